@@ -1,0 +1,1 @@
+//! Bytes in, bytes out: sources, codecs, sinks, logs.

@@ -1,0 +1,1 @@
+//! Rules, observations and marks to transitions.

@@ -1,0 +1,243 @@
+//! The one number: a decimal with nine fraction digits in an `i128`.
+
+use std::fmt;
+
+/// Fraction units in one whole: 10⁹.
+const SCALE: i128 = 1_000_000_000;
+/// Largest magnitude a single value may have: 10²⁰ wholes.
+const LIMIT: i128 = 100_000_000_000_000_000_000 * SCALE;
+
+/// A decimal number counted in units of 10⁻⁹.
+///
+/// Sums of decimals are exact and free of order, which no binary float can promise. A
+/// single value is at most 10²⁰ in magnitude, so 10⁹ of them can be added without overflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Decimal(i128);
+
+/// Why a text or float is no [`Decimal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecimalError {
+    /// Not a number in JSON's spelling.
+    Malformed,
+    /// Beyond ±10²⁰ or not finite.
+    OutOfRange,
+}
+
+impl Decimal {
+    /// Zero.
+    pub const ZERO: Decimal = Decimal(0);
+    /// One whole.
+    pub const ONE: Decimal = Decimal(SCALE);
+
+    /// A whole number.
+    pub const fn from_int(whole: i64) -> Decimal {
+        Decimal(whole as i128 * SCALE)
+    }
+
+    /// A count of 10⁻⁹ units, as [`Decimal::units`] returns it.
+    pub const fn from_units(units: i128) -> Decimal {
+        Decimal(units)
+    }
+
+    /// The value in units of 10⁻⁹.
+    pub const fn units(self) -> i128 {
+        self.0
+    }
+
+    /// Milliseconds as seconds, the base unit of durations.
+    pub const fn from_millis(millis: i64) -> Decimal {
+        Decimal(millis as i128 * (SCALE / 1000))
+    }
+
+    /// Seconds as whole milliseconds, finer digits cut; `None` beyond `i64`.
+    pub fn to_millis(self) -> Option<i64> {
+        i64::try_from(self.0.div_euclid(SCALE / 1000)).ok()
+    }
+
+    /// The value when it is whole and fits an `i64`.
+    pub fn to_int(self) -> Option<i64> {
+        if self.0 % SCALE == 0 {
+            i64::try_from(self.0 / SCALE).ok()
+        } else {
+            None
+        }
+    }
+
+    /// The nearest float, for gauges and charts only: decisions stay in decimals.
+    pub fn to_f64(self) -> f64 {
+        self.0 as f64 / SCALE as f64
+    }
+
+    /// Sum, `None` on overflow of the representation.
+    pub fn checked_add(self, other: Decimal) -> Option<Decimal> {
+        self.0.checked_add(other.0).map(Decimal)
+    }
+
+    /// Difference, `None` on overflow of the representation.
+    pub fn checked_sub(self, other: Decimal) -> Option<Decimal> {
+        self.0.checked_sub(other.0).map(Decimal)
+    }
+
+    /// Product rounded half to even, `None` beyond ±10²⁰.
+    pub fn checked_mul(self, other: Decimal) -> Option<Decimal> {
+        let product = self.0.checked_mul(other.0)?;
+        Decimal(divide_half_even(product, SCALE)).in_range()
+    }
+
+    /// Quotient rounded half to even, `None` for a zero divisor or beyond ±10²⁰.
+    pub fn checked_div(self, other: Decimal) -> Option<Decimal> {
+        if other.0 == 0 {
+            return None;
+        }
+        let dividend = self.0.checked_mul(SCALE)?;
+        Decimal(divide_half_even(dividend, other.0)).in_range()
+    }
+
+    /// A power of ten times the value; digits below 10⁻⁹ are rounded half to even.
+    pub fn shift(self, exponent: i32) -> Option<Decimal> {
+        let factor = 10_i128.checked_pow(exponent.unsigned_abs())?;
+        if exponent >= 0 {
+            Decimal(self.0.checked_mul(factor)?).in_range()
+        } else {
+            Some(Decimal(divide_half_even(self.0, factor)))
+        }
+    }
+
+    /// `numerator / denominator` of raw units, rounded half to even; `None` for 0.
+    pub fn quotient(numerator: i128, denominator: i128) -> Option<Decimal> {
+        (denominator != 0).then(|| Decimal(divide_half_even(numerator, denominator)))
+    }
+
+    fn in_range(self) -> Option<Decimal> {
+        (self.0.unsigned_abs() <= LIMIT.unsigned_abs()).then_some(self)
+    }
+
+    /// Reads a number in JSON's spelling (`-12.5e3`), rounding once, half to even.
+    ///
+    /// # Errors
+    /// [`DecimalError::Malformed`] for anything else, [`DecimalError::OutOfRange`] beyond ±10²⁰.
+    pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
+        let (negative, body) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = match body.split_once(['e', 'E']) {
+            Some((mantissa, digits)) => (mantissa, parse_exponent(digits)?),
+            None => (body, 0),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((_, "")) => return Err(DecimalError::Malformed),
+            Some(parts) => parts,
+            None => (mantissa, ""),
+        };
+        if whole.is_empty() {
+            return Err(DecimalError::Malformed);
+        }
+        let magnitude = round_digits(whole, fraction, exponent)?;
+        Ok(Decimal(if negative { -magnitude } else { magnitude }))
+    }
+
+    /// The decimal nearest to a float.
+    ///
+    /// # Errors
+    /// [`DecimalError::OutOfRange`] for infinities, NaN and magnitudes beyond 10²⁰.
+    pub fn from_f64(value: f64) -> Result<Decimal, DecimalError> {
+        if !value.is_finite() || value.abs() > 1e20 {
+            return Err(DecimalError::OutOfRange);
+        }
+        // Rust prints the shortest text that reads back as the same float, so 85.835
+        // becomes 85.835 and not 85.834999999.
+        Decimal::parse(&format!("{value:e}"))
+    }
+}
+
+fn parse_exponent(digits: &str) -> Result<i32, DecimalError> {
+    let body = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    if body.is_empty() || !body.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(DecimalError::Malformed);
+    }
+    // Beyond ±10,000 every non-zero value is out of range or zero: the exact figure is moot.
+    let magnitude = body.parse::<i32>().unwrap_or(10_000).min(10_000);
+    Ok(if digits.starts_with('-') {
+        -magnitude
+    } else {
+        magnitude
+    })
+}
+
+/// Digits × 10^exponent in units of 10⁻⁹, rounded half to even.
+fn round_digits(whole: &str, fraction: &str, exponent: i32) -> Result<i128, DecimalError> {
+    // Position of the last kept digit (10⁻⁹), counted from the start of all digits.
+    let point = whole.len() as i64 + i64::from(exponent);
+    let keep = point + 9;
+    let mut units: i128 = 0;
+    let mut half: Option<u8> = None;
+    let mut rest_is_zero = true;
+    let mut count: i64 = 0;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        if !byte.is_ascii_digit() {
+            return Err(DecimalError::Malformed);
+        }
+        let digit = byte - b'0';
+        if count < keep {
+            units = units * 10 + i128::from(digit);
+            if units > LIMIT {
+                return Err(DecimalError::OutOfRange);
+            }
+        } else if count == keep {
+            half = Some(digit);
+        } else {
+            rest_is_zero &= digit == 0;
+        }
+        count += 1;
+    }
+    if units != 0 {
+        for _ in count..keep {
+            units *= 10;
+            if units > LIMIT {
+                return Err(DecimalError::OutOfRange);
+            }
+        }
+    }
+    let round_up = match half {
+        Some(digit) if digit > 5 => true,
+        Some(5) => !rest_is_zero || units % 2 == 1,
+        _ => false,
+    };
+    Ok(units + i128::from(round_up))
+}
+
+fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
+    let quotient = numerator.div_euclid(denominator);
+    let remainder = numerator.rem_euclid(denominator);
+    let rest = denominator.abs() - remainder;
+    let up = if denominator > 0 { 1 } else { -1 };
+    if remainder > rest || (remainder == rest && quotient % 2 != 0) {
+        quotient + up
+    } else {
+        quotient
+    }
+}
+
+impl fmt::Display for Decimal {
+    /// The shortest exact text: `10`, `-0.05`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let magnitude = self.0.unsigned_abs();
+        let scale = SCALE.unsigned_abs();
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let fraction = magnitude % scale;
+        if fraction == 0 {
+            return write!(f, "{sign}{}", magnitude / scale);
+        }
+        let digits = format!("{fraction:09}");
+        write!(
+            f,
+            "{sign}{}.{}",
+            magnitude / scale,
+            digits.trim_end_matches('0')
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

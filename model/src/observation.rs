@@ -1,0 +1,91 @@
+//! Observations: what projection and filtering leave of an event, and the batches they travel in.
+
+use crate::time::Timestamp;
+
+/// Where an event stood in the logs; with the event time this is the order of all events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Index of the stream; streams are numbered in the order of their names.
+    pub stream: u32,
+    /// Partition within the stream.
+    pub partition: i32,
+    /// Offset within the partition.
+    pub offset: i64,
+}
+
+/// A range of [`Batch::bytes`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// First byte.
+    pub start: u32,
+    /// Number of bytes.
+    pub len: u32,
+}
+
+/// One observation.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Index of the signal in the program that made the row.
+    pub signal: u32,
+    /// Hash of the key's canonical bytes: fixed, for grouping.
+    pub key_hash: u64,
+    /// Event time.
+    pub time: Timestamp,
+    /// The measured value in units of 10⁻⁹, or the 128-bit fingerprint of a distinct value.
+    pub value: i128,
+    /// Where the event stood.
+    pub origin: Origin,
+    /// The key's canonical bytes.
+    pub key: Slice,
+    /// The event's fields that messages name: encoded as a key is.
+    pub fields: Slice,
+}
+
+/// Observations on their way to one shard: rows and one arena of bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// In the order they were read.
+    pub rows: Vec<Row>,
+    /// Keys and message fields.
+    pub bytes: Vec<u8>,
+}
+
+impl Batch {
+    /// The bytes of a slice; empty if it lies outside the arena.
+    pub fn slice(&self, slice: Slice) -> &[u8] {
+        let start = slice.start as usize;
+        self.bytes
+            .get(start..start + slice.len as usize)
+            .unwrap_or_default()
+    }
+
+    /// Whether there is nothing to deliver.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Empties the batch and keeps its memory.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+        self.bytes.clear();
+    }
+}
+
+/// How far time has passed in every stream, and where it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// By stream index: every instant up to and including this one is settled.
+    pub settled: Vec<Timestamp>,
+    /// By stream index: the time of the earliest accepted event so far.
+    pub first: Vec<Option<Timestamp>>,
+}
+
+impl Marks {
+    /// Marks of `streams` streams in which nothing has happened yet.
+    pub fn unsettled(streams: usize) -> Marks {
+        Marks {
+            settled: vec![Timestamp(i64::MIN); streams],
+            first: vec![None; streams],
+        }
+    }
+}

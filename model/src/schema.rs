@@ -1,0 +1,148 @@
+//! What the fields of a stream are: made by the rule language, read by the codecs.
+
+/// The declared shape of one input stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schema {
+    /// The stream's name in rules.
+    pub name: String,
+    /// The logical input it reads, as in `from "auth.events"`.
+    pub input: String,
+    /// How a record is decoded.
+    pub codec: Codec,
+    /// The fields rules may name; an [`crate::event::Event`] holds one value for each.
+    pub fields: Vec<Field>,
+    /// Index in `fields` of the one field of type [`FieldType::Time`].
+    pub time: usize,
+    /// How far behind a partition's front an event may be, in milliseconds.
+    pub lateness_ms: i64,
+    /// Texts that patterns take apart, after the record is decoded.
+    pub extracts: Vec<Extract>,
+}
+
+/// One declared field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name in rules: a dotted path.
+    pub name: String,
+    /// Where the record has it; the name itself unless the declaration says otherwise.
+    pub path: String,
+    /// Its type and unit.
+    pub kind: FieldType,
+}
+
+/// The type of a field; numbers are decoded into base units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// Text.
+    Str,
+    /// A whole number that fits an `i64`.
+    Int,
+    /// A decimal number.
+    Float,
+    /// `true` or `false`.
+    Bool,
+    /// The event time.
+    Time(TimeFormat),
+    /// Another instant.
+    Instant(TimeFormat),
+    /// A length of time, decoded into seconds.
+    Duration(DurationUnit),
+    /// A share, decoded into a fraction: `0..1` or `0..100`.
+    Percent(PercentScale),
+    /// A size in bytes.
+    Bytes,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// Several values of one type.
+    List(Box<FieldType>),
+}
+
+/// The unit in which a record writes a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DurationUnit {
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+}
+
+/// What a record means by a full share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PercentScale {
+    /// `1` is all of it.
+    One,
+    /// `100` is all of it.
+    Hundred,
+}
+
+/// How an instant is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// RFC 3339 text, or a Unix number in s, ms, µs or ns told apart by its size.
+    Auto,
+    /// A Unix number in the given unit.
+    Unix(UnixUnit),
+    /// A `strptime` pattern such as `%d/%b/%Y:%H:%M:%S %z`.
+    Pattern(String),
+}
+
+/// The unit of a Unix time number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnixUnit {
+    /// Seconds, a fraction allowed.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+}
+
+/// How the bytes of a record become fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// One JSON object.
+    Json,
+    /// The whole record is the field `message`.
+    Text,
+    /// A syslog line, RFC 3164 or RFC 5424: `time host program pid message` and the header's parts.
+    Syslog,
+}
+
+/// Patterns that read declared fields out of a text field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extract {
+    /// Index of the text field taken apart.
+    pub source: usize,
+    /// Tried in order; the first that covers the whole text wins.
+    pub patterns: Vec<Pattern>,
+}
+
+/// One pattern of an [`Extract`]: literal text with holes, covering the whole text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// In order. Two holes never touch: a literal stands between.
+    pub parts: Vec<PatternPart>,
+    /// Fields set to a constant text when the pattern matches: (field index, text).
+    pub sets: Vec<(usize, String)>,
+}
+
+/// A piece of a [`Pattern`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternPart {
+    /// Text that must stand here.
+    Literal(String),
+    /// `{_}`: skips the shortest text that lets the rest match.
+    Skip,
+    /// `{field}`: the longest text that lets the rest match, read as the field's type.
+    Hole(usize),
+}

@@ -1,0 +1,145 @@
+//! What episodes do: settled transitions and the early notices that precede them.
+
+use std::fmt;
+
+use crate::decimal::Decimal;
+use crate::key::KeyValue;
+use crate::severity::Severity;
+use crate::time::Timestamp;
+
+/// A named component of a key.
+pub type KeyPart = (String, KeyValue);
+
+/// Stable identity of an episode: a hash of alert name, key and `since`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpisodeId(pub u128);
+
+impl fmt::Display for EpisodeId {
+    /// 32 hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl EpisodeId {
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<EpisodeId> {
+        let plain = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        plain
+            .then(|| u128::from_str_radix(text, 16).ok().map(EpisodeId))
+            .flatten()
+    }
+}
+
+/// What happened to an episode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransitionKind {
+    /// It ended.
+    Resolved,
+    /// It began.
+    Firing,
+    /// Its severity moved.
+    Changed,
+    /// It matched once more, and the rule asked to be told.
+    Again,
+}
+
+impl TransitionKind {
+    /// The word JSON uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TransitionKind::Resolved => "resolved",
+            TransitionKind::Firing => "firing",
+            TransitionKind::Changed => "changed",
+            TransitionKind::Again => "again",
+        }
+    }
+
+    /// The kind a word names.
+    pub fn from_name(name: &str) -> Option<TransitionKind> {
+        use TransitionKind::{Again, Changed, Firing, Resolved};
+        [Resolved, Firing, Changed, Again]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+/// Why an episode ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The condition was false for long enough.
+    Cleared,
+    /// The value stayed unknown for longer than it may be held.
+    NoData,
+}
+
+impl Reason {
+    /// The words JSON uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::Cleared => "cleared",
+            Reason::NoData => "no data",
+        }
+    }
+
+    /// The reason some words name.
+    pub fn from_name(name: &str) -> Option<Reason> {
+        [Reason::Cleared, Reason::NoData]
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
+}
+
+/// One settled step of an episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// What happened.
+    pub kind: TransitionKind,
+    /// The alert's name.
+    pub alert: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// The key, named, in the order of the rule.
+    pub key: Vec<KeyPart>,
+    /// When the transition holds.
+    pub at: Timestamp,
+    /// When the condition of the episode became true.
+    pub since: Timestamp,
+    /// The measure at `at`, in base units; `None` is unknown.
+    pub value: Option<Decimal>,
+    /// The level last met.
+    pub threshold: Option<Decimal>,
+    /// The furthest value of the episode in the trigger's direction; only when resolved.
+    pub peak: Option<Decimal>,
+    /// Why it ended; only when resolved.
+    pub reason: Option<Reason>,
+    /// The episode's identity.
+    pub episode: EpisodeId,
+    /// Events in the window at `at`.
+    pub count: u64,
+    /// The triggering event's fields that the message names: (name, value).
+    pub fields: Vec<KeyPart>,
+}
+
+/// An announcement, ahead of settling, that a trigger only more events can turn on is true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Early {
+    /// The alert's name.
+    pub alert: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// The key, named, in the order of the rule.
+    pub key: Vec<KeyPart>,
+    /// The instant at which the condition is true; it lies in exactly one settled episode.
+    pub at: Timestamp,
+    /// The measure at `at` over the events seen so far: a lower bound in the trigger's direction.
+    pub value: Option<Decimal>,
+    /// The level met.
+    pub threshold: Option<Decimal>,
+    /// Identity of the notice, made as an episode's with `at` for `since`.
+    pub episode: EpisodeId,
+    /// Events in the window so far.
+    pub count: u64,
+    /// The triggering event's fields that the message names.
+    pub fields: Vec<KeyPart>,
+}

@@ -1,0 +1,1 @@
+//! Transitions and time to notifications.

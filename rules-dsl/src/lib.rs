@@ -1,0 +1,3 @@
+//! The rule language: text to checked rules and diagnostics.
+
+pub mod rule;

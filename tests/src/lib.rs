@@ -1,0 +1,1 @@
+//! Scenarios, oracle, simulation and tidy checks.
