@@ -117,6 +117,14 @@ impl Decimal {
     /// # Errors
     /// [`DecimalError::Malformed`] for anything else, [`DecimalError::OutOfRange`] beyond ±10²⁰.
     pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
+        Decimal::parse_scaled(text, 0)
+    }
+
+    /// Reads a number times a power of ten, rounding once: `parse_scaled("80", -2)` is 0.8.
+    ///
+    /// # Errors
+    /// As [`Decimal::parse`].
+    pub fn parse_scaled(text: &str, power: i32) -> Result<Decimal, DecimalError> {
         let (negative, body) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -133,7 +141,7 @@ impl Decimal {
         if whole.is_empty() {
             return Err(DecimalError::Malformed);
         }
-        let magnitude = round_digits(whole, fraction, exponent)?;
+        let magnitude = round_digits(whole, fraction, exponent.saturating_add(power))?;
         Ok(Decimal(if negative { -magnitude } else { magnitude }))
     }
 

@@ -1,0 +1,381 @@
+//! Rules compiled to run: which fields of an event become which observations, for whom.
+
+use std::fmt;
+
+use model::event::{Event, Value};
+use model::key::KeyWriter;
+use model::observation::{Batch, Origin, Row, Slice};
+use rules_dsl::rule::{Alert, KeyPart, Measure, Predicate, RuleSet, Selection};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::key_group::{group_of, key_hash, shard_of};
+use crate::predicate::Test;
+
+/// A compiled rule set: immutable, shared by readers and shards.
+#[derive(Debug)]
+pub struct Program {
+    streams: Vec<StreamPlan>,
+    rules: Vec<RulePlan>,
+    signals: usize,
+    hash: u64,
+}
+
+/// Why checked rules could not be compiled.
+#[derive(Debug)]
+pub struct ProgramError {
+    alert: String,
+    cause: regex::Error,
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "alert {}: regular expression cannot be compiled: {}",
+            self.alert, self.cause
+        )
+    }
+}
+
+impl std::error::Error for ProgramError {}
+
+/// What one event of a stream can become.
+#[derive(Debug, Default)]
+struct StreamPlan {
+    tests: Vec<(Predicate, Test)>,
+    signals: Vec<SignalPlan>,
+}
+
+/// One kind of observation.
+#[derive(Debug, PartialEq)]
+struct SignalPlan {
+    id: u32,
+    test: usize,
+    key: Vec<(usize, bool)>,
+    value: ValuePlan,
+    message_fields: Vec<usize>,
+}
+
+/// What an observation carries as its value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ValuePlan {
+    Nothing,
+    Number(usize),
+    Fingerprint(usize),
+}
+
+/// An alert and the signals that feed it.
+#[derive(Debug)]
+pub struct RulePlan {
+    /// The checked rule.
+    pub alert: Alert,
+    /// Streams it reads, ascending: an instant is settled for it when it is in all of them.
+    pub streams: Vec<usize>,
+    /// Signals by input: one, or numerator and denominator.
+    pub signals: Vec<u32>,
+}
+
+/// What became of events, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ObserveCounts {
+    /// Observations made.
+    pub observations: u64,
+    /// Selected events without a field of a `by` that does not allow it missing.
+    pub skipped_missing_key: u64,
+    /// Selected events without the measured field.
+    pub skipped_missing_value: u64,
+}
+
+impl Program {
+    /// Compiles checked rules.
+    ///
+    /// # Errors
+    /// A regular expression that is too large to compile.
+    pub fn compile(rules: &RuleSet) -> Result<Program, ProgramError> {
+        let mut program = Program {
+            streams: rules
+                .streams
+                .iter()
+                .map(|_| StreamPlan::default())
+                .collect(),
+            rules: Vec::new(),
+            signals: 0,
+            hash: xxh3_64(format!("{rules:?}").as_bytes()),
+        };
+        for alert in &rules.alerts {
+            let plan = program.plan(alert).map_err(|cause| ProgramError {
+                alert: alert.name.clone(),
+                cause,
+            })?;
+            program.rules.push(plan);
+        }
+        Ok(program)
+    }
+
+    fn plan(&mut self, alert: &Alert) -> Result<RulePlan, regex::Error> {
+        let mut signals = Vec::new();
+        let mut streams: Vec<usize> = Vec::new();
+        for selection in alert.trigger.measure.selections() {
+            signals.push(self.signal(selection, &alert.by, &alert.trigger.measure)?);
+            streams.push(selection.stream);
+        }
+        streams.sort_unstable();
+        streams.dedup();
+        Ok(RulePlan {
+            alert: alert.clone(),
+            streams,
+            signals,
+        })
+    }
+
+    /// The id of a selection's signal; rules that want the same share one.
+    fn signal(
+        &mut self,
+        selection: &Selection,
+        by: &[KeyPart],
+        measure: &Measure,
+    ) -> Result<u32, regex::Error> {
+        let value = match (measure, selection.field) {
+            (Measure::Count(_) | Measure::Ratio(..), _) | (_, None) => ValuePlan::Nothing,
+            (Measure::Distinct(_), Some(field)) => ValuePlan::Fingerprint(field),
+            (_, Some(field)) => ValuePlan::Number(field),
+        };
+        let optional = by.iter().map(|part| part.optional);
+        let mut wanted = SignalPlan {
+            id: self.signals as u32,
+            test: 0,
+            key: selection.key.iter().copied().zip(optional).collect(),
+            value,
+            message_fields: selection.message_fields.clone(),
+        };
+        let Some(stream) = self.streams.get_mut(selection.stream) else {
+            return Ok(wanted.id);
+        };
+        wanted.test = match stream
+            .tests
+            .iter()
+            .position(|(of, _)| *of == selection.predicate)
+        {
+            Some(known) => known,
+            None => {
+                let test = Test::compile(&selection.predicate)?;
+                stream.tests.push((selection.predicate.clone(), test));
+                stream.tests.len() - 1
+            }
+        };
+        for known in &stream.signals {
+            wanted.id = known.id;
+            if *known == wanted {
+                return Ok(known.id);
+            }
+        }
+        wanted.id = self.signals as u32;
+        self.signals += 1;
+        stream.signals.push(wanted);
+        Ok(self.signals as u32 - 1)
+    }
+
+    /// The rules, in the order of their names.
+    pub fn rules(&self) -> &[RulePlan] {
+        &self.rules
+    }
+
+    /// Number of streams.
+    pub fn stream_count(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Number of signals.
+    pub(crate) const fn signal_count(&self) -> usize {
+        self.signals
+    }
+
+    /// A hash of the rules, to tell whether a commit was made under the same ones.
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The longest past any rule of a stream, or of a stream it is joined with, depends on.
+    pub fn horizon_ms(&self) -> i64 {
+        self.rules
+            .iter()
+            .map(|rule| rule.alert.horizon_ms())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Turns an event into observations, each for the shard that owns its key group.
+    ///
+    /// `batches` holds one batch per shard. Nothing else is allocated.
+    pub fn observe(
+        &self,
+        event: &Event<'_>,
+        origin: Origin,
+        batches: &mut [Batch],
+        counts: &mut ObserveCounts,
+    ) {
+        let Some(stream) = self.streams.get(origin.stream as usize) else {
+            return;
+        };
+        for (index, (_, test)) in stream.tests.iter().enumerate() {
+            if !test.holds(event) {
+                continue;
+            }
+            for signal in stream.signals.iter().filter(|signal| signal.test == index) {
+                signal.observe(event, origin, batches, counts);
+            }
+        }
+    }
+}
+
+impl SignalPlan {
+    fn observe(
+        &self,
+        event: &Event<'_>,
+        origin: Origin,
+        batches: &mut [Batch],
+        counts: &mut ObserveCounts,
+    ) {
+        let value = match self.value {
+            ValuePlan::Nothing => Some(0),
+            ValuePlan::Number(field) => number_units(event.value(field)),
+            ValuePlan::Fingerprint(field) => fingerprint(event.value(field)),
+        };
+        let Some(value) = value else {
+            counts.skipped_missing_value += 1;
+            return;
+        };
+        // The key decides the shard, and the shard whose arena the key goes to: most keys
+        // are short, so they are written once to the first arena and moved if need be.
+        let shards = batches.len();
+        let Some(first) = batches.first_mut() else {
+            return;
+        };
+        let start = first.bytes.len();
+        if !self.write_key(event, &mut first.bytes) {
+            first.bytes.truncate(start);
+            counts.skipped_missing_key += 1;
+            return;
+        }
+        let hash = key_hash(first.bytes.get(start..).unwrap_or_default());
+        let owner = shard_of(group_of(hash), shards);
+        if owner != 0
+            && let Some((first, others)) = batches.split_first_mut()
+            && let Some(batch) = others.get_mut(owner - 1)
+        {
+            batch
+                .bytes
+                .extend_from_slice(first.bytes.get(start..).unwrap_or_default());
+            let len = first.bytes.len() - start;
+            first.bytes.truncate(start);
+            let start = batch.bytes.len() - len;
+            self.push_row(event, origin, (hash, value), start, batch);
+        } else if let Some(batch) = batches.first_mut() {
+            self.push_row(event, origin, (hash, value), start, batch);
+        }
+        counts.observations += 1;
+    }
+
+    /// Appends the row of a key that stands at the end of the batch's arena.
+    fn push_row(
+        &self,
+        event: &Event<'_>,
+        origin: Origin,
+        (key_hash, value): (u64, i128),
+        key_start: usize,
+        batch: &mut Batch,
+    ) {
+        let key = slice(key_start, batch.bytes.len());
+        let fields_start = batch.bytes.len();
+        let mut writer = KeyWriter(&mut batch.bytes);
+        for field in &self.message_fields {
+            write_message_field(event.value(*field), &mut writer);
+        }
+        let fields = slice(fields_start, batch.bytes.len());
+        let (signal, time) = (self.id, event.time);
+        batch.rows.push(Row {
+            signal,
+            key_hash,
+            time,
+            value,
+            origin,
+            key,
+            fields,
+        });
+    }
+
+    /// Writes the key; false when a component is missing and may not be.
+    fn write_key(&self, event: &Event<'_>, bytes: &mut Vec<u8>) -> bool {
+        let mut writer = KeyWriter(bytes);
+        self.key.iter().all(|(field, optional)| {
+            match event.value(*field) {
+                Value::Text(text) => writer.text(text),
+                Value::Number(number) => match number.to_int() {
+                    Some(whole) => writer.int(whole),
+                    None => return false,
+                },
+                Value::Bool(truth) => writer.bool(truth),
+                Value::Ip(address) => writer.ip(address),
+                Value::Missing if *optional => writer.null(),
+                Value::Missing | Value::Time(_) | Value::List { .. } => return false,
+            }
+            true
+        })
+    }
+}
+
+fn slice(start: usize, end: usize) -> Slice {
+    // A batch is cut long before 4 GiB: see the limits of the pipeline that fills it.
+    Slice {
+        start: start as u32,
+        len: (end - start) as u32,
+    }
+}
+
+fn number_units(value: Value<'_>) -> Option<i128> {
+    match value {
+        Value::Number(number) => Some(number.units()),
+        _ => None,
+    }
+}
+
+/// 128 bits that stand for a value: type and content.
+fn fingerprint(value: Value<'_>) -> Option<i128> {
+    let mut small = [0_u8; 17];
+    let (tag, payload) = small.split_at_mut(1);
+    let (kind, number) = match value {
+        Value::Missing | Value::List { .. } => return None,
+        Value::Text(text) => return Some(xxh3_128(text.as_bytes()) as i128),
+        Value::Number(number) => (1, number.units() as u128),
+        Value::Bool(truth) => (2, u128::from(truth)),
+        Value::Time(time) => (3, time.0 as u128),
+        Value::Ip(address) => (
+            4,
+            match address.to_canonical() {
+                std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+                std::net::IpAddr::V6(v6) => v6.to_bits(),
+            },
+        ),
+    };
+    tag.fill(kind);
+    payload.copy_from_slice(&number.to_le_bytes());
+    Some(xxh3_128(&small) as i128)
+}
+
+/// A field as messages show it: numbers and instants as the text people would read.
+fn write_message_field(value: Value<'_>, writer: &mut KeyWriter<'_>) {
+    match value {
+        Value::Missing | Value::List { .. } => writer.null(),
+        Value::Text(text) => writer.text(text),
+        Value::Number(number) => match number.to_int() {
+            Some(whole) => writer.int(whole),
+            None => writer.text(&number.to_string()),
+        },
+        Value::Bool(truth) => writer.bool(truth),
+        Value::Time(time) => writer.text(&time.to_string()),
+        Value::Ip(address) => writer.ip(address),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Where to read a partition again after a restart.
+
+use std::collections::BTreeMap;
+
+use model::time::Timestamp;
+
+/// Buckets kept for one horizon: the finer, the less is read again for nothing.
+const BUCKETS_PER_HORIZON: i64 = 1024;
+
+/// Remembers, for the recent past of one partition, the first offset of each stretch of
+/// event time.
+///
+/// Reading again from a *time* would lose events that came out of order; reading from the
+/// first *offset* with an event later than the instant loses none. The front just before
+/// that offset goes with it, so that what was late is late again.
+#[derive(Debug)]
+pub struct ResumeIndex {
+    bucket_ms: i64,
+    buckets: BTreeMap<i64, ResumePoint>,
+}
+
+/// A place in a partition and what is to be known there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// The offset to read next.
+    pub offset: i64,
+    /// The partition's front before that offset.
+    pub front: Option<Timestamp>,
+}
+
+impl ResumeIndex {
+    /// An index for rules that depend on `horizon_ms` of the past.
+    pub fn new(horizon_ms: i64) -> ResumeIndex {
+        ResumeIndex {
+            bucket_ms: (horizon_ms / BUCKETS_PER_HORIZON).max(1),
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    /// Notes an event of the partition, in the order of offsets.
+    pub fn note(&mut self, time: Timestamp, here: ResumePoint) {
+        self.buckets
+            .entry(time.0.div_euclid(self.bucket_ms))
+            .or_insert(here);
+    }
+
+    /// The first place with an event later than `instant`; `end` where there is none.
+    ///
+    /// Instants must not go back: what lies at or before them is forgotten.
+    pub fn resume_after(&mut self, instant: Timestamp, end: ResumePoint) -> ResumePoint {
+        self.buckets = self
+            .buckets
+            .split_off(&instant.plus(1).0.div_euclid(self.bucket_ms));
+        self.buckets
+            .values()
+            .copied()
+            .min_by_key(|point| point.offset)
+            .unwrap_or(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn out_of_order_events_are_read_again_too() {
+        let point = |offset| ResumePoint {
+            offset,
+            front: Some(Timestamp(offset * 10)),
+        };
+        let mut index = ResumeIndex::new(1000);
+        for (offset, time) in [(0, 100), (1, 900), (2, 200), (3, 950), (4, 901)] {
+            index.note(Timestamp(time), point(offset));
+        }
+        let end = point(5);
+        let resume = |index: &mut ResumeIndex, at| index.resume_after(Timestamp(at), end).offset;
+        assert_eq!(resume(&mut index, 99), 0);
+        assert_eq!(resume(&mut index, 100), 1);
+        assert_eq!(resume(&mut index, 900), 3);
+        assert_eq!(resume(&mut index, 949), 3);
+        assert_eq!(resume(&mut index, 950), 5);
+    }
+
+    #[test]
+    fn a_coarse_index_reads_too_much_never_too_little() {
+        let mut index = ResumeIndex::new(10_240);
+        for offset in 0..100 {
+            let here = ResumePoint {
+                offset,
+                front: None,
+            };
+            index.note(Timestamp(offset * 7), here);
+        }
+        let resumed = index.resume_after(
+            Timestamp(350),
+            ResumePoint {
+                offset: 100,
+                front: None,
+            },
+        );
+        assert_eq!(resumed.offset, 50);
+    }
+}

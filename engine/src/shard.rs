@@ -1,0 +1,187 @@
+//! A shard: the key groups of one thread, judged instant by instant.
+
+mod domain;
+mod state;
+
+use std::sync::Arc;
+
+use model::decimal::Decimal;
+use model::observation::{Batch, Marks, Row};
+use model::time::Timestamp;
+use model::transition::{Early, Transition};
+
+use crate::program::Program;
+use domain::Domain;
+use state::States;
+
+/// The part of the work that one thread owns.
+///
+/// [`Shard::step`] is all it does: observations and marks in, transitions out.
+#[derive(Debug)]
+pub struct Shard {
+    program: Arc<Program>,
+    states: States,
+    domains: Vec<Domain>,
+    /// Domain indices by signal.
+    domains_of: Vec<Vec<usize>>,
+    settled: Vec<Timestamp>,
+    late_after_settle: u64,
+}
+
+/// What is known of the past when a shard starts.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// By stream index: transitions up to here were published by an earlier run.
+    pub published: Vec<Timestamp>,
+    /// Episodes that were open then.
+    pub open: Vec<OpenEpisode>,
+}
+
+/// An episode that fires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenEpisode {
+    /// The alert's name.
+    pub alert: String,
+    /// The key's canonical bytes.
+    pub key: Vec<u8>,
+    /// When its condition became true.
+    pub since: Timestamp,
+    /// Its furthest value so far.
+    pub peak: Option<Decimal>,
+}
+
+/// How a shard is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardSettings {
+    /// Which of the shards this is.
+    pub index: usize,
+    /// How many shards there are.
+    pub shards: usize,
+    /// Whether rising triggers are announced ahead of settling.
+    pub early: bool,
+    /// Keys one rule may hold state for, over all key groups.
+    pub keys_per_rule_max: u32,
+}
+
+/// Keys one rule may hold state for unless configured otherwise.
+pub const KEYS_PER_RULE_MAX: u32 = 1_000_000;
+
+/// What a step tells.
+#[derive(Clone, Debug, Default)]
+pub struct Out {
+    /// Settled transitions, ordered by (instant, alert, key); equal ones as they happened.
+    pub transitions: Vec<Transition>,
+    /// Early notices, in the order they were found.
+    pub early: Vec<Early>,
+}
+
+/// What a shard holds and has refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardCounts {
+    /// Observations whose instant was settled before they came.
+    pub late_after_settle: u64,
+    /// Observations of new keys refused at the limit of a rule.
+    pub refused_keys: u64,
+    /// Observations waiting to be settled.
+    pub waiting: u64,
+    /// Keys known.
+    pub keys: u64,
+    /// (alert, key) states held.
+    pub states: u64,
+}
+
+impl Shard {
+    /// A shard that continues where `restored` says an earlier run ended.
+    ///
+    /// Events of one horizon before that are expected again: they rebuild windows and
+    /// publish nothing.
+    pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> Shard {
+        let domains = Domain::divide(&program, restored);
+        let signals = 0..program.signal_count();
+        let hears = |signal: usize| {
+            let heard = domains.iter().enumerate();
+            heard
+                .filter(|(_, domain)| domain.hears(signal))
+                .map(|(index, _)| index)
+                .collect()
+        };
+        Shard {
+            domains_of: signals.map(hears).collect(),
+            states: States::new(Arc::clone(&program), settings, restored),
+            settled: vec![Timestamp(i64::MIN); program.stream_count()],
+            late_after_settle: 0,
+            domains,
+            program,
+        }
+    }
+
+    /// Takes in observations, then settles what `marks` allow.
+    ///
+    /// The marks must have been read before the batch was taken from its ring: then every
+    /// observation they speak of is in this batch or an earlier one.
+    pub fn step(&mut self, batch: &Batch, marks: &Marks, out: &mut Out) {
+        for row in &batch.rows {
+            self.take_in(batch, row, out);
+        }
+        let from = out.transitions.len();
+        for domain in &mut self.domains {
+            domain.settle(marks, &mut self.states, out);
+        }
+        self.settled.clone_from(&marks.settled);
+        let fresh = out.transitions.get_mut(from..).unwrap_or_default();
+        fresh.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+    }
+
+    fn take_in(&mut self, batch: &Batch, row: &Row, out: &mut Out) {
+        let heard = self.domains_of.get(row.signal as usize);
+        for domain in heard.into_iter().flatten() {
+            let Some(domain) = self.domains.get_mut(*domain) else {
+                continue;
+            };
+            if !domain.take_in(batch, row, &mut self.states, out) {
+                self.late_after_settle += 1;
+            }
+        }
+    }
+
+    /// By stream: the instant up to which everything has been told.
+    pub fn settled(&self) -> &[Timestamp] {
+        &self.settled
+    }
+
+    /// The earliest instant at which a running timer is due; for draining finite input.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.domains.iter().filter_map(Domain::next_due).min()
+    }
+
+    /// Episodes that fire, with what a restart needs to know of them.
+    pub fn open_episodes(&self) -> Vec<OpenEpisode> {
+        self.states.open_episodes()
+    }
+
+    /// What it holds and has refused.
+    pub fn counts(&self) -> ShardCounts {
+        ShardCounts {
+            late_after_settle: self.late_after_settle,
+            waiting: self
+                .domains
+                .iter()
+                .map(|domain| domain.waiting() as u64)
+                .sum(),
+            ..self.states.counts()
+        }
+    }
+
+    /// The program it runs.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+}
+
+/// The order in which transitions are told: (instant, alert, key).
+pub fn order_of(transition: &Transition) -> impl Ord + '_ {
+    (transition.at, &transition.alert, &transition.key)
+}
+
+#[cfg(test)]
+mod tests;

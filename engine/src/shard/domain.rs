@@ -1,0 +1,198 @@
+//! A domain: the rules that read the same streams, and so settle together.
+
+use hashbrown::HashMap;
+use model::observation::{Batch, Marks, Row};
+use model::time::Timestamp;
+
+use super::state::{StateId, States};
+use super::{Out, Restored};
+use crate::key_group::group_of;
+use crate::program::Program;
+use crate::reorder::{Reorder, Waiting};
+use crate::timer::Timers;
+
+/// Observations and timers of rules that share their streams.
+#[derive(Debug)]
+pub struct Domain {
+    streams: Vec<usize>,
+    rules: Vec<usize>,
+    /// By signal: the rules it feeds, and as which input.
+    listeners: HashMap<u32, Vec<(u32, u8)>>,
+    reorder: Reorder,
+    timers: Timers<StateId>,
+    settled: i64,
+    /// Transitions up to here were published by an earlier run.
+    published: i64,
+    is_warm: bool,
+    is_seeded: bool,
+}
+
+impl Domain {
+    /// The domains of a program.
+    pub fn divide(program: &Program, restored: &Restored) -> Vec<Domain> {
+        let mut domains: Vec<Domain> = Vec::new();
+        for (index, rule) in program.rules().iter().enumerate() {
+            let known = domains
+                .iter()
+                .position(|domain| domain.streams == rule.streams);
+            let at = known.unwrap_or_else(|| {
+                domains.push(Domain::new(rule.streams.clone(), restored));
+                domains.len() - 1
+            });
+            let Some(domain) = domains.get_mut(at) else {
+                continue;
+            };
+            domain.rules.push(index);
+            for (input, signal) in rule.signals.iter().enumerate() {
+                domain
+                    .listeners
+                    .entry(*signal)
+                    .or_default()
+                    .push((index as u32, input as u8));
+            }
+        }
+        domains
+    }
+
+    fn new(streams: Vec<usize>, restored: &Restored) -> Domain {
+        let published = |stream: &usize| restored.published.get(*stream).map_or(i64::MIN, |t| t.0);
+        let published = streams.iter().map(published).min().unwrap_or(i64::MIN);
+        Domain {
+            streams,
+            rules: Vec::new(),
+            listeners: HashMap::new(),
+            reorder: Reorder::default(),
+            timers: Timers::new(),
+            settled: i64::MIN,
+            published,
+            is_warm: published == i64::MIN,
+            is_seeded: false,
+        }
+    }
+
+    /// Whether a signal feeds one of its rules.
+    pub fn hears(&self, signal: usize) -> bool {
+        self.listeners.contains_key(&(signal as u32))
+    }
+
+    /// Queues an observation; false when its instant is settled already.
+    pub fn take_in(
+        &mut self,
+        batch: &Batch,
+        row: &Row,
+        states: &mut States,
+        out: &mut Out,
+    ) -> bool {
+        if row.time.0 <= self.settled {
+            return false;
+        }
+        let key = states
+            .keys
+            .acquire(batch.slice(row.key), group_of(row.key_hash));
+        let fields = batch.slice(row.fields);
+        for (rule, _) in self.listeners.get(&row.signal).into_iter().flatten() {
+            let said_until = self.settled.max(self.published);
+            states.announce(
+                (*rule, key),
+                (row.time.0, row.value),
+                said_until,
+                fields,
+                out,
+            );
+        }
+        self.reorder.push(Waiting {
+            order: (row.time, row.origin),
+            signal: row.signal,
+            key,
+            value: row.value,
+            fields: fields.into(),
+        });
+        true
+    }
+
+    /// Judges every instant up to where the marks of all its streams have come.
+    pub fn settle(&mut self, marks: &Marks, states: &mut States, out: &mut Out) {
+        let mark = |stream: &usize| marks.settled.get(*stream).map_or(i64::MIN, |mark| mark.0);
+        let until = self.streams.iter().map(mark).min().unwrap_or(i64::MIN);
+        if until <= self.settled {
+            return;
+        }
+        self.seed(marks, until, states);
+        if !self.is_warm {
+            // Up to here an earlier run has spoken: the instants rebuild state in silence,
+            // then the episodes it left open are taken at its word.
+            self.judge_until(until.min(self.published), states, &mut Out::default());
+            if until > self.published {
+                states.reconcile(&self.rules, self.published, &mut self.timers);
+                self.is_warm = true;
+            }
+        }
+        self.judge_until(until, states, out);
+        self.settled = until;
+    }
+
+    fn judge_until(&mut self, until: i64, states: &mut States, out: &mut Out) {
+        loop {
+            let next = [self.reorder.next(), self.timers.next()]
+                .into_iter()
+                .flatten()
+                .min();
+            let Some(now) = next.filter(|now| *now <= until) else {
+                return;
+            };
+            self.judge_instant(now, states, out);
+        }
+    }
+
+    /// Applies all observations of one instant, then judges each touched state once.
+    fn judge_instant(&mut self, now: i64, states: &mut States, out: &mut Out) {
+        let mut touched = Vec::new();
+        while let Some(waiting) = self.reorder.pop_at(now) {
+            for (rule, input) in self.listeners.get(&waiting.signal).into_iter().flatten() {
+                let id = (*rule, waiting.key);
+                if states.apply(id, *input, now, &waiting) {
+                    touched.push(id);
+                }
+            }
+            states.keys.release(waiting.key);
+        }
+        while let Some((due, id)) = self.timers.pop_due(now) {
+            if states.disarm(id, due, now) {
+                touched.push(id);
+            }
+        }
+        for id in touched {
+            states.judge(id, now, &mut self.timers, out);
+        }
+    }
+
+    /// Starts the rules without keys that have something to say of no events at all.
+    fn seed(&mut self, marks: &Marks, until: i64, states: &mut States) {
+        let firsts = self
+            .streams
+            .iter()
+            .map(|stream| marks.first.get(*stream).copied().flatten());
+        let Some(first) = firsts
+            .collect::<Option<Vec<_>>>()
+            .and_then(|f| f.into_iter().max())
+        else {
+            return;
+        };
+        if !self.is_seeded && first.0 <= until {
+            self.is_seeded = true;
+            for rule in &self.rules {
+                states.seed(*rule as u32, first.0, &mut self.timers);
+            }
+        }
+    }
+
+    /// The earliest instant at which one of its timers is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.next().map(Timestamp)
+    }
+
+    /// Observations waiting to be settled.
+    pub fn waiting(&self) -> usize {
+        self.reorder.len()
+    }
+}
