@@ -1,0 +1,363 @@
+//! Incidents: what people act on, one per episode, folded from the alert log.
+//!
+//! The log may repeat itself after a crash and may hold an early notice ahead of the
+//! settled `firing` it announces. The fold answers both: what was applied changes nothing
+//! when it comes again, and a `firing` binds to the incident its early notice opened.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+
+use model::decimal::Decimal;
+use model::key::encode_key;
+use model::notification::NotificationKind;
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+
+/// Closed (alert, key) lines remembered against repetition, by default.
+///
+/// Beyond it the line closed longest ago is forgotten and counted. A repetition of its
+/// records would then notify again, with the same ids, so that a receiver that knows them
+/// drops it.
+pub const CLOSED_MAX: usize = 1 << 18;
+
+/// One record of the alert log.
+#[derive(Clone, Copy, Debug)]
+pub struct LogRecord<'a> {
+    /// What happened.
+    pub step: Step<'a>,
+    /// What people read about it.
+    pub text: &'a AlertText,
+}
+
+/// What an alert log holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// A settled step of an episode.
+    Transition(&'a Transition),
+    /// An announcement ahead of settling.
+    Early(&'a Early),
+}
+
+/// What the service knew about a record when it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertText {
+    /// The rendered message.
+    pub message: String,
+    /// The rule in words.
+    pub reading: String,
+    /// Where the procedure is written.
+    pub runbook: Option<String>,
+    /// The rule's labels.
+    pub labels: Vec<(String, String)>,
+    /// When the service saw it.
+    pub detected: Timestamp,
+}
+
+/// Something to tell people about an incident, before anyone is chosen to hear it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The incident: the id of the record that opened it.
+    pub incident: EpisodeId,
+    /// What it tells.
+    pub kind: NotificationKind,
+    /// The instant of the record that opened the incident: deadlines run from it.
+    pub opened: Timestamp,
+    /// The alert's name.
+    pub alert: String,
+    /// Its severity.
+    pub severity: Severity,
+    /// The key, named.
+    pub key: Vec<KeyPart>,
+    /// When the transition holds.
+    pub at: Timestamp,
+    /// When the condition became true; an early notice knows only its own instant.
+    pub since: Timestamp,
+    /// The measure, in base units.
+    pub value: Option<Decimal>,
+    /// The level met.
+    pub threshold: Option<Decimal>,
+    /// Why it ended; only when resolved.
+    pub reason: Option<Reason>,
+    /// What people read about it.
+    pub text: AlertText,
+}
+
+/// An open incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// The id of the record that opened it, for every receiver.
+    pub id: EpisodeId,
+    /// The instant of that record.
+    pub opened: Timestamp,
+    /// Its severity.
+    pub severity: Severity,
+    /// The settled episode; `None` while only an early notice is known.
+    pub episode: Option<EpisodeId>,
+}
+
+/// How often the fold met something other than the plain course.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FoldCounts {
+    /// Records that had been applied before, or were older than what was.
+    pub repeated: u64,
+    /// Records that contradict the open incident: a log that is not the engine's.
+    pub contradictions: u64,
+    /// Closed lines forgotten at the limit.
+    pub forgotten: u64,
+}
+
+/// What an episode belongs to: alert name and canonical key bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    alert: String,
+    key: Vec<u8>,
+}
+
+/// What is known of one identity.
+#[derive(Debug, Default)]
+struct Line {
+    /// The newest settled instant applied.
+    mark: Option<Timestamp>,
+    /// The settled records applied at that instant.
+    at_mark: Vec<(EpisodeId, TransitionKind)>,
+    open: Option<Incident>,
+    /// Ids of early notices whose incidents earlier episodes took, with their instants.
+    spent: Vec<(Timestamp, EpisodeId)>,
+}
+
+/// The fold: every open incident, and what guards against repetition.
+#[derive(Debug)]
+pub struct Incidents {
+    lines: HashMap<Identity, Line>,
+    /// Identities in the order they closed, with their mark then; some are stale.
+    closed: VecDeque<(Identity, Timestamp)>,
+    closed_max: usize,
+    open_count: usize,
+    counts: FoldCounts,
+}
+
+impl Default for Incidents {
+    fn default() -> Incidents {
+        Incidents::with_limit(CLOSED_MAX)
+    }
+}
+
+impl Incidents {
+    /// A fold that remembers at most `closed_max` closed lines.
+    pub fn with_limit(closed_max: usize) -> Incidents {
+        Incidents {
+            lines: HashMap::new(),
+            closed: VecDeque::new(),
+            closed_max,
+            open_count: 0,
+            counts: FoldCounts::default(),
+        }
+    }
+
+    /// Applies the next record of the log and returns what is to be told, in order.
+    ///
+    /// Records of one (alert, key) come ordered by `at`, early notices aside; any part of
+    /// the log may come again. `changed` and `again` move no incident and tell nobody yet.
+    pub fn apply(&mut self, record: &LogRecord<'_>) -> Vec<Notice> {
+        let notice = match record.step {
+            Step::Early(early) => self.apply_early(early, record.text),
+            Step::Transition(transition) => self.apply_settled(transition, record.text),
+        };
+        notice.into_iter().collect()
+    }
+
+    /// The incidents that are open now, in no order, each with its alert's name.
+    pub fn open(&self) -> impl Iterator<Item = (&str, &Incident)> {
+        self.lines.iter().filter_map(|(identity, line)| {
+            line.open
+                .as_ref()
+                .map(|incident| (identity.alert.as_str(), incident))
+        })
+    }
+
+    /// How many incidents are open.
+    pub fn open_count(&self) -> usize {
+        self.open_count
+    }
+
+    /// What the fold met so far.
+    pub fn counts(&self) -> FoldCounts {
+        self.counts
+    }
+
+    fn apply_early(&mut self, early: &Early, text: &AlertText) -> Option<Notice> {
+        let line = self
+            .lines
+            .entry(identity(&early.alert, &early.key))
+            .or_default();
+        if line.open.is_some() || line.mark.is_some_and(|mark| early.at <= mark) {
+            self.counts.repeated += 1;
+            return None;
+        }
+        let incident = line.open_with(early.episode, early.at, early.severity);
+        self.open_count += 1;
+        Some(early_notice(&incident, early, text))
+    }
+
+    fn apply_settled(&mut self, transition: &Transition, text: &AlertText) -> Option<Notice> {
+        let identity = identity(&transition.alert, &transition.key);
+        let line = self.lines.entry(identity.clone()).or_default();
+        if !line.advance(transition) {
+            self.counts.repeated += 1;
+            return None;
+        }
+        match transition.kind {
+            TransitionKind::Firing => self.fire(&identity, transition, text),
+            TransitionKind::Resolved => self.resolve(identity, transition, text),
+            TransitionKind::Changed | TransitionKind::Again => None,
+        }
+    }
+
+    fn fire(&mut self, who: &Identity, of: &Transition, text: &AlertText) -> Option<Notice> {
+        let line = self.lines.get_mut(who)?;
+        match &mut line.open {
+            Some(incident) if incident.episode.is_none() => {
+                incident.episode = Some(of.episode);
+                return None;
+            }
+            // The engine never fires twice without resolving. Telling people of the new
+            // episode is the safe answer to a log that says so.
+            Some(_) => self.counts.contradictions += 1,
+            None => self.open_count += 1,
+        }
+        let mut incident = line.open_with(of.episode, of.at, of.severity);
+        incident.episode = Some(of.episode);
+        line.open = Some(incident.clone());
+        Some(settled_notice(
+            &incident,
+            NotificationKind::Firing,
+            of,
+            text,
+        ))
+    }
+
+    fn resolve(&mut self, who: Identity, of: &Transition, text: &AlertText) -> Option<Notice> {
+        let line = self.lines.get_mut(&who)?;
+        let ends = line.open.take_if(|incident| match incident.episode {
+            Some(episode) => episode == of.episode,
+            None => incident.opened < of.at,
+        });
+        let Some(incident) = ends else {
+            self.counts.contradictions += 1;
+            return None;
+        };
+        if incident.opened >= of.at {
+            line.spent.push((incident.opened, incident.id));
+        }
+        self.open_count -= 1;
+        self.closed.push_back((who, of.at));
+        self.forget();
+        Some(settled_notice(
+            &incident,
+            NotificationKind::Resolved,
+            of,
+            text,
+        ))
+    }
+
+    fn forget(&mut self) {
+        while self.closed.len() > self.closed_max {
+            let Some((identity, mark)) = self.closed.pop_front() else {
+                return;
+            };
+            if let Entry::Occupied(line) = self.lines.entry(identity)
+                && line.get().open.is_none()
+                && line.get().mark == Some(mark)
+            {
+                line.remove();
+                self.counts.forgotten += 1;
+            }
+        }
+    }
+}
+
+impl Line {
+    /// Moves the mark to a settled record; false when it is not new.
+    fn advance(&mut self, to: &Transition) -> bool {
+        let seen = (to.episode, to.kind);
+        if self.mark > Some(to.at) || (self.mark == Some(to.at) && self.at_mark.contains(&seen)) {
+            return false;
+        }
+        if self.mark != Some(to.at) {
+            self.mark = Some(to.at);
+            self.at_mark.clear();
+            self.spent.retain(|(opened, _)| *opened >= to.at);
+        }
+        self.at_mark.push(seen);
+        true
+    }
+
+    // INVARIANT: no two incidents of an identity share an id, or the second would look like
+    // a repetition to every receiver. An early notice whose incident was taken by an earlier
+    // episode has spent its id; the next number, as good as any, serves its own episode.
+    fn open_with(&mut self, id: EpisodeId, opened: Timestamp, severity: Severity) -> Incident {
+        let mut id = id;
+        while self.spent.iter().any(|(_, spent)| *spent == id) {
+            id = EpisodeId(id.0.wrapping_add(1));
+        }
+        let incident = Incident {
+            id,
+            opened,
+            severity,
+            episode: None,
+        };
+        self.open = Some(incident.clone());
+        incident
+    }
+}
+
+fn identity(alert: &str, key: &[KeyPart]) -> Identity {
+    let key = encode_key(key.iter().map(|(_, value)| value));
+    Identity {
+        alert: alert.to_owned(),
+        key,
+    }
+}
+
+fn settled_notice(
+    incident: &Incident,
+    kind: NotificationKind,
+    of: &Transition,
+    text: &AlertText,
+) -> Notice {
+    Notice {
+        incident: incident.id,
+        kind,
+        opened: incident.opened,
+        alert: of.alert.clone(),
+        severity: of.severity,
+        key: of.key.clone(),
+        at: of.at,
+        since: of.since,
+        value: of.value,
+        threshold: of.threshold,
+        reason: of.reason,
+        text: text.clone(),
+    }
+}
+
+fn early_notice(incident: &Incident, of: &Early, text: &AlertText) -> Notice {
+    Notice {
+        incident: incident.id,
+        kind: NotificationKind::Firing,
+        opened: incident.opened,
+        alert: of.alert.clone(),
+        severity: of.severity,
+        key: of.key.clone(),
+        at: of.at,
+        since: of.at,
+        value: of.value,
+        threshold: of.threshold,
+        reason: None,
+        text: text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,433 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::notification::NotificationKind::{self, Firing, Resolved};
+use model::severity::Severity;
+use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use model::transition::EpisodeId;
+use proptest::prelude::*;
+
+use super::*;
+
+fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> Notification {
+    Notification {
+        id: format!("{incident}-{}", kind.name()),
+        kind,
+        incident: EpisodeId(incident),
+        alert: "a".to_owned(),
+        severity,
+        key: Vec::new(),
+        at: Timestamp(0),
+        since: Timestamp(0),
+        detected: Timestamp(0),
+        deadline: None,
+        value: None,
+        threshold: None,
+        reason: None,
+        message: String::new(),
+        reading: String::new(),
+        runbook: None,
+        labels: Vec::new(),
+    }
+}
+
+fn outbox() -> Outbox {
+    Outbox::new(OutboxLimits::default())
+}
+
+fn push(outbox: &mut Outbox, receiver: usize, incident: u128, kind: NotificationKind) {
+    let mut pushed = notification(incident, kind, Severity::High);
+    if receiver > 0 {
+        pushed.id = format!("{}-{receiver}", pushed.id);
+    }
+    assert_eq!(outbox.push(receiver, pushed, Timestamp(0)), None);
+}
+
+fn failed(after_ms: Option<i64>) -> DeliveryResult {
+    DeliveryResult::Retry {
+        why: "500".to_owned(),
+        after_ms,
+    }
+}
+
+fn ids(attempts: &[Attempt]) -> Vec<&str> {
+    attempts
+        .iter()
+        .map(|attempt| attempt.notification.id.as_str())
+        .collect()
+}
+
+/// Lets virtual time pass until nothing is pending; the receivers answer each attempt at once.
+fn drain(
+    outbox: &mut Outbox,
+    mut answer: impl FnMut(&Attempt, Timestamp) -> DeliveryResult,
+) -> Vec<(String, Timestamp, Outcome)> {
+    let mut outcomes = Vec::new();
+    let mut now = Timestamp(0);
+    while let Some(next) = outbox.next_due() {
+        now = now.max(next);
+        for attempt in outbox.due(now) {
+            let result = answer(&attempt, now);
+            let outcome = outbox.record(attempt.ticket, result, now).unwrap();
+            outcomes.push((attempt.notification.id.clone(), now, outcome));
+        }
+        assert!(outcomes.len() < 100_000, "it never ends");
+    }
+    outcomes
+}
+
+#[test]
+fn what_is_pushed_is_attempted_once_in_order_of_urgency() {
+    let mut outbox = outbox();
+    for (incident, severity) in [
+        (1, Severity::Low),
+        (2, Severity::High),
+        (3, Severity::Critical),
+        (4, Severity::High),
+    ] {
+        let pushed = notification(incident, Firing, severity);
+        assert_eq!(outbox.push(0, pushed.clone(), Timestamp(0)), None);
+        assert_eq!(outbox.push(0, pushed, Timestamp(0)), None);
+    }
+    assert_eq!(outbox.next_due(), Some(Timestamp(0)));
+    let attempts = outbox.due(Timestamp(0));
+    assert_eq!(
+        ids(&attempts),
+        ["3-firing", "2-firing", "4-firing", "1-firing"]
+    );
+    assert_eq!(
+        (outbox.due(Timestamp(0)), outbox.next_due()),
+        (vec![], None)
+    );
+    for attempt in &attempts {
+        let outcome = outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1));
+        assert_eq!(outcome, Some(Outcome::Delivered));
+        assert_eq!(
+            outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1)),
+            None
+        );
+    }
+    assert_eq!(
+        outbox.push(0, notification(1, Firing, Severity::Low), Timestamp(2)),
+        None
+    );
+    let want = DeliveryCounts {
+        delivered: 4,
+        repeated: 5,
+        ..DeliveryCounts::default()
+    };
+    assert_eq!(outbox.counts(0), want);
+    assert_eq!(outbox.counts(9), DeliveryCounts::default());
+}
+
+#[test]
+fn a_resolution_waits_for_its_firing() {
+    let mut outbox = outbox();
+    push(&mut outbox, 0, 1, Firing);
+    push(&mut outbox, 0, 1, Resolved);
+    push(&mut outbox, 1, 1, Resolved);
+    let attempts = outbox.due(Timestamp(0));
+    assert_eq!(ids(&attempts), ["1-firing", "1-resolved-1"]);
+    assert_eq!([attempts[0].receiver, attempts[1].receiver], [0, 1]);
+    outbox
+        .record(attempts[0].ticket, DeliveryResult::Sent, Timestamp(1))
+        .unwrap();
+    assert_eq!(ids(&outbox.due(Timestamp(1))), ["1-resolved"]);
+}
+
+#[test]
+fn attempts_in_flight_are_bounded() {
+    let mut outbox = outbox();
+    for incident in 0..10 {
+        push(&mut outbox, 0, incident, Firing);
+    }
+    let first = outbox.due(Timestamp(0));
+    assert_eq!((first.len(), outbox.next_due()), (IN_FLIGHT_MAX, None));
+    outbox
+        .record(first[0].ticket, DeliveryResult::Sent, Timestamp(1))
+        .unwrap();
+    assert_eq!(outbox.due(Timestamp(1)).len(), 1);
+    assert_eq!(
+        (outbox.counts(0).pending, outbox.counts(0).in_flight),
+        (9, IN_FLIGHT_MAX)
+    );
+}
+
+#[test]
+fn a_receiver_that_fails_for_a_minute_gets_everything_in_order_and_delays_only_itself() {
+    let mut outbox = outbox();
+    for incident in 0..20 {
+        for receiver in 0..2 {
+            push(&mut outbox, receiver, incident, Firing);
+            push(&mut outbox, receiver, incident, Resolved);
+        }
+    }
+    let mut got: [Vec<(u128, NotificationKind, Timestamp)>; 2] = Default::default();
+    drain(&mut outbox, |attempt, now| {
+        if attempt.receiver == 0 && now < Timestamp(MINUTE_MS) {
+            return failed(None);
+        }
+        let told = &attempt.notification;
+        got[attempt.receiver].push((told.incident.0, told.kind, now));
+        DeliveryResult::Sent
+    });
+    for (receiver, got) in got.iter().enumerate() {
+        assert_eq!(got.len(), 40);
+        for incident in 0..20 {
+            let kinds: Vec<_> = got
+                .iter()
+                .filter(|g| g.0 == incident)
+                .map(|g| g.1)
+                .collect();
+            assert_eq!(kinds, [Firing, Resolved], "receiver {receiver}");
+        }
+    }
+    assert!(got[1].iter().all(|(_, _, at)| *at == Timestamp(0)));
+    let last = got[0].iter().map(|g| g.2).max().unwrap();
+    assert!(last <= Timestamp(MINUTE_MS + BACKOFF_CAP_MS), "{last}");
+}
+
+#[test]
+fn waits_grow_to_the_cap_are_spread_and_can_be_repeated() {
+    let mut seen = BTreeSet::new();
+    for attempt in 1..40 {
+        let ceiling_ms = BACKOFF_CAP_MS.min(SECOND_MS << (attempt - 1).min(20));
+        for incident in 0..50 {
+            let id = format!("{incident}-firing");
+            let wait_ms = backoff::wait_ms(&id, attempt, None);
+            assert!((1..=ceiling_ms).contains(&wait_ms), "{attempt}: {wait_ms}");
+            assert_eq!(wait_ms, backoff::wait_ms(&id, attempt, None));
+            seen.insert(wait_ms);
+        }
+    }
+    assert!(
+        seen.len() > 1_500,
+        "{} different waits of 1,950",
+        seen.len()
+    );
+}
+
+#[test]
+fn retry_after_is_a_lower_bound_and_pauses_the_receiver() {
+    let cases = [
+        (Some(30 * SECOND_MS), 30 * SECOND_MS..=30 * SECOND_MS),
+        (Some(48 * HOUR_MS), RETRY_AFTER_MAX_MS..=RETRY_AFTER_MAX_MS),
+        (Some(0), 1..=BACKOFF_BASE_MS),
+        (Some(-5), 1..=BACKOFF_BASE_MS),
+        (None, 1..=BACKOFF_BASE_MS),
+    ];
+    for (after_ms, want) in cases {
+        let mut outbox = outbox();
+        push(&mut outbox, 0, 1, Firing);
+        let first = outbox.due(Timestamp(0));
+        let outcome = outbox
+            .record(first[0].ticket, failed(after_ms), Timestamp(0))
+            .unwrap();
+        let Outcome::Retrying { at } = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(want.contains(&at.0), "{after_ms:?}: {at:?}");
+        // What comes meanwhile waits as well, where the receiver asked for it.
+        push(&mut outbox, 0, 2, Firing);
+        let other = if after_ms.is_some() { at } else { Timestamp(0) };
+        assert_eq!(outbox.next_due(), Some(other), "{after_ms:?}");
+        assert_eq!(outbox.due(other.minus(1)), []);
+        assert_eq!(outbox.due(at).len(), 2);
+    }
+}
+
+#[test]
+fn giving_up_is_an_outcome_with_a_reason() {
+    let mut rejected = outbox();
+    push(&mut rejected, 0, 1, Firing);
+    push(&mut rejected, 0, 1, Resolved);
+    let refuse = |_: &Attempt, _| DeliveryResult::Reject {
+        why: "404".to_owned(),
+    };
+    let outcomes = drain(&mut rejected, refuse);
+    let why = GiveUp::Rejected("404".to_owned());
+    assert_eq!(why.to_string(), "the receiver refused it: 404");
+    assert_eq!(outcomes[0].2, Outcome::GaveUp { why });
+    assert_eq!((outcomes.len(), rejected.counts(0).rejected), (2, 2));
+
+    let mut dead = outbox();
+    push(&mut dead, 0, 1, Firing);
+    let outcomes = drain(&mut dead, |_, _| failed(None));
+    let (_, at, last) = outcomes.last().unwrap();
+    assert_eq!(
+        *last,
+        Outcome::GaveUp {
+            why: GiveUp::TooOld(Some("500".to_owned()))
+        }
+    );
+    let near_the_end = AGE_MAX_MS - BACKOFF_CAP_MS..=AGE_MAX_MS;
+    assert!(near_the_end.contains(&at.0), "{at}");
+    assert_eq!((dead.counts(0).too_old, dead.counts(0).pending), (1, 0));
+
+    let old = dead.push(
+        0,
+        notification(2, Firing, Severity::High),
+        Timestamp(AGE_MAX_MS + 1),
+    );
+    assert_eq!(old.unwrap().why, GiveUp::TooOld(None));
+    assert_eq!(dead.counts(0).too_old, 2);
+}
+
+#[test]
+fn the_least_severe_gives_way_when_too_many_are_pending() {
+    use Severity::{Critical, High, Low};
+    // (already pending, pushed last, what leaves); the first is in flight.
+    let cases = [
+        (
+            [(1, Firing, Low), (2, Firing, Low)],
+            (3, Firing, Critical),
+            "2-firing",
+        ),
+        (
+            [(1, Firing, Low), (2, Firing, High)],
+            (3, Firing, Low),
+            "3-firing",
+        ),
+        (
+            [(1, Firing, Low), (2, Resolved, Low)],
+            (3, Firing, Low),
+            "3-firing",
+        ),
+        (
+            [(1, Firing, Low), (2, Firing, Low)],
+            (1, Resolved, Low),
+            "2-firing",
+        ),
+        (
+            [(1, Firing, Low), (1, Resolved, Low)],
+            (2, Resolved, Low),
+            "2-resolved",
+        ),
+        (
+            [(1, Firing, Low), (2, Resolved, High)],
+            (3, Resolved, Critical),
+            "2-resolved",
+        ),
+    ];
+    for (pending, (incident, kind, severity), want) in cases {
+        let mut outbox = Outbox::new(OutboxLimits {
+            pending_max: 2,
+            in_flight_max: 1,
+        });
+        let mut in_flight = Vec::new();
+        for (incident, kind, severity) in pending {
+            let pushed = notification(incident, kind, severity);
+            assert_eq!(outbox.push(0, pushed, Timestamp(0)), None);
+            in_flight.extend(outbox.due(Timestamp(0)));
+        }
+        let refusal = outbox.push(0, notification(incident, kind, severity), Timestamp(0));
+        let refusal = refusal.unwrap();
+        assert_eq!(
+            (refusal.notification.id.as_str(), refusal.why),
+            (want, GiveUp::Crowded)
+        );
+        assert_eq!((outbox.counts(0).pending, outbox.counts(0).crowded), (2, 1));
+        outbox
+            .record(in_flight[0].ticket, DeliveryResult::Sent, Timestamp(1))
+            .unwrap();
+        assert_eq!(
+            drain(&mut outbox, |_, _| DeliveryResult::Sent).len(),
+            1,
+            "{want}"
+        );
+    }
+}
+
+#[test]
+fn outcomes_of_an_earlier_run_are_taken_over() {
+    let mut outbox = outbox();
+    let gave_up = Outcome::GaveUp {
+        why: GiveUp::Crowded,
+    };
+    outbox.restore("1-firing", 1, &Outcome::Delivered);
+    outbox.restore("2-firing", 1, &gave_up);
+    outbox.restore(
+        "3-firing",
+        6,
+        &Outcome::Retrying {
+            at: Timestamp(5_000),
+        },
+    );
+    for incident in 1..=3 {
+        push(&mut outbox, 0, incident, Firing);
+    }
+    assert_eq!(outbox.counts(0).oldest, Some(Timestamp(0)));
+    assert_eq!(outbox.next_due(), Some(Timestamp(5_000)));
+    let attempts = outbox.due(Timestamp(5_000));
+    assert_eq!((ids(&attempts), attempts[0].number), (vec!["3-firing"], 7));
+}
+
+/// One line of the delivery log.
+type Logged = (String, u32, Outcome);
+
+proptest! {
+    /// Dies before or after any send and any write to the delivery log, and starts anew from
+    /// what was written.
+    #[test]
+    fn a_crash_at_any_step_loses_nothing_and_repeats_only_under_the_same_id(
+        steps in prop::collection::vec((0u8..10, 0u8..10), 0..200),
+    ) {
+        let log: Vec<(usize, Notification)> = (0..6)
+            .flat_map(|n| [(n, Firing), (n, Resolved)])
+            .flat_map(|(n, kind)| [0, 1].map(|to| (to, notification(n, kind, Severity::High))))
+            .map(|(to, told)| (to, Notification { id: format!("{}-{to}", told.id), ..told }))
+            .collect();
+        let mut steps = steps.into_iter();
+        let mut now = Timestamp(0);
+        let mut outcomes: Vec<Logged> = Vec::new();
+        let mut received: BTreeMap<String, u32> = BTreeMap::new();
+        let mut first_received: Vec<String> = Vec::new();
+        let mut crashed_after_send = 0;
+        'run: loop {
+            let mut outbox = outbox();
+            for (id, attempts, outcome) in &outcomes {
+                outbox.restore(id, *attempts, outcome);
+            }
+            for (to, told) in &log {
+                prop_assert_eq!(outbox.push(*to, told.clone(), now), None);
+            }
+            while let Some(next) = outbox.next_due() {
+                now = now.max(next);
+                for attempt in outbox.due(now) {
+                    let (answer, crash) = steps.next().unwrap_or((9, 9));
+                    if crash == 0 {
+                        continue 'run;
+                    }
+                    let id = attempt.notification.id.clone();
+                    let result = match answer {
+                        0 | 1 => failed(None),
+                        2 => failed(Some(20 * SECOND_MS)),
+                        _ => DeliveryResult::Sent,
+                    };
+                    if result == DeliveryResult::Sent {
+                        *received.entry(id.clone()).or_default() += 1;
+                        first_received.push(id.clone());
+                    }
+                    if crash == 1 {
+                        crashed_after_send += u32::from(result == DeliveryResult::Sent);
+                        continue 'run;
+                    }
+                    let outcome = outbox.record(attempt.ticket, result, now).unwrap();
+                    outcomes.push((id, attempt.number, outcome));
+                }
+            }
+            break;
+        }
+        let want: BTreeSet<&String> = log.iter().map(|(_, told)| &told.id).collect();
+        prop_assert_eq!(received.keys().collect::<BTreeSet<_>>(), want);
+        let repeats: u32 = received.values().map(|times| times - 1).sum();
+        prop_assert_eq!(repeats, crashed_after_send, "only an unrecorded send repeats");
+        for n in 0..6 {
+            for to in 0..2 {
+                let place = |kind: &str| {
+                    first_received.iter().position(|id| *id == format!("{n}-{kind}-{to}"))
+                };
+                prop_assert!(place("firing") < place("resolved"));
+            }
+        }
+    }
+}
