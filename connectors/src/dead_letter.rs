@@ -1,0 +1,1 @@
+//! Records that could not be decoded, with their place and the reason.
