@@ -1,1 +1,13 @@
-//! Scenarios, oracle, simulation and tidy checks.
+//! What the scenarios stand on: a real Kafka, a webhook that remembers, a service to kill.
+//!
+//! Nothing here is shipped. The modules stand in the order an event meets them: the broker it
+//! is published to, the service that reads it, the recorder its alert arrives at; the leash
+//! ends whatever was started when the test that started it is gone.
+
+pub mod kafka;
+
+pub mod service;
+
+pub mod recorder;
+
+pub mod leash;

@@ -1,0 +1,201 @@
+//! A Kafka for scenarios: the real one, or the embedded one where that cannot be had.
+//!
+//! `Broker::start` says on standard error which of the two a test ran on and why. With
+//! `CI=true` in the environment there is no standing in: a scenario that claims to have met
+//! Apache Kafka has met it.
+
+pub mod artifacts;
+pub mod client;
+pub mod embedded;
+pub mod node;
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::embedded::Embedded;
+use self::node::RealKafka;
+
+/// A broker on loopback, gone when this is dropped.
+pub enum Broker {
+    /// Apache Kafka in a Java process of its own.
+    Real(RealKafka),
+    /// The Kafka-protocol broker inside this process.
+    Embedded(Embedded),
+}
+
+impl Broker {
+    /// Starts Apache Kafka, or the embedded broker where that fails.
+    ///
+    /// # Panics
+    /// With the reason, when neither starts, or when the real one does not and `CI=true`.
+    pub fn start() -> Broker {
+        Broker::start_with(&[])
+    }
+
+    /// As `start`, with `(topic, partitions)` created. Tests that may run on the embedded
+    /// broker and need more than one partition name their topics here.
+    ///
+    /// # Panics
+    /// As `start`; also when a topic cannot be created.
+    pub fn start_with(topics: &[(&str, i32)]) -> Broker {
+        let broker = match RealKafka::start() {
+            Ok(real) => Broker::Real(real),
+            Err(reason) => Broker::stand_in(&reason, topics),
+        };
+        for (name, partitions) in topics {
+            broker
+                .create_topic(name, *partitions)
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+        broker.announce();
+        broker
+    }
+
+    fn stand_in(reason: &StartError, topics: &[(&str, i32)]) -> Broker {
+        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(
+            !in_ci,
+            "CI needs a real Apache Kafka and it did not start: {reason}"
+        );
+        say(&format!("no real Apache Kafka: {reason}"));
+        match Embedded::start(topics) {
+            Ok(embedded) => Broker::Embedded(embedded),
+            Err(error) => {
+                panic!("neither Apache Kafka ({reason}) nor the embedded broker: {error}")
+            }
+        }
+    }
+
+    fn announce(&self) {
+        say(&match self {
+            Broker::Real(real) => format!(
+                "real Apache Kafka {} at {}, ready in {:.1} s",
+                real.version(),
+                real.bootstrap(),
+                real.ready_in().as_secs_f64()
+            ),
+            Broker::Embedded(_) => format!("embedded broker at {}", self.bootstrap()),
+        });
+    }
+
+    /// `host:port` for `bootstrap.servers`.
+    pub fn bootstrap(&self) -> String {
+        match self {
+            Broker::Real(real) => real.bootstrap(),
+            Broker::Embedded(embedded) => embedded.bootstrap(),
+        }
+    }
+
+    /// Creates a topic and waits until each partition has a leader; one that exists is fine.
+    /// The embedded broker makes topics when asked for, with its own number of partitions.
+    ///
+    /// # Errors
+    /// When the broker refuses it, or not all partitions have a leader in 20 s.
+    pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
+        match self {
+            Broker::Real(real) => client::create_topic(&real.bootstrap(), name, partitions),
+            Broker::Embedded(embedded) => embedded.create_topic(name, partitions),
+        }
+    }
+
+    /// The real node, for what only it can do: `stop` and `restart`.
+    pub fn real(&mut self) -> Option<&mut RealKafka> {
+        match self {
+            Broker::Real(real) => Some(real),
+            Broker::Embedded(_) => None,
+        }
+    }
+}
+
+/// Writes past libtest's capture, which would hide the line of a test that passed.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "broker: {line}");
+}
+
+/// Why no broker could be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// The pom names no Kafka version.
+    Pom,
+    /// A program is not there: its name and what the system said.
+    Missing(&'static str, String),
+    /// A folder cannot be written.
+    Folder(PathBuf, io::Error),
+    /// No free loopback port.
+    Port(io::Error),
+    /// Maven did not bring the artifacts.
+    Fetch(String),
+    /// Storage could not be formatted.
+    Format(String),
+    /// The client library refused its settings, or the embedded broker its topics.
+    Client(String),
+    /// The node ended; its last lines.
+    Ended(String),
+    /// The node runs but did not answer in this time.
+    Silent(Duration),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Pom => write!(out, "tests/kafka/pom.xml names no <kafka.version>"),
+            StartError::Missing(program, said) => {
+                write!(
+                    out,
+                    "{program} cannot be run ({said}); install Java 17 and Maven"
+                )
+            }
+            StartError::Folder(path, error) => {
+                write!(out, "{} cannot be written: {error}", path.display())
+            }
+            StartError::Port(error) => write!(out, "no free loopback port: {error}"),
+            StartError::Fetch(said) => {
+                write!(
+                    out,
+                    "mvn could not fetch Kafka; try it by hand in tests/kafka: {said}"
+                )
+            }
+            StartError::Format(said) => write!(out, "storage could not be formatted: {said}"),
+            StartError::Client(said) => write!(out, "the Kafka client could not be made: {said}"),
+            StartError::Ended(said) => write!(out, "the node ended while starting: {said}"),
+            StartError::Silent(waited) => {
+                write!(out, "the node did not answer within {} s", waited.as_secs())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Why a topic is not there.
+#[derive(Debug)]
+pub enum TopicError {
+    /// The broker or the client said no: topic and reason.
+    Refused(String, String),
+    /// Not all partitions have a leader.
+    Leaderless {
+        /// The topic.
+        topic: String,
+        /// Partitions that have a leader.
+        led: usize,
+        /// Partitions asked for.
+        wanted: usize,
+    },
+}
+
+impl fmt::Display for TopicError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TopicError::Refused(topic, reason) => write!(out, "topic {topic}: {reason}"),
+            TopicError::Leaderless { topic, led, wanted } => write!(
+                out,
+                "topic {topic}: {led} of {wanted} partitions have a leader; \
+                 on the embedded broker name the topic in Broker::start_with"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TopicError {}

@@ -1,0 +1,25 @@
+//! The broker that stands in where no real one can be started.
+
+use connectors::broker::EmbeddedBroker;
+
+use super::{StartError, TopicError, client};
+
+/// An embedded broker. Topics come into being when they are first asked for, with the number
+/// of partitions its maker chose.
+pub struct Embedded(EmbeddedBroker);
+
+impl Embedded {
+    pub(super) fn start(topics: &[(&str, i32)]) -> Result<Embedded, StartError> {
+        EmbeddedBroker::start(topics)
+            .map(Embedded)
+            .map_err(|error| StartError::Client(error.to_string()))
+    }
+
+    pub(super) fn bootstrap(&self) -> String {
+        self.0.bootstrap_servers().to_string()
+    }
+
+    pub(super) fn create_topic(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
+        client::wait_for_leaders(&self.bootstrap(), name, partitions)
+    }
+}
