@@ -1,3 +1,57 @@
 //! The rule language: text to checked rules and diagnostics.
+//!
+//! Rule files are read in passes, each a function from one type to the next: characters to
+//! tokens (`lex`), tokens to statements ([`ast`], `parse`), statements to a
+//! [`rule::RuleSet`] that can run (`check`). No pass fails: what is wrong becomes a
+//! [`diagnostic::Diagnostic`], and one run reports all of it.
 
+pub mod ast;
+mod check;
+pub mod diagnostic;
+mod lex;
+mod lint;
+mod parse;
+pub mod print;
+pub mod quantity;
+pub mod reading;
 pub mod rule;
+pub mod source;
+
+use diagnostic::Diagnostic;
+use reading::Reading;
+use source::SourceFile;
+
+/// What compiling some files gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compiled {
+    /// The rules; `None` when a diagnostic is an error.
+    pub rules: Option<rule::RuleSet>,
+    /// Everything found, ordered by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What every alert that could be read means, ordered by name.
+    pub readings: Vec<Reading>,
+}
+
+/// Compiles files that share one namespace.
+pub fn compile(files: &[SourceFile]) -> Compiled {
+    let mut diagnostics = Vec::new();
+    let mut statements = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let (ast, found) = parse::parse(index, &file.text);
+        statements.extend(ast.statements);
+        diagnostics.extend(found);
+    }
+    let checked = check::check(&statements, &mut diagnostics);
+    diagnostic::arrange(&mut diagnostics);
+    let failed = diagnostic::has_errors(&diagnostics);
+    Compiled {
+        rules: (!failed).then_some(checked.rules),
+        diagnostics,
+        readings: checked.readings,
+    }
+}
+
+/// Reads one file into statements; never fails.
+pub fn parse(file: &SourceFile) -> (ast::Ast, Vec<Diagnostic>) {
+    parse::parse(0, &file.text)
+}

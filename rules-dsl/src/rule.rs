@@ -296,6 +296,9 @@ impl Alert {
     /// events of this long before the settled instant are read again.
     pub fn horizon_ms(&self) -> i64 {
         let tail = self.for_ms.max(self.keep_ms).max(self.hold_ms);
-        self.trigger.window_ms.saturating_add(self.trigger.step_ms).saturating_add(tail)
+        self.trigger
+            .window_ms
+            .saturating_add(self.trigger.step_ms)
+            .saturating_add(tail)
     }
 }

@@ -1,0 +1,237 @@
+//! `stream NAME from "…" { fields } codec … lateness … extract …`
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::combinator::{cut, map, opt};
+use nom::multi::many0;
+use nom::sequence::{delimited, preceded};
+
+use super::tokens::{
+    Fault, Parsed, Tokens, expect, free_path, keyword, plain_quantity, quoted, symbol,
+};
+use super::word::LATER_OPTIONS;
+use crate::ast::{Extract, Field, FieldKind, KindArgument, Name, Pattern, Statement, Stream};
+use crate::diagnostic::{Code, Diagnostic, Text, text};
+
+/// Most fields of one stream.
+pub const FIELDS_MAX: usize = 1_000;
+
+pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, _) = keyword("stream").parse(input)?;
+    let (rest, name) = super::declared_name(rest)?;
+    let from = preceded(
+        keyword("from"),
+        expect(
+            text!("the input's name in quotes", "引用符で囲んだ入力の名前"),
+            quoted,
+        ),
+    );
+    let (rest, from) = opt(from).parse(rest)?;
+    let (rest, _) = expect(
+        text!("`from \"…\"` or `{{`", "`from \"…\"` か `{{`"),
+        symbol("{"),
+    )
+    .parse(rest)?;
+    let (rest, fields) = fields(rest)?;
+    let mut stream = Stream {
+        name,
+        from,
+        fields,
+        codec: None,
+        lateness: None,
+        extracts: Vec::new(),
+    };
+    let rest = options(rest, &mut stream)?;
+    Ok((rest, Statement::Stream(stream)))
+}
+
+fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
+    let mut rest = input;
+    let mut fields = Vec::new();
+    while !rest.is_symbol("}") {
+        let (after, read) = field(rest)?;
+        fields.push(read);
+        if fields.len() > FIELDS_MAX {
+            let message = text!(
+                "more than {FIELDS_MAX} fields in one stream",
+                "1つの stream のフィールドが {FIELDS_MAX} を超えています"
+            );
+            return Err(rest.stop(Diagnostic::new(Code::LimitExceeded, rest.place(), message)));
+        }
+        let comma = opt(symbol(",")).parse(after)?;
+        rest = comma.0;
+        if comma.1.is_none() && !rest.is_symbol("}") {
+            return Err(rest.unexpected(text!("`,` or `}}`", "`,` か `}}`")));
+        }
+    }
+    Ok((rest.skip(1), fields))
+}
+
+fn field(input: Tokens<'_>) -> Parsed<'_, Field> {
+    let (rest, name) = expect(
+        text!("a field: `name: type`", "フィールド: `名前: 型`"),
+        free_path,
+    )
+    .parse(input)?;
+    let (rest, _) = expect(
+        text!("`:` and the field's type", "`:` とフィールドの型"),
+        symbol(":"),
+    )
+    .parse(rest)?;
+    let (rest, kind) = kind(rest)?;
+    let place = expect(
+        text!(
+            "where the record has it: `\"client.addr\"`",
+            "レコード内の場所: `\"client.addr\"`"
+        ),
+        quoted,
+    );
+    let (rest, path) = opt(preceded(symbol("="), place)).parse(rest)?;
+    Ok((rest, Field { name, kind, path }))
+}
+
+fn kind(input: Tokens<'_>) -> Parsed<'_, FieldKind> {
+    let (rest, word) = expect(type_wanted(), free_path).parse(input)?;
+    let name = Name {
+        text: word.dotted(),
+        at: word.at,
+    };
+    if !rest.is_symbol("(") {
+        return Ok((
+            rest,
+            FieldKind {
+                name,
+                argument: None,
+            },
+        ));
+    }
+    let (rest, argument) = rest.nested(|rest| argument(rest.skip(1)))?;
+    let (rest, _) = expect(text!("`)`", "`)`"), symbol(")")).parse(rest)?;
+    Ok((
+        rest,
+        FieldKind {
+            name,
+            argument: Some(argument),
+        },
+    ))
+}
+
+fn argument(input: Tokens<'_>) -> Parsed<'_, KindArgument> {
+    let range = (
+        plain_quantity,
+        cut(expect(
+            text!("a range: `0..1`", "範囲: `0..1`"),
+            symbol(".."),
+        )),
+        plain_quantity,
+    );
+    let known = alt((
+        map(range, |(low, _, high)| KindArgument::Range(low, high)),
+        map(quoted, KindArgument::Format),
+        map(kind, |kind| KindArgument::Kind(Box::new(kind))),
+    ));
+    expect(
+        text!(
+            "a unit, range, format or type",
+            "単位、範囲、書式、型のどれか"
+        ),
+        known,
+    )
+    .parse(input)
+}
+
+fn type_wanted() -> Text {
+    text!(
+        "a type: str int float bool time instant duration(ms) percent(0..1) bytes ip list(str)",
+        "型: str int float bool time instant duration(ms) percent(0..1) bytes ip list(str)"
+    )
+}
+
+fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom::Err<Fault>> {
+    let mut rest = input;
+    loop {
+        if let Some(word) = LATER_OPTIONS.iter().find(|word| rest.is_word(word)) {
+            return Err(rest.not_yet(word));
+        }
+        let at = rest;
+        let repeated;
+        if rest.is_word("codec") {
+            let what = text!(
+                "a codec: json, text or syslog",
+                "コーデック: json、text、syslog のどれか"
+            );
+            let (after, word) = expect(what, free_path).parse(rest.skip(1))?;
+            repeated = stream
+                .codec
+                .replace(Name {
+                    text: word.dotted(),
+                    at: word.at,
+                })
+                .is_some();
+            rest = after;
+        } else if rest.is_word("lateness") {
+            let what = text!("a length of time: `5s`", "時間の長さ: `5秒`");
+            let (after, length) = expect(what, plain_quantity).parse(rest.skip(1))?;
+            repeated = stream.lateness.replace(length).is_some();
+            rest = after;
+        } else if rest.is_word("extract") {
+            let (after, extract) = extract(rest.skip(1))?;
+            stream.extracts.push(extract);
+            repeated = false;
+            rest = after;
+        } else {
+            let what = text!(
+                "`codec`, `lateness`, `extract` or the next statement",
+                "`codec`、`lateness`、`extract` か次の文"
+            );
+            return super::statement_end(rest, what);
+        }
+        if repeated {
+            at.note(super::alert::repeated(at));
+        }
+    }
+}
+
+fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {
+    let (rest, source) = expect(
+        text!("the text field to take apart", "分解する文字列のフィールド"),
+        free_path,
+    )
+    .parse(input)?;
+    let body = delimited(
+        expect(text!("`{{`", "`{{`"), symbol("{")),
+        many0(pattern),
+        expect(
+            text!(
+                "a pattern in quotes or `}}`",
+                "引用符で囲んだパターンか `}}`"
+            ),
+            symbol("}"),
+        ),
+    );
+    let (rest, patterns) = { body }.parse(rest)?;
+    Ok((rest, Extract { source, patterns }))
+}
+
+fn pattern(input: Tokens<'_>) -> Parsed<'_, Pattern> {
+    let (mut rest, pattern) = quoted(input)?;
+    let mut sets = Vec::new();
+    if rest.is_symbol("=>") {
+        rest = rest.skip(1);
+        let constant = || text!("the field's text in quotes", "引用符で囲んだ値");
+        let one = |input| (free_path, expect(constant(), quoted)).parse(input);
+        let (after, first) = expect(
+            text!(
+                "a field and its text: `outcome \"failure\"`",
+                "フィールドと値: `outcome \"failure\"`"
+            ),
+            one,
+        )
+        .parse(rest)?;
+        let (after, more) = many0(preceded(opt(symbol(",")), one)).parse(after)?;
+        sets.push(first);
+        sets.extend(more);
+        rest = after;
+    }
+    Ok((rest, Pattern { pattern, sets }))
+}

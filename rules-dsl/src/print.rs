@@ -1,0 +1,381 @@
+//! The canonical printer: statements back to text. Reading what it prints gives the same
+//! statements.
+
+use std::fmt::Write as _;
+
+use crate::ast::{
+    Alert, Ast, Expression, Extract, Field, FieldKind, Filter, KindArgument, Level, Measure,
+    MeasureStatement, NoData, Path, Quantity, Set, Statement, Stream, Term,
+};
+use crate::lex::begins_word;
+use crate::parse::needs_quotes;
+use crate::rule::{Arithmetic, Comparison, TextTest};
+
+/// A whole file. Statements that could not be read are left out.
+pub fn print(ast: &Ast) -> String {
+    ast.statements.iter().map(statement).collect()
+}
+
+fn statement(statement: &Statement) -> String {
+    match statement {
+        Statement::Stream(it) => stream(it),
+        Statement::Filter(it) => filter(it),
+        Statement::Measure(it) => measure_statement(it),
+        Statement::Alert(it) => alert(it),
+        Statement::Broken(_) => String::new(),
+    }
+}
+
+/// A name as it must be written to be read as one.
+pub fn name(text: &str) -> String {
+    let plain: String = unicode_normalization::UnicodeNormalization::nfkc(text).collect();
+    let word = text.chars().next().is_some_and(begins_word)
+        && text
+            .chars()
+            .all(|c| c == '_' || unicode_ident::is_xid_continue(c));
+    if word && plain == text && !needs_quotes(text) {
+        text.to_owned()
+    } else {
+        format!("`{text}`")
+    }
+}
+
+/// A dotted path.
+pub fn path(path: &Path) -> String {
+    match path.segments.as_slice() {
+        [only] => name(only),
+        segments => {
+            let parts: Vec<String> = segments.iter().map(|segment| name(segment)).collect();
+            parts.join(".")
+        }
+    }
+}
+
+/// A number and its unit.
+pub fn quantity(quantity: &Quantity) -> String {
+    format!(
+        "{}{}",
+        quantity.value,
+        quantity.unit.map_or("", |unit| unit.spelling)
+    )
+}
+
+/// A text in quotes.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn stream(stream: &Stream) -> String {
+    let mut out = format!("stream {}", name(&stream.name.text));
+    // Writing into a String cannot fail.
+    if let Some(from) = &stream.from {
+        let _ = write!(out, " from {}", quoted(&from.text));
+    }
+    out.push_str(" {\n");
+    for field in &stream.fields {
+        let _ = writeln!(out, "  {},", declared(field));
+    }
+    out.push('}');
+    if let Some(codec) = &stream.codec {
+        let _ = write!(out, " codec {}", name(&codec.text));
+    }
+    if let Some(lateness) = &stream.lateness {
+        let _ = write!(out, " lateness {}", quantity(lateness));
+    }
+    for extract in &stream.extracts {
+        out.push_str(&patterns(extract));
+    }
+    out.push('\n');
+    out
+}
+
+fn declared(field: &Field) -> String {
+    let mut out = format!("{}: {}", path(&field.name), kind(&field.kind));
+    if let Some(place) = &field.path {
+        let _ = write!(out, " = {}", quoted(&place.text));
+    }
+    out
+}
+
+fn kind(kind_of: &FieldKind) -> String {
+    let word = &kind_of.name.text;
+    match &kind_of.argument {
+        None => word.clone(),
+        Some(KindArgument::Kind(inner)) => format!("{word}({})", kind(inner)),
+        Some(KindArgument::Range(low, high)) => {
+            format!("{word}({}..{})", quantity(low), quantity(high))
+        }
+        Some(KindArgument::Format(format)) => format!("{word}({})", quoted(&format.text)),
+    }
+}
+
+fn patterns(extract: &Extract) -> String {
+    let mut out = format!(" extract {} {{\n", path(&extract.source));
+    for pattern in &extract.patterns {
+        let _ = write!(out, "  {}", quoted(&pattern.pattern.text));
+        for (index, (field, text)) in pattern.sets.iter().enumerate() {
+            let arrow = if index == 0 { " =>" } else { "" };
+            let _ = write!(out, "{arrow} {} {}", path(field), quoted(&text.text));
+        }
+        out.push('\n');
+    }
+    out.push('}');
+    out
+}
+
+fn filter(filter: &Filter) -> String {
+    let mut out = format!(
+        "filter {} = {}",
+        name(&filter.name.text),
+        name(&filter.base.text)
+    );
+    if let Some(condition) = &filter.condition {
+        let _ = write!(out, " where {}", expression(condition));
+    }
+    out.push('\n');
+    out
+}
+
+fn measure_statement(statement: &MeasureStatement) -> String {
+    format!(
+        "measure {} = {}\n",
+        name(&statement.name.text),
+        measure(&statement.measure)
+    )
+}
+
+fn measure(measure: &Measure) -> String {
+    let mut out = match &measure.term {
+        Term::Named(named) => name(&named.text),
+        Term::Call(function, arguments) => {
+            let arguments: Vec<String> = arguments.iter().map(path).collect();
+            format!("{}({})", function.text, arguments.join(", "))
+        }
+    };
+    if let Some(within) = &measure.within {
+        let _ = write!(out, " within {}", quantity(within));
+    }
+    if let Some(min) = &measure.min {
+        let _ = write!(out, " min {}", quantity(min));
+    }
+    out
+}
+
+fn alert(alert: &Alert) -> String {
+    let mut out = format!(
+        "alert {} {}",
+        name(&alert.name.text),
+        measure(&alert.measure)
+    );
+    let _ = write!(out, " {}", level(&alert.level));
+    let keys: Vec<String> = alert
+        .by
+        .iter()
+        .map(|key| {
+            format!(
+                "{}{}",
+                path(&key.field),
+                if key.optional { "?" } else { "" }
+            )
+        })
+        .collect();
+    if !keys.is_empty() {
+        let _ = write!(out, " by {}", keys.join(", "));
+    }
+    let clauses = [
+        ("for", &alert.hold_for),
+        ("clear", &alert.clear),
+        ("keep", &alert.keep),
+    ];
+    for (word, written) in clauses {
+        if let Some(written) = written {
+            let _ = write!(out, " {word} {}", quantity(written));
+        }
+    }
+    match &alert.nodata {
+        Some(NoData::Hold(length)) => {
+            let _ = write!(out, " nodata hold {}", quantity(length));
+        }
+        Some(NoData::Clear) => out.push_str(" nodata clear"),
+        None => {}
+    }
+    let _ = write!(out, " {}", alert.severity.name());
+    out.push_str(&tail(alert));
+    out.push('\n');
+    out
+}
+
+fn level(level: &Level) -> String {
+    let mut out = format!(
+        "{} {}",
+        level.comparison.symbol(),
+        quantity(&level.quantity)
+    );
+    if let Some(per) = &level.per {
+        let _ = write!(out, "/{}", quantity(per));
+    }
+    out
+}
+
+fn tail(alert: &Alert) -> String {
+    let mut out = String::new();
+    for (word, text) in [("message", &alert.message), ("runbook", &alert.runbook)] {
+        if let Some(text) = text {
+            let _ = write!(out, "\n  {word} {}", quoted(&text.text));
+        }
+    }
+    if !alert.labels.is_empty() {
+        let label = |(label, text): &(Path, crate::ast::Quoted)| {
+            format!("{}: {}", path(label), quoted(&text.text))
+        };
+        let labels: Vec<String> = alert.labels.iter().map(label).collect();
+        let _ = write!(out, "\n  labels {{ {} }}", labels.join(", "));
+    }
+    if out.is_empty() {
+        out
+    } else {
+        format!(" {{{out}\n}}")
+    }
+}
+
+/// How tightly an expression binds; a looser one inside a tighter one needs parentheses.
+fn binding(expression: &Expression) -> u8 {
+    match expression {
+        Expression::Or(_) => 0,
+        Expression::And(_) => 1,
+        Expression::Not(..) => 2,
+        Expression::Compare(..)
+        | Expression::In { .. }
+        | Expression::Text(..)
+        | Expression::Matches(..) => 3,
+        Expression::Arithmetic(_, Arithmetic::Add | Arithmetic::Subtract, _) => 4,
+        Expression::Arithmetic(..) => 5,
+        _ => 6,
+    }
+}
+
+fn inside(inner: &Expression, at_least: u8) -> String {
+    let text = expression(inner);
+    if binding(inner) < at_least {
+        format!("({text})")
+    } else {
+        text
+    }
+}
+
+/// An expression of `where`.
+pub fn expression(it: &Expression) -> String {
+    match it {
+        Expression::Or(parts) => joined(parts, " or ", 1),
+        Expression::And(parts) => joined(parts, " and ", 2),
+        Expression::Not(inner, _) => format!("not {}", inside(inner, 2)),
+        Expression::Compare(left, operator, right) => {
+            format!(
+                "{} {} {}",
+                inside(left, 4),
+                operator.symbol(),
+                inside(right, 4)
+            )
+        }
+        Expression::In {
+            value,
+            negated,
+            set,
+        } => {
+            let not = if *negated { "not " } else { "" };
+            format!("{} {not}in {}", inside(value, 4), members(set))
+        }
+        Expression::Text(left, test, right) => {
+            format!(
+                "{} {} {}",
+                inside(left, 4),
+                test_word(*test),
+                inside(right, 4)
+            )
+        }
+        Expression::Matches(left, regex) => {
+            format!("{} matches {}", inside(left, 4), quoted(&regex.text))
+        }
+        Expression::Exists(field) => format!("exists({})", path(field)),
+        Expression::Lower(inner, _) => format!("lower({})", expression(inner)),
+        Expression::Arithmetic(left, operator, right) => {
+            let own = binding(it);
+            format!(
+                "{} {} {}",
+                inside(left, own),
+                sign(*operator),
+                inside(right, own + 1)
+            )
+        }
+        Expression::Field(field) => path(field),
+        Expression::Quoted(text) => quoted(&text.text),
+        Expression::Number(number) => quantity(number),
+        Expression::Bool(value, _) => value.to_string(),
+    }
+}
+
+fn joined(parts: &[Expression], word: &str, at_least: u8) -> String {
+    let parts: Vec<String> = parts.iter().map(|part| inside(part, at_least)).collect();
+    parts.join(word)
+}
+
+fn members(set: &Set) -> String {
+    match set {
+        Set::Literals(items) => {
+            let items: Vec<String> = items.iter().map(expression).collect();
+            format!("({})", items.join(", "))
+        }
+        Set::Networks(networks) => {
+            let networks: Vec<String> = networks
+                .iter()
+                .map(|network| quoted(&network.text))
+                .collect();
+            format!("cidr ({})", networks.join(", "))
+        }
+    }
+}
+
+/// The word of a text test.
+pub(crate) const fn test_word(test: TextTest) -> &'static str {
+    match test {
+        TextTest::Contains => "contains",
+        TextTest::StartsWith => "starts_with",
+        TextTest::EndsWith => "ends_with",
+    }
+}
+
+/// The sign of an operator.
+pub(crate) const fn sign(operator: Arithmetic) -> &'static str {
+    match operator {
+        Arithmetic::Add => "+",
+        Arithmetic::Subtract => "-",
+        Arithmetic::Multiply => "*",
+        Arithmetic::Divide => "/",
+    }
+}
+
+/// A comparison in words after a quantity, as Japanese rules write it.
+pub(crate) const fn comparison_word(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::AtLeast => "以上",
+        Comparison::Above => "超",
+        Comparison::AtMost => "以下",
+        Comparison::Below => "未満",
+        Comparison::Equal => "と等しい",
+        Comparison::NotEqual => "と異なる",
+    }
+}
+
+#[cfg(test)]
+mod tests;
