@@ -154,6 +154,13 @@ impl Default for OutboxLimits {
     }
 }
 
+impl Ticket {
+    /// The receiver's number.
+    pub fn receiver(self) -> usize {
+        self.receiver
+    }
+}
+
 impl Outbox {
     /// An empty outbox.
     pub fn new(limits: OutboxLimits) -> Outbox {

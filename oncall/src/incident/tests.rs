@@ -338,8 +338,8 @@ proptest! {
         let mut fold = Incidents::default();
         told(&mut fold, &log);
         // Early notices of the last instants may be of episodes that are still to come.
-        let settled: Vec<Written> =
-            log[from.index(log.len())..].iter().copied().filter(|e| !matches!(e, Soon(..))).collect();
+        let again = log[from.index(log.len())..].iter().copied();
+        let settled: Vec<Written> = again.filter(|entry| !matches!(entry, Soon(..))).collect();
         prop_assert_eq!(told(&mut fold, &settled), []);
     }
 }

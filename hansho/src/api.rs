@@ -1,0 +1,106 @@
+//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`.
+
+pub mod health;
+pub mod metrics;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::extract;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use model::time::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use health::Health;
+use metrics::Metrics;
+
+/// How long open connections may take to end once the service stops.
+pub const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// The format of `/metrics`, which Prometheus reads as it does its own.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the pages show and the service's threads write.
+#[derive(Debug)]
+pub struct State {
+    /// Whether the service lives and is ready.
+    pub health: Health,
+    /// Its figures.
+    pub metrics: Metrics,
+}
+
+/// Serves the pages until `shutdown` resolves, then for at most [`DRAIN_MAX`] more.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(
+    listener: TcpListener,
+    state: Arc<State>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> std::io::Result<()> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, router(state)).with_graceful_shutdown(async {
+        // A dropped sender means the same: nobody is left to be served.
+        let _ = stopped.await;
+    });
+    let server = server.into_future();
+    tokio::pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = shutdown => {}
+    }
+    let _ = stop.send(());
+    // A client that never finishes must not hold up the shutdown.
+    timeout(DRAIN_MAX, server).await.unwrap_or(Ok(()))
+}
+
+fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics_text))
+        .with_state(state)
+}
+
+async fn livez(extract::State(state): extract::State<Arc<State>>) -> (StatusCode, String) {
+    answer(state.health.live(wall_clock()))
+}
+
+async fn readyz(extract::State(state): extract::State<Arc<State>>) -> (StatusCode, String) {
+    answer(state.health.ready(wall_clock()))
+}
+
+async fn metrics_text(extract::State(state): extract::State<Arc<State>>) -> impl IntoResponse {
+    let status = |text: &Option<String>| match text {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let text = state.metrics.render();
+    (
+        status(&text),
+        [(header::CONTENT_TYPE, OPEN_METRICS)],
+        text.unwrap_or_default(),
+    )
+}
+
+fn wall_clock() -> Timestamp {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn answer(verdict: Result<(), String>) -> (StatusCode, String) {
+    match verdict {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Whether the service lives and whether it is ready, as its threads report it.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use model::time::Timestamp;
+
+/// A thread that has not come round for this long is stuck, in milliseconds.
+pub const STUCK_MS: i64 = 30_000;
+/// An alert log that has acknowledged nothing for this long is not to be relied on, in
+/// milliseconds. The teller comes round every few of them, with or without alerts.
+pub const ACK_MAX_MS: i64 = 10_000;
+
+/// A thread that has not come round yet: it is not judged.
+const NEVER: i64 = i64::MIN;
+
+/// Written by the service's threads, read by the pages.
+#[derive(Debug)]
+pub struct Health {
+    read: AtomicI64,
+    told: AtomicI64,
+    shards: Vec<AtomicI64>,
+    assigned: AtomicBool,
+    caught_up: AtomicBool,
+    /// What keeps the service from its input now; written rarely.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Health {
+    /// The health of a service with this many shard threads.
+    pub fn new(shards: usize) -> Health {
+        Health {
+            read: AtomicI64::new(NEVER),
+            told: AtomicI64::new(NEVER),
+            shards: (0..shards).map(|_| AtomicI64::new(NEVER)).collect(),
+            assigned: AtomicBool::new(false),
+            caught_up: AtomicBool::new(false),
+            trouble: Mutex::new(None),
+        }
+    }
+
+    /// Partitions are assigned to this process; they are to be replayed.
+    pub fn note_assigned(&self) {
+        self.caught_up.store(false, Ordering::Relaxed);
+        self.assigned.store(true, Ordering::Relaxed);
+    }
+
+    /// Every assigned partition has been read up to where it was committed.
+    pub fn note_caught_up(&self) {
+        self.caught_up.store(true, Ordering::Relaxed);
+    }
+
+    /// The reading thread came round.
+    pub fn note_read(&self, now: Timestamp) {
+        self.read.store(now.0, Ordering::Relaxed);
+    }
+
+    /// A shard's thread came round.
+    pub fn note_shard(&self, shard: usize, now: Timestamp) {
+        if let Some(tick) = self.shards.get(shard) {
+            tick.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// The alert log acknowledged all there was to write.
+    pub fn note_told(&self, now: Timestamp) {
+        self.told.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Something keeps the service from its input, in words.
+    pub fn note_trouble(&self, what: &str) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
+    }
+
+    /// Nothing does any more.
+    pub fn note_recovered(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether every thread that started still comes round; else which one does not.
+    pub fn live(&self, now: Timestamp) -> Result<(), String> {
+        let stuck = |tick: &AtomicI64| silent_ms(tick, now).filter(|silent| *silent > STUCK_MS);
+        let named = |name: &str, silent_ms: i64| {
+            Err(format!(
+                "the {name} has been stuck for {} s",
+                silent_ms / 1000
+            ))
+        };
+        if let Some(silent_ms) = stuck(&self.read) {
+            return named("reader", silent_ms);
+        }
+        if let Some(silent_ms) = stuck(&self.told) {
+            return named("alert log", silent_ms);
+        }
+        for (number, shard) in self.shards.iter().enumerate() {
+            if let Some(silent_ms) = stuck(shard) {
+                return named(&format!("shard {number}"), silent_ms);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether events that come now become alerts; else what is missing.
+    pub fn ready(&self, now: Timestamp) -> Result<(), String> {
+        self.live(now)?;
+        if let Some(what) = &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(what.clone());
+        }
+        if !self.assigned.load(Ordering::Relaxed) {
+            return Err("no partitions are assigned yet".to_owned());
+        }
+        if !self.caught_up.load(Ordering::Relaxed) {
+            return Err("still reading what came before".to_owned());
+        }
+        match silent_ms(&self.told, now) {
+            Some(silent) if silent <= ACK_MAX_MS => Ok(()),
+            Some(silent) => Err(format!(
+                "the alert log acknowledges nothing for {} s",
+                silent / 1000
+            )),
+            None => Err("the alert log has acknowledged nothing yet".to_owned()),
+        }
+    }
+}
+
+/// How long ago a thread came round; `None` for one that never did.
+fn silent_ms(tick: &AtomicI64, now: Timestamp) -> Option<i64> {
+    let last = tick.load(Ordering::Relaxed);
+    (last != NEVER).then(|| now.0.saturating_sub(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_stops_is_named() {
+        let health = Health::new(2);
+        let check = |now, want: &str| {
+            assert_eq!(health.live(Timestamp(now)).err().unwrap_or_default(), want);
+        };
+        check(i64::MAX, "");
+        health.note_shard(1, Timestamp(1_000));
+        health.note_shard(9, Timestamp(1_000));
+        check(1_000 + STUCK_MS, "");
+        check(2_000 + STUCK_MS, "the shard 1 has been stuck for 31 s");
+        health.note_shard(1, Timestamp(90_000));
+        health.note_told(Timestamp(5_000));
+        check(90_000, "the alert log has been stuck for 85 s");
+        health.note_told(Timestamp(90_000));
+        health.note_read(Timestamp(0));
+        check(90_000, "the reader has been stuck for 90 s");
+        // A clock set back accuses nobody.
+        check(-1_000_000, "");
+    }
+
+    #[test]
+    fn readiness_names_what_is_missing() {
+        let health = Health::new(0);
+        let check = |now, want: &str| {
+            assert_eq!(health.ready(Timestamp(now)).err().unwrap_or_default(), want);
+        };
+        check(0, "no partitions are assigned yet");
+        health.note_assigned();
+        check(0, "still reading what came before");
+        health.note_caught_up();
+        check(0, "the alert log has acknowledged nothing yet");
+        health.note_told(Timestamp(0));
+        check(ACK_MAX_MS, "");
+        check(
+            1_000 + ACK_MAX_MS,
+            "the alert log acknowledges nothing for 11 s",
+        );
+        health.note_trouble("no broker answers");
+        check(0, "no broker answers");
+        health.note_recovered();
+        check(0, "");
+        health.note_assigned();
+        check(0, "still reading what came before");
+    }
+}

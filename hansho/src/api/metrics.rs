@@ -1,0 +1,330 @@
+//! The service's figures, registered in one place.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::TransitionKind;
+use oncall::outbox::{GiveUp, Outcome};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Metric, Registry};
+
+/// A gauge of seconds.
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// What the reading thread made of its input since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventTotals {
+    /// Records that became events.
+    pub decoded: u64,
+    /// Records that could not be decoded.
+    pub undecodable: u64,
+    /// Events below their partition's watermark, dropped.
+    pub late: u64,
+    /// Events dated too far after their record, refused.
+    pub refused_future: u64,
+    /// Selected events without a field of the alert's key.
+    pub skipped_missing_key: u64,
+    /// What was left of events after filters.
+    pub observations: u64,
+}
+
+/// Figures of one partition.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Partition {
+    stream: String,
+    partition: i32,
+}
+
+/// Figures of one severity.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SeverityName {
+    severity: &'static str,
+}
+
+/// Figures of one kind of transition.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TransitionLabels {
+    severity: &'static str,
+    kind: &'static str,
+}
+
+/// Figures of one receiver.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReceiverName {
+    receiver: String,
+}
+
+/// Figures of what attempts came to.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DeliveryLabels {
+    receiver: String,
+    outcome: &'static str,
+}
+
+/// Every figure.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events_read: Counter,
+    events_decoded: Counter,
+    undecodable: Counter,
+    late: Counter,
+    refused_future: Counter,
+    skipped_missing_key: Counter,
+    observations: Counter,
+    late_after_settle: Counter,
+    refused_keys: Counter,
+    states: Gauge,
+    waiting: Gauge,
+    transitions: Family<TransitionLabels, Counter>,
+    early: Family<SeverityName, Counter>,
+    incidents_open: Gauge,
+    dead_letters: Counter,
+    deliveries: Family<DeliveryLabels, Counter>,
+    outbox_pending: Family<ReceiverName, Gauge>,
+    outbox_oldest_age: Family<ReceiverName, Seconds>,
+    front_delay: Family<Partition, Seconds>,
+    records_lost: Counter,
+    rebalances: Counter,
+    last_commit: Seconds,
+    partitions_idle: Gauge,
+    partitions_held_back: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+/// Registers metrics under one prefix.
+struct Register(Registry);
+
+impl Register {
+    /// `name` without prefix and suffix, `help` without full stop: both are added.
+    fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        let metric = M::default();
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+}
+
+impl Metrics {
+    /// All figures at zero.
+    pub fn new() -> Metrics {
+        let mut of = Register(Registry::with_prefix("hansho"));
+        Metrics {
+            events_read: of.add("events_read", "Records read, decoded or not"),
+            events_decoded: of.add("events_decoded", "Records that became events"),
+            undecodable: of.add("undecodable", "Records that could not be decoded"),
+            late: of.add(
+                "late",
+                "Events below the watermark of their partition, dropped",
+            ),
+            refused_future: of.add(
+                "refused_future",
+                "Events dated too far after their record, refused",
+            ),
+            skipped_missing_key: of.add(
+                "skipped_missing_key",
+                "Selected events without a field of the key",
+            ),
+            observations: of.add("observations", "What was left of events after filters"),
+            late_after_settle: of.add(
+                "late_after_settle",
+                "Observations whose instant was settled already, dropped",
+            ),
+            refused_keys: of.add(
+                "refused_keys",
+                "Observations of new keys refused at the limit of a rule",
+            ),
+            states: of.add("states", "States of alerts and keys held"),
+            waiting: of.add(
+                "observations_waiting",
+                "Observations that wait to be settled",
+            ),
+            transitions: of.add("transitions", "Settled transitions"),
+            early: of.add("early_notices", "Announcements ahead of settling"),
+            incidents_open: of.add("incidents_open", "Incidents that are open"),
+            dead_letters: of.add("dead_letters", "Dead letters written"),
+            deliveries: of.add(
+                "deliveries",
+                "Outcomes of attempts to deliver, and refusals",
+            ),
+            outbox_pending: of.add("outbox_pending", "Notifications pending"),
+            outbox_oldest_age: of.add(
+                "outbox_oldest_age_seconds",
+                "Age of the oldest pending notification",
+            ),
+            front_delay: of.add(
+                "front_delay_seconds",
+                "How far the newest event time of a partition is behind the clock",
+            ),
+            records_lost: of.add("records_lost", "Records that expired before they were read"),
+            rebalances: of.add("rebalances", "Times partitions were assigned anew"),
+            last_commit: of.add(
+                "last_commit_timestamp_seconds",
+                "When offsets were last committed, in seconds since 1970",
+            ),
+            partitions_idle: of.add(
+                "partitions_idle",
+                "Partitions in which time passes by itself",
+            ),
+            partitions_held_back: of.add(
+                "partitions_held_back",
+                "Partitions paused so that others catch up",
+            ),
+            registry: of.0,
+        }
+    }
+
+    /// Shows what the reading thread made of its input.
+    pub fn note_events(&self, totals: &EventTotals) {
+        set_total(&self.events_read, totals.decoded + totals.undecodable);
+        set_total(&self.events_decoded, totals.decoded);
+        set_total(&self.undecodable, totals.undecodable);
+        set_total(&self.late, totals.late);
+        set_total(&self.refused_future, totals.refused_future);
+        set_total(&self.skipped_missing_key, totals.skipped_missing_key);
+        set_total(&self.observations, totals.observations);
+    }
+
+    /// Shows the sums over all shards: two totals since the start, two figures of now.
+    pub fn note_shards(
+        &self,
+        late_after_settle: u64,
+        refused_keys: u64,
+        states: u64,
+        waiting: u64,
+    ) {
+        set_total(&self.late_after_settle, late_after_settle);
+        set_total(&self.refused_keys, refused_keys);
+        self.states.set(gauge(states));
+        self.waiting.set(gauge(waiting));
+    }
+
+    /// Shows how far a partition's newest event time lies behind the clock.
+    pub fn note_front(&self, stream: &str, partition: i32, front: Timestamp, now: Timestamp) {
+        let labels = Partition {
+            stream: stream.to_owned(),
+            partition,
+        };
+        self.front_delay
+            .get_or_create(&labels)
+            .set(seconds(now.0.saturating_sub(front.0)));
+    }
+
+    /// Counts a settled transition.
+    pub fn note_transition(&self, kind: TransitionKind, severity: Severity) {
+        let labels = TransitionLabels {
+            severity: severity.name(),
+            kind: kind.name(),
+        };
+        self.transitions.get_or_create(&labels).inc();
+    }
+
+    /// Counts an early notice.
+    pub fn note_early(&self, severity: Severity) {
+        self.early
+            .get_or_create(&SeverityName {
+                severity: severity.name(),
+            })
+            .inc();
+    }
+
+    /// Shows how many incidents are open.
+    pub fn note_incidents(&self, open: usize) {
+        self.incidents_open.set(gauge(open as u64));
+    }
+
+    /// Counts a dead letter.
+    pub fn note_dead_letter(&self) {
+        self.dead_letters.inc();
+    }
+
+    /// Counts what an attempt, or a refusal by the outbox, came to.
+    pub fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
+        let outcome = match outcome {
+            Outcome::Delivered => "delivered",
+            Outcome::Retrying { .. } => "retrying",
+            Outcome::GaveUp {
+                why: GiveUp::Rejected(_),
+            } => "rejected",
+            Outcome::GaveUp {
+                why: GiveUp::TooOld(_),
+            } => "too_old",
+            Outcome::GaveUp {
+                why: GiveUp::Crowded,
+            } => "crowded",
+        };
+        let labels = DeliveryLabels {
+            receiver: receiver.to_owned(),
+            outcome,
+        };
+        self.deliveries.get_or_create(&labels).inc();
+    }
+
+    /// Shows what a receiver has pending, and the age of the oldest in milliseconds.
+    pub fn note_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
+        let labels = ReceiverName {
+            receiver: receiver.to_owned(),
+        };
+        self.outbox_pending
+            .get_or_create(&labels)
+            .set(gauge(pending as u64));
+        self.outbox_oldest_age
+            .get_or_create(&labels)
+            .set(seconds(age_ms));
+    }
+
+    /// Counts records that expired before they were read.
+    pub fn note_lost(&self, records: u64) {
+        self.records_lost.inc_by(records);
+    }
+
+    /// Counts a change of assignment.
+    pub fn note_rebalance(&self) {
+        self.rebalances.inc();
+    }
+
+    /// Shows when offsets were committed: an instant, so that its age grows even when
+    /// nothing here moves any more.
+    pub fn note_commit(&self, now: Timestamp) {
+        self.last_commit.set(seconds(now.0));
+    }
+
+    /// Shows in how many partitions time passes by itself.
+    pub fn note_idle(&self, partitions: usize) {
+        self.partitions_idle.set(gauge(partitions as u64));
+    }
+
+    /// Shows how many partitions are paused so that others can catch up.
+    pub fn note_held_back(&self, partitions: usize) {
+        self.partitions_held_back.set(gauge(partitions as u64));
+    }
+
+    /// All figures as OpenMetrics text; `None` when they cannot be written, which a text in
+    /// memory never is.
+    pub fn render(&self) -> Option<String> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).ok().map(|()| text)
+    }
+}
+
+/// Shows a total that another thread counts; it never falls.
+fn set_total(counter: &Counter, total: u64) {
+    counter.inner().fetch_max(total, Ordering::Relaxed);
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn seconds(millis: i64) -> f64 {
+    millis as f64 / 1000.0
+}

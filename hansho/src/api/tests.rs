@@ -1,0 +1,169 @@
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::TransitionKind;
+use oncall::outbox::{GiveUp, Outcome};
+use tokio::runtime::Runtime;
+
+use super::metrics::EventTotals;
+use super::*;
+
+/// Status, header lines and body of one request.
+fn request(to: SocketAddr, path: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: hansho\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head.to_owned(), body.to_owned())
+}
+
+fn state() -> Arc<State> {
+    Arc::new(State {
+        health: Health::new(1),
+        metrics: Metrics::new(),
+    })
+}
+
+/// Runs `client` against served pages, then stops the server and waits for its end.
+fn with_server(state: &Arc<State>, client: impl FnOnce(SocketAddr)) {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = runtime.spawn(serve(listener, Arc::clone(state), async {
+        stopped.await.unwrap();
+    }));
+    client(address);
+    stop.send(()).unwrap();
+    runtime.block_on(server).unwrap().unwrap();
+    assert!(TcpStream::connect(address).is_err(), "it still listens");
+}
+
+#[test]
+fn health_pages_answer_with_status_and_reason() {
+    let state = state();
+    with_server(&state, |to| {
+        let check = |path, want: (u16, &str)| {
+            let (status, _, body) = request(to, path);
+            assert_eq!((status, body.as_str()), want, "{path}");
+        };
+        check("/livez", (200, "ok\n"));
+        check("/readyz", (503, "no partitions are assigned yet\n"));
+        state.health.note_assigned();
+        state.health.note_caught_up();
+        state.health.note_told(wall_clock());
+        check("/readyz", (200, "ok\n"));
+        check("/nowhere", (404, ""));
+    });
+}
+
+#[test]
+fn a_client_that_never_finishes_does_not_hold_up_the_end() {
+    let state = state();
+    let mut held = None;
+    with_server(&state, |to| {
+        let mut stream = TcpStream::connect(to).unwrap();
+        write!(stream, "GET /livez HTTP/1.1\r\n").unwrap();
+        assert_eq!(request(to, "/livez").0, 200);
+        held = Some(stream);
+    });
+    assert!(held.is_some());
+}
+
+#[test]
+fn metrics_are_served_as_open_metrics() {
+    let state = state();
+    state.metrics.note_lost(3);
+    with_server(&state, |to| {
+        let (status, head, body) = request(to, "/metrics");
+        assert_eq!(status, 200);
+        assert!(
+            head.to_ascii_lowercase()
+                .contains("content-type: application/openmetrics-text")
+        );
+        assert!(body.contains("\nhansho_records_lost_total 3\n"), "{body}");
+        assert!(body.ends_with("# EOF\n"), "{body}");
+    });
+}
+
+#[test]
+fn every_figure_is_registered_and_labelled() {
+    let metrics = Metrics::new();
+    let totals = EventTotals {
+        decoded: 10,
+        undecodable: 2,
+        late: 3,
+        refused_future: 4,
+        skipped_missing_key: 5,
+        observations: 6,
+    };
+    metrics.note_events(&totals);
+    metrics.note_events(&EventTotals::default());
+    metrics.note_shards(7, 8, 9, 11);
+    metrics.note_front("auth", 2, Timestamp(500), Timestamp(2_000));
+    metrics.note_commit(Timestamp(1_250));
+    metrics.note_transition(TransitionKind::Firing, Severity::Critical);
+    metrics.note_early(Severity::High);
+    metrics.note_incidents(12);
+    metrics.note_dead_letter();
+    metrics.note_lost(13);
+    metrics.note_rebalance();
+    metrics.note_idle(14);
+    metrics.note_held_back(15);
+    let gave_up = |why| Outcome::GaveUp { why };
+    for outcome in [
+        Outcome::Delivered,
+        Outcome::Retrying { at: Timestamp(0) },
+        gave_up(GiveUp::Rejected(String::new())),
+        gave_up(GiveUp::TooOld(None)),
+        gave_up(GiveUp::Crowded),
+    ] {
+        metrics.note_delivery("当番", &outcome);
+    }
+    metrics.note_outbox("\"log\"", 2, 2_500);
+    let text = metrics.render().unwrap();
+    let got: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("hansho_"))
+        .collect();
+    let want = [
+        "events_read_total 12",
+        "events_decoded_total 10",
+        "undecodable_total 2",
+        "late_total 3",
+        "refused_future_total 4",
+        "skipped_missing_key_total 5",
+        "observations_total 6",
+        "late_after_settle_total 7",
+        "refused_keys_total 8",
+        "states 9",
+        "observations_waiting 11",
+        "transitions_total{severity=\"critical\",kind=\"firing\"} 1",
+        "early_notices_total{severity=\"high\"} 1",
+        "incidents_open 12",
+        "dead_letters_total 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"delivered\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"retrying\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"rejected\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"too_old\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"crowded\"} 1",
+        "outbox_pending{receiver=\"\\\"log\\\"\"} 2",
+        "outbox_oldest_age_seconds{receiver=\"\\\"log\\\"\"} 2.5",
+        "front_delay_seconds{stream=\"auth\",partition=\"2\"} 1.5",
+        "records_lost_total 13",
+        "rebalances_total 1",
+        "last_commit_timestamp_seconds 1.25",
+        "partitions_idle 14",
+        "partitions_held_back 15",
+    ];
+    assert_eq!(got, want.into());
+}

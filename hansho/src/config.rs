@@ -1,0 +1,379 @@
+//! `hansho.toml`: what the service reads, where it keeps its state, and whom it tells.
+//!
+//! A [`Config`] that exists is complete and consistent: defaults are filled in, paths are
+//! resolved against the file's folder, and every name it must not hold twice it holds once.
+//! Secrets stay references until they are used.
+
+pub mod kafka;
+pub mod secret;
+pub mod sink;
+
+mod raw;
+mod scalar;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use model::message::Language;
+use model::severity::Severity;
+use oncall::outbox::OutboxLimits;
+use oncall::route::{Deadlines, Receiver, Receivers};
+use toml::Spanned;
+
+use kafka::Kafka;
+use secret::Secret;
+use sink::Sink;
+
+/// The largest configuration file, in bytes; a larger one is another file by mistake.
+pub const FILE_MAX: u64 = 1 << 20;
+/// The most shard threads one process runs.
+pub const WORKERS_MAX: usize = 256;
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Rule files and folders of them.
+    pub rules: Vec<PathBuf>,
+    /// Where logs, dead letters and snapshots are kept.
+    pub state_dir: PathBuf,
+    /// The language people read; `None` leaves it to the command line and the locale.
+    pub language: Option<Language>,
+    /// The zone in which people read times.
+    pub timezone: TimeZone,
+    /// Shard threads, 1 to [`WORKERS_MAX`].
+    pub workers: usize,
+    /// Where health, metrics and the API are served.
+    pub listen: SocketAddr,
+    /// The log that is read.
+    pub kafka: Kafka,
+    /// Topics of the streams that are not read from the topic of their own name.
+    pub topics: BTreeMap<String, String>,
+    /// What bounds the service.
+    pub limits: Limits,
+    /// Where records go that cannot be decoded.
+    pub dead_letters: DeadLetters,
+    /// Who is told, at least one.
+    pub sinks: Vec<Sink>,
+    /// How soon a person should respond.
+    pub deadlines: Deadlines,
+}
+
+/// What bounds the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a partition must be known empty before time passes there by itself, in ms.
+    pub idle_ms: i64,
+    /// How far, in ms of event time, one partition may be read ahead of another.
+    pub skew_max_ms: i64,
+    /// Memory for observations that wait to be settled, in bytes.
+    pub unsettled_bytes: u64,
+    /// Notifications one sink may have pending.
+    pub pending_max: usize,
+}
+
+/// Where records go that cannot be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadLetters {
+    /// Appended to a file.
+    File(PathBuf),
+    /// Produced to a Kafka topic.
+    Topic(String),
+}
+
+/// Why a configuration cannot be used: place, key, what is wrong and the way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The configuration file.
+    pub path: PathBuf,
+    /// The line, from 1, where one is to blame.
+    pub line: Option<usize>,
+    /// The key, with its table, where one is to blame.
+    pub key: Option<String>,
+    /// What is wrong and what to write instead.
+    pub what: String,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is larger than [`FILE_MAX`], and all of [`Config::parse`].
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        let error = |what: String| ConfigError {
+            path: path.to_owned(),
+            line: None,
+            key: None,
+            what,
+        };
+        let unreadable = |cause: std::io::Error| {
+            error(format!(
+                "cannot be read: {cause}; name another file with --config"
+            ))
+        };
+        let length = std::fs::metadata(path).map_err(unreadable)?.len();
+        if length > FILE_MAX {
+            return Err(error(format!(
+                "is {length} bytes long, the limit is {FILE_MAX}"
+            )));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Config::parse(&text, path)
+    }
+
+    /// Checks the text of a file; `path` names it in errors, its folder anchors relative paths.
+    ///
+    /// # Errors
+    /// The first thing wrong, with its line.
+    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+        let file = File { path, text };
+        let raw: raw::Config = toml::from_str(text)
+            .map_err(|error| file.error(error.span(), error.message().to_owned()))?;
+        file.check(raw)
+    }
+
+    /// The sinks as on-call sees them, in the same order.
+    pub fn receivers(&self) -> Receivers {
+        let receiver = |sink: &Sink| Receiver {
+            name: sink.name.clone(),
+            severities: sink.severities,
+            send_resolved: sink.send_resolved,
+        };
+        Receivers::new(self.sinks.iter().map(receiver).collect(), self.deadlines)
+    }
+
+    /// The limits of the outbox.
+    pub fn outbox_limits(&self) -> OutboxLimits {
+        OutboxLimits {
+            pending_max: self.limits.pending_max,
+            ..OutboxLimits::default()
+        }
+    }
+
+    /// The topic a stream is read from; `input` is the name its rules give.
+    pub fn topic<'a>(&'a self, stream: &str, input: &'a str) -> &'a str {
+        self.topics.get(stream).map_or(input, String::as_str)
+    }
+}
+
+/// A file under check.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn check(&self, raw: raw::Config) -> Result<Config, ConfigError> {
+        let state_dir = self.resolve(raw.state_dir.as_deref().unwrap_or("state"));
+        let kafka = kafka::check(self, raw.kafka)?;
+        let topics = self.topics(raw.streams)?;
+        let dead_letters = self.dead_letters(raw.dead_letters, &state_dir, &topics)?;
+        let sinks = sink::check_all(self, raw.sinks, &topics)?;
+        Ok(Config {
+            rules: self.rules(raw.rules)?,
+            language: raw.language.map(|language| language.0),
+            timezone: raw.timezone.map_or(TimeZone::UTC, |zone| zone.0),
+            workers: self.workers(raw.workers)?,
+            listen: raw.api.listen.0,
+            limits: Limits {
+                idle_ms: raw.limits.idle.map_or(10_000, |idle| idle.0),
+                skew_max_ms: raw.limits.skew_max.map_or(60_000, |skew| skew.0),
+                unsettled_bytes: raw.limits.unsettled_bytes.map_or(256 << 20, |size| size.0),
+                pending_max: self.pending_max(raw.limits.pending_max)?,
+            },
+            deadlines: self.deadlines(&raw.deadlines)?,
+            state_dir,
+            kafka,
+            topics,
+            dead_letters,
+            sinks,
+        })
+    }
+
+    fn rules(&self, raw: Spanned<Vec<String>>) -> Result<Vec<PathBuf>, ConfigError> {
+        if raw.get_ref().is_empty() {
+            return self.refuse(&raw, "names no rules; write rules = [\"rules/\"]");
+        }
+        Ok(raw
+            .get_ref()
+            .iter()
+            .map(|path| self.resolve(path))
+            .collect())
+    }
+
+    fn workers(&self, raw: Option<Spanned<usize>>) -> Result<usize, ConfigError> {
+        let Some(raw) = raw else {
+            let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            return Ok(cores.min(WORKERS_MAX));
+        };
+        match *raw.get_ref() {
+            workers @ 1..=WORKERS_MAX => Ok(workers),
+            _ => self.refuse(
+                &raw,
+                &format!("must be 1 to {WORKERS_MAX}; leave it out for all cores"),
+            ),
+        }
+    }
+
+    fn pending_max(&self, raw: Option<Spanned<usize>>) -> Result<usize, ConfigError> {
+        match raw {
+            None => Ok(OutboxLimits::default().pending_max),
+            Some(raw) if *raw.get_ref() == 0 => {
+                self.refuse(&raw, "must be at least 1, or no sink could ever be told")
+            }
+            Some(raw) => Ok(raw.into_inner()),
+        }
+    }
+
+    fn topics(
+        &self,
+        raw: BTreeMap<String, raw::Stream>,
+    ) -> Result<BTreeMap<String, String>, ConfigError> {
+        let named = raw
+            .into_iter()
+            .filter_map(|(name, stream)| Some((name, stream.topic?)));
+        named
+            .map(|(name, topic)| Ok((name, self.topic_name(topic)?)))
+            .collect()
+    }
+
+    fn topic_name(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let topic = raw.get_ref();
+        if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(plain) {
+            let rule = "is no topic name; Kafka takes 1 to 249 of A-Z a-z 0-9 . _ -";
+            return self.refuse(&raw, rule);
+        }
+        Ok(raw.into_inner())
+    }
+
+    /// A topic that is written must not be one that is read: its records would come back.
+    fn output_topic(
+        &self,
+        raw: Spanned<String>,
+        inputs: &BTreeMap<String, String>,
+    ) -> Result<String, ConfigError> {
+        if inputs.values().any(|topic| topic == raw.get_ref()) {
+            return self.refuse(&raw, "is a topic that is read; write to another one");
+        }
+        self.topic_name(raw)
+    }
+
+    fn dead_letters(
+        &self,
+        raw: raw::DeadLetters,
+        state_dir: &Path,
+        inputs: &BTreeMap<String, String>,
+    ) -> Result<DeadLetters, ConfigError> {
+        match (raw.file, raw.topic) {
+            (None, None) => Ok(DeadLetters::File(state_dir.join("dead-letters.jsonl"))),
+            (Some(path), None) => Ok(DeadLetters::File(self.resolve(&path))),
+            (None, Some(topic)) => Ok(DeadLetters::Topic(self.output_topic(topic, inputs)?)),
+            (Some(_), Some(topic)) => self.refuse(
+                &topic,
+                "stands beside dead_letters.file; keep one of the two",
+            ),
+        }
+    }
+
+    /// Refuses a value in clear under a name that says it is secret.
+    fn kept_out_of_the_file(
+        &self,
+        name: &str,
+        raw: Spanned<Secret>,
+    ) -> Result<Secret, ConfigError> {
+        if secret::is_secret_name(name) && raw.get_ref().plain().is_some() {
+            let what = format!(
+                "{name} is a secret in clear; write \"env:NAME\" or \"file:PATH\" and keep it there"
+            );
+            return Err(self.error(Some(raw.span()), what));
+        }
+        Ok(raw.into_inner().under(self.folder()))
+    }
+
+    fn deadlines(&self, raw: &raw::Deadlines) -> Result<Deadlines, ConfigError> {
+        let given = [&raw.critical, &raw.high, &raw.medium, &raw.low];
+        let mut table = Deadlines::default();
+        for (severity, time) in Severity::ALL.into_iter().zip(given) {
+            if let Some(time) = time {
+                table = table.with(severity, time.get_ref().0);
+            }
+        }
+        let response_ms = |severity| table.response_ms(severity).unwrap_or(i64::MAX);
+        for (pair, time) in Severity::ALL.windows(2).zip(given.windows(2)) {
+            let [above, below] = pair else { continue };
+            if response_ms(*above) > response_ms(*below) {
+                let span = time
+                    .iter()
+                    .rev()
+                    .find_map(|time| time.as_ref())
+                    .map(Spanned::span);
+                let what = format!("{above} would be answered later than {below}; swap the two");
+                return Err(self.error(span, what));
+            }
+        }
+        Ok(table)
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    fn resolve(&self, path: &str) -> PathBuf {
+        self.folder().join(path)
+    }
+
+    fn refuse<T, V>(&self, at: &Spanned<V>, what: &str) -> Result<T, ConfigError> {
+        Err(self.error(Some(at.span()), what.to_owned()))
+    }
+
+    fn error(&self, span: Option<Range<usize>>, what: String) -> ConfigError {
+        let before = span.and_then(|span| self.text.get(..span.start));
+        let line = before.map(|before| before.matches('\n').count() + 1);
+        let key = line.and_then(|line| key_at(self.text, line));
+        ConfigError {
+            path: self.path.to_owned(),
+            line,
+            key,
+            what: what.trim_end().to_owned(),
+        }
+    }
+}
+
+/// The key written on a line (from 1), with the table above it.
+fn key_at(text: &str, line: usize) -> Option<String> {
+    let written = text.lines().nth(line - 1)?;
+    let (key, _) = written.split_once('=')?;
+    let table = text
+        .lines()
+        .take(line)
+        .filter(|line| line.trim_start().starts_with('['));
+    let table = table.last().map(|table| {
+        let name = table.split('#').next().unwrap_or(table);
+        name.trim().trim_matches(['[', ']']).trim()
+    });
+    let key = key.trim();
+    Some(table.map_or(key.to_owned(), |table| format!("{table}.{key}")))
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, ": {key}")?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! The `[kafka]` table.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::secret::Secret;
+use super::{ConfigError, File, raw};
+
+/// The log that is read.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// The consumer group.
+    pub group: String,
+    /// Where a partition without a commit is read from.
+    pub start: Start,
+    /// librdkafka properties, all of them allowed, `bootstrap.servers` among them.
+    pub properties: BTreeMap<String, Secret>,
+}
+
+/// Where a partition without a commit is read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// The oldest record still there.
+    #[default]
+    Beginning,
+    /// Records that come from now on.
+    End,
+}
+
+/// Properties a configuration may set. Left out is what the promises rest on (offsets,
+/// commits, order) and what makes librdkafka load libraries or run commands.
+pub const PROPERTIES: [&str; 35] = [
+    "bootstrap.servers",
+    "broker.address.family",
+    "broker.address.ttl",
+    "client.dns.lookup",
+    "client.id",
+    "client.rack",
+    "connections.max.idle.ms",
+    "fetch.max.bytes",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "fetch.wait.max.ms",
+    "heartbeat.interval.ms",
+    "message.max.bytes",
+    "metadata.max.age.ms",
+    "queued.max.messages.kbytes",
+    "receive.message.max.bytes",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "sasl.mechanism",
+    "sasl.password",
+    "sasl.username",
+    "security.protocol",
+    "session.timeout.ms",
+    "socket.connection.setup.timeout.ms",
+    "socket.keepalive.enable",
+    "socket.nagle.disable",
+    "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.ca.pem",
+    "ssl.certificate.location",
+    "ssl.certificate.pem",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.location",
+    "ssl.key.password",
+    "ssl.key.pem",
+];
+
+/// Properties that are ours, and what is set instead.
+const OURS: [(&str, &str); 6] = [
+    ("group.id", "kafka.group"),
+    ("auto.offset.reset", "kafka.start"),
+    (
+        "enable.auto.commit",
+        "nothing: offsets are committed once alerts are safe",
+    ),
+    (
+        "enable.auto.offset.store",
+        "nothing: offsets are committed once alerts are safe",
+    ),
+    (
+        "partition.assignment.strategy",
+        "nothing: key groups decide it",
+    ),
+    (
+        "max.poll.interval.ms",
+        "nothing: the reading thread never stops polling",
+    ),
+];
+
+pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, ConfigError> {
+    let table = raw.span();
+    let raw = raw.into_inner();
+    if !raw.properties.contains_key("bootstrap.servers") {
+        let example = "properties = { \"bootstrap.servers\" = \"localhost:9092\" }";
+        return Err(file.error(Some(table), format!("names no broker; write {example}")));
+    }
+    let group = match raw.group {
+        Some(group) if group.get_ref().is_empty() => {
+            return file.refuse(&group, "is empty; leave it out for \"hansho\"");
+        }
+        Some(group) => group.into_inner(),
+        None => "hansho".to_owned(),
+    };
+    let properties = raw.properties.into_iter().map(|(name, value)| {
+        allowed(&name).map_err(|what| file.error(Some(value.span()), what))?;
+        let value = file.kept_out_of_the_file(&name, value)?;
+        Ok((name, value))
+    });
+    Ok(Kafka {
+        group,
+        start: raw.start,
+        properties: properties.collect::<Result<_, _>>()?,
+    })
+}
+
+fn allowed(name: &str) -> Result<(), String> {
+    if PROPERTIES.contains(&name) {
+        return Ok(());
+    }
+    if let Some((_, instead)) = OURS.iter().find(|(ours, _)| *ours == name) {
+        return Err(format!("`{name}` is set by hansho; set {instead}"));
+    }
+    Err(format!(
+        "`{name}` is not among the Kafka properties hansho passes on; remove it"
+    ))
+}

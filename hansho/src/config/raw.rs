@@ -1,0 +1,131 @@
+//! The file as written, before anything is checked against anything else.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::scalar::{
+    Bytes, Duration, Listen, Mode, ReadLanguage, ResponseTime, SeverityWord, Zone,
+};
+use super::secret::Secret;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Config {
+    pub(super) rules: Spanned<Vec<String>>,
+    pub(super) state_dir: Option<String>,
+    pub(super) language: Option<ReadLanguage>,
+    pub(super) timezone: Option<Zone>,
+    pub(super) workers: Option<Spanned<usize>>,
+    /// Checked by being read: only `one` is.
+    #[serde(default, rename = "mode")]
+    pub(super) _mode: Mode,
+    #[serde(default)]
+    pub(super) api: Api,
+    pub(super) kafka: Spanned<Kafka>,
+    #[serde(default)]
+    pub(super) streams: BTreeMap<String, Stream>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    #[serde(default)]
+    pub(super) dead_letters: DeadLetters,
+    #[serde(default)]
+    pub(super) sinks: Vec<Sink>,
+    #[serde(default)]
+    pub(super) deadlines: Deadlines,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Api {
+    #[serde(default)]
+    pub(super) listen: Listen,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kafka {
+    pub(super) group: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) start: super::kafka::Start,
+    #[serde(default)]
+    pub(super) properties: BTreeMap<String, Spanned<Secret>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stream {
+    pub(super) topic: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) idle: Option<Duration>,
+    pub(super) skew_max: Option<Duration>,
+    pub(super) unsettled_bytes: Option<Bytes>,
+    pub(super) pending_max: Option<Spanned<usize>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeadLetters {
+    pub(super) file: Option<String>,
+    pub(super) topic: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sink {
+    pub(super) name: Spanned<String>,
+    #[serde(rename = "type")]
+    pub(super) sink_type: Spanned<SinkType>,
+    pub(super) url: Option<Spanned<Secret>>,
+    pub(super) topic: Option<Spanned<String>>,
+    pub(super) path: Option<String>,
+    pub(super) allow_private: Option<bool>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Spanned<Secret>>,
+    pub(super) severities: Option<Spanned<Vec<SeverityWord>>>,
+    pub(super) send_resolved: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SinkType {
+    Webhook,
+    Kafka,
+    File,
+    Stdout,
+}
+
+impl SinkType {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            SinkType::Webhook => "webhook",
+            SinkType::Kafka => "kafka",
+            SinkType::File => "file",
+            SinkType::Stdout => "stdout",
+        }
+    }
+
+    /// The keys it takes beside those of every sink; the first must be there.
+    pub(super) const fn keys(self) -> &'static [&'static str] {
+        match self {
+            SinkType::Webhook => &["url", "allow_private", "headers"],
+            SinkType::Kafka => &["topic"],
+            SinkType::File => &["path"],
+            SinkType::Stdout => &[],
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Deadlines {
+    pub(super) critical: Option<Spanned<ResponseTime>>,
+    pub(super) high: Option<Spanned<ResponseTime>>,
+    pub(super) medium: Option<Spanned<ResponseTime>>,
+    pub(super) low: Option<Spanned<ResponseTime>>,
+}

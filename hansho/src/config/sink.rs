@@ -1,0 +1,184 @@
+//! The `[[sinks]]` tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use oncall::route::Severities;
+use toml::Spanned;
+
+use super::secret::Secret;
+use super::{ConfigError, File, raw};
+
+/// The most sinks one service tells.
+pub const SINKS_MAX: usize = 64;
+
+/// Someone who is told.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// Its name, unique.
+    pub name: String,
+    /// How it is reached.
+    pub target: Target,
+    /// What it is told of.
+    pub severities: Severities,
+    /// Whether it is told of the end as well.
+    pub send_resolved: bool,
+}
+
+/// How a sink is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An HTTP endpoint.
+    Webhook {
+        /// `http` or `https`, without user information.
+        url: Secret,
+        /// Whether addresses of private networks and this machine are allowed.
+        allow_private: bool,
+        /// Sent with every request, names in lower case.
+        headers: Vec<(String, Secret)>,
+    },
+    /// A topic of the same Kafka.
+    Kafka {
+        /// Its name.
+        topic: String,
+    },
+    /// JSON lines appended to a file.
+    File {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// JSON lines on standard output.
+    Stdout,
+}
+
+pub(super) fn check_all(
+    file: &File<'_>,
+    raw: Vec<raw::Sink>,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Vec<Sink>, ConfigError> {
+    if raw.is_empty() {
+        let what = "has no sink, so nobody would be told; add [[sinks]] with name and type";
+        return Err(file.error(None, what.to_owned()));
+    }
+    let mut names = BTreeSet::new();
+    let mut sinks = Vec::new();
+    for sink in raw {
+        if sinks.len() == SINKS_MAX {
+            return file.refuse(
+                &sink.name,
+                &format!("is one sink too many; the limit is {SINKS_MAX}"),
+            );
+        }
+        if sink.name.get_ref().is_empty() || !names.insert(sink.name.get_ref().clone()) {
+            return file.refuse(
+                &sink.name,
+                "is empty or taken; every sink needs its own name",
+            );
+        }
+        sinks.push(check(file, sink, inputs)?);
+    }
+    Ok(sinks)
+}
+
+fn check(
+    file: &File<'_>,
+    mut raw: raw::Sink,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Sink, ConfigError> {
+    let severities = match raw.severities.take() {
+        None => Severities::ALL,
+        Some(list) if list.get_ref().is_empty() => {
+            let what = "holds no severity, so the sink is told nothing; leave it out for all";
+            return file.refuse(&list, what);
+        }
+        Some(list) => list
+            .into_inner()
+            .into_iter()
+            .map(|severity| severity.0)
+            .collect(),
+    };
+    let (name, send_resolved) = (raw.name.clone(), raw.send_resolved.unwrap_or(true));
+    let target = target(file, raw, inputs)?;
+    Ok(Sink {
+        name: name.into_inner(),
+        target,
+        severities,
+        send_resolved,
+    })
+}
+
+fn target(
+    file: &File<'_>,
+    raw: raw::Sink,
+    inputs: &BTreeMap<String, String>,
+) -> Result<Target, ConfigError> {
+    use raw::SinkType;
+    let sink_type = *raw.sink_type.get_ref();
+    let given = [
+        ("url", raw.url.is_some()),
+        ("allow_private", raw.allow_private.is_some()),
+        ("headers", !raw.headers.is_empty()),
+        ("topic", raw.topic.is_some()),
+        ("path", raw.path.is_some()),
+    ];
+    let fits = sink_type.keys();
+    if let Some((key, _)) = given
+        .iter()
+        .find(|(key, given)| *given && !fits.contains(key))
+    {
+        let what = format!("{} takes no `{key}`; remove it", sink_type.name());
+        return file.refuse(&raw.sink_type, &what);
+    }
+    match (sink_type, raw.url, raw.topic, raw.path) {
+        (SinkType::Webhook, Some(url), ..) => Ok(Target::Webhook {
+            url: check_url(file, url)?,
+            allow_private: raw.allow_private.unwrap_or(false),
+            headers: check_headers(file, raw.headers)?,
+        }),
+        (SinkType::Kafka, _, Some(topic), _) => Ok(Target::Kafka {
+            topic: file.output_topic(topic, inputs)?,
+        }),
+        (SinkType::File, .., Some(path)) => Ok(Target::File {
+            path: file.resolve(&path),
+        }),
+        (SinkType::Stdout, ..) => Ok(Target::Stdout),
+        _ => {
+            let needed = fits.first().copied().unwrap_or_default();
+            let what = format!("{} needs `{needed} = \"…\"`", sink_type.name());
+            file.refuse(&raw.sink_type, &what)
+        }
+    }
+}
+
+fn check_url(file: &File<'_>, raw: Spanned<Secret>) -> Result<Secret, ConfigError> {
+    if let Some(url) = raw.get_ref().plain() {
+        let rest = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"));
+        let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
+            return file.refuse(&raw, "is no URL; it starts with https:// or http://");
+        };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        if authority.contains('@') {
+            let way_out = "send them as [sinks.headers] authorization = \"env:NAME\"";
+            return file.refuse(&raw, &format!("holds credentials in clear; {way_out}"));
+        }
+    }
+    Ok(raw.into_inner().under(file.folder()))
+}
+
+fn check_headers(
+    file: &File<'_>,
+    raw: BTreeMap<String, Spanned<Secret>>,
+) -> Result<Vec<(String, Secret)>, ConfigError> {
+    raw.into_iter()
+        .map(|(name, value)| {
+            let token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            if name.is_empty() || !name.bytes().all(token) {
+                return file.refuse(&value, &format!("`{name}` is no header name"));
+            }
+            let value = file.kept_out_of_the_file(&name, value)?;
+            Ok((name.to_ascii_lowercase(), value))
+        })
+        .collect()
+}

@@ -1,0 +1,524 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use model::time::{HOUR_MS, MINUTE_MS};
+use oncall::route::Severities;
+
+use super::kafka::Start;
+use super::sink::Target;
+use super::*;
+
+/// The least that is a configuration, with room for one more line of each part.
+const LEAST: &str = "
+rules = [\"rules/\"]
+kafka.properties = { \"bootstrap.servers\" = \"localhost:9092\" }
+[[sinks]]
+name = \"console\"
+type = \"stdout\"
+";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("etc/hansho.toml"))
+}
+
+/// The least configuration with `old` replaced.
+fn changed(old: &str, new: &str) -> String {
+    assert!(LEAST.contains(old), "{old}");
+    LEAST.replace(old, new)
+}
+
+/// The least configuration with a sink's lines replaced.
+fn with_sink(lines: &str) -> String {
+    changed("type = \"stdout\"", lines)
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let config = parse(LEAST).unwrap();
+    assert_eq!(config.rules, [Path::new("etc/rules/")]);
+    assert_eq!(config.state_dir, Path::new("etc/state"));
+    assert_eq!(config.language, None);
+    assert_eq!(config.timezone, TimeZone::UTC);
+    assert!((1..=WORKERS_MAX).contains(&config.workers));
+    assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
+    assert_eq!(
+        (config.kafka.group.as_str(), config.kafka.start),
+        ("hansho", Start::Beginning)
+    );
+    let limits = Limits {
+        idle_ms: 10_000,
+        skew_max_ms: 60_000,
+        unsettled_bytes: 256 << 20,
+        pending_max: oncall::outbox::PENDING_MAX,
+    };
+    assert_eq!(config.limits, limits);
+    assert_eq!(config.outbox_limits(), OutboxLimits::default());
+    assert_eq!(
+        config.dead_letters,
+        DeadLetters::File("etc/state/dead-letters.jsonl".into())
+    );
+    assert_eq!(config.topic("auth", "auth.log"), "auth.log");
+    assert_eq!(config.deadlines, Deadlines::default());
+    let [sink] = config.sinks.as_slice() else {
+        panic!("{:?}", config.sinks)
+    };
+    assert_eq!(
+        (sink.name.as_str(), &sink.target),
+        ("console", &Target::Stdout)
+    );
+    assert_eq!(
+        (sink.severities, sink.send_resolved),
+        (Severities::ALL, true)
+    );
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hansho.example.toml");
+    let config = Config::load(&path).unwrap();
+    let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    assert_eq!(names, ["console", "当番", "archive", "downstream"]);
+    assert_eq!(config.timezone.iana_name(), Some("Asia/Tokyo"));
+    let Target::Webhook {
+        headers,
+        allow_private: false,
+        ..
+    } = &config.sinks[1].target
+    else {
+        panic!("{:?}", config.sinks[1])
+    };
+    assert_eq!(
+        format!("{headers:?}"),
+        "[(\"authorization\", Secret(env:ONCALL_AUTHORIZATION))]"
+    );
+    assert!(config.sinks[1].severities.contains(Severity::High));
+    assert!(!config.sinks[3].severities.contains(Severity::Low));
+    assert_eq!(config.receivers().all().len(), 4);
+}
+
+/// What the example shows as defaults is what is used when it is left out.
+#[test]
+fn the_defaults_the_example_shows_are_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hansho.example.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let shown = [
+        "state_dir",
+        "timezone",
+        "mode",
+        "listen",
+        "group",
+        "start",
+        "idle",
+        "skew_max",
+        "unsettled_bytes",
+        "pending_max",
+        "file",
+        "critical",
+        "high",
+        "medium",
+        "low",
+    ];
+    let default = |line: &str| {
+        let (key, _) = line.strip_prefix("# ")?.split_once(" = ")?;
+        shown.contains(&key).then(|| key.to_owned())
+    };
+    let uncommented: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("timezone"))
+        .map(|line| {
+            if default(line).is_some() {
+                &line[2..]
+            } else {
+                line
+            }
+        })
+        .collect();
+    let found: BTreeSet<String> = text.lines().filter_map(default).collect();
+    assert_eq!(
+        found,
+        shown.map(str::to_owned).into(),
+        "the example lost a default"
+    );
+    let written = parse(&uncommented.join("\n")).unwrap();
+    let left_out: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("timezone"))
+        .collect();
+    let left_out = parse(&left_out.join("\n")).unwrap();
+    assert_eq!(format!("{written:?}"), format!("{left_out:?}"));
+}
+
+#[test]
+fn every_key_is_taken_over() {
+    let text = "
+rules = [\"a.rules\", \"/abs\"]
+state_dir = \"/var/lib/hansho\"
+language = \"ja\"
+timezone = \"Asia/Tokyo\"
+workers = 3
+mode = \"one\"
+[api]
+listen = \"[::1]:1\"
+[kafka]
+group = \"g\"
+start = \"end\"
+[kafka.properties]
+\"bootstrap.servers\" = \"b:1\"
+\"sasl.password\" = \"file:kafka.pw\"
+\"socket.timeout.ms\" = 60000
+\"socket.keepalive.enable\" = true
+[streams.auth]
+topic = \"auth.events\"
+[streams.plain]
+[limits]
+idle = \"500ms\"
+skew_max = \"2h\"
+unsettled_bytes = \"64KiB\"
+pending_max = 7
+[dead_letters]
+topic = \"dead\"
+[deadlines]
+critical = \"5m\"
+low = \"2d\"
+[[sinks]]
+name = \"hook\"
+type = \"webhook\"
+url = \"env:HOOK_URL\"
+allow_private = true
+headers = { X-Team = \"core\", Authorization = \"file:/run/token\" }
+[[sinks]]
+name = \"k\"
+type = \"kafka\"
+topic = \"alerts\"
+send_resolved = false
+[[sinks]]
+name = \"f\"
+type = \"file\"
+path = \"out.jsonl\"
+severities = [\"緊急\", \"L2\"]
+";
+    let config = parse(text).unwrap();
+    assert_eq!(config.rules, [Path::new("etc/a.rules"), Path::new("/abs")]);
+    assert_eq!(config.state_dir, Path::new("/var/lib/hansho"));
+    assert_eq!((config.language, config.workers), (Some(Language::Ja), 3));
+    assert_eq!(config.listen.to_string(), "[::1]:1");
+    assert_eq!(
+        (config.kafka.group.as_str(), config.kafka.start),
+        ("g", Start::End)
+    );
+    assert_eq!(
+        format!("{:?}", config.kafka.properties["sasl.password"]),
+        "Secret(file:etc/kafka.pw)"
+    );
+    assert_eq!(
+        config.kafka.properties["socket.timeout.ms"]
+            .reveal()
+            .unwrap(),
+        "60000"
+    );
+    assert_eq!(
+        config.kafka.properties["socket.keepalive.enable"]
+            .reveal()
+            .unwrap(),
+        "true"
+    );
+    assert_eq!(config.topic("auth", "x"), "auth.events");
+    assert_eq!(config.topic("plain", "x"), "x");
+    let limits = Limits {
+        idle_ms: 500,
+        skew_max_ms: 2 * HOUR_MS,
+        unsettled_bytes: 65_536,
+        pending_max: 7,
+    };
+    assert_eq!(config.limits, limits);
+    assert_eq!(config.dead_letters, DeadLetters::Topic("dead".to_owned()));
+    assert_eq!(
+        config.deadlines.response_ms(Severity::Critical),
+        Some(5 * MINUTE_MS)
+    );
+    assert_eq!(
+        config.deadlines.response_ms(Severity::Low),
+        Some(48 * HOUR_MS)
+    );
+    let targets: Vec<String> = config
+        .sinks
+        .iter()
+        .map(|sink| format!("{:?}", sink.target))
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            "Webhook { url: Secret(env:HOOK_URL), allow_private: true, headers: \
+             [(\"authorization\", Secret(file:/run/token)), (\"x-team\", Secret(…))] }",
+            "Kafka { topic: \"alerts\" }",
+            "File { path: \"etc/out.jsonl\" }",
+        ]
+    );
+    assert_eq!(
+        config.sinks[2].severities,
+        [Severity::Critical, Severity::High].into_iter().collect()
+    );
+    assert!(!config.sinks[1].send_resolved);
+}
+
+#[test]
+fn an_error_names_file_line_key_and_the_way_out() {
+    let rules = "rules = [\"rules/\"]";
+    let cases = [
+        (
+            changed(rules, "rules = []"),
+            2,
+            "rules",
+            "write rules = [\"rules/\"]",
+        ),
+        (changed(rules, "rules = x"), 2, "rules", ""),
+        (
+            changed(rules, "rulez = []"),
+            2,
+            "rulez",
+            "unknown field `rulez`",
+        ),
+        (
+            changed(rules, &format!("{rules}\nmode = \"many\"")),
+            3,
+            "mode",
+            "mode = \"one\"",
+        ),
+        (
+            changed(rules, &format!("{rules}\nmode = \"two\"")),
+            3,
+            "mode",
+            "write \"one\"",
+        ),
+        (
+            changed(rules, &format!("{rules}\nlanguage = \"fr\"")),
+            3,
+            "language",
+            "\"ja\" or \"en\"",
+        ),
+        (
+            changed(rules, &format!("{rules}\ntimezone = \"JST-9\"")),
+            3,
+            "timezone",
+            "Asia/Tokyo",
+        ),
+        (
+            changed(rules, &format!("{rules}\nworkers = 0")),
+            3,
+            "workers",
+            "leave it out",
+        ),
+        (
+            changed(rules, &format!("{rules}\napi.listen = \"9464\"")),
+            3,
+            "api.listen",
+            "127.0.0.1",
+        ),
+        (
+            changed("localhost:9092\" }", "b\", \"group.id\" = \"x\" }"),
+            3,
+            "kafka.properties",
+            "kafka.group",
+        ),
+        (
+            changed("bootstrap.servers", "bootstrap"),
+            3,
+            "kafka.properties",
+            "write properties",
+        ),
+        (
+            changed("9092\"", "9092\", \"sasl.password\" = \"x\""),
+            3,
+            "kafka.properties",
+            "env:NAME",
+        ),
+        (
+            changed("9092\"", "9092\", \"plugin.library.paths\" = \"x\""),
+            3,
+            "kafka.properties",
+            "remove",
+        ),
+        (
+            with_sink("type = \"pager\""),
+            6,
+            "sinks.type",
+            "unknown variant `pager`",
+        ),
+        (
+            with_sink("type = \"file\""),
+            6,
+            "sinks.type",
+            "file needs `path = \"…\"`",
+        ),
+        (
+            with_sink("type = \"webhook\""),
+            6,
+            "sinks.type",
+            "needs `url",
+        ),
+        (
+            with_sink("type = \"kafka\"\nurl = \"http://x\""),
+            6,
+            "sinks.type",
+            "takes no `url`",
+        ),
+        (
+            with_sink("type = \"webhook\"\nurl = \"ftp://x\""),
+            7,
+            "sinks.url",
+            "https://",
+        ),
+        (
+            with_sink("type = \"webhook\"\nurl = \"https://u:p@x/\""),
+            7,
+            "sinks.url",
+            "env:NAME",
+        ),
+        (
+            with_sink(
+                "type = \"webhook\"\nurl = \"http://x\"\nheaders.Authorization = \"Bearer 1\"",
+            ),
+            8,
+            "sinks.headers.Authorization",
+            "env:NAME",
+        ),
+        (
+            with_sink("type = \"stdout\"\nseverities = []"),
+            7,
+            "sinks.severities",
+            "leave it out",
+        ),
+        (
+            with_sink("type = \"stdout\"\nseverities = [\"bad\"]"),
+            7,
+            "sinks.severities",
+            "緊急",
+        ),
+        (
+            with_sink("type = \"kafka\"\ntopic = \"a b\""),
+            7,
+            "sinks.topic",
+            "1 to 249",
+        ),
+        (
+            with_sink(
+                "type = \"stdout\"\n[[sinks]] # again\nname = \"console\"\ntype = \"stdout\"",
+            ),
+            8,
+            "sinks.name",
+            "its own name",
+        ),
+        (
+            with_sink("type = \"kafka\"\ntopic = \"in\"\n[streams.s]\ntopic = \"in\""),
+            7,
+            "sinks.topic",
+            "another one",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nidle = \"10\""),
+            8,
+            "limits.idle",
+            "\"10s\"",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nidle = \"0s\""),
+            8,
+            "limits.idle",
+            "\"10s\"",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nunsettled_bytes = \"1GB\""),
+            8,
+            "limits.unsettled_bytes",
+            "256MiB",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\npending_max = 0"),
+            8,
+            "limits.pending_max",
+            "at least 1",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[dead_letters]\nfile = \"f\"\ntopic = \"t\""),
+            9,
+            "dead_letters.topic",
+            "keep one",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[deadlines]\ncritical = \"3h\""),
+            8,
+            "deadlines.critical",
+            "swap",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[deadlines]\nhigh = \"none\""),
+            8,
+            "deadlines.high",
+            "swap",
+        ),
+    ];
+    for (text, line, key, way_out) in cases {
+        let error = parse(&text)
+            .err()
+            .unwrap_or_else(|| panic!("it was taken:\n{text}"));
+        let shown = error.to_string();
+        let start = format!("etc/hansho.toml:{line}: {key}: ");
+        assert!(
+            shown.starts_with(&start),
+            "want {start}, got {shown}\n{text}"
+        );
+        assert!(shown.contains(way_out), "want {way_out}, got {shown}");
+        assert!(
+            !shown.contains("Bearer 1") && !shown.contains("u:p"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_that_tells_nobody_is_refused() {
+    let (without, _) = LEAST.split_once("[[sinks]]").unwrap();
+    let shown = parse(without).unwrap_err().to_string();
+    assert_eq!(
+        shown,
+        "etc/hansho.toml: has no sink, so nobody would be told; add [[sinks]] with name and type"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_or_far_too_large_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hansho.toml");
+    let shown = Config::load(&path).unwrap_err().to_string();
+    assert!(shown.contains("hansho.toml: cannot be read:"), "{shown}");
+    std::fs::write(&path, vec![b'#'; FILE_MAX as usize + 1]).unwrap();
+    let shown = Config::load(&path).unwrap_err().to_string();
+    assert!(shown.contains("the limit is 1048576"), "{shown}");
+}
+
+#[test]
+fn secrets_are_revealed_where_they_are_kept_and_shown_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "s3cret\r\n").unwrap();
+    let path = folder.path().join("hansho.toml");
+    let hook = "type = \"webhook\"\nurl = \"https://x/s3cret\"\nheaders = { token = \"file:token\", \
+                cookie = \"env:HANSHO_TEST_UNSET\", x-api-key = \"file:nowhere\" }";
+    let config = Config::parse(&with_sink(hook), &path).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let Target::Webhook { url, headers, .. } = &config.sinks[0].target else {
+        panic!()
+    };
+    assert_eq!(url.reveal().unwrap(), "https://x/s3cret");
+    let revealed: BTreeMap<&str, String> = headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.as_str(),
+                value.reveal().unwrap_or_else(|e| e.to_string()),
+            )
+        })
+        .collect();
+    assert_eq!(revealed["token"], "s3cret");
+    assert!(revealed["cookie"].starts_with("environment variable HANSHO_TEST_UNSET"));
+    assert!(revealed["x-api-key"].contains("nowhere"), "{revealed:?}");
+}
