@@ -1,0 +1,196 @@
+//! How far a partition is done: the text that travels as metadata of an offset commit.
+//!
+//! The offset alone does not say where to read from after a restart. Windows reach back, and
+//! what was published is known by instant, not by offset; so the rest rides along with it.
+
+use std::fmt;
+
+/// Longest text [`CommitPoint::encode`] writes, in bytes. Kafka takes 4096.
+pub const MAX_COMMIT_TEXT_BYTES: usize = 256;
+
+/// First words of the text; a change of the fields after it changes the number.
+const HEAD: &str = "hansho 1";
+/// What stands for an instant nobody knows yet.
+const UNKNOWN: &str = "-";
+
+/// How far one partition is read, and what a successor needs to go on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitPoint {
+    /// The next offset to read.
+    pub position: i64,
+    /// Where a successor starts to read, so that its windows are whole: at most `position`.
+    pub replay_from: i64,
+    /// The partition's front just before `replay_from`, in ms; `None` if nothing was accepted.
+    pub front: Option<i64>,
+    /// Every transition up to here is acknowledged, in ms.
+    pub settled: i64,
+    /// The stream's first accepted event time, in ms.
+    pub first: Option<i64>,
+    /// Hash of the rule set in force.
+    pub rules: u64,
+}
+
+/// Why a text is no commit point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitError {
+    /// Nothing was written beside the offset: another program committed, or a broker that
+    /// keeps no metadata.
+    Absent,
+    /// Another version, or another program's words.
+    Foreign,
+    /// The checksum or a field does not fit.
+    Damaged,
+}
+
+impl CommitPoint {
+    /// One line of plain text, at most [`MAX_COMMIT_TEXT_BYTES`] long.
+    pub fn encode(&self) -> String {
+        let body = format!(
+            "{HEAD} position={} replay_from={} front={} settled={} first={} rules={:016x}",
+            self.position,
+            self.replay_from,
+            Instant(self.front),
+            self.settled,
+            Instant(self.first),
+            self.rules,
+        );
+        let sum = checksum(body.as_bytes());
+        format!("{body} sum={sum:016x}")
+    }
+
+    /// Reads what [`CommitPoint::encode`] wrote, and nothing else.
+    ///
+    /// # Errors
+    /// [`CommitError`] for every text that differs from it, be it in one character.
+    pub fn parse(text: &str) -> Result<CommitPoint, CommitError> {
+        if text.is_empty() {
+            return Err(CommitError::Absent);
+        }
+        if text.len() > MAX_COMMIT_TEXT_BYTES {
+            return Err(CommitError::Foreign);
+        }
+        let body = text.strip_prefix(HEAD).ok_or(CommitError::Foreign)?;
+        let point = parse_fields(body).ok_or(CommitError::Damaged)?;
+        // One spelling per value: comparing with it checks the sum, signs and leading zeros.
+        let sound = point.encode() == text && (0..=point.position).contains(&point.replay_from);
+        if sound { Ok(point) } else { Err(CommitError::Damaged) }
+    }
+}
+
+fn parse_fields(body: &str) -> Option<CommitPoint> {
+    let mut words = body.split(' ').skip(1);
+    let mut field = |name: &str| words.next()?.strip_prefix(name)?.strip_prefix('=');
+    let instant = |text: &str| match text {
+        UNKNOWN => Some(None),
+        digits => digits.parse().ok().map(Some),
+    };
+    Some(CommitPoint {
+        position: field("position")?.parse().ok()?,
+        replay_from: field("replay_from")?.parse().ok()?,
+        front: instant(field("front")?)?,
+        settled: field("settled")?.parse().ok()?,
+        first: instant(field("first")?)?,
+        rules: u64::from_str_radix(field("rules")?, 16).ok()?,
+    })
+}
+
+/// An instant in ms, or the mark of none.
+struct Instant(Option<i64>);
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(ms) => ms.fmt(f),
+            None => f.write_str(UNKNOWN),
+        }
+    }
+}
+
+/// FNV-1a, 64 bit (Fowler, Noll, Vo): against damage, not against forgers.
+fn checksum(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CommitError::Absent => "the commit carries no metadata",
+            CommitError::Foreign => "the commit's metadata is not this version's",
+            CommitError::Damaged => "the commit's metadata is damaged",
+        })
+    }
+}
+
+impl std::error::Error for CommitError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn points() -> impl Strategy<Value = CommitPoint> {
+        let offsets = (0..=i64::MAX).prop_flat_map(|position| (Just(position), 0..=position));
+        let instants = (any::<Option<i64>>(), any::<i64>(), any::<Option<i64>>());
+        (offsets, instants, any::<u64>()).prop_map(
+            |((position, replay_from), (front, settled, first), rules)| CommitPoint {
+                position,
+                replay_from,
+                front,
+                settled,
+                first,
+                rules,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(point in points()) {
+            let text = point.encode();
+            prop_assert!(text.len() <= MAX_COMMIT_TEXT_BYTES, "{text}");
+            prop_assert_eq!(CommitPoint::parse(&text), Ok(point));
+        }
+
+        #[test]
+        fn one_changed_byte_is_refused(point in points(), at in any::<usize>(), with in 32u8..127) {
+            let mut bytes = point.encode().into_bytes();
+            let at = at % bytes.len();
+            prop_assume!(bytes[at] != with);
+            bytes[at] = with;
+            let text = String::from_utf8(bytes).unwrap();
+            prop_assert!(CommitPoint::parse(&text).is_err(), "{text}");
+        }
+
+        #[test]
+        fn a_cut_text_is_refused(point in points(), at in any::<usize>()) {
+            let text = point.encode();
+            prop_assert!(CommitPoint::parse(&text[..at % text.len()]).is_err());
+        }
+
+        #[test]
+        fn any_text_is_answered(text in ".{0,300}") {
+            prop_assert!(CommitPoint::parse(&text).is_err());
+        }
+    }
+
+    #[test]
+    fn the_text_is_stable() {
+        let point = CommitPoint {
+            position: 80,
+            replay_from: 50,
+            front: None,
+            settled: 1_700_000_000_000,
+            first: Some(-1),
+            rules: 7,
+        };
+        let text = "hansho 1 position=80 replay_from=50 front=- settled=1700000000000 first=-1 \
+                    rules=0000000000000007 sum=";
+        assert_eq!(point.encode().split_at(text.len()).0, text);
+        assert_eq!(CommitPoint::parse(""), Err(CommitError::Absent));
+        assert_eq!(CommitPoint::parse("hansho 2 position=80"), Err(CommitError::Foreign));
+        let backwards = CommitPoint { replay_from: 81, ..point };
+        assert_eq!(CommitPoint::parse(&backwards.encode()), Err(CommitError::Damaged));
+    }
+}

@@ -1,0 +1,490 @@
+//! Kafka topics as streams: one consumer, one queue per partition, explicit commits.
+//!
+//! One thread owns a [`KafkaSource`] and calls [`KafkaSource::poll`] and
+//! [`KafkaSource::drain`] in turn. `poll` serves the group and tells what happened; `drain`
+//! hands out one partition's records without waiting. A partition that is not drained fills
+//! its share of the library's queue (`queued.max.messages.kbytes`) and then stays in Kafka:
+//! that is the backpressure.
+//!
+//! Never `StreamConsumer` with split queues: it loses wake-ups (rust-rdkafka #840).
+
+mod assignment;
+mod context;
+pub mod properties;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use model::event::Record;
+use model::time::Timestamp;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use crate::commit::CommitPoint;
+use crate::source::{MAX_RECORD_BYTES, Oversized, Progress, ReadState};
+use context::{Change, Context, Note};
+use properties::PropertyError;
+
+/// Longest wait for an answer about offsets or topics.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time [`KafkaSource::close`] takes. The group notices a silent member by itself.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A failed query, or a proof of emptiness that does not come, is tried again after this.
+pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long an assignment must stand before a member that wants to be alone judges it.
+pub const SETTLE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// How to connect.
+#[derive(Clone)]
+pub struct KafkaSettings {
+    /// Names from [`properties::ALLOWED_PROPERTIES`] and their values.
+    pub properties: Vec<(String, String)>,
+    /// The consumer group.
+    pub group: String,
+    /// The topics, each at most once; events name them by their place here.
+    pub topics: Vec<String>,
+    /// Where a partition without a commit starts.
+    pub start: Start,
+    /// This member must own every partition of every topic: `mode one`.
+    pub alone: bool,
+}
+
+/// Where a partition without a commit starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest retained record.
+    #[default]
+    Beginning,
+    /// At the next record to come.
+    End,
+}
+
+/// What [`KafkaSource::poll`] has to tell. `topic` is the place in [`KafkaSettings::topics`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceEvent {
+    /// A partition is this member's; its records follow from [`KafkaSource::drain`].
+    Assigned {
+        /// Which topic.
+        topic: usize,
+        /// Which partition.
+        partition: i32,
+        /// What the last owner left; `None` for a new partition or an unreadable text.
+        commit: Option<CommitPoint>,
+        /// The offset reading starts at.
+        start: i64,
+    },
+    /// A partition goes to another member. It is given up at the next `poll`: what is
+    /// committed before that still counts, and nothing more is drained.
+    Revoked {
+        /// Which topic.
+        topic: usize,
+        /// Which partition.
+        partition: i32,
+    },
+    /// Retained records end before the wanted one, or the topic was made anew. Reading goes
+    /// on at `available`.
+    Lost {
+        /// Which topic.
+        topic: usize,
+        /// Which partition.
+        partition: i32,
+        /// The offset that should have been read next.
+        wanted: i64,
+        /// The oldest that can be read. `available - wanted` records were lost; where that is
+        /// negative, the topic was made anew and nobody knows how many.
+        available: i64,
+    },
+    /// Another member shares the group, and the settings say `alone`.
+    NotAlone {
+        /// Partitions this member owns.
+        owned: usize,
+        /// Partitions there are.
+        partitions: usize,
+    },
+    /// Something does not work and is tried again: broker or topic by name, in words.
+    Trouble(String),
+    /// After trouble with the brokers, one has answered.
+    Recovered,
+}
+
+/// Why the source cannot be used.
+#[derive(Debug)]
+pub enum KafkaError {
+    /// A property may not be set.
+    Property(PropertyError),
+    /// The topics are none, or one is named twice.
+    Topics {
+        /// What is wrong with them.
+        why: &'static str,
+    },
+    /// The library refuses the configuration.
+    Connect {
+        /// Its words.
+        why: String,
+    },
+    /// A commit was not acknowledged: what it says holds for none of its partitions.
+    Commit {
+        /// The group.
+        group: String,
+        /// The library's words.
+        why: String,
+    },
+    /// The group did not let go in [`CLOSE_TIMEOUT`]; it will notice by itself.
+    Close {
+        /// The group.
+        group: String,
+    },
+}
+
+/// A member of a consumer group that reads some topics.
+pub struct KafkaSource {
+    settings: KafkaSettings,
+    consumer: Arc<BaseConsumer<Context>>,
+    partitions: BTreeMap<(usize, i32), Partition>,
+    /// What the group asked and is not done yet, in order.
+    changes: VecDeque<Change>,
+    /// What happened outside of `poll`.
+    events: Vec<SourceEvent>,
+    /// The brokers are in doubt: counts the doubts, so that each proof knows how old it is.
+    doubts: u64,
+    /// Trouble with the brokers was told, and `Recovered` was not yet.
+    troubled: bool,
+    /// No query before this, after one failed.
+    retry_at: Option<Instant>,
+    /// When to judge whether this member is alone.
+    judge_at: Option<Instant>,
+    unreadable_commits: u64,
+}
+
+/// One partition of this member.
+struct Partition {
+    queue: PartitionQueue<Context>,
+    /// The next offset to read.
+    next: i64,
+    /// The broker said that nothing follows.
+    ended: bool,
+    /// [`KafkaSource::doubts`] when fetching began anew: an end told since then is as fresh.
+    asked: u64,
+    /// When fetching began anew.
+    asked_at: Instant,
+    /// `next` is not retained any more.
+    out_of_range: bool,
+    /// Given up at the next `poll`.
+    revoked: bool,
+}
+
+/// What one look into a partition's queue found.
+enum Found {
+    Record,
+    End,
+    Fault,
+    Nothing,
+}
+
+impl KafkaSource {
+    /// Joins the group. Brokers that cannot be reached are trouble later, not an error here.
+    ///
+    /// # Errors
+    /// [`KafkaError`] for settings that can never work.
+    pub fn connect(settings: &KafkaSettings) -> Result<KafkaSource, KafkaError> {
+        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+        let mut sorted = topics.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if topics.is_empty() || sorted.len() != topics.len() {
+            return Err(KafkaError::Topics { why: "name at least one topic, each once" });
+        }
+        if topics.iter().any(|topic| topic.is_empty() || topic.starts_with('^')) {
+            return Err(KafkaError::Topics { why: "a topic is a name, not a pattern" });
+        }
+        let refused = |error: ClientError| KafkaError::Connect { why: error.to_string() };
+        let config = properties::consumer_config(&settings.properties, &settings.group)
+            .map_err(KafkaError::Property)?;
+        let consumer: BaseConsumer<Context> =
+            config.create_with_context(Context::default()).map_err(refused)?;
+        consumer.subscribe(&topics).map_err(refused)?;
+        Ok(KafkaSource {
+            settings: settings.clone(),
+            consumer: Arc::new(consumer),
+            partitions: BTreeMap::new(),
+            changes: VecDeque::new(),
+            events: Vec::new(),
+            doubts: 0,
+            troubled: false,
+            retry_at: None,
+            judge_at: None,
+            unreadable_commits: 0,
+        })
+    }
+
+    /// Serves the group for at most `timeout` and tells what happened. Call it at least every
+    /// few seconds, records or not: a member that does not poll is thought dead.
+    pub fn poll(&mut self, timeout: Duration) -> Vec<SourceEvent> {
+        self.give_up_revoked();
+        if let Some(Ok(message)) = self.consumer.poll(timeout) {
+            // Partitions have queues of their own, so this one was fetched before its queue
+            // was set up. It is not lost: the partition is read from there again.
+            let place = (message.topic().to_owned(), message.partition());
+            self.reread(&place);
+        }
+        self.changes.extend(self.consumer.context().take_changes());
+        self.read_notes();
+        if self.may_query() {
+            self.follow_changes();
+            self.skip_lost();
+            self.judge_alone();
+        }
+        std::mem::take(&mut self.events)
+    }
+
+    /// Hands at most `budget` records of one partition to `each`, without waiting.
+    ///
+    /// The state is `Empty` only while the broker's word holds that nothing follows the last
+    /// record: a record, or doubt about the brokers, ends it, and after a doubt the partition
+    /// is fetched anew to hear it again. A partition that is not this member's is `Waiting`.
+    pub fn drain(
+        &mut self,
+        topic: usize,
+        partition: i32,
+        budget: usize,
+        mut each: impl FnMut(Result<Record<'_>, Oversized>),
+    ) -> Progress {
+        let mut read = 0;
+        let Some(part) = self.partitions.get_mut(&(topic, partition)) else {
+            return Progress { read, state: ReadState::Waiting };
+        };
+        let mut looks = 0;
+        // Ends and faults stand between records, so they have a bound of their own.
+        while read < budget && looks <= budget.saturating_mul(2) && !part.revoked {
+            looks += 1;
+            match part.look(partition, &mut each) {
+                Found::Record => read += 1,
+                Found::End | Found::Fault => {}
+                Found::Nothing => break,
+            }
+        }
+        self.read_notes();
+        let state = self.read_state(topic, partition, read == budget);
+        Progress { read, state }
+    }
+
+    /// Writes how far partitions are done, all in one request, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`KafkaError::Commit`] when the group did not acknowledge all of it: brokers away, or
+    /// a partition that went to another member.
+    pub fn commit(&self, points: &[(usize, i32, CommitPoint)]) -> Result<(), KafkaError> {
+        let failed = |error: ClientError| KafkaError::Commit {
+            group: self.settings.group.clone(),
+            why: error.to_string(),
+        };
+        let mut list = TopicPartitionList::with_capacity(points.len());
+        for (topic, partition, point) in points {
+            let Some(name) = self.settings.topics.get(*topic) else {
+                continue;
+            };
+            let mut element = list.add_partition(name, *partition);
+            element.set_offset(Offset::Offset(point.position)).map_err(failed)?;
+            element.set_metadata(point.encode());
+        }
+        if list.count() == 0 {
+            return Ok(());
+        }
+        self.consumer.commit(&list, CommitMode::Sync).map_err(failed)?;
+        list.elements().iter().try_for_each(|element| element.error().map_err(failed))
+    }
+
+    /// Commits this group's offsets could not be read from: replay began at their offset.
+    pub fn unreadable_commits(&self) -> u64 {
+        self.unreadable_commits
+    }
+
+    /// Leaves the group, in at most [`CLOSE_TIMEOUT`].
+    ///
+    /// # Errors
+    /// [`KafkaError::Close`] when it took longer; the library is then left to itself.
+    pub fn close(mut self) -> Result<(), KafkaError> {
+        if self.leave() {
+            Ok(())
+        } else {
+            Err(KafkaError::Close { group: self.settings.group.clone() })
+        }
+    }
+
+    /// Leaves the group; whether it let go in time.
+    fn leave(&mut self) -> bool {
+        self.consumer.context().close();
+        self.give_up_revoked();
+        self.partitions.clear();
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        // An error says that it is closed already, or broken for good: nothing to wait for.
+        let leaving = self.consumer.close_queue().is_ok();
+        while leaving && !self.consumer.closed() {
+            if Instant::now() > deadline {
+                // Dropping it would wait without a limit.
+                std::mem::forget(Arc::clone(&self.consumer));
+                return false;
+            }
+            self.consumer.poll(Duration::from_millis(20));
+        }
+        true
+    }
+
+    /// Why a drain ended, once the queue has nothing more at hand.
+    fn read_state(&mut self, topic: usize, partition: i32, full: bool) -> ReadState {
+        let (doubts, name) = (self.doubts, self.settings.topics.get(topic));
+        let (Some(part), Some(name)) = (self.partitions.get_mut(&(topic, partition)), name) else {
+            return ReadState::Waiting;
+        };
+        if full {
+            return ReadState::More;
+        }
+        if part.ended && part.asked == doubts {
+            return ReadState::Empty;
+        }
+        let doubtful = part.asked != doubts && part.asked_at.elapsed() >= RETRY_INTERVAL;
+        if doubtful && !part.revoked && !part.out_of_range {
+            // A seek to where we are makes the library fetch anew and tell the end again,
+            // which it otherwise tells once per offset. Without a timeout it does not wait.
+            let offset = Offset::Offset(part.next);
+            let begun = self.consumer.seek(name, partition, offset, Duration::ZERO);
+            part.ask_anew(begun.is_ok().then_some(doubts));
+        }
+        ReadState::Waiting
+    }
+
+    /// Turns the library's errors into doubts and events.
+    fn read_notes(&mut self) {
+        for Note { code, text } in self.consumer.context().take_notes() {
+            if code == Some(RDKafkaErrorCode::AutoOffsetReset) {
+                continue;
+            }
+            self.doubts += 1;
+            let topic = matches!(
+                code,
+                Some(
+                    RDKafkaErrorCode::UnknownTopicOrPartition
+                        | RDKafkaErrorCode::UnknownTopic
+                        | RDKafkaErrorCode::TopicAuthorizationFailed
+                )
+            );
+            self.troubled |= !topic;
+            self.trouble(text);
+        }
+    }
+
+    fn trouble(&mut self, text: String) {
+        let event = SourceEvent::Trouble(text);
+        if !self.events.contains(&event) {
+            self.events.push(event);
+        }
+    }
+}
+
+impl Partition {
+    /// Takes one thing from the queue.
+    fn look(
+        &mut self,
+        partition: i32,
+        each: &mut impl FnMut(Result<Record<'_>, Oversized>),
+    ) -> Found {
+        match self.queue.poll(Duration::ZERO) {
+            None => Found::Nothing,
+            // INVARIANT: offsets handed out only grow. What was queued before a partition was
+            // fetched anew may come twice; only the first time counts.
+            Some(Ok(message)) if message.offset() < self.next => Found::Fault,
+            Some(Ok(message)) => {
+                self.next = message.offset() + 1;
+                self.ended = false;
+                each(record(partition, &message));
+                Found::Record
+            }
+            Some(Err(ClientError::PartitionEOF(_))) => {
+                self.ended = true;
+                Found::End
+            }
+            Some(Err(error)) => {
+                let code = error.rdkafka_error_code();
+                self.out_of_range |= code == Some(RDKafkaErrorCode::AutoOffsetReset);
+                Found::Fault
+            }
+        }
+    }
+
+    /// Fetching begins anew; `None` is an attempt that failed.
+    fn ask_anew(&mut self, doubts: Option<u64>) {
+        self.asked = doubts.unwrap_or(self.asked);
+        self.asked_at = Instant::now();
+        self.ended = false;
+    }
+}
+
+fn record<'a>(
+    partition: i32,
+    message: &'a BorrowedMessage<'_>,
+) -> Result<Record<'a>, Oversized> {
+    let (offset, payload) = (message.offset(), message.payload().unwrap_or_default());
+    if payload.len() > MAX_RECORD_BYTES {
+        return Err(Oversized { offset, bytes: payload.len() as u64 });
+    }
+    let timestamp = message.timestamp().to_millis().map(Timestamp);
+    Ok(Record { partition, offset, timestamp, payload })
+}
+
+impl Drop for KafkaSource {
+    /// As [`KafkaSource::close`]: bounded, unlike the library's own.
+    fn drop(&mut self) {
+        if !self.consumer.closed() && !self.leave() {
+            tracing::warn!(group = self.settings.group, "the consumer group did not let go");
+        }
+    }
+}
+
+impl fmt::Debug for KafkaSettings {
+    /// Everything but secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("properties", &properties::Shown(&self.properties))
+            .field("group", &self.group)
+            .field("topics", &self.topics)
+            .field("start", &self.start)
+            .field("alone", &self.alone)
+            .finish()
+    }
+}
+
+impl fmt::Display for KafkaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KafkaError::Property(error) => error.fmt(f),
+            KafkaError::Topics { why } => write!(f, "the topics cannot be read: {why}"),
+            KafkaError::Connect { why } => {
+                write!(f, "Kafka's client refuses the properties: {why}")
+            }
+            KafkaError::Commit { group, why } => {
+                write!(f, "the commit of group {group} was not acknowledged: {why}")
+            }
+            KafkaError::Close { group } => {
+                let seconds = CLOSE_TIMEOUT.as_secs();
+                write!(f, "group {group} did not let go within {seconds} s; it will by itself")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KafkaError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            KafkaError::Property(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

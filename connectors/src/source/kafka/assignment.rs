@@ -1,0 +1,321 @@
+//! Taking and giving up partitions: where each starts, what was lost, who else is there.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError as ClientError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
+
+use super::context::{Change, Context};
+use super::{
+    KafkaSource, Partition, QUERY_TIMEOUT, RETRY_INTERVAL, SETTLE_INTERVAL, SourceEvent, Start,
+};
+use crate::commit::{CommitError, CommitPoint};
+
+/// Where one partition starts to be read, and why.
+pub(super) struct Opening {
+    pub(super) topic: usize,
+    pub(super) partition: i32,
+    pub(super) commit: Option<CommitPoint>,
+    /// Where it should start, when that is not where it can.
+    pub(super) wanted: Option<i64>,
+    pub(super) start: i64,
+}
+
+/// What a member left behind for one partition.
+enum Left {
+    Nothing,
+    Point(CommitPoint),
+    /// An offset whose text cannot be read.
+    Offset(i64, CommitError),
+}
+
+impl KafkaSource {
+    /// Whether brokers may be asked now: not right after they did not answer.
+    pub(super) fn may_query(&mut self) -> bool {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return false;
+        }
+        self.retry_at = None;
+        if self.troubled {
+            let topic = self.settings.topics.first().map(String::as_str);
+            match self.consumer.fetch_metadata(topic, QUERY_TIMEOUT / 10) {
+                Ok(_) => {
+                    self.troubled = false;
+                    self.events.push(SourceEvent::Recovered);
+                }
+                Err(_) => self.retry_at = Some(Instant::now() + RETRY_INTERVAL),
+            }
+        }
+        !self.troubled
+    }
+
+    /// Gives up what was told as revoked at the last `poll`.
+    pub(super) fn give_up_revoked(&mut self) {
+        let mut list = TopicPartitionList::new();
+        for ((topic, partition), _) in self.partitions.iter().filter(|(_, part)| part.revoked) {
+            if let Some(name) = self.settings.topics.get(*topic) {
+                list.add_partition(name, *partition);
+            }
+        }
+        if list.count() == 0 {
+            return;
+        }
+        self.partitions.retain(|_, part| !part.revoked);
+        if let Err(error) = self.consumer.incremental_unassign(&list) {
+            self.trouble(format!("partitions could not be given up: {error}"));
+        }
+    }
+
+    /// Does what the group asked, in order; stops at the first that cannot be done yet.
+    pub(super) fn follow_changes(&mut self) {
+        while let Some(change) = self.changes.front() {
+            match change {
+                Change::Assign(pairs) => {
+                    let pairs = pairs.clone();
+                    if let Err(error) = self.take_over(&pairs) {
+                        let group = &self.settings.group;
+                        let text = format!("group {group}: cannot take over partitions: {error}");
+                        self.later(text);
+                        return;
+                    }
+                }
+                Change::Revoke(pairs) => {
+                    let pairs = pairs.clone();
+                    let told = self.tell_revoked(&pairs);
+                    self.changes.pop_front();
+                    self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
+                    if told {
+                        // They are given up at the next poll, and only then comes the rest.
+                        return;
+                    }
+                    continue;
+                }
+            }
+            self.changes.pop_front();
+            self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
+        }
+    }
+
+    /// Announces partitions that will be given up; whether there were any.
+    fn tell_revoked(&mut self, pairs: &[(String, i32)]) -> bool {
+        let mut told = false;
+        for (name, partition) in pairs {
+            let Some(topic) = self.topic(name) else { continue };
+            if let Some(part) = self.partitions.get_mut(&(topic, *partition)) {
+                part.revoked = true;
+                told = true;
+                self.events.push(SourceEvent::Revoked { topic, partition: *partition });
+            }
+        }
+        told
+    }
+
+    /// Starts reading partitions where their last owner says.
+    fn take_over(&mut self, pairs: &[(String, i32)]) -> Result<(), ClientError> {
+        let mut openings = Vec::with_capacity(pairs.len());
+        for (name, partition, left) in self.committed(pairs)? {
+            let Some(topic) = self.topic(&name) else { continue };
+            let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
+            openings.push(self.opening(topic, partition, left, (low, high)));
+        }
+        self.open(openings)
+    }
+
+    /// What the last owners left, partition by partition.
+    fn committed(
+        &self,
+        pairs: &[(String, i32)],
+    ) -> Result<Vec<(String, i32, Left)>, ClientError> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut list = TopicPartitionList::with_capacity(pairs.len());
+        for (name, partition) in pairs {
+            list.add_partition(name, *partition);
+        }
+        let list = self.consumer.committed_offsets(list, QUERY_TIMEOUT)?;
+        let elements = list.elements();
+        let read = |element: &TopicPartitionListElem<'_>| {
+            element.error()?;
+            Ok((element.topic().to_owned(), element.partition(), left_behind(element)))
+        };
+        elements.iter().map(read).collect()
+    }
+
+    /// Where a partition starts, given what was left and which offsets (from, to) are retained.
+    fn opening(
+        &mut self,
+        topic: usize,
+        partition: i32,
+        left: Left,
+        (low, high): (i64, i64),
+    ) -> Opening {
+        let (commit, wanted) = match left {
+            Left::Point(point) => (Some(point), point.replay_from),
+            Left::Offset(offset, error) => {
+                self.unreadable_commits += 1;
+                let name = self.settings.topics.get(topic).map_or("", String::as_str);
+                let text = format!(
+                    "topic {name} partition {partition}: {error}; reading from offset {offset} \
+                     without what came before it"
+                );
+                self.trouble(text);
+                (None, offset)
+            }
+            Left::Nothing => match self.settings.start {
+                Start::Beginning => (None, low),
+                Start::End => (None, high),
+            },
+        };
+        let readable = (low..=high).contains(&wanted);
+        let start = if readable { wanted } else { low };
+        Opening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
+    }
+
+    /// Assigns partitions with their own queues and tells what became of each.
+    pub(super) fn open(&mut self, openings: Vec<Opening>) -> Result<(), ClientError> {
+        let mut list = TopicPartitionList::with_capacity(openings.len());
+        let mut queues = Vec::with_capacity(openings.len());
+        for opening in &openings {
+            let Some(name) = self.settings.topics.get(opening.topic) else { continue };
+            let offset = Offset::Offset(opening.start);
+            list.add_partition_offset(name, opening.partition, offset)?;
+            // Before the assignment: a queue split later misses what was fetched until then.
+            let queue = self.consumer.split_partition_queue(name, opening.partition);
+            queues.push(queue.ok_or(ClientError::Canceled)?);
+        }
+        // An empty assignment is answered too: the group waits for it.
+        self.consumer.incremental_assign(&list)?;
+        for (opening, queue) in openings.into_iter().zip(queues) {
+            let Opening { topic, partition, commit, wanted, start } = opening;
+            let part = Partition {
+                queue,
+                next: start,
+                ended: false,
+                asked: self.doubts,
+                asked_at: Instant::now(),
+                out_of_range: false,
+                revoked: false,
+            };
+            self.partitions.insert((topic, partition), part);
+            if let Some(wanted) = wanted {
+                self.events.push(SourceEvent::Lost { topic, partition, wanted, available: start });
+            }
+            self.events.push(SourceEvent::Assigned { topic, partition, commit, start });
+        }
+        Ok(())
+    }
+
+    /// Goes on where records are still retained, and tells what is gone.
+    pub(super) fn skip_lost(&mut self) {
+        let lost: Vec<(usize, i32, i64)> = self
+            .partitions
+            .iter()
+            .filter(|(_, part)| part.out_of_range && !part.revoked)
+            .map(|((topic, partition), part)| (*topic, *partition, part.next))
+            .collect();
+        for (topic, partition, wanted) in lost {
+            let Some(name) = self.settings.topics.get(topic).cloned() else { continue };
+            let found = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT);
+            let moved = found.and_then(|(low, high)| {
+                // Within the range after all: the answer that said otherwise was stale.
+                let available = if (low..=high).contains(&wanted) { wanted } else { low };
+                self.restart(topic, partition, available).map(|()| available)
+            });
+            match moved {
+                Ok(available) if available != wanted => {
+                    self.events.push(SourceEvent::Lost { topic, partition, wanted, available });
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let text = format!("topic {name} partition {partition}: no offset: {error}");
+                    self.later(text);
+                }
+            }
+        }
+    }
+
+    /// Reads a partition again from where its queue stands.
+    pub(super) fn reread(&mut self, (name, partition): &(String, i32)) {
+        let Some(topic) = self.topic(name) else { return };
+        let Some(part) = self.partitions.get(&(topic, *partition)) else { return };
+        let next = part.next;
+        if let Err(error) = self.restart(topic, *partition, next) {
+            self.later(format!("topic {name} partition {partition}: cannot read on: {error}"));
+        }
+    }
+
+    /// Assigns one partition anew at an offset, with a fresh queue.
+    fn restart(&mut self, topic: usize, partition: i32, offset: i64) -> Result<(), ClientError> {
+        let doubts = self.doubts;
+        let name = self.settings.topics.get(topic).ok_or(ClientError::Canceled)?;
+        let part = self.partitions.get_mut(&(topic, partition)).ok_or(ClientError::Canceled)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(name, partition, Offset::Offset(offset))?;
+        self.consumer.incremental_unassign(&list)?;
+        let queue = self.consumer.split_partition_queue(name, partition);
+        part.queue = queue.ok_or(ClientError::Canceled)?;
+        self.consumer.incremental_assign(&list)?;
+        part.next = offset;
+        part.out_of_range = false;
+        part.ask_anew(Some(doubts));
+        Ok(())
+    }
+
+    /// Tells when this member wants to be alone and is not.
+    pub(super) fn judge_alone(&mut self) {
+        if !self.settings.alone || self.judge_at.is_none_or(|at| Instant::now() < at) {
+            return;
+        }
+        self.judge_at = None;
+        let partitions = match count_partitions(&self.consumer, &self.settings.topics) {
+            Ok(partitions) => partitions,
+            Err(error) => {
+                self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
+                return self.later(format!("cannot count the topics' partitions: {error}"));
+            }
+        };
+        let owned = self.partitions.len();
+        if owned < partitions {
+            self.events.push(SourceEvent::NotAlone { owned, partitions });
+        }
+    }
+
+    /// Brokers did not answer: tell so, and ask again later.
+    fn later(&mut self, text: String) {
+        self.trouble(text);
+        self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
+    }
+
+    fn topic(&self, name: &str) -> Option<usize> {
+        self.settings.topics.iter().position(|topic| topic == name)
+    }
+}
+
+fn left_behind(element: &TopicPartitionListElem<'_>) -> Left {
+    let Offset::Offset(offset) = element.offset() else {
+        return Left::Nothing;
+    };
+    // The client panics on metadata that is not UTF-8, which any program may have written.
+    let text = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned()));
+    let point = text.map_err(|_| CommitError::Foreign).and_then(|text| CommitPoint::parse(&text));
+    match point {
+        Ok(point) if point.position == offset => Left::Point(point),
+        Ok(_) => Left::Offset(offset, CommitError::Damaged),
+        Err(error) => Left::Offset(offset, error),
+    }
+}
+
+/// Partitions of all topics; one that does not exist yet has none.
+fn count_partitions(
+    consumer: &BaseConsumer<Context>,
+    topics: &[String],
+) -> Result<usize, ClientError> {
+    topics.iter().try_fold(0, |count, topic| {
+        let metadata = consumer.fetch_metadata(Some(topic), QUERY_TIMEOUT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(count + found.map_or(0, |found| found.partitions().len()))
+    })
+}
