@@ -1,0 +1,68 @@
+//! One file per code: the rule text, then what people read in English and in Japanese.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p rules-dsl --test golden` rewrites what is expected.
+
+use std::path::PathBuf;
+
+use model::message::Language;
+use rules_dsl::compile;
+use rules_dsl::diagnostic::Code;
+use rules_dsl::source::SourceFile;
+
+const EN: &str = "---- en ----\n";
+const JA: &str = "---- ja ----\n";
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
+}
+
+fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
+    let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
+    let found = compile(&files).diagnostics;
+    let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();
+    (shown.join("\n"), found.iter().map(|d| d.code).collect())
+}
+
+#[test]
+fn every_code_has_a_golden_and_reads_as_it_says() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    for code in Code::ALL {
+        let path = folder().join(format!("{}.txt", code.id()));
+        let Ok(golden) = std::fs::read_to_string(&path) else {
+            wrong.push(format!("{} ({code:?}) has no golden", code.id()));
+            continue;
+        };
+        let source = golden.split(EN).next().unwrap();
+        let (en, codes) = rendered(source, Language::En);
+        let (ja, _) = rendered(source, Language::Ja);
+        if !codes.contains(code) {
+            wrong.push(format!("{} ({code:?}) is not reported: {codes:?}", code.id()));
+            continue;
+        }
+        let want = format!("{source}{EN}{en}{JA}{ja}");
+        if update {
+            std::fs::write(&path, want).unwrap();
+        } else if want != golden {
+            wrong.push(format!("{} differs:\n{want}", code.id()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_golden_is_left_over() {
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(Code::ALL.iter().any(|code| code.id() == stem), "{}", path.display());
+    }
+}
+
+#[test]
+fn codes_are_unique() {
+    let mut ids: Vec<&str> = Code::ALL.iter().map(|code| code.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), Code::ALL.len());
+}
