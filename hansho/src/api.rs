@@ -34,6 +34,16 @@ pub struct State {
     pub metrics: Metrics,
 }
 
+impl State {
+    /// Nothing noted yet.
+    pub fn new() -> State {
+        State {
+            health: Health::new(),
+            metrics: Metrics::new(),
+        }
+    }
+}
+
 /// Serves the pages until `shutdown` resolves, then for at most [`DRAIN_MAX`] more.
 ///
 /// # Errors

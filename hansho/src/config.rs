@@ -4,12 +4,11 @@
 //! resolved against the file's folder, and every name it must not hold twice it holds once.
 //! Secrets stay references until they are used.
 
-pub mod kafka;
-pub mod secret;
-pub mod sink;
-
+mod kafka;
 mod raw;
 mod scalar;
+mod secret;
+mod sink;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,9 +24,9 @@ use oncall::outbox::OutboxLimits;
 use oncall::route::{Deadlines, Receiver, Receivers};
 use toml::Spanned;
 
-use kafka::Kafka;
-use secret::Secret;
-use sink::Sink;
+pub use kafka::{Kafka, Start};
+pub use secret::Secret;
+pub use sink::{Sink, Target};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.
 pub const FILE_MAX: u64 = 1 << 20;

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use model::time::Timestamp;
 
+use crate::config::WORKERS_MAX;
+
 /// A thread that has not come round for this long is stuck, in milliseconds.
 pub const STUCK_MS: i64 = 30_000;
 /// An alert log that has acknowledged nothing for this long is not to be relied on, in
@@ -27,12 +29,12 @@ pub struct Health {
 }
 
 impl Health {
-    /// The health of a service with this many shard threads.
-    pub fn new(shards: usize) -> Health {
+    /// Nothing noted yet; only threads that were seen once are judged.
+    pub fn new() -> Health {
         Health {
             read: AtomicI64::new(NEVER),
             told: AtomicI64::new(NEVER),
-            shards: (0..shards).map(|_| AtomicI64::new(NEVER)).collect(),
+            shards: (0..WORKERS_MAX).map(|_| AtomicI64::new(NEVER)).collect(),
             assigned: AtomicBool::new(false),
             caught_up: AtomicBool::new(false),
             trouble: Mutex::new(None),
@@ -135,13 +137,13 @@ mod tests {
 
     #[test]
     fn a_thread_that_stops_is_named() {
-        let health = Health::new(2);
+        let health = Health::new();
         let check = |now, want: &str| {
             assert_eq!(health.live(Timestamp(now)).err().unwrap_or_default(), want);
         };
         check(i64::MAX, "");
         health.note_shard(1, Timestamp(1_000));
-        health.note_shard(9, Timestamp(1_000));
+        health.note_shard(WORKERS_MAX, Timestamp(1_000));
         check(1_000 + STUCK_MS, "");
         check(2_000 + STUCK_MS, "the shard 1 has been stuck for 31 s");
         health.note_shard(1, Timestamp(90_000));
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn readiness_names_what_is_missing() {
-        let health = Health::new(0);
+        let health = Health::new();
         let check = |now, want: &str| {
             assert_eq!(health.ready(Timestamp(now)).err().unwrap_or_default(), want);
         };

@@ -96,12 +96,6 @@ pub struct Metrics {
     partitions_held_back: Gauge,
 }
 
-impl Default for Metrics {
-    fn default() -> Metrics {
-        Metrics::new()
-    }
-}
-
 /// Registers metrics under one prefix.
 struct Register(Registry);
 

@@ -27,10 +27,7 @@ fn request(to: SocketAddr, path: &str) -> (u16, String, String) {
 }
 
 fn state() -> Arc<State> {
-    Arc::new(State {
-        health: Health::new(1),
-        metrics: Metrics::new(),
-    })
+    Arc::new(State::new())
 }
 
 /// Runs `client` against served pages, then stops the server and waits for its end.

@@ -4,8 +4,6 @@ use std::path::Path;
 use model::time::{HOUR_MS, MINUTE_MS};
 use oncall::route::Severities;
 
-use super::kafka::Start;
-use super::sink::Target;
 use super::*;
 
 /// The least that is a configuration, with room for one more line of each part.
