@@ -37,6 +37,7 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
             }
             Statement::Measure(measure) => {
                 measure::shape(&mut scope, &measure.measure, 0, diagnostics);
+                measure::lengths(&measure.measure, diagnostics);
             }
             _ => {}
         }
@@ -48,7 +49,7 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
         }
     }
     checked.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
-    crate::lint::lint(&scope.streams, &checked, diagnostics);
+    crate::lint::lint(&checked, diagnostics);
     crate::lint::lint_filters(&scope.filters_with_places(), diagnostics);
     let readings = checked.iter().map(|one| one.reading.clone()).collect();
     let alerts = checked.into_iter().map(|one| one.alert).collect();

@@ -1,11 +1,9 @@
 //! Rules that run, but hardly as meant.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use model::decimal::Decimal;
 use model::message::{Language, show_duration};
-use model::schema::Schema;
 
 use crate::check::{CheckedAlert, Function, Selected};
 use crate::diagnostic::{Code, Diagnostic, text};
@@ -13,11 +11,7 @@ use crate::rule::{Comparison, Operand, Predicate};
 use crate::source::Place;
 
 /// Lints over all alerts.
-pub(crate) fn lint(
-    _streams: &[Arc<Schema>],
-    alerts: &[CheckedAlert],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(crate) fn lint(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     for one in alerts {
         diagnostics.extend(ratio_without_min(one));
         diagnostics.extend(constant_truth(one));
@@ -138,7 +132,8 @@ fn for_outlives_window(one: &CheckedAlert) -> Option<Diagnostic> {
         show_duration(trigger.window_ms, Language::En),
     );
     let message = text!(
-        "one event keeps this true for {window}, less than the {held} of `for`: alone it never fires",
+        "one event keeps this true for {window}, less than the {held} of `for`: alone it never \
+        fires",
         "1件のイベントでは {window} しか続かず、`for` の {held} に届きません。単独では発火しません"
     );
     let help = text!(

@@ -141,7 +141,8 @@ fn level_value(
             (
                 text!("a count: `10`, `10回`", "件数: `10`、`10回`"),
                 text!(
-                    "a number of events: `{value}回/分`; a share of them: `ratio({events}, …) >= {value}%`",
+                    "a number of events: `{value}回/分`; a share of them: `ratio({events}, …) >= \
+                    {value}%`",
                     "件数なら `{value}回/分`、割合なら `ratio({events}, …) >= {value}%`"
                 ),
             )
@@ -170,7 +171,8 @@ fn level_value(
         None => (
             text!("a bare number: `{value}`", "単位のない数: `{value}`"),
             text!(
-                "write `{value}`, or declare the field with a unit: `duration(ms)`, `percent(0..100)`, `bytes`",
+                "write `{value}`, or declare the field with a unit: `duration(ms)`, \
+                `percent(0..100)`, `bytes`",
                 "`{value}` と書くか、フィールドに単位を付けて宣言します: `duration(ms)`、`percent(0..100)`、`bytes`"
             ),
         ),

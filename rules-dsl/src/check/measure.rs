@@ -2,6 +2,7 @@
 
 use model::schema::FieldType;
 
+use super::constant::{Least, events, millis};
 use super::{CHAIN_MAX, Scope, Selected, Statement};
 use crate::ast::{Measure, Name, Path, Quantity, Term};
 use crate::diagnostic::{Code, Diagnostic, text};
@@ -84,6 +85,16 @@ pub(super) fn shape(
         }
     }
     Some(shape)
+}
+
+/// Checks the window and minimum of a measure that perhaps no alert uses.
+pub(super) fn lengths(measure: &Measure, diagnostics: &mut Vec<Diagnostic>) {
+    if let Some(within) = &measure.within {
+        millis(within, Least::OneMillisecond, diagnostics);
+    }
+    if let Some(min) = &measure.min {
+        events(min, diagnostics);
+    }
 }
 
 fn named(

@@ -213,7 +213,8 @@ fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic
     let found = match vocabulary.event {
         Some(_) => found,
         None => found.help(text!(
-            "fields of an event can be shown by rising count, sum, distinct and max without `for` only",
+            "fields of an event can be shown by rising count, sum, distinct and max without `for` \
+            only",
             "イベントのフィールドは、`for` のない count・sum・distinct・max の上側の条件でだけ出せます"
         )),
     };

@@ -504,7 +504,13 @@ impl Checker<'_, '_> {
             .build();
         if let Err(error) = built {
             let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or("").trim().to_owned();
+            let reason = reason
+                .lines()
+                .last()
+                .unwrap_or("")
+                .trim_start_matches("error:")
+                .trim()
+                .to_owned();
             let message = text!(
                 "the regular expression cannot be used",
                 "この正規表現は使えません"

@@ -14,6 +14,19 @@ use crate::diagnostic::{Code, Diagnostic, Text, text};
 
 /// Lateness of a stream that names none.
 pub const LATENESS_DEFAULT_MS: i64 = 5 * SECOND_MS;
+/// What other languages call our types.
+const ALIASES: [(&str, &str); 10] = [
+    ("string", "str"),
+    ("text", "str"),
+    ("integer", "int"),
+    ("long", "int"),
+    ("double", "float"),
+    ("number", "float"),
+    ("boolean", "bool"),
+    ("timestamp", "time"),
+    ("datetime", "time"),
+    ("size", "bytes"),
+];
 const TYPES: [&str; 11] = [
     "str", "int", "float", "bool", "time", "instant", "duration", "percent", "bytes", "ip", "list",
 ];
@@ -176,8 +189,10 @@ fn field_type(kind: &FieldKind, diagnostics: &mut Vec<Diagnostic>) -> Option<Fie
             Some(format) if word == "time" => Ok(FieldType::Time(format)),
             Some(format) => Ok(FieldType::Instant(format)),
             None => Err(wrong(text!(
-                "`{word}`, `{word}(\"unix_ms\")` (also unix_s unix_us unix_ns) or a pattern: `{word}(\"%Y-%m-%d %H:%M:%S\")`",
-                "`{word}`、`{word}(\"unix_ms\")` (unix_s unix_us unix_ns も可)、書式 `{word}(\"%Y-%m-%d %H:%M:%S\")` のどれか"
+                "`{word}`, `{word}(\"unix_ms\")` (also unix_s unix_us unix_ns) or a pattern: \
+                `{word}(\"%Y-%m-%d %H:%M:%S\")`",
+                "`{word}`、`{word}(\"unix_ms\")` (unix_s unix_us unix_ns も可)、書式 `{word}(\"%Y-%m-%d \
+                %H:%M:%S\")` のどれか"
             ))),
         },
         "duration" => duration_unit(kind).map(FieldType::Duration).ok_or_else(|| {
@@ -210,7 +225,13 @@ fn field_type(kind: &FieldKind, diagnostics: &mut Vec<Diagnostic>) -> Option<Fie
             let expected = text!("one of {all}", "{all} のどれか");
             let found =
                 Diagnostic::new(Code::UnknownType, kind.name.at.0, message).expected(expected);
-            Err(Some(found.suggest(word, TYPES)))
+            let alias = ALIASES.iter().find(|(other, _)| *other == word);
+            Err(Some(match alias {
+                Some((_, name)) => {
+                    found.help(text!("did you mean `{name}`?", "`{name}` のことですか?"))
+                }
+                None => found.suggest(word, TYPES),
+            }))
         }
     };
     read.map_err(|found| diagnostics.extend(found)).ok()

@@ -58,7 +58,8 @@ impl Lexer<'_> {
             }
             Ok(_) | Err(DecimalError::OutOfRange | DecimalError::Malformed) => {
                 let message = text!(
-                    "`{digits}` is beyond 10²⁰ or has more than {FRACTION_DIGITS_MAX} fraction digits",
+                    "`{digits}` is beyond 10²⁰ or has more than {FRACTION_DIGITS_MAX} fraction \
+                    digits",
                     "`{digits}` は 10²⁰ を超えるか、小数が {FRACTION_DIGITS_MAX} 桁を超えています"
                 );
                 self.refuse(from, Code::NumberRange, message, None);
@@ -80,14 +81,13 @@ impl Lexer<'_> {
         }
         let found = self.folded(from, self.at);
         let joined = found.replace(',', "");
-        let spaced = found.replace(',', ", ");
         let message = text!(
             "`{found}` is one number to some readers and several to others",
             "`{found}` は一つの数にも複数の数にも読めます"
         );
         let help = text!(
-            "write `{joined}` for one number, `{spaced}` for several",
-            "一つの数なら `{joined}`、複数なら `{spaced}` と書いてください"
+            "write `{joined}` for one number; between several put a space after the comma",
+            "一つの数なら `{joined}`、複数の数ならカンマの後を空けてください"
         );
         self.refuse(from, Code::NumberSpelling, message, Some(help));
         true
@@ -181,12 +181,14 @@ fn phrase(digits: &str, unit: &UnitWord, rest: &str) -> Option<Tail> {
     let found = format!("{quantity}{rest}");
     let help = if rest.starts_with("まで") || rest.starts_with("以内") {
         text!(
-            "allowed up to {quantity}, alert above it: `{quantity}超`; alert up to and including it: `{quantity}以下`",
+            "allowed up to {quantity}, alert above it: `{quantity}超`; alert up to and including \
+            it: `{quantity}以下`",
             "{quantity}まで許し、超えたら警報: `{quantity}超`。{quantity}以下で警報: `{quantity}以下`"
         )
     } else if rest.starts_with("連続") {
         text!(
-            "that many in a window, others between them: `{quantity}/分`; a condition that lasts: `for 5m`",
+            "that many in a window, others between them: `{quantity}/分`; a condition that lasts: \
+            `for 5m`",
             "間に別のものがあってもよい回数: `{quantity}/分`。状態が続くこと: `for 5分`"
         )
     } else {
@@ -205,8 +207,16 @@ fn runs_on(digits: &str, unit: &UnitWord, rest: &str) -> Tail {
         "`{digits}{spelling}` runs on into `{rest}`",
         "`{digits}{spelling}` の後に `{rest}` が続いています"
     );
+    if rest.starts_with(|c: char| c.is_ascii_digit()) {
+        let help = text!(
+            "a quantity is one number and one unit, as in `90s`",
+            "数量は一つの数と一つの単位です。例: `90秒`"
+        );
+        return Tail::Refused(Code::UnitRunsOn, message, Some(help));
+    }
     let help = text!(
-        "put a space after `{digits}{spelling}`, or back-quote the name `` `{digits}{spelling}{rest}` ``",
+        "put a space after `{digits}{spelling}`, or back-quote the name `` \
+        `{digits}{spelling}{rest}` ``",
         "`{digits}{spelling}` の後を空けるか、名前なら `` `{digits}{spelling}{rest}` `` と囲んでください"
     );
     Tail::Refused(Code::UnitRunsOn, message, Some(help))
@@ -259,7 +269,8 @@ pub(crate) fn phrase_trap(word: &str, diagnostic: Diagnostic) -> Option<Diagnost
             Code::TwoReadings,
             two,
             text!(
-                "that many in a window, others between them: `10回/分`; a condition that lasts: `for 5m`",
+                "that many in a window, others between them: `10回/分`; a condition that lasts: \
+                `for 5m`",
                 "間に別のものがあってもよい回数: `10回/分`。状態が続くこと: `for 5分`"
             ),
         );

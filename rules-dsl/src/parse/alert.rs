@@ -33,6 +33,9 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     }
     let trigger_at = rest;
     let (rest, measure) = measure(rest)?;
+    if let Some(stop) = name_runs_into_level(&measure, rest) {
+        return Err(stop);
+    }
     if let Some(symbol) = ["+", "*", "/"]
         .into_iter()
         .find(|symbol| rest.is_symbol(symbol))
@@ -72,6 +75,29 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
         labels: tail.labels.unwrap_or_default(),
     };
     Ok((rest, Statement::Alert(Box::new(alert))))
+}
+
+/// `認証失敗10回/分` is one word up to the slash, hardly a division.
+fn name_runs_into_level(measure: &Measure, rest: Tokens<'_>) -> Option<Stop> {
+    let Term::Named(name) = &measure.term else {
+        return None;
+    };
+    let digit = name
+        .text
+        .find(|c: char| c.is_ascii_digit())
+        .filter(|at| *at > 0)?;
+    let (head, level) = name.text.split_at_checked(digit)?;
+    let unit = level.trim_start_matches(|c: char| c.is_ascii_digit());
+    if !rest.is_symbol("/") || crate::quantity::unit_named(unit).is_none() {
+        return None;
+    }
+    let text = &name.text;
+    let message = text!("`{text}` is one word", "`{text}` は一語として読まれます");
+    let help = text!(
+        "put a space before the level: `{head} {level}/…`",
+        "しきい値の前を空けてください: `{head} {level}/…`"
+    );
+    Some(rest.stop(Diagnostic::new(Code::UnknownName, name.at.0, message).help(help)))
 }
 
 fn severity_follows(input: Tokens<'_>) -> bool {
@@ -271,7 +297,8 @@ fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, 
         );
         let place = level.place().to(length.at.0);
         let help = text!(
-            "{spelled} in all within {window}: `>= {spelled} within {window}`; a rate needs a window of its own",
+            "{spelled} in all within {window}: `>= {spelled} within {window}`; a rate needs a \
+            window of its own",
             "{window}の合計が{spelled}: `>= {spelled} within {window}`。速度なら窓を別に書きます"
         );
         return Err(slash.stop(Diagnostic::new(Code::TwoReadings, place, message).help(help)));
@@ -327,7 +354,7 @@ impl Default for Parts {
 fn clauses(input: Tokens<'_>, mut parts: Parts) -> Parsed<'_, Parts> {
     let mut rest = input;
     while let Some(word) = rest.bare_word() {
-        if LATER_CLAUSES.contains(&word) {
+        if LATER_CLAUSES.contains(&word) || matches!(word, "and" | "or") {
             return Err(rest.not_yet(word));
         }
         let at = rest;

@@ -6,7 +6,7 @@ use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
 use super::NESTING_MAX;
-use super::word::{LATER_CLAUSES, reserved};
+use super::word::{CLAUSES, LATER_CLAUSES, OPTIONS, STATEMENTS, reserved};
 use crate::ast::{At, Name, Path, Quantity, Quoted};
 use crate::diagnostic::{Code, Diagnostic, Text, text};
 use crate::lex::{Token, TokenKind, phrase_trap};
@@ -162,6 +162,18 @@ impl<'a> Tokens<'a> {
                 "名前なら `` `{word}` `` と囲んでください"
             );
             diagnostic = diagnostic.help(help);
+        }
+        if let Some(word) = word {
+            let severities = model::severity::Severity::ALL
+                .iter()
+                .map(|severity| severity.name());
+            let known = STATEMENTS
+                .iter()
+                .chain(CLAUSES)
+                .chain(OPTIONS)
+                .copied()
+                .chain(severities);
+            diagnostic = diagnostic.suggest(word, known);
         }
         self.stop(diagnostic.found(found).expected(expected))
     }
