@@ -88,8 +88,12 @@ pub enum Aggregate {
         events: Counter,
         largest: bool,
     },
-    /// The newest value.
-    Last(Option<(i64, i128)>),
+    /// The newest value. Events are counted only where somebody asks: one sample for each key
+    /// is what makes `last` cheap.
+    Last {
+        newest: Option<(i64, i128)>,
+        events: Option<Counter>,
+    },
     /// Different values: (time, fingerprint) and how often each is inside.
     Distinct {
         entries: VecDeque<(i64, i128)>,
@@ -132,7 +136,12 @@ impl Aggregate {
                 }
                 candidates.push_back((time, value));
             }
-            Aggregate::Last(newest) => *newest = Some((time, value)),
+            Aggregate::Last { newest, events } => {
+                *newest = Some((time, value));
+                if let Some(events) = events {
+                    events.insert(time);
+                }
+            }
             Aggregate::Distinct { entries, inside } => {
                 entries.push_back((time, value));
                 *inside.entry(value).or_insert(0) += 1;
@@ -161,7 +170,12 @@ impl Aggregate {
                 events.evict(up_to);
                 drain(candidates, up_to, |_| ());
             }
-            Aggregate::Last(newest) => *newest = newest.filter(|(time, _)| *time > up_to),
+            Aggregate::Last { newest, events } => {
+                *newest = newest.filter(|(time, _)| *time > up_to);
+                if let Some(events) = events {
+                    events.evict(up_to);
+                }
+            }
             Aggregate::Distinct { entries, inside } => drain(entries, up_to, |value| {
                 if let Some(times) = inside.get_mut(&value) {
                     *times -= 1;
@@ -200,7 +214,7 @@ impl Aggregate {
             Aggregate::Extreme { candidates, .. } => {
                 candidates.front().map(|(_, value)| Measured::whole(*value))
             }
-            Aggregate::Last(newest) => newest.map(|(_, value)| Measured::whole(value)),
+            Aggregate::Last { newest, .. } => newest.map(|(_, value)| Measured::whole(value)),
             Aggregate::Distinct { inside, .. } => Some(Measured::count(inside.len() as u64)),
             Aggregate::Quantile {
                 ranked, permille, ..
@@ -215,14 +229,17 @@ impl Aggregate {
         }
     }
 
-    /// Events inside; of a ratio those of the denominator.
+    /// Events inside; of a ratio those of the denominator, of a `last` that counts none the
+    /// one that is known.
     pub fn events(&self) -> u64 {
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total,
             Aggregate::Sum { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => entries.len() as u64,
-            Aggregate::Last(newest) => u64::from(newest.is_some()),
+            Aggregate::Last { newest, events } => events
+                .as_ref()
+                .map_or(u64::from(newest.is_some()), |events| events.total),
             Aggregate::Ratio { whole, .. } => whole.total,
         }
     }
@@ -235,7 +252,11 @@ impl Aggregate {
             Aggregate::Sum { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => Some((entries.front()?.0, entries.back()?.0)),
-            Aggregate::Last(newest) => newest.map(|(time, _)| (time, time)),
+            Aggregate::Last {
+                events: Some(events),
+                ..
+            } => ends(events),
+            Aggregate::Last { newest, .. } => newest.map(|(time, _)| (time, time)),
             Aggregate::Ratio { part, whole } => match (ends(part), ends(whole)) {
                 (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
                 (some, None) | (None, some) => some,

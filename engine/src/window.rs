@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use rules_dsl::rule::{Measure, Trigger};
+use model::message::MessagePart;
+use rules_dsl::rule::{Alert, Measure};
 
 use crate::aggregate::{Aggregate, Counter, Measured};
 use crate::ranked::Ranked;
@@ -21,12 +22,15 @@ pub struct Window {
 }
 
 impl Window {
-    /// An empty window for a trigger.
-    pub fn new(trigger: &Trigger) -> Window {
+    /// An empty window for an alert's trigger.
+    pub fn new(alert: &Alert) -> Window {
+        let trigger = &alert.trigger;
+        let is_counted =
+            trigger.min_events > 1 || alert.message.parts.contains(&MessagePart::Count);
         Window {
             length_ms: trigger.window_ms,
             step_ms: trigger.step_ms,
-            aggregate: empty_aggregate(&trigger.measure),
+            aggregate: empty_aggregate(&trigger.measure, is_counted),
             ahead: VecDeque::new(),
         }
     }
@@ -70,9 +74,14 @@ impl Window {
         self.aggregate.events()
     }
 
+    /// Whether no entry is inside; one of a step that has not closed is not inside yet.
+    pub fn is_silent(&self) -> bool {
+        self.aggregate.span().is_none()
+    }
+
     /// Whether no entry is inside or ahead.
     pub fn is_empty(&self) -> bool {
-        self.ahead.is_empty() && self.aggregate.span().is_none()
+        self.ahead.is_empty() && self.is_silent()
     }
 
     /// When the value next changes by itself: an entry leaves, or a step closes.
@@ -96,7 +105,7 @@ impl Window {
     }
 }
 
-fn empty_aggregate(measure: &Measure) -> Aggregate {
+fn empty_aggregate(measure: &Measure, is_counted: bool) -> Aggregate {
     let entries = VecDeque::new;
     match measure {
         Measure::Count(_) => Aggregate::Count(Counter::default()),
@@ -115,7 +124,10 @@ fn empty_aggregate(measure: &Measure) -> Aggregate {
             events: Counter::default(),
             largest: matches!(measure, Measure::Max(_)),
         },
-        Measure::Last(_) => Aggregate::Last(None),
+        Measure::Last(_) => Aggregate::Last {
+            newest: None,
+            events: is_counted.then(Counter::default),
+        },
         Measure::Distinct(_) => Aggregate::Distinct {
             entries: entries(),
             inside: hashbrown::HashMap::new(),

@@ -2,7 +2,9 @@
 //!
 //! Nothing here is shipped. The modules stand in the order an event meets them: the broker it
 //! is published to, the service that reads it, the recorder its alert arrives at; the leash
-//! ends whatever was started when the test that started it is gone.
+//! ends whatever was started when the test that started it is gone. Beside them stand the naive
+//! interpreter, the rules and logs drawn from a seed, and the drive that runs them through the
+//! engine.
 
 pub mod kafka;
 
@@ -11,3 +13,9 @@ pub mod service;
 pub mod recorder;
 
 pub mod leash;
+
+pub mod oracle;
+
+pub mod drawn;
+
+pub mod drive;

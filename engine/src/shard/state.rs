@@ -166,7 +166,7 @@ impl States {
         if state.is_over(alert) {
             self.drop_state(id, now, alert.trigger.window_ms);
         } else {
-            let due = state.next_due(alert).filter(|due| *due > now);
+            let due = state.next_due(now, alert).filter(|due| *due > now);
             timers.arm(&mut state.armed, due, id);
         }
     }
@@ -285,7 +285,7 @@ impl States {
 impl State {
     fn new(alert: &Alert) -> State {
         State {
-            window: Window::new(&alert.trigger),
+            window: Window::new(alert),
             episode: Episode::default(),
             armed: None,
             touched: i64::MIN,
@@ -305,7 +305,7 @@ impl State {
         self.window.advance(now);
         // A key is judged while it has events or an episode: one that has gone silent is
         // for absence rules to notice, not for a low count.
-        let is_silent = !alert.by.is_empty() && self.window.is_empty();
+        let is_silent = !alert.by.is_empty() && self.window.is_silent();
         if is_silent && counts_nothing_as_zero(&alert.trigger.measure) {
             self.episode.forget_pending();
             if !self.episode.is_firing() {
@@ -360,23 +360,26 @@ impl State {
     }
 
     /// The next instant at which it must be judged though no event comes.
-    fn next_due(&self, alert: &Alert) -> Option<i64> {
-        // Entries that leave cannot turn a rising trigger on: while it is off, only the
-        // end of the last of them matters, when the state can go.
+    fn next_due(&self, now: i64, alert: &Alert) -> Option<i64> {
+        // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
+        // window is empty: while it is off, only the end of the last of them matters, when
+        // the state can go.
         let is_rising = matches!(
             alert.trigger.comparison,
             Comparison::AtLeast | Comparison::Above
         ) && matches!(
             alert.trigger.measure,
             Measure::Count(_) | Measure::Distinct(_)
-        ) && alert.trigger.step_ms == 0;
+        ) && alert.trigger.step_ms == 0
+            && alert.trigger.min_events <= 1;
         let change = if is_rising && !self.episode.is_true() {
             self.window.next_empty()
         } else {
             self.window.next_change()
         };
         let due = self.episode.next_due(alert);
-        [change, due].into_iter().flatten().min()
+        let speaks = Some(self.silent_until).filter(|at| *at > now);
+        [change, due, speaks].into_iter().flatten().min()
     }
 }
 

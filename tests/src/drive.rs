@@ -1,0 +1,232 @@
+//! Runs a drawn case through the engine as the pipeline would, in any interleaving.
+
+use std::sync::Arc;
+
+use engine::program::{ObserveCounts, Program, ProgramError};
+use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardSettings};
+use engine::watermark::{Admission, Front};
+use model::event::Event;
+use model::observation::{Batch, Marks, Origin};
+use model::time::Timestamp;
+use model::transition::{Early, Transition};
+
+use crate::drawn::{Case, Log, Logged, Random};
+use crate::oracle::{AcceptedEvent, accepted};
+
+/// How a case is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Course {
+    /// Number of shards.
+    pub shards: usize,
+    /// Whether early notices are asked for.
+    pub early: bool,
+    /// Whether time goes on after the end until no timer is left.
+    pub drain: bool,
+}
+
+/// What a run told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// All settled transitions, by (instant, alert, key).
+    pub transitions: Vec<Transition>,
+    /// All early notices, as they came.
+    pub early: Vec<Early>,
+    /// Observations whose instant was settled before them.
+    pub late_after_settle: u64,
+}
+
+/// The event a logged record is.
+pub fn event(record: &Logged) -> Event<'_> {
+    Event {
+        time: Timestamp(record.time),
+        values: &record.values,
+        items: &[],
+    }
+}
+
+/// What the oracle is given: all accepted events, and the instant at which input ends.
+pub fn oracle_input(case: &Case) -> (Vec<AcceptedEvent<'static>>, Timestamp) {
+    let mut events = Vec::new();
+    for log in &case.logs {
+        let records: Vec<(i64, Option<i64>)> = log
+            .records
+            .iter()
+            .map(|record| (record.time, record.recorded))
+            .collect();
+        let verdicts = accepted(&records, lateness_ms(case, log));
+        for (offset, (record, is_in)) in log.records.iter().zip(verdicts).enumerate() {
+            if is_in {
+                events.push(AcceptedEvent {
+                    time: Timestamp(record.time),
+                    origin: origin(log, offset),
+                    values: record.values.clone(),
+                });
+            }
+        }
+    }
+    let end = events.iter().map(|event| event.time).max();
+    (events, end.unwrap_or(Timestamp(i64::MIN)))
+}
+
+/// How late a log's events may be, in milliseconds.
+pub fn lateness_ms(case: &Case, log: &Log) -> i64 {
+    let stream = case.rules.streams.get(log.stream as usize);
+    stream.map_or(0, |schema| schema.lateness_ms)
+}
+
+/// Where a record of a log stands.
+pub const fn origin(log: &Log, offset: usize) -> Origin {
+    Origin {
+        stream: log.stream,
+        partition: log.partition,
+        offset: offset as i64,
+    }
+}
+
+/// Runs a case; the order of partitions and the cuts of batches are drawn.
+///
+/// # Errors
+/// Rules that do not compile.
+pub fn run(case: &Case, random: &mut Random, course: Course) -> Result<Told, ProgramError> {
+    let program = Arc::new(Program::compile(&case.rules)?);
+    let mut runner = Runner::new(case, program, course);
+    loop {
+        let open: Vec<usize> = runner.unfinished();
+        let Some(at) = open
+            .get(random.bits() as usize % open.len().max(1))
+            .copied()
+        else {
+            break;
+        };
+        for _ in 0..random.within(1, 4) {
+            runner.read(at);
+        }
+        for shard in 0..course.shards {
+            if random.chance(40) {
+                runner.step(shard);
+            }
+        }
+    }
+    runner.finish(course.drain);
+    Ok(runner.told())
+}
+
+struct Runner<'a> {
+    case: &'a Case,
+    program: Arc<Program>,
+    readers: Vec<(usize, Front)>,
+    batches: Vec<Batch>,
+    shards: Vec<(Shard, Out)>,
+    marks: Marks,
+    largest: Timestamp,
+}
+
+impl<'a> Runner<'a> {
+    fn new(case: &'a Case, program: Arc<Program>, course: Course) -> Runner<'a> {
+        let shard = |index| {
+            let settings = ShardSettings {
+                index,
+                shards: course.shards,
+                early: course.early,
+                keys_per_rule_max: KEYS_PER_RULE_MAX,
+            };
+            let shard = Shard::new(Arc::clone(&program), settings, &Restored::default());
+            (shard, Out::default())
+        };
+        let readers = case
+            .logs
+            .iter()
+            .map(|log| (0, Front::new(lateness_ms(case, log), None)));
+        Runner {
+            case,
+            readers: readers.collect(),
+            batches: vec![Batch::default(); course.shards],
+            shards: (0..course.shards).map(shard).collect(),
+            marks: Marks::unsettled(program.stream_count()),
+            largest: Timestamp(i64::MIN),
+            program,
+        }
+    }
+
+    /// The partitions with something left to read.
+    fn unfinished(&self) -> Vec<usize> {
+        let logs = self.case.logs.iter().zip(&self.readers).enumerate();
+        let left = logs.filter(|(_, (log, reader))| reader.0 < log.records.len());
+        left.map(|(at, _)| at).collect()
+    }
+
+    /// Reads the next record of a partition and moves the marks.
+    fn read(&mut self, at: usize) {
+        let (Some(log), Some((next, front))) = (self.case.logs.get(at), self.readers.get_mut(at))
+        else {
+            return;
+        };
+        let Some(record) = log.records.get(*next) else {
+            return;
+        };
+        let origin = origin(log, *next);
+        *next += 1;
+        let time = Timestamp(record.time);
+        if front.admit(time, record.recorded.map(Timestamp)) == Admission::Accepted {
+            let mut counts = ObserveCounts::default();
+            self.program
+                .observe(&event(record), origin, &mut self.batches, &mut counts);
+            self.largest = self.largest.max(time);
+            if let Some(first) = self.marks.first.get_mut(log.stream as usize) {
+                *first = Some(first.map_or(time, |first| first.min(time)));
+            }
+        }
+        self.mark(log.stream);
+    }
+
+    fn mark(&mut self, stream: u32) {
+        let logs = self.case.logs.iter().zip(&self.readers);
+        let own = logs.filter(|(log, _)| log.stream == stream);
+        let settled = own.map(|(_, (_, front))| match front.front() {
+            Some(reached) => front.settled_at(reached),
+            None => Timestamp(i64::MIN),
+        });
+        if let (Some(mark), Some(least)) =
+            (self.marks.settled.get_mut(stream as usize), settled.min())
+        {
+            *mark = least;
+        }
+    }
+
+    fn step(&mut self, shard: usize) {
+        if let (Some((shard, out)), Some(batch)) =
+            (self.shards.get_mut(shard), self.batches.get_mut(shard))
+        {
+            shard.step(batch, &self.marks, out);
+            batch.clear();
+        }
+    }
+
+    /// Settles what is due up to the largest event time, or until no timer is left.
+    fn finish(&mut self, drain: bool) {
+        let mut end = Some(self.largest);
+        while let Some(now) = end {
+            self.marks.settled.fill(now);
+            for shard in 0..self.shards.len() {
+                self.step(shard);
+            }
+            let timers = self
+                .shards
+                .iter()
+                .filter_map(|(shard, _)| shard.next_timer());
+            end = timers.min().filter(|_| drain);
+        }
+    }
+
+    fn told(self) -> Told {
+        let mut told = Told::default();
+        for (shard, out) in self.shards {
+            told.transitions.extend(out.transitions);
+            told.early.extend(out.early);
+            told.late_after_settle += shard.counts().late_after_settle;
+        }
+        told.transitions
+            .sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        told
+    }
+}
