@@ -1,1 +1,429 @@
 //! Bytes of a record to the declared fields of an event.
+//!
+//! A codec finds where the fields stand, a reader makes a typed value of each, `extract`
+//! takes texts apart, and the event is lent to the caller. Buffers are kept from record to
+//! record: what decodes well allocates nothing.
+
+mod error;
+mod extract;
+mod json;
+mod syslog;
+mod time_format;
+mod value;
+
+use std::sync::Arc;
+
+use model::decimal::Decimal;
+use model::event::{Event, Record, Value};
+use model::schema::{Codec, FieldType, Schema};
+
+pub use crate::codec::error::{CodecError, DecodeError, DecodeReason, Expected, Place};
+use crate::codec::extract::{Matcher, Places};
+pub use crate::codec::json::DEPTH_MAX;
+use crate::codec::json::Projection;
+use crate::codec::syslog::{SyslogLine, SyslogPart};
+pub use crate::codec::value::LIST_ITEMS_MAX;
+use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Slots, Span, Texts};
+use crate::source::MAX_RECORD_BYTES;
+
+/// Decodes the records of one stream, on one thread.
+#[derive(Debug)]
+pub struct Decoder {
+    schema: Arc<Schema>,
+    year: Option<i64>,
+    readers: Vec<Reader>,
+    projection: Projection,
+    syslog: Vec<Option<SyslogPart>>,
+    extracts: Vec<Extractor>,
+    constants: String,
+    places: Places,
+    slots: Slots,
+    counters: Counters,
+    // INVARIANT: both are empty between records; only their memory is kept.
+    values: Vec<Value<'static>>,
+    items: Vec<Value<'static>>,
+}
+
+/// What a decoder met so far, beside undecodable records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Values of the wrong type or out of range, by field in the order of the schema.
+    pub misfits: Vec<u64>,
+    /// Events without a time of their own, dated by their record.
+    pub time_from_record: u64,
+}
+
+/// An `extract` ready to run.
+#[derive(Debug)]
+struct Extractor {
+    source: usize,
+    patterns: Vec<(Matcher, Vec<(usize, Span)>)>,
+}
+
+impl Decoder {
+    /// A decoder for a schema; `year` completes dates written without one.
+    ///
+    /// # Errors
+    /// [`CodecError`] for a schema that cannot be decoded: a time format that means nothing,
+    /// a list of lists, touching holes.
+    pub fn new(schema: Arc<Schema>, year: Option<i64>) -> Result<Decoder, CodecError> {
+        let is_time = |kind: &FieldType| matches!(kind, FieldType::Time(_));
+        if !schema
+            .fields
+            .get(schema.time)
+            .is_some_and(|field| is_time(&field.kind))
+        {
+            let stream = schema.name.clone();
+            return Err(CodecError::NoTimeField { stream });
+        }
+        let readers = schema.fields.iter().map(|field| Reader::new(field, year));
+        let readers = readers.collect::<Result<Vec<Reader>, CodecError>>()?;
+        let mut constants = String::new();
+        let extracts = compile_extracts(&schema, &mut constants)?;
+        let parts = schema.fields.iter().map(|field| match field.kind {
+            FieldType::Time(_) => Some(SyslogPart::Time),
+            _ => SyslogPart::from_path(&field.path),
+        });
+        Ok(Decoder {
+            year,
+            readers,
+            projection: Projection::new(schema.fields.iter().map(|field| field.path.as_str())),
+            syslog: parts.collect(),
+            extracts,
+            constants,
+            places: Places::default(),
+            slots: Slots::default(),
+            counters: Counters {
+                misfits: vec![0; schema.fields.len()],
+                time_from_record: 0,
+            },
+            values: Vec::new(),
+            items: Vec::new(),
+            schema,
+        })
+    }
+
+    /// Misfits and missing times so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The schema it decodes.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Decodes a record and lends the event to `use_event`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] says where in the record and why; the decoder stays usable.
+    pub fn decode<R>(
+        &mut self,
+        record: &Record<'_>,
+        use_event: impl FnOnce(&Event<'_>) -> R,
+    ) -> Result<R, DecodeError> {
+        let payload = record_text(record.payload)?;
+        self.slots.items.clear();
+        self.slots.scratch.clear();
+        self.slots.values.clear();
+        self.slots.values.resize(self.readers.len(), Slot::Missing);
+        let misfits_before = self.misfits_of(self.schema.time);
+        let read = match self.schema.codec {
+            Codec::Json => self.read_json(payload),
+            Codec::Text => self.read_text(payload),
+            Codec::Syslog => self.read_syslog(payload),
+        };
+        read.and_then(|()| self.extract(payload))
+            .map_err(|(byte, reason)| DecodeError::at(record.payload, byte, reason))?;
+        let time = self.slots.values.get_mut(self.schema.time);
+        let time = match (time, record.timestamp) {
+            (Some(Slot::Time(time)), _) => *time,
+            (Some(slot), Some(timestamp)) => {
+                *slot = Slot::Time(timestamp);
+                self.counters.time_from_record += 1;
+                timestamp
+            }
+            _ => return Err(self.no_time(misfits_before)),
+        };
+        let texts = Texts {
+            payload,
+            scratch: &self.slots.scratch,
+            constants: &self.constants,
+        };
+        let mut values = recycle(std::mem::take(&mut self.values));
+        let mut items = recycle(std::mem::take(&mut self.items));
+        values.extend(self.slots.values.iter().map(|slot| texts.value(*slot)));
+        items.extend(self.slots.items.iter().map(|slot| texts.value(*slot)));
+        let event = Event {
+            time,
+            values: &values,
+            items: &items,
+        };
+        let answer = use_event(&event);
+        self.values = recycle(values);
+        self.items = recycle(items);
+        Ok(answer)
+    }
+
+    fn misfits_of(&self, field: usize) -> u64 {
+        self.counters.misfits.get(field).copied().unwrap_or(0)
+    }
+
+    fn no_time(&self, misfits_before: u64) -> DecodeError {
+        let field = self.schema.fields.get(self.schema.time);
+        let field = field.map_or_else(String::new, |field| field.name.clone());
+        let unreadable = self.misfits_of(self.schema.time) > misfits_before;
+        DecodeError::whole(DecodeReason::NoTime { field, unreadable })
+    }
+
+    /// Keeps a value, or counts that it does not fit. A date that only lacks its year is an
+    /// error of the whole record, since the cure is one option for all of them.
+    fn keep(
+        &mut self,
+        field: usize,
+        at: usize,
+        read: Result<Slot, Fault>,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let slot = match read {
+            Ok(slot) => slot,
+            Err(Fault::Misfit) => {
+                if let Some(count) = self.counters.misfits.get_mut(field) {
+                    *count += 1;
+                }
+                Slot::Missing
+            }
+            Err(Fault::NoYear) => return Err((at, DecodeReason::NoYear)),
+        };
+        if let Some(place) = self.slots.values.get_mut(field) {
+            *place = slot;
+        }
+        Ok(())
+    }
+
+    fn read_json(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
+        self.projection.scan(text)?;
+        for field in 0..self.readers.len() {
+            let raw = self.projection.spans.get(field).copied().flatten();
+            let (Some(raw), Some(reader)) = (raw, self.readers.get(field)) else {
+                continue;
+            };
+            let read = reader.read_json(text, raw, &mut self.slots);
+            self.keep(field, raw.start, read)?;
+        }
+        Ok(())
+    }
+
+    fn read_text(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
+        let line = without_line_end(text);
+        for field in 0..self.readers.len() {
+            let is_message = self
+                .schema
+                .fields
+                .get(field)
+                .is_some_and(|f| f.path == "message");
+            if is_message {
+                self.keep_text(field, text, line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_syslog(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
+        let line = syslog::parse(without_line_end(text))?;
+        for field in 0..self.readers.len() {
+            let Some(part) = self.syslog.get(field).copied().flatten() else {
+                continue;
+            };
+            self.keep_part(field, part, text, &line)?;
+        }
+        Ok(())
+    }
+
+    fn keep_part(
+        &mut self,
+        field: usize,
+        part: SyslogPart,
+        text: &str,
+        line: &SyslogLine<'_>,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let number = match part {
+            SyslogPart::Time => return self.keep_header_time(field, line),
+            SyslogPart::Priority => line.priority,
+            SyslogPart::Facility => line.priority.map(|priority| priority / 8),
+            SyslogPart::Severity => line.priority.map(|priority| priority % 8),
+            _ => None,
+        };
+        let word = match part {
+            SyslogPart::Host => line.host,
+            SyslogPart::Program => line.program,
+            SyslogPart::Pid => line.pid,
+            SyslogPart::MessageId => line.message_id,
+            SyslogPart::Message => Some(line.message),
+            _ => None,
+        };
+        if let Some(word) = word {
+            return self.keep_text(field, text, word);
+        }
+        let (Some(number), Some(reader)) = (number, self.readers.get(field)) else {
+            return Ok(());
+        };
+        let read = match reader {
+            Reader::Int | Reader::Scaled { .. } => {
+                Ok(Slot::Number(Decimal::from_int(i64::from(number))))
+            }
+            _ => Err(Fault::Misfit),
+        };
+        self.keep(field, 0, read)
+    }
+
+    fn keep_header_time(
+        &mut self,
+        field: usize,
+        line: &SyslogLine<'_>,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let read = match (line.time, self.readers.get(field)) {
+            (None, _) => return Ok(()),
+            (Some(time), Some(Reader::Time(_))) => match time.instant(self.year) {
+                Some(instant) => Ok(Slot::Time(instant)),
+                None if self.year.is_none() => Err(Fault::NoYear),
+                None => Err(Fault::Misfit),
+            },
+            _ => Err(Fault::Misfit),
+        };
+        self.keep(field, 0, read)
+    }
+
+    /// Reads a part of the payload as a field.
+    fn keep_text(
+        &mut self,
+        field: usize,
+        payload: &str,
+        part: &str,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let start = part.as_ptr() as usize - payload.as_ptr() as usize;
+        let (home, end) = (Home::Payload, start + part.len());
+        let Some(reader) = self.readers.get(field) else {
+            return Ok(());
+        };
+        let read = reader.read(Scalar::Text(part, Span { home, start, end }));
+        self.keep(field, start, read)
+    }
+
+    /// Runs every `extract` whose source is there; the first pattern that matches fills its
+    /// holes and sets its constants, over whatever the record had in those fields.
+    fn extract(&mut self, payload: &str) -> Result<(), (usize, DecodeReason)> {
+        let extracts = std::mem::take(&mut self.extracts);
+        let run = extracts
+            .iter()
+            .try_for_each(|extract| self.run_extract(extract, payload));
+        self.extracts = extracts;
+        run
+    }
+
+    fn run_extract(
+        &mut self,
+        extract: &Extractor,
+        payload: &str,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let Some(Slot::Text(source)) = self.slots.values.get(extract.source).copied() else {
+            return Ok(());
+        };
+        let mut places = std::mem::take(&mut self.places);
+        let text = self.cut(payload, source);
+        let mut patterns = extract.patterns.iter();
+        let found = patterns.find(|(matcher, _)| matcher.matches(text, &mut places));
+        let mut kept = Ok(());
+        if let Some((_, sets)) = found {
+            let home = source.home;
+            let holes = places.holes.iter().map(|(field, start, end)| {
+                let (start, end) = (source.start + start, source.start + end);
+                (*field, Span { home, start, end })
+            });
+            kept = holes
+                .chain(sets.iter().copied())
+                .try_for_each(|(field, span)| self.keep_span(field, payload, span));
+        }
+        self.places = places;
+        kept
+    }
+
+    fn keep_span(
+        &mut self,
+        field: usize,
+        payload: &str,
+        span: Span,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let Some(reader) = self.readers.get(field) else {
+            return Ok(());
+        };
+        let read = reader.read(Scalar::Text(self.cut(payload, span), span));
+        let at = if span.home == Home::Payload {
+            span.start
+        } else {
+            0
+        };
+        self.keep(field, at, read)
+    }
+
+    fn cut<'a>(&'a self, payload: &'a str, span: Span) -> &'a str {
+        let texts = Texts {
+            payload,
+            scratch: &self.slots.scratch,
+            constants: &self.constants,
+        };
+        texts.cut(span)
+    }
+}
+
+fn compile_extracts(schema: &Schema, constants: &mut String) -> Result<Vec<Extractor>, CodecError> {
+    let stream = || schema.name.clone();
+    let mut extracts = Vec::new();
+    for extract in &schema.extracts {
+        let mut patterns = Vec::new();
+        for pattern in &extract.patterns {
+            let matcher = Matcher::new(pattern);
+            let matcher = matcher.ok_or_else(|| CodecError::TouchingHoles { stream: stream() })?;
+            let set_fields = pattern.sets.iter().map(|(field, _)| *field);
+            let unknown = |field| field >= schema.fields.len();
+            if matcher.fields().chain(set_fields).any(unknown) {
+                return Err(CodecError::UnknownField { stream: stream() });
+            }
+            let sets = pattern.sets.iter().map(|(field, text)| {
+                let (home, start) = (Home::Constants, constants.len());
+                constants.push_str(text);
+                let end = constants.len();
+                (*field, Span { home, start, end })
+            });
+            patterns.push((matcher, sets.collect()));
+        }
+        let source = extract.source;
+        extracts.push(Extractor { source, patterns });
+    }
+    Ok(extracts)
+}
+
+fn record_text(payload: &[u8]) -> Result<&str, DecodeError> {
+    if payload.len() > MAX_RECORD_BYTES {
+        let bytes = payload.len();
+        return Err(DecodeError::whole(DecodeReason::TooLong { bytes }));
+    }
+    std::str::from_utf8(payload)
+        .map_err(|error| DecodeError::at(payload, error.valid_up_to(), DecodeReason::NotUtf8))
+}
+
+fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
+/// An empty vector for values of another lifetime in the memory of the old one.
+///
+/// Collecting from a vector of the same layout happens in place, so nothing is allocated; a
+/// test holds the standard library to that.
+fn recycle<'b>(mut values: Vec<Value<'_>>) -> Vec<Value<'b>> {
+    values.clear();
+    values.into_iter().map(|_| Value::Missing).collect()
+}
+
+#[cfg(test)]
+mod tests;

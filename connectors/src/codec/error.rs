@@ -1,0 +1,254 @@
+//! Why a decoder cannot be made, and why a record cannot be decoded.
+
+use std::fmt;
+
+use crate::codec::json::DEPTH_MAX;
+use crate::source::MAX_RECORD_BYTES;
+
+/// A schema that no decoder can serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodecError {
+    /// The schema's time is no field of type time.
+    NoTimeField {
+        /// The stream.
+        stream: String,
+    },
+    /// A `strptime` pattern that means nothing.
+    TimePattern {
+        /// The field that has it.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A list of lists.
+    NestedList {
+        /// The field.
+        field: String,
+    },
+    /// An extract pattern with two holes that touch.
+    TouchingHoles {
+        /// The stream.
+        stream: String,
+    },
+    /// An extract pattern that names a field the schema does not have.
+    UnknownField {
+        /// The stream.
+        stream: String,
+    },
+}
+
+/// A record that cannot be decoded: where, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeError {
+    /// Where in the record; `None` when it is about the record as a whole.
+    pub place: Option<Place>,
+    /// Why; an enum, so that it can be told in any language.
+    pub reason: DecodeReason,
+}
+
+/// A place in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes before it.
+    pub byte: usize,
+    /// Its line in the record, from 1.
+    pub line: usize,
+    /// Its column in characters, from 1.
+    pub column: usize,
+}
+
+/// Why a record cannot be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecodeReason {
+    /// Longer than [`MAX_RECORD_BYTES`].
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Not UTF-8.
+    NotUtf8,
+    /// JSON that ends before its object does.
+    Truncated,
+    /// JSON with more behind its object.
+    Trailing,
+    /// JSON that is no object.
+    NotAnObject,
+    /// JSON nested deeper than [`DEPTH_MAX`].
+    TooDeep,
+    /// Not JSON: what should stand there.
+    Syntax(Expected),
+    /// Not a syslog line: what should stand there.
+    Syslog(Expected),
+    /// Neither the event nor the record has a time.
+    NoTime {
+        /// The time field.
+        field: String,
+        /// Something stood there, but it is no time.
+        unreadable: bool,
+    },
+    /// A date without a year, and none was given.
+    NoYear,
+}
+
+/// What should stand at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A JSON value.
+    Value,
+    /// A member's name in quotes.
+    Name,
+    /// The colon behind a name.
+    Colon,
+    /// A comma or the end of the object.
+    CommaOrBrace,
+    /// A comma or the end of the array.
+    CommaOrBracket,
+    /// A digit.
+    Digit,
+    /// One of JSON's escapes behind a backslash.
+    Escape,
+    /// A control character written as an escape.
+    EscapedControl,
+    /// `<0>` to `<191>`.
+    Priority,
+    /// `Mmm dd hh:mm:ss` or an RFC 3339 time.
+    HeaderTime,
+    /// A word followed by a space.
+    HeaderWord,
+    /// `-` or `[id name="value"]`.
+    StructuredPart,
+}
+
+impl DecodeError {
+    /// An error at a byte of a payload.
+    pub(super) fn at(payload: &[u8], byte: usize, reason: DecodeReason) -> DecodeError {
+        let before = payload.get(..byte).unwrap_or(payload);
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let this_line = before.get(line_start..).unwrap_or_default();
+        let column = String::from_utf8_lossy(this_line).chars().count() + 1;
+        let place = Some(Place { byte, line, column });
+        DecodeError { place, reason }
+    }
+
+    /// An error about the record as a whole.
+    pub(super) fn whole(reason: DecodeReason) -> DecodeError {
+        let place = None;
+        DecodeError { place, reason }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Place { byte, line, column }) = self.place {
+            if line > 1 {
+                write!(f, "line {line} of the record, ")?;
+            }
+            write!(f, "column {column} (byte {byte}): ")?;
+        }
+        self.reason.fmt(f)
+    }
+}
+
+impl fmt::Display for DecodeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecodeReason::TooLong { bytes } => write!(
+                f,
+                "the record is {bytes} bytes long; the limit is {MAX_RECORD_BYTES}"
+            ),
+            DecodeReason::NotUtf8 => f.write_str("the bytes are not UTF-8"),
+            DecodeReason::Truncated => {
+                f.write_str("the record ends in the middle of its JSON object")
+            }
+            DecodeReason::Trailing => {
+                f.write_str("more text follows the JSON object; a record holds one object")
+            }
+            DecodeReason::NotAnObject => {
+                f.write_str("the record is no JSON object; it must begin with `{`")
+            }
+            DecodeReason::TooDeep => {
+                write!(f, "the JSON is nested deeper than {DEPTH_MAX} levels")
+            }
+            DecodeReason::Syntax(expected) => write!(f, "not JSON: expected {expected}"),
+            DecodeReason::Syslog(expected) => {
+                write!(f, "not a syslog line: expected {expected}")
+            }
+            DecodeReason::NoTime {
+                field,
+                unreadable: false,
+            } => {
+                write!(
+                    f,
+                    "no time: `{field}` is missing and the record has no timestamp"
+                )
+            }
+            DecodeReason::NoTime {
+                field,
+                unreadable: true,
+            } => write!(
+                f,
+                "no time: `{field}` cannot be read as its declared format and the record has no \
+                 timestamp"
+            ),
+            DecodeReason::NoYear => {
+                f.write_str("the date has no year; give one with --year, as in `--year 2026`")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Expected::Value => "a value",
+            Expected::Name => "a name in double quotes",
+            Expected::Colon => "`:` after the name",
+            Expected::CommaOrBrace => "`,` or `}`",
+            Expected::CommaOrBracket => "`,` or `]`",
+            Expected::Digit => "a digit",
+            Expected::Escape => "an escape such as `\\n` or `\\u000a`",
+            Expected::EscapedControl => "control characters to be escaped, as in `\\u0000`",
+            Expected::Priority => "a priority from `<0>` to `<191>`",
+            Expected::HeaderTime => "a time such as `Dec 10 06:55:46` or `2026-01-05T09:00:00Z`",
+            Expected::HeaderWord => "a word and a space",
+            Expected::StructuredPart => "`-` or `[id name=\"value\"]`",
+        })
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CodecError::NoTimeField { stream } => {
+                write!(f, "stream `{stream}` has no field of type `time`")
+            }
+            CodecError::TimePattern { field, reason } => {
+                write!(
+                    f,
+                    "the time format of field `{field}` cannot be used: {reason}"
+                )
+            }
+            CodecError::NestedList { field } => {
+                write!(
+                    f,
+                    "field `{field}` is a list of lists; declare list(T) of a plain type"
+                )
+            }
+            CodecError::TouchingHoles { stream } => write!(
+                f,
+                "an extract pattern of stream `{stream}` has two holes that touch; put text \
+                 between them"
+            ),
+            CodecError::UnknownField { stream } => {
+                write!(
+                    f,
+                    "an extract of stream `{stream}` names a field it does not declare"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+impl std::error::Error for CodecError {}

@@ -1,0 +1,280 @@
+//! Scalars of a record to typed values in base units.
+
+use std::net::IpAddr;
+
+use model::decimal::Decimal;
+use model::event::Value;
+use model::schema::{DurationUnit, Field, FieldType, PercentScale};
+use model::time::Timestamp;
+
+use crate::codec::error::CodecError;
+use crate::codec::json::{RawSpan, Scanner, unescape};
+use crate::codec::time_format::{TimeFault, TimeReader};
+
+/// Most items a list may have; a longer one does not fit its type.
+pub const LIST_ITEMS_MAX: usize = 1024;
+
+/// Which text a [`Span`] is cut from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// The record.
+    Payload,
+    /// Texts that had escapes.
+    Scratch,
+    /// Constants of the extract patterns.
+    Constants,
+}
+
+/// A text by its place, so that buffers can grow and be reused while it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub home: Home,
+    pub start: usize,
+    pub end: usize,
+}
+
+/// A [`Value`] without a lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Missing,
+    Text(Span),
+    Number(Decimal),
+    Bool(bool),
+    Time(Timestamp),
+    Ip(IpAddr),
+    List { start: u32, len: u32 },
+}
+
+/// The texts that spans are cut from.
+#[derive(Clone, Copy)]
+pub(super) struct Texts<'a> {
+    pub payload: &'a str,
+    pub scratch: &'a str,
+    pub constants: &'a str,
+}
+
+/// A scalar as a codec found it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scalar<'a> {
+    /// Text, and its place.
+    Text(&'a str, Span),
+    /// The text of a number.
+    Number(&'a str),
+    /// A truth value.
+    Bool(bool),
+}
+
+/// Why a value is none of its field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Wrong type, or out of range.
+    Misfit,
+    /// A date that needs `--year`.
+    NoYear,
+}
+
+/// A field's type, ready to read.
+#[derive(Clone, Debug)]
+pub(super) enum Reader {
+    Str,
+    Int,
+    Bool,
+    Ip,
+    /// Number × factor × 10^power.
+    Scaled {
+        power: i32,
+        factor: i64,
+    },
+    Time(TimeReader),
+    List(Box<Reader>),
+}
+
+/// Where the JSON codec puts what it reads.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    pub values: Vec<Slot>,
+    pub items: Vec<Slot>,
+    pub scratch: String,
+}
+
+impl Reader {
+    pub fn new(field: &Field, year: Option<i64>) -> Result<Reader, CodecError> {
+        Reader::of(&field.kind, &field.name, year)
+    }
+
+    fn of(kind: &FieldType, name: &str, year: Option<i64>) -> Result<Reader, CodecError> {
+        let scaled = |power, factor| Reader::Scaled { power, factor };
+        let field = || name.to_owned();
+        Ok(match kind {
+            FieldType::Str => Reader::Str,
+            FieldType::Int => Reader::Int,
+            FieldType::Bool => Reader::Bool,
+            FieldType::Ip => Reader::Ip,
+            FieldType::Float | FieldType::Bytes => scaled(0, 1),
+            FieldType::Percent(PercentScale::One) => scaled(0, 1),
+            FieldType::Percent(PercentScale::Hundred) => scaled(-2, 1),
+            FieldType::Duration(unit) => match unit {
+                DurationUnit::Nanoseconds => scaled(-9, 1),
+                DurationUnit::Microseconds => scaled(-6, 1),
+                DurationUnit::Milliseconds => scaled(-3, 1),
+                DurationUnit::Seconds => scaled(0, 1),
+                DurationUnit::Minutes => scaled(0, 60),
+                DurationUnit::Hours => scaled(0, 3600),
+            },
+            FieldType::Time(format) | FieldType::Instant(format) => {
+                let reader = TimeReader::new(format, year).map_err(|reason| {
+                    let field = field();
+                    CodecError::TimePattern { field, reason }
+                })?;
+                Reader::Time(reader)
+            }
+            FieldType::List(inner) => match Reader::of(inner, name, year)? {
+                Reader::List(_) => return Err(CodecError::NestedList { field: field() }),
+                inner => Reader::List(Box::new(inner)),
+            },
+        })
+    }
+
+    /// Reads a scalar. Text that spells a number, a truth value or an address fits those
+    /// types, since texts are all that syslog and `extract` have; nothing but text fits `str`.
+    pub fn read(&self, scalar: Scalar<'_>) -> Result<Slot, Fault> {
+        use Scalar::{Bool, Number, Text};
+        match (self, scalar) {
+            (Reader::Str, Text(_, span)) => Ok(Slot::Text(span)),
+            (Reader::Bool, Bool(value)) => Ok(Slot::Bool(value)),
+            (Reader::Bool, Text("true", _)) => Ok(Slot::Bool(true)),
+            (Reader::Bool, Text("false", _)) => Ok(Slot::Bool(false)),
+            (Reader::Int, Number(text) | Text(text, _)) => read_int(text),
+            (Reader::Scaled { power, factor }, Number(text) | Text(text, _)) => {
+                let number = Decimal::parse_scaled(text, *power).ok();
+                let factor = Decimal::from_int(*factor);
+                let scaled = number.and_then(|number| number.checked_mul(factor));
+                scaled.map(Slot::Number).ok_or(Fault::Misfit)
+            }
+            (Reader::Ip, Text(text, _)) => match text.parse::<IpAddr>() {
+                Ok(address) => Ok(Slot::Ip(address.to_canonical())),
+                Err(_) => Err(Fault::Misfit),
+            },
+            (Reader::Time(reader), Text(text, _)) => time_slot(reader.read_text(text)),
+            (Reader::Time(reader), Number(text)) => time_slot(reader.read_number(text)),
+            _ => Err(Fault::Misfit),
+        }
+    }
+
+    /// Reads a JSON value that the scanner has checked; null is missing.
+    pub fn read_json(&self, text: &str, raw: RawSpan, slots: &mut Slots) -> Result<Slot, Fault> {
+        let token = text.get(raw.start..raw.end).unwrap_or_default();
+        match (token.as_bytes().first(), self) {
+            (Some(b'n'), _) => Ok(Slot::Missing),
+            (Some(b'['), Reader::List(inner)) => inner.read_list(text, raw, slots),
+            (Some(b'[' | b'{') | None, _) => Err(Fault::Misfit),
+            (Some(b'"'), _) if raw.escaped => {
+                let start = slots.scratch.len();
+                let inside = token.get(1..token.len() - 1).unwrap_or_default();
+                if !unescape(inside, &mut slots.scratch) {
+                    return Err(Fault::Misfit);
+                }
+                let (home, end) = (Home::Scratch, slots.scratch.len());
+                let plain = slots.scratch.get(start..end).unwrap_or_default();
+                self.read(Scalar::Text(plain, Span { home, start, end }))
+            }
+            (Some(b'"'), _) => {
+                let (home, start, end) = (Home::Payload, raw.start + 1, raw.end - 1);
+                let inside = text.get(start..end).unwrap_or_default();
+                self.read(Scalar::Text(inside, Span { home, start, end }))
+            }
+            (Some(b't'), _) => self.read(Scalar::Bool(true)),
+            (Some(b'f'), _) => self.read(Scalar::Bool(false)),
+            _ => self.read(Scalar::Number(token)),
+        }
+    }
+
+    /// Reads the items of an array. One null or unfit item makes the list no value of its
+    /// type: leaving it out would let a rule count a list that is not what was sent.
+    fn read_list(&self, text: &str, raw: RawSpan, slots: &mut Slots) -> Result<Slot, Fault> {
+        let first = slots.items.len();
+        let mut scanner = Scanner::new(text, raw.start + 1);
+        scanner.skip_space();
+        while scanner.at + 1 < raw.end {
+            let fits = slots.items.len() - first < LIST_ITEMS_MAX;
+            let item = match scanner.value(0) {
+                Ok(span) if fits => self.read_json(text, span, slots),
+                _ => Err(Fault::Misfit),
+            };
+            match item {
+                Ok(Slot::Missing) | Err(Fault::Misfit) => {
+                    slots.items.truncate(first);
+                    return Err(Fault::Misfit);
+                }
+                Err(fault) => return Err(fault),
+                Ok(slot) => slots.items.push(slot),
+            }
+            scanner.skip_space();
+            scanner.skip_if(b',');
+            scanner.skip_space();
+        }
+        let (start, len) = (first as u32, (slots.items.len() - first) as u32);
+        Ok(Slot::List { start, len })
+    }
+}
+
+impl<'a> Texts<'a> {
+    pub fn cut(&self, span: Span) -> &'a str {
+        let home = match span.home {
+            Home::Payload => self.payload,
+            Home::Scratch => self.scratch,
+            Home::Constants => self.constants,
+        };
+        home.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// The value of a slot.
+    pub fn value(&self, slot: Slot) -> Value<'a> {
+        match slot {
+            Slot::Missing => Value::Missing,
+            Slot::Text(span) => Value::Text(self.cut(span)),
+            Slot::Number(number) => Value::Number(number),
+            Slot::Bool(value) => Value::Bool(value),
+            Slot::Time(time) => Value::Time(time),
+            Slot::Ip(address) => Value::Ip(address),
+            Slot::List { start, len } => Value::List { start, len },
+        }
+    }
+}
+
+fn time_slot(read: Result<Timestamp, TimeFault>) -> Result<Slot, Fault> {
+    match read {
+        Ok(time) => Ok(Slot::Time(time)),
+        Err(TimeFault::Unreadable) => Err(Fault::Misfit),
+        Err(TimeFault::NoYear) => Err(Fault::NoYear),
+    }
+}
+
+/// A whole number that fits an `i64`, in any spelling: `5`, `5.0`, `50e-1`.
+fn read_int(text: &str) -> Result<Slot, Fault> {
+    let number = Decimal::parse(text).map_err(|_| Fault::Misfit)?;
+    let whole = number.to_int().ok_or(Fault::Misfit)?;
+    // Rounding to nine digits must not make a whole number of 3.0000000001.
+    if text.contains(['.', 'e', 'E']) && !is_whole(text) {
+        return Err(Fault::Misfit);
+    }
+    Ok(Slot::Number(Decimal::from_int(whole)))
+}
+
+/// Whether a well-formed number has no fraction, however small.
+fn is_whole(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || {
+        whole
+            .bytes()
+            .chain(fraction.bytes())
+            .filter(u8::is_ascii_digit)
+    };
+    if digits().all(|digit| digit == b'0') {
+        return true;
+    }
+    let zeros = digits().rev().take_while(|digit| *digit == b'0').count() as i64;
+    let exponent = exponent.parse::<i64>().unwrap_or(i64::from(i32::MIN));
+    exponent - fraction.len() as i64 + zeros >= 0
+}
