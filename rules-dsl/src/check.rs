@@ -2,6 +2,7 @@
 
 mod alert;
 mod constant;
+mod kind;
 mod measure;
 mod message;
 mod predicate;

@@ -201,6 +201,3 @@ fn distance(left: &str, right: &str) -> usize {
     }
     above.last().copied().unwrap_or(left.len())
 }
-
-#[cfg(test)]
-mod tests;

@@ -194,7 +194,7 @@ impl Lexer<'_> {
 
     fn symbol(&mut self) {
         let from = self.at;
-        let pair: String = self.folded(from, from + 2);
+        let pair = self.folded(from, self.glyphs.len().min(from + 2));
         let alone = match self.peek(0) {
             Some('≧') => Some(">="),
             Some('≦') => Some("<="),

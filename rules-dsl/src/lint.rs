@@ -233,6 +233,3 @@ fn contradicts(parts: &[Predicate]) -> bool {
         _ => false,
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@
 
 mod alert;
 mod expression;
+mod level;
 mod stream;
 mod tokens;
 mod word;
@@ -172,6 +173,3 @@ fn statement_end(
         Err(input.unexpected(what))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -262,6 +262,3 @@ const fn function_ja(function: Function) -> &'static str {
         _ => "値",
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -92,7 +92,8 @@ pub(crate) fn columns(text: &str) -> usize {
 pub(crate) fn drawable(text: &str) -> String {
     let mut drawn = String::with_capacity(text.len());
     for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let marks = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2066}'..='\u{2069}');
+        let turns = marks || matches!(c, '\u{202a}'..='\u{202e}');
         match c {
             '\t' => drawn.extend(std::iter::repeat_n(' ', TAB_COLUMNS)),
             _ if c.is_control() => drawn.push('\u{fffd}'),

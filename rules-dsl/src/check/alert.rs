@@ -50,10 +50,7 @@ pub(super) fn alert(
     alert: &ast::Alert,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedAlert> {
-    let shape = shape(scope, &alert.measure, 0, diagnostics);
-    let Some(shape) = shape else {
-        return None;
-    };
+    let shape = shape(scope, &alert.measure, 0, diagnostics)?;
     let unit = level_value(&shape, &alert.level.quantity, diagnostics);
     let window = window(&shape, alert, diagnostics);
     let by = key_parts(&alert.by, diagnostics);

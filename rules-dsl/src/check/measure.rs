@@ -293,29 +293,15 @@ fn measured(
         _ => numeric(kind),
     };
     let Some(field_name) = field_name else {
-        let message = text!(
-            "`{word}` needs a field of `{head}`",
-            "`{word}` には `{head}` のフィールドが必要です"
-        );
-        let some = schema
-            .fields
-            .iter()
-            .find(|field| fits(&field.kind))
-            .map(|field| field.name.clone());
-        let mut found = Diagnostic::new(Code::MeasureArgument, argument.at.0, message);
-        if let Some(some) = some {
-            found = found.help(text!(
-                "for example `{word}({head}.{some})`",
-                "例: `{word}({head}.{some})`"
-            ));
-        }
-        diagnostics.push(found);
+        let some = schema.fields.iter().find(|field| fits(&field.kind));
+        let some = some.map(|field| field.name.as_str());
+        diagnostics.push(missing_field(word, head, some, argument.at.0));
         return None;
     };
     let index = super::stream::field_index(&schema, &field_name, argument.at.0, diagnostics)?;
     let kind = &schema.fields.get(index)?.kind;
     if !fits(kind) {
-        let found = super::predicate::Kind::of(kind).words();
+        let found = super::kind::Kind::of(kind).words();
         let message = text!(
             "`{word}` cannot be computed of `{field_name}`",
             "`{field_name}` の `{word}` は求められません"
@@ -328,13 +314,7 @@ fn measured(
         diagnostics.push(diagnostic.found(found).expected(expected));
         return None;
     }
-    let unit = match (function, kind) {
-        (Function::Distinct, _) => Some(UnitKind::Count),
-        (_, FieldType::Duration(_)) => Some(UnitKind::Duration),
-        (_, FieldType::Percent(_)) => Some(UnitKind::Percent),
-        (_, FieldType::Bytes) => Some(UnitKind::Bytes),
-        _ => None,
-    };
+    let unit = unit_of(function, kind);
     let spelled = crate::print::path(argument);
     let canonical = format!("{word}({spelled})");
     let rest = count_of(events, head);
@@ -346,6 +326,31 @@ fn measured(
         canonical,
         ..rest
     })
+}
+
+fn missing_field(word: &str, head: &str, some: Option<&str>, place: Place) -> Diagnostic {
+    let message = text!(
+        "`{word}` needs a field of `{head}`",
+        "`{word}` には `{head}` のフィールドが必要です"
+    );
+    let found = Diagnostic::new(Code::MeasureArgument, place, message);
+    match some {
+        Some(some) => found.help(text!(
+            "for example `{word}({head}.{some})`",
+            "例: `{word}({head}.{some})`"
+        )),
+        None => found,
+    }
+}
+
+fn unit_of(function: Function, kind: &FieldType) -> Option<UnitKind> {
+    match (function, kind) {
+        (Function::Distinct, _) => Some(UnitKind::Count),
+        (_, FieldType::Duration(_)) => Some(UnitKind::Duration),
+        (_, FieldType::Percent(_)) => Some(UnitKind::Percent),
+        (_, FieldType::Bytes) => Some(UnitKind::Bytes),
+        _ => None,
+    }
 }
 
 impl Selected {

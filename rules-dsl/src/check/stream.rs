@@ -164,77 +164,80 @@ fn codec_named(codec: &ast::Name, diagnostics: &mut Vec<Diagnostic>) -> Option<C
 
 fn field_type(kind: &FieldKind, diagnostics: &mut Vec<Diagnostic>) -> Option<FieldType> {
     let word = kind.name.text.as_str();
-    let wrong = |help: Text| {
+    if !TYPES.contains(&word) {
+        diagnostics.push(unknown_type(kind));
+        return None;
+    }
+    let bare = kind.argument.is_none();
+    let read = match word {
+        "str" => bare.then_some(FieldType::Str),
+        "int" => bare.then_some(FieldType::Int),
+        "float" => bare.then_some(FieldType::Float),
+        "bool" => bare.then_some(FieldType::Bool),
+        "bytes" => bare.then_some(FieldType::Bytes),
+        "ip" => bare.then_some(FieldType::Ip),
+        "time" => time_format(kind).map(FieldType::Time),
+        "instant" => time_format(kind).map(FieldType::Instant),
+        "duration" => duration_unit(kind).map(FieldType::Duration),
+        "percent" => percent_scale(kind).map(FieldType::Percent),
+        _ => match &kind.argument {
+            Some(KindArgument::Kind(inner))
+                if !matches!(inner.name.text.as_str(), "list" | "time") =>
+            {
+                Some(FieldType::List(Box::new(field_type(inner, diagnostics)?)))
+            }
+            _ => None,
+        },
+    };
+    if read.is_none() {
         let message = text!(
             "the type `{word}` is not written like this",
             "型 `{word}` の書き方が違います"
         );
-        Some(Diagnostic::new(Code::TypeArgument, kind.name.at.0, message).help(help))
-    };
-    let plain = |plain: FieldType| match kind.argument {
-        None => Ok(plain),
-        Some(_) => Err(wrong(text!(
+        let found = Diagnostic::new(Code::TypeArgument, kind.name.at.0, message);
+        diagnostics.push(found.help(type_spelling(word)));
+    }
+    read
+}
+
+/// How a type is written.
+fn type_spelling(word: &str) -> Text {
+    match word {
+        "time" | "instant" => text!(
+            "`{word}`, `{word}(\"unix_ms\")` (also unix_s unix_us unix_ns) \
+             or a pattern: `{word}(\"%Y-%m-%d %H:%M:%S\")`",
+            "`{word}`、`{word}(\"unix_ms\")` (unix_s unix_us unix_ns も可)、\
+             書式 `{word}(\"%Y-%m-%d %H:%M:%S\")` のどれか"
+        ),
+        "duration" => text!(
+            "name the unit of the record: `duration(ms)`; ns us ms s m h",
+            "レコードの単位を書きます: `duration(ms)`。ns us ms s m h"
+        ),
+        "percent" => text!(
+            "say what all of it is: `percent(0..1)` or `percent(0..100)`",
+            "全体を示します: `percent(0..1)` か `percent(0..100)`"
+        ),
+        "list" => text!(
+            "name what it holds: `list(str)`",
+            "中身の型を書きます: `list(str)`"
+        ),
+        _ => text!(
             "it takes no argument: `{word}`",
             "引数は取りません: `{word}`"
-        ))),
-    };
-    let read = match word {
-        "str" => plain(FieldType::Str),
-        "int" => plain(FieldType::Int),
-        "float" => plain(FieldType::Float),
-        "bool" => plain(FieldType::Bool),
-        "bytes" => plain(FieldType::Bytes),
-        "ip" => plain(FieldType::Ip),
-        "time" | "instant" => match time_format(kind) {
-            Some(format) if word == "time" => Ok(FieldType::Time(format)),
-            Some(format) => Ok(FieldType::Instant(format)),
-            None => Err(wrong(text!(
-                "`{word}`, `{word}(\"unix_ms\")` (also unix_s unix_us unix_ns) or a pattern: \
-                `{word}(\"%Y-%m-%d %H:%M:%S\")`",
-                "`{word}`、`{word}(\"unix_ms\")` (unix_s unix_us unix_ns も可)、書式 `{word}(\"%Y-%m-%d \
-                %H:%M:%S\")` のどれか"
-            ))),
-        },
-        "duration" => duration_unit(kind).map(FieldType::Duration).ok_or_else(|| {
-            wrong(text!(
-                "name the unit of the record: `duration(ms)`; ns us ms s m h",
-                "レコードの単位を書きます: `duration(ms)`。ns us ms s m h"
-            ))
-        }),
-        "percent" => percent_scale(kind).map(FieldType::Percent).ok_or_else(|| {
-            wrong(text!(
-                "say what all of it is: `percent(0..1)` or `percent(0..100)`",
-                "全体を示します: `percent(0..1)` か `percent(0..100)`"
-            ))
-        }),
-        "list" => match &kind.argument {
-            Some(KindArgument::Kind(inner))
-                if inner.name.text != "list" && inner.name.text != "time" =>
-            {
-                let inner = field_type(inner, diagnostics)?;
-                Ok(FieldType::List(Box::new(inner)))
-            }
-            _ => Err(wrong(text!(
-                "name what it holds: `list(str)`",
-                "中身の型を書きます: `list(str)`"
-            ))),
-        },
-        _ => {
-            let message = text!("there is no type `{word}`", "型 `{word}` はありません");
-            let all = TYPES.join(" ");
-            let expected = text!("one of {all}", "{all} のどれか");
-            let found =
-                Diagnostic::new(Code::UnknownType, kind.name.at.0, message).expected(expected);
-            let alias = ALIASES.iter().find(|(other, _)| *other == word);
-            Err(Some(match alias {
-                Some((_, name)) => {
-                    found.help(text!("did you mean `{name}`?", "`{name}` のことですか?"))
-                }
-                None => found.suggest(word, TYPES),
-            }))
-        }
-    };
-    read.map_err(|found| diagnostics.extend(found)).ok()
+        ),
+    }
+}
+
+fn unknown_type(kind: &FieldKind) -> Diagnostic {
+    let word = kind.name.text.as_str();
+    let message = text!("there is no type `{word}`", "型 `{word}` はありません");
+    let all = TYPES.join(" ");
+    let expected = text!("one of {all}", "{all} のどれか");
+    let found = Diagnostic::new(Code::UnknownType, kind.name.at.0, message).expected(expected);
+    match ALIASES.iter().find(|(other, _)| *other == word) {
+        Some((_, name)) => found.help(text!("did you mean `{name}`?", "`{name}` のことですか?")),
+        None => found.suggest(word, TYPES),
+    }
 }
 
 fn time_format(kind: &FieldKind) -> Option<TimeFormat> {
@@ -383,25 +386,8 @@ fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, 
             super::message::Piece::Literal(text) => PatternPart::Literal(text),
             super::message::Piece::Hole(name) if name == "_" => PatternPart::Skip,
             super::message::Piece::Hole(name) => {
-                let index = schema
-                    .fields
-                    .iter()
-                    .position(|field| field.name == name)
-                    .ok_or_else(|| {
-                        let stream = &schema.name;
-                        let message = text!(
-                            "the stream `{stream}` has no field `{name}`",
-                            "stream `{stream}` にフィールド `{name}` はありません"
-                        );
-                        (
-                            message,
-                            text!(
-                                "declare `{name}: str` in it, or skip with `{{_}}`",
-                                "`{name}: str` を宣言するか、`{{_}}` で読み飛ばします"
-                            ),
-                        )
-                    })?;
-                PatternPart::Hole(index)
+                let index = schema.fields.iter().position(|field| field.name == name);
+                PatternPart::Hole(index.ok_or_else(|| unknown_hole(schema, &name))?)
             }
         };
         let literal = matches!(part, PatternPart::Literal(_));
@@ -438,4 +424,17 @@ fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, 
         parts.push(part);
     }
     Ok(parts)
+}
+
+fn unknown_hole(schema: &Schema, name: &str) -> (Text, Text) {
+    let stream = &schema.name;
+    let message = text!(
+        "the stream `{stream}` has no field `{name}`",
+        "stream `{stream}` にフィールド `{name}` はありません"
+    );
+    let help = text!(
+        "declare `{name}: str` in it, or skip with `{{_}}`",
+        "`{name}: str` を宣言するか、`{{_}}` で読み飛ばします"
+    );
+    (message, help)
 }

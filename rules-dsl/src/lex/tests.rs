@@ -1,1 +1,125 @@
+use super::*;
+use crate::print;
 
+fn kinds(source: &str) -> Vec<String> {
+    let (tokens, _) = lex(0, source);
+    let shown = |token: &Token| match &token.kind {
+        TokenKind::Word(segments) => {
+            let parts: Vec<&str> = segments.iter().map(|s| s.text.as_str()).collect();
+            parts.join("·")
+        }
+        TokenKind::Quantity(quantity) => format!("#{}", print::quantity(quantity)),
+        TokenKind::Text(text) => format!("'{text}'"),
+        TokenKind::Symbol(symbol) => (*symbol).to_owned(),
+        TokenKind::Broken => "!".to_owned(),
+    };
+    tokens.iter().map(shown).collect()
+}
+
+#[test]
+fn texts_become_tokens() {
+    let cases: &[(&str, &[&str])] = &[
+        ("10回/分", &["#10回", "/", "分"]),
+        ("10回/分以上", &["#10回", "/", "分", "以上"]),
+        ("10回以上/5分", &["#10回", "以上", "/", "#5分"]),
+        ("80%超過", &["#80%", "超過"]),
+        ("１０回／分", &["#10回", "/", "分"]),
+        ("５％以下", &["#5%", "以下"]),
+        ("3秒間", &["#3秒間"]),
+        ("1.44%", &["#1.44%"]),
+        ("0..1", &["#0", "..", "#1"]),
+        (
+            "a ≧ 1 ≥ 2 ≦ 3 ≤ 4 ≠ 5",
+            &[
+                "a", ">=", "#1", ">=", "#2", "<=", "#3", "<=", "#4", "!=", "#5",
+            ],
+        ),
+        ("−5", &["-", "#5"]),
+        (
+            "user.name `k8s.pod/name`.x",
+            &["user·name", "k8s.pod/name·x"],
+        ),
+        ("ＣＰＵ使用率", &["CPU使用率"]),
+        ("ｻｰﾊﾞ", &["サーバ"]),
+        ("p99.9(a.b)", &["p99.9", "(", "a·b", ")"]),
+        (
+            "\"１０％ \\\"x\\\" \\n\" # ここは注釈 \"",
+            &["'１０％ \"x\" \n'"],
+        ),
+        ("a　b", &["a", "b"]),
+        ("x=>y", &["x", "=>", "y"]),
+        ("認証失敗10回", &["認証失敗10回"]),
+        ("5回線障害 a", &["!", "a"]),
+        ("10,000 a", &["!", "a"]),
+        ("(404, 500)", &["(", "#404", ",", "#500", ")"]),
+        ("5㎳", &["#5", "!"]),
+        ("1e5", &["!"]),
+    ];
+    for (source, want) in cases {
+        assert_eq!(kinds(source), *want, "{source}");
+    }
+}
+
+#[test]
+fn tokens_keep_their_places() {
+    let source = "認証 １０回／分";
+    let (tokens, _) = lex(0, source);
+    let texts: Vec<&str> = tokens
+        .iter()
+        .map(|token| &source[token.place.start..token.place.end])
+        .collect();
+    assert_eq!(texts, ["認証", "１０回", "／", "分"]);
+}
+
+#[test]
+fn what_looks_like_a_number_is_refused_by_its_code() {
+    let cases = [
+        ("① ", Code::DisguisedCharacter),
+        ("10²", Code::DisguisedCharacter),
+        ("5㎆", Code::DisguisedCharacter),
+        ("x²", Code::DisguisedCharacter),
+        ("1万", Code::NumberSpelling),
+        ("10,000", Code::NumberSpelling),
+        ("1,000,000", Code::NumberSpelling),
+        ("5min", Code::UnknownUnit),
+        ("3つ", Code::UnknownUnit),
+        ("5回線障害", Code::UnitRunsOn),
+        ("10回以上の", Code::UnitRunsOn),
+        ("1m30s", Code::UnitRunsOn),
+        ("10回まで", Code::TwoReadings),
+        ("5分以内", Code::TwoReadings),
+        ("3回連続", Code::TwoReadings),
+        ("1ヶ月", Code::TwoReadings),
+        ("5営業日", Code::TwoReadings),
+        ("9時", Code::TwoReadings),
+        ("1週", Code::TwoReadings),
+        ("\"a", Code::Unterminated),
+        ("`a", Code::Unterminated),
+        ("\"\\d\"", Code::UnknownEscape),
+        ("“x”", Code::StrayCharacter),
+        ("٣", Code::StrayCharacter),
+        ("0.1234567891", Code::NumberRange),
+    ];
+    for (source, code) in cases {
+        let (_, found) = lex(0, source);
+        assert_eq!(
+            found.first().map(|d| d.code),
+            Some(code),
+            "{source}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn large_inputs_are_refused() {
+    let source = "#".repeat(SOURCE_BYTES_MAX + 1);
+    assert_eq!(
+        lex(0, &source).1.first().map(|d| d.code),
+        Some(Code::LimitExceeded)
+    );
+    let long = format!("\"{}\"", "a".repeat(TEXT_BYTES_MAX + 1));
+    assert_eq!(
+        lex(0, &long).1.first().map(|d| d.code),
+        Some(Code::LimitExceeded)
+    );
+}
