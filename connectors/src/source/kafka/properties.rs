@@ -114,6 +114,12 @@ const COMMON: &[(&str, &str)] = &[
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];
 
+/// Starting values of every consumer.
+const CONSUMER_COMMON: &[(&str, &str)] = &[
+    // The library wants an answer of this size and its frame to fit the limit above.
+    ("fetch.max.bytes", "8388608"),
+];
+
 /// Fixed for every consumer.
 const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
@@ -193,6 +199,11 @@ pub(crate) fn consumer_config(
     group: &str,
 ) -> Result<ClientConfig, PropertyError> {
     let mut config = client_config(properties, Client::Producer)?;
+    for (name, value) in CONSUMER_COMMON {
+        if config.get(name).is_none() {
+            config.set(*name, *value);
+        }
+    }
     config.set("group.id", group);
     for (name, value) in CONSUMER {
         config.set(*name, *value);
