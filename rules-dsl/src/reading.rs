@@ -66,7 +66,13 @@ fn canonical(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
     let keys: Vec<String> = alert
         .by
         .iter()
-        .map(|key| format!("{}{}", key.name, if key.optional { "?" } else { "" }))
+        .map(|key| {
+            format!(
+                "{}{}",
+                field(&key.name),
+                if key.optional { "?" } else { "" }
+            )
+        })
         .collect();
     if !keys.is_empty() {
         out.push_str(&format!(" by {}", keys.join(", ")));
@@ -93,6 +99,12 @@ fn canonical(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
         _ => {}
     }
     out
+}
+
+/// A field's name as rules must write it; a dotted one part by part.
+fn field(name: &str) -> String {
+    let parts: Vec<String> = name.split('.').map(crate::print::name).collect();
+    parts.join(".")
 }
 
 /// A window in words: short ones in seconds, days as the hours they are.
