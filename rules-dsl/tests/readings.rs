@@ -3,7 +3,8 @@
 use rules_dsl::compile;
 use rules_dsl::source::SourceFile;
 
-const BASE: &str = "stream auth { ts: time, user: str, n: float, took: duration(ms), used: percent(0..1) }\n\
+const BASE: &str = "stream auth { ts: time, user: str, n: float, \
+                     took: duration(ms), used: percent(0..1) }\n\
                     filter 失敗 = auth where n > 1\n";
 
 #[test]

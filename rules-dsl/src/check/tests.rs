@@ -235,7 +235,8 @@ fn defaults_are_filled_in() {
 #[test]
 fn names_are_resolved_in_order_of_streams_and_alerts() {
     let rules = rules(
-        "alert z bad 1回/分 by user high\nalert b ratio(errors, auth) > 5% within 5m min 9 by user low",
+        "alert z bad 1回/分 by user high\n\
+         alert b ratio(errors, auth) > 5% within 5m min 9 by user low",
     );
     let names: Vec<&str> = rules
         .streams
@@ -279,9 +280,8 @@ fn a_missing_field_is_in_no_set_and_out_of_none() {
         panic!("{:?}", of.predicate)
     };
     assert_eq!(parts[0], Predicate::Exists(1));
-    assert!(
-        matches!(&parts[1], Predicate::Not(inner) if matches!(**inner, Predicate::In(Operand::Field(1), _)))
-    );
+    assert!(matches!(&parts[1], Predicate::Not(inner)
+            if matches!(**inner, Predicate::In(Operand::Field(1), _))));
 }
 
 #[test]
@@ -336,7 +336,8 @@ fn conditions_are_typed() {
 #[test]
 fn messages_are_taken_apart() {
     let found = rules(
-        "alert a bad 10回/分 by user high { message \"{user}: {value}/{threshold} {src} {{x}} {src} {outcome}\" }",
+        "alert a bad 10回/分 by user high { message \"{user}: {value}/{threshold} \
+         {src} {{x}} {src} {outcome}\" }",
     );
     let alert = &found.alerts[0];
     assert_eq!(alert.message_fields, ["src", "outcome"]);
@@ -364,7 +365,8 @@ fn messages_are_taken_apart() {
 #[test]
 fn streams_become_schemas() {
     let rules = rules(
-        r#"stream sshd from "ssh" { time: time, message: str, user.name: str = "u.n", src.ip: ip, outcome: str }
+        r#"stream sshd from "ssh" { time: time, message: str,
+           user.name: str = "u.n", src.ip: ip, outcome: str }
            codec syslog lateness 30s extract message {
              "Failed {_} for {user.name} from {src.ip} port {_}" => outcome "failure"
              "{{x}}"

@@ -262,10 +262,15 @@ fn statement_of() -> impl Strategy<Value = Statement> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(400)
+    })]
 
     #[test]
-    fn what_is_printed_reads_as_the_same(statements in prop::collection::vec(statement_of(), 1..4)) {
+    fn what_is_printed_reads_as_the_same(
+        statements in prop::collection::vec(statement_of(), 1..4)
+    ) {
         let ast = Ast { statements };
         let printed = print(&ast);
         let (read, found) = crate::parse::parse(0, &printed);
@@ -279,21 +284,25 @@ proptest! {
         let (ast, _) = crate::parse::parse(0, &text);
         // Whatever was understood can be printed and read again.
         let (again, _) = crate::parse::parse(0, &print(&ast));
-        prop_assert_eq!(again.statements.len(), ast.statements.iter().filter(|s| !matches!(s, Statement::Broken(_))).count());
+        let whole = ast.statements.iter().filter(|s| !matches!(s, Statement::Broken(_)));
+        prop_assert_eq!(again.statements.len(), whole.count());
     }
 
     #[test]
     fn shuffled_rule_words_are_answered(
         words in prop::collection::vec(prop::sample::select(vec![
-            "stream", "filter", "alert", "measure", "a", "b", "=", "where", "{", "}", "(", ")", "and", "not",
-            "10回/分", "80%", "by", "within", "5m", "high", "count(a)", "\"x\"", ":", "str", ",", "==", "in",
+            "stream", "filter", "alert", "measure", "a", "b", "=", "where", "{", "}", "(", ")",
+            "and", "not",
+            "10回/分", "80%", "by", "within", "5m", "high", "count(a)", "\"x\"", ":",
+            "str", ",", "==", "in",
             "ladder", "for", "message", "以上", "-", "/", "clear", "extract", "=>",
         ]), 0..30)
     ) {
         let text = words.join(" ");
         let files = [crate::source::SourceFile { name: "x".to_owned(), text }];
         let compiled = crate::compile(&files);
-        prop_assert_eq!(compiled.rules.is_none(), crate::diagnostic::has_errors(&compiled.diagnostics));
+        let failed = crate::diagnostic::has_errors(&compiled.diagnostics);
+        prop_assert_eq!(compiled.rules.is_none(), failed);
         for found in &compiled.diagnostics {
             found.render(&files, model::message::Language::Ja);
         }
