@@ -78,9 +78,11 @@ impl Matcher {
         }
         let first = self.prefix.len();
         let suffix = text.len() - last.literal.len();
-        suffix >= first
-            && self.find_rightmost(text, first, suffix, inner, places)
-            && self.find_holes(text, first, places)
+        let found = suffix >= first && self.find_rightmost(text, first, suffix, inner, places);
+        if found {
+            self.find_holes(text, first, places);
+        }
+        found
     }
 
     fn find_rightmost(
@@ -105,7 +107,7 @@ impl Matcher {
         true
     }
 
-    fn find_holes(&self, text: &str, first: usize, places: &mut Places) -> bool {
+    fn find_holes(&self, text: &str, first: usize, places: &mut Places) {
         let mut start = first;
         let last = self.links.len() - 1;
         for (index, (link, rightmost)) in self.links.iter().zip(&places.rightmost).enumerate() {
@@ -122,7 +124,6 @@ impl Matcher {
             }
             start = end + link.literal.len();
         }
-        true
     }
 }
 

@@ -40,18 +40,11 @@ impl TimeReader {
         let sample = jiff::Timestamp::new(SAMPLE_S, 0).map_err(|error| error.to_string())?;
         let text = BrokenDownTime::from(sample).to_string(&pattern);
         let text = text.map_err(|error| error.to_string())?;
-        let reader = TimeReader::Pattern {
-            pattern,
-            year: year.or(Some(2024)),
-        };
-        match reader.read_text(&text) {
-            Ok(_) => {}
-            Err(_) => return Err("it must give a date and a time of day".to_owned()),
+        // The sample's own year: the given one may lack the sample's day.
+        match read_pattern(&pattern, Some(2024), &text) {
+            Ok(_) => Ok(TimeReader::Pattern { pattern, year }),
+            Err(_) => Err("it must give a date and a time of day".to_owned()),
         }
-        Ok(match reader {
-            TimeReader::Pattern { pattern, .. } => TimeReader::Pattern { pattern, year },
-            other => other,
-        })
     }
 
     /// Reads a text: RFC 3339, digits of a Unix number, or the pattern.

@@ -34,7 +34,8 @@ fn a_line_is_the_contracts_to_the_letter() {
         line(&sample(), "a: 10回", Form::Replay),
         concat!(
             r#"{"kind":"firing","alert":"認証失敗多発","severity":"critical","level":1,"#,
-            r#""key":{"user.name":"a"},"at":"2026-01-01T00:00:54Z","since":"2026-01-01T00:00:54Z","#,
+            r#""key":{"user.name":"a"},"at":"2026-01-01T00:00:54Z","#,
+            r#""since":"2026-01-01T00:00:54Z","#,
             r#""value":10,"threshold":10,"episode":"000000000000000000000000000000ab","#,
             r#""message":"a: 10回"}"#
         )

@@ -12,6 +12,7 @@ impl Read for Dribble {
     }
 }
 
+type Numbered = &'static [(i64, &'static str)];
 type Lines = Vec<(i64, Result<Vec<u8>, u64>)>;
 
 fn drain_all(source: &mut FileSource, budget: usize) -> Result<Lines, SourceError> {
@@ -42,7 +43,7 @@ fn lines_of(bytes: &[u8], step: usize, budget: usize) -> Lines {
 
 #[test]
 fn lines_are_numbered_and_handed_over_whole() {
-    let cases: [(&[u8], &[(i64, &str)]); 9] = [
+    let cases: [(&[u8], Numbered); 9] = [
         (b"", &[]),
         (b"\n\n", &[]),
         (b"a", &[(0, "a")]),
