@@ -1,1 +1,29 @@
-fn main() {}
+//! hansho (半鐘): a streaming alert rules engine. The binary where all rooms meet.
+
+mod alert_text;
+mod api;
+mod cli;
+mod commands;
+mod config;
+mod console;
+mod pipeline;
+mod rule_files;
+mod service;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use commands::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let language = cli.language();
+    let ended = match &cli.command {
+        Command::Demo(args) => commands::demo::demo(args, language),
+        Command::Run(args) => commands::run::run(args, language),
+        Command::Check(args) => commands::check::check(args, language),
+        Command::Replay(args) => commands::replay::replay(args, language),
+    };
+    ExitCode::from(ended.err().unwrap_or(Exit::Fine).code())
+}

@@ -1,0 +1,179 @@
+//! What people read about an alert: messages filled in their language and zone.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use model::decimal::Decimal;
+use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::{Early, KeyPart, Transition};
+use rules_dsl::rule::Alert;
+
+use crate::rule_files::Rules;
+
+/// Length of a rendered message in bytes; what is longer is cut and says so.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
+/// The texts of a rule set, in the language and zone of its readers.
+pub struct AlertTexts {
+    alerts: HashMap<String, Texts>,
+    language: Language,
+    zone: TimeZone,
+}
+
+struct Texts {
+    alert: Alert,
+    reading: String,
+}
+
+impl AlertTexts {
+    /// The texts of these rules.
+    pub fn new(rules: &Rules, language: Language, zone: TimeZone) -> AlertTexts {
+        let mut alerts = HashMap::new();
+        for alert in &rules.set.alerts {
+            let reading = rules
+                .readings
+                .iter()
+                .find(|reading| reading.alert == alert.name);
+            let reading = reading.map_or_else(String::new, |reading| {
+                let words = match language {
+                    Language::En => &reading.words_en,
+                    Language::Ja => &reading.words_ja,
+                };
+                format!("{} — {words}", reading.canonical)
+            });
+            alerts.insert(
+                alert.name.clone(),
+                Texts {
+                    alert: alert.clone(),
+                    reading,
+                },
+            );
+        }
+        AlertTexts {
+            alerts,
+            language,
+            zone,
+        }
+    }
+
+    /// The language of the texts.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The message of a transition.
+    pub fn transition(&self, of: &Transition) -> String {
+        let since = self.local_time(of.since);
+        let measured = (of.value, of.threshold, of.count);
+        self.render(
+            &of.alert,
+            (&of.key, &of.fields),
+            measured,
+            of.severity,
+            &since,
+        )
+    }
+
+    /// The message of an early notice.
+    pub fn early(&self, of: &Early) -> String {
+        let since = self.local_time(of.at);
+        let measured = (of.value, of.threshold, of.count);
+        self.render(
+            &of.alert,
+            (&of.key, &of.fields),
+            measured,
+            of.severity,
+            &since,
+        )
+    }
+
+    fn render(
+        &self,
+        alert: &str,
+        (key, fields): (&[KeyPart], &[KeyPart]),
+        (value, threshold, count): (Option<Decimal>, Option<Decimal>, u64),
+        severity: Severity,
+        since: &str,
+    ) -> String {
+        let Some(Texts { alert, .. }) = self.alerts.get(alert) else {
+            return String::new();
+        };
+        let message = alert.message.render(&MessageValues {
+            key,
+            fields,
+            value,
+            threshold,
+            unit: alert.trigger.unit,
+            severity,
+            window_ms: alert.trigger.window_ms,
+            count,
+            since,
+            language: self.language,
+        });
+        cut(message)
+    }
+
+    /// The rule of an alert in words.
+    pub fn reading(&self, alert: &str) -> &str {
+        self.alerts.get(alert).map_or("", |texts| &texts.reading)
+    }
+
+    /// The rule of an alert.
+    pub fn rule(&self, alert: &str) -> Option<&Alert> {
+        self.alerts.get(alert).map(|texts| &texts.alert)
+    }
+
+    /// A measured value as people read it.
+    pub fn quantity(&self, alert: &str, value: Option<Decimal>) -> String {
+        let unit = self
+            .rule(alert)
+            .map_or(Unit::Number, |alert| alert.trigger.unit);
+        value.map_or_else(
+            || "-".to_owned(),
+            |value| show_quantity(value, unit, self.language),
+        )
+    }
+
+    /// A length of time as people read it.
+    pub fn duration(&self, millis: i64) -> String {
+        show_duration(millis, self.language)
+    }
+
+    /// An instant in the readers' zone: `2026-01-05 09:00:54`.
+    pub fn local_time(&self, at: Timestamp) -> String {
+        match jiff::Timestamp::from_millisecond(at.0) {
+            Ok(instant) => instant
+                .to_zoned_datetime(self.zone.clone())
+                .strftime("%Y-%m-%d %H:%M:%S")
+                .to_string(),
+            Err(_) => at.to_string(),
+        }
+    }
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        let mut end = MESSAGE_BYTES_MAX;
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn long_messages_are_cut_at_a_character() {
+        assert_eq!(cut("短い".to_owned()), "短い");
+        let long = cut("あ".repeat(5000));
+        assert!(long.len() <= super::MESSAGE_BYTES_MAX + '…'.len_utf8());
+        assert!(long.ends_with("あ…"));
+    }
+}

@@ -1,0 +1,210 @@
+//! The command line: what people type, and the help they read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::message::Language;
+
+/// 半鐘 hansho: a streaming alert rules engine.
+///
+/// Events come in from Kafka or files, rules such as `認証失敗 10回/分` are judged over
+/// sliding windows of event time, and alerts with a severity reach the people on call.
+#[derive(Debug, Parser)]
+#[command(name = "hansho", version, propagate_version = true, after_long_help = EXAMPLES)]
+pub struct Cli {
+    /// Language of messages and diagnostics; the default follows LC_ALL, LC_MESSAGES, LANG
+    #[arg(long, global = true, value_enum)]
+    lang: Option<LanguageWord>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  hansho demo                                    see alerts fire, nothing installed
+  hansho check rules/                            what each rule means, and what is wrong
+  hansho replay --rules rules/ --input auth=yesterday.jsonl.gz
+                                                 what would have fired
+  hansho run --config hansho.toml                the service
+
+Exit codes: 0 fine, 1 findings (rule errors), 2 usage, 3 cannot reach or read something.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch rules fire on live traffic with an attack in it; needs nothing installed
+    Demo(DemoArgs),
+    /// Run the service: Kafka in, alerts out, health and metrics over HTTP
+    Run(RunArgs),
+    /// Check rules: errors, warnings, and what every alert means in words
+    Check(CheckArgs),
+    /// Judge recorded events and print every settled transition as a JSON line
+    Replay(ReplayArgs),
+}
+
+/// `hansho demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Stop after this long (20s, 2m); without it, at Ctrl-C
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    pub duration: Option<std::time::Duration>,
+    /// Rules to run instead of the shipped ones
+    #[arg(long, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+}
+
+/// `hansho run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The configuration file; hansho.example.toml explains every setting
+    #[arg(long, value_name = "FILE", default_value = "hansho.toml")]
+    pub config: PathBuf,
+}
+
+/// `hansho check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Rule files, or folders with .rules files
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// How findings and readings are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `hansho replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Rule files, or folders with .rules files
+    #[arg(long, required = true, value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// A partition of a stream: STREAM=FILE, or FILE where the rules have one stream.
+    ///
+    /// `-` is standard input; .gz and .zst are decompressed; the flag repeats, also for the
+    /// same stream. A line is one record.
+    #[arg(long, required = true, value_name = "[STREAM=]FILE")]
+    pub input: Vec<String>,
+    /// Threads that judge; the output is the same for any number
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: u16,
+    /// After the end of input go on until every running timer has run
+    #[arg(long)]
+    pub drain: bool,
+    /// Year of dates that carry none, such as syslog's
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i64).range(1..=9999))]
+    pub year: Option<i64>,
+    /// Zone in which messages show times
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub timezone: String,
+    /// How the summary on standard error is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub summary: Format,
+}
+
+/// Text for people or JSON for tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For tools
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LanguageWord {
+    /// English
+    En,
+    /// 日本語
+    Ja,
+}
+
+impl Cli {
+    /// The language asked for, or that of the locale.
+    pub fn language(&self) -> Language {
+        match self.lang {
+            Some(LanguageWord::En) => Language::En,
+            Some(LanguageWord::Ja) => Language::Ja,
+            None => locale_language(|name| std::env::var(name).ok()),
+        }
+    }
+}
+
+/// The first locale variable that is set and not empty decides, as POSIX has it.
+fn locale_language(variable: impl Fn(&str) -> Option<String>) -> Language {
+    let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
+    let locale = names
+        .into_iter()
+        .filter_map(variable)
+        .find(|value| !value.is_empty());
+    match locale {
+        Some(locale) if locale.starts_with("ja") => Language::Ja,
+        _ => Language::En,
+    }
+}
+
+/// Reads `20s`, `2m`, `500ms`, `1h`; a bare number is seconds.
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let scale = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(format!("`{unit}` is no unit of time: write 20s, 2m or 1h")),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| format!("`{text}` is no duration: write 20s"))?;
+    number
+        .checked_mul(scale)
+        .map(std::time::Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_locale_decides_the_language() {
+        let given = |pairs: &'static [(&str, &str)]| {
+            locale_language(move |name| {
+                pairs
+                    .iter()
+                    .find(|(have, _)| *have == name)
+                    .map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(given(&[("LANG", "ja_JP.UTF-8")]), Language::Ja);
+        assert_eq!(
+            given(&[("LC_ALL", ""), ("LANG", "ja_JP.UTF-8")]),
+            Language::Ja
+        );
+        assert_eq!(
+            given(&[("LC_ALL", "C"), ("LANG", "ja_JP.UTF-8")]),
+            Language::En
+        );
+        assert_eq!(given(&[]), Language::En);
+    }
+
+    #[test]
+    fn durations_carry_a_unit() {
+        let millis = |text| parse_duration(text).map(|d| d.as_millis());
+        assert_eq!(millis("20s"), Ok(20_000));
+        assert_eq!(millis("2m"), Ok(120_000));
+        assert_eq!(millis("500ms"), Ok(500));
+        assert_eq!(millis("7"), Ok(7_000));
+        for bad in ["", "s", "3 fortnights", "99999999999999999999s", "-1s"] {
+            assert!(millis(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `hansho demo`: the whole road in one process, with an attack in the traffic.
+
+mod traffic;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use connectors::broker::EmbeddedBroker;
+use connectors::dead_letter::DeadLetters;
+use connectors::source::kafka::{KafkaSettings, Start};
+use jiff::tz::TimeZone;
+use model::message::Language;
+use oncall::outbox::OutboxLimits;
+use oncall::route::{Deadlines, Receiver, Receivers, Severities};
+use tokio::runtime::Builder;
+
+use crate::alert_text::AlertTexts;
+use crate::api::State;
+use crate::cli::DemoArgs;
+use crate::commands::Exit;
+use crate::console::Console;
+use crate::rule_files::{Rules, load_rules, load_shipped_rules};
+use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts};
+
+/// Partitions of each topic.
+const PARTITIONS: i32 = 2;
+/// Kafka settings for an embedded broker, which holds empty fetches for their full wait.
+const PROPERTIES: [(&str, &str); 1] = [("fetch.wait.max.ms", "10")];
+
+/// Runs the command.
+pub fn demo(args: &DemoArgs, language: Language) -> Result<(), Exit> {
+    let rules = match args.rules.as_slice() {
+        [] => load_shipped_rules(language)?,
+        paths => load_rules(paths, language)?,
+    };
+    let state_dir = std::env::temp_dir().join(format!("hansho-demo-{}", std::process::id()));
+    std::fs::create_dir_all(&state_dir).map_err(|error| Exit::Unreachable.because(error))?;
+    let ended = run_in(&state_dir, rules, args.duration, language);
+    if let Err(error) = std::fs::remove_dir_all(&state_dir) {
+        eprintln!("hansho: {} stays behind: {error}", state_dir.display());
+    }
+    ended
+}
+
+fn run_in(
+    state_dir: &Path,
+    rules: Rules,
+    duration: Option<Duration>,
+    language: Language,
+) -> Result<(), Exit> {
+    let unreachable = |error: &dyn std::fmt::Display| Exit::Unreachable.because(error);
+    let topics: Vec<String> = rules.set.streams.iter().map(|s| s.input.clone()).collect();
+    let declared: Vec<(&str, i32)> = topics.iter().map(|t| (t.as_str(), PARTITIONS)).collect();
+    let broker = EmbeddedBroker::start(&declared).map_err(|error| unreachable(&error))?;
+    let texts = Arc::new(AlertTexts::new(&rules, language, TimeZone::system()));
+    let console = Arc::new(Console::new(Arc::clone(&texts)));
+    greet(&rules, &broker.bootstrap_servers(), language);
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let traffic = traffic::start(&broker.bootstrap_servers(), Arc::clone(&stop))
+        .map_err(|error| unreachable(&error))?;
+    let letters = DeadLetters::to_file(state_dir.join("dead-letters.jsonl"));
+    let letters = letters.map_err(|error| unreachable(&error))?;
+    let receiver = Receiver {
+        name: "console".to_owned(),
+        severities: Severities::ALL,
+        send_resolved: true,
+    };
+    let outgoing = Outgoing {
+        receivers: Receivers::new(vec![receiver], Deadlines::default()),
+        deliveries: vec![Delivery::Console(Arc::clone(&console))],
+        outbox: OutboxLimits::default(),
+        dead_letters: letters,
+    };
+    let parts = parts(rules, &broker, topics, state_dir, &texts);
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| unreachable(&error))?;
+    let guard = runtime.enter();
+    let timer = Arc::clone(&stop);
+    runtime.spawn(async move {
+        let limit = async {
+            match duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = limit => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        timer.store(true, Ordering::Release);
+    });
+    let ended = service::run(parts, outgoing, &stop);
+    stop.store(true, Ordering::Release);
+    drop(guard);
+    let sent = traffic.join().unwrap_or(0);
+    farewell(sent, console.shown(), language);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended.map_err(|error| unreachable(&error))
+}
+
+fn parts(
+    rules: Rules,
+    broker: &EmbeddedBroker,
+    topics: Vec<String>,
+    state_dir: &Path,
+    texts: &Arc<AlertTexts>,
+) -> ServiceParts {
+    let mut properties: Vec<(String, String)> = PROPERTIES
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect();
+    properties.push(("bootstrap.servers".to_owned(), broker.bootstrap_servers()));
+    ServiceParts {
+        rules,
+        texts: Arc::clone(texts),
+        kafka: KafkaSettings {
+            properties,
+            group: "hansho-demo".to_owned(),
+            topics,
+            start: Start::Beginning,
+            alone: true,
+        },
+        workers: thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(4),
+        limits: ReaderLimits {
+            idle_ms: 2_000,
+            skew_max_ms: 60_000,
+            unsettled_bytes: 256 << 20,
+        },
+        state_dir: state_dir.to_owned(),
+        state: Arc::new(State::new()),
+    }
+}
+
+fn greet(rules: &Rules, broker: &str, language: Language) {
+    let (alerts, streams) = (rules.set.alerts.len(), rules.set.streams.len());
+    match language {
+        Language::Ja => println!(
+            "半鐘 デモ: 組み込みブローカー {broker}、ストリーム {streams} 本、アラート {alerts} 件。\
+             認証攻撃・CPU 上昇・エラー多発を含む通信を流します。終了は Ctrl-C。\n"
+        ),
+        Language::En => println!(
+            "hansho demo: embedded broker at {broker}, {streams} streams, {alerts} alerts. The \
+             traffic has a password attack, a CPU climb and an error burst in it. Ctrl-C ends.\n"
+        ),
+    }
+}
+
+fn farewell(sent: u64, shown: u64, language: Language) {
+    match language {
+        Language::Ja => println!("\nイベント {sent} 件、アラート {shown} 件。"),
+        Language::En => println!("\n{sent} events published, {shown} alerts shown."),
+    }
+}

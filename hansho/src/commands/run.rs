@@ -1,0 +1,239 @@
+//! `hansho run`: the service.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use connectors::dead_letter::DeadLetters;
+use connectors::sink::webhook::WebhookSettings;
+use connectors::sink::{DELIVERY_TIMEOUT_MS, Secret, Sink, SinkSettings};
+use connectors::source::kafka::{KafkaSettings, Start};
+use model::message::Language;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::alert_text::AlertTexts;
+use crate::api::{State, serve};
+use crate::cli::RunArgs;
+use crate::commands::Exit;
+use crate::config::{self, Config};
+use crate::rule_files::{Rules, load_rules};
+use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts};
+
+/// Runs the command.
+pub fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
+    start_log();
+    let config = Config::load(&args.config).map_err(|error| Exit::Usage.because(error))?;
+    let language = config.language.unwrap_or(language);
+    let rules = load_rules(&config.rules, language)?;
+    rules
+        .warnings
+        .iter()
+        .for_each(|warning| eprintln!("{warning}"));
+    let properties = kafka_properties(&config)?;
+    std::fs::create_dir_all(&config.state_dir).map_err(|error| {
+        let place = config.state_dir.display();
+        Exit::Unreachable.because(format!("state_dir {place} cannot be made: {error}"))
+    })?;
+    let letters = match &config.dead_letters {
+        config::DeadLetters::File(path) => DeadLetters::to_file(path),
+        config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
+    };
+    let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
+    let deliveries: Result<Vec<Delivery>, Exit> = config
+        .sinks
+        .iter()
+        .map(|sink| delivery(sink, &properties))
+        .collect();
+    let outgoing = Outgoing {
+        receivers: config.receivers(),
+        deliveries: deliveries?,
+        outbox: config.outbox_limits(),
+        dead_letters: letters,
+    };
+    let parts = parts(&config, rules, properties, language)?;
+    serve_until_stopped(parts, outgoing, config.listen)
+}
+
+/// Runs a service with its signals, health and metrics.
+fn serve_until_stopped(
+    parts: ServiceParts,
+    outgoing: Outgoing,
+    address: SocketAddr,
+) -> Result<(), Exit> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let _guard = runtime.enter();
+    start_api(&runtime, address, &parts.state)?;
+    runtime.spawn(stop_on_signal(Arc::clone(&stop)));
+    info!(
+        rules = parts.rules.set.alerts.len(),
+        workers = parts.workers,
+        "hansho starts"
+    );
+    let ended = service::run(parts, outgoing, &stop);
+    drop(_guard);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    info!("hansho ends");
+    ended.map_err(|error| match error {
+        ServiceError::NotAlone { .. } | ServiceError::Schema(_) => Exit::Usage.because(error),
+        _ => Exit::Unreachable.because(error),
+    })
+}
+
+fn start_api(runtime: &Runtime, address: SocketAddr, state: &Arc<State>) -> Result<(), Exit> {
+    let listener = runtime
+        .block_on(TcpListener::bind(address))
+        .map_err(|error| {
+            Exit::Unreachable.because(format!(
+                "cannot listen on {address}: {error}; set [api] listen"
+            ))
+        })?;
+    info!(%address, "health and metrics are served");
+    let state = Arc::clone(state);
+    runtime.spawn(async move {
+        if let Err(error) = serve(listener, state, std::future::pending()).await {
+            warn!(%error, "health and metrics are no longer served");
+        }
+    });
+    Ok(())
+}
+
+/// The first signal stops in order; the second at once, which loses nothing either.
+async fn stop_on_signal(stop: Arc<AtomicBool>) {
+    let (Ok(mut term), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        warn!("signals cannot be heard; end the service with kill -9, which loses nothing");
+        return;
+    };
+    for _ in 0..2 {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if stop.swap(true, Ordering::AcqRel) {
+            std::process::exit(130);
+        }
+        info!("stopping");
+    }
+}
+
+/// Log lines on standard error: JSON where nobody watches, `HANSHO_LOG` sets the filter.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("HANSHO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    let started = if io::IsTerminal::is_terminal(&io::stderr()) {
+        log.with_target(false).try_init()
+    } else {
+        log.json().with_target(false).try_init()
+    };
+    if let Err(error) = started {
+        eprintln!("hansho: logging cannot start: {error}");
+    }
+}
+
+fn parts(
+    config: &Config,
+    rules: Rules,
+    properties: Vec<(String, String)>,
+    language: Language,
+) -> Result<ServiceParts, Exit> {
+    let usage = |what: &dyn std::fmt::Display| Exit::Usage.because(what);
+    let mut topics: Vec<String> = Vec::new();
+    for schema in &rules.set.streams {
+        let topic = config.topic(&schema.name, &schema.input).to_owned();
+        if topics.contains(&topic) {
+            return Err(usage(&format!(
+                "two streams read the topic {topic}: give each its own topic in [streams]"
+            )));
+        }
+        topics.push(topic);
+    }
+    let known = |name: &String| rules.set.streams.iter().any(|schema| schema.name == **name);
+    if let Some(name) = config.topics.keys().find(|name| !known(name)) {
+        return Err(usage(&format!(
+            "[streams.{name}]: the rules have no stream of that name"
+        )));
+    }
+    let texts = Arc::new(AlertTexts::new(&rules, language, config.timezone.clone()));
+    Ok(ServiceParts {
+        kafka: KafkaSettings {
+            properties,
+            group: config.kafka.group.clone(),
+            topics,
+            start: match config.kafka.start {
+                config::Start::Beginning => Start::Beginning,
+                config::Start::End => Start::End,
+            },
+            alone: true,
+        },
+        texts,
+        workers: config.workers,
+        limits: service::ReaderLimits {
+            idle_ms: config.limits.idle_ms,
+            skew_max_ms: config.limits.skew_max_ms,
+            unsettled_bytes: config.limits.unsettled_bytes,
+        },
+        state_dir: config.state_dir.clone(),
+        state: Arc::new(State::new()),
+        rules,
+    })
+}
+
+fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
+    let reveal = |(name, secret): (&String, &config::Secret)| {
+        let value = secret
+            .reveal()
+            .map_err(|error| Exit::Usage.because(error))?;
+        Ok((name.clone(), value))
+    };
+    config.kafka.properties.iter().map(reveal).collect()
+}
+
+fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Delivery, Exit> {
+    let usage =
+        |error: &dyn std::fmt::Display| Exit::Usage.because(format!("sink {}: {error}", sink.name));
+    let settings = match &sink.target {
+        config::Target::Webhook {
+            url,
+            allow_private,
+            headers,
+        } => {
+            let url = url.reveal().map_err(|error| usage(&error))?;
+            let headers: Result<Vec<_>, Exit> = headers
+                .iter()
+                .map(|(name, value)| {
+                    let value = value.reveal().map_err(|error| usage(&error))?;
+                    Ok((name.clone(), Secret::new(value)))
+                })
+                .collect();
+            SinkSettings::Webhook(WebhookSettings {
+                url: Secret::new(url),
+                headers: headers?,
+                timeout_ms: DELIVERY_TIMEOUT_MS,
+                allow_private: *allow_private,
+            })
+        }
+        config::Target::Kafka { topic } => SinkSettings::Kafka {
+            properties: properties.to_vec(),
+            topic: topic.clone(),
+            timeout_ms: DELIVERY_TIMEOUT_MS,
+        },
+        config::Target::File { path } => SinkSettings::File { path: path.clone() },
+        config::Target::Stdout => SinkSettings::Stdout,
+    };
+    let sink = Sink::new(&settings).map_err(|error| usage(&error))?;
+    Ok(Delivery::Sink(Arc::new(sink)))
+}

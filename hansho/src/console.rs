@@ -1,0 +1,155 @@
+//! Alerts as a person at a terminal reads them.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::message::Language;
+use model::notification::{DeliveryResult, Notification, NotificationKind};
+use model::severity::Severity;
+
+use crate::alert_text::AlertTexts;
+
+const RESET: &str = "\x1b[0m";
+const DIM: &str = "\x1b[2m";
+
+/// Prints notifications, two lines each: what happened to whom, and what it means.
+pub struct Console {
+    texts: Arc<AlertTexts>,
+    is_colored: bool,
+    shown: AtomicU64,
+}
+
+impl Console {
+    /// A console on standard output; coloured only on a terminal that wants colour.
+    pub fn new(texts: Arc<AlertTexts>) -> Console {
+        let is_colored = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Console {
+            texts,
+            is_colored,
+            shown: AtomicU64::new(0),
+        }
+    }
+
+    /// How many firing notifications were shown.
+    pub fn shown(&self) -> u64 {
+        self.shown.load(Ordering::Relaxed)
+    }
+
+    /// Prints a notification.
+    pub fn show(&self, notification: &Notification) -> DeliveryResult {
+        if notification.kind == NotificationKind::Firing {
+            self.shown.fetch_add(1, Ordering::Relaxed);
+        }
+        match io::stdout()
+            .lock()
+            .write_all(self.render(notification).as_bytes())
+        {
+            Ok(()) => DeliveryResult::Sent,
+            Err(error) => DeliveryResult::Reject {
+                why: error.to_string(),
+            },
+        }
+    }
+
+    fn render(&self, of: &Notification) -> String {
+        let key: Vec<String> = of
+            .key
+            .iter()
+            .map(|(name, value)| format!("{name}={}", plain(&value.to_string())))
+            .collect();
+        let at = self.texts.local_time(of.at);
+        let clock = at.get(11..).unwrap_or(&at);
+        let (start, end) = self.colors(of);
+        let (value, level) = (
+            self.texts.quantity(&of.alert, of.value),
+            self.texts.quantity(&of.alert, of.threshold),
+        );
+        let facts = self.facts(of, &value, &level);
+        let head = format!("{clock}  {start}{}{end}", self.label(of));
+        let (alert, key) = (plain(&of.alert), key.join(" "));
+        let (dim, undim) = if self.is_colored {
+            (DIM, RESET)
+        } else {
+            ("", "")
+        };
+        let message = plain(&of.message);
+        format!("{head}  {alert}  {key}  {facts}\n          {dim}{message}{undim}\n")
+    }
+
+    fn label(&self, of: &Notification) -> String {
+        let level = of.severity.level();
+        match (self.texts.language(), of.kind) {
+            (Language::Ja, NotificationKind::Firing) => {
+                format!("L{level} {}", of.severity.name_ja())
+            }
+            (Language::Ja, NotificationKind::Resolved) => "   解消".to_owned(),
+            (Language::En, NotificationKind::Firing) => {
+                format!("L{level} {:<8}", of.severity.name())
+            }
+            (Language::En, NotificationKind::Resolved) => format!("   {:<8}", "resolved"),
+        }
+    }
+
+    fn facts(&self, of: &Notification, value: &str, level: &str) -> String {
+        let lasted = self.texts.duration((of.at.0 - of.since.0) / 1000 * 1000);
+        let deadline = of.deadline.map(|deadline| {
+            let at = self.texts.local_time(deadline);
+            at.get(11..16).unwrap_or(&at).to_owned()
+        });
+        match (self.texts.language(), of.kind, deadline) {
+            (Language::Ja, NotificationKind::Resolved, _) => format!("継続 {lasted}"),
+            (Language::Ja, _, Some(until)) => {
+                format!("値 {value} (しきい値 {level})  対応期限 {until}")
+            }
+            (Language::Ja, _, None) => format!("値 {value} (しきい値 {level})  計画的に対応"),
+            (Language::En, NotificationKind::Resolved, _) => format!("after {lasted}"),
+            (Language::En, _, Some(until)) => {
+                format!("value {value} (threshold {level})  respond by {until}")
+            }
+            (Language::En, _, None) => format!("value {value} (threshold {level})  as planned"),
+        }
+    }
+
+    fn colors(&self, of: &Notification) -> (&'static str, &'static str) {
+        let color = match (of.kind, of.severity) {
+            _ if !self.is_colored => return ("", ""),
+            (NotificationKind::Resolved, _) => "\x1b[32m",
+            (_, Severity::Critical) => "\x1b[1;97;41m",
+            (_, Severity::High) => "\x1b[1;31m",
+            (_, Severity::Medium) => "\x1b[33m",
+            (_, Severity::Low) => "\x1b[36m",
+        };
+        (color, RESET)
+    }
+}
+
+/// Text from events may hold anything: control and direction characters are shown, not sent.
+pub fn plain(text: &str) -> String {
+    let is_risky = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .flat_map(|c| {
+            let shown = if is_risky(c) {
+                format!("\\u{{{:x}}}", c as u32)
+            } else {
+                c.to_string()
+            };
+            shown.chars().collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn text_from_events_cannot_drive_the_terminal() {
+        assert_eq!(plain("山田 ok"), "山田 ok");
+        assert_eq!(plain("a\x1b[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
+        assert_eq!(plain("\u{202e}gpj.exe"), "\\u{202e}gpj.exe");
+    }
+}

@@ -1,0 +1,147 @@
+//! The road of an event, on one screen.
+//!
+//! ```text
+//!  source ──► decoder ──► front ──► program ──► ring ──► shard ──► ring ──► what was told
+//!  records    fields      late?     filters,    SPSC,    windows,  SPSC     transitions,
+//!             rules use   future?   keys        by key   episodes           early notices
+//!  └────────── intake, on the reading thread ──────┘     └ one thread each ┘  └ outlet ┘
+//! ```
+//!
+//! An [`intake::Intake`] turns records into batches of observations, one batch a shard.
+//! [`Inlet::deliver`] hands them over, then says how far time has passed; a shard reads the
+//! time first and its ring second, so that every observation the time speaks of is there.
+//! No thread waits on a full ring: what does not fit stays where it is until it does.
+
+pub mod clock;
+pub mod intake;
+mod lane;
+pub mod marks;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use engine::program::Program;
+use engine::shard::{Restored, Shard, ShardSettings};
+use model::observation::Batch;
+use model::time::Timestamp;
+
+pub use lane::Told;
+use lane::{Inbound, Outbound, Shared};
+
+/// How the work is divided.
+#[derive(Clone, Copy, Debug)]
+pub struct RoadSettings {
+    /// Shards, each a thread.
+    pub workers: usize,
+    /// Whether rising triggers are announced ahead of settling.
+    pub early: bool,
+    /// Keys one rule may hold state for.
+    pub keys_per_rule_max: u32,
+}
+
+/// The reading thread's end: observations and marks go in.
+pub struct Inlet {
+    lanes: Vec<Inbound>,
+    shared: Arc<Shared>,
+}
+
+/// The telling thread's end: what the shards found comes out.
+pub struct Outlet {
+    lanes: Vec<Outbound>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Starts the shards of a program.
+pub fn open_road(
+    program: &Arc<Program>,
+    settings: RoadSettings,
+    restored: &Restored,
+) -> (Inlet, Outlet) {
+    let shared = Arc::new(Shared::new(program.stream_count()));
+    let mut inlet = Inlet {
+        lanes: Vec::new(),
+        shared: Arc::clone(&shared),
+    };
+    let mut outlet = Outlet {
+        lanes: Vec::new(),
+        threads: Vec::new(),
+    };
+    for index in 0..settings.workers.max(1) {
+        let shard = Shard::new(
+            Arc::clone(program),
+            ShardSettings {
+                index,
+                shards: settings.workers.max(1),
+                early: settings.early,
+                keys_per_rule_max: settings.keys_per_rule_max,
+            },
+            restored,
+        );
+        let (inbound, outbound, thread) = lane::start(shard, Arc::clone(&shared));
+        inlet.lanes.push(inbound);
+        outlet.lanes.push(outbound);
+        outlet.threads.push(thread);
+    }
+    (inlet, outlet)
+}
+
+impl Inlet {
+    /// Number of shards, and so of batches to fill.
+    pub fn shards(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Hands over every batch for which there is room; true when all have gone.
+    ///
+    /// Delivered batches come back empty, with the memory of older ones.
+    pub fn deliver(&mut self, batches: &mut [Batch]) -> bool {
+        let lanes = self.lanes.iter_mut().zip(batches);
+        lanes.fold(true, |all, (lane, batch)| lane.deliver(batch) && all)
+    }
+
+    /// Says how far time has passed in a stream; only after its observations are delivered.
+    pub fn mark(&self, stream: usize, settled: Timestamp, first: Option<Timestamp>) {
+        self.shared.marks.publish(stream, settled, first);
+    }
+
+    /// Wakes the shards after deliveries and marks.
+    pub fn wake(&self) {
+        self.lanes.iter().for_each(Inbound::wake);
+    }
+
+    /// Tells the shards that nothing follows: they settle what the marks allow and end.
+    pub fn close(&self) {
+        self.shared.close();
+        self.wake();
+    }
+}
+
+impl Outlet {
+    /// Takes what the shards have told so far; true when there was something.
+    pub fn collect(&mut self, mut each: impl FnMut(usize, Told)) -> bool {
+        let mut any = false;
+        for (shard, lane) in self.lanes.iter_mut().enumerate() {
+            while let Some(told) = lane.take() {
+                any = true;
+                each(shard, told);
+            }
+        }
+        any
+    }
+
+    /// Whether every shard has said its last word.
+    pub fn is_finished(&self) -> bool {
+        self.lanes.iter().all(Outbound::is_finished)
+    }
+
+    /// Waits for the shard threads after their last word.
+    ///
+    /// # Errors
+    /// The number of the shard whose thread panicked.
+    pub fn join(self) -> Result<(), usize> {
+        for (shard, thread) in self.threads.into_iter().enumerate() {
+            thread.join().map_err(|_| shard)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! The reading thread's work: records to observations, and how far time has passed.
+
+use std::sync::Arc;
+
+use connectors::codec::{CodecError, DecodeError, Decoder};
+use engine::program::{ObserveCounts, Program};
+use engine::resume::{ResumeIndex, ResumePoint};
+use engine::watermark::{Admission, Front};
+use model::event::Record;
+use model::observation::{Batch, Origin};
+use model::schema::Schema;
+use model::time::Timestamp;
+
+/// A batch is handed over when it holds this many rows, or this many bytes of keys.
+const BATCH_ROWS: usize = 1024;
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Decodes, admits and filters the records of all partitions a thread reads.
+pub struct Intake {
+    program: Arc<Program>,
+    streams: Vec<StreamIntake>,
+    batches: Vec<Batch>,
+    counts: IntakeCounts,
+}
+
+struct StreamIntake {
+    decoder: Decoder,
+    first: Option<Timestamp>,
+}
+
+/// One partition as the reading thread knows it.
+pub struct Partition {
+    /// Index of its stream.
+    pub stream: usize,
+    /// Its number within the stream.
+    pub number: i32,
+    /// The offset after the last record read.
+    pub next_offset: i64,
+    front: Front,
+    resume: ResumeIndex,
+}
+
+/// What became of a record.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is an event that counts.
+    Accepted,
+    /// It was read before.
+    Repeated,
+    /// It is older than its partition's watermark.
+    Late,
+    /// It is dated too far after its record's timestamp.
+    Future {
+        /// The time it claims.
+        time: Timestamp,
+    },
+    /// It cannot be decoded.
+    Undecodable(DecodeError),
+}
+
+/// What became of all records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IntakeCounts {
+    /// Records that decode into events.
+    pub events: u64,
+    /// Events older than their partition's watermark.
+    pub late_dropped: u64,
+    /// Records that cannot be decoded.
+    pub undecodable: u64,
+    /// Events dated too far in the future.
+    pub refused_future: u64,
+    /// What filters and keys made of the rest.
+    pub observed: ObserveCounts,
+    /// The largest event time that counted.
+    pub latest: Option<Timestamp>,
+}
+
+impl Partition {
+    /// A partition read from `from` on.
+    pub fn new(
+        stream: usize,
+        number: i32,
+        lateness_ms: i64,
+        horizon_ms: i64,
+        from: ResumePoint,
+    ) -> Partition {
+        Partition {
+            stream,
+            number,
+            next_offset: from.offset,
+            front: Front::new(lateness_ms, from.front),
+            resume: ResumeIndex::new(horizon_ms),
+        }
+    }
+
+    /// The partition's front.
+    pub fn front(&self) -> Option<Timestamp> {
+        self.front.front()
+    }
+
+    /// The last instant it can add nothing to, were its front at `front`.
+    pub fn settled_at(&self, front: Timestamp) -> Timestamp {
+        self.front.settled_at(front)
+    }
+
+    /// Where to read it again to know everything later than `instant`.
+    pub fn resume_after(&mut self, instant: Timestamp) -> ResumePoint {
+        let end = ResumePoint {
+            offset: self.next_offset,
+            front: self.front.front(),
+        };
+        self.resume.resume_after(instant, end)
+    }
+}
+
+impl Intake {
+    /// The intake of a program whose streams have these schemas, for so many shards.
+    ///
+    /// # Errors
+    /// A schema with a time format that cannot be read.
+    pub fn new(
+        program: &Arc<Program>,
+        schemas: &[Arc<Schema>],
+        year: Option<i64>,
+        shards: usize,
+    ) -> Result<Intake, CodecError> {
+        let stream = |schema: &Arc<Schema>| -> Result<StreamIntake, CodecError> {
+            Ok(StreamIntake {
+                decoder: Decoder::new(Arc::clone(schema), year)?,
+                first: None,
+            })
+        };
+        Ok(Intake {
+            program: Arc::clone(program),
+            streams: schemas.iter().map(stream).collect::<Result<_, _>>()?,
+            batches: (0..shards).map(|_| Batch::default()).collect(),
+            counts: IntakeCounts::default(),
+        })
+    }
+
+    /// Takes the next record of a partition.
+    pub fn take(&mut self, partition: &mut Partition, record: &Record<'_>) -> Taken {
+        if record.offset < partition.next_offset {
+            return Taken::Repeated;
+        }
+        partition.next_offset = record.offset + 1;
+        let Intake {
+            program,
+            streams,
+            batches,
+            counts,
+        } = self;
+        let Some(stream) = streams.get_mut(partition.stream) else {
+            return Taken::Repeated;
+        };
+        let before = ResumePoint {
+            offset: record.offset,
+            front: partition.front.front(),
+        };
+        let origin = Origin {
+            stream: partition.stream as u32,
+            partition: partition.number,
+            offset: record.offset,
+        };
+        let decoded = stream.decoder.decode(record, |event| {
+            let admission = partition.front.admit(event.time, record.timestamp);
+            if admission == Admission::Accepted {
+                program.observe(event, origin, batches, &mut counts.observed);
+            }
+            (admission, event.time)
+        });
+        let (admission, time) = match decoded {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                counts.undecodable += 1;
+                return Taken::Undecodable(error);
+            }
+        };
+        counts.events += 1;
+        match admission {
+            Admission::Accepted => {
+                partition.resume.note(time, before);
+                counts.latest = counts.latest.max(Some(time));
+                stream.first = Some(stream.first.map_or(time, |first| first.min(time)));
+                Taken::Accepted
+            }
+            Admission::Late => {
+                counts.late_dropped += 1;
+                Taken::Late
+            }
+            Admission::Future => {
+                counts.refused_future += 1;
+                Taken::Future { time }
+            }
+        }
+    }
+
+    /// Notes a record that never became a payload to decode.
+    pub fn skip(&mut self, partition: &mut Partition, offset: i64) {
+        partition.next_offset = partition.next_offset.max(offset + 1);
+        self.counts.undecodable += 1;
+    }
+
+    /// The batches to deliver, one a shard.
+    pub fn batches(&mut self) -> &mut [Batch] {
+        &mut self.batches
+    }
+
+    /// Whether a batch is large enough to be handed over before more is read.
+    pub fn is_full(&self) -> bool {
+        let is_large = |b: &Batch| b.rows.len() >= BATCH_ROWS || b.bytes.len() >= BATCH_BYTES;
+        self.batches.iter().any(is_large)
+    }
+
+    /// The time of a stream's earliest event that counted.
+    pub fn first(&self, stream: usize) -> Option<Timestamp> {
+        self.streams.get(stream).and_then(|stream| stream.first)
+    }
+
+    /// Takes up a stream's earliest event time from an earlier run.
+    pub fn restore_first(&mut self, stream: usize, first: Option<Timestamp>) {
+        if let (Some(stream), Some(first)) = (self.streams.get_mut(stream), first) {
+            stream.first = Some(stream.first.map_or(first, |have| have.min(first)));
+        }
+    }
+
+    /// What became of all records so far.
+    pub fn counts(&self) -> IntakeCounts {
+        self.counts
+    }
+}

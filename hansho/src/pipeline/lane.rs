@@ -1,0 +1,204 @@
+//! One shard's thread and the rings that lead to it and away from it.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use engine::shard::{OpenEpisode, Out, Shard, ShardCounts};
+use model::observation::{Batch, Marks};
+use model::time::Timestamp;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::marks::SharedMarks;
+
+/// Batches on their way to one shard.
+const INBOUND_BATCHES: usize = 16;
+/// What one shard has told and nobody has taken yet.
+const OUTBOUND_TOLD: usize = 64;
+/// How long an idle shard sleeps if nobody wakes it: a missed wake-up costs no more.
+const IDLE_SLEEP: Duration = Duration::from_millis(5);
+
+/// What the reading thread tells all shards.
+#[derive(Debug)]
+pub struct Shared {
+    pub marks: SharedMarks,
+    closing: AtomicBool,
+}
+
+/// What a shard found in one go.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Transitions and early notices.
+    pub out: Out,
+    /// By stream: everything up to here has been told by this shard.
+    pub settled: Vec<Timestamp>,
+    /// Open episodes as of then, told when transitions were, for what a restart must know.
+    pub open: Vec<OpenEpisode>,
+    /// What the shard holds and has refused.
+    pub counts: ShardCounts,
+}
+
+/// The reading thread's end of a lane.
+pub struct Inbound {
+    full: Producer<Batch>,
+    spare: Consumer<Batch>,
+    thread: Thread,
+}
+
+/// The telling thread's end of a lane.
+pub struct Outbound {
+    told: Consumer<Told>,
+}
+
+impl Shared {
+    pub fn new(streams: usize) -> Shared {
+        Shared {
+            marks: SharedMarks::new(streams),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+}
+
+impl Inbound {
+    /// Hands a batch over; false when there is no room and it stays with the caller.
+    pub fn deliver(&mut self, batch: &mut Batch) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        if self.full.is_full() {
+            self.wake();
+            return false;
+        }
+        let fresh = self.spare.pop().unwrap_or_default();
+        self.full.push(mem::replace(batch, fresh)).is_ok()
+    }
+
+    pub fn wake(&self) {
+        self.thread.unpark();
+    }
+}
+
+impl Outbound {
+    pub fn take(&mut self) -> Option<Told> {
+        self.told.pop().ok()
+    }
+
+    /// Whether the shard has ended and everything it told was taken.
+    pub fn is_finished(&self) -> bool {
+        // The producer is dropped when the shard's thread ends, after its last push.
+        self.told.is_abandoned() && self.told.is_empty()
+    }
+}
+
+/// The shard's own end: it owns everything it touches.
+struct Runner {
+    shard: Shard,
+    full: Consumer<Batch>,
+    spare: Producer<Batch>,
+    told: Producer<Told>,
+    shared: Arc<Shared>,
+    marks: Marks,
+    next_marks: Marks,
+    /// What found no room in the outbound ring.
+    unsaid: Option<Told>,
+}
+
+/// Starts the thread of a shard.
+pub fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, JoinHandle<()>) {
+    let (full, take_full) = RingBuffer::new(INBOUND_BATCHES);
+    let (give_spare, spare) = RingBuffer::new(INBOUND_BATCHES);
+    let (tell, told) = RingBuffer::new(OUTBOUND_TOLD);
+    let streams = shard.program().stream_count();
+    let runner = Runner {
+        shard,
+        full: take_full,
+        spare: give_spare,
+        told: tell,
+        shared,
+        marks: Marks::unsettled(streams),
+        next_marks: Marks::unsettled(streams),
+        unsaid: None,
+    };
+    let thread = thread::spawn(move || runner.run());
+    (
+        Inbound {
+            full,
+            spare,
+            thread: thread.thread().clone(),
+        },
+        Outbound { told },
+        thread,
+    )
+}
+
+impl Runner {
+    fn run(mut self) {
+        loop {
+            // Closing is read before the marks and the marks before the ring: what was
+            // stored after is seen in the next round.
+            let is_closing = self.shared.closing.load(Ordering::Acquire);
+            let said_all = self.say_unsaid();
+            if said_all && self.work() {
+                continue;
+            }
+            if said_all && is_closing && self.unsaid.is_none() {
+                return;
+            }
+            thread::park_timeout(IDLE_SLEEP);
+        }
+    }
+
+    /// Takes in what is there and settles what can be; false when nothing was.
+    fn work(&mut self) -> bool {
+        self.shared.marks.load(&mut self.next_marks);
+        let mut out = Out::default();
+        let mut any = false;
+        while let Ok(mut batch) = self.full.pop() {
+            any = true;
+            self.shard.step(&batch, &self.marks, &mut out);
+            batch.clear();
+            // A full ring of spares means memory enough: this one is let go.
+            drop(self.spare.push(batch));
+        }
+        if self.next_marks != self.marks {
+            any = true;
+            mem::swap(&mut self.marks, &mut self.next_marks);
+            self.shard.step(&Batch::default(), &self.marks, &mut out);
+        }
+        if any {
+            let open = match out.transitions.is_empty() {
+                true => Vec::new(),
+                false => self.shard.open_episodes(),
+            };
+            let settled = self.shard.settled().to_vec();
+            self.unsaid = Some(Told {
+                out,
+                settled,
+                open,
+                counts: self.shard.counts(),
+            });
+            self.say_unsaid();
+        }
+        any
+    }
+
+    /// Pushes what is still to be said; false while there is no room for it.
+    fn say_unsaid(&mut self) -> bool {
+        let Some(told) = self.unsaid.take() else {
+            return true;
+        };
+        match self.told.push(told) {
+            Ok(()) => true,
+            Err(rtrb::PushError::Full(told)) => {
+                self.unsaid = Some(told);
+                false
+            }
+        }
+    }
+}

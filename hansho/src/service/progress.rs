@@ -1,0 +1,57 @@
+//! How far the alert log has what the shards told.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use model::time::Timestamp;
+
+/// Written by the teller after each sync of the alert log, read by the reader to commit.
+#[derive(Debug)]
+pub struct Told {
+    settled: Box<[AtomicI64]>,
+    waiting: AtomicU64,
+    is_complete: AtomicBool,
+}
+
+impl Told {
+    /// Nothing told yet in so many streams.
+    pub fn new(streams: usize) -> Told {
+        Told {
+            settled: (0..streams).map(|_| AtomicI64::new(i64::MIN)).collect(),
+            waiting: AtomicU64::new(0),
+            is_complete: AtomicBool::new(false),
+        }
+    }
+
+    /// Every transition of the stream up to here is in the alert log.
+    pub fn acknowledge(&self, stream: usize, settled: Timestamp) {
+        if let Some(slot) = self.settled.get(stream) {
+            slot.store(settled.0, Ordering::Release);
+        }
+    }
+
+    /// How far a stream is told.
+    pub fn settled(&self, stream: usize) -> Timestamp {
+        let slot = self.settled.get(stream);
+        Timestamp(slot.map_or(i64::MIN, |slot| slot.load(Ordering::Acquire)))
+    }
+
+    /// Notes how many observations wait in the shards.
+    pub fn note_waiting(&self, observations: u64) {
+        self.waiting.store(observations, Ordering::Relaxed);
+    }
+
+    /// How many observations wait in the shards.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// All that the shards will ever tell is in the alert log.
+    pub fn complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
+    }
+
+    /// Whether all is told.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,438 @@
+//! The reader: Kafka partitions in step with each other, and the commits.
+
+mod dead;
+mod held;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use connectors::commit::CommitPoint;
+use connectors::dead_letter::DeadLetters;
+use connectors::source::ReadState;
+use connectors::source::kafka::{KafkaSource, SourceEvent};
+use model::time::Timestamp;
+use tracing::{error, info, warn};
+
+use super::progress::Told;
+use super::{ServiceError, ServiceParts};
+use crate::api::State;
+use crate::api::metrics::EventTotals;
+use crate::pipeline::Inlet;
+use crate::pipeline::clock::{monotonic, wall_clock};
+use crate::pipeline::intake::Intake;
+use crate::rule_files::Rules;
+
+use dead::Burial;
+use held::Held;
+
+/// Records read from one partition before the next has its turn.
+const RECORDS_A_TURN: usize = 512;
+/// How long to wait for news of the group when no partition has records.
+const IDLE_POLL: Duration = Duration::from_millis(5);
+/// How often progress is committed.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long after the first topic the others may take to be assigned before reading starts.
+const TOPICS_WAIT: Duration = Duration::from_secs(10);
+/// Memory an observation takes while it waits, for the limit in bytes.
+const WAITING_BYTES: u64 = 160;
+
+/// What bounds the reading.
+#[derive(Clone, Copy, Debug)]
+pub struct ReaderLimits {
+    /// How long a partition must be known empty before time passes there by itself.
+    pub idle_ms: i64,
+    /// How far, in event time, a partition may be read ahead of the one furthest behind.
+    pub skew_max_ms: i64,
+    /// Memory for observations that wait to be settled.
+    pub unsettled_bytes: u64,
+}
+
+/// Reads all partitions of all topics on one thread.
+pub struct Reader {
+    source: KafkaSource,
+    intake: Intake,
+    held: BTreeMap<(usize, i32), Held>,
+    burial: Burial,
+    told: Arc<Told>,
+    state: Arc<State>,
+    limits: ReaderLimits,
+    streams: Vec<StreamFacts>,
+    topics: Vec<String>,
+    rules_hash: u64,
+    /// By stream: how far time was said to have passed.
+    marked: Vec<Timestamp>,
+    committed_at: Instant,
+}
+
+/// What the reader knows of a stream. Its topic has the same number.
+struct StreamFacts {
+    lateness_ms: i64,
+    horizon_ms: i64,
+    /// The streams it settles with: itself and those joined with it in a rule.
+    companions: Vec<usize>,
+}
+
+impl Reader {
+    /// A reader of the topics of all streams.
+    pub fn new(
+        source: KafkaSource,
+        intake: Intake,
+        letters: DeadLetters,
+        parts: &ServiceParts,
+        told: Arc<Told>,
+    ) -> Reader {
+        let streams = stream_facts(&parts.rules);
+        let names = parts
+            .rules
+            .set
+            .streams
+            .iter()
+            .map(|schema| schema.name.clone())
+            .collect();
+        Reader {
+            source,
+            intake,
+            held: BTreeMap::new(),
+            burial: Burial::new(letters, names),
+            told,
+            state: Arc::clone(&parts.state),
+            limits: parts.limits,
+            marked: vec![Timestamp(i64::MIN); streams.len()],
+            streams,
+            topics: parts.kafka.topics.clone(),
+            rules_hash: parts.rules.program.hash(),
+            committed_at: monotonic(),
+        }
+    }
+
+    /// Waits until there is something to read; by stream the instant up to which an earlier
+    /// run has told everything. `None` when the service is stopped meanwhile.
+    ///
+    /// # Errors
+    /// Another member of the group.
+    pub fn wait_for_partitions(
+        &mut self,
+        stop: &AtomicBool,
+    ) -> Result<Option<Vec<Timestamp>>, ServiceError> {
+        let mut published = vec![Timestamp(i64::MIN); self.streams.len()];
+        let mut first_seen: Option<Instant> = None;
+        while !stop.load(Ordering::Acquire) {
+            for event in self.source.poll(Duration::from_millis(100)) {
+                if let SourceEvent::Assigned {
+                    topic,
+                    commit: Some(commit),
+                    ..
+                } = &event
+                    && let Some(slot) = published.get_mut(*topic)
+                {
+                    *slot = (*slot).max(Timestamp(commit.settled));
+                }
+                self.follow(event)?;
+            }
+            let assigned = |stream| self.held.keys().any(|(topic, _)| *topic == stream);
+            let all = (0..self.streams.len()).all(assigned);
+            if !self.held.is_empty() {
+                let since = *first_seen.get_or_insert_with(monotonic);
+                if all || monotonic().duration_since(since) > TOPICS_WAIT {
+                    self.state.health.note_assigned();
+                    return Ok(Some(published));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads until `stop` is set, then lets the shards finish and commits what they told.
+    ///
+    /// # Errors
+    /// Another member of the group.
+    pub fn run(
+        &mut self,
+        mut inlet: Inlet,
+        stop: &AtomicBool,
+        teller_has_ended: impl Fn() -> bool,
+    ) -> Result<(), ServiceError> {
+        let ended = loop {
+            if stop.load(Ordering::Acquire) || teller_has_ended() {
+                break Ok(());
+            }
+            let read = self.read_turn(&mut inlet);
+            let patience = if read == 0 { IDLE_POLL } else { Duration::ZERO };
+            if let Err(error) = self.serve_group(patience) {
+                break Err(error);
+            }
+            self.mark(&inlet);
+            inlet.wake();
+            if monotonic().duration_since(self.committed_at) >= COMMIT_INTERVAL {
+                self.commit();
+            }
+            self.state.health.note_read(wall_clock());
+        };
+        inlet.close();
+        while !self.told.is_complete() && !teller_has_ended() {
+            inlet.wake();
+            self.source.poll(IDLE_POLL);
+        }
+        self.commit();
+        ended
+    }
+
+    fn serve_group(&mut self, patience: Duration) -> Result<(), ServiceError> {
+        for event in self.source.poll(patience) {
+            self.follow(event)?;
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, event: SourceEvent) -> Result<(), ServiceError> {
+        match event {
+            SourceEvent::Assigned {
+                topic,
+                partition,
+                commit,
+                start,
+            } => {
+                info!(
+                    topic = self.topic(topic),
+                    partition, start, "partition assigned"
+                );
+                self.take_up(topic, partition, commit, start);
+            }
+            SourceEvent::Revoked { topic, partition } => {
+                info!(topic = self.topic(topic), partition, "partition revoked");
+                self.state.metrics.note_rebalance();
+                if let Some(held) = self.held.get_mut(&(topic, partition)) {
+                    held.is_ours = false;
+                }
+            }
+            SourceEvent::Lost {
+                topic,
+                partition,
+                wanted,
+                available,
+            } => {
+                let lost = available - wanted;
+                error!(
+                    topic = self.topic(topic),
+                    partition, wanted, available, lost, "records expired before they were read"
+                );
+                self.state.metrics.note_lost(lost.max(0) as u64);
+                if let Some(held) = self.held.get_mut(&(topic, partition)) {
+                    held.partition.next_offset = available;
+                }
+            }
+            SourceEvent::NotAlone { owned, partitions } => {
+                return Err(ServiceError::NotAlone { owned, partitions });
+            }
+            SourceEvent::Trouble(what) => {
+                warn!("{what}");
+                self.state.health.note_trouble(&what);
+            }
+            SourceEvent::Recovered => {
+                info!("a broker answers again");
+                self.state.health.note_recovered();
+            }
+        }
+        Ok(())
+    }
+
+    /// A partition that comes back goes on where it was left: what was read stays read.
+    fn take_up(&mut self, topic: usize, partition: i32, commit: Option<CommitPoint>, start: i64) {
+        if let Some(held) = self.held.get_mut(&(topic, partition)) {
+            held.is_ours = true;
+            return;
+        }
+        let Some(stream) = self.streams.get(topic) else {
+            return;
+        };
+        self.intake
+            .restore_first(topic, commit.and_then(|point| point.first).map(Timestamp));
+        let front = commit.and_then(|point| point.front).map(Timestamp);
+        let held = Held::new(topic, partition, stream, start, front);
+        self.held.insert((topic, partition), held);
+    }
+
+    /// Gives every partition that may be read a turn, the furthest behind first.
+    fn read_turn(&mut self, inlet: &mut Inlet) -> usize {
+        if self.burial.is_clogged() {
+            return 0;
+        }
+        let now = monotonic();
+        let idle_ms = self.limits.idle_ms;
+        let mut order: Vec<_> = self
+            .held
+            .iter()
+            .map(|(at, held)| (held.reached(now, idle_ms), *at))
+            .collect();
+        order.sort();
+        let is_crowded = self.told.waiting() * WAITING_BYTES > self.limits.unsettled_bytes;
+        let behind = order.first().and_then(|(front, _)| *front);
+        let mut read = 0;
+        let mut held_back = 0;
+        for (turn, (front, at)) in order.into_iter().enumerate() {
+            let is_ahead = match (front, behind) {
+                (Some(front), Some(behind)) => front > behind.plus(self.limits.skew_max_ms),
+                // Nothing is known of the one furthest behind: the others may go on until
+                // it says how far it is, as far as there is room.
+                _ => false,
+            };
+            if turn > 0 && (is_ahead || is_crowded) {
+                held_back += 1;
+                continue;
+            }
+            read += self.read_partition(at);
+            if self.intake.is_full() {
+                self.deliver(inlet);
+            }
+        }
+        self.state.metrics.note_held_back(held_back);
+        self.deliver(inlet);
+        read
+    }
+
+    fn read_partition(&mut self, at: (usize, i32)) -> usize {
+        let Reader {
+            source,
+            intake,
+            held,
+            burial,
+            topics,
+            ..
+        } = self;
+        let Some(held) = held.get_mut(&at).filter(|held| held.is_ours) else {
+            return 0;
+        };
+        let topic = topics.get(at.0).map_or("?", String::as_str);
+        let progress = source.drain(at.0, at.1, RECORDS_A_TURN, |record| {
+            burial.take(topic, intake, &mut held.partition, record);
+        });
+        held.note(progress.state, wall_clock(), monotonic());
+        if progress.state == ReadState::Empty && self.held.values().all(|held| held.was_empty) {
+            self.state.health.note_caught_up();
+        }
+        progress.read
+    }
+
+    /// Hands over all batches. While there is no room the group is served, nothing is read.
+    fn deliver(&mut self, inlet: &mut Inlet) {
+        while !inlet.deliver(self.intake.batches()) {
+            inlet.wake();
+            std::thread::yield_now();
+        }
+    }
+
+    /// Says how far time has passed in every stream. Time never goes back.
+    fn mark(&mut self, inlet: &Inlet) {
+        let now = monotonic();
+        for (stream, marked) in self.marked.iter_mut().enumerate() {
+            let mine = self.held.iter().filter(|((topic, _), _)| *topic == stream);
+            let settled = mine.map(|(_, held)| held.settled(now, self.limits.idle_ms));
+            let Some(settled) = settled.min().flatten() else {
+                continue;
+            };
+            if settled > *marked {
+                *marked = settled;
+                inlet.mark(stream, settled, self.intake.first(stream));
+            }
+        }
+        let counts = self.intake.counts();
+        let (observed, wall) = (counts.observed, wall_clock());
+        let metrics = &self.state.metrics;
+        metrics.note_events(&EventTotals {
+            decoded: counts.events,
+            undecodable: counts.undecodable,
+            late: counts.late_dropped,
+            refused_future: counts.refused_future,
+            skipped_missing_key: observed.skipped_missing_key,
+            observations: observed.observations,
+        });
+        for ((topic, partition), held) in &self.held {
+            if let Some(front) = held.partition.front() {
+                metrics.note_front(self.topic(*topic), *partition, front, wall);
+            }
+        }
+        metrics.note_idle(self.held.values().filter(|held| held.is_empty()).count());
+    }
+
+    /// Commits how far every partition is done, once its dead letters are safe.
+    fn commit(&mut self) {
+        self.committed_at = monotonic();
+        if let Err(error) = self.burial.flush() {
+            error!(%error, "dead letters cannot be written; nothing is committed meanwhile");
+            self.state.health.note_trouble(&error.to_string());
+            return;
+        }
+        let mut points = Vec::new();
+        for ((topic, partition), held) in &mut self.held {
+            let Some(stream) = self.streams.get(*topic) else {
+                continue;
+            };
+            let told = |stream: &usize| self.told.settled(*stream);
+            let settled = stream.companions.iter().map(told).min().unwrap_or_default();
+            if settled == Timestamp(i64::MIN) || !held.is_ours {
+                continue;
+            }
+            let resume = held
+                .partition
+                .resume_after(settled.minus(stream.horizon_ms + 1));
+            let point = CommitPoint {
+                position: held.partition.next_offset,
+                replay_from: resume.offset,
+                front: resume.front.map(|front| front.0),
+                settled: self.told.settled(*topic).0,
+                first: self.intake.first(*topic).map(|first| first.0),
+                rules: self.rules_hash,
+            };
+            if held.committed.as_ref() != Some(&point) {
+                held.committed = Some(point.clone());
+                points.push((*topic, *partition, point));
+            }
+        }
+        match self.source.commit(&points) {
+            Ok(()) => self.state.metrics.note_commit(wall_clock()),
+            Err(error) => {
+                warn!(%error, "commit failed; it is tried again");
+                self.held
+                    .values_mut()
+                    .for_each(|held| held.committed = None);
+            }
+        }
+    }
+
+    fn topic(&self, topic: usize) -> &str {
+        self.topics.get(topic).map_or("?", String::as_str)
+    }
+
+    /// Leaves the consumer group.
+    pub fn close(self) {
+        if let Err(error) = self.source.close() {
+            warn!(%error, "the consumer group was left without saying so");
+        }
+    }
+}
+
+fn stream_facts(rules: &Rules) -> Vec<StreamFacts> {
+    let facts = |(stream, schema): (usize, &Arc<model::schema::Schema>)| {
+        let plans = rules
+            .program
+            .rules()
+            .iter()
+            .filter(|rule| rule.streams.contains(&stream));
+        let mut companions = vec![stream];
+        let mut horizon_ms = 0;
+        for plan in plans {
+            companions.extend(&plan.streams);
+            horizon_ms = horizon_ms.max(plan.alert.horizon_ms());
+        }
+        companions.sort_unstable();
+        companions.dedup();
+        StreamFacts {
+            lateness_ms: schema.lateness_ms,
+            horizon_ms,
+            companions,
+        }
+    };
+    rules.set.streams.iter().enumerate().map(facts).collect()
+}

@@ -1,0 +1,137 @@
+//! Records that cannot be used: each becomes a dead letter before its offset is committed.
+
+use std::collections::VecDeque;
+
+use connectors::dead_letter::{DeadLetter, DeadLetterError, DeadLetters};
+use connectors::source::Oversized;
+use model::event::Record;
+use tracing::warn;
+
+use crate::pipeline::intake::{Intake, Partition, Taken};
+
+/// Dead letters that could not be handed over yet; beyond it nothing more is read.
+const CLOGGED: usize = 1_000;
+/// Dead letters told one by one in the log; the rest is in the counters and the letters.
+const TOLD_MAX: u64 = 100;
+
+/// Takes records into the intake and buries those that are no events.
+pub struct Burial {
+    letters: DeadLetters,
+    streams: Vec<String>,
+    unburied: VecDeque<OwnedLetter>,
+    buried: u64,
+}
+
+struct OwnedLetter {
+    stream: String,
+    topic: String,
+    partition: i32,
+    offset: i64,
+    reason: String,
+    payload: Vec<u8>,
+}
+
+impl Burial {
+    /// Buries with these letters; `streams` are the names by number.
+    pub fn new(letters: DeadLetters, streams: Vec<String>) -> Burial {
+        Burial {
+            letters,
+            streams,
+            unburied: VecDeque::new(),
+            buried: 0,
+        }
+    }
+
+    /// Takes what a partition handed out.
+    pub fn take(
+        &mut self,
+        topic: &str,
+        intake: &mut Intake,
+        partition: &mut Partition,
+        record: Result<Record<'_>, Oversized>,
+    ) {
+        let (offset, payload, reason) = match record {
+            Err(oversized) => {
+                intake.skip(partition, oversized.offset);
+                (oversized.offset, &[][..], oversized.to_string())
+            }
+            Ok(record) => match intake.take(partition, &record) {
+                Taken::Accepted | Taken::Repeated | Taken::Late => return,
+                Taken::Undecodable(error) => (record.offset, record.payload, error.to_string()),
+                Taken::Future { time } => {
+                    let reason = format!("event time {time} lies in the record's future");
+                    (record.offset, record.payload, reason)
+                }
+            },
+        };
+        self.bury(OwnedLetter {
+            stream: self
+                .streams
+                .get(partition.stream)
+                .cloned()
+                .unwrap_or_default(),
+            topic: topic.to_owned(),
+            partition: partition.number,
+            offset,
+            reason,
+            payload: payload.to_vec(),
+        });
+    }
+
+    fn bury(&mut self, letter: OwnedLetter) {
+        self.buried += 1;
+        if self.buried <= TOLD_MAX {
+            let OwnedLetter {
+                topic,
+                partition,
+                offset,
+                reason,
+                ..
+            } = &letter;
+            warn!(topic, partition, offset, reason, "dead letter");
+        }
+        self.unburied.push_back(letter);
+        // What is not taken now is tried again before the next commit.
+        drop(self.hand_over());
+    }
+
+    fn hand_over(&mut self) -> Result<(), DeadLetterError> {
+        while let Some(letter) = self.unburied.front() {
+            self.letters.put(&letter.borrow())?;
+            self.unburied.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Waits until every letter is kept.
+    ///
+    /// # Errors
+    /// Letters that are not kept: nothing may be committed.
+    pub fn flush(&mut self) -> Result<(), DeadLetterError> {
+        self.hand_over()?;
+        self.letters.flush()
+    }
+
+    /// Whether so many letters wait that reading on makes no sense.
+    pub fn is_clogged(&self) -> bool {
+        self.unburied.len() >= CLOGGED
+    }
+
+    /// Letters written by this run.
+    pub const fn buried(&self) -> u64 {
+        self.buried
+    }
+}
+
+impl OwnedLetter {
+    fn borrow(&self) -> DeadLetter<'_> {
+        DeadLetter {
+            stream: &self.stream,
+            topic: &self.topic,
+            partition: self.partition,
+            offset: self.offset,
+            reason: &self.reason,
+            payload: &self.payload,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The teller: what shards found goes into the alert log, then to on-call.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::Duration;
+
+use connectors::journal::Journal;
+use connectors::transition_json::Recorded;
+use engine::shard::ShardCounts;
+use model::time::Timestamp;
+use tracing::{debug, info};
+
+use super::alert_log::{History, RecordId, record_id, write_line};
+use super::progress::Told;
+use super::{Logged, ServiceError, ServiceParts};
+use crate::alert_text::AlertTexts;
+use crate::api::State;
+use crate::pipeline::clock::wall_clock;
+use crate::pipeline::{self, Outlet};
+
+/// How long to sleep when no shard has told anything.
+const IDLE_SLEEP: Duration = Duration::from_millis(2);
+
+/// Writes the alert log. Nothing is acknowledged, and so committed, before it is synced.
+pub struct Teller {
+    outlet: Outlet,
+    alert_log: Journal,
+    texts: Arc<AlertTexts>,
+    told: Arc<Told>,
+    state: Arc<State>,
+    /// Records an earlier run wrote: they are derived again after a crash, not written again.
+    known: HashSet<RecordId>,
+    /// By shard: how far each stream is told.
+    settled: Vec<Vec<Timestamp>>,
+    counts: Vec<ShardCounts>,
+}
+
+impl Teller {
+    /// A teller for these shards that knows what the log held before.
+    pub fn new(
+        outlet: Outlet,
+        alert_log: Journal,
+        history: &History,
+        told: Arc<Told>,
+        parts: &ServiceParts,
+    ) -> Teller {
+        let streams = parts.rules.set.streams.len();
+        Teller {
+            outlet,
+            alert_log,
+            texts: Arc::clone(&parts.texts),
+            told,
+            state: Arc::clone(&parts.state),
+            known: history.record_ids(),
+            settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
+            counts: vec![ShardCounts::default(); parts.workers.max(1)],
+        }
+    }
+
+    /// Tells until the shards have ended.
+    ///
+    /// # Errors
+    /// The alert log cannot be written: the service must stop, and a restart tells again.
+    pub fn run(mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
+        while !self.outlet.is_finished() {
+            let mut found = Vec::new();
+            if !self.outlet.collect(|shard, told| found.push((shard, told))) {
+                self.state.health.note_told(wall_clock());
+                thread::sleep(IDLE_SLEEP);
+                continue;
+            }
+            self.tell(found, on_call)?;
+        }
+        self.told.complete();
+        self.outlet
+            .join()
+            .map_err(|_| ServiceError::Thread("shard"))
+    }
+
+    fn tell(
+        &mut self,
+        found: Vec<(usize, pipeline::Told)>,
+        on_call: &SyncSender<Logged>,
+    ) -> Result<(), ServiceError> {
+        let mut fresh = Vec::new();
+        for (shard, told) in found {
+            let early = told.out.early.into_iter().map(|early| {
+                let message = self.texts.early(&early);
+                Recorded::Early(early, message)
+            });
+            let settled = told.out.transitions.into_iter().map(|transition| {
+                let message = self.texts.transition(&transition);
+                Recorded::Transition(transition, message)
+            });
+            fresh.extend(early.chain(settled));
+            if let Some(slot) = self.settled.get_mut(shard) {
+                *slot = told.settled;
+            }
+            if let Some(slot) = self.counts.get_mut(shard) {
+                *slot = told.counts;
+            }
+        }
+        fresh.retain(|recorded| !self.known.contains(&record_id(recorded)));
+        self.log(fresh, on_call)?;
+        self.acknowledge();
+        Ok(())
+    }
+
+    /// Appends, syncs, and only then passes on.
+    fn log(
+        &mut self,
+        fresh: Vec<Recorded>,
+        on_call: &SyncSender<Logged>,
+    ) -> Result<(), ServiceError> {
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let detected = wall_clock();
+        let logged: Vec<Logged> = fresh
+            .into_iter()
+            .map(|recorded| Logged { recorded, detected })
+            .collect();
+        let mut line = Vec::new();
+        for logged in &logged {
+            line.clear();
+            write_line(&mut line, logged);
+            self.alert_log.append(&line)?;
+        }
+        self.alert_log.sync()?;
+        for logged in logged {
+            note(&logged.recorded, &self.state);
+            drop(on_call.send(logged));
+        }
+        Ok(())
+    }
+
+    /// Lets the reader commit what every shard has told.
+    fn acknowledge(&self) {
+        for stream in 0..self.settled.first().map_or(0, Vec::len) {
+            let told = self
+                .settled
+                .iter()
+                .filter_map(|shard| shard.get(stream))
+                .min();
+            if let Some(told) = told {
+                self.told.acknowledge(stream, *told);
+            }
+        }
+        let sum = |of: fn(&ShardCounts) -> u64| self.counts.iter().map(of).sum::<u64>();
+        self.told.note_waiting(sum(|counts| counts.waiting));
+        self.state.metrics.note_shards(
+            sum(|counts| counts.late_after_settle),
+            sum(|counts| counts.refused_keys),
+            sum(|counts| counts.states),
+            sum(|counts| counts.waiting),
+        );
+        self.state.health.note_told(wall_clock());
+    }
+}
+
+fn note(recorded: &Recorded, state: &State) {
+    match recorded {
+        Recorded::Transition(transition, _) => {
+            info!(
+                kind = transition.kind.name(),
+                alert = transition.alert,
+                severity = transition.severity.name(),
+                at = %transition.at,
+                episode = %transition.episode,
+                "transition"
+            );
+            state
+                .metrics
+                .note_transition(transition.kind, transition.severity);
+        }
+        Recorded::Early(early, _) => {
+            debug!(alert = early.alert, at = %early.at, notice = %early.episode, "early notice");
+            state.metrics.note_early(early.severity);
+        }
+    }
+}
