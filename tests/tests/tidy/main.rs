@@ -1,0 +1,232 @@
+//! The tidy test: STYLE's budgets and ARCHITECTURE's arrows, enforced on every file.
+//!
+//! A check is a function from the tree to findings; each finding names file and line and the
+//! way out. Every check stands in `CHECKS` with a small tree that it must refuse, so none can
+//! stop working unnoticed.
+
+mod arrows;
+mod budgets;
+mod source;
+mod words;
+
+use std::fmt;
+use std::path::Path;
+
+use source::Tree;
+
+/// What is wrong where, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `path:line`, or a path, or `workspace`.
+    place: String,
+    what: String,
+    way_out: &'static str,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}; {}", self.place, self.what, self.way_out)
+    }
+}
+
+/// A check, the files of a tree it must refuse, and the place it must name there.
+struct Check {
+    name: &'static str,
+    run: fn(&Tree) -> Vec<Finding>,
+    refused: &'static [(&'static str, &'static str)],
+    place: &'static str,
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        name: "dependency arrows",
+        run: arrows::dependency_arrows,
+        refused: &[(
+            "oncall/Cargo.toml",
+            "[package]\n[dependencies]\nengine.workspace = true",
+        )],
+        place: "oncall/Cargo.toml:3",
+    },
+    Check {
+        name: "dependency count",
+        run: arrows::dependency_count,
+        refused: &[(
+            "engine/Cargo.toml",
+            "[dependencies]\na=1\nb=1\nc=1\nd=1\ne=1\nf=1\ng=1\nh=1\ni=1\nj=1\nk=1\nl=1\nm=1",
+        )],
+        place: "engine/Cargo.toml",
+    },
+    Check {
+        name: "known members",
+        run: arrows::known_members,
+        refused: &[(
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"model\", \"shed\"]\n",
+        )],
+        place: "Cargo.toml",
+    },
+    Check {
+        name: "the one module engine may read",
+        run: arrows::rule_module_only,
+        refused: &[(
+            "engine/src/a.rs",
+            "use rules_dsl::rule::Rule;\nuse rules_dsl::parse;\n",
+        )],
+        place: "engine/src/a.rs:2",
+    },
+    Check {
+        name: "clock reads",
+        run: arrows::clock_reads,
+        refused: &[(
+            "model/src/a.rs",
+            "// SystemTime::now\nfn a() { Instant::now(); }",
+        )],
+        place: "model/src/a.rs:2",
+    },
+    Check {
+        name: "outside world",
+        run: arrows::outside_world,
+        refused: &[("rules-dsl/src/a.rs", "use std::{fmt, fs};\n")],
+        place: "rules-dsl/src/a.rs:1",
+    },
+    Check {
+        name: "locks",
+        run: arrows::locks,
+        refused: &[("engine/src/a.rs", "\nstruct A(std::sync::Mutex<u8>);")],
+        place: "engine/src/a.rs:2",
+    },
+    Check {
+        name: "file length",
+        run: budgets::file_length,
+        refused: &[("engine/src/a.rs", LINES_501)],
+        place: "engine/src/a.rs",
+    },
+    Check {
+        name: "function length",
+        run: budgets::function_length,
+        refused: &[("hansho/src/a.rs", FUNCTION_OF_71)],
+        place: "hansho/src/a.rs:1",
+    },
+    Check {
+        name: "function length, 90th percentile",
+        run: budgets::function_length_p90,
+        refused: &[("hansho/src/a.rs", FUNCTION_OF_71)],
+        place: "workspace",
+    },
+    Check {
+        name: "columns",
+        run: budgets::columns,
+        refused: &[("oncall/src/a.rs", WIDE_LINE)],
+        place: "oncall/src/a.rs:2",
+    },
+    Check {
+        name: "share of bare pub fn",
+        run: budgets::public_share,
+        refused: &[("model/src/a.rs", "pub fn a() {}\nfn b() {}\n")],
+        place: "workspace",
+    },
+    Check {
+        name: "tests to source",
+        run: budgets::test_ratio,
+        refused: &[("model/src/a.rs", "fn a() {}\n")],
+        place: "workspace",
+    },
+    Check {
+        name: "banned names",
+        run: words::banned_names,
+        refused: &[("hansho/src/a.rs", "fn good() {}\nstruct RuleManager;\n")],
+        place: "hansho/src/a.rs:2",
+    },
+    Check {
+        name: "build machines and registries",
+        run: words::machines,
+        refused: &[(
+            "docs/a.md",
+            concat!("Fine.\nSee /ro", "ot/.cargo for more."),
+        )],
+        place: "docs/a.md:2",
+    },
+    Check {
+        name: "rules begin in English",
+        run: words::rules_begin_in_english,
+        refused: &[("rules/a.rules", "# 認証失敗\nstream a from \"a\" {}\n")],
+        place: "rules/a.rules:1",
+    },
+    Check {
+        name: "root documents",
+        run: words::root_documents,
+        refused: &[("README.md", "# hansho")],
+        place: "LICENSE",
+    },
+];
+
+const LINES_501: &str = include_str!("samples/lines_501.txt");
+const FUNCTION_OF_71: &str = include_str!("samples/function_of_71.txt");
+/// 51 wide characters are 102 columns.
+const WIDE_LINE: &str = concat!(
+    "// fine\n//",
+    "半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘",
+    "半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘半鐘\n"
+);
+
+#[test]
+fn the_tree_is_tidy() {
+    let tree = Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    println!("{}", budgets::figures(&tree));
+    let mut report = String::new();
+    for check in CHECKS {
+        for finding in (check.run)(&tree) {
+            report += &format!("[{}] {finding}\n", check.name);
+        }
+    }
+    assert!(report.is_empty(), "the tree is not tidy:\n{report}");
+}
+
+#[test]
+fn every_check_refuses_its_sample() {
+    for check in CHECKS {
+        let findings = (check.run)(&Tree::of(check.refused));
+        let places: Vec<&str> = findings
+            .iter()
+            .map(|finding| finding.place.as_str())
+            .collect();
+        assert!(places.contains(&check.place), "{}: {places:?}", check.name);
+    }
+}
+
+#[test]
+fn no_check_refuses_what_is_tidy() {
+    let tidy = Tree::of(TIDY);
+    for check in CHECKS {
+        let findings = (check.run)(&tidy);
+        assert!(findings.is_empty(), "{}: {findings:?}", check.name);
+    }
+}
+
+/// A tree that looks like trouble and is none: comments, strings, tests and uses do not count.
+const TIDY: &[(&str, &str)] = &[
+    (
+        "Cargo.toml",
+        "[workspace]\nmembers = [\"model\", \"engine\"]\n",
+    ),
+    ("LICENSE", "Apache"),
+    ("README.md", "# hansho"),
+    ("README.ja.md", "# 半鐘"),
+    ("ARCHITECTURE.md", "# Road"),
+    ("CHANGELOG.md", "# Changelog"),
+    (
+        "engine/Cargo.toml",
+        "[dependencies]\nmodel.workspace = true\n[lints]\nserde = 1\n",
+    ),
+    (
+        "engine/src/a.rs",
+        "//! Mutex, Instant::now and tokio are words here.\nuse rules_dsl::rule::Rule;\n\
+         const WORDS: &str = \"std::fs serde data\";\nfn metadata() -> char { '\"' }\n\
+         fn processed<'a>(x: &'a str) -> &'a str { x }\npub(crate) fn b() {}\npub fn c() {}\n\
+         #[cfg(test)]\nmod tests {\n    use rules_dsl::parse;\n    pub fn d() {}\n}\n",
+    ),
+    (
+        "rules/a.rules",
+        "# Failed logins, as the manual has them\nstream a from \"a\" {}\n",
+    ),
+];
