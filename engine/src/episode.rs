@@ -65,65 +65,78 @@ impl Episode {
 
     /// Judges the instant `now`; instants never go back.
     pub fn judge(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> Step {
-        let expired = self.learn_truth(now, measured, alert);
-        let value = measured.and_then(Measured::decimal);
-        let comparison = alert.trigger.comparison;
-        match &mut self.phase {
-            Phase::Inactive | Phase::Pending { .. } if !self.truth => {
-                self.phase = Phase::Inactive;
-                Step::Quiet
-            }
-            Phase::Inactive => self.wait_or_fire(now, now, value, alert),
-            Phase::Pending { since, peak } => {
-                let (since, peak) = (*since, further(comparison, *peak, value));
-                self.wait_or_fire(now, since, peak, alert)
-            }
-            Phase::Firing {
-                false_since, peak, ..
-            } if self.truth => {
-                *false_since = None;
-                *peak = further(comparison, *peak, value);
-                Step::Quiet
+        let expired = self.follow(now, measured, alert);
+        self.widen_peak(measured, alert);
+        match self.phase {
+            Phase::Pending { since, peak } if now - since >= alert.for_ms => {
+                self.phase = Phase::Firing {
+                    since,
+                    false_since: None,
+                    peak,
+                };
+                Step::Fired { since }
             }
             Phase::Firing {
                 since,
-                false_since,
+                false_since: Some(at),
                 peak,
-            } => {
-                let false_for = now - *false_since.get_or_insert(now);
-                let (since, peak) = (*since, *peak);
-                if expired {
-                    self.phase = Phase::Inactive;
-                    Step::Ended {
-                        since,
-                        peak,
-                        reason: Reason::NoData,
-                    }
-                } else if false_for >= alert.keep_ms {
-                    self.phase = Phase::Inactive;
-                    Step::Ended {
-                        since,
-                        peak,
-                        reason: Reason::Cleared,
-                    }
+            } if expired || now - at >= alert.keep_ms => {
+                self.phase = Phase::Inactive;
+                let reason = if expired {
+                    Reason::NoData
                 } else {
-                    Step::Quiet
+                    Reason::Cleared
+                };
+                Step::Ended {
+                    since,
+                    peak,
+                    reason,
                 }
             }
+            _ => Step::Quiet,
         }
     }
 
-    fn wait_or_fire(&mut self, now: i64, since: i64, peak: Option<Decimal>, alert: &Alert) -> Step {
-        if now - since >= alert.for_ms {
-            self.phase = Phase::Firing {
-                since,
-                false_since: None,
-                peak,
-            };
-            Step::Fired { since }
-        } else {
-            self.phase = Phase::Pending { since, peak };
-            Step::Quiet
+    /// Judges an instant of which an earlier run has told everything: an open episode stays
+    /// open and none begins, whatever the windows, which are not whole yet, seem to say.
+    ///
+    /// What is true, false or unknown at the end of the rehearsal, and since when, is exact
+    /// wherever it still matters: a horizon of the past holds `for`, `keep` and `hold`.
+    pub fn rehearse(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) {
+        self.follow(now, measured, alert);
+        // The peak of an open episode is known as of the end of the rehearsal.
+        if !self.is_firing() {
+            self.widen_peak(measured, alert);
+        }
+    }
+
+    /// Follows what is true at `now`; says whether an unknown value was held to its end.
+    fn follow(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> bool {
+        let expired = self.learn_truth(now, measured, alert);
+        match &mut self.phase {
+            Phase::Inactive if self.truth => {
+                self.phase = Phase::Pending {
+                    since: now,
+                    peak: None,
+                };
+            }
+            Phase::Inactive => {}
+            Phase::Pending { .. } if self.truth => {}
+            Phase::Pending { .. } => self.phase = Phase::Inactive,
+            Phase::Firing { false_since, .. } if self.truth => *false_since = None,
+            Phase::Firing { false_since, .. } => {
+                false_since.get_or_insert(now);
+            }
+        }
+        expired
+    }
+
+    fn widen_peak(&mut self, measured: Option<Measured>, alert: &Alert) {
+        let value = measured.and_then(Measured::decimal);
+        if let (Phase::Pending { peak, .. } | Phase::Firing { peak, .. }, true) =
+            (&mut self.phase, self.truth)
+        {
+            *peak = further(alert.trigger.comparison, *peak, value);
         }
     }
 
@@ -144,8 +157,9 @@ impl Episode {
         false
     }
 
-    /// The next instant at which something happens though no value changes.
-    pub fn next_due(&self, alert: &Alert) -> Option<i64> {
+    /// The instants at which something happens though no value changes: the end of a hold,
+    /// and of `for` or `keep`.
+    pub fn next_dues(&self, alert: &Alert) -> [Option<i64>; 2] {
         let held_until = match (self.unknown_since, &self.phase) {
             (None, _) | (_, Phase::Inactive) => None,
             (Some(unknown), _) => Some(unknown.saturating_add(alert.hold_ms)),
@@ -161,10 +175,7 @@ impl Episode {
                 ..
             } => Some(at.saturating_add(alert.keep_ms)),
         };
-        match (held_until, own) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (some, None) | (None, some) => some,
-        }
+        [held_until, own]
     }
 
     /// The open episode's `since`.

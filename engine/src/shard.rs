@@ -24,6 +24,8 @@ pub struct Shard {
     domains: Vec<Domain>,
     /// Domain indices by signal.
     domains_of: Vec<Vec<usize>>,
+    /// Domain indices by stream: those that read it, or a stream it is joined with.
+    joined: Vec<Vec<usize>>,
     settled: Vec<Timestamp>,
     late_after_settle: u64,
 }
@@ -107,8 +109,12 @@ impl Shard {
         };
         Shard {
             domains_of: signals.map(hears).collect(),
+            joined: domain::joined(&domains, program.stream_count()),
             states: States::new(Arc::clone(&program), settings, restored),
-            settled: vec![Timestamp(i64::MIN); program.stream_count()],
+            settled: (0..program.stream_count())
+                .map(|stream| restored.published.get(stream).copied())
+                .map(|published| published.unwrap_or(Timestamp(i64::MIN)))
+                .collect(),
             late_after_settle: 0,
             domains,
             program,
@@ -127,7 +133,14 @@ impl Shard {
         for domain in &mut self.domains {
             domain.settle(marks, &mut self.states, out);
         }
-        self.settled.clone_from(&marks.settled);
+        for (stream, settled) in self.settled.iter_mut().enumerate() {
+            let domains = self.joined.get(stream).into_iter().flatten();
+            let told = domains
+                .filter_map(|index| self.domains.get(*index))
+                .map(Domain::told);
+            let mark = marks.settled.get(stream).copied();
+            *settled = (*settled).max(told.min().or(mark).unwrap_or(*settled));
+        }
         let fresh = out.transitions.get_mut(from..).unwrap_or_default();
         fresh.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
     }
@@ -144,7 +157,11 @@ impl Shard {
         }
     }
 
-    /// By stream: the instant up to which everything has been told.
+    /// By stream: the instant up to which everything has been told, by this run or an
+    /// earlier one; it never goes back.
+    ///
+    /// Streams that rules join, be it over a third, share one instant: whoever reads again
+    /// one horizon before it has what every rule of theirs needs.
     pub fn settled(&self) -> &[Timestamp] {
         &self.settled
     }

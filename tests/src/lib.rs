@@ -3,8 +3,8 @@
 //! Nothing here is shipped. The modules stand in the order an event meets them: the broker it
 //! is published to, the service that reads it, the recorder its alert arrives at; the leash
 //! ends whatever was started when the test that started it is gone. Beside them stand the naive
-//! interpreter, the rules and logs drawn from a seed, and the drive that runs them through the
-//! engine.
+//! interpreter, the rules and logs drawn from a seed, the drive that runs them through the
+//! engine, and the simulation of a service that dies.
 
 pub mod kafka;
 
@@ -19,3 +19,5 @@ pub mod oracle;
 pub mod drawn;
 
 pub mod drive;
+
+pub mod simulation;

@@ -119,19 +119,20 @@ impl Domain {
         }
         self.seed(marks, until, states);
         if !self.is_warm {
-            // Up to here an earlier run has spoken: the instants rebuild state in silence,
-            // then the episodes it left open are taken at its word.
-            self.judge_until(until.min(self.published), states, &mut Out::default());
+            // Up to here an earlier run has spoken: the instants are rehearsed to rebuild
+            // windows, while the episodes it left open are taken at its word.
+            self.judge_until(until.min(self.published), states, None);
             if until > self.published {
-                states.reconcile(&self.rules, self.published, &mut self.timers);
+                let next = self.published.saturating_add(1);
+                states.wake(&self.rules, next, &mut self.timers);
                 self.is_warm = true;
             }
         }
-        self.judge_until(until, states, out);
+        self.judge_until(until, states, Some(out));
         self.settled = until;
     }
 
-    fn judge_until(&mut self, until: i64, states: &mut States, out: &mut Out) {
+    fn judge_until(&mut self, until: i64, states: &mut States, mut out: Option<&mut Out>) {
         loop {
             let next = [self.reorder.next(), self.timers.next()]
                 .into_iter()
@@ -140,12 +141,12 @@ impl Domain {
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
-            self.judge_instant(now, states, out);
+            self.judge_instant(now, states, out.as_deref_mut());
         }
     }
 
     /// Applies all observations of one instant, then judges each touched state once.
-    fn judge_instant(&mut self, now: i64, states: &mut States, out: &mut Out) {
+    fn judge_instant(&mut self, now: i64, states: &mut States, mut out: Option<&mut Out>) {
         let mut touched = Vec::new();
         while let Some(waiting) = self.reorder.pop_at(now) {
             for (rule, input) in self.listeners.get(&waiting.signal).into_iter().flatten() {
@@ -162,7 +163,7 @@ impl Domain {
             }
         }
         for id in touched {
-            states.judge(id, now, &mut self.timers, out);
+            states.judge(id, now, &mut self.timers, out.as_deref_mut());
         }
     }
 
@@ -186,6 +187,11 @@ impl Domain {
         }
     }
 
+    /// The instant up to which everything has been told, now or by an earlier run.
+    pub fn told(&self) -> Timestamp {
+        Timestamp(self.settled.max(self.published))
+    }
+
     /// The earliest instant at which one of its timers is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.timers.next().map(Timestamp)
@@ -195,4 +201,30 @@ impl Domain {
     pub fn waiting(&self) -> usize {
         self.reorder.len()
     }
+}
+
+/// By stream: the domains that read it or a stream it is joined with, however indirectly.
+pub fn joined(domains: &[Domain], streams: usize) -> Vec<Vec<usize>> {
+    let mut groups: Vec<usize> = (0..streams).collect();
+    for domain in domains {
+        let own = |stream: &usize| groups.get(*stream).copied();
+        let merged: Vec<usize> = domain.streams.iter().filter_map(own).collect();
+        let Some(least) = merged.iter().min().copied() else {
+            continue;
+        };
+        for group in groups.iter_mut().filter(|group| merged.contains(group)) {
+            *group = least;
+        }
+    }
+    let reads = |group: usize, domain: &Domain| {
+        let mut streams = domain.streams.iter();
+        streams.any(|stream| groups.get(*stream) == Some(&group))
+    };
+    let of = |group: &usize| {
+        let all = domains.iter().enumerate();
+        all.filter(|(_, domain)| reads(*group, domain))
+            .map(|(index, _)| index)
+            .collect()
+    };
+    groups.iter().map(of).collect()
 }

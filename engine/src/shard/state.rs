@@ -48,8 +48,6 @@ pub struct States {
     probes: HashMap<StateId, Probe>,
     /// States by (rule, key group), to hold the limit.
     held: HashMap<(u32, u32), u32>,
-    /// Episodes an earlier run left open, until they are reconciled.
-    left_open: HashMap<StateId, OpenEpisode>,
     refused_keys: u64,
 }
 
@@ -62,7 +60,6 @@ impl States {
             states: HashMap::new(),
             probes: HashMap::new(),
             held: HashMap::new(),
-            left_open: HashMap::new(),
             refused_keys: 0,
         };
         for open in &restored.open {
@@ -83,10 +80,10 @@ impl States {
             return;
         }
         let id = (rule as u32, self.keys.acquire(&open.key, group));
-        self.left_open.insert(id, open.clone());
         if let Some(state) = self.state(id, true) {
             state.episode = Episode::reopened(open.since.0, open.peak);
         }
+        self.keys.release(id.1);
     }
 
     /// Finds or makes a state; `None` when a new one is refused at the limit.
@@ -150,7 +147,15 @@ impl States {
     }
 
     /// Judges a state at `now`, tells what changed and arms its next timer.
-    pub fn judge(&mut self, id: StateId, now: i64, timers: &mut Timers<StateId>, out: &mut Out) {
+    ///
+    /// Without `out` the instant is rehearsed: an earlier run has told what changed.
+    pub fn judge(
+        &mut self,
+        id: StateId,
+        now: i64,
+        timers: &mut Timers<StateId>,
+        out: Option<&mut Out>,
+    ) {
         let program = Arc::clone(&self.program);
         let Some(alert) = program.rules().get(id.0 as usize).map(|rule| &rule.alert) else {
             return;
@@ -158,15 +163,15 @@ impl States {
         let Some(state) = self.states.get_mut(&id) else {
             return;
         };
-        let step = state.judge(now, alert);
-        if step != Step::Quiet {
+        let step = state.judge(now, alert, out.is_none());
+        if let (Some(out), true) = (out, step != Step::Quiet) {
             let told = state.tell(step, now, alert, self.keys.bytes(id.1));
             out.transitions.extend(told);
         }
         if state.is_over(alert) {
             self.drop_state(id, now, alert.trigger.window_ms);
         } else {
-            let due = state.next_due(now, alert).filter(|due| *due > now);
+            let due = state.next_due(now, alert);
             timers.arm(&mut state.armed, due, id);
         }
     }
@@ -234,29 +239,13 @@ impl States {
         });
     }
 
-    /// Makes the open episodes of some rules those an earlier run left open.
-    pub fn reconcile(&mut self, rules: &[usize], now: i64, timers: &mut Timers<StateId>) {
+    /// Judges again, as soon as it may speak, every state of some rules that holds something.
+    pub fn wake(&mut self, rules: &[usize], due: i64, timers: &mut Timers<StateId>) {
         let is_ours = |id: &StateId| rules.contains(&(id.0 as usize));
-        let left = &self.left_open;
         for (id, state) in self.states.iter_mut().filter(|(id, _)| is_ours(id)) {
-            let since = left.get(id).map(|open| open.since.0);
-            if state.episode.open_since().is_some() && since.is_none() {
-                state.episode = Episode::default();
-                timers.arm(&mut state.armed, Some(now.saturating_add(1)), *id);
+            if !state.episode.is_inactive() {
+                timers.arm(&mut state.armed, Some(due), *id);
             }
-        }
-        let ids: Vec<StateId> = left.keys().copied().filter(is_ours).collect();
-        for id in ids {
-            let Some(open) = self.left_open.remove(&id) else {
-                continue;
-            };
-            if let Some(state) = self.state(id, true)
-                && state.episode.open_since() != Some(open.since.0)
-            {
-                state.episode = Episode::reopened(open.since.0, open.peak);
-                timers.arm(&mut state.armed, Some(now.saturating_add(1)), id);
-            }
-            self.keys.release(id.1);
         }
     }
 
@@ -301,7 +290,7 @@ impl State {
         is_first
     }
 
-    fn judge(&mut self, now: i64, alert: &Alert) -> Step {
+    fn judge(&mut self, now: i64, alert: &Alert, is_rehearsal: bool) -> Step {
         self.window.advance(now);
         // A key is judged while it has events or an episode: one that has gone silent is
         // for absence rules to notice, not for a low count.
@@ -313,8 +302,12 @@ impl State {
             }
         }
         let measured = self.window.measured(alert.trigger.min_events);
-        self.episode
-            .judge(now, measured.filter(|_| now >= self.silent_until), alert)
+        let measured = measured.filter(|_| now >= self.silent_until);
+        if is_rehearsal {
+            self.episode.rehearse(now, measured, alert);
+            return Step::Quiet;
+        }
+        self.episode.judge(now, measured, alert)
     }
 
     /// What an instant's step is told as.
@@ -377,9 +370,14 @@ impl State {
         } else {
             self.window.next_change()
         };
-        let due = self.episode.next_due(alert);
-        let speaks = Some(self.silent_until).filter(|at| *at > now);
-        [change, due, speaks].into_iter().flatten().min()
+        // In a rehearsal a `for` or `keep` may have run out without ending anything.
+        let speaks = Some(self.silent_until);
+        let dues = self
+            .episode
+            .next_dues(alert)
+            .into_iter()
+            .chain([change, speaks]);
+        dues.flatten().filter(|due| *due > now).min()
     }
 }
 

@@ -1,0 +1,218 @@
+//! Crashes at every place: the log of a service that dies often equals the oracle's.
+//!
+//! `HANSHO_SEEDS` sets how many runs there are, `HANSHO_SEED` repeats one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::time::Timestamp;
+use model::transition::{EpisodeId, Transition, TransitionKind};
+use oncall::incident::{AlertText, Incidents, LogRecord, Step};
+use tests::drawn::{Case, Random, Width, case};
+use tests::drive::oracle_input;
+use tests::oracle::transitions;
+use tests::simulation::{Course, Design, Survivors, Told, run};
+
+/// Runs of the right design unless `HANSHO_SEEDS` says otherwise.
+const SEEDS: u64 = 2_000;
+/// Runs within which a wrong design must be found.
+const SEEDS_TO_FIND: u64 = 600;
+const WIDTH: Width = Width {
+    streams: 2,
+    partitions: 3,
+    records: 24,
+};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// What one run did, or what is wrong with it.
+fn simulate(seed: u64, design: Design) -> Result<Survivors, String> {
+    let mut random = Random::new(seed);
+    let case = case(&mut random, WIDTH);
+    let course = Course {
+        seed: random.bits(),
+        shards: random.within(1, 3) as usize,
+        design,
+    };
+    check(&case, course)
+}
+
+fn check(case: &Case, course: Course) -> Result<Survivors, String> {
+    let (events, end) = oracle_input(case);
+    let want = transitions(&case.rules, &events, end, false);
+    let mut early_commits = Vec::new();
+    let survivors = run(case, course, |survivors, settled| {
+        early_commits.extend(unacknowledged(case, &want, survivors, settled));
+    });
+    let survivors = survivors.map_err(|error| error.to_string())?;
+    if let Some(first) = early_commits.first() {
+        return Err(format!("committed before it was in the log: {first}"));
+    }
+    let told = survivors.alert_log.iter().filter_map(|told| match told {
+        Told::Settled(transition) => Some(transition.clone()),
+        Told::Early(_) => None,
+    });
+    let (lost, invented) = compare(&want, &told.collect::<Vec<_>>());
+    if let Some(first) = lost.iter().chain(&invented).next() {
+        return Err(format!(
+            "lost {}, invented {}: {first}",
+            lost.len(),
+            invented.len()
+        ));
+    }
+    pages(&want, &survivors)?;
+    Ok(survivors)
+}
+
+/// What a reader of a log is promised of a transition: all but the fields of an event long
+/// past, which the end of an episode no longer knows after a restart.
+fn promise(transition: &Transition) -> String {
+    let mut plain = transition.clone();
+    if plain.kind == TransitionKind::Resolved {
+        plain.fields.clear();
+    }
+    format!("{plain:?}")
+}
+
+/// Transitions the log lacks, and those it has beyond the oracle's.
+fn compare(want: &[Transition], told: &[Transition]) -> (Vec<String>, Vec<String>) {
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for (list, by) in [(want, -1), (told, 1)] {
+        for transition in list {
+            *counts.entry(promise(transition)).or_insert(0) += by;
+        }
+    }
+    let of = |wanted: fn(i64) -> bool| {
+        counts
+            .iter()
+            .filter(|(_, n)| wanted(**n))
+            .map(|(text, _)| text.clone())
+            .collect()
+    };
+    (of(|n| n < 0), of(|n| n > 0))
+}
+
+/// Transitions up to the settled instants that the log does not hold.
+fn unacknowledged(
+    case: &Case,
+    want: &[Transition],
+    survivors: &Survivors,
+    settled: &[Timestamp],
+) -> Vec<String> {
+    let held: BTreeSet<(EpisodeId, TransitionKind)> = survivors
+        .alert_log
+        .iter()
+        .filter_map(|told| match told {
+            Told::Settled(transition) => Some((transition.episode, transition.kind)),
+            Told::Early(_) => None,
+        })
+        .collect();
+    let until = |name: &str| {
+        let alert = case.rules.alerts.iter().find(|alert| alert.name == name);
+        let streams = alert
+            .into_iter()
+            .flat_map(|alert| alert.trigger.measure.selections());
+        streams.map(|of| settled[of.stream]).min()
+    };
+    let due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
+    due.filter(|t| !held.contains(&(t.episode, t.kind)))
+        .map(promise)
+        .collect()
+}
+
+/// Folds the log as on-call does: one incident for each episode, none without.
+fn pages(want: &[Transition], survivors: &Survivors) -> Result<(), String> {
+    let mut incidents = Incidents::default();
+    let mut opened: BTreeSet<EpisodeId> = BTreeSet::new();
+    let mut ended = 0_usize;
+    let text = AlertText::default();
+    for told in &survivors.alert_log {
+        let step = match told {
+            Told::Settled(transition) => Step::Transition(transition),
+            Told::Early(early) => Step::Early(early),
+        };
+        for notice in incidents.apply(&LogRecord { step, text: &text }) {
+            if notice.reason.is_some() {
+                ended += 1;
+            } else if !opened.insert(notice.incident) {
+                return Err(format!("paged twice for {}", notice.incident));
+            }
+        }
+    }
+    let firing = want
+        .iter()
+        .filter(|t| t.kind == TransitionKind::Firing)
+        .count();
+    let open = incidents
+        .open()
+        .filter(|(_, incident)| incident.episode.is_none())
+        .count();
+    let counts = incidents.counts();
+    // An early notice of the last, unsettled stretch has no episode before the end.
+    if opened.len() != firing + open || counts.contradictions > 0 {
+        return Err(format!(
+            "{} incidents for {firing} episodes, {open} unsettled, {counts:?}",
+            opened.len()
+        ));
+    }
+    let resolved = want.len() - firing;
+    if ended != resolved {
+        return Err(format!("{ended} ends told of {resolved}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn crashes_change_nothing() {
+    let seeds = match number("HANSHO_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("HANSHO_SEEDS").unwrap_or(SEEDS),
+    };
+    let mut sums = [0; 4];
+    for seed in seeds {
+        match simulate(seed, Design::Right) {
+            Ok(survivors) => {
+                let early = |told: &&Told| matches!(told, Told::Early(_));
+                let early = survivors.alert_log.iter().filter(early).count();
+                let settled = survivors.alert_log.len() - early;
+                let of = [
+                    survivors.crashes,
+                    survivors.repeated,
+                    settled as u64,
+                    early as u64,
+                ];
+                sums.iter_mut().zip(of).for_each(|(sum, more)| *sum += more);
+            }
+            Err(fault) => {
+                let again = "cargo test -p tests --test simulation crashes_change_nothing";
+                panic!("{fault}\nagain: HANSHO_SEED={seed} {again}");
+            }
+        }
+    }
+    let [crashes, repeated, settled, early] = sums;
+    println!("crashes {crashes}, derived again {repeated}, settled {settled}, early {early}");
+    let is_whole = number("HANSHO_SEED").is_none();
+    assert!(
+        !is_whole || sums.iter().all(|sum| *sum > 0),
+        "nothing happened: {sums:?}"
+    );
+}
+
+#[test]
+fn wrong_designs_are_found() {
+    let designs = [
+        Design::NoReplay,
+        Design::SilentByOffset,
+        Design::CommitBeforeAppend,
+        Design::ForgottenLifecycle,
+        Design::LatestLifecycle,
+        Design::RewoundByTime,
+        Design::ForgottenPeaks,
+    ];
+    for design in designs {
+        let found = (0..SEEDS_TO_FIND).find(|seed| simulate(*seed, design).is_err());
+        println!("{design:?}: found by seed {found:?}");
+        assert!(found.is_some(), "{design:?} passed {SEEDS_TO_FIND} seeds");
+    }
+}
