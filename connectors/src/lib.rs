@@ -6,10 +6,17 @@
 //! got. Nothing here knows rules, windows or people on call.
 
 pub mod broker;
+
 pub mod source;
+
 pub mod codec;
+
 pub mod dead_letter;
+
 pub mod transition_json;
+
 pub mod journal;
+
 pub mod sink;
+
 pub mod commit;
