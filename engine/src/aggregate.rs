@@ -32,12 +32,12 @@ impl Measured {
     }
 
     /// The nearest decimal, for showing.
-    pub fn decimal(self) -> Option<Decimal> {
+    pub(crate) fn decimal(self) -> Option<Decimal> {
         Decimal::quotient(self.numerator, self.denominator)
     }
 
     /// How the exact value stands to a level.
-    pub fn compare(self, level: Decimal) -> std::cmp::Ordering {
+    pub(crate) fn compare(self, level: Decimal) -> std::cmp::Ordering {
         // A level is at most 10²⁹ units and a window holds fewer than 10⁹ events.
         self.numerator
             .cmp(&level.units().saturating_mul(self.denominator))
@@ -111,7 +111,7 @@ pub enum Aggregate {
 
 impl Aggregate {
     /// Adds an entry of `input`, not older than any before it.
-    pub fn insert(&mut self, input: u8, time: i64, value: i128) {
+    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128) {
         match self {
             Aggregate::Count(events) => events.insert(time),
             Aggregate::Sum { entries, sum, .. } => {
@@ -158,7 +158,7 @@ impl Aggregate {
     }
 
     /// Lets go of every entry at or before `up_to`.
-    pub fn evict(&mut self, up_to: i64) {
+    pub(crate) fn evict(&mut self, up_to: i64) {
         match self {
             Aggregate::Count(events) => events.evict(up_to),
             Aggregate::Sum { entries, sum, .. } => {
@@ -197,7 +197,7 @@ impl Aggregate {
     }
 
     /// The value; `None` is unknown.
-    pub fn measured(&self) -> Option<Measured> {
+    pub(crate) fn measured(&self) -> Option<Measured> {
         match self {
             Aggregate::Count(events) => Some(Measured::count(events.total)),
             Aggregate::Sum {
@@ -231,7 +231,7 @@ impl Aggregate {
 
     /// Events inside; of a ratio those of the denominator, of a `last` that counts none the
     /// one that is known.
-    pub fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total,
             Aggregate::Sum { entries, .. }
@@ -245,7 +245,7 @@ impl Aggregate {
     }
 
     /// Times of the oldest and the newest entry inside.
-    pub fn span(&self) -> Option<(i64, i64)> {
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
         let ends = |times: &Counter| Some((times.runs.front()?.0, times.runs.back()?.0));
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => ends(events),

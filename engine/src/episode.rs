@@ -50,7 +50,7 @@ pub enum Step {
 
 impl Episode {
     /// An episode that was open when its state was lost.
-    pub const fn reopened(since: i64, peak: Option<Decimal>) -> Episode {
+    pub(crate) const fn reopened(since: i64, peak: Option<Decimal>) -> Episode {
         let phase = Phase::Firing {
             since,
             false_since: None,
@@ -64,7 +64,7 @@ impl Episode {
     }
 
     /// Judges the instant `now`; instants never go back.
-    pub fn judge(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> Step {
+    pub(crate) fn judge(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> Step {
         let expired = self.follow(now, measured, alert);
         self.widen_peak(measured, alert);
         match self.phase {
@@ -102,7 +102,7 @@ impl Episode {
     ///
     /// What is true, false or unknown at the end of the rehearsal, and since when, is exact
     /// wherever it still matters: a horizon of the past holds `for`, `keep` and `hold`.
-    pub fn rehearse(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) {
+    pub(crate) fn rehearse(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) {
         self.follow(now, measured, alert);
         // The peak of an open episode is known as of the end of the rehearsal.
         if !self.is_firing() {
@@ -159,7 +159,7 @@ impl Episode {
 
     /// The instants at which something happens though no value changes: the end of a hold,
     /// and of `for` or `keep`.
-    pub fn next_dues(&self, alert: &Alert) -> [Option<i64>; 2] {
+    pub(crate) fn next_dues(&self, alert: &Alert) -> [Option<i64>; 2] {
         let held_until = match (self.unknown_since, &self.phase) {
             (None, _) | (_, Phase::Inactive) => None,
             (Some(unknown), _) => Some(unknown.saturating_add(alert.hold_ms)),
@@ -179,7 +179,7 @@ impl Episode {
     }
 
     /// The open episode's `since`.
-    pub const fn open_since(&self) -> Option<i64> {
+    pub(crate) const fn open_since(&self) -> Option<i64> {
         match self.phase {
             Phase::Firing { since, .. } => Some(since),
             Phase::Inactive | Phase::Pending { .. } => None,
@@ -187,7 +187,7 @@ impl Episode {
     }
 
     /// The open episode's furthest value so far.
-    pub const fn peak(&self) -> Option<Decimal> {
+    pub(crate) const fn peak(&self) -> Option<Decimal> {
         match self.phase {
             Phase::Firing { peak, .. } => peak,
             Phase::Inactive | Phase::Pending { .. } => None,
@@ -195,22 +195,22 @@ impl Episode {
     }
 
     /// Whether it fires.
-    pub const fn is_firing(&self) -> bool {
+    pub(crate) const fn is_firing(&self) -> bool {
         self.open_since().is_some()
     }
 
     /// Whether the condition is true now: only then can it turn false by itself.
-    pub const fn is_true(&self) -> bool {
+    pub(crate) const fn is_true(&self) -> bool {
         self.truth
     }
 
     /// Whether neither an episode nor a pending one is there.
-    pub const fn is_inactive(&self) -> bool {
+    pub(crate) const fn is_inactive(&self) -> bool {
         matches!(self.phase, Phase::Inactive)
     }
 
     /// Forgets a pending condition: its key has gone silent.
-    pub fn forget_pending(&mut self) {
+    pub(crate) fn forget_pending(&mut self) {
         if !self.is_firing() {
             *self = Episode::default();
         }

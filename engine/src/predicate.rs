@@ -44,7 +44,7 @@ impl Test {
     ///
     /// # Errors
     /// The regular expression that is invalid or larger than [`REGEX_BYTES_MAX`].
-    pub fn compile(predicate: &Predicate) -> Result<Test, regex::Error> {
+    pub(crate) fn compile(predicate: &Predicate) -> Result<Test, regex::Error> {
         let all = |parts: &[Predicate]| -> Result<Vec<Test>, regex::Error> {
             parts.iter().map(Test::compile).collect()
         };
@@ -70,7 +70,7 @@ impl Test {
     }
 
     /// Whether the event satisfies it.
-    pub fn holds(&self, event: &Event<'_>) -> bool {
+    pub(crate) fn holds(&self, event: &Event<'_>) -> bool {
         match self {
             Test::True => true,
             Test::And(parts) => parts.iter().all(|part| part.holds(event)),

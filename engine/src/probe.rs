@@ -33,7 +33,7 @@ pub struct Found {
 }
 
 /// Whether an alert is announced early at all.
-pub fn announces_early(alert: &Alert) -> bool {
+pub(crate) fn announces_early(alert: &Alert) -> bool {
     alert.for_ms == 0 && alert.trigger.only_rises()
 }
 
@@ -41,7 +41,7 @@ impl Probe {
     /// Takes in an event and finds the first instant at or after it where the trigger holds.
     ///
     /// Says nothing below `settled`, nor while an earlier notice waits to be settled.
-    pub fn observe(
+    pub(crate) fn observe(
         &mut self,
         trigger: &Trigger,
         (time, value): (i64, i128),
@@ -95,7 +95,7 @@ impl Probe {
     }
 
     /// Whether nothing in it matters any more once `settled` is reached.
-    pub fn is_idle(&self, settled: i64, window_ms: i64) -> bool {
+    pub(crate) fn is_idle(&self, settled: i64, window_ms: i64) -> bool {
         let newest = self.stamps.back().map(|stamp| stamp.0).max(self.announced);
         newest.is_none_or(|newest| newest <= settled.saturating_sub(window_ms))
     }

@@ -14,7 +14,7 @@ pub struct Ranked {
 
 impl Ranked {
     /// Adds a value.
-    pub fn insert(&mut self, value: i128) {
+    pub(crate) fn insert(&mut self, value: i128) {
         self.len += 1;
         let at = self
             .block_of(value)
@@ -31,7 +31,7 @@ impl Ranked {
     }
 
     /// Takes one occurrence of a value out; false when there is none.
-    pub fn remove(&mut self, value: i128) -> bool {
+    pub(crate) fn remove(&mut self, value: i128) -> bool {
         let at = self.block_of(value);
         let Some(block) = self.blocks.get_mut(at) else {
             return false;
@@ -48,7 +48,7 @@ impl Ranked {
     }
 
     /// The value of a rank counted from 1, smallest first.
-    pub fn at_rank(&self, rank: usize) -> Option<i128> {
+    pub(crate) fn at_rank(&self, rank: usize) -> Option<i128> {
         let mut before = rank.checked_sub(1)?;
         for block in &self.blocks {
             if let Some(value) = block.get(before) {
@@ -60,7 +60,7 @@ impl Ranked {
     }
 
     /// Number of values.
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 

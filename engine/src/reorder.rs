@@ -54,17 +54,17 @@ pub struct Reorder {
 
 impl Reorder {
     /// Adds an observation.
-    pub fn push(&mut self, waiting: Waiting) {
+    pub(crate) fn push(&mut self, waiting: Waiting) {
         self.heap.push(Reverse(waiting));
     }
 
     /// The earliest waiting instant.
-    pub fn next(&self) -> Option<i64> {
+    pub(crate) fn next(&self) -> Option<i64> {
         self.heap.peek().map(|Reverse(waiting)| waiting.order.0.0)
     }
 
     /// Takes the next observation of exactly the instant `now`.
-    pub fn pop_at(&mut self, now: i64) -> Option<Waiting> {
+    pub(crate) fn pop_at(&mut self, now: i64) -> Option<Waiting> {
         let due = self.next() == Some(now);
         due.then(|| self.heap.pop())
             .flatten()
@@ -72,7 +72,7 @@ impl Reorder {
     }
 
     /// Number of waiting observations.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
 }
@@ -97,7 +97,7 @@ struct Entry {
 
 impl Keys {
     /// The number of a key, with one more reference to it.
-    pub fn acquire(&mut self, bytes: &[u8], group: u32) -> KeyId {
+    pub(crate) fn acquire(&mut self, bytes: &[u8], group: u32) -> KeyId {
         let hash = self.seeded.hash_one(bytes);
         let entries = &mut self.entries;
         let same = |id: &KeyId| {
@@ -132,14 +132,14 @@ impl Keys {
     }
 
     /// One more reference to a known key.
-    pub fn retain(&mut self, id: KeyId) {
+    pub(crate) fn retain(&mut self, id: KeyId) {
         if let Some(entry) = self.entries.get_mut(id as usize) {
             entry.references += 1;
         }
     }
 
     /// One reference less; the last lets the key go.
-    pub fn release(&mut self, id: KeyId) {
+    pub(crate) fn release(&mut self, id: KeyId) {
         let Some(entry) = self.entries.get_mut(id as usize) else {
             return;
         };
@@ -156,19 +156,19 @@ impl Keys {
     }
 
     /// The canonical bytes of a key.
-    pub fn bytes(&self, id: KeyId) -> &[u8] {
+    pub(crate) fn bytes(&self, id: KeyId) -> &[u8] {
         self.entries
             .get(id as usize)
             .map_or(&[], |entry| &entry.bytes)
     }
 
     /// The key group of a key.
-    pub fn group(&self, id: KeyId) -> u32 {
+    pub(crate) fn group(&self, id: KeyId) -> u32 {
         self.entries.get(id as usize).map_or(0, |entry| entry.group)
     }
 
     /// Number of keys held.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 }

@@ -14,7 +14,7 @@ pub struct Timers<S> {
 
 impl<S: Ord + Copy> Timers<S> {
     /// No timers.
-    pub const fn new() -> Timers<S> {
+    pub(crate) const fn new() -> Timers<S> {
         Timers {
             heap: BinaryHeap::new(),
         }
@@ -23,7 +23,7 @@ impl<S: Ord + Copy> Timers<S> {
     /// Arms `state` for `due` unless it is armed for that instant or earlier.
     ///
     /// `armed` is the state's own record of it.
-    pub fn arm(&mut self, armed: &mut Option<i64>, due: Option<i64>, state: S) {
+    pub(crate) fn arm(&mut self, armed: &mut Option<i64>, due: Option<i64>, state: S) {
         let Some(due) = due else { return };
         if armed.is_none_or(|at| due < at) {
             *armed = Some(due);
@@ -32,12 +32,12 @@ impl<S: Ord + Copy> Timers<S> {
     }
 
     /// The earliest entry's instant.
-    pub fn next(&self) -> Option<i64> {
+    pub(crate) fn next(&self) -> Option<i64> {
         self.heap.peek().map(|Reverse((due, _))| *due)
     }
 
     /// Takes an entry due at `now` or before.
-    pub fn pop_due(&mut self, now: i64) -> Option<(i64, S)> {
+    pub(crate) fn pop_due(&mut self, now: i64) -> Option<(i64, S)> {
         let due = self.next().is_some_and(|due| due <= now);
         due.then(|| self.heap.pop())
             .flatten()

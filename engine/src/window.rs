@@ -23,7 +23,7 @@ pub struct Window {
 
 impl Window {
     /// An empty window for an alert's trigger.
-    pub fn new(alert: &Alert) -> Window {
+    pub(crate) fn new(alert: &Alert) -> Window {
         let trigger = &alert.trigger;
         let is_counted =
             trigger.min_events > 1 || alert.message.parts.contains(&MessagePart::Count);
@@ -36,7 +36,7 @@ impl Window {
     }
 
     /// Adds an entry that is not older than any before it.
-    pub fn insert(&mut self, input: u8, time: i64, value: i128) {
+    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128) {
         if self.step_ms == 0 {
             self.aggregate.insert(input, time, value);
         } else {
@@ -49,7 +49,7 @@ impl Window {
     }
 
     /// Moves the window's end to `now`.
-    pub fn advance(&mut self, now: i64) {
+    pub(crate) fn advance(&mut self, now: i64) {
         while let Some((boundary, input, value)) = self.ahead.front().copied() {
             if boundary > now {
                 break;
@@ -61,7 +61,7 @@ impl Window {
     }
 
     /// The measure, `None` where unknown or below `min_events`.
-    pub fn measured(&self, min_events: u64) -> Option<Measured> {
+    pub(crate) fn measured(&self, min_events: u64) -> Option<Measured> {
         if self.aggregate.events() < min_events {
             None
         } else {
@@ -70,22 +70,22 @@ impl Window {
     }
 
     /// Events inside, as [`Aggregate::events`] counts them.
-    pub fn events(&self) -> u64 {
+    pub(crate) fn events(&self) -> u64 {
         self.aggregate.events()
     }
 
     /// Whether no entry is inside; one of a step that has not closed is not inside yet.
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.aggregate.span().is_none()
     }
 
     /// Whether no entry is inside or ahead.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ahead.is_empty() && self.is_silent()
     }
 
     /// When the value next changes by itself: an entry leaves, or a step closes.
-    pub fn next_change(&self) -> Option<i64> {
+    pub(crate) fn next_change(&self) -> Option<i64> {
         let leaves = self
             .aggregate
             .span()
@@ -98,7 +98,7 @@ impl Window {
     }
 
     /// When the last entry now inside has left.
-    pub fn next_empty(&self) -> Option<i64> {
+    pub(crate) fn next_empty(&self) -> Option<i64> {
         self.aggregate
             .span()
             .map(|(_, newest)| newest.saturating_add(self.length_ms))

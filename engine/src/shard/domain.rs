@@ -29,7 +29,7 @@ pub struct Domain {
 
 impl Domain {
     /// The domains of a program.
-    pub fn divide(program: &Program, restored: &Restored) -> Vec<Domain> {
+    pub(crate) fn divide(program: &Program, restored: &Restored) -> Vec<Domain> {
         let mut domains: Vec<Domain> = Vec::new();
         for (index, rule) in program.rules().iter().enumerate() {
             let known = domains
@@ -71,12 +71,12 @@ impl Domain {
     }
 
     /// Whether a signal feeds one of its rules.
-    pub fn hears(&self, signal: usize) -> bool {
+    pub(crate) fn hears(&self, signal: usize) -> bool {
         self.listeners.contains_key(&(signal as u32))
     }
 
     /// Queues an observation; false when its instant is settled already.
-    pub fn take_in(
+    pub(crate) fn take_in(
         &mut self,
         batch: &Batch,
         row: &Row,
@@ -111,7 +111,7 @@ impl Domain {
     }
 
     /// Judges every instant up to where the marks of all its streams have come.
-    pub fn settle(&mut self, marks: &Marks, states: &mut States, out: &mut Out) {
+    pub(crate) fn settle(&mut self, marks: &Marks, states: &mut States, out: &mut Out) {
         let mark = |stream: &usize| marks.settled.get(*stream).map_or(i64::MIN, |mark| mark.0);
         let until = self.streams.iter().map(mark).min().unwrap_or(i64::MIN);
         if until <= self.settled {
@@ -188,23 +188,23 @@ impl Domain {
     }
 
     /// The instant up to which everything has been told, now or by an earlier run.
-    pub fn told(&self) -> Timestamp {
+    pub(crate) fn told(&self) -> Timestamp {
         Timestamp(self.settled.max(self.published))
     }
 
     /// The earliest instant at which one of its timers is due.
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.timers.next().map(Timestamp)
     }
 
     /// Observations waiting to be settled.
-    pub fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.reorder.len()
     }
 }
 
 /// By stream: the domains that read it or a stream it is joined with, however indirectly.
-pub fn joined(domains: &[Domain], streams: usize) -> Vec<Vec<usize>> {
+pub(crate) fn joined(domains: &[Domain], streams: usize) -> Vec<Vec<usize>> {
     let mut groups: Vec<usize> = (0..streams).collect();
     for domain in domains {
         let own = |stream: &usize| groups.get(*stream).copied();

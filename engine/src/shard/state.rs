@@ -52,7 +52,7 @@ pub struct States {
 }
 
 impl States {
-    pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> States {
+    pub(crate) fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> States {
         let mut states = States {
             keys: Keys::default(),
             program,
@@ -105,7 +105,7 @@ impl States {
     }
 
     /// Adds an observation to a state; true when the state is now to be judged.
-    pub fn apply(&mut self, id: StateId, input: u8, now: i64, waiting: &Waiting) -> bool {
+    pub(crate) fn apply(&mut self, id: StateId, input: u8, now: i64, waiting: &Waiting) -> bool {
         let Some(state) = self.state(id, false) else {
             return false;
         };
@@ -117,7 +117,7 @@ impl States {
     }
 
     /// Takes a timer's entry; true when it was live and the state is now to be judged.
-    pub fn disarm(&mut self, id: StateId, due: i64, now: i64) -> bool {
+    pub(crate) fn disarm(&mut self, id: StateId, due: i64, now: i64) -> bool {
         let Some(state) = self.states.get_mut(&id) else {
             return false;
         };
@@ -129,7 +129,7 @@ impl States {
     }
 
     /// Starts a rule that is judged without any event, one window after its stream's first.
-    pub fn seed(&mut self, rule: u32, first: i64, timers: &mut Timers<StateId>) {
+    pub(crate) fn seed(&mut self, rule: u32, first: i64, timers: &mut Timers<StateId>) {
         let Some(plan) = self.program.rules().get(rule as usize) else {
             return;
         };
@@ -149,7 +149,7 @@ impl States {
     /// Judges a state at `now`, tells what changed and arms its next timer.
     ///
     /// Without `out` the instant is rehearsed: an earlier run has told what changed.
-    pub fn judge(
+    pub(crate) fn judge(
         &mut self,
         id: StateId,
         now: i64,
@@ -193,7 +193,7 @@ impl States {
     }
 
     /// Looks whether an observation, unsettled as it is, makes its trigger true.
-    pub fn announce(
+    pub(crate) fn announce(
         &mut self,
         id: StateId,
         (time, value): (i64, i128),
@@ -240,7 +240,7 @@ impl States {
     }
 
     /// Judges again, as soon as it may speak, every state of some rules that holds something.
-    pub fn wake(&mut self, rules: &[usize], due: i64, timers: &mut Timers<StateId>) {
+    pub(crate) fn wake(&mut self, rules: &[usize], due: i64, timers: &mut Timers<StateId>) {
         let is_ours = |id: &StateId| rules.contains(&(id.0 as usize));
         for (id, state) in self.states.iter_mut().filter(|(id, _)| is_ours(id)) {
             if !state.episode.is_inactive() {
@@ -249,7 +249,7 @@ impl States {
         }
     }
 
-    pub fn open_episodes(&self) -> Vec<OpenEpisode> {
+    pub(crate) fn open_episodes(&self) -> Vec<OpenEpisode> {
         let open = self.states.iter().filter_map(|(id, state)| {
             Some(OpenEpisode {
                 alert: self.program.rules().get(id.0 as usize)?.alert.name.clone(),
@@ -261,7 +261,7 @@ impl States {
         open.collect()
     }
 
-    pub fn counts(&self) -> ShardCounts {
+    pub(crate) fn counts(&self) -> ShardCounts {
         ShardCounts {
             refused_keys: self.refused_keys,
             keys: self.keys.len() as u64,
