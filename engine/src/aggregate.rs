@@ -21,10 +21,7 @@ pub struct Measured {
 
 impl Measured {
     const fn whole(units: i128) -> Measured {
-        Measured {
-            numerator: units,
-            denominator: 1,
-        }
+        Measured { numerator: units, denominator: 1 }
     }
 
     const fn count(events: u64) -> Measured {
@@ -39,8 +36,7 @@ impl Measured {
     /// How the exact value stands to a level.
     pub(crate) fn compare(self, level: Decimal) -> std::cmp::Ordering {
         // A level is at most 10²⁹ units and a window holds fewer than 10⁹ events.
-        self.numerator
-            .cmp(&level.units().saturating_mul(self.denominator))
+        self.numerator.cmp(&level.units().saturating_mul(self.denominator))
     }
 }
 
@@ -77,34 +73,16 @@ pub enum Aggregate {
     /// Number of events.
     Count(Counter),
     /// Sum, and with `mean` the mean: (time, value) and their running sum.
-    Sum {
-        entries: VecDeque<(i64, i128)>,
-        sum: i128,
-        mean: bool,
-    },
+    Sum { entries: VecDeque<(i64, i128)>, sum: i128, mean: bool },
     /// Smallest or largest value: candidates that no later entry outdoes.
-    Extreme {
-        candidates: VecDeque<(i64, i128)>,
-        events: Counter,
-        largest: bool,
-    },
+    Extreme { candidates: VecDeque<(i64, i128)>, events: Counter, largest: bool },
     /// The newest value. Events are counted only where somebody asks: one sample for each key
     /// is what makes `last` cheap.
-    Last {
-        newest: Option<(i64, i128)>,
-        events: Option<Counter>,
-    },
+    Last { newest: Option<(i64, i128)>, events: Option<Counter> },
     /// Different values: (time, fingerprint) and how often each is inside.
-    Distinct {
-        entries: VecDeque<(i64, i128)>,
-        inside: HashMap<i128, u32>,
-    },
+    Distinct { entries: VecDeque<(i64, i128)>, inside: HashMap<i128, u32> },
     /// The value of a rank.
-    Quantile {
-        entries: VecDeque<(i64, i128)>,
-        ranked: Ranked,
-        permille: u32,
-    },
+    Quantile { entries: VecDeque<(i64, i128)>, ranked: Ranked, permille: u32 },
     /// Events of input 0 over events of input 1.
     Ratio { part: Counter, whole: Counter },
 }
@@ -118,18 +96,10 @@ impl Aggregate {
                 entries.push_back((time, value));
                 *sum += value;
             }
-            Aggregate::Extreme {
-                candidates,
-                events,
-                largest,
-            } => {
+            Aggregate::Extreme { candidates, events, largest } => {
                 events.insert(time);
                 let outdone = |have: i128| {
-                    if *largest {
-                        have <= value
-                    } else {
-                        have >= value
-                    }
+                    if *largest { have <= value } else { have >= value }
                 };
                 while candidates.back().is_some_and(|(_, have)| outdone(*have)) {
                     candidates.pop_back();
@@ -146,9 +116,7 @@ impl Aggregate {
                 entries.push_back((time, value));
                 *inside.entry(value).or_insert(0) += 1;
             }
-            Aggregate::Quantile {
-                entries, ranked, ..
-            } => {
+            Aggregate::Quantile { entries, ranked, .. } => {
                 entries.push_back((time, value));
                 ranked.insert(value);
             }
@@ -164,9 +132,7 @@ impl Aggregate {
             Aggregate::Sum { entries, sum, .. } => {
                 drain(entries, up_to, |value| *sum -= value);
             }
-            Aggregate::Extreme {
-                candidates, events, ..
-            } => {
+            Aggregate::Extreme { candidates, events, .. } => {
                 events.evict(up_to);
                 drain(candidates, up_to, |_| ());
             }
@@ -184,9 +150,7 @@ impl Aggregate {
                     }
                 }
             }),
-            Aggregate::Quantile {
-                entries, ranked, ..
-            } => drain(entries, up_to, |value| {
+            Aggregate::Quantile { entries, ranked, .. } => drain(entries, up_to, |value| {
                 ranked.remove(value);
             }),
             Aggregate::Ratio { part, whole } => {
@@ -200,25 +164,15 @@ impl Aggregate {
     pub(crate) fn measured(&self) -> Option<Measured> {
         match self {
             Aggregate::Count(events) => Some(Measured::count(events.total)),
-            Aggregate::Sum {
-                sum, mean: false, ..
-            } => Some(Measured::whole(*sum)),
-            Aggregate::Sum {
-                entries,
-                sum,
-                mean: true,
-            } => (!entries.is_empty()).then(|| Measured {
-                numerator: *sum,
-                denominator: entries.len() as i128,
-            }),
+            Aggregate::Sum { sum, mean: false, .. } => Some(Measured::whole(*sum)),
+            Aggregate::Sum { entries, sum, mean: true } => (!entries.is_empty())
+                .then(|| Measured { numerator: *sum, denominator: entries.len() as i128 }),
             Aggregate::Extreme { candidates, .. } => {
                 candidates.front().map(|(_, value)| Measured::whole(*value))
             }
             Aggregate::Last { newest, .. } => newest.map(|(_, value)| Measured::whole(value)),
             Aggregate::Distinct { inside, .. } => Some(Measured::count(inside.len() as u64)),
-            Aggregate::Quantile {
-                ranked, permille, ..
-            } => {
+            Aggregate::Quantile { ranked, permille, .. } => {
                 let rank = (ranked.len() * *permille as usize).div_ceil(1000);
                 ranked.at_rank(rank.max(1)).map(Measured::whole)
             }
@@ -237,9 +191,9 @@ impl Aggregate {
             Aggregate::Sum { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => entries.len() as u64,
-            Aggregate::Last { newest, events } => events
-                .as_ref()
-                .map_or(u64::from(newest.is_some()), |events| events.total),
+            Aggregate::Last { newest, events } => {
+                events.as_ref().map_or(u64::from(newest.is_some()), |events| events.total)
+            }
             Aggregate::Ratio { whole, .. } => whole.total,
         }
     }
@@ -252,10 +206,7 @@ impl Aggregate {
             Aggregate::Sum { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => Some((entries.front()?.0, entries.back()?.0)),
-            Aggregate::Last {
-                events: Some(events),
-                ..
-            } => ends(events),
+            Aggregate::Last { events: Some(events), .. } => ends(events),
             Aggregate::Last { newest, .. } => newest.map(|(time, _)| (time, time)),
             Aggregate::Ratio { part, whole } => match (ends(part), ends(whole)) {
                 (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),

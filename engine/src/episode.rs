@@ -41,26 +41,14 @@ pub enum Step {
     /// It fires.
     Fired { since: i64 },
     /// It ends.
-    Ended {
-        since: i64,
-        peak: Option<Decimal>,
-        reason: Reason,
-    },
+    Ended { since: i64, peak: Option<Decimal>, reason: Reason },
 }
 
 impl Episode {
     /// An episode that was open when its state was lost.
     pub(crate) const fn reopened(since: i64, peak: Option<Decimal>) -> Episode {
-        let phase = Phase::Firing {
-            since,
-            false_since: None,
-            peak,
-        };
-        Episode {
-            truth: true,
-            unknown_since: None,
-            phase,
-        }
+        let phase = Phase::Firing { since, false_since: None, peak };
+        Episode { truth: true, unknown_since: None, phase }
     }
 
     /// Judges the instant `now`; instants never go back.
@@ -69,29 +57,15 @@ impl Episode {
         self.widen_peak(measured, alert);
         match self.phase {
             Phase::Pending { since, peak } if now - since >= alert.for_ms => {
-                self.phase = Phase::Firing {
-                    since,
-                    false_since: None,
-                    peak,
-                };
+                self.phase = Phase::Firing { since, false_since: None, peak };
                 Step::Fired { since }
             }
-            Phase::Firing {
-                since,
-                false_since: Some(at),
-                peak,
-            } if expired || now - at >= alert.keep_ms => {
+            Phase::Firing { since, false_since: Some(at), peak }
+                if expired || now - at >= alert.keep_ms =>
+            {
                 self.phase = Phase::Inactive;
-                let reason = if expired {
-                    Reason::NoData
-                } else {
-                    Reason::Cleared
-                };
-                Step::Ended {
-                    since,
-                    peak,
-                    reason,
-                }
+                let reason = if expired { Reason::NoData } else { Reason::Cleared };
+                Step::Ended { since, peak, reason }
             }
             _ => Step::Quiet,
         }
@@ -115,10 +89,7 @@ impl Episode {
         let expired = self.learn_truth(now, measured, alert);
         match &mut self.phase {
             Phase::Inactive if self.truth => {
-                self.phase = Phase::Pending {
-                    since: now,
-                    peak: None,
-                };
+                self.phase = Phase::Pending { since: now, peak: None };
             }
             Phase::Inactive => {}
             Phase::Pending { .. } if self.truth => {}
@@ -165,15 +136,9 @@ impl Episode {
             (Some(unknown), _) => Some(unknown.saturating_add(alert.hold_ms)),
         };
         let own = match self.phase {
-            Phase::Inactive
-            | Phase::Firing {
-                false_since: None, ..
-            } => None,
+            Phase::Inactive | Phase::Firing { false_since: None, .. } => None,
             Phase::Pending { since, .. } => Some(since.saturating_add(alert.for_ms)),
-            Phase::Firing {
-                false_since: Some(at),
-                ..
-            } => Some(at.saturating_add(alert.keep_ms)),
+            Phase::Firing { false_since: Some(at), .. } => Some(at.saturating_add(alert.keep_ms)),
         };
         [held_until, own]
     }

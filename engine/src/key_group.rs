@@ -20,9 +20,5 @@ pub const fn group_of(key_hash: u64) -> u32 {
 
 /// The shard that owns a group, of `shards` in all.
 pub const fn shard_of(group: u32, shards: usize) -> usize {
-    if shards == 0 {
-        0
-    } else {
-        group as usize % shards
-    }
+    if shards == 0 { 0 } else { group as usize % shards }
 }

@@ -59,10 +59,7 @@ impl Test {
             Predicate::Text(operand, how, text) => Test::Text(operand.clone(), *how, text.clone()),
             Predicate::Matches(operand, pattern) => {
                 let mut builder = regex::RegexBuilder::new(pattern);
-                Test::Matches(
-                    operand.clone(),
-                    builder.size_limit(REGEX_BYTES_MAX).build()?,
-                )
+                Test::Matches(operand.clone(), builder.size_limit(REGEX_BYTES_MAX).build()?)
             }
             Predicate::ListContains(field, item) => Test::ListContains(*field, item.clone()),
             Predicate::Exists(field) => Test::Exists(*field),
@@ -78,8 +75,7 @@ impl Test {
             Test::Not(inner) => !inner.holds(event),
             Test::Compare(left, how, right) => {
                 let (left, right) = (resolve(left, event), resolve(right, event));
-                left.compare(&right)
-                    .is_some_and(|ordering| how.holds(ordering))
+                left.compare(&right).is_some_and(|ordering| how.holds(ordering))
             }
             Test::In(operand, set) => {
                 let value = resolve(operand, event);
@@ -177,18 +173,14 @@ fn list_contains(event: &Event<'_>, field: usize, item: &Constant) -> bool {
         return false;
     };
     let items = event.items.iter().skip(start as usize).take(len as usize);
-    items
-        .into_iter()
-        .any(|value| resolve_value(*value).equals(item))
+    items.into_iter().any(|value| resolve_value(*value).equals(item))
 }
 
 /// Whether an address lies in a network; a mapped IPv4 address is the IPv4 address.
 fn inside(address: IpAddr, network: Network) -> bool {
     let common = |a: u128, b: u128, width: u32| {
         let rest = width.saturating_sub(u32::from(network.prefix));
-        (a ^ b)
-            .checked_shr(rest)
-            .is_none_or(|differing| differing == 0)
+        (a ^ b).checked_shr(rest).is_none_or(|differing| differing == 0)
     };
     match (address.to_canonical(), network.address) {
         (IpAddr::V4(a), IpAddr::V4(b)) => common(a.to_bits().into(), b.to_bits().into(), 32),

@@ -48,24 +48,14 @@ impl Probe {
         settled: i64,
         is_open: bool,
     ) -> Option<Found> {
-        while self
-            .stamps
-            .front()
-            .is_some_and(|s| s.0 <= settled.saturating_sub(trigger.window_ms))
+        while self.stamps.front().is_some_and(|s| s.0 <= settled.saturating_sub(trigger.window_ms))
         {
             self.stamps.pop_front();
         }
         let found = match trigger.measure {
             Measure::Max(_) | Measure::Min(_) => {
-                let measured = Measured {
-                    numerator: value,
-                    denominator: 1,
-                };
-                Some(Found {
-                    at: time,
-                    measured,
-                    events: 1,
-                })
+                let measured = Measured { numerator: value, denominator: 1 };
+                Some(Found { at: time, measured, events: 1 })
             }
             Measure::Distinct(_) => {
                 self.stamp_distinct(time, value);
@@ -76,18 +66,12 @@ impl Probe {
                 let later = self.stamps.iter().skip(from).map(|stamp| stamp.0);
                 let near = later.take_while(|at| at - time < trigger.window_ms);
                 near.filter_map(|at| self.count_at(at, trigger))
-                    .find(|found| {
-                        trigger
-                            .comparison
-                            .holds(found.measured.compare(trigger.level))
-                    })
+                    .find(|found| trigger.comparison.holds(found.measured.compare(trigger.level)))
             }
         };
         let found = found.filter(|found| {
             let waiting = self.announced.is_some_and(|at| at > settled);
-            let holds = trigger
-                .comparison
-                .holds(found.measured.compare(trigger.level));
+            let holds = trigger.comparison.holds(found.measured.compare(trigger.level));
             holds && found.at > settled && !waiting && !is_open
         })?;
         self.announced = Some(found.at);
@@ -129,13 +113,6 @@ impl Probe {
         let from = self.stamps.partition_point(|stamp| stamp.0 <= out);
         let events = until.saturating_sub(from) as u64;
         let numerator = i128::from(events) * Decimal::ONE.units();
-        Some(Found {
-            at,
-            measured: Measured {
-                numerator,
-                denominator: 1,
-            },
-            events,
-        })
+        Some(Found { at, measured: Measured { numerator, denominator: 1 }, events })
     }
 }

@@ -29,11 +29,7 @@ pub struct ProgramError {
 
 impl fmt::Display for ProgramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "alert {}: regular expression cannot be compiled: {}",
-            self.alert, self.cause
-        )
+        write!(f, "alert {}: regular expression cannot be compiled: {}", self.alert, self.cause)
     }
 }
 
@@ -93,20 +89,15 @@ impl Program {
     /// A regular expression that is too large to compile.
     pub fn compile(rules: &RuleSet) -> Result<Program, ProgramError> {
         let mut program = Program {
-            streams: rules
-                .streams
-                .iter()
-                .map(|_| StreamPlan::default())
-                .collect(),
+            streams: rules.streams.iter().map(|_| StreamPlan::default()).collect(),
             rules: Vec::new(),
             signals: 0,
             hash: xxh3_64(format!("{rules:?}").as_bytes()),
         };
         for alert in &rules.alerts {
-            let plan = program.plan(alert).map_err(|cause| ProgramError {
-                alert: alert.name.clone(),
-                cause,
-            })?;
+            let plan = program
+                .plan(alert)
+                .map_err(|cause| ProgramError { alert: alert.name.clone(), cause })?;
             program.rules.push(plan);
         }
         Ok(program)
@@ -121,11 +112,7 @@ impl Program {
         }
         streams.sort_unstable();
         streams.dedup();
-        Ok(RulePlan {
-            alert: alert.clone(),
-            streams,
-            signals,
-        })
+        Ok(RulePlan { alert: alert.clone(), streams, signals })
     }
 
     /// The id of a selection's signal; rules that want the same share one.
@@ -151,11 +138,7 @@ impl Program {
         let Some(stream) = self.streams.get_mut(selection.stream) else {
             return Ok(wanted.id);
         };
-        wanted.test = match stream
-            .tests
-            .iter()
-            .position(|(of, _)| *of == selection.predicate)
-        {
+        wanted.test = match stream.tests.iter().position(|(of, _)| *of == selection.predicate) {
             Some(known) => known,
             None => {
                 let test = Test::compile(&selection.predicate)?;
@@ -197,11 +180,7 @@ impl Program {
 
     /// The longest past any rule of a stream, or of a stream it is joined with, depends on.
     pub fn horizon_ms(&self) -> i64 {
-        self.rules
-            .iter()
-            .map(|rule| rule.alert.horizon_ms())
-            .max()
-            .unwrap_or(0)
+        self.rules.iter().map(|rule| rule.alert.horizon_ms()).max().unwrap_or(0)
     }
 
     /// Turns an event into observations, each for the shard that owns its key group.
@@ -263,9 +242,7 @@ impl SignalPlan {
             && let Some((first, others)) = batches.split_first_mut()
             && let Some(batch) = others.get_mut(owner - 1)
         {
-            batch
-                .bytes
-                .extend_from_slice(first.bytes.get(start..).unwrap_or_default());
+            batch.bytes.extend_from_slice(first.bytes.get(start..).unwrap_or_default());
             let len = first.bytes.len() - start;
             first.bytes.truncate(start);
             let start = batch.bytes.len() - len;
@@ -293,15 +270,7 @@ impl SignalPlan {
         }
         let fields = slice(fields_start, batch.bytes.len());
         let (signal, time) = (self.id, event.time);
-        batch.rows.push(Row {
-            signal,
-            key_hash,
-            time,
-            value,
-            origin,
-            key,
-            fields,
-        });
+        batch.rows.push(Row { signal, key_hash, time, value, origin, key, fields });
     }
 
     /// Writes the key; false when a component is missing and may not be.
@@ -326,10 +295,7 @@ impl SignalPlan {
 
 fn slice(start: usize, end: usize) -> Slice {
     // A batch is cut long before 4 GiB: see the limits of the pipeline that fills it.
-    Slice {
-        start: start as u32,
-        len: (end - start) as u32,
-    }
+    Slice { start: start as u32, len: (end - start) as u32 }
 }
 
 fn number_units(value: Value<'_>) -> Option<i128> {

@@ -16,9 +16,7 @@ impl Ranked {
     /// Adds a value.
     pub(crate) fn insert(&mut self, value: i128) {
         self.len += 1;
-        let at = self
-            .block_of(value)
-            .min(self.blocks.len().saturating_sub(1));
+        let at = self.block_of(value).min(self.blocks.len().saturating_sub(1));
         let Some(block) = self.blocks.get_mut(at) else {
             self.blocks.push(vec![value]);
             return;
@@ -66,8 +64,7 @@ impl Ranked {
 
     /// The first block whose largest value is not below `value`.
     fn block_of(&self, value: i128) -> usize {
-        self.blocks
-            .partition_point(|block| block.last().is_some_and(|last| *last < value))
+        self.blocks.partition_point(|block| block.last().is_some_and(|last| *last < value))
     }
 }
 

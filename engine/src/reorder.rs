@@ -66,9 +66,7 @@ impl Reorder {
     /// Takes the next observation of exactly the instant `now`.
     pub(crate) fn pop_at(&mut self, now: i64) -> Option<Waiting> {
         let due = self.next() == Some(now);
-        due.then(|| self.heap.pop())
-            .flatten()
-            .map(|Reverse(waiting)| waiting)
+        due.then(|| self.heap.pop()).flatten().map(|Reverse(waiting)| waiting)
     }
 
     /// Number of waiting observations.
@@ -100,20 +98,12 @@ impl Keys {
     pub(crate) fn acquire(&mut self, bytes: &[u8], group: u32) -> KeyId {
         let hash = self.seeded.hash_one(bytes);
         let entries = &mut self.entries;
-        let same = |id: &KeyId| {
-            entries
-                .get(*id as usize)
-                .is_some_and(|e| *e.bytes == *bytes)
-        };
+        let same = |id: &KeyId| entries.get(*id as usize).is_some_and(|e| *e.bytes == *bytes);
         if let Some(id) = self.table.find(hash, same).copied() {
             self.retain(id);
             return id;
         }
-        let entry = Entry {
-            bytes: bytes.into(),
-            group,
-            references: 1,
-        };
+        let entry = Entry { bytes: bytes.into(), group, references: 1 };
         let id = self.free.pop().unwrap_or(entries.len() as KeyId);
         match entries.get_mut(id as usize) {
             Some(slot) => *slot = entry,
@@ -121,11 +111,7 @@ impl Keys {
         }
         let seeded = &self.seeded;
         let rehash = |id: &KeyId| {
-            seeded.hash_one(
-                entries
-                    .get(*id as usize)
-                    .map_or(&[][..], |entry| &entry.bytes),
-            )
+            seeded.hash_one(entries.get(*id as usize).map_or(&[][..], |entry| &entry.bytes))
         };
         self.table.insert_unique(hash, id, rehash);
         id
@@ -157,9 +143,7 @@ impl Keys {
 
     /// The canonical bytes of a key.
     pub(crate) fn bytes(&self, id: KeyId) -> &[u8] {
-        self.entries
-            .get(id as usize)
-            .map_or(&[], |entry| &entry.bytes)
+        self.entries.get(id as usize).map_or(&[], |entry| &entry.bytes)
     }
 
     /// The key group of a key.
@@ -180,27 +164,16 @@ mod tests {
     #[test]
     fn observations_leave_in_the_order_of_time_stream_partition_offset() {
         let waiting = |time, stream, partition, offset| Waiting {
-            order: (
-                Timestamp(time),
-                Origin {
-                    stream,
-                    partition,
-                    offset,
-                },
-            ),
+            order: (Timestamp(time), Origin { stream, partition, offset }),
             signal: 0,
             key: 0,
             value: 0,
             fields: Box::default(),
         };
         let mut reorder = Reorder::default();
-        for (time, stream, partition, offset) in [
-            (5, 1, 0, 0),
-            (5, 0, 1, 7),
-            (5, 0, 1, 3),
-            (4, 9, 9, 9),
-            (5, 0, 0, 9),
-        ] {
+        for (time, stream, partition, offset) in
+            [(5, 1, 0, 0), (5, 0, 1, 7), (5, 0, 1, 3), (4, 9, 9, 9), (5, 0, 0, 9)]
+        {
             reorder.push(waiting(time, stream, partition, offset));
         }
         assert_eq!(reorder.pop_at(5), None);
@@ -219,10 +192,7 @@ mod tests {
         let b = keys.acquire(b"b", 2);
         assert_eq!(keys.acquire(b"a", 1), a);
         keys.release(a);
-        assert_eq!(
-            (keys.bytes(a), keys.group(b), keys.len()),
-            (&b"a"[..], 2, 2)
-        );
+        assert_eq!((keys.bytes(a), keys.group(b), keys.len()), (&b"a"[..], 2, 2));
         keys.release(a);
         assert_eq!(keys.len(), 1);
         assert_eq!(keys.acquire(b"c", 3), a);

@@ -39,23 +39,15 @@ impl ResumeIndex {
 
     /// Notes an event of the partition, in the order of offsets.
     pub fn note(&mut self, time: Timestamp, here: ResumePoint) {
-        self.buckets
-            .entry(time.0.div_euclid(self.bucket_ms))
-            .or_insert(here);
+        self.buckets.entry(time.0.div_euclid(self.bucket_ms)).or_insert(here);
     }
 
     /// The first place with an event later than `instant`; `end` where there is none.
     ///
     /// Instants must not go back: what lies at or before them is forgotten.
     pub fn resume_after(&mut self, instant: Timestamp, end: ResumePoint) -> ResumePoint {
-        self.buckets = self
-            .buckets
-            .split_off(&instant.plus(1).0.div_euclid(self.bucket_ms));
-        self.buckets
-            .values()
-            .copied()
-            .min_by_key(|point| point.offset)
-            .unwrap_or(end)
+        self.buckets = self.buckets.split_off(&instant.plus(1).0.div_euclid(self.bucket_ms));
+        self.buckets.values().copied().min_by_key(|point| point.offset).unwrap_or(end)
     }
 }
 
@@ -65,10 +57,7 @@ mod tests {
 
     #[test]
     fn out_of_order_events_are_read_again_too() {
-        let point = |offset| ResumePoint {
-            offset,
-            front: Some(Timestamp(offset * 10)),
-        };
+        let point = |offset| ResumePoint { offset, front: Some(Timestamp(offset * 10)) };
         let mut index = ResumeIndex::new(1000);
         for (offset, time) in [(0, 100), (1, 900), (2, 200), (3, 950), (4, 901)] {
             index.note(Timestamp(time), point(offset));
@@ -86,19 +75,10 @@ mod tests {
     fn a_coarse_index_reads_too_much_never_too_little() {
         let mut index = ResumeIndex::new(10_240);
         for offset in 0..100 {
-            let here = ResumePoint {
-                offset,
-                front: None,
-            };
+            let here = ResumePoint { offset, front: None };
             index.note(Timestamp(offset * 7), here);
         }
-        let resumed = index.resume_after(
-            Timestamp(350),
-            ResumePoint {
-                offset: 100,
-                front: None,
-            },
-        );
+        let resumed = index.resume_after(Timestamp(350), ResumePoint { offset: 100, front: None });
         assert_eq!(resumed.offset, 50);
     }
 }

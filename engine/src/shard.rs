@@ -102,10 +102,7 @@ impl Shard {
         let signals = 0..program.signal_count();
         let hears = |signal: usize| {
             let heard = domains.iter().enumerate();
-            heard
-                .filter(|(_, domain)| domain.hears(signal))
-                .map(|(index, _)| index)
-                .collect()
+            heard.filter(|(_, domain)| domain.hears(signal)).map(|(index, _)| index).collect()
         };
         Shard {
             domains_of: signals.map(hears).collect(),
@@ -135,9 +132,7 @@ impl Shard {
         }
         for (stream, settled) in self.settled.iter_mut().enumerate() {
             let domains = self.joined.get(stream).into_iter().flatten();
-            let told = domains
-                .filter_map(|index| self.domains.get(*index))
-                .map(Domain::told);
+            let told = domains.filter_map(|index| self.domains.get(*index)).map(Domain::told);
             let mark = marks.settled.get(stream).copied();
             *settled = (*settled).max(told.min().or(mark).unwrap_or(*settled));
         }
@@ -180,11 +175,7 @@ impl Shard {
     pub fn counts(&self) -> ShardCounts {
         ShardCounts {
             late_after_settle: self.late_after_settle,
-            waiting: self
-                .domains
-                .iter()
-                .map(|domain| domain.waiting() as u64)
-                .sum(),
+            waiting: self.domains.iter().map(|domain| domain.waiting() as u64).sum(),
             ..self.states.counts()
         }
     }

@@ -15,9 +15,7 @@ pub struct Timers<S> {
 impl<S: Ord + Copy> Timers<S> {
     /// No timers.
     pub(crate) const fn new() -> Timers<S> {
-        Timers {
-            heap: BinaryHeap::new(),
-        }
+        Timers { heap: BinaryHeap::new() }
     }
 
     /// Arms `state` for `due` unless it is armed for that instant or earlier.
@@ -39,9 +37,7 @@ impl<S: Ord + Copy> Timers<S> {
     /// Takes an entry due at `now` or before.
     pub(crate) fn pop_due(&mut self, now: i64) -> Option<(i64, S)> {
         let due = self.next().is_some_and(|due| due <= now);
-        due.then(|| self.heap.pop())
-            .flatten()
-            .map(|Reverse(entry)| entry)
+        due.then(|| self.heap.pop()).flatten().map(|Reverse(entry)| entry)
     }
 }
 

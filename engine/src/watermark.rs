@@ -84,11 +84,7 @@ mod tests {
         ];
         for (time, recorded, want, after) in events {
             let said = front.admit(Timestamp(time), recorded.map(Timestamp));
-            assert_eq!(
-                (said, front.front()),
-                (want, Some(Timestamp(after))),
-                "event at {time}"
-            );
+            assert_eq!((said, front.front()), (want, Some(Timestamp(after))), "event at {time}");
         }
         assert_eq!(front.settled_at(Timestamp(150)), Timestamp(144));
     }

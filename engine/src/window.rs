@@ -40,11 +40,8 @@ impl Window {
         if self.step_ms == 0 {
             self.aggregate.insert(input, time, value);
         } else {
-            let boundary = time
-                .saturating_add(self.step_ms - 1)
-                .div_euclid(self.step_ms);
-            self.ahead
-                .push_back((boundary.saturating_mul(self.step_ms), input, value));
+            let boundary = time.saturating_add(self.step_ms - 1).div_euclid(self.step_ms);
+            self.ahead.push_back((boundary.saturating_mul(self.step_ms), input, value));
         }
     }
 
@@ -62,11 +59,7 @@ impl Window {
 
     /// The measure, `None` where unknown or below `min_events`.
     pub(crate) fn measured(&self, min_events: u64) -> Option<Measured> {
-        if self.aggregate.events() < min_events {
-            None
-        } else {
-            self.aggregate.measured()
-        }
+        if self.aggregate.events() < min_events { None } else { self.aggregate.measured() }
     }
 
     /// Events inside, as [`Aggregate::events`] counts them.
@@ -86,10 +79,7 @@ impl Window {
 
     /// When the value next changes by itself: an entry leaves, or a step closes.
     pub(crate) fn next_change(&self) -> Option<i64> {
-        let leaves = self
-            .aggregate
-            .span()
-            .map(|(oldest, _)| oldest.saturating_add(self.length_ms));
+        let leaves = self.aggregate.span().map(|(oldest, _)| oldest.saturating_add(self.length_ms));
         let closes = self.ahead.front().map(|(boundary, ..)| *boundary);
         match (leaves, closes) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -99,9 +89,7 @@ impl Window {
 
     /// When the last entry now inside has left.
     pub(crate) fn next_empty(&self) -> Option<i64> {
-        self.aggregate
-            .span()
-            .map(|(_, newest)| newest.saturating_add(self.length_ms))
+        self.aggregate.span().map(|(_, newest)| newest.saturating_add(self.length_ms))
     }
 }
 
@@ -109,37 +97,26 @@ fn empty_aggregate(measure: &Measure, is_counted: bool) -> Aggregate {
     let entries = VecDeque::new;
     match measure {
         Measure::Count(_) => Aggregate::Count(Counter::default()),
-        Measure::Sum(_) => Aggregate::Sum {
-            entries: entries(),
-            sum: 0,
-            mean: false,
-        },
-        Measure::Avg(_) => Aggregate::Sum {
-            entries: entries(),
-            sum: 0,
-            mean: true,
-        },
+        Measure::Sum(_) => Aggregate::Sum { entries: entries(), sum: 0, mean: false },
+        Measure::Avg(_) => Aggregate::Sum { entries: entries(), sum: 0, mean: true },
         Measure::Min(_) | Measure::Max(_) => Aggregate::Extreme {
             candidates: entries(),
             events: Counter::default(),
             largest: matches!(measure, Measure::Max(_)),
         },
-        Measure::Last(_) => Aggregate::Last {
-            newest: None,
-            events: is_counted.then(Counter::default),
-        },
-        Measure::Distinct(_) => Aggregate::Distinct {
-            entries: entries(),
-            inside: hashbrown::HashMap::new(),
-        },
+        Measure::Last(_) => {
+            Aggregate::Last { newest: None, events: is_counted.then(Counter::default) }
+        }
+        Measure::Distinct(_) => {
+            Aggregate::Distinct { entries: entries(), inside: hashbrown::HashMap::new() }
+        }
         Measure::Quantile { permille, .. } => Aggregate::Quantile {
             entries: entries(),
             ranked: Ranked::default(),
             permille: *permille,
         },
-        Measure::Ratio(..) => Aggregate::Ratio {
-            part: Counter::default(),
-            whole: Counter::default(),
-        },
+        Measure::Ratio(..) => {
+            Aggregate::Ratio { part: Counter::default(), whole: Counter::default() }
+        }
     }
 }

@@ -29,13 +29,10 @@ struct Texts {
 
 impl AlertTexts {
     /// The texts of these rules.
-    pub fn new(rules: &Rules, language: Language, zone: TimeZone) -> AlertTexts {
+    pub(crate) fn new(rules: &Rules, language: Language, zone: TimeZone) -> AlertTexts {
         let mut alerts = HashMap::new();
         for alert in &rules.set.alerts {
-            let reading = rules
-                .readings
-                .iter()
-                .find(|reading| reading.alert == alert.name);
+            let reading = rules.readings.iter().find(|reading| reading.alert == alert.name);
             let reading = reading.map_or_else(String::new, |reading| {
                 let words = match language {
                     Language::En => &reading.words_en,
@@ -43,50 +40,28 @@ impl AlertTexts {
                 };
                 format!("{} — {words}", reading.canonical)
             });
-            alerts.insert(
-                alert.name.clone(),
-                Texts {
-                    alert: alert.clone(),
-                    reading,
-                },
-            );
+            alerts.insert(alert.name.clone(), Texts { alert: alert.clone(), reading });
         }
-        AlertTexts {
-            alerts,
-            language,
-            zone,
-        }
+        AlertTexts { alerts, language, zone }
     }
 
     /// The language of the texts.
-    pub fn language(&self) -> Language {
+    pub(crate) fn language(&self) -> Language {
         self.language
     }
 
     /// The message of a transition.
-    pub fn transition(&self, of: &Transition) -> String {
+    pub(crate) fn transition(&self, of: &Transition) -> String {
         let since = self.local_time(of.since);
         let measured = (of.value, of.threshold, of.count);
-        self.render(
-            &of.alert,
-            (&of.key, &of.fields),
-            measured,
-            of.severity,
-            &since,
-        )
+        self.render(&of.alert, (&of.key, &of.fields), measured, of.severity, &since)
     }
 
     /// The message of an early notice.
-    pub fn early(&self, of: &Early) -> String {
+    pub(crate) fn early(&self, of: &Early) -> String {
         let since = self.local_time(of.at);
         let measured = (of.value, of.threshold, of.count);
-        self.render(
-            &of.alert,
-            (&of.key, &of.fields),
-            measured,
-            of.severity,
-            &since,
-        )
+        self.render(&of.alert, (&of.key, &of.fields), measured, of.severity, &since)
     }
 
     fn render(
@@ -116,33 +91,28 @@ impl AlertTexts {
     }
 
     /// The rule of an alert in words.
-    pub fn reading(&self, alert: &str) -> &str {
+    pub(crate) fn reading(&self, alert: &str) -> &str {
         self.alerts.get(alert).map_or("", |texts| &texts.reading)
     }
 
     /// The rule of an alert.
-    pub fn rule(&self, alert: &str) -> Option<&Alert> {
+    pub(crate) fn rule(&self, alert: &str) -> Option<&Alert> {
         self.alerts.get(alert).map(|texts| &texts.alert)
     }
 
     /// A measured value as people read it.
-    pub fn quantity(&self, alert: &str, value: Option<Decimal>) -> String {
-        let unit = self
-            .rule(alert)
-            .map_or(Unit::Number, |alert| alert.trigger.unit);
-        value.map_or_else(
-            || "-".to_owned(),
-            |value| show_quantity(value, unit, self.language),
-        )
+    pub(crate) fn quantity(&self, alert: &str, value: Option<Decimal>) -> String {
+        let unit = self.rule(alert).map_or(Unit::Number, |alert| alert.trigger.unit);
+        value.map_or_else(|| "-".to_owned(), |value| show_quantity(value, unit, self.language))
     }
 
     /// A length of time as people read it.
-    pub fn duration(&self, millis: i64) -> String {
+    pub(crate) fn duration(&self, millis: i64) -> String {
         show_duration(millis, self.language)
     }
 
     /// An instant in the readers' zone: `2026-01-05 09:00:54`.
-    pub fn local_time(&self, at: Timestamp) -> String {
+    pub(crate) fn local_time(&self, at: Timestamp) -> String {
         match jiff::Timestamp::from_millisecond(at.0) {
             Ok(instant) => instant
                 .to_zoned_datetime(self.zone.clone())

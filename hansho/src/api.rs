@@ -36,11 +36,8 @@ pub struct State {
 
 impl State {
     /// Nothing noted yet.
-    pub fn new() -> State {
-        State {
-            health: Health::new(),
-            metrics: Metrics::new(),
-        }
+    pub(crate) fn new() -> State {
+        State { health: Health::new(), metrics: Metrics::new() }
     }
 }
 
@@ -48,7 +45,7 @@ impl State {
 ///
 /// # Errors
 /// When the listener breaks.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     state: Arc<State>,
     shutdown: impl Future<Output = ()> + Send,
@@ -91,17 +88,11 @@ async fn metrics_text(extract::State(state): extract::State<Arc<State>>) -> impl
         None => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let text = state.metrics.render();
-    (
-        status(&text),
-        [(header::CONTENT_TYPE, OPEN_METRICS)],
-        text.unwrap_or_default(),
-    )
+    (status(&text), [(header::CONTENT_TYPE, OPEN_METRICS)], text.unwrap_or_default())
 }
 
 fn wall_clock() -> Timestamp {
-    let since_epoch = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 

@@ -120,7 +120,7 @@ enum LanguageWord {
 
 impl Cli {
     /// The language asked for, or that of the locale.
-    pub fn language(&self) -> Language {
+    pub(crate) fn language(&self) -> Language {
         match self.lang {
             Some(LanguageWord::En) => Language::En,
             Some(LanguageWord::Ja) => Language::Ja,
@@ -132,10 +132,7 @@ impl Cli {
 /// The first locale variable that is set and not empty decides, as POSIX has it.
 fn locale_language(variable: impl Fn(&str) -> Option<String>) -> Language {
     let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
-    let locale = names
-        .into_iter()
-        .filter_map(variable)
-        .find(|value| !value.is_empty());
+    let locale = names.into_iter().filter_map(variable).find(|value| !value.is_empty());
     match locale {
         Some(locale) if locale.starts_with("ja") => Language::Ja,
         _ => Language::En,
@@ -144,9 +141,7 @@ fn locale_language(variable: impl Fn(&str) -> Option<String>) -> Language {
 
 /// Reads `20s`, `2m`, `500ms`, `1h`; a bare number is seconds.
 fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
-    let split = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let scale = match unit {
         "ms" => 1,
@@ -155,9 +150,7 @@ fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
         "h" => 3_600_000,
         _ => return Err(format!("`{unit}` is no unit of time: write 20s, 2m or 1h")),
     };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| format!("`{text}` is no duration: write 20s"))?;
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no duration: write 20s"))?;
     number
         .checked_mul(scale)
         .map(std::time::Duration::from_millis)
@@ -178,21 +171,12 @@ mod tests {
     fn the_locale_decides_the_language() {
         let given = |pairs: &'static [(&str, &str)]| {
             locale_language(move |name| {
-                pairs
-                    .iter()
-                    .find(|(have, _)| *have == name)
-                    .map(|(_, value)| (*value).to_owned())
+                pairs.iter().find(|(have, _)| *have == name).map(|(_, value)| (*value).to_owned())
             })
         };
         assert_eq!(given(&[("LANG", "ja_JP.UTF-8")]), Language::Ja);
-        assert_eq!(
-            given(&[("LC_ALL", ""), ("LANG", "ja_JP.UTF-8")]),
-            Language::Ja
-        );
-        assert_eq!(
-            given(&[("LC_ALL", "C"), ("LANG", "ja_JP.UTF-8")]),
-            Language::En
-        );
+        assert_eq!(given(&[("LC_ALL", ""), ("LANG", "ja_JP.UTF-8")]), Language::Ja);
+        assert_eq!(given(&[("LC_ALL", "C"), ("LANG", "ja_JP.UTF-8")]), Language::En);
         assert_eq!(given(&[]), Language::En);
     }
 

@@ -22,7 +22,7 @@ pub enum Exit {
 
 impl Exit {
     /// The process's exit code.
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Exit::Fine => 0,
             Exit::Findings => 1,
@@ -32,7 +32,7 @@ impl Exit {
     }
 
     /// Says what went wrong on standard error and ends that way.
-    pub fn because(self, what: impl fmt::Display) -> Exit {
+    pub(crate) fn because(self, what: impl fmt::Display) -> Exit {
         eprintln!("hansho: {what}");
         self
     }

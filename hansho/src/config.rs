@@ -102,23 +102,15 @@ impl Config {
     ///
     /// # Errors
     /// A file that cannot be read or is larger than [`FILE_MAX`], and all of [`Config::parse`].
-    pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let error = |what: String| ConfigError {
-            path: path.to_owned(),
-            line: None,
-            key: None,
-            what,
-        };
+    pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+        let error =
+            |what: String| ConfigError { path: path.to_owned(), line: None, key: None, what };
         let unreadable = |cause: std::io::Error| {
-            error(format!(
-                "cannot be read: {cause}; name another file with --config"
-            ))
+            error(format!("cannot be read: {cause}; name another file with --config"))
         };
         let length = std::fs::metadata(path).map_err(unreadable)?.len();
         if length > FILE_MAX {
-            return Err(error(format!(
-                "is {length} bytes long, the limit is {FILE_MAX}"
-            )));
+            return Err(error(format!("is {length} bytes long, the limit is {FILE_MAX}")));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         Config::parse(&text, path)
@@ -128,7 +120,7 @@ impl Config {
     ///
     /// # Errors
     /// The first thing wrong, with its line.
-    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let file = File { path, text };
         let raw: raw::Config = toml::from_str(text)
             .map_err(|error| file.error(error.span(), error.message().to_owned()))?;
@@ -136,7 +128,7 @@ impl Config {
     }
 
     /// The sinks as on-call sees them, in the same order.
-    pub fn receivers(&self) -> Receivers {
+    pub(crate) fn receivers(&self) -> Receivers {
         let receiver = |sink: &Sink| Receiver {
             name: sink.name.clone(),
             severities: sink.severities,
@@ -146,15 +138,12 @@ impl Config {
     }
 
     /// The limits of the outbox.
-    pub fn outbox_limits(&self) -> OutboxLimits {
-        OutboxLimits {
-            pending_max: self.limits.pending_max,
-            ..OutboxLimits::default()
-        }
+    pub(crate) fn outbox_limits(&self) -> OutboxLimits {
+        OutboxLimits { pending_max: self.limits.pending_max, ..OutboxLimits::default() }
     }
 
     /// The topic a stream is read from; `input` is the name its rules give.
-    pub fn topic<'a>(&'a self, stream: &str, input: &'a str) -> &'a str {
+    pub(crate) fn topic<'a>(&'a self, stream: &str, input: &'a str) -> &'a str {
         self.topics.get(stream).map_or(input, String::as_str)
     }
 }
@@ -197,11 +186,7 @@ impl File<'_> {
         if raw.get_ref().is_empty() {
             return self.refuse(&raw, "names no rules; write rules = [\"rules/\"]");
         }
-        Ok(raw
-            .get_ref()
-            .iter()
-            .map(|path| self.resolve(path))
-            .collect())
+        Ok(raw.get_ref().iter().map(|path| self.resolve(path)).collect())
     }
 
     fn workers(&self, raw: Option<Spanned<usize>>) -> Result<usize, ConfigError> {
@@ -211,10 +196,8 @@ impl File<'_> {
         };
         match *raw.get_ref() {
             workers @ 1..=WORKERS_MAX => Ok(workers),
-            _ => self.refuse(
-                &raw,
-                &format!("must be 1 to {WORKERS_MAX}; leave it out for all cores"),
-            ),
+            _ => self
+                .refuse(&raw, &format!("must be 1 to {WORKERS_MAX}; leave it out for all cores")),
         }
     }
 
@@ -232,12 +215,8 @@ impl File<'_> {
         &self,
         raw: BTreeMap<String, raw::Stream>,
     ) -> Result<BTreeMap<String, String>, ConfigError> {
-        let named = raw
-            .into_iter()
-            .filter_map(|(name, stream)| Some((name, stream.topic?)));
-        named
-            .map(|(name, topic)| Ok((name, self.topic_name(topic)?)))
-            .collect()
+        let named = raw.into_iter().filter_map(|(name, stream)| Some((name, stream.topic?)));
+        named.map(|(name, topic)| Ok((name, self.topic_name(topic)?))).collect()
     }
 
     fn topic_name(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
@@ -272,10 +251,9 @@ impl File<'_> {
             (None, None) => Ok(DeadLetters::File(state_dir.join("dead-letters.jsonl"))),
             (Some(path), None) => Ok(DeadLetters::File(self.resolve(&path))),
             (None, Some(topic)) => Ok(DeadLetters::Topic(self.output_topic(topic, inputs)?)),
-            (Some(_), Some(topic)) => self.refuse(
-                &topic,
-                "stands beside dead_letters.file; keep one of the two",
-            ),
+            (Some(_), Some(topic)) => {
+                self.refuse(&topic, "stands beside dead_letters.file; keep one of the two")
+            }
         }
     }
 
@@ -306,11 +284,7 @@ impl File<'_> {
         for (pair, time) in Severity::ALL.windows(2).zip(given.windows(2)) {
             let [above, below] = pair else { continue };
             if response_ms(*above) > response_ms(*below) {
-                let span = time
-                    .iter()
-                    .rev()
-                    .find_map(|time| time.as_ref())
-                    .map(Spanned::span);
+                let span = time.iter().rev().find_map(|time| time.as_ref()).map(Spanned::span);
                 let what = format!("{above} would be answered later than {below}; swap the two");
                 return Err(self.error(span, what));
             }
@@ -334,12 +308,7 @@ impl File<'_> {
         let before = span.and_then(|span| self.text.get(..span.start));
         let line = before.map(|before| before.matches('\n').count() + 1);
         let key = line.and_then(|line| key_at(self.text, line));
-        ConfigError {
-            path: self.path.to_owned(),
-            line,
-            key,
-            what: what.trim_end().to_owned(),
-        }
+        ConfigError { path: self.path.to_owned(), line, key, what: what.trim_end().to_owned() }
     }
 }
 
@@ -347,10 +316,7 @@ impl File<'_> {
 fn key_at(text: &str, line: usize) -> Option<String> {
     let written = text.lines().nth(line - 1)?;
     let (key, _) = written.split_once('=')?;
-    let table = text
-        .lines()
-        .take(line)
-        .filter(|line| line.trim_start().starts_with('['));
+    let table = text.lines().take(line).filter(|line| line.trim_start().starts_with('['));
     let table = table.last().map(|table| {
         let name = table.split('#').next().unwrap_or(table);
         name.trim().trim_matches(['[', ']']).trim()

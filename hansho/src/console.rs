@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use model::message::Language;
 use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::severity::Severity;
+use model::time::Timestamp;
 
 use crate::alert_text::AlertTexts;
 
@@ -22,33 +23,24 @@ pub struct Console {
 
 impl Console {
     /// A console on standard output; coloured only on a terminal that wants colour.
-    pub fn new(texts: Arc<AlertTexts>) -> Console {
+    pub(crate) fn new(texts: Arc<AlertTexts>) -> Console {
         let is_colored = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Console {
-            texts,
-            is_colored,
-            shown: AtomicU64::new(0),
-        }
+        Console { texts, is_colored, shown: AtomicU64::new(0) }
     }
 
     /// How many firing notifications were shown.
-    pub fn shown(&self) -> u64 {
+    pub(crate) fn shown(&self) -> u64 {
         self.shown.load(Ordering::Relaxed)
     }
 
     /// Prints a notification.
-    pub fn show(&self, notification: &Notification) -> DeliveryResult {
+    pub(crate) fn show(&self, notification: &Notification) -> DeliveryResult {
         if notification.kind == NotificationKind::Firing {
             self.shown.fetch_add(1, Ordering::Relaxed);
         }
-        match io::stdout()
-            .lock()
-            .write_all(self.render(notification).as_bytes())
-        {
+        match io::stdout().lock().write_all(self.render(notification).as_bytes()) {
             Ok(()) => DeliveryResult::Sent,
-            Err(error) => DeliveryResult::Reject {
-                why: error.to_string(),
-            },
+            Err(error) => DeliveryResult::Reject { why: error.to_string() },
         }
     }
 
@@ -68,11 +60,7 @@ impl Console {
         let facts = self.facts(of, &value, &level);
         let head = format!("{clock}  {start}{}{end}", self.label(of));
         let (alert, key) = (plain(&of.alert), key.join(" "));
-        let (dim, undim) = if self.is_colored {
-            (DIM, RESET)
-        } else {
-            ("", "")
-        };
+        let (dim, undim) = if self.is_colored { (DIM, RESET) } else { ("", "") };
         let message = plain(&of.message);
         format!("{head}  {alert}  {key}  {facts}\n          {dim}{message}{undim}\n")
     }
@@ -93,10 +81,7 @@ impl Console {
 
     fn facts(&self, of: &Notification, value: &str, level: &str) -> String {
         let lasted = self.texts.duration((of.at.0 - of.since.0) / 1000 * 1000);
-        let deadline = of.deadline.map(|deadline| {
-            let at = self.texts.local_time(deadline);
-            at.get(11..16).unwrap_or(&at).to_owned()
-        });
+        let deadline = of.deadline.map(|deadline| self.due_by(of.at, deadline));
         match (self.texts.language(), of.kind, deadline) {
             (Language::Ja, NotificationKind::Resolved, _) => format!("継続 {lasted}"),
             (Language::Ja, _, Some(until)) => {
@@ -109,6 +94,13 @@ impl Console {
             }
             (Language::En, _, None) => format!("value {value} (threshold {level})  as planned"),
         }
+    }
+
+    /// A deadline as people say it: the day only where it is another one.
+    fn due_by(&self, at: Timestamp, deadline: Timestamp) -> String {
+        let (today, due) = (self.texts.local_time(at), self.texts.local_time(deadline));
+        let from = if today.get(..10) == due.get(..10) { 11 } else { 5 };
+        due.get(from..16).unwrap_or(&due).to_owned()
     }
 
     fn colors(&self, of: &Notification) -> (&'static str, &'static str) {
@@ -125,18 +117,12 @@ impl Console {
 }
 
 /// Text from events may hold anything: control and direction characters are shown, not sent.
-pub fn plain(text: &str) -> String {
-    let is_risky = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+pub(crate) fn plain(text: &str) -> String {
+    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let is_risky = |c: char| c.is_control() || marks.iter().any(|range| range.contains(&c));
     text.chars()
         .flat_map(|c| {
-            let shown = if is_risky(c) {
-                format!("\\u{{{:x}}}", c as u32)
-            } else {
-                c.to_string()
-            };
+            let shown = if is_risky(c) { format!("\\u{{{:x}}}", c as u32) } else { c.to_string() };
             shown.chars().collect::<Vec<_>>()
         })
         .collect()

@@ -52,20 +52,14 @@ pub struct Outlet {
 }
 
 /// Starts the shards of a program.
-pub fn open_road(
+pub(crate) fn open_road(
     program: &Arc<Program>,
     settings: RoadSettings,
     restored: &Restored,
 ) -> (Inlet, Outlet) {
     let shared = Arc::new(Shared::new(program.stream_count()));
-    let mut inlet = Inlet {
-        lanes: Vec::new(),
-        shared: Arc::clone(&shared),
-    };
-    let mut outlet = Outlet {
-        lanes: Vec::new(),
-        threads: Vec::new(),
-    };
+    let mut inlet = Inlet { lanes: Vec::new(), shared: Arc::clone(&shared) };
+    let mut outlet = Outlet { lanes: Vec::new(), threads: Vec::new() };
     for index in 0..settings.workers.max(1) {
         let shard = Shard::new(
             Arc::clone(program),
@@ -87,30 +81,30 @@ pub fn open_road(
 
 impl Inlet {
     /// Number of shards, and so of batches to fill.
-    pub fn shards(&self) -> usize {
+    pub(crate) fn shards(&self) -> usize {
         self.lanes.len()
     }
 
     /// Hands over every batch for which there is room; true when all have gone.
     ///
     /// Delivered batches come back empty, with the memory of older ones.
-    pub fn deliver(&mut self, batches: &mut [Batch]) -> bool {
+    pub(crate) fn deliver(&mut self, batches: &mut [Batch]) -> bool {
         let lanes = self.lanes.iter_mut().zip(batches);
         lanes.fold(true, |all, (lane, batch)| lane.deliver(batch) && all)
     }
 
     /// Says how far time has passed in a stream; only after its observations are delivered.
-    pub fn mark(&self, stream: usize, settled: Timestamp, first: Option<Timestamp>) {
+    pub(crate) fn mark(&self, stream: usize, settled: Timestamp, first: Option<Timestamp>) {
         self.shared.marks.publish(stream, settled, first);
     }
 
     /// Wakes the shards after deliveries and marks.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.lanes.iter().for_each(Inbound::wake);
     }
 
     /// Tells the shards that nothing follows: they settle what the marks allow and end.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.shared.close();
         self.wake();
     }
@@ -118,7 +112,7 @@ impl Inlet {
 
 impl Outlet {
     /// Takes what the shards have told so far; true when there was something.
-    pub fn collect(&mut self, mut each: impl FnMut(usize, Told)) -> bool {
+    pub(crate) fn collect(&mut self, mut each: impl FnMut(usize, Told)) -> bool {
         let mut any = false;
         for (shard, lane) in self.lanes.iter_mut().enumerate() {
             while let Some(told) = lane.take() {
@@ -130,7 +124,7 @@ impl Outlet {
     }
 
     /// Whether every shard has said its last word.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.lanes.iter().all(Outbound::is_finished)
     }
 
@@ -138,7 +132,7 @@ impl Outlet {
     ///
     /// # Errors
     /// The number of the shard whose thread panicked.
-    pub fn join(self) -> Result<(), usize> {
+    pub(crate) fn join(self) -> Result<(), usize> {
         for (shard, thread) in self.threads.into_iter().enumerate() {
             thread.join().map_err(|_| shard)?;
         }

@@ -54,11 +54,7 @@ impl fmt::Display for RulesError {
                 write!(f, "cannot read rules at {}: {error}", path.display())
             }
             RulesError::Empty { path } => {
-                write!(
-                    f,
-                    "no .rules file in {}: name a folder that holds some",
-                    path.display()
-                )
+                write!(f, "no .rules file in {}: name a folder that holds some", path.display())
             }
             RulesError::TooLarge { path } => write!(
                 f,
@@ -76,11 +72,8 @@ impl std::error::Error for RulesError {}
 
 impl RulesError {
     /// Whether the rules are at fault, and not the way to them.
-    pub const fn is_finding(&self) -> bool {
-        matches!(
-            self,
-            RulesError::Broken(_) | RulesError::NoAlerts | RulesError::Program(_)
-        )
+    pub(crate) const fn is_finding(&self) -> bool {
+        matches!(self, RulesError::Broken(_) | RulesError::NoAlerts | RulesError::Program(_))
     }
 }
 
@@ -88,7 +81,7 @@ impl RulesError {
 ///
 /// # Errors
 /// A path that cannot be read, a folder without rules, or too much of them.
-pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, RulesError> {
+pub(crate) fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, RulesError> {
     let mut files = Vec::new();
     for path in paths {
         let before = files.len();
@@ -101,29 +94,20 @@ pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, RulesError> {
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), RulesError> {
-    let unreadable = |error| RulesError::Unreadable {
-        path: path.to_owned(),
-        error,
-    };
+    let unreadable = |error| RulesError::Unreadable { path: path.to_owned(), error };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         files.push(path.to_owned());
         return Ok(());
     }
     let entries = fs::read_dir(path).map_err(unreadable)?;
-    let mut entries: Vec<PathBuf> = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<_>>()
-        .map_err(unreadable)?;
+    let mut entries: Vec<PathBuf> =
+        entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>().map_err(unreadable)?;
     entries.sort();
     for entry in entries {
         if files.len() > FILES_MAX {
-            return Err(RulesError::TooLarge {
-                path: path.to_owned(),
-            });
+            return Err(RulesError::TooLarge { path: path.to_owned() });
         }
-        let is_rules = entry
-            .extension()
-            .is_some_and(|extension| extension == "rules");
+        let is_rules = entry.extension().is_some_and(|extension| extension == "rules");
         if entry.is_dir() || is_rules {
             collect(&entry, files)?;
         }
@@ -132,20 +116,12 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), RulesError> {
 }
 
 fn read_source(path: &Path) -> Result<SourceFile, RulesError> {
-    let unreadable = |error| RulesError::Unreadable {
-        path: path.to_owned(),
-        error,
-    };
+    let unreadable = |error| RulesError::Unreadable { path: path.to_owned(), error };
     if fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
-        return Err(RulesError::TooLarge {
-            path: path.to_owned(),
-        });
+        return Err(RulesError::TooLarge { path: path.to_owned() });
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
-    Ok(SourceFile {
-        name: path.display().to_string(),
-        text,
-    })
+    Ok(SourceFile { name: path.display().to_string(), text })
 }
 
 /// The rules this program was built with: the manual's monitoring table.
@@ -160,7 +136,7 @@ const SHIPPED: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// None for rules that their tests accept.
-pub fn load_shipped_rules(language: Language) -> Result<Rules, RulesError> {
+pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError> {
     let file = |(name, text): (&str, &str)| SourceFile {
         name: format!("rules/{name}"),
         text: text.to_owned(),
@@ -173,7 +149,7 @@ pub fn load_shipped_rules(language: Language) -> Result<Rules, RulesError> {
 ///
 /// # Errors
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
-pub fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules, RulesError> {
+pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules, RulesError> {
     let files = read_sources(paths)?;
     ready(&files, compile(&files), language)
 }
@@ -183,11 +159,7 @@ fn ready(
     compiled: Compiled,
     language: Language,
 ) -> Result<Rules, RulesError> {
-    let rendered = compiled
-        .diagnostics
-        .iter()
-        .map(|d| d.render(files, language))
-        .collect();
+    let rendered = compiled.diagnostics.iter().map(|d| d.render(files, language)).collect();
     let Some(set) = compiled.rules else {
         return Err(RulesError::Broken(rendered));
     };
@@ -195,10 +167,5 @@ fn ready(
         return Err(RulesError::NoAlerts);
     }
     let program = Arc::new(Program::compile(&set).map_err(RulesError::Program)?);
-    Ok(Rules {
-        set,
-        readings: compiled.readings,
-        program,
-        warnings: rendered,
-    })
+    Ok(Rules { set, readings: compiled.readings, program, warnings: rendered })
 }

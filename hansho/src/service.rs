@@ -95,11 +95,7 @@ pub enum ServiceError {
     /// The state directory cannot be used.
     State(JournalError),
     /// The alert log holds a line that is no alert.
-    AlertLog {
-        path: PathBuf,
-        line: usize,
-        why: String,
-    },
+    AlertLog { path: PathBuf, line: usize, why: String },
     /// Kafka cannot be used as configured.
     Kafka(KafkaError),
     /// A schema cannot be decoded.
@@ -147,7 +143,7 @@ impl From<JournalError> for ServiceError {
 ///
 /// # Errors
 /// See [`ServiceError`]. After any of them a restart continues where this run ended.
-pub fn run(
+pub(crate) fn run(
     parts: ServiceParts,
     outgoing: Outgoing,
     stop: &Arc<AtomicBool>,
@@ -157,12 +153,7 @@ pub fn run(
     let (results, outcomes) = Journal::open(state_dir.file("deliveries.jsonl"))?;
     let history = History::read(&state_dir.file("alerts.jsonl"), lines)?;
 
-    let Outgoing {
-        receivers,
-        deliveries,
-        outbox,
-        dead_letters,
-    } = outgoing;
+    let Outgoing { receivers, deliveries, outbox, dead_letters } = outgoing;
     let mut on_call = OnCall::new(receivers, deliveries, outbox, results);
     on_call.restore(&outcomes);
     let (tell_on_call, heard) = mpsc::sync_channel(UNHEARD_MAX);
@@ -176,11 +167,8 @@ pub fn run(
 
     let told = Arc::new(Told::new(parts.rules.set.streams.len()));
     let source = KafkaSource::connect(&parts.kafka).map_err(ServiceError::Kafka)?;
-    let road = RoadSettings {
-        workers: parts.workers,
-        early: true,
-        keys_per_rule_max: KEYS_PER_RULE_MAX,
-    };
+    let road =
+        RoadSettings { workers: parts.workers, early: true, keys_per_rule_max: KEYS_PER_RULE_MAX };
     let streams = &parts.rules.set.streams;
     let intake = Intake::new(&parts.rules.program, streams, None, parts.workers)
         .map_err(ServiceError::Schema)?;
@@ -212,7 +200,7 @@ fn joined(
 
 impl Logged {
     /// What people read about it.
-    pub fn text(&self, texts: &AlertTexts) -> AlertText {
+    pub(crate) fn text(&self, texts: &AlertTexts) -> AlertText {
         let (alert, message) = match &self.recorded {
             Recorded::Transition(transition, message) => (&transition.alert, message),
             Recorded::Early(early, message) => (&early.alert, message),

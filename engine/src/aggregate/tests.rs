@@ -5,11 +5,7 @@ use super::*;
 const WINDOW_MS: i64 = 20;
 
 fn empty(kind: usize) -> Aggregate {
-    let sum = |mean| Aggregate::Sum {
-        entries: VecDeque::new(),
-        sum: 0,
-        mean,
-    };
+    let sum = |mean| Aggregate::Sum { entries: VecDeque::new(), sum: 0, mean };
     let extreme = |largest| Aggregate::Extreme {
         candidates: VecDeque::new(),
         events: Counter::default(),
@@ -26,20 +22,11 @@ fn empty(kind: usize) -> Aggregate {
         2 => sum(true),
         3 => extreme(false),
         4 => extreme(true),
-        5 => Aggregate::Last {
-            newest: None,
-            events: Some(Counter::default()),
-        },
-        6 => Aggregate::Distinct {
-            entries: VecDeque::new(),
-            inside: HashMap::new(),
-        },
+        5 => Aggregate::Last { newest: None, events: Some(Counter::default()) },
+        6 => Aggregate::Distinct { entries: VecDeque::new(), inside: HashMap::new() },
         7 => quantile(500),
         8 => quantile(999),
-        _ => Aggregate::Ratio {
-            part: Counter::default(),
-            whole: Counter::default(),
-        },
+        _ => Aggregate::Ratio { part: Counter::default(), whole: Counter::default() },
     }
 }
 
@@ -62,12 +49,8 @@ fn naive(kind: usize, inside: &[(i64, u8, i128)]) -> Option<(i128, i128)> {
             values.dedup();
             Some((values.len() as i128 * one, 1))
         }
-        7 => rank(500)
-            .and_then(|at| values.get(at))
-            .map(|value| (*value, 1)),
-        8 => rank(999)
-            .and_then(|at| values.get(at))
-            .map(|value| (*value, 1)),
+        7 => rank(500).and_then(|at| values.get(at)).map(|value| (*value, 1)),
+        8 => rank(999).and_then(|at| values.get(at)).map(|value| (*value, 1)),
         _ => {
             let whole = inside.iter().filter(|entry| entry.1 == 1).count() as i128;
             (whole > 0).then(|| ((size - whole) * one, whole))
@@ -105,10 +88,7 @@ proptest! {
 
 #[test]
 fn fractions_are_compared_exactly_and_shown_rounded() {
-    let third = Measured {
-        numerator: Decimal::ONE.units(),
-        denominator: 3,
-    };
+    let third = Measured { numerator: Decimal::ONE.units(), denominator: 3 };
     let shown = Decimal::parse("0.333333333").unwrap();
     assert_eq!(third.decimal(), Some(shown));
     assert_eq!(third.compare(shown), std::cmp::Ordering::Greater);
@@ -116,10 +96,7 @@ fn fractions_are_compared_exactly_and_shown_rounded() {
 
 #[test]
 fn a_last_counts_events_only_when_asked() {
-    let mut plain = Aggregate::Last {
-        newest: None,
-        events: None,
-    };
+    let mut plain = Aggregate::Last { newest: None, events: None };
     let mut counting = empty(5);
     for aggregate in [&mut plain, &mut counting] {
         aggregate.insert(0, 1, 7);

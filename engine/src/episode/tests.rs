@@ -46,10 +46,7 @@ fn alert(clauses: Clauses) -> Alert {
 }
 
 fn whole(value: i64) -> Measured {
-    Measured {
-        numerator: Decimal::from_int(value).units(),
-        denominator: 1,
-    }
+    Measured { numerator: Decimal::from_int(value).units(), denominator: 1 }
 }
 
 /// Plays values that hold from their instant on, `None` being unknown, and every timer the
@@ -63,10 +60,7 @@ fn play(clauses: Clauses, values: &[(i64, Option<i64>)], until: i64) -> String {
         if !is_due && values.iter().all(|(at, _)| *at != now) {
             continue;
         }
-        let value = values
-            .iter()
-            .rfind(|(at, _)| *at <= now)
-            .and_then(|(_, value)| *value);
+        let value = values.iter().rfind(|(at, _)| *at <= now).and_then(|(_, value)| *value);
         match episode.judge(now, value.map(whole), &alert) {
             Step::Quiet => {}
             Step::Fired { since } => told.push(format!("+{now}({since})")),
@@ -79,83 +73,33 @@ fn play(clauses: Clauses, values: &[(i64, Option<i64>)], until: i64) -> String {
     told.join(" ")
 }
 
-const NONE: Clauses = Clauses {
-    for_ms: 0,
-    keep_ms: 0,
-    hold_ms: 0,
-    clear: None,
-};
+const NONE: Clauses = Clauses { for_ms: 0, keep_ms: 0, hold_ms: 0, clear: None };
 
 #[test]
 fn a_condition_fires_and_ends_at_its_edges() {
     let held = Clauses { for_ms: 5, ..NONE };
     let kept = Clauses { keep_ms: 5, ..NONE };
-    let both = Clauses {
-        for_ms: 3,
-        keep_ms: 5,
-        ..NONE
-    };
-    let eased = Clauses {
-        clear: Some(4),
-        ..NONE
-    };
+    let both = Clauses { for_ms: 3, keep_ms: 5, ..NONE };
+    let eased = Clauses { clear: Some(4), ..NONE };
     let cases: [(Clauses, &[(i64, Option<i64>)], &str); 12] = [
         (NONE, &[(1, Some(10)), (3, Some(9))], "+1(1) -3(10)"),
-        (
-            NONE,
-            &[(1, Some(12)), (2, Some(15)), (3, Some(11)), (4, Some(0))],
-            "+1(1) -4(15)",
-        ),
+        (NONE, &[(1, Some(12)), (2, Some(15)), (3, Some(11)), (4, Some(0))], "+1(1) -4(15)"),
         // True on [1, 6): `for 5` needs an end later than 6.
         (held, &[(1, Some(10)), (6, Some(0))], ""),
         (held, &[(1, Some(10)), (7, Some(0))], "+6(1) -7(10)"),
-        (
-            held,
-            &[(1, Some(10)), (4, Some(0)), (5, Some(10))],
-            "+10(5)",
-        ),
+        (held, &[(1, Some(10)), (4, Some(0)), (5, Some(10))], "+10(5)"),
         (kept, &[(1, Some(10)), (3, Some(0))], "+1(1) -8(10)"),
         // True again at exactly false + keep: the same episode.
-        (
-            kept,
-            &[(1, Some(10)), (3, Some(0)), (8, Some(11)), (9, Some(0))],
-            "+1(1) -14(11)",
-        ),
-        (
-            kept,
-            &[(1, Some(10)), (3, Some(0)), (9, Some(11))],
-            "+1(1) -8(10) +9(9)",
-        ),
+        (kept, &[(1, Some(10)), (3, Some(0)), (8, Some(11)), (9, Some(0))], "+1(1) -14(11)"),
+        (kept, &[(1, Some(10)), (3, Some(0)), (9, Some(11))], "+1(1) -8(10) +9(9)"),
         // It continues without waiting for `for` anew.
+        (both, &[(1, Some(10)), (5, Some(0)), (6, Some(10)), (7, Some(0))], "+4(1) -12(10)"),
+        (eased, &[(1, Some(9)), (2, Some(10)), (3, Some(4)), (4, Some(3))], "+2(2) -4(10)"),
+        (eased, &[(2, Some(10)), (3, Some(3)), (4, Some(9)), (5, Some(10))], "+2(2) -3(10) +5(5)"),
         (
-            both,
-            &[(1, Some(10)), (5, Some(0)), (6, Some(10)), (7, Some(0))],
-            "+4(1) -12(10)",
-        ),
-        (
-            eased,
-            &[(1, Some(9)), (2, Some(10)), (3, Some(4)), (4, Some(3))],
-            "+2(2) -4(10)",
-        ),
-        (
-            eased,
-            &[(2, Some(10)), (3, Some(3)), (4, Some(9)), (5, Some(10))],
-            "+2(2) -3(10) +5(5)",
-        ),
-        (
-            Clauses {
-                for_ms: 3,
-                clear: Some(4),
-                ..NONE
-            },
+            Clauses { for_ms: 3, clear: Some(4), ..NONE },
             // `clear` stands in only while firing: 9 before it interrupts.
-            &[
-                (1, Some(10)),
-                (3, Some(9)),
-                (4, Some(10)),
-                (8, Some(4)),
-                (9, Some(3)),
-            ],
+            &[(1, Some(10)), (3, Some(9)), (4, Some(10)), (8, Some(4)), (9, Some(3))],
             "+7(4) -9(10)",
         ),
     ];
@@ -171,32 +115,16 @@ fn the_unknown_keeps_the_last_truth_for_as_long_as_it_may() {
         (hold, &[(1, Some(10)), (3, None)], "+1(1) ?8(10)"),
         (hold, &[(1, Some(10)), (3, None), (7, Some(10))], "+1(1)"),
         (hold, &[(1, Some(10)), (3, None), (8, Some(10))], "+1(1)"),
-        (
-            hold,
-            &[(1, Some(10)), (3, None), (7, Some(0))],
-            "+1(1) -7(10)",
-        ),
+        (hold, &[(1, Some(10)), (3, None), (7, Some(0))], "+1(1) -7(10)"),
         (NONE, &[(1, Some(10)), (3, None)], "+1(1) ?3(10)"),
         // False at first.
         (hold, &[(1, None), (3, Some(0)), (4, None)], ""),
         // `for` goes on meanwhile, and fires with nothing to show.
-        (
-            Clauses { for_ms: 4, ..hold },
-            &[(1, Some(10)), (3, None)],
-            "+5(1) ?8(10)",
-        ),
-        (
-            Clauses { for_ms: 8, ..hold },
-            &[(1, Some(10)), (3, None)],
-            "",
-        ),
+        (Clauses { for_ms: 4, ..hold }, &[(1, Some(10)), (3, None)], "+5(1) ?8(10)"),
+        (Clauses { for_ms: 8, ..hold }, &[(1, Some(10)), (3, None)], ""),
         // A false value held through the unknown goes on being false for `keep`.
         (
-            Clauses {
-                keep_ms: 4,
-                hold_ms: 9,
-                ..NONE
-            },
+            Clauses { keep_ms: 4, hold_ms: 9, ..NONE },
             &[(1, Some(10)), (3, Some(0)), (4, None)],
             "+1(1) -7(10)",
         ),
@@ -208,11 +136,7 @@ fn the_unknown_keeps_the_last_truth_for_as_long_as_it_may() {
 
 #[test]
 fn a_rehearsal_neither_fires_nor_ends() {
-    let alert = alert(Clauses {
-        for_ms: 3,
-        keep_ms: 4,
-        ..NONE
-    });
+    let alert = alert(Clauses { for_ms: 3, keep_ms: 4, ..NONE });
     let mut open = Episode::reopened(1, Some(Decimal::from_int(50)));
     let mut pending = Episode::default();
     for (now, value) in [(10, 10), (20, 0), (30, 99), (41, 10), (42, 0)] {
@@ -222,16 +146,10 @@ fn a_rehearsal_neither_fires_nor_ends() {
         pending.rehearse(now, Some(whole(value)), &alert);
     }
     // False since 42, as the earlier run knew, and the peak is the one it left.
-    assert_eq!(
-        (open.open_since(), open.peak()),
-        (Some(1), Some(Decimal::from_int(50)))
-    );
+    assert_eq!((open.open_since(), open.peak()), (Some(1), Some(Decimal::from_int(50))));
     assert_eq!(open.next_dues(&alert), [None, Some(46)]);
     assert_eq!(pending.next_dues(&alert), [None, Some(45)]);
-    assert_eq!(
-        pending.judge(45, Some(whole(10)), &alert),
-        Step::Fired { since: 42 }
-    );
+    assert_eq!(pending.judge(45, Some(whole(10)), &alert), Step::Fired { since: 42 });
 }
 
 #[test]

@@ -24,11 +24,7 @@ fn holds(predicate: &Predicate) -> bool {
         Value::Time(Timestamp(5_000)),
         Value::Time(Timestamp(2_500)),
     ];
-    let event = Event {
-        time: Timestamp(0),
-        values: &values,
-        items: &items,
-    };
+    let event = Event { time: Timestamp(0), values: &values, items: &items };
     Test::compile(predicate).unwrap().holds(&event)
 }
 
@@ -46,44 +42,15 @@ fn a_comparison_with_a_missing_field_is_false_in_either_polarity() {
 #[test]
 fn compares_within_a_type_only() {
     let cases = [
-        (
-            1,
-            Comparison::AtLeast,
-            Constant::Number(number("500")),
-            true,
-        ),
+        (1, Comparison::AtLeast, Constant::Number(number("500")), true),
         (1, Comparison::Below, Constant::Number(number("503")), false),
-        (
-            1,
-            Comparison::Equal,
-            Constant::Text("503".to_owned()),
-            false,
-        ),
-        (
-            0,
-            Comparison::Equal,
-            Constant::Text("Failed".to_owned()),
-            true,
-        ),
-        (
-            0,
-            Comparison::NotEqual,
-            Constant::Text("failed".to_owned()),
-            true,
-        ),
-        (
-            3,
-            Comparison::Equal,
-            Constant::Ip("::ffff:10.1.2.3".parse().unwrap()),
-            true,
-        ),
+        (1, Comparison::Equal, Constant::Text("503".to_owned()), false),
+        (0, Comparison::Equal, Constant::Text("Failed".to_owned()), true),
+        (0, Comparison::NotEqual, Constant::Text("failed".to_owned()), true),
+        (3, Comparison::Equal, Constant::Ip("::ffff:10.1.2.3".parse().unwrap()), true),
     ];
     for (field, how, constant, want) in cases {
-        assert_eq!(
-            holds(&compare(field, how, constant.clone())),
-            want,
-            "{field} {how:?}"
-        );
+        assert_eq!(holds(&compare(field, how, constant.clone())), want, "{field} {how:?}");
     }
 }
 
@@ -93,27 +60,14 @@ fn tests_texts() {
     assert!(holds(&text(0, TextTest::StartsWith, "Fail")));
     assert!(holds(&text(0, TextTest::EndsWith, "led")));
     assert!(!holds(&text(0, TextTest::Contains, "LED")));
-    assert!(holds(&Predicate::Text(
-        lower,
-        TextTest::Contains,
-        "fail".to_owned()
-    )));
-    assert!(holds(&Predicate::Matches(
-        Operand::Field(0),
-        "^F.*d$".to_owned()
-    )));
-    assert!(!holds(&Predicate::Matches(
-        Operand::Field(1),
-        ".".to_owned()
-    )));
+    assert!(holds(&Predicate::Text(lower, TextTest::Contains, "fail".to_owned())));
+    assert!(holds(&Predicate::Matches(Operand::Field(0), "^F.*d$".to_owned())));
+    assert!(!holds(&Predicate::Matches(Operand::Field(1), ".".to_owned())));
 }
 
 #[test]
 fn finds_addresses_in_networks() {
-    let network = |address: &str, prefix| Network {
-        address: address.parse().unwrap(),
-        prefix,
-    };
+    let network = |address: &str, prefix| Network { address: address.parse().unwrap(), prefix };
     let cases = [
         (network("10.0.0.0", 8), true),
         (network("10.1.2.3", 32), true),
@@ -135,21 +89,9 @@ fn arithmetic_is_missing_where_it_has_no_answer() {
     let instants = Operand::Arithmetic(field(5), Arithmetic::Subtract, field(6));
     let by_zero = Operand::Arithmetic(field(1), Arithmetic::Divide, Box::new(constant("0")));
     let half = Operand::Arithmetic(field(1), Arithmetic::Divide, Box::new(constant("2")));
-    assert!(holds(&Predicate::Compare(
-        instants,
-        Comparison::Equal,
-        constant("2.5")
-    )));
-    assert!(!holds(&Predicate::Compare(
-        by_zero,
-        Comparison::NotEqual,
-        constant("1")
-    )));
-    assert!(holds(&Predicate::Compare(
-        half,
-        Comparison::Equal,
-        constant("251.5")
-    )));
+    assert!(holds(&Predicate::Compare(instants, Comparison::Equal, constant("2.5"))));
+    assert!(!holds(&Predicate::Compare(by_zero, Comparison::NotEqual, constant("1"))));
+    assert!(holds(&Predicate::Compare(half, Comparison::Equal, constant("251.5"))));
 }
 
 #[test]
@@ -157,22 +99,13 @@ fn joins_and_sets() {
     let yes = || Predicate::Exists(0);
     let no = || Predicate::Exists(2);
     let in_set = |items: &[&str]| {
-        let set = items
-            .iter()
-            .map(|item| Constant::Text((*item).to_owned()))
-            .collect();
+        let set = items.iter().map(|item| Constant::Text((*item).to_owned())).collect();
         Predicate::In(Operand::Field(0), set)
     };
     assert!(!holds(&Predicate::And(vec![yes(), no()])));
     assert!(holds(&Predicate::Or(vec![no(), yes()])));
     assert!(holds(&in_set(&["x", "Failed"])));
     assert!(!holds(&in_set(&[])));
-    assert!(holds(&Predicate::ListContains(
-        4,
-        Constant::Text("b".to_owned())
-    )));
-    assert!(!holds(&Predicate::ListContains(
-        0,
-        Constant::Text("b".to_owned())
-    )));
+    assert!(holds(&Predicate::ListContains(4, Constant::Text("b".to_owned()))));
+    assert!(!holds(&Predicate::ListContains(0, Constant::Text("b".to_owned()))));
 }

@@ -1,1 +1,185 @@
+use std::sync::Arc;
 
+use model::decimal::Decimal;
+use model::key::{KeyValue, encode_key};
+use model::message::{Message, Unit};
+use model::schema::{Codec, Schema};
+use model::severity::Severity;
+use model::time::Timestamp;
+use rules_dsl::rule::{Comparison, Operand, Trigger};
+
+use super::*;
+
+const HOST: usize = 0;
+const LEVEL: usize = 1;
+
+fn schema(name: &str) -> Arc<Schema> {
+    Arc::new(Schema {
+        name: name.to_owned(),
+        input: name.to_owned(),
+        codec: Codec::Json,
+        fields: Vec::new(),
+        time: 0,
+        lateness_ms: 0,
+        extracts: Vec::new(),
+    })
+}
+
+fn of(field: Option<usize>, predicate: Predicate) -> Selection {
+    Selection { stream: 0, predicate, field, key: vec![HOST], message_fields: vec![LEVEL] }
+}
+
+fn alert(name: &str, measure: Measure, optional: bool) -> Alert {
+    Alert {
+        name: name.to_owned(),
+        severity: Severity::High,
+        trigger: Trigger {
+            measure,
+            window_ms: 60,
+            step_ms: 0,
+            comparison: Comparison::AtLeast,
+            level: Decimal::ONE,
+            min_events: 0,
+            unit: Unit::Number,
+        },
+        by: vec![KeyPart { name: "host".to_owned(), optional }],
+        for_ms: 5,
+        keep_ms: 7,
+        clear: None,
+        hold_ms: 3,
+        message: Message::default(),
+        message_fields: vec!["level".to_owned()],
+        runbook: None,
+        labels: Vec::new(),
+    }
+}
+
+fn program(alerts: Vec<Alert>) -> Program {
+    Program::compile(&RuleSet { streams: vec![schema("s")], alerts }).unwrap()
+}
+
+fn observe(program: &Program, values: &[Value<'_>], shards: usize) -> (Vec<Batch>, ObserveCounts) {
+    let mut batches = vec![Batch::default(); shards];
+    let mut counts = ObserveCounts::default();
+    let origin = Origin { stream: 0, partition: 0, offset: 0 };
+    let event = Event { time: Timestamp(1), values, items: &[] };
+    program.observe(&event, origin, &mut batches, &mut counts);
+    (batches, counts)
+}
+
+const SEVEN: Value<'_> = Value::Number(Decimal::from_int(7));
+
+#[test]
+fn rules_that_want_the_same_share_a_signal() {
+    let exists = Predicate::Exists(LEVEL);
+    let cases = [
+        (of(None, Predicate::True), of(None, Predicate::True), 1),
+        (of(None, Predicate::True), of(None, exists.clone()), 2),
+        (of(Some(LEVEL), exists.clone()), of(Some(LEVEL), exists.clone()), 1),
+        (of(Some(LEVEL), exists.clone()), of(None, exists), 2),
+    ];
+    let measure = |of: Selection| match of.field {
+        None => Measure::Count(of),
+        Some(_) => Measure::Sum(of),
+    };
+    for (a, b, signals) in cases {
+        let shown = format!("{a:?} {b:?}");
+        let alerts = vec![alert("a", measure(a), false), alert("b", measure(b), false)];
+        let program = program(alerts);
+        assert_eq!(program.signal_count(), signals, "{shown}");
+        let (batches, counts) = observe(&program, &[Value::Text("h"), SEVEN], 1);
+        assert_eq!((batches[0].rows.len(), counts.observations), (signals, signals as u64));
+    }
+}
+
+#[test]
+fn a_null_key_and_a_required_one_do_not_share() {
+    let count = || Measure::Count(of(None, Predicate::True));
+    let program = program(vec![alert("a", count(), false), alert("b", count(), true)]);
+    let (batches, counts) = observe(&program, &[Value::Missing, SEVEN], 1);
+    assert_eq!((counts.skipped_missing_key, counts.observations), (1, 1));
+    let row = batches[0].rows[0];
+    assert_eq!(batches[0].slice(row.key), encode_key(&[KeyValue::Null]));
+}
+
+#[test]
+fn what_an_event_lacks_is_counted() {
+    let sum = Measure::Sum(of(Some(LEVEL), Predicate::True));
+    let program = program(vec![alert("a", sum, false)]);
+    let counts = |observations, key, value| ObserveCounts {
+        observations,
+        skipped_missing_key: key,
+        skipped_missing_value: value,
+    };
+    let half = Value::Number(Decimal::parse("0.5").unwrap());
+    let cases = [
+        ([Value::Text("h"), SEVEN], counts(1, 0, 0)),
+        ([Value::Text("h"), Value::Missing], counts(0, 0, 1)),
+        ([Value::Text("h"), Value::Text("7")], counts(0, 0, 1)),
+        ([Value::Missing, SEVEN], counts(0, 1, 0)),
+        // A number that is not whole is no key.
+        ([half, SEVEN], counts(0, 1, 0)),
+    ];
+    for (values, want) in cases {
+        let (batches, got) = observe(&program, &values, 1);
+        assert_eq!((got, batches[0].rows.len() as u64), (want, want.observations), "{values:?}");
+        assert_eq!(batches[0].bytes.is_empty(), want.observations == 0);
+    }
+}
+
+#[test]
+fn a_key_goes_to_the_shard_of_its_group_with_its_bytes() {
+    let count = Measure::Count(of(None, Predicate::True));
+    let program = program(vec![alert("a", count, false)]);
+    let mut met = [0; 3];
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+        let (batches, _) = observe(&program, &[Value::Text(name), SEVEN], 3);
+        let bytes = encode_key(&[KeyValue::Text(name.to_owned())]);
+        let owner = shard_of(group_of(key_hash(&bytes)), 3);
+        for (index, batch) in batches.iter().enumerate() {
+            assert_eq!(batch.rows.len(), usize::from(index == owner), "{name} in {index}");
+            assert_eq!(batch.bytes.is_empty(), index != owner);
+        }
+        let (batch, row) = (&batches[owner], batches[owner].rows[0]);
+        assert_eq!((batch.slice(row.key), row.key_hash), (&bytes[..], key_hash(&bytes)));
+        assert_eq!(batch.slice(row.fields), encode_key(&[KeyValue::Int(7)]));
+        met[owner] += 1;
+    }
+    assert!(met.iter().all(|keys| *keys > 0), "{met:?}");
+}
+
+#[test]
+fn different_values_have_different_fingerprints() {
+    let distinct = Measure::Distinct(of(Some(LEVEL), Predicate::True));
+    let program = program(vec![alert("a", distinct, false)]);
+    let print = |value| observe(&program, &[Value::Text("h"), value], 1).0[0].rows[0].value;
+    let mapped = Value::Ip("::ffff:192.0.2.1".parse().unwrap());
+    assert_eq!(print(mapped), print(Value::Ip("192.0.2.1".parse().unwrap())));
+    let values = [SEVEN, Value::Text("7"), Value::Bool(true), Value::Time(Timestamp(7)), mapped];
+    for (at, a) in values.iter().enumerate() {
+        for b in &values[..at] {
+            assert_ne!(print(*a), print(*b), "{a:?} {b:?}");
+        }
+    }
+}
+
+#[test]
+fn a_program_knows_its_horizon_and_its_rules() {
+    let count = || Measure::Count(of(None, Predicate::True));
+    let mut wide = alert("b", count(), false);
+    wide.trigger.step_ms = 10;
+    let narrow = program(vec![alert("a", count(), false)]);
+    let both = program(vec![alert("a", count(), false), wide]);
+    assert_eq!((narrow.horizon_ms(), both.horizon_ms()), (67, 77));
+    assert_ne!(narrow.hash(), both.hash());
+    assert_eq!(narrow.hash(), program(vec![alert("a", count(), false)]).hash());
+}
+
+#[test]
+fn a_regular_expression_beyond_the_limit_names_its_alert() {
+    let huge = Predicate::Matches(Operand::Field(HOST), "(a{1000}){1000}".to_owned());
+    let count = Measure::Count(of(None, huge));
+    let rules = RuleSet { streams: vec![schema("s")], alerts: vec![alert("big", count, false)] };
+    let error = Program::compile(&rules).unwrap_err().to_string();
+    assert!(error.contains("alert big"), "{error}");
+}

@@ -32,9 +32,7 @@ impl Domain {
     pub(crate) fn divide(program: &Program, restored: &Restored) -> Vec<Domain> {
         let mut domains: Vec<Domain> = Vec::new();
         for (index, rule) in program.rules().iter().enumerate() {
-            let known = domains
-                .iter()
-                .position(|domain| domain.streams == rule.streams);
+            let known = domains.iter().position(|domain| domain.streams == rule.streams);
             let at = known.unwrap_or_else(|| {
                 domains.push(Domain::new(rule.streams.clone(), restored));
                 domains.len() - 1
@@ -44,11 +42,7 @@ impl Domain {
             };
             domain.rules.push(index);
             for (input, signal) in rule.signals.iter().enumerate() {
-                domain
-                    .listeners
-                    .entry(*signal)
-                    .or_default()
-                    .push((index as u32, input as u8));
+                domain.listeners.entry(*signal).or_default().push((index as u32, input as u8));
             }
         }
         domains
@@ -86,19 +80,11 @@ impl Domain {
         if row.time.0 <= self.settled {
             return false;
         }
-        let key = states
-            .keys
-            .acquire(batch.slice(row.key), group_of(row.key_hash));
+        let key = states.keys.acquire(batch.slice(row.key), group_of(row.key_hash));
         let fields = batch.slice(row.fields);
         for (rule, _) in self.listeners.get(&row.signal).into_iter().flatten() {
             let said_until = self.settled.max(self.published);
-            states.announce(
-                (*rule, key),
-                (row.time.0, row.value),
-                said_until,
-                fields,
-                out,
-            );
+            states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
         }
         self.reorder.push(Waiting {
             order: (row.time, row.origin),
@@ -134,10 +120,7 @@ impl Domain {
 
     fn judge_until(&mut self, until: i64, states: &mut States, mut out: Option<&mut Out>) {
         loop {
-            let next = [self.reorder.next(), self.timers.next()]
-                .into_iter()
-                .flatten()
-                .min();
+            let next = [self.reorder.next(), self.timers.next()].into_iter().flatten().min();
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
@@ -169,13 +152,8 @@ impl Domain {
 
     /// Starts the rules without keys that have something to say of no events at all.
     fn seed(&mut self, marks: &Marks, until: i64, states: &mut States) {
-        let firsts = self
-            .streams
-            .iter()
-            .map(|stream| marks.first.get(*stream).copied().flatten());
-        let Some(first) = firsts
-            .collect::<Option<Vec<_>>>()
-            .and_then(|f| f.into_iter().max())
+        let firsts = self.streams.iter().map(|stream| marks.first.get(*stream).copied().flatten());
+        let Some(first) = firsts.collect::<Option<Vec<_>>>().and_then(|f| f.into_iter().max())
         else {
             return;
         };
@@ -222,9 +200,7 @@ pub(crate) fn joined(domains: &[Domain], streams: usize) -> Vec<Vec<usize>> {
     };
     let of = |group: &usize| {
         let all = domains.iter().enumerate();
-        all.filter(|(_, domain)| reads(*group, domain))
-            .map(|(index, _)| index)
-            .collect()
+        all.filter(|(_, domain)| reads(*group, domain)).map(|(index, _)| index).collect()
     };
     groups.iter().map(of).collect()
 }

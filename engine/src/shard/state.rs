@@ -52,7 +52,11 @@ pub struct States {
 }
 
 impl States {
-    pub(crate) fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> States {
+    pub(crate) fn new(
+        program: Arc<Program>,
+        settings: ShardSettings,
+        restored: &Restored,
+    ) -> States {
         let mut states = States {
             keys: Keys::default(),
             program,
@@ -107,6 +111,8 @@ impl States {
     /// Adds an observation to a state; true when the state is now to be judged.
     pub(crate) fn apply(&mut self, id: StateId, input: u8, now: i64, waiting: &Waiting) -> bool {
         let Some(state) = self.state(id, false) else {
+            // Nothing else would let go of what was seen of a refused key.
+            self.drop_probe(id);
             return false;
         };
         state.window.insert(input, now, waiting.value);
@@ -181,15 +187,16 @@ impl States {
         if let Some(held) = self.held.get_mut(&(id.0, self.keys.group(id.1))) {
             *held = held.saturating_sub(1);
         }
-        if self
-            .probes
-            .get(&id)
-            .is_some_and(|probe| probe.is_idle(now, window_ms))
-        {
-            self.probes.remove(&id);
-            self.keys.release(id.1);
+        if self.probes.get(&id).is_some_and(|probe| probe.is_idle(now, window_ms)) {
+            self.drop_probe(id);
         }
         self.keys.release(id.1);
+    }
+
+    fn drop_probe(&mut self, id: StateId) {
+        if self.probes.remove(&id).is_some() {
+            self.keys.release(id.1);
+        }
     }
 
     /// Looks whether an observation, unsettled as it is, makes its trigger true.
@@ -201,21 +208,13 @@ impl States {
         fields: &[u8],
         out: &mut Out,
     ) {
-        let Some(alert) = self
-            .program
-            .rules()
-            .get(id.0 as usize)
-            .map(|rule| &rule.alert)
-        else {
+        let Some(alert) = self.program.rules().get(id.0 as usize).map(|rule| &rule.alert) else {
             return;
         };
         if !self.settings.early || !announces_early(alert) {
             return;
         }
-        let is_open = self
-            .states
-            .get(&id)
-            .is_some_and(|state| state.episode.is_firing());
+        let is_open = self.states.get(&id).is_some_and(|state| state.episode.is_firing());
         if !self.probes.contains_key(&id) {
             if self.probes.len() >= PROBES_MAX {
                 return;
@@ -315,19 +314,14 @@ impl State {
         let (kind, since, peak, reason) = match step {
             Step::Quiet => return None,
             Step::Fired { since } => (TransitionKind::Firing, since, None, None),
-            Step::Ended {
-                since,
-                peak,
-                reason,
-            } => (TransitionKind::Resolved, since, peak, Some(reason)),
+            Step::Ended { since, peak, reason } => {
+                (TransitionKind::Resolved, since, peak, Some(reason))
+            }
         };
         if kind == TransitionKind::Firing {
             let is_fresh = self.newest_fields.0 == now;
-            self.fired_fields = if is_fresh {
-                self.newest_fields.1.clone()
-            } else {
-                Box::default()
-            };
+            self.fired_fields =
+                if is_fresh { self.newest_fields.1.clone() } else { Box::default() };
         }
         let measured = self.window.measured(alert.trigger.min_events);
         Some(Transition {
@@ -357,13 +351,9 @@ impl State {
         // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
         // window is empty: while it is off, only the end of the last of them matters, when
         // the state can go.
-        let is_rising = matches!(
-            alert.trigger.comparison,
-            Comparison::AtLeast | Comparison::Above
-        ) && matches!(
-            alert.trigger.measure,
-            Measure::Count(_) | Measure::Distinct(_)
-        ) && alert.trigger.step_ms == 0
+        let is_rising = matches!(alert.trigger.comparison, Comparison::AtLeast | Comparison::Above)
+            && matches!(alert.trigger.measure, Measure::Count(_) | Measure::Distinct(_))
+            && alert.trigger.step_ms == 0
             && alert.trigger.min_events <= 1;
         let change = if is_rising && !self.episode.is_true() {
             self.window.next_empty()
@@ -372,21 +362,14 @@ impl State {
         };
         // In a rehearsal a `for` or `keep` may have run out without ending anything.
         let speaks = Some(self.silent_until);
-        let dues = self
-            .episode
-            .next_dues(alert)
-            .into_iter()
-            .chain([change, speaks]);
+        let dues = self.episode.next_dues(alert).into_iter().chain([change, speaks]);
         dues.flatten().filter(|due| *due > now).min()
     }
 }
 
 /// Whether an empty window of a measure is 0 and not unknown.
 const fn counts_nothing_as_zero(measure: &Measure) -> bool {
-    matches!(
-        measure,
-        Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_)
-    )
+    matches!(measure, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
 }
 
 /// Whether a rule can be true of no events at all: the low side without keys.

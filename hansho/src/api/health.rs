@@ -30,7 +30,7 @@ pub struct Health {
 
 impl Health {
     /// Nothing noted yet; only threads that were seen once are judged.
-    pub fn new() -> Health {
+    pub(crate) fn new() -> Health {
         Health {
             read: AtomicI64::new(NEVER),
             told: AtomicI64::new(NEVER),
@@ -42,51 +42,48 @@ impl Health {
     }
 
     /// Partitions are assigned to this process; they are to be replayed.
-    pub fn note_assigned(&self) {
+    pub(crate) fn note_assigned(&self) {
         self.caught_up.store(false, Ordering::Relaxed);
         self.assigned.store(true, Ordering::Relaxed);
     }
 
     /// Every assigned partition has been read up to where it was committed.
-    pub fn note_caught_up(&self) {
+    pub(crate) fn note_caught_up(&self) {
         self.caught_up.store(true, Ordering::Relaxed);
     }
 
     /// The reading thread came round.
-    pub fn note_read(&self, now: Timestamp) {
+    pub(crate) fn note_read(&self, now: Timestamp) {
         self.read.store(now.0, Ordering::Relaxed);
     }
 
     /// A shard's thread came round.
-    pub fn note_shard(&self, shard: usize, now: Timestamp) {
+    pub(crate) fn note_shard(&self, shard: usize, now: Timestamp) {
         if let Some(tick) = self.shards.get(shard) {
             tick.store(now.0, Ordering::Relaxed);
         }
     }
 
     /// The alert log acknowledged all there was to write.
-    pub fn note_told(&self, now: Timestamp) {
+    pub(crate) fn note_told(&self, now: Timestamp) {
         self.told.store(now.0, Ordering::Relaxed);
     }
 
     /// Something keeps the service from its input, in words.
-    pub fn note_trouble(&self, what: &str) {
+    pub(crate) fn note_trouble(&self, what: &str) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
     }
 
     /// Nothing does any more.
-    pub fn note_recovered(&self) {
+    pub(crate) fn note_recovered(&self) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether every thread that started still comes round; else which one does not.
-    pub fn live(&self, now: Timestamp) -> Result<(), String> {
+    pub(crate) fn live(&self, now: Timestamp) -> Result<(), String> {
         let stuck = |tick: &AtomicI64| silent_ms(tick, now).filter(|silent| *silent > STUCK_MS);
         let named = |name: &str, silent_ms: i64| {
-            Err(format!(
-                "the {name} has been stuck for {} s",
-                silent_ms / 1000
-            ))
+            Err(format!("the {name} has been stuck for {} s", silent_ms / 1000))
         };
         if let Some(silent_ms) = stuck(&self.read) {
             return named("reader", silent_ms);
@@ -103,7 +100,7 @@ impl Health {
     }
 
     /// Whether events that come now become alerts; else what is missing.
-    pub fn ready(&self, now: Timestamp) -> Result<(), String> {
+    pub(crate) fn ready(&self, now: Timestamp) -> Result<(), String> {
         self.live(now)?;
         if let Some(what) = &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(what.clone());
@@ -116,10 +113,9 @@ impl Health {
         }
         match silent_ms(&self.told, now) {
             Some(silent) if silent <= ACK_MAX_MS => Ok(()),
-            Some(silent) => Err(format!(
-                "the alert log acknowledges nothing for {} s",
-                silent / 1000
-            )),
+            Some(silent) => {
+                Err(format!("the alert log acknowledges nothing for {} s", silent / 1000))
+            }
             None => Err("the alert log has acknowledged nothing yet".to_owned()),
         }
     }
@@ -169,10 +165,7 @@ mod tests {
         check(0, "the alert log has acknowledged nothing yet");
         health.note_told(Timestamp(0));
         check(ACK_MAX_MS, "");
-        check(
-            1_000 + ACK_MAX_MS,
-            "the alert log acknowledges nothing for 11 s",
-        );
+        check(1_000 + ACK_MAX_MS, "the alert log acknowledges nothing for 11 s");
         health.note_trouble("no broker answers");
         check(0, "no broker answers");
         health.note_recovered();

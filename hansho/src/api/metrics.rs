@@ -110,51 +110,34 @@ impl Register {
 
 impl Metrics {
     /// All figures at zero.
-    pub fn new() -> Metrics {
+    pub(crate) fn new() -> Metrics {
         let mut of = Register(Registry::with_prefix("hansho"));
         Metrics {
             events_read: of.add("events_read", "Records read, decoded or not"),
             events_decoded: of.add("events_decoded", "Records that became events"),
             undecodable: of.add("undecodable", "Records that could not be decoded"),
-            late: of.add(
-                "late",
-                "Events below the watermark of their partition, dropped",
-            ),
-            refused_future: of.add(
-                "refused_future",
-                "Events dated too far after their record, refused",
-            ),
-            skipped_missing_key: of.add(
-                "skipped_missing_key",
-                "Selected events without a field of the key",
-            ),
+            late: of.add("late", "Events below the watermark of their partition, dropped"),
+            refused_future: of
+                .add("refused_future", "Events dated too far after their record, refused"),
+            skipped_missing_key: of
+                .add("skipped_missing_key", "Selected events without a field of the key"),
             observations: of.add("observations", "What was left of events after filters"),
             late_after_settle: of.add(
                 "late_after_settle",
                 "Observations whose instant was settled already, dropped",
             ),
-            refused_keys: of.add(
-                "refused_keys",
-                "Observations of new keys refused at the limit of a rule",
-            ),
+            refused_keys: of
+                .add("refused_keys", "Observations of new keys refused at the limit of a rule"),
             states: of.add("states", "States of alerts and keys held"),
-            waiting: of.add(
-                "observations_waiting",
-                "Observations that wait to be settled",
-            ),
+            waiting: of.add("observations_waiting", "Observations that wait to be settled"),
             transitions: of.add("transitions", "Settled transitions"),
             early: of.add("early_notices", "Announcements ahead of settling"),
             incidents_open: of.add("incidents_open", "Incidents that are open"),
             dead_letters: of.add("dead_letters", "Dead letters written"),
-            deliveries: of.add(
-                "deliveries",
-                "Outcomes of attempts to deliver, and refusals",
-            ),
+            deliveries: of.add("deliveries", "Outcomes of attempts to deliver, and refusals"),
             outbox_pending: of.add("outbox_pending", "Notifications pending"),
-            outbox_oldest_age: of.add(
-                "outbox_oldest_age_seconds",
-                "Age of the oldest pending notification",
-            ),
+            outbox_oldest_age: of
+                .add("outbox_oldest_age_seconds", "Age of the oldest pending notification"),
             front_delay: of.add(
                 "front_delay_seconds",
                 "How far the newest event time of a partition is behind the clock",
@@ -165,20 +148,15 @@ impl Metrics {
                 "last_commit_timestamp_seconds",
                 "When offsets were last committed, in seconds since 1970",
             ),
-            partitions_idle: of.add(
-                "partitions_idle",
-                "Partitions in which time passes by itself",
-            ),
-            partitions_held_back: of.add(
-                "partitions_held_back",
-                "Partitions paused so that others catch up",
-            ),
+            partitions_idle: of.add("partitions_idle", "Partitions in which time passes by itself"),
+            partitions_held_back: of
+                .add("partitions_held_back", "Partitions paused so that others catch up"),
             registry: of.0,
         }
     }
 
     /// Shows what the reading thread made of its input.
-    pub fn note_events(&self, totals: &EventTotals) {
+    pub(crate) fn note_events(&self, totals: &EventTotals) {
         set_total(&self.events_read, totals.decoded + totals.undecodable);
         set_total(&self.events_decoded, totals.decoded);
         set_total(&self.undecodable, totals.undecodable);
@@ -189,7 +167,7 @@ impl Metrics {
     }
 
     /// Shows the sums over all shards: two totals since the start, two figures of now.
-    pub fn note_shards(
+    pub(crate) fn note_shards(
         &self,
         late_after_settle: u64,
         refused_keys: u64,
@@ -203,108 +181,87 @@ impl Metrics {
     }
 
     /// Shows how far a partition's newest event time lies behind the clock.
-    pub fn note_front(&self, stream: &str, partition: i32, front: Timestamp, now: Timestamp) {
-        let labels = Partition {
-            stream: stream.to_owned(),
-            partition,
-        };
-        self.front_delay
-            .get_or_create(&labels)
-            .set(seconds(now.0.saturating_sub(front.0)));
+    pub(crate) fn note_front(
+        &self,
+        stream: &str,
+        partition: i32,
+        front: Timestamp,
+        now: Timestamp,
+    ) {
+        let labels = Partition { stream: stream.to_owned(), partition };
+        self.front_delay.get_or_create(&labels).set(seconds(now.0.saturating_sub(front.0)));
     }
 
     /// Counts a settled transition.
-    pub fn note_transition(&self, kind: TransitionKind, severity: Severity) {
-        let labels = TransitionLabels {
-            severity: severity.name(),
-            kind: kind.name(),
-        };
+    pub(crate) fn note_transition(&self, kind: TransitionKind, severity: Severity) {
+        let labels = TransitionLabels { severity: severity.name(), kind: kind.name() };
         self.transitions.get_or_create(&labels).inc();
     }
 
     /// Counts an early notice.
-    pub fn note_early(&self, severity: Severity) {
-        self.early
-            .get_or_create(&SeverityName {
-                severity: severity.name(),
-            })
-            .inc();
+    pub(crate) fn note_early(&self, severity: Severity) {
+        self.early.get_or_create(&SeverityName { severity: severity.name() }).inc();
     }
 
     /// Shows how many incidents are open.
-    pub fn note_incidents(&self, open: usize) {
+    pub(crate) fn note_incidents(&self, open: usize) {
         self.incidents_open.set(gauge(open as u64));
     }
 
-    /// Counts a dead letter.
-    pub fn note_dead_letter(&self) {
-        self.dead_letters.inc();
+    /// Shows how many records became dead letters.
+    pub(crate) fn note_dead_letters(&self, letters: u64) {
+        set_total(&self.dead_letters, letters);
     }
 
     /// Counts what an attempt, or a refusal by the outbox, came to.
-    pub fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
+    pub(crate) fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
         let outcome = match outcome {
             Outcome::Delivered => "delivered",
             Outcome::Retrying { .. } => "retrying",
-            Outcome::GaveUp {
-                why: GiveUp::Rejected(_),
-            } => "rejected",
-            Outcome::GaveUp {
-                why: GiveUp::TooOld(_),
-            } => "too_old",
-            Outcome::GaveUp {
-                why: GiveUp::Crowded,
-            } => "crowded",
+            Outcome::GaveUp { why: GiveUp::Rejected(_) } => "rejected",
+            Outcome::GaveUp { why: GiveUp::TooOld(_) } => "too_old",
+            Outcome::GaveUp { why: GiveUp::Crowded } => "crowded",
         };
-        let labels = DeliveryLabels {
-            receiver: receiver.to_owned(),
-            outcome,
-        };
+        let labels = DeliveryLabels { receiver: receiver.to_owned(), outcome };
         self.deliveries.get_or_create(&labels).inc();
     }
 
     /// Shows what a receiver has pending, and the age of the oldest in milliseconds.
-    pub fn note_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
-        let labels = ReceiverName {
-            receiver: receiver.to_owned(),
-        };
-        self.outbox_pending
-            .get_or_create(&labels)
-            .set(gauge(pending as u64));
-        self.outbox_oldest_age
-            .get_or_create(&labels)
-            .set(seconds(age_ms));
+    pub(crate) fn note_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
+        let labels = ReceiverName { receiver: receiver.to_owned() };
+        self.outbox_pending.get_or_create(&labels).set(gauge(pending as u64));
+        self.outbox_oldest_age.get_or_create(&labels).set(seconds(age_ms));
     }
 
     /// Counts records that expired before they were read.
-    pub fn note_lost(&self, records: u64) {
+    pub(crate) fn note_lost(&self, records: u64) {
         self.records_lost.inc_by(records);
     }
 
     /// Counts a change of assignment.
-    pub fn note_rebalance(&self) {
+    pub(crate) fn note_rebalance(&self) {
         self.rebalances.inc();
     }
 
     /// Shows when offsets were committed: an instant, so that its age grows even when
     /// nothing here moves any more.
-    pub fn note_commit(&self, now: Timestamp) {
+    pub(crate) fn note_commit(&self, now: Timestamp) {
         self.last_commit.set(seconds(now.0));
     }
 
     /// Shows in how many partitions time passes by itself.
-    pub fn note_idle(&self, partitions: usize) {
+    pub(crate) fn note_idle(&self, partitions: usize) {
         self.partitions_idle.set(gauge(partitions as u64));
     }
 
     /// Shows how many partitions are paused so that others can catch up.
-    pub fn note_held_back(&self, partitions: usize) {
+    pub(crate) fn note_held_back(&self, partitions: usize) {
         self.partitions_held_back.set(gauge(partitions as u64));
     }
 
     /// All figures as OpenMetrics text; `None` when they cannot be written, which a text in
     /// memory never is.
-    pub fn render(&self) -> Option<String> {
+    pub(crate) fn render(&self) -> Option<String> {
         let mut text = String::new();
         encode(&mut text, &self.registry).ok().map(|()| text)
     }

@@ -14,11 +14,7 @@ use super::*;
 /// Status, header lines and body of one request.
 fn request(to: SocketAddr, path: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(to).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: hansho\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: hansho\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -83,10 +79,7 @@ fn metrics_are_served_as_open_metrics() {
     with_server(&state, |to| {
         let (status, head, body) = request(to, "/metrics");
         assert_eq!(status, 200);
-        assert!(
-            head.to_ascii_lowercase()
-                .contains("content-type: application/openmetrics-text")
-        );
+        assert!(head.to_ascii_lowercase().contains("content-type: application/openmetrics-text"));
         assert!(body.contains("\nhansho_records_lost_total 3\n"), "{body}");
         assert!(body.ends_with("# EOF\n"), "{body}");
     });
@@ -111,7 +104,7 @@ fn every_figure_is_registered_and_labelled() {
     metrics.note_transition(TransitionKind::Firing, Severity::Critical);
     metrics.note_early(Severity::High);
     metrics.note_incidents(12);
-    metrics.note_dead_letter();
+    metrics.note_dead_letters(1);
     metrics.note_lost(13);
     metrics.note_rebalance();
     metrics.note_idle(14);
@@ -128,10 +121,8 @@ fn every_figure_is_registered_and_labelled() {
     }
     metrics.note_outbox("\"log\"", 2, 2_500);
     let text = metrics.render().unwrap();
-    let got: BTreeSet<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("hansho_"))
-        .collect();
+    let got: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("hansho_")).collect();
     let want = [
         "events_read_total 12",
         "events_decoded_total 10",

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use model::message::Language;
-use rules_dsl::compile;
-use rules_dsl::diagnostic::Level;
+use rules_dsl::diagnostic::{Diagnostic, Level};
+use rules_dsl::source::SourceFile;
+use rules_dsl::{Compiled, compile};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, Format};
@@ -22,7 +23,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct Finding {
-    code: String,
+    code: &'static str,
     level: &'static str,
     file: String,
     line: usize,
@@ -39,79 +40,72 @@ struct Reading {
 }
 
 /// Runs the command.
-pub fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
     let files = read_sources(&args.paths)?;
     let compiled = compile(&files);
-    let errors = compiled
-        .diagnostics
-        .iter()
-        .filter(|d| d.level == Level::Error)
-        .count();
-    let warnings = compiled.diagnostics.len() - errors;
+    let errors = compiled.diagnostics.iter().filter(|d| d.level == Level::Error).count();
+    let text = match args.format {
+        Format::Json => json(&files, &compiled, errors, language)?,
+        Format::Text => text(&files, &compiled, errors, language),
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Exit::Unreachable.because(error))
+        }
+        _ if errors > 0 => Err(Exit::Findings),
+        _ => Ok(()),
+    }
+}
+
+fn json(
+    files: &[SourceFile],
+    compiled: &Compiled,
+    errors: usize,
+    language: Language,
+) -> Result<String, Exit> {
+    let finding = |diagnostic: &Diagnostic| {
+        let file = files.get(diagnostic.file);
+        let at = file.map(|file| file.position(diagnostic.span.start));
+        Finding {
+            code: diagnostic.code.id(),
+            level: if diagnostic.level == Level::Error { "error" } else { "warning" },
+            file: file.map_or_else(String::new, |file| file.name.clone()),
+            line: at.map_or(0, |at| at.line),
+            column: at.map_or(0, |at| at.column),
+            text: diagnostic.render(files, language),
+        }
+    };
+    let reading = |reading: &rules_dsl::reading::Reading| Reading {
+        alert: reading.alert.clone(),
+        canonical: reading.canonical.clone(),
+        en: reading.words_en.clone(),
+        ja: reading.words_ja.clone(),
+    };
+    let report = Report {
+        errors,
+        warnings: compiled.diagnostics.len() - errors,
+        diagnostics: compiled.diagnostics.iter().map(finding).collect(),
+        readings: compiled.readings.iter().map(reading).collect(),
+    };
+    let text = serde_json::to_string_pretty(&report);
+    text.map(|text| text + "\n").map_err(|error| Exit::Unreachable.because(error))
+}
+
+fn text(files: &[SourceFile], compiled: &Compiled, errors: usize, language: Language) -> String {
     let mut out = String::new();
-    match args.format {
-        Format::Json => {
-            let finding = |diagnostic: &rules_dsl::diagnostic::Diagnostic| {
-                let file = files.get(diagnostic.file);
-                let at = file.map(|file| file.position(diagnostic.span.start));
-                Finding {
-                    code: diagnostic.code.id().to_owned(),
-                    level: if diagnostic.level == Level::Error {
-                        "error"
-                    } else {
-                        "warning"
-                    },
-                    file: file.map_or_else(String::new, |file| file.name.clone()),
-                    line: at.map_or(0, |at| at.line),
-                    column: at.map_or(0, |at| at.column),
-                    text: diagnostic.render(&files, language),
-                }
-            };
-            let reading = |reading: &rules_dsl::reading::Reading| Reading {
-                alert: reading.alert.clone(),
-                canonical: reading.canonical.clone(),
-                en: reading.words_en.clone(),
-                ja: reading.words_ja.clone(),
-            };
-            let report = Report {
-                errors,
-                warnings,
-                diagnostics: compiled.diagnostics.iter().map(finding).collect(),
-                readings: compiled.readings.iter().map(reading).collect(),
-            };
-            let text = serde_json::to_string_pretty(&report);
-            out.push_str(&text.map_err(|error| Exit::Unreachable.because(error))?);
-            out.push('\n');
-        }
-        Format::Text => {
-            for diagnostic in &compiled.diagnostics {
-                out.push_str(&diagnostic.render(&files, language));
-                out.push('\n');
-            }
-            for reading in &compiled.readings {
-                let words = match language {
-                    Language::En => &reading.words_en,
-                    Language::Ja => &reading.words_ja,
-                };
-                let (alert, canonical) = (&reading.alert, &reading.canonical);
-                out.push_str(&format!("{alert}\n  {canonical}\n  {words}\n"));
-            }
-            out.push_str(&verdict(
-                files.len(),
-                compiled.readings.len(),
-                errors,
-                warnings,
-                language,
-            ));
-        }
+    for diagnostic in &compiled.diagnostics {
+        out.push_str(&diagnostic.render(files, language));
+        out.push('\n');
     }
-    // A closed pipe means the reader has seen enough.
-    let _ = io::stdout().write_all(out.as_bytes());
-    if errors > 0 {
-        Err(Exit::Findings)
-    } else {
-        Ok(())
+    for reading in &compiled.readings {
+        let words = match language {
+            Language::En => &reading.words_en,
+            Language::Ja => &reading.words_ja,
+        };
+        out.push_str(&format!("{}\n  {}\n  {words}\n", reading.alert, reading.canonical));
     }
+    let warnings = compiled.diagnostics.len() - errors;
+    out + &verdict(files.len(), compiled.readings.len(), errors, warnings, language)
 }
 
 fn verdict(

@@ -27,11 +27,9 @@ use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts};
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 2;
-/// Kafka settings for an embedded broker, which holds empty fetches for their full wait.
-const PROPERTIES: [(&str, &str); 1] = [("fetch.wait.max.ms", "10")];
 
 /// Runs the command.
-pub fn demo(args: &DemoArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn demo(args: &DemoArgs, language: Language) -> Result<(), Exit> {
     let rules = match args.rules.as_slice() {
         [] => load_shipped_rules(language)?,
         paths => load_rules(paths, language)?,
@@ -64,11 +62,8 @@ fn run_in(
         .map_err(|error| unreachable(&error))?;
     let letters = DeadLetters::to_file(state_dir.join("dead-letters.jsonl"));
     let letters = letters.map_err(|error| unreachable(&error))?;
-    let receiver = Receiver {
-        name: "console".to_owned(),
-        severities: Severities::ALL,
-        send_resolved: true,
-    };
+    let receiver =
+        Receiver { name: "console".to_owned(), severities: Severities::ALL, send_resolved: true };
     let outgoing = Outgoing {
         receivers: Receivers::new(vec![receiver], Deadlines::default()),
         deliveries: vec![Delivery::Console(Arc::clone(&console))],
@@ -76,10 +71,7 @@ fn run_in(
         dead_letters: letters,
     };
     let parts = parts(rules, &broker, topics, state_dir, &texts);
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| unreachable(&error))?;
     let guard = runtime.enter();
     let timer = Arc::clone(&stop);
@@ -112,11 +104,7 @@ fn parts(
     state_dir: &Path,
     texts: &Arc<AlertTexts>,
 ) -> ServiceParts {
-    let mut properties: Vec<(String, String)> = PROPERTIES
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()))
-        .collect();
-    properties.push(("bootstrap.servers".to_owned(), broker.bootstrap_servers()));
+    let properties = vec![("bootstrap.servers".to_owned(), broker.bootstrap_servers())];
     ServiceParts {
         rules,
         texts: Arc::clone(texts),
@@ -127,14 +115,8 @@ fn parts(
             start: Start::Beginning,
             alone: true,
         },
-        workers: thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(4),
-        limits: ReaderLimits {
-            idle_ms: 2_000,
-            skew_max_ms: 60_000,
-            unsettled_bytes: 256 << 20,
-        },
+        workers: thread::available_parallelism().map_or(1, usize::from).min(4),
+        limits: ReaderLimits { idle_ms: 2_000, skew_max_ms: 60_000, unsettled_bytes: 256 << 20 },
         state_dir: state_dir.to_owned(),
         state: Arc::new(State::new()),
     }

@@ -29,12 +29,9 @@ use summary::Summary;
 const LINES_A_TURN: usize = 1024;
 
 /// Runs the command.
-pub fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> {
     let rules = load_rules(&args.rules, language)?;
-    rules
-        .warnings
-        .iter()
-        .for_each(|warning| eprintln!("{warning}"));
+    rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
     let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
     let mut inputs = Inputs::open(&args.input, &rules)?;
     let settings = RoadSettings {
@@ -43,13 +40,8 @@ pub fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> {
         keys_per_rule_max: KEYS_PER_RULE_MAX,
     };
     let (inlet, outlet) = open_road(&rules.program, settings, &Restored::default());
-    let intake = Intake::new(
-        &rules.program,
-        &rules.set.streams,
-        args.year,
-        inlet.shards(),
-    )
-    .map_err(|error| Exit::Usage.because(error))?;
+    let intake = Intake::new(&rules.program, &rules.set.streams, args.year, inlet.shards())
+        .map_err(|error| Exit::Usage.because(error))?;
     let printer = Printer {
         texts: AlertTexts::new(&rules, language, zone),
         merge: Merge::new(inlet.shards()),
@@ -57,14 +49,7 @@ pub fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> {
         out: BufWriter::new(io::stdout().lock()),
         line: Vec::new(),
     };
-    Replay {
-        rules,
-        inlet,
-        outlet,
-        intake,
-        printer,
-    }
-    .run(&mut inputs, args)
+    Replay { rules, inlet, outlet, intake, printer }.run(&mut inputs, args)
 }
 
 /// One run: this thread reads and prints, the shards judge.
@@ -105,11 +90,7 @@ impl Replay<'_> {
     /// The end of all input: every instant up to the largest event time is settled.
     fn settle_all(&mut self, drain: bool) {
         let latest = self.intake.counts().latest;
-        let end = if drain {
-            Some(Timestamp(i64::MAX))
-        } else {
-            latest
-        };
+        let end = if drain { Some(Timestamp(i64::MAX)) } else { latest };
         for stream in 0..self.rules.set.streams.len() {
             if let (Some(end), Some(_)) = (end, latest) {
                 self.inlet.mark(stream, end, self.intake.first(stream));
@@ -128,9 +109,7 @@ impl Replay<'_> {
         let joined = self.outlet.join();
         joined.map_err(|shard| Exit::Unreachable.because(format!("shard {shard} failed")))?;
         inputs.report_undecodable();
-        self.printer
-            .summary
-            .print(self.intake.counts(), args.summary, monotonic());
+        self.printer.summary.print(self.intake.counts(), args.summary, monotonic());
         Ok(())
     }
 }

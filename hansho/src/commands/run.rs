@@ -25,15 +25,12 @@ use crate::rule_files::{Rules, load_rules};
 use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts};
 
 /// Runs the command.
-pub fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     start_log();
     let config = Config::load(&args.config).map_err(|error| Exit::Usage.because(error))?;
     let language = config.language.unwrap_or(language);
     let rules = load_rules(&config.rules, language)?;
-    rules
-        .warnings
-        .iter()
-        .for_each(|warning| eprintln!("{warning}"));
+    rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
     let properties = kafka_properties(&config)?;
     std::fs::create_dir_all(&config.state_dir).map_err(|error| {
         let place = config.state_dir.display();
@@ -44,11 +41,8 @@ pub fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
     };
     let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
-    let deliveries: Result<Vec<Delivery>, Exit> = config
-        .sinks
-        .iter()
-        .map(|sink| delivery(sink, &properties))
-        .collect();
+    let deliveries: Result<Vec<Delivery>, Exit> =
+        config.sinks.iter().map(|sink| delivery(sink, &properties)).collect();
     let outgoing = Outgoing {
         receivers: config.receivers(),
         deliveries: deliveries?,
@@ -65,20 +59,13 @@ fn serve_until_stopped(
     outgoing: Outgoing,
     address: SocketAddr,
 ) -> Result<(), Exit> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = runtime.enter();
     start_api(&runtime, address, &parts.state)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
-    info!(
-        rules = parts.rules.set.alerts.len(),
-        workers = parts.workers,
-        "hansho starts"
-    );
+    info!(rules = parts.rules.set.alerts.len(), workers = parts.workers, "hansho starts");
     let ended = service::run(parts, outgoing, &stop);
     drop(_guard);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -90,13 +77,9 @@ fn serve_until_stopped(
 }
 
 fn start_api(runtime: &Runtime, address: SocketAddr, state: &Arc<State>) -> Result<(), Exit> {
-    let listener = runtime
-        .block_on(TcpListener::bind(address))
-        .map_err(|error| {
-            Exit::Unreachable.because(format!(
-                "cannot listen on {address}: {error}; set [api] listen"
-            ))
-        })?;
+    let listener = runtime.block_on(TcpListener::bind(address)).map_err(|error| {
+        Exit::Unreachable.because(format!("cannot listen on {address}: {error}; set [api] listen"))
+    })?;
     info!(%address, "health and metrics are served");
     let state = Arc::clone(state);
     runtime.spawn(async move {
@@ -109,10 +92,9 @@ fn start_api(runtime: &Runtime, address: SocketAddr, state: &Arc<State>) -> Resu
 
 /// The first signal stops in order; the second at once, which loses nothing either.
 async fn stop_on_signal(stop: Arc<AtomicBool>) {
-    let (Ok(mut term), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         warn!("signals cannot be heard; end the service with kill -9, which loses nothing");
         return;
     };
@@ -131,9 +113,7 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
 /// Log lines on standard error: JSON where nobody watches, `HANSHO_LOG` sets the filter.
 fn start_log() {
     let filter = EnvFilter::try_from_env("HANSHO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = if io::IsTerminal::is_terminal(&io::stderr()) {
         log.with_target(false).try_init()
     } else {
@@ -163,9 +143,7 @@ fn parts(
     }
     let known = |name: &String| rules.set.streams.iter().any(|schema| schema.name == **name);
     if let Some(name) = config.topics.keys().find(|name| !known(name)) {
-        return Err(usage(&format!(
-            "[streams.{name}]: the rules have no stream of that name"
-        )));
+        return Err(usage(&format!("[streams.{name}]: the rules have no stream of that name")));
     }
     let texts = Arc::new(AlertTexts::new(&rules, language, config.timezone.clone()));
     Ok(ServiceParts {
@@ -194,9 +172,7 @@ fn parts(
 
 fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
     let reveal = |(name, secret): (&String, &config::Secret)| {
-        let value = secret
-            .reveal()
-            .map_err(|error| Exit::Usage.because(error))?;
+        let value = secret.reveal().map_err(|error| Exit::Usage.because(error))?;
         Ok((name.clone(), value))
     };
     config.kafka.properties.iter().map(reveal).collect()
@@ -206,11 +182,7 @@ fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Deli
     let usage =
         |error: &dyn std::fmt::Display| Exit::Usage.because(format!("sink {}: {error}", sink.name));
     let settings = match &sink.target {
-        config::Target::Webhook {
-            url,
-            allow_private,
-            headers,
-        } => {
+        config::Target::Webhook { url, allow_private, headers } => {
             let url = url.reveal().map_err(|error| usage(&error))?;
             let headers: Result<Vec<_>, Exit> = headers
                 .iter()

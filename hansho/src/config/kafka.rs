@@ -74,22 +74,10 @@ pub const PROPERTIES: [&str; 35] = [
 const OURS: [(&str, &str); 6] = [
     ("group.id", "kafka.group"),
     ("auto.offset.reset", "kafka.start"),
-    (
-        "enable.auto.commit",
-        "nothing: offsets are committed once alerts are safe",
-    ),
-    (
-        "enable.auto.offset.store",
-        "nothing: offsets are committed once alerts are safe",
-    ),
-    (
-        "partition.assignment.strategy",
-        "nothing: key groups decide it",
-    ),
-    (
-        "max.poll.interval.ms",
-        "nothing: the reading thread never stops polling",
-    ),
+    ("enable.auto.commit", "nothing: offsets are committed once alerts are safe"),
+    ("enable.auto.offset.store", "nothing: offsets are committed once alerts are safe"),
+    ("partition.assignment.strategy", "nothing: key groups decide it"),
+    ("max.poll.interval.ms", "nothing: the reading thread never stops polling"),
 ];
 
 pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, ConfigError> {
@@ -111,11 +99,7 @@ pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, 
         let value = file.kept_out_of_the_file(&name, value)?;
         Ok((name, value))
     });
-    Ok(Kafka {
-        group,
-        start: raw.start,
-        properties: properties.collect::<Result<_, _>>()?,
-    })
+    Ok(Kafka { group, start: raw.start, properties: properties.collect::<Result<_, _>>()? })
 }
 
 fn allowed(name: &str) -> Result<(), String> {
@@ -125,7 +109,5 @@ fn allowed(name: &str) -> Result<(), String> {
     if let Some((_, instead)) = OURS.iter().find(|(ours, _)| *ours == name) {
         return Err(format!("`{name}` is set by hansho; set {instead}"));
     }
-    Err(format!(
-        "`{name}` is not among the Kafka properties hansho passes on; remove it"
-    ))
+    Err(format!("`{name}` is not among the Kafka properties hansho passes on; remove it"))
 }

@@ -56,13 +56,11 @@ fn read_duration(text: &str) -> Result<i64, String> {
         };
         i64::try_from(number).ok()?.checked_mul(unit_ms)
     });
-    known
-        .filter(|millis| (1..=DURATION_MAX_MS).contains(millis))
-        .ok_or_else(|| {
-            format!(
-                "`{text}` is no duration up to a year; write a number and ms, s, m, h or d: \"10s\""
-            )
-        })
+    known.filter(|millis| (1..=DURATION_MAX_MS).contains(millis)).ok_or_else(|| {
+        format!(
+            "`{text}` is no duration up to a year; write a number and ms, s, m, h or d: \"10s\""
+        )
+    })
 }
 
 fn read_bytes(text: &str) -> Result<u64, String> {
@@ -76,30 +74,20 @@ fn read_bytes(text: &str) -> Result<u64, String> {
         };
         number.checked_mul(1 << shift)
     });
-    known
-        .filter(|bytes| (1..=1 << 40).contains(bytes))
-        .ok_or_else(|| {
-            format!(
-                "`{text}` is no size up to 1024GiB; write a number and KiB, MiB or GiB: \"256MiB\""
-            )
-        })
+    known.filter(|bytes| (1..=1 << 40).contains(bytes)).ok_or_else(|| {
+        format!("`{text}` is no size up to 1024GiB; write a number and KiB, MiB or GiB: \"256MiB\"")
+    })
 }
 
 fn read_response_time(text: &str) -> Result<Option<i64>, String> {
-    if text == "none" {
-        Ok(None)
-    } else {
-        read_duration(text).map(Some)
-    }
+    if text == "none" { Ok(None) } else { read_duration(text).map(Some) }
 }
 
 fn read_language(text: &str) -> Result<Language, String> {
     match text {
         "ja" => Ok(Language::Ja),
         "en" => Ok(Language::En),
-        _ => Err(format!(
-            "`{text}` is no language hansho speaks; write \"ja\" or \"en\""
-        )),
+        _ => Err(format!("`{text}` is no language hansho speaks; write \"ja\" or \"en\"")),
     }
 }
 

@@ -41,7 +41,7 @@ impl Secret {
     /// # Errors
     /// An environment variable that is not set, a file that cannot be read or is larger
     /// than 64 KiB, and text that is not UTF-8.
-    pub fn reveal(&self) -> Result<String, SecretError> {
+    pub(crate) fn reveal(&self) -> Result<String, SecretError> {
         match &self.0 {
             Kept::Here(value) => Ok(value.clone()),
             Kept::Env(name) => std::env::var(name).map_err(|cause| SecretError {
@@ -73,9 +73,7 @@ impl Secret {
 fn read_file(path: &Path) -> std::io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > SECRET_MAX {
-        return Err(std::io::Error::other(format!(
-            "{length} bytes, the limit is {SECRET_MAX}"
-        )));
+        return Err(std::io::Error::other(format!("{length} bytes, the limit is {SECRET_MAX}")));
     }
     let text = std::fs::read_to_string(path)?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
@@ -85,15 +83,7 @@ fn read_file(path: &Path) -> std::io::Result<String> {
 /// Whether a header or property of this name holds a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let words = [
-        "authorization",
-        "cookie",
-        "password",
-        "secret",
-        "token",
-        "api-key",
-        "apikey",
-    ];
+    let words = ["authorization", "cookie", "password", "secret", "token", "api-key", "apikey"];
     words.iter().any(|word| name.contains(word)) || name == "ssl.key.pem"
 }
 

@@ -64,16 +64,11 @@ pub(super) fn check_all(
     let mut sinks = Vec::new();
     for sink in raw {
         if sinks.len() == SINKS_MAX {
-            return file.refuse(
-                &sink.name,
-                &format!("is one sink too many; the limit is {SINKS_MAX}"),
-            );
+            return file
+                .refuse(&sink.name, &format!("is one sink too many; the limit is {SINKS_MAX}"));
         }
         if sink.name.get_ref().is_empty() || !names.insert(sink.name.get_ref().clone()) {
-            return file.refuse(
-                &sink.name,
-                "is empty or taken; every sink needs its own name",
-            );
+            return file.refuse(&sink.name, "is empty or taken; every sink needs its own name");
         }
         sinks.push(check(file, sink, inputs)?);
     }
@@ -91,20 +86,11 @@ fn check(
             let what = "holds no severity, so the sink is told nothing; leave it out for all";
             return file.refuse(&list, what);
         }
-        Some(list) => list
-            .into_inner()
-            .into_iter()
-            .map(|severity| severity.0)
-            .collect(),
+        Some(list) => list.into_inner().into_iter().map(|severity| severity.0).collect(),
     };
     let (name, send_resolved) = (raw.name.clone(), raw.send_resolved.unwrap_or(true));
     let target = target(file, raw, inputs)?;
-    Ok(Sink {
-        name: name.into_inner(),
-        target,
-        severities,
-        send_resolved,
-    })
+    Ok(Sink { name: name.into_inner(), target, severities, send_resolved })
 }
 
 fn target(
@@ -122,10 +108,7 @@ fn target(
         ("path", raw.path.is_some()),
     ];
     let fits = sink_type.keys();
-    if let Some((key, _)) = given
-        .iter()
-        .find(|(key, given)| *given && !fits.contains(key))
-    {
+    if let Some((key, _)) = given.iter().find(|(key, given)| *given && !fits.contains(key)) {
         let what = format!("{} takes no `{key}`; remove it", sink_type.name());
         return file.refuse(&raw.sink_type, &what);
     }
@@ -135,12 +118,10 @@ fn target(
             allow_private: raw.allow_private.unwrap_or(false),
             headers: check_headers(file, raw.headers)?,
         }),
-        (SinkType::Kafka, _, Some(topic), _) => Ok(Target::Kafka {
-            topic: file.output_topic(topic, inputs)?,
-        }),
-        (SinkType::File, .., Some(path)) => Ok(Target::File {
-            path: file.resolve(&path),
-        }),
+        (SinkType::Kafka, _, Some(topic), _) => {
+            Ok(Target::Kafka { topic: file.output_topic(topic, inputs)? })
+        }
+        (SinkType::File, .., Some(path)) => Ok(Target::File { path: file.resolve(&path) }),
         (SinkType::Stdout, ..) => Ok(Target::Stdout),
         _ => {
             let needed = fits.first().copied().unwrap_or_default();
@@ -152,9 +133,7 @@ fn target(
 
 fn check_url(file: &File<'_>, raw: Spanned<Secret>) -> Result<Secret, ConfigError> {
     if let Some(url) = raw.get_ref().plain() {
-        let rest = url
-            .strip_prefix("https://")
-            .or_else(|| url.strip_prefix("http://"));
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
             return file.refuse(&raw, "is no URL; it starts with https:// or http://");
         };

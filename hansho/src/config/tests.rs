@@ -39,10 +39,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(config.timezone, TimeZone::UTC);
     assert!((1..=WORKERS_MAX).contains(&config.workers));
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
-    assert_eq!(
-        (config.kafka.group.as_str(), config.kafka.start),
-        ("hansho", Start::Beginning)
-    );
+    assert_eq!((config.kafka.group.as_str(), config.kafka.start), ("hansho", Start::Beginning));
     let limits = Limits {
         idle_ms: 10_000,
         skew_max_ms: 60_000,
@@ -51,23 +48,12 @@ fn what_is_left_out_has_a_default() {
     };
     assert_eq!(config.limits, limits);
     assert_eq!(config.outbox_limits(), OutboxLimits::default());
-    assert_eq!(
-        config.dead_letters,
-        DeadLetters::File("etc/state/dead-letters.jsonl".into())
-    );
+    assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
     assert_eq!(config.topic("auth", "auth.log"), "auth.log");
     assert_eq!(config.deadlines, Deadlines::default());
-    let [sink] = config.sinks.as_slice() else {
-        panic!("{:?}", config.sinks)
-    };
-    assert_eq!(
-        (sink.name.as_str(), &sink.target),
-        ("console", &Target::Stdout)
-    );
-    assert_eq!(
-        (sink.severities, sink.send_resolved),
-        (Severities::ALL, true)
-    );
+    let [sink] = config.sinks.as_slice() else { panic!("{:?}", config.sinks) };
+    assert_eq!((sink.name.as_str(), &sink.target), ("console", &Target::Stdout));
+    assert_eq!((sink.severities, sink.send_resolved), (Severities::ALL, true));
 }
 
 #[test]
@@ -77,18 +63,10 @@ fn the_example_is_a_configuration() {
     let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
     assert_eq!(names, ["console", "当番", "archive", "downstream"]);
     assert_eq!(config.timezone.iana_name(), Some("Asia/Tokyo"));
-    let Target::Webhook {
-        headers,
-        allow_private: false,
-        ..
-    } = &config.sinks[1].target
-    else {
+    let Target::Webhook { headers, allow_private: false, .. } = &config.sinks[1].target else {
         panic!("{:?}", config.sinks[1])
     };
-    assert_eq!(
-        format!("{headers:?}"),
-        "[(\"authorization\", Secret(env:ONCALL_AUTHORIZATION))]"
-    );
+    assert_eq!(format!("{headers:?}"), "[(\"authorization\", Secret(env:ONCALL_AUTHORIZATION))]");
     assert!(config.sinks[1].severities.contains(Severity::High));
     assert!(!config.sinks[3].severities.contains(Severity::Low));
     assert_eq!(config.receivers().all().len(), 4);
@@ -123,25 +101,12 @@ fn the_defaults_the_example_shows_are_the_defaults() {
     let uncommented: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with("timezone"))
-        .map(|line| {
-            if default(line).is_some() {
-                &line[2..]
-            } else {
-                line
-            }
-        })
+        .map(|line| if default(line).is_some() { &line[2..] } else { line })
         .collect();
     let found: BTreeSet<String> = text.lines().filter_map(default).collect();
-    assert_eq!(
-        found,
-        shown.map(str::to_owned).into(),
-        "the example lost a default"
-    );
+    assert_eq!(found, shown.map(str::to_owned).into(), "the example lost a default");
     let written = parse(&uncommented.join("\n")).unwrap();
-    let left_out: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with("timezone"))
-        .collect();
+    let left_out: Vec<&str> = text.lines().filter(|line| !line.starts_with("timezone")).collect();
     let left_out = parse(&left_out.join("\n")).unwrap();
     assert_eq!(format!("{written:?}"), format!("{left_out:?}"));
 }
@@ -200,49 +165,23 @@ severities = [\"緊急\", \"L2\"]
     assert_eq!(config.state_dir, Path::new("/var/lib/hansho"));
     assert_eq!((config.language, config.workers), (Some(Language::Ja), 3));
     assert_eq!(config.listen.to_string(), "[::1]:1");
-    assert_eq!(
-        (config.kafka.group.as_str(), config.kafka.start),
-        ("g", Start::End)
-    );
+    assert_eq!((config.kafka.group.as_str(), config.kafka.start), ("g", Start::End));
     assert_eq!(
         format!("{:?}", config.kafka.properties["sasl.password"]),
         "Secret(file:etc/kafka.pw)"
     );
-    assert_eq!(
-        config.kafka.properties["socket.timeout.ms"]
-            .reveal()
-            .unwrap(),
-        "60000"
-    );
-    assert_eq!(
-        config.kafka.properties["socket.keepalive.enable"]
-            .reveal()
-            .unwrap(),
-        "true"
-    );
+    assert_eq!(config.kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
+    assert_eq!(config.kafka.properties["socket.keepalive.enable"].reveal().unwrap(), "true");
     assert_eq!(config.topic("auth", "x"), "auth.events");
     assert_eq!(config.topic("plain", "x"), "x");
-    let limits = Limits {
-        idle_ms: 500,
-        skew_max_ms: 2 * HOUR_MS,
-        unsettled_bytes: 65_536,
-        pending_max: 7,
-    };
+    let limits =
+        Limits { idle_ms: 500, skew_max_ms: 2 * HOUR_MS, unsettled_bytes: 65_536, pending_max: 7 };
     assert_eq!(config.limits, limits);
     assert_eq!(config.dead_letters, DeadLetters::Topic("dead".to_owned()));
-    assert_eq!(
-        config.deadlines.response_ms(Severity::Critical),
-        Some(5 * MINUTE_MS)
-    );
-    assert_eq!(
-        config.deadlines.response_ms(Severity::Low),
-        Some(48 * HOUR_MS)
-    );
-    let targets: Vec<String> = config
-        .sinks
-        .iter()
-        .map(|sink| format!("{:?}", sink.target))
-        .collect();
+    assert_eq!(config.deadlines.response_ms(Severity::Critical), Some(5 * MINUTE_MS));
+    assert_eq!(config.deadlines.response_ms(Severity::Low), Some(48 * HOUR_MS));
+    let targets: Vec<String> =
+        config.sinks.iter().map(|sink| format!("{:?}", sink.target)).collect();
     assert_eq!(
         targets,
         [
@@ -263,115 +202,35 @@ severities = [\"緊急\", \"L2\"]
 fn an_error_names_file_line_key_and_the_way_out() {
     let rules = "rules = [\"rules/\"]";
     let cases = [
-        (
-            changed(rules, "rules = []"),
-            2,
-            "rules",
-            "write rules = [\"rules/\"]",
-        ),
+        (changed(rules, "rules = []"), 2, "rules", "write rules = [\"rules/\"]"),
         (changed(rules, "rules = x"), 2, "rules", ""),
-        (
-            changed(rules, "rulez = []"),
-            2,
-            "rulez",
-            "unknown field `rulez`",
-        ),
-        (
-            changed(rules, &format!("{rules}\nmode = \"many\"")),
-            3,
-            "mode",
-            "mode = \"one\"",
-        ),
-        (
-            changed(rules, &format!("{rules}\nmode = \"two\"")),
-            3,
-            "mode",
-            "write \"one\"",
-        ),
-        (
-            changed(rules, &format!("{rules}\nlanguage = \"fr\"")),
-            3,
-            "language",
-            "\"ja\" or \"en\"",
-        ),
-        (
-            changed(rules, &format!("{rules}\ntimezone = \"JST-9\"")),
-            3,
-            "timezone",
-            "Asia/Tokyo",
-        ),
-        (
-            changed(rules, &format!("{rules}\nworkers = 0")),
-            3,
-            "workers",
-            "leave it out",
-        ),
-        (
-            changed(rules, &format!("{rules}\napi.listen = \"9464\"")),
-            3,
-            "api.listen",
-            "127.0.0.1",
-        ),
+        (changed(rules, "rulez = []"), 2, "rulez", "unknown field `rulez`"),
+        (changed(rules, &format!("{rules}\nmode = \"many\"")), 3, "mode", "mode = \"one\""),
+        (changed(rules, &format!("{rules}\nmode = \"two\"")), 3, "mode", "write \"one\""),
+        (changed(rules, &format!("{rules}\nlanguage = \"fr\"")), 3, "language", "\"ja\" or \"en\""),
+        (changed(rules, &format!("{rules}\ntimezone = \"JST-9\"")), 3, "timezone", "Asia/Tokyo"),
+        (changed(rules, &format!("{rules}\nworkers = 0")), 3, "workers", "leave it out"),
+        (changed(rules, &format!("{rules}\napi.listen = \"9464\"")), 3, "api.listen", "127.0.0.1"),
         (
             changed("localhost:9092\" }", "b\", \"group.id\" = \"x\" }"),
             3,
             "kafka.properties",
             "kafka.group",
         ),
-        (
-            changed("bootstrap.servers", "bootstrap"),
-            3,
-            "kafka.properties",
-            "write properties",
-        ),
-        (
-            changed("9092\"", "9092\", \"sasl.password\" = \"x\""),
-            3,
-            "kafka.properties",
-            "env:NAME",
-        ),
+        (changed("bootstrap.servers", "bootstrap"), 3, "kafka.properties", "write properties"),
+        (changed("9092\"", "9092\", \"sasl.password\" = \"x\""), 3, "kafka.properties", "env:NAME"),
         (
             changed("9092\"", "9092\", \"plugin.library.paths\" = \"x\""),
             3,
             "kafka.properties",
             "remove",
         ),
-        (
-            with_sink("type = \"pager\""),
-            6,
-            "sinks.type",
-            "unknown variant `pager`",
-        ),
-        (
-            with_sink("type = \"file\""),
-            6,
-            "sinks.type",
-            "file needs `path = \"…\"`",
-        ),
-        (
-            with_sink("type = \"webhook\""),
-            6,
-            "sinks.type",
-            "needs `url",
-        ),
-        (
-            with_sink("type = \"kafka\"\nurl = \"http://x\""),
-            6,
-            "sinks.type",
-            "takes no `url`",
-        ),
-        (
-            with_sink("type = \"webhook\"\nurl = \"ftp://x\""),
-            7,
-            "sinks.url",
-            "https://",
-        ),
-        (
-            with_sink("type = \"webhook\"\nurl = \"https://u:p@x/\""),
-            7,
-            "sinks.url",
-            "env:NAME",
-        ),
+        (with_sink("type = \"pager\""), 6, "sinks.type", "unknown variant `pager`"),
+        (with_sink("type = \"file\""), 6, "sinks.type", "file needs `path = \"…\"`"),
+        (with_sink("type = \"webhook\""), 6, "sinks.type", "needs `url"),
+        (with_sink("type = \"kafka\"\nurl = \"http://x\""), 6, "sinks.type", "takes no `url`"),
+        (with_sink("type = \"webhook\"\nurl = \"ftp://x\""), 7, "sinks.url", "https://"),
+        (with_sink("type = \"webhook\"\nurl = \"https://u:p@x/\""), 7, "sinks.url", "env:NAME"),
         (
             with_sink(
                 "type = \"webhook\"\nurl = \"http://x\"\nheaders.Authorization = \"Bearer 1\"",
@@ -380,24 +239,9 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "sinks.headers.Authorization",
             "env:NAME",
         ),
-        (
-            with_sink("type = \"stdout\"\nseverities = []"),
-            7,
-            "sinks.severities",
-            "leave it out",
-        ),
-        (
-            with_sink("type = \"stdout\"\nseverities = [\"bad\"]"),
-            7,
-            "sinks.severities",
-            "緊急",
-        ),
-        (
-            with_sink("type = \"kafka\"\ntopic = \"a b\""),
-            7,
-            "sinks.topic",
-            "1 to 249",
-        ),
+        (with_sink("type = \"stdout\"\nseverities = []"), 7, "sinks.severities", "leave it out"),
+        (with_sink("type = \"stdout\"\nseverities = [\"bad\"]"), 7, "sinks.severities", "緊急"),
+        (with_sink("type = \"kafka\"\ntopic = \"a b\""), 7, "sinks.topic", "1 to 249"),
         (
             with_sink(
                 "type = \"stdout\"\n[[sinks]] # again\nname = \"console\"\ntype = \"stdout\"",
@@ -412,18 +256,8 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "sinks.topic",
             "another one",
         ),
-        (
-            with_sink("type = \"stdout\"\n[limits]\nidle = \"10\""),
-            8,
-            "limits.idle",
-            "\"10s\"",
-        ),
-        (
-            with_sink("type = \"stdout\"\n[limits]\nidle = \"0s\""),
-            8,
-            "limits.idle",
-            "\"10s\"",
-        ),
+        (with_sink("type = \"stdout\"\n[limits]\nidle = \"10\""), 8, "limits.idle", "\"10s\""),
+        (with_sink("type = \"stdout\"\n[limits]\nidle = \"0s\""), 8, "limits.idle", "\"10s\""),
         (
             with_sink("type = \"stdout\"\n[limits]\nunsettled_bytes = \"1GB\""),
             8,
@@ -448,28 +282,15 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "deadlines.critical",
             "swap",
         ),
-        (
-            with_sink("type = \"stdout\"\n[deadlines]\nhigh = \"none\""),
-            8,
-            "deadlines.high",
-            "swap",
-        ),
+        (with_sink("type = \"stdout\"\n[deadlines]\nhigh = \"none\""), 8, "deadlines.high", "swap"),
     ];
     for (text, line, key, way_out) in cases {
-        let error = parse(&text)
-            .err()
-            .unwrap_or_else(|| panic!("it was taken:\n{text}"));
+        let error = parse(&text).err().unwrap_or_else(|| panic!("it was taken:\n{text}"));
         let shown = error.to_string();
         let start = format!("etc/hansho.toml:{line}: {key}: ");
-        assert!(
-            shown.starts_with(&start),
-            "want {start}, got {shown}\n{text}"
-        );
+        assert!(shown.starts_with(&start), "want {start}, got {shown}\n{text}");
         assert!(shown.contains(way_out), "want {way_out}, got {shown}");
-        assert!(
-            !shown.contains("Bearer 1") && !shown.contains("u:p"),
-            "{shown}"
-        );
+        assert!(!shown.contains("Bearer 1") && !shown.contains("u:p"), "{shown}");
     }
 }
 
@@ -503,18 +324,11 @@ fn secrets_are_revealed_where_they_are_kept_and_shown_nowhere() {
                 cookie = \"env:HANSHO_TEST_UNSET\", x-api-key = \"file:nowhere\" }";
     let config = Config::parse(&with_sink(hook), &path).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"));
-    let Target::Webhook { url, headers, .. } = &config.sinks[0].target else {
-        panic!()
-    };
+    let Target::Webhook { url, headers, .. } = &config.sinks[0].target else { panic!() };
     assert_eq!(url.reveal().unwrap(), "https://x/s3cret");
     let revealed: BTreeMap<&str, String> = headers
         .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str(),
-                value.reveal().unwrap_or_else(|e| e.to_string()),
-            )
-        })
+        .map(|(name, value)| (name.as_str(), value.reveal().unwrap_or_else(|e| e.to_string())))
         .collect();
     assert_eq!(revealed["token"], "s3cret");
     assert!(revealed["cookie"].starts_with("environment variable HANSHO_TEST_UNSET"));

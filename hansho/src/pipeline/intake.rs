@@ -77,7 +77,7 @@ pub struct IntakeCounts {
 
 impl Partition {
     /// A partition read from `from` on.
-    pub fn new(
+    pub(crate) fn new(
         stream: usize,
         number: i32,
         lateness_ms: i64,
@@ -94,21 +94,18 @@ impl Partition {
     }
 
     /// The partition's front.
-    pub fn front(&self) -> Option<Timestamp> {
+    pub(crate) fn front(&self) -> Option<Timestamp> {
         self.front.front()
     }
 
     /// The last instant it can add nothing to, were its front at `front`.
-    pub fn settled_at(&self, front: Timestamp) -> Timestamp {
+    pub(crate) fn settled_at(&self, front: Timestamp) -> Timestamp {
         self.front.settled_at(front)
     }
 
     /// Where to read it again to know everything later than `instant`.
-    pub fn resume_after(&mut self, instant: Timestamp) -> ResumePoint {
-        let end = ResumePoint {
-            offset: self.next_offset,
-            front: self.front.front(),
-        };
+    pub(crate) fn resume_after(&mut self, instant: Timestamp) -> ResumePoint {
+        let end = ResumePoint { offset: self.next_offset, front: self.front.front() };
         self.resume.resume_after(instant, end)
     }
 }
@@ -118,17 +115,14 @@ impl Intake {
     ///
     /// # Errors
     /// A schema with a time format that cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         program: &Arc<Program>,
         schemas: &[Arc<Schema>],
         year: Option<i64>,
         shards: usize,
     ) -> Result<Intake, CodecError> {
         let stream = |schema: &Arc<Schema>| -> Result<StreamIntake, CodecError> {
-            Ok(StreamIntake {
-                decoder: Decoder::new(Arc::clone(schema), year)?,
-                first: None,
-            })
+            Ok(StreamIntake { decoder: Decoder::new(Arc::clone(schema), year)?, first: None })
         };
         Ok(Intake {
             program: Arc::clone(program),
@@ -139,24 +133,16 @@ impl Intake {
     }
 
     /// Takes the next record of a partition.
-    pub fn take(&mut self, partition: &mut Partition, record: &Record<'_>) -> Taken {
+    pub(crate) fn take(&mut self, partition: &mut Partition, record: &Record<'_>) -> Taken {
         if record.offset < partition.next_offset {
             return Taken::Repeated;
         }
         partition.next_offset = record.offset + 1;
-        let Intake {
-            program,
-            streams,
-            batches,
-            counts,
-        } = self;
+        let Intake { program, streams, batches, counts } = self;
         let Some(stream) = streams.get_mut(partition.stream) else {
             return Taken::Repeated;
         };
-        let before = ResumePoint {
-            offset: record.offset,
-            front: partition.front.front(),
-        };
+        let before = ResumePoint { offset: record.offset, front: partition.front.front() };
         let origin = Origin {
             stream: partition.stream as u32,
             partition: partition.number,
@@ -196,36 +182,36 @@ impl Intake {
     }
 
     /// Notes a record that never became a payload to decode.
-    pub fn skip(&mut self, partition: &mut Partition, offset: i64) {
+    pub(crate) fn skip(&mut self, partition: &mut Partition, offset: i64) {
         partition.next_offset = partition.next_offset.max(offset + 1);
         self.counts.undecodable += 1;
     }
 
     /// The batches to deliver, one a shard.
-    pub fn batches(&mut self) -> &mut [Batch] {
+    pub(crate) fn batches(&mut self) -> &mut [Batch] {
         &mut self.batches
     }
 
     /// Whether a batch is large enough to be handed over before more is read.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         let is_large = |b: &Batch| b.rows.len() >= BATCH_ROWS || b.bytes.len() >= BATCH_BYTES;
         self.batches.iter().any(is_large)
     }
 
     /// The time of a stream's earliest event that counted.
-    pub fn first(&self, stream: usize) -> Option<Timestamp> {
+    pub(crate) fn first(&self, stream: usize) -> Option<Timestamp> {
         self.streams.get(stream).and_then(|stream| stream.first)
     }
 
     /// Takes up a stream's earliest event time from an earlier run.
-    pub fn restore_first(&mut self, stream: usize, first: Option<Timestamp>) {
+    pub(crate) fn restore_first(&mut self, stream: usize, first: Option<Timestamp>) {
         if let (Some(stream), Some(first)) = (self.streams.get_mut(stream), first) {
             stream.first = Some(stream.first.map_or(first, |have| have.min(first)));
         }
     }
 
     /// What became of all records so far.
-    pub fn counts(&self) -> IntakeCounts {
+    pub(crate) fn counts(&self) -> IntakeCounts {
         self.counts
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-use engine::shard::{OpenEpisode, Out, Shard, ShardCounts};
+use engine::shard::{Out, Shard, ShardCounts};
 use model::observation::{Batch, Marks};
 use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -34,8 +34,6 @@ pub struct Told {
     pub out: Out,
     /// By stream: everything up to here has been told by this shard.
     pub settled: Vec<Timestamp>,
-    /// Open episodes as of then, told when transitions were, for what a restart must know.
-    pub open: Vec<OpenEpisode>,
     /// What the shard holds and has refused.
     pub counts: ShardCounts,
 }
@@ -53,21 +51,18 @@ pub struct Outbound {
 }
 
 impl Shared {
-    pub fn new(streams: usize) -> Shared {
-        Shared {
-            marks: SharedMarks::new(streams),
-            closing: AtomicBool::new(false),
-        }
+    pub(crate) fn new(streams: usize) -> Shared {
+        Shared { marks: SharedMarks::new(streams), closing: AtomicBool::new(false) }
     }
 
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
     }
 }
 
 impl Inbound {
     /// Hands a batch over; false when there is no room and it stays with the caller.
-    pub fn deliver(&mut self, batch: &mut Batch) -> bool {
+    pub(crate) fn deliver(&mut self, batch: &mut Batch) -> bool {
         if batch.is_empty() {
             return true;
         }
@@ -79,18 +74,18 @@ impl Inbound {
         self.full.push(mem::replace(batch, fresh)).is_ok()
     }
 
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.thread.unpark();
     }
 }
 
 impl Outbound {
-    pub fn take(&mut self) -> Option<Told> {
+    pub(crate) fn take(&mut self) -> Option<Told> {
         self.told.pop().ok()
     }
 
     /// Whether the shard has ended and everything it told was taken.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         // The producer is dropped when the shard's thread ends, after its last push.
         self.told.is_abandoned() && self.told.is_empty()
     }
@@ -110,7 +105,7 @@ struct Runner {
 }
 
 /// Starts the thread of a shard.
-pub fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, JoinHandle<()>) {
+pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, JoinHandle<()>) {
     let (full, take_full) = RingBuffer::new(INBOUND_BATCHES);
     let (give_spare, spare) = RingBuffer::new(INBOUND_BATCHES);
     let (tell, told) = RingBuffer::new(OUTBOUND_TOLD);
@@ -126,15 +121,7 @@ pub fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, JoinHandl
         unsaid: None,
     };
     let thread = thread::spawn(move || runner.run());
-    (
-        Inbound {
-            full,
-            spare,
-            thread: thread.thread().clone(),
-        },
-        Outbound { told },
-        thread,
-    )
+    (Inbound { full, spare, thread: thread.thread().clone() }, Outbound { told }, thread)
 }
 
 impl Runner {
@@ -172,17 +159,8 @@ impl Runner {
             self.shard.step(&Batch::default(), &self.marks, &mut out);
         }
         if any {
-            let open = match out.transitions.is_empty() {
-                true => Vec::new(),
-                false => self.shard.open_episodes(),
-            };
             let settled = self.shard.settled().to_vec();
-            self.unsaid = Some(Told {
-                out,
-                settled,
-                open,
-                counts: self.shard.counts(),
-            });
+            self.unsaid = Some(Told { out, settled, counts: self.shard.counts() });
             self.say_unsaid();
         }
         any

@@ -24,37 +24,30 @@ struct StreamMark {
 
 impl SharedMarks {
     /// Marks of streams in which nothing has happened.
-    pub fn new(streams: usize) -> SharedMarks {
-        let mark = || StreamMark {
-            settled: AtomicI64::new(i64::MIN),
-            first: AtomicI64::new(NO_EVENT),
-        };
-        SharedMarks {
-            streams: (0..streams).map(|_| mark()).collect(),
-        }
+    pub(crate) fn new(streams: usize) -> SharedMarks {
+        let mark =
+            || StreamMark { settled: AtomicI64::new(i64::MIN), first: AtomicI64::new(NO_EVENT) };
+        SharedMarks { streams: (0..streams).map(|_| mark()).collect() }
     }
 
     /// Stores a stream's mark. Only the reading thread does, after pushing its observations.
-    pub fn publish(&self, stream: usize, settled: Timestamp, first: Option<Timestamp>) {
+    pub(crate) fn publish(&self, stream: usize, settled: Timestamp, first: Option<Timestamp>) {
         let Some(mark) = self.streams.get(stream) else {
             return;
         };
-        mark.first
-            .store(first.map_or(NO_EVENT, |first| first.0), Ordering::Relaxed);
+        mark.first.store(first.map_or(NO_EVENT, |first| first.0), Ordering::Relaxed);
         // Release: whoever sees this instant also sees `first` and the pushed observations.
         mark.settled.store(settled.0, Ordering::Release);
     }
 
     /// Loads all marks. A shard does so before it empties its ring.
-    pub fn load(&self, into: &mut Marks) {
+    pub(crate) fn load(&self, into: &mut Marks) {
         into.settled.clear();
         into.first.clear();
         for mark in &self.streams {
-            into.settled
-                .push(Timestamp(mark.settled.load(Ordering::Acquire)));
+            into.settled.push(Timestamp(mark.settled.load(Ordering::Acquire)));
             let first = mark.first.load(Ordering::Relaxed);
-            into.first
-                .push((first != NO_EVENT).then_some(Timestamp(first)));
+            into.first.push((first != NO_EVENT).then_some(Timestamp(first)));
         }
     }
 }

@@ -26,7 +26,7 @@ struct Line<'a> {
 pub type RecordId = (EpisodeId, Option<TransitionKind>, Timestamp);
 
 /// The identity of a record.
-pub fn record_id(recorded: &Recorded) -> RecordId {
+pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
     match recorded {
         Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.at),
         Recorded::Early(early, _) => (early.episode, None, early.at),
@@ -34,7 +34,7 @@ pub fn record_id(recorded: &Recorded) -> RecordId {
 }
 
 /// Appends a line without its end.
-pub fn write_line(out: &mut Vec<u8>, logged: &Logged) {
+pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
     let mut record = Vec::new();
     match &logged.recorded {
         Recorded::Transition(transition, message) => {
@@ -51,10 +51,7 @@ pub fn write_line(out: &mut Vec<u8>, logged: &Logged) {
 fn read_line(line: &[u8]) -> Result<Logged, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let recorded = read_record(line.record.get().as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Logged {
-        recorded,
-        detected: Timestamp(line.detected_ms),
-    })
+    Ok(Logged { recorded, detected: Timestamp(line.detected_ms) })
 }
 
 /// Everything the log held when the service started.
@@ -67,7 +64,7 @@ impl History {
     ///
     /// # Errors
     /// A line that is no record, by its number.
-    pub fn read(path: &Path, lines: Vec<Vec<u8>>) -> Result<History, ServiceError> {
+    pub(crate) fn read(path: &Path, lines: Vec<Vec<u8>>) -> Result<History, ServiceError> {
         let read = |(index, line): (usize, Vec<u8>)| {
             read_line(&line).map_err(|why| ServiceError::AlertLog {
                 path: path.to_owned(),
@@ -75,32 +72,25 @@ impl History {
                 why,
             })
         };
-        let logged = lines
-            .into_iter()
-            .enumerate()
-            .map(read)
-            .collect::<Result<_, _>>()?;
+        let logged = lines.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
         Ok(History { logged })
     }
 
     /// The records, oldest first.
-    pub fn logged(&self) -> &[Logged] {
+    pub(crate) fn logged(&self) -> &[Logged] {
         &self.logged
     }
 
     /// The records told after `published` by stream: what is derived again is known by them.
-    pub fn record_ids(&self) -> HashSet<RecordId> {
-        self.logged
-            .iter()
-            .map(|logged| record_id(&logged.recorded))
-            .collect()
+    pub(crate) fn record_ids(&self) -> HashSet<RecordId> {
+        self.logged.iter().map(|logged| record_id(&logged.recorded)).collect()
     }
 
     /// What shards must know of the past: how far it was published, and what was open then.
     ///
     /// An open episode is the fold of its transitions as of the published instant of its
     /// rule; later ones will be derived again.
-    pub fn restored(&self, published: &[Timestamp], program: &Program) -> Restored {
+    pub(crate) fn restored(&self, published: &[Timestamp], program: &Program) -> Restored {
         let mut open: BTreeMap<(String, Vec<u8>), OpenEpisode> = BTreeMap::new();
         for logged in &self.logged {
             let Recorded::Transition(transition, _) = &logged.recorded else {
@@ -110,29 +100,16 @@ impl History {
                 fold(&mut open, transition);
             }
         }
-        Restored {
-            published: published.to_vec(),
-            open: open.into_values().collect(),
-        }
+        Restored { published: published.to_vec(), open: open.into_values().collect() }
     }
 }
 
 fn published_of(program: &Program, published: &[Timestamp], alert: &str) -> Timestamp {
     let rules = program.rules();
     let rule = rules.binary_search_by(|rule| rule.alert.name.as_str().cmp(alert));
-    let streams = rule
-        .ok()
-        .and_then(|index| rules.get(index))
-        .map(|rule| &rule.streams);
-    let of = |stream: &usize| {
-        published
-            .get(*stream)
-            .copied()
-            .unwrap_or(Timestamp(i64::MIN))
-    };
-    streams
-        .and_then(|streams| streams.iter().map(of).min())
-        .unwrap_or(Timestamp(i64::MIN))
+    let streams = rule.ok().and_then(|index| rules.get(index)).map(|rule| &rule.streams);
+    let of = |stream: &usize| published.get(*stream).copied().unwrap_or(Timestamp(i64::MIN));
+    streams.and_then(|streams| streams.iter().map(of).min()).unwrap_or(Timestamp(i64::MIN))
 }
 
 fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transition) {
@@ -142,15 +119,7 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
         TransitionKind::Firing => {
             let (alert, since, peak) =
                 (transition.alert.clone(), transition.since, transition.value);
-            open.insert(
-                identity,
-                OpenEpisode {
-                    alert,
-                    key,
-                    since,
-                    peak,
-                },
-            );
+            open.insert(identity, OpenEpisode { alert, key, since, peak });
         }
         TransitionKind::Resolved => {
             open.remove(&identity);
@@ -165,10 +134,7 @@ fn canonical(key: &[KeyPart]) -> Vec<u8> {
 
 impl Logged {
     /// A copy, to be told once more.
-    pub fn clone_record(&self) -> Logged {
-        Logged {
-            recorded: self.recorded.clone(),
-            detected: self.detected,
-        }
+    pub(crate) fn clone_record(&self) -> Logged {
+        Logged { recorded: self.recorded.clone(), detected: self.detected }
     }
 }

@@ -23,34 +23,24 @@ const RETRYING: &str = "retrying";
 const GAVE_UP: &str = "gave up";
 
 /// A line for the attempt of that number at the notification of that id.
-pub fn write_line(id: &str, attempt: u32, outcome: &Outcome) -> Vec<u8> {
+pub(crate) fn write_line(id: &str, attempt: u32, outcome: &Outcome) -> Vec<u8> {
     let (word, retry_at, why) = match outcome {
         Outcome::Delivered => (DELIVERED, None, None),
         Outcome::Retrying { at } => (RETRYING, Some(at.0), None),
         Outcome::GaveUp { why } => (GAVE_UP, None, Some(Cow::Owned(why.to_string()))),
     };
-    let line = Line {
-        id: id.into(),
-        attempt,
-        outcome: word.into(),
-        retry_at_ms: retry_at,
-        why,
-    };
+    let line = Line { id: id.into(), attempt, outcome: word.into(), retry_at_ms: retry_at, why };
     // A struct of texts and numbers always serializes.
     serde_json::to_vec(&line).unwrap_or_default()
 }
 
 /// Reads a line: notification id, attempt number and outcome; `None` where it is none.
-pub fn read_line(line: &[u8]) -> Option<(String, u32, Outcome)> {
+pub(crate) fn read_line(line: &[u8]) -> Option<(String, u32, Outcome)> {
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
     let outcome = match line.outcome.as_ref() {
         DELIVERED => Outcome::Delivered,
-        RETRYING => Outcome::Retrying {
-            at: Timestamp(line.retry_at_ms?),
-        },
-        GAVE_UP => Outcome::GaveUp {
-            why: GiveUp::Rejected(line.why?.into_owned()),
-        },
+        RETRYING => Outcome::Retrying { at: Timestamp(line.retry_at_ms?) },
+        GAVE_UP => Outcome::GaveUp { why: GiveUp::Rejected(line.why?.into_owned()) },
         _ => return None,
     };
     Some((line.id.into_owned(), line.attempt, outcome))
@@ -65,9 +55,7 @@ mod tests {
         let outcomes = [
             Outcome::Delivered,
             Outcome::Retrying { at: Timestamp(5) },
-            Outcome::GaveUp {
-                why: GiveUp::Rejected("404".to_owned()),
-            },
+            Outcome::GaveUp { why: GiveUp::Rejected("404".to_owned()) },
         ];
         for outcome in outcomes {
             let line = write_line("a-firing", 3, &outcome);

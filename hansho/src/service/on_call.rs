@@ -66,26 +66,19 @@ pub struct OnCall {
 
 impl OnCall {
     /// On-call with nobody told of anything; `deliveries` are the receivers' ways.
-    pub fn new(
+    pub(crate) fn new(
         receivers: Receivers,
         deliveries: Vec<Delivery>,
         limits: OutboxLimits,
         results: Journal,
     ) -> OnCall {
         let (incidents, outbox) = (Incidents::default(), Outbox::new(limits));
-        OnCall {
-            incidents,
-            receivers,
-            deliveries,
-            outbox,
-            results,
-            in_flight: HashMap::new(),
-        }
+        OnCall { incidents, receivers, deliveries, outbox, results, in_flight: HashMap::new() }
     }
 
     /// Takes over what attempts of earlier runs came to. A line that cannot be read costs at
     /// most a repeated notification, with the same id.
-    pub fn restore(&mut self, lines: &[Vec<u8>]) {
+    pub(crate) fn restore(&mut self, lines: &[Vec<u8>]) {
         for line in lines {
             match read_line(line) {
                 Some((id, attempt, outcome)) => self.outbox.restore(&id, attempt, &outcome),
@@ -98,7 +91,7 @@ impl OnCall {
     ///
     /// # Errors
     /// The delivery log cannot be written.
-    pub fn run(
+    pub(crate) fn run(
         mut self,
         alerts: &Receiver<Logged>,
         texts: &AlertTexts,
@@ -145,13 +138,7 @@ impl OnCall {
     }
 
     fn send_due(&mut self, now: Timestamp, answer: &Sender<Attempted>, runtime: &Handle) {
-        for Attempt {
-            ticket,
-            receiver,
-            number,
-            notification,
-        } in self.outbox.due(now)
-        {
+        for Attempt { ticket, receiver, number, notification } in self.outbox.due(now) {
             let Some(delivery) = self.deliveries.get(receiver).cloned() else {
                 continue;
             };
@@ -161,12 +148,7 @@ impl OnCall {
                 let result = delivery.attempt(&notification).await;
                 // The thread at the other end only goes away when the service ends: then
                 // the attempt is made again, with the same id.
-                drop(answer.send(Attempted {
-                    ticket,
-                    number,
-                    notification,
-                    result,
-                }));
+                drop(answer.send(Attempted { ticket, number, notification, result }));
             });
         }
     }
@@ -177,13 +159,7 @@ impl OnCall {
         state: &State,
     ) -> Result<(), ServiceError> {
         let mut any = false;
-        while let Ok(Attempted {
-            ticket,
-            number,
-            notification,
-            result,
-        }) = answers.try_recv()
-        {
+        while let Ok(Attempted { ticket, number, notification, result }) = answers.try_recv() {
             self.in_flight.remove(&ticket);
             let why = match &result {
                 DeliveryResult::Sent => None,
@@ -197,8 +173,7 @@ impl OnCall {
             let receiver = self.receiver_name(ticket.receiver());
             say(receiver, &notification, number, &outcome, why.as_deref());
             state.metrics.note_delivery(receiver, &outcome);
-            self.results
-                .append(&write_line(&notification.id, number, &outcome))?;
+            self.results.append(&write_line(&notification.id, number, &outcome))?;
             any = true;
         }
         if any {
@@ -216,37 +191,24 @@ impl OnCall {
             why = %refusal.why,
             "not delivered"
         );
-        let outcome = Outcome::GaveUp {
-            why: refusal.why.clone(),
-        };
+        let outcome = Outcome::GaveUp { why: refusal.why.clone() };
         state.metrics.note_delivery(name, &outcome);
         let line = write_line(&refusal.notification.id, 0, &outcome);
-        if let Err(error) = self
-            .results
-            .append(&line)
-            .and_then(|()| self.results.sync())
-        {
+        if let Err(error) = self.results.append(&line).and_then(|()| self.results.sync()) {
             error!(%error, "the delivery log cannot be written");
         }
     }
 
     fn receiver_name(&self, receiver: usize) -> &str {
-        self.receivers
-            .all()
-            .get(receiver)
-            .map_or("?", |receiver| &receiver.name)
+        self.receivers.all().get(receiver).map_or("?", |receiver| &receiver.name)
     }
 
     fn show(&self, state: &State, now: Timestamp) {
         state.metrics.note_incidents(self.incidents.open_count());
         for (number, receiver) in self.receivers.all().iter().enumerate() {
             let counts = self.outbox.counts(number);
-            let age_ms = counts
-                .oldest
-                .map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
-            state
-                .metrics
-                .note_outbox(&receiver.name, counts.pending, age_ms);
+            let age_ms = counts.oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
+            state.metrics.note_outbox(&receiver.name, counts.pending, age_ms);
         }
     }
 }

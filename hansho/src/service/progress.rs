@@ -14,7 +14,7 @@ pub struct Told {
 
 impl Told {
     /// Nothing told yet in so many streams.
-    pub fn new(streams: usize) -> Told {
+    pub(crate) fn new(streams: usize) -> Told {
         Told {
             settled: (0..streams).map(|_| AtomicI64::new(i64::MIN)).collect(),
             waiting: AtomicU64::new(0),
@@ -23,35 +23,35 @@ impl Told {
     }
 
     /// Every transition of the stream up to here is in the alert log.
-    pub fn acknowledge(&self, stream: usize, settled: Timestamp) {
+    pub(crate) fn acknowledge(&self, stream: usize, settled: Timestamp) {
         if let Some(slot) = self.settled.get(stream) {
             slot.store(settled.0, Ordering::Release);
         }
     }
 
     /// How far a stream is told.
-    pub fn settled(&self, stream: usize) -> Timestamp {
+    pub(crate) fn settled(&self, stream: usize) -> Timestamp {
         let slot = self.settled.get(stream);
         Timestamp(slot.map_or(i64::MIN, |slot| slot.load(Ordering::Acquire)))
     }
 
     /// Notes how many observations wait in the shards.
-    pub fn note_waiting(&self, observations: u64) {
+    pub(crate) fn note_waiting(&self, observations: u64) {
         self.waiting.store(observations, Ordering::Relaxed);
     }
 
     /// How many observations wait in the shards.
-    pub fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
 
     /// All that the shards will ever tell is in the alert log.
-    pub fn complete(&self) {
+    pub(crate) fn complete(&self) {
         self.is_complete.store(true, Ordering::Release);
     }
 
     /// Whether all is told.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
     }
 }

@@ -76,7 +76,7 @@ struct StreamFacts {
 
 impl Reader {
     /// A reader of the topics of all streams.
-    pub fn new(
+    pub(crate) fn new(
         source: KafkaSource,
         intake: Intake,
         letters: DeadLetters,
@@ -84,13 +84,7 @@ impl Reader {
         told: Arc<Told>,
     ) -> Reader {
         let streams = stream_facts(&parts.rules);
-        let names = parts
-            .rules
-            .set
-            .streams
-            .iter()
-            .map(|schema| schema.name.clone())
-            .collect();
+        let names = parts.rules.set.streams.iter().map(|schema| schema.name.clone()).collect();
         Reader {
             source,
             intake,
@@ -112,7 +106,7 @@ impl Reader {
     ///
     /// # Errors
     /// Another member of the group.
-    pub fn wait_for_partitions(
+    pub(crate) fn wait_for_partitions(
         &mut self,
         stop: &AtomicBool,
     ) -> Result<Option<Vec<Timestamp>>, ServiceError> {
@@ -120,11 +114,7 @@ impl Reader {
         let mut first_seen: Option<Instant> = None;
         while !stop.load(Ordering::Acquire) {
             for event in self.source.poll(Duration::from_millis(100)) {
-                if let SourceEvent::Assigned {
-                    topic,
-                    commit: Some(commit),
-                    ..
-                } = &event
+                if let SourceEvent::Assigned { topic, commit: Some(commit), .. } = &event
                     && let Some(slot) = published.get_mut(*topic)
                 {
                     *slot = (*slot).max(Timestamp(commit.settled));
@@ -148,7 +138,7 @@ impl Reader {
     ///
     /// # Errors
     /// Another member of the group.
-    pub fn run(
+    pub(crate) fn run(
         &mut self,
         mut inlet: Inlet,
         stop: &AtomicBool,
@@ -188,16 +178,8 @@ impl Reader {
 
     fn follow(&mut self, event: SourceEvent) -> Result<(), ServiceError> {
         match event {
-            SourceEvent::Assigned {
-                topic,
-                partition,
-                commit,
-                start,
-            } => {
-                info!(
-                    topic = self.topic(topic),
-                    partition, start, "partition assigned"
-                );
+            SourceEvent::Assigned { topic, partition, commit, start } => {
+                info!(topic = self.topic(topic), partition, start, "partition assigned");
                 self.take_up(topic, partition, commit, start);
             }
             SourceEvent::Revoked { topic, partition } => {
@@ -207,12 +189,7 @@ impl Reader {
                     held.is_ours = false;
                 }
             }
-            SourceEvent::Lost {
-                topic,
-                partition,
-                wanted,
-                available,
-            } => {
+            SourceEvent::Lost { topic, partition, wanted, available } => {
                 let lost = available - wanted;
                 error!(
                     topic = self.topic(topic),
@@ -247,8 +224,7 @@ impl Reader {
         let Some(stream) = self.streams.get(topic) else {
             return;
         };
-        self.intake
-            .restore_first(topic, commit.and_then(|point| point.first).map(Timestamp));
+        self.intake.restore_first(topic, commit.and_then(|point| point.first).map(Timestamp));
         let front = commit.and_then(|point| point.front).map(Timestamp);
         let held = Held::new(topic, partition, stream, start, front);
         self.held.insert((topic, partition), held);
@@ -261,11 +237,8 @@ impl Reader {
         }
         let now = monotonic();
         let idle_ms = self.limits.idle_ms;
-        let mut order: Vec<_> = self
-            .held
-            .iter()
-            .map(|(at, held)| (held.reached(now, idle_ms), *at))
-            .collect();
+        let mut order: Vec<_> =
+            self.held.iter().map(|(at, held)| (held.reached(now, idle_ms), *at)).collect();
         order.sort();
         let is_crowded = self.told.waiting() * WAITING_BYTES > self.limits.unsettled_bytes;
         let behind = order.first().and_then(|(front, _)| *front);
@@ -293,14 +266,7 @@ impl Reader {
     }
 
     fn read_partition(&mut self, at: (usize, i32)) -> usize {
-        let Reader {
-            source,
-            intake,
-            held,
-            burial,
-            topics,
-            ..
-        } = self;
+        let Reader { source, intake, held, burial, topics, .. } = self;
         let Some(held) = held.get_mut(&at).filter(|held| held.is_ours) else {
             return 0;
         };
@@ -353,6 +319,7 @@ impl Reader {
                 metrics.note_front(self.topic(*topic), *partition, front, wall);
             }
         }
+        metrics.note_dead_letters(self.burial.buried());
         metrics.note_idle(self.held.values().filter(|held| held.is_empty()).count());
     }
 
@@ -374,9 +341,7 @@ impl Reader {
             if settled == Timestamp(i64::MIN) || !held.is_ours {
                 continue;
             }
-            let resume = held
-                .partition
-                .resume_after(settled.minus(stream.horizon_ms + 1));
+            let resume = held.partition.resume_after(settled.minus(stream.horizon_ms + 1));
             let point = CommitPoint {
                 position: held.partition.next_offset,
                 replay_from: resume.offset,
@@ -394,9 +359,7 @@ impl Reader {
             Ok(()) => self.state.metrics.note_commit(wall_clock()),
             Err(error) => {
                 warn!(%error, "commit failed; it is tried again");
-                self.held
-                    .values_mut()
-                    .for_each(|held| held.committed = None);
+                self.held.values_mut().for_each(|held| held.committed = None);
             }
         }
     }
@@ -406,7 +369,7 @@ impl Reader {
     }
 
     /// Leaves the consumer group.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         if let Err(error) = self.source.close() {
             warn!(%error, "the consumer group was left without saying so");
         }
@@ -415,11 +378,7 @@ impl Reader {
 
 fn stream_facts(rules: &Rules) -> Vec<StreamFacts> {
     let facts = |(stream, schema): (usize, &Arc<model::schema::Schema>)| {
-        let plans = rules
-            .program
-            .rules()
-            .iter()
-            .filter(|rule| rule.streams.contains(&stream));
+        let plans = rules.program.rules().iter().filter(|rule| rule.streams.contains(&stream));
         let mut companions = vec![stream];
         let mut horizon_ms = 0;
         for plan in plans {
@@ -428,11 +387,7 @@ fn stream_facts(rules: &Rules) -> Vec<StreamFacts> {
         }
         companions.sort_unstable();
         companions.dedup();
-        StreamFacts {
-            lateness_ms: schema.lateness_ms,
-            horizon_ms,
-            companions,
-        }
+        StreamFacts { lateness_ms: schema.lateness_ms, horizon_ms, companions }
     };
     rules.set.streams.iter().enumerate().map(facts).collect()
 }

@@ -10,7 +10,7 @@ use connectors::journal::Journal;
 use connectors::transition_json::Recorded;
 use engine::shard::ShardCounts;
 use model::time::Timestamp;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::alert_log::{History, RecordId, record_id, write_line};
 use super::progress::Told;
@@ -35,11 +35,13 @@ pub struct Teller {
     /// By shard: how far each stream is told.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
+    /// Counts of late events and refused keys at which people are warned next.
+    warn_at: (u64, u64),
 }
 
 impl Teller {
     /// A teller for these shards that knows what the log held before.
-    pub fn new(
+    pub(crate) fn new(
         outlet: Outlet,
         alert_log: Journal,
         history: &History,
@@ -56,6 +58,7 @@ impl Teller {
             known: history.record_ids(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
             counts: vec![ShardCounts::default(); parts.workers.max(1)],
+            warn_at: (1, 1),
         }
     }
 
@@ -63,7 +66,7 @@ impl Teller {
     ///
     /// # Errors
     /// The alert log cannot be written: the service must stop, and a restart tells again.
-    pub fn run(mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
+    pub(crate) fn run(mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
         while !self.outlet.is_finished() {
             let mut found = Vec::new();
             if !self.outlet.collect(|shard, told| found.push((shard, told))) {
@@ -74,9 +77,7 @@ impl Teller {
             self.tell(found, on_call)?;
         }
         self.told.complete();
-        self.outlet
-            .join()
-            .map_err(|_| ServiceError::Thread("shard"))
+        self.outlet.join().map_err(|_| ServiceError::Thread("shard"))
     }
 
     fn tell(
@@ -98,6 +99,7 @@ impl Teller {
             if let Some(slot) = self.settled.get_mut(shard) {
                 *slot = told.settled;
             }
+            self.state.health.note_shard(shard, wall_clock());
             if let Some(slot) = self.counts.get_mut(shard) {
                 *slot = told.counts;
             }
@@ -118,10 +120,8 @@ impl Teller {
             return Ok(());
         }
         let detected = wall_clock();
-        let logged: Vec<Logged> = fresh
-            .into_iter()
-            .map(|recorded| Logged { recorded, detected })
-            .collect();
+        let logged: Vec<Logged> =
+            fresh.into_iter().map(|recorded| Logged { recorded, detected }).collect();
         let mut line = Vec::new();
         for logged in &logged {
             line.clear();
@@ -137,18 +137,15 @@ impl Teller {
     }
 
     /// Lets the reader commit what every shard has told.
-    fn acknowledge(&self) {
+    fn acknowledge(&mut self) {
         for stream in 0..self.settled.first().map_or(0, Vec::len) {
-            let told = self
-                .settled
-                .iter()
-                .filter_map(|shard| shard.get(stream))
-                .min();
+            let told = self.settled.iter().filter_map(|shard| shard.get(stream)).min();
             if let Some(told) = told {
                 self.told.acknowledge(stream, *told);
             }
         }
         let sum = |of: fn(&ShardCounts) -> u64| self.counts.iter().map(of).sum::<u64>();
+        let refused = (sum(|counts| counts.late_after_settle), sum(|counts| counts.refused_keys));
         self.told.note_waiting(sum(|counts| counts.waiting));
         self.state.metrics.note_shards(
             sum(|counts| counts.late_after_settle),
@@ -157,6 +154,20 @@ impl Teller {
             sum(|counts| counts.waiting),
         );
         self.state.health.note_told(wall_clock());
+        self.warn_of_refusals(refused);
+    }
+
+    /// Says when answers stop being those of the accepted events alone: once, and again when
+    /// it has grown tenfold.
+    fn warn_of_refusals(&mut self, (late, keys): (u64, u64)) {
+        if late >= self.warn_at.0 {
+            self.warn_at.0 = late.saturating_mul(10).max(1);
+            warn!(late_after_settle = late, "events came after their instant was settled");
+        }
+        if keys >= self.warn_at.1 {
+            self.warn_at.1 = keys.saturating_mul(10).max(1);
+            warn!(refused = keys, "observations of new keys refused: a rule is at its limit");
+        }
     }
 }
 
@@ -171,9 +182,7 @@ fn note(recorded: &Recorded, state: &State) {
                 episode = %transition.episode,
                 "transition"
             );
-            state
-                .metrics
-                .note_transition(transition.kind, transition.severity);
+            state.metrics.note_transition(transition.kind, transition.severity);
         }
         Recorded::Early(early, _) => {
             debug!(alert = early.alert, at = %early.at, notice = %early.episode, "early notice");

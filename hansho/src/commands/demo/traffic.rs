@@ -30,13 +30,12 @@ const USERS: [&str; 6] = ["sato", "suzuki", "takahashi", "tanaka", "ito", "watan
 const ATTACKED: [&str; 4] = ["admin", "root", "oracle", "postgres"];
 
 /// Publishes on a thread of its own until `stop` is set; it returns the number of events.
-pub fn start(bootstrap: &str, stop: Arc<AtomicBool>) -> Result<JoinHandle<u64>, ProduceError> {
+pub(crate) fn start(
+    bootstrap: &str,
+    stop: Arc<AtomicBool>,
+) -> Result<JoinHandle<u64>, ProduceError> {
     let producer = EventProducer::new(bootstrap)?;
-    let traffic = Traffic {
-        producer,
-        sent: 0,
-        random: 0x2545_f491_4f6c_dd1d,
-    };
+    let traffic = Traffic { producer, sent: 0, random: 0x2545_f491_4f6c_dd1d };
     Ok(thread::spawn(move || traffic.run(&stop)))
 }
 
@@ -72,17 +71,11 @@ impl Traffic {
     }
 
     fn logins(&mut self, now: Timestamp, drama: i64, beat: usize) {
-        let user = USERS
-            .get(self.below(USERS.len() as u64) as usize)
-            .copied()
-            .unwrap_or("sato");
+        let user = USERS.get(self.below(USERS.len() as u64) as usize).copied().unwrap_or("sato");
         let address = format!("192.0.2.{}", 10 + self.below(40));
         self.login(now, "success", user, &address);
         if ATTACK_MS.contains(&drama) {
-            let user = ATTACKED
-                .get(beat % ATTACKED.len())
-                .copied()
-                .unwrap_or("root");
+            let user = ATTACKED.get(beat % ATTACKED.len()).copied().unwrap_or("root");
             self.login(now, "failure", user, "203.0.113.9");
         } else if beat % 70 == 0 {
             self.login(now, "failure", user, &address);
@@ -101,11 +94,7 @@ impl Traffic {
     fn requests(&mut self, now: Timestamp, drama: i64) {
         for service in ["checkout", "search"] {
             let fails = service == "checkout" && ERRORS_MS.contains(&drama) && self.below(3) == 0;
-            let latency = if fails {
-                3_500 + self.below(2_000)
-            } else {
-                40 + self.below(200)
-            };
+            let latency = if fails { 3_500 + self.below(2_000) } else { 40 + self.below(200) };
             let event = json!({
                 "ts": now.to_string(), "service": service, "status": if fails { 503 } else { 200 },
                 "latency": latency, "user": { "id": format!("u{}", self.below(500)) },
@@ -133,11 +122,7 @@ impl Traffic {
 
     fn send(&mut self, topic: &str, key: &str, event: &Value) {
         // A demo that cannot publish shows it by showing nothing; there is nobody to retry for.
-        if self
-            .producer
-            .send(topic, key.as_bytes(), event.to_string().as_bytes())
-            .is_ok()
-        {
+        if self.producer.send(topic, key.as_bytes(), event.to_string().as_bytes()).is_ok() {
             self.sent += 1;
         }
     }

@@ -29,50 +29,26 @@ pub struct Input {
 
 impl Inputs {
     /// Opens every `[STREAM=]FILE`.
-    pub fn open(specifications: &[String], rules: &Rules) -> Result<Inputs, Exit> {
+    pub(crate) fn open(specifications: &[String], rules: &Rules) -> Result<Inputs, Exit> {
         let mut inputs: Vec<Input> = Vec::new();
         for specification in specifications {
             let (stream, path) = resolve(specification, rules)?;
-            let siblings = inputs
-                .iter()
-                .filter(|input| input.partition.stream == stream);
+            let siblings = inputs.iter().filter(|input| input.partition.stream == stream);
             let number = i32::try_from(siblings.count()).unwrap_or(i32::MAX);
             let source =
                 FileSource::open(path, number).map_err(|error| Exit::Unreachable.because(error))?;
-            let lateness_ms = rules
-                .set
-                .streams
-                .get(stream)
-                .map_or(0, |schema| schema.lateness_ms);
-            let from = ResumePoint {
-                offset: 0,
-                front: None,
-            };
-            let partition = Partition::new(
-                stream,
-                number,
-                lateness_ms,
-                rules.program.horizon_ms(),
-                from,
-            );
-            let path = if path == "-" {
-                "<stdin>".to_owned()
-            } else {
-                path.to_owned()
-            };
-            inputs.push(Input {
-                path,
-                source,
-                partition,
-                complaints: 0,
-                has_ended: false,
-            });
+            let lateness_ms = rules.set.streams.get(stream).map_or(0, |schema| schema.lateness_ms);
+            let from = ResumePoint { offset: 0, front: None };
+            let partition =
+                Partition::new(stream, number, lateness_ms, rules.program.horizon_ms(), from);
+            let path = if path == "-" { "<stdin>".to_owned() } else { path.to_owned() };
+            inputs.push(Input { path, source, partition, complaints: 0, has_ended: false });
         }
         Ok(Inputs { inputs })
     }
 
     /// The input whose event time is furthest behind; `None` when all have ended.
-    pub fn furthest_behind(&mut self) -> Option<&mut Input> {
+    pub(crate) fn furthest_behind(&mut self) -> Option<&mut Input> {
         let running = self.inputs.iter_mut().filter(|input| !input.has_ended);
         running.min_by_key(|input| input.partition.front())
     }
@@ -81,12 +57,9 @@ impl Inputs {
     ///
     /// A stream whose inputs have all ended stays where they left it: other streams decide
     /// when the end of all input is.
-    pub fn settled(&self, streams: usize) -> Vec<(usize, Timestamp)> {
+    pub(crate) fn settled(&self, streams: usize) -> Vec<(usize, Timestamp)> {
         let of = |stream: usize| {
-            let mine = self
-                .inputs
-                .iter()
-                .filter(move |i| i.partition.stream == stream);
+            let mine = self.inputs.iter().filter(move |i| i.partition.stream == stream);
             let running = mine.clone().any(|input| !input.has_ended);
             let counted = mine.filter(move |input| !input.has_ended || !running);
             let fronts = counted.map(|input| {
@@ -100,12 +73,8 @@ impl Inputs {
     }
 
     /// Says how many more lines could not be decoded than were shown.
-    pub fn report_undecodable(&self) {
-        for input in self
-            .inputs
-            .iter()
-            .filter(|input| input.complaints > COMPLAINTS_MAX)
-        {
+    pub(crate) fn report_undecodable(&self) {
+        for input in self.inputs.iter().filter(|input| input.complaints > COMPLAINTS_MAX) {
             let more = input.complaints - COMPLAINTS_MAX;
             eprintln!("{}: {more} more lines could not be decoded", input.path);
         }
@@ -114,14 +83,8 @@ impl Inputs {
 
 impl Input {
     /// Reads some lines into the intake.
-    pub fn read(&mut self, intake: &mut Intake, budget: usize) -> Result<ReadState, Exit> {
-        let Input {
-            path,
-            source,
-            partition,
-            complaints,
-            ..
-        } = self;
+    pub(crate) fn read(&mut self, intake: &mut Intake, budget: usize) -> Result<ReadState, Exit> {
+        let Input { path, source, partition, complaints, .. } = self;
         let mut complain = |line: i64, what: &dyn std::fmt::Display| {
             *complaints += 1;
             if *complaints <= COMPLAINTS_MAX {
@@ -146,13 +109,7 @@ impl Input {
 /// The stream and the path a specification names.
 fn resolve<'a>(specification: &'a str, rules: &Rules) -> Result<(usize, &'a str), Exit> {
     let streams = &rules.set.streams;
-    let names = || {
-        streams
-            .iter()
-            .map(|schema| schema.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let names = || streams.iter().map(|schema| schema.name.as_str()).collect::<Vec<_>>().join(", ");
     if let Some((name, path)) = specification.split_once('=') {
         if let Some(stream) = streams.iter().position(|schema| schema.name == name) {
             return Ok((stream, path));
@@ -166,9 +123,6 @@ fn resolve<'a>(specification: &'a str, rules: &Rules) -> Result<(usize, &'a str)
     if streams.len() == 1 {
         return Ok((0, specification));
     }
-    let what = format!(
-        "--input {specification}: name its stream, as in STREAM=FILE: {}",
-        names()
-    );
+    let what = format!("--input {specification}: name its stream, as in STREAM=FILE: {}", names());
     Err(Exit::Usage.because(what))
 }

@@ -23,14 +23,12 @@ struct Queue {
 
 impl Merge {
     /// A merge of so many shards.
-    pub fn new(shards: usize) -> Merge {
-        Merge {
-            shards: (0..shards).map(|_| Queue::default()).collect(),
-        }
+    pub(crate) fn new(shards: usize) -> Merge {
+        Merge { shards: (0..shards).map(|_| Queue::default()).collect() }
     }
 
     /// Adds what a shard told.
-    pub fn add(&mut self, shard: usize, told: Told) {
+    pub(crate) fn add(&mut self, shard: usize, told: Told) {
         let Some(queue) = self.shards.get_mut(shard) else {
             return;
         };
@@ -42,35 +40,25 @@ impl Merge {
         queue.waiting.extend(told.out.transitions);
         if !in_order {
             // Rules that read different streams settle at different times.
-            queue
-                .waiting
-                .make_contiguous()
-                .sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+            queue.waiting.make_contiguous().sort_by(|a, b| order_of(a).cmp(&order_of(b)));
         }
     }
 
     /// Takes out what every shard has passed, in order.
-    pub fn settled(&mut self) -> Vec<Transition> {
-        let passed = self
-            .shards
-            .iter()
-            .map(|queue| queue.settled)
-            .min()
-            .flatten();
+    pub(crate) fn settled(&mut self) -> Vec<Transition> {
+        let passed = self.shards.iter().map(|queue| queue.settled).min().flatten();
         passed.map_or_else(Vec::new, |passed| self.take_until(passed))
     }
 
     /// Takes out what is left, in order.
-    pub fn rest(&mut self) -> Vec<Transition> {
+    pub(crate) fn rest(&mut self) -> Vec<Transition> {
         self.take_until(Timestamp(i64::MAX))
     }
 
     fn take_until(&mut self, until: Timestamp) -> Vec<Transition> {
         let mut taken = Vec::new();
         for queue in &mut self.shards {
-            let count = queue
-                .waiting
-                .partition_point(|transition| transition.at <= until);
+            let count = queue.waiting.partition_point(|transition| transition.at <= until);
             taken.extend(queue.waiting.drain(..count));
         }
         // An (alert, key) lives in one shard, so equal ones keep the order they came in.

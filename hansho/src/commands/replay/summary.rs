@@ -37,22 +37,17 @@ struct Figures {
 
 impl Summary {
     /// A summary of a run that starts now.
-    pub fn start(now: Instant) -> Summary {
-        Summary {
-            started: now,
-            firing: 0,
-            resolved: 0,
-            shards: BTreeMap::new(),
-        }
+    pub(crate) fn start(now: Instant) -> Summary {
+        Summary { started: now, firing: 0, resolved: 0, shards: BTreeMap::new() }
     }
 
     /// Notes what a shard holds.
-    pub fn note(&mut self, shard: usize, counts: ShardCounts) {
+    pub(crate) fn note(&mut self, shard: usize, counts: ShardCounts) {
         self.shards.insert(shard, counts);
     }
 
     /// Counts a transition.
-    pub fn count(&mut self, transition: &Transition) {
+    pub(crate) fn count(&mut self, transition: &Transition) {
         match transition.kind {
             TransitionKind::Firing => self.firing += 1,
             TransitionKind::Resolved => self.resolved += 1,
@@ -61,7 +56,7 @@ impl Summary {
     }
 
     /// Prints it to standard error.
-    pub fn print(&self, counts: IntakeCounts, format: Format, now: Instant) {
+    pub(crate) fn print(&self, counts: IntakeCounts, format: Format, now: Instant) {
         let elapsed_s = now.duration_since(self.started).as_secs_f64();
         let figures = Figures {
             events: counts.events,
@@ -71,11 +66,7 @@ impl Summary {
             skipped_missing_value: counts.observed.skipped_missing_value,
             refused_future: counts.refused_future,
             refused_keys: self.shards.values().map(|counts| counts.refused_keys).sum(),
-            late_after_settle: self
-                .shards
-                .values()
-                .map(|counts| counts.late_after_settle)
-                .sum(),
+            late_after_settle: self.shards.values().map(|counts| counts.late_after_settle).sum(),
             firing: self.firing,
             resolved: self.resolved,
             elapsed_s,
@@ -101,16 +92,10 @@ impl Figures {
             (self.late_dropped, "late, dropped"),
             (self.undecodable, "undecodable"),
             (self.skipped_missing_key, "without a key field, skipped"),
-            (
-                self.skipped_missing_value,
-                "without the measured field, skipped",
-            ),
+            (self.skipped_missing_value, "without the measured field, skipped"),
             (self.refused_future, "dated in the future, refused"),
             (self.refused_keys, "of new keys refused at a rule's limit"),
-            (
-                self.late_after_settle,
-                "came after their instant was settled",
-            ),
+            (self.late_after_settle, "came after their instant was settled"),
         ];
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             eprintln!("{count:>12} {what}");

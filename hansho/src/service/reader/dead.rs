@@ -33,17 +33,12 @@ struct OwnedLetter {
 
 impl Burial {
     /// Buries with these letters; `streams` are the names by number.
-    pub fn new(letters: DeadLetters, streams: Vec<String>) -> Burial {
-        Burial {
-            letters,
-            streams,
-            unburied: VecDeque::new(),
-            buried: 0,
-        }
+    pub(crate) fn new(letters: DeadLetters, streams: Vec<String>) -> Burial {
+        Burial { letters, streams, unburied: VecDeque::new(), buried: 0 }
     }
 
     /// Takes what a partition handed out.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         topic: &str,
         intake: &mut Intake,
@@ -65,11 +60,7 @@ impl Burial {
             },
         };
         self.bury(OwnedLetter {
-            stream: self
-                .streams
-                .get(partition.stream)
-                .cloned()
-                .unwrap_or_default(),
+            stream: self.streams.get(partition.stream).cloned().unwrap_or_default(),
             topic: topic.to_owned(),
             partition: partition.number,
             offset,
@@ -81,13 +72,7 @@ impl Burial {
     fn bury(&mut self, letter: OwnedLetter) {
         self.buried += 1;
         if self.buried <= TOLD_MAX {
-            let OwnedLetter {
-                topic,
-                partition,
-                offset,
-                reason,
-                ..
-            } = &letter;
+            let OwnedLetter { topic, partition, offset, reason, .. } = &letter;
             warn!(topic, partition, offset, reason, "dead letter");
         }
         self.unburied.push_back(letter);
@@ -107,19 +92,19 @@ impl Burial {
     ///
     /// # Errors
     /// Letters that are not kept: nothing may be committed.
-    pub fn flush(&mut self) -> Result<(), DeadLetterError> {
+    pub(crate) fn flush(&mut self) -> Result<(), DeadLetterError> {
         self.hand_over()?;
         self.letters.flush()
     }
 
-    /// Whether so many letters wait that reading on makes no sense.
-    pub fn is_clogged(&self) -> bool {
-        self.unburied.len() >= CLOGGED
+    /// Letters of this run.
+    pub(crate) const fn buried(&self) -> u64 {
+        self.buried
     }
 
-    /// Letters written by this run.
-    pub const fn buried(&self) -> u64 {
-        self.buried
+    /// Whether so many letters wait that reading on makes no sense.
+    pub(crate) fn is_clogged(&self) -> bool {
+        self.unburied.len() >= CLOGGED
     }
 }
 

@@ -38,25 +38,16 @@ impl Held {
         start: i64,
         front: Option<Timestamp>,
     ) -> Held {
-        let from = ResumePoint {
-            offset: start,
-            front,
-        };
+        let from = ResumePoint { offset: start, front };
         let partition = Partition::new(stream, number, facts.lateness_ms, facts.horizon_ms, from);
-        Held {
-            partition,
-            is_ours: true,
-            committed: None,
-            was_empty: false,
-            empty: None,
-        }
+        Held { partition, is_ours: true, committed: None, was_empty: false, empty: None }
     }
 
     /// Notes why reading it stopped.
     ///
     /// A partition that never held an event starts its time at the wall clock of the moment
     /// it was found empty: whatever comes later is recorded later.
-    pub fn note(&mut self, state: ReadState, wall: Timestamp, now: Instant) {
+    pub(crate) fn note(&mut self, state: ReadState, wall: Timestamp, now: Instant) {
         self.was_empty |= state == ReadState::Empty;
         self.empty = match (state, self.empty) {
             (ReadState::Empty, None) => {
@@ -69,22 +60,19 @@ impl Held {
     }
 
     /// Whether the broker's word is that nothing follows what was read.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.empty.is_some()
     }
 
     /// How far time has come: the front, and while known empty the time passed since.
-    pub fn reached(&self, now: Instant, idle_ms: i64) -> Option<Timestamp> {
+    pub(crate) fn reached(&self, now: Instant, idle_ms: i64) -> Option<Timestamp> {
         let Some(empty) = self.empty else {
             return self.partition.front();
         };
         let elapsed = now.saturating_duration_since(empty.since).as_millis();
         let elapsed_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
         let passed = empty.front.plus((elapsed_ms - idle_ms).max(0));
-        self.partition
-            .front()
-            .max(Some(passed))
-            .filter(|_| self.knows_time(elapsed_ms, idle_ms))
+        self.partition.front().max(Some(passed)).filter(|_| self.knows_time(elapsed_ms, idle_ms))
     }
 
     /// A partition without events says nothing of time before it has been idle.
@@ -93,9 +81,8 @@ impl Held {
     }
 
     /// The last instant it can add nothing to.
-    pub fn settled(&self, now: Instant, idle_ms: i64) -> Option<Timestamp> {
-        self.reached(now, idle_ms)
-            .map(|front| self.partition.settled_at(front))
+    pub(crate) fn settled(&self, now: Instant, idle_ms: i64) -> Option<Timestamp> {
+        self.reached(now, idle_ms).map(|front| self.partition.settled_at(front))
     }
 }
 
@@ -106,11 +93,7 @@ mod tests {
     use super::*;
 
     fn held(front: Option<i64>) -> Held {
-        let facts = StreamFacts {
-            lateness_ms: 5,
-            horizon_ms: 1000,
-            companions: vec![0],
-        };
+        let facts = StreamFacts { lateness_ms: 5, horizon_ms: 1000, companions: vec![0] };
         Held::new(0, 0, &facts, 0, front.map(Timestamp))
     }
 
