@@ -166,7 +166,7 @@ impl Aggregate {
             Aggregate::Count(events) => Some(Measured::count(events.total)),
             Aggregate::Sum { sum, mean: false, .. } => Some(Measured::whole(*sum)),
             Aggregate::Sum { entries, sum, mean: true } => (!entries.is_empty())
-                .then(|| Measured { numerator: *sum, denominator: entries.len() as i128 }),
+                .then_some(Measured { numerator: *sum, denominator: entries.len() as i128 }),
             Aggregate::Extreme { candidates, .. } => {
                 candidates.front().map(|(_, value)| Measured::whole(*value))
             }

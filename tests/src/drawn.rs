@@ -102,9 +102,7 @@ pub fn case(random: &mut Random, width: Width) -> Case {
     let streams = random.within(1, width.streams) as usize;
     let rules = RuleSet {
         streams: (0..streams).map(|index| schema(random, index)).collect(),
-        alerts: (0..random.within(1, 3))
-            .map(|index| alert(random, index, streams))
-            .collect(),
+        alerts: (0..random.within(1, 3)).map(|index| alert(random, index, streams)).collect(),
     };
     let mut logs = Vec::new();
     for (stream, schema) in rules.streams.iter().enumerate() {
@@ -150,22 +148,14 @@ fn log(random: &mut Random, records: i64, lateness_ms: i64) -> Vec<Logged> {
     let is_recorded = random.chance(20);
     let record = |_| {
         time += random.one_of(&steps, 1);
-        let behind = if random.chance(30) {
-            random.within(0, lateness_ms + 4)
-        } else {
-            0
-        };
+        let behind = if random.chance(30) { random.within(0, lateness_ms + 4) } else { 0 };
         let time = time - behind;
         let recorded = is_recorded.then(|| match random.within(0, 9) {
             0 => time - 300_001 + random.within(0, 1),
             1 => time - 2,
             _ => time + 1,
         });
-        Logged {
-            time,
-            recorded,
-            values: values(random, time),
-        }
+        Logged { time, recorded, values: values(random, time) }
     };
     (0..records).map(record).collect()
 }
@@ -184,11 +174,7 @@ fn values(random: &mut Random, time: i64) -> Vec<Value<'static>> {
         text(random, &["a", "a", "b", "c"]),
         level,
         text(random, &["x", "y", "z"]),
-        if random.chance(20) {
-            Value::Missing
-        } else {
-            Value::Bool(random.chance(50))
-        },
+        if random.chance(20) { Value::Missing } else { Value::Bool(random.chance(50)) },
     ]
 }
 
@@ -204,22 +190,12 @@ fn alert(random: &mut Random, index: i64, streams: usize) -> Alert {
         _ => vec![("host", false), ("zone", true)],
     }
     .into_iter()
-    .map(|(name, optional): (&str, bool)| KeyPart {
-        name: name.to_owned(),
-        optional,
-    })
+    .map(|(name, optional): (&str, bool)| KeyPart { name: name.to_owned(), optional })
     .collect();
     let mut trigger = trigger(random, &by, streams);
     let window = trigger.window_ms;
-    let for_ms = if random.chance(60) {
-        0
-    } else {
-        random.within(1, 15)
-    };
-    let clear = random
-        .chance(30)
-        .then(|| easier(random, &trigger))
-        .flatten();
+    let for_ms = if random.chance(60) { 0 } else { random.within(1, 15) };
+    let clear = random.chance(30).then(|| easier(random, &trigger)).flatten();
     let keep_ms = match random.within(0, 3) {
         0 => 0,
         1 => random.within(1, 20),
@@ -239,11 +215,7 @@ fn alert(random: &mut Random, index: i64, streams: usize) -> Alert {
         clear,
         hold_ms: random.one_of(&[0, window, 5, 17], 0),
         message: Message::default(),
-        message_fields: if shows_fields {
-            vec!["tag".to_owned()]
-        } else {
-            Vec::new()
-        },
+        message_fields: if shows_fields { vec!["tag".to_owned()] } else { Vec::new() },
         runbook: None,
         labels: Vec::new(),
     }
@@ -294,36 +266,15 @@ fn trigger(random: &mut Random, by: &[KeyPart], streams: usize) -> Trigger {
     let of = |random: &mut Random, stream, field| selection(random, stream, field, by);
     let level_of = Some(FIELD_LEVEL);
     let (measure, level) = match random.within(0, 9) {
-        0 | 1 => (
-            Measure::Count(of(random, stream, None)),
-            random.within(2, 10) / 2 * 2,
-        ),
-        2 => (
-            Measure::Sum(of(random, stream, level_of)),
-            random.within(-6, 24),
-        ),
-        3 => (
-            Measure::Avg(of(random, stream, level_of)),
-            random.within(-4, 12),
-        ),
-        4 => (
-            Measure::Min(of(random, stream, level_of)),
-            random.within(-6, 6),
-        ),
-        5 => (
-            Measure::Max(of(random, stream, level_of)),
-            random.within(4, 16),
-        ),
-        6 => (
-            Measure::Last(of(random, stream, level_of)),
-            random.within(-4, 14),
-        ),
+        0 | 1 => (Measure::Count(of(random, stream, None)), random.within(2, 10) / 2 * 2),
+        2 => (Measure::Sum(of(random, stream, level_of)), random.within(-6, 24)),
+        3 => (Measure::Avg(of(random, stream, level_of)), random.within(-4, 12)),
+        4 => (Measure::Min(of(random, stream, level_of)), random.within(-6, 6)),
+        5 => (Measure::Max(of(random, stream, level_of)), random.within(4, 16)),
+        6 => (Measure::Last(of(random, stream, level_of)), random.within(-4, 14)),
         7 => {
             let field = random.one_of(&[FIELD_TAG, FIELD_LEVEL], FIELD_TAG);
-            (
-                Measure::Distinct(of(random, stream, Some(field))),
-                random.within(1, 4) * 2,
-            )
+            (Measure::Distinct(of(random, stream, Some(field))), random.within(1, 4) * 2)
         }
         8 => {
             let permille = random.one_of(&[500, 950, 999], 500);
@@ -332,32 +283,21 @@ fn trigger(random: &mut Random, by: &[KeyPart], streams: usize) -> Trigger {
         }
         _ => {
             let part = of(random, stream, None);
-            (
-                Measure::Ratio(part, of(random, other, None)),
-                random.within(0, 2),
-            )
+            (Measure::Ratio(part, of(random, other, None)), random.within(0, 2))
         }
     };
     let step_ms = match measure {
         Measure::Last(_) => 0,
         _ => random.one_of(&[0, 0, 0, 0, 2, 5], 0),
     };
-    let window_ms = if step_ms == 0 {
-        random.within(1, 30)
-    } else {
-        step_ms * random.within(1, 6)
-    };
+    let window_ms = if step_ms == 0 { random.within(1, 30) } else { step_ms * random.within(1, 6) };
     let mut trigger = Trigger {
         measure,
         window_ms,
         step_ms,
         comparison,
         level: halves(level),
-        min_events: if random.chance(75) {
-            0
-        } else {
-            random.within(1, 4) as u64
-        },
+        min_events: if random.chance(75) { 0 } else { random.within(1, 4) as u64 },
         unit: Unit::Number,
     };
     leave_nothing_true_of_nothing(&mut trigger, by);
@@ -367,10 +307,8 @@ fn trigger(random: &mut Random, by: &[KeyPart], streams: usize) -> Trigger {
 /// A rule without keys that is true of an empty window, and not the low side, has been true
 /// since the beginning of time: it has no `since`. Its level is moved to where it is not.
 fn leave_nothing_true_of_nothing(trigger: &mut Trigger, by: &[KeyPart]) {
-    let is_zero = matches!(
-        trigger.measure,
-        Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_)
-    );
+    let is_zero =
+        matches!(trigger.measure, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_));
     let level = trigger.level.units();
     let level = match trigger.comparison {
         Comparison::AtLeast => level.max(1),
@@ -406,18 +344,6 @@ fn selection(
         ]),
         _ => Predicate::True,
     };
-    let key = by.iter().map(|part| {
-        if part.name == "host" {
-            FIELD_HOST
-        } else {
-            FIELD_ZONE
-        }
-    });
-    Selection {
-        stream,
-        predicate,
-        field,
-        key: key.collect(),
-        message_fields: vec![FIELD_TAG],
-    }
+    let key = by.iter().map(|part| if part.name == "host" { FIELD_HOST } else { FIELD_ZONE });
+    Selection { stream, predicate, field, key: key.collect(), message_fields: vec![FIELD_TAG] }
 }

@@ -37,22 +37,15 @@ pub struct Told {
 
 /// The event a logged record is.
 pub fn event(record: &Logged) -> Event<'_> {
-    Event {
-        time: Timestamp(record.time),
-        values: &record.values,
-        items: &[],
-    }
+    Event { time: Timestamp(record.time), values: &record.values, items: &[] }
 }
 
 /// What the oracle is given: all accepted events, and the instant at which input ends.
 pub fn oracle_input(case: &Case) -> (Vec<AcceptedEvent<'static>>, Timestamp) {
     let mut events = Vec::new();
     for log in &case.logs {
-        let records: Vec<(i64, Option<i64>)> = log
-            .records
-            .iter()
-            .map(|record| (record.time, record.recorded))
-            .collect();
+        let records: Vec<(i64, Option<i64>)> =
+            log.records.iter().map(|record| (record.time, record.recorded)).collect();
         let verdicts = accepted(&records, lateness_ms(case, log));
         for (offset, (record, is_in)) in log.records.iter().zip(verdicts).enumerate() {
             if is_in {
@@ -76,11 +69,7 @@ pub fn lateness_ms(case: &Case, log: &Log) -> i64 {
 
 /// Where a record of a log stands.
 pub const fn origin(log: &Log, offset: usize) -> Origin {
-    Origin {
-        stream: log.stream,
-        partition: log.partition,
-        offset: offset as i64,
-    }
+    Origin { stream: log.stream, partition: log.partition, offset: offset as i64 }
 }
 
 /// Runs a case; the order of partitions and the cuts of batches are drawn.
@@ -92,10 +81,7 @@ pub fn run(case: &Case, random: &mut Random, course: Course) -> Result<Told, Pro
     let mut runner = Runner::new(case, program, course);
     loop {
         let open: Vec<usize> = runner.unfinished();
-        let Some(at) = open
-            .get(random.bits() as usize % open.len().max(1))
-            .copied()
-        else {
+        let Some(at) = open.get(random.bits() as usize % open.len().max(1)).copied() else {
             break;
         };
         for _ in 0..random.within(1, 4) {
@@ -133,10 +119,7 @@ impl<'a> Runner<'a> {
             let shard = Shard::new(Arc::clone(&program), settings, &Restored::default());
             (shard, Out::default())
         };
-        let readers = case
-            .logs
-            .iter()
-            .map(|log| (0, Front::new(lateness_ms(case, log), None)));
+        let readers = case.logs.iter().map(|log| (0, Front::new(lateness_ms(case, log), None)));
         Runner {
             case,
             readers: readers.collect(),
@@ -169,8 +152,7 @@ impl<'a> Runner<'a> {
         let time = Timestamp(record.time);
         if front.admit(time, record.recorded.map(Timestamp)) == Admission::Accepted {
             let mut counts = ObserveCounts::default();
-            self.program
-                .observe(&event(record), origin, &mut self.batches, &mut counts);
+            self.program.observe(&event(record), origin, &mut self.batches, &mut counts);
             self.largest = self.largest.max(time);
             if let Some(first) = self.marks.first.get_mut(log.stream as usize) {
                 *first = Some(first.map_or(time, |first| first.min(time)));
@@ -210,10 +192,7 @@ impl<'a> Runner<'a> {
             for shard in 0..self.shards.len() {
                 self.step(shard);
             }
-            let timers = self
-                .shards
-                .iter()
-                .filter_map(|(shard, _)| shard.next_timer());
+            let timers = self.shards.iter().filter_map(|(shard, _)| shard.next_timer());
             end = timers.min().filter(|_| drain);
         }
     }
@@ -225,8 +204,7 @@ impl<'a> Runner<'a> {
             told.early.extend(out.early);
             told.late_after_settle += shard.counts().late_after_settle;
         }
-        told.transitions
-            .sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        told.transitions.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
         told
     }
 }

@@ -103,10 +103,9 @@ fn entries_by_key(
             {
                 continue;
             }
-            let (Some(key), Some(entry)) = (
-                key_of(alert, selection, event),
-                entry_of(alert, input, selection, event),
-            ) else {
+            let (Some(key), Some(entry)) =
+                (key_of(alert, selection, event), entry_of(alert, input, selection, event))
+            else {
                 continue;
             };
             by_key.entry(key).or_default().push(entry);
@@ -186,9 +185,9 @@ fn selected(predicate: &Predicate, values: &[Value<'_>]) -> bool {
         Predicate::Compare(Operand::Field(index), how, Operand::Constant(constant)) => {
             ordering(field(index), constant).is_some_and(|found| satisfies(*how, found))
         }
-        Predicate::In(Operand::Field(index), set) => set
-            .iter()
-            .any(|item| ordering(field(index), item) == Some(Ordering::Equal)),
+        Predicate::In(Operand::Field(index), set) => {
+            set.iter().any(|item| ordering(field(index), item) == Some(Ordering::Equal))
+        }
         _ => false,
     }
 }
@@ -216,17 +215,11 @@ fn satisfies(how: Comparison, found: Ordering) -> bool {
 /// When the last of the streams a trigger reads had its first event.
 fn stream_first(alert: &Alert, ordered: &[&AcceptedEvent<'_>]) -> Option<i64> {
     let first = |stream: usize| {
-        let own = ordered
-            .iter()
-            .find(|event| event.origin.stream as usize == stream);
+        let own = ordered.iter().find(|event| event.origin.stream as usize == stream);
         own.map(|event| event.time.0)
     };
-    let firsts: Option<Vec<i64>> = alert
-        .trigger
-        .measure
-        .selections()
-        .map(|of| first(of.stream))
-        .collect();
+    let firsts: Option<Vec<i64>> =
+        alert.trigger.measure.selections().map(|of| first(of.stream)).collect();
     firsts?.into_iter().max()
 }
 
@@ -279,9 +272,7 @@ impl Judge<'_> {
         values.extend(self.silent_until());
         let held = values.iter().map(|at| at + alert.hold_ms);
         let truths: BTreeSet<i64> = held.chain(values.iter().copied()).collect();
-        let ends = truths
-            .iter()
-            .flat_map(|at| [*at, at + alert.for_ms, at + alert.keep_ms]);
+        let ends = truths.iter().flat_map(|at| [*at, at + alert.for_ms, at + alert.keep_ms]);
         ends.collect()
     }
 
@@ -292,17 +283,12 @@ impl Judge<'_> {
             Comparison::Below | Comparison::AtMost | Comparison::Equal
         );
         let applies = self.alert.by.is_empty() && is_low && self.zero_when_empty();
-        self.stream_first
-            .filter(|_| applies)
-            .map(|first| first + self.alert.trigger.window_ms)
+        self.stream_first.filter(|_| applies).map(|first| first + self.alert.trigger.window_ms)
     }
 
     fn zero_when_empty(&self) -> bool {
         let measure = &self.alert.trigger.measure;
-        matches!(
-            measure,
-            Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_)
-        )
+        matches!(measure, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
     }
 
     /// The entries inside `(t − W, t]`, `t` being the last step boundary where there are steps.
@@ -328,9 +314,7 @@ impl Judge<'_> {
                 return None;
             }
         }
-        let known = self
-            .measured(&inside)
-            .filter(|_| Some(now) >= self.silent_until());
+        let known = self.measured(&inside).filter(|_| Some(now) >= self.silent_until());
         let shown = known.and_then(|(part, whole)| Decimal::quotient(part, whole));
         let expired = self.settle_truth(now, known, standing);
         if standing.truth {
@@ -363,10 +347,8 @@ impl Judge<'_> {
             (Some(_), Some(clear)) => clear,
             _ => self.alert.trigger.level,
         };
-        standing.truth = satisfies(
-            self.alert.trigger.comparison,
-            part.cmp(&(level.units() * whole)),
-        );
+        standing.truth =
+            satisfies(self.alert.trigger.comparison, part.cmp(&(level.units() * whole)));
         false
     }
 
@@ -401,18 +383,10 @@ impl Judge<'_> {
             _ => return None,
         };
         let named = |names: Vec<&String>, values: &[KeyValue]| -> Vec<KeyPart> {
-            names
-                .into_iter()
-                .cloned()
-                .zip(values.iter().cloned())
-                .collect()
+            names.into_iter().cloned().zip(values.iter().cloned()).collect()
         };
         let has_ended = kind == TransitionKind::Resolved;
-        let peak = if has_ended {
-            standing.peak.take()
-        } else {
-            None
-        };
+        let peak = if has_ended { standing.peak.take() } else { None };
         Some(Transition {
             kind,
             alert: alert.name.clone(),

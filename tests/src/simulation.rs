@@ -125,11 +125,7 @@ pub fn run(
     let program = Arc::new(Program::compile(&case.rules)?);
     let mut random = Random::new(course.seed);
     let crash_percent = random.one_of(&[0, 2, 8, 20], 2);
-    let mut fate = Fate {
-        random,
-        crash_percent,
-        crashes_left: CRASHES_MAX,
-    };
+    let mut fate = Fate { random, crash_percent, crashes_left: CRASHES_MAX };
     let mut survivors = Survivors::default();
     loop {
         let mut worker = Worker::start(case, &program, course, &survivors);
@@ -177,22 +173,12 @@ impl<'a> Worker<'a> {
                 early: true,
                 keys_per_rule_max: KEYS_PER_RULE_MAX,
             };
-            (
-                Shard::new(Arc::clone(program), settings, &restored),
-                Out::default(),
-            )
+            (Shard::new(Arc::clone(program), settings, &restored), Out::default())
         };
         let reader = |(at, log): (usize, &Log)| {
-            let nowhere = ResumePoint {
-                offset: 0,
-                front: None,
-            };
-            let mut from = commit
-                .and_then(|c| c.replay_from.get(at).copied())
-                .unwrap_or(nowhere);
-            let position = commit
-                .and_then(|c| c.positions.get(at).copied())
-                .unwrap_or(0);
+            let nowhere = ResumePoint { offset: 0, front: None };
+            let mut from = commit.and_then(|c| c.replay_from.get(at).copied()).unwrap_or(nowhere);
+            let position = commit.and_then(|c| c.positions.get(at).copied()).unwrap_or(0);
             if design == Design::NoReplay {
                 from.offset = position as i64;
             }
@@ -271,17 +257,13 @@ impl<'a> Worker<'a> {
         };
         let offset = reader.next;
         reader.next += 1;
-        let here = ResumePoint {
-            offset: offset as i64,
-            front: reader.front.front(),
-        };
+        let here = ResumePoint { offset: offset as i64, front: reader.front.front() };
         let time = Timestamp(record.time);
         if reader.front.admit(time, record.recorded.map(Timestamp)) == Admission::Accepted {
             reader.resume.note(time, here);
             let mut counts = ObserveCounts::default();
             let origin = origin(log, offset);
-            self.program
-                .observe(&event(record), origin, &mut self.batches, &mut counts);
+            self.program.observe(&event(record), origin, &mut self.batches, &mut counts);
             if let Some(first) = self.marks.first.get_mut(log.stream as usize) {
                 *first = Some(first.map_or(time, |first| first.min(time)));
             }
@@ -303,11 +285,8 @@ impl<'a> Worker<'a> {
     }
 
     fn step(&mut self, shard: usize) {
-        let speaks = self
-            .readers
-            .iter()
-            .zip(&self.silent_until)
-            .all(|(reader, at)| reader.next >= *at);
+        let speaks =
+            self.readers.iter().zip(&self.silent_until).all(|(reader, at)| reader.next >= *at);
         if let (Some((shard, out)), Some(batch)) =
             (self.shards.get_mut(shard), self.batches.get_mut(shard))
         {
@@ -324,16 +303,10 @@ impl<'a> Worker<'a> {
     /// All input is read: everything up to the largest event time is settled.
     fn finish(&mut self) {
         let times = self.case.logs.iter().flat_map(|log| {
-            let records: Vec<(i64, Option<i64>)> = log
-                .records
-                .iter()
-                .map(|record| (record.time, record.recorded))
-                .collect();
+            let records: Vec<(i64, Option<i64>)> =
+                log.records.iter().map(|record| (record.time, record.recorded)).collect();
             let verdicts = crate::oracle::accepted(&records, lateness_ms(self.case, log));
-            let accepted = records
-                .into_iter()
-                .zip(verdicts)
-                .filter(|(_, is_in)| *is_in);
+            let accepted = records.into_iter().zip(verdicts).filter(|(_, is_in)| *is_in);
             accepted.map(|((time, _), _)| time)
         });
         if let Some(end) = times.max() {
@@ -372,10 +345,7 @@ impl<'a> Worker<'a> {
         fate.survive()?;
         let streams = 0..self.program.stream_count();
         let least = |stream: usize| {
-            let shards = self
-                .shards
-                .iter()
-                .map(|(shard, _)| shard.settled().get(stream).copied());
+            let shards = self.shards.iter().map(|(shard, _)| shard.settled().get(stream).copied());
             shards.min().flatten().unwrap_or(Timestamp(i64::MIN))
         };
         let settled: Vec<Timestamp> = streams.map(least).collect();
@@ -389,10 +359,7 @@ impl<'a> Worker<'a> {
         let horizon_ms = self.program.horizon_ms();
         let logs = self.case.logs.iter().zip(&mut self.readers);
         let replay_from = logs.map(|(log, reader)| {
-            let end = ResumePoint {
-                offset: reader.next as i64,
-                front: reader.front.front(),
-            };
+            let end = ResumePoint { offset: reader.next as i64, front: reader.front.front() };
             let told = settled.get(log.stream as usize).copied();
             let from = match self.design {
                 Design::RewoundByTime => reader.front.front(),
@@ -450,9 +417,7 @@ fn restored(
             alert: transition.alert.clone(),
             key,
             since: transition.since,
-            peak: kept
-                .filter(|_| design != Design::ForgottenPeaks)
-                .or(transition.value),
+            peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.value),
         };
         open.insert(owner, episode);
     }
@@ -461,14 +426,8 @@ fn restored(
         _ => commit.settled.clone(),
     };
     match design {
-        Design::ForgottenLifecycle => Restored {
-            published,
-            open: Vec::new(),
-        },
-        _ => Restored {
-            published,
-            open: open.into_values().collect(),
-        },
+        Design::ForgottenLifecycle => Restored { published, open: Vec::new() },
+        _ => Restored { published, open: open.into_values().collect() },
     }
 }
 

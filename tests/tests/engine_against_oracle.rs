@@ -13,11 +13,7 @@ use tests::oracle::transitions;
 
 /// Cases drawn unless `HANSHO_CASES` says otherwise.
 const CASES: u64 = 2_000;
-const WIDTH: Width = Width {
-    streams: 2,
-    partitions: 3,
-    records: 24,
-};
+const WIDTH: Width = Width { streams: 2, partitions: 3, records: 24 };
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -34,11 +30,7 @@ fn fault(case: &Case, seed: u64) -> Option<String> {
         let want = transitions(&case.rules, &events, end, drain);
         for shards in [1, 2, 3] {
             let mut random = Random::new(seed ^ shards as u64);
-            let course = Course {
-                shards,
-                early: shards != 2,
-                drain,
-            };
+            let course = Course { shards, early: shards != 2, drain };
             let told = match run(case, &mut random, course) {
                 Ok(told) => told,
                 Err(error) => return Some(error.to_string()),
@@ -59,16 +51,10 @@ fn fault(case: &Case, seed: u64) -> Option<String> {
 
 fn difference(want: &[Transition], got: &[Transition]) -> Option<String> {
     let longest = want.len().max(got.len());
-    (0..longest)
-        .find(|at| want.get(*at) != got.get(*at))
-        .map(|at| {
-            let show = |of: Option<&Transition>| of.map_or("nothing more".to_owned(), brief);
-            format!(
-                "transition {at}\n  want {}\n  got  {}",
-                show(want.get(at)),
-                show(got.get(at))
-            )
-        })
+    (0..longest).find(|at| want.get(*at) != got.get(*at)).map(|at| {
+        let show = |of: Option<&Transition>| of.map_or("nothing more".to_owned(), brief);
+        format!("transition {at}\n  want {}\n  got  {}", show(want.get(at)), show(got.get(at)))
+    })
 }
 
 fn brief(t: &Transition) -> String {
@@ -94,9 +80,7 @@ type Owner<'a> = (&'a str, &'a [(String, KeyValue)]);
 fn wrong_notice(told: &Told, drained: bool) -> Option<String> {
     let mut episodes: BTreeMap<Owner<'_>, Vec<(i64, i64, u32)>> = BTreeMap::new();
     for transition in &told.transitions {
-        let own = episodes
-            .entry((&transition.alert, &transition.key))
-            .or_default();
+        let own = episodes.entry((&transition.alert, &transition.key)).or_default();
         match (transition.kind, own.last_mut()) {
             (TransitionKind::Firing, _) => own.push((transition.since.0, i64::MAX, 0)),
             (_, Some(last)) => last.1 = transition.at.0,
@@ -106,23 +90,16 @@ fn wrong_notice(told: &Told, drained: bool) -> Option<String> {
     let last = told.transitions.last().map(|transition| transition.at.0);
     for Early { alert, key, at, .. } in &told.early {
         let own = episodes.entry((alert, key)).or_default();
-        let mut within = own
-            .iter_mut()
-            .filter(|(from, to, _)| (*from..*to).contains(&at.0));
+        let mut within = own.iter_mut().filter(|(from, to, _)| (*from..*to).contains(&at.0));
         match (within.next(), within.next()) {
             (Some((_, _, notices)), None) => *notices += 1,
             (None, None) if !drained && last < Some(at.0) => {}
             _ => {
-                return Some(format!(
-                    "notice of {alert} {key:?} at {} is in no episode",
-                    at.0
-                ));
+                return Some(format!("notice of {alert} {key:?} at {} is in no episode", at.0));
             }
         }
     }
-    let twice = episodes
-        .iter()
-        .find(|(_, own)| own.iter().any(|episode| episode.2 > 1));
+    let twice = episodes.iter().find(|(_, own)| own.iter().any(|episode| episode.2 > 1));
     twice.map(|(owner, own)| format!("two notices for one episode of {owner:?}: {own:?}"))
 }
 
@@ -184,15 +161,9 @@ fn show(case: &Case) -> String {
     }
     for log in &case.logs {
         let lateness = case.rules.streams[log.stream as usize].lateness_ms;
-        text += &format!(
-            "s{} partition {} lateness {lateness}\n",
-            log.stream, log.partition
-        );
+        text += &format!("s{} partition {} lateness {lateness}\n", log.stream, log.partition);
         for record in &log.records {
-            text += &format!(
-                "  {} {:?} {:?}\n",
-                record.time, record.recorded, record.values
-            );
+            text += &format!("  {} {:?} {:?}\n", record.time, record.recorded, record.values);
         }
     }
     text
@@ -295,10 +266,7 @@ impl Met {
         self.note("disorder", pairs(|a, b| b < a));
         self.note("tie", pairs(|a, b| b == a));
         self.note("partitions", case.logs.iter().any(|log| log.partition > 0));
-        self.note(
-            "refused future",
-            records.any(|record| future(record.time, record.recorded)),
-        );
+        self.note("refused future", records.any(|record| future(record.time, record.recorded)));
         let all: usize = case.logs.iter().map(|log| log.records.len()).sum();
         self.note("late", accepted < all);
     }

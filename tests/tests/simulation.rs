@@ -16,11 +16,7 @@ use tests::simulation::{Course, Design, Survivors, Told, run};
 const SEEDS: u64 = 2_000;
 /// Runs within which a wrong design must be found.
 const SEEDS_TO_FIND: u64 = 600;
-const WIDTH: Width = Width {
-    streams: 2,
-    partitions: 3,
-    records: 24,
-};
+const WIDTH: Width = Width { streams: 2, partitions: 3, records: 24 };
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -30,11 +26,7 @@ fn number(name: &str) -> Option<u64> {
 fn simulate(seed: u64, design: Design) -> Result<Survivors, String> {
     let mut random = Random::new(seed);
     let case = case(&mut random, WIDTH);
-    let course = Course {
-        seed: random.bits(),
-        shards: random.within(1, 3) as usize,
-        design,
-    };
+    let course = Course { seed: random.bits(), shards: random.within(1, 3) as usize, design };
     check(&case, course)
 }
 
@@ -55,11 +47,7 @@ fn check(case: &Case, course: Course) -> Result<Survivors, String> {
     });
     let (lost, invented) = compare(&want, &told.collect::<Vec<_>>());
     if let Some(first) = lost.iter().chain(&invented).next() {
-        return Err(format!(
-            "lost {}, invented {}: {first}",
-            lost.len(),
-            invented.len()
-        ));
+        return Err(format!("lost {}, invented {}: {first}", lost.len(), invented.len()));
     }
     pages(&want, &survivors)?;
     Ok(survivors)
@@ -84,11 +72,7 @@ fn compare(want: &[Transition], told: &[Transition]) -> (Vec<String>, Vec<String
         }
     }
     let of = |wanted: fn(i64) -> bool| {
-        counts
-            .iter()
-            .filter(|(_, n)| wanted(**n))
-            .map(|(text, _)| text.clone())
-            .collect()
+        counts.iter().filter(|(_, n)| wanted(**n)).map(|(text, _)| text.clone()).collect()
     };
     (of(|n| n < 0), of(|n| n > 0))
 }
@@ -110,15 +94,11 @@ fn unacknowledged(
         .collect();
     let until = |name: &str| {
         let alert = case.rules.alerts.iter().find(|alert| alert.name == name);
-        let streams = alert
-            .into_iter()
-            .flat_map(|alert| alert.trigger.measure.selections());
+        let streams = alert.into_iter().flat_map(|alert| alert.trigger.measure.selections());
         streams.map(|of| settled[of.stream]).min()
     };
     let due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
-    due.filter(|t| !held.contains(&(t.episode, t.kind)))
-        .map(promise)
-        .collect()
+    due.filter(|t| !held.contains(&(t.episode, t.kind))).map(promise).collect()
 }
 
 /// Folds the log as on-call does: one incident for each episode, none without.
@@ -140,14 +120,8 @@ fn pages(want: &[Transition], survivors: &Survivors) -> Result<(), String> {
             }
         }
     }
-    let firing = want
-        .iter()
-        .filter(|t| t.kind == TransitionKind::Firing)
-        .count();
-    let open = incidents
-        .open()
-        .filter(|(_, incident)| incident.episode.is_none())
-        .count();
+    let firing = want.iter().filter(|t| t.kind == TransitionKind::Firing).count();
+    let open = incidents.open().filter(|(_, incident)| incident.episode.is_none()).count();
     let counts = incidents.counts();
     // An early notice of the last, unsettled stretch has no episode before the end.
     if opened.len() != firing + open || counts.contradictions > 0 {
@@ -176,12 +150,7 @@ fn crashes_change_nothing() {
                 let early = |told: &&Told| matches!(told, Told::Early(_));
                 let early = survivors.alert_log.iter().filter(early).count();
                 let settled = survivors.alert_log.len() - early;
-                let of = [
-                    survivors.crashes,
-                    survivors.repeated,
-                    settled as u64,
-                    early as u64,
-                ];
+                let of = [survivors.crashes, survivors.repeated, settled as u64, early as u64];
                 sums.iter_mut().zip(of).for_each(|(sum, more)| *sum += more);
             }
             Err(fault) => {
@@ -193,10 +162,7 @@ fn crashes_change_nothing() {
     let [crashes, repeated, settled, early] = sums;
     println!("crashes {crashes}, derived again {repeated}, settled {settled}, early {early}");
     let is_whole = number("HANSHO_SEED").is_none();
-    assert!(
-        !is_whole || sums.iter().all(|sum| *sum > 0),
-        "nothing happened: {sums:?}"
-    );
+    assert!(!is_whole || sums.iter().all(|sum| *sum > 0), "nothing happened: {sums:?}");
 }
 
 #[test]

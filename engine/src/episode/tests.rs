@@ -4,6 +4,9 @@ use rules_dsl::rule::{Measure, Predicate, Selection, Trigger};
 
 use super::*;
 
+/// Clauses, values that hold from their instant on, and what is told.
+type Played<'a> = (Clauses, &'a [(i64, Option<i64>)], &'a str);
+
 /// Clauses of a `sum >= 10` under test.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clauses {
@@ -81,7 +84,7 @@ fn a_condition_fires_and_ends_at_its_edges() {
     let kept = Clauses { keep_ms: 5, ..NONE };
     let both = Clauses { for_ms: 3, keep_ms: 5, ..NONE };
     let eased = Clauses { clear: Some(4), ..NONE };
-    let cases: [(Clauses, &[(i64, Option<i64>)], &str); 12] = [
+    let cases: [Played<'_>; 12] = [
         (NONE, &[(1, Some(10)), (3, Some(9))], "+1(1) -3(10)"),
         (NONE, &[(1, Some(12)), (2, Some(15)), (3, Some(11)), (4, Some(0))], "+1(1) -4(15)"),
         // True on [1, 6): `for 5` needs an end later than 6.
@@ -111,7 +114,7 @@ fn a_condition_fires_and_ends_at_its_edges() {
 #[test]
 fn the_unknown_keeps_the_last_truth_for_as_long_as_it_may() {
     let hold = Clauses { hold_ms: 5, ..NONE };
-    let cases: [(Clauses, &[(i64, Option<i64>)], &str); 9] = [
+    let cases: [Played<'_>; 9] = [
         (hold, &[(1, Some(10)), (3, None)], "+1(1) ?8(10)"),
         (hold, &[(1, Some(10)), (3, None), (7, Some(10))], "+1(1)"),
         (hold, &[(1, Some(10)), (3, None), (8, Some(10))], "+1(1)"),

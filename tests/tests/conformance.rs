@@ -1,0 +1,142 @@
+//! The shared conformance cases, in process: engine and naive interpreter against answers
+//! that were computed by neither.
+//!
+//! A case is run when its rule compiles; what the language does not have yet is counted.
+
+use std::path::{Path, PathBuf};
+
+use model::decimal::Decimal;
+use model::event::Value;
+use model::schema::{FieldType, Schema};
+use model::time::Timestamp;
+use model::transition::Transition;
+use rules_dsl::rule::RuleSet;
+use rules_dsl::source::SourceFile;
+use serde_json::Value as Json;
+use tests::drawn::{Case, Log, Logged, Random};
+use tests::drive::{Course, oracle_input, run};
+use tests::oracle::transitions;
+
+/// Cases in this language: `s*`, and those drawn without sequences, absence or ladders.
+const CASES_MIN: usize = 50;
+
+fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance/cases")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+fn compile(folder: &Path) -> Option<RuleSet> {
+    let text = read(&folder.join("case.rules"));
+    rules_dsl::compile(&[SourceFile { name: "case.rules".to_owned(), text }]).rules
+}
+
+fn logs(folder: &Path, schema: &Schema) -> Vec<Log> {
+    let name = |partition: i32| folder.join(format!("ev.{partition}.jsonl"));
+    let partitions = (0..).take_while(|partition| name(*partition).exists());
+    let log = |partition| Log {
+        stream: 0,
+        partition,
+        records: read(&name(partition)).lines().map(|line| record(line, schema)).collect(),
+    };
+    partitions.map(log).collect()
+}
+
+fn record(line: &str, schema: &Schema) -> Logged {
+    let event: Json = serde_json::from_str(line).unwrap();
+    let mut time = 0;
+    let fields = schema.fields.iter().map(|field| match (&event[&field.path], &field.kind) {
+        (Json::String(text), FieldType::Time(_)) => {
+            let instant = Timestamp::parse_rfc3339(text).unwrap();
+            time = instant.0;
+            Value::Time(instant)
+        }
+        // A test may keep its texts for as long as it runs.
+        (Json::String(text), FieldType::Str) => Value::Text(text.clone().leak()),
+        (Json::Number(number), FieldType::Float) => {
+            Value::Number(Decimal::parse(&number.to_string()).unwrap())
+        }
+        (Json::Null, _) => Value::Missing,
+        (other, kind) => panic!("{other} for {kind:?}"),
+    });
+    let values = fields.collect();
+    Logged { time, recorded: None, values }
+}
+
+/// Whether a transition is what a line of answers says; it names what matters to it.
+fn agrees(want: &Json, got: &Transition) -> bool {
+    let number = |want: &Json, got: Option<Decimal>| match (want.as_f64(), got) {
+        (Some(want), Some(got)) => (want - got.to_f64()).abs() <= 1e-9 * want.abs().max(1.0),
+        (None, None) => true,
+        _ => false,
+    };
+    let instant =
+        |want: &Json, got: Timestamp| want.as_str().and_then(Timestamp::parse_rfc3339) == Some(got);
+    want.as_object().unwrap().iter().all(|(name, want)| match name.as_str() {
+        "kind" => want == got.kind.name(),
+        "alert" => *want == got.alert,
+        "severity" => want == got.severity.name(),
+        "key" => {
+            let same = |(name, value): &(String, _)| want[name] == format!("{value}");
+            want.as_object().map(|key| key.len()) == Some(got.key.len()) && got.key.iter().all(same)
+        }
+        "at" => instant(want, got.at),
+        "since" => instant(want, got.since),
+        "value" => number(want, got.value),
+        "threshold" => number(want, got.threshold),
+        "peak" => number(want, got.peak),
+        "reason" => want.as_str() == got.reason.map(|reason| reason.name()),
+        other => panic!("answers name {other}"),
+    })
+}
+
+fn compare(who: &str, want: &[Json], got: &[Transition]) -> Option<String> {
+    let mut left: Vec<&Transition> = got.iter().collect();
+    for line in want {
+        match left.iter().position(|got| agrees(line, got)) {
+            Some(at) => drop(left.remove(at)),
+            None => return Some(format!("{who} lacks {line}, has {left:#?}")),
+        }
+    }
+    left.first().map(|more| format!("{who} tells more: {more:?}"))
+}
+
+fn check(folder: &Path, rules: RuleSet) -> Option<String> {
+    let drain = read(&folder.join("args")).contains("--drain");
+    let want: Vec<Json> = read(&folder.join("expected.jsonl"))
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let logs = logs(folder, &rules.streams[0]);
+    let case = Case { rules, logs };
+    let (events, end) = oracle_input(&case);
+    let naive = transitions(&case.rules, &events, end, drain);
+    let engine = |shards| {
+        let course = Course { shards, early: false, drain };
+        run(&case, &mut Random::new(shards as u64), course).unwrap().transitions
+    };
+    compare("the naive interpreter", &want, &naive)
+        .or_else(|| compare("the engine", &want, &engine(1)))
+        .or_else(|| (engine(1) != engine(2)).then(|| "1 and 2 shards differ".to_owned()))
+}
+
+#[test]
+fn the_answers_are_those_of_the_conformance_cases() {
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(cases()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let (mut ran, mut beyond, mut wrong) = (0, 0, Vec::new());
+    for folder in folders {
+        let Some(rules) = compile(&folder) else {
+            beyond += 1;
+            continue;
+        };
+        ran += 1;
+        wrong.extend(check(&folder, rules).map(|why| format!("{}: {why}", folder.display())));
+    }
+    println!("{ran} cases agree or not, {beyond} are beyond the language");
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+    assert!(ran >= CASES_MIN, "only {ran} cases compile");
+}
