@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::notification::{DeliveryResult, Notification};
 use rdkafka::ClientConfig;
@@ -19,6 +19,9 @@ use crate::source::kafka::properties::{PropertyError, producer_config};
 
 /// How long [`AckedProducer::send`] waits for room in the library's queue.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a flush waits before it looks again whether all is acknowledged.
+const FLUSH_SLICE: Duration = Duration::from_millis(2);
 
 /// Largest memory for unacknowledged records: beyond it senders wait. The library takes 1 GiB.
 const QUEUE_KBYTES: &str = "65536";
@@ -122,7 +125,7 @@ impl AckedProducer {
                 break;
             }
         }
-        let flushed = self.producer.flush(timeout);
+        let flushed = self.wait(timeout);
         let failed = self.lock();
         let why = match (failed.first(), flushed) {
             (None, Ok(())) => return Ok(()),
@@ -134,7 +137,7 @@ impl AckedProducer {
     }
 
     fn queue(&self, outgoing: Box<Outgoing>) -> Result<(), (ClientError, Box<Outgoing>)> {
-        let deadline = std::time::Instant::now() + QUEUE_TIMEOUT;
+        let deadline = Instant::now() + QUEUE_TIMEOUT;
         let mut outgoing = outgoing;
         loop {
             // The record is copied into the library's queue, so the borrowed parts come from a
@@ -157,12 +160,23 @@ impl AckedProducer {
                 }
                 Err((error, record)) => {
                     let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
-                    if !full || std::time::Instant::now() > deadline {
+                    if !full || Instant::now() > deadline {
                         return Err((error, record.delivery_opaque));
                     }
                     outgoing = record.delivery_opaque;
                     self.producer.poll(Duration::from_millis(10));
                 }
+            }
+        }
+    }
+
+    /// Waits in short slices: the client looks up only every 100 ms otherwise.
+    fn wait(&self, timeout: Duration) -> Result<(), ClientError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match self.producer.flush(FLUSH_SLICE) {
+                Err(_) if Instant::now() < deadline => {}
+                done => return done,
             }
         }
     }
@@ -232,6 +246,7 @@ impl ProducerContext for Failures {
 pub(super) struct KafkaSink {
     producer: FutureProducer,
     topic: String,
+    timeout: Duration,
 }
 
 impl KafkaSink {
@@ -242,22 +257,33 @@ impl KafkaSink {
     ) -> Result<KafkaSink, ProduceError> {
         let mut config = producer_config(properties).map_err(ProduceError::Property)?;
         bound_queue(&mut config);
-        // One attempt: whether there is another is the outbox's to say.
+        // One attempt: whether there is another is not ours to say.
         config.set("message.timeout.ms", timeout_ms.to_string());
         let refused = |error: ClientError| ProduceError::Connect { why: error.to_string() };
         let producer = config.create().map_err(refused)?;
-        Ok(KafkaSink { producer, topic: topic.to_owned() })
+        Ok(KafkaSink {
+            producer,
+            topic: topic.to_owned(),
+            timeout: Duration::from_millis(timeout_ms),
+        })
     }
 
     pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {
         let (key, payload) = (notification.incident.to_string(), document::render(notification));
         let headers = own_headers(&[("webhook-id", notification.id.clone())]);
-        let record =
-            FutureRecord::to(&self.topic).key(&key).payload(&payload).headers(headers);
-        match self.producer.send(record, QUEUE_TIMEOUT).await {
-            Ok(_) => DeliveryResult::Sent,
-            Err((error, _)) => {
-                let why = format!("topic {}: {error}", self.topic);
+        let record = FutureRecord::to(&self.topic).key(&key).payload(&payload).headers(headers);
+        let sent = tokio::time::timeout(self.timeout, self.producer.send(record, QUEUE_TIMEOUT));
+        let topic = &self.topic;
+        match sent.await {
+            Ok(Ok(_)) => DeliveryResult::Sent,
+            // It may yet arrive; then it does so twice, with the same id.
+            Err(_) => {
+                let ms = self.timeout.as_millis();
+                let why = format!("topic {topic}: no broker acknowledged within {ms} ms");
+                DeliveryResult::Retry { why, after_ms: None }
+            }
+            Ok(Err((error, _))) => {
+                let why = format!("topic {topic}: {error}");
                 match error.rdkafka_error_code() {
                     Some(
                         RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage,

@@ -10,6 +10,7 @@
 
 mod assignment;
 mod context;
+mod partition;
 pub mod properties;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,16 +19,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::event::Record;
-use model::time::Timestamp;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::commit::CommitPoint;
-use crate::source::{MAX_RECORD_BYTES, Oversized, Progress, ReadState};
+use crate::source::{Oversized, Progress, ReadState};
 use context::{Change, Context, Note};
+use partition::{Found, Partition};
 use properties::PropertyError;
 
 /// Longest wait for an answer about offsets or topics.
@@ -161,31 +161,6 @@ pub struct KafkaSource {
     unreadable_commits: u64,
 }
 
-/// One partition of this member.
-struct Partition {
-    queue: PartitionQueue<Context>,
-    /// The next offset to read.
-    next: i64,
-    /// The broker said that nothing follows.
-    ended: bool,
-    /// [`KafkaSource::doubts`] when fetching began anew: an end told since then is as fresh.
-    asked: u64,
-    /// When fetching began anew.
-    asked_at: Instant,
-    /// `next` is not retained any more.
-    out_of_range: bool,
-    /// Given up at the next `poll`.
-    revoked: bool,
-}
-
-/// What one look into a partition's queue found.
-enum Found {
-    Record,
-    End,
-    Fault,
-    Nothing,
-}
-
 impl KafkaSource {
     /// Joins the group. Brokers that cannot be reached are trouble later, not an error here.
     ///
@@ -197,16 +172,26 @@ impl KafkaSource {
         sorted.sort_unstable();
         sorted.dedup();
         if topics.is_empty() || sorted.len() != topics.len() {
-            return Err(KafkaError::Topics { why: "name at least one topic, each once" });
+            return Err(KafkaError::Topics {
+                why: "name at least one topic, each once",
+            });
         }
-        if topics.iter().any(|topic| topic.is_empty() || topic.starts_with('^')) {
-            return Err(KafkaError::Topics { why: "a topic is a name, not a pattern" });
+        if topics
+            .iter()
+            .any(|topic| topic.is_empty() || topic.starts_with('^'))
+        {
+            return Err(KafkaError::Topics {
+                why: "a topic is a name, not a pattern",
+            });
         }
-        let refused = |error: ClientError| KafkaError::Connect { why: error.to_string() };
+        let refused = |error: ClientError| KafkaError::Connect {
+            why: error.to_string(),
+        };
         let config = properties::consumer_config(&settings.properties, &settings.group)
             .map_err(KafkaError::Property)?;
-        let consumer: BaseConsumer<Context> =
-            config.create_with_context(Context::default()).map_err(refused)?;
+        let consumer: BaseConsumer<Context> = config
+            .create_with_context(Context::default())
+            .map_err(refused)?;
         consumer.subscribe(&topics).map_err(refused)?;
         Ok(KafkaSource {
             settings: settings.clone(),
@@ -256,7 +241,10 @@ impl KafkaSource {
     ) -> Progress {
         let mut read = 0;
         let Some(part) = self.partitions.get_mut(&(topic, partition)) else {
-            return Progress { read, state: ReadState::Waiting };
+            return Progress {
+                read,
+                state: ReadState::Waiting,
+            };
         };
         let mut looks = 0;
         // Ends and faults stand between records, so they have a bound of their own.
@@ -289,14 +277,20 @@ impl KafkaSource {
                 continue;
             };
             let mut element = list.add_partition(name, *partition);
-            element.set_offset(Offset::Offset(point.position)).map_err(failed)?;
+            element
+                .set_offset(Offset::Offset(point.position))
+                .map_err(failed)?;
             element.set_metadata(point.encode());
         }
         if list.count() == 0 {
             return Ok(());
         }
-        self.consumer.commit(&list, CommitMode::Sync).map_err(failed)?;
-        list.elements().iter().try_for_each(|element| element.error().map_err(failed))
+        self.consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(failed)?;
+        list.elements()
+            .iter()
+            .try_for_each(|element| element.error().map_err(failed))
     }
 
     /// Commits this group's offsets could not be read from: replay began at their offset.
@@ -312,7 +306,9 @@ impl KafkaSource {
         if self.leave() {
             Ok(())
         } else {
-            Err(KafkaError::Close { group: self.settings.group.clone() })
+            Err(KafkaError::Close {
+                group: self.settings.group.clone(),
+            })
         }
     }
 
@@ -386,61 +382,14 @@ impl KafkaSource {
     }
 }
 
-impl Partition {
-    /// Takes one thing from the queue.
-    fn look(
-        &mut self,
-        partition: i32,
-        each: &mut impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Found {
-        match self.queue.poll(Duration::ZERO) {
-            None => Found::Nothing,
-            // INVARIANT: offsets handed out only grow. What was queued before a partition was
-            // fetched anew may come twice; only the first time counts.
-            Some(Ok(message)) if message.offset() < self.next => Found::Fault,
-            Some(Ok(message)) => {
-                self.next = message.offset() + 1;
-                self.ended = false;
-                each(record(partition, &message));
-                Found::Record
-            }
-            Some(Err(ClientError::PartitionEOF(_))) => {
-                self.ended = true;
-                Found::End
-            }
-            Some(Err(error)) => {
-                let code = error.rdkafka_error_code();
-                self.out_of_range |= code == Some(RDKafkaErrorCode::AutoOffsetReset);
-                Found::Fault
-            }
-        }
-    }
-
-    /// Fetching begins anew; `None` is an attempt that failed.
-    fn ask_anew(&mut self, doubts: Option<u64>) {
-        self.asked = doubts.unwrap_or(self.asked);
-        self.asked_at = Instant::now();
-        self.ended = false;
-    }
-}
-
-fn record<'a>(
-    partition: i32,
-    message: &'a BorrowedMessage<'_>,
-) -> Result<Record<'a>, Oversized> {
-    let (offset, payload) = (message.offset(), message.payload().unwrap_or_default());
-    if payload.len() > MAX_RECORD_BYTES {
-        return Err(Oversized { offset, bytes: payload.len() as u64 });
-    }
-    let timestamp = message.timestamp().to_millis().map(Timestamp);
-    Ok(Record { partition, offset, timestamp, payload })
-}
-
 impl Drop for KafkaSource {
     /// As [`KafkaSource::close`]: bounded, unlike the library's own.
     fn drop(&mut self) {
         if !self.consumer.closed() && !self.leave() {
-            tracing::warn!(group = self.settings.group, "the consumer group did not let go");
+            tracing::warn!(
+                group = self.settings.group,
+                "the consumer group did not let go"
+            );
         }
     }
 }
@@ -471,7 +420,10 @@ impl fmt::Display for KafkaError {
             }
             KafkaError::Close { group } => {
                 let seconds = CLOSE_TIMEOUT.as_secs();
-                write!(f, "group {group} did not let go within {seconds} s; it will by itself")
+                write!(
+                    f,
+                    "group {group} did not let go within {seconds} s; it will by itself"
+                )
             }
         }
     }

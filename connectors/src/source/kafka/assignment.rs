@@ -8,9 +8,8 @@ use rdkafka::error::KafkaError as ClientError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
 use super::context::{Change, Context};
-use super::{
-    KafkaSource, Partition, QUERY_TIMEOUT, RETRY_INTERVAL, SETTLE_INTERVAL, SourceEvent, Start,
-};
+use super::partition::Partition;
+use super::{KafkaSource, QUERY_TIMEOUT, RETRY_INTERVAL, SETTLE_INTERVAL, SourceEvent, Start};
 use crate::commit::{CommitError, CommitPoint};
 
 /// Where one partition starts to be read, and why.
@@ -102,11 +101,16 @@ impl KafkaSource {
     fn tell_revoked(&mut self, pairs: &[(String, i32)]) -> bool {
         let mut told = false;
         for (name, partition) in pairs {
-            let Some(topic) = self.topic(name) else { continue };
+            let Some(topic) = self.topic(name) else {
+                continue;
+            };
             if let Some(part) = self.partitions.get_mut(&(topic, *partition)) {
                 part.revoked = true;
                 told = true;
-                self.events.push(SourceEvent::Revoked { topic, partition: *partition });
+                self.events.push(SourceEvent::Revoked {
+                    topic,
+                    partition: *partition,
+                });
             }
         }
         told
@@ -116,18 +120,19 @@ impl KafkaSource {
     fn take_over(&mut self, pairs: &[(String, i32)]) -> Result<(), ClientError> {
         let mut openings = Vec::with_capacity(pairs.len());
         for (name, partition, left) in self.committed(pairs)? {
-            let Some(topic) = self.topic(&name) else { continue };
-            let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
+            let Some(topic) = self.topic(&name) else {
+                continue;
+            };
+            let (low, high) = self
+                .consumer
+                .fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
             openings.push(self.opening(topic, partition, left, (low, high)));
         }
         self.open(openings)
     }
 
     /// What the last owners left, partition by partition.
-    fn committed(
-        &self,
-        pairs: &[(String, i32)],
-    ) -> Result<Vec<(String, i32, Left)>, ClientError> {
+    fn committed(&self, pairs: &[(String, i32)]) -> Result<Vec<(String, i32, Left)>, ClientError> {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
@@ -139,7 +144,11 @@ impl KafkaSource {
         let elements = list.elements();
         let read = |element: &TopicPartitionListElem<'_>| {
             element.error()?;
-            Ok((element.topic().to_owned(), element.partition(), left_behind(element)))
+            Ok((
+                element.topic().to_owned(),
+                element.partition(),
+                left_behind(element),
+            ))
         };
         elements.iter().map(read).collect()
     }
@@ -171,7 +180,13 @@ impl KafkaSource {
         };
         let readable = (low..=high).contains(&wanted);
         let start = if readable { wanted } else { low };
-        Opening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
+        Opening {
+            topic,
+            partition,
+            commit,
+            wanted: (!readable).then_some(wanted),
+            start,
+        }
     }
 
     /// Assigns partitions with their own queues and tells what became of each.
@@ -179,7 +194,9 @@ impl KafkaSource {
         let mut list = TopicPartitionList::with_capacity(openings.len());
         let mut queues = Vec::with_capacity(openings.len());
         for opening in &openings {
-            let Some(name) = self.settings.topics.get(opening.topic) else { continue };
+            let Some(name) = self.settings.topics.get(opening.topic) else {
+                continue;
+            };
             let offset = Offset::Offset(opening.start);
             list.add_partition_offset(name, opening.partition, offset)?;
             // Before the assignment: a queue split later misses what was fetched until then.
@@ -189,7 +206,13 @@ impl KafkaSource {
         // An empty assignment is answered too: the group waits for it.
         self.consumer.incremental_assign(&list)?;
         for (opening, queue) in openings.into_iter().zip(queues) {
-            let Opening { topic, partition, commit, wanted, start } = opening;
+            let Opening {
+                topic,
+                partition,
+                commit,
+                wanted,
+                start,
+            } = opening;
             let part = Partition {
                 queue,
                 next: start,
@@ -201,9 +224,19 @@ impl KafkaSource {
             };
             self.partitions.insert((topic, partition), part);
             if let Some(wanted) = wanted {
-                self.events.push(SourceEvent::Lost { topic, partition, wanted, available: start });
+                self.events.push(SourceEvent::Lost {
+                    topic,
+                    partition,
+                    wanted,
+                    available: start,
+                });
             }
-            self.events.push(SourceEvent::Assigned { topic, partition, commit, start });
+            self.events.push(SourceEvent::Assigned {
+                topic,
+                partition,
+                commit,
+                start,
+            });
         }
         Ok(())
     }
@@ -217,16 +250,30 @@ impl KafkaSource {
             .map(|((topic, partition), part)| (*topic, *partition, part.next))
             .collect();
         for (topic, partition, wanted) in lost {
-            let Some(name) = self.settings.topics.get(topic).cloned() else { continue };
-            let found = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT);
+            let Some(name) = self.settings.topics.get(topic).cloned() else {
+                continue;
+            };
+            let found = self
+                .consumer
+                .fetch_watermarks(&name, partition, QUERY_TIMEOUT);
             let moved = found.and_then(|(low, high)| {
                 // Within the range after all: the answer that said otherwise was stale.
-                let available = if (low..=high).contains(&wanted) { wanted } else { low };
-                self.restart(topic, partition, available).map(|()| available)
+                let available = if (low..=high).contains(&wanted) {
+                    wanted
+                } else {
+                    low
+                };
+                self.restart(topic, partition, available)
+                    .map(|()| available)
             });
             match moved {
                 Ok(available) if available != wanted => {
-                    self.events.push(SourceEvent::Lost { topic, partition, wanted, available });
+                    self.events.push(SourceEvent::Lost {
+                        topic,
+                        partition,
+                        wanted,
+                        available,
+                    });
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -239,22 +286,39 @@ impl KafkaSource {
 
     /// Reads a partition again from where its queue stands.
     pub(super) fn reread(&mut self, (name, partition): &(String, i32)) {
-        let Some(topic) = self.topic(name) else { return };
-        let Some(part) = self.partitions.get(&(topic, *partition)) else { return };
+        let Some(topic) = self.topic(name) else {
+            return;
+        };
+        let Some(part) = self.partitions.get(&(topic, *partition)) else {
+            return;
+        };
         let next = part.next;
         if let Err(error) = self.restart(topic, *partition, next) {
-            self.later(format!("topic {name} partition {partition}: cannot read on: {error}"));
+            self.later(format!(
+                "topic {name} partition {partition}: cannot read on: {error}"
+            ));
         }
     }
 
     /// Assigns one partition anew at an offset, with a fresh queue.
     fn restart(&mut self, topic: usize, partition: i32, offset: i64) -> Result<(), ClientError> {
         let doubts = self.doubts;
-        let name = self.settings.topics.get(topic).ok_or(ClientError::Canceled)?;
-        let part = self.partitions.get_mut(&(topic, partition)).ok_or(ClientError::Canceled)?;
+        let name = self
+            .settings
+            .topics
+            .get(topic)
+            .ok_or(ClientError::Canceled)?;
+        let part = self
+            .partitions
+            .get_mut(&(topic, partition))
+            .ok_or(ClientError::Canceled)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(name, partition, Offset::Offset(offset))?;
-        self.consumer.incremental_unassign(&list)?;
+        if let Err(error) = self.consumer.incremental_unassign(&list) {
+            // After an attempt that failed half way it is not assigned; if it is, the
+            // assignment below is refused.
+            tracing::debug!("{name}/{partition} was not assigned: {error}");
+        }
         let queue = self.consumer.split_partition_queue(name, partition);
         part.queue = queue.ok_or(ClientError::Canceled)?;
         self.consumer.incremental_assign(&list)?;
@@ -279,7 +343,8 @@ impl KafkaSource {
         };
         let owned = self.partitions.len();
         if owned < partitions {
-            self.events.push(SourceEvent::NotAlone { owned, partitions });
+            self.events
+                .push(SourceEvent::NotAlone { owned, partitions });
         }
     }
 
@@ -300,7 +365,9 @@ fn left_behind(element: &TopicPartitionListElem<'_>) -> Left {
     };
     // The client panics on metadata that is not UTF-8, which any program may have written.
     let text = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned()));
-    let point = text.map_err(|_| CommitError::Foreign).and_then(|text| CommitPoint::parse(&text));
+    let point = text
+        .map_err(|_| CommitError::Foreign)
+        .and_then(|text| CommitPoint::parse(&text));
     match point {
         Ok(point) if point.position == offset => Left::Point(point),
         Ok(_) => Left::Offset(offset, CommitError::Damaged),
