@@ -76,10 +76,17 @@ impl Episode {
     ///
     /// What is true, false or unknown at the end of the rehearsal, and since when, is exact
     /// wherever it still matters: a horizon of the past holds `for`, `keep` and `hold`.
-    pub(crate) fn rehearse(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) {
+    pub(crate) fn rehearse(
+        &mut self,
+        now: i64,
+        measured: Option<Measured>,
+        is_whole: bool,
+        alert: &Alert,
+    ) {
         self.follow(now, measured, alert);
-        // The peak of an open episode is known as of the end of the rehearsal.
-        if !self.is_firing() {
+        // The peak of an open episode is what the earlier run kept of it and what is seen
+        // again through windows that are whole.
+        if self.open_since().is_none_or(|since| is_whole && now >= since) {
             self.widen_peak(measured, alert);
         }
     }

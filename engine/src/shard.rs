@@ -48,7 +48,8 @@ pub struct OpenEpisode {
     pub key: Vec<u8>,
     /// When its condition became true.
     pub since: Timestamp,
-    /// Its furthest value so far.
+    /// Its furthest value up to the published instant. What is read again adds to it, but
+    /// reaches back no further than `for`, `keep` and `hold`: an older peak must be kept.
     pub peak: Option<Decimal>,
 }
 

@@ -295,10 +295,12 @@ impl Alert {
     /// How much of the past decides what happens next, in milliseconds: after a restart the
     /// events of this long before the settled instant are read again.
     pub fn horizon_ms(&self) -> i64 {
-        let tail = self.for_ms.max(self.keep_ms).max(self.hold_ms);
-        self.trigger
-            .window_ms
-            .saturating_add(self.trigger.step_ms)
-            .saturating_add(tail)
+        let reach = self.trigger.window_ms.saturating_add(self.trigger.step_ms);
+        reach.saturating_add(self.tail_ms())
+    }
+
+    /// How long ago what still runs may have begun, in milliseconds: a `for`, `keep` or `hold`.
+    pub fn tail_ms(&self) -> i64 {
+        self.for_ms.max(self.keep_ms).max(self.hold_ms)
     }
 }

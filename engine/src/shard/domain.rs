@@ -107,29 +107,29 @@ impl Domain {
         if !self.is_warm {
             // Up to here an earlier run has spoken: the instants are rehearsed to rebuild
             // windows, while the episodes it left open are taken at its word.
-            self.judge_until(until.min(self.published), states, None);
+            self.judge_until(until.min(self.published), states, out);
             if until > self.published {
                 let next = self.published.saturating_add(1);
                 states.wake(&self.rules, next, &mut self.timers);
                 self.is_warm = true;
             }
         }
-        self.judge_until(until, states, Some(out));
+        self.judge_until(until, states, out);
         self.settled = until;
     }
 
-    fn judge_until(&mut self, until: i64, states: &mut States, mut out: Option<&mut Out>) {
+    fn judge_until(&mut self, until: i64, states: &mut States, out: &mut Out) {
         loop {
             let next = [self.reorder.next(), self.timers.next()].into_iter().flatten().min();
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
-            self.judge_instant(now, states, out.as_deref_mut());
+            self.judge_instant(now, states, out);
         }
     }
 
     /// Applies all observations of one instant, then judges each touched state once.
-    fn judge_instant(&mut self, now: i64, states: &mut States, mut out: Option<&mut Out>) {
+    fn judge_instant(&mut self, now: i64, states: &mut States, out: &mut Out) {
         let mut touched = Vec::new();
         while let Some(waiting) = self.reorder.pop_at(now) {
             for (rule, input) in self.listeners.get(&waiting.signal).into_iter().flatten() {
@@ -146,7 +146,7 @@ impl Domain {
             }
         }
         for id in touched {
-            states.judge(id, now, &mut self.timers, out.as_deref_mut());
+            states.judge(id, (now, self.published), &mut self.timers, out);
         }
     }
 

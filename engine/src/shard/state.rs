@@ -154,13 +154,13 @@ impl States {
 
     /// Judges a state at `now`, tells what changed and arms its next timer.
     ///
-    /// Without `out` the instant is rehearsed: an earlier run has told what changed.
+    /// Up to `published` an instant is rehearsed: an earlier run has told what changed.
     pub(crate) fn judge(
         &mut self,
         id: StateId,
-        now: i64,
+        (now, published): (i64, i64),
         timers: &mut Timers<StateId>,
-        out: Option<&mut Out>,
+        out: &mut Out,
     ) {
         let program = Arc::clone(&self.program);
         let Some(alert) = program.rules().get(id.0 as usize).map(|rule| &rule.alert) else {
@@ -169,8 +169,8 @@ impl States {
         let Some(state) = self.states.get_mut(&id) else {
             return;
         };
-        let step = state.judge(now, alert, out.is_none());
-        if let (Some(out), true) = (out, step != Step::Quiet) {
+        let step = state.judge(now, published, alert);
+        if step != Step::Quiet {
             let told = state.tell(step, now, alert, self.keys.bytes(id.1));
             out.transitions.extend(told);
         }
@@ -289,7 +289,7 @@ impl State {
         is_first
     }
 
-    fn judge(&mut self, now: i64, alert: &Alert, is_rehearsal: bool) -> Step {
+    fn judge(&mut self, now: i64, published: i64, alert: &Alert) -> Step {
         self.window.advance(now);
         // A key is judged while it has events or an episode: one that has gone silent is
         // for absence rules to notice, not for a low count.
@@ -302,8 +302,10 @@ impl State {
         }
         let measured = self.window.measured(alert.trigger.min_events);
         let measured = measured.filter(|_| now >= self.silent_until);
-        if is_rehearsal {
-            self.episode.rehearse(now, measured, alert);
+        if now <= published {
+            // One tail before its end the rehearsal has read all that a window reaches back to.
+            let is_whole = now >= published.saturating_sub(alert.tail_ms());
+            self.episode.rehearse(now, measured, is_whole, alert);
             return Step::Quiet;
         }
         self.episode.judge(now, measured, alert)
