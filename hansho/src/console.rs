@@ -1,9 +1,10 @@
 //! Alerts as a person at a terminal reads them.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use hdrhistogram::Histogram;
 use model::message::Language;
 use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::severity::Severity;
@@ -13,19 +14,24 @@ use crate::alert_text::AlertTexts;
 
 const RESET: &str = "\x1b[0m";
 const DIM: &str = "\x1b[2m";
+/// An alert on an instant longer ago than this is about the past, not about a live event.
+const LIVE_MS: i64 = 30_000;
 
 /// Prints notifications, two lines each: what happened to whom, and what it means.
 pub struct Console {
     texts: Arc<AlertTexts>,
     is_colored: bool,
     shown: AtomicU64,
+    /// Milliseconds from the instant of an alert to the moment the service knew it.
+    delays: Mutex<Option<Histogram<u64>>>,
 }
 
 impl Console {
     /// A console on standard output; coloured only on a terminal that wants colour.
     pub(crate) fn new(texts: Arc<AlertTexts>) -> Console {
         let is_colored = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Console { texts, is_colored, shown: AtomicU64::new(0) }
+        let delays = Mutex::new(Histogram::new(3).ok());
+        Console { texts, is_colored, shown: AtomicU64::new(0), delays }
     }
 
     /// How many firing notifications were shown.
@@ -33,10 +39,27 @@ impl Console {
         self.shown.load(Ordering::Relaxed)
     }
 
+    /// How long alerts on live events took, from their instant to being known: the median
+    /// and the 99th percentile in milliseconds; `None` before the first.
+    pub(crate) fn delays_ms(&self) -> Option<(u64, u64)> {
+        let delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
+        let delays = delays.as_ref().filter(|delays| !delays.is_empty())?;
+        Some((delays.value_at_quantile(0.5), delays.value_at_quantile(0.99)))
+    }
+
+    fn note_delay(&self, of: &Notification) {
+        let delay_ms = of.detected.0.saturating_sub(of.at.0);
+        let mut delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(delays), 0..=LIVE_MS) = (delays.as_mut(), delay_ms) {
+            delays.saturating_record(delay_ms as u64);
+        }
+    }
+
     /// Prints a notification.
     pub(crate) fn show(&self, notification: &Notification) -> DeliveryResult {
         if notification.kind == NotificationKind::Firing {
             self.shown.fetch_add(1, Ordering::Relaxed);
+            self.note_delay(notification);
         }
         match io::stdout().lock().write_all(self.render(notification).as_bytes()) {
             Ok(()) => DeliveryResult::Sent,

@@ -92,7 +92,7 @@ fn run_in(
     stop.store(true, Ordering::Release);
     drop(guard);
     let sent = traffic.join().unwrap_or(0);
-    farewell(sent, console.shown(), language);
+    farewell(sent, &console, language);
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended.map_err(|error| unreachable(&error))
 }
@@ -136,9 +136,19 @@ fn greet(rules: &Rules, broker: &str, language: Language) {
     }
 }
 
-fn farewell(sent: u64, shown: u64, language: Language) {
-    match language {
-        Language::Ja => println!("\nイベント {sent} 件、アラート {shown} 件。"),
-        Language::En => println!("\n{sent} events published, {shown} alerts shown."),
+fn farewell(sent: u64, console: &Console, language: Language) {
+    let shown = console.shown();
+    let delays = console.delays_ms();
+    match (language, delays) {
+        (Language::Ja, Some((median, p99))) => println!(
+            "\nイベント {sent} 件、アラート {shown} 件。\
+             発生から検知まで: 中央値 {median} ms、99% {p99} ms (確定待ちを含む)。"
+        ),
+        (Language::Ja, None) => println!("\nイベント {sent} 件、アラート {shown} 件。"),
+        (Language::En, Some((median, p99))) => println!(
+            "\n{sent} events published, {shown} alerts shown. From event to alert: median \
+             {median} ms, 99th percentile {p99} ms, waiting for stragglers included."
+        ),
+        (Language::En, None) => println!("\n{sent} events published, {shown} alerts shown."),
     }
 }
