@@ -148,6 +148,8 @@ pub struct KafkaSource {
     partitions: BTreeMap<(usize, i32), Partition>,
     /// What the group asked and is not done yet, in order.
     changes: VecDeque<Change>,
+    /// What the group wants back, told to the caller and given up at the next `poll`.
+    leaving: Vec<(String, i32)>,
     /// What happened outside of `poll`.
     events: Vec<SourceEvent>,
     /// The brokers are in doubt: counts the doubts, so that each proof knows how old it is.
@@ -172,32 +174,23 @@ impl KafkaSource {
         sorted.sort_unstable();
         sorted.dedup();
         if topics.is_empty() || sorted.len() != topics.len() {
-            return Err(KafkaError::Topics {
-                why: "name at least one topic, each once",
-            });
+            return Err(KafkaError::Topics { why: "name at least one topic, each once" });
         }
-        if topics
-            .iter()
-            .any(|topic| topic.is_empty() || topic.starts_with('^'))
-        {
-            return Err(KafkaError::Topics {
-                why: "a topic is a name, not a pattern",
-            });
+        if topics.iter().any(|topic| topic.is_empty() || topic.starts_with('^')) {
+            return Err(KafkaError::Topics { why: "a topic is a name, not a pattern" });
         }
-        let refused = |error: ClientError| KafkaError::Connect {
-            why: error.to_string(),
-        };
+        let refused = |error: ClientError| KafkaError::Connect { why: error.to_string() };
         let config = properties::consumer_config(&settings.properties, &settings.group)
             .map_err(KafkaError::Property)?;
-        let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::default())
-            .map_err(refused)?;
+        let consumer: BaseConsumer<Context> =
+            config.create_with_context(Context::default()).map_err(refused)?;
         consumer.subscribe(&topics).map_err(refused)?;
         Ok(KafkaSource {
             settings: settings.clone(),
             consumer: Arc::new(consumer),
             partitions: BTreeMap::new(),
             changes: VecDeque::new(),
+            leaving: Vec::new(),
             events: Vec::new(),
             doubts: 0,
             troubled: false,
@@ -241,10 +234,7 @@ impl KafkaSource {
     ) -> Progress {
         let mut read = 0;
         let Some(part) = self.partitions.get_mut(&(topic, partition)) else {
-            return Progress {
-                read,
-                state: ReadState::Waiting,
-            };
+            return Progress { read, state: ReadState::Waiting };
         };
         let mut looks = 0;
         // Ends and faults stand between records, so they have a bound of their own.
@@ -256,8 +246,9 @@ impl KafkaSource {
                 Found::Nothing => break,
             }
         }
+        let full = read == budget || looks > budget.saturating_mul(2);
         self.read_notes();
-        let state = self.read_state(topic, partition, read == budget);
+        let state = self.read_state(topic, partition, full);
         Progress { read, state }
     }
 
@@ -277,20 +268,14 @@ impl KafkaSource {
                 continue;
             };
             let mut element = list.add_partition(name, *partition);
-            element
-                .set_offset(Offset::Offset(point.position))
-                .map_err(failed)?;
+            element.set_offset(Offset::Offset(point.position)).map_err(failed)?;
             element.set_metadata(point.encode());
         }
         if list.count() == 0 {
             return Ok(());
         }
-        self.consumer
-            .commit(&list, CommitMode::Sync)
-            .map_err(failed)?;
-        list.elements()
-            .iter()
-            .try_for_each(|element| element.error().map_err(failed))
+        self.consumer.commit(&list, CommitMode::Sync).map_err(failed)?;
+        list.elements().iter().try_for_each(|element| element.error().map_err(failed))
     }
 
     /// Commits this group's offsets could not be read from: replay began at their offset.
@@ -306,9 +291,7 @@ impl KafkaSource {
         if self.leave() {
             Ok(())
         } else {
-            Err(KafkaError::Close {
-                group: self.settings.group.clone(),
-            })
+            Err(KafkaError::Close { group: self.settings.group.clone() })
         }
     }
 
@@ -386,10 +369,7 @@ impl Drop for KafkaSource {
     /// As [`KafkaSource::close`]: bounded, unlike the library's own.
     fn drop(&mut self) {
         if !self.consumer.closed() && !self.leave() {
-            tracing::warn!(
-                group = self.settings.group,
-                "the consumer group did not let go"
-            );
+            tracing::warn!(group = self.settings.group, "the consumer group did not let go");
         }
     }
 }
@@ -420,10 +400,7 @@ impl fmt::Display for KafkaError {
             }
             KafkaError::Close { group } => {
                 let seconds = CLOSE_TIMEOUT.as_secs();
-                write!(
-                    f,
-                    "group {group} did not let go within {seconds} s; it will by itself"
-                )
+                write!(f, "group {group} did not let go within {seconds} s; it will by itself")
             }
         }
     }

@@ -52,15 +52,11 @@ impl KafkaSource {
 
     /// Gives up what was told as revoked at the last `poll`.
     pub(super) fn give_up_revoked(&mut self) {
-        let mut list = TopicPartitionList::new();
-        for ((topic, partition), _) in self.partitions.iter().filter(|(_, part)| part.revoked) {
-            if let Some(name) = self.settings.topics.get(*topic) {
-                list.add_partition(name, *partition);
-            }
-        }
-        if list.count() == 0 {
+        if self.leaving.is_empty() {
             return;
         }
+        let leaving = std::mem::take(&mut self.leaving);
+        let list = partition_list(&leaving);
         self.partitions.retain(|_, part| !part.revoked);
         if let Err(error) = self.consumer.incremental_unassign(&list) {
             self.trouble(format!("partitions could not be given up: {error}"));
@@ -82,38 +78,30 @@ impl KafkaSource {
                 }
                 Change::Revoke(pairs) => {
                     let pairs = pairs.clone();
-                    let told = self.tell_revoked(&pairs);
-                    self.changes.pop_front();
-                    self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
-                    if told {
-                        // They are given up at the next poll, and only then comes the rest.
-                        return;
-                    }
-                    continue;
+                    self.tell_revoked(pairs);
                 }
             }
             self.changes.pop_front();
             self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
+            if !self.leaving.is_empty() {
+                // They are given up at the next poll, and only then comes the rest.
+                return;
+            }
         }
     }
 
-    /// Announces partitions that will be given up; whether there were any.
-    fn tell_revoked(&mut self, pairs: &[(String, i32)]) -> bool {
-        let mut told = false;
-        for (name, partition) in pairs {
+    /// Announces partitions that will be given up.
+    pub(super) fn tell_revoked(&mut self, pairs: Vec<(String, i32)>) {
+        for (name, partition) in &pairs {
             let Some(topic) = self.topic(name) else {
                 continue;
             };
             if let Some(part) = self.partitions.get_mut(&(topic, *partition)) {
                 part.revoked = true;
-                told = true;
-                self.events.push(SourceEvent::Revoked {
-                    topic,
-                    partition: *partition,
-                });
+                self.events.push(SourceEvent::Revoked { topic, partition: *partition });
             }
         }
-        told
+        self.leaving = pairs;
     }
 
     /// Starts reading partitions where their last owner says.
@@ -123,9 +111,7 @@ impl KafkaSource {
             let Some(topic) = self.topic(&name) else {
                 continue;
             };
-            let (low, high) = self
-                .consumer
-                .fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
+            let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
             openings.push(self.opening(topic, partition, left, (low, high)));
         }
         self.open(openings)
@@ -136,19 +122,12 @@ impl KafkaSource {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
-        let mut list = TopicPartitionList::with_capacity(pairs.len());
-        for (name, partition) in pairs {
-            list.add_partition(name, *partition);
-        }
+        let list = partition_list(pairs);
         let list = self.consumer.committed_offsets(list, QUERY_TIMEOUT)?;
         let elements = list.elements();
         let read = |element: &TopicPartitionListElem<'_>| {
             element.error()?;
-            Ok((
-                element.topic().to_owned(),
-                element.partition(),
-                left_behind(element),
-            ))
+            Ok((element.topic().to_owned(), element.partition(), left_behind(element)))
         };
         elements.iter().map(read).collect()
     }
@@ -180,13 +159,7 @@ impl KafkaSource {
         };
         let readable = (low..=high).contains(&wanted);
         let start = if readable { wanted } else { low };
-        Opening {
-            topic,
-            partition,
-            commit,
-            wanted: (!readable).then_some(wanted),
-            start,
-        }
+        Opening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
     }
 
     /// Assigns partitions with their own queues and tells what became of each.
@@ -206,13 +179,7 @@ impl KafkaSource {
         // An empty assignment is answered too: the group waits for it.
         self.consumer.incremental_assign(&list)?;
         for (opening, queue) in openings.into_iter().zip(queues) {
-            let Opening {
-                topic,
-                partition,
-                commit,
-                wanted,
-                start,
-            } = opening;
+            let Opening { topic, partition, commit, wanted, start } = opening;
             let part = Partition {
                 queue,
                 next: start,
@@ -224,19 +191,9 @@ impl KafkaSource {
             };
             self.partitions.insert((topic, partition), part);
             if let Some(wanted) = wanted {
-                self.events.push(SourceEvent::Lost {
-                    topic,
-                    partition,
-                    wanted,
-                    available: start,
-                });
+                self.events.push(SourceEvent::Lost { topic, partition, wanted, available: start });
             }
-            self.events.push(SourceEvent::Assigned {
-                topic,
-                partition,
-                commit,
-                start,
-            });
+            self.events.push(SourceEvent::Assigned { topic, partition, commit, start });
         }
         Ok(())
     }
@@ -253,27 +210,15 @@ impl KafkaSource {
             let Some(name) = self.settings.topics.get(topic).cloned() else {
                 continue;
             };
-            let found = self
-                .consumer
-                .fetch_watermarks(&name, partition, QUERY_TIMEOUT);
+            let found = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT);
             let moved = found.and_then(|(low, high)| {
                 // Within the range after all: the answer that said otherwise was stale.
-                let available = if (low..=high).contains(&wanted) {
-                    wanted
-                } else {
-                    low
-                };
-                self.restart(topic, partition, available)
-                    .map(|()| available)
+                let available = if (low..=high).contains(&wanted) { wanted } else { low };
+                self.restart(topic, partition, available).map(|()| available)
             });
             match moved {
                 Ok(available) if available != wanted => {
-                    self.events.push(SourceEvent::Lost {
-                        topic,
-                        partition,
-                        wanted,
-                        available,
-                    });
+                    self.events.push(SourceEvent::Lost { topic, partition, wanted, available });
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -294,24 +239,15 @@ impl KafkaSource {
         };
         let next = part.next;
         if let Err(error) = self.restart(topic, *partition, next) {
-            self.later(format!(
-                "topic {name} partition {partition}: cannot read on: {error}"
-            ));
+            self.later(format!("topic {name} partition {partition}: cannot read on: {error}"));
         }
     }
 
     /// Assigns one partition anew at an offset, with a fresh queue.
     fn restart(&mut self, topic: usize, partition: i32, offset: i64) -> Result<(), ClientError> {
         let doubts = self.doubts;
-        let name = self
-            .settings
-            .topics
-            .get(topic)
-            .ok_or(ClientError::Canceled)?;
-        let part = self
-            .partitions
-            .get_mut(&(topic, partition))
-            .ok_or(ClientError::Canceled)?;
+        let name = self.settings.topics.get(topic).ok_or(ClientError::Canceled)?;
+        let part = self.partitions.get_mut(&(topic, partition)).ok_or(ClientError::Canceled)?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(name, partition, Offset::Offset(offset))?;
         if let Err(error) = self.consumer.incremental_unassign(&list) {
@@ -343,8 +279,7 @@ impl KafkaSource {
         };
         let owned = self.partitions.len();
         if owned < partitions {
-            self.events
-                .push(SourceEvent::NotAlone { owned, partitions });
+            self.events.push(SourceEvent::NotAlone { owned, partitions });
         }
     }
 
@@ -359,15 +294,21 @@ impl KafkaSource {
     }
 }
 
+fn partition_list(pairs: &[(String, i32)]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(pairs.len());
+    for (name, partition) in pairs {
+        list.add_partition(name, *partition);
+    }
+    list
+}
+
 fn left_behind(element: &TopicPartitionListElem<'_>) -> Left {
     let Offset::Offset(offset) = element.offset() else {
         return Left::Nothing;
     };
     // The client panics on metadata that is not UTF-8, which any program may have written.
     let text = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned()));
-    let point = text
-        .map_err(|_| CommitError::Foreign)
-        .and_then(|text| CommitPoint::parse(&text));
+    let point = text.map_err(|_| CommitError::Foreign).and_then(|text| CommitPoint::parse(&text));
     match point {
         Ok(point) if point.position == offset => Left::Point(point),
         Ok(_) => Left::Offset(offset, CommitError::Damaged),

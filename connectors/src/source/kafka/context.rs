@@ -111,15 +111,8 @@ impl ConsumerContext for Context {
             return;
         }
         let elements = list.elements();
-        let pairs = elements
-            .iter()
-            .map(|e| (e.topic().to_owned(), e.partition()))
-            .collect();
-        let change = if assign {
-            Change::Assign(pairs)
-        } else {
-            Change::Revoke(pairs)
-        };
+        let pairs = elements.iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
+        let change = if assign { Change::Assign(pairs) } else { Change::Revoke(pairs) };
         lock(&self.changes).push_back(change);
     }
 }

@@ -77,16 +77,8 @@ impl Partition {
 fn record<'a>(partition: i32, message: &'a BorrowedMessage<'_>) -> Result<Record<'a>, Oversized> {
     let (offset, payload) = (message.offset(), message.payload().unwrap_or_default());
     if payload.len() > MAX_RECORD_BYTES {
-        return Err(Oversized {
-            offset,
-            bytes: payload.len() as u64,
-        });
+        return Err(Oversized { offset, bytes: payload.len() as u64 });
     }
     let timestamp = message.timestamp().to_millis().map(Timestamp);
-    Ok(Record {
-        partition,
-        offset,
-        timestamp,
-        payload,
-    })
+    Ok(Record { partition, offset, timestamp, payload })
 }

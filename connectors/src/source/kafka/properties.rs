@@ -37,40 +37,23 @@ pub struct Property {
 }
 
 const fn open(name: &'static str) -> Property {
-    Property {
-        name,
-        client: Client::Any,
-        names_file: false,
-        secret: false,
-    }
+    Property { name, client: Client::Any, names_file: false, secret: false }
 }
 
 const fn consumer(name: &'static str) -> Property {
-    Property {
-        client: Client::Consumer,
-        ..open(name)
-    }
+    Property { client: Client::Consumer, ..open(name) }
 }
 
 const fn producer(name: &'static str) -> Property {
-    Property {
-        client: Client::Producer,
-        ..open(name)
-    }
+    Property { client: Client::Producer, ..open(name) }
 }
 
 const fn file(name: &'static str) -> Property {
-    Property {
-        names_file: true,
-        ..open(name)
-    }
+    Property { names_file: true, ..open(name) }
 }
 
 const fn secret(name: &'static str) -> Property {
-    Property {
-        secret: true,
-        ..open(name)
-    }
+    Property { secret: true, ..open(name) }
 }
 
 /// All that may be set, by name. What is not here is fixed, or refused.
@@ -194,20 +177,11 @@ pub fn check_properties(
     origin: Origin,
 ) -> Result<(), PropertyError> {
     for (name, _) in properties {
-        let fixed = CONSUMER
-            .iter()
-            .chain(PRODUCER)
-            .find(|(fixed, _)| fixed == name);
+        let fixed = CONSUMER.iter().chain(PRODUCER).find(|(fixed, _)| fixed == name);
         if let Some((_, value)) = fixed {
-            return Err(PropertyError::Fixed {
-                name: name.clone(),
-                value,
-            });
+            return Err(PropertyError::Fixed { name: name.clone(), value });
         }
-        match ALLOWED_PROPERTIES
-            .iter()
-            .find(|allowed| allowed.name == name)
-        {
+        match ALLOWED_PROPERTIES.iter().find(|allowed| allowed.name == name) {
             None => return Err(PropertyError::Unknown { name: name.clone() }),
             Some(allowed) if allowed.names_file && origin == Origin::Request => {
                 return Err(PropertyError::FileOnly { name: name.clone() });
@@ -215,14 +189,8 @@ pub fn check_properties(
             Some(_) => {}
         }
     }
-    let servers = properties
-        .iter()
-        .any(|(name, _)| name == "bootstrap.servers");
-    if servers {
-        Ok(())
-    } else {
-        Err(PropertyError::NoServers)
-    }
+    let servers = properties.iter().any(|(name, _)| name == "bootstrap.servers");
+    if servers { Ok(()) } else { Err(PropertyError::NoServers) }
 }
 
 /// The configuration of a consumer, checked.
@@ -265,9 +233,7 @@ fn client_config(
         config.set(*name, *value);
     }
     let belongs = |name: &str| {
-        let property = ALLOWED_PROPERTIES
-            .iter()
-            .find(|allowed| allowed.name == name);
+        let property = ALLOWED_PROPERTIES.iter().find(|allowed| allowed.name == name);
         property.is_some_and(|property| property.client != other)
     };
     for (name, value) in properties.iter().filter(|(name, _)| belongs(name)) {
@@ -287,16 +253,10 @@ impl fmt::Display for PropertyError {
                 Ok(())
             }
             PropertyError::Fixed { name, value } => {
-                write!(
-                    f,
-                    "the Kafka property {name:?} is always {value}: leave it out"
-                )
+                write!(f, "the Kafka property {name:?} is always {value}: leave it out")
             }
             PropertyError::FileOnly { name } => {
-                write!(
-                    f,
-                    "the Kafka property {name:?} names a file: set it in hansho.toml"
-                )
+                write!(f, "the Kafka property {name:?} names a file: set it in hansho.toml")
             }
             PropertyError::NoServers => {
                 f.write_str("the Kafka property \"bootstrap.servers\" is missing: host:port,…")
@@ -314,17 +274,11 @@ impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name that is not in the table may be a misspelt secret: nothing of it is shown.
         let plain = |name: &str| {
-            let property = ALLOWED_PROPERTIES
-                .iter()
-                .find(|allowed| allowed.name == name);
+            let property = ALLOWED_PROPERTIES.iter().find(|allowed| allowed.name == name);
             property.is_some_and(|property| !property.secret)
         };
         let shown = |(name, value): &(String, String)| {
-            let value = if plain(name) {
-                value.clone()
-            } else {
-                "<secret>".to_owned()
-            };
+            let value = if plain(name) { value.clone() } else { "<secret>".to_owned() };
             (name.clone(), value)
         };
         f.debug_map().entries(self.0.iter().map(shown)).finish()

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::properties::{Origin, PropertyError, check_properties};
 use super::*;
 use crate::broker::{EmbeddedBroker, EventProducer};
+use crate::source::MAX_RECORD_BYTES;
 
 /// Every wait ends here; a mock group takes some three seconds to form.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,9 +27,7 @@ fn settings(broker: &EmbeddedBroker, group: &str, topics: &[&str]) -> KafkaSetti
 fn produce(broker: &EmbeddedBroker, topic: &str, partition: i32, texts: impl Iterator<Item = i64>) {
     let producer = EventProducer::new(&broker.bootstrap_servers()).unwrap();
     for text in texts {
-        producer
-            .send_to(topic, partition, text.to_string().as_bytes())
-            .unwrap();
+        producer.send_to(topic, partition, text.to_string().as_bytes()).unwrap();
     }
     producer.flush(PATIENCE).unwrap();
 }
@@ -102,14 +101,7 @@ impl Bench {
 
 fn point(position: i64, replay_from: i64) -> CommitPoint {
     let (front, first) = (Some(1), Some(0));
-    CommitPoint {
-        position,
-        replay_from,
-        front,
-        settled: 9,
-        first,
-        rules: 0xfeed,
-    }
+    CommitPoint { position, replay_from, front, settled: 9, first, rules: 0xfeed }
 }
 
 #[test]
@@ -119,9 +111,7 @@ fn all_records_of_all_partitions_come_in_order_and_then_nothing_follows() {
     produce(&broker, "a", 1, 1000..1003);
     produce(&broker, "b", 0, 2000..2001);
     let mut bench = Bench::new(&settings(&broker, "g", &["a", "b"]));
-    bench.until("the end of all three", |b| {
-        b.count() == 254 && b.all_empty(3)
-    });
+    bench.until("the end of all three", |b| b.count() == 254 && b.all_empty(3));
     let expect = |from: i64, to: i64| -> Vec<(i64, String)> {
         (from..to).map(|n| (n - from, n.to_string())).collect()
     };
@@ -129,12 +119,7 @@ fn all_records_of_all_partitions_come_in_order_and_then_nothing_follows() {
     assert_eq!(bench.records[&(0, 1)], expect(1000, 1003));
     assert_eq!(bench.records[&(1, 0)], expect(2000, 2001));
     for (topic, partition) in [(0, 0), (0, 1), (1, 0)] {
-        let assigned = SourceEvent::Assigned {
-            topic,
-            partition,
-            commit: None,
-            start: 0,
-        };
+        let assigned = SourceEvent::Assigned { topic, partition, commit: None, start: 0 };
         assert!(bench.events.contains(&assigned), "{:?}", bench.events);
     }
 
@@ -163,16 +148,8 @@ fn a_budget_bounds_a_drain_and_the_rest_follows() {
         assert_eq!(progress.state == ReadState::More, progress.read == 7);
     }
     assert_eq!(offsets, (0..50).collect::<Vec<_>>());
-    let nobody = bench
-        .source
-        .drain(0, 9, 7, |_| panic!("a partition nobody has"));
-    assert_eq!(
-        nobody,
-        Progress {
-            read: 0,
-            state: ReadState::Waiting
-        }
-    );
+    let nobody = bench.source.drain(0, 9, 7, |_| panic!("a partition nobody has"));
+    assert_eq!(nobody, Progress { read: 0, state: ReadState::Waiting });
 }
 
 #[test]
@@ -189,23 +166,63 @@ fn a_successor_starts_where_the_commit_says() {
 
     let mut second = Bench::new(&settings);
     second.until("the rest", |b| b.all_empty(2));
-    assert_eq!(
-        second.records[&(0, 0)].first(),
-        Some(&(50, "50".to_owned()))
-    );
+    assert_eq!(second.records[&(0, 0)].first(), Some(&(50, "50".to_owned())));
     assert_eq!(second.records[&(0, 0)].len(), 50);
     assert_eq!(second.records[&(0, 1)], []);
     for (topic, partition, point) in points {
         let (commit, start) = (Some(point), point.replay_from);
-        let assigned = SourceEvent::Assigned {
-            topic,
-            partition,
-            commit,
-            start,
-        };
+        let assigned = SourceEvent::Assigned { topic, partition, commit, start };
         assert!(second.events.contains(&assigned), "{:?}", second.events);
     }
     assert_eq!(second.source.unreadable_commits(), 0);
+}
+
+#[test]
+fn without_a_commit_reading_may_start_at_the_end() {
+    let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
+    produce(&broker, "a", 0, 0..10);
+    let mut settings = settings(&broker, "g", &["a"]);
+    settings.start = Start::End;
+    let mut bench = Bench::new(&settings);
+    bench.until("the end", |b| b.all_empty(1));
+    produce(&broker, "a", 0, 10..11);
+    bench.until("what came after", |b| b.count() == 1);
+    assert_eq!(bench.records[&(0, 0)], [(10, "10".to_owned())]);
+}
+
+#[test]
+fn a_record_beyond_the_limit_is_told_with_its_place_and_length() {
+    let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
+    let servers = ("bootstrap.servers".to_owned(), broker.bootstrap_servers());
+    let limit = ("message.max.bytes".to_owned(), "4000000".to_owned());
+    let producer = crate::sink::kafka::AckedProducer::new(&[servers, limit]).unwrap();
+    for length in [MAX_RECORD_BYTES, MAX_RECORD_BYTES + 1, 0] {
+        producer.send("a", Some(0), b"", &vec![b'x'; length], &[]).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+    let mut source = KafkaSource::connect(&settings(&broker, "g", &["a"])).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut found = Vec::new();
+    while found.len() < 3 {
+        assert!(Instant::now() < deadline, "{found:?}");
+        source.poll(TICK);
+        source.drain(0, 0, 10, |record| found.push(record.map(|r| r.payload.len())));
+    }
+    let bytes = MAX_RECORD_BYTES as u64 + 1;
+    assert_eq!(found, [Ok(MAX_RECORD_BYTES), Err(Oversized { offset: 1, bytes }), Ok(0)]);
+}
+
+#[test]
+fn leaving_is_bounded_also_when_nobody_answers() {
+    let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
+    produce(&broker, "a", 0, 0..1);
+    let mut bench = Bench::new(&settings(&broker, "g", &["a"]));
+    bench.until("the record", |b| b.count() == 1);
+    broker.set_reachable(false).unwrap();
+    // Not a measurement: a close that waits for the brokers would never return.
+    let begun = Instant::now();
+    let _either_way_it_returns = bench.source.close();
+    assert!(begun.elapsed() < CLOSE_TIMEOUT + PATIENCE);
 }
 
 #[test]
@@ -219,22 +236,13 @@ fn an_unreadable_commit_falls_back_to_its_offset_and_is_counted() {
     let mut element = list.add_partition("a", 0);
     element.set_offset(Offset::Offset(80)).unwrap();
     element.set_metadata("not ours");
-    first
-        .source
-        .consumer
-        .commit(&list, CommitMode::Sync)
-        .unwrap();
+    first.source.consumer.commit(&list, CommitMode::Sync).unwrap();
     first.source.close().unwrap();
 
     let mut second = Bench::new(&settings);
     second.until("the rest", |b| b.all_empty(1));
     assert_eq!(second.records[&(0, 0)].len(), 20);
-    let assigned = SourceEvent::Assigned {
-        topic: 0,
-        partition: 0,
-        commit: None,
-        start: 80,
-    };
+    let assigned = SourceEvent::Assigned { topic: 0, partition: 0, commit: None, start: 80 };
     assert!(second.events.contains(&assigned));
     assert!(second.told(|e| matches!(e, SourceEvent::Trouble(t) if t.contains("topic a"))));
     assert_eq!(second.source.unreadable_commits(), 1);
@@ -252,12 +260,7 @@ fn a_commit_beyond_the_log_is_a_loss_told_exactly() {
 
     let mut second = Bench::new(&settings);
     second.until("the rest", |b| b.count() == 10);
-    let lost = SourceEvent::Lost {
-        topic: 0,
-        partition: 0,
-        wanted: 400,
-        available: 0,
-    };
+    let lost = SourceEvent::Lost { topic: 0, partition: 0, wanted: 400, available: 0 };
     assert!(second.events.contains(&lost), "{:?}", second.events);
 }
 
@@ -266,15 +269,13 @@ fn retention_that_overtakes_a_reader_is_a_loss_told_exactly() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..10);
     let mut settings = settings(&broker, "g", &["a"]);
-    settings
-        .properties
-        .push(("queued.min.messages".to_owned(), "1".to_owned()));
+    settings.properties.push(("queued.min.messages".to_owned(), "1".to_owned()));
     let mut bench = Bench::new(&settings);
     bench.until("the first records", |b| b.count() == 10 && b.all_empty(1));
 
     // Cut off, the reader cannot fetch while another fills the log beyond what it retains.
     let skipped = 400;
-    bench.source.partitions.get_mut(&(0, 0)).unwrap().revoked = true;
+    bench.source.tell_revoked(vec![("a".to_owned(), 0)]);
     bench.source.give_up_revoked();
     let producer = EventProducer::new(&broker.bootstrap_servers()).unwrap();
     let payload = vec![b'x'; 100_000];
@@ -282,28 +283,14 @@ fn retention_that_overtakes_a_reader_is_a_loss_told_exactly() {
         producer.send_to("a", 0, &payload).unwrap();
         producer.flush(PATIENCE).unwrap();
     }
-    let (low, high) = bench
-        .source
-        .consumer
-        .fetch_watermarks("a", 0, QUERY_TIMEOUT)
-        .unwrap();
+    let (low, high) = bench.source.consumer.fetch_watermarks("a", 0, QUERY_TIMEOUT).unwrap();
     assert!(low > 10 && high == 10 + skipped, "{low} {high}");
-    let opening = assignment::Opening {
-        topic: 0,
-        partition: 0,
-        commit: None,
-        wanted: None,
-        start: 10,
-    };
+    let opening =
+        assignment::Opening { topic: 0, partition: 0, commit: None, wanted: None, start: 10 };
     bench.source.open(vec![opening]).unwrap();
     bench.events.clear();
     bench.until("what is left", |b| b.all_empty(1) && b.count() > 10);
-    let lost = SourceEvent::Lost {
-        topic: 0,
-        partition: 0,
-        wanted: 10,
-        available: low,
-    };
+    let lost = SourceEvent::Lost { topic: 0, partition: 0, wanted: 10, available: low };
     assert!(bench.events.contains(&lost), "{:?}", bench.events);
     assert_eq!(bench.count() as i64, 10 + high - low);
 }
@@ -314,9 +301,7 @@ fn a_topic_that_is_missing_is_trouble_by_name_until_it_appears() {
     produce(&broker, "here", 0, 0..3);
     let mut bench = Bench::new(&settings(&broker, "g", &["here", "gone"]));
     let named = |e: &SourceEvent| matches!(e, SourceEvent::Trouble(t) if t.contains("gone"));
-    bench.until("trouble and the other topic", |b| {
-        b.told(named) && b.count() == 3
-    });
+    bench.until("trouble and the other topic", |b| b.told(named) && b.count() == 3);
     broker.create_topic("gone", 1).unwrap();
     produce(&broker, "gone", 0, 7..8);
     bench.until("its record", |b| b.count() == 4);
@@ -336,15 +321,10 @@ fn brokers_that_go_and_come_back_put_the_end_in_doubt_and_lose_nothing() {
     });
     assert!(!bench.told(|e| *e == SourceEvent::Recovered));
     broker.set_reachable(true).unwrap();
-    bench.until("the end again", |b| {
-        b.told(|e| *e == SourceEvent::Recovered) && b.all_empty(1)
-    });
+    bench.until("the end again", |b| b.told(|e| *e == SourceEvent::Recovered) && b.all_empty(1));
     produce(&broker, "a", 0, 5..6);
     bench.until("one more", |b| b.count() == 6);
-    let offsets: Vec<i64> = bench.records[&(0, 0)]
-        .iter()
-        .map(|(offset, _)| *offset)
-        .collect();
+    let offsets: Vec<i64> = bench.records[&(0, 0)].iter().map(|(offset, _)| *offset).collect();
     assert_eq!(offsets, (0..6).collect::<Vec<_>>());
     bench.source.commit(&[(0, 0, point(6, 6))]).unwrap();
 }
@@ -373,9 +353,7 @@ fn a_second_member_takes_its_share_after_a_last_commit_and_one_that_is_alone_say
     let mut settings = settings(&broker, "g", &["a"]);
     settings.alone = true;
     let mut first = Bench::new(&settings);
-    first.until("everything", |b| {
-        b.count() == 20 && b.source.judge_at.is_none()
-    });
+    first.until("everything", |b| b.count() == 20 && b.source.judge_at.is_none());
     assert!(!first.told(|e| matches!(e, SourceEvent::NotAlone { .. })));
 
     let mut second = Bench::new(&settings);
@@ -389,20 +367,9 @@ fn a_second_member_takes_its_share_after_a_last_commit_and_one_that_is_alone_say
         left.is_some()
     });
     let (topic, partition) = left.unwrap();
-    first
-        .source
-        .commit(&[(topic, partition, point(10, 8))])
-        .unwrap();
-    let assigned = SourceEvent::Assigned {
-        topic,
-        partition,
-        commit: Some(point(10, 8)),
-        start: 8,
-    };
-    let not_alone = SourceEvent::NotAlone {
-        owned: 1,
-        partitions: 2,
-    };
+    first.source.commit(&[(topic, partition, point(10, 8))]).unwrap();
+    let assigned = SourceEvent::Assigned { topic, partition, commit: Some(point(10, 8)), start: 8 };
+    let not_alone = SourceEvent::NotAlone { owned: 1, partitions: 2 };
     first.until("the other to go on, and both to say so", |b| {
         second.turn();
         second.events.contains(&assigned)
@@ -421,11 +388,7 @@ fn only_listed_properties_may_be_set() {
         let servers = pair("bootstrap.servers", "localhost:9092");
         check_properties(&[servers, pair(name, "x")], origin)
     };
-    let unknown = |name: &str| {
-        Err(PropertyError::Unknown {
-            name: name.to_owned(),
-        })
-    };
+    let unknown = |name: &str| Err(PropertyError::Unknown { name: name.to_owned() });
     for name in [
         "plugin.library.paths",
         "sasl.oauthbearer.token.endpoint.url",
@@ -440,37 +403,23 @@ fn only_listed_properties_may_be_set() {
         assert_eq!(check(name, Origin::File), unknown(name));
         assert_eq!(check(name, Origin::Request), unknown(name));
     }
-    for name in [
-        "ssl.ca.location",
-        "ssl.key.location",
-        "ssl.keystore.location",
-    ] {
+    for name in ["ssl.ca.location", "ssl.key.location", "ssl.keystore.location"] {
         assert_eq!(check(name, Origin::File), Ok(()));
-        let refused = Err(PropertyError::FileOnly {
-            name: name.to_owned(),
-        });
+        let refused = Err(PropertyError::FileOnly { name: name.to_owned() });
         assert_eq!(check(name, Origin::Request), refused);
     }
     assert_eq!(check("sasl.password", Origin::Request), Ok(()));
     let error = check("enable.auto.commit", Origin::File).unwrap_err();
     assert!(error.to_string().contains("always false"), "{error}");
-    let error = check("plugin.library.paths", Origin::File)
-        .unwrap_err()
-        .to_string();
+    let error = check("plugin.library.paths", Origin::File).unwrap_err().to_string();
     assert!(error.contains("plugin.library.paths") && error.contains("session.timeout.ms"));
-    assert_eq!(
-        check_properties(&[], Origin::File),
-        Err(PropertyError::NoServers)
-    );
+    assert_eq!(check_properties(&[], Origin::File), Err(PropertyError::NoServers));
 }
 
 #[test]
 fn settings_that_can_never_work_are_refused_and_print_no_secret() {
     let properties = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
     let broker = EmbeddedBroker::start(&[]).unwrap();
     let good = settings(&broker, "g", &["a"]);
@@ -478,44 +427,17 @@ fn settings_that_can_never_work_are_refused_and_print_no_secret() {
         topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
         ..good.clone()
     };
-    for bad in [
-        topics(&[]),
-        topics(&["a", "a"]),
-        topics(&["^a.*"]),
-        topics(&[""]),
-    ] {
-        assert!(matches!(
-            KafkaSource::connect(&bad),
-            Err(KafkaError::Topics { .. })
-        ));
+    for bad in [topics(&[]), topics(&["a", "a"]), topics(&["^a.*"]), topics(&[""])] {
+        assert!(matches!(KafkaSource::connect(&bad), Err(KafkaError::Topics { .. })));
     }
-    let pairs = [
-        ("bootstrap.servers", "localhost:1"),
-        ("security.protocol", "nonsense"),
-    ];
-    let bad = KafkaSettings {
-        properties: properties(&pairs),
-        ..good.clone()
-    };
+    let pairs = [("bootstrap.servers", "localhost:1"), ("security.protocol", "nonsense")];
+    let bad = KafkaSettings { properties: properties(&pairs), ..good.clone() };
     let Err(KafkaError::Connect { why }) = KafkaSource::connect(&bad) else {
         panic!("nonsense was taken");
     };
     assert!(why.contains("security.protocol"), "{why}");
-    let pairs = [
-        ("sasl.password", "hunter2"),
-        ("sasl.pasword", "hunter3"),
-        ("client.id", "me"),
-    ];
-    let shown = format!(
-        "{:?}",
-        KafkaSettings {
-            properties: properties(&pairs),
-            ..good
-        }
-    );
-    assert!(
-        shown.contains("sasl.password") && shown.contains("me"),
-        "{shown}"
-    );
+    let pairs = [("sasl.password", "hunter2"), ("sasl.pasword", "hunter3"), ("client.id", "me")];
+    let shown = format!("{:?}", KafkaSettings { properties: properties(&pairs), ..good });
+    assert!(shown.contains("sasl.password") && shown.contains("me"), "{shown}");
     assert!(!shown.contains("hunter"), "{shown}");
 }
