@@ -35,13 +35,8 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`BrokerError`] names what could not be made.
     pub fn start(topics: &[(&str, i32)]) -> Result<EmbeddedBroker, BrokerError> {
-        let failed = |why| BrokerError {
-            what: "start".to_owned(),
-            why,
-        };
-        let broker = EmbeddedBroker {
-            cluster: MockCluster::new(BROKER).map_err(failed)?,
-        };
+        let failed = |why| BrokerError { what: "start".to_owned(), why };
+        let broker = EmbeddedBroker { cluster: MockCluster::new(BROKER).map_err(failed)? };
         for (topic, partitions) in topics {
             broker.create_topic(topic, *partitions)?;
         }
@@ -58,13 +53,8 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`BrokerError`] when it exists.
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
-        let failed = |why| BrokerError {
-            what: format!("make the topic {topic}"),
-            why,
-        };
-        self.cluster
-            .create_topic(topic, partitions, 1)
-            .map_err(failed)
+        let failed = |why| BrokerError { what: format!("make the topic {topic}"), why };
+        self.cluster.create_topic(topic, partitions, 1).map_err(failed)
     }
 
     /// Cuts all connections and takes no more, or takes them again.
@@ -77,10 +67,7 @@ impl EmbeddedBroker {
         } else {
             self.cluster.broker_down(BROKER)
         };
-        done.map_err(|why| BrokerError {
-            what: "change".to_owned(),
-            why,
-        })
+        done.map_err(|why| BrokerError { what: "change".to_owned(), why })
     }
 }
 
@@ -96,9 +83,7 @@ impl EventProducer {
     /// [`ProduceError`] when the client refuses the address.
     pub fn new(bootstrap_servers: &str) -> Result<EventProducer, ProduceError> {
         let servers = ("bootstrap.servers".to_owned(), bootstrap_servers.to_owned());
-        Ok(EventProducer {
-            producer: AckedProducer::new(&[servers])?,
-        })
+        Ok(EventProducer { producer: AckedProducer::new(&[servers])? })
     }
 
     /// Queues one event; equal keys share a partition.
@@ -114,8 +99,7 @@ impl EventProducer {
     /// # Errors
     /// [`ProduceError`] when the queue stays full.
     pub fn send_to(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), ProduceError> {
-        self.producer
-            .send(topic, Some(partition), b"", payload, &[])
+        self.producer.send(topic, Some(partition), b"", payload, &[])
     }
 
     /// Waits until the brokers have all that was sent.

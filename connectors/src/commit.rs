@@ -73,11 +73,7 @@ impl CommitPoint {
         let point = parse_fields(body).ok_or(CommitError::Damaged)?;
         // One spelling per value: comparing with it checks the sum, signs and leading zeros.
         let sound = point.encode() == text && (0..=point.position).contains(&point.replay_from);
-        if sound {
-            Ok(point)
-        } else {
-            Err(CommitError::Damaged)
-        }
+        if sound { Ok(point) } else { Err(CommitError::Damaged) }
     }
 }
 
@@ -193,17 +189,8 @@ mod tests {
                     rules=0000000000000007 sum=";
         assert_eq!(point.encode().split_at(text.len()).0, text);
         assert_eq!(CommitPoint::parse(""), Err(CommitError::Absent));
-        assert_eq!(
-            CommitPoint::parse("hansho 2 position=80"),
-            Err(CommitError::Foreign)
-        );
-        let backwards = CommitPoint {
-            replay_from: 81,
-            ..point
-        };
-        assert_eq!(
-            CommitPoint::parse(&backwards.encode()),
-            Err(CommitError::Damaged)
-        );
+        assert_eq!(CommitPoint::parse("hansho 2 position=80"), Err(CommitError::Foreign));
+        let backwards = CommitPoint { replay_from: 81, ..point };
+        assert_eq!(CommitPoint::parse(&backwards.encode()), Err(CommitError::Damaged));
     }
 }

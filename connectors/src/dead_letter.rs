@@ -81,8 +81,7 @@ fn cut_bytes(payload: &[u8]) -> &[u8] {
 }
 
 fn cut_text(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_PAYLOAD_BYTES))
-        .unwrap_or(text)
+    text.get(..text.floor_char_boundary(MAX_PAYLOAD_BYTES)).unwrap_or(text)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -110,10 +109,7 @@ impl DeadLetters {
         topic: &str,
     ) -> Result<DeadLetters, DeadLetterError> {
         let producer = AckedProducer::new(properties).map_err(DeadLetterError::Topic)?;
-        Ok(DeadLetters::Topic(DeadLetterTopic {
-            producer,
-            topic: topic.to_owned(),
-        }))
+        Ok(DeadLetters::Topic(DeadLetterTopic { producer, topic: topic.to_owned() }))
     }
 
     /// Takes one; it counts as kept after [`DeadLetters::flush`].
@@ -123,9 +119,9 @@ impl DeadLetters {
     /// taken.
     pub fn put(&mut self, letter: &DeadLetter<'_>) -> Result<(), DeadLetterError> {
         match self {
-            DeadLetters::File(journal) => journal
-                .append(letter.to_line().as_bytes())
-                .map_err(DeadLetterError::File),
+            DeadLetters::File(journal) => {
+                journal.append(letter.to_line().as_bytes()).map_err(DeadLetterError::File)
+            }
             DeadLetters::Topic(topic) => topic.put(letter).map_err(DeadLetterError::Topic),
         }
     }
@@ -137,24 +133,16 @@ impl DeadLetters {
     pub fn flush(&mut self) -> Result<(), DeadLetterError> {
         match self {
             DeadLetters::File(journal) => journal.sync().map_err(DeadLetterError::File),
-            DeadLetters::Topic(topic) => topic
-                .producer
-                .flush(FLUSH_TIMEOUT)
-                .map_err(DeadLetterError::Topic),
+            DeadLetters::Topic(topic) => {
+                topic.producer.flush(FLUSH_TIMEOUT).map_err(DeadLetterError::Topic)
+            }
         }
     }
 }
 
 impl DeadLetterTopic {
     fn put(&self, letter: &DeadLetter<'_>) -> Result<(), ProduceError> {
-        let DeadLetter {
-            stream,
-            topic,
-            partition,
-            offset,
-            reason,
-            payload,
-        } = letter;
+        let DeadLetter { stream, topic, partition, offset, reason, payload } = letter;
         let key = format!("{topic}/{partition}/{offset}");
         let headers = [
             ("errors.stream", (*stream).to_owned()),
@@ -162,18 +150,9 @@ impl DeadLetterTopic {
             ("errors.partition", partition.to_string()),
             ("errors.offset", offset.to_string()),
             ("errors.reason", (*reason).to_owned()),
-            (
-                "errors.cut",
-                (payload.len() > MAX_PAYLOAD_BYTES).to_string(),
-            ),
+            ("errors.cut", (payload.len() > MAX_PAYLOAD_BYTES).to_string()),
         ];
-        self.producer.send(
-            &self.topic,
-            None,
-            key.as_bytes(),
-            cut_bytes(payload),
-            &headers,
-        )
+        self.producer.send(&self.topic, None, key.as_bytes(), cut_bytes(payload), &headers)
     }
 }
 

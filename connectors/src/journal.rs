@@ -80,11 +80,7 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         let path = path.as_ref().to_owned();
         let fresh = !path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path);
+        let file = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let file = file.map_err(|error| failed("open", &path, error))?;
         if fresh {
             sync_folder_of(&path)?;
@@ -98,13 +94,9 @@ impl Journal {
             dirty: false,
             broken: false,
         };
-        journal
-            .read(&mut each)
-            .map_err(|error| failed("read", &journal.path, error))?;
+        journal.read(&mut each).map_err(|error| failed("read", &journal.path, error))?;
         if journal.cut_bytes > 0 {
-            journal
-                .cut_tail()
-                .map_err(|error| failed("cut", &journal.path, error))?;
+            journal.cut_tail().map_err(|error| failed("cut", &journal.path, error))?;
         }
         Ok(journal)
     }
@@ -140,17 +132,11 @@ impl Journal {
     /// when more than [`MAX_BUFFERED_BYTES`] wait: the line is kept all the same.
     pub fn append(&mut self, line: &[u8]) -> Result<(), JournalError> {
         if line.contains(&b'\n') {
-            return Err(JournalError::LineBreak {
-                path: self.path.clone(),
-            });
+            return Err(JournalError::LineBreak { path: self.path.clone() });
         }
         self.buffer.extend_from_slice(line);
         self.buffer.push(b'\n');
-        if self.buffer.len() > MAX_BUFFERED_BYTES {
-            self.write()
-        } else {
-            Ok(())
-        }
+        if self.buffer.len() > MAX_BUFFERED_BYTES { self.write() } else { Ok(()) }
     }
 
     /// Writes all lines and waits until the disk has them.
@@ -174,9 +160,7 @@ impl Journal {
 
     fn write(&mut self) -> Result<(), JournalError> {
         if self.broken {
-            return Err(JournalError::Broken {
-                path: self.path.clone(),
-            });
+            return Err(JournalError::Broken { path: self.path.clone() });
         }
         if self.buffer.is_empty() {
             return Ok(());
@@ -221,11 +205,7 @@ impl StateDir {
         let path = path.as_ref().to_owned();
         fs::create_dir_all(&path).map_err(|error| failed("make", &path, error))?;
         let name = path.join(LOCK_FILE);
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&name);
+        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&name);
         let lock = lock.map_err(|error| failed("open", &name, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(StateDir { path, _lock: lock }),
@@ -247,20 +227,14 @@ impl StateDir {
 
 /// A new file is found after a crash only once its folder is on the disk too.
 fn sync_folder_of(path: &Path) -> Result<(), JournalError> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = parent.unwrap_or(Path::new("."));
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| failed("sync", folder, error))
 }
 
 fn failed(what: &'static str, path: &Path, error: io::Error) -> JournalError {
-    JournalError::Io {
-        what,
-        path: path.to_owned(),
-        error,
-    }
+    JournalError::Io { what, path: path.to_owned(), error }
 }
 
 impl fmt::Display for JournalError {
@@ -274,17 +248,11 @@ impl fmt::Display for JournalError {
             }
             JournalError::Broken { path } => {
                 let path = path.display();
-                write!(
-                    f,
-                    "{path}: the disk did not confirm a write; start again to read it anew"
-                )
+                write!(f, "{path}: the disk did not confirm a write; start again to read it anew")
             }
             JournalError::Locked { path } => {
                 let path = path.display();
-                write!(
-                    f,
-                    "{path} belongs to another running process; name another state folder"
-                )
+                write!(f, "{path} belongs to another running process; name another state folder")
             }
         }
     }

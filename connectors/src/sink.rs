@@ -98,17 +98,10 @@ impl Sink {
             SinkSettings::Stdout => Sink::Stdout,
             SinkSettings::File { path } => {
                 let journal = Journal::open_with(path, |_| ()).map_err(SinkError::File)?;
-                let file = OpenFile {
-                    path: path.clone(),
-                    journal: Some(journal),
-                };
+                let file = OpenFile { path: path.clone(), journal: Some(journal) };
                 Sink::File(FileSink(Arc::new(Mutex::new(file))))
             }
-            SinkSettings::Kafka {
-                properties,
-                topic,
-                timeout_ms,
-            } => {
+            SinkSettings::Kafka { properties, topic, timeout_ms } => {
                 let sink = KafkaSink::new(properties, topic, *timeout_ms);
                 Sink::Kafka(TopicSink(sink.map_err(SinkError::Kafka)?))
             }
@@ -136,10 +129,7 @@ async fn append(file: &Arc<Mutex<OpenFile>>, line: String) -> DeliveryResult {
     let shared = Arc::clone(file);
     // Waiting for the disk would stop the other sinks' tasks.
     let written = tokio::task::spawn_blocking(move || {
-        shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .append(line.as_bytes())
+        shared.lock().unwrap_or_else(PoisonError::into_inner).append(line.as_bytes())
     });
     match written.await {
         Ok(written) => verdict("file", written),
@@ -150,10 +140,7 @@ async fn append(file: &Arc<Mutex<OpenFile>>, line: String) -> DeliveryResult {
 fn verdict(place: &str, done: Result<(), impl fmt::Display>) -> DeliveryResult {
     match done {
         Ok(()) => DeliveryResult::Sent,
-        Err(error) => DeliveryResult::Retry {
-            why: format!("{place}: {error}"),
-            after_ms: None,
-        },
+        Err(error) => DeliveryResult::Retry { why: format!("{place}: {error}"), after_ms: None },
     }
 }
 
@@ -194,11 +181,7 @@ impl fmt::Debug for SinkSettings {
         match self {
             SinkSettings::Stdout => f.write_str("Stdout"),
             SinkSettings::File { path } => f.debug_struct("File").field("path", path).finish(),
-            SinkSettings::Kafka {
-                properties,
-                topic,
-                timeout_ms,
-            } => f
+            SinkSettings::Kafka { properties, topic, timeout_ms } => f
                 .debug_struct("Kafka")
                 .field("properties", &Shown(properties))
                 .field("topic", topic)

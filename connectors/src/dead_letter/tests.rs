@@ -12,14 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn letter(payload: &[u8]) -> DeadLetter<'_> {
     let (stream, topic, reason) = ("認証", "auth", "line 1: not JSON");
-    DeadLetter {
-        stream,
-        topic,
-        partition: 3,
-        offset: 41,
-        reason,
-        payload,
-    }
+    DeadLetter { stream, topic, partition: 3, offset: 41, reason, payload }
 }
 
 #[test]
@@ -45,12 +38,7 @@ fn a_letter_is_a_line_of_json_whatever_the_bytes() {
     check(format!("{most}y").as_bytes(), "payload", &most, true);
     // Two-byte characters from an odd place: the cut falls inside one.
     let text = format!("x{}", "é".repeat(MAX_PAYLOAD_BYTES));
-    check(
-        text.as_bytes(),
-        "payload",
-        &text[..MAX_PAYLOAD_BYTES - 1],
-        true,
-    );
+    check(text.as_bytes(), "payload", &text[..MAX_PAYLOAD_BYTES - 1], true);
     let bytes = vec![0xff; MAX_PAYLOAD_BYTES + 1];
     check(&bytes, "payload_hex", &"ff".repeat(MAX_PAYLOAD_BYTES), true);
 }
@@ -63,11 +51,7 @@ fn letters_are_in_the_file_once_flushed() {
     letters.put(&letter(b"one")).unwrap();
     letters.put(&letter(b"two")).unwrap();
     letters.flush().unwrap();
-    let expect = format!(
-        "{}\n{}\n",
-        letter(b"one").to_line(),
-        letter(b"two").to_line()
-    );
+    let expect = format!("{}\n{}\n", letter(b"one").to_line(), letter(b"two").to_line());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expect);
     assert!(DeadLetters::to_file(folder.path().join("no/where")).is_err());
 }
@@ -85,12 +69,7 @@ fn letters_are_in_the_topic_once_flushed_also_after_an_outage() {
         panic!("a topic was asked for");
     };
     let error = topic.producer.flush(Duration::from_millis(50)).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("1 records are not acknowledged"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("1 records are not acknowledged"), "{error}");
     broker.set_reachable(true).unwrap();
     topic.producer.flush(PATIENCE).unwrap();
 
@@ -100,8 +79,7 @@ fn letters_are_in_the_topic_once_flushed_also_after_an_outage() {
         .create()
         .unwrap();
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset("dead", 0, Offset::Beginning)
-        .unwrap();
+    list.add_partition_offset("dead", 0, Offset::Beginning).unwrap();
     consumer.assign(&list).unwrap();
     let deadline = Instant::now() + PATIENCE;
     let mut found = Vec::new();

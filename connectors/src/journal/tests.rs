@@ -14,11 +14,7 @@ fn what_was_synced_is_read_back_and_grows() {
     assert!(lines.is_empty());
     journal.append(b"one").unwrap();
     journal.append(b"").unwrap();
-    assert_eq!(
-        fs::read(&path).unwrap(),
-        b"",
-        "appended lines wait for sync"
-    );
+    assert_eq!(fs::read(&path).unwrap(), b"", "appended lines wait for sync");
     journal.sync().unwrap();
     journal.append("三".as_bytes()).unwrap();
     journal.sync().unwrap();
@@ -39,10 +35,7 @@ fn a_torn_last_line_is_cut_and_counted_wherever_it_was_torn() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.jsonl");
         fs::write(&path, &whole[..length]).unwrap();
-        let kept = whole[..length]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let kept = whole[..length].iter().filter(|byte| **byte == b'\n').count();
         let (mut journal, lines) = read(&path);
         assert_eq!(lines, ["{\"a\":1}", "{\"b\":2}"][..kept]);
         assert_eq!(journal.cut_bytes() as usize, length - 8 * kept);
@@ -86,10 +79,7 @@ fn a_full_disk_is_named_and_breaks_no_line() {
     };
     journal.append(b"line").unwrap();
     let error = journal.sync().unwrap_err();
-    assert!(
-        error.to_string().starts_with("cannot write /dev/full:"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("cannot write /dev/full:"), "{error}");
     assert_eq!(journal.buffer, b"line\n", "the line is kept");
     // The device cannot be cut either, so nothing may follow.
     assert!(matches!(journal.sync(), Err(JournalError::Broken { .. })));

@@ -47,17 +47,12 @@ pub(super) struct Webhook {
 
 impl Webhook {
     pub(super) fn new(settings: &WebhookSettings) -> Result<Webhook, SinkError> {
-        let refused = |why: &str| SinkError::Webhook {
-            why: why.to_owned(),
-        };
+        let refused = |why: &str| SinkError::Webhook { why: why.to_owned() };
         let url = Url::parse(settings.url.expose()).map_err(|_| refused("its url is no URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused("its url must begin with https:// or http://"));
         }
-        let host = url
-            .host_str()
-            .ok_or_else(|| refused("its url names no host"))?
-            .to_owned();
+        let host = url.host_str().ok_or_else(|| refused("its url names no host"))?.to_owned();
         let port = url.port_or_known_default().unwrap_or(0);
         let place = format!("{host}:{port}");
         // The client connects to a literal address without asking the resolver.
@@ -70,20 +65,11 @@ impl Webhook {
             .timeout(Duration::from_millis(settings.timeout_ms))
             // A proxy of the environment would resolve names past the check.
             .no_proxy()
-            .dns_resolver(Arc::new(Resolver {
-                allow_private: settings.allow_private,
-            }))
+            .dns_resolver(Arc::new(Resolver { allow_private: settings.allow_private }))
             .user_agent(concat!("hansho/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| SinkError::Webhook {
-                why: chain(&error.without_url()),
-            })?;
-        Ok(Webhook {
-            client,
-            url,
-            headers: headers(&settings.headers)?,
-            place,
-        })
+            .map_err(|error| SinkError::Webhook { why: chain(&error.without_url()) })?;
+        Ok(Webhook { client, url, headers: headers(&settings.headers)?, place })
     }
 
     pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {
@@ -102,10 +88,7 @@ impl Webhook {
             Ok(response) => self.judge(response).await,
             Err(error) => {
                 let why = format!("{}: {}", self.place, chain(&error.without_url()));
-                DeliveryResult::Retry {
-                    why,
-                    after_ms: None,
-                }
+                DeliveryResult::Retry { why, after_ms: None }
             }
         }
     }
@@ -121,10 +104,9 @@ impl Webhook {
         }
         let why = format!("{} answered {status}: {}", self.place, shown(&answer));
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => DeliveryResult::Retry {
-                why,
-                after_ms: after_ms.or(Some(LOGIN_RETRY_MS)),
-            },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                DeliveryResult::Retry { why, after_ms: after_ms.or(Some(LOGIN_RETRY_MS)) }
+            }
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
                 DeliveryResult::Retry { why, after_ms }
             }
@@ -137,9 +119,7 @@ impl Webhook {
 fn headers(settings: &[(String, Secret)]) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
     for (name, value) in settings {
-        let refused = || SinkError::Webhook {
-            why: format!("the header {name:?} cannot be sent"),
-        };
+        let refused = || SinkError::Webhook { why: format!("the header {name:?} cannot be sent") };
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
         let mut value = HeaderValue::from_str(value.expose()).map_err(|_| refused())?;
         value.set_sensitive(true);
@@ -198,9 +178,8 @@ impl Resolve for Resolver {
         let allow_private = self.allow_private;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found
-                .filter(|address| allow_private || !is_private(address.ip()))
-                .collect();
+            let allowed: Vec<SocketAddr> =
+                found.filter(|address| allow_private || !is_private(address.ip())).collect();
             if allowed.is_empty() {
                 return Err(Box::new(PrivateError) as Box<dyn Error + Send + Sync>);
             }

@@ -37,11 +37,7 @@ impl Receiver {
                 tokio::spawn(serve(stream, answer.clone(), Arc::clone(&kept)));
             }
         });
-        Receiver {
-            address,
-            requests,
-            task,
-        }
+        Receiver { address, requests, task }
     }
 
     fn settings(&self) -> WebhookSettings {
@@ -73,9 +69,7 @@ async fn serve(mut stream: TcpStream, answer: Answer, kept: Arc<Mutex<Vec<String
             Ok(count) => request.extend_from_slice(&chunk[..count]),
         }
     }
-    kept.lock()
-        .unwrap()
-        .push(String::from_utf8(request).unwrap());
+    kept.lock().unwrap().push(String::from_utf8(request).unwrap());
     match answer {
         Answer::Bytes(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
         Answer::Hang => std::future::pending().await,
@@ -95,9 +89,7 @@ fn is_whole(request: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }
 
@@ -118,14 +110,8 @@ async fn deliver(receiver: &Receiver) -> DeliveryResult {
 fn verdict(result: DeliveryResult) -> String {
     match result {
         DeliveryResult::Sent => "sent".to_owned(),
-        DeliveryResult::Retry {
-            why,
-            after_ms: Some(ms),
-        } => format!("retry {ms} {why}"),
-        DeliveryResult::Retry {
-            why,
-            after_ms: None,
-        } => format!("retry {why}"),
+        DeliveryResult::Retry { why, after_ms: Some(ms) } => format!("retry {ms} {why}"),
+        DeliveryResult::Retry { why, after_ms: None } => format!("retry {why}"),
         DeliveryResult::Reject { why } => format!("reject {why}"),
     }
 }
@@ -135,57 +121,21 @@ async fn the_status_decides() {
     for (status, headers, expect) in [
         ("200 OK", "", "sent"),
         ("204 No Content", "", "sent"),
-        (
-            "500 Oops",
-            "",
-            "retry HOST answered 500 Internal Server Error: no",
-        ),
-        (
-            "503 Busy",
-            "retry-after: 7\r\n",
-            "retry 7000 HOST answered 503",
-        ),
-        (
-            "429 Slow",
-            "retry-after: 0\r\n",
-            "retry 0 HOST answered 429",
-        ),
-        (
-            "429 Slow",
-            "retry-after: 4294967295\r\n",
-            "retry 86400000 HOST answered 429",
-        ),
-        (
-            "429 Slow",
-            "retry-after: soon\r\n",
-            "retry HOST answered 429",
-        ),
-        (
-            "429 Slow",
-            "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
-            "retry 0 HOST",
-        ),
+        ("500 Oops", "", "retry HOST answered 500 Internal Server Error: no"),
+        ("503 Busy", "retry-after: 7\r\n", "retry 7000 HOST answered 503"),
+        ("429 Slow", "retry-after: 0\r\n", "retry 0 HOST answered 429"),
+        ("429 Slow", "retry-after: 4294967295\r\n", "retry 86400000 HOST answered 429"),
+        ("429 Slow", "retry-after: soon\r\n", "retry HOST answered 429"),
+        ("429 Slow", "retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "retry 0 HOST"),
         ("408 Late", "", "retry HOST answered 408"),
         ("425 Early", "", "retry HOST answered 425"),
         ("401 Who", "", "retry 300000 HOST answered 401"),
-        (
-            "403 No",
-            "retry-after: 60\r\n",
-            "retry 60000 HOST answered 403",
-        ),
+        ("403 No", "retry-after: 60\r\n", "retry 60000 HOST answered 403"),
         ("404 Where", "", "reject HOST answered 404 Not Found: no"),
         ("400 What", "", "reject HOST answered 400"),
         ("413 Much", "", "reject HOST answered 413"),
-        (
-            "302 There",
-            "location: http://127.0.0.1:1/\r\n",
-            "reject HOST answered 302",
-        ),
-        (
-            "307 There",
-            "location: http://127.0.0.1:1/\r\n",
-            "reject HOST answered 307",
-        ),
+        ("302 There", "location: http://127.0.0.1:1/\r\n", "reject HOST answered 302"),
+        ("307 There", "location: http://127.0.0.1:1/\r\n", "reject HOST answered 307"),
     ] {
         let body = if status.starts_with("204") { "" } else { "no" };
         let receiver = Receiver::start(answer(status, headers, body)).await;
@@ -205,54 +155,30 @@ async fn the_request_is_the_document_with_its_id() {
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
     let lines: Vec<&str> = head.lines().collect();
     assert_eq!(lines[0], "POST /hook?token=hunter1 HTTP/1.1");
-    for line in [
-        "content-type: application/json",
-        "webhook-id: 00ff-1",
-        "authorization: Bearer hunter2",
-    ] {
+    for line in
+        ["content-type: application/json", "webhook-id: 00ff-1", "authorization: Bearer hunter2"]
+    {
         assert!(lines.contains(&line), "{line} in {head}");
     }
     assert_eq!(body, document::render(&notification()));
-    let bad = Notification {
-        id: "a\nb".to_owned(),
-        ..notification()
-    };
+    let bad = Notification { id: "a\nb".to_owned(), ..notification() };
     let webhook = Webhook::new(&receiver.settings()).unwrap();
-    assert!(matches!(
-        webhook.deliver(&bad).await,
-        DeliveryResult::Reject { .. }
-    ));
+    assert!(matches!(webhook.deliver(&bad).await, DeliveryResult::Reject { .. }));
 }
 
 #[tokio::test]
 async fn a_receiver_that_hangs_or_breaks_is_a_retry() {
-    for faulty in [
-        Answer::Hang,
-        Answer::Reset,
-        Answer::Bytes(b"SSH-2.0-x\r\n".to_vec()),
-    ] {
+    for faulty in [Answer::Hang, Answer::Reset, Answer::Bytes(b"SSH-2.0-x\r\n".to_vec())] {
         let receiver = Receiver::start(faulty).await;
-        let settings = WebhookSettings {
-            timeout_ms: 300,
-            ..receiver.settings()
-        };
-        let got = verdict(
-            Webhook::new(&settings)
-                .unwrap()
-                .deliver(&notification())
-                .await,
-        );
+        let settings = WebhookSettings { timeout_ms: 300, ..receiver.settings() };
+        let got = verdict(Webhook::new(&settings).unwrap().deliver(&notification()).await);
         let place = format!("retry {}: ", receiver.address);
         assert!(got.starts_with(&place) && !got.contains("hunter"), "{got}");
     }
     let receiver = Receiver::start(Answer::Hang).await;
     let settings = receiver.settings();
     drop(receiver);
-    let webhook = Webhook::new(&WebhookSettings {
-        timeout_ms: 300,
-        ..settings
-    })
-    .unwrap();
+    let webhook = Webhook::new(&WebhookSettings { timeout_ms: 300, ..settings }).unwrap();
     let got = verdict(webhook.deliver(&notification()).await);
     assert!(got.starts_with("retry "), "{got}");
 }
@@ -263,10 +189,7 @@ async fn of_a_huge_answer_little_is_read_and_less_is_shown() {
     let DeliveryResult::Retry { why, .. } = deliver(&receiver).await else {
         panic!("500 is no success");
     };
-    assert!(
-        why.ends_with(&"x".repeat(SHOWN_ANSWER_BYTES)) && why.len() < 400,
-        "{why}"
-    );
+    assert!(why.ends_with(&"x".repeat(SHOWN_ANSWER_BYTES)) && why.len() < 400, "{why}");
     let receiver = Receiver::start(answer("404 No", "", "\u{1b}[31m\r\nred")).await;
     let got = verdict(deliver(&receiver).await);
     assert!(got.ends_with(r"\u{1b}[31m\r\nred"), "{got}");
@@ -276,63 +199,25 @@ async fn of_a_huge_answer_little_is_read_and_less_is_shown() {
 async fn private_addresses_are_not_called_unless_allowed() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
     let port = receiver.address.port();
-    for host in [
-        "127.0.0.1",
-        "[::1]",
-        "[::ffff:127.0.0.1]",
-        "0x7f.1",
-        "2130706433",
-        "10.0.0.1",
-    ] {
+    for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "10.0.0.1"] {
         let url = Secret::new(format!("http://{host}:{port}/"));
-        let settings = WebhookSettings {
-            url,
-            allow_private: false,
-            ..receiver.settings()
-        };
+        let settings = WebhookSettings { url, allow_private: false, ..receiver.settings() };
         let Err(error) = Webhook::new(&settings) else {
             panic!("{host} was taken");
         };
         assert!(error.to_string().contains("allow_private"), "{error}");
     }
     let url = Secret::new(format!("http://localhost:{port}/"));
-    let settings = WebhookSettings {
-        url,
-        allow_private: false,
-        ..receiver.settings()
-    };
-    let got = verdict(
-        Webhook::new(&settings)
-            .unwrap()
-            .deliver(&notification())
-            .await,
-    );
-    assert!(
-        got.starts_with("retry localhost:") && got.contains("allow_private"),
-        "{got}"
-    );
+    let settings = WebhookSettings { url, allow_private: false, ..receiver.settings() };
+    let got = verdict(Webhook::new(&settings).unwrap().deliver(&notification()).await);
+    assert!(got.starts_with("retry localhost:") && got.contains("allow_private"), "{got}");
     assert!(receiver.requests().is_empty());
-    for url in [
-        "ftp://example.com/",
-        "file:///etc/passwd",
-        "example.com",
-        "",
-        "http://",
-    ] {
-        let settings = WebhookSettings {
-            url: Secret::new(url),
-            ..receiver.settings()
-        };
+    for url in ["ftp://example.com/", "file:///etc/passwd", "example.com", "", "http://"] {
+        let settings = WebhookSettings { url: Secret::new(url), ..receiver.settings() };
         assert!(Webhook::new(&settings).is_err(), "{url}");
     }
     let headers = vec![("bad name".to_owned(), Secret::new("x"))];
-    assert!(
-        Webhook::new(&WebhookSettings {
-            headers,
-            ..receiver.settings()
-        })
-        .is_err()
-    );
+    assert!(Webhook::new(&WebhookSettings { headers, ..receiver.settings() }).is_err());
 }
 
 #[test]
@@ -361,10 +246,7 @@ fn a_date_is_counted_from_now() {
     };
     assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(90_000));
     assert_eq!(wait("Sun, 06 Nov 1994 08:40:00 GMT"), Some(0));
-    assert_eq!(
-        wait("Sat, 06 Nov 2094 08:49:37 GMT"),
-        Some(RETRY_AFTER_MAX_MS)
-    );
+    assert_eq!(wait("Sat, 06 Nov 2094 08:49:37 GMT"), Some(RETRY_AFTER_MAX_MS));
     assert_eq!(wait(" 120 "), Some(120_000));
     assert_eq!(wait("-5"), None);
     assert_eq!(wait("12.5"), None);
