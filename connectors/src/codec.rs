@@ -16,6 +16,7 @@ use std::sync::Arc;
 use model::decimal::Decimal;
 use model::event::{Event, Record, Value};
 use model::schema::{Codec, FieldType, Schema};
+use model::time::Timestamp;
 
 pub use crate::codec::error::{CodecError, DecodeError, DecodeReason, Expected, Place};
 use crate::codec::extract::{Matcher, Places};
@@ -31,6 +32,8 @@ use crate::source::MAX_RECORD_BYTES;
 pub struct Decoder {
     schema: Arc<Schema>,
     year: Option<i64>,
+    /// The timestamp of the record under way: the year of a date that has none.
+    recorded: Option<Timestamp>,
     readers: Vec<Reader>,
     projection: Projection,
     syslog: Vec<Option<SyslogPart>>,
@@ -68,11 +71,7 @@ impl Decoder {
     /// a list of lists, touching holes.
     pub fn new(schema: Arc<Schema>, year: Option<i64>) -> Result<Decoder, CodecError> {
         let is_time = |kind: &FieldType| matches!(kind, FieldType::Time(_));
-        if !schema
-            .fields
-            .get(schema.time)
-            .is_some_and(|field| is_time(&field.kind))
-        {
+        if !schema.fields.get(schema.time).is_some_and(|field| is_time(&field.kind)) {
             let stream = schema.name.clone();
             return Err(CodecError::NoTimeField { stream });
         }
@@ -86,6 +85,7 @@ impl Decoder {
         });
         Ok(Decoder {
             year,
+            recorded: None,
             readers,
             projection: Projection::new(schema.fields.iter().map(|field| field.path.as_str())),
             syslog: parts.collect(),
@@ -93,10 +93,7 @@ impl Decoder {
             constants,
             places: Places::default(),
             slots: Slots::default(),
-            counters: Counters {
-                misfits: vec![0; schema.fields.len()],
-                time_from_record: 0,
-            },
+            counters: Counters { misfits: vec![0; schema.fields.len()], time_from_record: 0 },
             values: Vec::new(),
             items: Vec::new(),
             schema,
@@ -123,6 +120,7 @@ impl Decoder {
         use_event: impl FnOnce(&Event<'_>) -> R,
     ) -> Result<R, DecodeError> {
         let payload = record_text(record.payload)?;
+        self.recorded = record.timestamp;
         self.slots.items.clear();
         self.slots.scratch.clear();
         self.slots.values.clear();
@@ -145,20 +143,12 @@ impl Decoder {
             }
             _ => return Err(self.no_time(misfits_before)),
         };
-        let texts = Texts {
-            payload,
-            scratch: &self.slots.scratch,
-            constants: &self.constants,
-        };
+        let texts = Texts { payload, scratch: &self.slots.scratch, constants: &self.constants };
         let mut values = recycle(std::mem::take(&mut self.values));
         let mut items = recycle(std::mem::take(&mut self.items));
         values.extend(self.slots.values.iter().map(|slot| texts.value(*slot)));
         items.extend(self.slots.items.iter().map(|slot| texts.value(*slot)));
-        let event = Event {
-            time,
-            values: &values,
-            items: &items,
-        };
+        let event = Event { time, values: &values, items: &items };
         let answer = use_event(&event);
         self.values = recycle(values);
         self.items = recycle(items);
@@ -216,11 +206,7 @@ impl Decoder {
     fn read_text(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
         let line = without_line_end(text);
         for field in 0..self.readers.len() {
-            let is_message = self
-                .schema
-                .fields
-                .get(field)
-                .is_some_and(|f| f.path == "message");
+            let is_message = self.schema.fields.get(field).is_some_and(|f| f.path == "message");
             if is_message {
                 self.keep_text(field, text, line)?;
             }
@@ -283,9 +269,9 @@ impl Decoder {
     ) -> Result<(), (usize, DecodeReason)> {
         let read = match (line.time, self.readers.get(field)) {
             (None, _) => return Ok(()),
-            (Some(time), Some(Reader::Time(_))) => match time.instant(self.year) {
+            (Some(time), Some(Reader::Time(_))) => match time.instant(self.year, self.recorded) {
                 Some(instant) => Ok(Slot::Time(instant)),
-                None if self.year.is_none() => Err(Fault::NoYear),
+                None if self.year.is_none() && self.recorded.is_none() => Err(Fault::NoYear),
                 None => Err(Fault::Misfit),
             },
             _ => Err(Fault::Misfit),
@@ -313,9 +299,7 @@ impl Decoder {
     /// holes and sets its constants, over whatever the record had in those fields.
     fn extract(&mut self, payload: &str) -> Result<(), (usize, DecodeReason)> {
         let extracts = std::mem::take(&mut self.extracts);
-        let run = extracts
-            .iter()
-            .try_for_each(|extract| self.run_extract(extract, payload));
+        let run = extracts.iter().try_for_each(|extract| self.run_extract(extract, payload));
         self.extracts = extracts;
         run
     }
@@ -357,20 +341,12 @@ impl Decoder {
             return Ok(());
         };
         let read = reader.read(Scalar::Text(self.cut(payload, span), span));
-        let at = if span.home == Home::Payload {
-            span.start
-        } else {
-            0
-        };
+        let at = if span.home == Home::Payload { span.start } else { 0 };
         self.keep(field, at, read)
     }
 
     fn cut<'a>(&'a self, payload: &'a str, span: Span) -> &'a str {
-        let texts = Texts {
-            payload,
-            scratch: &self.slots.scratch,
-            constants: &self.constants,
-        };
+        let texts = Texts { payload, scratch: &self.slots.scratch, constants: &self.constants };
         texts.cut(span)
     }
 }

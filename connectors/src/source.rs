@@ -64,10 +64,7 @@ pub enum SourceError {
 impl fmt::Display for Oversized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Oversized { bytes, .. } = self;
-        write!(
-            f,
-            "the record is {bytes} bytes long; the limit is {MAX_RECORD_BYTES}"
-        )
+        write!(f, "the record is {bytes} bytes long; the limit is {MAX_RECORD_BYTES}")
     }
 }
 

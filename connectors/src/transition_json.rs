@@ -118,17 +118,7 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
     let (alert, count, fields) = (line.alert.into_owned(), line.count, Vec::new());
     let message = line.message.into_owned();
     if line.kind == EARLY {
-        let early = Early {
-            alert,
-            severity,
-            key,
-            at,
-            value,
-            threshold,
-            episode,
-            count,
-            fields,
-        };
+        let early = Early { alert, severity, key, at, value, threshold, episode, count, fields };
         return Ok(Recorded::Early(early, message));
     }
     let kind = TransitionKind::from_name(&line.kind).ok_or_else(|| bad("kind", &line.kind))?;
@@ -172,22 +162,13 @@ struct Parts<'a> {
 }
 
 fn write_line(out: &mut Vec<u8>, parts: &Parts<'_>, form: Form) {
-    put(
-        out,
-        format_args!("{{\"kind\":\"{}\",\"alert\":", parts.kind),
-    );
+    put(out, format_args!("{{\"kind\":\"{}\",\"alert\":", parts.kind));
     write_text(out, parts.alert);
     let (name, level) = (parts.severity.name(), parts.severity.level());
-    put(
-        out,
-        format_args!(",\"severity\":\"{name}\",\"level\":{level},\"key\":"),
-    );
+    put(out, format_args!(",\"severity\":\"{name}\",\"level\":{level},\"key\":"));
     write_key(out, parts.key);
     let (at, since) = (parts.at, parts.since);
-    put(
-        out,
-        format_args!(",\"at\":\"{at}\",\"since\":\"{since}\",\"value\":"),
-    );
+    put(out, format_args!(",\"at\":\"{at}\",\"since\":\"{since}\",\"value\":"));
     write_number(out, parts.value);
     put(out, format_args!(",\"threshold\":"));
     write_number(out, parts.threshold);
@@ -199,16 +180,10 @@ fn write_line(out: &mut Vec<u8>, parts: &Parts<'_>, form: Form) {
             None => put(out, format_args!(",\"reason\":null")),
         }
     }
-    put(
-        out,
-        format_args!(",\"episode\":\"{}\",\"message\":", parts.episode),
-    );
+    put(out, format_args!(",\"episode\":\"{}\",\"message\":", parts.episode));
     write_text(out, parts.message);
     if form == Form::Log {
-        put(
-            out,
-            format_args!(",\"count\":{},\"key_bytes\":\"", parts.count),
-        );
+        put(out, format_args!(",\"count\":{},\"key_bytes\":\"", parts.count));
         for byte in encode_key(parts.key.iter().map(|(_, value)| value)) {
             put(out, format_args!("{byte:02x}"));
         }
@@ -352,9 +327,7 @@ fn exact_key(key: Vec<KeyPart>, hex: Option<&str>) -> Result<Vec<KeyPart>, Recor
 fn parse_hex(hex: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
-    let bytes = pairs
-        .iter()
-        .map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8));
+    let bytes = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8));
     rest.is_empty().then(|| bytes.collect()).flatten()
 }
 

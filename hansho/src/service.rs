@@ -182,7 +182,7 @@ pub(crate) fn run(
     let teller = Teller::new(outlet, alert_log, &history, Arc::clone(&told), &parts);
     let teller = thread::spawn(move || teller.run(&tell_on_call));
 
-    let read = reader.run(inlet, stop, || teller.is_finished());
+    let read = reader.run(inlet, stop);
     reader.close();
     let told = joined(teller, "teller");
     let heard = joined(on_call, "on-call");

@@ -153,10 +153,9 @@ impl fmt::Display for DecodeError {
 impl fmt::Display for DecodeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DecodeReason::TooLong { bytes } => write!(
-                f,
-                "the record is {bytes} bytes long; the limit is {MAX_RECORD_BYTES}"
-            ),
+            DecodeReason::TooLong { bytes } => {
+                write!(f, "the record is {bytes} bytes long; the limit is {MAX_RECORD_BYTES}")
+            }
             DecodeReason::NotUtf8 => f.write_str("the bytes are not UTF-8"),
             DecodeReason::Truncated => {
                 f.write_str("the record ends in the middle of its JSON object")
@@ -174,19 +173,10 @@ impl fmt::Display for DecodeReason {
             DecodeReason::Syslog(expected) => {
                 write!(f, "not a syslog line: expected {expected}")
             }
-            DecodeReason::NoTime {
-                field,
-                unreadable: false,
-            } => {
-                write!(
-                    f,
-                    "no time: `{field}` is missing and the record has no timestamp"
-                )
+            DecodeReason::NoTime { field, unreadable: false } => {
+                write!(f, "no time: `{field}` is missing and the record has no timestamp")
             }
-            DecodeReason::NoTime {
-                field,
-                unreadable: true,
-            } => write!(
+            DecodeReason::NoTime { field, unreadable: true } => write!(
                 f,
                 "no time: `{field}` cannot be read as its declared format and the record has no \
                  timestamp"
@@ -224,16 +214,10 @@ impl fmt::Display for CodecError {
                 write!(f, "stream `{stream}` has no field of type `time`")
             }
             CodecError::TimePattern { field, reason } => {
-                write!(
-                    f,
-                    "the time format of field `{field}` cannot be used: {reason}"
-                )
+                write!(f, "the time format of field `{field}` cannot be used: {reason}")
             }
             CodecError::NestedList { field } => {
-                write!(
-                    f,
-                    "field `{field}` is a list of lists; declare list(T) of a plain type"
-                )
+                write!(f, "field `{field}` is a list of lists; declare list(T) of a plain type")
             }
             CodecError::TouchingHoles { stream } => write!(
                 f,
@@ -241,10 +225,7 @@ impl fmt::Display for CodecError {
                  between them"
             ),
             CodecError::UnknownField { stream } => {
-                write!(
-                    f,
-                    "an extract of stream `{stream}` names a field it does not declare"
-                )
+                write!(f, "an extract of stream `{stream}` names a field it does not declare")
             }
         }
     }

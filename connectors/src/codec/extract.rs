@@ -44,9 +44,7 @@ impl Matcher {
         for part in &pattern.parts {
             let field = match part {
                 PatternPart::Literal(text) => {
-                    let literal = links
-                        .last_mut()
-                        .map_or(&mut prefix, |link| &mut link.literal);
+                    let literal = links.last_mut().map_or(&mut prefix, |link| &mut link.literal);
                     literal.push_str(text);
                     continue;
                 }
@@ -115,9 +113,7 @@ impl Matcher {
             match link.field {
                 Some(field) => places.holes.push((field, start, end)),
                 None if index < last => {
-                    let region = text
-                        .get(start..end + link.literal.len())
-                        .unwrap_or_default();
+                    let region = text.get(start..end + link.literal.len()).unwrap_or_default();
                     end = region.find(&link.literal).map_or(end, |at| start + at);
                 }
                 None => {}

@@ -4,9 +4,8 @@ use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 use crate::codec::error::{DecodeReason, Expected};
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A part of a syslog line, as fields name it by their path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +63,22 @@ impl SyslogPart {
 
 impl HeaderTime {
     /// The instant, in UTC; `None` when the year is missing or has no such day.
-    pub fn instant(self, year: Option<i64>) -> Option<Timestamp> {
-        match self {
-            HeaderTime::Instant(time) => Some(time),
-            HeaderTime::NoYear(month, day, of_day) => {
-                Timestamp::from_civil(year?, month, day, of_day)
-            }
+    ///
+    /// Without a given year it is the one that brings the date closest to when the record was
+    /// taken, so that a line of 31 December read in January is not a year early.
+    pub fn instant(self, year: Option<i64>, recorded: Option<Timestamp>) -> Option<Timestamp> {
+        let (month, day, of_day) = match self {
+            HeaderTime::Instant(time) => return Some(time),
+            HeaderTime::NoYear(month, day, of_day) => (month, day, of_day),
+        };
+        if year.is_some() {
+            return Timestamp::from_civil(year?, month, day, of_day);
         }
+        let recorded = recorded?;
+        let (about, ..) = recorded.date();
+        let years = [about - 1, about, about + 1].into_iter();
+        let instants = years.filter_map(|year| Timestamp::from_civil(year, month, day, of_day));
+        instants.min_by_key(|instant| instant.0.abs_diff(recorded.0))
     }
 }
 
@@ -94,15 +102,7 @@ pub(super) fn parse(whole: &str) -> Result<SyslogLine<'_>, (usize, DecodeReason)
     let host = Some(line.word()?);
     let (program, pid, message) = split_tag(line.rest);
     let message_id = None;
-    Ok(SyslogLine {
-        time,
-        host,
-        program,
-        pid,
-        message_id,
-        message,
-        priority,
-    })
+    Ok(SyslogLine { time, host, program, pid, message_id, message, priority })
 }
 
 impl<'a> Line<'a> {
@@ -173,15 +173,7 @@ impl<'a> Line<'a> {
         };
         let message = rest.strip_prefix(' ').unwrap_or(rest);
         let message = message.strip_prefix('\u{feff}').unwrap_or(message);
-        Ok(SyslogLine {
-            time,
-            host,
-            program,
-            pid,
-            message_id,
-            message,
-            priority,
-        })
+        Ok(SyslogLine { time, host, program, pid, message_id, message, priority })
     }
 }
 
@@ -221,21 +213,13 @@ fn split_tag(text: &str) -> (Option<&str>, Option<&str>, &str) {
         |message: &'_ str| message.len() - message.strip_prefix(' ').unwrap_or(message).len();
     let after = |message: &'_ str| text.len() - message.len() + trim(message);
     if let Some(message) = rest.strip_prefix(':') {
-        return (
-            Some(program),
-            None,
-            text.get(after(message)..).unwrap_or_default(),
-        );
+        return (Some(program), None, text.get(after(message)..).unwrap_or_default());
     }
-    let tagged = rest
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once("]:"));
+    let tagged = rest.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
     match tagged {
-        Some((pid, message)) if !pid.contains(' ') => (
-            Some(program),
-            Some(pid),
-            text.get(after(message)..).unwrap_or_default(),
-        ),
+        Some((pid, message)) if !pid.contains(' ') => {
+            (Some(program), Some(pid), text.get(after(message)..).unwrap_or_default())
+        }
         _ => alone,
     }
 }
@@ -261,4 +245,29 @@ fn skip_structured(text: &str) -> Option<&str> {
         rest = inside.get(end + 1..)?;
     }
     (rest.len() < text.len()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_without_year_is_the_one_closest_to_its_record() {
+        let noon = 12 * HOUR_MS;
+        let recorded = |text: &str| Timestamp::parse_rfc3339(text);
+        let cases = [
+            ((12, 31), "2027-01-01T00:00:10Z", Some("2026-12-31T12:00:00Z")),
+            ((1, 1), "2026-12-31T23:59:50Z", Some("2027-01-01T12:00:00Z")),
+            ((11, 23), "2026-11-23T12:00:01Z", Some("2026-11-23T12:00:00Z")),
+            ((2, 29), "2027-03-01T00:00:00Z", Some("2028-02-29T12:00:00Z")),
+            ((2, 29), "2026-03-01T00:00:00Z", None),
+        ];
+        for ((month, day), taken, want) in cases {
+            let said = HeaderTime::NoYear(month, day, noon).instant(None, recorded(taken));
+            assert_eq!(said, want.and_then(recorded), "{month}-{day} taken {taken}");
+        }
+        let given =
+            HeaderTime::NoYear(11, 23, noon).instant(Some(2015), recorded("2026-11-23T12:00:01Z"));
+        assert_eq!(given, recorded("2015-11-23T12:00:00Z"));
+    }
 }

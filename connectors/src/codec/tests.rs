@@ -66,12 +66,7 @@ fn decode_at(
     timestamp: Option<Timestamp>,
 ) -> Result<Vec<String>, DecodeError> {
     let (partition, offset) = (0, 0);
-    let record = Record {
-        partition,
-        offset,
-        timestamp,
-        payload,
-    };
+    let record = Record { partition, offset, timestamp, payload };
     decoder.decode(&record, show)
 }
 
@@ -142,11 +137,7 @@ fn values_fit_their_types_or_are_missing_and_counted() {
         (&Bytes, "1048576", "1048576"),
         (&unix_ms, "1767225600123.9", "2026-01-01T00:00:00.123Z"),
         (&unix_ms, "1e18", "-!"),
-        (
-            &auto,
-            r#""2026-01-01T09:00:00.1239+09:00""#,
-            "2026-01-01T00:00:00.123Z",
-        ),
+        (&auto, r#""2026-01-01T09:00:00.1239+09:00""#, "2026-01-01T00:00:00.123Z"),
         (&auto, "1767225600", "2026-01-01T00:00:00Z"),
         (&auto, "1767225600.9999999999", "2026-01-01T00:00:00.999Z"),
         (&auto, "1767225600123", "2026-01-01T00:00:00.123Z"),
@@ -156,11 +147,7 @@ fn values_fit_their_types_or_are_missing_and_counted() {
         (&auto, "-1.5", "1969-12-31T23:59:58.500Z"),
         (&auto, r#""2026-01-01T00:00:00""#, "-!"),
         (&auto, "true", "-!"),
-        (
-            &apache,
-            r#""10/Oct/2000:13:55:36 -0700""#,
-            "2000-10-10T20:55:36Z",
-        ),
+        (&apache, r#""10/Oct/2000:13:55:36 -0700""#, "2000-10-10T20:55:36Z"),
         (&apache, r#""10/Oct/2000""#, "-!"),
         (&naive, r#""2026-01-01 00:00:01""#, "2026-01-01T00:00:01Z"),
         (&List(Box::new(Int)), "[]", "[]"),
@@ -174,16 +161,8 @@ fn values_fit_their_types_or_are_missing_and_counted() {
     for (kind, json, expected) in cases {
         let mut decoder = decoder(schema(Codec::Json, &[("f", kind.clone())]));
         let values = decode(&mut decoder, format!("{{\"f\":{json}}}").as_bytes()).unwrap();
-        let counted = if decoder.counters().misfits == [0, 1] {
-            "!"
-        } else {
-            ""
-        };
-        assert_eq!(
-            format!("{}{counted}", values[1]),
-            expected,
-            "{json} as {kind:?}"
-        );
+        let counted = if decoder.counters().misfits == [0, 1] { "!" } else { "" };
+        assert_eq!(format!("{}{counted}", values[1]), expected, "{json} as {kind:?}");
     }
 }
 
@@ -199,32 +178,17 @@ fn fields_are_found_however_they_are_nested_and_named() {
     let mut decoder = decoder(schema);
     for (json, expected) in [
         (r#"{}"#, "- - - -"),
-        (
-            r#"{"a":"1","user":{"name":"n"},"x":{"y":{"z":"3"}}}"#,
-            r#""1" "n" "3" "n""#,
-        ),
+        (r#"{"a":"1","user":{"name":"n"},"x":{"y":{"z":"3"}}}"#, r#""1" "n" "3" "n""#),
         (r#"{"user.name":"n","x.y":{"z":"3"}}"#, r#"- "n" "3" "n""#),
         (r#"{"x":{"y.z":"3"},"user":"n"}"#, r#"- - "3" -"#),
         (r#"{"x.y.z":"3","x":{"y":{"z":"4"}}}"#, r#"- - "4" -"#),
         (r#"{"x":{"y":{"z":"4"}},"x.y.z":"3"}"#, r#"- - "3" -"#),
         (r#"{"a":"1","a":"2"}"#, r#""2" - - -"#),
         (r#"{"a":"1","a":null}"#, "- - - -"),
-        (
-            r#"{"\u0061":"1","us\u0065r":{"n\u0061me":"n"}}"#,
-            r#""1" "n" - "n""#,
-        ),
-        (
-            r#"{"\ud800":"1","A":"1","user":{"name":{"a":"1"}}}"#,
-            "- - - -",
-        ),
-        (
-            r#"{"other":[{"a":"1"},[["x"]],1e999,"\ud800"],"a":"2"}"#,
-            r#""2" - - -"#,
-        ),
-        (
-            " \t\r\n{ \"a\" : \"1\" , \"b\" : { } , \"c\" : [ ] } \n",
-            r#""1" - - -"#,
-        ),
+        (r#"{"\u0061":"1","us\u0065r":{"n\u0061me":"n"}}"#, r#""1" "n" - "n""#),
+        (r#"{"\ud800":"1","A":"1","user":{"name":{"a":"1"}}}"#, "- - - -"),
+        (r#"{"other":[{"a":"1"},[["x"]],1e999,"\ud800"],"a":"2"}"#, r#""2" - - -"#),
+        (" \t\r\n{ \"a\" : \"1\" , \"b\" : { } , \"c\" : [ ] } \n", r#""1" - - -"#),
         ("\u{feff}{\"a\":\"1\"}", r#""1" - - -"#),
     ] {
         let values = decode(&mut decoder, json.as_bytes()).unwrap();
@@ -240,10 +204,7 @@ fn bad_input_is_refused_with_its_place_and_plain_words() {
     let (one_too_many, arrays) = (deep(63 + 1), deep(200));
     let cases: [(&[u8], &str); 31] = [
         (b"", "column 1 (byte 0): the record ends in the middle"),
-        (
-            b"{\"a\":1",
-            "column 7 (byte 6): the record ends in the middle",
-        ),
+        (b"{\"a\":1", "column 7 (byte 6): the record ends in the middle"),
         (b"{\"a\":\"x", "column 8 (byte 7): the record ends"),
         (b"{\"a\":tr", "column 8 (byte 7): the record ends"),
         (b"{\"a\":-", "the record ends"),
@@ -253,32 +214,14 @@ fn bad_input_is_refused_with_its_place_and_plain_words() {
         (b"[1]", "column 1 (byte 0): the record is no JSON object"),
         (b"hello", "column 1 (byte 0): the record is no JSON object"),
         (one_too_many.as_bytes(), "nested deeper than 64 levels"),
-        (
-            arrays.as_bytes(),
-            "column 69 (byte 68): the JSON is nested deeper than 64",
-        ),
+        (arrays.as_bytes(), "column 69 (byte 68): the JSON is nested deeper than 64"),
         (deep_objects.as_bytes(), "nested deeper than 64 levels"),
-        (
-            two_mib.as_bytes(),
-            "the record is 2097160 bytes long; the limit is 1048576",
-        ),
-        (
-            b"{\"a\":\"\xff\"}",
-            "column 7 (byte 6): the bytes are not UTF-8",
-        ),
-        (
-            "{\"鐘\":x}".as_bytes(),
-            "column 6 (byte 7): not JSON: expected a value",
-        ),
-        (
-            b"{\n\"a\":\n x}",
-            "line 3 of the record, column 2 (byte 8): not JSON",
-        ),
+        (two_mib.as_bytes(), "the record is 2097160 bytes long; the limit is 1048576"),
+        (b"{\"a\":\"\xff\"}", "column 7 (byte 6): the bytes are not UTF-8"),
+        ("{\"鐘\":x}".as_bytes(), "column 6 (byte 7): not JSON: expected a value"),
+        (b"{\n\"a\":\n x}", "line 3 of the record, column 2 (byte 8): not JSON"),
         (b"{\"a\" 1}", "expected `:` after the name"),
-        (
-            b"{a:1}",
-            "column 2 (byte 1): not JSON: expected a name in double quotes",
-        ),
+        (b"{a:1}", "column 2 (byte 1): not JSON: expected a name in double quotes"),
         (b"{\"a\":1,}", "expected a name in double quotes"),
         (b"{\"a\":1 \"b\":2}", "expected `,` or `}`"),
         (b"{\"a\":[1 2]}", "expected `,` or `]`"),
@@ -287,10 +230,7 @@ fn bad_input_is_refused_with_its_place_and_plain_words() {
         (b"{\"a\":1e+}", "expected a digit"),
         (b"{\"a\":+1}", "expected a value"),
         (b"{\"a\":NaN}", "expected a value"),
-        (
-            b"{\"a\":\"\0\"}",
-            "column 7 (byte 6): not JSON: expected control characters",
-        ),
+        (b"{\"a\":\"\0\"}", "column 7 (byte 6): not JSON: expected control characters"),
         (b"\0", "the record is no JSON object"),
         (b"{\"a\":\"\\x\"}", "expected an escape"),
         (b"{\"a\":\"\\u12g4\"}", "expected an escape"),
@@ -318,19 +258,10 @@ fn a_missing_time_is_the_records() {
         let before = decoder.counters().clone();
         let dated = decode_at(&mut decoder, json.as_bytes(), Some(Timestamp(1000)));
         assert_eq!(dated.unwrap(), ["1970-01-01T00:00:01Z"], "{json}");
-        assert_eq!(
-            decoder.counters().time_from_record,
-            before.time_from_record + 1
-        );
+        assert_eq!(decoder.counters().time_from_record, before.time_from_record + 1);
         assert_eq!(decoder.counters().misfits[0], before.misfits[0] + misfits);
-        let error = decode_at(&mut decoder, json.as_bytes(), None)
-            .unwrap_err()
-            .to_string();
-        let words = if misfits == 0 {
-            "`ts` is missing"
-        } else {
-            "`ts` cannot be read"
-        };
+        let error = decode_at(&mut decoder, json.as_bytes(), None).unwrap_err().to_string();
+        let words = if misfits == 0 { "`ts` is missing" } else { "`ts` cannot be read" };
         assert!(error.contains(words), "{error}");
     }
 }
@@ -338,11 +269,9 @@ fn a_missing_time_is_the_records() {
 #[test]
 fn text_is_the_message() {
     let mut decoder = decoder(schema(Codec::Text, &[("message", FieldType::Str)]));
-    for (line, message) in [
-        ("a b", "\"a b\""),
-        ("a\r\n", "\"a\""),
-        ("{\"ts\":1}", "\"{\\\"ts\\\":1}\""),
-    ] {
+    for (line, message) in
+        [("a b", "\"a b\""), ("a\r\n", "\"a\""), ("{\"ts\":1}", "\"{\\\"ts\\\":1}\"")]
+    {
         assert_eq!(decode(&mut decoder, line.as_bytes()).unwrap()[1], message);
     }
     assert!(decode_at(&mut decoder, b"a", None).is_err());
@@ -381,10 +310,7 @@ fn syslog_lines_are_taken_apart() {
             "2026-01-05T09:00:00.5+09:00 h kernel: [1.2] up",
             r#"2026-01-05T00:00:00.500Z "h" "kernel" - "[1.2] up" - - - -"#,
         ),
-        (
-            "Feb  1 00:00:01 h ",
-            r#"2015-02-01T00:00:01Z "h" - - "" - - - -"#,
-        ),
+        ("Feb  1 00:00:01 h ", r#"2015-02-01T00:00:01Z "h" - - "" - - - -"#),
         (
             r#"<165>1 2003-10-11T22:14:15.003Z h.example su 77 ID47 [a@1 k="v\"]"][b] BOMless"#,
             r#"2003-10-11T22:14:15.003Z "h.example" "su" 77 "BOMless" "ID47" 165 20 5"#,
@@ -393,10 +319,7 @@ fn syslog_lines_are_taken_apart() {
             "<34>1 2003-10-11T22:14:15Z - - - - - \u{feff}'su' failed",
             r#"2003-10-11T22:14:15Z - - - "'su' failed" - 34 4 2"#,
         ),
-        (
-            "<34>1 - h p 1 m -",
-            r#"1970-01-01T00:00:00Z "h" "p" 1 "" "m" 34 4 2"#,
-        ),
+        ("<34>1 - h p 1 m -", r#"1970-01-01T00:00:00Z "h" "p" 1 "" "m" 34 4 2"#),
     ] {
         let values = decode(&mut decoder, line.as_bytes()).unwrap();
         assert_eq!(values.join(" "), expected, "{line}");
@@ -407,24 +330,13 @@ fn syslog_lines_are_taken_apart() {
         ("Dec 32 06:55:46 h p: x", "expected a time"),
         ("Dec 10 24:55:46 h p: x", "expected a time"),
         ("Dec 10 06:55:46", "expected a time"),
-        (
-            "Dec 10 06:55:46 h",
-            "column 17 (byte 16): not a syslog line: expected a word",
-        ),
+        ("Dec 10 06:55:46 h", "column 17 (byte 16): not a syslog line: expected a word"),
         ("<192>Dec 10 06:55:46 h p: x", "expected a priority"),
         ("<1", "expected a priority"),
-        (
-            "<34>1 2003-10-11T22:14:15Z h p 1 m x",
-            "column 36 (byte 35): not a syslog line",
-        ),
-        (
-            "<34>1 2003-10-11T22:14:15Z h p 1 m [a",
-            "expected `-` or `[id",
-        ),
+        ("<34>1 2003-10-11T22:14:15Z h p 1 m x", "column 36 (byte 35): not a syslog line"),
+        ("<34>1 2003-10-11T22:14:15Z h p 1 m [a", "expected `-` or `[id"),
     ] {
-        let error = decode(&mut decoder, line.as_bytes())
-            .unwrap_err()
-            .to_string();
+        let error = decode(&mut decoder, line.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(expected), "{line}: {error}");
     }
     // 2015 has no such day.
@@ -437,22 +349,16 @@ fn a_date_without_a_year_names_the_option() {
     let mut json = schema(Codec::Json, &[]);
     json.fields[0].kind = pattern;
     for (schema, line) in [
-        (
-            schema(Codec::Syslog, &SYSLOG_FIELDS),
-            "Dec 10 06:55:46 LabSZ sshd[24200]: x",
-        ),
+        (schema(Codec::Syslog, &SYSLOG_FIELDS), "Dec 10 06:55:46 LabSZ sshd[24200]: x"),
         (json, "{\"ts\":\"Dec 10 06:55:46\"}"),
     ] {
         let schema = Arc::new(schema);
         let mut without = Decoder::new(Arc::clone(&schema), None).unwrap();
-        let error = decode(&mut without, line.as_bytes()).unwrap_err();
+        let error = decode_at(&mut without, line.as_bytes(), None).unwrap_err();
         assert_eq!(error.reason, DecodeReason::NoYear);
         assert!(error.to_string().contains("--year"), "{error}");
         let mut with = Decoder::new(schema, Some(2015)).unwrap();
-        assert_eq!(
-            decode(&mut with, line.as_bytes()).unwrap()[0],
-            "2015-12-10T06:55:46Z"
-        );
+        assert_eq!(decode(&mut with, line.as_bytes()).unwrap()[0], "2015-12-10T06:55:46Z");
     }
 }
 
@@ -461,37 +367,20 @@ fn schemas_that_cannot_be_decoded_are_refused() {
     let list = FieldType::List(Box::new(FieldType::List(Box::new(FieldType::Int))));
     let pattern = |text: &str| FieldType::Instant(TimeFormat::Pattern(text.to_owned()));
     let mut touching = schema(Codec::Text, &[("message", FieldType::Str)]);
-    touching.extracts.push(extract(
-        1,
-        vec![PatternPart::Skip, PatternPart::Hole(1)],
-        vec![],
-    ));
+    touching.extracts.push(extract(1, vec![PatternPart::Skip, PatternPart::Hole(1)], vec![]));
     let mut unknown = schema(Codec::Text, &[("message", FieldType::Str)]);
-    unknown
-        .extracts
-        .push(extract(1, vec![PatternPart::Hole(9)], vec![]));
+    unknown.extracts.push(extract(1, vec![PatternPart::Hole(9)], vec![]));
     let mut timeless = schema(Codec::Json, &[("a", FieldType::Int)]);
     timeless.time = 1;
     for (schema, expected) in [
-        (
-            schema(Codec::Json, &[("l", list)]),
-            "`l` is a list of lists",
-        ),
-        (
-            schema(Codec::Json, &[("t", pattern("%!"))]),
-            "time format of field `t`",
-        ),
-        (
-            schema(Codec::Json, &[("t", pattern("%H:%M"))]),
-            "time format of field `t`",
-        ),
+        (schema(Codec::Json, &[("l", list)]), "`l` is a list of lists"),
+        (schema(Codec::Json, &[("t", pattern("%!"))]), "time format of field `t`"),
+        (schema(Codec::Json, &[("t", pattern("%H:%M"))]), "time format of field `t`"),
         (touching, "two holes that touch"),
         (unknown, "does not declare"),
         (timeless, "no field of type `time`"),
     ] {
-        let error = Decoder::new(Arc::new(schema), None)
-            .unwrap_err()
-            .to_string();
+        let error = Decoder::new(Arc::new(schema), None).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -524,12 +413,8 @@ fn sshd(codec: Codec) -> Schema {
     let failure = vec![(2, "failure".to_owned())];
     let holes = [(Some(3), " from "), (Some(4), " port "), (Some(5), " ssh2")];
     let mut failed = extract(1, parts("Failed password for ", &holes), failure.clone());
-    let repeated = [
-        (None, " times: [ Failed password for "),
-        holes[0],
-        holes[1],
-        (Some(5), " ssh2]"),
-    ];
+    let repeated =
+        [(None, " times: [ Failed password for "), holes[0], holes[1], (Some(5), " ssh2]")];
     let repeated = extract(1, parts("message repeated ", &repeated), failure);
     failed.patterns.extend(repeated.patterns);
     schema.extracts.push(failed);
@@ -540,10 +425,7 @@ fn sshd(codec: Codec) -> Schema {
 fn extract_fills_typed_fields_and_sets_constants() {
     let mut decoder = decoder(sshd(Codec::Json));
     for (message, expected) in [
-        (
-            "Failed password for root from 1.2.3.4 port 22 ssh2",
-            r#""failure" "root" 1.2.3.4 22"#,
-        ),
+        ("Failed password for root from 1.2.3.4 port 22 ssh2", r#""failure" "root" 1.2.3.4 22"#),
         (
             "message repeated 5 times: [ Failed password for root from 1.2.3.4 port 22 ssh2]",
             r#""failure" "root" 1.2.3.4 22"#,
@@ -556,10 +438,7 @@ fn extract_fills_typed_fields_and_sets_constants() {
             "Failed password for a\\u0022b from 1.2.3.4 port 22 ssh2",
             r#""failure" "a\"b" 1.2.3.4 22"#,
         ),
-        (
-            "Failed password for root from UNKNOWN port 99 ssh2",
-            r#""failure" "root" - 99"#,
-        ),
+        ("Failed password for root from UNKNOWN port 99 ssh2", r#""failure" "root" - 99"#),
         ("Accepted password for root", "- - - -"),
     ] {
         let json = format!("{{\"message\":\"{message}\"}}");
@@ -593,9 +472,7 @@ fn a_real_sshd_log_has_520_failed_passwords() {
     };
     let mut decoder = Decoder::new(Arc::new(sshd(Codec::Syslog)), Some(2015)).unwrap();
     let (mut failed, mut addresses) = (0, std::collections::BTreeSet::new());
-    let lines = log
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
+    let lines = log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for payload in lines {
         let values = decode_at(&mut decoder, payload, None).unwrap();
         if values[2] == "\"failure\"" {
@@ -610,20 +487,13 @@ fn a_real_sshd_log_has_520_failed_passwords() {
 /// `decode` promises not to allocate for the vectors of values once they have grown.
 #[test]
 fn value_buffers_are_reused() {
-    let mut decoder = decoder(schema(
-        Codec::Json,
-        &[("l", FieldType::List(Box::new(FieldType::Int)))],
-    ));
+    let mut decoder =
+        decoder(schema(Codec::Json, &[("l", FieldType::List(Box::new(FieldType::Int)))]));
     let payload = b"{\"l\":[1,2,3]}";
     decode(&mut decoder, payload).unwrap();
     let memory = |decoder: &Decoder| {
         let (values, items) = (&decoder.values, &decoder.items);
-        (
-            values.as_ptr(),
-            values.capacity(),
-            items.as_ptr(),
-            items.capacity(),
-        )
+        (values.as_ptr(), values.capacity(), items.as_ptr(), items.capacity())
     };
     let before = memory(&decoder);
     assert!(before.1 >= 2 && before.3 >= 3);

@@ -265,12 +265,7 @@ fn read_int(text: &str) -> Result<Slot, Fault> {
 fn is_whole(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = || {
-        whole
-            .bytes()
-            .chain(fraction.bytes())
-            .filter(u8::is_ascii_digit)
-    };
+    let digits = || whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit);
     if digits().all(|digit| digit == b'0') {
         return true;
     }

@@ -46,15 +46,9 @@ impl FileSource {
     /// # Errors
     /// [`SourceError::Open`] when the file cannot be opened or is a folder.
     pub fn open(path: &str, partition: i32) -> Result<FileSource, SourceError> {
-        let failed = |error| SourceError::Open {
-            path: path.to_owned(),
-            error,
-        };
-        let reader: Box<dyn Read + Send> = if path == "-" {
-            Box::new(io::stdin())
-        } else {
-            open_file(path).map_err(failed)?
-        };
+        let failed = |error| SourceError::Open { path: path.to_owned(), error };
+        let reader: Box<dyn Read + Send> =
+            if path == "-" { Box::new(io::stdin()) } else { open_file(path).map_err(failed)? };
         Ok(FileSource::from_reader(reader, path, partition))
     }
 

@@ -105,10 +105,7 @@ fn without_the_exact_key_an_address_is_text() {
         other => panic!("{other:?}"),
     };
     assert_eq!(read(Form::Log), (KeyValue::Ip(address), 10));
-    assert_eq!(
-        read(Form::Replay),
-        (KeyValue::Text("203.0.113.9".to_owned()), 0)
-    );
+    assert_eq!(read(Form::Replay), (KeyValue::Text("203.0.113.9".to_owned()), 0));
 }
 
 fn any_key_value() -> impl Strategy<Value = KeyValue> {
@@ -136,11 +133,7 @@ fn any_transition() -> impl Strategy<Value = Transition> {
     (names, key, time(), time(), numbers).prop_map(|(names, key, at, since, numbers)| {
         let kind = TransitionKind::from_name(names.0).unwrap();
         let resolved = kind == TransitionKind::Resolved;
-        let reason = if names.3 {
-            Reason::Cleared
-        } else {
-            Reason::NoData
-        };
+        let reason = if names.3 { Reason::Cleared } else { Reason::NoData };
         Transition {
             kind,
             alert: names.1,

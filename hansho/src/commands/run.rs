@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use connectors::dead_letter::DeadLetters;
 use connectors::sink::webhook::WebhookSettings;
 use connectors::sink::{DELIVERY_TIMEOUT_MS, Secret, Sink, SinkSettings};
-use connectors::source::kafka::{KafkaSettings, Start};
+use connectors::source::kafka::{KafkaError, KafkaSettings, Start};
 use model::message::Language;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -27,7 +27,11 @@ use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts};
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     start_log();
-    let config = Config::load(&args.config).map_err(|error| Exit::Usage.because(error))?;
+    let config = Config::load(&args.config).map_err(|error| {
+        let is_unread = error.line.is_none() && error.key.is_none();
+        let exit = if is_unread { Exit::Unreachable } else { Exit::Usage };
+        exit.because(error)
+    })?;
     let language = config.language.unwrap_or(language);
     let rules = load_rules(&config.rules, language)?;
     rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
@@ -71,7 +75,9 @@ fn serve_until_stopped(
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     info!("hansho ends");
     ended.map_err(|error| match error {
-        ServiceError::NotAlone { .. } | ServiceError::Schema(_) => Exit::Usage.because(error),
+        ServiceError::NotAlone { .. }
+        | ServiceError::Schema(_)
+        | ServiceError::Kafka(KafkaError::Property(_)) => Exit::Usage.because(error),
         _ => Exit::Unreachable.because(error),
     })
 }

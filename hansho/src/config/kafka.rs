@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use connectors::source::kafka::properties::ALLOWED_PROPERTIES;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -30,54 +31,13 @@ pub enum Start {
     End,
 }
 
-/// Properties a configuration may set. Left out is what the promises rest on (offsets,
-/// commits, order) and what makes librdkafka load libraries or run commands.
-pub const PROPERTIES: [&str; 35] = [
-    "bootstrap.servers",
-    "broker.address.family",
-    "broker.address.ttl",
-    "client.dns.lookup",
-    "client.id",
-    "client.rack",
-    "connections.max.idle.ms",
-    "fetch.max.bytes",
-    "fetch.message.max.bytes",
-    "fetch.min.bytes",
-    "fetch.wait.max.ms",
-    "heartbeat.interval.ms",
-    "message.max.bytes",
-    "metadata.max.age.ms",
-    "queued.max.messages.kbytes",
-    "receive.message.max.bytes",
-    "reconnect.backoff.max.ms",
-    "reconnect.backoff.ms",
-    "sasl.mechanism",
-    "sasl.password",
-    "sasl.username",
-    "security.protocol",
-    "session.timeout.ms",
-    "socket.connection.setup.timeout.ms",
-    "socket.keepalive.enable",
-    "socket.nagle.disable",
-    "socket.timeout.ms",
-    "ssl.ca.location",
-    "ssl.ca.pem",
-    "ssl.certificate.location",
-    "ssl.certificate.pem",
-    "ssl.endpoint.identification.algorithm",
-    "ssl.key.location",
-    "ssl.key.password",
-    "ssl.key.pem",
-];
-
 /// Properties that are ours, and what is set instead.
-const OURS: [(&str, &str); 6] = [
+const OURS: [(&str, &str); 5] = [
     ("group.id", "kafka.group"),
     ("auto.offset.reset", "kafka.start"),
     ("enable.auto.commit", "nothing: offsets are committed once alerts are safe"),
     ("enable.auto.offset.store", "nothing: offsets are committed once alerts are safe"),
     ("partition.assignment.strategy", "nothing: key groups decide it"),
-    ("max.poll.interval.ms", "nothing: the reading thread never stops polling"),
 ];
 
 pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, ConfigError> {
@@ -103,7 +63,7 @@ pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, 
 }
 
 fn allowed(name: &str) -> Result<(), String> {
-    if PROPERTIES.contains(&name) {
+    if ALLOWED_PROPERTIES.iter().any(|property| property.name == name) {
         return Ok(());
     }
     if let Some((_, instead)) = OURS.iter().find(|(ours, _)| *ours == name) {

@@ -129,7 +129,7 @@ start = \"end\"
 \"bootstrap.servers\" = \"b:1\"
 \"sasl.password\" = \"file:kafka.pw\"
 \"socket.timeout.ms\" = 60000
-\"socket.keepalive.enable\" = true
+\"fetch.min.bytes\" = 1
 [streams.auth]
 topic = \"auth.events\"
 [streams.plain]
@@ -171,7 +171,7 @@ severities = [\"緊急\", \"L2\"]
         "Secret(file:etc/kafka.pw)"
     );
     assert_eq!(config.kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
-    assert_eq!(config.kafka.properties["socket.keepalive.enable"].reveal().unwrap(), "true");
+    assert_eq!(config.kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
     assert_eq!(config.topic("auth", "x"), "auth.events");
     assert_eq!(config.topic("plain", "x"), "x");
     let limits =

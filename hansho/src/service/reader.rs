@@ -31,6 +31,8 @@ use held::Held;
 const RECORDS_A_TURN: usize = 512;
 /// How long to wait for news of the group when no partition has records.
 const IDLE_POLL: Duration = Duration::from_millis(5);
+/// The same while the rings to the shards are full.
+const FULL_POLL: Duration = Duration::from_millis(1);
 /// How often progress is committed.
 const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after the first topic the others may take to be assigned before reading starts.
@@ -64,6 +66,10 @@ pub struct Reader {
     /// By stream: how far time was said to have passed.
     marked: Vec<Timestamp>,
     committed_at: Instant,
+    /// What the group said while there was no room for more records.
+    unheard: Vec<SourceEvent>,
+    /// Dead letters could not be written when last tried.
+    letters_fail: bool,
 }
 
 /// What the reader knows of a stream. Its topic has the same number.
@@ -98,6 +104,8 @@ impl Reader {
             topics: parts.kafka.topics.clone(),
             rules_hash: parts.rules.program.hash(),
             committed_at: monotonic(),
+            unheard: Vec::new(),
+            letters_fail: false,
         }
     }
 
@@ -138,14 +146,9 @@ impl Reader {
     ///
     /// # Errors
     /// Another member of the group.
-    pub(crate) fn run(
-        &mut self,
-        mut inlet: Inlet,
-        stop: &AtomicBool,
-        teller_has_ended: impl Fn() -> bool,
-    ) -> Result<(), ServiceError> {
+    pub(crate) fn run(&mut self, mut inlet: Inlet, stop: &AtomicBool) -> Result<(), ServiceError> {
         let ended = loop {
-            if stop.load(Ordering::Acquire) || teller_has_ended() {
+            if stop.load(Ordering::Acquire) || self.told.is_complete() {
                 break Ok(());
             }
             let read = self.read_turn(&mut inlet);
@@ -161,7 +164,7 @@ impl Reader {
             self.state.health.note_read(wall_clock());
         };
         inlet.close();
-        while !self.told.is_complete() && !teller_has_ended() {
+        while !self.told.is_complete() {
             inlet.wake();
             self.source.poll(IDLE_POLL);
         }
@@ -170,10 +173,9 @@ impl Reader {
     }
 
     fn serve_group(&mut self, patience: Duration) -> Result<(), ServiceError> {
-        for event in self.source.poll(patience) {
-            self.follow(event)?;
-        }
-        Ok(())
+        let unheard = std::mem::take(&mut self.unheard);
+        unheard.into_iter().try_for_each(|event| self.follow(event))?;
+        self.source.poll(patience).into_iter().try_for_each(|event| self.follow(event))
     }
 
     fn follow(&mut self, event: SourceEvent) -> Result<(), ServiceError> {
@@ -181,6 +183,8 @@ impl Reader {
             SourceEvent::Assigned { topic, partition, commit, start } => {
                 info!(topic = self.topic(topic), partition, start, "partition assigned");
                 self.take_up(topic, partition, commit, start);
+                // Whatever kept it away is over.
+                self.state.health.note_recovered();
             }
             SourceEvent::Revoked { topic, partition } => {
                 info!(topic = self.topic(topic), partition, "partition revoked");
@@ -281,11 +285,13 @@ impl Reader {
         progress.read
     }
 
-    /// Hands over all batches. While there is no room the group is served, nothing is read.
+    /// Hands over all batches. While there is no room the group is served and nothing read;
+    /// without a teller there will never be room again.
     fn deliver(&mut self, inlet: &mut Inlet) {
-        while !inlet.deliver(self.intake.batches()) {
+        while !inlet.deliver(self.intake.batches()) && !self.told.is_complete() {
             inlet.wake();
-            std::thread::yield_now();
+            self.unheard.extend(self.source.poll(FULL_POLL));
+            self.state.health.note_read(wall_clock());
         }
     }
 
@@ -329,7 +335,11 @@ impl Reader {
         if let Err(error) = self.burial.flush() {
             error!(%error, "dead letters cannot be written; nothing is committed meanwhile");
             self.state.health.note_trouble(&error.to_string());
+            self.letters_fail = true;
             return;
+        }
+        if std::mem::take(&mut self.letters_fail) {
+            self.state.health.note_recovered();
         }
         let mut points = Vec::new();
         for ((topic, partition), held) in &mut self.held {

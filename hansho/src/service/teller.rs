@@ -39,6 +39,15 @@ pub struct Teller {
     warn_at: (u64, u64),
 }
 
+/// However the teller ends, nothing more will be told: the reader must not wait for it.
+struct CompleteOnDrop(Arc<Told>);
+
+impl Drop for CompleteOnDrop {
+    fn drop(&mut self) {
+        self.0.complete();
+    }
+}
+
 impl Teller {
     /// A teller for these shards that knows what the log held before.
     pub(crate) fn new(
@@ -67,6 +76,7 @@ impl Teller {
     /// # Errors
     /// The alert log cannot be written: the service must stop, and a restart tells again.
     pub(crate) fn run(mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
+        let _complete = CompleteOnDrop(Arc::clone(&self.told));
         while !self.outlet.is_finished() {
             let mut found = Vec::new();
             if !self.outlet.collect(|shard, told| found.push((shard, told))) {
@@ -76,7 +86,6 @@ impl Teller {
             }
             self.tell(found, on_call)?;
         }
-        self.told.complete();
         self.outlet.join().map_err(|_| ServiceError::Thread("shard"))
     }
 

@@ -5,10 +5,7 @@ use super::*;
 fn pattern(parts: &str) -> Pattern {
     // `{_}` skips, `{3}` is the hole of field 3.
     let mut rest = parts;
-    let mut pattern = Pattern {
-        parts: Vec::new(),
-        sets: Vec::new(),
-    };
+    let mut pattern = Pattern { parts: Vec::new(), sets: Vec::new() };
     while let Some((literal, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap();
         pattern.parts.push(PatternPart::Literal(literal.to_owned()));
@@ -19,9 +16,7 @@ fn pattern(parts: &str) -> Pattern {
         rest = after;
     }
     pattern.parts.push(PatternPart::Literal(rest.to_owned()));
-    pattern
-        .parts
-        .retain(|part| *part != PatternPart::Literal(String::new()));
+    pattern.parts.retain(|part| *part != PatternPart::Literal(String::new()));
     pattern
 }
 
@@ -30,9 +25,7 @@ fn holes(parts: &str, text: &str) -> Option<Vec<(usize, String)>> {
     let matcher = Matcher::new(&pattern(parts)).unwrap();
     matcher.matches(text, &mut places).then(|| {
         let holes = places.holes.iter();
-        holes
-            .map(|(field, from, to)| (*field, text[*from..*to].to_owned()))
-            .collect()
+        holes.map(|(field, from, to)| (*field, text[*from..*to].to_owned())).collect()
     })
 }
 
@@ -42,16 +35,12 @@ fn naive(parts: &[PatternPart], text: &str, holes: &mut Vec<(usize, String)>) ->
     let Some((part, after)) = parts.split_first() else {
         return text.is_empty();
     };
-    let cuts: Vec<usize> = (0..=text.len())
-        .filter(|at| text.is_char_boundary(*at))
-        .collect();
+    let cuts: Vec<usize> = (0..=text.len()).filter(|at| text.is_char_boundary(*at)).collect();
     match part {
-        PatternPart::Literal(literal) => text
-            .strip_prefix(literal.as_str())
-            .is_some_and(|rest| naive(after, rest, holes)),
-        PatternPart::Skip => cuts
-            .into_iter()
-            .any(|cut| naive(after, &text[cut..], holes)),
+        PatternPart::Literal(literal) => {
+            text.strip_prefix(literal.as_str()).is_some_and(|rest| naive(after, rest, holes))
+        }
+        PatternPart::Skip => cuts.into_iter().any(|cut| naive(after, &text[cut..], holes)),
         PatternPart::Hole(field) => cuts.into_iter().rev().any(|cut| {
             holes.push((*field, text[..cut].to_owned()));
             let found = naive(after, &text[cut..], holes);
@@ -94,10 +83,7 @@ fn holes_take_what_the_language_says() {
         (sshd, "Failed password for root from 5.36.59.76", None),
     ] {
         let expected = expected.map(|holes| {
-            holes
-                .into_iter()
-                .map(|(field, text)| (field, text.to_owned()))
-                .collect::<Vec<_>>()
+            holes.into_iter().map(|(field, text)| (field, text.to_owned())).collect::<Vec<_>>()
         });
         assert_eq!(holes(parts, text), expected, "{parts} on {text}");
     }

@@ -55,16 +55,10 @@ fn lines_are_numbered_and_handed_over_whole() {
         ("半鐘\n\0\n".as_bytes(), &[(0, "半鐘"), (1, "\0")]),
     ];
     for (bytes, expected) in cases {
-        let expected: Lines = expected
-            .iter()
-            .map(|(offset, text)| (*offset, Ok(text.as_bytes().to_vec())))
-            .collect();
+        let expected: Lines =
+            expected.iter().map(|(offset, text)| (*offset, Ok(text.as_bytes().to_vec()))).collect();
         for (step, budget) in [(1, 1), (2, 2), (3, 100), (1 << 20, 1)] {
-            assert_eq!(
-                lines_of(bytes, step, budget),
-                expected,
-                "{bytes:?} by {step}"
-            );
+            assert_eq!(lines_of(bytes, step, budget), expected, "{bytes:?} by {step}");
         }
     }
 }
@@ -90,15 +84,8 @@ fn a_line_too_long_is_reported_and_costs_bounded_memory() {
         let mut source = FileSource::from_reader(reader, "test", 0);
         let lines = drain_all(&mut source, 10).unwrap();
         assert_eq!(lines[0], (0, Ok(b"first".to_vec())));
-        let expected = if length > most {
-            Err(length as u64)
-        } else {
-            Ok(length)
-        };
-        assert_eq!(
-            lines[1].1.as_ref().map(Vec::len).map_err(|bytes| *bytes),
-            expected
-        );
+        let expected = if length > most { Err(length as u64) } else { Ok(length) };
+        assert_eq!(lines[1].1.as_ref().map(Vec::len).map_err(|bytes| *bytes), expected);
         assert_eq!(lines.get(2).is_some(), !end.is_empty());
         assert!(source.buffer.len() <= BUFFER_BYTES_MAX);
     }

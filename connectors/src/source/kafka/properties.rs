@@ -118,6 +118,9 @@ const COMMON: &[(&str, &str)] = &[
 const CONSUMER_COMMON: &[(&str, &str)] = &[
     // The library wants an answer of this size and its frame to fit the limit above.
     ("fetch.max.bytes", "8388608"),
+    // A member that died is missed after this: brokers allow no less than 6 s.
+    ("session.timeout.ms", "6000"),
+    ("heartbeat.interval.ms", "2000"),
 ];
 
 /// Fixed for every consumer.
