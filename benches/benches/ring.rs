@@ -1,0 +1,96 @@
+//! From one thread to another: batches over a ring that come back empty, beside single rows
+//! over a channel of the standard library.
+
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
+
+use benches::load::{Attempt, Attempts, SOURCES};
+use benches::ours::{BATCH_ROWS, Rules, SHORT_STREAM};
+use benches::paired::{Harness, ROUNDS, Side};
+use criterion::{Criterion, Throughput};
+use model::observation::{Batch, Row};
+use rtrb::RingBuffer;
+
+/// Batches a ring holds, as in the service; the channel holds as many rows.
+const RING_BATCHES: usize = 16;
+
+fn main() {
+    let harness = Harness::from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(10)
+        .configure_from_args();
+    let (template, rounds) = (template(), harness.size(300, 3));
+    let rows = rounds * BATCH_ROWS;
+    let mut group = criterion.benchmark_group("ring");
+    group.throughput(Throughput::Elements(rows as u64));
+    group.bench_function("rtrb", |b| b.iter(|| over_ring(&template, rounds)));
+    group.bench_function("mpsc", |b| b.iter(|| over_channel(&template, rounds)));
+    group.finish();
+    let ours = Side::timed("rtrb", || over_ring(&template, rounds));
+    let plain = Side::timed("std mpsc, row by row", || over_channel(&template, rounds));
+    harness.compare("ring", (rows, ROUNDS), [ours, plain]);
+}
+
+/// One full batch, to copy rows and keys from.
+fn template() -> Batch {
+    let alert = "alert a count(failures) >= 10 within 1m by src.ip low\n";
+    let failures: Vec<Attempt> =
+        Attempts::new(SOURCES, 4).filter(|attempt| attempt.is_failure).take(BATCH_ROWS).collect();
+    let mut observed = Rules::compile(&[SHORT_STREAM, alert]).observe(&failures);
+    observed.steps.remove(0).0
+}
+
+/// Fills so many batches row by row and hands them over; their memory comes back.
+fn over_ring(template: &Batch, batches: usize) -> u64 {
+    let (mut full, mut take_full) = RingBuffer::<Batch>::new(RING_BATCHES);
+    let (mut give_spare, mut spare) = RingBuffer::<Batch>::new(RING_BATCHES);
+    let reader = thread::spawn(move || {
+        let mut sum = 0;
+        loop {
+            // Abandoned is asked first: what was pushed before is then seen by the pop.
+            let is_last = take_full.is_abandoned();
+            match take_full.pop() {
+                Ok(mut batch) => {
+                    sum += batch.rows.iter().map(value_of).sum::<u64>();
+                    batch.clear();
+                    drop(give_spare.push(batch));
+                }
+                Err(_) if is_last => return sum,
+                Err(_) => thread::yield_now(),
+            }
+        }
+    });
+    for _ in 0..batches {
+        let mut batch = spare.pop().unwrap_or_default();
+        for row in &template.rows {
+            batch.bytes.extend_from_slice(template.slice(row.key));
+            batch.rows.push(*row);
+        }
+        while let Err(rtrb::PushError::Full(back)) = full.push(batch) {
+            batch = back;
+            thread::yield_now();
+        }
+    }
+    drop(full);
+    reader.join().expect("the reading thread")
+}
+
+/// Sends the same rows one by one; their keys are left out, which spares the channel work.
+fn over_channel(template: &Batch, batches: usize) -> u64 {
+    let (sender, receiver) = sync_channel::<Row>(RING_BATCHES * BATCH_ROWS);
+    let reader = thread::spawn(move || receiver.iter().map(|row| value_of(&row)).sum());
+    for _ in 0..batches {
+        for row in &template.rows {
+            sender.send(*row).expect("a reader that listens");
+        }
+    }
+    drop(sender);
+    reader.join().expect("the reading thread")
+}
+
+fn value_of(row: &Row) -> u64 {
+    row.time.0 as u64 % 1_000
+}

@@ -1,0 +1,107 @@
+//! Windows over 20,000 keys: a shard's steps beside the standard collections.
+
+use std::time::Duration;
+
+use benches::load::{Attempt, Attempts, SOURCES, user_name};
+use benches::ours::{Observed, Rules, SHORT_STREAM, step};
+use benches::paired::{Harness, ROUNDS, Side};
+use benches::plain::{CountWindows, DistinctWindows, MeanWindows, P95Windows};
+use criterion::{BatchSize, Criterion, Throughput};
+use engine::shard::Shard;
+
+/// A measure, the alert on it, and the same by hand.
+struct Case {
+    name: &'static str,
+    alert: &'static str,
+    plain: fn(&[Keyed]) -> u64,
+}
+
+/// An attempt with the texts a hand-written service would have at hand.
+struct Keyed {
+    attempt: Attempt,
+    key: String,
+    user: String,
+}
+
+const CASES: [Case; 4] = [
+    Case { name: "window count", alert: "count(failures) >= 10", plain: count },
+    Case { name: "window avg", alert: "avg(failures.score) >= 70", plain: mean },
+    Case { name: "window distinct", alert: "distinct(failures.user.name) >= 10", plain: distinct },
+    Case { name: "window p95", alert: "p95(failures.score) >= 70", plain: p95 },
+];
+
+fn main() {
+    let harness = Harness::from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(10)
+        .configure_from_args();
+    // Over two minutes of events, so that windows of one minute fill, move and empty.
+    let attempts = Attempts::new(SOURCES, 3).take(harness.size(150_000, 2_000));
+    let failures: Vec<Attempt> = attempts.filter(|attempt| attempt.is_failure).collect();
+    let keyed: Vec<Keyed> = failures.iter().map(Keyed::new).collect();
+    for Case { name, alert, plain } in CASES {
+        let alert = format!("alert a {alert} within 1m by src.ip low\n");
+        let rules = Rules::compile(&[SHORT_STREAM, &alert]);
+        let observed = rules.observe(&failures);
+        assert_eq!(observed.rows, failures.len(), "every failure is observed");
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Elements(failures.len() as u64));
+        group.bench_function("shard", |b| {
+            let run = |shard: &mut Shard| steps(shard, &observed);
+            b.iter_batched_ref(|| rules.shard(), run, BatchSize::PerIteration);
+        });
+        group.bench_function("plain", |b| b.iter(|| plain(&keyed)));
+        group.finish();
+        let ours = Side::new("a shard", |watch| {
+            let mut shard = rules.shard();
+            watch.time(|| steps(&mut shard, &observed))
+        });
+        let plain = Side::timed("HashMap and VecDeque", || plain(&keyed));
+        harness.compare(name, (failures.len(), ROUNDS), [ours, plain]);
+    }
+}
+
+fn steps(shard: &mut Shard, observed: &Observed) -> u64 {
+    observed.steps.iter().map(|(batch, marks)| step(shard, batch, marks)).sum()
+}
+
+impl Keyed {
+    fn new(attempt: &Attempt) -> Keyed {
+        let (key, user) = (attempt.address().to_string(), user_name(attempt.user));
+        Keyed { attempt: *attempt, key, user }
+    }
+
+    fn time(&self) -> i64 {
+        self.attempt.time_ms
+    }
+
+    fn score(&self) -> i64 {
+        i64::from(self.attempt.score)
+    }
+}
+
+fn firings(events: &[Keyed], mut observe: impl FnMut(&Keyed) -> bool) -> u64 {
+    events.iter().map(|event| u64::from(observe(event))).sum()
+}
+
+fn count(events: &[Keyed]) -> u64 {
+    let mut windows = CountWindows::default();
+    firings(events, |event| windows.observe(&event.key, event.time(), 10))
+}
+
+fn mean(events: &[Keyed]) -> u64 {
+    let mut windows = MeanWindows::default();
+    firings(events, |event| windows.observe(&event.key, (event.time(), event.score() as f64), 70.0))
+}
+
+fn distinct(events: &[Keyed]) -> u64 {
+    let mut windows = DistinctWindows::default();
+    firings(events, |event| windows.observe(&event.key, (event.time(), &event.user), 10))
+}
+
+fn p95(events: &[Keyed]) -> u64 {
+    let mut windows = P95Windows::default();
+    firings(events, |event| windows.observe(&event.key, (event.time(), event.score()), 70))
+}
