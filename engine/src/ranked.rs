@@ -75,7 +75,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_sorted_vector(steps in prop::collection::vec((any::<bool>(), 0_i128..40), 0..2000)) {
+        fn agrees_with_a_sorted_vector(
+            steps in prop::collection::vec((any::<bool>(), 0_i128..40), 0..2000),
+        ) {
             let mut ranked = Ranked::default();
             let mut plain: Vec<i128> = Vec::new();
             for (add, value) in steps {

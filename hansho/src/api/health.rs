@@ -5,8 +5,6 @@ use std::sync::{Mutex, PoisonError};
 
 use model::time::Timestamp;
 
-use crate::config::WORKERS_MAX;
-
 /// A thread that has not come round for this long is stuck, in milliseconds.
 pub const STUCK_MS: i64 = 30_000;
 /// An alert log that has acknowledged nothing for this long is not to be relied on, in
@@ -21,7 +19,6 @@ const NEVER: i64 = i64::MIN;
 pub struct Health {
     read: AtomicI64,
     told: AtomicI64,
-    shards: Vec<AtomicI64>,
     assigned: AtomicBool,
     caught_up: AtomicBool,
     /// What keeps the service from its input now; written rarely.
@@ -34,7 +31,6 @@ impl Health {
         Health {
             read: AtomicI64::new(NEVER),
             told: AtomicI64::new(NEVER),
-            shards: (0..WORKERS_MAX).map(|_| AtomicI64::new(NEVER)).collect(),
             assigned: AtomicBool::new(false),
             caught_up: AtomicBool::new(false),
             trouble: Mutex::new(None),
@@ -55,13 +51,6 @@ impl Health {
     /// The reading thread came round.
     pub(crate) fn note_read(&self, now: Timestamp) {
         self.read.store(now.0, Ordering::Relaxed);
-    }
-
-    /// A shard's thread came round.
-    pub(crate) fn note_shard(&self, shard: usize, now: Timestamp) {
-        if let Some(tick) = self.shards.get(shard) {
-            tick.store(now.0, Ordering::Relaxed);
-        }
     }
 
     /// The alert log acknowledged all there was to write.
@@ -90,11 +79,6 @@ impl Health {
         }
         if let Some(silent_ms) = stuck(&self.told) {
             return named("alert log", silent_ms);
-        }
-        for (number, shard) in self.shards.iter().enumerate() {
-            if let Some(silent_ms) = stuck(shard) {
-                return named(&format!("shard {number}"), silent_ms);
-            }
         }
         Ok(())
     }
@@ -138,11 +122,6 @@ mod tests {
             assert_eq!(health.live(Timestamp(now)).err().unwrap_or_default(), want);
         };
         check(i64::MAX, "");
-        health.note_shard(1, Timestamp(1_000));
-        health.note_shard(WORKERS_MAX, Timestamp(1_000));
-        check(1_000 + STUCK_MS, "");
-        check(2_000 + STUCK_MS, "the shard 1 has been stuck for 31 s");
-        health.note_shard(1, Timestamp(90_000));
         health.note_told(Timestamp(5_000));
         check(90_000, "the alert log has been stuck for 85 s");
         health.note_told(Timestamp(90_000));

@@ -4,13 +4,14 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use engine::shard::{Out, Shard, ShardCounts};
+use engine::shard::{OpenEpisode, Out, Shard, ShardCounts};
 use model::observation::{Batch, Marks};
 use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::clock::monotonic;
 use super::marks::SharedMarks;
 
 /// Batches on their way to one shard.
@@ -19,6 +20,9 @@ const INBOUND_BATCHES: usize = 16;
 const OUTBOUND_TOLD: usize = 64;
 /// How long an idle shard sleeps if nobody wakes it: a missed wake-up costs no more.
 const IDLE_SLEEP: Duration = Duration::from_millis(5);
+
+/// How often a shard looks through its states for open episodes.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the reading thread tells all shards.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Told {
     pub out: Out,
     /// By stream: everything up to here has been told by this shard.
     pub settled: Vec<Timestamp>,
+    /// The episodes open as of then, where the shard has looked: a restart needs their peaks.
+    pub open: Option<Vec<OpenEpisode>>,
     /// What the shard holds and has refused.
     pub counts: ShardCounts,
 }
@@ -102,6 +108,8 @@ struct Runner {
     next_marks: Marks,
     /// What found no room in the outbound ring.
     unsaid: Option<Told>,
+    /// When it last looked at its open episodes.
+    looked_at: Instant,
 }
 
 /// Starts the thread of a shard.
@@ -119,6 +127,7 @@ pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, Jo
         marks: Marks::unsettled(streams),
         next_marks: Marks::unsettled(streams),
         unsaid: None,
+        looked_at: monotonic(),
     };
     let thread = thread::spawn(move || runner.run());
     (Inbound { full, spare, thread: thread.thread().clone() }, Outbound { told }, thread)
@@ -131,7 +140,7 @@ impl Runner {
             // stored after is seen in the next round.
             let is_closing = self.shared.closing.load(Ordering::Acquire);
             let said_all = self.say_unsaid();
-            if said_all && self.work() {
+            if said_all && self.work(is_closing) {
                 continue;
             }
             if said_all && is_closing && self.unsaid.is_none() {
@@ -142,7 +151,7 @@ impl Runner {
     }
 
     /// Takes in what is there and settles what can be; false when nothing was.
-    fn work(&mut self) -> bool {
+    fn work(&mut self, is_closing: bool) -> bool {
         self.shared.marks.load(&mut self.next_marks);
         let mut out = Out::default();
         let mut any = false;
@@ -160,7 +169,12 @@ impl Runner {
         }
         if any {
             let settled = self.shard.settled().to_vec();
-            self.unsaid = Some(Told { out, settled, counts: self.shard.counts() });
+            let is_time = self.looked_at.elapsed() >= LOOK_INTERVAL;
+            let open = (is_time || is_closing).then(|| self.shard.open_episodes());
+            if is_time {
+                self.looked_at = monotonic();
+            }
+            self.unsaid = Some(Told { out, settled, open, counts: self.shard.counts() });
             self.say_unsaid();
         }
         any

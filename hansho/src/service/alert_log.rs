@@ -1,11 +1,13 @@
 //! The lines of the alert log, and what they say of the past.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use connectors::transition_json::{Form, Recorded, read_record, write_early, write_transition};
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
+use model::decimal::Decimal;
 use model::key::encode_key;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Transition, TransitionKind};
@@ -48,6 +50,45 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
     out.push(b'}');
 }
 
+/// The furthest value an open episode has reached: an upsert, the newest is true.
+#[derive(Serialize, Deserialize)]
+struct PeakLine<'a> {
+    #[serde(borrow)]
+    peak_of: Cow<'a, str>,
+    key_bytes: Cow<'a, str>,
+    since_ms: i64,
+    peak: Cow<'a, str>,
+}
+
+/// What names an open episode: alert, key bytes and `since`.
+pub type EpisodeName = (String, Vec<u8>, Timestamp);
+
+/// The name of an open episode.
+pub fn episode_name(open: &OpenEpisode) -> EpisodeName {
+    (open.alert.clone(), open.key.clone(), open.since)
+}
+
+/// A line that keeps an open episode's peak, without its end.
+pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
+    let line = PeakLine {
+        peak_of: open.alert.as_str().into(),
+        key_bytes: open.key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+        since_ms: open.since.0,
+        peak: peak.to_string().into(),
+    };
+    // A struct of texts and numbers always serializes.
+    serde_json::to_vec(&line).unwrap_or_default()
+}
+
+fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
+    let line: PeakLine<'_> = serde_json::from_slice(line).ok()?;
+    let pairs = line.key_bytes.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let key = pairs.map(byte).collect::<Option<Vec<u8>>>()?;
+    let name = (line.peak_of.into_owned(), key, Timestamp(line.since_ms));
+    Some((name, Decimal::parse(&line.peak).ok()?))
+}
+
 fn read_line(line: &[u8]) -> Result<Logged, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let recorded = read_record(line.record.get().as_bytes()).map_err(|error| error.to_string())?;
@@ -57,6 +98,7 @@ fn read_line(line: &[u8]) -> Result<Logged, String> {
 /// Everything the log held when the service started.
 pub struct History {
     logged: Vec<Logged>,
+    peaks: BTreeMap<EpisodeName, Decimal>,
 }
 
 impl History {
@@ -65,15 +107,20 @@ impl History {
     /// # Errors
     /// A line that is no record, by its number.
     pub(crate) fn read(path: &Path, lines: Vec<Vec<u8>>) -> Result<History, ServiceError> {
-        let read = |(index, line): (usize, Vec<u8>)| {
-            read_line(&line).map_err(|why| ServiceError::AlertLog {
+        let mut history = History { logged: Vec::new(), peaks: BTreeMap::new() };
+        for (index, line) in lines.into_iter().enumerate() {
+            if let Some((name, peak)) = read_peak(&line) {
+                history.peaks.insert(name, peak);
+                continue;
+            }
+            let logged = read_line(&line).map_err(|why| ServiceError::AlertLog {
                 path: path.to_owned(),
                 line: index + 1,
                 why,
-            })
-        };
-        let logged = lines.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-        Ok(History { logged })
+            })?;
+            history.logged.push(logged);
+        }
+        Ok(history)
     }
 
     /// The records, oldest first.
@@ -99,6 +146,9 @@ impl History {
             if transition.at <= published_of(program, published, &transition.alert) {
                 fold(&mut open, transition);
             }
+        }
+        for episode in open.values_mut() {
+            episode.peak = self.peaks.get(&episode_name(episode)).copied().or(episode.peak);
         }
         Restored { published: published.to_vec(), open: open.into_values().collect() }
     }
@@ -138,3 +188,6 @@ impl Logged {
         Logged { recorded: self.recorded.clone(), detected: self.detected }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The teller: what shards found goes into the alert log, then to on-call.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use connectors::journal::Journal;
 use connectors::transition_json::Recorded;
-use engine::shard::ShardCounts;
+use engine::shard::{OpenEpisode, ShardCounts};
+use model::decimal::Decimal;
 use model::time::Timestamp;
 use tracing::{debug, info, warn};
 
-use super::alert_log::{History, RecordId, record_id, write_line};
+use super::alert_log::{
+    EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
+};
 use super::progress::Told;
 use super::{Logged, ServiceError, ServiceParts};
 use crate::alert_text::AlertTexts;
@@ -35,6 +38,10 @@ pub struct Teller {
     /// By shard: how far each stream is told.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
+    /// By shard: the peaks of open episodes as the log has them.
+    peaks: Vec<HashMap<EpisodeName, Decimal>>,
+    /// Something was appended that was not synced.
+    is_unsynced: bool,
     /// Counts of late events and refused keys at which people are warned next.
     warn_at: (u64, u64),
 }
@@ -67,6 +74,8 @@ impl Teller {
             known: history.record_ids(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
             counts: vec![ShardCounts::default(); parts.workers.max(1)],
+            peaks: vec![HashMap::new(); parts.workers.max(1)],
+            is_unsynced: false,
             warn_at: (1, 1),
         }
     }
@@ -95,27 +104,47 @@ impl Teller {
         on_call: &SyncSender<Logged>,
     ) -> Result<(), ServiceError> {
         let mut fresh = Vec::new();
+        // What is acknowledged moves only where the peaks as of then are kept too.
+        let mut settled = self.settled.clone();
         for (shard, told) in found {
             let early = told.out.early.into_iter().map(|early| {
                 let message = self.texts.early(&early);
                 Recorded::Early(early, message)
             });
-            let settled = told.out.transitions.into_iter().map(|transition| {
+            let steps = told.out.transitions.into_iter().map(|transition| {
                 let message = self.texts.transition(&transition);
                 Recorded::Transition(transition, message)
             });
-            fresh.extend(early.chain(settled));
-            if let Some(slot) = self.settled.get_mut(shard) {
-                *slot = told.settled;
-            }
-            self.state.health.note_shard(shard, wall_clock());
+            fresh.extend(early.chain(steps));
             if let Some(slot) = self.counts.get_mut(shard) {
                 *slot = told.counts;
+            }
+            let Some(open) = told.open else { continue };
+            self.keep_peaks(shard, &open)?;
+            if let Some(slot) = settled.get_mut(shard) {
+                *slot = told.settled;
             }
         }
         fresh.retain(|recorded| !self.known.contains(&record_id(recorded)));
         self.log(fresh, on_call)?;
+        self.settled = settled;
         self.acknowledge();
+        Ok(())
+    }
+
+    /// Notes the peaks of open episodes where they have moved.
+    fn keep_peaks(&mut self, shard: usize, open: &[OpenEpisode]) -> Result<(), ServiceError> {
+        let Some(kept) = self.peaks.get_mut(shard) else { return Ok(()) };
+        let mut now = HashMap::new();
+        for episode in open {
+            let (name, Some(peak)) = (episode_name(episode), episode.peak) else { continue };
+            if kept.get(&name) != Some(&peak) {
+                self.alert_log.append(&peak_line(episode, peak))?;
+                self.is_unsynced = true;
+            }
+            now.insert(name, peak);
+        }
+        *kept = now;
         Ok(())
     }
 
@@ -125,9 +154,10 @@ impl Teller {
         fresh: Vec<Recorded>,
         on_call: &SyncSender<Logged>,
     ) -> Result<(), ServiceError> {
-        if fresh.is_empty() {
+        if fresh.is_empty() && !std::mem::take(&mut self.is_unsynced) {
             return Ok(());
         }
+        self.is_unsynced = false;
         let detected = wall_clock();
         let logged: Vec<Logged> =
             fresh.into_iter().map(|recorded| Logged { recorded, detected }).collect();

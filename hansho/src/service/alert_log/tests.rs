@@ -1,0 +1,106 @@
+use model::key::KeyValue;
+use model::message::Language;
+use model::severity::Severity;
+use rules_dsl::source::SourceFile;
+
+use super::*;
+
+const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
+alert burst count(auth) >= 2 within 1m by user.name high";
+
+fn program() -> Program {
+    let file = SourceFile { name: "burst.rules".to_owned(), text: RULES.to_owned() };
+    let files = [file];
+    let compiled = rules_dsl::compile(&files);
+    let said: Vec<String> =
+        compiled.diagnostics.iter().map(|d| d.render(&files, Language::En)).collect();
+    Program::compile(&compiled.rules.unwrap_or_else(|| panic!("{said:?}"))).unwrap()
+}
+
+fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
+    let transition = Transition {
+        kind,
+        alert: "burst".to_owned(),
+        severity: Severity::High,
+        key: vec![("user.name".to_owned(), KeyValue::Text(user.to_owned()))],
+        at: Timestamp(at),
+        since: Timestamp(since),
+        value: Some(Decimal::from_int(2)),
+        threshold: Some(Decimal::from_int(2)),
+        peak: None,
+        reason: None,
+        episode: EpisodeId(u128::from(user.as_bytes()[0]) << 64 | since as u128),
+        count: 2,
+        fields: Vec::new(),
+    };
+    Logged { recorded: Recorded::Transition(transition, "m".to_owned()), detected: Timestamp(9) }
+}
+
+fn line(logged: &Logged) -> Vec<u8> {
+    let mut line = Vec::new();
+    write_line(&mut line, logged);
+    line
+}
+
+fn history(lines: Vec<Vec<u8>>) -> History {
+    History::read(Path::new("alerts.jsonl"), lines).unwrap()
+}
+
+#[test]
+fn an_open_episode_is_its_fold_as_of_the_published_instant() {
+    use TransitionKind::{Firing, Resolved};
+    let log = [
+        transition(Firing, "a", 100, 100),
+        transition(Firing, "b", 150, 150),
+        transition(Resolved, "a", 200, 100),
+        transition(Resolved, "b", 300, 150),
+        transition(Firing, "a", 400, 400),
+    ];
+    let history = history(log.iter().map(line).collect());
+    let cases: [(i64, &[(&str, i64)]); 6] = [
+        (99, &[]),
+        (100, &[("a", 100)]),
+        (199, &[("a", 100), ("b", 150)]),
+        (200, &[("b", 150)]),
+        (399, &[]),
+        (400, &[("a", 400)]),
+    ];
+    for (published, want) in cases {
+        let restored = history.restored(&[Timestamp(published)], &program());
+        let open: Vec<_> = restored.open.iter().map(|o| (o.key.clone(), o.since.0)).collect();
+        let key = |user: &str| encode_key([&KeyValue::Text(user.to_owned())]);
+        let want: Vec<_> = want.iter().map(|(user, since)| (key(user), *since)).collect();
+        assert_eq!(open, want, "as of {published}");
+    }
+    assert_eq!(history.record_ids().len(), 5);
+    assert_eq!(history.logged().len(), 5);
+}
+
+#[test]
+fn the_newest_peak_of_an_episode_is_the_one_kept() {
+    let firing = transition(TransitionKind::Firing, "a", 100, 100);
+    let open = OpenEpisode {
+        alert: "burst".to_owned(),
+        key: encode_key([&KeyValue::Text("a".to_owned())]),
+        since: Timestamp(100),
+        peak: None,
+    };
+    let earlier = OpenEpisode { since: Timestamp(50), ..open.clone() };
+    let lines = vec![
+        line(&firing),
+        peak_line(&open, Decimal::from_int(3)),
+        peak_line(&open, Decimal::parse("7.5").unwrap()),
+        peak_line(&earlier, Decimal::from_int(99)),
+    ];
+    let restored = history(lines).restored(&[Timestamp(100)], &program());
+    let peaks: Vec<_> = restored.open.iter().map(|open| open.peak).collect();
+    assert_eq!(peaks, [Decimal::parse("7.5").ok()]);
+}
+
+#[test]
+fn a_line_that_is_no_record_is_named() {
+    let good = line(&transition(TransitionKind::Firing, "a", 100, 100));
+    let error = History::read(Path::new("alerts.jsonl"), vec![good, b"{}".to_vec()]).err();
+    let said = error.map(|error| error.to_string()).unwrap_or_default();
+    assert!(said.contains("alerts.jsonl:2:"), "{said}");
+}
