@@ -45,9 +45,7 @@ impl Broker {
             Err(reason) => Broker::stand_in(&reason, topics),
         };
         for (name, partitions) in topics {
-            broker
-                .create_topic(name, *partitions)
-                .unwrap_or_else(|error| panic!("{error}"));
+            broker.create_topic(name, *partitions).unwrap_or_else(|error| panic!("{error}"));
         }
         broker.announce();
         broker
@@ -55,10 +53,7 @@ impl Broker {
 
     fn stand_in(reason: &StartError, topics: &[(&str, i32)]) -> Broker {
         let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-        assert!(
-            !in_ci,
-            "CI needs a real Apache Kafka and it did not start: {reason}"
-        );
+        assert!(!in_ci, "CI needs a real Apache Kafka and it did not start: {reason}");
         say(&format!("no real Apache Kafka: {reason}"));
         match Embedded::start(topics) {
             Ok(embedded) => Broker::Embedded(embedded),
@@ -142,20 +137,14 @@ impl fmt::Display for StartError {
         match self {
             StartError::Pom => write!(out, "tests/kafka/pom.xml names no <kafka.version>"),
             StartError::Missing(program, said) => {
-                write!(
-                    out,
-                    "{program} cannot be run ({said}); install Java 17 and Maven"
-                )
+                write!(out, "{program} cannot be run ({said}); install Java 17 and Maven")
             }
             StartError::Folder(path, error) => {
                 write!(out, "{} cannot be written: {error}", path.display())
             }
             StartError::Port(error) => write!(out, "no free loopback port: {error}"),
             StartError::Fetch(said) => {
-                write!(
-                    out,
-                    "mvn could not fetch Kafka; try it by hand in tests/kafka: {said}"
-                )
+                write!(out, "mvn could not fetch Kafka; try it by hand in tests/kafka: {said}")
             }
             StartError::Format(said) => write!(out, "storage could not be formatted: {said}"),
             StartError::Client(said) => write!(out, "the Kafka client could not be made: {said}"),

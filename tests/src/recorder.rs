@@ -31,10 +31,7 @@ pub struct Request {
 impl Request {
     /// The first header of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(of, _)| of == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as text; bytes that are not UTF-8 are replaced.
@@ -85,11 +82,8 @@ impl Recorder {
     pub fn start() -> io::Result<Recorder> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let book = Book {
-            requests: Vec::new(),
-            script: VecDeque::new(),
-            otherwise: Answer::Status(200),
-        };
+        let book =
+            Book { requests: Vec::new(), script: VecDeque::new(), otherwise: Answer::Status(200) };
         let shared = Arc::new(Shared {
             book: Mutex::new(book),
             grew: Condvar::new(),
@@ -97,11 +91,7 @@ impl Recorder {
         });
         let for_listener = Arc::clone(&shared);
         let listening = thread::spawn(move || listen(&listener, &for_listener));
-        Ok(Recorder {
-            shared,
-            address,
-            listening: Some(listening),
-        })
+        Ok(Recorder { shared, address, listening: Some(listening) })
     }
 
     /// `http://127.0.0.1:port` with this path (which starts with `/`).
@@ -148,11 +138,7 @@ impl Recorder {
             .wait_timeout_while(book, wait, |book| !enough(&book.requests))
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let requests = book.requests.clone();
-        if enough(&requests) {
-            Ok(requests)
-        } else {
-            Err(requests)
-        }
+        if enough(&requests) { Ok(requests) } else { Err(requests) }
     }
 }
 
@@ -169,18 +155,13 @@ impl Drop for Recorder {
 
 impl Shared {
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.book.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Writes a request down and says how to answer it.
     fn record(&self, mut request: Request) -> Answer {
         let mut book = self.book();
-        let answer = book
-            .script
-            .pop_front()
-            .unwrap_or_else(|| book.otherwise.clone());
+        let answer = book.script.pop_front().unwrap_or_else(|| book.otherwise.clone());
         request.answered = match answer {
             Answer::Status(status) | Answer::RetryAfter(status, _) => status,
             Answer::Close => 0,
@@ -210,9 +191,7 @@ fn converse(stream: TcpStream, shared: &Shared) {
     };
     let mut reading = BufReader::new(stream);
     while let Ok(Some(request)) = read_request(&mut reading) {
-        let is_last = request
-            .header("connection")
-            .is_some_and(|value| value == "close");
+        let is_last = request.header("connection").is_some_and(|value| value == "close");
         let head = match shared.record(request) {
             Answer::Status(status) => format!("HTTP/1.1 {status} Scripted\r\n"),
             Answer::RetryAfter(status, seconds) => {
@@ -243,17 +222,9 @@ fn read_request(reading: &mut impl BufRead) -> io::Result<Option<Request>> {
         };
         headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request {
-        at: Instant::now(),
-        method,
-        path,
-        headers,
-        body: Vec::new(),
-        answered: 0,
-    };
-    let chunked = request
-        .header("transfer-encoding")
-        .is_some_and(|value| value == "chunked");
+    let mut request =
+        Request { at: Instant::now(), method, path, headers, body: Vec::new(), answered: 0 };
+    let chunked = request.header("transfer-encoding").is_some_and(|value| value == "chunked");
     request.body = if chunked {
         read_chunks(reading)?
     } else {
@@ -294,9 +265,7 @@ fn read_exactly(reading: &mut impl BufRead, length: usize) -> io::Result<Vec<u8>
 fn read_line(reading: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     reading.take(64 << 10).read_until(b'\n', &mut line)?;
-    Ok(String::from_utf8_lossy(&line)
-        .trim_end_matches(['\r', '\n'])
-        .to_owned())
+    Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
 }
 
 #[cfg(test)]

@@ -79,10 +79,7 @@ impl Service {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&mut self, arguments: &[&str]) -> io::Result<()> {
-        self.arguments = arguments
-            .iter()
-            .map(|&argument| argument.to_owned())
-            .collect();
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         self.restart()
     }
 
@@ -180,10 +177,7 @@ impl Service {
             }
             self.lines.wait_for_news(ASK_AGAIN);
         }
-        Err(format!(
-            "GET {path} never answered 200\n{}",
-            self.lines().join("\n")
-        ))
+        Err(format!("GET {path} never answered 200\n{}", self.lines().join("\n")))
     }
 }
 
@@ -201,21 +195,14 @@ impl Lines {
             for line in BufReader::new(stream).split(b'\n') {
                 let Ok(line) = line else { return };
                 let line = String::from_utf8_lossy(&line).into_owned();
-                lines
-                    .written
-                    .lock()
-                    .unwrap_or_else(|e| e.into_inner())
-                    .push(line);
+                lines.written.lock().unwrap_or_else(|e| e.into_inner()).push(line);
                 lines.grew.notify_all();
             }
         });
     }
 
     fn all(&self) -> Vec<String> {
-        self.written
-            .lock()
-            .unwrap_or_else(|e| e.into_inner())
-            .clone()
+        self.written.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     fn wait_for(&self, part: &str, wait: Duration) -> Result<String, String> {
@@ -250,17 +237,11 @@ pub fn free_port() -> io::Result<u16> {
 pub fn get(address: &str, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(HTTP_MAX))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let status = answer
-        .split_whitespace()
-        .nth(1)
-        .and_then(|word| word.parse().ok());
+    let status = answer.split_whitespace().nth(1).and_then(|word| word.parse().ok());
     let status = status.ok_or_else(|| io::Error::other("no HTTP status in the answer"))?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok((status, body.to_owned()))

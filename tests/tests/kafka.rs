@@ -13,10 +13,8 @@ const PARTITIONS: i32 = 3;
 
 /// Publishes `record n` for each number, acknowledged by the broker.
 fn publish(bootstrap: &str, topic: &str, numbers: std::ops::Range<u32>) {
-    let producer: BaseProducer = client::settings(bootstrap)
-        .set("acks", "all")
-        .create()
-        .expect("a producer");
+    let producer: BaseProducer =
+        client::settings(bootstrap).set("acks", "all").create().expect("a producer");
     for number in numbers {
         let (key, text) = (number.to_string(), format!("record {number}"));
         let record = BaseRecord::to(topic).key(&key).payload(&text);
@@ -31,11 +29,7 @@ fn read(consumer: &BaseConsumer, count: usize) -> (BTreeSet<String>, BTreeSet<i3
     let (mut texts, mut partitions) = (BTreeSet::new(), BTreeSet::new());
     let deadline = Instant::now() + DEADLINE;
     while texts.len() < count {
-        assert!(
-            Instant::now() < deadline,
-            "{} of {count} records arrived",
-            texts.len()
-        );
+        assert!(Instant::now() < deadline, "{} of {count} records arrived", texts.len());
         let Some(Ok(record)) = consumer.poll(Duration::from_millis(200)) else {
             continue;
         };
@@ -55,9 +49,7 @@ fn a_thousand_records_come_back() {
     let broker = Broker::start_with(&[("there-and-back", PARTITIONS)]);
     publish(&broker.bootstrap(), "there-and-back", 0..1000);
     let consumer = client::reader(&broker.bootstrap(), "reader").expect("a consumer");
-    consumer
-        .subscribe(&["there-and-back"])
-        .expect("a subscription");
+    consumer.subscribe(&["there-and-back"]).expect("a subscription");
     let (texts, partitions) = read(&consumer, 1000);
     assert_eq!(texts, all(0..1000));
     assert_eq!(partitions, (0..PARTITIONS).collect());
@@ -76,11 +68,7 @@ fn a_node_that_was_killed_comes_back_with_its_records() {
 
     node.stop();
     assert_eq!(node.process_id(), None);
-    assert!(
-        consumer
-            .fetch_metadata(None, Duration::from_millis(200))
-            .is_err()
-    );
+    assert!(consumer.fetch_metadata(None, Duration::from_millis(200)).is_err());
 
     node.restart().expect("the same port and log");
     assert_eq!(node.bootstrap(), bootstrap);

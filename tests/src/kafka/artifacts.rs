@@ -66,9 +66,7 @@ fn copy_dependencies(libs: &Path) -> Result<(), StartError> {
     match output.status.code() {
         Some(0) => Ok(()),
         Some(127) => Err(StartError::Missing("mvn", "no such command".to_owned())),
-        Some(124) => Err(StartError::Fetch(format!(
-            "no answer within {FETCH_MAX_S} s"
-        ))),
+        Some(124) => Err(StartError::Fetch(format!("no answer within {FETCH_MAX_S} s"))),
         _ => Err(StartError::Fetch(last_lines(&output))),
     }
 }
@@ -81,10 +79,7 @@ pub(super) fn last_lines(output: &Output) -> String {
 
 /// The last five lines of a text.
 pub(super) fn tail(text: &str) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
@@ -99,9 +94,7 @@ fn version_in(pom: &str) -> Option<String> {
 fn target_folder() -> PathBuf {
     let tagged = std::env::current_exe().ok().and_then(|binary| {
         let mut above = binary.ancestors();
-        above
-            .find(|folder| folder.join("CACHEDIR.TAG").is_file())
-            .map(Path::to_path_buf)
+        above.find(|folder| folder.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
     });
     tagged.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
 }

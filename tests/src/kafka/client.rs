@@ -44,9 +44,7 @@ pub fn settings(bootstrap: &str) -> ClientConfig {
 
 /// Whether a broker answers within `wait`.
 pub(super) fn has_broker(asking: &BaseConsumer, wait: Duration) -> bool {
-    asking
-        .fetch_metadata(None, wait)
-        .is_ok_and(|answer| !answer.brokers().is_empty())
+    asking.fetch_metadata(None, wait).is_ok_and(|answer| !answer.brokers().is_empty())
 }
 
 /// Creates a topic and waits until each of its partitions has a leader. One that exists with
@@ -56,9 +54,8 @@ pub(super) fn has_broker(asking: &BaseConsumer, wait: Duration) -> bool {
 /// When the broker refuses it, or some partition has no leader after 20 s.
 pub(super) fn create_topic(bootstrap: &str, name: &str, partitions: i32) -> Result<(), TopicError> {
     let refused = |reason: String| TopicError::Refused(name.to_owned(), reason);
-    let admin: AdminClient<DefaultClientContext> = settings(bootstrap)
-        .create()
-        .map_err(|error| refused(error.to_string()))?;
+    let admin: AdminClient<DefaultClientContext> =
+        settings(bootstrap).create().map_err(|error| refused(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| refused(error.to_string()))?;
@@ -97,9 +94,5 @@ pub(super) fn wait_for_leaders(
             return Ok(());
         }
     }
-    Err(TopicError::Leaderless {
-        topic: name.to_owned(),
-        led,
-        wanted,
-    })
+    Err(TopicError::Leaderless { topic: name.to_owned(), led, wanted })
 }

@@ -192,14 +192,7 @@ fn server_properties(port: u16, controller: u16, log: &Path) -> String {
 /// Writes the cluster's identity into an empty log folder.
 fn format_storage(artifacts: &Artifacts, home: &Path) -> Result<(), StartError> {
     let output = java(artifacts, home)
-        .args([
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            CLUSTER_ID,
-            "-c",
-            "server.properties",
-        ])
+        .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties"])
         .output()
         .map_err(|error| StartError::Missing("java", error.to_string()))?;
     if output.status.success() {

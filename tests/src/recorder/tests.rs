@@ -30,14 +30,8 @@ fn a_request_is_kept_whole_and_in_order() {
     assert_eq!(said.matches("HTTP/1.1 200").count(), 2);
 
     let requests = recorder.wait_for(2, SOON).unwrap();
-    let seen: Vec<_> = requests
-        .iter()
-        .map(|r| (r.path.as_str(), r.text(), r.answered))
-        .collect();
-    assert_eq!(
-        seen,
-        [("/a?b=1", "火".to_owned(), 200), ("/c", String::new(), 200)]
-    );
+    let seen: Vec<_> = requests.iter().map(|r| (r.path.as_str(), r.text(), r.answered)).collect();
+    assert_eq!(seen, [("/a?b=1", "火".to_owned(), 200), ("/c", String::new(), 200)]);
     assert_eq!(requests[0].method, "POST");
     assert_eq!(requests[0].header("x-id"), Some("7"));
     assert_eq!(requests[0].header("x-none"), None);
@@ -47,10 +41,7 @@ fn a_request_is_kept_whole_and_in_order() {
 fn chunks_are_joined() {
     let recorder = Recorder::start().unwrap();
     let head = "PUT /k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-    exchange(
-        &recorder,
-        &format!("{head}3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"),
-    );
+    exchange(&recorder, &format!("{head}3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"));
     assert_eq!(recorder.wait_for(1, SOON).unwrap()[0].text(), "abcde");
 }
 
@@ -59,12 +50,7 @@ fn answers_follow_the_script_and_then_the_standing_one() {
     let recorder = Recorder::start().unwrap();
     recorder.answer(Answer::Status(500));
     recorder.script([Answer::RetryAfter(429, 3), Answer::Status(204)]);
-    let cases = [
-        ("429", "Retry-After: 3"),
-        ("204", ""),
-        ("500", ""),
-        ("500", ""),
-    ];
+    let cases = [("429", "Retry-After: 3"), ("204", ""), ("500", ""), ("500", "")];
     for (status, header) in cases {
         let said = exchange(&recorder, &post("/", "x"));
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
@@ -80,13 +66,7 @@ fn answers_follow_the_script_and_then_the_standing_one() {
 fn waiting_in_vain_returns_what_there_is() {
     let recorder = Recorder::start().unwrap();
     exchange(&recorder, &post("/only", ""));
-    assert_eq!(
-        recorder
-            .wait_for(2, Duration::from_millis(1))
-            .unwrap_err()
-            .len(),
-        1
-    );
+    assert_eq!(recorder.wait_for(2, Duration::from_millis(1)).unwrap_err().len(), 1);
 }
 
 #[test]

@@ -24,9 +24,7 @@ fn lines_of_both_outputs_are_kept() {
     assert_eq!(service.wait_for_exit(SOON).unwrap().code(), Some(3));
     assert_eq!(service.wait_for_line("警", SOON).unwrap(), "警報");
     assert_eq!(service.wait_for_line("tol", SOON).unwrap(), "told");
-    let missing = service
-        .wait_for_line("nothing", Duration::from_millis(1))
-        .unwrap_err();
+    let missing = service.wait_for_line("nothing", Duration::from_millis(1)).unwrap_err();
     assert!(missing.contains("警報"), "{missing}");
 }
 
@@ -92,8 +90,5 @@ fn the_configuration_knows_its_home() {
     let service = Service::run("echo", "state = \"{home}/state\"").unwrap();
     let said = service.wait_for_line("run --config", SOON).unwrap();
     let written = fs::read_to_string(Path::new(said.split_whitespace().last().unwrap())).unwrap();
-    assert_eq!(
-        written,
-        format!("state = \"{}/state\"", service.home().display())
-    );
+    assert_eq!(written, format!("state = \"{}/state\"", service.home().display()));
 }

@@ -30,10 +30,7 @@ pub fn file_length(tree: &Tree) -> Vec<Finding> {
     let over = tree.rust().filter(|file| file.tests_from > FILE_LINES_MAX);
     let findings = over.map(|file| Finding {
         place: file.path.clone(),
-        what: format!(
-            "{} lines without tests, at most {FILE_LINES_MAX}",
-            file.tests_from
-        ),
+        what: format!("{} lines without tests, at most {FILE_LINES_MAX}", file.tests_from),
         way_out: "give the second thought in it a file of its own",
     });
     findings.collect()
@@ -89,10 +86,7 @@ pub fn columns(tree: &Tree) -> Vec<Finding> {
 /// What is public is promised.
 pub fn public_share(tree: &Tree) -> Vec<Finding> {
     let functions = shipped(tree);
-    let public = functions
-        .iter()
-        .filter(|function| function.is_bare_pub)
-        .count();
+    let public = functions.iter().filter(|function| function.is_bare_pub).count();
     if public * 100 <= functions.len() * PUBLIC_PERCENT_MAX {
         return Vec::new();
     }
@@ -123,10 +117,7 @@ pub fn test_ratio(tree: &Tree) -> Vec<Finding> {
 /// The measures behind the budgets, on one line.
 pub fn figures(tree: &Tree) -> String {
     let functions = shipped(tree);
-    let public = functions
-        .iter()
-        .filter(|function| function.is_bare_pub)
-        .count();
+    let public = functions.iter().filter(|function| function.is_bare_pub).count();
     let (tests, source) = test_and_source_lines(tree);
     format!(
         "tidy: {source} lines of source, {tests} of tests ({} %), {} functions, {public} bare pub \
@@ -139,10 +130,7 @@ pub fn figures(tree: &Tree) -> String {
 }
 
 fn shipped(tree: &Tree) -> Vec<Function<'_>> {
-    tree.functions()
-        .into_iter()
-        .filter(|function| !function.is_test)
-        .collect()
+    tree.functions().into_iter().filter(|function| !function.is_test).collect()
 }
 
 /// The nearest-rank 90th percentile; 0 of none.
@@ -150,19 +138,13 @@ fn p90(functions: &[Function<'_>]) -> usize {
     let mut lengths: Vec<usize> = functions.iter().map(|function| function.lines).collect();
     lengths.sort_unstable();
     let rank = (lengths.len() * 9).div_ceil(10);
-    rank.checked_sub(1)
-        .and_then(|at| lengths.get(at))
-        .copied()
-        .unwrap_or(0)
+    rank.checked_sub(1).and_then(|at| lengths.get(at)).copied().unwrap_or(0)
 }
 
 /// Lines of Rust that are tests, and those that are shipped; benches are neither.
 fn test_and_source_lines(tree: &Tree) -> (usize, usize) {
     let counted = tree.rust().filter(|file| file.room() != "benches");
     counted.fold((0, 0), |(tests, source), file| {
-        (
-            tests + file.text.lines().count() - file.tests_from,
-            source + file.tests_from,
-        )
+        (tests + file.text.lines().count() - file.tests_from, source + file.tests_from)
     })
 }

@@ -41,10 +41,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "dependency arrows",
         run: arrows::dependency_arrows,
-        refused: &[(
-            "oncall/Cargo.toml",
-            "[package]\n[dependencies]\nengine.workspace = true",
-        )],
+        refused: &[("oncall/Cargo.toml", "[package]\n[dependencies]\nengine.workspace = true")],
         place: "oncall/Cargo.toml:3",
     },
     Check {
@@ -59,28 +56,19 @@ const CHECKS: &[Check] = &[
     Check {
         name: "known members",
         run: arrows::known_members,
-        refused: &[(
-            "Cargo.toml",
-            "[workspace]\nmembers = [\"model\", \"shed\"]\n",
-        )],
+        refused: &[("Cargo.toml", "[workspace]\nmembers = [\"model\", \"shed\"]\n")],
         place: "Cargo.toml",
     },
     Check {
         name: "the one module engine may read",
         run: arrows::rule_module_only,
-        refused: &[(
-            "engine/src/a.rs",
-            "use rules_dsl::rule::Rule;\nuse rules_dsl::parse;\n",
-        )],
+        refused: &[("engine/src/a.rs", "use rules_dsl::rule::Rule;\nuse rules_dsl::parse;\n")],
         place: "engine/src/a.rs:2",
     },
     Check {
         name: "clock reads",
         run: arrows::clock_reads,
-        refused: &[(
-            "model/src/a.rs",
-            "// SystemTime::now\nfn a() { Instant::now(); }",
-        )],
+        refused: &[("model/src/a.rs", "// SystemTime::now\nfn a() { Instant::now(); }")],
         place: "model/src/a.rs:2",
     },
     Check {
@@ -140,10 +128,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "build machines and registries",
         run: words::machines,
-        refused: &[(
-            "docs/a.md",
-            concat!("Fine.\nSee /ro", "ot/.cargo for more."),
-        )],
+        refused: &[("docs/a.md", concat!("Fine.\nSee /ro", "ot/.cargo for more."))],
         place: "docs/a.md:2",
     },
     Check {
@@ -186,10 +171,7 @@ fn the_tree_is_tidy() {
 fn every_check_refuses_its_sample() {
     for check in CHECKS {
         let findings = (check.run)(&Tree::of(check.refused));
-        let places: Vec<&str> = findings
-            .iter()
-            .map(|finding| finding.place.as_str())
-            .collect();
+        let places: Vec<&str> = findings.iter().map(|finding| finding.place.as_str()).collect();
         assert!(places.contains(&check.place), "{}: {places:?}", check.name);
     }
 }
@@ -205,19 +187,13 @@ fn no_check_refuses_what_is_tidy() {
 
 /// A tree that looks like trouble and is none: comments, strings, tests and uses do not count.
 const TIDY: &[(&str, &str)] = &[
-    (
-        "Cargo.toml",
-        "[workspace]\nmembers = [\"model\", \"engine\"]\n",
-    ),
+    ("Cargo.toml", "[workspace]\nmembers = [\"model\", \"engine\"]\n"),
     ("LICENSE", "Apache"),
     ("README.md", "# hansho"),
     ("README.ja.md", "# 半鐘"),
     ("ARCHITECTURE.md", "# Road"),
     ("CHANGELOG.md", "# Changelog"),
-    (
-        "engine/Cargo.toml",
-        "[dependencies]\nmodel.workspace = true\n[lints]\nserde = 1\n",
-    ),
+    ("engine/Cargo.toml", "[dependencies]\nmodel.workspace = true\n[lints]\nserde = 1\n"),
     (
         "engine/src/a.rs",
         "//! Mutex, Instant::now and tokio are words here.\nuse rules_dsl::rule::Rule;\n\
@@ -225,8 +201,5 @@ const TIDY: &[(&str, &str)] = &[
          fn processed<'a>(x: &'a str) -> &'a str { x }\npub(crate) fn b() {}\npub fn c() {}\n\
          #[cfg(test)]\nmod tests {\n    use rules_dsl::parse;\n    pub fn d() {}\n}\n",
     ),
-    (
-        "rules/a.rules",
-        "# Failed logins, as the manual has them\nstream a from \"a\" {}\n",
-    ),
+    ("rules/a.rules", "# Failed logins, as the manual has them\nstream a from \"a\" {}\n"),
 ];

@@ -4,14 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Crates whose `src` is shipped.
-pub const ROOMS: [&str; 6] = [
-    "model",
-    "rules-dsl",
-    "engine",
-    "connectors",
-    "oncall",
-    "hansho",
-];
+pub const ROOMS: [&str; 6] = ["model", "rules-dsl", "engine", "connectors", "oncall", "hansho"];
 
 /// All text files of a tree, by path from its root.
 pub struct Tree {
@@ -51,22 +44,14 @@ impl Tree {
         let mut files = Vec::new();
         collect(root, "", &mut files);
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        assert!(
-            files.len() > ROOMS.len(),
-            "no workspace at {}",
-            root.display()
-        );
+        assert!(files.len() > ROOMS.len(), "no workspace at {}", root.display());
         Tree { files }
     }
 
     /// A tree of samples.
     pub fn of(samples: &[(&str, &str)]) -> Tree {
-        let files = samples
-            .iter()
-            .map(|(path, text)| Text::new(path, (*text).to_owned()));
-        Tree {
-            files: files.collect(),
-        }
+        let files = samples.iter().map(|(path, text)| Text::new(path, (*text).to_owned()));
+        Tree { files: files.collect() }
     }
 
     pub fn rust(&self) -> impl Iterator<Item = &Text> {
@@ -80,18 +65,9 @@ impl Tree {
 
 impl Text {
     fn new(path: &str, text: String) -> Text {
-        let code = if path.ends_with(".rs") {
-            blank(&text)
-        } else {
-            String::new()
-        };
+        let code = if path.ends_with(".rs") { blank(&text) } else { String::new() };
         let tests_from = tests_from(path, &code);
-        Text {
-            path: path.to_owned(),
-            text,
-            code,
-            tests_from,
-        }
+        Text { path: path.to_owned(), text, code, tests_from }
     }
 
     /// The crate, or the first folder.
@@ -105,11 +81,7 @@ impl Text {
 
     /// Lines of code, numbered from 1, without tests.
     pub fn shipped_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.code
-            .lines()
-            .enumerate()
-            .take(self.tests_from)
-            .map(|(at, line)| (at + 1, line))
+        self.code.lines().enumerate().take(self.tests_from).map(|(at, line)| (at + 1, line))
     }
 }
 
@@ -137,9 +109,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<Text>) {
 /// Tests are: what is outside the rooms' `src`, files named `tests.rs` or under a `tests`
 /// folder, and a trailing `#[cfg(test)] mod tests {` block.
 fn tests_from(path: &str, code: &str) -> usize {
-    let is_shipped = ROOMS
-        .iter()
-        .any(|room| path.starts_with(&format!("{room}/src/")));
+    let is_shipped = ROOMS.iter().any(|room| path.starts_with(&format!("{room}/src/")));
     if !is_shipped || path.ends_with("/tests.rs") || path.contains("/tests/") {
         return 0;
     }
@@ -162,11 +132,7 @@ pub fn blank(text: &str) -> String {
             out.push(chars[at]);
             at += 1;
         } else {
-            out.extend(
-                chars[at..end]
-                    .iter()
-                    .map(|&c| if c == '\n' { '\n' } else { ' ' }),
-            );
+            out.extend(chars[at..end].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
             at = end;
         }
     }
@@ -192,9 +158,7 @@ fn literal_end(chars: &[char], at: usize) -> usize {
 fn find(chars: &[char], from: usize, wanted: &str) -> usize {
     let wanted: Vec<char> = wanted.chars().collect();
     let from = from.min(chars.len());
-    let found = chars[from..]
-        .windows(wanted.len())
-        .position(|window| window == wanted);
+    let found = chars[from..].windows(wanted.len()).position(|window| window == wanted);
     found.map_or(chars.len(), |offset| from + offset)
 }
 
@@ -251,10 +215,7 @@ fn functions(file: &Text) -> Vec<Function<'_>> {
             continue;
         }
         let rest = &file.code[from..];
-        let name = rest
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or("");
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("");
         let Some(body) = body_lines(rest) else {
             continue;
         };
@@ -321,16 +282,7 @@ fn functions_are_found_with_their_lengths() {
     let seen: Vec<_> = tree
         .functions()
         .iter()
-        .map(|f| {
-            (
-                f.name.to_owned(),
-                f.line,
-                f.lines,
-                f.is_bare_pub,
-                f.is_test,
-                f.is_case_table,
-            )
-        })
+        .map(|f| (f.name.to_owned(), f.line, f.lines, f.is_bare_pub, f.is_test, f.is_case_table))
         .collect();
     let expected = [
         ("one".to_owned(), 2, 1, true, false, false),

@@ -4,17 +4,14 @@ use super::Finding;
 use super::source::{Text, Tree};
 
 /// Words that say nothing about what a thing is. Parts of names count: `RuleManager`.
-const BANNED: &[&str] = &[
-    "manager", "helper", "helpers", "util", "utils", "data", "info",
-];
+const BANNED: &[&str] = &["manager", "helper", "helpers", "util", "utils", "data", "info"];
 
 /// Functions whose name hides what they do.
 const BANNED_FUNCTIONS: &[&str] = &["handle", "process"];
 
 /// Keywords that a name follows where it is made.
-const MAKERS: &[&str] = &[
-    "fn", "struct", "enum", "trait", "type", "mod", "const", "static", "let", "mut",
-];
+const MAKERS: &[&str] =
+    &["fn", "struct", "enum", "trait", "type", "mod", "const", "static", "let", "mut"];
 
 /// Paths of somebody's machine, and hosts that only their registry client should know. Written
 /// in two halves, so that this list does not find itself.
@@ -39,13 +36,8 @@ const MACHINES: &[&str] = &[
 ];
 
 /// Files a visitor looks for first.
-const ROOT_DOCUMENTS: &[&str] = &[
-    "LICENSE",
-    "README.md",
-    "README.ja.md",
-    "ARCHITECTURE.md",
-    "CHANGELOG.md",
-];
+const ROOT_DOCUMENTS: &[&str] =
+    &["LICENSE", "README.md", "README.ja.md", "ARCHITECTURE.md", "CHANGELOG.md"];
 
 /// English letters that a rule file's first comment has at least.
 const ENGLISH_LETTERS_MIN: usize = 12;
@@ -54,12 +46,7 @@ const ENGLISH_LETTERS_MIN: usize = 12;
 pub fn banned_names(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in tree.rust() {
-        let stem = file
-            .path
-            .trim_end_matches(".rs")
-            .rsplit('/')
-            .next()
-            .unwrap_or("");
+        let stem = file.path.trim_end_matches(".rs").rsplit('/').next().unwrap_or("");
         if let Some(word) = banned_part(stem) {
             findings.push(named(file, 1, word));
         }
@@ -135,10 +122,7 @@ pub fn machines(tree: &Tree) -> Vec<Finding> {
 
 /// Whoever operates a rule can read what it is for: its first line is a comment in English.
 pub fn rules_begin_in_english(tree: &Tree) -> Vec<Finding> {
-    let rules = tree
-        .files
-        .iter()
-        .filter(|file| file.path.ends_with(".rules"));
+    let rules = tree.files.iter().filter(|file| file.path.ends_with(".rules"));
     let silent = rules.filter(|file| {
         let first = file.text.lines().next().unwrap_or("");
         let letters = first.chars().filter(char::is_ascii_alphabetic).count();
@@ -155,14 +139,11 @@ pub fn rules_begin_in_english(tree: &Tree) -> Vec<Finding> {
 /// README, README.ja, ARCHITECTURE, CHANGELOG and LICENSE are there.
 pub fn root_documents(tree: &Tree) -> Vec<Finding> {
     let is_missing = |name: &&&str| tree.files.iter().all(|file| file.path != **name);
-    let findings = ROOT_DOCUMENTS
-        .iter()
-        .filter(is_missing)
-        .map(|name| Finding {
-            place: (*name).to_owned(),
-            what: "missing".to_owned(),
-            way_out: "write it; it is part of the first road",
-        });
+    let findings = ROOT_DOCUMENTS.iter().filter(is_missing).map(|name| Finding {
+        place: (*name).to_owned(),
+        what: "missing".to_owned(),
+        way_out: "write it; it is part of the first road",
+    });
     findings.collect()
 }
 
