@@ -56,11 +56,7 @@ impl Decimal {
 
     /// The value when it is whole and fits an `i64`.
     pub fn to_int(self) -> Option<i64> {
-        if self.0 % SCALE == 0 {
-            i64::try_from(self.0 / SCALE).ok()
-        } else {
-            None
-        }
+        if self.0 % SCALE == 0 { i64::try_from(self.0 / SCALE).ok() } else { None }
     }
 
     /// The nearest float, for gauges and charts only: decisions stay in decimals.
@@ -166,11 +162,7 @@ fn parse_exponent(digits: &str) -> Result<i32, DecimalError> {
     }
     // Beyond ±10,000 every non-zero value is out of range or zero: the exact figure is moot.
     let magnitude = body.parse::<i32>().unwrap_or(10_000).min(10_000);
-    Ok(if digits.starts_with('-') {
-        -magnitude
-    } else {
-        magnitude
-    })
+    Ok(if digits.starts_with('-') { -magnitude } else { magnitude })
 }
 
 /// Digits × 10^exponent in units of 10⁻⁹, rounded half to even.
@@ -238,12 +230,7 @@ impl fmt::Display for Decimal {
             return write!(f, "{sign}{}", magnitude / scale);
         }
         let digits = format!("{fraction:09}");
-        write!(
-            f,
-            "{sign}{}.{}",
-            magnitude / scale,
-            digits.trim_end_matches('0')
-        )
+        write!(f, "{sign}{}.{}", magnitude / scale, digits.trim_end_matches('0'))
     }
 }
 

@@ -161,10 +161,7 @@ mod tests {
     #[test]
     fn components_cannot_run_into_each_other() {
         let text = |s: &str| KeyValue::Text(s.to_owned());
-        assert_ne!(
-            encode_key(&[text("ab"), text("c")]),
-            encode_key(&[text("a"), text("bc")])
-        );
+        assert_ne!(encode_key(&[text("ab"), text("c")]), encode_key(&[text("a"), text("bc")]));
         assert_ne!(encode_key(&[KeyValue::Int(1)]), encode_key(&[text("1")]));
         assert_ne!(encode_key(&[KeyValue::Null]), encode_key(&[text("")]));
     }
@@ -178,12 +175,7 @@ mod tests {
 
     #[test]
     fn broken_bytes_are_refused() {
-        for bytes in [
-            &[9][..],
-            &[INT, 1],
-            &[TEXT, 5, 0, 0, 0, b'a'],
-            &[TEXT, 1, 0, 0, 0, 0xff],
-        ] {
+        for bytes in [&[9][..], &[INT, 1], &[TEXT, 5, 0, 0, 0, b'a'], &[TEXT, 1, 0, 0, 0, 0xff]] {
             assert_eq!(decode_key(bytes), None);
         }
     }

@@ -163,15 +163,8 @@ pub fn show_duration(millis: i64, language: Language) -> String {
         (1, "ms", "ミリ秒"),
     ];
     let fits = |size: i64| millis != 0 && millis % size == 0;
-    let (size, en, ja) = units
-        .into_iter()
-        .find(|u| fits(u.0))
-        .unwrap_or((SECOND_MS, "s", "秒"));
-    format!(
-        "{}{}",
-        millis / size,
-        if language == Language::Ja { ja } else { en }
-    )
+    let (size, en, ja) = units.into_iter().find(|u| fits(u.0)).unwrap_or((SECOND_MS, "s", "秒"));
+    format!("{}{}", millis / size, if language == Language::Ja { ja } else { en })
 }
 
 #[cfg(test)]

@@ -54,9 +54,7 @@ impl Batch {
     /// The bytes of a slice; empty if it lies outside the arena.
     pub fn slice(&self, slice: Slice) -> &[u8] {
         let start = slice.start as usize;
-        self.bytes
-            .get(start..start + slice.len as usize)
-            .unwrap_or_default()
+        self.bytes.get(start..start + slice.len as usize).unwrap_or_default()
     }
 
     /// Whether there is nothing to deliver.
@@ -83,9 +81,6 @@ pub struct Marks {
 impl Marks {
     /// Marks of `streams` streams in which nothing has happened yet.
     pub fn unsettled(streams: usize) -> Marks {
-        Marks {
-            settled: vec![Timestamp(i64::MIN); streams],
-            first: vec![None; streams],
-        }
+        Marks { settled: vec![Timestamp(i64::MIN); streams], first: vec![None; streams] }
     }
 }

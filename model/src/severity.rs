@@ -17,12 +17,8 @@ pub enum Severity {
 
 impl Severity {
     /// All four, most severe first.
-    pub const ALL: [Severity; 4] = [
-        Severity::Critical,
-        Severity::High,
-        Severity::Medium,
-        Severity::Low,
-    ];
+    pub const ALL: [Severity; 4] =
+        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
 
     /// The manual's level, 1 (most severe) to 4.
     pub const fn level(self) -> u8 {
@@ -57,9 +53,7 @@ impl Severity {
     /// The severity a word names: English, Japanese or `L1` to `L4`.
     pub fn from_word(word: &str) -> Option<Severity> {
         Severity::ALL.into_iter().find(|severity| {
-            let level = word
-                .strip_prefix('L')
-                .and_then(|digits| digits.parse::<u8>().ok());
+            let level = word.strip_prefix('L').and_then(|digits| digits.parse::<u8>().ok());
             word == severity.name() || word == severity.name_ja() || level == Some(severity.level())
         })
     }

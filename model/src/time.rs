@@ -40,9 +40,9 @@ impl Timestamp {
         let bytes = text.as_bytes();
         let number = |from: usize, to: usize| -> Option<i64> {
             let digits = bytes.get(from..to)?;
-            digits.iter().try_fold(0, |n, b| {
-                b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0'))
-            })
+            digits
+                .iter()
+                .try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
         };
         let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|b| any.contains(b));
         let punctuated =
@@ -56,11 +56,7 @@ impl Timestamp {
         }
         let (fraction_ms, offset_at) = fraction_millis(bytes, 19)?;
         let offset_ms = parse_offset(bytes.get(offset_at..)?)?;
-        let (second, fraction_ms) = if second == 60 {
-            (59, 999)
-        } else {
-            (second, fraction_ms)
-        };
+        let (second, fraction_ms) = if second == 60 { (59, 999) } else { (second, fraction_ms) };
         let of_day = hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + fraction_ms;
         let month = u32::try_from(number(5, 7)?).ok()?;
         let day = u32::try_from(number(8, 10)?).ok()?;
@@ -89,10 +85,7 @@ fn fraction_millis(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     if bytes.get(at) != Some(&b'.') {
         return Some((0, at));
     }
-    let digits = bytes
-        .get(at + 1..)?
-        .iter()
-        .take_while(|b| b.is_ascii_digit());
+    let digits = bytes.get(at + 1..)?.iter().take_while(|b| b.is_ascii_digit());
     let (mut millis, mut count) = (0, 0);
     for digit in digits {
         if count < 3 {
@@ -101,12 +94,7 @@ fn fraction_millis(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
         count += 1;
     }
     let padding = [1000, 100, 10, 1];
-    (count > 0).then(|| {
-        (
-            millis * padding.get(count).copied().unwrap_or(1),
-            at + 1 + count,
-        )
-    })
+    (count > 0).then(|| (millis * padding.get(count).copied().unwrap_or(1), at + 1 + count))
 }
 
 /// `Z` or `±hh:mm` in milliseconds east of UTC.
@@ -161,11 +149,7 @@ fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    } as u32;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -176,10 +160,7 @@ impl fmt::Display for Timestamp {
         let of_day = self.0.rem_euclid(DAY_MS);
         let (hour, minute) = (of_day / HOUR_MS, of_day / MINUTE_MS % 60);
         let (second, millis) = (of_day / SECOND_MS % 60, of_day % SECOND_MS);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
         if millis != 0 {
             write!(f, ".{millis:03}")?;
         }

@@ -25,9 +25,7 @@ impl EpisodeId {
     /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<EpisodeId> {
         let plain = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        plain
-            .then(|| u128::from_str_radix(text, 16).ok().map(EpisodeId))
-            .flatten()
+        plain.then(|| u128::from_str_radix(text, 16).ok().map(EpisodeId)).flatten()
     }
 }
 
@@ -58,9 +56,7 @@ impl TransitionKind {
     /// The kind a word names.
     pub fn from_name(name: &str) -> Option<TransitionKind> {
         use TransitionKind::{Again, Changed, Firing, Resolved};
-        [Resolved, Firing, Changed, Again]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Resolved, Firing, Changed, Again].into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -84,9 +80,7 @@ impl Reason {
 
     /// The reason some words name.
     pub fn from_name(name: &str) -> Option<Reason> {
-        [Reason::Cleared, Reason::NoData]
-            .into_iter()
-            .find(|reason| reason.name() == name)
+        [Reason::Cleared, Reason::NoData].into_iter().find(|reason| reason.name() == name)
     }
 }
 

@@ -7,16 +7,12 @@ const PRIME_128: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
 /// FNV-1a over bytes, 64 bits (RFC 9923).
 pub(crate) fn fnv_64(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(OFFSET_64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(PRIME_64)
-    })
+    bytes.iter().fold(OFFSET_64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME_64))
 }
 
 /// FNV-1a over bytes, 128 bits (RFC 9923): wide enough to stand for the bytes.
 pub(crate) fn fnv_128(bytes: &[u8]) -> u128 {
-    bytes.iter().fold(OFFSET_128, |hash, byte| {
-        (hash ^ u128::from(*byte)).wrapping_mul(PRIME_128)
-    })
+    bytes.iter().fold(OFFSET_128, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME_128))
 }
 
 /// Spreads every input bit over the result: the finalizer of Vigna's SplitMix64.

@@ -170,9 +170,7 @@ impl Incidents {
     /// The incidents that are open now, in no order, each with its alert's name.
     pub fn open(&self) -> impl Iterator<Item = (&str, &Incident)> {
         self.lines.iter().filter_map(|(identity, line)| {
-            line.open
-                .as_ref()
-                .map(|incident| (identity.alert.as_str(), incident))
+            line.open.as_ref().map(|incident| (identity.alert.as_str(), incident))
         })
     }
 
@@ -187,10 +185,7 @@ impl Incidents {
     }
 
     fn apply_early(&mut self, early: &Early, text: &AlertText) -> Option<Notice> {
-        let line = self
-            .lines
-            .entry(identity(&early.alert, &early.key))
-            .or_default();
+        let line = self.lines.entry(identity(&early.alert, &early.key)).or_default();
         if line.open.is_some() || line.mark.is_some_and(|mark| early.at <= mark) {
             self.counts.repeated += 1;
             return None;
@@ -229,12 +224,7 @@ impl Incidents {
         let mut incident = line.open_with(of.episode, of.at, of.severity);
         incident.episode = Some(of.episode);
         line.open = Some(incident.clone());
-        Some(settled_notice(
-            &incident,
-            NotificationKind::Firing,
-            of,
-            text,
-        ))
+        Some(settled_notice(&incident, NotificationKind::Firing, of, text))
     }
 
     fn resolve(&mut self, who: Identity, of: &Transition, text: &AlertText) -> Option<Notice> {
@@ -253,12 +243,7 @@ impl Incidents {
         self.open_count -= 1;
         self.closed.push_back((who, of.at));
         self.forget();
-        Some(settled_notice(
-            &incident,
-            NotificationKind::Resolved,
-            of,
-            text,
-        ))
+        Some(settled_notice(&incident, NotificationKind::Resolved, of, text))
     }
 
     fn forget(&mut self) {
@@ -301,12 +286,7 @@ impl Line {
         while self.spent.iter().any(|(_, spent)| *spent == id) {
             id = EpisodeId(id.0.wrapping_add(1));
         }
-        let incident = Incident {
-            id,
-            opened,
-            severity,
-            episode: None,
-        };
+        let incident = Incident { id, opened, severity, episode: None };
         self.open = Some(incident.clone());
         incident
     }
@@ -314,10 +294,7 @@ impl Line {
 
 fn identity(alert: &str, key: &[KeyPart]) -> Identity {
     let key = encode_key(key.iter().map(|(_, value)| value));
-    Identity {
-        alert: alert.to_owned(),
-        key,
-    }
+    Identity { alert: alert.to_owned(), key }
 }
 
 fn settled_notice(

@@ -147,10 +147,7 @@ pub struct Outbox {
 
 impl Default for OutboxLimits {
     fn default() -> OutboxLimits {
-        OutboxLimits {
-            pending_max: PENDING_MAX,
-            in_flight_max: IN_FLIGHT_MAX,
-        }
+        OutboxLimits { pending_max: PENDING_MAX, in_flight_max: IN_FLIGHT_MAX }
     }
 }
 
@@ -223,14 +220,7 @@ impl Outbox {
         let row = self.next_row;
         self.next_row += 1;
         let queue = self.queues.get_mut(receiver)?;
-        queue.insert(
-            row,
-            Row {
-                notification,
-                attempts,
-                at,
-            },
-        );
+        queue.insert(row, Row { notification, attempts, at });
         if queue.len() <= self.limits.pending_max {
             return None;
         }
@@ -276,16 +266,12 @@ impl Outbox {
         let row = queue.in_flight(ticket.row)?;
         let outcome = match result {
             DeliveryResult::Sent => Outcome::Delivered,
-            DeliveryResult::Reject { why } => Outcome::GaveUp {
-                why: GiveUp::Rejected(why),
-            },
+            DeliveryResult::Reject { why } => Outcome::GaveUp { why: GiveUp::Rejected(why) },
             DeliveryResult::Retry { why, after_ms } => {
                 let wait_ms = backoff::wait_ms(&row.notification.id, row.attempts, after_ms);
                 let at = now.plus(wait_ms);
                 if at > expiry(&row.notification) {
-                    Outcome::GaveUp {
-                        why: GiveUp::TooOld(Some(why)),
-                    }
+                    Outcome::GaveUp { why: GiveUp::TooOld(Some(why)) }
                 } else {
                     if after_ms.is_some() {
                         queue.pause_until(at);
@@ -330,10 +316,7 @@ impl Outbox {
     }
 
     fn finish(&mut self, id: u128) {
-        if matches!(
-            self.known.insert(id, Known::Finished),
-            Some(Known::Finished)
-        ) {
+        if matches!(self.known.insert(id, Known::Finished), Some(Known::Finished)) {
             return;
         }
         self.finished.push_back(id);
@@ -356,15 +339,9 @@ impl DeliveryCounts {
         match outcome {
             Outcome::Delivered => self.delivered += 1,
             Outcome::Retrying { .. } => self.retried += 1,
-            Outcome::GaveUp {
-                why: GiveUp::Rejected(_),
-            } => self.rejected += 1,
-            Outcome::GaveUp {
-                why: GiveUp::TooOld(_),
-            } => self.too_old += 1,
-            Outcome::GaveUp {
-                why: GiveUp::Crowded,
-            } => self.crowded += 1,
+            Outcome::GaveUp { why: GiveUp::Rejected(_) } => self.rejected += 1,
+            Outcome::GaveUp { why: GiveUp::TooOld(_) } => self.too_old += 1,
+            Outcome::GaveUp { why: GiveUp::Crowded } => self.crowded += 1,
         }
     }
 }

@@ -39,10 +39,7 @@ pub struct Receivers {
 impl Receivers {
     /// The receivers in the order of their numbers.
     pub fn new(receivers: Vec<Receiver>, deadlines: Deadlines) -> Receivers {
-        Receivers {
-            receivers,
-            deadlines,
-        }
+        Receivers { receivers, deadlines }
     }
 
     /// All of them, by number.
@@ -86,11 +83,7 @@ impl Receivers {
 ///
 /// Printable ASCII of fixed length, so that it fits a header whatever the receiver is called.
 pub fn notification_id(incident: EpisodeId, kind: NotificationKind, receiver: &str) -> String {
-    format!(
-        "{incident}-{}-{:016x}",
-        kind.name(),
-        fnv_64(receiver.as_bytes())
-    )
+    format!("{incident}-{}-{:016x}", kind.name(), fnv_64(receiver.as_bytes()))
 }
 
 impl Severities {
@@ -105,11 +98,7 @@ impl Severities {
 
 impl FromIterator<Severity> for Severities {
     fn from_iter<I: IntoIterator<Item = Severity>>(severities: I) -> Severities {
-        Severities(
-            severities
-                .into_iter()
-                .fold(0, |set, severity| set | bit(severity)),
-        )
+        Severities(severities.into_iter().fold(0, |set, severity| set | bit(severity)))
     }
 }
 
@@ -120,9 +109,7 @@ const fn bit(severity: Severity) -> u8 {
 impl Default for Deadlines {
     /// The manual's: 30 minutes, 2 hours, 24 hours, as planned.
     fn default() -> Deadlines {
-        Deadlines {
-            response_ms: Severity::ALL.map(Severity::default_response_ms),
-        }
+        Deadlines { response_ms: Severity::ALL.map(Severity::default_response_ms) }
     }
 }
 
@@ -138,16 +125,12 @@ impl Deadlines {
 
     /// The response time in milliseconds; `None` is "as planned".
     pub fn response_ms(&self, severity: Severity) -> Option<i64> {
-        self.response_ms
-            .get(usize::from(severity.level() - 1))
-            .copied()
-            .flatten()
+        self.response_ms.get(usize::from(severity.level() - 1)).copied().flatten()
     }
 
     /// When a person should have responded to what opened at an instant.
     pub fn deadline(&self, severity: Severity, opened: Timestamp) -> Option<Timestamp> {
-        self.response_ms(severity)
-            .map(|response_ms| opened.plus(response_ms))
+        self.response_ms(severity).map(|response_ms| opened.plus(response_ms))
     }
 }
 

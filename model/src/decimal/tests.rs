@@ -42,9 +42,7 @@ fn rounds_half_to_even_once() {
 
 #[test]
 fn refuses_what_is_no_number() {
-    for text in [
-        "", "-", "1.", ".5", "1e", "1e+", "NaN", "0x10", "1 ", "１", "+1", "1_000",
-    ] {
+    for text in ["", "-", "1.", ".5", "1e", "1e+", "NaN", "0x10", "1 ", "１", "+1", "1_000"] {
         assert_eq!(units(text), Err(DecimalError::Malformed), "{text:?}");
     }
     for text in ["1e999", "-1e21", "100000000000000000001", "1e2147483648"] {
@@ -55,10 +53,7 @@ fn refuses_what_is_no_number() {
 #[test]
 fn prints_the_shortest_text_that_reads_back() {
     for text in ["0", "10", "-0.05", "0.000000001", "-12500", "85.835"] {
-        assert_eq!(
-            Decimal::parse(text).map(|d| d.to_string()),
-            Ok(text.to_owned())
-        );
+        assert_eq!(Decimal::parse(text).map(|d| d.to_string()), Ok(text.to_owned()));
     }
 }
 
@@ -93,10 +88,7 @@ fn arithmetic_refuses_what_leaves_the_range() {
     let big = Decimal::parse("1e20").unwrap();
     assert_eq!(big.checked_mul(big), None);
     assert_eq!(Decimal::ONE.checked_div(Decimal::ZERO), None);
-    assert_eq!(
-        Decimal::from_int(10).checked_div(Decimal::from_int(4)),
-        Decimal::parse("2.5").ok()
-    );
+    assert_eq!(Decimal::from_int(10).checked_div(Decimal::from_int(4)), Decimal::parse("2.5").ok());
     assert_eq!(Decimal::from_int(3).shift(-3), Decimal::parse("0.003").ok());
     assert_eq!(Decimal::from_millis(-1).to_millis(), Some(-1));
 }

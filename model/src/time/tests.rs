@@ -12,11 +12,7 @@ fn reads_rfc3339() {
         ("2024-02-29T00:00:00.123456789Z", 1_709_164_800_123),
     ];
     for (text, want) in cases {
-        assert_eq!(
-            Timestamp::parse_rfc3339(text),
-            Some(Timestamp(*want)),
-            "{text}"
-        );
+        assert_eq!(Timestamp::parse_rfc3339(text), Some(Timestamp(*want)), "{text}");
     }
 }
 
@@ -44,11 +40,7 @@ fn prints_what_it_reads_over_ten_thousand_years() {
     let mut day = Timestamp::EARLIEST.0;
     while day <= Timestamp::LATEST.0 {
         let text = Timestamp(day + 1).to_string();
-        assert_eq!(
-            Timestamp::parse_rfc3339(&text),
-            Some(Timestamp(day + 1)),
-            "{text}"
-        );
+        assert_eq!(Timestamp::parse_rfc3339(&text), Some(Timestamp(day + 1)), "{text}");
         day += 29 * DAY_MS;
     }
 }
@@ -56,8 +48,5 @@ fn prints_what_it_reads_over_ten_thousand_years() {
 #[test]
 fn shows_milliseconds_only_where_there_are_some() {
     assert_eq!(Timestamp(0).to_string(), "1970-01-01T00:00:00Z");
-    assert_eq!(
-        Timestamp(1_772_323_200_005).to_string(),
-        "2026-03-01T00:00:00.005Z"
-    );
+    assert_eq!(Timestamp(1_772_323_200_005).to_string(), "2026-03-01T00:00:00.005Z");
 }

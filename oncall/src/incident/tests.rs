@@ -47,10 +47,7 @@ fn transition(kind: TransitionKind, key: char, since: i64, at: i64) -> Transitio
 }
 
 fn apply(fold: &mut Incidents, entry: Written) -> Vec<Notice> {
-    let text = AlertText {
-        message: format!("{entry:?}"),
-        ..AlertText::default()
-    };
+    let text = AlertText { message: format!("{entry:?}"), ..AlertText::default() };
     let settled = match entry {
         Soon(key, at) => {
             let early = Early {
@@ -64,34 +61,22 @@ fn apply(fold: &mut Incidents, entry: Written) -> Vec<Notice> {
                 count: 10,
                 fields: Vec::new(),
             };
-            return fold.apply(&LogRecord {
-                step: Step::Early(&early),
-                text: &text,
-            });
+            return fold.apply(&LogRecord { step: Step::Early(&early), text: &text });
         }
         Firing(key, since) => transition(TransitionKind::Firing, key, since, since),
         Resolved(key, since, at) => transition(TransitionKind::Resolved, key, since, at),
         Changed(key, since, at) => transition(TransitionKind::Changed, key, since, at),
     };
-    fold.apply(&LogRecord {
-        step: Step::Transition(&settled),
-        text: &text,
-    })
+    fold.apply(&LogRecord { step: Step::Transition(&settled), text: &text })
 }
 
 /// What each notice tells: `F` or `R`, and the incident's id.
 fn told(fold: &mut Incidents, log: &[Written]) -> Vec<(char, EpisodeId)> {
     let notices = log.iter().flat_map(|entry| apply(fold, *entry));
     let letter = |kind| {
-        if kind == NotificationKind::Firing {
-            'F'
-        } else {
-            'R'
-        }
+        if kind == NotificationKind::Firing { 'F' } else { 'R' }
     };
-    notices
-        .map(|notice| (letter(notice.kind), notice.incident))
-        .collect()
+    notices.map(|notice| (letter(notice.kind), notice.incident)).collect()
 }
 
 #[track_caller]
@@ -99,16 +84,8 @@ fn check(log: &[Written], want: &[(char, EpisodeId)], want_counts: (u64, u64), w
     let mut fold = Incidents::default();
     assert_eq!(told(&mut fold, log), want, "{log:?}");
     let counts = fold.counts();
-    assert_eq!(
-        (counts.repeated, counts.contradictions),
-        want_counts,
-        "{log:?}"
-    );
-    assert_eq!(
-        (fold.open_count(), fold.open().count()),
-        (want_open, want_open),
-        "{log:?}"
-    );
+    assert_eq!((counts.repeated, counts.contradictions), want_counts, "{log:?}");
+    assert_eq!((fold.open_count(), fold.open().count()), (want_open, want_open), "{log:?}");
 }
 
 #[test]
@@ -127,46 +104,16 @@ fn an_episode_is_one_incident() {
         (0, 0),
         1,
     );
-    check(
-        &[Firing('x', 1), Changed('x', 1, 3)],
-        &[('F', id('x', 1))],
-        (0, 0),
-        1,
-    );
+    check(&[Firing('x', 1), Changed('x', 1, 3)], &[('F', id('x', 1))], (0, 0), 1);
 }
 
 #[test]
 fn a_settled_firing_binds_to_its_early_notice() {
     let both = [('F', id('x', 3)), ('R', id('x', 3))];
-    check(
-        &[Soon('x', 3), Firing('x', 1), Resolved('x', 1, 5)],
-        &both,
-        (0, 0),
-        0,
-    );
-    check(
-        &[
-            Soon('x', 3),
-            Soon('x', 4),
-            Firing('x', 3),
-            Resolved('x', 3, 5),
-        ],
-        &both,
-        (1, 0),
-        0,
-    );
+    check(&[Soon('x', 3), Firing('x', 1), Resolved('x', 1, 5)], &both, (0, 0), 0);
+    check(&[Soon('x', 3), Soon('x', 4), Firing('x', 3), Resolved('x', 3, 5)], &both, (1, 0), 0);
     // The notice comes after its episode was settled: nobody is paged again.
-    check(
-        &[
-            Firing('x', 3),
-            Soon('x', 4),
-            Resolved('x', 3, 5),
-            Soon('x', 4),
-        ],
-        &both,
-        (2, 0),
-        0,
-    );
+    check(&[Firing('x', 3), Soon('x', 4), Resolved('x', 3, 5), Soon('x', 4)], &both, (2, 0), 0);
 }
 
 #[test]
@@ -176,51 +123,26 @@ fn what_was_applied_changes_nothing() {
     check(&[fire, fire, end, end], &both, (2, 0), 0);
     check(&[fire, end, fire, end], &both, (2, 0), 0);
     check(&[fire, Changed('x', 1, 3), fire, end], &both, (1, 0), 0);
-    check(
-        &[Soon('x', 1), fire, end, Soon('x', 1), fire, end],
-        &both,
-        (3, 0),
-        0,
-    );
+    check(&[Soon('x', 1), fire, end, Soon('x', 1), fire, end], &both, (3, 0), 0);
 }
 
 #[test]
 fn a_log_that_contradicts_itself_is_counted() {
     check(&[Resolved('x', 1, 5)], &[], (0, 1), 0);
-    check(
-        &[Firing('x', 2), Resolved('x', 1, 5)],
-        &[('F', id('x', 2))],
-        (0, 1),
-        1,
-    );
+    check(&[Firing('x', 2), Resolved('x', 1, 5)], &[('F', id('x', 2))], (0, 1), 1);
     let both = [('F', id('x', 1)), ('F', id('x', 3))];
     check(&[Firing('x', 1), Firing('x', 3)], &both, (0, 1), 1);
     // A resolution without its firing still reaches those the early notice paged, unless
     // the notice belongs to a later episode.
-    check(
-        &[Soon('x', 3), Resolved('x', 1, 5)],
-        &[('F', id('x', 3)), ('R', id('x', 3))],
-        (0, 0),
-        0,
-    );
-    check(
-        &[Soon('x', 5), Resolved('x', 1, 5)],
-        &[('F', id('x', 5))],
-        (0, 1),
-        1,
-    );
+    check(&[Soon('x', 3), Resolved('x', 1, 5)], &[('F', id('x', 3)), ('R', id('x', 3))], (0, 0), 0);
+    check(&[Soon('x', 5), Resolved('x', 1, 5)], &[('F', id('x', 5))], (0, 1), 1);
 }
 
 #[test]
 fn an_early_notice_taken_by_an_earlier_episode_does_not_swallow_its_own() {
     let next = EpisodeId(id('x', 7).0 + 1);
     check(
-        &[
-            Soon('x', 7),
-            Firing('x', 1),
-            Resolved('x', 1, 5),
-            Firing('x', 7),
-        ],
+        &[Soon('x', 7), Firing('x', 1), Resolved('x', 1, 5), Firing('x', 7)],
         &[('F', id('x', 7)), ('R', id('x', 7)), ('F', next)],
         (0, 0),
         1,
@@ -290,10 +212,7 @@ fn crashing_log(draw: &mut Choices) -> (Vec<Written>, BTreeSet<(char, i64, i64)>
         }
         if crashes < 8 && draw.below(4) == 1 {
             crashes += 1;
-            place = settled
-                .iter()
-                .position(|(at, _)| *at >= newest)
-                .unwrap_or(0);
+            place = settled.iter().position(|(at, _)| *at >= newest).unwrap_or(0);
         }
         log.push(settled[place].1);
         place += 1;

@@ -66,10 +66,7 @@ impl Queue {
 
     /// When the service saw what was pushed first.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.rows
-            .values()
-            .next()
-            .map(|row| row.notification.detected)
+        self.rows.values().next().map(|row| row.notification.detected)
     }
 
     pub(super) fn insert(&mut self, number: u64, row: Row) {
@@ -116,9 +113,7 @@ impl Queue {
     }
 
     pub(super) fn in_flight(&self, number: u64) -> Option<&Row> {
-        self.flying
-            .get(&number)
-            .and_then(|number| self.rows.get(number))
+        self.flying.get(&number).and_then(|number| self.rows.get(number))
     }
 
     pub(super) fn pause_until(&mut self, until: Timestamp) {

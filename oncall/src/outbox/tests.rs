@@ -43,17 +43,11 @@ fn push(outbox: &mut Outbox, receiver: usize, incident: u128, kind: Notification
 }
 
 fn failed(after_ms: Option<i64>) -> DeliveryResult {
-    DeliveryResult::Retry {
-        why: "500".to_owned(),
-        after_ms,
-    }
+    DeliveryResult::Retry { why: "500".to_owned(), after_ms }
 }
 
 fn ids(attempts: &[Attempt]) -> Vec<&str> {
-    attempts
-        .iter()
-        .map(|attempt| attempt.notification.id.as_str())
-        .collect()
+    attempts.iter().map(|attempt| attempt.notification.id.as_str()).collect()
 }
 
 /// Lets virtual time pass until nothing is pending; the receivers answer each attempt at once.
@@ -78,43 +72,24 @@ fn drain(
 #[test]
 fn what_is_pushed_is_attempted_once_in_order_of_urgency() {
     let mut outbox = outbox();
-    for (incident, severity) in [
-        (1, Severity::Low),
-        (2, Severity::High),
-        (3, Severity::Critical),
-        (4, Severity::High),
-    ] {
+    for (incident, severity) in
+        [(1, Severity::Low), (2, Severity::High), (3, Severity::Critical), (4, Severity::High)]
+    {
         let pushed = notification(incident, Firing, severity);
         assert_eq!(outbox.push(0, pushed.clone(), Timestamp(0)), None);
         assert_eq!(outbox.push(0, pushed, Timestamp(0)), None);
     }
     assert_eq!(outbox.next_due(), Some(Timestamp(0)));
     let attempts = outbox.due(Timestamp(0));
-    assert_eq!(
-        ids(&attempts),
-        ["3-firing", "2-firing", "4-firing", "1-firing"]
-    );
-    assert_eq!(
-        (outbox.due(Timestamp(0)), outbox.next_due()),
-        (vec![], None)
-    );
+    assert_eq!(ids(&attempts), ["3-firing", "2-firing", "4-firing", "1-firing"]);
+    assert_eq!((outbox.due(Timestamp(0)), outbox.next_due()), (vec![], None));
     for attempt in &attempts {
         let outcome = outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1));
         assert_eq!(outcome, Some(Outcome::Delivered));
-        assert_eq!(
-            outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1)),
-            None
-        );
+        assert_eq!(outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1)), None);
     }
-    assert_eq!(
-        outbox.push(0, notification(1, Firing, Severity::Low), Timestamp(2)),
-        None
-    );
-    let want = DeliveryCounts {
-        delivered: 4,
-        repeated: 5,
-        ..DeliveryCounts::default()
-    };
+    assert_eq!(outbox.push(0, notification(1, Firing, Severity::Low), Timestamp(2)), None);
+    let want = DeliveryCounts { delivered: 4, repeated: 5, ..DeliveryCounts::default() };
     assert_eq!(outbox.counts(0), want);
     assert_eq!(outbox.counts(9), DeliveryCounts::default());
 }
@@ -128,9 +103,7 @@ fn a_resolution_waits_for_its_firing() {
     let attempts = outbox.due(Timestamp(0));
     assert_eq!(ids(&attempts), ["1-firing", "1-resolved-1"]);
     assert_eq!([attempts[0].receiver, attempts[1].receiver], [0, 1]);
-    outbox
-        .record(attempts[0].ticket, DeliveryResult::Sent, Timestamp(1))
-        .unwrap();
+    outbox.record(attempts[0].ticket, DeliveryResult::Sent, Timestamp(1)).unwrap();
     assert_eq!(ids(&outbox.due(Timestamp(1))), ["1-resolved"]);
 }
 
@@ -142,14 +115,9 @@ fn attempts_in_flight_are_bounded() {
     }
     let first = outbox.due(Timestamp(0));
     assert_eq!((first.len(), outbox.next_due()), (IN_FLIGHT_MAX, None));
-    outbox
-        .record(first[0].ticket, DeliveryResult::Sent, Timestamp(1))
-        .unwrap();
+    outbox.record(first[0].ticket, DeliveryResult::Sent, Timestamp(1)).unwrap();
     assert_eq!(outbox.due(Timestamp(1)).len(), 1);
-    assert_eq!(
-        (outbox.counts(0).pending, outbox.counts(0).in_flight),
-        (9, IN_FLIGHT_MAX)
-    );
+    assert_eq!((outbox.counts(0).pending, outbox.counts(0).in_flight), (9, IN_FLIGHT_MAX));
 }
 
 #[test]
@@ -173,11 +141,7 @@ fn a_receiver_that_fails_for_a_minute_gets_everything_in_order_and_delays_only_i
     for (receiver, got) in got.iter().enumerate() {
         assert_eq!(got.len(), 40);
         for incident in 0..20 {
-            let kinds: Vec<_> = got
-                .iter()
-                .filter(|g| g.0 == incident)
-                .map(|g| g.1)
-                .collect();
+            let kinds: Vec<_> = got.iter().filter(|g| g.0 == incident).map(|g| g.1).collect();
             assert_eq!(kinds, [Firing, Resolved], "receiver {receiver}");
         }
     }
@@ -199,11 +163,7 @@ fn waits_grow_to_the_cap_are_spread_and_can_be_repeated() {
             seen.insert(wait_ms);
         }
     }
-    assert!(
-        seen.len() > 1_500,
-        "{} different waits of 1,950",
-        seen.len()
-    );
+    assert!(seen.len() > 1_500, "{} different waits of 1,950", seen.len());
 }
 
 #[test]
@@ -219,12 +179,8 @@ fn retry_after_is_a_lower_bound_and_pauses_the_receiver() {
         let mut outbox = outbox();
         push(&mut outbox, 0, 1, Firing);
         let first = outbox.due(Timestamp(0));
-        let outcome = outbox
-            .record(first[0].ticket, failed(after_ms), Timestamp(0))
-            .unwrap();
-        let Outcome::Retrying { at } = outcome else {
-            panic!("{outcome:?}")
-        };
+        let outcome = outbox.record(first[0].ticket, failed(after_ms), Timestamp(0)).unwrap();
+        let Outcome::Retrying { at } = outcome else { panic!("{outcome:?}") };
         assert!(want.contains(&at.0), "{after_ms:?}: {at:?}");
         // What comes meanwhile waits as well, where the receiver asked for it.
         push(&mut outbox, 0, 2, Firing);
@@ -240,9 +196,7 @@ fn giving_up_is_an_outcome_with_a_reason() {
     let mut rejected = outbox();
     push(&mut rejected, 0, 1, Firing);
     push(&mut rejected, 0, 1, Resolved);
-    let refuse = |_: &Attempt, _| DeliveryResult::Reject {
-        why: "404".to_owned(),
-    };
+    let refuse = |_: &Attempt, _| DeliveryResult::Reject { why: "404".to_owned() };
     let outcomes = drain(&mut rejected, refuse);
     let why = GiveUp::Rejected("404".to_owned());
     assert_eq!(why.to_string(), "the receiver refused it: 404");
@@ -253,21 +207,12 @@ fn giving_up_is_an_outcome_with_a_reason() {
     push(&mut dead, 0, 1, Firing);
     let outcomes = drain(&mut dead, |_, _| failed(None));
     let (_, at, last) = outcomes.last().unwrap();
-    assert_eq!(
-        *last,
-        Outcome::GaveUp {
-            why: GiveUp::TooOld(Some("500".to_owned()))
-        }
-    );
+    assert_eq!(*last, Outcome::GaveUp { why: GiveUp::TooOld(Some("500".to_owned())) });
     let near_the_end = AGE_MAX_MS - BACKOFF_CAP_MS..=AGE_MAX_MS;
     assert!(near_the_end.contains(&at.0), "{at}");
     assert_eq!((dead.counts(0).too_old, dead.counts(0).pending), (1, 0));
 
-    let old = dead.push(
-        0,
-        notification(2, Firing, Severity::High),
-        Timestamp(AGE_MAX_MS + 1),
-    );
+    let old = dead.push(0, notification(2, Firing, Severity::High), Timestamp(AGE_MAX_MS + 1));
     assert_eq!(old.unwrap().why, GiveUp::TooOld(None));
     assert_eq!(dead.counts(0).too_old, 2);
 }
@@ -277,42 +222,15 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
     use Severity::{Critical, High, Low};
     // (already pending, pushed last, what leaves); the first is in flight.
     let cases = [
-        (
-            [(1, Firing, Low), (2, Firing, Low)],
-            (3, Firing, Critical),
-            "2-firing",
-        ),
-        (
-            [(1, Firing, Low), (2, Firing, High)],
-            (3, Firing, Low),
-            "3-firing",
-        ),
-        (
-            [(1, Firing, Low), (2, Resolved, Low)],
-            (3, Firing, Low),
-            "3-firing",
-        ),
-        (
-            [(1, Firing, Low), (2, Firing, Low)],
-            (1, Resolved, Low),
-            "2-firing",
-        ),
-        (
-            [(1, Firing, Low), (1, Resolved, Low)],
-            (2, Resolved, Low),
-            "2-resolved",
-        ),
-        (
-            [(1, Firing, Low), (2, Resolved, High)],
-            (3, Resolved, Critical),
-            "2-resolved",
-        ),
+        ([(1, Firing, Low), (2, Firing, Low)], (3, Firing, Critical), "2-firing"),
+        ([(1, Firing, Low), (2, Firing, High)], (3, Firing, Low), "3-firing"),
+        ([(1, Firing, Low), (2, Resolved, Low)], (3, Firing, Low), "3-firing"),
+        ([(1, Firing, Low), (2, Firing, Low)], (1, Resolved, Low), "2-firing"),
+        ([(1, Firing, Low), (1, Resolved, Low)], (2, Resolved, Low), "2-resolved"),
+        ([(1, Firing, Low), (2, Resolved, High)], (3, Resolved, Critical), "2-resolved"),
     ];
     for (pending, (incident, kind, severity), want) in cases {
-        let mut outbox = Outbox::new(OutboxLimits {
-            pending_max: 2,
-            in_flight_max: 1,
-        });
+        let mut outbox = Outbox::new(OutboxLimits { pending_max: 2, in_flight_max: 1 });
         let mut in_flight = Vec::new();
         for (incident, kind, severity) in pending {
             let pushed = notification(incident, kind, severity);
@@ -321,37 +239,20 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
         }
         let refusal = outbox.push(0, notification(incident, kind, severity), Timestamp(0));
         let refusal = refusal.unwrap();
-        assert_eq!(
-            (refusal.notification.id.as_str(), refusal.why),
-            (want, GiveUp::Crowded)
-        );
+        assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::Crowded));
         assert_eq!((outbox.counts(0).pending, outbox.counts(0).crowded), (2, 1));
-        outbox
-            .record(in_flight[0].ticket, DeliveryResult::Sent, Timestamp(1))
-            .unwrap();
-        assert_eq!(
-            drain(&mut outbox, |_, _| DeliveryResult::Sent).len(),
-            1,
-            "{want}"
-        );
+        outbox.record(in_flight[0].ticket, DeliveryResult::Sent, Timestamp(1)).unwrap();
+        assert_eq!(drain(&mut outbox, |_, _| DeliveryResult::Sent).len(), 1, "{want}");
     }
 }
 
 #[test]
 fn outcomes_of_an_earlier_run_are_taken_over() {
     let mut outbox = outbox();
-    let gave_up = Outcome::GaveUp {
-        why: GiveUp::Crowded,
-    };
+    let gave_up = Outcome::GaveUp { why: GiveUp::Crowded };
     outbox.restore("1-firing", 1, &Outcome::Delivered);
     outbox.restore("2-firing", 1, &gave_up);
-    outbox.restore(
-        "3-firing",
-        6,
-        &Outcome::Retrying {
-            at: Timestamp(5_000),
-        },
-    );
+    outbox.restore("3-firing", 6, &Outcome::Retrying { at: Timestamp(5_000) });
     for incident in 1..=3 {
         push(&mut outbox, 0, incident, Firing);
     }

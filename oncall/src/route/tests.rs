@@ -16,10 +16,7 @@ fn notice(kind: NotificationKind, severity: Severity) -> Notice {
         value: None,
         threshold: None,
         reason: None,
-        text: AlertText {
-            message: "m".to_owned(),
-            ..AlertText::default()
-        },
+        text: AlertText { message: "m".to_owned(), ..AlertText::default() },
     }
 }
 
@@ -54,11 +51,7 @@ fn severity_and_kind_choose_the_receivers() {
         let got: Vec<usize> = receivers.route(&notice).map(|(number, _)| number).collect();
         assert_eq!(got, want, "{kind:?} {severity}");
     }
-    assert!(
-        Severity::ALL
-            .into_iter()
-            .all(|severity| Severities::ALL.contains(severity))
-    );
+    assert!(Severity::ALL.into_iter().all(|severity| Severities::ALL.contains(severity)));
 }
 
 #[test]
@@ -68,16 +61,10 @@ fn ids_are_told_apart_by_incident_kind_and_receiver() {
         .into_iter()
         .flat_map(|kind| {
             let notice = notice(kind, Severity::High);
-            receivers
-                .route(&notice)
-                .map(|(_, told)| told.id)
-                .collect::<Vec<_>>()
+            receivers.route(&notice).map(|(_, told)| told.id).collect::<Vec<_>>()
         })
         .collect();
-    assert_eq!(
-        ids[1],
-        "000000000000000000000000000000ab-firing-125073191daf5431"
-    );
+    assert_eq!(ids[1], "000000000000000000000000000000ab-firing-125073191daf5431");
     let fits_a_header = |id: &String| id.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(ids.iter().all(fits_a_header));
     ids.dedup();
@@ -97,10 +84,7 @@ fn deadlines_run_from_the_record_that_opened_the_incident() {
     for (severity, want_ms) in cases {
         let opened = Timestamp(1_000);
         assert_eq!(table.response_ms(severity), want_ms);
-        assert_eq!(
-            table.deadline(severity, opened),
-            want_ms.map(|ms| opened.plus(ms))
-        );
+        assert_eq!(table.deadline(severity, opened), want_ms.map(|ms| opened.plus(ms)));
     }
     let notice = notice(NotificationKind::Resolved, Severity::Critical);
     let (_, told) = receivers().route(&notice).next().unwrap();
