@@ -361,7 +361,7 @@ impl Reader {
                 rules: self.rules_hash,
             };
             if held.committed.as_ref() != Some(&point) {
-                held.committed = Some(point.clone());
+                held.committed = Some(point);
                 points.push((*topic, *partition, point));
             }
         }
