@@ -1,5 +1,7 @@
 //! The contract of `hansho replay`, to the letter, and what bad input comes to.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;

@@ -59,7 +59,7 @@ impl Traffic {
             let drama = (now.0 - start.0).rem_euclid(CYCLE_MS);
             self.logins(now, drama, beat);
             self.requests(now, drama);
-            if beat % 10 == 0 {
+            if beat.is_multiple_of(10) {
                 self.metrics(now, 0);
             }
             beat += 1;
@@ -77,7 +77,7 @@ impl Traffic {
         if ATTACK_MS.contains(&drama) {
             let user = ATTACKED.get(beat % ATTACKED.len()).copied().unwrap_or("root");
             self.login(now, "failure", user, "203.0.113.9");
-        } else if beat % 70 == 0 {
+        } else if beat.is_multiple_of(70) {
             self.login(now, "failure", user, &address);
         }
     }
