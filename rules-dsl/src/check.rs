@@ -7,6 +7,7 @@ mod measure;
 mod message;
 mod predicate;
 mod stream;
+mod wording;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use model::schema::Schema;
 
 use crate::ast::{Name, Statement};
-use crate::diagnostic::{Code, Diagnostic, text};
+use crate::diagnostic::Diagnostic;
 use crate::reading::Reading;
 use crate::rule::{Predicate, RuleSet};
 use crate::source::Place;
@@ -31,6 +32,7 @@ pub(crate) struct Checked {
 /// Checks the statements of all files, which share one namespace.
 pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Checked {
     let mut scope = Scope::declare(statements, diagnostics);
+    let mut checked: Vec<alert::CheckedAlert> = Vec::new();
     for statement in statements {
         match statement {
             Statement::Filter(filter) => {
@@ -40,13 +42,8 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
                 measure::shape(&mut scope, &measure.measure, 0, diagnostics);
                 measure::lengths(&measure.measure, diagnostics);
             }
-            _ => {}
-        }
-    }
-    let mut checked: Vec<alert::CheckedAlert> = Vec::new();
-    for statement in statements {
-        if let Statement::Alert(alert) = statement {
-            checked.extend(alert::alert(&mut scope, alert, diagnostics));
+            Statement::Alert(alert) => checked.extend(alert::alert(&mut scope, alert, diagnostics)),
+            Statement::Stream(_) | Statement::Broken(_) => {}
         }
     }
     checked.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
@@ -54,16 +51,12 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
     crate::lint::lint_filters(&scope.filters_with_places(), diagnostics);
     let readings = checked.iter().map(|one| one.reading.clone()).collect();
     let alerts = checked.into_iter().map(|one| one.alert).collect();
-    Checked {
-        rules: RuleSet {
-            streams: scope.streams,
-            alerts,
-        },
-        readings,
-    }
+    let streams = scope.streams;
+    let rules = RuleSet { streams, alerts };
+    Checked { rules, readings }
 }
 
-pub(crate) use alert::CheckedAlert;
+pub(crate) use alert::{CheckedAlert, hold_default_ms, keep_default_ms};
 pub(crate) use measure::{Function, Shape};
 
 /// Events of one stream that satisfy a predicate.
@@ -96,18 +89,8 @@ impl<'a> Scope<'a> {
         for statement in statements {
             let name = declared_name(statement);
             if let Some((_, first)) = declared.get(name.text.as_str()) {
-                let text = &name.text;
-                let message = text!(
-                    "`{text}` is declared twice",
-                    "`{text}` が二度宣言されています"
-                );
-                let note = text!("first declared here", "最初の宣言");
-                let help = text!(
-                    "all names of all files share one namespace: rename one",
-                    "名前は全ファイルで共通です。片方の名前を変えてください"
-                );
-                let found = Diagnostic::new(Code::DuplicateName, name.at.0, message);
-                diagnostics.push(found.help(help).related(*first, note));
+                let found = wording::declared_twice(name.at.0, &name.text);
+                diagnostics.push(found.related(*first, wording::first_declared()));
                 continue;
             }
             declared.insert(&name.text, (statement, name.at.0));
@@ -116,18 +99,11 @@ impl<'a> Scope<'a> {
             }
         }
         streams.sort_by(|a, b| a.name.cmp(&b.name));
-        Scope {
-            declared,
-            streams,
-            filters: HashMap::new(),
-        }
+        Scope { declared, streams, filters: HashMap::new() }
     }
 
     fn stream_named(&self, name: &str) -> Option<(usize, &Arc<Schema>)> {
-        let index = self
-            .streams
-            .binary_search_by(|schema| schema.name.as_str().cmp(name))
-            .ok()?;
+        let index = self.streams.binary_search_by(|schema| schema.name.as_str().cmp(name)).ok()?;
         Some((index, self.streams.get(index)?))
     }
 
@@ -143,34 +119,39 @@ impl<'a> Scope<'a> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Selected> {
         if let Some((stream, _)) = self.stream_named(name) {
-            let lineage = vec![name.to_owned()];
             return Some(Selected {
                 stream,
                 predicate: Predicate::True,
-                lineage,
+                lineage: vec![name.to_owned()],
             });
         }
         let Some((Statement::Filter(filter), _)) = self.declared.get(name).copied() else {
             return None;
         };
+        let place = filter.name.at.0;
         match self.filters.get(name) {
             Some(Resolved::Done(selected)) => return Some(selected.clone()),
             Some(Resolved::Failed) => return None,
-            Some(Resolved::Open) => {
-                diagnostics.push(circle(&filter.name));
-                return None;
-            }
-            None => {}
+            Some(Resolved::Open) => diagnostics.push(wording::filter_circle(place, name)),
+            None if depth >= CHAIN_MAX => diagnostics.push(wording::chain_too_long(place, name)),
+            None => return self.resolved(filter, depth, diagnostics),
         }
-        if depth >= CHAIN_MAX {
-            diagnostics.push(too_long(&filter.name));
-            return None;
-        }
-        self.filters.insert(name.to_owned(), Resolved::Open);
+        None
+    }
+
+    /// Resolves a filter for the first time, and remembers how that went.
+    fn resolved(
+        &mut self,
+        filter: &crate::ast::Filter,
+        depth: usize,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Selected> {
+        let name = &filter.name.text;
+        self.filters.insert(name.clone(), Resolved::Open);
         let base = self.events(&filter.base, depth + 1, diagnostics);
         let resolved = base.and_then(|base| self.narrowed(base, filter, diagnostics));
         let entry = resolved.clone().map_or(Resolved::Failed, Resolved::Done);
-        self.filters.insert(name.to_owned(), entry);
+        self.filters.insert(name.clone(), entry);
         resolved
     }
 
@@ -181,7 +162,8 @@ impl<'a> Scope<'a> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Selected> {
         if base.lineage.len() > CHAIN_MAX {
-            diagnostics.push(too_long(&filter.name));
+            let name = &filter.name;
+            diagnostics.push(wording::chain_too_long(name.at.0, &name.text));
             return None;
         }
         let schema = self.schema(base.stream)?;
@@ -191,11 +173,7 @@ impl<'a> Scope<'a> {
         };
         let mut lineage = base.lineage;
         lineage.push(filter.name.text.clone());
-        Some(Selected {
-            predicate: both(base.predicate, own),
-            lineage,
-            ..base
-        })
+        Some(Selected { predicate: both(base.predicate, own), lineage, ..base })
     }
 
     /// The events a name used somewhere stands for; reports names that stand for none.
@@ -211,15 +189,8 @@ impl<'a> Scope<'a> {
             }
             Some((Statement::Broken(_), _)) => None,
             Some((other, place)) => {
-                let (text, kind) = (&name.text, statement_word(other));
-                let message = text!(
-                    "`{text}` is a {kind}, not events",
-                    "`{text}` は {kind} で、イベントではありません"
-                );
-                let expected = text!("a stream or filter", "stream か filter");
-                let note = text!("declared here", "宣言");
-                let found = Diagnostic::new(Code::WrongKind, name.at.0, message);
-                diagnostics.push(found.expected(expected).related(*place, note));
+                let found = wording::not_events(name.at.0, &name.text, statement_word(other));
+                diagnostics.push(found.related(*place, wording::declared_here()));
                 None
             }
             None => {
@@ -232,11 +203,7 @@ impl<'a> Scope<'a> {
     /// Reports a name that nothing declares.
     fn unknown(&self, name: &Name) -> Diagnostic {
         let text = &name.text;
-        let message = text!(
-            "nothing is called `{text}`",
-            "`{text}` という名前はありません"
-        );
-        let found = Diagnostic::new(Code::UnknownName, name.at.0, message);
+        let found = wording::unknown_name(name.at.0, text);
         if let Some(trapped) = crate::lex::phrase_trap(text, found.clone()) {
             return trapped;
         }
@@ -244,11 +211,7 @@ impl<'a> Scope<'a> {
         let digit = text.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
         let (head, level) = text.split_at_checked(digit).unwrap_or(("", ""));
         if self.declared.contains_key(head) {
-            let help = text!(
-                "put a space before the level: `{head} {level}`",
-                "しきい値の前を空けてください: `{head} {level}`"
-            );
-            return found.help(help);
+            return found.help(wording::space_before_level(head, level));
         }
         let known = self.declared.iter().filter(|(_, (statement, _))| {
             !matches!(statement, Statement::Alert(_) | Statement::Broken(_))
@@ -309,25 +272,6 @@ fn both(base: Predicate, own: Predicate) -> Predicate {
             Predicate::And(parts)
         }
     }
-}
-
-fn circle(name: &Name) -> Diagnostic {
-    let text = &name.text;
-    let message = text!(
-        "`{text}` builds on itself",
-        "`{text}` が自分自身を元にしています"
-    );
-    let help = text!("let it select from a stream", "stream を元にしてください");
-    Diagnostic::new(Code::Circle, name.at.0, message).help(help)
-}
-
-fn too_long(name: &Name) -> Diagnostic {
-    let text = &name.text;
-    let message = text!(
-        "`{text}` builds on more than {CHAIN_MAX} others",
-        "`{text}` の元になるものが {CHAIN_MAX} を超えています"
-    );
-    Diagnostic::new(Code::LimitExceeded, name.at.0, message)
 }
 
 #[cfg(test)]

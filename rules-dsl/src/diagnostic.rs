@@ -2,6 +2,7 @@
 
 mod code;
 mod render;
+mod wording;
 
 pub use code::Code;
 
@@ -32,10 +33,7 @@ impl Text {
 
     /// One text for both languages, such as a piece of a rule.
     pub(crate) fn same(text: &str) -> Text {
-        Text {
-            en: text.to_owned(),
-            ja: text.to_owned(),
-        }
+        Text { en: text.to_owned(), ja: text.to_owned() }
     }
 }
 
@@ -49,6 +47,7 @@ macro_rules! text {
     };
 }
 pub(crate) use text;
+pub(crate) use wording::{texts, wordings};
 
 /// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -50,13 +50,8 @@ pub(crate) struct Segment {
 }
 
 /// The words that follow a level, longest first, and their operators.
-pub(crate) const COMPARISON_WORDS: [(&str, &str); 5] = [
-    ("超過", ">"),
-    ("以上", ">="),
-    ("以下", "<="),
-    ("未満", "<"),
-    ("超", ">"),
-];
+pub(crate) const COMPARISON_WORDS: [(&str, &str); 5] =
+    [("超過", ">"), ("以上", ">="), ("以下", "<="), ("未満", "<"), ("超", ">")];
 
 const SYMBOLS: [&str; 30] = [
     "=>", "==", "!=", ">=", "<=", "..", "{", "}", "(", ")", "[", "]", ",", ":", "=", ">", "<", "/",
@@ -81,26 +76,13 @@ pub(crate) fn lex(file: usize, source: &str) -> (Vec<Token>, Vec<Diagnostic>) {
             "split it: all files share one namespace",
             "分割してください。名前は全ファイルで共通です"
         );
-        let place = Place {
-            file,
-            start: 0,
-            end: 0,
-        };
+        let place = Place { file, start: 0, end: 0 };
         let found = Diagnostic::new(Code::LimitExceeded, place, message).help(help);
         return (Vec::new(), vec![found]);
     }
-    let glyphs = source
-        .char_indices()
-        .map(|(start, c)| Glyph { c: fold(c), start })
-        .collect();
-    let mut lexer = Lexer {
-        file,
-        source,
-        glyphs,
-        at: 0,
-        tokens: Vec::new(),
-        diagnostics: Vec::new(),
-    };
+    let glyphs = source.char_indices().map(|(start, c)| Glyph { c: fold(c), start }).collect();
+    let mut lexer =
+        Lexer { file, source, glyphs, at: 0, tokens: Vec::new(), diagnostics: Vec::new() };
     while lexer.token() {}
     (lexer.tokens, lexer.diagnostics)
 }
@@ -145,9 +127,7 @@ impl Lexer<'_> {
     }
 
     fn byte(&self, index: usize) -> usize {
-        self.glyphs
-            .get(index)
-            .map_or(self.source.len(), |glyph| glyph.start)
+        self.glyphs.get(index).map_or(self.source.len(), |glyph| glyph.start)
     }
 
     /// The character as written.
@@ -157,26 +137,15 @@ impl Lexer<'_> {
     }
 
     fn written(&self, from: usize, to: usize) -> &str {
-        self.source
-            .get(self.byte(from)..self.byte(to))
-            .unwrap_or("")
+        self.source.get(self.byte(from)..self.byte(to)).unwrap_or("")
     }
 
     fn folded(&self, from: usize, to: usize) -> String {
-        self.glyphs
-            .get(from..to)
-            .unwrap_or(&[])
-            .iter()
-            .map(|glyph| glyph.c)
-            .collect()
+        self.glyphs.get(from..to).unwrap_or(&[]).iter().map(|glyph| glyph.c).collect()
     }
 
     fn place(&self, from: usize, to: usize) -> Place {
-        Place {
-            file: self.file,
-            start: self.byte(from),
-            end: self.byte(to),
-        }
+        Place { file: self.file, start: self.byte(from), end: self.byte(to) }
     }
 
     fn push(&mut self, kind: TokenKind, from: usize) {
@@ -201,10 +170,7 @@ impl Lexer<'_> {
             Some('≠') => Some("!="),
             _ => None,
         };
-        let known = SYMBOLS
-            .iter()
-            .find(|symbol| pair.starts_with(**symbol))
-            .copied();
+        let known = SYMBOLS.iter().find(|symbol| pair.starts_with(**symbol)).copied();
         if let Some(symbol) = alone.or(known) {
             self.at += if alone.is_some() { 1 } else { symbol.len() };
             return self.push(TokenKind::Symbol(symbol), from);
@@ -218,10 +184,9 @@ impl Lexer<'_> {
         );
         let help = match c {
             _ if quote_like(c) => text!("texts stand in \"…\"", "文字列は \"…\" で囲みます"),
-            '%' => text!(
-                "`%` follows its number directly: `80%`",
-                "`%` は数のすぐ後に書きます: `80%`"
-            ),
+            '%' => {
+                text!("`%` follows its number directly: `80%`", "`%` は数のすぐ後に書きます: `80%`")
+            }
             _ => text!(
                 "a name that is no word is back-quoted: `` `{c}` ``",
                 "語でない名前は `` `{c}` `` のように囲みます"
@@ -292,17 +257,14 @@ impl Lexer<'_> {
             '"' | '\\' => return Some(letter),
             _ => {}
         }
-        let message = text!(
-            "`\\{letter}` is no escape",
-            "`\\{letter}` というエスケープはありません"
-        );
+        let message =
+            text!("`\\{letter}` is no escape", "`\\{letter}` というエスケープはありません");
         let help = text!(
             "a backslash is written twice: `\\\\{letter}`; the escapes are \\\\ \\\" \\n \\t",
             "バックスラッシュは二つ書きます: `\\\\{letter}`。エスケープは \\\\ \\\" \\n \\t だけです"
         );
         let place = self.place(from, self.at);
-        self.diagnostics
-            .push(Diagnostic::new(Code::UnknownEscape, place, message).help(help));
+        self.diagnostics.push(Diagnostic::new(Code::UnknownEscape, place, message).help(help));
         Some(letter)
     }
 
@@ -361,10 +323,7 @@ impl Lexer<'_> {
             self.refuse(from, Code::DisguisedCharacter, message, None);
             return None;
         }
-        Some(Segment {
-            text: written.nfkc().collect(),
-            quoted: false,
-        })
+        Some(Segment { text: written.nfkc().collect(), quoted: false })
     }
 
     /// `/分以上` is the unit and a comparison word, where a bare word would be one name.
@@ -377,9 +336,7 @@ impl Lexer<'_> {
         }
         let word = self.folded(from, self.at);
         for (suffix, _) in COMPARISON_WORDS {
-            let unit = word
-                .strip_suffix(suffix)
-                .filter(|unit| duration_named(unit).is_some());
+            let unit = word.strip_suffix(suffix).filter(|unit| duration_named(unit).is_some());
             if let Some(unit) = unit {
                 self.at = from + unit.chars().count();
                 return;

@@ -44,11 +44,7 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     let checked = check::check(&statements, &mut diagnostics);
     diagnostic::arrange(&mut diagnostics);
     let failed = diagnostic::has_errors(&diagnostics);
-    Compiled {
-        rules: (!failed).then_some(checked.rules),
-        diagnostics,
-        readings: checked.readings,
-    }
+    Compiled { rules: (!failed).then_some(checked.rules), diagnostics, readings: checked.readings }
 }
 
 /// Reads one file into statements; never fails.

@@ -77,25 +77,17 @@ fn broken(start: Tokens<'_>) -> Option<Statement> {
     let named = |input: Tokens<'_>| match input.first() {
         Some(TokenKind::Word(segments)) => {
             let text = segments.first()?.text.clone();
-            Some(Statement::Broken(Name {
-                text,
-                at: At(input.place()),
-            }))
+            Some(Statement::Broken(Name { text, at: At(input.place()) }))
         }
         _ => None,
     };
-    starts_statement(start)
-        .then(|| named(start.skip(1)))
-        .flatten()
+    starts_statement(start).then(|| named(start.skip(1))).flatten()
 }
 
 fn starts_statement(input: Tokens<'_>) -> bool {
     let mut words = STATEMENTS.iter().chain(LATER_STATEMENTS);
     words.any(|word| input.is_word(word))
-        && matches!(
-            input.skip(1).first(),
-            Some(TokenKind::Word(_) | TokenKind::Broken)
-        )
+        && matches!(input.skip(1).first(), Some(TokenKind::Word(_) | TokenKind::Broken))
 }
 
 fn recover(start: Tokens<'_>) -> Tokens<'_> {
@@ -110,10 +102,7 @@ fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("filter").parse(input)?;
     let (rest, name_read) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
-    let what = text!(
-        "the stream or filter it selects from",
-        "元になる stream か filter の名前"
-    );
+    let what = text!("the stream or filter it selects from", "元になる stream か filter の名前");
     let (rest, base) = expect(what, name).parse(rest)?;
     let (rest, written) = opt(keyword("where")).parse(rest)?;
     let (rest, condition) = match written {
@@ -125,14 +114,7 @@ fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
     };
     let what = text!("`where` or the next statement", "`where` か次の文");
     let rest = statement_end(rest, what)?;
-    Ok((
-        rest,
-        Statement::Filter(Filter {
-            name: name_read,
-            base,
-            condition,
-        }),
-    ))
+    Ok((rest, Statement::Filter(Filter { name: name_read, base, condition })))
 }
 
 fn measure(input: Tokens<'_>) -> Parsed<'_, Statement> {
@@ -140,10 +122,7 @@ fn measure(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, name) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
     let (rest, measure) = alert::measure(rest)?;
-    let what = text!(
-        "`within`, `min` or the next statement",
-        "`within`、`min` か次の文"
-    );
+    let what = text!("`within`, `min` or the next statement", "`within`、`min` か次の文");
     let rest = statement_end(rest, what)?;
     Ok((rest, Statement::Measure(MeasureStatement { name, measure })))
 }
@@ -153,9 +132,7 @@ fn declared_name(input: Tokens<'_>) -> Parsed<'_, Name> {
 }
 
 fn expect_equals(input: Tokens<'_>) -> Parsed<'_, ()> {
-    expect(text!("`=`", "`=`"), symbol("="))
-        .map(|_| ())
-        .parse(input)
+    expect(text!("`=`", "`=`"), symbol("=")).map(|_| ()).parse(input)
 }
 
 /// Holds the statement to its end, so that what follows it is reported where it stands.
@@ -163,13 +140,6 @@ fn statement_end(
     input: Tokens<'_>,
     what: crate::diagnostic::Text,
 ) -> Result<Tokens<'_>, tokens::Stop> {
-    let statement_word = STATEMENTS
-        .iter()
-        .chain(LATER_STATEMENTS)
-        .any(|word| input.is_word(word));
-    if input.is_empty() || statement_word {
-        Ok(input)
-    } else {
-        Err(input.unexpected(what))
-    }
+    let statement_word = STATEMENTS.iter().chain(LATER_STATEMENTS).any(|word| input.is_word(word));
+    if input.is_empty() || statement_word { Ok(input) } else { Err(input.unexpected(what)) }
 }

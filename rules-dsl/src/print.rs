@@ -30,14 +30,8 @@ fn statement(statement: &Statement) -> String {
 pub fn name(text: &str) -> String {
     let plain: String = unicode_normalization::UnicodeNormalization::nfkc(text).collect();
     let word = text.chars().next().is_some_and(begins_word)
-        && text
-            .chars()
-            .all(|c| c == '_' || unicode_ident::is_xid_continue(c));
-    if word && plain == text && !needs_quotes(text) {
-        text.to_owned()
-    } else {
-        format!("`{text}`")
-    }
+        && text.chars().all(|c| c == '_' || unicode_ident::is_xid_continue(c));
+    if word && plain == text && !needs_quotes(text) { text.to_owned() } else { format!("`{text}`") }
 }
 
 /// A dotted path.
@@ -53,11 +47,7 @@ pub fn path(path: &Path) -> String {
 
 /// A number and its unit.
 pub fn quantity(quantity: &Quantity) -> String {
-    format!(
-        "{}{}",
-        quantity.value,
-        quantity.unit.map_or("", |unit| unit.spelling)
-    )
+    format!("{}{}", quantity.value, quantity.unit.map_or("", |unit| unit.spelling))
 }
 
 /// A text in quotes.
@@ -135,11 +125,7 @@ fn patterns(extract: &Extract) -> String {
 }
 
 fn filter(filter: &Filter) -> String {
-    let mut out = format!(
-        "filter {} = {}",
-        name(&filter.name.text),
-        name(&filter.base.text)
-    );
+    let mut out = format!("filter {} = {}", name(&filter.name.text), name(&filter.base.text));
     if let Some(condition) = &filter.condition {
         let _ = write!(out, " where {}", expression(condition));
     }
@@ -148,11 +134,7 @@ fn filter(filter: &Filter) -> String {
 }
 
 fn measure_statement(statement: &MeasureStatement) -> String {
-    format!(
-        "measure {} = {}\n",
-        name(&statement.name.text),
-        measure(&statement.measure)
-    )
+    format!("measure {} = {}\n", name(&statement.name.text), measure(&statement.measure))
 }
 
 fn measure(measure: &Measure) -> String {
@@ -174,30 +156,14 @@ fn measure(measure: &Measure) -> String {
 
 fn alert(alert: &Alert) -> String {
     let mut out = format!(
-        "alert {} {}",
+        "alert {} {} {}",
         name(&alert.name.text),
-        measure(&alert.measure)
+        measure(&alert.measure),
+        level(&alert.level)
     );
-    let _ = write!(out, " {}", level(&alert.level));
-    let keys: Vec<String> = alert
-        .by
-        .iter()
-        .map(|key| {
-            format!(
-                "{}{}",
-                path(&key.field),
-                if key.optional { "?" } else { "" }
-            )
-        })
-        .collect();
-    if !keys.is_empty() {
-        let _ = write!(out, " by {}", keys.join(", "));
-    }
-    let clauses = [
-        ("for", &alert.hold_for),
-        ("clear", &alert.clear),
-        ("keep", &alert.keep),
-    ];
+    let written = alert.by.iter();
+    out.push_str(&keys(written.map(|key| (path(&key.field), key.optional))));
+    let clauses = [("for", &alert.hold_for), ("clear", &alert.clear), ("keep", &alert.keep)];
     for (word, written) in clauses {
         if let Some(written) = written {
             let _ = write!(out, " {word} {}", quantity(written));
@@ -210,18 +176,22 @@ fn alert(alert: &Alert) -> String {
         Some(NoData::Clear) => out.push_str(" nodata clear"),
         None => {}
     }
-    let _ = write!(out, " {}", alert.severity.name());
-    out.push_str(&tail(alert));
-    out.push('\n');
+    let _ = writeln!(out, " {}{}", alert.severity.name(), tail(alert));
     out
 }
 
+/// ` by a, b?` of fields spelled already; nothing without any.
+pub(crate) fn keys(fields: impl Iterator<Item = (String, bool)>) -> String {
+    let spelled = |(field, optional): (String, bool)| field + if optional { "?" } else { "" };
+    let all: Vec<String> = fields.map(spelled).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    format!(" by {}", all.join(", "))
+}
+
 fn level(level: &Level) -> String {
-    let mut out = format!(
-        "{} {}",
-        level.comparison.symbol(),
-        quantity(&level.quantity)
-    );
+    let mut out = format!("{} {}", level.comparison.symbol(), quantity(&level.quantity));
     if let Some(per) = &level.per {
         let _ = write!(out, "/{}", quantity(per));
     }
@@ -242,11 +212,7 @@ fn tail(alert: &Alert) -> String {
         let labels: Vec<String> = alert.labels.iter().map(label).collect();
         let _ = write!(out, "\n  labels {{ {} }}", labels.join(", "));
     }
-    if out.is_empty() {
-        out
-    } else {
-        format!(" {{{out}\n}}")
-    }
+    if out.is_empty() { out } else { format!(" {{{out}\n}}") }
 }
 
 /// How tightly an expression binds; a looser one inside a tighter one needs parentheses.
@@ -267,11 +233,7 @@ fn binding(expression: &Expression) -> u8 {
 
 fn inside(inner: &Expression, at_least: u8) -> String {
     let text = expression(inner);
-    if binding(inner) < at_least {
-        format!("({text})")
-    } else {
-        text
-    }
+    if binding(inner) < at_least { format!("({text})") } else { text }
 }
 
 /// An expression of `where`.
@@ -280,29 +242,11 @@ pub fn expression(it: &Expression) -> String {
         Expression::Or(parts) => joined(parts, " or ", 1),
         Expression::And(parts) => joined(parts, " and ", 2),
         Expression::Not(inner, _) => format!("not {}", inside(inner, 2)),
-        Expression::Compare(left, operator, right) => {
-            format!(
-                "{} {} {}",
-                inside(left, 4),
-                operator.symbol(),
-                inside(right, 4)
-            )
-        }
-        Expression::In {
-            value,
-            negated,
-            set,
-        } => {
-            let not = if *negated { "not " } else { "" };
-            format!("{} {not}in {}", inside(value, 4), members(set))
-        }
-        Expression::Text(left, test, right) => {
-            format!(
-                "{} {} {}",
-                inside(left, 4),
-                test_word(*test),
-                inside(right, 4)
-            )
+        Expression::Compare(left, operator, right) => infix(left, operator.symbol(), right),
+        Expression::Text(left, test, right) => infix(left, test_word(*test), right),
+        Expression::In { value, negated, set } => {
+            let word = if *negated { "not in" } else { "in" };
+            format!("{} {word} {}", inside(value, 4), members(set))
         }
         Expression::Matches(left, regex) => {
             format!("{} matches {}", inside(left, 4), quoted(&regex.text))
@@ -310,19 +254,19 @@ pub fn expression(it: &Expression) -> String {
         Expression::Exists(field) => format!("exists({})", path(field)),
         Expression::Lower(inner, _) => format!("lower({})", expression(inner)),
         Expression::Arithmetic(left, operator, right) => {
-            let own = binding(it);
-            format!(
-                "{} {} {}",
-                inside(left, own),
-                sign(*operator),
-                inside(right, own + 1)
-            )
+            let (own, sign) = (binding(it), sign(*operator));
+            format!("{} {sign} {}", inside(left, own), inside(right, own + 1))
         }
         Expression::Field(field) => path(field),
         Expression::Quoted(text) => quoted(&text.text),
         Expression::Number(number) => quantity(number),
         Expression::Bool(value, _) => value.to_string(),
     }
+}
+
+/// Two values with a comparison or test between them.
+fn infix(left: &Expression, word: &str, right: &Expression) -> String {
+    format!("{} {word} {}", inside(left, 4), inside(right, 4))
 }
 
 fn joined(parts: &[Expression], word: &str, at_least: u8) -> String {
@@ -337,10 +281,8 @@ fn members(set: &Set) -> String {
             format!("({})", items.join(", "))
         }
         Set::Networks(networks) => {
-            let networks: Vec<String> = networks
-                .iter()
-                .map(|network| quoted(&network.text))
-                .collect();
+            let networks: Vec<String> =
+                networks.iter().map(|network| quoted(&network.text)).collect();
             format!("cidr ({})", networks.join(", "))
         }
     }

@@ -37,11 +37,7 @@ impl UnitWord {
 const ONE: i128 = 1_000_000_000;
 
 const fn unit(spelling: &'static str, kind: UnitKind, nanos: i128) -> UnitWord {
-    UnitWord {
-        spelling,
-        kind,
-        nanos,
-    }
+    UnitWord { spelling, kind, nanos }
 }
 
 /// Every unit of the language.
@@ -131,10 +127,7 @@ mod tests {
     #[test]
     fn spellings_are_unique() {
         for unit in &UNITS {
-            assert_eq!(
-                UNITS.iter().filter(|u| u.spelling == unit.spelling).count(),
-                1
-            );
+            assert_eq!(UNITS.iter().filter(|u| u.spelling == unit.spelling).count(), 1);
         }
     }
 }

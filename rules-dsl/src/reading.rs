@@ -1,9 +1,12 @@
 //! What every rule says back: its canonical form and the reading in words.
 
+use std::fmt::Write as _;
+
+use model::decimal::Decimal;
 use model::message::{Language, show_duration, show_quantity};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
-use crate::check::{Function, Shape};
+use crate::check::{Function, Shape, hold_default_ms, keep_default_ms};
 use crate::print::comparison_word;
 use crate::quantity::{UNITS, UnitKind};
 use crate::rule::{Alert, Comparison};
@@ -31,7 +34,7 @@ pub(crate) fn reading(alert: &Alert, shape: &Shape, written_ms: i64) -> Reading 
 }
 
 /// A number of base units as rules write it: exact, in the largest unit that keeps it short.
-fn spelled(value: model::decimal::Decimal, unit: Option<UnitKind>) -> String {
+fn spelled(value: Decimal, unit: Option<UnitKind>) -> String {
     let Some(kind) = unit.filter(|kind| *kind != UnitKind::Count) else {
         return value.to_string();
     };
@@ -43,8 +46,7 @@ fn spelled(value: model::decimal::Decimal, unit: Option<UnitKind>) -> String {
             (count.checked_mul(unit.factor()) == Some(value))
                 .then(|| format!("{count}{}", unit.spelling))
         });
-    fits.min_by_key(String::len)
-        .unwrap_or_else(|| value.to_string())
+    fits.min_by_key(String::len).unwrap_or_else(|| value.to_string())
 }
 
 fn length(millis: i64) -> String {
@@ -60,41 +62,26 @@ fn canonical(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
         trigger.comparison.symbol(),
         length(written_ms)
     );
+    // Writing into a String cannot fail.
     if trigger.min_events > 0 {
-        out.push_str(&format!(" min {}", trigger.min_events));
+        let _ = write!(out, " min {}", trigger.min_events);
     }
-    let keys: Vec<String> = alert
-        .by
-        .iter()
-        .map(|key| {
-            format!(
-                "{}{}",
-                field(&key.name),
-                if key.optional { "?" } else { "" }
-            )
-        })
-        .collect();
-    if !keys.is_empty() {
-        out.push_str(&format!(" by {}", keys.join(", ")));
-    }
+    let keys = alert.by.iter();
+    out.push_str(&crate::print::keys(keys.map(|key| (field(&key.name), key.optional))));
     if alert.for_ms > 0 {
-        out.push_str(&format!(" for {}", length(alert.for_ms)));
+        let _ = write!(out, " for {}", length(alert.for_ms));
     }
     if let Some(clear) = alert.clear {
-        out.push_str(&format!(" clear {}", spelled(clear, shape.unit)));
+        let _ = write!(out, " clear {}", spelled(clear, shape.unit));
     }
-    let keep_default = match (alert.clear, shape.function) {
-        (Some(_), _) => 0,
-        (None, Function::Last) => MINUTE_MS,
-        (None, _) => trigger.window_ms,
-    };
-    if alert.keep_ms != keep_default {
-        out.push_str(&format!(" keep {}", length(alert.keep_ms)));
+    let clears = alert.clear.is_some();
+    if alert.keep_ms != keep_default_ms(shape.function, trigger.window_ms, clears) {
+        let _ = write!(out, " keep {}", length(alert.keep_ms));
     }
     match alert.hold_ms {
         0 => out.push_str(" nodata clear"),
-        hold if hold != trigger.window_ms.max(5 * MINUTE_MS) => {
-            out.push_str(&format!(" nodata hold {}", length(hold)));
+        hold if hold != hold_default_ms(trigger.window_ms) => {
+            let _ = write!(out, " nodata hold {}", length(hold));
         }
         _ => {}
     }
@@ -121,19 +108,68 @@ fn window(millis: i64, language: Language) -> String {
                 format!("{hours}時間(暦日ではない)"),
             )
         }
-        _ => (
-            show_duration(millis, Language::En),
-            show_duration(millis, Language::Ja),
-        ),
+        _ => (show_duration(millis, Language::En), show_duration(millis, Language::Ja)),
     };
     if language == Language::Ja { ja } else { en }
 }
 
+/// What both languages put into words.
+struct Subject<'a> {
+    alert: &'a Alert,
+    shape: &'a Shape,
+    /// The window as written, in words.
+    span: String,
+    language: Language,
+}
+
+impl Subject<'_> {
+    fn name(&self, index: usize) -> &str {
+        self.shape.names.get(index).map_or("", String::as_str)
+    }
+
+    fn shown(&self, value: Decimal) -> String {
+        show_quantity(value, self.alert.trigger.unit, self.language)
+    }
+
+    fn lasting(&self, millis: i64) -> String {
+        show_duration(millis, self.language)
+    }
+
+    fn keys(&self, joint: &str) -> String {
+        let keys: Vec<&str> = self.alert.by.iter().map(|key| key.name.as_str()).collect();
+        keys.join(joint)
+    }
+}
+
 fn words_en(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
+    let language = Language::En;
+    let span = window(written_ms, language);
+    let it = Subject { alert, shape, span, language };
     let trigger = &alert.trigger;
-    let shown = |value| show_quantity(value, trigger.unit, Language::En);
-    let level = shown(trigger.level);
-    let compared = match trigger.comparison {
+    let mut out = String::new();
+    if !alert.by.is_empty() {
+        let _ = write!(out, "per {}: ", it.keys(" and "));
+    }
+    out.push_str(&subject_en(&it));
+    if trigger.min_events > 0 {
+        let _ = write!(out, ", unknown below {} events", trigger.min_events);
+    }
+    if alert.for_ms > 0 {
+        let _ = write!(out, ", held for {}", it.lasting(alert.for_ms));
+    }
+    if let Some(clear) = alert.clear {
+        let _ = write!(out, ", over once past {}", it.shown(clear));
+    }
+    if trigger.step_ms > 0 {
+        let (step, window) = (it.lasting(trigger.step_ms), it.lasting(trigger.window_ms));
+        let _ = write!(out, " (the window moves in steps of {step} and spans {window})");
+    }
+    out
+}
+
+fn subject_en(it: &Subject<'_>) -> String {
+    let level = it.shown(it.alert.trigger.level);
+    let compared = match it.alert.trigger.comparison {
         Comparison::AtLeast => format!("{level} or more"),
         Comparison::Above => format!("more than {level}"),
         Comparison::AtMost => format!("{level} or less"),
@@ -141,93 +177,40 @@ fn words_en(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
         Comparison::Equal => format!("exactly {level}"),
         Comparison::NotEqual => format!("anything but {level}"),
     };
-    let first = shape.names.first().map_or("", String::as_str);
-    let second = shape.names.get(1).map_or("", String::as_str);
-    let field = &shape.field_name;
-    let span = window(written_ms, Language::En);
-    let subject = match shape.function {
-        Function::Count => format!("{compared} {first} in the last {span}"),
+    let (first, second, field, span) = (it.name(0), it.name(1), &it.shape.field_name, &it.span);
+    let what = match it.shape.function {
+        Function::Count => return format!("{compared} {first} in the last {span}"),
         Function::Distinct => {
-            format!("{compared} different {field} among {first} in the last {span}")
+            return format!("{compared} different {field} among {first} in the last {span}");
         }
-        Function::Ratio => format!("{first} are {compared} of {second} in the last {span}"),
+        Function::Ratio => return format!("{first} are {compared} of {second} in the last {span}"),
         Function::Last => {
-            format!("the newest {field} of {first}, at most {span} old, is {compared}")
+            return format!("the newest {field} of {first}, at most {span} old, is {compared}");
         }
-        Function::Quantile(permille) => {
-            format!(
-                "the {} quantile of {field} of {first} over the last {span} is {compared}",
-                quantile(permille)
-            )
-        }
-        function => format!(
-            "the {} of {field} of {first} over the last {span} is {compared}",
-            function_en(function)
-        ),
+        Function::Quantile(permille) => format!("{} quantile", quantile(permille)),
+        Function::Sum => "sum".to_owned(),
+        Function::Avg => "mean".to_owned(),
+        Function::Min => "minimum".to_owned(),
+        Function::Max => "maximum".to_owned(),
     };
-    let mut out = String::new();
-    let keys: Vec<&str> = alert.by.iter().map(|key| key.name.as_str()).collect();
-    if !keys.is_empty() {
-        out.push_str(&format!("per {}: ", keys.join(" and ")));
-    }
-    out.push_str(&subject);
-    if trigger.min_events > 0 {
-        out.push_str(&format!(", unknown below {} events", trigger.min_events));
-    }
-    if alert.for_ms > 0 {
-        out.push_str(&format!(", held for {}", length(alert.for_ms)));
-    }
-    if let Some(clear) = alert.clear {
-        out.push_str(&format!(", over once past {}", shown(clear)));
-    }
-    if trigger.step_ms > 0 {
-        let (step, window) = (length(trigger.step_ms), length(trigger.window_ms));
-        out.push_str(&format!(
-            " (the window moves in steps of {step} and spans {window})"
-        ));
-    }
-    out
+    format!("the {what} of {field} of {first} over the last {span} is {compared}")
 }
 
 fn words_ja(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
+    let language = Language::Ja;
+    let span = window(written_ms, language);
+    let it = Subject { alert, shape, span, language };
     let trigger = &alert.trigger;
-    let shown = |value| show_quantity(value, trigger.unit, Language::Ja);
-    let level = shown(trigger.level);
-    let word = comparison_word(trigger.comparison);
-    let first = shape.names.first().map_or("", String::as_str);
-    let second = shape.names.get(1).map_or("", String::as_str);
-    let field = &shape.field_name;
-    let span = window(written_ms, Language::Ja);
-    let subject = match shape.function {
-        Function::Count => format!("直近{span}に{level}件{word}"),
-        Function::Distinct => format!("直近{span}に異なる {field} が{level}種類{word}"),
-        Function::Ratio => format!("直近{span}の {second} のうち {first} が{level}{word}"),
-        Function::Last => format!("最新の {field} ({span}以内のもの) が{level}{word}"),
-        Function::Quantile(permille) => {
-            format!(
-                "直近{span}の {field} の{}パーセンタイルが{level}{word}",
-                quantile(permille)
-            )
-        }
-        function => format!(
-            "直近{span}の {field} の{}が{level}{word}",
-            function_ja(function)
-        ),
-    };
     let mut out = String::new();
-    let keys: Vec<&str> = alert.by.iter().map(|key| key.name.as_str()).collect();
-    if !keys.is_empty() {
-        out.push_str(&format!("同じ {} で", keys.join("・")));
+    if !alert.by.is_empty() {
+        let _ = write!(out, "同じ {} で", it.keys("・"));
     }
-    out.push_str(&subject);
+    out.push_str(&subject_ja(&it));
     if trigger.min_events > 0 {
-        out.push_str(&format!("、{}件未満なら判定しない", trigger.min_events));
+        let _ = write!(out, "、{}件未満なら判定しない", trigger.min_events);
     }
     if alert.for_ms > 0 {
-        out.push_str(&format!(
-            "、{}続いたら",
-            show_duration(alert.for_ms, Language::Ja)
-        ));
+        let _ = write!(out, "、{}続いたら", it.lasting(alert.for_ms));
     }
     if let Some(clear) = alert.clear {
         let back = match trigger.comparison {
@@ -236,41 +219,38 @@ fn words_ja(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
             Comparison::AtMost => "超",
             _ => "以上",
         };
-        out.push_str(&format!("、{}{back}で解消", shown(clear)));
+        let _ = write!(out, "、{}{back}で解消", it.shown(clear));
     }
     if trigger.step_ms > 0 {
-        let step = show_duration(trigger.step_ms, Language::Ja);
-        let window = show_duration(trigger.window_ms, Language::Ja);
-        out.push_str(&format!(" (窓は{step}刻み、幅{window})"));
+        let (step, window) = (it.lasting(trigger.step_ms), it.lasting(trigger.window_ms));
+        let _ = write!(out, " (窓は{step}刻み、幅{window})");
     }
     out
 }
 
+fn subject_ja(it: &Subject<'_>) -> String {
+    let level = it.shown(it.alert.trigger.level);
+    let word = comparison_word(it.alert.trigger.comparison);
+    let (first, second, field, span) = (it.name(0), it.name(1), &it.shape.field_name, &it.span);
+    let what = match it.shape.function {
+        Function::Count => return format!("直近{span}に{level}件{word}"),
+        Function::Distinct => return format!("直近{span}に異なる {field} が{level}種類{word}"),
+        Function::Ratio => {
+            return format!("直近{span}の {second} のうち {first} が{level}{word}");
+        }
+        Function::Last => return format!("最新の {field} ({span}以内のもの) が{level}{word}"),
+        Function::Quantile(permille) => format!("{}パーセンタイル", quantile(permille)),
+        Function::Sum => "合計".to_owned(),
+        Function::Avg => "平均".to_owned(),
+        Function::Min => "最小値".to_owned(),
+        Function::Max => "最大値".to_owned(),
+    };
+    format!("直近{span}の {field} の{what}が{level}{word}")
+}
+
 fn quantile(permille: u32) -> String {
-    let (whole, tenth) = (permille / 10, permille % 10);
-    if tenth == 0 {
-        whole.to_string()
-    } else {
-        format!("{whole}.{tenth}")
-    }
-}
-
-const fn function_en(function: Function) -> &'static str {
-    match function {
-        Function::Sum => "sum",
-        Function::Avg => "mean",
-        Function::Min => "minimum",
-        Function::Max => "maximum",
-        _ => "value",
-    }
-}
-
-const fn function_ja(function: Function) -> &'static str {
-    match function {
-        Function::Sum => "合計",
-        Function::Avg => "平均",
-        Function::Min => "最小値",
-        Function::Max => "最大値",
-        _ => "値",
+    match (permille / 10, permille % 10) {
+        (whole, 0) => whole.to_string(),
+        (whole, tenth) => format!("{whole}.{tenth}"),
     }
 }

@@ -28,11 +28,7 @@ pub struct Place {
 impl Place {
     /// From the start of this place to the end of another one.
     pub fn to(self, other: Place) -> Place {
-        Place {
-            file: self.file,
-            start: self.start,
-            end: other.end.max(self.start),
-        }
+        Place { file: self.file, start: self.start, end: other.end.max(self.start) }
     }
 }
 
@@ -76,15 +72,7 @@ impl SourceFile {
 
 /// How many terminal columns a drawn text takes.
 pub(crate) fn columns(text: &str) -> usize {
-    text.chars()
-        .map(|c| {
-            if c == '\t' {
-                TAB_COLUMNS
-            } else {
-                c.width().unwrap_or(1)
-            }
-        })
-        .sum()
+    text.chars().map(|c| if c == '\t' { TAB_COLUMNS } else { c.width().unwrap_or(1) }).sum()
 }
 
 /// A source text as it may be drawn: tabs are spaces, and what could move the cursor or
@@ -110,10 +98,7 @@ mod tests {
 
     #[test]
     fn positions_count_lines_and_characters() {
-        let file = SourceFile {
-            name: "a".to_owned(),
-            text: "ab\n認証 x\r\ny".to_owned(),
-        };
+        let file = SourceFile { name: "a".to_owned(), text: "ab\n認証 x\r\ny".to_owned() };
         let cases = [
             (0, 1, 1),
             (1, 1, 2),
@@ -125,11 +110,7 @@ mod tests {
             (99, 3, 2),
         ];
         for (byte, line, column) in cases {
-            assert_eq!(
-                file.position(byte),
-                Position { line, column },
-                "byte {byte}"
-            );
+            assert_eq!(file.position(byte), Position { line, column }, "byte {byte}");
         }
         assert_eq!(file.line_at(4), ("認証 x", 3));
     }

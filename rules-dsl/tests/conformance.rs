@@ -4,10 +4,7 @@ use rules_dsl::compile;
 use rules_dsl::diagnostic::Code;
 use rules_dsl::source::SourceFile;
 
-const CASES: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../shared/conformance/cases"
-);
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/conformance/cases");
 const LATER: [&str; 5] = ["any ", "absent ", " then ", " ladder ", " new "];
 
 #[test]
@@ -21,20 +18,13 @@ fn conformance_rules_compile() {
         let path = case.unwrap().path().join("case.rules");
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.display().to_string();
-        let compiled = compile(&[SourceFile {
-            name,
-            text: text.clone(),
-        }]);
+        let compiled = compile(&[SourceFile { name, text: text.clone() }]);
         let alert = text.lines().find(|line| line.starts_with("alert")).unwrap();
         if LATER.iter().any(|word| alert.contains(word)) {
             let codes: Vec<Code> = compiled.diagnostics.iter().map(|d| d.code).collect();
             assert_eq!(codes, [Code::NotYet], "{alert}");
         } else {
-            assert!(
-                compiled.rules.is_some(),
-                "{alert}: {:#?}",
-                compiled.diagnostics
-            );
+            assert!(compiled.rules.is_some(), "{alert}: {:#?}", compiled.diagnostics);
             compiled_cases += 1;
         }
     }

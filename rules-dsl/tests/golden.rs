@@ -17,10 +17,7 @@ fn folder() -> PathBuf {
 }
 
 fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
-    let files = [SourceFile {
-        name: "x.rules".to_owned(),
-        text: text.to_owned(),
-    }];
+    let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
     let found = compile(&files).diagnostics;
     let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();
     (shown.join("\n"), found.iter().map(|d| d.code).collect())
@@ -40,10 +37,7 @@ fn every_code_has_a_golden_and_reads_as_it_says() {
         let (en, codes) = rendered(source, Language::En);
         let (ja, _) = rendered(source, Language::Ja);
         if !codes.contains(code) {
-            wrong.push(format!(
-                "{} ({code:?}) is not reported: {codes:?}",
-                code.id()
-            ));
+            wrong.push(format!("{} ({code:?}) is not reported: {codes:?}", code.id()));
             continue;
         }
         let want = format!("{source}{EN}{en}{JA}{ja}");
@@ -61,11 +55,7 @@ fn no_golden_is_left_over() {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(
-            Code::ALL.iter().any(|code| code.id() == stem),
-            "{}",
-            path.display()
-        );
+        assert!(Code::ALL.iter().any(|code| code.id() == stem), "{}", path.display());
     }
 }
 

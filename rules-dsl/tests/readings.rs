@@ -44,20 +44,14 @@ fn alerts_say_back_what_they_mean() {
     ];
     for (trigger, canonical, en, ja) in cases {
         let text = format!("{BASE}alert a {trigger} high");
-        let compiled = compile(&[SourceFile {
-            name: "x".to_owned(),
-            text,
-        }]);
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
         let reading = compiled.readings.first().unwrap();
         assert_eq!(reading.canonical, canonical, "{trigger}");
         assert_eq!(reading.words_en, en, "{trigger}");
         assert_eq!(reading.words_ja, ja, "{trigger}");
         // The canonical form is itself a trigger, and says the same back.
         let text = format!("{BASE}alert a {canonical} high");
-        let again = compile(&[SourceFile {
-            name: "x".to_owned(),
-            text,
-        }]);
+        let again = compile(&[SourceFile { name: "x".to_owned(), text }]);
         assert_eq!(again.rules, compiled.rules, "{canonical}");
         assert_eq!(again.readings, compiled.readings, "{canonical}");
     }

@@ -8,14 +8,9 @@ use rules_dsl::source::SourceFile;
 
 fn shipped() -> Vec<SourceFile> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "rules")
-    });
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rules"));
     paths.sort();
     let read = |path: &std::path::PathBuf| SourceFile {
         name: path.file_name().unwrap().to_string_lossy().into_owned(),
@@ -41,58 +36,26 @@ fn shipped_rules_have_no_findings() {
 fn shipped_rules_read_as_the_manual_does() {
     let compiled = compile(&shipped());
     let canonical = |name: &str| {
-        compiled
-            .readings
-            .iter()
-            .find(|r| r.alert == name)
-            .map_or("", |r| r.canonical.as_str())
+        compiled.readings.iter().find(|r| r.alert == name).map_or("", |r| r.canonical.as_str())
     };
     let cases = [
-        (
-            "認証失敗多発",
-            "count(認証失敗) >= 10 within 1m by user.name",
-        ),
-        (
-            "送信元別認証失敗多発",
-            "count(認証失敗) >= 10 within 1m by src.ip",
-        ),
-        (
-            "パスワードスプレー",
-            "distinct(認証失敗.user.name) >= 5 within 10m by src.ip",
-        ),
-        (
-            "レスポンス遅延",
-            "p95(http.latency) >= 3s within 5m by service for 1m clear 2s",
-        ),
-        (
-            "エラーレート上昇",
-            "ratio(エラー, http) >= 5% within 1m min 20 by service clear 2%",
-        ),
-        (
-            "CPU高負荷",
-            "avg(node.cpu.used) >= 80% within 5m by host for 2m clear 70%",
-        ),
-        (
-            "メモリ逼迫",
-            "avg(node.mem.used) >= 85% within 5m by host for 2m clear 80%",
-        ),
+        ("認証失敗多発", "count(認証失敗) >= 10 within 1m by user.name"),
+        ("送信元別認証失敗多発", "count(認証失敗) >= 10 within 1m by src.ip"),
+        ("パスワードスプレー", "distinct(認証失敗.user.name) >= 5 within 10m by src.ip"),
+        ("レスポンス遅延", "p95(http.latency) >= 3s within 5m by service for 1m clear 2s"),
+        ("エラーレート上昇", "ratio(エラー, http) >= 5% within 1m min 20 by service clear 2%"),
+        ("CPU高負荷", "avg(node.cpu.used) >= 80% within 5m by host for 2m clear 70%"),
+        ("メモリ逼迫", "avg(node.mem.used) >= 85% within 5m by host for 2m clear 80%"),
         (
             "ディスク逼迫",
             "last(node.disk.used) >= 90% within 5m by host, disk.mount? for 5m clear 88%",
         ),
-        (
-            "帯域逼迫",
-            "avg(node.net.used) >= 70% within 5m by host, net.device? for 5m clear 60%",
-        ),
+        ("帯域逼迫", "avg(node.net.used) >= 70% within 5m by host, net.device? for 5m clear 60%"),
     ];
     for (name, want) in cases {
         assert_eq!(canonical(name), want, "{name}");
     }
     assert_eq!(compiled.readings.len(), cases.len());
-    let auth = compiled
-        .readings
-        .iter()
-        .find(|r| r.alert == "認証失敗多発")
-        .unwrap();
+    let auth = compiled.readings.iter().find(|r| r.alert == "認証失敗多発").unwrap();
     assert_eq!(auth.words_ja, "同じ user.name で直近60秒に10件以上");
 }

@@ -7,9 +7,9 @@ use model::time::MINUTE_MS;
 use super::constant::{Least, base, events, millis};
 use super::measure::{Function, Shape, shape};
 use super::message::{Template, Vocabulary, default_template, template};
-use super::{Scope, Selected};
+use super::{Scope, Selected, wording};
 use crate::ast::{self, Key, NoData, Quantity};
-use crate::diagnostic::{Code, Diagnostic, text};
+use crate::diagnostic::{Diagnostic, Text};
 use crate::quantity::{UnitKind, shown_as};
 use crate::reading::Reading;
 use crate::rule::{Alert, Comparison, KeyPart, Measure, Selection, Trigger};
@@ -51,38 +51,47 @@ pub(super) fn alert(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedAlert> {
     let shape = shape(scope, &alert.measure, 0, diagnostics)?;
-    let unit = level_value(&shape, &alert.level.quantity, diagnostics);
-    let window = window(&shape, alert, diagnostics);
+    // Everything is looked at before anything missing ends it: one run reports all errors.
+    let level = level_value(&shape, &alert.level.quantity, diagnostics);
+    let written_ms = window(&shape, alert, diagnostics);
     let by = key_parts(&alert.by, diagnostics);
-    let keys: Vec<Option<Vec<usize>>> = shape
-        .of
-        .iter()
-        .map(|of| key_fields(scope, of, &alert.by, diagnostics))
-        .collect();
+    let keys = keys(scope, &shape, &alert.by, diagnostics);
     let clear = clear_level(&shape, alert, diagnostics);
-    let (level, written_ms) = (unit?, window?);
-    let keys: Vec<Vec<usize>> = keys.into_iter().collect::<Option<_>>()?;
-    keys_agree(scope, &shape, &alert.by, &keys, diagnostics)?;
+    let (level, written_ms, keys) = (level?, written_ms?, keys?);
     level_in_range(&shape, level, alert.level.quantity.at.0, diagnostics);
     let timing = timing(&shape, alert, level, written_ms, diagnostics);
-    let min_events = shape
-        .min
-        .as_ref()
-        .and_then(|min| events(min, diagnostics))
-        .unwrap_or(0);
-    let comparison = alert.level.comparison;
+    let min = shape.min.as_ref().and_then(|min| events(min, diagnostics));
     let text = message(scope, &shape, alert, &by, timing.for_ms, diagnostics);
-    let measure = build(scope, &shape, &keys, &text.fields)?;
     let trigger = Trigger {
-        measure,
+        measure: build(scope, &shape, &keys, &text.fields)?,
         window_ms: timing.window_ms,
         step_ms: timing.step_ms,
-        comparison,
+        comparison: alert.level.comparison,
         level,
-        min_events,
+        min_events: min.unwrap_or(0),
         unit: shown_as(shape.unit),
     };
-    let built = Alert {
+    let built = assembled(alert, trigger, by, &timing, clear, text);
+    Some(CheckedAlert {
+        reading: crate::reading::reading(&built, &shape, written_ms),
+        alert: built,
+        shape,
+        window_written_ms: written_ms,
+        place: alert.name.at.0,
+        level_place: alert.level.quantity.at.0,
+    })
+}
+
+fn assembled(
+    alert: &ast::Alert,
+    trigger: Trigger,
+    by: Vec<KeyPart>,
+    timing: &Timing,
+    clear: Option<Decimal>,
+    text: Template,
+) -> Alert {
+    let label = |(label, text): &(ast::Path, ast::Quoted)| (label.dotted(), text.text.clone());
+    Alert {
         name: alert.name.text.clone(),
         severity: alert.severity,
         trigger,
@@ -94,21 +103,8 @@ pub(super) fn alert(
         message: text.message,
         message_fields: text.fields,
         runbook: alert.runbook.as_ref().map(|it| it.text.clone()),
-        labels: alert
-            .labels
-            .iter()
-            .map(|(label, text)| (label.dotted(), text.text.clone()))
-            .collect(),
-    };
-    let reading = crate::reading::reading(&built, &shape, written_ms);
-    Some(CheckedAlert {
-        alert: built,
-        shape,
-        window_written_ms: written_ms,
-        place: alert.name.at.0,
-        level_place: alert.level.quantity.at.0,
-        reading,
-    })
+        labels: alert.labels.iter().map(label).collect(),
+    }
 }
 
 /// A level in base units; a unit the measure does not have is reported.
@@ -126,70 +122,34 @@ fn level_value(
         return base(quantity, diagnostics);
     }
     let spelled = crate::print::quantity(quantity);
-    let canonical = &shape.canonical;
-    let value = quantity.value;
-    let message = text!(
-        "`{canonical}` cannot be compared with `{spelled}`",
-        "`{canonical}` は `{spelled}` と比べられません"
-    );
-    let (expected, help) = match shape.unit {
-        Some(UnitKind::Count) => {
-            let events = shape.names.first().map_or("", String::as_str);
-            (
-                text!("a count: `10`, `10回`", "件数: `10`、`10回`"),
-                text!(
-                    "a number of events: `{value}回/分`; a share of them: `ratio({events}, …) >= \
-                    {value}%`",
-                    "件数なら `{value}回/分`、割合なら `ratio({events}, …) >= {value}%`"
-                ),
-            )
-        }
-        Some(UnitKind::Percent) => {
-            let share = value.shift(2).unwrap_or(value);
-            (
-                text!("a percentage: `5%`", "割合: `5%`"),
-                text!(
-                    "`{value}%`, or `{share}%` if it is a fraction",
-                    "`{value}%`、または小数のつもりなら `{share}%`"
-                ),
-            )
-        }
-        Some(UnitKind::Duration) => (
-            text!("a length of time: `3s`", "時間の長さ: `3秒`"),
-            text!(
-                "`{value}s` or `{value}ms`",
-                "`{value}秒` か `{value}ミリ秒`"
-            ),
-        ),
-        Some(UnitKind::Bytes) => (
-            text!("a size: `100MB`", "サイズ: `100MB`"),
-            text!("`{value}B` or `{value}MB`", "`{value}B` か `{value}MB`"),
-        ),
-        None => (
-            text!("a bare number: `{value}`", "単位のない数: `{value}`"),
-            text!(
-                "write `{value}`, or declare the field with a unit: `duration(ms)`, \
-                `percent(0..100)`, `bytes`",
-                "`{value}` と書くか、フィールドに単位を付けて宣言します: `duration(ms)`、`percent(0..100)`、`bytes`"
-            ),
-        ),
-    };
-    let found = Diagnostic::new(Code::UnitMismatch, quantity.at.0, message);
+    let (expected, help) = level_spelling(shape, quantity.value);
+    let found = wording::level_unit(quantity.at.0, &shape.canonical, &spelled);
     diagnostics.push(found.expected(expected).help(help));
     None
 }
 
+/// What level the measure takes, and how this value would be one.
+fn level_spelling(shape: &Shape, value: Decimal) -> (Text, Text) {
+    match shape.unit {
+        Some(UnitKind::Count) => {
+            let events = shape.names.first().map_or("", String::as_str);
+            (wording::count_level(), wording::count_level_help(value, events))
+        }
+        Some(UnitKind::Percent) => {
+            let share = value.shift(2).unwrap_or(value);
+            (wording::percent_level(), wording::percent_level_help(value, share))
+        }
+        Some(UnitKind::Duration) => {
+            (wording::duration_level(), wording::duration_level_help(value))
+        }
+        Some(UnitKind::Bytes) => (wording::bytes_level(), wording::bytes_level_help(value)),
+        None => (wording::bare_level(value), wording::bare_level_help(value)),
+    }
+}
+
 fn level_in_range(shape: &Shape, level: Decimal, place: Place, diagnostics: &mut Vec<Diagnostic>) {
     if shape.function == Function::Distinct && level > Decimal::from_int(DISTINCT_LEVEL_MAX) {
-        let message = text!(
-            "`distinct` is exact up to {DISTINCT_LEVEL_MAX} only",
-            "`distinct` が正確なのは {DISTINCT_LEVEL_MAX} までです"
-        );
-        let help = text!(
-            "lower the level, or count events",
-            "しきい値を下げるか、イベントを数えてください"
-        );
-        diagnostics.push(Diagnostic::new(Code::LevelRange, place, message).help(help));
+        diagnostics.push(wording::level_range(place));
     }
 }
 
@@ -197,32 +157,16 @@ fn level_in_range(shape: &Shape, level: Decimal, place: Place, diagnostics: &mut
 fn window(shape: &Shape, alert: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
     let written = match (&alert.level.per, &shape.within) {
         (Some(per), Some(within)) => {
-            let message = text!("the window is given twice", "窓が二度指定されています");
-            let help = text!(
-                "keep `/…` or `within …`",
-                "`/…` か `within …` のどちらかにしてください"
-            );
-            let note = text!("the other one", "もう一方");
-            let found = Diagnostic::new(Code::RepeatedWindow, per.at.0, message);
-            diagnostics.push(found.help(help).related(within.at.0, note));
+            let found = wording::window_twice(per.at.0);
+            diagnostics.push(found.related(within.at.0, wording::the_other_one()));
             return None;
         }
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) if shape.function == Function::Last => return Some(LAST_WINDOW_DEFAULT_MS),
         (None, None) => {
-            let level = crate::print::quantity(&alert.level.quantity);
-            let canonical = &shape.canonical;
-            let message = text!(
-                "`{canonical}` needs a window",
-                "`{canonical}` には窓が必要です"
-            );
-            let help = text!(
-                "write `{level}/分`, or `within 5m` after the level",
-                "`{level}/分` か、しきい値の後に `within 5分` と書いてください"
-            );
-            diagnostics.push(
-                Diagnostic::new(Code::MissingWindow, alert.level.quantity.at.0, message).help(help),
-            );
+            let quantity = &alert.level.quantity;
+            let level = crate::print::quantity(quantity);
+            diagnostics.push(wording::missing_window(quantity.at.0, &shape.canonical, &level));
             return None;
         }
     };
@@ -234,31 +178,29 @@ fn key_parts(keys: &[Key], diagnostics: &mut Vec<Diagnostic>) -> Vec<KeyPart> {
     for key in keys {
         let name = key.field.dotted();
         if parts.iter().any(|part| part.name == name) {
-            let message = text!(
-                "the key has `{name}` twice",
-                "キーに `{name}` が二度あります"
-            );
-            let help = text!("keep one of them", "一つだけ残してください");
-            diagnostics
-                .push(Diagnostic::new(Code::RepeatedClause, key.field.at.0, message).help(help));
+            diagnostics.push(wording::key_twice(key.field.at.0, &name));
         }
-        parts.push(KeyPart {
-            name,
-            optional: key.optional,
-        });
+        parts.push(KeyPart { name, optional: key.optional });
     }
     if let Some(extra) = keys.get(KEY_PARTS_MAX) {
-        let message = text!(
-            "a key has at most {KEY_PARTS_MAX} components",
-            "キーは {KEY_PARTS_MAX} 個までです"
-        );
-        diagnostics.push(Diagnostic::new(
-            Code::LimitExceeded,
-            extra.field.at.0,
-            message,
-        ));
+        diagnostics.push(wording::key_too_long(extra.field.at.0));
     }
     parts
+}
+
+/// The fields of the key in every selection; what is wrong with any of them is reported.
+fn keys(
+    scope: &Scope<'_>,
+    shape: &Shape,
+    by: &[Key],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Vec<Vec<usize>>> {
+    let of = shape.of.iter();
+    let each: Vec<Option<Vec<usize>>> =
+        of.map(|of| key_fields(scope, of, by, diagnostics)).collect();
+    let keys: Vec<Vec<usize>> = each.into_iter().collect::<Option<_>>()?;
+    keys_agree(scope, shape, by, &keys, diagnostics)?;
+    Some(keys)
 }
 
 fn key_fields(
@@ -267,31 +209,19 @@ fn key_fields(
     keys: &[Key],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<usize>> {
+    use FieldType::{Bool, Int, Ip, Str};
     let schema = scope.schema(of.stream)?;
-    let mut indices = Vec::new();
-    for key in keys {
+    let mut field = |key: &Key| {
         let name = key.field.dotted();
         let index = super::stream::field_index(&schema, &name, key.field.at.0, diagnostics)?;
-        let kind = &schema.fields.get(index)?.kind;
-        if !matches!(
-            kind,
-            FieldType::Str | FieldType::Int | FieldType::Bool | FieldType::Ip
-        ) {
-            let message = text!(
-                "`{name}` is measured, it identifies nothing",
-                "`{name}` は測定値で、識別には使えません"
-            );
-            let expected = text!(
-                "a field of type str, int, bool or ip",
-                "str、int、bool、ip 型のフィールド"
-            );
-            diagnostics
-                .push(Diagnostic::new(Code::KeyType, key.field.at.0, message).expected(expected));
-            return None;
+        if matches!(schema.fields.get(index)?.kind, Str | Int | Bool | Ip) {
+            return Some(index);
         }
-        indices.push(index);
-    }
-    Some(indices)
+        diagnostics.push(wording::measured_key(key.field.at.0, &name));
+        None
+    };
+    let each: Vec<Option<usize>> = keys.iter().map(&mut field).collect();
+    each.into_iter().collect()
 }
 
 fn keys_agree(
@@ -304,25 +234,13 @@ fn keys_agree(
     let ([part, whole], [part_keys, whole_keys]) = (shape.of.as_slice(), keys) else {
         return Some(());
     };
-    let (part_schema, whole_schema) = (scope.schema(part.stream)?, scope.schema(whole.stream)?);
+    let (part, whole) = (scope.schema(part.stream)?, scope.schema(whole.stream)?);
     for ((key, left), right) in by.iter().zip(part_keys).zip(whole_keys) {
-        let (left, right) = (
-            part_schema.fields.get(*left)?,
-            whole_schema.fields.get(*right)?,
-        );
+        let (left, right) = (part.fields.get(*left)?, whole.fields.get(*right)?);
         if left.kind != right.kind {
-            let name = &left.name;
-            let (a, b) = (&part_schema.name, &whole_schema.name);
-            let message = text!(
-                "`{name}` has different types in `{a}` and `{b}`",
-                "`{name}` の型が `{a}` と `{b}` で違います"
-            );
-            let help = text!(
-                "declare it alike in both streams",
-                "両方の stream で同じ型にしてください"
-            );
-            diagnostics
-                .push(Diagnostic::new(Code::KeysDisagree, key.field.at.0, message).help(help));
+            let place = key.field.at.0;
+            let found = wording::keys_disagree(place, &left.name, &part.name, &whole.name);
+            diagnostics.push(found);
             return None;
         }
     }
@@ -338,34 +256,16 @@ fn clear_level(
     let clear = level_value(shape, written, diagnostics)?;
     // An unreadable level is reported where it stands.
     let level = level_value(shape, &alert.level.quantity, &mut Vec::new())?;
-    let easier = match alert.level.comparison {
-        Comparison::AtLeast | Comparison::Above => clear < level,
-        Comparison::AtMost | Comparison::Below => clear > level,
-        Comparison::Equal | Comparison::NotEqual => false,
+    let spelled = || crate::print::quantity(&alert.level.quantity);
+    let (easier, expected) = match alert.level.comparison {
+        Comparison::AtLeast | Comparison::Above => {
+            (clear < level, wording::below_level(&spelled()))
+        }
+        Comparison::AtMost | Comparison::Below => (clear > level, wording::above_level(&spelled())),
+        other => (false, wording::no_clear_with(other.symbol())),
     };
     if !easier {
-        let (symbol, level) = (
-            alert.level.comparison.symbol(),
-            crate::print::quantity(&alert.level.quantity),
-        );
-        let message = text!(
-            "`clear` is not on the easier side of the level",
-            "`clear` がしきい値より緩い側にありません"
-        );
-        let expected = match alert.level.comparison {
-            Comparison::AtLeast | Comparison::Above => {
-                text!("a value below {level}", "{level} より小さい値")
-            }
-            Comparison::AtMost | Comparison::Below => {
-                text!("a value above {level}", "{level} より大きい値")
-            }
-            _ => text!(
-                "no `clear` with `{symbol}`",
-                "`{symbol}` に `clear` は付けられません"
-            ),
-        };
-        diagnostics
-            .push(Diagnostic::new(Code::ClearSide, written.at.0, message).expected(expected));
+        diagnostics.push(wording::clear_side(written.at.0).expected(expected));
     }
     Some(clear)
 }
@@ -386,45 +286,48 @@ fn timing(
     written_ms: i64,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Timing {
-    let few_values = matches!(shape.function, Function::Count | Function::Distinct)
-        && level <= Decimal::from_int(STEPLESS_LEVEL_MAX);
-    let stepless =
-        shape.function == Function::Last || few_values || written_ms <= STEPLESS_WINDOW_MS_MAX;
-    let step_ms = if stepless {
-        0
-    } else {
-        (written_ms + WINDOW_STEPS - 1) / WINDOW_STEPS
-    };
-    let window_ms = if step_ms == 0 {
-        written_ms
-    } else {
-        written_ms / step_ms * step_ms
-    };
-    let mut length = |written: &Option<Quantity>| {
-        written
-            .as_ref()
-            .and_then(|length| millis(length, Least::Zero, diagnostics))
-    };
-    let for_ms = length(&alert.hold_for).unwrap_or(0);
-    let keep_default = match (&alert.clear, shape.function) {
-        (Some(_), _) => 0,
-        (None, Function::Last) => WINDOWLESS_KEEP_MS,
-        (None, _) => window_ms,
-    };
-    let keep_ms = length(&alert.keep).unwrap_or(keep_default);
-    let hold_default = window_ms.max(HOLD_DEFAULT_MS_MIN);
+    let (window_ms, step_ms) = stepped(shape, level, written_ms);
+    let mut length = |written: &Quantity| millis(written, Least::Zero, diagnostics);
+    let for_ms = alert.hold_for.as_ref().and_then(&mut length);
+    let keep_ms = alert.keep.as_ref().and_then(&mut length);
+    let keep_default = keep_default_ms(shape.function, window_ms, alert.clear.is_some());
     let hold_ms = match &alert.nodata {
-        None => hold_default,
-        Some(NoData::Clear) => 0,
-        Some(NoData::Hold(written)) => length(&Some(written.clone())).unwrap_or(hold_default),
+        None => None,
+        Some(NoData::Clear) => Some(0),
+        Some(NoData::Hold(written)) => length(written),
     };
     Timing {
         window_ms,
         step_ms,
-        for_ms,
-        keep_ms,
-        hold_ms,
+        for_ms: for_ms.unwrap_or(0),
+        keep_ms: keep_ms.unwrap_or(keep_default),
+        hold_ms: hold_ms.unwrap_or(hold_default_ms(window_ms)),
     }
+}
+
+/// The window in whole steps, and the step; 0 is event by event.
+fn stepped(shape: &Shape, level: Decimal, written_ms: i64) -> (i64, i64) {
+    let few_values = matches!(shape.function, Function::Count | Function::Distinct)
+        && level <= Decimal::from_int(STEPLESS_LEVEL_MAX);
+    if shape.function == Function::Last || few_values || written_ms <= STEPLESS_WINDOW_MS_MAX {
+        return (written_ms, 0);
+    }
+    let step_ms = (written_ms + WINDOW_STEPS - 1) / WINDOW_STEPS;
+    (written_ms / step_ms * step_ms, step_ms)
+}
+
+/// The `keep` of an alert that writes none.
+pub(crate) fn keep_default_ms(function: Function, window_ms: i64, clears: bool) -> i64 {
+    match function {
+        _ if clears => 0,
+        Function::Last => WINDOWLESS_KEEP_MS,
+        _ => window_ms,
+    }
+}
+
+/// How long an unknown value keeps its truth where `nodata` is not written.
+pub(crate) fn hold_default_ms(window_ms: i64) -> i64 {
+    window_ms.max(HOLD_DEFAULT_MS_MIN)
 }
 
 fn message(
@@ -435,28 +338,21 @@ fn message(
     for_ms: i64,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Template {
-    let rises = matches!(
-        alert.level.comparison,
-        Comparison::AtLeast | Comparison::Above
-    );
+    let comparison = alert.level.comparison;
+    let Some(text) = &alert.message else {
+        return Template {
+            message: default_template(&alert.name.text, by, comparison.symbol()),
+            fields: Vec::new(),
+        };
+    };
+    let rises = matches!(comparison, Comparison::AtLeast | Comparison::Above);
     let on_event = matches!(
         shape.function,
         Function::Count | Function::Sum | Function::Distinct | Function::Max
     );
     let schema = shape.of.first().and_then(|of| scope.schema(of.stream));
-    let event = schema
-        .as_deref()
-        .filter(|_| rises && on_event && for_ms == 0);
-    match &alert.message {
-        Some(text) => template(text, &Vocabulary { by, event }, diagnostics),
-        None => {
-            let symbol = alert.level.comparison.symbol();
-            Template {
-                message: default_template(&alert.name.text, by, symbol),
-                fields: Vec::new(),
-            }
-        }
-    }
+    let event = schema.as_deref().filter(|_| rises && on_event && for_ms == 0);
+    template(text, &Vocabulary { by, event }, diagnostics)
 }
 
 fn build(
@@ -465,20 +361,7 @@ fn build(
     keys: &[Vec<usize>],
     fields: &[String],
 ) -> Option<Measure> {
-    let selection = |index: usize| -> Option<Selection> {
-        let of = shape.of.get(index)?;
-        let schema = scope.schema(of.stream)?;
-        let shown = fields
-            .iter()
-            .map(|name| schema.fields.iter().position(|field| field.name == *name));
-        Some(Selection {
-            stream: of.stream,
-            predicate: of.predicate.clone(),
-            field: shape.field,
-            key: keys.get(index)?.clone(),
-            message_fields: shown.collect::<Option<_>>()?,
-        })
-    };
+    let selection = |index: usize| selection(scope, shape, index, keys.get(index)?, fields);
     let of = selection(0)?;
     Some(match shape.function {
         Function::Count => Measure::Count(of),
@@ -490,5 +373,25 @@ fn build(
         Function::Distinct => Measure::Distinct(of),
         Function::Quantile(permille) => Measure::Quantile { permille, of },
         Function::Ratio => Measure::Ratio(of, selection(1)?),
+    })
+}
+
+fn selection(
+    scope: &Scope<'_>,
+    shape: &Shape,
+    index: usize,
+    key: &[usize],
+    fields: &[String],
+) -> Option<Selection> {
+    let of = shape.of.get(index)?;
+    let schema = scope.schema(of.stream)?;
+    let shown =
+        fields.iter().map(|name| schema.fields.iter().position(|field| field.name == *name));
+    Some(Selection {
+        stream: of.stream,
+        predicate: of.predicate.clone(),
+        field: shape.field,
+        key: key.to_vec(),
+        message_fields: shown.collect::<Option<_>>()?,
     })
 }

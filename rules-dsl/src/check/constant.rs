@@ -3,8 +3,9 @@
 use model::decimal::Decimal;
 use model::time::DAY_MS;
 
+use super::wording;
 use crate::ast::Quantity;
-use crate::diagnostic::{Code, Diagnostic, text};
+use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
 use crate::rule::Network;
 
@@ -16,8 +17,7 @@ pub(super) fn base(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Op
     let factor = quantity.unit.map_or(Decimal::ONE, |unit| unit.factor());
     let value = quantity.value.checked_mul(factor);
     if value.is_none() {
-        let message = text!("the quantity is beyond 10²⁰", "数量が 10²⁰ を超えています");
-        diagnostics.push(Diagnostic::new(Code::NumberRange, quantity.at.0, message));
+        diagnostics.push(wording::quantity_range(quantity.at.0));
     }
     value
 }
@@ -36,71 +36,33 @@ pub(super) fn millis(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<i64> {
     let spelled = crate::print::quantity(quantity);
-    if quantity
-        .unit
-        .is_none_or(|unit| unit.kind != UnitKind::Duration)
-    {
-        let message = text!(
-            "`{spelled}` is no length of time",
-            "`{spelled}` は時間の長さではありません"
-        );
-        let value = quantity.value;
-        let help = text!(
-            "write a unit: `{value}s`, `{value}m`, `{value}h`",
-            "単位を付けてください: `{value}秒`、`{value}分`、`{value}時間`"
-        );
-        diagnostics.push(Diagnostic::new(Code::UnitMismatch, quantity.at.0, message).help(help));
+    let kind = quantity.unit.map(|unit| unit.kind);
+    if kind != Some(UnitKind::Duration) {
+        diagnostics.push(wording::no_length(quantity.at.0, &spelled, quantity.value));
         return None;
     }
     let seconds = base(quantity, diagnostics)?;
-    let whole = seconds
-        .to_millis()
-        .filter(|millis| Decimal::from_millis(*millis) == seconds);
-    let low = if least == Least::Zero { 0 } else { 1 };
-    match whole {
-        Some(millis) if (low..=LENGTH_MS_MAX).contains(&millis) => Some(millis),
-        _ => {
-            let days = LENGTH_MS_MAX / DAY_MS;
-            let message = text!(
-                "`{spelled}` is no usable length of time",
-                "`{spelled}` は長さとして使えません"
-            );
-            let expected = text!(
-                "whole milliseconds, from {low} ms to {days} days",
-                "{low}ミリ秒から{days}日まで、ミリ秒単位"
-            );
-            diagnostics.push(
-                Diagnostic::new(Code::BadDuration, quantity.at.0, message).expected(expected),
-            );
-            None
-        }
+    let least_ms = i64::from(least == Least::OneMillisecond);
+    let whole = seconds.to_millis().filter(|millis| {
+        Decimal::from_millis(*millis) == seconds && (least_ms..=LENGTH_MS_MAX).contains(millis)
+    });
+    if whole.is_none() {
+        let most_days = LENGTH_MS_MAX / DAY_MS;
+        diagnostics.push(wording::bad_length(quantity.at.0, &spelled, least_ms, most_days));
     }
+    whole
 }
 
 /// A number of events; `None` is reported.
 pub(super) fn events(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<u64> {
-    let counts = quantity
-        .unit
-        .is_none_or(|unit| unit.kind == UnitKind::Count);
-    let whole = quantity
-        .value
-        .to_int()
-        .and_then(|value| u64::try_from(value).ok());
-    match whole.filter(|_| counts) {
-        Some(events) => Some(events),
-        None => {
-            let spelled = crate::print::quantity(quantity);
-            let message = text!(
-                "`{spelled}` is no number of events",
-                "`{spelled}` は件数ではありません"
-            );
-            let expected = text!("a whole number: `20`", "整数: `20`");
-            diagnostics.push(
-                Diagnostic::new(Code::UnitMismatch, quantity.at.0, message).expected(expected),
-            );
-            None
-        }
+    let counts = quantity.unit.is_none_or(|unit| unit.kind == UnitKind::Count);
+    let whole = quantity.value.to_int().filter(|_| counts);
+    let events = whole.and_then(|value| u64::try_from(value).ok());
+    if events.is_none() {
+        let spelled = crate::print::quantity(quantity);
+        diagnostics.push(wording::no_event_count(quantity.at.0, &spelled));
     }
+    events
 }
 
 /// `10.0.0.0/8`; a single address is a network of one.

@@ -47,10 +47,12 @@ impl Kind {
     }
 
     pub(super) fn ordered(&self) -> bool {
-        matches!(
-            self,
-            Kind::Number | Kind::Time | Kind::Duration | Kind::Percent | Kind::Bytes
-        )
+        matches!(self, Kind::Number | Kind::Time | Kind::Duration | Kind::Percent | Kind::Bytes)
+    }
+
+    /// Whether it is a number in some unit or none.
+    pub(super) fn has_unit(&self) -> bool {
+        self.ordered() && *self != Kind::Time
     }
 
     pub(super) fn words(&self) -> Text {

@@ -3,9 +3,9 @@
 use model::schema::FieldType;
 
 use super::constant::{Least, events, millis};
-use super::{CHAIN_MAX, Scope, Selected, Statement};
+use super::{CHAIN_MAX, Scope, Selected, Statement, wording};
 use crate::ast::{Measure, Name, Path, Quantity, Term};
-use crate::diagnostic::{Code, Diagnostic, text};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::quantity::UnitKind;
 use crate::source::Place;
 
@@ -66,25 +66,20 @@ pub(super) fn shape(
         Term::Call(function, arguments) => call(scope, function, arguments, diagnostics)?,
         Term::Named(name) => named(scope, name, depth, diagnostics)?,
     };
-    for (own, at_use) in [
-        (&mut shape.within, &measure.within),
-        (&mut shape.min, &measure.min),
-    ] {
-        let Some(written) = at_use else {
-            continue;
-        };
-        if let Some(first) = own.replace(written.clone()) {
-            let message = text!(
-                "it is given in the measure and again here",
-                "measure の中とここの両方に書かれています"
-            );
-            let help = text!("keep one of them", "どちらか一つにしてください");
-            let note = text!("given here", "最初の指定");
-            let found = Diagnostic::new(Code::RepeatedWindow, written.at.0, message);
-            diagnostics.push(found.help(help).related(first.at.0, note));
-        }
-    }
+    give(&mut shape.within, measure.within.as_ref(), diagnostics);
+    give(&mut shape.min, measure.min.as_ref(), diagnostics);
     Some(shape)
+}
+
+/// Takes what is written at the use of a measure; twice is once too often.
+fn give(own: &mut Option<Quantity>, at_use: Option<&Quantity>, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(written) = at_use else {
+        return;
+    };
+    if let Some(first) = own.replace(written.clone()) {
+        let found = wording::given_in_measure(written.at.0);
+        diagnostics.push(found.related(first.at.0, wording::given_here()));
+    }
 }
 
 /// Checks the window and minimum of a measure that perhaps no alert uses.
@@ -103,27 +98,23 @@ fn named(
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Shape> {
-    if let Some((Statement::Measure(inner), _)) = scope.declared.get(name.text.as_str()).copied() {
-        if depth >= CHAIN_MAX {
-            let text = &name.text;
-            let message = text!(
-                "`{text}` builds on itself or on too many others",
-                "`{text}` が自分自身を元にしているか、元が多すぎます"
-            );
-            diagnostics.push(Diagnostic::new(Code::Circle, name.at.0, message));
-            return None;
-        }
-        // What is wrong inside was reported at the measure itself.
-        let mut inside = Vec::new();
-        let found = shape(scope, &inner.measure, depth + 1, &mut inside);
-        if depth == 0 && found.is_none() {
-            inside.retain(|d| d.code == Code::Circle);
-            diagnostics.append(&mut inside);
-        }
-        return found;
+    let declared = scope.declared.get(name.text.as_str()).copied();
+    let Some((Statement::Measure(inner), _)) = declared else {
+        let events = scope.events(name, 0, diagnostics)?;
+        return Some(count_of(events, &name.text));
+    };
+    if depth >= CHAIN_MAX {
+        diagnostics.push(wording::measure_circle(name.at.0, &name.text));
+        return None;
     }
-    let events = scope.events(name, 0, diagnostics)?;
-    Some(count_of(events, &name.text))
+    // What is wrong inside was reported at the measure itself.
+    let mut inside = Vec::new();
+    let found = shape(scope, &inner.measure, depth + 1, &mut inside);
+    if depth == 0 && found.is_none() {
+        inside.retain(|d| d.code == Code::Circle);
+        diagnostics.append(&mut inside);
+    }
+    found
 }
 
 fn count_of(events: Selected, name: &str) -> Shape {
@@ -143,33 +134,26 @@ fn count_of(events: Selected, name: &str) -> Shape {
 
 fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Function> {
     let word = name.text.as_str();
-    if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == word) {
-        return Some(*function);
+    let known = FUNCTIONS.iter().find(|(known, _)| *known == word);
+    let function = known.map(|(_, function)| *function).or_else(|| quantile(word));
+    if function.is_none() {
+        let names = FUNCTIONS.iter().map(|(known, _)| *known);
+        diagnostics.push(wording::unknown_measure(name.at.0, word).suggest(word, names));
     }
-    if let Some(digits) = word
-        .strip_prefix('p')
-        .filter(|d| d.starts_with(|c: char| c.is_ascii_digit()))
-    {
-        let (whole, tenth) = digits.split_once('.').unwrap_or((digits, "0"));
-        let (whole, tenth) = (
-            whole.parse::<u32>().ok(),
-            tenth.parse::<u32>().ok().filter(|_| tenth.len() == 1),
-        );
-        let permille = whole
-            .zip(tenth)
-            .and_then(|(w, t)| w.checked_mul(10)?.checked_add(t));
-        if let Some(permille) = permille.filter(|permille| (1..1000).contains(permille)) {
-            return Some(Function::Quantile(permille));
-        }
+    function
+}
+
+/// `p95` and `p99.9`: above 0 and below 100, with at most one digit after the point.
+fn quantile(word: &str) -> Option<Function> {
+    let digits = word.strip_prefix('p')?;
+    let (whole, tenth) = digits.split_once('.').unwrap_or((digits, "0"));
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !plain(whole) || !plain(tenth) || tenth.len() != 1 {
+        return None;
     }
-    let message = text!("`{word}` is no measure", "`{word}` という集計はありません");
-    let expected = text!(
-        "one of count sum avg min max last distinct ratio p50 p95 p99 p99.9",
-        "count sum avg min max last distinct ratio p50 p95 p99 p99.9 のどれか"
-    );
-    let found = Diagnostic::new(Code::UnknownName, name.at.0, message).expected(expected);
-    diagnostics.push(found.suggest(word, FUNCTIONS.iter().map(|(known, _)| *known)));
-    None
+    let permille = whole.parse::<u32>().ok()?.checked_mul(10)?;
+    let permille = permille.checked_add(tenth.parse().ok()?)?;
+    (1..1000).contains(&permille).then_some(Function::Quantile(permille))
 }
 
 fn call(
@@ -179,62 +163,39 @@ fn call(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Shape> {
     let function = function_named(name, diagnostics)?;
-    let word = &name.text;
-    let wrong = |place: Place| {
-        let message = text!(
-            "`{word}` does not take these arguments",
-            "`{word}` の引数が違います"
-        );
-        Diagnostic::new(Code::MeasureArgument, place, message)
-    };
-    let whole = arguments
-        .first()
-        .zip(arguments.last())
-        .map_or(name.at.0, |(a, b)| a.at.0.to(b.at.0));
-    match (function, arguments) {
-        (Function::Ratio, [part, all]) => {
-            let (part_events, all_events) = (
-                event_set(scope, part, diagnostics),
-                event_set(scope, all, diagnostics),
-            );
-            let (part_events, all_events) = (part_events?, all_events?);
-            let (a, b) = (crate::print::path(part), crate::print::path(all));
-            Some(Shape {
-                function,
-                of: vec![part_events, all_events],
-                unit: Some(UnitKind::Percent),
-                canonical: format!("ratio({a}, {b})"),
-                names: vec![part.dotted(), all.dotted()],
-                ..count_of(Selected::nothing(), "")
-            })
-        }
-        (Function::Ratio, _) => {
-            diagnostics.push(wrong(whole).help(text!(
-                "two kinds of events: `ratio(エラー, http)`",
-                "イベントを二つ: `ratio(エラー, http)`"
-            )));
-            None
-        }
+    let ends = arguments.first().zip(arguments.last());
+    let place = ends.map_or(name.at.0, |(first, last)| first.at.0.to(last.at.0));
+    let wrong = match (function, arguments) {
+        (Function::Ratio, [part, whole]) => return ratio(scope, part, whole, diagnostics),
         (Function::Count, [events]) => {
             let selected = event_set(scope, events, diagnostics)?;
-            Some(count_of(selected, &events.dotted()))
+            return Some(count_of(selected, &events.dotted()));
         }
-        (Function::Count, _) => {
-            diagnostics.push(wrong(whole).help(text!(
-                "one kind of events: `count(http)`",
-                "イベントを一つ: `count(http)`"
-            )));
-            None
-        }
-        (_, [argument]) => measured(scope, function, name, argument, diagnostics),
-        _ => {
-            diagnostics.push(wrong(whole).help(text!(
-                "one field: `{word}(http.latency)`",
-                "フィールドを一つ: `{word}(http.latency)`"
-            )));
-            None
-        }
-    }
+        (Function::Ratio, _) => wording::ratio_arguments(place, &name.text),
+        (Function::Count, _) => wording::count_arguments(place, &name.text),
+        (_, [argument]) => return measured(scope, function, name, argument, diagnostics),
+        _ => wording::field_arguments(place, &name.text),
+    };
+    diagnostics.push(wrong);
+    None
+}
+
+fn ratio(
+    scope: &mut Scope<'_>,
+    part: &Path,
+    whole: &Path,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Shape> {
+    let part_events = event_set(scope, part, diagnostics);
+    let whole_events = event_set(scope, whole, diagnostics)?;
+    let mut ratio = count_of(part_events?, &part.dotted());
+    ratio.function = Function::Ratio;
+    ratio.unit = Some(UnitKind::Percent);
+    let (a, b) = (crate::print::path(part), crate::print::path(whole));
+    ratio.canonical = format!("ratio({a}, {b})");
+    ratio.of.push(whole_events);
+    ratio.names.push(whole.dotted());
+    Some(ratio)
 }
 
 /// The events a path names: a stream or filter, without a field.
@@ -245,25 +206,24 @@ fn event_set(
 ) -> Option<Selected> {
     let (head, field) = path.split();
     if let Some(field) = field {
-        let message = text!(
-            "events are counted here, `{field}` is a field",
-            "ここではイベントを数えます。`{field}` はフィールドです"
-        );
-        let help = text!(
-            "write `{head}`, or `distinct({head}.{field})` for its different values",
-            "`{head}` か、値の種類なら `distinct({head}.{field})` と書いてください"
-        );
-        diagnostics.push(Diagnostic::new(Code::MeasureArgument, path.at.0, message).help(help));
+        diagnostics.push(wording::field_for_events(path.at.0, head, &field));
         return None;
     }
-    scope.events(
-        &Name {
-            text: head.to_owned(),
-            at: path.at,
-        },
-        0,
-        diagnostics,
-    )
+    scope.events(&head_name(path), 0, diagnostics)
+}
+
+/// The stream or filter a path begins with.
+fn head_name(path: &Path) -> Name {
+    Name { text: path.split().0.to_owned(), at: path.at }
+}
+
+/// Whether a function can be computed of a field.
+fn measures(function: Function, kind: &FieldType) -> bool {
+    use FieldType::{Bytes, Duration, Float, Int, List, Percent};
+    match function {
+        Function::Distinct => !matches!(kind, List(_)),
+        _ => matches!(kind, Int | Float | Duration(_) | Percent(_) | Bytes),
+    }
 }
 
 fn measured(
@@ -273,72 +233,38 @@ fn measured(
     argument: &Path,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Shape> {
-    let word = &name.text;
+    let (word, place) = (&name.text, argument.at.0);
     let (head, field_name) = argument.split();
-    let events = scope.events(
-        &Name {
-            text: head.to_owned(),
-            at: argument.at,
-        },
-        0,
-        diagnostics,
-    )?;
+    let events = scope.events(&head_name(argument), 0, diagnostics)?;
     let schema = scope.schema(events.stream)?;
-    let numeric = |kind: &FieldType| {
-        use FieldType::{Bytes, Duration, Float, Int, Percent};
-        matches!(kind, Int | Float | Duration(_) | Percent(_) | Bytes)
-    };
-    let fits = |kind: &FieldType| match function {
-        Function::Distinct => !matches!(kind, FieldType::List(_)),
-        _ => numeric(kind),
-    };
     let Some(field_name) = field_name else {
-        let some = schema.fields.iter().find(|field| fits(&field.kind));
+        let some = schema.fields.iter().find(|field| measures(function, &field.kind));
         let some = some.map(|field| field.name.as_str());
-        diagnostics.push(missing_field(word, head, some, argument.at.0));
+        diagnostics.push(missing_field(word, head, some, place));
         return None;
     };
-    let index = super::stream::field_index(&schema, &field_name, argument.at.0, diagnostics)?;
+    let index = super::stream::field_index(&schema, &field_name, place, diagnostics)?;
     let kind = &schema.fields.get(index)?.kind;
-    if !fits(kind) {
-        let found = super::kind::Kind::of(kind).words();
-        let message = text!(
-            "`{word}` cannot be computed of `{field_name}`",
-            "`{field_name}` の `{word}` は求められません"
-        );
-        let expected = text!(
-            "a number, length of time, percentage or size",
-            "数、時間の長さ、割合、サイズのどれか"
-        );
-        let diagnostic = Diagnostic::new(Code::MeasureArgument, argument.at.0, message);
-        diagnostics.push(diagnostic.found(found).expected(expected));
+    if !measures(function, kind) {
+        let found = wording::unmeasurable(place, word, &field_name);
+        diagnostics.push(found.found(super::kind::Kind::of(kind).words()));
         return None;
     }
-    let unit = unit_of(function, kind);
     let spelled = crate::print::path(argument);
-    let canonical = format!("{word}({spelled})");
-    let rest = count_of(events, head);
     Some(Shape {
         function,
         field: Some(index),
+        unit: unit_of(function, kind),
+        canonical: format!("{word}({spelled})"),
         field_name,
-        unit,
-        canonical,
-        ..rest
+        ..count_of(events, head)
     })
 }
 
 fn missing_field(word: &str, head: &str, some: Option<&str>, place: Place) -> Diagnostic {
-    let message = text!(
-        "`{word}` needs a field of `{head}`",
-        "`{word}` には `{head}` のフィールドが必要です"
-    );
-    let found = Diagnostic::new(Code::MeasureArgument, place, message);
+    let found = wording::missing_field(place, word, head);
     match some {
-        Some(some) => found.help(text!(
-            "for example `{word}({head}.{some})`",
-            "例: `{word}({head}.{some})`"
-        )),
+        Some(some) => found.help(wording::for_example(word, head, some)),
         None => found,
     }
 }
@@ -350,15 +276,5 @@ fn unit_of(function: Function, kind: &FieldType) -> Option<UnitKind> {
         (_, FieldType::Percent(_)) => Some(UnitKind::Percent),
         (_, FieldType::Bytes) => Some(UnitKind::Bytes),
         _ => None,
-    }
-}
-
-impl Selected {
-    fn nothing() -> Selected {
-        Selected {
-            stream: 0,
-            predicate: crate::rule::Predicate::True,
-            lineage: Vec::new(),
-        }
     }
 }

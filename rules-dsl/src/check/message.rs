@@ -4,8 +4,10 @@
 use model::message::{Message, MessagePart};
 use model::schema::{FieldType, Schema};
 
+use super::stream::NAMES_SHOWN_MAX;
+use super::wording;
 use crate::ast::Quoted;
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use crate::diagnostic::{Diagnostic, Text, text};
 use crate::rule::KeyPart;
 
 /// Most pieces of one template or pattern.
@@ -24,35 +26,28 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '{' | '}' if chars.peek() == Some(&c) => {
-                chars.next();
-                literal.push(c);
-            }
+            '{' | '}' if chars.next_if_eq(&c).is_some() => literal.push(c),
             '{' => {
-                if !literal.is_empty() {
-                    pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-                }
+                flush(&mut literal, &mut pieces);
                 pieces.push(Piece::Hole(hole(&mut chars)?));
             }
             '}' => {
-                return Err(text!(
-                    "a `}}` closes nothing",
-                    "対応する `{{` のない `}}` があります"
-                ));
+                return Err(text!("a `}}` closes nothing", "対応する `{{` のない `}}` があります"));
             }
             _ => literal.push(c),
         }
         if pieces.len() > PIECES_MAX {
-            return Err(text!(
-                "more than {PIECES_MAX} holes",
-                "穴が {PIECES_MAX} を超えています"
-            ));
+            return Err(text!("more than {PIECES_MAX} holes", "穴が {PIECES_MAX} を超えています"));
         }
     }
-    if !literal.is_empty() {
-        pieces.push(Piece::Literal(literal));
-    }
+    flush(&mut literal, &mut pieces);
     Ok(pieces)
+}
+
+fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(std::mem::take(literal)));
+    }
 }
 
 fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, Text> {
@@ -65,10 +60,7 @@ fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, Text> {
             _ => name.push(c),
         }
     }
-    Err(text!(
-        "`{{{name}` is not closed",
-        "`{{{name}` が閉じられていません"
-    ))
+    Err(text!("`{{{name}` is not closed", "`{{{name}` が閉じられていません"))
 }
 
 /// What a template may name.
@@ -100,18 +92,14 @@ pub(super) fn template(
     vocabulary: &Vocabulary<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Template {
+    let mut template = Template::default();
     let pieces = match pieces(&text.text) {
         Ok(pieces) => pieces,
-        Err(message) => {
-            let help = text!(
-                "a brace of the text is doubled: `{{{{`",
-                "文字としての波括弧は二つ書きます: `{{{{`"
-            );
-            diagnostics.push(Diagnostic::new(Code::BadTemplate, text.at.0, message).help(help));
-            return Template::default();
+        Err(reason) => {
+            diagnostics.push(wording::bad_template(text.at.0, &reason.en, &reason.ja));
+            return template;
         }
     };
-    let mut template = Template::default();
     for piece in pieces {
         let part = match piece {
             Piece::Literal(text) => Some(MessagePart::Literal(text)),
@@ -132,93 +120,51 @@ fn placeholder(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
     let key = vocabulary.by.iter().position(|part| part.name == name);
-    let built_in = BUILT_IN
-        .iter()
-        .find(|(word, _)| *word == name)
-        .map(|(_, part)| part.clone());
-    match (key, built_in) {
-        (Some(_), Some(_)) => {
-            let message = text!(
-                "`{{{name}}}` is a key and a word of messages",
-                "`{{{name}}}` はキーでもメッセージの語でもあります"
-            );
-            let help = text!(
-                "declare the field under another name: `key: str = \"{name}\"`",
-                "フィールドを別の名前で宣言してください: `key: str = \"{name}\"`"
-            );
-            diagnostics.push(Diagnostic::new(Code::TwoReadings, text.at.0, message).help(help));
-            return None;
-        }
-        (Some(index), None) => return Some(MessagePart::Key(index)),
-        (None, Some(part)) => return Some(part),
-        (None, None) => {}
-    }
-    let declared = vocabulary
-        .event
-        .and_then(|schema| schema.fields.iter().find(|f| f.name == name));
-    if let Some(field) = declared {
-        let shown = matches!(
-            field.kind,
-            FieldType::Str | FieldType::Int | FieldType::Bool | FieldType::Ip
-        );
-        if !shown {
-            let message = text!(
-                "a message cannot show the field `{name}`",
-                "フィールド `{name}` はメッセージに出せません"
-            );
-            let expected = text!(
-                "a field of type str, int, bool or ip",
-                "str、int、bool、ip 型のフィールド"
-            );
-            diagnostics
-                .push(Diagnostic::new(Code::BadTemplate, text.at.0, message).expected(expected));
-            return None;
-        }
-        let known = fields.iter().position(|known| known == name);
-        let index = known.unwrap_or(fields.len());
-        if known.is_none() {
-            fields.push(name.to_owned());
-        }
-        return Some(MessagePart::Field(index));
-    }
-    diagnostics.push(unknown(name, text, vocabulary));
+    let built_in = BUILT_IN.iter().find(|(word, _)| *word == name);
+    let declared =
+        vocabulary.event.and_then(|schema| schema.fields.iter().find(|field| field.name == name));
+    let wrong = match (key, built_in, declared) {
+        (Some(_), Some(_), _) => wording::key_and_word(text.at.0, name),
+        (Some(index), None, _) => return Some(MessagePart::Key(index)),
+        (None, Some((_, part)), _) => return Some(part.clone()),
+        (None, None, Some(field)) if !shown(&field.kind) => wording::not_shown(text.at.0, name),
+        (None, None, Some(_)) => return Some(MessagePart::Field(field_slot(name, fields))),
+        (None, None, None) => unknown(name, text, vocabulary),
+    };
+    diagnostics.push(wrong);
     None
+}
+
+/// Whether a message can show values of a field.
+fn shown(kind: &FieldType) -> bool {
+    use FieldType::{Bool, Int, Ip, Str};
+    matches!(kind, Str | Int | Bool | Ip)
+}
+
+/// The place of a field among those a message shows; a new one is appended.
+fn field_slot(name: &str, fields: &mut Vec<String>) -> usize {
+    let known = fields.iter().position(|known| known == name);
+    known.unwrap_or_else(|| {
+        fields.push(name.to_owned());
+        fields.len() - 1
+    })
 }
 
 fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic {
     if name.starts_with("top ") {
-        let message = text!(
-            "`{{{name}}}` is part of the language but this build does not evaluate it yet",
-            "`{{{name}}}` は言語の一部ですが、この版ではまだ評価されません"
-        );
-        return Diagnostic::new(Code::NotYet, text.at.0, message);
+        return wording::placeholder_later(text.at.0, name);
     }
-    let words = || {
-        let keys = vocabulary.by.iter().map(|part| part.name.as_str());
-        let fields = vocabulary
-            .event
-            .into_iter()
-            .flat_map(|s| s.fields.iter().map(|f| f.name.as_str()));
-        keys.chain(BUILT_IN.iter().map(|(word, _)| *word))
-            .chain(fields)
-    };
-    let all: Vec<&str> = words().take(20).collect();
-    let all = all.join(" ");
-    let message = text!(
-        "nothing fills `{{{name}}}`",
-        "`{{{name}}}` に入るものがありません"
-    );
-    let expected = text!("one of {all}", "{all} のどれか");
-    let found = Diagnostic::new(Code::UnknownPlaceholder, text.at.0, message).expected(expected);
-    let found = match vocabulary.event {
-        Some(_) => found,
-        None => found.help(text!(
-            "fields of an event can be shown by rising count, sum, distinct and max without `for` \
-            only",
-            "イベントのフィールドは、`for` のない count・sum・distinct・max の上側の条件でだけ出せます"
-        )),
-    };
-    found.suggest(name, words())
+    let keys = vocabulary.by.iter().map(|part| part.name.as_str());
+    let built_in = BUILT_IN.iter().map(|(word, _)| *word);
+    let event = vocabulary.event.into_iter().flat_map(|schema| &schema.fields);
+    let fields = event.map(|field| field.name.as_str());
+    let words: Vec<&str> = keys.chain(built_in).chain(fields).collect();
+    let all: Vec<&str> = words.iter().copied().take(NAMES_SHOWN_MAX).collect();
+    let mut found = wording::unknown_placeholder(text.at.0, name, &all.join(" "));
+    if vocabulary.event.is_none() {
+        found = found.help(wording::fields_only_when_rising());
+    }
+    found.suggest(name, words)
 }
 
 /// The message of an alert that names none: name, key, value, level.

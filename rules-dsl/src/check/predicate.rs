@@ -8,8 +8,9 @@ use model::time::Timestamp;
 use super::constant::{base, network};
 use super::kind::{Kind, mended};
 use super::stream::field_index;
+use super::wording;
 use crate::ast::{Expression, Path, Quoted, Set};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use crate::diagnostic::{Diagnostic, Text};
 use crate::rule::{Arithmetic, Comparison, Constant, Operand, Predicate, TextTest};
 use crate::source::Place;
 
@@ -34,11 +35,7 @@ pub(super) fn predicate(
     condition: &Expression,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Predicate> {
-    Checker {
-        schema,
-        diagnostics,
-    }
-    .truth(condition)
+    Checker { schema, diagnostics }.truth(condition)
 }
 
 /// Where an expression stands.
@@ -79,11 +76,7 @@ impl Checker<'_, '_> {
             Expression::Or(parts) => self.truths(parts).map(Predicate::Or),
             Expression::Not(inner, _) => Some(Predicate::Not(Box::new(self.truth(inner)?))),
             Expression::Compare(left, operator, right) => self.compare(left, *operator, right),
-            Expression::In {
-                value,
-                negated,
-                set,
-            } => self.member(value, *negated, set),
+            Expression::In { value, negated, set } => self.member(value, *negated, set),
             Expression::Text(left, test, right) => self.text_test(left, *test, right),
             Expression::Matches(left, regex) => self.matches(left, regex),
             Expression::Exists(field) => Some(Predicate::Exists(self.field(field)?)),
@@ -106,15 +99,7 @@ impl Checker<'_, '_> {
 
     fn not_a_condition<T>(&mut self, expression: &Expression) -> Option<T> {
         let spelled = crate::print::expression(expression);
-        let message = text!(
-            "`{spelled}` is a value, not a condition",
-            "`{spelled}` は値で、条件ではありません"
-        );
-        let help = text!(
-            "compare it: `{spelled} == …`, or ask `exists(…)`",
-            "比較してください: `{spelled} == …`。有無なら `exists(…)`"
-        );
-        self.report(Diagnostic::new(Code::NotACondition, place(expression), message).help(help))
+        self.report(wording::not_a_condition(place(expression), &spelled))
     }
 
     fn field(&mut self, path: &Path) -> Option<usize> {
@@ -123,53 +108,40 @@ impl Checker<'_, '_> {
 
     fn value(&mut self, expression: &Expression) -> Option<Typed> {
         let at = place(expression);
+        let constant = |constant, kind| (Operand::Constant(constant), kind);
         let (operand, kind) = match expression {
             Expression::Field(path) => {
                 let index = self.field(path)?;
                 let kind = Kind::of(&self.schema.fields.get(index)?.kind);
                 (Operand::Field(index), kind)
             }
-            Expression::Quoted(text) => (
-                Operand::Constant(Constant::Text(text.text.clone())),
-                Kind::Text,
-            ),
+            Expression::Quoted(text) => constant(Constant::Text(text.text.clone()), Kind::Text),
             Expression::Number(number) => {
                 let value = base(number, self.diagnostics)?;
-                (
-                    Operand::Constant(Constant::Number(value)),
-                    Kind::quantity(number),
-                )
+                constant(Constant::Number(value), Kind::quantity(number))
             }
-            Expression::Bool(value, _) => (Operand::Constant(Constant::Bool(*value)), Kind::Bool),
-            Expression::Lower(inner, _) => {
-                let inner = self.value(inner)?;
-                if inner.kind != Kind::Text {
-                    return self.mismatch(&inner, &Kind::Text, at);
-                }
-                (Operand::Lower(Box::new(inner.operand)), Kind::Text)
-            }
+            Expression::Bool(value, _) => constant(Constant::Bool(*value), Kind::Bool),
+            Expression::Lower(inner, _) => return self.lower(inner, at),
             Expression::Arithmetic(left, operator, right) => {
                 return self.arithmetic(left, *operator, right, at);
             }
             _ => {
                 let spelled = crate::print::expression(expression);
-                let message = text!(
-                    "`{spelled}` is a condition, not a value",
-                    "`{spelled}` は条件で、値ではありません"
-                );
-                let expected = text!(
-                    "a field, a text or a number",
-                    "フィールド、文字列、数のどれか"
-                );
-                let found = Diagnostic::new(Code::NotACondition, at, message);
-                return self.report(found.expected(expected));
+                return self.report(wording::not_a_value(at, &spelled));
             }
         };
-        Some(Typed {
-            operand,
-            kind,
-            place: at,
-        })
+        let place = at;
+        Some(Typed { operand, kind, place })
+    }
+
+    fn lower(&mut self, inner: &Expression, place: Place) -> Option<Typed> {
+        let inner = self.value(inner)?;
+        if inner.kind != Kind::Text {
+            return self.mismatch(&inner, &Kind::Text, place);
+        }
+        let operand = Operand::Lower(Box::new(inner.operand));
+        let kind = Kind::Text;
+        Some(Typed { operand, kind, place })
     }
 
     fn arithmetic(
@@ -177,42 +149,19 @@ impl Checker<'_, '_> {
         left: &Expression,
         operator: Arithmetic,
         right: &Expression,
-        at: Place,
+        place: Place,
     ) -> Option<Typed> {
-        use Kind::{Bytes, Duration, Number, Percent, Time};
         let (left, right) = (self.value(left), self.value(right));
         let (left, right) = (left?, right?);
-        let kind = match (&left.kind, operator, &right.kind) {
-            (Time, Arithmetic::Subtract, Time) => Some(Duration),
-            (Time, _, _) | (_, _, Time) => None,
-            (a, Arithmetic::Add | Arithmetic::Subtract, b) if a == b && a.ordered() => {
-                Some(a.clone())
-            }
-            (a, Arithmetic::Divide, b) if a == b && a.ordered() => Some(Number),
-            (
-                a @ (Number | Duration | Percent | Bytes),
-                Arithmetic::Multiply | Arithmetic::Divide,
-                Number,
-            ) => Some(a.clone()),
-            (Number, Arithmetic::Multiply, a @ (Duration | Percent | Bytes)) => Some(a.clone()),
-            _ => None,
-        };
-        let Some(kind) = kind else {
+        let Some(kind) = joined(&left.kind, operator, &right.kind) else {
             let (l, r) = (left.kind.words(), right.kind.words());
+            let (en, ja) = (format!("{} and {}", l.en, r.en), format!("{}と{}", l.ja, r.ja));
             let sign = crate::print::sign(operator);
-            let message = Text {
-                en: format!("`{sign}` cannot join {} and {}", l.en, r.en),
-                ja: format!("`{sign}` で{}と{}は計算できません", l.ja, r.ja),
-            };
-            return self.report(Diagnostic::new(Code::TypeMismatch, at, message));
+            return self.report(wording::not_joined(place, sign, &en, &ja));
         };
-        let operand =
-            Operand::Arithmetic(Box::new(left.operand), operator, Box::new(right.operand));
-        Some(Typed {
-            operand,
-            kind,
-            place: at,
-        })
+        let operands = (Box::new(left.operand), Box::new(right.operand));
+        let operand = Operand::Arithmetic(operands.0, operator, operands.1);
+        Some(Typed { operand, kind, place })
     }
 
     fn compare(
@@ -225,31 +174,19 @@ impl Checker<'_, '_> {
         let (left, right) = (left?, right?);
         let right = self.read_as(right, &left.kind)?;
         let left = self.read_as(left, &right.kind)?;
+        let at = left.place.to(right.place);
         if left.kind != right.kind {
-            let at = left.place.to(right.place);
             // The constant is what can be mended, so the other side sets the type.
-            let constant_left = matches!(left.operand, Operand::Constant(_));
-            let (wrong, wanted) = if constant_left {
-                (&left, &right)
-            } else {
-                (&right, &left)
+            return match left.operand {
+                Operand::Constant(_) => self.mismatch(&left, &right.kind, at),
+                _ => self.mismatch(&right, &left.kind, at),
             };
-            return self.mismatch(wrong, &wanted.kind, at);
         }
         let equality = matches!(operator, Comparison::Equal | Comparison::NotEqual);
         if matches!(left.kind, Kind::List(_)) || !(equality || left.kind.ordered()) {
             let words = left.kind.words();
             let symbol = operator.symbol();
-            let message = Text {
-                en: format!("`{symbol}` cannot compare {}", words.en),
-                ja: format!("`{symbol}` で{}は比較できません", words.ja),
-            };
-            let help = text!(
-                "use `==`, `!=`, `in (…)` or `contains`",
-                "`==`、`!=`、`in (…)`、`contains` のどれかを使ってください"
-            );
-            let at = left.place.to(right.place);
-            return self.report(Diagnostic::new(Code::TypeMismatch, at, message).help(help));
+            return self.report(wording::not_ordered(at, symbol, &words.en, &words.ja));
         }
         Some(Predicate::Compare(left.operand, operator, right.operand))
     }
@@ -259,72 +196,34 @@ impl Checker<'_, '_> {
         let Operand::Constant(Constant::Text(text)) = &value.operand else {
             return Some(value);
         };
-        let (constant, expected) = match wanted {
+        let place = value.place;
+        let read = match wanted {
             Kind::Ip => {
-                let address = text
-                    .parse::<IpAddr>()
-                    .ok()
-                    .map(|ip| Constant::Ip(ip.to_canonical()));
-                (
-                    address,
-                    text!(
-                        "an address: `\"192.0.2.1\"`; networks: `in cidr (\"192.0.2.0/24\")`",
-                        "アドレス: `\"192.0.2.1\"`。ネットワークなら `in cidr (\"192.0.2.0/24\")`"
-                    ),
-                )
+                let address = text.parse::<IpAddr>().ok();
+                let address = address.map(|address| Constant::Ip(address.to_canonical()));
+                address.ok_or_else(|| wording::bad_address(place, text))
             }
             Kind::Time => {
                 let instant = Timestamp::parse_rfc3339(text).map(Constant::Time);
-                (
-                    instant,
-                    text!(
-                        "an instant: `\"2026-01-05T09:00:00+09:00\"`",
-                        "時刻: `\"2026-01-05T09:00:00+09:00\"`"
-                    ),
-                )
+                instant.ok_or_else(|| wording::bad_instant(place, text))
             }
             _ => return Some(value),
         };
-        match constant {
-            Some(constant) => Some(Typed {
-                operand: Operand::Constant(constant),
-                kind: wanted.clone(),
-                place: value.place,
-            }),
-            None => {
-                let words = wanted.words();
-                let message = Text {
-                    en: format!("`{text}` is not {}", words.en),
-                    ja: format!("`{text}` は{}ではありません", words.ja),
-                };
-                self.report(
-                    Diagnostic::new(Code::BadConstant, value.place, message).expected(expected),
-                )
-            }
-        }
+        let constant = read.map_err(|found| self.diagnostics.push(found)).ok()?;
+        Some(Typed { operand: Operand::Constant(constant), kind: wanted.clone(), place })
     }
 
     fn mismatch<T>(&mut self, wrong: &Typed, wanted: &Kind, at: Place) -> Option<T> {
-        let (found, expected) = (wrong.kind.words(), wanted.words());
-        let unit = |kind: &Kind| {
-            matches!(
-                kind,
-                Kind::Number | Kind::Duration | Kind::Percent | Kind::Bytes
-            )
-        };
-        let code = if unit(&wrong.kind) && unit(wanted) {
-            Code::UnitMismatch
+        let found = if wrong.kind.has_unit() && wanted.has_unit() {
+            wording::units_disagree(at)
         } else {
-            Code::TypeMismatch
+            wording::types_disagree(at)
         };
-        let message = text!("the two sides do not go together", "両辺の型が合いません");
-        let mut diagnostic = Diagnostic::new(code, at, message)
-            .found(found)
-            .expected(expected);
+        let mut found = found.found(wrong.kind.words()).expected(wanted.words());
         if let Operand::Constant(constant) = &wrong.operand {
-            diagnostic.help.extend(mended(constant, wanted));
+            found.help.extend(mended(constant, wanted));
         }
-        self.report(diagnostic)
+        self.report(found)
     }
 
     /// A constant read as a value of a kind, for lists.
@@ -349,59 +248,37 @@ impl Checker<'_, '_> {
             other => Predicate::Compare(other.clone(), Comparison::Equal, other.clone()),
         };
         let inside = match set {
-            Set::Literals(items) => {
-                if matches!(value.kind, Kind::List(_)) {
-                    let message = text!(
-                        "`in` asks about one value, this is a list",
-                        "`in` は一つの値を調べます。これはリストです"
-                    );
-                    let help = text!(
-                        "ask the list: `tags contains \"x\"`",
-                        "リストに聞いてください: `tags contains \"x\"`"
-                    );
-                    return self.report(
-                        Diagnostic::new(Code::TypeMismatch, value.place, message).help(help),
-                    );
-                }
-                let constants: Vec<Option<Constant>> = items
-                    .iter()
-                    .map(|item| self.constant(item, &value.kind))
-                    .collect();
-                Predicate::In(value.operand, constants.into_iter().collect::<Option<_>>()?)
-            }
-            Set::Networks(networks) => {
-                if value.kind != Kind::Ip {
-                    let at = value.place;
-                    return self.mismatch(&value, &Kind::Ip, at);
-                }
-                let mut read = Vec::new();
-                for text in networks {
-                    read.push(self.network(text)?);
-                }
-                Predicate::InNetwork(value.operand, read)
-            }
+            Set::Literals(items) => self.one_of(value, items)?,
+            Set::Networks(networks) => self.in_networks(value, networks)?,
         };
         // A missing value is in no set and out of none.
         let outside = |inside| Predicate::And(vec![present, Predicate::Not(Box::new(inside))]);
         Some(if negated { outside(inside) } else { inside })
     }
 
-    fn network(&mut self, text: &Quoted) -> Option<crate::rule::Network> {
-        let read = network(&text.text);
-        if read.is_none() {
-            let written = &text.text;
-            let message = text!(
-                "`{written}` is no network",
-                "`{written}` はネットワークではありません"
-            );
-            let expected = text!(
-                "an address and a prefix: `\"10.0.0.0/8\"`",
-                "アドレスと長さ: `\"10.0.0.0/8\"`"
-            );
-            self.diagnostics
-                .push(Diagnostic::new(Code::BadConstant, text.at.0, message).expected(expected));
+    fn one_of(&mut self, value: Typed, items: &[Expression]) -> Option<Predicate> {
+        if matches!(value.kind, Kind::List(_)) {
+            return self.report(wording::in_a_list(value.place));
         }
-        read
+        let items = items.iter();
+        let constants: Vec<Option<Constant>> =
+            items.map(|item| self.constant(item, &value.kind)).collect();
+        let constants = constants.into_iter().collect::<Option<_>>()?;
+        Some(Predicate::In(value.operand, constants))
+    }
+
+    fn in_networks(&mut self, value: Typed, networks: &[Quoted]) -> Option<Predicate> {
+        if value.kind != Kind::Ip {
+            return self.mismatch(&value, &Kind::Ip, value.place);
+        }
+        let mut read = Vec::new();
+        for text in networks {
+            match network(&text.text) {
+                Some(network) => read.push(network),
+                None => return self.report(wording::bad_network(text.at.0, &text.text)),
+            }
+        }
+        Some(Predicate::InNetwork(value.operand, read))
     }
 
     fn text_test(
@@ -418,16 +295,10 @@ impl Checker<'_, '_> {
             return Some(Predicate::ListContains(*index, constant));
         }
         if value.kind != Kind::Text {
-            let at = value.place;
-            return self.mismatch(&value, &Kind::Text, at);
+            return self.mismatch(&value, &Kind::Text, value.place);
         }
         let Expression::Quoted(text) = right else {
-            let word = crate::print::test_word(test);
-            let message = text!(
-                "`{word}` needs a text in quotes",
-                "`{word}` には引用符で囲んだ文字列が必要です"
-            );
-            return self.report(Diagnostic::new(Code::TypeMismatch, place(right), message));
+            return self.report(wording::text_wanted(place(right), crate::print::test_word(test)));
         };
         Some(Predicate::Text(value.operand, test, text.text.clone()))
     }
@@ -435,33 +306,30 @@ impl Checker<'_, '_> {
     fn matches(&mut self, left: &Expression, regex: &Quoted) -> Option<Predicate> {
         let value = self.value(left)?;
         if value.kind != Kind::Text {
-            let at = value.place;
-            return self.mismatch(&value, &Kind::Text, at);
+            return self.mismatch(&value, &Kind::Text, value.place);
         }
-        let built = regex::RegexBuilder::new(&regex.text)
-            .size_limit(REGEX_BYTES_MAX)
-            .build();
+        let built = regex::RegexBuilder::new(&regex.text).size_limit(REGEX_BYTES_MAX).build();
         if let Err(error) = built {
             let reason = error.to_string();
-            let reason = reason
-                .lines()
-                .last()
-                .unwrap_or("")
-                .trim_start_matches("error:")
-                .trim()
-                .to_owned();
-            let message = text!(
-                "the regular expression cannot be used",
-                "この正規表現は使えません"
-            );
-            let found =
-                Diagnostic::new(Code::BadRegex, regex.at.0, message).found(Text::same(&reason));
-            let help = text!(
-                "a literal text is found by `contains \"…\"`",
-                "そのままの文字列なら `contains \"…\"` で探せます"
-            );
-            return self.report(found.help(help));
+            let reason = reason.lines().last().unwrap_or("");
+            let reason = Text::same(reason.trim_start_matches("error:").trim());
+            return self.report(wording::bad_regex(regex.at.0).found(reason));
         }
         Some(Predicate::Matches(value.operand, regex.text.clone()))
+    }
+}
+
+/// The type of two values joined by an operator.
+fn joined(left: &Kind, operator: Arithmetic, right: &Kind) -> Option<Kind> {
+    use Arithmetic::{Add, Divide, Multiply, Subtract};
+    use Kind::{Bytes, Duration, Number, Percent, Time};
+    match (left, operator, right) {
+        (Time, Subtract, Time) => Some(Duration),
+        (Time, _, _) | (_, _, Time) => None,
+        (a, Add | Subtract, b) if a == b && a.ordered() => Some(a.clone()),
+        (a, Divide, b) if a == b && a.ordered() => Some(Number),
+        (a @ (Number | Duration | Percent | Bytes), Multiply | Divide, Number) => Some(a.clone()),
+        (Number, Multiply, a @ (Duration | Percent | Bytes)) => Some(a.clone()),
+        _ => None,
     }
 }

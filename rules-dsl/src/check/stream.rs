@@ -9,11 +9,16 @@ use model::schema::{
 use model::time::SECOND_MS;
 
 use super::constant::{Least, millis};
+use super::message::{Piece, pieces};
+use super::wording;
 use crate::ast::{self, FieldKind, KindArgument, Path, Quoted};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use crate::diagnostic::{Diagnostic, Text};
+use crate::source::Place;
 
 /// Lateness of a stream that names none.
 pub const LATENESS_DEFAULT_MS: i64 = 5 * SECOND_MS;
+/// Most names a diagnostic lists.
+pub(super) const NAMES_SHOWN_MAX: usize = 20;
 /// What other languages call our types.
 const ALIASES: [(&str, &str); 10] = [
     ("string", "str"),
@@ -31,134 +36,80 @@ const TYPES: [&str; 11] = [
     "str", "int", "float", "bool", "time", "instant", "duration", "percent", "bytes", "ip", "list",
 ];
 
+/// Codecs of this build.
+const CODECS: [(&str, Codec); 3] =
+    [("json", Codec::Json), ("text", Codec::Text), ("syslog", Codec::Syslog)];
+
 /// The schema of a stream; what is wrong is reported, and the rest of it still serves to check
 /// what uses the stream.
 pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) -> Schema {
-    let name = stream.name.text.clone();
-    let mut seen: HashMap<String, crate::source::Place> = HashMap::new();
-    let mut fields = Vec::new();
-    let mut times = Vec::new();
-    for field in &stream.fields {
-        let field_name = field.name.dotted();
-        if let Some(first) = seen.insert(field_name.clone(), field.name.at.0) {
-            let message = text!(
-                "the field `{field_name}` is declared twice",
-                "フィールド `{field_name}` が二度宣言されています"
-            );
-            let note = text!("first declared here", "最初の宣言");
-            diagnostics.push(
-                Diagnostic::new(Code::DuplicateField, field.name.at.0, message)
-                    .related(first, note),
-            );
-            continue;
-        }
-        let kind = field_type(&field.kind, diagnostics).unwrap_or(FieldType::Str);
-        if matches!(kind, FieldType::Time(_)) {
-            times.push((fields.len(), field.name.at.0));
-        }
-        let path = field
-            .path
-            .as_ref()
-            .map_or_else(|| field_name.clone(), |path| path.text.clone());
-        fields.push(Field {
-            name: field_name,
-            path,
-            kind,
-        });
-    }
+    let name = &stream.name.text;
+    let (fields, times) = fields(stream, diagnostics);
     event_time(stream, &times, diagnostics);
-    let codec = stream
-        .codec
-        .as_ref()
-        .map_or(Some(Codec::Json), |codec| codec_named(codec, diagnostics));
-    let lateness = stream
-        .lateness
-        .as_ref()
-        .and_then(|length| millis(length, Least::Zero, diagnostics));
+    let codec = stream.codec.as_ref();
+    let codec = codec.and_then(|codec| codec_named(codec, diagnostics));
+    let lateness = stream.lateness.as_ref();
+    let lateness = lateness.and_then(|length| millis(length, Least::Zero, diagnostics));
     let mut schema = Schema {
-        input: stream
-            .from
-            .as_ref()
-            .map_or_else(|| name.clone(), |from| from.text.clone()),
-        name,
+        name: name.clone(),
+        input: stream.from.as_ref().map_or(name, |from| &from.text).clone(),
         codec: codec.unwrap_or(Codec::Json),
         fields,
         time: times.first().map_or(0, |(index, _)| *index),
         lateness_ms: lateness.unwrap_or(LATENESS_DEFAULT_MS),
         extracts: Vec::new(),
     };
-    let extracts = stream
-        .extracts
-        .iter()
-        .filter_map(|it| extract(&schema, it, diagnostics));
-    schema.extracts = extracts.collect();
+    let extracts = stream.extracts.iter();
+    schema.extracts = extracts.filter_map(|it| extract(&schema, it, diagnostics)).collect();
     schema
 }
 
-fn event_time(
+/// The fields, and the indices and places of those that are event times.
+fn fields(
     stream: &ast::Stream,
-    times: &[(usize, crate::source::Place)],
     diagnostics: &mut Vec<Diagnostic>,
-) {
-    let name = &stream.name.text;
+) -> (Vec<Field>, Vec<(usize, Place)>) {
+    let mut seen: HashMap<String, Place> = HashMap::new();
+    let (mut fields, mut times) = (Vec::new(), Vec::new());
+    for field in &stream.fields {
+        let (name, place) = (field.name.dotted(), field.name.at.0);
+        if let Some(first) = seen.insert(name.clone(), place) {
+            let found = wording::field_twice(place, &name);
+            diagnostics.push(found.related(first, wording::first_declared()));
+            continue;
+        }
+        let kind = field_type(&field.kind, diagnostics).unwrap_or(FieldType::Str);
+        if matches!(kind, FieldType::Time(_)) {
+            times.push((fields.len(), place));
+        }
+        let path = field.path.as_ref().map_or(&name, |path| &path.text).clone();
+        fields.push(Field { name, path, kind });
+    }
+    (fields, times)
+}
+
+fn event_time(stream: &ast::Stream, times: &[(usize, Place)], diagnostics: &mut Vec<Diagnostic>) {
+    let name = &stream.name;
     match times {
         [_] => {}
-        [] => {
-            let message = text!(
-                "the stream `{name}` has no event time",
-                "stream `{name}` にイベント時刻がありません"
-            );
-            let help = text!(
-                "give one field the type `time`: `ts: time`",
-                "一つのフィールドを `time` 型にしてください: `ts: time`"
-            );
-            diagnostics
-                .push(Diagnostic::new(Code::EventTime, stream.name.at.0, message).help(help));
-        }
+        [] => diagnostics.push(wording::no_event_time(name.at.0, &name.text)),
         [(_, first), (_, second), ..] => {
-            let message = text!(
-                "the stream `{name}` has two event times",
-                "stream `{name}` にイベント時刻が二つあります"
-            );
-            let help = text!(
-                "the other ones have the type `instant`",
-                "他の時刻は `instant` 型にしてください"
-            );
-            let note = text!("the first one", "最初のもの");
-            diagnostics.push(
-                Diagnostic::new(Code::EventTime, *second, message)
-                    .help(help)
-                    .related(*first, note),
-            );
+            let found = wording::two_event_times(*second, &name.text);
+            diagnostics.push(found.related(*first, wording::the_first_one()));
         }
     }
 }
 
 fn codec_named(codec: &ast::Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Codec> {
-    let known = [
-        ("json", Codec::Json),
-        ("text", Codec::Text),
-        ("syslog", Codec::Syslog),
-    ];
-    let text = codec.text.as_str();
-    if let Some((_, codec)) = known.iter().find(|(name, _)| *name == text) {
+    let (text, place) = (codec.text.as_str(), codec.at.0);
+    if let Some((_, codec)) = CODECS.iter().find(|(name, _)| *name == text) {
         return Some(*codec);
     }
-    if crate::parse::LATER_CODECS.contains(&text) {
-        let message = text!(
-            "the codec `{text}` is part of the language but this build does not evaluate it yet",
-            "コーデック `{text}` は言語の一部ですが、この版ではまだ評価されません"
-        );
-        diagnostics.push(Diagnostic::new(Code::NotYet, codec.at.0, message));
-        return None;
-    }
-    let message = text!(
-        "there is no codec `{text}`",
-        "コーデック `{text}` はありません"
-    );
-    let expected = text!("json, text or syslog", "json、text、syslog のどれか");
-    let found = Diagnostic::new(Code::UnknownCodec, codec.at.0, message).expected(expected);
-    diagnostics.push(found.suggest(text, known.iter().map(|(name, _)| *name)));
+    diagnostics.push(if crate::parse::LATER_CODECS.contains(&text) {
+        wording::codec_later(place, text)
+    } else {
+        wording::unknown_codec(place, text).suggest(text, CODECS.iter().map(|(name, _)| *name))
+    });
     None
 }
 
@@ -168,74 +119,63 @@ fn field_type(kind: &FieldKind, diagnostics: &mut Vec<Diagnostic>) -> Option<Fie
         diagnostics.push(unknown_type(kind));
         return None;
     }
-    let bare = kind.argument.is_none();
     let read = match word {
-        "str" => bare.then_some(FieldType::Str),
-        "int" => bare.then_some(FieldType::Int),
-        "float" => bare.then_some(FieldType::Float),
-        "bool" => bare.then_some(FieldType::Bool),
-        "bytes" => bare.then_some(FieldType::Bytes),
-        "ip" => bare.then_some(FieldType::Ip),
         "time" => time_format(kind).map(FieldType::Time),
         "instant" => time_format(kind).map(FieldType::Instant),
         "duration" => duration_unit(kind).map(FieldType::Duration),
         "percent" => percent_scale(kind).map(FieldType::Percent),
-        _ => match &kind.argument {
-            Some(KindArgument::Kind(inner))
-                if !matches!(inner.name.text.as_str(), "list" | "time") =>
-            {
-                Some(FieldType::List(Box::new(field_type(inner, diagnostics)?)))
-            }
-            _ => None,
+        "list" => match list_item(kind) {
+            Some(inner) => Some(FieldType::List(Box::new(field_type(inner, diagnostics)?))),
+            None => None,
         },
+        _ if kind.argument.is_none() => bare_type(word),
+        _ => None,
     };
     if read.is_none() {
-        let message = text!(
-            "the type `{word}` is not written like this",
-            "型 `{word}` の書き方が違います"
-        );
-        let found = Diagnostic::new(Code::TypeArgument, kind.name.at.0, message);
+        let found = wording::type_argument(kind.name.at.0, word);
         diagnostics.push(found.help(type_spelling(word)));
     }
     read
 }
 
+fn bare_type(word: &str) -> Option<FieldType> {
+    match word {
+        "str" => Some(FieldType::Str),
+        "int" => Some(FieldType::Int),
+        "float" => Some(FieldType::Float),
+        "bool" => Some(FieldType::Bool),
+        "bytes" => Some(FieldType::Bytes),
+        "ip" => Some(FieldType::Ip),
+        _ => None,
+    }
+}
+
+/// What a list holds: any type but lists and the event time.
+fn list_item(kind: &FieldKind) -> Option<&FieldKind> {
+    match &kind.argument {
+        Some(KindArgument::Kind(inner)) => {
+            (!["list", "time"].contains(&inner.name.text.as_str())).then_some(&**inner)
+        }
+        _ => None,
+    }
+}
+
 /// How a type is written.
 fn type_spelling(word: &str) -> Text {
     match word {
-        "time" | "instant" => text!(
-            "`{word}`, `{word}(\"unix_ms\")` (also unix_s unix_us unix_ns) \
-             or a pattern: `{word}(\"%Y-%m-%d %H:%M:%S\")`",
-            "`{word}`、`{word}(\"unix_ms\")` (unix_s unix_us unix_ns も可)、\
-             書式 `{word}(\"%Y-%m-%d %H:%M:%S\")` のどれか"
-        ),
-        "duration" => text!(
-            "name the unit of the record: `duration(ms)`; ns us ms s m h",
-            "レコードの単位を書きます: `duration(ms)`。ns us ms s m h"
-        ),
-        "percent" => text!(
-            "say what all of it is: `percent(0..1)` or `percent(0..100)`",
-            "全体を示します: `percent(0..1)` か `percent(0..100)`"
-        ),
-        "list" => text!(
-            "name what it holds: `list(str)`",
-            "中身の型を書きます: `list(str)`"
-        ),
-        _ => text!(
-            "it takes no argument: `{word}`",
-            "引数は取りません: `{word}`"
-        ),
+        "time" | "instant" => wording::time_spelling(word),
+        "duration" => wording::duration_spelling(),
+        "percent" => wording::percent_spelling(),
+        "list" => wording::list_spelling(),
+        _ => wording::bare_spelling(word),
     }
 }
 
 fn unknown_type(kind: &FieldKind) -> Diagnostic {
     let word = kind.name.text.as_str();
-    let message = text!("there is no type `{word}`", "型 `{word}` はありません");
-    let all = TYPES.join(" ");
-    let expected = text!("one of {all}", "{all} のどれか");
-    let found = Diagnostic::new(Code::UnknownType, kind.name.at.0, message).expected(expected);
+    let found = wording::unknown_type(kind.name.at.0, word, &TYPES.join(" "));
     match ALIASES.iter().find(|(other, _)| *other == word) {
-        Some((_, name)) => found.help(text!("did you mean `{name}`?", "`{name}` のことですか?")),
+        Some((_, name)) => found.help(wording::did_you_mean(name)),
         None => found.suggest(word, TYPES),
     }
 }
@@ -288,21 +228,14 @@ fn percent_scale(kind: &FieldKind) -> Option<PercentScale> {
 pub(super) fn field_index(
     schema: &Schema,
     name: &str,
-    place: crate::source::Place,
+    place: Place,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<usize> {
     let index = schema.fields.iter().position(|field| field.name == name);
     if index.is_none() {
-        let stream = &schema.name;
-        let message = text!(
-            "the stream `{stream}` has no field `{name}`",
-            "stream `{stream}` にフィールド `{name}` はありません"
-        );
         let names = || schema.fields.iter().map(|field| field.name.as_str());
-        let all: Vec<&str> = names().take(20).collect();
-        let all = all.join(" ");
-        let expected = text!("one of its fields: {all}", "フィールドのどれか: {all}");
-        let found = Diagnostic::new(Code::UnknownField, place, message).expected(expected);
+        let all: Vec<&str> = names().take(NAMES_SHOWN_MAX).collect();
+        let found = wording::unknown_field(place, &schema.name, name, &all.join(" "));
         diagnostics.push(found.suggest(name, names()));
     }
     index
@@ -322,15 +255,8 @@ fn extract(
 fn text_field(schema: &Schema, field: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
     let name = field.dotted();
     let index = field_index(schema, &name, field.at.0, diagnostics)?;
-    let is_text = schema
-        .fields
-        .get(index)
-        .is_some_and(|field| field.kind == FieldType::Str);
-    if !is_text {
-        let message = text!("`{name}` is no text", "`{name}` は文字列ではありません");
-        let expected = text!("a field of type `str`", "`str` 型のフィールド");
-        diagnostics
-            .push(Diagnostic::new(Code::TypeMismatch, field.at.0, message).expected(expected));
+    if schema.fields.get(index)?.kind != FieldType::Str {
+        diagnostics.push(wording::not_text(field.at.0, &name));
         return None;
     }
     Some(index)
@@ -341,27 +267,14 @@ fn pattern(
     pattern: &ast::Pattern,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Pattern> {
-    let parts = match pattern_parts(schema, &pattern.pattern) {
-        Ok(parts) => parts,
-        Err((message, help)) => {
-            diagnostics
-                .push(Diagnostic::new(Code::BadPattern, pattern.pattern.at.0, message).help(help));
-            return None;
-        }
-    };
+    let parts = pattern_parts(schema, &pattern.pattern);
+    let parts = parts.map_err(|found| diagnostics.push(*found)).ok()?;
     let mut sets = Vec::new();
     for (field, constant) in &pattern.sets {
         let index = text_field(schema, field, diagnostics)?;
-        let twice =
-            sets.iter().any(|(set, _)| *set == index) || parts.contains(&PatternPart::Hole(index));
-        if twice {
-            let name = field.dotted();
-            let message = text!(
-                "the pattern reads `{name}` twice",
-                "パターンが `{name}` を二度読みます"
-            );
-            let help = text!("keep one of them", "一つだけ残してください");
-            diagnostics.push(Diagnostic::new(Code::BadPattern, field.at.0, message).help(help));
+        let set = sets.iter().any(|(set, _)| *set == index);
+        if set || parts.contains(&PatternPart::Hole(index)) {
+            diagnostics.push(wording::set_twice(field.at.0, &field.dotted()));
             return None;
         }
         sets.push((index, constant.text.clone()));
@@ -369,72 +282,38 @@ fn pattern(
     Some(Pattern { parts, sets })
 }
 
-/// A pattern's pieces, or what is wrong and the way out.
-fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, (Text, Text)> {
-    let pieces = super::message::pieces(&pattern.text).map_err(|message| {
-        (
-            message,
-            text!(
-                "a brace of the text is doubled: `{{{{`",
-                "文字としての波括弧は二つ書きます: `{{{{`"
-            ),
-        )
-    })?;
+/// A pattern's pieces, or what is wrong with it.
+fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, Box<Diagnostic>> {
+    let place = pattern.at.0;
+    let pieces = pieces(&pattern.text)
+        .map_err(|reason| Box::new(wording::bad_pattern(place, &reason.en, &reason.ja)))?;
     let mut parts: Vec<PatternPart> = Vec::new();
     for piece in pieces {
-        let part = match piece {
-            super::message::Piece::Literal(text) => PatternPart::Literal(text),
-            super::message::Piece::Hole(name) if name == "_" => PatternPart::Skip,
-            super::message::Piece::Hole(name) => {
-                let index = schema.fields.iter().position(|field| field.name == name);
-                PatternPart::Hole(index.ok_or_else(|| unknown_hole(schema, &name))?)
-            }
-        };
-        let literal = matches!(part, PatternPart::Literal(_));
-        if !literal
-            && parts
-                .last()
-                .is_some_and(|last| !matches!(last, PatternPart::Literal(_)))
-        {
-            let message = text!(
-                "two holes touch: nothing says where one ends",
-                "穴が隣り合っていて、境目が決まりません"
-            );
-            return Err((
-                message,
-                text!(
-                    "put the text that stands between them",
-                    "間の文字を書いてください"
-                ),
-            ));
+        let part = pattern_part(schema, piece, place)?;
+        let is_literal = |part: &PatternPart| matches!(part, PatternPart::Literal(_));
+        if !is_literal(&part) && parts.last().is_some_and(|last| !is_literal(last)) {
+            return Err(Box::new(wording::touching_holes(place)));
         }
         if matches!(part, PatternPart::Hole(_)) && parts.contains(&part) {
-            let message = text!(
-                "the pattern reads one field twice",
-                "パターンが同じフィールドを二度読みます"
-            );
-            return Err((
-                message,
-                text!(
-                    "skip the other with `{{_}}`",
-                    "片方は `{{_}}` で読み飛ばします"
-                ),
-            ));
+            return Err(Box::new(wording::hole_twice(place)));
         }
         parts.push(part);
     }
     Ok(parts)
 }
 
-fn unknown_hole(schema: &Schema, name: &str) -> (Text, Text) {
-    let stream = &schema.name;
-    let message = text!(
-        "the stream `{stream}` has no field `{name}`",
-        "stream `{stream}` にフィールド `{name}` はありません"
-    );
-    let help = text!(
-        "declare `{name}: str` in it, or skip with `{{_}}`",
-        "`{name}: str` を宣言するか、`{{_}}` で読み飛ばします"
-    );
-    (message, help)
+fn pattern_part(
+    schema: &Schema,
+    piece: Piece,
+    place: Place,
+) -> Result<PatternPart, Box<Diagnostic>> {
+    match piece {
+        Piece::Literal(text) => Ok(PatternPart::Literal(text)),
+        Piece::Hole(name) if name == "_" => Ok(PatternPart::Skip),
+        Piece::Hole(name) => {
+            let index = schema.fields.iter().position(|field| field.name == name);
+            let unknown = || Box::new(wording::unknown_hole(place, &schema.name, &name));
+            index.map(PatternPart::Hole).ok_or_else(unknown)
+        }
+    }
 }

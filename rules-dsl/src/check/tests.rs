@@ -16,21 +16,13 @@ filter errors = http where status >= 500
 "#;
 
 fn rules(text: &str) -> RuleSet {
-    let files = [SourceFile {
-        name: "x".to_owned(),
-        text: format!("{BASE}{text}"),
-    }];
+    let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     let compiled = compile(&files);
-    compiled
-        .rules
-        .unwrap_or_else(|| panic!("{text}: {:#?}", compiled.diagnostics))
+    compiled.rules.unwrap_or_else(|| panic!("{text}: {:#?}", compiled.diagnostics))
 }
 
 fn codes(text: &str) -> Vec<Code> {
-    let files = [SourceFile {
-        name: "x".to_owned(),
-        text: format!("{BASE}{text}"),
-    }];
+    let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     compile(&files).diagnostics.iter().map(|d| d.code).collect()
 }
 
@@ -54,71 +46,17 @@ fn every_spelling_of_a_trigger_means_one_thing() {
         ("bad 10件超過/m", Above, "10", 60_000, Unit::Number),
         ("bad >= 10 within 1m", AtLeast, "10", 60_000, Unit::Number),
         ("bad ≧ 10 within 60秒", AtLeast, "10", 60_000, Unit::Number),
-        (
-            "count(bad) within 1m > 10",
-            Above,
-            "10",
-            60_000,
-            Unit::Number,
-        ),
+        ("count(bad) within 1m > 10", Above, "10", 60_000, Unit::Number),
         ("bad 3件未満/時間", Below, "3", 3_600_000, Unit::Number),
         ("bad 3件以下/日", AtMost, "3", 86_400_000, Unit::Number),
-        (
-            "ratio(errors, http) 5%/分 min 20",
-            AtLeast,
-            "0.05",
-            60_000,
-            Unit::Percent,
-        ),
-        (
-            "p95(auth.took) 3秒/5分",
-            AtLeast,
-            "3",
-            300_000,
-            Unit::Seconds,
-        ),
-        (
-            "p95(auth.took) >= 250ms within 90s",
-            AtLeast,
-            "0.25",
-            90_000,
-            Unit::Seconds,
-        ),
-        (
-            "avg(auth.used) 80%/5分",
-            AtLeast,
-            "0.8",
-            300_000,
-            Unit::Percent,
-        ),
-        (
-            "sum(auth.size) >= 100MB within 1m",
-            AtLeast,
-            "100000000",
-            60_000,
-            Unit::Bytes,
-        ),
-        (
-            "last(auth.used) > 90%",
-            Above,
-            "0.9",
-            300_000,
-            Unit::Percent,
-        ),
-        (
-            "min(auth.n) < -1.5 within 1m",
-            Below,
-            "-1.5",
-            60_000,
-            Unit::Number,
-        ),
-        (
-            "distinct(bad.user) 5人/10分",
-            AtLeast,
-            "5",
-            600_000,
-            Unit::Number,
-        ),
+        ("ratio(errors, http) 5%/分 min 20", AtLeast, "0.05", 60_000, Unit::Percent),
+        ("p95(auth.took) 3秒/5分", AtLeast, "3", 300_000, Unit::Seconds),
+        ("p95(auth.took) >= 250ms within 90s", AtLeast, "0.25", 90_000, Unit::Seconds),
+        ("avg(auth.used) 80%/5分", AtLeast, "0.8", 300_000, Unit::Percent),
+        ("sum(auth.size) >= 100MB within 1m", AtLeast, "100000000", 60_000, Unit::Bytes),
+        ("last(auth.used) > 90%", Above, "0.9", 300_000, Unit::Percent),
+        ("min(auth.n) < -1.5 within 1m", Below, "-1.5", 60_000, Unit::Number),
+        ("distinct(bad.user) 5人/10分", AtLeast, "5", 600_000, Unit::Number),
     ];
     for (text, comparison, level, window_ms, unit) in cases {
         let trigger = alert(text).trigger;
@@ -136,57 +74,15 @@ fn defaults_are_filled_in() {
     let cases = [
         ("bad 10回/分", 0, minute, 5 * minute, 0, minute),
         ("bad 10回/20分", 0, 20 * minute, 20 * minute, 0, 20 * minute),
-        (
-            "bad 10回/分 for 2m keep 3m",
-            2 * minute,
-            3 * minute,
-            5 * minute,
-            0,
-            minute,
-        ),
+        ("bad 10回/分 for 2m keep 3m", 2 * minute, 3 * minute, 5 * minute, 0, minute),
         ("bad 10回/分 clear 5", 0, 0, 5 * minute, 0, minute),
-        (
-            "bad 10回/分 clear 5 keep 7s",
-            0,
-            7_000,
-            5 * minute,
-            0,
-            minute,
-        ),
+        ("bad 10回/分 clear 5 keep 7s", 0, 7_000, 5 * minute, 0, minute),
         ("last(auth.n) > 5", 0, minute, 5 * minute, 0, 5 * minute),
-        (
-            "last(auth.n) > 5 within 1h",
-            0,
-            minute,
-            60 * minute,
-            0,
-            60 * minute,
-        ),
+        ("last(auth.n) > 5 within 1h", 0, minute, 60 * minute, 0, 60 * minute),
         ("bad 10回/分 nodata clear", 0, minute, 0, 0, minute),
-        (
-            "bad 10回/分 nodata hold 9m",
-            0,
-            minute,
-            9 * minute,
-            0,
-            minute,
-        ),
-        (
-            "avg(auth.n) > 5 within 10m",
-            0,
-            10 * minute,
-            10 * minute,
-            0,
-            10 * minute,
-        ),
-        (
-            "avg(auth.n) > 5 within 1h",
-            0,
-            60 * minute,
-            60 * minute,
-            6_000,
-            60 * minute,
-        ),
+        ("bad 10回/分 nodata hold 9m", 0, minute, 9 * minute, 0, minute),
+        ("avg(auth.n) > 5 within 10m", 0, 10 * minute, 10 * minute, 0, 10 * minute),
+        ("avg(auth.n) > 5 within 1h", 0, 60 * minute, 60 * minute, 6_000, 60 * minute),
         (
             "avg(auth.n) > 5 within 1000001ms",
             0,
@@ -195,31 +91,14 @@ fn defaults_are_filled_in() {
             1_667,
             999_401 - 868,
         ),
-        (
-            "bad 1000回/時間",
-            0,
-            60 * minute,
-            60 * minute,
-            0,
-            60 * minute,
-        ),
-        (
-            "bad 1001回/時間",
-            0,
-            60 * minute,
-            60 * minute,
-            6_000,
-            60 * minute,
-        ),
+        ("bad 1000回/時間", 0, 60 * minute, 60 * minute, 0, 60 * minute),
+        ("bad 1001回/時間", 0, 60 * minute, 60 * minute, 6_000, 60 * minute),
     ];
     for (text, for_ms, keep_ms, hold_ms, step_ms, window_ms) in cases {
         let alert = alert(text);
         if text.contains("1000001ms") {
             // ⌈1000001 / 600⌉ = 1667, and 599 whole steps of it fit.
-            assert_eq!(
-                (alert.trigger.step_ms, alert.trigger.window_ms),
-                (1_667, 1_667 * 599)
-            );
+            assert_eq!((alert.trigger.step_ms, alert.trigger.window_ms), (1_667, 1_667 * 599));
             continue;
         }
         let got = (alert.for_ms, alert.keep_ms, alert.hold_ms);
@@ -238,21 +117,11 @@ fn names_are_resolved_in_order_of_streams_and_alerts() {
         "alert z bad 1回/分 by user high\n\
          alert b ratio(errors, auth) > 5% within 5m min 9 by user low",
     );
-    let names: Vec<&str> = rules
-        .streams
-        .iter()
-        .map(|stream| stream.name.as_str())
-        .collect();
+    let names: Vec<&str> = rules.streams.iter().map(|stream| stream.name.as_str()).collect();
     assert_eq!(names, ["auth", "http"]);
-    let alerts: Vec<&str> = rules
-        .alerts
-        .iter()
-        .map(|alert| alert.name.as_str())
-        .collect();
+    let alerts: Vec<&str> = rules.alerts.iter().map(|alert| alert.name.as_str()).collect();
     assert_eq!(alerts, ["b", "z"]);
-    let Measure::Ratio(part, whole) = &rules.alerts[0].trigger.measure else {
-        panic!()
-    };
+    let Measure::Ratio(part, whole) = &rules.alerts[0].trigger.measure else { panic!() };
     assert_eq!((part.stream, whole.stream), (1, 0));
     assert_eq!((&part.key, &whole.key), (&vec![3], &vec![2]));
     assert_eq!(rules.alerts[0].trigger.min_events, 9);
@@ -261,24 +130,16 @@ fn names_are_resolved_in_order_of_streams_and_alerts() {
 #[test]
 fn filters_build_on_filters() {
     let rules = rules("filter worse = bad where id > 5\nalert a worse 1回/分 high");
-    let Measure::Count(of) = &rules.alerts[0].trigger.measure else {
-        panic!()
-    };
-    let Predicate::And(parts) = &of.predicate else {
-        panic!("{:?}", of.predicate)
-    };
+    let Measure::Count(of) = &rules.alerts[0].trigger.measure else { panic!() };
+    let Predicate::And(parts) = &of.predicate else { panic!("{:?}", of.predicate) };
     assert_eq!(parts.len(), 2);
 }
 
 #[test]
 fn a_missing_field_is_in_no_set_and_out_of_none() {
     let rules = rules("filter b = auth where outcome not in (\"a\", \"b\")\nalert a b 1回/分 high");
-    let Measure::Count(of) = &rules.alerts[0].trigger.measure else {
-        panic!()
-    };
-    let Predicate::And(parts) = &of.predicate else {
-        panic!("{:?}", of.predicate)
-    };
+    let Measure::Count(of) = &rules.alerts[0].trigger.measure else { panic!() };
+    let Predicate::And(parts) = &of.predicate else { panic!("{:?}", of.predicate) };
     assert_eq!(parts[0], Predicate::Exists(1));
     assert!(matches!(&parts[1], Predicate::Not(inner)
             if matches!(**inner, Predicate::In(Operand::Field(1), _))));
@@ -300,11 +161,7 @@ fn conditions_are_typed() {
         "id in (1, 2, 3) and id + 1 > 2 * n",
     ];
     for condition in fine {
-        assert_eq!(
-            codes(&format!("filter x = auth where {condition}")),
-            [],
-            "{condition}"
-        );
+        assert_eq!(codes(&format!("filter x = auth where {condition}")), [], "{condition}");
     }
     let wrong = [
         ("outcome == 5", Code::TypeMismatch),
@@ -325,11 +182,7 @@ fn conditions_are_typed() {
         ("nobody == 1", Code::UnknownField),
     ];
     for (condition, code) in wrong {
-        assert_eq!(
-            codes(&format!("filter x = auth where {condition}")),
-            [code],
-            "{condition}"
-        );
+        assert_eq!(codes(&format!("filter x = auth where {condition}")), [code], "{condition}");
     }
 }
 
@@ -341,9 +194,7 @@ fn messages_are_taken_apart() {
     );
     let alert = &found.alerts[0];
     assert_eq!(alert.message_fields, ["src", "outcome"]);
-    let Measure::Count(of) = &alert.trigger.measure else {
-        panic!()
-    };
+    let Measure::Count(of) = &alert.trigger.measure else { panic!() };
     assert_eq!(of.message_fields, [3, 1]);
     let literal = |text: &str| MessagePart::Literal(text.to_owned());
     let want = [
@@ -372,11 +223,7 @@ fn streams_become_schemas() {
              "{{x}}"
            }"#,
     );
-    let schema = rules
-        .streams
-        .iter()
-        .find(|stream| stream.name == "sshd")
-        .unwrap();
+    let schema = rules.streams.iter().find(|stream| stream.name == "sshd").unwrap();
     assert_eq!(
         (schema.input.as_str(), schema.codec, schema.lateness_ms),
         ("ssh", Codec::Syslog, 30_000)
@@ -387,38 +234,22 @@ fn streams_become_schemas() {
     assert_eq!(patterns[0].parts[1], PatternPart::Skip);
     assert_eq!(patterns[0].parts[3], PatternPart::Hole(2));
     assert_eq!(patterns[1].parts, [PatternPart::Literal("{x}".to_owned())]);
-    let http = rules
-        .streams
-        .iter()
-        .find(|stream| stream.name == "http")
-        .unwrap();
-    assert_eq!(
-        (http.input.as_str(), http.codec, http.lateness_ms),
-        ("http", Codec::Json, 5_000)
-    );
+    let http = rules.streams.iter().find(|stream| stream.name == "http").unwrap();
+    assert_eq!((http.input.as_str(), http.codec, http.lateness_ms), ("http", Codec::Json, 5_000));
 }
 
 #[test]
 fn one_run_reports_every_error_of_every_file() {
-    let file = |name: &str, text: &str| SourceFile {
-        name: name.to_owned(),
-        text: text.to_owned(),
-    };
+    let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
     let files = [
-        file(
-            "a",
-            "stream s { ts: time }\nfilter f = nobody\nfilter g = s where x == 1\n",
-        ),
+        file("a", "stream s { ts: time }\nfilter f = nobody\nfilter g = s where x == 1\n"),
         file(
             "b",
             "alert a f 10回/分 hihg\nalert b g 1回/分 high\nalert c s 1万回/分 high\nfilter h = s where\n",
         ),
     ];
-    let found: Vec<(usize, Code)> = compile(&files)
-        .diagnostics
-        .iter()
-        .map(|d| (d.file, d.code))
-        .collect();
+    let found: Vec<(usize, Code)> =
+        compile(&files).diagnostics.iter().map(|d| (d.file, d.code)).collect();
     let want = [
         (0, Code::UnknownName),
         (0, Code::UnknownField),
@@ -440,27 +271,14 @@ fn hostile_text_is_answered() {
         "{".repeat(100_000),
         "alert ".repeat(10_000),
         format!("filter x = auth where ok{}", " and ok".repeat(50_000)),
-        (0..200)
-            .map(|i| format!("filter f{i} = f{}\n", i + 1))
-            .collect(),
-        (0..200)
-            .rev()
-            .map(|i| format!("measure m{i} = m{}\n", i + 1))
-            .collect(),
+        (0..200).map(|i| format!("filter f{i} = f{}\n", i + 1)).collect(),
+        (0..200).rev().map(|i| format!("measure m{i} = m{}\n", i + 1)).collect(),
     ];
     for text in &hostile {
         let shown: String = text.chars().take(40).collect();
-        let files = [SourceFile {
-            name: "x".to_owned(),
-            text: format!("{BASE}{text}"),
-        }];
+        let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
         for found in compile(&files).diagnostics {
-            assert!(
-                !found
-                    .render(&files, model::message::Language::En)
-                    .is_empty(),
-                "{shown}"
-            );
+            assert!(!found.render(&files, model::message::Language::En).is_empty(), "{shown}");
         }
     }
 }

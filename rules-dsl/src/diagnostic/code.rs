@@ -138,10 +138,6 @@ codes! {
 impl Code {
     /// How bad it is: `W…` are warnings.
     pub fn level(self) -> Level {
-        if self.id().starts_with('W') {
-            Level::Warning
-        } else {
-            Level::Error
-        }
+        if self.id().starts_with('W') { Level::Warning } else { Level::Error }
     }
 }

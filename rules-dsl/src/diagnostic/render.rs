@@ -20,15 +20,9 @@ pub(super) fn render(diagnostic: &Diagnostic, files: &[SourceFile], language: La
         (Level::Warning, Language::Ja) => "警告",
     };
     let id = diagnostic.code.id();
-    let mut out = format!(
-        "{word}[{id}]: {}\n",
-        drawable(diagnostic.message.get(language))
-    );
-    let place = Place {
-        file: diagnostic.file,
-        start: diagnostic.span.start,
-        end: diagnostic.span.end,
-    };
+    let mut out = format!("{word}[{id}]: {}\n", drawable(diagnostic.message.get(language)));
+    let place =
+        Place { file: diagnostic.file, start: diagnostic.span.start, end: diagnostic.span.end };
     let margin = draw_source(&mut out, files, place);
     let mut note = |en: &str, ja: &str, text: &str| {
         let name = if language == Language::Ja { ja } else { en };
@@ -55,12 +49,7 @@ fn location(files: &[SourceFile], place: Place) -> String {
     match files.get(place.file) {
         Some(file) => {
             let position = file.position(place.start);
-            format!(
-                "{}:{}:{}",
-                drawable(&file.name),
-                position.line,
-                position.column
-            )
+            format!("{}:{}:{}", drawable(&file.name), position.line, position.column)
         }
         None => "-".to_owned(),
     }
@@ -75,10 +64,7 @@ fn draw_source(out: &mut String, files: &[SourceFile], place: Place) -> String {
     let margin = " ".repeat(number.len());
     let (line, line_start) = file.line_at(place.start);
     let start = place.start.saturating_sub(line_start).min(line.len());
-    let end = place
-        .end
-        .saturating_sub(line_start)
-        .clamp(start, line.len());
+    let end = place.end.saturating_sub(line_start).clamp(start, line.len());
     let before = tail(line.get(..start).unwrap_or(""));
     let marked = line.get(start..end).unwrap_or("");
     let shown = head(line.get(start..).unwrap_or(""));
@@ -86,12 +72,7 @@ fn draw_source(out: &mut String, files: &[SourceFile], place: Place) -> String {
     let cut = if before.len() < start { "…" } else { "" };
     let _ = writeln!(out, "{margin}--> {}", location(files, place));
     let _ = writeln!(out, "{margin} |");
-    let _ = writeln!(
-        out,
-        "{number} | {cut}{}{}",
-        drawable(before),
-        drawable(shown)
-    );
+    let _ = writeln!(out, "{number} | {cut}{}{}", drawable(before), drawable(shown));
     let indent = " ".repeat(columns(cut) + columns(&drawable(before)));
     let _ = writeln!(out, "{margin} | {indent}{}", "^".repeat(carets));
     margin

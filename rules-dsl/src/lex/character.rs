@@ -24,15 +24,10 @@ pub(super) fn disguised(c: char) -> bool {
     }
     let squared =
         matches!(c, '\u{2460}'..='\u{24ff}' | '\u{2776}'..='\u{2793}' | '\u{3200}'..='\u{33ff}');
-    squared
-        || c.nfkc()
-            .any(|plain| plain != c && plain.is_ascii_alphanumeric())
+    squared || c.nfkc().any(|plain| plain != c && plain.is_ascii_alphanumeric())
 }
 
 /// Quotation marks of other keyboards.
 pub(super) fn quote_like(c: char) -> bool {
-    matches!(
-        c,
-        '“' | '”' | '‘' | '’' | '「' | '」' | '『' | '』' | '\'' | '〝' | '〟' | '«' | '»'
-    )
+    matches!(c, '“' | '”' | '‘' | '’' | '「' | '」' | '『' | '』' | '\'' | '〝' | '〟' | '«' | '»')
 }

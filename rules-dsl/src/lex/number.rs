@@ -42,19 +42,10 @@ impl Lexer<'_> {
             Tail::Unit(unit) => Some(unit),
         };
         self.at = tail_at + unit.map_or(0, |unit| unit.spelling.chars().count());
-        let fraction = digits
-            .split_once('.')
-            .map_or(0, |(_, fraction)| fraction.len());
+        let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         match Decimal::parse(&digits) {
             Ok(value) if fraction <= FRACTION_DIGITS_MAX => {
-                self.quantity(
-                    Quantity {
-                        value,
-                        unit,
-                        at: At::default(),
-                    },
-                    from,
-                );
+                self.quantity(Quantity { value, unit, at: At::default() }, from);
             }
             Ok(_) | Err(DecimalError::OutOfRange | DecimalError::Malformed) => {
                 let message = text!(
@@ -117,10 +108,7 @@ fn read_tail(digits: &str, run: &str) -> Tail {
 }
 
 fn kanji_number(digits: &str, run: &str) -> Option<Tail> {
-    let first = run
-        .chars()
-        .next()
-        .filter(|c| "万億兆千百十一二三四五六七八九〇零".contains(*c))?;
+    let first = run.chars().next().filter(|c| "万億兆千百十一二三四五六七八九〇零".contains(*c))?;
     let message = text!(
         "`{digits}{first}` mixes digits and kanji numerals",
         "`{digits}{first}` は算用数字と漢数字が混ざっています"
@@ -133,9 +121,7 @@ fn kanji_number(digits: &str, run: &str) -> Option<Tail> {
         '百' => 2,
         _ => 1,
     };
-    let plain = Decimal::parse(digits)
-        .ok()
-        .and_then(|value| value.shift(power));
+    let plain = Decimal::parse(digits).ok().and_then(|value| value.shift(power));
     let help = plain.map(|plain| text!("write `{plain}`", "`{plain}` と書いてください"));
     Some(Tail::Refused(Code::NumberSpelling, message, help))
 }
@@ -161,8 +147,7 @@ fn calendar(digits: &str, run: &str) -> Option<Tail> {
         "y",
     ];
     let word = words.into_iter().find(|word| {
-        run.strip_prefix(word)
-            .is_some_and(|rest| rest.is_empty() || !word.is_ascii())
+        run.strip_prefix(word).is_some_and(|rest| rest.is_empty() || !word.is_ascii())
             && unit_prefix(run).is_none_or(|unit| unit.spelling.len() < word.len())
     })?;
     let message = text!(
@@ -194,10 +179,7 @@ fn phrase(digits: &str, unit: &UnitWord, rest: &str) -> Option<Tail> {
     } else {
         return None;
     };
-    let message = text!(
-        "`{found}` has two readings",
-        "`{found}` には二つの読み方があります"
-    );
+    let message = text!("`{found}` has two readings", "`{found}` には二つの読み方があります");
     Some(Tail::Refused(Code::TwoReadings, message, Some(help)))
 }
 
@@ -240,10 +222,7 @@ fn unknown_unit(digits: &str, run: &str) -> Tail {
         let all = all.join(" ");
         text!("the units are {all}", "単位は {all} です")
     } else {
-        text!(
-            "did you mean `{digits}{known}`?",
-            "`{digits}{known}` のことですか?"
-        )
+        text!("did you mean `{digits}{known}`?", "`{digits}{known}` のことですか?")
     };
     Tail::Refused(Code::UnknownUnit, message, Some(help))
 }
@@ -260,10 +239,7 @@ pub(crate) fn phrase_trap(word: &str, diagnostic: Diagnostic) -> Option<Diagnost
         trapped.help = vec![help];
         Some(trapped)
     };
-    let two = text!(
-        "`{word}` has two readings",
-        "`{word}` には二つの読み方があります"
-    );
+    let two = text!("`{word}` has two readings", "`{word}` には二つの読み方があります");
     if word.starts_with("連続") && word.contains(digit) {
         return trap(
             Code::TwoReadings,
@@ -285,9 +261,7 @@ pub(crate) fn phrase_trap(word: &str, diagnostic: Diagnostic) -> Option<Diagnost
             ),
         );
     }
-    if ["今日", "当日", "本日", "暦日", "営業日"]
-        .iter()
-        .any(|day| word.starts_with(day))
+    if ["今日", "当日", "本日", "暦日", "営業日"].iter().any(|day| word.starts_with(day))
     {
         return trap(
             Code::TwoReadings,
@@ -303,10 +277,7 @@ pub(crate) fn phrase_trap(word: &str, diagnostic: Diagnostic) -> Option<Diagnost
     if rest.len() < word.len() && unit_prefix(rest).is_some() {
         return trap(
             Code::NumberSpelling,
-            text!(
-                "`{word}` is written in kanji numerals",
-                "`{word}` は漢数字です"
-            ),
+            text!("`{word}` is written in kanji numerals", "`{word}` は漢数字です"),
             text!(
                 "write the number in digits: `10{rest}`",
                 "数は算用数字で書いてください: `10{rest}`"

@@ -30,22 +30,14 @@ fn texts_become_tokens() {
         ("0..1", &["#0", "..", "#1"]),
         (
             "a ≧ 1 ≥ 2 ≦ 3 ≤ 4 ≠ 5",
-            &[
-                "a", ">=", "#1", ">=", "#2", "<=", "#3", "<=", "#4", "!=", "#5",
-            ],
+            &["a", ">=", "#1", ">=", "#2", "<=", "#3", "<=", "#4", "!=", "#5"],
         ),
         ("−5", &["-", "#5"]),
-        (
-            "user.name `k8s.pod/name`.x",
-            &["user·name", "k8s.pod/name·x"],
-        ),
+        ("user.name `k8s.pod/name`.x", &["user·name", "k8s.pod/name·x"]),
         ("ＣＰＵ使用率", &["CPU使用率"]),
         ("ｻｰﾊﾞ", &["サーバ"]),
         ("p99.9(a.b)", &["p99.9", "(", "a·b", ")"]),
-        (
-            "\"１０％ \\\"x\\\" \\n\" # ここは注釈 \"",
-            &["'１０％ \"x\" \n'"],
-        ),
+        ("\"１０％ \\\"x\\\" \\n\" # ここは注釈 \"", &["'１０％ \"x\" \n'"]),
         ("a　b", &["a", "b"]),
         ("x=>y", &["x", "=>", "y"]),
         ("認証失敗10回", &["認証失敗10回"]),
@@ -64,10 +56,8 @@ fn texts_become_tokens() {
 fn tokens_keep_their_places() {
     let source = "認証 １０回／分";
     let (tokens, _) = lex(0, source);
-    let texts: Vec<&str> = tokens
-        .iter()
-        .map(|token| &source[token.place.start..token.place.end])
-        .collect();
+    let texts: Vec<&str> =
+        tokens.iter().map(|token| &source[token.place.start..token.place.end]).collect();
     assert_eq!(texts, ["認証", "１０回", "／", "分"]);
 }
 
@@ -102,24 +92,14 @@ fn what_looks_like_a_number_is_refused_by_its_code() {
     ];
     for (source, code) in cases {
         let (_, found) = lex(0, source);
-        assert_eq!(
-            found.first().map(|d| d.code),
-            Some(code),
-            "{source}: {found:?}"
-        );
+        assert_eq!(found.first().map(|d| d.code), Some(code), "{source}: {found:?}");
     }
 }
 
 #[test]
 fn large_inputs_are_refused() {
     let source = "#".repeat(SOURCE_BYTES_MAX + 1);
-    assert_eq!(
-        lex(0, &source).1.first().map(|d| d.code),
-        Some(Code::LimitExceeded)
-    );
+    assert_eq!(lex(0, &source).1.first().map(|d| d.code), Some(Code::LimitExceeded));
     let long = format!("\"{}\"", "a".repeat(TEXT_BYTES_MAX + 1));
-    assert_eq!(
-        lex(0, &long).1.first().map(|d| d.code),
-        Some(Code::LimitExceeded)
-    );
+    assert_eq!(lex(0, &long).1.first().map(|d| d.code), Some(Code::LimitExceeded));
 }

@@ -34,23 +34,14 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     if let Some(stop) = name_runs_into_level(&measure, rest) {
         return Err(stop);
     }
-    if let Some(symbol) = ["+", "*", "/"]
-        .into_iter()
-        .find(|symbol| rest.is_symbol(symbol))
-    {
+    if let Some(symbol) = ["+", "*", "/"].into_iter().find(|symbol| rest.is_symbol(symbol)) {
         return Err(rest.not_yet(symbol));
     }
     let (rest, level) = opt(level).parse(rest)?;
-    let parts = Parts {
-        measure,
-        ..Parts::default()
-    };
+    let parts = Parts { measure, ..Parts::default() };
     let (rest, parts) = clauses(rest, parts)?;
     let (rest, tail) = tail(rest)?;
-    let what = text!(
-        "a clause, a severity or the next statement",
-        "句、重大度、次の文のどれか"
-    );
+    let what = text!("a clause, a severity or the next statement", "句、重大度、次の文のどれか");
     let rest = super::statement_end(rest, what)?;
     let Some(level) = level else {
         return Err(missing_level(trigger_at));
@@ -80,10 +71,7 @@ fn name_runs_into_level(measure: &Measure, rest: Tokens<'_>) -> Option<Stop> {
     let Term::Named(name) = &measure.term else {
         return None;
     };
-    let digit = name
-        .text
-        .find(|c: char| c.is_ascii_digit())
-        .filter(|at| *at > 0)?;
+    let digit = name.text.find(|c: char| c.is_ascii_digit()).filter(|at| *at > 0)?;
     let (head, level) = name.text.split_at_checked(digit)?;
     let unit = level.trim_start_matches(|c: char| c.is_ascii_digit());
     if !rest.is_symbol("/") || crate::quantity::unit_named(unit).is_none() {
@@ -99,16 +87,12 @@ fn name_runs_into_level(measure: &Measure, rest: Tokens<'_>) -> Option<Stop> {
 }
 
 fn severity_follows(input: Tokens<'_>) -> bool {
-    input
-        .bare_word()
-        .is_some_and(|word| Severity::from_word(word).is_some())
+    input.bare_word().is_some_and(|word| Severity::from_word(word).is_some())
 }
 
 fn missing_level(trigger: Tokens<'_>) -> Stop {
-    let message = text!(
-        "the trigger compares with nothing",
-        "トリガーに比較するしきい値がありません"
-    );
+    let message =
+        text!("the trigger compares with nothing", "トリガーに比較するしきい値がありません");
     let help = text!(
         "write a level: `10回/分`, `>= 80% within 5m`",
         "しきい値を書いてください: `10回/分`、`>= 80% within 5分`"
@@ -136,11 +120,7 @@ pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
 /// A measure with its own `within` and `min`.
 pub(super) fn measure(input: Tokens<'_>) -> Parsed<'_, Measure> {
     let (mut rest, term) = term(input)?;
-    let mut measure = Measure {
-        term,
-        within: None,
-        min: None,
-    };
+    let mut measure = Measure { term, within: None, min: None };
     loop {
         let again = if rest.is_word("within") {
             let (after, length) = expect(length_wanted(), plain_quantity).parse(rest.skip(1))?;
@@ -175,10 +155,7 @@ fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
         let (rest, _) = expect(text!("`,` or `)`", "`,` か `)`"), symbol(")")).parse(rest)?;
         return Ok((rest, Term::Call(function, arguments)));
     }
-    let what = text!(
-        "a measure, filter or stream",
-        "measure、filter、stream のどれか"
-    );
+    let what = text!("a measure, filter or stream", "measure、filter、stream のどれか");
     let (rest, named) = expect(what, name).parse(input)?;
     Ok((rest, Term::Named(named)))
 }
@@ -204,15 +181,8 @@ struct Parts {
 
 impl Default for Parts {
     fn default() -> Parts {
-        let nothing = crate::ast::Name {
-            text: String::new(),
-            at: At::default(),
-        };
-        let measure = Measure {
-            term: Term::Named(nothing),
-            within: None,
-            min: None,
-        };
+        let nothing = crate::ast::Name { text: String::new(), at: At::default() };
+        let measure = Measure { term: Term::Named(nothing), within: None, min: None };
         Parts {
             measure,
             by: None,
@@ -279,10 +249,7 @@ fn clause<'a>(word: &str, rest: Tokens<'a>, parts: &mut Parts) -> Parsed<'a, Opt
             after = left;
         }
         "clear" => {
-            let what = text!(
-                "the level at which it is over: `70%`",
-                "解消とみなすしきい値: `70%`"
-            );
+            let what = text!("the level at which it is over: `70%`", "解消とみなすしきい値: `70%`");
             let (left, read) = expect(what, quantity).parse(rest)?;
             again = parts.clear.replace(read).is_some();
             after = left;
@@ -298,19 +265,10 @@ fn clause<'a>(word: &str, rest: Tokens<'a>, parts: &mut Parts) -> Parsed<'a, Opt
 }
 
 fn key(input: Tokens<'_>) -> Parsed<'_, Key> {
-    let (rest, field) = expect(
-        text!("a field to group by", "まとめる単位のフィールド"),
-        path,
-    )
-    .parse(input)?;
+    let (rest, field) =
+        expect(text!("a field to group by", "まとめる単位のフィールド"), path).parse(input)?;
     let (rest, optional) = opt(symbol("?")).parse(rest)?;
-    Ok((
-        rest,
-        Key {
-            field,
-            optional: optional.is_some(),
-        },
-    ))
+    Ok((rest, Key { field, optional: optional.is_some() }))
 }
 
 fn nodata(input: Tokens<'_>) -> Parsed<'_, NoData> {
@@ -319,11 +277,7 @@ fn nodata(input: Tokens<'_>) -> Parsed<'_, NoData> {
         map(hold, |(_, length)| NoData::Hold(length)),
         value(NoData::Clear, keyword("clear")),
     ));
-    expect(
-        text!("`hold 5m` or `clear`", "`hold 5分` か `clear`"),
-        known,
-    )
-    .parse(input)
+    expect(text!("`hold 5m` or `clear`", "`hold 5分` か `clear`"), known).parse(input)
 }
 
 /// What stands in the braces after the severity.
@@ -346,11 +300,7 @@ fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
         let again = if rest.is_word("message") || rest.is_word("runbook") {
             let (after, text) = { entry }.parse(rest.skip(1))?;
             rest = after;
-            let slot = if at.is_word("message") {
-                &mut tail.message
-            } else {
-                &mut tail.runbook
-            };
+            let slot = if at.is_word("message") { &mut tail.message } else { &mut tail.runbook };
             slot.replace(text).is_some()
         } else if rest.is_word("labels") {
             let (after, labels) = labels(rest.skip(1))?;
@@ -374,11 +324,9 @@ fn labels(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Quoted)>> {
     let (mut rest, _) = expect(text!("`{{`", "`{{`"), symbol("{")).parse(input)?;
     let mut labels = Vec::new();
     while !rest.is_symbol("}") {
-        let (after, label) = expect(
-            text!("a label: `team: \"core\"`", "ラベル: `team: \"core\"`"),
-            free_path,
-        )
-        .parse(rest)?;
+        let (after, label) =
+            expect(text!("a label: `team: \"core\"`", "ラベル: `team: \"core\"`"), free_path)
+                .parse(rest)?;
         let (after, _) = expect(text!("`:`", "`:`"), symbol(":")).parse(after)?;
         let (after, text) =
             expect(text!("a text in quotes", "引用符で囲んだ文字列"), quoted).parse(after)?;

@@ -16,12 +16,7 @@ pub const LIST_ITEMS_MAX: usize = 10_000;
 
 /// A whole expression after `where`.
 pub(super) fn condition(input: Tokens<'_>) -> Parsed<'_, Expression> {
-    chain(
-        input,
-        "or",
-        |input| chain(input, "and", negation, Expression::And),
-        Expression::Or,
-    )
+    chain(input, "or", |input| chain(input, "and", negation, Expression::And), Expression::Or)
 }
 
 /// One operand, or several joined by a word.
@@ -55,28 +50,20 @@ fn negation(input: Tokens<'_>) -> Parsed<'_, Expression> {
 fn comparison(input: Tokens<'_>) -> Parsed<'_, Expression> {
     let (rest, left) = sum(input)?;
     if rest.is_symbol("=") {
-        let message = text!(
-            "`=` declares, it does not compare",
-            "`=` は宣言で、比較ではありません"
-        );
+        let message =
+            text!("`=` declares, it does not compare", "`=` は宣言で、比較ではありません");
         let help = text!("write `==`", "`==` と書いてください");
         return Err(rest.stop(Diagnostic::new(Code::Unexpected, rest.place(), message).help(help)));
     }
     let (rest, operator) = opt(operator).parse(rest)?;
     if let Some(operator) = operator {
         let (rest, right) = sum(rest)?;
-        return Ok((
-            rest,
-            Expression::Compare(Box::new(left), operator, Box::new(right)),
-        ));
+        return Ok((rest, Expression::Compare(Box::new(left), operator, Box::new(right))));
     }
     let (rest, test) = opt(text_test).parse(rest)?;
     if let Some(test) = test {
         let (rest, right) = sum(rest)?;
-        return Ok((
-            rest,
-            Expression::Text(Box::new(left), test, Box::new(right)),
-        ));
+        return Ok((rest, Expression::Text(Box::new(left), test, Box::new(right))));
     }
     if rest.is_word("matches") {
         let what = text!("a regular expression in quotes", "引用符で囲んだ正規表現");
@@ -86,14 +73,7 @@ fn comparison(input: Tokens<'_>) -> Parsed<'_, Expression> {
     let not_in = rest.is_word("not") && rest.skip(1).is_word("in");
     if not_in || rest.is_word("in") {
         let (rest, set) = set(rest.skip(if not_in { 2 } else { 1 }))?;
-        return Ok((
-            rest,
-            Expression::In {
-                value: Box::new(left),
-                negated: not_in,
-                set,
-            },
-        ));
+        return Ok((rest, Expression::In { value: Box::new(left), negated: not_in, set }));
     }
     Ok((rest, left))
 }
@@ -132,10 +112,7 @@ fn set(input: Tokens<'_>) -> Parsed<'_, Set> {
     if matches!(input.first(), Some(crate::lex::TokenKind::Word(_))) {
         return Err(input.not_yet("in LIST"));
     }
-    let what = text!(
-        "a list in parentheses: `(\"a\", \"b\")`",
-        "丸括弧の並び: `(\"a\", \"b\")`"
-    );
+    let what = text!("a list in parentheses: `(\"a\", \"b\")`", "丸括弧の並び: `(\"a\", \"b\")`");
     let (rest, _) = expect(what, symbol("(")).parse(input)?;
     let (rest, items) =
         terminated(separated_list1(symbol(","), literal), opt(symbol(","))).parse(rest)?;
@@ -162,20 +139,12 @@ fn literal(input: Tokens<'_>) -> Parsed<'_, Expression> {
         keyword("true").map(|place| Expression::Bool(true, At(place))),
         keyword("false").map(|place| Expression::Bool(false, At(place))),
     ));
-    expect(
-        text!(
-            "a text, number, true or false",
-            "文字列、数、true、false のどれか"
-        ),
-        literal,
-    )
-    .parse(input)
+    expect(text!("a text, number, true or false", "文字列、数、true、false のどれか"), literal)
+        .parse(input)
 }
 
 fn closed(input: Tokens<'_>) -> Parsed<'_, ()> {
-    expect(text!("`)`", "`)`"), symbol(")"))
-        .map(|_| ())
-        .parse(input)
+    expect(text!("`)`", "`)`"), symbol(")")).map(|_| ()).parse(input)
 }
 
 fn sum(input: Tokens<'_>) -> Parsed<'_, Expression> {
@@ -257,8 +226,5 @@ fn field_wanted() -> Text {
 }
 
 fn value_wanted() -> Text {
-    text!(
-        "a field, a text, a number or `(`",
-        "フィールド、文字列、数、`(` のどれか"
-    )
+    text!("a field, a text, a number or `(`", "フィールド、文字列、数、`(` のどれか")
 }

@@ -16,26 +16,18 @@ use crate::rule::Comparison;
 pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
     let (rest, operator) = opt(operator).parse(input)?;
     let (rest, read) = match operator {
-        Some(_) => expect(
-            text!("a level: `10`, `80%`, `3s`", "しきい値: `10`、`80%`、`3秒`"),
-            quantity,
-        )
-        .parse(rest)?,
+        Some(_) => {
+            expect(text!("a level: `10`, `80%`, `3s`", "しきい値: `10`、`80%`、`3秒`"), quantity)
+                .parse(rest)?
+        }
         None => quantity(rest)?,
     };
     let (rest, before) = opt(comparison_word).parse(rest)?;
-    let (rest, per) = if rest.is_symbol("/") {
-        per(rest, input, &read)?
-    } else {
-        (rest, None)
-    };
+    let (rest, per) = if rest.is_symbol("/") { per(rest, input, &read)? } else { (rest, None) };
     let (rest, after) = opt(comparison_word).parse(rest)?;
     let written: Vec<Comparison> = [operator, before, after].into_iter().flatten().collect();
     if written.len() > 1 {
-        let message = text!(
-            "the level is compared twice",
-            "しきい値の比較が二度書かれています"
-        );
+        let message = text!("the level is compared twice", "しきい値の比較が二度書かれています");
         let help = text!(
             "write either `>=` before it or `以上` after it",
             "前の `>=` か後の `以上` のどちらかにしてください"
@@ -49,32 +41,18 @@ pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
         }
     }
     let comparison = written.first().copied().unwrap_or(Comparison::AtLeast);
-    Ok((
-        rest,
-        Level {
-            comparison,
-            quantity: read,
-            per,
-        },
-    ))
+    Ok((rest, Level { comparison, quantity: read, per }))
 }
 
 /// The place of the level for a report that spans it.
 fn rest_before(rest: Tokens<'_>, read: &Quantity) -> crate::source::Place {
     let end = rest.place().start.max(read.at.0.end);
-    crate::source::Place {
-        start: read.at.0.start,
-        end: end.min(read.at.0.end + 1),
-        ..read.at.0
-    }
+    crate::source::Place { start: read.at.0.start, end: end.min(read.at.0.end + 1), ..read.at.0 }
 }
 
 fn comparison_word(input: Tokens<'_>) -> Parsed<'_, Comparison> {
     let spelled = input.bare_word().and_then(|word| {
-        COMPARISON_WORDS
-            .iter()
-            .find(|(known, _)| *known == word)
-            .map(|(_, operator)| *operator)
+        COMPARISON_WORDS.iter().find(|(known, _)| *known == word).map(|(_, operator)| *operator)
     });
     let comparison = match spelled {
         Some(">=") => Comparison::AtLeast,
@@ -93,14 +71,7 @@ fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, 
         let unit = input.bare_word().and_then(duration_named);
         let unit = unit.ok_or(nom::Err::Error(super::tokens::Fault))?;
         let one = model::decimal::Decimal::ONE;
-        Ok((
-            input.skip(1),
-            Quantity {
-                value: one,
-                unit: Some(unit),
-                at: At(input.place()),
-            },
-        ))
+        Ok((input.skip(1), Quantity { value: one, unit: Some(unit), at: At(input.place()) }))
     };
     let what = text!(
         "a length of time after `/`: `分`, `5分`, `5m`",

@@ -21,26 +21,14 @@ pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, name) = super::declared_name(rest)?;
     let from = preceded(
         keyword("from"),
-        expect(
-            text!("the input's name in quotes", "引用符で囲んだ入力の名前"),
-            quoted,
-        ),
+        expect(text!("the input's name in quotes", "引用符で囲んだ入力の名前"), quoted),
     );
     let (rest, from) = opt(from).parse(rest)?;
-    let (rest, _) = expect(
-        text!("`from \"…\"` or `{{`", "`from \"…\"` か `{{`"),
-        symbol("{"),
-    )
-    .parse(rest)?;
+    let (rest, _) =
+        expect(text!("`from \"…\"` or `{{`", "`from \"…\"` か `{{`"), symbol("{")).parse(rest)?;
     let (rest, fields) = fields(rest)?;
-    let mut stream = Stream {
-        name,
-        from,
-        fields,
-        codec: None,
-        lateness: None,
-        extracts: Vec::new(),
-    };
+    let mut stream =
+        Stream { name, from, fields, codec: None, lateness: None, extracts: Vec::new() };
     let rest = options(rest, &mut stream)?;
     Ok((rest, Statement::Stream(stream)))
 }
@@ -68,22 +56,13 @@ fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
 }
 
 fn field(input: Tokens<'_>) -> Parsed<'_, Field> {
-    let (rest, name) = expect(
-        text!("a field: `name: type`", "フィールド: `名前: 型`"),
-        free_path,
-    )
-    .parse(input)?;
-    let (rest, _) = expect(
-        text!("`:` and the field's type", "`:` とフィールドの型"),
-        symbol(":"),
-    )
-    .parse(rest)?;
+    let (rest, name) =
+        expect(text!("a field: `name: type`", "フィールド: `名前: 型`"), free_path).parse(input)?;
+    let (rest, _) = expect(text!("`:` and the field's type", "`:` とフィールドの型"), symbol(":"))
+        .parse(rest)?;
     let (rest, kind) = kind(rest)?;
     let place = expect(
-        text!(
-            "where the record has it: `\"client.addr\"`",
-            "レコード内の場所: `\"client.addr\"`"
-        ),
+        text!("where the record has it: `\"client.addr\"`", "レコード内の場所: `\"client.addr\"`"),
         quoted,
     );
     let (rest, path) = opt(preceded(symbol("="), place)).parse(rest)?;
@@ -92,37 +71,19 @@ fn field(input: Tokens<'_>) -> Parsed<'_, Field> {
 
 fn kind(input: Tokens<'_>) -> Parsed<'_, FieldKind> {
     let (rest, word) = expect(type_wanted(), free_path).parse(input)?;
-    let name = Name {
-        text: word.dotted(),
-        at: word.at,
-    };
+    let name = Name { text: word.dotted(), at: word.at };
     if !rest.is_symbol("(") {
-        return Ok((
-            rest,
-            FieldKind {
-                name,
-                argument: None,
-            },
-        ));
+        return Ok((rest, FieldKind { name, argument: None }));
     }
     let (rest, argument) = rest.nested(|rest| argument(rest.skip(1)))?;
     let (rest, _) = expect(text!("`)`", "`)`"), symbol(")")).parse(rest)?;
-    Ok((
-        rest,
-        FieldKind {
-            name,
-            argument: Some(argument),
-        },
-    ))
+    Ok((rest, FieldKind { name, argument: Some(argument) }))
 }
 
 fn argument(input: Tokens<'_>) -> Parsed<'_, KindArgument> {
     let range = (
         plain_quantity,
-        cut(expect(
-            text!("a range: `0..1`", "範囲: `0..1`"),
-            symbol(".."),
-        )),
+        cut(expect(text!("a range: `0..1`", "範囲: `0..1`"), symbol(".."))),
         plain_quantity,
     );
     let known = alt((
@@ -130,14 +91,8 @@ fn argument(input: Tokens<'_>) -> Parsed<'_, KindArgument> {
         map(quoted, KindArgument::Format),
         map(kind, |kind| KindArgument::Kind(Box::new(kind))),
     ));
-    expect(
-        text!(
-            "a unit, range, format or type",
-            "単位、範囲、書式、型のどれか"
-        ),
-        known,
-    )
-    .parse(input)
+    expect(text!("a unit, range, format or type", "単位、範囲、書式、型のどれか"), known)
+        .parse(input)
 }
 
 fn type_wanted() -> Text {
@@ -156,18 +111,10 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
         let at = rest;
         let repeated;
         if rest.is_word("codec") {
-            let what = text!(
-                "a codec: json, text or syslog",
-                "コーデック: json、text、syslog のどれか"
-            );
+            let what =
+                text!("a codec: json, text or syslog", "コーデック: json、text、syslog のどれか");
             let (after, word) = expect(what, free_path).parse(rest.skip(1))?;
-            repeated = stream
-                .codec
-                .replace(Name {
-                    text: word.dotted(),
-                    at: word.at,
-                })
-                .is_some();
+            repeated = stream.codec.replace(Name { text: word.dotted(), at: word.at }).is_some();
             rest = after;
         } else if rest.is_word("lateness") {
             let what = text!("a length of time: `5s`", "時間の長さ: `5秒`");
@@ -193,21 +140,13 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
 }
 
 fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {
-    let (rest, source) = expect(
-        text!("the text field to take apart", "分解する文字列のフィールド"),
-        free_path,
-    )
-    .parse(input)?;
+    let (rest, source) =
+        expect(text!("the text field to take apart", "分解する文字列のフィールド"), free_path)
+            .parse(input)?;
     let body = delimited(
         expect(text!("`{{`", "`{{`"), symbol("{")),
         many0(pattern),
-        expect(
-            text!(
-                "a pattern in quotes or `}}`",
-                "引用符で囲んだパターンか `}}`"
-            ),
-            symbol("}"),
-        ),
+        expect(text!("a pattern in quotes or `}}`", "引用符で囲んだパターンか `}}`"), symbol("}")),
     );
     let (rest, patterns) = { body }.parse(rest)?;
     Ok((rest, Extract { source, patterns }))

@@ -40,16 +40,8 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(file: usize, length: usize, found: Vec<Diagnostic>) -> Context {
-        let end = Place {
-            file,
-            start: length,
-            end: length,
-        };
-        Context {
-            diagnostics: RefCell::new(found),
-            end,
-            depth: Cell::new(0),
-        }
+        let end = Place { file, start: length, end: length };
+        Context { diagnostics: RefCell::new(found), end, depth: Cell::new(0) }
     }
 
     pub(super) fn report(&self, diagnostic: Diagnostic) {
@@ -87,17 +79,12 @@ impl<'a> Tokens<'a> {
     }
 
     pub(super) fn skip(self, count: usize) -> Tokens<'a> {
-        Tokens {
-            rest: self.rest.get(count..).unwrap_or(&[]),
-            ..self
-        }
+        Tokens { rest: self.rest.get(count..).unwrap_or(&[]), ..self }
     }
 
     /// Where the next token stands; the end of the file when there is none.
     pub(super) fn place(self) -> Place {
-        self.rest
-            .first()
-            .map_or(self.context.end, |token| token.place)
+        self.rest.first().map_or(self.context.end, |token| token.place)
     }
 
     /// The bare word that comes next.
@@ -164,15 +151,8 @@ impl<'a> Tokens<'a> {
             diagnostic = diagnostic.help(help);
         }
         if let Some(word) = word {
-            let severities = model::severity::Severity::ALL
-                .iter()
-                .map(|severity| severity.name());
-            let known = STATEMENTS
-                .iter()
-                .chain(CLAUSES)
-                .chain(OPTIONS)
-                .copied()
-                .chain(severities);
+            let severities = model::severity::Severity::ALL.iter().map(|severity| severity.name());
+            let known = STATEMENTS.iter().chain(CLAUSES).chain(OPTIONS).copied().chain(severities);
             diagnostic = diagnostic.suggest(word, known);
         }
         self.stop(diagnostic.found(found).expected(expected))
@@ -212,10 +192,8 @@ impl<'a> Tokens<'a> {
     }
 
     pub(super) fn too_deep(self) -> Stop {
-        let message = text!(
-            "nested more than {NESTING_MAX} deep",
-            "入れ子が {NESTING_MAX} 段を超えています"
-        );
+        let message =
+            text!("nested more than {NESTING_MAX} deep", "入れ子が {NESTING_MAX} 段を超えています");
         let help = text!(
             "give a part of it a name with `filter`",
             "一部に `filter` で名前を付けてください"
@@ -234,10 +212,7 @@ impl<'a> Input for Tokens<'a> {
     }
 
     fn take(&self, index: usize) -> Self {
-        Tokens {
-            rest: self.rest.get(..index).unwrap_or(self.rest),
-            ..*self
-        }
+        Tokens { rest: self.rest.get(..index).unwrap_or(self.rest), ..*self }
     }
 
     fn take_from(&self, index: usize) -> Self {
@@ -261,11 +236,7 @@ impl<'a> Input for Tokens<'a> {
     }
 
     fn slice_index(&self, count: usize) -> Result<usize, Needed> {
-        if count <= self.rest.len() {
-            Ok(count)
-        } else {
-            Err(Needed::new(count - self.rest.len()))
-        }
+        if count <= self.rest.len() { Ok(count) } else { Err(Needed::new(count - self.rest.len())) }
     }
 }
 
@@ -289,11 +260,7 @@ pub(super) fn symbol<'a>(
     wanted: &'static str,
 ) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
     move |input: Tokens<'a>| {
-        if input.is_symbol(wanted) {
-            Ok((input.skip(1), input.place()))
-        } else {
-            Err(MISMATCH)
-        }
+        if input.is_symbol(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
 }
 
@@ -301,11 +268,7 @@ pub(super) fn keyword<'a>(
     wanted: &'static str,
 ) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
     move |input: Tokens<'a>| {
-        if input.is_word(wanted) {
-            Ok((input.skip(1), input.place()))
-        } else {
-            Err(MISMATCH)
-        }
+        if input.is_word(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
 }
 
@@ -321,17 +284,8 @@ pub(super) fn path(input: Tokens<'_>) -> Parsed<'_, Path> {
 pub(super) fn free_path(input: Tokens<'_>) -> Parsed<'_, Path> {
     match input.first() {
         Some(TokenKind::Word(segments)) => {
-            let segments = segments
-                .iter()
-                .map(|segment| segment.text.clone())
-                .collect();
-            Ok((
-                input.skip(1),
-                Path {
-                    segments,
-                    at: At(input.place()),
-                },
-            ))
+            let segments = segments.iter().map(|segment| segment.text.clone()).collect();
+            Ok((input.skip(1), Path { segments, at: At(input.place()) }))
         }
         _ => Err(MISMATCH),
     }
@@ -340,10 +294,7 @@ pub(super) fn free_path(input: Tokens<'_>) -> Parsed<'_, Path> {
 /// A name that a statement declares or uses.
 pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     if let Some(word) = input.bare_word().filter(|word| reserved(word)) {
-        let message = text!(
-            "`{word}` is a word of the language",
-            "`{word}` は言語の語です"
-        );
+        let message = text!("`{word}` is a word of the language", "`{word}` は言語の語です");
         let help = text!(
             "as a name it is back-quoted: `` `{word}` ``",
             "名前なら `` `{word}` `` と囲んでください"
@@ -355,10 +306,8 @@ pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     let (rest, path) = free_path(input)?;
     let text = path.dotted();
     if path.segments.len() > 1 {
-        let message = text!(
-            "a name is one word, `{text}` is a path",
-            "名前は一語です。`{text}` はパスです"
-        );
+        let message =
+            text!("a name is one word, `{text}` is a path", "名前は一語です。`{text}` はパスです");
         let help = text!(
             "back-quoted it is one name: `` `{text}` ``",
             "囲めば一つの名前になります: `` `{text}` ``"
@@ -372,13 +321,9 @@ pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
 
 pub(super) fn quoted(input: Tokens<'_>) -> Parsed<'_, Quoted> {
     match input.first() {
-        Some(TokenKind::Text(text)) => Ok((
-            input.skip(1),
-            Quoted {
-                text: text.clone(),
-                at: At(input.place()),
-            },
-        )),
+        Some(TokenKind::Text(text)) => {
+            Ok((input.skip(1), Quoted { text: text.clone(), at: At(input.place()) }))
+        }
         _ => Err(MISMATCH),
     }
 }
@@ -398,12 +343,5 @@ pub(super) fn quantity(input: Tokens<'_>) -> Parsed<'_, Quantity> {
     let (rest, positive) = plain_quantity(input.skip(1))?;
     let value = model::decimal::Decimal::from_units(-positive.value.units());
     let at = At(input.place().to(positive.at.0));
-    Ok((
-        rest,
-        Quantity {
-            value,
-            at,
-            ..positive
-        },
-    ))
+    Ok((rest, Quantity { value, at, ..positive }))
 }

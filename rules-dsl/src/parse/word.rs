@@ -52,8 +52,6 @@ pub(crate) fn needs_quotes(word: &str) -> bool {
     let later = LATER_CLAUSES.contains(&word) || LATER_MEASURES.contains(&word);
     let clause =
         CLAUSES.contains(&word) || OPTIONS.contains(&word) || LATER_OPTIONS.contains(&word);
-    let comparison = crate::lex::COMPARISON_WORDS
-        .iter()
-        .any(|(spelled, _)| *spelled == word);
+    let comparison = crate::lex::COMPARISON_WORDS.iter().any(|(spelled, _)| *spelled == word);
     reserved(word) || later || clause || comparison
 }

@@ -118,30 +118,17 @@ fn stream_of() -> impl Strategy<Value = Statement> {
         Just(None),
         text_of().prop_map(|text| Some(KindArgument::Format(text))),
         Just(Some(KindArgument::Kind(Box::new(FieldKind {
-            name: Name {
-                text: "ms".to_owned(),
-                at: at()
-            },
+            name: Name { text: "ms".to_owned(), at: at() },
             argument: None
         })))),
         (0_i64..2, 1_i64..101).prop_map(|(low, high)| {
-            let bare = |value| Quantity {
-                value: Decimal::from_int(value),
-                unit: None,
-                at: at(),
-            };
+            let bare = |value| Quantity { value: Decimal::from_int(value), unit: None, at: at() };
             Some(KindArgument::Range(bare(low), bare(high)))
         }),
     ];
     let field =
         (path_of(), kind, prop::option::of(text_of())).prop_map(|(name, argument, path)| {
-            let kind = FieldKind {
-                name: Name {
-                    text: "str".to_owned(),
-                    at: at(),
-                },
-                argument,
-            };
+            let kind = FieldKind { name: Name { text: "str".to_owned(), at: at() }, argument };
             Field { name, kind, path }
         });
     let sets = prop::collection::vec((path_of(), text_of()), 0..3);
@@ -157,58 +144,29 @@ fn stream_of() -> impl Strategy<Value = Statement> {
         prop::collection::vec(extract, 0..2),
     )
         .prop_map(|(name, from, fields, codec, lateness, extracts)| {
-            Statement::Stream(Stream {
-                name,
-                from,
-                fields,
-                codec,
-                lateness,
-                extracts,
-            })
+            Statement::Stream(Stream { name, from, fields, codec, lateness, extracts })
         })
 }
 
 fn measure_of() -> impl Strategy<Value = Measure> {
     let functions = vec!["count", "p95", "p99.9", "ratio", "distinct", "min"];
-    let call = (
-        prop::sample::select(functions),
-        prop::collection::vec(path_of(), 1..3),
-    );
+    let call = (prop::sample::select(functions), prop::collection::vec(path_of(), 1..3));
     let term = prop_oneof![
         name_of().prop_map(Term::Named),
-        call.prop_map(|(text, of)| Term::Call(
-            Name {
-                text: text.to_owned(),
-                at: at()
-            },
-            of
-        )),
+        call.prop_map(|(text, of)| Term::Call(Name { text: text.to_owned(), at: at() }, of)),
     ];
-    (
-        term,
-        prop::option::of(length_of_time()),
-        prop::option::of(amount()),
-    )
+    (term, prop::option::of(length_of_time()), prop::option::of(amount()))
         .prop_map(|(term, within, min)| Measure { term, within, min })
 }
 
 fn alert_of() -> impl Strategy<Value = Statement> {
-    let level = (
-        comparison_of(),
-        signed(),
-        prop::option::of(length_of_time()),
-    )
-        .prop_map(|(comparison, quantity, per)| {
-            let size = quantity
-                .unit
-                .is_some_and(|u| u.kind == crate::quantity::UnitKind::Bytes);
+    let level = (comparison_of(), signed(), prop::option::of(length_of_time())).prop_map(
+        |(comparison, quantity, per)| {
+            let size = quantity.unit.is_some_and(|u| u.kind == crate::quantity::UnitKind::Bytes);
             // A size over a time has two readings and is refused.
-            Level {
-                comparison,
-                quantity,
-                per: per.filter(|_| !size),
-            }
-        });
+            Level { comparison, quantity, per: per.filter(|_| !size) }
+        },
+    );
     let key = (path_of(), any::<bool>()).prop_map(|(field, optional)| Key { field, optional });
     let nodata = prop_oneof![Just(NoData::Clear), length_of_time().prop_map(NoData::Hold)];
     let clauses = (
@@ -247,15 +205,8 @@ fn alert_of() -> impl Strategy<Value = Statement> {
 }
 
 fn statement_of() -> impl Strategy<Value = Statement> {
-    let filter = (name_of(), name_of(), prop::option::of(expression_of())).prop_map(
-        |(name, base, condition)| {
-            Statement::Filter(Filter {
-                name,
-                base,
-                condition,
-            })
-        },
-    );
+    let filter = (name_of(), name_of(), prop::option::of(expression_of()))
+        .prop_map(|(name, base, condition)| Statement::Filter(Filter { name, base, condition }));
     let measure = (name_of(), measure_of())
         .prop_map(|(name, measure)| Statement::Measure(MeasureStatement { name, measure }));
     prop_oneof![stream_of(), filter, measure, alert_of()]

@@ -1,0 +1,266 @@
+//! What checking says.
+
+use model::decimal::Decimal;
+
+use super::CHAIN_MAX;
+use super::alert::{DISTINCT_LEVEL_MAX, KEY_PARTS_MAX};
+use crate::diagnostic::{texts, wordings};
+
+wordings! {
+    // Names.
+    DuplicateName declared_twice(name: &str):
+        "`{name}` is declared twice" | "`{name}` が二度宣言されています"
+        help "all names of all files share one namespace: rename one"
+        | "名前は全ファイルで共通です。片方の名前を変えてください";
+    WrongKind not_events(name: &str, kind: &str):
+        "`{name}` is a {kind}, not events" | "`{name}` は {kind} で、イベントではありません"
+        expected "a stream or filter" | "stream か filter";
+    UnknownName unknown_name(name: &str):
+        "nothing is called `{name}`" | "`{name}` という名前はありません";
+    Circle filter_circle(name: &str):
+        "`{name}` builds on itself" | "`{name}` が自分自身を元にしています"
+        help "let it select from a stream" | "stream を元にしてください";
+    Circle measure_circle(name: &str):
+        "`{name}` builds on itself or on too many others"
+        | "`{name}` が自分自身を元にしているか、元が多すぎます";
+    LimitExceeded chain_too_long(name: &str):
+        "`{name}` builds on more than {CHAIN_MAX} others"
+        | "`{name}` の元になるものが {CHAIN_MAX} を超えています";
+
+    // Quantities.
+    NumberRange quantity_range():
+        "the quantity is beyond 10²⁰" | "数量が 10²⁰ を超えています";
+    UnitMismatch no_length(spelled: &str, value: Decimal):
+        "`{spelled}` is no length of time" | "`{spelled}` は時間の長さではありません"
+        help "write a unit: `{value}s`, `{value}m`, `{value}h`"
+        | "単位を付けてください: `{value}秒`、`{value}分`、`{value}時間`";
+    BadDuration bad_length(spelled: &str, least_ms: i64, most_days: i64):
+        "`{spelled}` is no usable length of time" | "`{spelled}` は長さとして使えません"
+        expected "whole milliseconds, from {least_ms} ms to {most_days} days"
+        | "{least_ms}ミリ秒から{most_days}日まで、ミリ秒単位";
+    UnitMismatch no_event_count(spelled: &str):
+        "`{spelled}` is no number of events" | "`{spelled}` は件数ではありません"
+        expected "a whole number: `20`" | "整数: `20`";
+
+    // Measures.
+    UnknownName unknown_measure(word: &str):
+        "`{word}` is no measure" | "`{word}` という集計はありません"
+        expected "one of count sum avg min max last distinct ratio p50 p95 p99 p99.9"
+        | "count sum avg min max last distinct ratio p50 p95 p99 p99.9 のどれか";
+    MeasureArgument ratio_arguments(word: &str):
+        "`{word}` does not take these arguments" | "`{word}` の引数が違います"
+        help "two kinds of events: `ratio(エラー, http)`" | "イベントを二つ: `ratio(エラー, http)`";
+    MeasureArgument count_arguments(word: &str):
+        "`{word}` does not take these arguments" | "`{word}` の引数が違います"
+        help "one kind of events: `count(http)`" | "イベントを一つ: `count(http)`";
+    MeasureArgument field_arguments(word: &str):
+        "`{word}` does not take these arguments" | "`{word}` の引数が違います"
+        help "one field: `{word}(http.latency)`" | "フィールドを一つ: `{word}(http.latency)`";
+    MeasureArgument field_for_events(head: &str, field: &str):
+        "events are counted here, `{field}` is a field"
+        | "ここではイベントを数えます。`{field}` はフィールドです"
+        help "write `{head}`, or `distinct({head}.{field})` for its different values"
+        | "`{head}` か、値の種類なら `distinct({head}.{field})` と書いてください";
+    MeasureArgument unmeasurable(word: &str, field: &str):
+        "`{word}` cannot be computed of `{field}`" | "`{field}` の `{word}` は求められません"
+        expected "a number, length of time, percentage or size"
+        | "数、時間の長さ、割合、サイズのどれか";
+    MeasureArgument missing_field(word: &str, head: &str):
+        "`{word}` needs a field of `{head}`" | "`{word}` には `{head}` のフィールドが必要です";
+    RepeatedWindow given_in_measure():
+        "it is given in the measure and again here" | "measure の中とここの両方に書かれています"
+        help "keep one of them" | "どちらか一つにしてください";
+
+    // Alerts.
+    UnitMismatch level_unit(canonical: &str, spelled: &str):
+        "`{canonical}` cannot be compared with `{spelled}`"
+        | "`{canonical}` は `{spelled}` と比べられません";
+    LevelRange level_range():
+        "`distinct` is exact up to {DISTINCT_LEVEL_MAX} only"
+        | "`distinct` が正確なのは {DISTINCT_LEVEL_MAX} までです"
+        help "lower the level, or count events" | "しきい値を下げるか、イベントを数えてください";
+    RepeatedWindow window_twice():
+        "the window is given twice" | "窓が二度指定されています"
+        help "keep `/…` or `within …`" | "`/…` か `within …` のどちらかにしてください";
+    MissingWindow missing_window(canonical: &str, level: &str):
+        "`{canonical}` needs a window" | "`{canonical}` には窓が必要です"
+        help "write `{level}/分`, or `within 5m` after the level"
+        | "`{level}/分` か、しきい値の後に `within 5分` と書いてください";
+    RepeatedClause key_twice(name: &str):
+        "the key has `{name}` twice" | "キーに `{name}` が二度あります"
+        help "keep one of them" | "一つだけ残してください";
+    LimitExceeded key_too_long():
+        "a key has at most {KEY_PARTS_MAX} components" | "キーは {KEY_PARTS_MAX} 個までです";
+    KeyType measured_key(name: &str):
+        "`{name}` is measured, it identifies nothing" | "`{name}` は測定値で、識別には使えません"
+        expected "a field of type str, int, bool or ip" | "str、int、bool、ip 型のフィールド";
+    KeysDisagree keys_disagree(name: &str, left: &str, right: &str):
+        "`{name}` has different types in `{left}` and `{right}`"
+        | "`{name}` の型が `{left}` と `{right}` で違います"
+        help "declare it alike in both streams" | "両方の stream で同じ型にしてください";
+    ClearSide clear_side():
+        "`clear` is not on the easier side of the level"
+        | "`clear` がしきい値より緩い側にありません";
+
+    // Messages.
+    BadTemplate bad_template(en: &str, ja: &str):
+        "{en}" | "{ja}"
+        help "a brace of the text is doubled: `{{{{`" | "文字としての波括弧は二つ書きます: `{{{{`";
+    TwoReadings key_and_word(name: &str):
+        "`{{{name}}}` is a key and a word of messages"
+        | "`{{{name}}}` はキーでもメッセージの語でもあります"
+        help "declare the field under another name: `key: str = \"{name}\"`"
+        | "フィールドを別の名前で宣言してください: `key: str = \"{name}\"`";
+    BadTemplate not_shown(name: &str):
+        "a message cannot show the field `{name}`" | "フィールド `{name}` はメッセージに出せません"
+        expected "a field of type str, int, bool or ip" | "str、int、bool、ip 型のフィールド";
+    NotYet placeholder_later(name: &str):
+        "`{{{name}}}` is part of the language but this build does not evaluate it yet"
+        | "`{{{name}}}` は言語の一部ですが、この版ではまだ評価されません";
+    UnknownPlaceholder unknown_placeholder(name: &str, all: &str):
+        "nothing fills `{{{name}}}`" | "`{{{name}}}` に入るものがありません"
+        expected "one of {all}" | "{all} のどれか";
+
+    // Streams.
+    DuplicateField field_twice(name: &str):
+        "the field `{name}` is declared twice" | "フィールド `{name}` が二度宣言されています";
+    EventTime no_event_time(name: &str):
+        "the stream `{name}` has no event time" | "stream `{name}` にイベント時刻がありません"
+        help "give one field the type `time`: `ts: time`"
+        | "一つのフィールドを `time` 型にしてください: `ts: time`";
+    EventTime two_event_times(name: &str):
+        "the stream `{name}` has two event times" | "stream `{name}` にイベント時刻が二つあります"
+        help "the other ones have the type `instant`" | "他の時刻は `instant` 型にしてください";
+    NotYet codec_later(name: &str):
+        "the codec `{name}` is part of the language but this build does not evaluate it yet"
+        | "コーデック `{name}` は言語の一部ですが、この版ではまだ評価されません";
+    UnknownCodec unknown_codec(name: &str):
+        "there is no codec `{name}`" | "コーデック `{name}` はありません"
+        expected "json, text or syslog" | "json、text、syslog のどれか";
+    UnknownType unknown_type(word: &str, all: &str):
+        "there is no type `{word}`" | "型 `{word}` はありません"
+        expected "one of {all}" | "{all} のどれか";
+    TypeArgument type_argument(word: &str):
+        "the type `{word}` is not written like this" | "型 `{word}` の書き方が違います";
+    UnknownField unknown_field(stream: &str, name: &str, all: &str):
+        "the stream `{stream}` has no field `{name}`"
+        | "stream `{stream}` にフィールド `{name}` はありません"
+        expected "one of its fields: {all}" | "フィールドのどれか: {all}";
+    TypeMismatch not_text(name: &str):
+        "`{name}` is no text" | "`{name}` は文字列ではありません"
+        expected "a field of type `str`" | "`str` 型のフィールド";
+    BadPattern touching_holes():
+        "two holes touch: nothing says where one ends" | "穴が隣り合っていて、境目が決まりません"
+        help "put the text that stands between them" | "間の文字を書いてください";
+    BadPattern hole_twice():
+        "the pattern reads one field twice" | "パターンが同じフィールドを二度読みます"
+        help "skip the other with `{{_}}`" | "片方は `{{_}}` で読み飛ばします";
+    BadPattern unknown_hole(stream: &str, name: &str):
+        "the stream `{stream}` has no field `{name}`"
+        | "stream `{stream}` にフィールド `{name}` はありません"
+        help "declare `{name}: str` in it, or skip with `{{_}}`"
+        | "`{name}: str` を宣言するか、`{{_}}` で読み飛ばします";
+    BadPattern bad_pattern(en: &str, ja: &str):
+        "{en}" | "{ja}"
+        help "a brace of the text is doubled: `{{{{`" | "文字としての波括弧は二つ書きます: `{{{{`";
+    BadPattern set_twice(name: &str):
+        "the pattern reads `{name}` twice" | "パターンが `{name}` を二度読みます"
+        help "keep one of them" | "一つだけ残してください";
+
+    // Conditions.
+    NotACondition not_a_condition(spelled: &str):
+        "`{spelled}` is a value, not a condition" | "`{spelled}` は値で、条件ではありません"
+        help "compare it: `{spelled} == …`, or ask `exists(…)`"
+        | "比較してください: `{spelled} == …`。有無なら `exists(…)`";
+    NotACondition not_a_value(spelled: &str):
+        "`{spelled}` is a condition, not a value" | "`{spelled}` は条件で、値ではありません"
+        expected "a field, a text or a number" | "フィールド、文字列、数のどれか";
+    TypeMismatch not_joined(sign: &str, en: &str, ja: &str):
+        "`{sign}` cannot join {en}" | "`{sign}` で{ja}は計算できません";
+    TypeMismatch not_ordered(symbol: &str, en: &str, ja: &str):
+        "`{symbol}` cannot compare {en}" | "`{symbol}` で{ja}は比較できません"
+        help "use `==`, `!=`, `in (…)` or `contains`"
+        | "`==`、`!=`、`in (…)`、`contains` のどれかを使ってください";
+    BadConstant bad_address(written: &str):
+        "`{written}` is not an address" | "`{written}` はアドレスではありません"
+        expected "an address: `\"192.0.2.1\"`; networks: `in cidr (\"192.0.2.0/24\")`"
+        | "アドレス: `\"192.0.2.1\"`。ネットワークなら `in cidr (\"192.0.2.0/24\")`";
+    BadConstant bad_instant(written: &str):
+        "`{written}` is not an instant" | "`{written}` は時刻ではありません"
+        expected "an instant: `\"2026-01-05T09:00:00+09:00\"`"
+        | "時刻: `\"2026-01-05T09:00:00+09:00\"`";
+    BadConstant bad_network(written: &str):
+        "`{written}` is no network" | "`{written}` はネットワークではありません"
+        expected "an address and a prefix: `\"10.0.0.0/8\"`" | "アドレスと長さ: `\"10.0.0.0/8\"`";
+    UnitMismatch units_disagree():
+        "the two sides do not go together" | "両辺の型が合いません";
+    TypeMismatch types_disagree():
+        "the two sides do not go together" | "両辺の型が合いません";
+    TypeMismatch in_a_list():
+        "`in` asks about one value, this is a list" | "`in` は一つの値を調べます。これはリストです"
+        help "ask the list: `tags contains \"x\"`"
+        | "リストに聞いてください: `tags contains \"x\"`";
+    TypeMismatch text_wanted(word: &str):
+        "`{word}` needs a text in quotes" | "`{word}` には引用符で囲んだ文字列が必要です";
+    BadRegex bad_regex():
+        "the regular expression cannot be used" | "この正規表現は使えません"
+        help "a literal text is found by `contains \"…\"`"
+        | "そのままの文字列なら `contains \"…\"` で探せます";
+}
+
+texts! {
+    first_declared(): "first declared here" | "最初の宣言";
+    declared_here(): "declared here" | "宣言";
+    given_here(): "given here" | "最初の指定";
+    the_first_one(): "the first one" | "最初のもの";
+    the_other_one(): "the other one" | "もう一方";
+    did_you_mean(name: &str): "did you mean `{name}`?" | "`{name}` のことですか?";
+    space_before_level(head: &str, level: &str):
+        "put a space before the level: `{head} {level}`"
+        | "しきい値の前を空けてください: `{head} {level}`";
+    for_example(word: &str, head: &str, field: &str):
+        "for example `{word}({head}.{field})`" | "例: `{word}({head}.{field})`";
+    below_level(level: &str): "a value below {level}" | "{level} より小さい値";
+    above_level(level: &str): "a value above {level}" | "{level} より大きい値";
+    no_clear_with(symbol: &str):
+        "no `clear` with `{symbol}`" | "`{symbol}` に `clear` は付けられません";
+    fields_only_when_rising():
+        "fields of an event can be shown by rising count, sum, distinct and max without `for` only"
+        | "イベントのフィールドは、`for` のない count・sum・distinct・max の上側の条件でだけ出せます";
+
+    // What level a measure takes, and how it is written.
+    count_level(): "a count: `10`, `10回`" | "件数: `10`、`10回`";
+    count_level_help(value: Decimal, events: &str):
+        "a number of events: `{value}回/分`; a share of them: `ratio({events}, …) >= {value}%`"
+        | "件数なら `{value}回/分`、割合なら `ratio({events}, …) >= {value}%`";
+    percent_level(): "a percentage: `5%`" | "割合: `5%`";
+    percent_level_help(value: Decimal, share: Decimal):
+        "`{value}%`, or `{share}%` if it is a fraction"
+        | "`{value}%`、または小数のつもりなら `{share}%`";
+    duration_level(): "a length of time: `3s`" | "時間の長さ: `3秒`";
+    duration_level_help(value: Decimal):
+        "`{value}s` or `{value}ms`" | "`{value}秒` か `{value}ミリ秒`";
+    bytes_level(): "a size: `100MB`" | "サイズ: `100MB`";
+    bytes_level_help(value: Decimal): "`{value}B` or `{value}MB`" | "`{value}B` か `{value}MB`";
+    bare_level(value: Decimal): "a bare number: `{value}`" | "単位のない数: `{value}`";
+    bare_level_help(value: Decimal):
+        "write `{value}`, or declare the field with a unit: `duration(ms)`, `percent(0..100)`, \
+         `bytes`"
+        | "`{value}` と書くか、フィールドに単位を付けて宣言します: `duration(ms)`、\
+         `percent(0..100)`、`bytes`";
+
+    // How a field type is written.
+    time_spelling(word: &str):
+        "`{word}`, `{word}(\"unix_ms\")` (also unix_s unix_us unix_ns) or a pattern: \
+         `{word}(\"%Y-%m-%d %H:%M:%S\")`"
+        | "`{word}`、`{word}(\"unix_ms\")` (unix_s unix_us unix_ns も可)、\
+         書式 `{word}(\"%Y-%m-%d %H:%M:%S\")` のどれか";
+    duration_spelling():
+        "name the unit of the record: `duration(ms)`; ns us ms s m h"
+        | "レコードの単位を書きます: `duration(ms)`。ns us ms s m h";
+    percent_spelling():
+        "say what all of it is: `percent(0..1)` or `percent(0..100)`"
+        | "全体を示します: `percent(0..1)` か `percent(0..100)`";
+    list_spelling(): "name what it holds: `list(str)`" | "中身の型を書きます: `list(str)`";
+    bare_spelling(word: &str): "it takes no argument: `{word}`" | "引数は取りません: `{word}`";
+}
