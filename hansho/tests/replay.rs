@@ -44,9 +44,19 @@ fn a_burst() -> String {
 fn a_line_has_the_contracts_members_in_their_order() {
     let said = replay(&rules("burst.rules"), &["-"], &[], a_burst().as_bytes()).ended(0);
     let episode = said.lines()[0]["episode"].as_str().expect("an id").to_owned();
-    let firing = r#"{"kind":"firing","alert":"認証失敗多発","severity":"critical","level":1,"key":{"user.name":"a"},"at":"2026-01-01T00:00:54Z","since":"2026-01-01T00:00:54Z","value":10,"threshold":10,"episode":"ID","message":"a: 認証失敗 10回/分"}"#;
+    let firing = concat!(
+        r#"{"kind":"firing","alert":"認証失敗多発","severity":"critical","level":1,"#,
+        r#""key":{"user.name":"a"},"at":"2026-01-01T00:00:54Z","#,
+        r#""since":"2026-01-01T00:00:54Z","value":10,"threshold":10,"#,
+        r#""episode":"ID","message":"a: 認証失敗 10回/分"}"#,
+    );
     // False from 00:01:00, when the first of the ten is a minute old; kept for one window.
-    let resolved = r#"{"kind":"resolved","alert":"認証失敗多発","severity":"critical","level":1,"key":{"user.name":"a"},"at":"2026-01-01T00:02:00Z","since":"2026-01-01T00:00:54Z","value":0,"threshold":10,"peak":10,"reason":"cleared","episode":"ID","message":"a: 認証失敗 0回/分"}"#;
+    let resolved = concat!(
+        r#"{"kind":"resolved","alert":"認証失敗多発","severity":"critical","#,
+        r#""level":1,"key":{"user.name":"a"},"at":"2026-01-01T00:02:00Z","#,
+        r#""since":"2026-01-01T00:00:54Z","value":0,"threshold":10,"peak":10,"#,
+        r#""reason":"cleared","episode":"ID","message":"a: 認証失敗 0回/分"}"#,
+    );
     let want = format!("{firing}\n{resolved}\n").replace("ID", &episode);
     assert_eq!(said.out, want);
 }

@@ -269,7 +269,7 @@ pub struct Alert {
     /// `keep D`
     pub keep: Option<Quantity>,
     /// `nodata …`
-    pub nodata: Option<NoData>,
+    pub nodata: Option<HoldClause>,
     /// How serious it is.
     pub severity: Severity,
     /// `message "…"`
@@ -302,7 +302,7 @@ pub struct Key {
 
 /// What happens while the value is unknown.
 #[derive(Clone, Debug, PartialEq)]
-pub enum NoData {
+pub enum HoldClause {
     /// `nodata hold D`
     Hold(Quantity),
     /// `nodata clear`

@@ -41,7 +41,8 @@ wordings! {
     ForOutlivesWindow outlived(held: &str, window: &str, held_ja: &str, window_ja: &str):
         "one event keeps this true for {window}, less than the {held} of `for`: alone it never \
          fires"
-        | "1件のイベントでは {window_ja} しか続かず、`for` の {held_ja} に届きません。単独では発火しません"
+        | "1件のイベントでは {window_ja} しか続かず、`for` の {held_ja} に届きません。\
+           単独では発火しません"
         help "drop `for`, or keep the episode open with `keep {held}`"
         | "`for` を外すか、`keep {held_ja}` で開いたままにしてください";
     FinerThanStep finer(step: &str, step_ja: &str):

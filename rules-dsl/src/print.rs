@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use crate::ast::{
-    Alert, Ast, Expression, Extract, Field, FieldKind, Filter, KindArgument, Level, Measure,
-    MeasureStatement, NoData, Path, Quantity, Set, Statement, Stream, Term,
+    Alert, Ast, Expression, Extract, Field, FieldKind, Filter, HoldClause, KindArgument, Level,
+    Measure, MeasureStatement, Path, Quantity, Set, Statement, Stream, Term,
 };
 use crate::lex::begins_word;
 use crate::parse::needs_quotes;
@@ -170,10 +170,10 @@ fn alert(alert: &Alert) -> String {
         }
     }
     match &alert.nodata {
-        Some(NoData::Hold(length)) => {
+        Some(HoldClause::Hold(length)) => {
             let _ = write!(out, " nodata hold {}", quantity(length));
         }
-        Some(NoData::Clear) => out.push_str(" nodata clear"),
+        Some(HoldClause::Clear) => out.push_str(" nodata clear"),
         None => {}
     }
     let _ = writeln!(out, " {}{}", alert.severity.name(), tail(alert));

@@ -127,7 +127,8 @@ fn greet(rules: &Rules, broker: &str, language: Language) {
     match language {
         Language::Ja => println!(
             "半鐘 デモ: 組み込みブローカー {broker}、ストリーム {streams} 本、\
-             アラート {alerts} 件。認証攻撃・CPU 上昇・エラー多発を含む通信を流します。終了は Ctrl-C。\n"
+             アラート {alerts} 件。認証攻撃・CPU 上昇・エラー多発を含む\
+             通信を流します。終了は Ctrl-C。\n"
         ),
         Language::En => println!(
             "hansho demo: embedded broker at {broker}, {streams} streams, {alerts} alerts. The \

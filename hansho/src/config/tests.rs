@@ -321,7 +321,8 @@ fn secrets_are_revealed_where_they_are_kept_and_shown_nowhere() {
     std::fs::write(folder.path().join("token"), "s3cret\r\n").unwrap();
     let path = folder.path().join("hansho.toml");
     let hook = "type = \"webhook\"\nurl = \"https://x/s3cret\"\nheaders = \
-                { token = \"file:token\", cookie = \"env:HANSHO_TEST_UNSET\", x-api-key = \"file:nowhere\" }";
+                { token = \"file:token\", cookie = \"env:HANSHO_TEST_UNSET\", \
+                x-api-key = \"file:nowhere\" }";
     let config = Config::parse(&with_sink(hook), &path).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"));
     let Target::Webhook { url, headers, .. } = &config.sinks[0].target else { panic!() };

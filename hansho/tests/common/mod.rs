@@ -1,4 +1,6 @@
-//! Runs the binary once and keeps what it said.
+//! Runs the binary once and keeps what it said. Each test binary uses a part of it.
+
+#![allow(dead_code)]
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -8,7 +8,7 @@ use super::constant::{Least, base, events, millis};
 use super::measure::{Function, Shape, shape};
 use super::message::{Template, Vocabulary, default_template, template};
 use super::{Scope, Selected, wording};
-use crate::ast::{self, Key, NoData, Quantity};
+use crate::ast::{self, HoldClause, Key, Quantity};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::quantity::{UnitKind, shown_as};
 use crate::reading::Reading;
@@ -293,8 +293,8 @@ fn timing(
     let keep_default = keep_default_ms(shape.function, window_ms, alert.clear.is_some());
     let hold_ms = match &alert.nodata {
         None => None,
-        Some(NoData::Clear) => Some(0),
-        Some(NoData::Hold(written)) => length(written),
+        Some(HoldClause::Clear) => Some(0),
+        Some(HoldClause::Hold(written)) => length(written),
     };
     Timing {
         window_ms,

@@ -245,7 +245,8 @@ fn one_run_reports_every_error_of_every_file() {
         file("a", "stream s { ts: time }\nfilter f = nobody\nfilter g = s where x == 1\n"),
         file(
             "b",
-            "alert a f 10回/分 hihg\nalert b g 1回/分 high\nalert c s 1万回/分 high\nfilter h = s where\n",
+            "alert a f 10回/分 hihg\nalert b g 1回/分 high\n\
+             alert c s 1万回/分 high\nfilter h = s where\n",
         ),
     ];
     let found: Vec<(usize, Code)> =

@@ -226,7 +226,8 @@ texts! {
         "no `clear` with `{symbol}`" | "`{symbol}` に `clear` は付けられません";
     fields_only_when_rising():
         "fields of an event can be shown by rising count, sum, distinct and max without `for` only"
-        | "イベントのフィールドは、`for` のない count・sum・distinct・max の上側の条件でだけ出せます";
+        | "イベントのフィールドは、`for` のない \
+           count・sum・distinct・max の上側の条件でだけ出せます";
 
     // What level a measure takes, and how it is written.
     count_level(): "a count: `10`, `10回`" | "件数: `10`、`10回`";

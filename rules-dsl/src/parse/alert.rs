@@ -12,7 +12,7 @@ use super::tokens::{
     symbol,
 };
 use super::word::{LATER_CLAUSES, LATER_MEASURES, LATER_TRIGGERS};
-use crate::ast::{Alert, At, Key, Measure, NoData, Path, Quantity, Quoted, Statement, Term};
+use crate::ast::{Alert, At, HoldClause, Key, Measure, Path, Quantity, Quoted, Statement, Term};
 use crate::diagnostic::{Code, Diagnostic, Text, text};
 use crate::lex::TokenKind;
 
@@ -175,7 +175,7 @@ struct Parts {
     hold_for: Option<Quantity>,
     clear: Option<Quantity>,
     keep: Option<Quantity>,
-    nodata: Option<NoData>,
+    nodata: Option<HoldClause>,
     severity: Option<Severity>,
 }
 
@@ -271,11 +271,11 @@ fn key(input: Tokens<'_>) -> Parsed<'_, Key> {
     Ok((rest, Key { field, optional: optional.is_some() }))
 }
 
-fn nodata(input: Tokens<'_>) -> Parsed<'_, NoData> {
+fn nodata(input: Tokens<'_>) -> Parsed<'_, HoldClause> {
     let hold = (keyword("hold"), expect(length_wanted(), plain_quantity));
     let known = alt((
-        map(hold, |(_, length)| NoData::Hold(length)),
-        value(NoData::Clear, keyword("clear")),
+        map(hold, |(_, length)| HoldClause::Hold(length)),
+        value(HoldClause::Clear, keyword("clear")),
     ));
     expect(text!("`hold 5m` or `clear`", "`hold 5分` か `clear`"), known).parse(input)
 }

@@ -168,7 +168,7 @@ fn alert_of() -> impl Strategy<Value = Statement> {
         },
     );
     let key = (path_of(), any::<bool>()).prop_map(|(field, optional)| Key { field, optional });
-    let nodata = prop_oneof![Just(NoData::Clear), length_of_time().prop_map(NoData::Hold)];
+    let nodata = prop_oneof![Just(HoldClause::Clear), length_of_time().prop_map(HoldClause::Hold)];
     let clauses = (
         prop::collection::vec(key, 0..3),
         prop::option::of(length_of_time()),
