@@ -15,6 +15,9 @@ use serde::Deserialize;
 
 /// The window of all rules of the benches, in milliseconds.
 pub const WINDOW_MS: i64 = MINUTE_MS;
+/// How long a condition must be false before its episode ends, in milliseconds: what the
+/// language takes where a rule says nothing.
+const KEEP_MS: i64 = WINDOW_MS;
 
 /// What the decoder takes from a short line, read by serde_json.
 #[derive(Debug, Deserialize)]
@@ -96,35 +99,36 @@ impl LongLine<'_> {
     }
 }
 
-/// Fires when a key has `level` events within [`WINDOW_MS`], and is then silent until it has
-/// had fewer.
+/// What a key's condition was when it was last looked at.
+#[derive(Debug)]
+struct Episode {
+    is_true: bool,
+    false_since: i64,
+}
+
+/// Fires when a key has `level` events within [`WINDOW_MS`].
 #[derive(Debug, Default)]
 pub struct CountWindows {
-    keys: HashMap<String, (VecDeque<i64>, bool)>,
+    keys: HashMap<String, (VecDeque<i64>, Episode)>,
 }
 
 impl CountWindows {
     /// Takes in the next event; whether its key begins to fire.
     pub fn observe(&mut self, key: &str, time: i64, level: usize) -> bool {
-        let (times, is_firing) = of_key(&mut self.keys, key);
-        while times.front().is_some_and(|first| *first < time - WINDOW_MS) {
-            times.pop_front();
-        }
-        // Those that left earlier than now may have ended the alert; one that leaves just
-        // now is replaced in the same instant.
-        *is_firing &= times.len() >= level;
-        while times.front().is_some_and(|first| *first <= time - WINDOW_MS) {
-            times.pop_front();
+        let (times, episode) = of_key(&mut self.keys, key);
+        while let Some(old) = times.pop_front_if(|first| *first <= time - WINDOW_MS) {
+            episode.falls_unless(times.len() >= level, old + WINDOW_MS);
         }
         times.push_back(time);
-        rises(is_firing, times.len() >= level)
+        episode.fires(times.len() >= level, time)
     }
 }
 
-/// Fires when the mean of a key's values within [`WINDOW_MS`] reaches a level.
+/// Fires when the mean of a key's values within [`WINDOW_MS`] reaches a level; looks when an
+/// event comes, so that the values of a key must all lie on one side of the level.
 #[derive(Debug, Default)]
 pub struct MeanWindows {
-    keys: HashMap<String, (Mean, bool)>,
+    keys: HashMap<String, (Mean, Episode)>,
 }
 
 #[derive(Debug, Default)]
@@ -136,20 +140,20 @@ struct Mean {
 impl MeanWindows {
     /// Takes in the next event; whether its key begins to fire.
     pub fn observe(&mut self, key: &str, (time, value): (i64, f64), level: f64) -> bool {
-        let (Mean { values, sum }, is_firing) = of_key(&mut self.keys, key);
+        let (Mean { values, sum }, episode) = of_key(&mut self.keys, key);
         while let Some((_, old)) = values.pop_front_if(|(at, _)| *at <= time - WINDOW_MS) {
             *sum -= old;
         }
         values.push_back((time, value));
         *sum += value;
-        rises(is_firing, *sum / values.len() as f64 >= level)
+        episode.fires(*sum / values.len() as f64 >= level, time)
     }
 }
 
 /// Fires when a key has `level` different texts within [`WINDOW_MS`].
 #[derive(Debug, Default)]
 pub struct DistinctWindows {
-    keys: HashMap<String, (Distinct, bool)>,
+    keys: HashMap<String, (Distinct, Episode)>,
 }
 
 #[derive(Debug, Default)]
@@ -161,33 +165,26 @@ struct Distinct {
 impl DistinctWindows {
     /// Takes in the next event; whether its key begins to fire.
     pub fn observe(&mut self, key: &str, (time, text): (i64, &str), level: usize) -> bool {
-        let (distinct, is_firing) = of_key(&mut self.keys, key);
-        distinct.evict(time - WINDOW_MS - 1);
-        *is_firing &= distinct.times_in.len() >= level;
-        distinct.evict(time - WINDOW_MS);
-        distinct.texts.push_back((time, text.to_owned()));
-        *distinct.times_in.entry(text.to_owned()).or_default() += 1;
-        rises(is_firing, distinct.times_in.len() >= level)
-    }
-}
-
-impl Distinct {
-    fn evict(&mut self, up_to: i64) {
-        while let Some((_, text)) = self.texts.pop_front_if(|(at, _)| *at <= up_to) {
-            if let Some(count) = self.times_in.get_mut(&text) {
-                *count -= 1;
-                if *count == 0 {
-                    self.times_in.remove(&text);
-                }
+        let (Distinct { texts, times_in }, episode) = of_key(&mut self.keys, key);
+        while let Some((at, old)) = texts.pop_front_if(|(at, _)| *at <= time - WINDOW_MS) {
+            let count = times_in.get_mut(&old).expect("a text in the window is counted");
+            *count -= 1;
+            if *count == 0 {
+                times_in.remove(&old);
+                episode.falls_unless(times_in.len() >= level, at + WINDOW_MS);
             }
         }
+        texts.push_back((time, text.to_owned()));
+        *times_in.entry(text.to_owned()).or_default() += 1;
+        episode.fires(times_in.len() >= level, time)
     }
 }
 
-/// Fires when the 95th percentile of a key's values within [`WINDOW_MS`] reaches a level.
+/// Fires when the 95th percentile of a key's values within [`WINDOW_MS`] reaches a level;
+/// looks only when an event comes, as [`MeanWindows`] does.
 #[derive(Debug, Default)]
 pub struct P95Windows {
-    keys: HashMap<String, (Sorted, bool)>,
+    keys: HashMap<String, (Sorted, Episode)>,
 }
 
 #[derive(Debug, Default)]
@@ -199,28 +196,46 @@ struct Sorted {
 impl P95Windows {
     /// Takes in the next event; whether its key begins to fire.
     pub fn observe(&mut self, key: &str, (time, value): (i64, i64), level: i64) -> bool {
-        let (Sorted { values, ascending }, is_firing) = of_key(&mut self.keys, key);
+        let (Sorted { values, ascending }, episode) = of_key(&mut self.keys, key);
         while let Some((_, old)) = values.pop_front_if(|(at, _)| *at <= time - WINDOW_MS) {
             ascending.remove(ascending.partition_point(|known| *known < old));
         }
         values.push_back((time, value));
         ascending.insert(ascending.partition_point(|known| *known < value), value);
         let rank = (ascending.len() * 95).div_ceil(100);
-        rises(is_firing, ascending[rank - 1] >= level)
+        episode.fires(ascending[rank - 1] >= level, time)
+    }
+}
+
+impl Default for Episode {
+    fn default() -> Episode {
+        Episode { is_true: false, false_since: i64::MIN }
+    }
+}
+
+impl Episode {
+    /// Notes that the condition turned false, if it was true and does not hold any more.
+    fn falls_unless(&mut self, holds: bool, now: i64) {
+        if self.is_true && !holds {
+            *self = Episode { is_true: false, false_since: now };
+        }
+    }
+
+    /// Notes whether the condition holds; whether that begins an episode.
+    fn fires(&mut self, holds: bool, now: i64) -> bool {
+        self.falls_unless(holds, now);
+        let is_new = holds && !self.is_true && now > self.false_since.saturating_add(KEEP_MS);
+        self.is_true |= holds;
+        is_new
     }
 }
 
 fn of_key<'a, W: Default>(keys: &'a mut HashMap<String, W>, key: &str) -> &'a mut W {
-    // Two look-ups for a new key, but no text made for a known one.
+    // Two look-ups, but no text is made for a known key.
     if !keys.contains_key(key) {
         keys.insert(key.to_owned(), W::default());
     }
     keys.get_mut(key).expect("a key that is there")
-}
-
-fn rises(is_firing: &mut bool, holds: bool) -> bool {
-    let was_firing = std::mem::replace(is_firing, holds);
-    holds && !was_firing
 }
 
 /// Reads a file of short lines and counts how often an address reaches 10 failures a minute.
@@ -242,13 +257,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_fire_at_the_level_and_again_after_falling_below() {
-        let mut windows = CountWindows::default();
-        let at = [0, 10, 20, WINDOW_MS, WINDOW_MS + 15, 2 * WINDOW_MS];
-        let fired: Vec<bool> = at.iter().map(|time| windows.observe("a", *time, 3)).collect();
-        // At one window the first event leaves as the fourth comes; at +15 the second has
-        // left before, so that the alert ended and begins anew.
-        assert_eq!(fired, [false, false, true, false, true, false]);
+    fn counts_fire_at_the_level_and_again_once_the_episode_has_ended() {
+        const W: i64 = WINDOW_MS;
+        let cases = [
+            // At W the oldest leaves as another comes: no instant is false.
+            ([0, 10, 20, W], [false, false, true, false]),
+            // False since W; true again at the last instant that continues the episode.
+            ([0, 0, 0, 2 * W - 2], [false, false, true, false]),
+        ];
+        for (times, want) in cases {
+            let mut windows = CountWindows::default();
+            assert_eq!(times.map(|time| windows.observe("a", time, 3)), want, "{times:?}");
+        }
+        for (again, want) in [(2 * W, false), (2 * W + 1, true)] {
+            let mut windows = CountWindows::default();
+            let before = [0, 1, 2, again - 2, again - 1];
+            let fired = before.map(|time| windows.observe("a", time, 3));
+            assert_eq!(fired, [false, false, true, false, false]);
+            assert_eq!(windows.observe("a", again, 3), want, "again at {again}");
+        }
     }
 
     #[test]
