@@ -108,8 +108,9 @@ struct Runner {
     next_marks: Marks,
     /// What found no room in the outbound ring.
     unsaid: Option<Told>,
-    /// When it last looked at its open episodes.
+    /// When it last looked at its open episodes, and whether it has told something since.
     looked_at: Instant,
+    is_unseen: bool,
 }
 
 /// Starts the thread of a shard.
@@ -128,6 +129,7 @@ pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, Jo
         next_marks: Marks::unsettled(streams),
         unsaid: None,
         looked_at: monotonic(),
+        is_unseen: false,
     };
     let thread = thread::spawn(move || runner.run());
     (Inbound { full, spare, thread: thread.thread().clone() }, Outbound { told }, thread)
@@ -167,10 +169,11 @@ impl Runner {
             mem::swap(&mut self.marks, &mut self.next_marks);
             self.shard.step(&Batch::default(), &self.marks, &mut out);
         }
-        if any {
+        let is_time = is_closing || self.looked_at.elapsed() >= LOOK_INTERVAL;
+        if any || (self.is_unseen && is_time) {
             let settled = self.shard.settled().to_vec();
-            let is_time = self.looked_at.elapsed() >= LOOK_INTERVAL;
-            let open = (is_time || is_closing).then(|| self.shard.open_episodes());
+            let open = is_time.then(|| self.shard.open_episodes());
+            self.is_unseen = !is_time;
             if is_time {
                 self.looked_at = monotonic();
             }

@@ -365,7 +365,6 @@ impl Reader {
                 points.push((*topic, *partition, point));
             }
         }
-        tracing::debug!(?points, "commits");
         match self.source.commit(&points) {
             Ok(()) => self.state.metrics.note_commit(wall_clock()),
             Err(error) => {
