@@ -353,8 +353,18 @@ impl KafkaSource {
                 )
             );
             self.troubled |= !topic;
-            self.trouble(text);
+            let servers = self.servers();
+            match topic || text.contains(servers) {
+                true => self.trouble(text),
+                false => self.trouble(format!("Kafka at {servers}: {text}")),
+            }
         }
+    }
+
+    /// The brokers as configured, for people who must know which ones are meant.
+    fn servers(&self) -> &str {
+        let named = self.settings.properties.iter().find(|(name, _)| name == "bootstrap.servers");
+        named.map_or("?", |(_, servers)| servers)
     }
 
     fn trouble(&mut self, text: String) {

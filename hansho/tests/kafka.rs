@@ -1,0 +1,556 @@
+//! The service between a Kafka and a webhook: killed, cut off, refused and fed with rubbish.
+//!
+//! Every scenario has topics and groups of its own on one broker; `broker:` in the output
+//! says whether that is Apache Kafka. Event times lie in the past minutes, so that nothing
+//! here waits for a window to pass: a later event closes it.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Mutex, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+use common::{failures, hansho, rules};
+use rdkafka::consumer::Consumer;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use serde_json::Value;
+use tests::kafka::{Broker, client};
+use tests::recorder::{Answer, Recorder, Request};
+use tests::service::{Service, free_port, get};
+
+/// No scenario waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// An idle time that never comes in a test: only events let time pass.
+const NEVER_IDLE: &str = "1h";
+
+/// Every scenario's topic and its partitions.
+const TOPICS: [(&str, i32); 8] = [
+    ("kcat", 2),
+    ("crash-between", 1),
+    ("crash-before-sink", 1),
+    ("sink-fails", 1),
+    ("broker-late", 1),
+    ("half", 1),
+    ("rubbish", 1),
+    ("stopped", 1),
+];
+
+/// The broker all scenarios share. It lives on a thread of its own, which it cannot leave.
+struct Shared {
+    bootstrap: String,
+    is_real: bool,
+    orders: Mutex<Sender<(Order, Sender<()>)>>,
+    /// Held by every scenario; alone by the one that stops the broker.
+    turn: RwLock<()>,
+}
+
+/// What only a real Kafka can be told.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Stop,
+    Restart,
+}
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let (orders, ordered) = mpsc::channel::<(Order, Sender<()>)>();
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut broker = Broker::start_with(&TOPICS);
+            tell.send((broker.bootstrap(), broker.real().is_some())).expect("a scenario waits");
+            for (order, done) in ordered {
+                let kafka = broker.real().expect("a real Kafka");
+                match order {
+                    Order::Stop => kafka.stop(),
+                    Order::Restart => kafka.restart().expect("Kafka starts again"),
+                }
+                done.send(()).expect("a scenario waits");
+            }
+        });
+        let (bootstrap, is_real) = told.recv().expect("a broker");
+        Shared { bootstrap, is_real, orders: Mutex::new(orders), turn: RwLock::new(()) }
+    })
+}
+
+/// A turn with the broker, beside other scenarios.
+fn broker() -> RwLockReadGuard<'static, ()> {
+    shared().turn.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A turn with the broker for one scenario alone, which may stop it.
+fn broker_alone() -> RwLockWriteGuard<'static, ()> {
+    shared().turn.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Tells the real Kafka what to do, and waits until it is done.
+fn order(order: Order) {
+    let (done, wait) = mpsc::channel();
+    let orders = shared().orders.lock().expect("no scenario failed in here");
+    orders.send((order, done)).expect("the broker's thread");
+    wait.recv().unwrap_or_else(|_| panic!("{order:?} failed"));
+}
+
+/// A time in which there is no broker; it comes back however the scenario ends.
+struct Outage;
+
+impl Outage {
+    fn begin() -> Outage {
+        order(Order::Stop);
+        Outage
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        order(Order::Restart);
+    }
+}
+
+/// A service, where it answers, and who it tells.
+struct Scene {
+    bootstrap: String,
+    name: &'static str,
+    service: Service,
+    address: String,
+    recorder: Recorder,
+    /// The first instant of the scenario's events, in ms: four minutes ago.
+    start_ms: i64,
+    /// What was published to the first topic, for the undisturbed run.
+    published: String,
+}
+
+impl Scene {
+    /// Starts a service on the topic `name`.
+    fn start(name: &'static str, rules_of: &str, idle: &str) -> Scene {
+        let bootstrap = &shared().bootstrap;
+        let recorder = Recorder::start().expect("a recorder");
+        let address = format!("127.0.0.1:{}", free_port().expect("a port"));
+        let (url, rules_of) = (recorder.url("/alerts"), rules(rules_of));
+        let rules_of = rules_of.display();
+        let web = if rules_of.to_string().ends_with("two-streams.rules") {
+            format!("streams.web.topic = \"{name}-nobody-made\"")
+        } else {
+            String::new()
+        };
+        let config = format!(
+            r#"
+            rules = ["{rules_of}"]
+            state_dir = "{{home}}/state"
+            workers = 2
+            language = "ja"
+            api.listen = "{address}"
+            streams.auth.topic = "{name}"
+            {web}
+            limits.idle = "{idle}"
+            [kafka]
+            group = "{name}"
+            [kafka.properties]
+            "bootstrap.servers" = "{bootstrap}"
+            "broker.address.family" = "v4"
+            "session.timeout.ms" = "2000"
+            "heartbeat.interval.ms" = "500"
+            "reconnect.backoff.max.ms" = "500"
+            [[sinks]]
+            name = "recorder"
+            type = "webhook"
+            url = "{url}"
+            allow_private = true
+            "#
+        );
+        let service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("a service");
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
+        let start_ms = i64::try_from(now.as_millis()).expect("this age") - 240_000;
+        let (bootstrap, published) = (bootstrap.to_owned(), String::new());
+        Scene { bootstrap, name, service, address, recorder, start_ms, published }
+    }
+
+    /// Publishes failures of a user at these seconds of the scenario.
+    fn fail(&mut self, user: &str, seconds: impl IntoIterator<Item = i64>) {
+        let start_ms = self.start_ms;
+        let lines = failures(user, seconds.into_iter().map(|second| start_ms + second * 1_000));
+        publish(&self.bootstrap, self.name, lines.lines().map(str::as_bytes));
+        self.published += &lines;
+    }
+
+    /// Lets the time of the scenario pass: everything before this second is settled.
+    fn pass(&mut self, second: i64) {
+        self.fail("nobody", [second]);
+    }
+
+    /// Waits until the webhook was told of so many different alerts of the kind, by answers
+    /// of 200; returns them by id in the order they were first told.
+    #[track_caller]
+    fn told(&self, kind: &str, count: usize) -> Vec<Value> {
+        let enough = |requests: &[Request]| delivered(requests, kind).len() >= count;
+        let got = self.recorder.wait_until(DEADLINE, enough);
+        let requests = got.unwrap_or_else(|requests| {
+            let (told, said) = (texts(&requests), self.service.lines().join("\n"));
+            panic!("{count} {kind} expected in {}; told:\n{told}\nsaid:\n{said}", self.name)
+        });
+        delivered(&requests, kind)
+    }
+
+    /// Waits for a line of the service's log.
+    #[track_caller]
+    fn said(&self, part: &str) -> String {
+        self.service.wait_for_line(part, DEADLINE).unwrap_or_else(|lines| panic!("{lines}"))
+    }
+
+    #[track_caller]
+    fn ready(&mut self) {
+        let ready = self.service.wait_for_ok(&self.address, "/readyz", DEADLINE);
+        ready.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Waits until the group has committed this offset of partition 0.
+    #[track_caller]
+    fn committed(&self, offset: i64) {
+        let asking = client::reader(&self.bootstrap, self.name).expect("a client");
+        let mut list = TopicPartitionList::new();
+        list.add_partition(self.name, 0);
+        let deadline = Instant::now() + DEADLINE;
+        let mut found = Offset::Invalid;
+        while Instant::now() < deadline {
+            if let Ok(answer) = asking.committed_offsets(list.clone(), Duration::from_secs(5))
+                && let Some(element) = answer.find_partition(self.name, 0)
+            {
+                found = element.offset();
+                if found == Offset::Offset(offset) {
+                    return;
+                }
+            }
+        }
+        let figures = get(&self.address, "/metrics");
+        let said = self.service.lines().join("\n");
+        panic!("{found:?} is committed, not {offset}\n{said}\n{figures:?}");
+    }
+
+    /// The episode an undisturbed run of the same events gives the user.
+    fn undisturbed(&self, user: &str) -> String {
+        let path = rules("burst.rules");
+        let path = path.to_str().expect("a path in UTF-8");
+        let arguments = ["replay", "--rules", path, "--input", "-"];
+        let said = hansho(&arguments, self.published.as_bytes()).ended(0);
+        let lines = said.lines();
+        let mine = lines.iter().filter(|l| l["kind"] == "firing" && l["key"]["user.name"] == user);
+        let ids: Vec<&Value> = mine.map(|line| &line["episode"]).collect();
+        assert_eq!(ids.len(), 1, "{}", said.out);
+        ids[0].as_str().expect("an id").to_owned()
+    }
+
+    fn state_file(&self, name: &str) -> String {
+        fs::read_to_string(self.service.home().join("state").join(name)).unwrap_or_default()
+    }
+
+    /// Whatever arrived more than once arrived with the same bytes, and an incident was
+    /// opened and closed under one id each.
+    #[track_caller]
+    fn repeats_are_identical(&self) {
+        let mut bodies: BTreeMap<String, String> = BTreeMap::new();
+        for request in self.recorder.requests() {
+            let body = body(&request);
+            let id = body["id"].as_str().expect("an id").to_owned();
+            assert_eq!(request.header("webhook-id"), Some(id.as_str()));
+            let known = bodies.entry(id).or_insert_with(|| request.text());
+            assert_eq!(*known, request.text());
+        }
+        let mut firing: BTreeMap<String, usize> = BTreeMap::new();
+        for text in bodies.values() {
+            let body: Value = serde_json::from_str(text).expect("JSON");
+            let who = format!("{} {} {}", body["kind"], body["key"], body["since"]);
+            *firing.entry(who).or_default() += 1;
+        }
+        assert!(firing.values().all(|count| *count == 1), "{firing:?}");
+    }
+}
+
+fn body(request: &Request) -> Value {
+    serde_json::from_slice(&request.body).expect("a body of JSON")
+}
+
+/// The bodies of this kind that were answered by 200, each id once, in order.
+fn delivered(requests: &[Request], kind: &str) -> Vec<Value> {
+    let mut told: Vec<Value> = Vec::new();
+    for request in requests.iter().filter(|request| request.answered == 200) {
+        let body = body(request);
+        if body["kind"] == kind && !told.iter().any(|known| known["id"] == body["id"]) {
+            told.push(body);
+        }
+    }
+    told
+}
+
+fn texts(requests: &[Request]) -> String {
+    let text = |request: &Request| format!("{} {}", request.answered, request.text());
+    requests.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// Publishes to partition 0, acknowledged by the broker.
+fn publish<'a>(bootstrap: &str, topic: &str, records: impl IntoIterator<Item = &'a [u8]>) {
+    let producer: BaseProducer =
+        client::settings(bootstrap).set("acks", "all").create().expect("a producer");
+    for record in records {
+        let record = BaseRecord::<(), [u8]>::to(topic).payload(record).partition(0);
+        producer.send(record).expect("room in the producer's queue");
+        producer.poll(Duration::ZERO);
+    }
+    producer.flush(DEADLINE).expect("every record acknowledged");
+}
+
+/// Publishes lines with kcat, or with our own client where there is none, and says so.
+fn publish_with_kcat(bootstrap: &str, topic: &str, lines: &str) {
+    let kcat = Command::new("kcat")
+        .args(["-P", "-b", bootstrap, "-t", topic, "-p", "0"])
+        .stdin(Stdio::piped())
+        .spawn();
+    let Ok(mut kcat) = kcat else {
+        let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!in_ci, "CI needs kcat: apt-get install kcat");
+        let _ = writeln!(std::io::stderr().lock(), "kcat is not installed: rdkafka publishes");
+        return publish(bootstrap, topic, lines.lines().map(str::as_bytes));
+    };
+    let mut writing = kcat.stdin.take().expect("a pipe");
+    writing.write_all(lines.as_bytes()).expect("kcat reads");
+    drop(writing);
+    assert!(kcat.wait().expect("kcat ends").success());
+    let _ = writeln!(std::io::stderr().lock(), "published by kcat");
+}
+
+#[test]
+fn what_kcat_publishes_reaches_the_webhook() {
+    let _turn = broker();
+    let mut scene = Scene::start("kcat", "burst.rules", "1s");
+    let start_ms = scene.start_ms;
+    let lines = failures("a", (0..10).map(|n| start_ms + n * 1_000));
+    publish_with_kcat(&scene.bootstrap, "kcat", &lines);
+    scene.published = lines;
+    let firing = &scene.told("firing", 1)[0];
+    let want = [
+        ("alert", Value::from("認証失敗多発")),
+        ("severity", Value::from("critical")),
+        ("level", Value::from(1)),
+        ("value", Value::from(10)),
+        ("threshold", Value::from(10)),
+        ("message", Value::from("a: 認証失敗 10回/分")),
+        ("incident", Value::from(scene.undisturbed("a"))),
+    ];
+    for (name, value) in want {
+        assert_eq!(firing[name], value, "{name} in {firing}");
+    }
+    assert_eq!(firing["key"], serde_json::json!({"user.name": "a"}));
+    // Level 1 is answered within 30 minutes of the moment the service saw it.
+    let instant = |name: &str| {
+        let text = firing[name].as_str().unwrap_or_else(|| panic!("no {name} in {firing}"));
+        let rfc3339 = text.parse::<jiff::Timestamp>();
+        rfc3339.expect("a time").as_millisecond()
+    };
+    assert!(instant("detected") > instant("at"), "{firing}");
+    let response_ms = instant("deadline") - instant("since");
+    let from_detected_ms = instant("deadline") - instant("detected");
+    assert!([response_ms, from_detected_ms].contains(&1_800_000), "{firing}");
+    scene.ready();
+}
+
+#[test]
+fn a_crash_between_the_failures_changes_nothing() {
+    let _turn = broker();
+    let mut scene = Scene::start("crash-between", "burst.rules", NEVER_IDLE);
+    scene.fail("a", 0..5);
+    scene.committed(5);
+    scene.service.kill9();
+    scene.service.restart().expect("a service");
+    scene.fail("a", 5..10);
+    let firing = scene.told("firing", 1);
+    scene.pass(200);
+    let resolved = scene.told("resolved", 1);
+    let episode = scene.undisturbed("a");
+    assert_eq!(firing[0]["incident"], episode.as_str());
+    assert_eq!(resolved[0]["incident"], episode.as_str());
+    assert_eq!(scene.told("firing", 1).len(), 1);
+    scene.repeats_are_identical();
+}
+
+#[test]
+fn a_crash_between_the_log_and_the_sink_delivers_after_the_restart() {
+    let _turn = broker();
+    let name = "crash-before-sink";
+    let mut scene = Scene::start(name, "burst.rules", NEVER_IDLE);
+    scene.recorder.answer(Answer::Close);
+    scene.fail("a", 0..10);
+    // An attempt under way means that the alert is in the log.
+    let attempted = scene.recorder.wait_for(1, DEADLINE);
+    assert!(attempted.is_ok(), "{}", scene.service.lines().join("\n"));
+    scene.service.kill9();
+    assert!(scene.state_file("alerts.jsonl").contains("認証失敗多発"));
+    assert!(!scene.state_file("deliveries.jsonl").contains("delivered"));
+    scene.recorder.answer(Answer::Status(200));
+    scene.service.restart().expect("a service");
+    let firing = scene.told("firing", 1);
+    scene.pass(200);
+    scene.told("resolved", 1);
+    assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
+    scene.repeats_are_identical();
+}
+
+#[test]
+fn a_sink_that_fails_for_a_while_gets_everything_in_order() {
+    let _turn = broker();
+    let mut scene = Scene::start("sink-fails", "burst.rules", NEVER_IDLE);
+    scene.recorder.answer(Answer::Status(500));
+    let users = ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"];
+    for (user, start) in users.into_iter().zip((0..).step_by(10)) {
+        scene.fail(user, start..start + 10);
+    }
+    scene.pass(225);
+    let refused = scene.recorder.wait_for(12, DEADLINE).expect("attempts");
+    assert!(refused.iter().all(|request| request.answered == 500));
+    let warning = scene.said("delivery failed");
+    assert!(warning.contains("recorder") && warning.contains("500"), "{warning}");
+    scene.recorder.script([Answer::RetryAfter(503, 1), Answer::Close, Answer::Status(429)]);
+    scene.recorder.answer(Answer::Status(200));
+    let (firing, resolved) = (scene.told("firing", 8), scene.told("resolved", 8));
+    for told in [&firing, &resolved] {
+        let mut keys: Vec<&str> =
+            told.iter().filter_map(|alert| alert["key"]["user.name"].as_str()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, users);
+    }
+    let answered = scene.recorder.requests();
+    let answered: Vec<Value> = answered.iter().filter(|r| r.answered == 200).map(body).collect();
+    for alert in &resolved {
+        let mine = answered.iter().filter(|other| other["incident"] == alert["incident"]);
+        let kinds: Vec<&Value> = mine.map(|other| &other["kind"]).collect();
+        assert_eq!(kinds, ["firing", "resolved"], "{alert}");
+    }
+    scene.repeats_are_identical();
+}
+
+#[test]
+fn a_broker_that_comes_up_later_is_named_and_then_used() {
+    let _turn = broker_alone();
+    let Shared { bootstrap, is_real, .. } = shared();
+    if !is_real {
+        let _ = writeln!(std::io::stderr().lock(), "skipped: only a real Kafka can be stopped");
+        return;
+    }
+    let outage = Outage::begin();
+    let mut scene = Scene::start("broker-late", "burst.rules", NEVER_IDLE);
+    let trouble = scene.said("127.0.0.1:");
+    scene.said(bootstrap);
+    let deadline = Instant::now() + DEADLINE;
+    let (status, reason) = loop {
+        match get(&scene.address, "/readyz") {
+            Ok((status, reason)) if reason.contains(bootstrap) => break (status, reason),
+            other => assert!(Instant::now() < deadline, "{other:?}\n{trouble}"),
+        }
+    };
+    assert_eq!(status, 503, "{reason}");
+    assert_eq!(get(&scene.address, "/livez").expect("an answer").0, 200);
+    drop(outage);
+    scene.fail("a", 0..10);
+    let firing = scene.told("firing", 1);
+    assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
+    scene.ready();
+    // The same once more while the service runs.
+    let outage = Outage::begin();
+    let deadline = Instant::now() + DEADLINE;
+    while !matches!(get(&scene.address, "/readyz"), Ok((503, _))) {
+        assert!(Instant::now() < deadline, "{}", scene.service.lines().join("\n"));
+    }
+    drop(outage);
+    scene.fail("b", 10..20);
+    scene.told("firing", 2);
+    scene.repeats_are_identical();
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_named_and_the_others_work() {
+    let _turn = broker();
+    let mut scene = Scene::start("half", "two-streams.rules", NEVER_IDLE);
+    scene.said("half-nobody-made");
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match get(&scene.address, "/readyz") {
+            Ok((503, reason)) if reason.contains("half-nobody-made") => break,
+            other => assert!(Instant::now() < deadline, "{other:?}"),
+        }
+    }
+    scene.fail("a", 0..10);
+    let firing = scene.told("firing", 1);
+    assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
+}
+
+#[test]
+fn rubbish_becomes_dead_letters_and_the_rest_is_judged() {
+    let _turn = broker();
+    let mut scene = Scene::start("rubbish", "burst.rules", NEVER_IDLE);
+    scene.fail("a", 0..5);
+    let deep = format!("{{\"x\":{}{}", "[".repeat(200), "]".repeat(200));
+    let now_ms = scene.start_ms + 240_000;
+    let future = failures("a", [now_ms + 600_000]);
+    let cases: [(&[u8], &str); 5] = [
+        (b"{\"ts\":17", "ends in the middle"),
+        (b"\xff\xfe", "not UTF-8"),
+        (deep.as_bytes(), "nested deeper"),
+        (b"[]", "no JSON object"),
+        (future.trim_end().as_bytes(), "future"),
+    ];
+    publish(&scene.bootstrap, "rubbish", cases.map(|(bytes, _)| bytes));
+    scene.fail("a", 5..10);
+    let firing = scene.told("firing", 1);
+    assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
+    // Offsets are committed only once the letters are kept.
+    scene.committed(15);
+    let letters = scene.state_file("dead-letters.jsonl");
+    let letters: Vec<Value> =
+        letters.lines().map(|line| serde_json::from_str(line).expect("a letter in JSON")).collect();
+    assert_eq!(letters.len(), cases.len(), "{letters:?}");
+    for (at, (letter, (bytes, reason))) in letters.iter().zip(cases).enumerate() {
+        assert_eq!(letter["topic"], "rubbish");
+        assert_eq!(letter["partition"], 0);
+        assert_eq!(letter["offset"], 5 + at);
+        assert_eq!(letter["bytes"], bytes.len());
+        let said = letter["reason"].as_str().expect("a reason");
+        assert!(said.contains(reason), "{said}");
+    }
+    let (_, figures) = get(&scene.address, "/metrics").expect("figures");
+    for line in ["hansho_undecodable_total 4", "hansho_refused_future_total 1"] {
+        assert!(figures.lines().any(|have| have == line), "{line} is not in:\n{figures}");
+    }
+}
+
+#[test]
+fn a_service_that_is_stopped_goes_on_where_it_was() {
+    let _turn = broker();
+    let mut scene = Scene::start("stopped", "burst.rules", NEVER_IDLE);
+    scene.fail("a", 0..10);
+    scene.told("firing", 1);
+    // Settled, not only early, before it stops; then once more with nothing new to say.
+    scene.pass(30);
+    scene.committed(11);
+    for _ in 0..2 {
+        let ended = scene.service.terminate(DEADLINE).expect("it ends");
+        assert_eq!(ended.code(), Some(0), "{}", scene.service.lines().join("\n"));
+        scene.service.restart().expect("a service");
+        scene.ready();
+    }
+    scene.fail("b", 40..50);
+    scene.pass(230);
+    let resolved = scene.told("resolved", 2);
+    let firing = scene.told("firing", 2);
+    for (told, user) in firing.iter().zip(["a", "b"]) {
+        assert_eq!(told["incident"], scene.undisturbed(user).as_str());
+    }
+    assert_eq!((firing.len(), resolved.len()), (2, 2));
+    assert_eq!(scene.recorder.requests().len(), 4, "{}", texts(&scene.recorder.requests()));
+    scene.repeats_are_identical();
+}
