@@ -14,7 +14,7 @@ use common::{hansho, rules};
 use serde_json::Value;
 
 /// A folder of the shared data, or nothing where there is none.
-fn data(folder: &str) -> Option<PathBuf> {
+fn shared_file(folder: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(folder);
     if path.is_dir() {
         return Some(path);
@@ -64,7 +64,7 @@ fn episodes(rules_of: &Path, key: &str, more: &[&str]) -> BTreeMap<(String, Stri
 
 #[test]
 fn an_sshd_log_gives_the_seven_episodes_of_its_answers() {
-    let Some(folder) = data("openssh") else { return };
+    let Some(folder) = shared_file("openssh") else { return };
     let answers = &answers(&folder)["count(Failed password) >= 10 within 1m by source ip"];
     let mut want = BTreeMap::new();
     for (address, answer) in answers["per_ip"].as_object().expect("addresses") {
@@ -88,7 +88,7 @@ fn an_sshd_log_gives_the_seven_episodes_of_its_answers() {
 
 #[test]
 fn cpu_series_cross_their_level_as_long_as_their_answers_say() {
-    let Some(folder) = data("nab") else { return };
+    let Some(folder) = shared_file("nab") else { return };
     let holds = [("超過", 0), ("超過5分", 300), ("超過15分", 900), ("超過30分", 1800)];
     let (mut want, mut inputs) = (BTreeMap::new(), Vec::new());
     for (series, answer) in answers(&folder).as_object().expect("series") {

@@ -261,7 +261,8 @@ impl Lexer<'_> {
             text!("`\\{letter}` is no escape", "`\\{letter}` というエスケープはありません");
         let help = text!(
             "a backslash is written twice: `\\\\{letter}`; the escapes are \\\\ \\\" \\n \\t",
-            "バックスラッシュは二つ書きます: `\\\\{letter}`。エスケープは \\\\ \\\" \\n \\t だけです"
+            "バックスラッシュは二つ書きます: `\\\\{letter}`。\
+             エスケープは \\\\ \\\" \\n \\t だけです"
         );
         let place = self.place(from, self.at);
         self.diagnostics.push(Diagnostic::new(Code::UnknownEscape, place, message).help(help));

