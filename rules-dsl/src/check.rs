@@ -204,7 +204,7 @@ impl<'a> Scope<'a> {
     fn unknown(&self, name: &Name) -> Diagnostic {
         let text = &name.text;
         let found = wording::unknown_name(name.at.0, text);
-        if let Some(trapped) = crate::lex::phrase_trap(text, found.clone()) {
+        if let Some(trapped) = crate::lex::phrase_trap(text, name.at.0) {
             return trapped;
         }
         // `認証失敗10回/分` is one word up to the slash: the name runs on into the level.

@@ -200,3 +200,6 @@ fn distance(left: &str, right: &str) -> usize {
     }
     above.last().copied().unwrap_or(left.len())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,16 +2,19 @@
 
 mod character;
 mod number;
+mod phrase;
+mod wording;
 
 use unicode_ident::{is_xid_continue, is_xid_start};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::ast::{At, Quantity};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use crate::diagnostic::Diagnostic;
 use crate::quantity::duration_named;
 use crate::source::Place;
-use character::{disguised, fold, quote_like};
-pub(crate) use number::phrase_trap;
+use character::{disguised, fold, misleading, quote_like, unseen};
+pub(crate) use phrase::{calendar_word, phrase_trap, unit_alias};
+pub(crate) use wording::calendar_time;
 
 /// Most bytes of one rule file.
 pub const SOURCE_BYTES_MAX: usize = 1 << 20;
@@ -68,17 +71,7 @@ struct Glyph {
 /// Reads a whole file; what means nothing is reported and becomes [`TokenKind::Broken`].
 pub(crate) fn lex(file: usize, source: &str) -> (Vec<Token>, Vec<Diagnostic>) {
     if source.len() > SOURCE_BYTES_MAX {
-        let message = text!(
-            "the file is larger than {SOURCE_BYTES_MAX} bytes",
-            "ファイルが {SOURCE_BYTES_MAX} バイトを超えています"
-        );
-        let help = text!(
-            "split it: all files share one namespace",
-            "分割してください。名前は全ファイルで共通です"
-        );
-        let place = Place { file, start: 0, end: 0 };
-        let found = Diagnostic::new(Code::LimitExceeded, place, message).help(help);
-        return (Vec::new(), vec![found]);
+        return (Vec::new(), vec![wording::file_too_large(Place { file, start: 0, end: 0 })]);
     }
     let glyphs = source.char_indices().map(|(start, c)| Glyph { c: fold(c), start }).collect();
     let mut lexer =
@@ -104,11 +97,12 @@ impl Lexer<'_> {
         };
         let start = self.at;
         match c {
-            '#' => self.skip_while(|c| c != '\n'),
+            '#' => self.comment(),
             '"' => self.quoted_text(),
             '0'..='9' => self.number(),
             '`' => self.word(),
-            _ if c.is_whitespace() || c == '\u{feff}' => self.at += 1,
+            '\u{feff}' if start == 0 => self.at += 1,
+            _ if c.is_whitespace() => self.at += 1,
             _ if disguised(self.original(start)) => self.disguised(),
             _ if begins_word(c) => self.word(),
             _ => self.symbol(),
@@ -154,11 +148,28 @@ impl Lexer<'_> {
     }
 
     /// Reports what was read since `from` and leaves a broken token for it.
-    fn refuse(&mut self, from: usize, code: Code, message: Text, help: Option<Text>) {
-        let mut diagnostic = Diagnostic::new(code, self.place(from, self.at), message);
-        diagnostic.help.extend(help);
-        self.diagnostics.push(diagnostic);
+    fn refuse(&mut self, from: usize, found: Diagnostic) {
+        self.diagnostics.push(found);
         self.push(TokenKind::Broken, from);
+    }
+
+    /// Reports characters since `from` that people do not see, or that turn what they see.
+    fn report_unseen(&mut self, from: usize, to: usize, unseen: fn(char) -> bool) -> bool {
+        let found = (from..to).find(|index| unseen(self.original(*index)));
+        if let Some(index) = found {
+            let code_point = u32::from(self.original(index));
+            self.diagnostics.push(wording::unseen(self.place(index, index + 1), code_point));
+        }
+        found.is_some()
+    }
+
+    fn comment(&mut self) {
+        let from = self.at;
+        self.skip_while(|c| c != '\n');
+        // A line ends with CR LF too; a CR alone would hide what an editor shows as a line.
+        let ends_cr = self.at > from && self.original(self.at - 1) == '\r';
+        let to = self.at - usize::from(ends_cr);
+        self.report_unseen(from, to, |c| c == '\r' || misleading(c));
     }
 
     fn symbol(&mut self) {
@@ -176,23 +187,21 @@ impl Lexer<'_> {
             return self.push(TokenKind::Symbol(symbol), from);
         }
         self.at += 1;
-        let c = self.original(from);
-        let code_point = u32::from(c);
-        let message = text!(
-            "the character `{c}` (U+{code_point:04X}) means nothing here",
-            "文字 `{c}` (U+{code_point:04X}) はここでは意味がありません"
-        );
-        let help = match c {
-            _ if quote_like(c) => text!("texts stand in \"…\"", "文字列は \"…\" で囲みます"),
-            '%' => {
-                text!("`%` follows its number directly: `80%`", "`%` は数のすぐ後に書きます: `80%`")
-            }
-            _ => text!(
-                "a name that is no word is back-quoted: `` `{c}` ``",
-                "語でない名前は `` `{c}` `` のように囲みます"
-            ),
+        self.stray(from);
+    }
+
+    /// Refuses the character just read.
+    fn stray(&mut self, from: usize) {
+        let (c, place) = (self.original(from), self.place(from, self.at));
+        if unseen(c) || misleading(c) {
+            return self.refuse(from, wording::unseen(place, u32::from(c)));
+        }
+        let help = match fold(c) {
+            _ if quote_like(c) => wording::texts_in_quotes(),
+            '%' => wording::percent_after_number(),
+            _ => wording::back_quoted(c),
         };
-        self.refuse(from, Code::StrayCharacter, message, Some(help));
+        self.refuse(from, wording::stray(place, c, u32::from(c)).help(help));
     }
 
     fn disguised(&mut self) {
@@ -200,15 +209,7 @@ impl Lexer<'_> {
         self.at += 1;
         let c = self.original(from);
         let plain: String = c.nfkc().collect();
-        let message = text!(
-            "`{c}` is one character that would silently be read as `{plain}`",
-            "`{c}` は一文字で、そのままでは `{plain}` と読まれてしまいます"
-        );
-        let help = text!(
-            "write `{plain}`, or back-quote a name that has it",
-            "`{plain}` と書くか、名前ならバッククォートで囲んでください"
-        );
-        self.refuse(from, Code::DisguisedCharacter, message, Some(help));
+        self.refuse(from, wording::disguised(self.place(from, self.at), c, &plain));
     }
 
     fn quoted_text(&mut self) {
@@ -217,15 +218,7 @@ impl Lexer<'_> {
         let mut value = String::new();
         loop {
             if self.peek(0).is_none_or(|c| c == '\n') {
-                let message = text!(
-                    "this text has no closing `\"` on its line",
-                    "この文字列は行内で閉じられていません"
-                );
-                let help = text!(
-                    "a line break inside a text is written `\\n`",
-                    "文字列の中の改行は `\\n` と書きます"
-                );
-                return self.refuse(from, Code::Unterminated, message, Some(help));
+                return self.open_text(from);
             };
             // Inside a text nothing is folded: only the plain quote ends it.
             let c = self.original(self.at);
@@ -236,14 +229,19 @@ impl Lexer<'_> {
                 _ => value.push(c),
             }
         }
+        self.report_unseen(from, self.at, |c| c == '\r' || misleading(c));
         if value.len() > TEXT_BYTES_MAX {
-            let message = text!(
-                "the text is longer than {TEXT_BYTES_MAX} bytes",
-                "文字列が {TEXT_BYTES_MAX} バイトを超えています"
-            );
-            return self.refuse(from, Code::LimitExceeded, message, None);
+            return self.refuse(from, wording::text_too_long(self.place(from, self.at)));
         }
         self.push(TokenKind::Text(value), from);
+    }
+
+    fn open_text(&mut self, from: usize) {
+        let mut found = wording::open_text(self.place(from, self.at));
+        if self.written(from, self.at).contains('＂') {
+            found = found.help(wording::plain_quote());
+        }
+        self.refuse(from, found);
     }
 
     /// The character an escape stands for; the backslash has been read.
@@ -257,15 +255,8 @@ impl Lexer<'_> {
             '"' | '\\' => return Some(letter),
             _ => {}
         }
-        let message =
-            text!("`\\{letter}` is no escape", "`\\{letter}` というエスケープはありません");
-        let help = text!(
-            "a backslash is written twice: `\\\\{letter}`; the escapes are \\\\ \\\" \\n \\t",
-            "バックスラッシュは二つ書きます: `\\\\{letter}`。\
-             エスケープは \\\\ \\\" \\n \\t だけです"
-        );
         let place = self.place(from, self.at);
-        self.diagnostics.push(Diagnostic::new(Code::UnknownEscape, place, message).help(help));
+        self.diagnostics.push(wording::unknown_escape(place, letter));
         Some(letter)
     }
 
@@ -286,11 +277,7 @@ impl Lexer<'_> {
         }
         self.quantile_fraction(&mut segments);
         if self.at - from > TEXT_BYTES_MAX {
-            let message = text!(
-                "the name is longer than {TEXT_BYTES_MAX} characters",
-                "名前が {TEXT_BYTES_MAX} 文字を超えています"
-            );
-            return self.refuse(from, Code::LimitExceeded, message, None);
+            return self.refuse(from, wording::name_too_long(self.place(from, self.at)));
         }
         self.push(TokenKind::Word(segments), from);
     }
@@ -298,33 +285,40 @@ impl Lexer<'_> {
     fn segment(&mut self) -> Option<Segment> {
         let from = self.at;
         if self.peek(0) == Some('`') {
-            self.at += 1;
-            self.skip_while(|c| c != '`' && c != '\n');
-            let text = self.written(from + 1, self.at).to_owned();
-            if self.peek(0) != Some('`') || text.is_empty() {
-                let message = text!(
-                    "this back-quoted name is empty or not closed on its line",
-                    "バッククォートの名前が空か、行内で閉じられていません"
-                );
-                self.refuse(from, Code::Unterminated, message, None);
-                return None;
-            }
-            self.at += 1;
-            return Some(Segment { text, quoted: true });
+            return self.quoted_segment();
         }
         self.skip_while(|c| c == '_' || is_xid_continue(c));
         self.split_after_slash(from);
         let written = self.written(from, self.at).to_owned();
+        let plain: String = written.nfkc().collect();
         if written.chars().any(disguised) {
-            let plain: String = written.nfkc().collect();
-            let message = text!(
-                "`{written}` holds a character that would silently be read as another: `{plain}`",
-                "`{written}` には別の文字に読み替えられてしまう文字があります: `{plain}`"
-            );
-            self.refuse(from, Code::DisguisedCharacter, message, None);
+            let place = self.place(from, self.at);
+            self.refuse(from, wording::disguised_name(place, &written, &plain));
             return None;
         }
-        Some(Segment { text: written.nfkc().collect(), quoted: false })
+        if self.report_unseen(from, self.at, unseen) {
+            self.push(TokenKind::Broken, from);
+            return None;
+        }
+        Some(Segment { text: plain, quoted: false })
+    }
+
+    fn quoted_segment(&mut self) -> Option<Segment> {
+        let from = self.at;
+        self.at += 1;
+        self.skip_while(|c| c != '`' && c != '\n');
+        let text = self.written(from + 1, self.at).to_owned();
+        if self.peek(0) != Some('`') || text.is_empty() {
+            self.at += usize::from(self.peek(0) == Some('`'));
+            self.refuse(from, wording::open_name(self.place(from, self.at)));
+            return None;
+        }
+        self.at += 1;
+        if self.report_unseen(from, self.at, |c| unseen(c) || misleading(c)) {
+            self.push(TokenKind::Broken, from);
+            return None;
+        }
+        Some(Segment { text, quoted: true })
     }
 
     /// `/分以上` is the unit and a comparison word, where a bare word would be one name.

@@ -197,3 +197,6 @@ fn contradicts(parts: &[Predicate]) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,15 @@ mod level;
 mod stream;
 mod tokens;
 mod word;
+mod wording;
 
 use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::opt;
+use nom::sequence::preceded;
 
 use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement};
-use crate::diagnostic::{Code, Diagnostic, text};
+use crate::diagnostic::{Diagnostic, Text, nearest};
 use crate::lex::{TokenKind, lex};
 use tokens::{Context, Parsed, Tokens, expect, keyword, name, symbol};
 pub(crate) use word::{LATER_CODECS, needs_quotes};
@@ -36,24 +38,19 @@ pub(crate) fn parse(file: usize, source: &str) -> (Ast, Vec<Diagnostic>) {
     let mut statements = Vec::new();
     while !rest.is_empty() {
         if statements.len() >= STATEMENTS_MAX {
-            let message = text!(
-                "more than {STATEMENTS_MAX} statements in one file",
-                "1ファイルの文が {STATEMENTS_MAX} を超えています"
-            );
-            context.report(Diagnostic::new(Code::LimitExceeded, rest.place(), message));
+            context.report(wording::too_many_statements(rest.place()));
             break;
         }
-        let start = rest;
-        match statement(rest) {
+        rest = match statement(rest) {
             Ok((after, read)) => {
                 statements.extend(read);
-                rest = after;
+                after
             }
             Err(_) => {
-                statements.extend(broken(start));
-                rest = recover(start);
+                statements.extend(broken(rest));
+                recover(rest)
             }
-        }
+        };
         context.surface();
     }
     (Ast { statements }, context.into_diagnostics())
@@ -64,30 +61,39 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Option<Statement>> {
         return Err(input.not_yet(word));
     }
     let known = alt((stream::stream, filter, measure, alert::alert)).map(Some);
-    let what = text!(
-        "a statement: stream, filter, measure or alert",
-        "文: stream、filter、measure、alert のどれか"
-    );
-    expect(what, known).parse(input)
+    expect(wording::statement(), known).parse(input)
 }
 
 /// The name a statement declares although the rest of it cannot be read, so that its uses
 /// are not reported as well.
 fn broken(start: Tokens<'_>) -> Option<Statement> {
-    let named = |input: Tokens<'_>| match input.first() {
+    if !starts_statement(start) && !misspells_statement(start) {
+        return None;
+    }
+    let name = start.skip(1);
+    match name.first() {
         Some(TokenKind::Word(segments)) => {
             let text = segments.first()?.text.clone();
-            Some(Statement::Broken(Name { text, at: At(input.place()) }))
+            Some(Statement::Broken(Name { text, at: At(name.place()) }))
         }
         _ => None,
-    };
-    starts_statement(start).then(|| named(start.skip(1))).flatten()
+    }
+}
+
+fn statement_words() -> impl Iterator<Item = &'static str> {
+    STATEMENTS.iter().chain(LATER_STATEMENTS).copied()
+}
+
+/// `alret a …`: a word near to a statement word, and a name.
+fn misspells_statement(input: Tokens<'_>) -> bool {
+    let near = input.bare_word().and_then(|word| nearest(word, statement_words()));
+    near.is_some() && matches!(input.skip(1).first(), Some(TokenKind::Word(_)))
 }
 
 fn starts_statement(input: Tokens<'_>) -> bool {
-    let mut words = STATEMENTS.iter().chain(LATER_STATEMENTS);
-    words.any(|word| input.is_word(word))
-        && matches!(input.skip(1).first(), Some(TokenKind::Word(_) | TokenKind::Broken))
+    let next = input.skip(1);
+    statement_words().any(|word| input.is_word(word))
+        && matches!(next.first(), Some(TokenKind::Word(_) | TokenKind::Broken))
 }
 
 fn recover(start: Tokens<'_>) -> Tokens<'_> {
@@ -100,21 +106,13 @@ fn recover(start: Tokens<'_>) -> Tokens<'_> {
 
 fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("filter").parse(input)?;
-    let (rest, name_read) = declared_name(rest)?;
+    let (rest, declared) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
-    let what = text!("the stream or filter it selects from", "元になる stream か filter の名前");
-    let (rest, base) = expect(what, name).parse(rest)?;
-    let (rest, written) = opt(keyword("where")).parse(rest)?;
-    let (rest, condition) = match written {
-        Some(_) => {
-            let (rest, condition) = expression::condition(rest)?;
-            (rest, Some(condition))
-        }
-        None => (rest, None),
-    };
-    let what = text!("`where` or the next statement", "`where` か次の文");
-    let rest = statement_end(rest, what)?;
-    Ok((rest, Statement::Filter(Filter { name: name_read, base, condition })))
+    let (rest, base) = expect(wording::filter_base(), name).parse(rest)?;
+    let condition = preceded(keyword("where"), expression::condition);
+    let (rest, condition) = opt(condition).parse(rest)?;
+    let rest = statement_end(rest, wording::after_filter())?;
+    Ok((rest, Statement::Filter(Filter { name: declared, base, condition })))
 }
 
 fn measure(input: Tokens<'_>) -> Parsed<'_, Statement> {
@@ -122,24 +120,28 @@ fn measure(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, name) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
     let (rest, measure) = alert::measure(rest)?;
-    let what = text!("`within`, `min` or the next statement", "`within`、`min` か次の文");
-    let rest = statement_end(rest, what)?;
+    let rest = statement_end(rest, wording::after_measure())?;
     Ok((rest, Statement::Measure(MeasureStatement { name, measure })))
 }
 
 fn declared_name(input: Tokens<'_>) -> Parsed<'_, Name> {
-    expect(text!("a name", "名前"), name).parse(input)
+    expect(wording::a_name(), name).parse(input)
 }
 
 fn expect_equals(input: Tokens<'_>) -> Parsed<'_, ()> {
-    expect(text!("`=`", "`=`"), symbol("=")).map(|_| ()).parse(input)
+    expect(wording::equals(), symbol("=")).map(|_| ()).parse(input)
 }
 
-/// Holds the statement to its end, so that what follows it is reported where it stands.
-fn statement_end(
-    input: Tokens<'_>,
-    what: crate::diagnostic::Text,
-) -> Result<Tokens<'_>, tokens::Stop> {
-    let statement_word = STATEMENTS.iter().chain(LATER_STATEMENTS).any(|word| input.is_word(word));
-    if input.is_empty() || statement_word { Ok(input) } else { Err(input.unexpected(what)) }
+/// Holds the statement to its end, so that what follows it is reported where it stands. A
+/// misspelt statement word ends it too: what is wrong is the next statement.
+fn statement_end(input: Tokens<'_>, what: Text) -> Result<Tokens<'_>, tokens::Stop> {
+    let next = statement_words().any(|word| input.is_word(word));
+    if input.is_empty() || next || misspells_statement(input) {
+        Ok(input)
+    } else {
+        Err(input.unexpected(what))
+    }
 }
+
+#[cfg(test)]
+mod tests;

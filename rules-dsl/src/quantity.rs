@@ -32,6 +32,14 @@ impl UnitWord {
     pub const fn factor(&self) -> Decimal {
         Decimal::from_units(self.nanos)
     }
+
+    /// The Japanese word for the same length of time.
+    pub(crate) fn japanese(&self) -> Option<&'static str> {
+        let same = UNITS.iter().find(|unit| {
+            unit.kind == UnitKind::Duration && unit.nanos == self.nanos && !unit.spelling.is_ascii()
+        });
+        same.filter(|_| self.kind == UnitKind::Duration).map(|unit| unit.spelling)
+    }
 }
 
 const ONE: i128 = 1_000_000_000;

@@ -283,3 +283,31 @@ fn hostile_text_is_answered() {
         }
     }
 }
+
+#[test]
+fn what_costs_is_limited() {
+    let many =
+        |count: usize, one: &dyn Fn(usize) -> String| -> String { (0..count).map(one).collect() };
+    let wide = format!("filter wide = auth where ok{}\n", " and ok".repeat(20_000));
+    // Each is a file near the largest; without a limit it would take minutes or all memory.
+    let hostile = [
+        many(19_000, &|i| format!("filter name_number_{i} = nome_numbre_{i}\n")),
+        many(19_000, &|i| format!("alert a{i} nome_numbre_{i} 1/m high\n")),
+        format!("{wide}{}", many(15_000, &|i| format!("filter f{i} = wide\n"))),
+        format!("{wide}{}", many(15_000, &|i| format!("alert f{i} wide 1/m high\n"))),
+        "¥".repeat(500_000),
+        "1万 ".repeat(200_000),
+        "\"".repeat(1 << 20),
+        "`\n".repeat(500_000),
+        "a".repeat(1 << 20),
+        "9".repeat(1 << 20),
+        "(".repeat(1 << 20),
+    ];
+    for text in hostile {
+        let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
+        let compiled = compile(&files);
+        let shown: String = text.chars().take(40).collect();
+        assert!(compiled.rules.is_none(), "{shown}");
+        assert!(compiled.diagnostics.len() <= crate::diagnostic::DIAGNOSTICS_MAX, "{shown}");
+    }
+}

@@ -27,6 +27,28 @@ pub(super) fn disguised(c: char) -> bool {
     squared || c.nfkc().any(|plain| plain != c && plain.is_ascii_alphanumeric())
 }
 
+/// Whether nobody sees a character, so that two names that look alike would differ: joiners,
+/// fillers, variation selectors and other default-ignorable code points.
+pub(super) fn unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Whether a character makes a line look like another one even in a comment or text: it turns
+/// the direction of writing, or starts a line for an editor but not for the language.
+pub(super) fn misleading(c: char) -> bool {
+    matches!(
+        c,
+        '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
 /// Quotation marks of other keyboards.
 pub(super) fn quote_like(c: char) -> bool {
     matches!(c, '“' | '”' | '‘' | '’' | '「' | '」' | '『' | '』' | '\'' | '〝' | '〟' | '«' | '»')

@@ -1,4 +1,5 @@
 use super::*;
+use crate::diagnostic::Code;
 use crate::print;
 
 fn kinds(source: &str) -> Vec<String> {
@@ -102,4 +103,60 @@ fn large_inputs_are_refused() {
     assert_eq!(lex(0, &source).1.first().map(|d| d.code), Some(Code::LimitExceeded));
     let long = format!("\"{}\"", "a".repeat(TEXT_BYTES_MAX + 1));
     assert_eq!(lex(0, &long).1.first().map(|d| d.code), Some(Code::LimitExceeded));
+}
+
+#[test]
+fn characters_nobody_sees_are_refused_where_they_stand() {
+    // (source, the code point refused; none when the source is fine)
+    let cases = [
+        ("認証\u{200b}失敗", Some("200B")),
+        ("\u{200d}a", Some("200D")),
+        ("a\u{fe0f}", Some("FE0F")),
+        ("葛\u{e0100}", Some("E0100")),
+        ("\u{3164}", Some("3164")),
+        ("x\u{feff}y", Some("FEFF")),
+        ("\u{feff}x", None),
+        ("`a\u{202e}b`", Some("202E")),
+        ("`a\u{200b}b`", Some("200B")),
+        ("\"a\u{202e}b\"", Some("202E")),
+        ("\"👨\u{200d}👩\"", None),
+        ("# a\u{2067}b", Some("2067")),
+        ("# a\u{2028}alert b", Some("2028")),
+        ("# a\ralert b", Some("000D")),
+        ("# a\r\nb", None),
+        ("# a\r", None),
+        ("a\r\nb\tc\u{3000}d", None),
+        ("サーバ ｻｰﾊﾞ が", None),
+    ];
+    for (source, code_point) in cases {
+        let (_, found) = lex(0, source);
+        let shown: Vec<&str> = found.iter().map(|d| d.message.en.as_str()).collect();
+        assert_eq!(shown.len(), usize::from(code_point.is_some()), "{source:?}: {shown:?}");
+        if let (Some(code_point), [only]) = (code_point, shown.as_slice()) {
+            assert!(only.contains(&format!("U+{code_point} ")), "{source:?}: {only}");
+            assert!(found[0].span.end - found[0].span.start <= 4, "{source:?}");
+        }
+    }
+}
+
+#[test]
+fn controls_and_other_quotes_are_answered() {
+    let cases = [
+        ("\0", Code::StrayCharacter),
+        ("a\0b", Code::StrayCharacter),
+        ("\u{1b}[31m", Code::StrayCharacter),
+        ("「x」", Code::StrayCharacter),
+        ("'x'", Code::StrayCharacter),
+        ("＂x＂", Code::Unterminated),
+        ("\"a\nb\"", Code::Unterminated),
+        ("\"a\\", Code::Unterminated),
+        ("``", Code::Unterminated),
+        ("a.`", Code::Unterminated),
+    ];
+    for (source, code) in cases {
+        let (_, found) = lex(0, source);
+        assert_eq!(found.first().map(|d| d.code), Some(code), "{source:?}: {found:?}");
+    }
+    let (_, found) = lex(0, "＂x＂");
+    assert!(found[0].help.iter().any(|help| help.en.contains("closes a text")));
 }

@@ -5,6 +5,7 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{map, opt, value};
 use nom::multi::separated_list1;
+use nom::sequence::preceded;
 
 use super::level::level;
 use super::tokens::{
@@ -12,42 +13,30 @@ use super::tokens::{
     symbol,
 };
 use super::word::{LATER_CLAUSES, LATER_MEASURES, LATER_TRIGGERS};
-use crate::ast::{Alert, At, HoldClause, Key, Measure, Path, Quantity, Quoted, Statement, Term};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use super::wording;
+use crate::ast::{Alert, HoldClause, Key, Measure, Path, Quantity, Quoted, Statement, Term};
+use crate::diagnostic::Diagnostic;
 use crate::lex::TokenKind;
 
 pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("alert").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    if let Some(word) = LATER_TRIGGERS.iter().find(|word| {
-        let applies = matches!(rest.skip(1).first(), Some(TokenKind::Word(_)));
-        rest.is_word(word) && applies && !severity_follows(rest.skip(1))
-    }) {
-        return Err(rest.not_yet(word));
-    }
-    let sequence = matches!(rest.first(), Some(TokenKind::Quantity(_)));
-    if sequence && rest.skip(2).is_word("then") {
-        return Err(rest.skip(2).not_yet("then"));
-    }
-    let trigger_at = rest;
-    let (rest, measure) = measure(rest)?;
-    if let Some(stop) = name_runs_into_level(&measure, rest) {
+    let (trigger, name) = super::declared_name(rest)?;
+    if let Some(stop) = later_trigger(trigger) {
         return Err(stop);
     }
-    if let Some(symbol) = ["+", "*", "/"].into_iter().find(|symbol| rest.is_symbol(symbol)) {
-        return Err(rest.not_yet(symbol));
+    let (rest, measure) = measure(trigger)?;
+    if let Some(stop) = name_runs_into_level(&measure, rest).or_else(|| arithmetic(rest)) {
+        return Err(stop);
     }
     let (rest, level) = opt(level).parse(rest)?;
-    let parts = Parts { measure, ..Parts::default() };
-    let (rest, parts) = clauses(rest, parts)?;
+    let (rest, parts) = clauses(rest, Parts::of(measure))?;
     let (rest, tail) = tail(rest)?;
-    let what = text!("a clause, a severity or the next statement", "句、重大度、次の文のどれか");
-    let rest = super::statement_end(rest, what)?;
+    let rest = super::statement_end(rest, wording::after_alert())?;
     let Some(level) = level else {
-        return Err(missing_level(trigger_at));
+        return Err(trigger.stop(wording::missing_level(trigger.place())));
     };
     let Some(severity) = parts.severity else {
-        return Err(missing_severity(name.at, trigger_at));
+        return Err(trigger.stop(wording::missing_severity(name.at.0)));
     };
     let alert = Alert {
         name,
@@ -66,55 +55,60 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Alert(Box::new(alert))))
 }
 
+/// `any x`, `new f in x`, `5 a then b`: triggers of the language that come later.
+fn later_trigger(trigger: Tokens<'_>) -> Option<Stop> {
+    let follows_name = matches!(trigger.skip(1).first(), Some(TokenKind::Word(_)));
+    if follows_name && !severity_follows(trigger.skip(1)) {
+        let word = LATER_TRIGGERS.iter().find(|word| trigger.is_word(word));
+        if let Some(word) = word {
+            return Some(trigger.not_yet(word));
+        }
+    }
+    let counted = matches!(trigger.first(), Some(TokenKind::Quantity(_)));
+    let then = trigger.skip(2);
+    (counted && then.is_word("then")).then(|| then.not_yet("then"))
+}
+
+fn arithmetic(rest: Tokens<'_>) -> Option<Stop> {
+    let symbol = ["+", "*", "/"].into_iter().find(|symbol| rest.is_symbol(symbol));
+    symbol.map(|symbol| rest.not_yet(symbol))
+}
+
 /// `認証失敗10回/分` is one word up to the slash, hardly a division.
 fn name_runs_into_level(measure: &Measure, rest: Tokens<'_>) -> Option<Stop> {
     let Term::Named(name) = &measure.term else {
         return None;
     };
-    let digit = name.text.find(|c: char| c.is_ascii_digit()).filter(|at| *at > 0)?;
+    let is_digit = |c: char| c.is_ascii_digit();
+    let digit = name.text.find(is_digit).filter(|at| *at > 0)?;
     let (head, level) = name.text.split_at_checked(digit)?;
-    let unit = level.trim_start_matches(|c: char| c.is_ascii_digit());
+    let unit = level.trim_start_matches(is_digit);
     if !rest.is_symbol("/") || crate::quantity::unit_named(unit).is_none() {
         return None;
     }
-    let text = &name.text;
-    let message = text!("`{text}` is one word", "`{text}` は一語として読まれます");
-    let help = text!(
-        "put a space before the level: `{head} {level}/…`",
-        "しきい値の前を空けてください: `{head} {level}/…`"
-    );
-    Some(rest.stop(Diagnostic::new(Code::UnknownName, name.at.0, message).help(help)))
+    Some(rest.stop(wording::one_word(name.at.0, &name.text, head, level)))
 }
 
 fn severity_follows(input: Tokens<'_>) -> bool {
     input.bare_word().is_some_and(|word| Severity::from_word(word).is_some())
 }
 
-fn missing_level(trigger: Tokens<'_>) -> Stop {
-    let message =
-        text!("the trigger compares with nothing", "トリガーに比較するしきい値がありません");
-    let help = text!(
-        "write a level: `10回/分`, `>= 80% within 5m`",
-        "しきい値を書いてください: `10回/分`、`>= 80% within 5分`"
-    );
-    trigger.stop(Diagnostic::new(Code::MissingLevel, trigger.place(), message).help(help))
-}
-
-fn missing_severity(at: At, tokens: Tokens<'_>) -> Stop {
-    let message = text!("the alert has no severity", "アラートに重大度がありません");
-    let help = text!(
-        "after the clauses write one of critical high medium low",
-        "句の後に 緊急 重要 通常 軽微 のどれかを書いてください"
-    );
-    tokens.stop(Diagnostic::new(Code::MissingSeverity, at.0, message).help(help))
-}
-
 /// A clause, option or entry written twice.
 pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
-    let word = at.bare_word().unwrap_or("");
-    let message = text!("`{word}` is written twice", "`{word}` が二度書かれています");
-    let help = text!("keep one of them", "一つだけ残してください");
-    Diagnostic::new(Code::RepeatedClause, at.place(), message).help(help)
+    wording::repeated(at.place(), at.bare_word().unwrap_or(""))
+}
+
+/// Fills a slot; whether it was filled before.
+pub(super) fn fill<'a, T>(slot: &mut Option<T>, parsed: Parsed<'a, T>) -> Parsed<'a, bool> {
+    parsed.map(|(rest, read)| (rest, slot.replace(read).is_some()))
+}
+
+fn length(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    expect(wording::length(), plain_quantity).parse(input)
+}
+
+fn count(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    expect(wording::count(), plain_quantity).parse(input)
 }
 
 /// A measure with its own `within` and `min`.
@@ -122,50 +116,30 @@ pub(super) fn measure(input: Tokens<'_>) -> Parsed<'_, Measure> {
     let (mut rest, term) = term(input)?;
     let mut measure = Measure { term, within: None, min: None };
     loop {
-        let again = if rest.is_word("within") {
-            let (after, length) = expect(length_wanted(), plain_quantity).parse(rest.skip(1))?;
-            let again = measure.within.replace(length).is_some();
-            (after, again)
-        } else if rest.is_word("min") {
-            let (after, count) = expect(count_wanted(), plain_quantity).parse(rest.skip(1))?;
-            (after, measure.min.replace(count).is_some())
-        } else {
-            return Ok((rest, measure));
+        let (after, again) = match rest.bare_word() {
+            Some("within") => fill(&mut measure.within, length(rest.skip(1)))?,
+            Some("min") => fill(&mut measure.min, count(rest.skip(1)))?,
+            _ => return Ok((rest, measure)),
         };
-        if again.1 {
+        if again {
             rest.note(repeated(rest));
         }
-        rest = again.0;
+        rest = after;
     }
 }
 
 fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
-    if input.skip(1).is_symbol("(") {
-        if let Some(word) = LATER_MEASURES.iter().find(|word| input.is_word(word)) {
-            return Err(input.not_yet(word));
-        }
-        let (rest, function) = name(input)?;
-        let what = text!(
-            "a stream, a filter, or one of their fields",
-            "stream、filter、またはそのフィールド"
-        );
-        let arguments =
-            |input| separated_list1(symbol(","), expect(what.clone(), path)).parse(input);
-        let (rest, arguments) = arguments(rest.skip(1))?;
-        let (rest, _) = expect(text!("`,` or `)`", "`,` か `)`"), symbol(")")).parse(rest)?;
-        return Ok((rest, Term::Call(function, arguments)));
+    if !input.skip(1).is_symbol("(") {
+        return expect(wording::measured(), name).map(Term::Named).parse(input);
     }
-    let what = text!("a measure, filter or stream", "measure、filter、stream のどれか");
-    let (rest, named) = expect(what, name).parse(input)?;
-    Ok((rest, Term::Named(named)))
-}
-
-fn length_wanted() -> Text {
-    text!("a length of time: `5m`", "時間の長さ: `5分`")
-}
-
-fn count_wanted() -> Text {
-    text!("a number of events: `20`", "件数: `20`")
+    if let Some(word) = LATER_MEASURES.iter().find(|word| input.is_word(word)) {
+        return Err(input.not_yet(word));
+    }
+    let (rest, function) = name(input)?;
+    let argument = expect(wording::argument(), path);
+    let (rest, arguments) = separated_list1(symbol(","), argument).parse(rest.skip(1))?;
+    let (rest, _) = expect(wording::more_or_close(), symbol(")")).parse(rest)?;
+    Ok((rest, Term::Call(function, arguments)))
 }
 
 /// What stands between the trigger and the tail.
@@ -179,10 +153,8 @@ struct Parts {
     severity: Option<Severity>,
 }
 
-impl Default for Parts {
-    fn default() -> Parts {
-        let nothing = crate::ast::Name { text: String::new(), at: At::default() };
-        let measure = Measure { term: Term::Named(nothing), within: None, min: None };
+impl Parts {
+    fn of(measure: Measure) -> Parts {
         Parts {
             measure,
             by: None,
@@ -201,83 +173,50 @@ fn clauses(input: Tokens<'_>, mut parts: Parts) -> Parsed<'_, Parts> {
         if LATER_CLAUSES.contains(&word) || matches!(word, "and" | "or") {
             return Err(rest.not_yet(word));
         }
-        let at = rest;
-        let (after, again) = match Severity::from_word(word) {
-            Some(severity) => (rest.skip(1), parts.severity.replace(severity).is_some()),
-            None => match clause(word, rest.skip(1), &mut parts)? {
-                (after, Some(again)) => (after, again),
-                (_, None) => break,
-            },
+        let Some(read) = clause(word, rest.skip(1), &mut parts) else {
+            break;
         };
+        let (after, again) = read?;
         if again {
-            at.note(repeated(at));
+            rest.note(repeated(rest));
         }
         rest = after;
     }
     Ok((rest, parts))
 }
 
-/// One clause after its word; whether it stood before, or `None` when the word is no clause.
-fn clause<'a>(word: &str, rest: Tokens<'a>, parts: &mut Parts) -> Parsed<'a, Option<bool>> {
-    let length = |input| expect(length_wanted(), plain_quantity).parse(input);
-    let again;
-    let after;
-    match word {
-        "within" => {
-            let (left, read) = length(rest)?;
-            again = parts.measure.within.replace(read).is_some();
-            after = left;
-        }
-        "min" => {
-            let (left, read) = expect(count_wanted(), plain_quantity).parse(rest)?;
-            again = parts.measure.min.replace(read).is_some();
-            after = left;
-        }
-        "by" => {
-            let (left, read) = separated_list1(symbol(","), key).parse(rest)?;
-            again = parts.by.replace(read).is_some();
-            after = left;
-        }
-        "for" => {
-            let (left, read) = length(rest)?;
-            again = parts.hold_for.replace(read).is_some();
-            after = left;
-        }
-        "keep" => {
-            let (left, read) = length(rest)?;
-            again = parts.keep.replace(read).is_some();
-            after = left;
-        }
-        "clear" => {
-            let what = text!("the level at which it is over: `70%`", "解消とみなすしきい値: `70%`");
-            let (left, read) = expect(what, quantity).parse(rest)?;
-            again = parts.clear.replace(read).is_some();
-            after = left;
-        }
-        "nodata" => {
-            let (left, read) = nodata(rest)?;
-            again = parts.nodata.replace(read).is_some();
-            after = left;
-        }
-        _ => return Ok((rest, None)),
+/// One clause after its word, and whether it stood before; `None` when the word is no clause.
+fn clause<'a>(word: &str, rest: Tokens<'a>, parts: &mut Parts) -> Option<Parsed<'a, bool>> {
+    if let Some(severity) = Severity::from_word(word) {
+        return Some(fill(&mut parts.severity, Ok((rest, severity))));
     }
-    Ok((after, Some(again)))
+    Some(match word {
+        "within" => fill(&mut parts.measure.within, length(rest)),
+        "min" => fill(&mut parts.measure.min, count(rest)),
+        "by" => fill(&mut parts.by, separated_list1(symbol(","), key).parse(rest)),
+        "for" => fill(&mut parts.hold_for, length(rest)),
+        "keep" => fill(&mut parts.keep, length(rest)),
+        "clear" => {
+            let level = expect(wording::clear_level(), quantity).parse(rest);
+            fill(&mut parts.clear, level)
+        }
+        "nodata" => fill(&mut parts.nodata, nodata(rest)),
+        _ => return None,
+    })
 }
 
 fn key(input: Tokens<'_>) -> Parsed<'_, Key> {
-    let (rest, field) =
-        expect(text!("a field to group by", "まとめる単位のフィールド"), path).parse(input)?;
+    let (rest, field) = expect(wording::key(), path).parse(input)?;
     let (rest, optional) = opt(symbol("?")).parse(rest)?;
     Ok((rest, Key { field, optional: optional.is_some() }))
 }
 
 fn nodata(input: Tokens<'_>) -> Parsed<'_, HoldClause> {
-    let hold = (keyword("hold"), expect(length_wanted(), plain_quantity));
     let known = alt((
-        map(hold, |(_, length)| HoldClause::Hold(length)),
+        map(preceded(keyword("hold"), length), HoldClause::Hold),
         value(HoldClause::Clear, keyword("clear")),
     ));
-    expect(text!("`hold 5m` or `clear`", "`hold 5分` か `clear`"), known).parse(input)
+    expect(wording::nodata(), known).parse(input)
 }
 
 /// What stands in the braces after the severity.
@@ -295,41 +234,32 @@ fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
     }
     let mut rest = input.skip(1);
     while !rest.is_symbol("}") {
-        let at = rest;
-        let entry = expect(text!("a text in quotes", "引用符で囲んだ文字列"), quoted);
-        let again = if rest.is_word("message") || rest.is_word("runbook") {
-            let (after, text) = { entry }.parse(rest.skip(1))?;
-            rest = after;
-            let slot = if at.is_word("message") { &mut tail.message } else { &mut tail.runbook };
-            slot.replace(text).is_some()
-        } else if rest.is_word("labels") {
-            let (after, labels) = labels(rest.skip(1))?;
-            rest = after;
-            tail.labels.replace(labels).is_some()
-        } else {
-            let what = text!(
-                "`message`, `runbook`, `labels` or `}}`",
-                "`message`、`runbook`、`labels` か `}}`"
-            );
-            return Err(rest.unexpected(what));
+        let entry = rest.skip(1);
+        let (after, again) = match rest.bare_word() {
+            Some("message") => fill(&mut tail.message, text_in_quotes(entry))?,
+            Some("runbook") => fill(&mut tail.runbook, text_in_quotes(entry))?,
+            Some("labels") => fill(&mut tail.labels, labels(entry))?,
+            _ => return Err(rest.unexpected(wording::tail_entry())),
         };
         if again {
-            at.note(repeated(at));
+            rest.note(repeated(rest));
         }
+        rest = after;
     }
     Ok((rest.skip(1), tail))
 }
 
+fn text_in_quotes(input: Tokens<'_>) -> Parsed<'_, Quoted> {
+    expect(wording::quoted(), quoted).parse(input)
+}
+
 fn labels(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Quoted)>> {
-    let (mut rest, _) = expect(text!("`{{`", "`{{`"), symbol("{")).parse(input)?;
+    let (mut rest, _) = expect(wording::brace(), symbol("{")).parse(input)?;
     let mut labels = Vec::new();
     while !rest.is_symbol("}") {
-        let (after, label) =
-            expect(text!("a label: `team: \"core\"`", "ラベル: `team: \"core\"`"), free_path)
-                .parse(rest)?;
-        let (after, _) = expect(text!("`:`", "`:`"), symbol(":")).parse(after)?;
-        let (after, text) =
-            expect(text!("a text in quotes", "引用符で囲んだ文字列"), quoted).parse(after)?;
+        let (after, label) = expect(wording::label(), free_path).parse(rest)?;
+        let (after, _) = expect(wording::colon(), symbol(":")).parse(after)?;
+        let (after, text) = text_in_quotes(after)?;
         labels.push((label, text));
         rest = opt(symbol(",")).parse(after)?.0;
     }

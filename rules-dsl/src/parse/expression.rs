@@ -4,11 +4,12 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{opt, value};
 use nom::multi::separated_list1;
-use nom::sequence::{delimited, terminated};
+use nom::sequence::delimited;
 
 use super::tokens::{Parsed, Tokens, expect, free_path, keyword, path, quantity, quoted, symbol};
+use super::wording;
 use crate::ast::{At, Expression, Quoted, Set};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use crate::diagnostic::{Text, text};
 use crate::rule::{Arithmetic, Comparison, TextTest};
 
 /// Most items of one literal list.
@@ -50,10 +51,7 @@ fn negation(input: Tokens<'_>) -> Parsed<'_, Expression> {
 fn comparison(input: Tokens<'_>) -> Parsed<'_, Expression> {
     let (rest, left) = sum(input)?;
     if rest.is_symbol("=") {
-        let message =
-            text!("`=` declares, it does not compare", "`=` は宣言で、比較ではありません");
-        let help = text!("write `==`", "`==` と書いてください");
-        return Err(rest.stop(Diagnostic::new(Code::Unexpected, rest.place(), message).help(help)));
+        return Err(rest.stop(wording::declares(rest.place())));
     }
     let (rest, operator) = opt(operator).parse(rest)?;
     if let Some(operator) = operator {
@@ -114,15 +112,18 @@ fn set(input: Tokens<'_>) -> Parsed<'_, Set> {
     }
     let what = text!("a list in parentheses: `(\"a\", \"b\")`", "丸括弧の並び: `(\"a\", \"b\")`");
     let (rest, _) = expect(what, symbol("(")).parse(input)?;
-    let (rest, items) =
-        terminated(separated_list1(symbol(","), literal), opt(symbol(","))).parse(rest)?;
+    let (mut rest, first) = literal(rest)?;
+    let mut items = vec![first];
+    // A comma may follow the last item too.
+    while rest.is_symbol(",") && !rest.skip(1).is_symbol(")") {
+        let (after, item) = literal(rest.skip(1))?;
+        items.push(item);
+        rest = after;
+    }
+    let (rest, _) = opt(symbol(",")).parse(rest)?;
     let (rest, _) = closed(rest)?;
     if items.len() > LIST_ITEMS_MAX {
-        let message = text!(
-            "more than {LIST_ITEMS_MAX} items in one list",
-            "1つの並びの要素が {LIST_ITEMS_MAX} を超えています"
-        );
-        return Err(rest.stop(Diagnostic::new(Code::LimitExceeded, input.place(), message)));
+        return Err(rest.stop(wording::too_many_items(input.place())));
     }
     Ok((rest, Set::Literals(items)))
 }
@@ -210,15 +211,7 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Expression> {
 
 fn unknown_function(input: Tokens<'_>) -> super::tokens::Stop {
     let word = input.bare_word().unwrap_or("…");
-    let message = text!(
-        "`{word}(…)` is no function of `where`",
-        "`{word}(…)` は `where` の関数ではありません"
-    );
-    let help = text!(
-        "the functions are `exists(f)` and `lower(f)`",
-        "関数は `exists(f)` と `lower(f)` です"
-    );
-    input.stop(Diagnostic::new(Code::Unexpected, input.place(), message).help(help))
+    input.stop(wording::unknown_function(input.place(), word))
 }
 
 fn field_wanted() -> Text {

@@ -1,53 +1,43 @@
 //! The level of a trigger, with its window and its comparison before or after it.
 
+use model::decimal::Decimal;
 use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::opt;
 
 use super::expression::operator;
-use super::tokens::{Parsed, Tokens, expect, plain_quantity, quantity};
+use super::tokens::{Fault, Parsed, Stop, Tokens, expect, plain_quantity, quantity};
+use super::wording;
 use crate::ast::{At, Level, Quantity};
-use crate::diagnostic::{Code, Diagnostic, text};
-use crate::lex::COMPARISON_WORDS;
+use crate::diagnostic::{Diagnostic, Text};
+use crate::lex::{COMPARISON_WORDS, calendar_time, calendar_word, unit_alias};
+use crate::print::quantity as spelled;
 use crate::quantity::{UnitKind, duration_named};
 use crate::rule::Comparison;
+use crate::source::Place;
 
 /// `>= 80%`, `10回/分`, `5%以上/5分`, `3秒/5分 超`.
 pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
     let (rest, operator) = opt(operator).parse(input)?;
     let (rest, read) = match operator {
-        Some(_) => {
-            expect(text!("a level: `10`, `80%`, `3s`", "しきい値: `10`、`80%`、`3秒`"), quantity)
-                .parse(rest)?
-        }
+        Some(_) => expect(wording::level(), quantity).parse(rest)?,
         None => quantity(rest)?,
     };
     let (rest, before) = opt(comparison_word).parse(rest)?;
-    let (rest, per) = if rest.is_symbol("/") { per(rest, input, &read)? } else { (rest, None) };
+    let (rest, per) = match rest.is_symbol("/") {
+        true => per(rest, input, &read).map(|(rest, length)| (rest, Some(length)))?,
+        false => (rest, None),
+    };
     let (rest, after) = opt(comparison_word).parse(rest)?;
-    let written: Vec<Comparison> = [operator, before, after].into_iter().flatten().collect();
-    if written.len() > 1 {
-        let message = text!("the level is compared twice", "しきい値の比較が二度書かれています");
-        let help = text!(
-            "write either `>=` before it or `以上` after it",
-            "前の `>=` か後の `以上` のどちらかにしてください"
-        );
-        let place = input.place().to(rest_before(rest, &read));
-        return Err(rest.stop(Diagnostic::new(Code::RepeatedClause, place, message).help(help)));
+    let mut written = [operator, before, after].into_iter().flatten();
+    let comparison = written.next().unwrap_or(Comparison::AtLeast);
+    if written.next().is_some() {
+        return Err(rest.stop(wording::compared_twice(input.place().to(read.at.0))));
     }
-    for word in ["and", "or", "vs"] {
-        if rest.is_word(word) {
-            return Err(rest.not_yet(word));
-        }
+    if let Some(word) = ["and", "or", "vs"].into_iter().find(|word| rest.is_word(word)) {
+        return Err(rest.not_yet(word));
     }
-    let comparison = written.first().copied().unwrap_or(Comparison::AtLeast);
     Ok((rest, Level { comparison, quantity: read, per }))
-}
-
-/// The place of the level for a report that spans it.
-fn rest_before(rest: Tokens<'_>, read: &Quantity) -> crate::source::Place {
-    let end = rest.place().start.max(read.at.0.end);
-    crate::source::Place { start: read.at.0.start, end: end.min(read.at.0.end + 1), ..read.at.0 }
 }
 
 fn comparison_word(input: Tokens<'_>) -> Parsed<'_, Comparison> {
@@ -59,50 +49,64 @@ fn comparison_word(input: Tokens<'_>) -> Parsed<'_, Comparison> {
         Some(">") => Comparison::Above,
         Some("<=") => Comparison::AtMost,
         Some("<") => Comparison::Below,
-        _ => return Err(nom::Err::Error(super::tokens::Fault)),
+        _ => return Err(nom::Err::Error(Fault)),
     };
     Ok((input.skip(1), comparison))
 }
 
 /// The window after a slash.
-fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, Option<Quantity>> {
+fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, Quantity> {
     let input = slash.skip(1);
-    let unit_word = |input: Tokens<'a>| -> Parsed<'a, Quantity> {
-        let unit = input.bare_word().and_then(duration_named);
-        let unit = unit.ok_or(nom::Err::Error(super::tokens::Fault))?;
-        let one = model::decimal::Decimal::ONE;
-        Ok((input.skip(1), Quantity { value: one, unit: Some(unit), at: At(input.place()) }))
-    };
-    let what = text!(
-        "a length of time after `/`: `分`, `5分`, `5m`",
-        "`/` の後に時間の長さ: `分`、`5分`、`5m`"
-    );
-    let (rest, length) = expect(what, alt((unit_word, plain_quantity))).parse(input)?;
-    let spelled = crate::print::quantity(read);
-    let window = crate::print::quantity(&length);
+    if let Some(stop) = foreign_window(input) {
+        return Err(stop);
+    }
+    let (rest, length) = expect(wording::per(), alt((bare_unit, plain_quantity))).parse(input)?;
     if read.unit.is_some_and(|unit| unit.kind == UnitKind::Bytes) {
-        let message = text!(
-            "`{spelled}/{window}` has two readings",
-            "`{spelled}/{window}` には二つの読み方があります"
-        );
         let place = level.place().to(length.at.0);
-        let help = text!(
-            "{spelled} in all within {window}: `>= {spelled} within {window}`; a rate needs a \
-            window of its own",
-            "{window}の合計が{spelled}: `>= {spelled} within {window}`。速度なら窓を別に書きます"
-        );
-        return Err(slash.stop(Diagnostic::new(Code::TwoReadings, place, message).help(help)));
+        return Err(slash.stop(size_over_time(place, read, &length)));
     }
     if rest.is_symbol("/") {
-        let message = text!(
-            "a second `/` after a level has two readings",
-            "しきい値の二つ目の `/` には二つの読み方があります"
-        );
-        let help = text!(
-            "per key: `{spelled}/{window} by src.ip`; how many different ones: `distinct(…)`",
-            "キーごと: `{spelled}/{window} by src.ip`。種類の数: `distinct(…)`"
-        );
-        return Err(rest.stop(Diagnostic::new(Code::TwoReadings, rest.place(), message).help(help)));
+        let (level, window) = (spelled(read), in_both(&length));
+        let found = wording::second_slash(rest.place(), &level, &window.en, &window.ja);
+        return Err(rest.stop(found));
     }
-    Ok((rest, Some(length)))
+    Ok((rest, length))
+}
+
+/// `分` after a slash is one minute.
+fn bare_unit(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    let unit = input.bare_word().and_then(duration_named);
+    let unit = unit.ok_or(nom::Err::Error(Fault))?;
+    let (value, at) = (Decimal::ONE, At(input.place()));
+    Ok((input.skip(1), Quantity { value, unit: Some(unit), at }))
+}
+
+/// `/月` and `/min`: words for lengths of time that are none here.
+fn foreign_window(input: Tokens<'_>) -> Option<Stop> {
+    let word = input.bare_word()?;
+    if let Some(unit) = unit_alias(word).filter(|unit| duration_named(unit).is_some()) {
+        return Some(input.stop(wording::window_alias(input.place(), word, unit)));
+    }
+    calendar_word(word)?;
+    Some(input.stop(calendar_time(input.place(), word)))
+}
+
+fn size_over_time(place: Place, size: &Quantity, window: &Quantity) -> Diagnostic {
+    let ten = Decimal::from_int(10);
+    let tenfold = |quantity: &Quantity| {
+        let value = quantity.value.checked_mul(ten).unwrap_or(quantity.value);
+        Quantity { value, ..quantity.clone() }
+    };
+    let (written, more) = (spelled(size), spelled(&tenfold(size)));
+    let (span, longer) = (in_both(window), in_both(&tenfold(window)));
+    wording::size_over_time(place, &written, &span.en, &span.ja)
+        .help(wording::all_within(&written, &span.en, &span.ja))
+        .help(wording::that_speed(&more, &longer.en, &longer.ja))
+}
+
+/// A length of time as written, and with the Japanese word for its unit.
+fn in_both(length: &Quantity) -> Text {
+    let (en, value) = (spelled(length), length.value);
+    let ja = length.unit.and_then(|unit| unit.japanese());
+    Text { ja: ja.map_or_else(|| en.clone(), |unit| format!("{value}{unit}")), en }
 }

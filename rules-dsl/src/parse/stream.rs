@@ -6,12 +6,16 @@ use nom::combinator::{cut, map, opt};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
+use super::alert::{fill, repeated};
 use super::tokens::{
     Fault, Parsed, Tokens, expect, free_path, keyword, plain_quantity, quoted, symbol,
 };
 use super::word::LATER_OPTIONS;
-use crate::ast::{Extract, Field, FieldKind, KindArgument, Name, Pattern, Statement, Stream};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use super::wording;
+use crate::ast::{
+    Extract, Field, FieldKind, KindArgument, Name, Pattern, Quantity, Statement, Stream,
+};
+use crate::diagnostic::{Text, text};
 
 /// Most fields of one stream.
 pub const FIELDS_MAX: usize = 1_000;
@@ -40,11 +44,7 @@ fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
         let (after, read) = field(rest)?;
         fields.push(read);
         if fields.len() > FIELDS_MAX {
-            let message = text!(
-                "more than {FIELDS_MAX} fields in one stream",
-                "1つの stream のフィールドが {FIELDS_MAX} を超えています"
-            );
-            return Err(rest.stop(Diagnostic::new(Code::LimitExceeded, rest.place(), message)));
+            return Err(rest.stop(wording::too_many_fields(rest.place())));
         }
         let comma = opt(symbol(",")).parse(after)?;
         rest = comma.0;
@@ -108,35 +108,32 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
         if let Some(word) = LATER_OPTIONS.iter().find(|word| rest.is_word(word)) {
             return Err(rest.not_yet(word));
         }
-        let at = rest;
-        let repeated;
-        if rest.is_word("codec") {
-            let what =
-                text!("a codec: json, text or syslog", "コーデック: json、text、syslog のどれか");
-            let (after, word) = expect(what, free_path).parse(rest.skip(1))?;
-            repeated = stream.codec.replace(Name { text: word.dotted(), at: word.at }).is_some();
-            rest = after;
-        } else if rest.is_word("lateness") {
-            let what = text!("a length of time: `5s`", "時間の長さ: `5秒`");
-            let (after, length) = expect(what, plain_quantity).parse(rest.skip(1))?;
-            repeated = stream.lateness.replace(length).is_some();
-            rest = after;
-        } else if rest.is_word("extract") {
-            let (after, extract) = extract(rest.skip(1))?;
-            stream.extracts.push(extract);
-            repeated = false;
-            rest = after;
-        } else {
-            let what = text!(
-                "`codec`, `lateness`, `extract` or the next statement",
-                "`codec`、`lateness`、`extract` か次の文"
-            );
-            return super::statement_end(rest, what);
+        let (after, again) = match rest.bare_word() {
+            Some("codec") => fill(&mut stream.codec, codec(rest.skip(1)))?,
+            Some("lateness") => fill(&mut stream.lateness, lateness(rest.skip(1)))?,
+            Some("extract") => {
+                let (after, extract) = extract(rest.skip(1))?;
+                stream.extracts.push(extract);
+                (after, false)
+            }
+            _ => return super::statement_end(rest, wording::after_stream()),
+        };
+        if again {
+            rest.note(repeated(rest));
         }
-        if repeated {
-            at.note(super::alert::repeated(at));
-        }
+        rest = after;
     }
+}
+
+fn codec(input: Tokens<'_>) -> Parsed<'_, Name> {
+    let what = text!("a codec: json, text or syslog", "コーデック: json、text、syslog のどれか");
+    let (rest, word) = expect(what, free_path).parse(input)?;
+    Ok((rest, Name { text: word.dotted(), at: word.at }))
+}
+
+fn lateness(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    let what = text!("a length of time: `5s`", "時間の長さ: `5秒`");
+    expect(what, plain_quantity).parse(input)
 }
 
 fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {

@@ -2,14 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 
+use model::severity::Severity;
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
-use super::NESTING_MAX;
-use super::word::{CLAUSES, LATER_CLAUSES, OPTIONS, STATEMENTS, reserved};
+use super::word::{CLAUSES, LATER_CLAUSES, LATER_STATEMENTS, OPTIONS, STATEMENTS, reserved};
+use super::{NESTING_MAX, wording};
 use crate::ast::{At, Name, Path, Quantity, Quoted};
-use crate::diagnostic::{Code, Diagnostic, Text, text};
+use crate::diagnostic::{Diagnostic, Text};
 use crate::lex::{Token, TokenKind, phrase_trap};
+use crate::quantity::unit_named;
 use crate::source::Place;
 
 /// What a parser answers.
@@ -119,11 +121,7 @@ impl<'a> Tokens<'a> {
 
     /// Stops at a part of the language that is not evaluated yet.
     pub(super) fn not_yet(self, word: &str) -> Stop {
-        let message = text!(
-            "`{word}` is part of the language but this build does not evaluate it yet",
-            "`{word}` は言語の一部ですが、この版ではまだ評価されません"
-        );
-        self.stop(Diagnostic::new(Code::NotYet, self.place(), message))
+        self.stop(wording::not_yet(self.place(), word))
     }
 
     /// Stops because something else was expected here.
@@ -136,43 +134,31 @@ impl<'a> Tokens<'a> {
         if let Some(later) = word.filter(|word| LATER_CLAUSES.contains(word)) {
             return self.not_yet(later);
         }
-        let found = self.describe();
-        let (en, ja) = (&found.en, &found.ja);
-        let message = text!("{en} cannot stand here", "{ja} はここには書けません");
-        let mut diagnostic = Diagnostic::new(Code::Unexpected, self.place(), message);
-        if let Some(trapped) = word.and_then(|word| phrase_trap(word, diagnostic.clone())) {
+        if let Some(trapped) = word.and_then(|word| phrase_trap(word, self.place())) {
             return self.stop(trapped);
         }
-        if let Some(word) = word.filter(|word| reserved(word)) {
-            let help = text!(
-                "as a name it is back-quoted: `` `{word}` ``",
-                "名前なら `` `{word}` `` と囲んでください"
-            );
-            diagnostic = diagnostic.help(help);
-        }
-        if let Some(word) = word {
-            let severities = model::severity::Severity::ALL.iter().map(|severity| severity.name());
-            let known = STATEMENTS.iter().chain(CLAUSES).chain(OPTIONS).copied().chain(severities);
-            diagnostic = diagnostic.suggest(word, known);
-        }
-        self.stop(diagnostic.found(found).expected(expected))
+        let found = self.describe();
+        let diagnostic = wording::cannot_stand(self.place(), &found.en, &found.ja);
+        let diagnostic = diagnostic.found(found).expected(expected);
+        self.stop(match word {
+            Some(word) => with_hints(diagnostic, word),
+            None => diagnostic,
+        })
     }
 
     fn describe(self) -> Text {
         match self.first() {
-            None => text!("the end of the file", "ファイルの終わり"),
+            None => wording::end_of_file(),
             Some(TokenKind::Word(segments)) => {
                 let parts: Vec<&str> = segments.iter().map(|s| s.text.as_str()).collect();
-                let word = parts.join(".");
-                text!("the word `{word}`", "語 `{word}`")
+                wording::a_word(&parts.join("."))
             }
             Some(TokenKind::Quantity(quantity)) => {
-                let spelled = crate::print::quantity(quantity);
-                text!("the quantity `{spelled}`", "数量 `{spelled}`")
+                wording::a_quantity(&crate::print::quantity(quantity))
             }
-            Some(TokenKind::Text(_)) => text!("a text", "文字列"),
-            Some(TokenKind::Symbol(symbol)) => text!("`{symbol}`", "`{symbol}`"),
-            Some(TokenKind::Broken) => text!("what was reported already", "報告済みの箇所"),
+            Some(TokenKind::Text(_)) => wording::a_text(),
+            Some(TokenKind::Symbol(symbol)) => wording::a_symbol(symbol),
+            Some(TokenKind::Broken) => wording::reported_already(),
         }
     }
 
@@ -192,14 +178,21 @@ impl<'a> Tokens<'a> {
     }
 
     pub(super) fn too_deep(self) -> Stop {
-        let message =
-            text!("nested more than {NESTING_MAX} deep", "入れ子が {NESTING_MAX} 段を超えています");
-        let help = text!(
-            "give a part of it a name with `filter`",
-            "一部に `filter` で名前を付けてください"
-        );
-        self.stop(Diagnostic::new(Code::LimitExceeded, self.place(), message).help(help))
+        self.stop(wording::too_deep(self.place()))
     }
+}
+
+/// What may have been meant by a word that cannot stand where it does.
+fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
+    if reserved(word) {
+        diagnostic = diagnostic.help(wording::back_quoted(word));
+    }
+    if unit_named(word).is_some() {
+        return diagnostic.help(wording::unit_follows(word));
+    }
+    let severities = Severity::ALL.iter().map(|severity| severity.name());
+    let words = STATEMENTS.iter().chain(LATER_STATEMENTS).chain(CLAUSES).chain(OPTIONS);
+    diagnostic.suggest(word, words.copied().chain(severities))
 }
 
 impl<'a> Input for Tokens<'a> {
@@ -294,27 +287,12 @@ pub(super) fn free_path(input: Tokens<'_>) -> Parsed<'_, Path> {
 /// A name that a statement declares or uses.
 pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     if let Some(word) = input.bare_word().filter(|word| reserved(word)) {
-        let message = text!("`{word}` is a word of the language", "`{word}` は言語の語です");
-        let help = text!(
-            "as a name it is back-quoted: `` `{word}` ``",
-            "名前なら `` `{word}` `` と囲んでください"
-        );
-        return Err(
-            input.stop(Diagnostic::new(Code::ReservedWord, input.place(), message).help(help))
-        );
+        return Err(input.stop(wording::reserved_word(input.place(), word)));
     }
     let (rest, path) = free_path(input)?;
     let text = path.dotted();
     if path.segments.len() > 1 {
-        let message =
-            text!("a name is one word, `{text}` is a path", "名前は一語です。`{text}` はパスです");
-        let help = text!(
-            "back-quoted it is one name: `` `{text}` ``",
-            "囲めば一つの名前になります: `` `{text}` ``"
-        );
-        return Err(
-            input.stop(Diagnostic::new(Code::Unexpected, input.place(), message).help(help))
-        );
+        return Err(input.stop(wording::path_for_name(input.place(), &text)));
     }
     Ok((rest, Name { text, at: path.at }))
 }

@@ -1,0 +1,127 @@
+use crate::compile;
+use crate::diagnostic::Code;
+use crate::source::SourceFile;
+
+const BASE: &str = "\
+stream auth { ts: time, user: str, n: float, used: percent(0..1), took: duration(ms) }
+stream http { ts: time, user: str }
+filter bad = auth where n > 1
+filter worse = bad where n > 2
+";
+
+fn codes(text: &str) -> Vec<Code> {
+    let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
+    let compiled = compile(&files);
+    assert!(compiled.rules.is_some(), "{text}: {:#?}", compiled.diagnostics);
+    compiled.diagnostics.iter().map(|d| d.code).collect()
+}
+
+#[test]
+fn triggers_that_hardly_mean_what_they_say() {
+    use Code::{AlwaysHolds, LowSideWithKey, NeverHolds, RatioWithoutMin};
+    let cases: &[(&str, &[Code])] = &[
+        ("bad 10回/分", &[]),
+        ("bad 1回/分", &[]),
+        // Counts are never below 0 and always whole.
+        ("bad 0回/分", &[AlwaysHolds]),
+        ("bad > 0 within 1m", &[]),
+        ("bad > -1 within 1m", &[AlwaysHolds]),
+        ("bad >= -5 within 1m", &[AlwaysHolds]),
+        ("bad < 0 within 1m", &[NeverHolds]),
+        ("bad < 1 within 1m", &[]),
+        ("bad <= 0 within 1m", &[]),
+        ("bad <= -1 within 1m", &[NeverHolds]),
+        ("bad == -1 within 1m", &[NeverHolds]),
+        ("bad != -1 within 1m", &[AlwaysHolds]),
+        ("bad == 1.5 within 1m", &[NeverHolds]),
+        ("bad != 1.5 within 1m", &[AlwaysHolds]),
+        ("bad == 2 within 1m", &[]),
+        // Shares of a part lie between 0 and 1; of two unrelated things they do not.
+        ("ratio(bad, auth) >= 100% within 1m min 9", &[]),
+        ("ratio(bad, auth) > 100% within 1m min 9", &[NeverHolds]),
+        ("ratio(worse, bad) > 100% within 1m min 9", &[NeverHolds]),
+        ("ratio(bad, worse) > 100% within 1m min 9", &[]),
+        ("ratio(bad, http) > 100% within 1m min 9", &[]),
+        ("ratio(bad, auth) <= 100% within 1m min 9", &[AlwaysHolds]),
+        ("ratio(bad, auth) < 0% within 1m min 9", &[NeverHolds]),
+        ("ratio(bad, auth) > -5% within 1m min 9", &[AlwaysHolds]),
+        ("ratio(bad, auth) > 5% within 1m", &[RatioWithoutMin]),
+        ("ratio(bad, auth) > 5% within 1m min 0", &[RatioWithoutMin]),
+        // One key has one value of itself.
+        ("distinct(bad.user) >= 2 within 1m by user", &[NeverHolds]),
+        ("distinct(bad.user) >= 2 within 1m", &[]),
+        ("distinct(bad.n) >= 2 within 1m by user", &[]),
+        // Measured values may be anything.
+        ("avg(auth.n) > -1 within 1m", &[]),
+        ("min(auth.used) < 0% within 1m", &[]),
+        // A silent key is not judged.
+        ("bad < 3 within 1m by user", &[LowSideWithKey]),
+        ("sum(auth.n) <= 3 within 1m by user", &[LowSideWithKey]),
+        ("distinct(auth.n) < 3 within 1m by user", &[LowSideWithKey]),
+        ("avg(auth.n) < 3 within 1m by user", &[]),
+        ("bad < 3 within 1m", &[]),
+    ];
+    for (trigger, want) in cases {
+        assert_eq!(codes(&format!("alert a {trigger} high")), *want, "{trigger}");
+    }
+}
+
+#[test]
+fn lengths_that_do_not_go_together() {
+    let cases: &[(&str, &[Code])] = &[
+        ("bad 1回/分 for 5m", &[Code::ForOutlivesWindow]),
+        ("bad 1回/分 for 1m", &[Code::ForOutlivesWindow]),
+        ("bad 1回/分 for 59s", &[]),
+        ("bad > 0 within 1m for 5m", &[Code::ForOutlivesWindow]),
+        ("distinct(bad.n) 1/m for 5m", &[Code::ForOutlivesWindow]),
+        ("bad 2回/分 for 5m", &[]),
+        ("avg(auth.n) > 1 within 1m for 5m", &[]),
+        ("avg(auth.n) > 1 within 1h for 5s", &[Code::FinerThanStep]),
+        ("avg(auth.n) > 1 within 1h keep 5s", &[Code::FinerThanStep]),
+        ("avg(auth.n) > 1 within 1h for 6s keep 6s", &[]),
+        ("avg(auth.n) > 1 within 1h keep 0s", &[]),
+        ("avg(auth.n) > 1 within 10m for 1s", &[]),
+        ("bad 5回/時間 for 1s", &[]),
+    ];
+    for (trigger, want) in cases {
+        assert_eq!(codes(&format!("alert a {trigger} high")), *want, "{trigger}");
+    }
+}
+
+#[test]
+fn alerts_on_one_measure_should_be_a_ladder() {
+    // The second alert beside `bad 10回/分 by user`.
+    let cases = [
+        ("bad 50回/分 by user", true),
+        ("count(bad) > 50 within 60s by user", true),
+        ("bad 50回/5分 by user", false),
+        ("bad 50回/分", false),
+        ("worse 50回/分 by user", false),
+        ("bad < 3 within 1m by user", false),
+        ("distinct(bad.n) 50/m by user", false),
+    ];
+    for (second, overlaps) in cases {
+        let text = format!("alert a bad 10回/分 by user high\nalert b {second} critical");
+        let found = codes(&text).contains(&Code::ShouldBeLadder);
+        assert_eq!(found, overlaps, "{second}");
+    }
+}
+
+#[test]
+fn filters_that_no_event_satisfies() {
+    let cases = [
+        ("auth where user == \"a\" and user == \"b\"", true),
+        ("auth where user == \"a\" and user == \"a\"", false),
+        ("auth where user == \"a\" or user == \"b\"", false),
+        ("auth where n == 1 and user == \"a\" and n == 2", true),
+        ("auth where n == 1 and n != 2", false),
+        ("auth where took == 1s and took == 1000ms", false),
+    ];
+    for (filter, never) in cases {
+        let found = codes(&format!("filter f = {filter}")).contains(&Code::NeverMatches);
+        assert_eq!(found, never, "{filter}");
+    }
+    // What the base asks for counts too.
+    let text = "filter f = auth where user == \"a\"\nfilter g = f where user == \"b\"";
+    assert_eq!(codes(text), [Code::NeverMatches]);
+}
