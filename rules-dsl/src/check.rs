@@ -22,6 +22,11 @@ use crate::source::Place;
 
 /// Longest chain of filters or measures that build on each other.
 pub const CHAIN_MAX: usize = 32;
+/// Most comparisons and list items of all rules together, a filter's counted at every use.
+pub const COMPARISONS_MAX: usize = 1_000_000;
+
+/// Most names looked through for near ones in one run; later findings go without a guess.
+const NAMES_COMPARED_MAX: usize = 50_000;
 
 /// What checking gives; the rules are whole only when nothing reported is an error.
 pub(crate) struct Checked {
@@ -80,6 +85,8 @@ pub(crate) struct Scope<'a> {
     declared: HashMap<&'a str, (&'a Statement, Place)>,
     streams: Vec<Arc<Schema>>,
     filters: HashMap<String, Resolved>,
+    /// Comparisons used so far.
+    comparisons: usize,
 }
 
 impl<'a> Scope<'a> {
@@ -99,7 +106,7 @@ impl<'a> Scope<'a> {
             }
         }
         streams.sort_by(|a, b| a.name.cmp(&b.name));
-        Scope { declared, streams, filters: HashMap::new() }
+        Scope { declared, streams, filters: HashMap::new(), comparisons: 0 }
     }
 
     fn stream_named(&self, name: &str) -> Option<(usize, &Arc<Schema>)> {
@@ -176,6 +183,23 @@ impl<'a> Scope<'a> {
         Some(Selected { predicate: both(base.predicate, own), lineage, ..base })
     }
 
+    /// The events of a stream or filter for one use of it, as long as all uses together are
+    /// affordable.
+    fn used(
+        &mut self,
+        name: &Name,
+        depth: usize,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Selected> {
+        if self.comparisons > COMPARISONS_MAX {
+            diagnostics.push(wording::too_many_comparisons(name.at.0));
+            return None;
+        }
+        let selected = self.selected(&name.text, depth, diagnostics)?;
+        self.comparisons += comparisons(&selected.predicate);
+        Some(selected)
+    }
+
     /// The events a name used somewhere stands for; reports names that stand for none.
     fn events(
         &mut self,
@@ -185,7 +209,7 @@ impl<'a> Scope<'a> {
     ) -> Option<Selected> {
         match self.declared.get(name.text.as_str()) {
             Some((Statement::Stream(_) | Statement::Filter(_), _)) => {
-                self.selected(&name.text, depth, diagnostics)
+                self.used(name, depth, diagnostics)
             }
             Some((Statement::Broken(_), _)) => None,
             Some((other, place)) => {
@@ -194,14 +218,15 @@ impl<'a> Scope<'a> {
                 None
             }
             None => {
-                diagnostics.push(self.unknown(name));
+                let compared = diagnostics.len().saturating_mul(self.declared.len());
+                diagnostics.push(self.unknown(name, compared > NAMES_COMPARED_MAX));
                 None
             }
         }
     }
 
     /// Reports a name that nothing declares.
-    fn unknown(&self, name: &Name) -> Diagnostic {
+    fn unknown(&self, name: &Name, beyond: bool) -> Diagnostic {
         let text = &name.text;
         let found = wording::unknown_name(name.at.0, text);
         if let Some(trapped) = crate::lex::phrase_trap(text, name.at.0) {
@@ -212,6 +237,9 @@ impl<'a> Scope<'a> {
         let (head, level) = text.split_at_checked(digit).unwrap_or(("", ""));
         if self.declared.contains_key(head) {
             return found.help(wording::space_before_level(head, level));
+        }
+        if beyond {
+            return found;
         }
         let known = self.declared.iter().filter(|(_, (statement, _))| {
             !matches!(statement, Statement::Alert(_) | Statement::Broken(_))
@@ -252,6 +280,17 @@ fn statement_word(statement: &Statement) -> &'static str {
         Statement::Filter(_) => "filter",
         Statement::Measure(_) => "measure",
         Statement::Alert(_) | Statement::Broken(_) => "alert",
+    }
+}
+
+/// What evaluating a predicate costs at most.
+fn comparisons(predicate: &Predicate) -> usize {
+    match predicate {
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().map(comparisons).sum(),
+        Predicate::Not(inner) => comparisons(inner),
+        Predicate::In(_, items) => items.len(),
+        Predicate::InNetwork(_, networks) => networks.len(),
+        _ => 1,
     }
 }
 

@@ -9,7 +9,7 @@ use unicode_ident::{is_xid_continue, is_xid_start};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::ast::{At, Quantity};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic};
 use crate::quantity::duration_named;
 use crate::source::Place;
 use character::{disguised, fold, misleading, quote_like, unseen};
@@ -147,9 +147,16 @@ impl Lexer<'_> {
         self.tokens.push(Token { kind, place });
     }
 
+    /// Keeps what people will read; a hostile file could report at every byte.
+    fn report(&mut self, found: Diagnostic) {
+        if self.diagnostics.len() < DIAGNOSTICS_MAX {
+            self.diagnostics.push(found);
+        }
+    }
+
     /// Reports what was read since `from` and leaves a broken token for it.
     fn refuse(&mut self, from: usize, found: Diagnostic) {
-        self.diagnostics.push(found);
+        self.report(found);
         self.push(TokenKind::Broken, from);
     }
 
@@ -158,7 +165,7 @@ impl Lexer<'_> {
         let found = (from..to).find(|index| unseen(self.original(*index)));
         if let Some(index) = found {
             let code_point = u32::from(self.original(index));
-            self.diagnostics.push(wording::unseen(self.place(index, index + 1), code_point));
+            self.report(wording::unseen(self.place(index, index + 1), code_point));
         }
         found.is_some()
     }
@@ -256,7 +263,7 @@ impl Lexer<'_> {
             _ => {}
         }
         let place = self.place(from, self.at);
-        self.diagnostics.push(wording::unknown_escape(place, letter));
+        self.report(wording::unknown_escape(place, letter));
         Some(letter)
     }
 

@@ -110,7 +110,7 @@ fn named(
     // What is wrong inside was reported at the measure itself.
     let mut inside = Vec::new();
     let found = shape(scope, &inner.measure, depth + 1, &mut inside);
-    if depth == 0 && found.is_none() {
+    if found.is_none() {
         inside.retain(|d| d.code == Code::Circle);
         diagnostics.append(&mut inside);
     }

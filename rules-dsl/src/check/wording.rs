@@ -2,8 +2,8 @@
 
 use model::decimal::Decimal;
 
-use super::CHAIN_MAX;
 use super::alert::{DISTINCT_LEVEL_MAX, KEY_PARTS_MAX};
+use super::{CHAIN_MAX, COMPARISONS_MAX};
 use crate::diagnostic::{texts, wordings};
 
 wordings! {
@@ -23,6 +23,11 @@ wordings! {
     Circle measure_circle(name: &str):
         "`{name}` builds on itself or on too many others"
         | "`{name}` が自分自身を元にしているか、元が多すぎます";
+    LimitExceeded too_many_comparisons():
+        "the rules together ask more than {COMPARISONS_MAX} comparisons"
+        | "ルール全体の比較が {COMPARISONS_MAX} を超えています"
+        help "a filter counts at every use: use a shorter list, or `matches`"
+        | "filter は使うたびに数えます。並びを短くするか `matches` を使ってください";
     LimitExceeded chain_too_long(name: &str):
         "`{name}` builds on more than {CHAIN_MAX} others"
         | "`{name}` の元になるものが {CHAIN_MAX} を超えています";
