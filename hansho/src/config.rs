@@ -95,6 +95,8 @@ pub struct ConfigError {
     pub key: Option<String>,
     /// What is wrong and what to write instead.
     pub what: String,
+    /// The file was not read at all, so nothing is known of what it asks for.
+    pub is_unread: bool,
 }
 
 impl Config {
@@ -103,8 +105,13 @@ impl Config {
     /// # Errors
     /// A file that cannot be read or is larger than [`FILE_MAX`], and all of [`Config::parse`].
     pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
-        let error =
-            |what: String| ConfigError { path: path.to_owned(), line: None, key: None, what };
+        let error = |what: String| ConfigError {
+            path: path.to_owned(),
+            line: None,
+            key: None,
+            what,
+            is_unread: true,
+        };
         let unreadable = |cause: std::io::Error| {
             error(format!("cannot be read: {cause}; name another file with --config"))
         };
@@ -308,7 +315,8 @@ impl File<'_> {
         let before = span.and_then(|span| self.text.get(..span.start));
         let line = before.map(|before| before.matches('\n').count() + 1);
         let key = line.and_then(|line| key_at(self.text, line));
-        ConfigError { path: self.path.to_owned(), line, key, what: what.trim_end().to_owned() }
+        let (path, what) = (self.path.to_owned(), what.trim_end().to_owned());
+        ConfigError { path, line, key, what, is_unread: false }
     }
 }
 

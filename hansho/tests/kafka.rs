@@ -26,7 +26,7 @@ use tests::recorder::{Answer, Recorder, Request};
 use tests::service::{Service, free_port, get};
 
 /// No scenario waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(15);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An idle time that never comes in a test: only events let time pass.
 const NEVER_IDLE: &str = "1h";
@@ -347,16 +347,13 @@ fn what_kcat_publishes_reaches_the_webhook() {
         assert_eq!(firing[name], value, "{name} in {firing}");
     }
     assert_eq!(firing["key"], serde_json::json!({"user.name": "a"}));
-    // Level 1 is answered within 30 minutes of the moment the service saw it.
+    // Level 1 is answered within 30 minutes of the event that made it true.
     let instant = |name: &str| {
         let text = firing[name].as_str().unwrap_or_else(|| panic!("no {name} in {firing}"));
-        let rfc3339 = text.parse::<jiff::Timestamp>();
-        rfc3339.expect("a time").as_millisecond()
+        text.parse::<jiff::Timestamp>().expect("a time").as_millisecond()
     };
     assert!(instant("detected") > instant("at"), "{firing}");
-    let response_ms = instant("deadline") - instant("since");
-    let from_detected_ms = instant("deadline") - instant("detected");
-    assert!([response_ms, from_detected_ms].contains(&1_800_000), "{firing}");
+    assert_eq!(instant("deadline") - instant("since"), 1_800_000, "{firing}");
     scene.ready();
 }
 

@@ -28,8 +28,7 @@ use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts};
 pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     start_log();
     let config = Config::load(&args.config).map_err(|error| {
-        let is_unread = error.line.is_none() && error.key.is_none();
-        let exit = if is_unread { Exit::Unreachable } else { Exit::Usage };
+        let exit = if error.is_unread { Exit::Unreachable } else { Exit::Usage };
         exit.because(error)
     })?;
     let language = config.language.unwrap_or(language);

@@ -1,0 +1,83 @@
+//! What somebody sees who has just built it: the demo, the help, and how commands end.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use common::{hansho, rules};
+use tests::service::Service;
+
+#[test]
+fn the_demo_shows_a_critical_alert_and_ends_by_itself() {
+    let said = hansho(&["demo", "--for", "8s", "--lang", "ja"], b"").ended(0);
+    let all = said.out + &said.err;
+    let critical = all.lines().filter(|line| line.contains("緊急") || line.contains("critical"));
+    assert!(critical.count() > 0, "{all}");
+    for word in ["認証失敗", "user.name", "10"] {
+        assert!(all.contains(word), "{word} is not in:\n{all}");
+    }
+    // For people: colour and log lines would only be in the way of a pipe.
+    assert!(!all.contains('\u{1b}'), "{all}");
+}
+
+#[test]
+fn the_demo_ends_at_ctrl_c_and_leaves_nothing_behind() {
+    let mut demo = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
+    demo.start(&["demo", "--lang", "en"]).expect("the demo");
+    let wait = std::time::Duration::from_secs(30);
+    demo.wait_for_line("critical", wait).unwrap_or_else(|lines| panic!("{lines}"));
+    let id = demo.process_id().expect("it runs").to_string();
+    let state_dir = std::env::temp_dir().join(format!("hansho-demo-{id}"));
+    assert!(state_dir.is_dir(), "{}", state_dir.display());
+    let sent = std::process::Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.expect("kill").success());
+    let ended = demo.wait_for_exit(wait).expect("it ends");
+    assert!(!state_dir.exists(), "{}", state_dir.display());
+    assert_eq!(ended.code(), Some(0), "{}", demo.lines().join("\n"));
+}
+
+#[test]
+fn the_help_names_every_command_and_the_exit_codes() {
+    let help = hansho(&["--help"], b"").ended(0).out;
+    for word in ["demo", "run", "check", "replay", "--lang", "Exit codes: 0", "半鐘"] {
+        assert!(help.contains(word), "{word} is not in:\n{help}");
+    }
+    for command in ["demo", "run", "check", "replay"] {
+        let help = hansho(&[command, "--help"], b"").ended(0).out;
+        assert!(help.contains(&format!("Usage: hansho {command}")), "{help}");
+    }
+}
+
+#[test]
+fn commands_end_with_the_code_that_fits() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let good = rules("burst.rules").display().to_string();
+    let broken = file("broken.rules", "alert 失敗 認証失敗 10回/分 high\n");
+    let config = file(
+        "no-sink.toml",
+        "rules = [\"x\"]\n[kafka.properties]\n\"bootstrap.servers\" = \"b:1\"\n",
+    );
+    let typo = file("typo.toml", "ruels = [\"x\"]\n");
+    let cases: [(&[&str], i32, &str); 10] = [
+        (&["check", &good], 0, "0 errors"),
+        (&["check", &broken], 1, "broken.rules:1:10"),
+        (&["check", &broken, "--lang", "ja"], 1, "認証失敗"),
+        (&["check", "/nowhere.rules"], 3, "/nowhere.rules"),
+        (&[], 2, "Usage"),
+        (&["ring"], 2, "ring"),
+        (&["demo", "--for", "soon"], 2, "soon"),
+        (&["run", "--config", "/nowhere.toml"], 3, "/nowhere.toml"),
+        (&["run", "--config", &config], 2, "sink"),
+        (&["run", "--config", &typo], 2, "ruels"),
+    ];
+    for (arguments, code, word) in cases {
+        let said = hansho(arguments, b"").ended(code);
+        let all = said.out + &said.err;
+        assert!(all.contains(word), "{arguments:?}: {word} is not in:\n{all}");
+    }
+}
