@@ -78,7 +78,8 @@ wordings! {
         "`{phrase}` has two readings" | "`{phrase}` には二つの読み方があります"
         help "allowed up to {quantity}, alert above it: `{quantity}超`; alert up to and including \
               it: `{quantity}以下`"
-        | "{quantity}まで許し、超えたら警報: `{quantity}超`。{quantity}以下で警報: `{quantity}以下`";
+        | "{quantity}まで許し、超えたら警報: `{quantity}超`。\
+           {quantity}以下で警報: `{quantity}以下`";
     TwoReadings in_a_row(phrase: &str, quantity: &str):
         "`{phrase}` has two readings" | "`{phrase}` には二つの読み方があります"
         help "that many in a window, others between them: `{quantity}/分`; a condition that lasts: \

@@ -121,7 +121,8 @@ texts! {
     key(): "a field to group by" | "まとめる単位のフィールド";
     nodata(): "`hold 5m` or `clear`" | "`hold 5分` か `clear`";
     quoted(): "a text in quotes" | "引用符で囲んだ文字列";
-    tail_entry(): "`message`, `runbook`, `labels` or `}}`" | "`message`、`runbook`、`labels` か `}}`";
+    tail_entry():
+        "`message`, `runbook`, `labels` or `}}`" | "`message`、`runbook`、`labels` か `}}`";
     brace(): "`{{`" | "`{{`";
     label(): "a label: `team: \"core\"`" | "ラベル: `team: \"core\"`";
     colon(): "`:`" | "`:`";
