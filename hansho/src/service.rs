@@ -82,6 +82,7 @@ pub struct Outgoing {
 }
 
 /// One alert as the alert log and on-call know it.
+#[derive(Clone)]
 pub struct Logged {
     /// What happened, with the rendered message.
     pub recorded: Recorded,
@@ -162,7 +163,7 @@ pub(crate) fn run(
     let on_call = thread::spawn(move || on_call.run(&heard, &texts, &on_call_state, &runtime));
     for logged in history.logged() {
         // The thread at the other end only goes away with this one.
-        drop(tell_on_call.send(logged.clone_record()));
+        drop(tell_on_call.send(logged.clone()));
     }
 
     let told = Arc::new(Told::new(parts.rules.set.streams.len()));

@@ -21,7 +21,13 @@ fn the_demo_shows_a_critical_alert_and_ends_by_itself() {
 }
 
 #[test]
-fn the_demo_ends_at_ctrl_c_and_leaves_nothing_behind() {
+fn the_demo_ends_when_asked_to_and_leaves_nothing_behind() {
+    for signal in ["-INT", "-TERM"] {
+        demo_ends_at(signal);
+    }
+}
+
+fn demo_ends_at(signal: &str) {
     let mut demo = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
     demo.start(&["demo", "--lang", "en"]).expect("the demo");
     let wait = std::time::Duration::from_secs(30);
@@ -29,7 +35,7 @@ fn the_demo_ends_at_ctrl_c_and_leaves_nothing_behind() {
     let id = demo.process_id().expect("it runs").to_string();
     let state_dir = std::env::temp_dir().join(format!("hansho-demo-{id}"));
     assert!(state_dir.is_dir(), "{}", state_dir.display());
-    let sent = std::process::Command::new("kill").args(["-INT", &id]).status();
+    let sent = std::process::Command::new("kill").args([signal, &id]).status();
     assert!(sent.expect("kill").success());
     let ended = demo.wait_for_exit(wait).expect("it ends");
     assert!(!state_dir.exists(), "{}", state_dir.display());

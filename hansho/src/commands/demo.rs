@@ -16,6 +16,7 @@ use model::message::Language;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Deadlines, Receiver, Receivers, Severities};
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::alert_text::AlertTexts;
 use crate::api::State;
@@ -84,7 +85,7 @@ fn run_in(
         };
         tokio::select! {
             () = limit => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = end_signal() => {}
         }
         timer.store(true, Ordering::Release);
     });
@@ -95,6 +96,17 @@ fn run_in(
     farewell(sent, &console, language);
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended.map_err(|error| unreachable(&error))
+}
+
+/// Comes when somebody asks the process to end, be it at the keyboard or by `kill`.
+async fn end_signal() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut term) => tokio::select! {
+            _ = term.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
 }
 
 fn parts(

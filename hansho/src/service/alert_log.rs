@@ -128,7 +128,7 @@ impl History {
         &self.logged
     }
 
-    /// The records told after `published` by stream: what is derived again is known by them.
+    /// What the records are known by: one that is derived again is not written twice.
     pub(crate) fn record_ids(&self) -> HashSet<RecordId> {
         self.logged.iter().map(|logged| record_id(&logged.recorded)).collect()
     }
@@ -180,13 +180,6 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
 
 fn canonical(key: &[KeyPart]) -> Vec<u8> {
     encode_key(key.iter().map(|(_, value)| value))
-}
-
-impl Logged {
-    /// A copy, to be told once more.
-    pub(crate) fn clone_record(&self) -> Logged {
-        Logged { recorded: self.recorded.clone(), detected: self.detected }
-    }
 }
 
 #[cfg(test)]

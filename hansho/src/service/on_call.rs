@@ -1,6 +1,6 @@
 //! The on-call thread: alerts to incidents, incidents to deliveries, deliveries to results.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub struct OnCall {
     deliveries: Vec<Delivery>,
     outbox: Outbox,
     results: Journal,
-    in_flight: HashMap<Ticket, ()>,
+    in_flight: HashSet<Ticket>,
 }
 
 impl OnCall {
@@ -73,7 +73,7 @@ impl OnCall {
         results: Journal,
     ) -> OnCall {
         let (incidents, outbox) = (Incidents::default(), Outbox::new(limits));
-        OnCall { incidents, receivers, deliveries, outbox, results, in_flight: HashMap::new() }
+        OnCall { incidents, receivers, deliveries, outbox, results, in_flight: HashSet::new() }
     }
 
     /// Takes over what attempts of earlier runs came to. A line that cannot be read costs at
@@ -142,7 +142,7 @@ impl OnCall {
             let Some(delivery) = self.deliveries.get(receiver).cloned() else {
                 continue;
             };
-            self.in_flight.insert(ticket, ());
+            self.in_flight.insert(ticket);
             let answer = answer.clone();
             runtime.spawn(async move {
                 let result = delivery.attempt(&notification).await;
