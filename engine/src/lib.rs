@@ -15,6 +15,7 @@ pub mod watermark;
 
 mod aggregate;
 mod episode;
+mod filter_tree;
 mod predicate;
 mod probe;
 mod ranked;

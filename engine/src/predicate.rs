@@ -20,6 +20,9 @@ pub enum Test {
     And(Vec<Test>),
     Or(Vec<Test>),
     Not(Box<Test>),
+    /// A field compared with a constant: most of what filters ask, so it takes no detour
+    /// over operands.
+    Field(usize, Comparison, Constant),
     Compare(Operand, Comparison, Operand),
     In(Operand, Vec<Constant>),
     InNetwork(Operand, Vec<Network>),
@@ -53,6 +56,9 @@ impl Test {
             Predicate::And(parts) => Test::And(all(parts)?),
             Predicate::Or(parts) => Test::Or(all(parts)?),
             Predicate::Not(inner) => Test::Not(Box::new(Test::compile(inner)?)),
+            Predicate::Compare(Operand::Field(field), how, Operand::Constant(constant)) => {
+                Test::Field(*field, *how, constant.clone())
+            }
             Predicate::Compare(a, how, b) => Test::Compare(a.clone(), *how, b.clone()),
             Predicate::In(operand, set) => Test::In(operand.clone(), set.clone()),
             Predicate::InNetwork(operand, set) => Test::InNetwork(operand.clone(), set.clone()),
@@ -73,13 +79,16 @@ impl Test {
             Test::And(parts) => parts.iter().all(|part| part.holds(event)),
             Test::Or(parts) => parts.iter().any(|part| part.holds(event)),
             Test::Not(inner) => !inner.holds(event),
+            Test::Field(field, how, constant) => {
+                compare(event.value(*field), constant).is_some_and(|stands| how.holds(stands))
+            }
             Test::Compare(left, how, right) => {
                 let (left, right) = (resolve(left, event), resolve(right, event));
                 left.compare(&right).is_some_and(|ordering| how.holds(ordering))
             }
             Test::In(operand, set) => {
                 let value = resolve(operand, event);
-                set.iter().any(|item| value.equals(item))
+                set.iter().any(|item| value.is(item))
             }
             Test::InNetwork(operand, networks) => match resolve(operand, event) {
                 Resolved::Ip(address) => networks.iter().any(|network| inside(address, *network)),
@@ -114,8 +123,29 @@ impl Resolved<'_> {
         }
     }
 
-    fn equals(&self, constant: &Constant) -> bool {
+    fn is(&self, constant: &Constant) -> bool {
         self.compare(&resolve_constant(constant)) == Some(Ordering::Equal)
+    }
+}
+
+/// How an event's value stands to a constant; `None` as [`Resolved::compare`] says.
+fn compare(value: Value<'_>, constant: &Constant) -> Option<Ordering> {
+    match (value, constant) {
+        (Value::Text(a), Constant::Text(b)) => Some(a.cmp(b.as_str())),
+        (Value::Number(a), Constant::Number(b)) => Some(a.cmp(b)),
+        (Value::Bool(a), Constant::Bool(b)) => Some(a.cmp(b)),
+        (Value::Time(a), Constant::Time(b)) => Some(a.cmp(b)),
+        (Value::Ip(a), Constant::Ip(b)) => Some(a.to_canonical().cmp(&b.to_canonical())),
+        _ => None,
+    }
+}
+
+/// Whether an event's value is a constant.
+pub(crate) fn is_equal(value: Value<'_>, constant: &Constant) -> bool {
+    // Texts of different lengths need no look at their bytes.
+    match (value, constant) {
+        (Value::Text(a), Constant::Text(b)) => a == b,
+        _ => compare(value, constant) == Some(Ordering::Equal),
     }
 }
 
@@ -173,7 +203,7 @@ fn list_contains(event: &Event<'_>, field: usize, item: &Constant) -> bool {
         return false;
     };
     let items = event.items.iter().skip(start as usize).take(len as usize);
-    items.into_iter().any(|value| resolve_value(*value).equals(item))
+    items.into_iter().any(|value| is_equal(*value, item))
 }
 
 /// Whether an address lies in a network; a mapped IPv4 address is the IPv4 address.

@@ -5,11 +5,11 @@ use std::fmt;
 use model::event::{Event, Value};
 use model::key::KeyWriter;
 use model::observation::{Batch, Origin, Row, Slice};
-use rules_dsl::rule::{Alert, KeyPart, Measure, Predicate, RuleSet, Selection};
+use rules_dsl::rule::{Alert, KeyPart, Measure, RuleSet, Selection};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use crate::filter_tree::{FilterTree, Filters};
 use crate::key_group::{group_of, key_hash, shard_of};
-use crate::predicate::Test;
 
 /// A compiled rule set: immutable, shared by readers and shards.
 #[derive(Debug)]
@@ -36,17 +36,31 @@ impl fmt::Display for ProgramError {
 impl std::error::Error for ProgramError {}
 
 /// What one event of a stream can become.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct StreamPlan {
-    tests: Vec<(Predicate, Test)>,
-    signals: Vec<SignalPlan>,
+    filters: FilterTree,
+    /// By filter: what is observed of the events that satisfy it.
+    signals: Vec<Vec<SignalPlan>>,
+}
+
+/// A program that is being made.
+struct Draft {
+    streams: Vec<StreamDraft>,
+    /// Signals so far, over all streams.
+    signals: usize,
+}
+
+/// A [`StreamPlan`] that is being made.
+#[derive(Default)]
+struct StreamDraft {
+    filters: Filters,
+    signals: Vec<Vec<SignalPlan>>,
 }
 
 /// One kind of observation.
 #[derive(Debug, PartialEq)]
 struct SignalPlan {
     id: u32,
-    test: usize,
     key: Vec<(usize, bool)>,
     value: ValuePlan,
     message_fields: Vec<usize>,
@@ -88,74 +102,20 @@ impl Program {
     /// # Errors
     /// A regular expression that is too large to compile.
     pub fn compile(rules: &RuleSet) -> Result<Program, ProgramError> {
-        let mut program = Program {
-            streams: rules.streams.iter().map(|_| StreamPlan::default()).collect(),
-            rules: Vec::new(),
-            signals: 0,
+        let streams = rules.streams.iter().map(|_| StreamDraft::default()).collect();
+        let mut draft = Draft { streams, signals: 0 };
+        let plan = |alert: &Alert| {
+            draft.plan(alert).map_err(|cause| ProgramError { alert: alert.name.clone(), cause })
+        };
+        let plans = rules.alerts.iter().map(plan).collect::<Result<_, _>>()?;
+        let grown =
+            |StreamDraft { filters, signals }| StreamPlan { filters: filters.grow(), signals };
+        Ok(Program {
+            streams: draft.streams.into_iter().map(grown).collect(),
+            rules: plans,
+            signals: draft.signals,
             hash: xxh3_64(format!("{rules:?}").as_bytes()),
-        };
-        for alert in &rules.alerts {
-            let plan = program
-                .plan(alert)
-                .map_err(|cause| ProgramError { alert: alert.name.clone(), cause })?;
-            program.rules.push(plan);
-        }
-        Ok(program)
-    }
-
-    fn plan(&mut self, alert: &Alert) -> Result<RulePlan, regex::Error> {
-        let mut signals = Vec::new();
-        let mut streams: Vec<usize> = Vec::new();
-        for selection in alert.trigger.measure.selections() {
-            signals.push(self.signal(selection, &alert.by, &alert.trigger.measure)?);
-            streams.push(selection.stream);
-        }
-        streams.sort_unstable();
-        streams.dedup();
-        Ok(RulePlan { alert: alert.clone(), streams, signals })
-    }
-
-    /// The id of a selection's signal; rules that want the same share one.
-    fn signal(
-        &mut self,
-        selection: &Selection,
-        by: &[KeyPart],
-        measure: &Measure,
-    ) -> Result<u32, regex::Error> {
-        let value = match (measure, selection.field) {
-            (Measure::Count(_) | Measure::Ratio(..), _) | (_, None) => ValuePlan::Nothing,
-            (Measure::Distinct(_), Some(field)) => ValuePlan::Fingerprint(field),
-            (_, Some(field)) => ValuePlan::Number(field),
-        };
-        let optional = by.iter().map(|part| part.optional);
-        let mut wanted = SignalPlan {
-            id: self.signals as u32,
-            test: 0,
-            key: selection.key.iter().copied().zip(optional).collect(),
-            value,
-            message_fields: selection.message_fields.clone(),
-        };
-        let Some(stream) = self.streams.get_mut(selection.stream) else {
-            return Ok(wanted.id);
-        };
-        wanted.test = match stream.tests.iter().position(|(of, _)| *of == selection.predicate) {
-            Some(known) => known,
-            None => {
-                let test = Test::compile(&selection.predicate)?;
-                stream.tests.push((selection.predicate.clone(), test));
-                stream.tests.len() - 1
-            }
-        };
-        for known in &stream.signals {
-            wanted.id = known.id;
-            if *known == wanted {
-                return Ok(known.id);
-            }
-        }
-        wanted.id = self.signals as u32;
-        self.signals += 1;
-        stream.signals.push(wanted);
-        Ok(self.signals as u32 - 1)
+        })
     }
 
     /// The rules, in the order of their names.
@@ -196,14 +156,67 @@ impl Program {
         let Some(stream) = self.streams.get(origin.stream as usize) else {
             return;
         };
-        for (index, (_, test)) in stream.tests.iter().enumerate() {
-            if !test.holds(event) {
-                continue;
-            }
-            for signal in stream.signals.iter().filter(|signal| signal.test == index) {
+        stream.filters.each(event, &mut |filter| {
+            for signal in stream.signals.get(filter).into_iter().flatten() {
                 signal.observe(event, origin, batches, counts);
             }
+        });
+    }
+}
+
+impl Draft {
+    fn plan(&mut self, alert: &Alert) -> Result<RulePlan, regex::Error> {
+        let mut signals = Vec::new();
+        let mut streams: Vec<usize> = Vec::new();
+        for selection in alert.trigger.measure.selections() {
+            signals.push(self.signal(selection, &alert.by, &alert.trigger.measure)?);
+            streams.push(selection.stream);
         }
+        streams.sort_unstable();
+        streams.dedup();
+        Ok(RulePlan { alert: alert.clone(), streams, signals })
+    }
+
+    /// The id of a selection's signal; rules that want the same share one.
+    fn signal(
+        &mut self,
+        selection: &Selection,
+        by: &[KeyPart],
+        measure: &Measure,
+    ) -> Result<u32, regex::Error> {
+        let value = match (measure, selection.field) {
+            (Measure::Count(_) | Measure::Ratio(..), _) | (_, None) => ValuePlan::Nothing,
+            (Measure::Distinct(_), Some(field)) => ValuePlan::Fingerprint(field),
+            (_, Some(field)) => ValuePlan::Number(field),
+        };
+        let fresh = self.signals as u32;
+        let Some(stream) = self.streams.get_mut(selection.stream) else {
+            return Ok(fresh);
+        };
+        let filter = stream.filters.add(&selection.predicate)?;
+        if filter >= stream.signals.len() {
+            stream.signals.resize_with(filter + 1, Vec::new);
+        }
+        let Some(signals) = stream.signals.get_mut(filter) else {
+            return Ok(fresh);
+        };
+        let optional = by.iter().map(|part| part.optional);
+        let mut wanted = SignalPlan {
+            id: fresh,
+            key: selection.key.iter().copied().zip(optional).collect(),
+            value,
+            message_fields: selection.message_fields.clone(),
+        };
+        for known in signals.iter() {
+            wanted.id = known.id;
+            if *known == wanted {
+                return Ok(known.id);
+            }
+        }
+        wanted.id = fresh;
+        signals.push(wanted);
+        self.signals += 1;
+        Ok(fresh)
     }
 }
 

@@ -123,7 +123,7 @@ pub struct Selection {
 }
 
 /// A truth about one event. A comparison with a missing field is false in either polarity.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
     /// Always.
     True,
@@ -150,7 +150,7 @@ pub enum Predicate {
 }
 
 /// How a text is tested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextTest {
     /// Stands anywhere in it.
     Contains,
@@ -161,7 +161,7 @@ pub enum TextTest {
 }
 
 /// A value of an event or a constant.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {
     /// A field.
     Field(usize),
@@ -174,7 +174,7 @@ pub enum Operand {
 }
 
 /// An arithmetic operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arithmetic {
     /// `+`
     Add,
@@ -187,7 +187,7 @@ pub enum Arithmetic {
 }
 
 /// A constant in base units.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Constant {
     /// Text.
     Text(String),
@@ -202,7 +202,7 @@ pub enum Constant {
 }
 
 /// An IPv4 or IPv6 network: an address and the length of its prefix in bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     /// Any address of it.
     pub address: IpAddr,
@@ -211,7 +211,7 @@ pub struct Network {
 }
 
 /// A comparison operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// `>=`, 以上
     AtLeast,

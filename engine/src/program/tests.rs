@@ -9,6 +9,7 @@ use model::time::Timestamp;
 use rules_dsl::rule::{Comparison, Operand, Trigger};
 
 use super::*;
+use rules_dsl::rule::Predicate;
 
 const HOST: usize = 0;
 const LEVEL: usize = 1;

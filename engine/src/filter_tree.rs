@@ -1,0 +1,230 @@
+//! All filters of a stream as one tree: what they have in common is asked once.
+//!
+//! A filter is a conjunction of conditions. Conditions are ranked, `field == constant` first
+//! and within that the one most filters share, and each filter is a path through the tree by
+//! rank. Of many constants for one field at most one can match, and it is looked up: a
+//! thousand filters about a thousand accounts cost what the one about this account does.
+//! Trying every filter from its beginning is the oracle in the tests.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use model::event::{Event, Value};
+use rules_dsl::rule::{Comparison, Constant, Predicate};
+
+use crate::predicate::{Test, is_equal};
+
+/// Up to so many constants of a field are compared one after the other, which is faster than
+/// hashing the event's value.
+const SCANNED_MAX: usize = 4;
+
+/// Filters on their way into a tree.
+#[derive(Debug, Default)]
+pub struct Filters {
+    ids: HashMap<Predicate, usize>,
+    /// By filter: the conditions it is a conjunction of.
+    conditions_of: Vec<Vec<usize>>,
+    conditions: HashMap<Predicate, usize>,
+    tests: Vec<Test>,
+}
+
+/// The filters of one stream, ready to run.
+#[derive(Debug, Default)]
+pub struct FilterTree {
+    root: Node,
+    /// By condition: compiled once, wherever it stands in the tree.
+    tests: Vec<Test>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Filters all of whose conditions were met on the way here.
+    satisfied: Vec<usize>,
+    fields: Vec<FieldBranch>,
+    /// A condition, and where it leads when it holds.
+    others: Vec<(usize, Node)>,
+}
+
+/// What `field == constant` leads to, by constant.
+#[derive(Debug)]
+struct FieldBranch {
+    field: usize,
+    nodes: Vec<(Constant, Node)>,
+    /// Indices in `nodes` by constant; empty where `nodes` are scanned.
+    table: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Filters {
+    /// The number of a filter; equal ones are one.
+    ///
+    /// # Errors
+    /// As [`Test::compile`].
+    pub(crate) fn add(&mut self, filter: &Predicate) -> Result<usize, regex::Error> {
+        if let Some(known) = self.ids.get(filter) {
+            return Ok(*known);
+        }
+        let mut conditions = Vec::new();
+        self.split(filter, &mut conditions)?;
+        conditions.sort_unstable();
+        conditions.dedup();
+        let id = self.conditions_of.len();
+        self.conditions_of.push(conditions);
+        self.ids.insert(filter.clone(), id);
+        Ok(id)
+    }
+
+    fn split(&mut self, part: &Predicate, into: &mut Vec<usize>) -> Result<(), regex::Error> {
+        match part {
+            Predicate::True => {}
+            Predicate::And(parts) => {
+                for part in parts {
+                    self.split(part, into)?;
+                }
+            }
+            condition => match self.conditions.get(condition) {
+                Some(known) => into.push(*known),
+                None => {
+                    let id = self.tests.len();
+                    self.tests.push(Test::compile(condition)?);
+                    self.conditions.insert(condition.clone(), id);
+                    into.push(id);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// The tree of all filters added.
+    pub(crate) fn grow(self) -> FilterTree {
+        let mut uses = vec![0_usize; self.tests.len()];
+        for condition in self.conditions_of.iter().flatten() {
+            if let Some(uses) = uses.get_mut(*condition) {
+                *uses += 1;
+            }
+        }
+        let rank = |condition: usize| {
+            let is_lookup = self.tests.get(condition).and_then(lookup).is_some();
+            (!is_lookup, Reverse(uses.get(condition).copied()), condition)
+        };
+        let by_rank = |(id, mut path): (usize, Vec<usize>)| {
+            path.sort_unstable_by_key(|condition| rank(*condition));
+            (path, id)
+        };
+        let mut paths: Vec<_> = self.conditions_of.into_iter().enumerate().map(by_rank).collect();
+        // What shares a beginning now stands together.
+        paths.sort_unstable();
+        FilterTree { root: Node::grow(&paths, 0, &self.tests), tests: self.tests }
+    }
+}
+
+impl FilterTree {
+    /// Calls `found` with every filter the event satisfies, once.
+    pub(crate) fn each(&self, event: &Event<'_>, found: &mut impl FnMut(usize)) {
+        self.visit(&self.root, event, found);
+    }
+
+    fn visit(&self, node: &Node, event: &Event<'_>, found: &mut impl FnMut(usize)) {
+        node.satisfied.iter().copied().for_each(&mut *found);
+        for branch in &node.fields {
+            if let Some(next) = branch.find(event.value(branch.field)) {
+                self.visit(next, event, found);
+            }
+        }
+        for (condition, next) in &node.others {
+            if self.tests.get(*condition).is_some_and(|test| test.holds(event)) {
+                self.visit(next, event, found);
+            }
+        }
+    }
+}
+
+impl Node {
+    /// The node at which sorted paths that share their first `depth` conditions meet.
+    fn grow(paths: &[(Vec<usize>, usize)], depth: usize, tests: &[Test]) -> Node {
+        let mut node = Node::default();
+        let mut fields: BTreeMap<usize, Vec<(Constant, Node)>> = BTreeMap::new();
+        for together in paths.chunk_by(|(a, _), (b, _)| a.get(depth) == b.get(depth)) {
+            let first = together.first().and_then(|(path, _)| path.get(depth));
+            let Some(condition) = first else {
+                node.satisfied.extend(together.iter().map(|(_, id)| *id));
+                continue;
+            };
+            let next = Node::grow(together, depth + 1, tests);
+            match tests.get(*condition).and_then(lookup) {
+                Some((field, constant)) => {
+                    fields.entry(field).or_default().push((constant.clone(), next));
+                }
+                None => node.others.push((*condition, next)),
+            }
+        }
+        node.fields = fields.into_iter().map(FieldBranch::new).collect();
+        node
+    }
+}
+
+impl FieldBranch {
+    fn new((field, nodes): (usize, Vec<(Constant, Node)>)) -> FieldBranch {
+        let hasher = DefaultHashBuilder::default();
+        let hash = |at: &usize| {
+            let value = nodes.get(*at).map(|(constant, _)| value(constant));
+            value.and_then(|value| hash_value(&hasher, value)).unwrap_or_default()
+        };
+        let mut table = HashTable::new();
+        if nodes.len() > SCANNED_MAX {
+            for at in 0..nodes.len() {
+                table.insert_unique(hash(&at), at, hash);
+            }
+        }
+        FieldBranch { field, nodes, table, hasher }
+    }
+
+    fn find(&self, value: Value<'_>) -> Option<&Node> {
+        let is_it = |(constant, _): &&(Constant, Node)| is_equal(value, constant);
+        if self.table.is_empty() {
+            return self.nodes.iter().find(is_it).map(|(_, node)| node);
+        }
+        let hash = hash_value(&self.hasher, value)?;
+        let is_there = |at: &usize| self.nodes.get(*at).as_ref().is_some_and(is_it);
+        let at = self.table.find(hash, is_there)?;
+        self.nodes.get(*at).map(|(_, node)| node)
+    }
+}
+
+/// The field and the constant of a condition that can be looked up.
+fn lookup(test: &Test) -> Option<(usize, &Constant)> {
+    match test {
+        // Of two constants no value may equal both: a mapped IPv4 address is the IPv4 address.
+        Test::Field(_, _, Constant::Ip(ip)) if ip.to_canonical() != *ip => None,
+        Test::Field(field, Comparison::Equal, constant) => Some((*field, constant)),
+        _ => None,
+    }
+}
+
+/// A constant as an event would have it.
+fn value(constant: &Constant) -> Value<'_> {
+    match constant {
+        Constant::Text(text) => Value::Text(text),
+        Constant::Number(number) => Value::Number(*number),
+        Constant::Bool(truth) => Value::Bool(*truth),
+        Constant::Time(time) => Value::Time(*time),
+        Constant::Ip(address) => Value::Ip(*address),
+    }
+}
+
+/// Equal values have equal hashes; one that equals no constant has none.
+fn hash_value(hasher: &DefaultHashBuilder, value: Value<'_>) -> Option<u64> {
+    Some(match value {
+        Value::Missing | Value::List { .. } => return None,
+        Value::Text(text) => hasher.hash_one(text),
+        Value::Number(number) => hasher.hash_one(number),
+        Value::Bool(truth) => hasher.hash_one(truth),
+        Value::Time(time) => hasher.hash_one(time),
+        Value::Ip(address) => hasher.hash_one(address.to_canonical()),
+    })
+}
+
+#[cfg(test)]
+mod tests;
