@@ -30,13 +30,20 @@ impl Measured {
 
     /// The nearest decimal, for showing.
     pub(crate) fn decimal(self) -> Option<Decimal> {
-        Decimal::quotient(self.numerator, self.denominator)
+        match self.denominator {
+            1 => Some(Decimal::from_units(self.numerator)),
+            _ => Decimal::quotient(self.numerator, self.denominator),
+        }
     }
 
     /// How the exact value stands to a level.
     pub(crate) fn compare(self, level: Decimal) -> std::cmp::Ordering {
-        // A level is at most 10²⁹ units and a window holds fewer than 10⁹ events.
-        self.numerator.cmp(&level.units().saturating_mul(self.denominator))
+        let level = match self.denominator {
+            1 => level.units(),
+            // A level is at most 10²⁹ units and a window holds fewer than 10⁹ events.
+            events => level.units().saturating_mul(events),
+        };
+        self.numerator.cmp(&level)
     }
 }
 
@@ -54,6 +61,14 @@ impl Counter {
             Some((last, events)) if *last == time && *events < u32::MAX => *events += 1,
             _ => self.runs.push_back((time, 1)),
         }
+    }
+
+    fn oldest(&self) -> Option<i64> {
+        self.runs.front().map(|(time, _)| *time)
+    }
+
+    fn newest(&self) -> Option<i64> {
+        self.runs.back().map(|(time, _)| *time)
     }
 
     fn evict(&mut self, up_to: i64) {
@@ -198,20 +213,43 @@ impl Aggregate {
         }
     }
 
-    /// Times of the oldest and the newest entry inside.
-    pub(crate) fn span(&self) -> Option<(i64, i64)> {
-        let ends = |times: &Counter| Some((times.runs.front()?.0, times.runs.back()?.0));
+    /// Whether no entry is inside.
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
-            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => ends(events),
+            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total == 0,
             Aggregate::Sum { entries, .. }
             | Aggregate::Distinct { entries, .. }
-            | Aggregate::Quantile { entries, .. } => Some((entries.front()?.0, entries.back()?.0)),
-            Aggregate::Last { events: Some(events), .. } => ends(events),
-            Aggregate::Last { newest, .. } => newest.map(|(time, _)| (time, time)),
-            Aggregate::Ratio { part, whole } => match (ends(part), ends(whole)) {
-                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            | Aggregate::Quantile { entries, .. } => entries.is_empty(),
+            Aggregate::Last { newest, .. } => newest.is_none(),
+            Aggregate::Ratio { part, whole } => part.total == 0 && whole.total == 0,
+        }
+    }
+
+    /// Time of the oldest entry inside, as far as entries are kept.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        match self {
+            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.oldest(),
+            Aggregate::Sum { entries, .. }
+            | Aggregate::Distinct { entries, .. }
+            | Aggregate::Quantile { entries, .. } => entries.front().map(|(time, _)| *time),
+            Aggregate::Last { events: Some(events), .. } => events.oldest(),
+            Aggregate::Last { newest, .. } => newest.map(|(time, _)| time),
+            Aggregate::Ratio { part, whole } => match (part.oldest(), whole.oldest()) {
+                (Some(a), Some(b)) => Some(a.min(b)),
                 (some, None) | (None, some) => some,
             },
+        }
+    }
+
+    /// Time of the newest entry inside.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        match self {
+            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.newest(),
+            Aggregate::Sum { entries, .. }
+            | Aggregate::Distinct { entries, .. }
+            | Aggregate::Quantile { entries, .. } => entries.back().map(|(time, _)| *time),
+            Aggregate::Last { newest, .. } => newest.map(|(time, _)| time),
+            Aggregate::Ratio { part, whole } => part.newest().max(whole.newest()),
         }
     }
 }

@@ -110,10 +110,10 @@ impl Episode {
     }
 
     fn widen_peak(&mut self, measured: Option<Measured>, alert: &Alert) {
-        let value = measured.and_then(Measured::decimal);
         if let (Phase::Pending { peak, .. } | Phase::Firing { peak, .. }, true) =
             (&mut self.phase, self.truth)
         {
+            let value = measured.and_then(Measured::decimal);
             *peak = further(alert.trigger.comparison, *peak, value);
         }
     }

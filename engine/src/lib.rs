@@ -16,10 +16,12 @@ pub mod watermark;
 mod aggregate;
 mod episode;
 mod filter_tree;
+mod keys;
 mod predicate;
 mod probe;
 mod ranked;
 mod reorder;
+mod slab;
 mod timer;
 mod window;
 

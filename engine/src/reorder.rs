@@ -1,15 +1,12 @@
-//! Observations waiting for their instant to settle, and the keys they belong to.
+//! Observations waiting for their instant to settle.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
 use model::observation::Origin;
 use model::time::Timestamp;
-use std::hash::BuildHasher;
 
-/// Index of an interned key.
-pub type KeyId = u32;
+use crate::keys::KeyId;
 
 /// An observation waiting for its instant.
 #[derive(Debug)]
@@ -49,153 +46,88 @@ impl Ord for Waiting {
 /// The reorder buffer: whatever order observations come in, they leave in theirs.
 #[derive(Debug, Default)]
 pub struct Reorder {
-    heap: BinaryHeap<Reverse<Waiting>>,
+    // INVARIANT: ascending.
+    /// What came in order, as nearly everything does from one partition: it costs no search.
+    queue: VecDeque<Waiting>,
+    /// What came after something later.
+    strays: BinaryHeap<Reverse<Waiting>>,
 }
 
 impl Reorder {
     /// Adds an observation.
     pub(crate) fn push(&mut self, waiting: Waiting) {
-        self.heap.push(Reverse(waiting));
+        if self.queue.back().is_none_or(|last| *last <= waiting) {
+            self.queue.push_back(waiting);
+        } else {
+            self.strays.push(Reverse(waiting));
+        }
     }
 
     /// The earliest waiting instant.
     pub(crate) fn next(&self) -> Option<i64> {
-        self.heap.peek().map(|Reverse(waiting)| waiting.order.0.0)
+        let queued = self.queue.front().map(|waiting| waiting.order.0.0);
+        let stray = self.strays.peek().map(|Reverse(waiting)| waiting.order.0.0);
+        match (queued, stray) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (some, None) | (None, some) => some,
+        }
     }
 
     /// Takes the next observation of exactly the instant `now`.
     pub(crate) fn pop_at(&mut self, now: i64) -> Option<Waiting> {
-        let due = self.next() == Some(now);
-        due.then(|| self.heap.pop()).flatten().map(|Reverse(waiting)| waiting)
+        if self.next() != Some(now) {
+            return None;
+        }
+        let is_stray = match (self.queue.front(), self.strays.peek()) {
+            (Some(queued), Some(Reverse(stray))) => stray < queued,
+            (queued, _) => queued.is_none(),
+        };
+        if is_stray {
+            self.strays.pop().map(|Reverse(waiting)| waiting)
+        } else {
+            self.queue.pop_front()
+        }
     }
 
     /// Number of waiting observations.
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
-    }
-}
-
-/// Keys by number, kept while anything refers to them.
-#[derive(Debug, Default)]
-pub struct Keys {
-    // The grouping hash is fixed and so open to crafted collisions: in memory, keys are
-    // found by a hash seeded afresh in every process.
-    seeded: DefaultHashBuilder,
-    table: HashTable<KeyId>,
-    entries: Vec<Entry>,
-    free: Vec<KeyId>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    bytes: Box<[u8]>,
-    group: u32,
-    references: u32,
-}
-
-impl Keys {
-    /// The number of a key, with one more reference to it.
-    pub(crate) fn acquire(&mut self, bytes: &[u8], group: u32) -> KeyId {
-        let hash = self.seeded.hash_one(bytes);
-        let entries = &mut self.entries;
-        let same = |id: &KeyId| entries.get(*id as usize).is_some_and(|e| *e.bytes == *bytes);
-        if let Some(id) = self.table.find(hash, same).copied() {
-            self.retain(id);
-            return id;
-        }
-        let entry = Entry { bytes: bytes.into(), group, references: 1 };
-        let id = self.free.pop().unwrap_or(entries.len() as KeyId);
-        match entries.get_mut(id as usize) {
-            Some(slot) => *slot = entry,
-            None => entries.push(entry),
-        }
-        let seeded = &self.seeded;
-        let rehash = |id: &KeyId| {
-            seeded.hash_one(entries.get(*id as usize).map_or(&[][..], |entry| &entry.bytes))
-        };
-        self.table.insert_unique(hash, id, rehash);
-        id
-    }
-
-    /// One more reference to a known key.
-    pub(crate) fn retain(&mut self, id: KeyId) {
-        if let Some(entry) = self.entries.get_mut(id as usize) {
-            entry.references += 1;
-        }
-    }
-
-    /// One reference less; the last lets the key go.
-    pub(crate) fn release(&mut self, id: KeyId) {
-        let Some(entry) = self.entries.get_mut(id as usize) else {
-            return;
-        };
-        entry.references -= 1;
-        if entry.references > 0 {
-            return;
-        }
-        let hash = self.seeded.hash_one(&*entry.bytes);
-        entry.bytes = Box::default();
-        if let Ok(found) = self.table.find_entry(hash, |known| *known == id) {
-            found.remove();
-        }
-        self.free.push(id);
-    }
-
-    /// The canonical bytes of a key.
-    pub(crate) fn bytes(&self, id: KeyId) -> &[u8] {
-        self.entries.get(id as usize).map_or(&[], |entry| &entry.bytes)
-    }
-
-    /// The key group of a key.
-    pub(crate) fn group(&self, id: KeyId) -> u32 {
-        self.entries.get(id as usize).map_or(0, |entry| entry.group)
-    }
-
-    /// Number of keys held.
-    pub(crate) fn len(&self) -> usize {
-        self.table.len()
+        self.queue.len() + self.strays.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn observations_leave_in_the_order_of_time_stream_partition_offset() {
-        let waiting = |time, stream, partition, offset| Waiting {
-            order: (Timestamp(time), Origin { stream, partition, offset }),
-            signal: 0,
-            key: 0,
-            value: 0,
-            fields: Box::default(),
-        };
-        let mut reorder = Reorder::default();
-        for (time, stream, partition, offset) in
-            [(5, 1, 0, 0), (5, 0, 1, 7), (5, 0, 1, 3), (4, 9, 9, 9), (5, 0, 0, 9)]
-        {
-            reorder.push(waiting(time, stream, partition, offset));
-        }
-        assert_eq!(reorder.pop_at(5), None);
-        assert!(reorder.pop_at(4).is_some());
-        let origins: Vec<_> = std::iter::from_fn(|| reorder.pop_at(5))
-            .map(|w| (w.order.1.stream, w.order.1.partition, w.order.1.offset))
-            .collect();
-        assert_eq!(origins, [(0, 0, 9), (0, 1, 3), (0, 1, 7), (1, 0, 0)]);
-        assert_eq!(reorder.len(), 0);
+    fn waiting((time, stream, partition, offset): (i64, u32, i32, i64)) -> Waiting {
+        let order = (Timestamp(time), Origin { stream, partition, offset });
+        Waiting { order, signal: 0, key: 0, value: 0, fields: Box::default() }
     }
 
-    #[test]
-    fn keys_are_kept_while_referred_to_and_numbers_are_used_again() {
-        let mut keys = Keys::default();
-        let a = keys.acquire(b"a", 1);
-        let b = keys.acquire(b"b", 2);
-        assert_eq!(keys.acquire(b"a", 1), a);
-        keys.release(a);
-        assert_eq!((keys.bytes(a), keys.group(b), keys.len()), (&b"a"[..], 2, 2));
-        keys.release(a);
-        assert_eq!(keys.len(), 1);
-        assert_eq!(keys.acquire(b"c", 3), a);
-        assert_eq!((keys.bytes(a), keys.bytes(b)), (&b"c"[..], &b"b"[..]));
+    proptest! {
+        #[test]
+        fn observations_leave_in_the_order_of_time_stream_partition_offset(
+            mut places in prop::collection::vec((0_i64..9, 0_u32..3, 0_i32..3, 0_i64..9), 0..60),
+            in_order in 0_usize..60,
+            taken in 0_i64..9,
+        ) {
+            // Part of the input in order, so that both the queue and the strays have some.
+            let in_order = in_order.min(places.len());
+            places[..in_order].sort_unstable();
+            let mut reorder = Reorder::default();
+            places.iter().for_each(|place| reorder.push(waiting(*place)));
+            places.sort_unstable();
+            prop_assert_eq!(reorder.next(), places.first().map(|place| place.0));
+            prop_assert_eq!(reorder.len(), places.len());
+            let is_first = reorder.next() == Some(taken);
+            prop_assert_eq!(reorder.pop_at(taken).is_some(), is_first);
+            let rest = std::iter::from_fn(|| reorder.next().and_then(|now| reorder.pop_at(now)));
+            let orders: Vec<_> = rest.map(|waiting| waiting.order).collect();
+            let want = places.into_iter().skip(usize::from(is_first));
+            prop_assert_eq!(orders, want.map(|place| waiting(place).order).collect::<Vec<_>>());
+            prop_assert_eq!(reorder.len(), 0);
+        }
     }
 }

@@ -17,6 +17,8 @@ const BUCKETS_PER_HORIZON: i64 = 1024;
 pub struct ResumeIndex {
     bucket_ms: i64,
     buckets: BTreeMap<i64, ResumePoint>,
+    /// The bucket of the event noted last: most events share it with the one before.
+    last: Option<i64>,
 }
 
 /// A place in a partition and what is to be known there.
@@ -34,12 +36,18 @@ impl ResumeIndex {
         ResumeIndex {
             bucket_ms: (horizon_ms / BUCKETS_PER_HORIZON).max(1),
             buckets: BTreeMap::new(),
+            last: None,
         }
     }
 
     /// Notes an event of the partition, in the order of offsets.
     pub fn note(&mut self, time: Timestamp, here: ResumePoint) {
-        self.buckets.entry(time.0.div_euclid(self.bucket_ms)).or_insert(here);
+        let bucket = time.0.div_euclid(self.bucket_ms);
+        // Where the last one has been forgotten since, so would this one be: instants never
+        // go back.
+        if self.last.replace(bucket) != Some(bucket) {
+            self.buckets.entry(bucket).or_insert(here);
+        }
     }
 
     /// The first place with an event later than `instant`; `end` where there is none.

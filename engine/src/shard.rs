@@ -2,6 +2,7 @@
 
 mod domain;
 mod state;
+mod states;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use model::transition::{Early, Transition};
 
 use crate::program::Program;
 use domain::Domain;
-use state::States;
+use states::States;
 
 /// The part of the work that one thread owns.
 ///
@@ -99,7 +100,7 @@ impl Shard {
     /// Events of one horizon before that are expected again: they rebuild windows and
     /// publish nothing.
     pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> Shard {
-        let domains = Domain::divide(&program, restored);
+        let domains = Domain::divide(&program, settings.early, restored);
         let signals = 0..program.signal_count();
         let hears = |signal: usize| {
             let heard = domains.iter().enumerate();

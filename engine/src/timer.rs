@@ -4,12 +4,22 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// A queue of (instant, state) in which each state has at most one live entry.
-///
-/// A state keeps the instant it is armed for; arming it earlier leaves the later entry
-/// behind, which is recognised when it comes up and skipped.
 #[derive(Debug)]
 pub struct Timers<S> {
     heap: BinaryHeap<Reverse<(i64, S)>>,
+}
+
+/// A state's own record of when it is due.
+///
+/// Most alarms only ever move later, as events come: the entry in the queue stays where it
+/// is, and is put in again, later, when it comes up too soon. Moved earlier, an alarm gets
+/// another entry, and the one left behind is skipped when it comes up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alarm {
+    due: Option<i64>,
+    // INVARIANT: where there is a due instant, the entry is no later.
+    /// The instant of its live entry.
+    entry: Option<i64>,
 }
 
 impl<S: Ord + Copy> Timers<S> {
@@ -18,45 +28,92 @@ impl<S: Ord + Copy> Timers<S> {
         Timers { heap: BinaryHeap::new() }
     }
 
-    /// Arms `state` for `due` unless it is armed for that instant or earlier.
-    ///
-    /// `armed` is the state's own record of it.
-    pub(crate) fn arm(&mut self, armed: &mut Option<i64>, due: Option<i64>, state: S) {
-        let Some(due) = due else { return };
-        if armed.is_none_or(|at| due < at) {
-            *armed = Some(due);
+    /// Sets a state's alarm to `due`, or to nothing.
+    pub(crate) fn set(&mut self, alarm: &mut Alarm, due: Option<i64>, state: S) {
+        alarm.due = due;
+        if let Some(due) = due
+            && alarm.entry.is_none_or(|entry| due < entry)
+        {
+            alarm.entry = Some(due);
             self.heap.push(Reverse((due, state)));
         }
     }
 
-    /// The earliest entry's instant.
-    pub(crate) fn next(&self) -> Option<i64> {
-        self.heap.peek().map(|Reverse((due, _))| *due)
+    /// Sets a state's alarm to `due` unless it is due earlier.
+    pub(crate) fn hasten(&mut self, alarm: &mut Alarm, due: i64, state: S) {
+        let due = alarm.due.map_or(due, |known| known.min(due));
+        self.set(alarm, Some(due), state);
     }
 
-    /// Takes an entry due at `now` or before.
-    pub(crate) fn pop_due(&mut self, now: i64) -> Option<(i64, S)> {
-        let due = self.next().is_some_and(|due| due <= now);
-        due.then(|| self.heap.pop()).flatten().map(|Reverse(entry)| entry)
+    /// The earliest entry's instant; nothing is due before it.
+    pub(crate) fn next(&self) -> Option<i64> {
+        self.heap.peek().map(|Reverse((entry, _))| *entry)
+    }
+
+    /// Takes an entry of `now` or before; its state's alarm is to [`Timers::answer`] it.
+    pub(crate) fn pop(&mut self, now: i64) -> Option<(i64, S)> {
+        let is_up = self.next().is_some_and(|entry| entry <= now);
+        is_up.then(|| self.heap.pop()).flatten().map(|Reverse(entry)| entry)
+    }
+
+    /// Whether an alarm, whose entry has come up, is due at `now`; one that is due later
+    /// gets a new entry.
+    pub(crate) fn answer(&mut self, alarm: &mut Alarm, (entry, state): (i64, S), now: i64) -> bool {
+        if alarm.entry != Some(entry) {
+            return false;
+        }
+        alarm.entry = None;
+        let is_due = alarm.due.is_some_and(|due| due <= now);
+        let due = alarm.due.filter(|_| !is_due);
+        self.set(alarm, due, state);
+        is_due
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn arming_earlier_wins_and_the_later_entry_is_left_to_be_skipped() {
-        let mut timers = Timers::new();
-        let mut armed = None;
-        timers.arm(&mut armed, Some(20), 'a');
-        timers.arm(&mut armed, Some(30), 'a');
-        timers.arm(&mut armed, Some(10), 'a');
-        assert_eq!((armed, timers.next()), (Some(10), Some(10)));
-        assert_eq!(timers.pop_due(9), None);
-        assert_eq!(timers.pop_due(15), Some((10, 'a')));
-        assert_eq!(timers.pop_due(15), None);
-        assert_eq!(timers.pop_due(40), Some((20, 'a')));
-        assert_eq!(timers.pop_due(40), None);
+    proptest! {
+        /// Against a list of due instants that is searched.
+        #[test]
+        fn every_alarm_rings_at_its_instant_once_and_never_else(
+            steps in prop::collection::vec((0_i64..5, 0_usize..4, 0_u8..3, 1_i64..20), 0..100),
+        ) {
+            let mut timers = Timers::new();
+            let mut alarms = [Alarm::default(); 4];
+            let mut dues = [None; 4];
+            let mut now = 0;
+            for (later, state, action, ahead) in steps {
+                let until = now + later;
+                while let Some(next) = timers.next().filter(|next| *next <= until) {
+                    prop_assert!(dues.iter().flatten().all(|due| *due >= next));
+                    let mut rung = Vec::new();
+                    while let Some((entry, state)) = timers.pop(next) {
+                        let alarm: &mut Alarm = &mut alarms[state];
+                        rung.extend(timers.answer(alarm, (entry, state), next).then_some(state));
+                    }
+                    rung.sort_unstable();
+                    let due: Vec<_> = (0..4).filter(|state| dues[*state] == Some(next)).collect();
+                    prop_assert_eq!(&rung, &due);
+                    due.into_iter().for_each(|state| dues[state] = None);
+                }
+                now = until;
+                prop_assert!(dues.iter().flatten().all(|due| *due > now));
+                let due = now + ahead;
+                match action {
+                    0 => timers.set(&mut alarms[state], None, state),
+                    1 => timers.set(&mut alarms[state], Some(due), state),
+                    _ => timers.hasten(&mut alarms[state], due, state),
+                }
+                dues[state] = match action {
+                    0 => None,
+                    1 => Some(due),
+                    _ => dues[state].map_or(Some(due), |known: i64| Some(known.min(due))),
+                };
+            }
+        }
     }
 }

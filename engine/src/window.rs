@@ -69,7 +69,7 @@ impl Window {
 
     /// Whether no entry is inside; one of a step that has not closed is not inside yet.
     pub(crate) fn is_silent(&self) -> bool {
-        self.aggregate.span().is_none()
+        self.aggregate.is_empty()
     }
 
     /// Whether no entry is inside or ahead.
@@ -79,7 +79,7 @@ impl Window {
 
     /// When the value next changes by itself: an entry leaves, or a step closes.
     pub(crate) fn next_change(&self) -> Option<i64> {
-        let leaves = self.aggregate.span().map(|(oldest, _)| oldest.saturating_add(self.length_ms));
+        let leaves = self.aggregate.oldest().map(|oldest| oldest.saturating_add(self.length_ms));
         let closes = self.ahead.front().map(|(boundary, ..)| *boundary);
         match (leaves, closes) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -89,7 +89,7 @@ impl Window {
 
     /// When the last entry now inside has left.
     pub(crate) fn next_empty(&self) -> Option<i64> {
-        self.aggregate.span().map(|(_, newest)| newest.saturating_add(self.length_ms))
+        self.aggregate.newest().map(|newest| newest.saturating_add(self.length_ms))
     }
 }
 

@@ -80,8 +80,9 @@ proptest! {
             prop_assert_eq!(measured, naive(kind, &all));
             let counted = all.iter().filter(|entry| kind != 9 || entry.1 == 1).count();
             prop_assert_eq!(aggregate.events(), counted as u64);
-            let ends = all.first().zip(all.last()).map(|(a, b)| (a.0, b.0));
-            prop_assert_eq!(aggregate.span(), ends);
+            prop_assert_eq!(aggregate.oldest(), all.first().map(|entry| entry.0));
+            prop_assert_eq!(aggregate.newest(), all.last().map(|entry| entry.0));
+            prop_assert_eq!(aggregate.is_empty(), all.is_empty());
         }
     }
 }

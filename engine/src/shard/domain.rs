@@ -1,12 +1,12 @@
 //! A domain: the rules that read the same streams, and so settle together.
 
-use hashbrown::HashMap;
 use model::observation::{Batch, Marks, Row};
 use model::time::Timestamp;
 
-use super::state::{StateId, States};
+use super::states::{StateId, States};
 use super::{Out, Restored};
 use crate::key_group::group_of;
+use crate::probe::announces_early;
 use crate::program::Program;
 use crate::reorder::{Reorder, Waiting};
 use crate::timer::Timers;
@@ -16,8 +16,8 @@ use crate::timer::Timers;
 pub struct Domain {
     streams: Vec<usize>,
     rules: Vec<usize>,
-    /// By signal: the rules it feeds, and as which input.
-    listeners: HashMap<u32, Vec<(u32, u8)>>,
+    /// By signal: whom it feeds.
+    listeners: Vec<Vec<Listener>>,
     reorder: Reorder,
     timers: Timers<StateId>,
     settled: i64,
@@ -25,11 +25,23 @@ pub struct Domain {
     published: i64,
     is_warm: bool,
     is_seeded: bool,
+    /// States to be judged at the instant at hand; kept for its memory.
+    touched: Vec<StateId>,
+}
+
+/// A rule that takes a signal in.
+#[derive(Clone, Copy, Debug)]
+pub struct Listener {
+    pub rule: u32,
+    /// As which of the rule's inputs.
+    pub input: u8,
+    /// Whether the rule is announced ahead of settling.
+    is_early: bool,
 }
 
 impl Domain {
-    /// The domains of a program.
-    pub(crate) fn divide(program: &Program, restored: &Restored) -> Vec<Domain> {
+    /// The domains of a program; with `early` rising triggers are announced ahead of settling.
+    pub(crate) fn divide(program: &Program, early: bool, restored: &Restored) -> Vec<Domain> {
         let mut domains: Vec<Domain> = Vec::new();
         for (index, rule) in program.rules().iter().enumerate() {
             let known = domains.iter().position(|domain| domain.streams == rule.streams);
@@ -41,8 +53,16 @@ impl Domain {
                 continue;
             };
             domain.rules.push(index);
+            let is_early = early && announces_early(&rule.alert);
             for (input, signal) in rule.signals.iter().enumerate() {
-                domain.listeners.entry(*signal).or_default().push((index as u32, input as u8));
+                let listener = Listener { rule: index as u32, input: input as u8, is_early };
+                let known = domain.listeners.len().max(*signal as usize + 1);
+                domain.listeners.resize_with(known, Vec::new);
+                domain
+                    .listeners
+                    .get_mut(*signal as usize)
+                    .into_iter()
+                    .for_each(|of| of.push(listener));
             }
         }
         domains
@@ -54,19 +74,20 @@ impl Domain {
         Domain {
             streams,
             rules: Vec::new(),
-            listeners: HashMap::new(),
+            listeners: Vec::new(),
             reorder: Reorder::default(),
             timers: Timers::new(),
             settled: i64::MIN,
             published,
             is_warm: published == i64::MIN,
             is_seeded: false,
+            touched: Vec::new(),
         }
     }
 
     /// Whether a signal feeds one of its rules.
     pub(crate) fn hears(&self, signal: usize) -> bool {
-        self.listeners.contains_key(&(signal as u32))
+        self.listeners.get(signal).is_some_and(|listeners| !listeners.is_empty())
     }
 
     /// Queues an observation; false when its instant is settled already.
@@ -82,7 +103,8 @@ impl Domain {
         }
         let key = states.keys.acquire(batch.slice(row.key), group_of(row.key_hash));
         let fields = batch.slice(row.fields);
-        for (rule, _) in self.listeners.get(&row.signal).into_iter().flatten() {
+        let listeners = self.listeners.get(row.signal as usize).into_iter().flatten();
+        for Listener { rule, .. } in listeners.filter(|listener| listener.is_early) {
             let said_until = self.settled.max(self.published);
             states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
         }
@@ -130,22 +152,18 @@ impl Domain {
 
     /// Applies all observations of one instant, then judges each touched state once.
     fn judge_instant(&mut self, now: i64, states: &mut States, out: &mut Out) {
-        let mut touched = Vec::new();
         while let Some(waiting) = self.reorder.pop_at(now) {
-            for (rule, input) in self.listeners.get(&waiting.signal).into_iter().flatten() {
-                let id = (*rule, waiting.key);
-                if states.apply(id, *input, now, &waiting) {
-                    touched.push(id);
-                }
+            for listener in self.listeners.get(waiting.signal as usize).into_iter().flatten() {
+                self.touched.extend(states.apply(*listener, now, &waiting));
             }
             states.keys.release(waiting.key);
         }
-        while let Some((due, id)) = self.timers.pop_due(now) {
-            if states.disarm(id, due, now) {
-                touched.push(id);
+        while let Some(entry) = self.timers.pop(now) {
+            if states.answer(entry, now, &mut self.timers) {
+                self.touched.push(entry.1);
             }
         }
-        for id in touched {
+        for id in self.touched.drain(..) {
             states.judge(id, (now, self.published), &mut self.timers, out);
         }
     }
