@@ -40,13 +40,14 @@ pub(crate) fn announces_early(alert: &Alert) -> bool {
 impl Probe {
     /// Takes in an event and finds the first instant at or after it where the trigger holds.
     ///
-    /// Says nothing below `settled`, nor while an earlier notice waits to be settled.
+    /// Says nothing below `settled`, nor while an earlier notice waits to be settled or the
+    /// episode is open.
     pub(crate) fn observe(
         &mut self,
         trigger: &Trigger,
         (time, value): (i64, i128),
         settled: i64,
-        is_open: bool,
+        is_open: impl FnOnce() -> bool,
     ) -> Option<Found> {
         while self.stamps.front().is_some_and(|s| s.0 <= settled.saturating_sub(trigger.window_ms))
         {
@@ -72,7 +73,7 @@ impl Probe {
         let found = found.filter(|found| {
             let waiting = self.announced.is_some_and(|at| at > settled);
             let holds = trigger.comparison.holds(found.measured.compare(trigger.level));
-            holds && found.at > settled && !waiting && !is_open
+            holds && found.at > settled && !waiting && !is_open()
         })?;
         self.announced = Some(found.at);
         Some(found)

@@ -26,9 +26,17 @@ pub struct State {
     touched: i64,
     /// Unknown before this instant: the low side of a rule without keys.
     pub(super) silent_until: i64,
-    /// Fields of the newest observation, and of the one that fired.
-    newest_fields: (i64, Vec<u8>),
-    fired_fields: Vec<u8>,
+    /// Where the message shows fields of the event, and apart: few messages do.
+    fields: Option<Box<Fields>>,
+}
+
+/// Fields of an alert's events, encoded as a key is.
+#[derive(Debug, Default)]
+struct Fields {
+    /// Instant of the newest observation.
+    at: i64,
+    newest: Vec<u8>,
+    fired: Vec<u8>,
 }
 
 impl State {
@@ -40,8 +48,7 @@ impl State {
             alarm: Alarm::default(),
             touched: i64::MIN,
             silent_until: i64::MIN,
-            newest_fields: (i64::MIN, Vec::new()),
-            fired_fields: Vec::new(),
+            fields: None,
         }
     }
 
@@ -49,10 +56,10 @@ impl State {
     pub(super) fn apply(&mut self, input: u8, now: i64, waiting: &Waiting) {
         self.window.insert(input, now, waiting.value);
         if !waiting.fields.is_empty() {
-            let (time, fields) = &mut self.newest_fields;
-            *time = now;
-            fields.clear();
-            fields.extend_from_slice(&waiting.fields);
+            let fields = self.fields.get_or_insert_default();
+            fields.at = now;
+            fields.newest.clear();
+            fields.newest.extend_from_slice(&waiting.fields);
         }
     }
 
@@ -101,10 +108,13 @@ impl State {
                 (TransitionKind::Resolved, since, peak, Some(reason))
             }
         };
-        if kind == TransitionKind::Firing {
-            let is_fresh = self.newest_fields.0 == now;
-            self.fired_fields = if is_fresh { self.newest_fields.1.clone() } else { Vec::new() };
+        if let Some(fields) = &mut self.fields
+            && kind == TransitionKind::Firing
+        {
+            let is_fresh = fields.at == now;
+            fields.fired = if is_fresh { fields.newest.clone() } else { Vec::new() };
         }
+        let fired = self.fields.as_ref().map_or(&[][..], |fields| &fields.fired);
         let measured = self.window.measured(alert.trigger.min_events);
         Some(Transition {
             kind,
@@ -119,7 +129,7 @@ impl State {
             reason,
             episode: episode_id(&alert.name, key, Timestamp(since)),
             count: self.window.events(),
-            fields: named_fields(alert, &self.fired_fields),
+            fields: named_fields(alert, fired),
         })
     }
 

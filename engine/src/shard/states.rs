@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use model::time::Timestamp;
 use model::transition::Early;
@@ -33,13 +34,19 @@ pub struct States {
     pub(super) keys: Keys,
     program: Arc<Program>,
     settings: ShardSettings,
-    states: Slab<State>,
-    by_place: HashTable<StateId>,
-    seeded: DefaultHashBuilder,
+    table: Table,
     probes: HashMap<Place, Probe>,
     /// States by (rule, key group), to hold the limit.
     held: HashMap<(u32, u32), u32>,
     refused_keys: u64,
+}
+
+/// States by number, and their numbers by place.
+#[derive(Debug, Default)]
+struct Table {
+    states: Slab<State>,
+    by_place: HashTable<StateId>,
+    seeded: DefaultHashBuilder,
 }
 
 impl States {
@@ -52,9 +59,7 @@ impl States {
             keys: Keys::default(),
             program,
             settings,
-            states: Slab::default(),
-            by_place: HashTable::new(),
-            seeded: DefaultHashBuilder::default(),
+            table: Table::default(),
             probes: HashMap::new(),
             held: HashMap::new(),
             refused_keys: 0,
@@ -78,20 +83,15 @@ impl States {
         }
         let key = self.keys.acquire(&open.key, group);
         let id = self.find_or_make((rule as u32, key), true);
-        if let Some(state) = id.and_then(|id| self.states.get_mut(id)) {
+        if let Some(state) = id.and_then(|id| self.table.states.get_mut(id)) {
             state.episode = Episode::reopened(open.since.0, open.peak);
         }
         self.keys.release(key);
     }
 
-    fn find(&self, place: Place) -> Option<StateId> {
-        let is_it = |id: &StateId| self.states.get(*id).is_some_and(|state| state.place == place);
-        self.by_place.find(hash_of(&self.seeded, place), is_it).copied()
-    }
-
     /// Finds or makes a state; `None` when a new one is refused at the limit.
     fn find_or_make(&mut self, place: Place, beyond_limit: bool) -> Option<StateId> {
-        let known = self.find(place);
+        let known = self.table.find(place);
         if known.is_some() {
             return known;
         }
@@ -105,11 +105,7 @@ impl States {
         *held += 1;
         let alert = alert_of(&self.program, place)?;
         self.keys.retain(key);
-        let id = self.states.insert(State::new(place, alert));
-        let (states, seeded) = (&self.states, &self.seeded);
-        let hash = |id: &StateId| states.get(*id).map_or(0, |state| hash_of(seeded, state.place));
-        self.by_place.insert_unique(hash_of(seeded, place), id, hash);
-        Some(id)
+        Some(self.table.insert(State::new(place, alert)))
     }
 
     /// Adds an observation to the state of a rule and its key; the state when it is now to
@@ -126,7 +122,7 @@ impl States {
             self.drop_probe(place);
             return None;
         };
-        let state = self.states.get_mut(id)?;
+        let state = self.table.states.get_mut(id)?;
         state.apply(listener.input, now, waiting);
         state.touch(now).then_some(id)
     }
@@ -138,7 +134,7 @@ impl States {
         now: i64,
         timers: &mut Timers<StateId>,
     ) -> bool {
-        let state = self.states.get_mut(id);
+        let state = self.table.states.get_mut(id);
         state.is_some_and(|state| {
             timers.answer(&mut state.alarm, (entry, id), now) && state.touch(now)
         })
@@ -158,7 +154,7 @@ impl States {
         let key = self.keys.acquire(&[], group);
         let id = self.find_or_make((rule, key), true);
         if let Some(id) = id
-            && let Some(state) = self.states.get_mut(id)
+            && let Some(state) = self.table.states.get_mut(id)
         {
             state.silent_until = silent_until;
             timers.hasten(&mut state.alarm, silent_until, id);
@@ -176,7 +172,7 @@ impl States {
         timers: &mut Timers<StateId>,
         out: &mut Out,
     ) {
-        let Some(state) = self.states.get_mut(id) else {
+        let Some(state) = self.table.states.get_mut(id) else {
             return;
         };
         let Some(alert) = alert_of(&self.program, state.place) else {
@@ -197,13 +193,9 @@ impl States {
     }
 
     fn drop_state(&mut self, id: StateId, now: i64, window_ms: i64) {
-        let Some(State { place, .. }) = self.states.remove(id) else {
+        let Some(State { place, .. }) = self.table.remove(id) else {
             return;
         };
-        let found = self.by_place.find_entry(hash_of(&self.seeded, place), |known| *known == id);
-        if let Ok(found) = found {
-            found.remove();
-        }
         if let Some(held) = self.held.get_mut(&(place.0, self.keys.group(place.1))) {
             *held = held.saturating_sub(1);
         }
@@ -231,16 +223,20 @@ impl States {
         let Some(alert) = alert_of(&self.program, place) else {
             return;
         };
-        let state = self.find(place).and_then(|id| self.states.get(id));
-        let is_open = state.is_some_and(|state| state.episode.is_firing());
-        if !self.probes.contains_key(&place) {
-            if self.probes.len() >= PROBES_MAX {
-                return;
+        let is_full = self.probes.len() >= PROBES_MAX;
+        let probe = match self.probes.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if is_full => return,
+            Entry::Vacant(free) => {
+                self.keys.retain(place.1);
+                free.insert(Probe::default())
             }
-            self.keys.retain(place.1);
-        }
-        let probe = self.probes.entry(place).or_default();
-        let found = probe.observe(&alert.trigger, (time, value), settled, is_open);
+        };
+        let table = &self.table;
+        let found = probe.observe(&alert.trigger, (time, value), settled, || {
+            let state = table.find(place).and_then(|id| table.states.get(id));
+            state.is_some_and(|state| state.episode.is_firing())
+        });
         let Some(found) = found else { return };
         let key = self.keys.bytes(place.1);
         out.early.push(Early {
@@ -259,7 +255,7 @@ impl States {
     /// Judges again, as soon as it may speak, every state of some rules that holds something.
     pub(crate) fn wake(&mut self, rules: &[usize], due: i64, timers: &mut Timers<StateId>) {
         let is_ours = |state: &State| rules.binary_search(&(state.place.0 as usize)).is_ok();
-        for (id, state) in self.states.iter_mut().filter(|(_, state)| is_ours(state)) {
+        for (id, state) in self.table.states.iter_mut().filter(|(_, state)| is_ours(state)) {
             if !state.episode.is_inactive() {
                 timers.hasten(&mut state.alarm, due, id);
             }
@@ -267,7 +263,7 @@ impl States {
     }
 
     pub(crate) fn open_episodes(&self) -> Vec<OpenEpisode> {
-        let open = self.states.values().filter_map(|state| {
+        let open = self.table.states.values().filter_map(|state| {
             Some(OpenEpisode {
                 alert: alert_of(&self.program, state.place)?.name.clone(),
                 key: self.keys.bytes(state.place.1).to_vec(),
@@ -282,9 +278,40 @@ impl States {
         ShardCounts {
             refused_keys: self.refused_keys,
             keys: self.keys.len() as u64,
-            states: self.states.len() as u64,
+            states: self.table.states.len() as u64,
             ..ShardCounts::default()
         }
+    }
+}
+
+impl Table {
+    fn find(&self, place: Place) -> Option<StateId> {
+        let is_it = |id: &StateId| self.states.get(*id).is_some_and(|state| state.place == place);
+        self.by_place.find(self.hash(place), is_it).copied()
+    }
+
+    /// Adds the state of a place that has none.
+    fn insert(&mut self, state: State) -> StateId {
+        let place = state.place;
+        let id = self.states.insert(state);
+        let hash = self.hash(place);
+        let Table { states, by_place, seeded } = self;
+        let rehash = |id: &StateId| states.get(*id).map_or(0, |state| hash_of(seeded, state.place));
+        by_place.insert_unique(hash, id, rehash);
+        id
+    }
+
+    fn remove(&mut self, id: StateId) -> Option<State> {
+        let state = self.states.remove(id)?;
+        let hash = self.hash(state.place);
+        if let Ok(found) = self.by_place.find_entry(hash, |known| *known == id) {
+            found.remove();
+        }
+        Some(state)
+    }
+
+    fn hash(&self, place: Place) -> u64 {
+        hash_of(&self.seeded, place)
     }
 }
 
