@@ -28,3 +28,6 @@ mod window;
 pub mod identity;
 pub mod resume;
 pub mod shard;
+
+#[cfg(test)]
+mod sample;

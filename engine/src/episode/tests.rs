@@ -1,8 +1,7 @@
-use model::message::{Message, Unit};
-use model::severity::Severity;
-use rules_dsl::rule::{Measure, Predicate, Selection, Trigger};
+use rules_dsl::rule::{Measure, Selection};
 
 use super::*;
+use crate::sample::selection;
 
 /// Clauses, values that hold from their instant on, and what is told.
 type Played<'a> = (Clauses, &'a [(i64, Option<i64>)], &'a str);
@@ -17,34 +16,15 @@ struct Clauses {
 }
 
 fn alert(clauses: Clauses) -> Alert {
-    let selection = Selection {
-        stream: 0,
-        predicate: Predicate::True,
-        field: Some(0),
-        key: Vec::new(),
-        message_fields: Vec::new(),
-    };
+    let mut alert = crate::sample::alert("a");
+    alert.trigger.measure = Measure::Sum(Selection { field: Some(0), ..selection(0) });
+    alert.trigger.level = Decimal::from_int(10);
     Alert {
-        name: "a".to_owned(),
-        severity: Severity::High,
-        trigger: Trigger {
-            measure: Measure::Sum(selection),
-            window_ms: 60,
-            step_ms: 0,
-            comparison: Comparison::AtLeast,
-            level: Decimal::from_int(10),
-            min_events: 0,
-            unit: Unit::Number,
-        },
-        by: Vec::new(),
         for_ms: clauses.for_ms,
         keep_ms: clauses.keep_ms,
         clear: clauses.clear.map(Decimal::from_int),
         hold_ms: clauses.hold_ms,
-        message: Message::default(),
-        message_fields: Vec::new(),
-        runbook: None,
-        labels: Vec::new(),
+        ..alert
     }
 }
 

@@ -1,62 +1,29 @@
-use std::sync::Arc;
-
 use model::decimal::Decimal;
 use model::key::{KeyValue, encode_key};
-use model::message::{Message, Unit};
-use model::schema::{Codec, Schema};
-use model::severity::Severity;
 use model::time::Timestamp;
-use rules_dsl::rule::{Comparison, Operand, Trigger};
+use rules_dsl::rule::{Operand, Predicate};
 
 use super::*;
-use rules_dsl::rule::Predicate;
+use crate::sample::{rule_set, selection};
 
 const HOST: usize = 0;
 const LEVEL: usize = 1;
 
-fn schema(name: &str) -> Arc<Schema> {
-    Arc::new(Schema {
-        name: name.to_owned(),
-        input: name.to_owned(),
-        codec: Codec::Json,
-        fields: Vec::new(),
-        time: 0,
-        lateness_ms: 0,
-        extracts: Vec::new(),
-    })
-}
-
 fn of(field: Option<usize>, predicate: Predicate) -> Selection {
-    Selection { stream: 0, predicate, field, key: vec![HOST], message_fields: vec![LEVEL] }
+    Selection { predicate, field, message_fields: vec![LEVEL], ..selection(0) }
 }
 
 fn alert(name: &str, measure: Measure, optional: bool) -> Alert {
-    Alert {
-        name: name.to_owned(),
-        severity: Severity::High,
-        trigger: Trigger {
-            measure,
-            window_ms: 60,
-            step_ms: 0,
-            comparison: Comparison::AtLeast,
-            level: Decimal::ONE,
-            min_events: 0,
-            unit: Unit::Number,
-        },
-        by: vec![KeyPart { name: "host".to_owned(), optional }],
-        for_ms: 5,
-        keep_ms: 7,
-        clear: None,
-        hold_ms: 3,
-        message: Message::default(),
-        message_fields: vec!["level".to_owned()],
-        runbook: None,
-        labels: Vec::new(),
-    }
+    let mut alert = crate::sample::alert(name);
+    alert.trigger.measure = measure;
+    (alert.for_ms, alert.keep_ms, alert.hold_ms) = (5, 7, 3);
+    alert.by = vec![KeyPart { name: "host".to_owned(), optional }];
+    alert.message_fields = vec!["level".to_owned()];
+    alert
 }
 
 fn program(alerts: Vec<Alert>) -> Program {
-    Program::compile(&RuleSet { streams: vec![schema("s")], alerts }).unwrap()
+    Program::compile(&rule_set(&["s"], alerts)).unwrap()
 }
 
 fn observe(program: &Program, values: &[Value<'_>], shards: usize) -> (Vec<Batch>, ObserveCounts) {
@@ -171,7 +138,7 @@ fn a_program_knows_its_horizon_and_its_rules() {
     wide.trigger.step_ms = 10;
     let narrow = program(vec![alert("a", count(), false)]);
     let both = program(vec![alert("a", count(), false), wide]);
-    assert_eq!((narrow.horizon_ms(), both.horizon_ms()), (67, 77));
+    assert_eq!((narrow.horizon_ms(), both.horizon_ms()), (17, 27));
     assert_ne!(narrow.hash(), both.hash());
     assert_eq!(narrow.hash(), program(vec![alert("a", count(), false)]).hash());
 }
@@ -180,7 +147,7 @@ fn a_program_knows_its_horizon_and_its_rules() {
 fn a_regular_expression_beyond_the_limit_names_its_alert() {
     let huge = Predicate::Matches(Operand::Field(HOST), "(a{1000}){1000}".to_owned());
     let count = Measure::Count(of(None, huge));
-    let rules = RuleSet { streams: vec![schema("s")], alerts: vec![alert("big", count, false)] };
+    let rules = rule_set(&["s"], vec![alert("big", count, false)]);
     let error = Program::compile(&rules).unwrap_err().to_string();
     assert!(error.contains("alert big"), "{error}");
 }

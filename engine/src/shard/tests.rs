@@ -1,64 +1,12 @@
 use model::event::{Event, Value};
 use model::key::{KeyValue, encode_key};
-use model::message::{Message, Unit};
 use model::observation::Origin;
-use model::schema::{Codec, Schema};
-use model::severity::Severity;
 use model::transition::TransitionKind;
-use rules_dsl::rule::{
-    Alert, Comparison, KeyPart, Measure, Predicate, RuleSet, Selection, Trigger,
-};
+use rules_dsl::rule::{Alert, Comparison, Measure, Predicate, Selection};
 
 use super::*;
 use crate::program::ObserveCounts;
-
-/// `count >= 3 within 10ms by host`, kept for one window; tests change what they need.
-fn alert(name: &str) -> Alert {
-    Alert {
-        name: name.to_owned(),
-        severity: Severity::High,
-        trigger: Trigger {
-            measure: Measure::Count(selection(0)),
-            window_ms: 10,
-            step_ms: 0,
-            comparison: Comparison::AtLeast,
-            level: Decimal::from_int(3),
-            min_events: 0,
-            unit: Unit::Number,
-        },
-        by: vec![KeyPart { name: "host".to_owned(), optional: false }],
-        for_ms: 0,
-        keep_ms: 10,
-        clear: None,
-        hold_ms: 10,
-        message: Message::default(),
-        message_fields: Vec::new(),
-        runbook: None,
-        labels: Vec::new(),
-    }
-}
-
-fn selection(stream: usize) -> Selection {
-    Selection {
-        stream,
-        predicate: Predicate::True,
-        field: None,
-        key: vec![0],
-        message_fields: Vec::new(),
-    }
-}
-
-fn schema(name: &str) -> Arc<Schema> {
-    Arc::new(Schema {
-        name: name.to_owned(),
-        input: name.to_owned(),
-        codec: Codec::Json,
-        fields: Vec::new(),
-        time: 0,
-        lateness_ms: 0,
-        extracts: Vec::new(),
-    })
-}
+use crate::sample::{alert, rule_set, selection};
 
 /// One shard over streams 0 and 1, fed by hand.
 struct Bench {
@@ -69,8 +17,7 @@ struct Bench {
 
 impl Bench {
     fn new(alerts: Vec<Alert>, restored: &Restored, keys_per_rule_max: u32) -> Bench {
-        let rules = RuleSet { streams: vec![schema("a"), schema("b")], alerts };
-        let program = Arc::new(Program::compile(&rules).unwrap());
+        let program = Arc::new(Program::compile(&rule_set(&["a", "b"], alerts)).unwrap());
         let settings = ShardSettings { index: 0, shards: 1, early: true, keys_per_rule_max };
         let shard = Shard::new(program, settings, restored);
         Bench { shard, marks: Marks::unsettled(2), offset: 0 }
