@@ -198,7 +198,7 @@ impl Decoder {
                 continue;
             };
             let read = reader.read_json(text, raw, &mut self.slots);
-            self.keep(field, raw.start, read)?;
+            self.keep(field, raw.start as usize, read)?;
         }
         Ok(())
     }

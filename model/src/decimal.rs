@@ -6,6 +6,11 @@ use std::fmt;
 const SCALE: i128 = 1_000_000_000;
 /// Largest magnitude a single value may have: 10²⁰ wholes.
 const LIMIT: i128 = 100_000_000_000_000_000_000 * SCALE;
+/// So many digits always fit an `i64`.
+const SHORT_DIGITS: usize = 18;
+/// Powers of ten that bring 18 digits to at most 10²⁷ units, well within the limit.
+const POWERS: [i64; 10] =
+    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
 
 /// A decimal number counted in units of 10⁻⁹.
 ///
@@ -56,6 +61,10 @@ impl Decimal {
 
     /// The value when it is whole and fits an `i64`.
     pub fn to_int(self) -> Option<i64> {
+        // Below 9.2 × 10⁹ the units fit 64 bits, whose division is several times faster.
+        if let Ok(units) = i64::try_from(self.0) {
+            return (units % SCALE as i64 == 0).then_some(units / SCALE as i64);
+        }
         if self.0 % SCALE == 0 { i64::try_from(self.0 / SCALE).ok() } else { None }
     }
 
@@ -121,6 +130,13 @@ impl Decimal {
     /// # Errors
     /// As [`Decimal::parse`].
     pub fn parse_scaled(text: &str, power: i32) -> Result<Decimal, DecimalError> {
+        match parse_short(text, power) {
+            Some(number) => Ok(number),
+            None => Decimal::parse_any(text, power),
+        }
+    }
+
+    fn parse_any(text: &str, power: i32) -> Result<Decimal, DecimalError> {
         let (negative, body) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -153,6 +169,35 @@ impl Decimal {
         // becomes 85.835 and not 85.834999999.
         Decimal::parse(&format!("{value:e}"))
     }
+}
+
+/// The number that 1 to 18 digits and nothing else spell; they fit an `i64` whatever they are.
+pub fn parse_digits(text: &str) -> Option<i64> {
+    if text.is_empty() || text.len() > SHORT_DIGITS {
+        return None;
+    }
+    text.bytes().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit <= 9).then_some(number * 10 + i64::from(digit))
+    })
+}
+
+/// A number as events mostly have it: up to 18 digits, perhaps a point, no exponent and nothing
+/// to round. `None` says only that it takes the long way.
+fn parse_short(text: &str, power: i32) -> Option<Decimal> {
+    let body = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, fraction_digits) = match parse_digits(body) {
+        Some(whole) => (whole, 0),
+        None => {
+            let (whole, fraction) = body.split_once('.')?;
+            let fits = whole.len() + fraction.len() <= SHORT_DIGITS;
+            let shift = fits.then(|| POWERS.get(fraction.len()))??;
+            (parse_digits(whole)? * shift + parse_digits(fraction)?, fraction.len() as i32)
+        }
+    };
+    let shift = usize::try_from(9 + power - fraction_digits).ok()?;
+    let magnitude = i128::from(mantissa) * i128::from(*POWERS.get(shift)?);
+    Some(Decimal(if text.len() > body.len() { -magnitude } else { magnitude }))
 }
 
 fn parse_exponent(digits: &str) -> Result<i32, DecimalError> {

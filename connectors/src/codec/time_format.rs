@@ -2,7 +2,7 @@
 
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::Offset;
-use model::decimal::Decimal;
+use model::decimal::{Decimal, parse_digits};
 use model::schema::{TimeFormat, UnixUnit};
 use model::time::Timestamp;
 
@@ -76,6 +76,9 @@ fn in_range(time: Option<Timestamp>) -> Result<Timestamp, TimeFault> {
 }
 
 fn unix_time(text: &str, unit: Option<UnixUnit>) -> Option<Timestamp> {
+    if let (Some(UnixUnit::Milliseconds), Some(millis)) = (unit, parse_digits(text)) {
+        return Some(Timestamp(millis));
+    }
     // Finer digits are cut, and a decimal would round the tenth.
     let cut = match text.find('.') {
         Some(dot) if !text.contains(['e', 'E']) => text.get(..dot + 10).unwrap_or(text),

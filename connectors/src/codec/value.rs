@@ -1,14 +1,14 @@
 //! Scalars of a record to typed values in base units.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use model::decimal::Decimal;
+use model::decimal::{Decimal, parse_digits};
 use model::event::Value;
 use model::schema::{DurationUnit, Field, FieldType, PercentScale};
 use model::time::Timestamp;
 
 use crate::codec::error::CodecError;
-use crate::codec::json::{RawSpan, Scanner, unescape};
+use crate::codec::json::{Kind, RawSpan, Scanner, unescape};
 use crate::codec::time_format::{TimeFault, TimeReader};
 
 /// Most items a list may have; a longer one does not fit its type.
@@ -147,14 +147,13 @@ impl Reader {
             (Reader::Int, Number(text) | Text(text, _)) => read_int(text),
             (Reader::Scaled { power, factor }, Number(text) | Text(text, _)) => {
                 let number = Decimal::parse_scaled(text, *power).ok();
-                let factor = Decimal::from_int(*factor);
-                let scaled = number.and_then(|number| number.checked_mul(factor));
+                let scaled = match factor {
+                    1 => number,
+                    _ => number.and_then(|n| n.checked_mul(Decimal::from_int(*factor))),
+                };
                 scaled.map(Slot::Number).ok_or(Fault::Misfit)
             }
-            (Reader::Ip, Text(text, _)) => match text.parse::<IpAddr>() {
-                Ok(address) => Ok(Slot::Ip(address.to_canonical())),
-                Err(_) => Err(Fault::Misfit),
-            },
+            (Reader::Ip, Text(text, _)) => read_address(text),
             (Reader::Time(reader), Text(text, _)) => time_slot(reader.read_text(text)),
             (Reader::Time(reader), Number(text)) => time_slot(reader.read_number(text)),
             _ => Err(Fault::Misfit),
@@ -163,29 +162,35 @@ impl Reader {
 
     /// Reads a JSON value that the scanner has checked; null is missing.
     pub fn read_json(&self, text: &str, raw: RawSpan, slots: &mut Slots) -> Result<Slot, Fault> {
-        let token = text.get(raw.start..raw.end).unwrap_or_default();
-        match (token.as_bytes().first(), self) {
-            (Some(b'n'), _) => Ok(Slot::Missing),
-            (Some(b'['), Reader::List(inner)) => inner.read_list(text, raw, slots),
-            (Some(b'[' | b'{') | None, _) => Err(Fault::Misfit),
-            (Some(b'"'), _) if raw.escaped => {
-                let start = slots.scratch.len();
-                let inside = token.get(1..token.len() - 1).unwrap_or_default();
-                if !unescape(inside, &mut slots.scratch) {
-                    return Err(Fault::Misfit);
-                }
-                let (home, end) = (Home::Scratch, slots.scratch.len());
-                let plain = slots.scratch.get(start..end).unwrap_or_default();
-                self.read(Scalar::Text(plain, Span { home, start, end }))
+        let (start, end) = (raw.start as usize, raw.end as usize);
+        match (raw.kind, self) {
+            (Kind::Plain, Reader::Str) => {
+                let home = Home::Payload;
+                Ok(Slot::Text(Span { home, start: start + 1, end: end - 1 }))
             }
-            (Some(b'"'), _) => {
-                let (home, start, end) = (Home::Payload, raw.start + 1, raw.end - 1);
+            (Kind::Plain, _) => {
+                let (home, start, end) = (Home::Payload, start + 1, end - 1);
                 let inside = text.get(start..end).unwrap_or_default();
                 self.read(Scalar::Text(inside, Span { home, start, end }))
             }
-            (Some(b't'), _) => self.read(Scalar::Bool(true)),
-            (Some(b'f'), _) => self.read(Scalar::Bool(false)),
-            _ => self.read(Scalar::Number(token)),
+            (Kind::Number, _) => {
+                self.read(Scalar::Number(text.get(start..end).unwrap_or_default()))
+            }
+            (Kind::True, _) => self.read(Scalar::Bool(true)),
+            (Kind::False, _) => self.read(Scalar::Bool(false)),
+            (Kind::Null, _) => Ok(Slot::Missing),
+            (Kind::Array, Reader::List(inner)) => inner.read_list(text, raw, slots),
+            (Kind::Array | Kind::Object, _) => Err(Fault::Misfit),
+            (Kind::Escaped, _) => {
+                let inside = text.get(start + 1..end - 1).unwrap_or_default();
+                let (home, start) = (Home::Scratch, slots.scratch.len());
+                if !unescape(inside, &mut slots.scratch) {
+                    return Err(Fault::Misfit);
+                }
+                let end = slots.scratch.len();
+                let plain = slots.scratch.get(start..end).unwrap_or_default();
+                self.read(Scalar::Text(plain, Span { home, start, end }))
+            }
         }
     }
 
@@ -193,9 +198,9 @@ impl Reader {
     /// type: leaving it out would let a rule count a list that is not what was sent.
     fn read_list(&self, text: &str, raw: RawSpan, slots: &mut Slots) -> Result<Slot, Fault> {
         let first = slots.items.len();
-        let mut scanner = Scanner::new(text, raw.start + 1);
+        let mut scanner = Scanner::new(text, raw.start as usize + 1);
         scanner.skip_space();
-        while scanner.at + 1 < raw.end {
+        while scanner.at + 1 < raw.end as usize {
             let fits = slots.items.len() - first < LIST_ITEMS_MAX;
             let item = match scanner.value(0) {
                 Ok(span) if fits => self.read_json(text, span, slots),
@@ -250,8 +255,39 @@ fn time_slot(read: Result<Timestamp, TimeFault>) -> Result<Slot, Fault> {
     }
 }
 
+fn read_address(text: &str) -> Result<Slot, Fault> {
+    if let Some(address) = parse_ipv4(text) {
+        return Ok(Slot::Ip(address.into()));
+    }
+    let address = text.parse::<IpAddr>().map_err(|_| Fault::Misfit)?;
+    Ok(Slot::Ip(address.to_canonical()))
+}
+
+/// Four numbers up to 255 without leading zeros, as the standard library reads them too, at a
+/// third of its cost.
+fn parse_ipv4(text: &str) -> Option<Ipv4Addr> {
+    let (mut bits, mut octet, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
+    for byte in text.bytes() {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
+        if byte == b'.' && digits > 0 {
+            (bits, octet, digits, dots) = (bits << 8 | octet, 0, 0, dots + 1);
+        } else if digit > 9 || (digits > 0 && octet == 0) {
+            return None;
+        } else {
+            (octet, digits) = (octet * 10 + digit, digits + 1);
+        }
+        if octet > 255 || dots > 3 {
+            return None;
+        }
+    }
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(bits << 8 | octet))
+}
+
 /// A whole number that fits an `i64`, in any spelling: `5`, `5.0`, `50e-1`.
 fn read_int(text: &str) -> Result<Slot, Fault> {
+    if let Some(whole) = parse_digits(text) {
+        return Ok(Slot::Number(Decimal::from_int(whole)));
+    }
     let number = Decimal::parse(text).map_err(|_| Fault::Misfit)?;
     let whole = number.to_int().ok_or(Fault::Misfit)?;
     // Rounding to nine digits must not make a whole number of 3.0000000001.

@@ -1,0 +1,324 @@
+//! A place in a JSON text that moves forward over checked values and converts nothing.
+
+use crate::codec::error::{DecodeReason, Expected};
+use crate::codec::json::DEPTH_MAX;
+
+/// Where a value stands in the text, and what it is.
+///
+/// A record has at most [`crate::source::MAX_RECORD_BYTES`], so 32 bits hold a place; small
+/// spans and faults travel in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) struct RawSpan {
+    pub start: u32,
+    pub end: u32,
+    pub kind: Kind,
+}
+
+/// What a value is by its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) enum Kind {
+    /// A text without backslashes: it means what it spells.
+    Plain,
+    /// A text with backslashes in it.
+    Escaped,
+    Number,
+    True,
+    False,
+    Null,
+    Array,
+    Object,
+}
+
+/// Why a text is no JSON object, and the byte at which it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) struct Fault {
+    pub at: u32,
+    pub flaw: Flaw,
+}
+
+/// The part of [`DecodeReason`] that is about JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::codec) enum Flaw {
+    Truncated,
+    Trailing,
+    NotAnObject,
+    TooDeep,
+    Syntax(Expected),
+}
+
+impl From<Fault> for (usize, DecodeReason) {
+    fn from(fault: Fault) -> (usize, DecodeReason) {
+        let reason = match fault.flaw {
+            Flaw::Truncated => DecodeReason::Truncated,
+            Flaw::Trailing => DecodeReason::Trailing,
+            Flaw::NotAnObject => DecodeReason::NotAnObject,
+            Flaw::TooDeep => DecodeReason::TooDeep,
+            Flaw::Syntax(expected) => DecodeReason::Syntax(expected),
+        };
+        (fault.at as usize, reason)
+    }
+}
+
+/// A place in a JSON text, moving forward.
+pub(in crate::codec) struct Scanner<'a> {
+    pub text: &'a str,
+    pub at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(text: &'a str, at: usize) -> Scanner<'a> {
+        Scanner { text, at }
+    }
+
+    pub fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    pub fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    pub fn skip_if(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Steps over a text that may stand here, and the space behind it.
+    pub fn skip_token(&mut self, token: &str) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let found = rest.starts_with(token.as_bytes());
+        if found {
+            self.at += token.len();
+            self.skip_space();
+        }
+        found
+    }
+
+    /// Any value, checked; the scanner stands behind it.
+    pub fn value(&mut self, depth: usize) -> Result<RawSpan, Fault> {
+        let start = self.at as u32;
+        let kind = match self.peek() {
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'{') => self.nested(depth, Kind::Object)?,
+            Some(b'[') => self.nested(depth, Kind::Array)?,
+            Some(b't') => self.word("true", Kind::True)?,
+            Some(b'f') => self.word("false", Kind::False)?,
+            Some(b'n') => self.word("null", Kind::Null)?,
+            _ => return Err(self.expected(Expected::Value)),
+        };
+        Ok(RawSpan { start, end: self.at as u32, kind })
+    }
+
+    /// A member's name with its colon and the space around that; the scanner stands at its value.
+    pub fn name(&mut self) -> Result<RawSpan, Fault> {
+        if self.peek() != Some(b'"') {
+            return Err(self.expected(Expected::Name));
+        }
+        let start = self.at as u32;
+        let kind = self.string()?;
+        let end = self.at as u32;
+        self.skip_space();
+        if !self.skip_if(b':') {
+            return Err(self.expected(Expected::Colon));
+        }
+        self.skip_space();
+        Ok(RawSpan { start, end, kind })
+    }
+
+    /// Steps over a comma, or over the closing byte and answers `false`.
+    pub fn skip_comma(&mut self, close: u8, expected: Expected) -> Result<bool, Fault> {
+        self.skip_space();
+        if self.skip_if(close) {
+            return Ok(false);
+        }
+        if !self.skip_if(b',') {
+            return Err(self.expected(expected));
+        }
+        self.skip_space();
+        Ok(true)
+    }
+
+    /// Steps over an opening byte, unless it opens one level too many.
+    pub fn enter(&mut self, depth: usize) -> Result<(), Fault> {
+        if depth > DEPTH_MAX {
+            return Err(self.fault(Flaw::TooDeep));
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(())
+    }
+
+    /// Steps over an object or array of which no part is wanted.
+    fn nested(&mut self, depth: usize, kind: Kind) -> Result<Kind, Fault> {
+        // A bit for each open level, the innermost lowest, set for an object: levels are at
+        // most DEPTH_MAX, and so many bits there are.
+        let (mut objects, mut open) = (0_u64, 0);
+        loop {
+            let is_object = self.peek() == Some(b'{');
+            if is_object || self.peek() == Some(b'[') {
+                self.enter(depth + open)?;
+                if !self.skip_if(if is_object { b'}' } else { b']' }) {
+                    (objects, open) = (objects << 1 | u64::from(is_object), open + 1);
+                    if is_object {
+                        self.name()?;
+                    }
+                    continue;
+                }
+            } else {
+                self.value(depth)?;
+            }
+            // Behind a value: on to the next one, out of every level that ends here.
+            loop {
+                if open == 0 {
+                    return Ok(kind);
+                }
+                let is_object = objects & 1 == 1;
+                let more = match is_object {
+                    true => self.skip_comma(b'}', Expected::CommaOrBrace)?,
+                    false => self.skip_comma(b']', Expected::CommaOrBracket)?,
+                };
+                if more && is_object {
+                    self.name()?;
+                }
+                if more {
+                    break;
+                }
+                (objects, open) = (objects >> 1, open - 1);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Result<Kind, Fault> {
+        let inside = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
+        let plain = plain_length(inside);
+        self.at += 1 + plain;
+        if inside.get(plain) == Some(&b'"') {
+            self.at += 1;
+            return Ok(Kind::Plain);
+        }
+        self.rest_of_string()
+    }
+
+    /// The string from its first backslash on, or the fault it has.
+    fn rest_of_string(&mut self) -> Result<Kind, Fault> {
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Kind::Escaped);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.fault(Flaw::Syntax(Expected::EscapedControl))),
+                None => return Err(self.fault(Flaw::Truncated)),
+            }
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += plain_length(rest);
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                        return Err(self.expected(Expected::Escape));
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return Err(self.expected(Expected::Escape)),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<Kind, Fault> {
+        self.skip_if(b'-');
+        if !self.skip_if(b'0') {
+            self.digits()?;
+        }
+        if self.skip_if(b'.') {
+            self.digits()?;
+        }
+        if self.skip_if(b'e') || self.skip_if(b'E') {
+            let _ = self.skip_if(b'+') || self.skip_if(b'-');
+            self.digits()?;
+        }
+        Ok(Kind::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += count;
+        match count {
+            0 => Err(self.expected(Expected::Digit)),
+            _ => Ok(()),
+        }
+    }
+
+    fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, Fault> {
+        for byte in word.bytes() {
+            if !self.skip_if(byte) {
+                return Err(self.expected(Expected::Value));
+            }
+        }
+        Ok(kind)
+    }
+
+    /// A fault at this place.
+    pub fn fault(&self, flaw: Flaw) -> Fault {
+        Fault { at: self.at as u32, flaw }
+    }
+
+    #[cold]
+    fn expected(&self, expected: Expected) -> Fault {
+        let is_end = self.at >= self.text.len();
+        self.fault(if is_end { Flaw::Truncated } else { Flaw::Syntax(expected) })
+    }
+}
+
+/// How many bytes come before the first that ends a string or means something in it.
+fn plain_length(bytes: &[u8]) -> usize {
+    let (mut rest, mut length) = (bytes, 0);
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        let plain = plain_before(*eight);
+        length += plain;
+        if plain < 8 {
+            return length;
+        }
+        rest = after;
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    length + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// How many of eight bytes come before the first quote, backslash or control character.
+///
+/// Eight bytes are judged as one word: what is subtracted borrows from the highest bit of a byte
+/// just if the byte is below it. (Henry Warren, "Hacker's Delight", 6-1.) A borrow can run on
+/// into the bytes above, never below, and the lowest mark is the one that counts.
+fn plain_before(eight: [u8; 8]) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+    const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(eight);
+    let quote = (word ^ QUOTES).wrapping_sub(ONES);
+    let backslash = (word ^ BACKSLASHES).wrapping_sub(ONES);
+    let control = word.wrapping_sub(SPACES);
+    let special = (quote | backslash | control) & !word & HIGHEST;
+    special.trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests;
