@@ -205,7 +205,9 @@ impl Projection {
                 Some(before) => self.edges.get_mut(before).map(|edge| &mut edge.next),
                 None => self.nodes.get_mut(node).map(|node| &mut node.first),
             };
-            guess.map(|guess| *guess = found);
+            if let Some(guess) = guess {
+                *guess = found;
+            }
         }
         Ok(found)
     }
