@@ -298,6 +298,9 @@ impl Decoder {
     /// Runs every `extract` whose source is there; the first pattern that matches fills its
     /// holes and sets its constants, over whatever the record had in those fields.
     fn extract(&mut self, payload: &str) -> Result<(), (usize, DecodeReason)> {
+        if self.extracts.is_empty() {
+            return Ok(());
+        }
         let extracts = std::mem::take(&mut self.extracts);
         let run = extracts.iter().try_for_each(|extract| self.run_extract(extract, payload));
         self.extracts = extracts;

@@ -182,7 +182,9 @@ impl Projection {
                     (before, guess) = (edge, next);
                     self.wanted_value(scanner, aim, depth + 1)?;
                 }
-                None => _ = scanner.value(depth + 1)?,
+                None => {
+                    scanner.value(depth + 1)?;
+                }
             }
             if !scanner.skip_comma(b'}', Expected::CommaOrBrace)? {
                 return Ok(());
@@ -238,16 +240,17 @@ impl Projection {
         aim: Aim,
         depth: usize,
     ) -> Result<(), Fault> {
-        let span = match aim.child {
+        scanner.skip_space();
+        let start = scanner.at;
+        let kind = match aim.child {
             Some(child) if scanner.peek() == Some(b'{') => {
-                let start = scanner.at as u32;
                 self.object(scanner, child as usize, depth)?;
-                RawSpan { start, end: scanner.at as u32, kind: Kind::Object }
+                Kind::Object
             }
             _ => scanner.value(depth)?,
         };
         if let Some(place) = aim.field.and_then(|field| self.spans.get_mut(field as usize)) {
-            *place = Some(span);
+            *place = Some(scanner.span_from(start, kind));
         }
         Ok(())
     }

@@ -202,8 +202,9 @@ impl Reader {
         scanner.skip_space();
         while scanner.at + 1 < raw.end as usize {
             let fits = slots.items.len() - first < LIST_ITEMS_MAX;
+            let start = scanner.at;
             let item = match scanner.value(0) {
-                Ok(span) if fits => self.read_json(text, span, slots),
+                Ok(kind) if fits => self.read_json(text, scanner.span_from(start, kind), slots),
                 _ => Err(Fault::Misfit),
             };
             match item {

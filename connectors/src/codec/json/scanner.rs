@@ -86,58 +86,65 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Steps over a text that may stand here, and the space behind it.
+    /// Steps over a text that may stand here.
     pub fn skip_token(&mut self, token: &str) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let found = rest.starts_with(token.as_bytes());
-        if found {
-            self.at += token.len();
-            self.skip_space();
-        }
+        self.at += if found { token.len() } else { 0 };
         found
     }
 
-    /// Any value, checked; the scanner stands behind it.
-    pub fn value(&mut self, depth: usize) -> Result<RawSpan, Fault> {
-        let start = self.at as u32;
-        let kind = match self.peek() {
-            Some(b'"') => self.string()?,
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b'{') => self.nested(depth, Kind::Object)?,
-            Some(b'[') => self.nested(depth, Kind::Array)?,
-            Some(b't') => self.word("true", Kind::True)?,
-            Some(b'f') => self.word("false", Kind::False)?,
-            Some(b'n') => self.word("null", Kind::Null)?,
-            _ => return Err(self.expected(Expected::Value)),
-        };
-        Ok(RawSpan { start, end: self.at as u32, kind })
+    /// Any value and the space before it, checked; the scanner stands behind it.
+    pub fn value(&mut self, depth: usize) -> Result<Kind, Fault> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'{') => self.nested(depth, Kind::Object),
+            Some(b'[') => self.nested(depth, Kind::Array),
+            Some(b't') => self.word("true", Kind::True),
+            Some(b'f') => self.word("false", Kind::False),
+            Some(b'n') => self.word("null", Kind::Null),
+            Some(b' ' | b'\t' | b'\n' | b'\r') => {
+                self.skip_space();
+                self.value(depth)
+            }
+            _ => Err(self.expected(Expected::Value)),
+        }
     }
 
-    /// A member's name with its colon and the space around that; the scanner stands at its value.
+    /// What the scanner has stepped over since `start`.
+    pub fn span_from(&self, start: usize, kind: Kind) -> RawSpan {
+        RawSpan { start: start as u32, end: self.at as u32, kind }
+    }
+
+    /// A member's name with its colon and the space between them.
     pub fn name(&mut self) -> Result<RawSpan, Fault> {
         if self.peek() != Some(b'"') {
             return Err(self.expected(Expected::Name));
         }
-        let start = self.at as u32;
+        let start = self.at;
         let kind = self.string()?;
-        let end = self.at as u32;
+        let name = self.span_from(start, kind);
         self.skip_space();
         if !self.skip_if(b':') {
             return Err(self.expected(Expected::Colon));
         }
-        self.skip_space();
-        Ok(RawSpan { start, end, kind })
+        Ok(name)
     }
 
     /// Steps over a comma, or over the closing byte and answers `false`.
     pub fn skip_comma(&mut self, close: u8, expected: Expected) -> Result<bool, Fault> {
-        self.skip_space();
-        if self.skip_if(close) {
-            return Ok(false);
+        // Few writers put space before a comma, and none is looked for where one stands.
+        if self.peek() != Some(b',') {
+            self.skip_space();
+            if self.skip_if(close) {
+                return Ok(false);
+            }
+            if self.peek() != Some(b',') {
+                return Err(self.expected(expected));
+            }
         }
-        if !self.skip_if(b',') {
-            return Err(self.expected(expected));
-        }
+        self.at += 1;
         self.skip_space();
         Ok(true)
     }
@@ -158,6 +165,7 @@ impl<'a> Scanner<'a> {
         // most DEPTH_MAX, and so many bits there are.
         let (mut objects, mut open) = (0_u64, 0);
         loop {
+            self.skip_space();
             let is_object = self.peek() == Some(b'{');
             if is_object || self.peek() == Some(b'[') {
                 self.enter(depth + open)?;
@@ -204,6 +212,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The string from its first backslash on, or the fault it has.
+    #[inline(never)]
     fn rest_of_string(&mut self) -> Result<Kind, Fault> {
         loop {
             match self.peek() {
