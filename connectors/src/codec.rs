@@ -24,7 +24,7 @@ pub use crate::codec::json::DEPTH_MAX;
 use crate::codec::json::Projection;
 use crate::codec::syslog::{SyslogLine, SyslogPart};
 pub use crate::codec::value::LIST_ITEMS_MAX;
-use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Slots, Span, Texts};
+use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Span, Spill, Texts};
 use crate::source::MAX_RECORD_BYTES;
 
 /// Decodes the records of one stream, on one thread.
@@ -40,7 +40,9 @@ pub struct Decoder {
     extracts: Vec<Extractor>,
     constants: String,
     places: Places,
-    slots: Slots,
+    /// The values of the record under way, one per field.
+    slots: Vec<Slot>,
+    spill: Spill,
     counters: Counters,
     // INVARIANT: both are empty between records; only their memory is kept.
     values: Vec<Value<'static>>,
@@ -92,7 +94,8 @@ impl Decoder {
             extracts,
             constants,
             places: Places::default(),
-            slots: Slots::default(),
+            slots: Vec::new(),
+            spill: Spill::default(),
             counters: Counters { misfits: vec![0; schema.fields.len()], time_from_record: 0 },
             values: Vec::new(),
             items: Vec::new(),
@@ -121,10 +124,10 @@ impl Decoder {
     ) -> Result<R, DecodeError> {
         let payload = record_text(record.payload)?;
         self.recorded = record.timestamp;
-        self.slots.items.clear();
-        self.slots.scratch.clear();
-        self.slots.values.clear();
-        self.slots.values.resize(self.readers.len(), Slot::Missing);
+        self.spill.items.clear();
+        self.spill.scratch.clear();
+        self.slots.clear();
+        self.slots.resize(self.readers.len(), Slot::Missing);
         let misfits_before = self.misfits_of(self.schema.time);
         let read = match self.schema.codec {
             Codec::Json => self.read_json(payload),
@@ -133,7 +136,7 @@ impl Decoder {
         };
         read.and_then(|()| self.extract(payload))
             .map_err(|(byte, reason)| DecodeError::at(record.payload, byte, reason))?;
-        let time = self.slots.values.get_mut(self.schema.time);
+        let time = self.slots.get_mut(self.schema.time);
         let time = match (time, record.timestamp) {
             (Some(Slot::Time(time)), _) => *time,
             (Some(slot), Some(timestamp)) => {
@@ -143,11 +146,11 @@ impl Decoder {
             }
             _ => return Err(self.no_time(misfits_before)),
         };
-        let texts = Texts { payload, scratch: &self.slots.scratch, constants: &self.constants };
+        let texts = Texts { payload, scratch: &self.spill.scratch, constants: &self.constants };
         let mut values = recycle(std::mem::take(&mut self.values));
         let mut items = recycle(std::mem::take(&mut self.items));
-        values.extend(self.slots.values.iter().map(|slot| texts.value(*slot)));
-        items.extend(self.slots.items.iter().map(|slot| texts.value(*slot)));
+        values.extend(self.slots.iter().map(|slot| texts.value(*slot)));
+        items.extend(self.spill.items.iter().map(|slot| texts.value(*slot)));
         let event = Event { time, values: &values, items: &items };
         let answer = use_event(&event);
         self.values = recycle(values);
@@ -184,7 +187,7 @@ impl Decoder {
             }
             Err(Fault::NoYear) => return Err((at, DecodeReason::NoYear)),
         };
-        if let Some(place) = self.slots.values.get_mut(field) {
+        if let Some(place) = self.slots.get_mut(field) {
             *place = slot;
         }
         Ok(())
@@ -192,13 +195,17 @@ impl Decoder {
 
     fn read_json(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
         self.projection.scan(text)?;
-        for field in 0..self.readers.len() {
-            let raw = self.projection.spans.get(field).copied().flatten();
-            let (Some(raw), Some(reader)) = (raw, self.readers.get(field)) else {
+        let fields = self.readers.iter().zip(&self.projection.spans);
+        let places = self.slots.iter_mut().zip(&mut self.counters.misfits);
+        for ((reader, raw), (slot, misfits)) in fields.zip(places) {
+            let Some(raw) = *raw else {
                 continue;
             };
-            let read = reader.read_json(text, raw, &mut self.slots);
-            self.keep(field, raw.start as usize, read)?;
+            match reader.read_json(text, raw, &mut self.spill) {
+                Ok(value) => *slot = value,
+                Err(Fault::Misfit) => *misfits += 1,
+                Err(Fault::NoYear) => return Err((raw.start as usize, DecodeReason::NoYear)),
+            }
         }
         Ok(())
     }
@@ -312,7 +319,7 @@ impl Decoder {
         extract: &Extractor,
         payload: &str,
     ) -> Result<(), (usize, DecodeReason)> {
-        let Some(Slot::Text(source)) = self.slots.values.get(extract.source).copied() else {
+        let Some(Slot::Text(source)) = self.slots.get(extract.source).copied() else {
             return Ok(());
         };
         let mut places = std::mem::take(&mut self.places);
@@ -349,7 +356,7 @@ impl Decoder {
     }
 
     fn cut<'a>(&'a self, payload: &'a str, span: Span) -> &'a str {
-        let texts = Texts { payload, scratch: &self.slots.scratch, constants: &self.constants };
+        let texts = Texts { payload, scratch: &self.spill.scratch, constants: &self.constants };
         texts.cut(span)
     }
 }

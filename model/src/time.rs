@@ -37,30 +37,30 @@ impl Timestamp {
     /// A space may stand for `T`, and a leap second reads as the last millisecond before it ends.
     /// `None` for anything else, a missing offset included.
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
-        let bytes = text.as_bytes();
-        let number = |from: usize, to: usize| -> Option<i64> {
-            let digits = bytes.get(from..to)?;
-            digits
-                .iter()
-                .try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
+        let (head, rest) = text.as_bytes().split_first_chunk::<19>()?;
+        // One layout, one pattern: nothing is looked up by its place.
+        #[rustfmt::skip]
+        let &[
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ',
+            h1, h2, b':', n1, n2, b':', s1, s2,
+        ] = head else {
+            return None;
         };
-        let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|b| any.contains(b));
-        let punctuated =
-            is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":");
-        if !punctuated {
+        let digits = [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2];
+        if !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+        let pair = |tens: u8, ones: u8| i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+        let (hour, minute, second) = (pair(h1, h2), pair(n1, n2), pair(s1, s2));
         if hour > 23 || minute > 59 || second > 60 {
             return None;
         }
-        let (fraction_ms, offset_at) = fraction_millis(bytes, 19)?;
-        let offset_ms = parse_offset(bytes.get(offset_at..)?)?;
+        let (fraction_ms, offset_at) = fraction_millis(rest)?;
+        let offset_ms = parse_offset(rest.get(offset_at..)?)?;
         let (second, fraction_ms) = if second == 60 { (59, 999) } else { (second, fraction_ms) };
         let of_day = hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + fraction_ms;
-        let month = u32::try_from(number(5, 7)?).ok()?;
-        let day = u32::try_from(number(8, 10)?).ok()?;
-        let local = Timestamp::from_civil(number(0, 4)?, month, day, of_day)?;
+        let (year, month, day) = (pair(y1, y2) * 100 + pair(y3, y4), pair(m1, m2), pair(d1, d2));
+        let local = Timestamp::from_civil(year, month as u32, day as u32, of_day)?;
         Some(Timestamp(local.0 - offset_ms))
     }
 
@@ -80,12 +80,12 @@ impl Timestamp {
     }
 }
 
-/// Milliseconds of a fraction that starts at `at`, and where it ends; none is 0.
-fn fraction_millis(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
-    if bytes.get(at) != Some(&b'.') {
-        return Some((0, at));
-    }
-    let digits = bytes.get(at + 1..)?.iter().take_while(|b| b.is_ascii_digit());
+/// Milliseconds of a fraction that may begin the bytes, and where it ends; none is 0.
+fn fraction_millis(bytes: &[u8]) -> Option<(i64, usize)> {
+    let Some(digits) = bytes.strip_prefix(b".") else {
+        return Some((0, 0));
+    };
+    let digits = digits.iter().take_while(|b| b.is_ascii_digit());
     let (mut millis, mut count) = (0, 0);
     for digit in digits {
         if count < 3 {
@@ -94,7 +94,7 @@ fn fraction_millis(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
         count += 1;
     }
     let padding = [1000, 100, 10, 1];
-    (count > 0).then(|| (millis * padding.get(count).copied().unwrap_or(1), at + 1 + count))
+    (count > 0).then(|| (millis * padding.get(count).copied().unwrap_or(1), 1 + count))
 }
 
 /// `Z` or `±hh:mm` in milliseconds east of UTC.

@@ -8,7 +8,7 @@ mod scanner;
 mod unescape;
 
 use crate::codec::error::{DecodeReason, Expected};
-use crate::codec::json::scanner::{Fault, Flaw};
+use crate::codec::json::scanner::{Fault, Flaw, Token};
 pub(super) use crate::codec::json::scanner::{Kind, RawSpan, Scanner};
 pub(super) use crate::codec::json::unescape::unescape;
 
@@ -46,7 +46,7 @@ struct Node {
 struct Edge {
     name: String,
     /// The name as writers spell it, with its colon.
-    token: String,
+    token: Token,
     aim: Aim,
     /// The edge of the declared member that followed in the last object.
     next: usize,
@@ -119,7 +119,7 @@ impl Projection {
             }
             node.edges.push(at);
             node.lengths |= length_bit(name.len());
-            let token = format!("{}:", serde_json::Value::from(name));
+            let token = Token::new(format!("{}:", serde_json::Value::from(name)));
             let (name, aim, next) = (name.to_owned(), Aim::default(), usize::MAX);
             self.edges.push(Edge { name, token, aim, next });
         }

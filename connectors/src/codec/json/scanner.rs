@@ -59,6 +59,34 @@ impl From<Fault> for (usize, DecodeReason) {
     }
 }
 
+/// A text to be looked for at one place.
+#[derive(Debug)]
+pub(in crate::codec) struct Token {
+    text: String,
+    /// Its first eight bytes, and which of their bits count: a short text needs no call.
+    head: u64,
+    mask: u64,
+}
+
+impl Token {
+    pub fn new(text: String) -> Token {
+        let bytes = |of: &dyn Fn(u8) -> u8| {
+            let eight = text.bytes().take(8).enumerate();
+            eight.fold(0, |word, (at, byte)| word | u64::from(of(byte)) << (8 * at))
+        };
+        let (head, mask) = (bytes(&|byte| byte), bytes(&|_| 0xff));
+        Token { text, head, mask }
+    }
+
+    fn begins(&self, rest: &[u8]) -> bool {
+        let Some(eight) = rest.first_chunk::<8>() else {
+            return rest.starts_with(self.text.as_bytes());
+        };
+        (u64::from_le_bytes(*eight) ^ self.head) & self.mask == 0
+            && (self.text.len() <= 8 || rest.starts_with(self.text.as_bytes()))
+    }
+}
+
 /// A place in a JSON text, moving forward.
 pub(in crate::codec) struct Scanner<'a> {
     pub text: &'a str,
@@ -86,11 +114,11 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Steps over a text that may stand here.
-    pub fn skip_token(&mut self, token: &str) -> bool {
+    /// Steps over a token that may stand here.
+    pub fn skip_token(&mut self, token: &Token) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let found = rest.starts_with(token.as_bytes());
-        self.at += if found { token.len() } else { 0 };
+        let found = token.begins(rest);
+        self.at += if found { token.text.len() } else { 0 };
         found
     }
 
@@ -201,35 +229,53 @@ impl<'a> Scanner<'a> {
     }
 
     fn string(&mut self) -> Result<Kind, Fault> {
-        let inside = self.text.as_bytes().get(self.at + 1..).unwrap_or_default();
-        let plain = plain_length(inside);
-        self.at += 1 + plain;
-        if inside.get(plain) == Some(&b'"') {
-            self.at += 1;
-            return Ok(Kind::Plain);
+        self.at += 1;
+        // Most names and many values have at most eight bytes: one look is enough for them.
+        let inside = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        if let Some(eight) = inside.first_chunk::<8>() {
+            let plain = plain_before(*eight);
+            if inside.get(plain) == Some(&b'"') {
+                self.at += plain + 1;
+                return Ok(Kind::Plain);
+            }
         }
-        self.rest_of_string()
+        self.long_string()
     }
 
-    /// The string from its first backslash on, or the fault it has.
     #[inline(never)]
-    fn rest_of_string(&mut self) -> Result<Kind, Fault> {
+    fn long_string(&mut self) -> Result<Kind, Fault> {
+        let mut kind = Kind::Plain;
         loop {
+            self.skip_plain();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Kind::Escaped);
+                    return Ok(kind);
                 }
                 Some(b'\\') => {
                     self.at += 1;
+                    kind = Kind::Escaped;
                     self.escape()?;
                 }
                 Some(_) => return Err(self.fault(Flaw::Syntax(Expected::EscapedControl))),
                 None => return Err(self.fault(Flaw::Truncated)),
             }
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            self.at += plain_length(rest);
         }
+    }
+
+    /// Steps over bytes that neither end a string nor mean something in it.
+    fn skip_plain(&mut self) {
+        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+            let plain = plain_before(*eight);
+            self.at += plain;
+            if plain < 8 {
+                return;
+            }
+            rest = after;
+        }
+        let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        self.at += rest.iter().position(is_special).unwrap_or(rest.len());
     }
 
     fn escape(&mut self) -> Result<(), Fault> {
@@ -293,21 +339,6 @@ impl<'a> Scanner<'a> {
         let is_end = self.at >= self.text.len();
         self.fault(if is_end { Flaw::Truncated } else { Flaw::Syntax(expected) })
     }
-}
-
-/// How many bytes come before the first that ends a string or means something in it.
-fn plain_length(bytes: &[u8]) -> usize {
-    let (mut rest, mut length) = (bytes, 0);
-    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
-        let plain = plain_before(*eight);
-        length += plain;
-        if plain < 8 {
-            return length;
-        }
-        rest = after;
-    }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    length + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// How many of eight bytes come before the first quote, backslash or control character.
