@@ -317,3 +317,6 @@ fn is_whole(text: &str) -> bool {
     let exponent = exponent.parse::<i64>().unwrap_or(i64::from(i32::MIN));
     exponent - fraction.len() as i64 + zeros >= 0
 }
+
+#[cfg(test)]
+mod tests;

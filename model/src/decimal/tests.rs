@@ -92,3 +92,46 @@ fn arithmetic_refuses_what_leaves_the_range() {
     assert_eq!(Decimal::from_int(3).shift(-3), Decimal::parse("0.003").ok());
     assert_eq!(Decimal::from_millis(-1).to_millis(), Some(-1));
 }
+
+/// Texts of a number's characters, drawn by a xorshift (Marsaglia 2003).
+fn drawn_texts(count: usize) -> impl Iterator<Item = String> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = move |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    };
+    (0..count).map(move |_| {
+        // Mostly digits, so that many of the texts are numbers.
+        let letters = b"01234567890123456789012345678901234567899.-e";
+        let length = draw(22);
+        (0..length).map(|_| letters[draw(letters.len() as u64) as usize] as char).collect()
+    })
+}
+
+#[test]
+fn short_numbers_are_read_as_the_long_way_reads_them() {
+    let mut short = 0;
+    for text in drawn_texts(50_000) {
+        for power in [-9, -2, 0, 3] {
+            let any = Decimal::parse_any(&text, power);
+            assert_eq!(Decimal::parse_scaled(&text, power), any, "{text} × 10^{power}");
+            short += usize::from(parse_short(&text, power).is_some());
+        }
+        if let Some(whole) = parse_digits(&text) {
+            assert_eq!(text.parse(), Ok(whole));
+        }
+    }
+    assert!(short > 50_000, "only {short} took the short way");
+}
+
+#[test]
+fn whole_numbers_are_whole_on_both_sides_of_64_bits() {
+    for whole in [0, 1, -1, 9_223_372_036, 9_223_372_037, i64::MIN, i64::MAX] {
+        let number = Decimal::from_int(whole);
+        assert_eq!(number.to_int(), Some(whole));
+        assert_eq!(Decimal(number.0 + 1).to_int(), None, "{whole}");
+    }
+    assert_eq!(Decimal((i128::from(i64::MAX) + 1) * SCALE).to_int(), None);
+}

@@ -36,6 +36,20 @@ fn refuses_what_is_not_rfc3339() {
 }
 
 #[test]
+fn refuses_a_wrong_character_at_any_place() {
+    let good = "2026-03-01T00:00:00";
+    for (at, right) in good.char_indices() {
+        for wrong in ['x', '/', ':', '-', ' ', '٣'].into_iter().filter(|wrong| *wrong != right) {
+            if right == 'T' && wrong == ' ' {
+                continue;
+            }
+            let text = format!("{}{wrong}{}Z", &good[..at], &good[at + 1..]);
+            assert_eq!(Timestamp::parse_rfc3339(&text), None, "{text}");
+        }
+    }
+}
+
+#[test]
 fn prints_what_it_reads_over_ten_thousand_years() {
     let mut day = Timestamp::EARLIEST.0;
     while day <= Timestamp::LATEST.0 {
