@@ -61,7 +61,7 @@ impl Decimal {
 
     /// The value when it is whole and fits an `i64`.
     pub fn to_int(self) -> Option<i64> {
-        // Below 9.2 × 10⁹ the units fit 64 bits, whose division is several times faster.
+        // Below 9.2 × 10⁹ the units fit 64 bits, whose division needs no call.
         if let Ok(units) = i64::try_from(self.0) {
             return (units % SCALE as i64 == 0).then_some(units / SCALE as i64);
         }

@@ -192,8 +192,8 @@ impl Projection {
         }
     }
 
-    /// Reads a member's name and finds its edge, which is the guess for the next time that one
-    /// follows `before`.
+    /// Reads a member's name and finds its edge; next time that is the guess for what follows
+    /// `before`.
     fn look_up(
         &mut self,
         scanner: &mut Scanner<'_>,

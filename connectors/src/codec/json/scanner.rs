@@ -70,11 +70,11 @@ pub(in crate::codec) struct Token {
 
 impl Token {
     pub fn new(text: String) -> Token {
-        let bytes = |of: &dyn Fn(u8) -> u8| {
+        let word = |of: fn(u8) -> u8| {
             let eight = text.bytes().take(8).enumerate();
             eight.fold(0, |word, (at, byte)| word | u64::from(of(byte)) << (8 * at))
         };
-        let (head, mask) = (bytes(&|byte| byte), bytes(&|_| 0xff));
+        let (head, mask) = (word(|byte| byte), word(|_| 0xff));
         Token { text, head, mask }
     }
 
