@@ -1,11 +1,22 @@
 //! Rules as written: what the parser reads and the printer writes.
 
+mod alert;
+mod reference;
+mod stream;
+mod test;
+
 use model::decimal::Decimal;
-use model::severity::Severity;
 
 use crate::quantity::UnitWord;
 use crate::rule::{Arithmetic, Comparison, TextTest};
 use crate::source::Place;
+pub use alert::{
+    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Level, Lookup, Rung,
+    Trigger,
+};
+pub use reference::{Calendar, Items, List, Span, Table, Weekday};
+pub use stream::{Extract, Field, FieldKind, KindArgument, Pattern, Stream};
+pub use test::{Expect, Expected, Given, Test, TestStep, Value};
 
 /// Where a node stands. It is no part of what the node means: two nodes that differ only in
 /// their places are equal.
@@ -32,12 +43,22 @@ pub struct Ast {
 pub enum Statement {
     /// `stream …`
     Stream(Stream),
+    /// `list …`
+    List(List),
+    /// `table …`
+    Table(Table),
+    /// `calendar …`
+    Calendar(Calendar),
     /// `filter …`
     Filter(Filter),
     /// `measure …`
     Measure(MeasureStatement),
+    /// `watch …`
+    Watch(Watch),
     /// `alert …`
     Alert(Box<Alert>),
+    /// `test …`
+    Test(Test),
     /// Declares a name, but could not be read; the reason has been reported.
     Broken(Name),
 }
@@ -94,72 +115,6 @@ pub struct Quantity {
     pub unit: Option<&'static UnitWord>,
     /// Where.
     pub at: At,
-}
-
-/// `stream NAME from "…" { … } …`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stream {
-    /// Its name.
-    pub name: Name,
-    /// The logical input; the name itself unless written.
-    pub from: Option<Quoted>,
-    /// Its fields.
-    pub fields: Vec<Field>,
-    /// `codec NAME`
-    pub codec: Option<Name>,
-    /// `lateness D`
-    pub lateness: Option<Quantity>,
-    /// `extract …`
-    pub extracts: Vec<Extract>,
-}
-
-/// One declared field.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Field {
-    /// Its name.
-    pub name: Path,
-    /// Its type.
-    pub kind: FieldKind,
-    /// Where the record has it, when elsewhere.
-    pub path: Option<Quoted>,
-}
-
-/// A field's type as written.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FieldKind {
-    /// `str`, `duration` …
-    pub name: Name,
-    /// What stands in the parentheses.
-    pub argument: Option<KindArgument>,
-}
-
-/// The argument of a field's type.
-#[derive(Clone, Debug, PartialEq)]
-pub enum KindArgument {
-    /// `duration(ms)`, `list(str)`
-    Kind(Box<FieldKind>),
-    /// `percent(0..1)`
-    Range(Quantity, Quantity),
-    /// `time("unix_ms")`
-    Format(Quoted),
-}
-
-/// `extract FIELD { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Extract {
-    /// The text taken apart.
-    pub source: Path,
-    /// Its patterns, in order.
-    pub patterns: Vec<Pattern>,
-}
-
-/// `"pattern" => field "constant" …`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pattern {
-    /// Literal text with holes.
-    pub pattern: Quoted,
-    /// Fields set when it matches.
-    pub sets: Vec<(Path, Quoted)>,
 }
 
 /// `filter NAME = BASE where …`
@@ -220,6 +175,8 @@ pub enum Set {
     Literals(Vec<Expression>),
     /// Networks.
     Networks(Vec<Quoted>),
+    /// The name of a list.
+    List(Name),
 }
 
 /// `measure NAME = …`
@@ -231,13 +188,33 @@ pub struct MeasureStatement {
     pub measure: Measure,
 }
 
-/// A measure with the window and minimum written at it.
+/// `watch NAME = MEASURE by k1, k2?`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// Its name.
+    pub name: Name,
+    /// What is shown.
+    pub measure: Measure,
+    /// What it is grouped by.
+    pub by: Vec<Key>,
+}
+
+/// A measure with the window, step and minimum written at it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
     /// What is measured.
     pub term: Term,
+    /// How far back, and of how many events at least.
+    pub window: Window,
+}
+
+/// What may follow a measure: of an arithmetic it goes for every operand without its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
     /// `within D`
     pub within: Option<Quantity>,
+    /// `step D`; `step 0` judges a long window event by event.
+    pub step: Option<Quantity>,
     /// `min N`
     pub min: Option<Quantity>,
 }
@@ -249,62 +226,11 @@ pub enum Term {
     Named(Name),
     /// `count(x)`, `ratio(a, b)`
     Call(Name, Vec<Path>),
-}
-
-/// `alert NAME TRIGGER … SEVERITY { … }`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Alert {
-    /// Its name.
-    pub name: Name,
-    /// What is compared; its `within` and `min` may also stand among the clauses.
-    pub measure: Measure,
-    /// With what.
-    pub level: Level,
-    /// `by k1, k2?`
-    pub by: Vec<Key>,
-    /// `for D`
-    pub hold_for: Option<Quantity>,
-    /// `clear X`
-    pub clear: Option<Quantity>,
-    /// `keep D`
-    pub keep: Option<Quantity>,
-    /// `nodata …`
-    pub nodata: Option<HoldClause>,
-    /// How serious it is.
-    pub severity: Severity,
-    /// `message "…"`
-    pub message: Option<Quoted>,
-    /// `runbook "…"`
-    pub runbook: Option<Quoted>,
-    /// `labels { … }`
-    pub labels: Vec<(Path, Quoted)>,
-}
-
-/// The level of a trigger.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Level {
-    /// How the measure is compared; `>=` unless written.
-    pub comparison: Comparison,
-    /// With what.
-    pub quantity: Quantity,
-    /// The window written after a slash: how many of which unit.
-    pub per: Option<Quantity>,
-}
-
-/// A component of the key.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Key {
-    /// The field.
-    pub field: Path,
-    /// Written `field?`.
-    pub optional: bool,
-}
-
-/// What happens while the value is unknown.
-#[derive(Clone, Debug, PartialEq)]
-pub enum HoldClause {
-    /// `nodata hold D`
-    Hold(Quantity),
-    /// `nodata clear`
-    Clear,
+    /// A number.
+    Number(Quantity),
+    /// `a * 8 / b`; an operand that has a window of its own, or is an arithmetic of lower
+    /// precedence, stands in parentheses.
+    Arithmetic(Box<Measure>, Arithmetic, Box<Measure>),
+    /// `x vs D ago`
+    Versus(Box<Measure>, Quantity),
 }

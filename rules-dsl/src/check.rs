@@ -3,6 +3,7 @@
 mod alert;
 mod constant;
 mod kind;
+mod later;
 mod measure;
 mod message;
 mod predicate;
@@ -48,7 +49,9 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
                 measure::lengths(&measure.measure, diagnostics);
             }
             Statement::Alert(alert) => checked.extend(alert::alert(&mut scope, alert, diagnostics)),
-            Statement::Stream(_) | Statement::Broken(_) => {}
+            Statement::Stream(stream) => later::options(stream, diagnostics),
+            Statement::Broken(_) => {}
+            other => later::statement(other, diagnostics),
         }
     }
     checked.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
@@ -94,7 +97,9 @@ impl<'a> Scope<'a> {
         let mut declared: HashMap<&str, (&Statement, Place)> = HashMap::new();
         let mut streams = Vec::new();
         for statement in statements {
-            let name = declared_name(statement);
+            let Some(name) = declared_name(statement) else {
+                continue;
+            };
             if let Some((_, first)) = declared.get(name.text.as_str()) {
                 let found = wording::declared_twice(name.at.0, &name.text);
                 diagnostics.push(found.related(*first, wording::first_declared()));
@@ -264,14 +269,20 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn declared_name(statement: &Statement) -> &Name {
-    match statement {
+/// The name a statement declares; a test declares none.
+fn declared_name(statement: &Statement) -> Option<&Name> {
+    Some(match statement {
         Statement::Stream(it) => &it.name,
+        Statement::List(it) => &it.name,
+        Statement::Table(it) => &it.name,
+        Statement::Calendar(it) => &it.name,
         Statement::Filter(it) => &it.name,
         Statement::Measure(it) => &it.name,
+        Statement::Watch(it) => &it.name,
         Statement::Alert(it) => &it.name,
+        Statement::Test(_) => return None,
         Statement::Broken(name) => name,
-    }
+    })
 }
 
 fn statement_word(statement: &Statement) -> &'static str {
@@ -279,6 +290,11 @@ fn statement_word(statement: &Statement) -> &'static str {
         Statement::Stream(_) => "stream",
         Statement::Filter(_) => "filter",
         Statement::Measure(_) => "measure",
+        Statement::List(_) => "list",
+        Statement::Table(_) => "table",
+        Statement::Calendar(_) => "calendar",
+        Statement::Watch(_) => "watch",
+        Statement::Test(_) => "test",
         Statement::Alert(_) | Statement::Broken(_) => "alert",
     }
 }

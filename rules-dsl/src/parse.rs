@@ -22,7 +22,7 @@ use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement};
 use crate::diagnostic::{Diagnostic, Text, nearest};
 use crate::lex::{TokenKind, lex};
 use tokens::{Context, Parsed, Tokens, expect, keyword, name, symbol};
-pub(crate) use word::{LATER_CODECS, needs_quotes};
+pub(crate) use word::{LATER_CODECS, needs_quotes, plain_zone};
 use word::{LATER_STATEMENTS, STATEMENTS};
 
 /// Deepest nesting of parentheses, `not` and arithmetic.

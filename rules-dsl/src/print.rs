@@ -1,11 +1,16 @@
 //! The canonical printer: statements back to text. Reading what it prints gives the same
 //! statements.
 
+mod alert;
+mod measure;
+mod reference;
+mod stream;
+mod test;
+
 use std::fmt::Write as _;
 
 use crate::ast::{
-    Alert, Ast, Expression, Extract, Field, FieldKind, Filter, HoldClause, KindArgument, Level,
-    Measure, MeasureStatement, Path, Quantity, Set, Statement, Stream, Term,
+    Ast, Expression, Filter, MeasureStatement, Path, Quantity, Quoted, Set, Statement,
 };
 use crate::lex::begins_word;
 use crate::parse::needs_quotes;
@@ -18,10 +23,15 @@ pub fn print(ast: &Ast) -> String {
 
 fn statement(statement: &Statement) -> String {
     match statement {
-        Statement::Stream(it) => stream(it),
+        Statement::Stream(it) => stream::stream(it),
+        Statement::List(it) => reference::list(it),
+        Statement::Table(it) => reference::table(it),
+        Statement::Calendar(it) => reference::calendar(it),
         Statement::Filter(it) => filter(it),
         Statement::Measure(it) => measure_statement(it),
-        Statement::Alert(it) => alert(it),
+        Statement::Watch(it) => measure::watch(it),
+        Statement::Alert(it) => alert::alert(it),
+        Statement::Test(it) => test::test(it),
         Statement::Broken(_) => String::new(),
     }
 }
@@ -66,64 +76,6 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-fn stream(stream: &Stream) -> String {
-    let mut out = format!("stream {}", name(&stream.name.text));
-    // Writing into a String cannot fail.
-    if let Some(from) = &stream.from {
-        let _ = write!(out, " from {}", quoted(&from.text));
-    }
-    out.push_str(" {\n");
-    for field in &stream.fields {
-        let _ = writeln!(out, "  {},", declared(field));
-    }
-    out.push('}');
-    if let Some(codec) = &stream.codec {
-        let _ = write!(out, " codec {}", name(&codec.text));
-    }
-    if let Some(lateness) = &stream.lateness {
-        let _ = write!(out, " lateness {}", quantity(lateness));
-    }
-    for extract in &stream.extracts {
-        out.push_str(&patterns(extract));
-    }
-    out.push('\n');
-    out
-}
-
-fn declared(field: &Field) -> String {
-    let mut out = format!("{}: {}", path(&field.name), kind(&field.kind));
-    if let Some(place) = &field.path {
-        let _ = write!(out, " = {}", quoted(&place.text));
-    }
-    out
-}
-
-fn kind(kind_of: &FieldKind) -> String {
-    let word = &kind_of.name.text;
-    match &kind_of.argument {
-        None => word.clone(),
-        Some(KindArgument::Kind(inner)) => format!("{word}({})", kind(inner)),
-        Some(KindArgument::Range(low, high)) => {
-            format!("{word}({}..{})", quantity(low), quantity(high))
-        }
-        Some(KindArgument::Format(format)) => format!("{word}({})", quoted(&format.text)),
-    }
-}
-
-fn patterns(extract: &Extract) -> String {
-    let mut out = format!(" extract {} {{\n", path(&extract.source));
-    for pattern in &extract.patterns {
-        let _ = write!(out, "  {}", quoted(&pattern.pattern.text));
-        for (index, (field, text)) in pattern.sets.iter().enumerate() {
-            let arrow = if index == 0 { " =>" } else { "" };
-            let _ = write!(out, "{arrow} {} {}", path(field), quoted(&text.text));
-        }
-        out.push('\n');
-    }
-    out.push('}');
-    out
-}
-
 fn filter(filter: &Filter) -> String {
     let mut out = format!("filter {} = {}", name(&filter.name.text), name(&filter.base.text));
     if let Some(condition) = &filter.condition {
@@ -134,50 +86,7 @@ fn filter(filter: &Filter) -> String {
 }
 
 fn measure_statement(statement: &MeasureStatement) -> String {
-    format!("measure {} = {}\n", name(&statement.name.text), measure(&statement.measure))
-}
-
-fn measure(measure: &Measure) -> String {
-    let mut out = match &measure.term {
-        Term::Named(named) => name(&named.text),
-        Term::Call(function, arguments) => {
-            let arguments: Vec<String> = arguments.iter().map(path).collect();
-            format!("{}({})", function.text, arguments.join(", "))
-        }
-    };
-    if let Some(within) = &measure.within {
-        let _ = write!(out, " within {}", quantity(within));
-    }
-    if let Some(min) = &measure.min {
-        let _ = write!(out, " min {}", quantity(min));
-    }
-    out
-}
-
-fn alert(alert: &Alert) -> String {
-    let mut out = format!(
-        "alert {} {} {}",
-        name(&alert.name.text),
-        measure(&alert.measure),
-        level(&alert.level)
-    );
-    let written = alert.by.iter();
-    out.push_str(&keys(written.map(|key| (path(&key.field), key.optional))));
-    let clauses = [("for", &alert.hold_for), ("clear", &alert.clear), ("keep", &alert.keep)];
-    for (word, written) in clauses {
-        if let Some(written) = written {
-            let _ = write!(out, " {word} {}", quantity(written));
-        }
-    }
-    match &alert.nodata {
-        Some(HoldClause::Hold(length)) => {
-            let _ = write!(out, " nodata hold {}", quantity(length));
-        }
-        Some(HoldClause::Clear) => out.push_str(" nodata clear"),
-        None => {}
-    }
-    let _ = writeln!(out, " {}{}", alert.severity.name(), tail(alert));
-    out
+    format!("measure {} = {}\n", name(&statement.name.text), measure::measure(&statement.measure))
 }
 
 /// ` by a, b?` of fields spelled already; nothing without any.
@@ -188,31 +97,6 @@ pub(crate) fn keys(fields: impl Iterator<Item = (String, bool)>) -> String {
         return String::new();
     }
     format!(" by {}", all.join(", "))
-}
-
-fn level(level: &Level) -> String {
-    let mut out = format!("{} {}", level.comparison.symbol(), quantity(&level.quantity));
-    if let Some(per) = &level.per {
-        let _ = write!(out, "/{}", quantity(per));
-    }
-    out
-}
-
-fn tail(alert: &Alert) -> String {
-    let mut out = String::new();
-    for (word, text) in [("message", &alert.message), ("runbook", &alert.runbook)] {
-        if let Some(text) = text {
-            let _ = write!(out, "\n  {word} {}", quoted(&text.text));
-        }
-    }
-    if !alert.labels.is_empty() {
-        let label = |(label, text): &(Path, crate::ast::Quoted)| {
-            format!("{}: {}", path(label), quoted(&text.text))
-        };
-        let labels: Vec<String> = alert.labels.iter().map(label).collect();
-        let _ = write!(out, "\n  labels {{ {} }}", labels.join(", "));
-    }
-    if out.is_empty() { out } else { format!(" {{{out}\n}}") }
 }
 
 /// How tightly an expression binds; a looser one inside a tighter one needs parentheses.
@@ -276,16 +160,19 @@ fn joined(parts: &[Expression], word: &str, at_least: u8) -> String {
 
 fn members(set: &Set) -> String {
     match set {
-        Set::Literals(items) => {
-            let items: Vec<String> = items.iter().map(expression).collect();
-            format!("({})", items.join(", "))
-        }
-        Set::Networks(networks) => {
-            let networks: Vec<String> =
-                networks.iter().map(|network| quoted(&network.text)).collect();
-            format!("cidr ({})", networks.join(", "))
-        }
+        Set::Literals(items) => format!("({})", listed(items, expression)),
+        Set::Networks(networks) => format!("cidr ({})", texts(networks)),
+        Set::List(list) => name(&list.text),
     }
+}
+
+/// Items with commas between them.
+fn listed<T>(items: &[T], spelled: impl Fn(&T) -> String) -> String {
+    items.iter().map(spelled).collect::<Vec<String>>().join(", ")
+}
+
+fn texts(items: &[Quoted]) -> String {
+    listed(items, |item| quoted(&item.text))
 }
 
 /// The word of a text test.

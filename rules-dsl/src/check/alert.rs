@@ -5,6 +5,7 @@ use model::schema::FieldType;
 use model::time::MINUTE_MS;
 
 use super::constant::{Least, base, events, millis};
+use super::later::{self, Plain};
 use super::measure::{Function, Shape, shape};
 use super::message::{Template, Vocabulary, default_template, template};
 use super::{Scope, Selected, wording};
@@ -50,12 +51,13 @@ pub(super) fn alert(
     alert: &ast::Alert,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedAlert> {
+    let alert = &later::understood(alert, diagnostics)?;
     let shape = shape(scope, &alert.measure, 0, diagnostics)?;
     // Everything is looked at before anything missing ends it: one run reports all errors.
     let level = level_value(&shape, &alert.level.quantity, diagnostics);
     let written_ms = window(&shape, alert, diagnostics);
-    let by = key_parts(&alert.by, diagnostics);
-    let keys = keys(scope, &shape, &alert.by, diagnostics);
+    let by = key_parts(&alert.clauses.by, diagnostics);
+    let keys = keys(scope, &shape, &alert.clauses.by, diagnostics);
     let clear = clear_level(&shape, alert, diagnostics);
     let (level, written_ms, keys) = (level?, written_ms?, keys?);
     level_in_range(&shape, level, alert.level.quantity.at.0, diagnostics);
@@ -66,7 +68,7 @@ pub(super) fn alert(
         measure: build(scope, &shape, &keys, &text.fields)?,
         window_ms: timing.window_ms,
         step_ms: timing.step_ms,
-        comparison: alert.level.comparison,
+        comparison: alert.comparison(),
         level,
         min_events: min.unwrap_or(0),
         unit: shown_as(shape.unit),
@@ -77,13 +79,13 @@ pub(super) fn alert(
         alert: built,
         shape,
         window_written_ms: written_ms,
-        place: alert.name.at.0,
+        place: alert.written.name.at.0,
         level_place: alert.level.quantity.at.0,
     })
 }
 
 fn assembled(
-    alert: &ast::Alert,
+    alert: &Plain<'_>,
     trigger: Trigger,
     by: Vec<KeyPart>,
     timing: &Timing,
@@ -92,7 +94,7 @@ fn assembled(
 ) -> Alert {
     let label = |(label, text): &(ast::Path, ast::Quoted)| (label.dotted(), text.text.clone());
     Alert {
-        name: alert.name.text.clone(),
+        name: alert.written.name.text.clone(),
         severity: alert.severity,
         trigger,
         by,
@@ -102,8 +104,8 @@ fn assembled(
         hold_ms: timing.hold_ms,
         message: text.message,
         message_fields: text.fields,
-        runbook: alert.runbook.as_ref().map(|it| it.text.clone()),
-        labels: alert.labels.iter().map(label).collect(),
+        runbook: alert.written.runbook.as_ref().map(|it| it.text.clone()),
+        labels: alert.written.labels.iter().map(label).collect(),
     }
 }
 
@@ -154,7 +156,7 @@ fn level_in_range(shape: &Shape, level: Decimal, place: Place, diagnostics: &mut
 }
 
 /// The window as written, from the slash, the clause or the measure.
-fn window(shape: &Shape, alert: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
+fn window(shape: &Shape, alert: &Plain<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
     let written = match (&alert.level.per, &shape.within) {
         (Some(per), Some(within)) => {
             let found = wording::window_twice(per.at.0);
@@ -249,15 +251,15 @@ fn keys_agree(
 
 fn clear_level(
     shape: &Shape,
-    alert: &ast::Alert,
+    alert: &Plain<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Decimal> {
-    let written = alert.clear.as_ref()?;
+    let written = alert.clauses.clear.as_ref()?;
     let clear = level_value(shape, written, diagnostics)?;
     // An unreadable level is reported where it stands.
     let level = level_value(shape, &alert.level.quantity, &mut Vec::new())?;
     let spelled = || crate::print::quantity(&alert.level.quantity);
-    let (easier, expected) = match alert.level.comparison {
+    let (easier, expected) = match alert.comparison() {
         Comparison::AtLeast | Comparison::Above => {
             (clear < level, wording::below_level(&spelled()))
         }
@@ -281,17 +283,17 @@ struct Timing {
 
 fn timing(
     shape: &Shape,
-    alert: &ast::Alert,
+    alert: &Plain<'_>,
     level: Decimal,
     written_ms: i64,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Timing {
     let (window_ms, step_ms) = stepped(shape, level, written_ms);
     let mut length = |written: &Quantity| millis(written, Least::Zero, diagnostics);
-    let for_ms = alert.hold_for.as_ref().and_then(&mut length);
-    let keep_ms = alert.keep.as_ref().and_then(&mut length);
-    let keep_default = keep_default_ms(shape.function, window_ms, alert.clear.is_some());
-    let hold_ms = match &alert.nodata {
+    let for_ms = alert.clauses.hold_for.as_ref().and_then(&mut length);
+    let keep_ms = alert.clauses.keep.as_ref().and_then(&mut length);
+    let keep_default = keep_default_ms(shape.function, window_ms, alert.clauses.clear.is_some());
+    let hold_ms = match &alert.clauses.nodata {
         None => None,
         Some(HoldClause::Clear) => Some(0),
         Some(HoldClause::Hold(written)) => length(written),
@@ -333,15 +335,15 @@ pub(crate) fn hold_default_ms(window_ms: i64) -> i64 {
 fn message(
     scope: &Scope<'_>,
     shape: &Shape,
-    alert: &ast::Alert,
+    alert: &Plain<'_>,
     by: &[KeyPart],
     for_ms: i64,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Template {
-    let comparison = alert.level.comparison;
-    let Some(text) = &alert.message else {
+    let comparison = alert.comparison();
+    let Some(text) = &alert.written.message else {
         return Template {
-            message: default_template(&alert.name.text, by, comparison.symbol()),
+            message: default_template(&alert.written.name.text, by, comparison.symbol()),
             fields: Vec::new(),
         };
     };

@@ -3,7 +3,7 @@
 use model::schema::FieldType;
 
 use super::constant::{Least, events, millis};
-use super::{CHAIN_MAX, Scope, Selected, Statement, wording};
+use super::{CHAIN_MAX, Scope, Selected, Statement, later, wording};
 use crate::ast::{Measure, Name, Path, Quantity, Term};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::quantity::UnitKind;
@@ -65,9 +65,13 @@ pub(super) fn shape(
     let mut shape = match &measure.term {
         Term::Call(function, arguments) => call(scope, function, arguments, diagnostics)?,
         Term::Named(name) => named(scope, name, depth, diagnostics)?,
+        Term::Number(_) | Term::Arithmetic(..) | Term::Versus(..) => {
+            return later::term(&measure.term, diagnostics);
+        }
     };
-    give(&mut shape.within, measure.within.as_ref(), diagnostics);
-    give(&mut shape.min, measure.min.as_ref(), diagnostics);
+    later::step(&measure.window, diagnostics);
+    give(&mut shape.within, measure.window.within.as_ref(), diagnostics);
+    give(&mut shape.min, measure.window.min.as_ref(), diagnostics);
     Some(shape)
 }
 
@@ -84,10 +88,10 @@ fn give(own: &mut Option<Quantity>, at_use: Option<&Quantity>, diagnostics: &mut
 
 /// Checks the window and minimum of a measure that perhaps no alert uses.
 pub(super) fn lengths(measure: &Measure, diagnostics: &mut Vec<Diagnostic>) {
-    if let Some(within) = &measure.within {
+    if let Some(within) = &measure.window.within {
         millis(within, Least::OneMillisecond, diagnostics);
     }
-    if let Some(min) = &measure.min {
+    if let Some(min) = &measure.window.min {
         events(min, diagnostics);
     }
 }

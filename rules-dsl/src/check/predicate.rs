@@ -250,6 +250,7 @@ impl Checker<'_, '_> {
         let inside = match set {
             Set::Literals(items) => self.one_of(value, items)?,
             Set::Networks(networks) => self.in_networks(value, networks)?,
+            Set::List(list) => return super::later::listed(list, self.diagnostics),
         };
         // A missing value is in no set and out of none.
         let outside = |inside| Predicate::And(vec![present, Predicate::Not(Box::new(inside))]);

@@ -14,7 +14,10 @@ use super::tokens::{
 };
 use super::word::{LATER_CLAUSES, LATER_MEASURES, LATER_TRIGGERS};
 use super::wording;
-use crate::ast::{Alert, HoldClause, Key, Measure, Path, Quantity, Quoted, Statement, Term};
+use crate::ast::{
+    Alert, Clauses, Compare, Condition, Grade, HoldClause, Key, Measure, Path, Quantity, Quoted,
+    Statement, Term, Trigger, Window,
+};
 use crate::diagnostic::Diagnostic;
 use crate::lex::TokenKind;
 
@@ -29,25 +32,21 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
         return Err(stop);
     }
     let (rest, level) = opt(level).parse(rest)?;
-    let (rest, parts) = clauses(rest, Parts::of(measure))?;
+    let (rest, parts) = clauses(rest, &measure)?;
     let (rest, tail) = tail(rest)?;
     let rest = super::statement_end(rest, wording::after_alert())?;
-    let Some(level) = level else {
+    if level.is_none() {
         return Err(trigger.stop(wording::missing_level(trigger.place())));
-    };
+    }
     let Some(severity) = parts.severity else {
         return Err(trigger.stop(wording::missing_severity(name.at.0)));
     };
+    let compare = Compare { measure, level, window: Window::default() };
     let alert = Alert {
         name,
-        measure: parts.measure,
-        level,
-        by: parts.by.unwrap_or_default(),
-        hold_for: parts.hold_for,
-        clear: parts.clear,
-        keep: parts.keep,
-        nodata: parts.nodata,
-        severity,
+        trigger: Trigger::Condition(Condition::Compare(Box::new(compare))),
+        clauses: parts.clauses,
+        grade: Grade::Severity(severity),
         message: tail.message,
         runbook: tail.runbook,
         labels: tail.labels.unwrap_or_default(),
@@ -114,12 +113,12 @@ fn count(input: Tokens<'_>) -> Parsed<'_, Quantity> {
 /// A measure with its own `within` and `min`.
 pub(super) fn measure(input: Tokens<'_>) -> Parsed<'_, Measure> {
     let (mut rest, term) = term(input)?;
-    let mut measure = Measure { term, within: None, min: None };
+    let mut window = Window::default();
     loop {
         let (after, again) = match rest.bare_word() {
-            Some("within") => fill(&mut measure.within, length(rest.skip(1)))?,
-            Some("min") => fill(&mut measure.min, count(rest.skip(1)))?,
-            _ => return Ok((rest, measure)),
+            Some("within") => fill(&mut window.within, length(rest.skip(1)))?,
+            Some("min") => fill(&mut window.min, count(rest.skip(1)))?,
+            _ => return Ok((rest, Measure { term, window })),
         };
         if again {
             rest.note(repeated(rest));
@@ -143,45 +142,35 @@ fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
 }
 
 /// What stands between the trigger and the tail.
+#[derive(Default)]
 struct Parts {
-    measure: Measure,
+    clauses: Clauses,
     by: Option<Vec<Key>>,
-    hold_for: Option<Quantity>,
-    clear: Option<Quantity>,
-    keep: Option<Quantity>,
-    nodata: Option<HoldClause>,
     severity: Option<Severity>,
 }
 
-impl Parts {
-    fn of(measure: Measure) -> Parts {
-        Parts {
-            measure,
-            by: None,
-            hold_for: None,
-            clear: None,
-            keep: None,
-            nodata: None,
-            severity: None,
-        }
-    }
-}
-
-fn clauses(input: Tokens<'_>, mut parts: Parts) -> Parsed<'_, Parts> {
+fn clauses<'a>(input: Tokens<'a>, measure: &Measure) -> Parsed<'a, Parts> {
     let mut rest = input;
+    let mut parts = Parts::default();
     while let Some(word) = rest.bare_word() {
         if LATER_CLAUSES.contains(&word) || matches!(word, "and" | "or") {
             return Err(rest.not_yet(word));
         }
+        let in_measure = match word {
+            "within" => measure.window.within.is_some(),
+            "min" => measure.window.min.is_some(),
+            _ => false,
+        };
         let Some(read) = clause(word, rest.skip(1), &mut parts) else {
             break;
         };
         let (after, again) = read?;
-        if again {
+        if again || in_measure {
             rest.note(repeated(rest));
         }
         rest = after;
     }
+    parts.clauses.by = parts.by.take().unwrap_or_default();
     Ok((rest, parts))
 }
 
@@ -190,17 +179,18 @@ fn clause<'a>(word: &str, rest: Tokens<'a>, parts: &mut Parts) -> Option<Parsed<
     if let Some(severity) = Severity::from_word(word) {
         return Some(fill(&mut parts.severity, Ok((rest, severity))));
     }
+    let clauses = &mut parts.clauses;
     Some(match word {
-        "within" => fill(&mut parts.measure.within, length(rest)),
-        "min" => fill(&mut parts.measure.min, count(rest)),
+        "within" => fill(&mut clauses.window.within, length(rest)),
+        "min" => fill(&mut clauses.window.min, count(rest)),
         "by" => fill(&mut parts.by, separated_list1(symbol(","), key).parse(rest)),
-        "for" => fill(&mut parts.hold_for, length(rest)),
-        "keep" => fill(&mut parts.keep, length(rest)),
+        "for" => fill(&mut clauses.hold_for, length(rest)),
+        "keep" => fill(&mut clauses.keep, length(rest)),
         "clear" => {
             let level = expect(wording::clear_level(), quantity).parse(rest);
-            fill(&mut parts.clear, level)
+            fill(&mut clauses.clear, level)
         }
-        "nodata" => fill(&mut parts.nodata, nodata(rest)),
+        "nodata" => fill(&mut clauses.nodata, nodata(rest)),
         _ => return None,
     })
 }

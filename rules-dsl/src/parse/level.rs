@@ -30,7 +30,7 @@ pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
     };
     let (rest, after) = opt(comparison_word).parse(rest)?;
     let mut written = [operator, before, after].into_iter().flatten();
-    let comparison = written.next().unwrap_or(Comparison::AtLeast);
+    let comparison = written.next();
     if written.next().is_some() {
         return Err(rest.stop(wording::compared_twice(input.place().to(read.at.0))));
     }

@@ -31,8 +31,16 @@ pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) =
         expect(text!("`from \"…\"` or `{{`", "`from \"…\"` か `{{`"), symbol("{")).parse(rest)?;
     let (rest, fields) = fields(rest)?;
-    let mut stream =
-        Stream { name, from, fields, codec: None, lateness: None, extracts: Vec::new() };
+    let mut stream = Stream {
+        name,
+        from,
+        fields,
+        codec: None,
+        lateness: None,
+        id: None,
+        partitioned_by: None,
+        extracts: Vec::new(),
+    };
     let rest = options(rest, &mut stream)?;
     Ok((rest, Statement::Stream(stream)))
 }

@@ -18,6 +18,11 @@ fn names(text: &str) -> Vec<String> {
         Statement::Filter(it) => it.name.text.clone(),
         Statement::Measure(it) => it.name.text.clone(),
         Statement::Alert(it) => it.name.text.clone(),
+        Statement::List(it) => it.name.text.clone(),
+        Statement::Table(it) => it.name.text.clone(),
+        Statement::Calendar(it) => it.name.text.clone(),
+        Statement::Watch(it) => it.name.text.clone(),
+        Statement::Test(it) => it.alert.text.clone(),
         Statement::Broken(name) => format!("[{}]", name.text),
     };
     read(text).0.iter().map(shown).collect()

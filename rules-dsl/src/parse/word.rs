@@ -55,3 +55,14 @@ pub(crate) fn needs_quotes(word: &str) -> bool {
     let comparison = crate::lex::COMPARISON_WORDS.iter().any(|(spelled, _)| *spelled == word);
     reserved(word) || later || clause || comparison
 }
+
+/// Whether a zone's name reads as one without back-quotes: `Asia/Tokyo`, `Etc/GMT+9`.
+pub(crate) fn plain_zone(zone: &str) -> bool {
+    let mut parts = zone.split(['/', '-', '+']);
+    let word = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    parts.next().is_some_and(|first| word(first) && !needs_quotes(first))
+        && parts.all(|part| word(part) || part.parse::<u8>().is_ok())
+}

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ast::{At, Key, Name, Pattern, Quoted};
+use crate::ast::{
+    Alert, At, Clauses, Compare, Condition, Extract, Field, FieldKind, Grade, HoldClause, Key,
+    KindArgument, Level, Measure, Name, Pattern, Stream, Term, Trigger, Window,
+};
 use crate::quantity::UNITS;
 use model::decimal::Decimal;
 use model::severity::Severity;
@@ -144,7 +147,16 @@ fn stream_of() -> impl Strategy<Value = Statement> {
         prop::collection::vec(extract, 0..2),
     )
         .prop_map(|(name, from, fields, codec, lateness, extracts)| {
-            Statement::Stream(Stream { name, from, fields, codec, lateness, extracts })
+            Statement::Stream(Stream {
+                name,
+                from,
+                fields,
+                codec,
+                lateness,
+                id: None,
+                partitioned_by: None,
+                extracts,
+            })
         })
 }
 
@@ -155,8 +167,9 @@ fn measure_of() -> impl Strategy<Value = Measure> {
         name_of().prop_map(Term::Named),
         call.prop_map(|(text, of)| Term::Call(Name { text: text.to_owned(), at: at() }, of)),
     ];
-    (term, prop::option::of(length_of_time()), prop::option::of(amount()))
-        .prop_map(|(term, within, min)| Measure { term, within, min })
+    (term, prop::option::of(length_of_time()), prop::option::of(amount())).prop_map(
+        |(term, within, min)| Measure { term, window: Window { within, step: None, min } },
+    )
 }
 
 fn alert_of() -> impl Strategy<Value = Statement> {
@@ -164,7 +177,7 @@ fn alert_of() -> impl Strategy<Value = Statement> {
         |(comparison, quantity, per)| {
             let size = quantity.unit.is_some_and(|u| u.kind == crate::quantity::UnitKind::Bytes);
             // A size over a time has two readings and is refused.
-            Level { comparison, quantity, per: per.filter(|_| !size) }
+            Level { comparison: Some(comparison), quantity, per: per.filter(|_| !size) }
         },
     );
     let key = (path_of(), any::<bool>()).prop_map(|(field, optional)| Key { field, optional });
@@ -188,14 +201,13 @@ fn alert_of() -> impl Strategy<Value = Statement> {
             let (severity, message, runbook, labels) = tail;
             Statement::Alert(Box::new(Alert {
                 name,
-                measure,
-                level,
-                by,
-                hold_for,
-                clear,
-                keep,
-                nodata,
-                severity,
+                trigger: Trigger::Condition(Condition::Compare(Box::new(Compare {
+                    measure,
+                    level: Some(level),
+                    window: Window::default(),
+                }))),
+                clauses: Clauses { by, hold_for, clear, keep, nodata, ..Clauses::default() },
+                grade: Grade::Severity(severity),
                 message,
                 runbook,
                 labels,

@@ -1,0 +1,60 @@
+//! Lists, tables and calendars to text.
+
+use super::{expression, listed, name, quoted, texts};
+use crate::ast::{Calendar, Items, List, Span, Table, Weekday};
+use crate::parse::plain_zone;
+
+pub(super) fn list(list: &List) -> String {
+    let items = match &list.items {
+        Items::Literals(items) => listed(items, expression),
+        Items::Networks(networks) => format!("cidr {}", texts(networks)),
+        Items::File(file) => format!("file {}", quoted(&file.text)),
+    };
+    format!("list {} = {items}\n", name(&list.name.text))
+}
+
+pub(super) fn table(table: &Table) -> String {
+    format!("table {} = file {}\n", name(&table.name.text), quoted(&table.file.text))
+}
+
+pub(super) fn calendar(calendar: &Calendar) -> String {
+    let mut out =
+        format!("calendar {} = {}", name(&calendar.name.text), listed(&calendar.spans, span));
+    if let Some(zone) = &calendar.zone {
+        let spelled = zone.text.clone();
+        let spelled = if plain_zone(&spelled) { spelled } else { format!("`{spelled}`") };
+        out.push_str(&format!(" {spelled}"));
+    }
+    if let Some(file) = &calendar.holidays {
+        out.push_str(&format!(" except holidays {}", quoted(&file.text)));
+    }
+    out + "\n"
+}
+
+fn span(span: &Span) -> String {
+    let days = listed(&span.days, |(first, last)| match first == last {
+        true => day(*first).to_owned(),
+        false => format!("{}-{}", day(*first), day(*last)),
+    });
+    match span.hours {
+        Some((from, until)) => format!("{days} {}-{}", clock(from), clock(until)),
+        None => days,
+    }
+}
+
+/// Minutes after midnight as `09:00`.
+fn clock(minutes: u16) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+const fn day(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "mon",
+        Weekday::Tuesday => "tue",
+        Weekday::Wednesday => "wed",
+        Weekday::Thursday => "thu",
+        Weekday::Friday => "fri",
+        Weekday::Saturday => "sat",
+        Weekday::Sunday => "sun",
+    }
+}
