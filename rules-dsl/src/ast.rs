@@ -234,3 +234,14 @@ pub enum Term {
     /// `x vs D ago`
     Versus(Box<Measure>, Quantity),
 }
+
+impl Term {
+    /// Where it begins.
+    pub fn place(&self) -> Place {
+        match self {
+            Term::Named(name) | Term::Call(name, _) => name.at.0,
+            Term::Number(number) => number.at.0,
+            Term::Arithmetic(left, ..) | Term::Versus(left, _) => left.term.place(),
+        }
+    }
+}

@@ -37,6 +37,8 @@ pub(crate) enum TokenKind {
     Quantity(Quantity),
     /// A quoted text, unescaped.
     Text(String),
+    /// A time of day, in minutes after midnight, up to 24:00.
+    Clock(u16),
     /// A mark such as `{` or `>=`.
     Symbol(&'static str),
     /// What the lexer has reported already.
@@ -68,16 +70,25 @@ struct Glyph {
     start: usize,
 }
 
+/// What a file's text is made of.
+#[derive(Debug, Default)]
+pub(crate) struct Lexed {
+    pub(crate) tokens: Vec<Token>,
+    /// Where comments stand, from their `#` to the end of their line.
+    pub(crate) comments: Vec<Place>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
 /// Reads a whole file; what means nothing is reported and becomes [`TokenKind::Broken`].
-pub(crate) fn lex(file: usize, source: &str) -> (Vec<Token>, Vec<Diagnostic>) {
+pub(crate) fn lex(file: usize, source: &str) -> Lexed {
     if source.len() > SOURCE_BYTES_MAX {
-        return (Vec::new(), vec![wording::file_too_large(Place { file, start: 0, end: 0 })]);
+        let found = wording::file_too_large(Place { file, start: 0, end: 0 });
+        return Lexed { diagnostics: vec![found], ..Lexed::default() };
     }
     let glyphs = source.char_indices().map(|(start, c)| Glyph { c: fold(c), start }).collect();
-    let mut lexer =
-        Lexer { file, source, glyphs, at: 0, tokens: Vec::new(), diagnostics: Vec::new() };
+    let mut lexer = Lexer { file, source, glyphs, at: 0, lexed: Lexed::default() };
     while lexer.token() {}
-    (lexer.tokens, lexer.diagnostics)
+    lexer.lexed
 }
 
 struct Lexer<'a> {
@@ -85,8 +96,7 @@ struct Lexer<'a> {
     source: &'a str,
     glyphs: Vec<Glyph>,
     at: usize,
-    tokens: Vec<Token>,
-    diagnostics: Vec<Diagnostic>,
+    lexed: Lexed,
 }
 
 impl Lexer<'_> {
@@ -144,13 +154,13 @@ impl Lexer<'_> {
 
     fn push(&mut self, kind: TokenKind, from: usize) {
         let place = self.place(from, self.at);
-        self.tokens.push(Token { kind, place });
+        self.lexed.tokens.push(Token { kind, place });
     }
 
     /// Keeps what people will read; a hostile file could report at every byte.
     fn report(&mut self, found: Diagnostic) {
-        if self.diagnostics.len() < DIAGNOSTICS_MAX {
-            self.diagnostics.push(found);
+        if self.lexed.diagnostics.len() < DIAGNOSTICS_MAX {
+            self.lexed.diagnostics.push(found);
         }
     }
 
@@ -177,6 +187,8 @@ impl Lexer<'_> {
         let ends_cr = self.at > from && self.original(self.at - 1) == '\r';
         let to = self.at - usize::from(ends_cr);
         self.report_unseen(from, to, |c| c == '\r' || misleading(c));
+        let place = self.place(from, to);
+        self.lexed.comments.push(place);
     }
 
     fn symbol(&mut self) {
@@ -330,7 +342,7 @@ impl Lexer<'_> {
 
     /// `/分以上` is the unit and a comparison word, where a bare word would be one name.
     fn split_after_slash(&mut self, from: usize) {
-        let slash = self.tokens.last().is_some_and(|token| {
+        let slash = self.lexed.tokens.last().is_some_and(|token| {
             token.kind == TokenKind::Symbol("/") && token.place.end == self.byte(from)
         });
         if !slash {

@@ -8,8 +8,12 @@
 mod alert;
 mod expression;
 mod level;
+mod measure;
+mod reference;
 mod stream;
+mod test;
 mod tokens;
+mod trigger;
 mod word;
 mod wording;
 
@@ -18,12 +22,12 @@ use nom::branch::alt;
 use nom::combinator::opt;
 use nom::sequence::preceded;
 
-use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement};
+use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement, Watch};
 use crate::diagnostic::{Diagnostic, Text, nearest};
 use crate::lex::{TokenKind, lex};
 use tokens::{Context, Parsed, Tokens, expect, keyword, name, symbol};
-pub(crate) use word::{LATER_CODECS, needs_quotes, plain_zone};
-use word::{LATER_STATEMENTS, STATEMENTS};
+use word::STATEMENTS;
+pub(crate) use word::{LATER_CODECS, LATER_MEASURES, needs_quotes, plain_zone};
 
 /// Deepest nesting of parentheses, `not` and arithmetic.
 pub const NESTING_MAX: usize = 64;
@@ -32,9 +36,9 @@ pub const STATEMENTS_MAX: usize = 20_000;
 
 /// Reads one file; `file` is its index in every place.
 pub(crate) fn parse(file: usize, source: &str) -> (Ast, Vec<Diagnostic>) {
-    let (tokens, found) = lex(file, source);
-    let context = Context::new(file, source.len(), found);
-    let mut rest = Tokens::new(&tokens, &context);
+    let lexed = lex(file, source);
+    let context = Context::new(file, source.len(), lexed.diagnostics);
+    let mut rest = Tokens::new(&lexed.tokens, &context);
     let mut statements = Vec::new();
     while !rest.is_empty() {
         if statements.len() >= STATEMENTS_MAX {
@@ -57,17 +61,27 @@ pub(crate) fn parse(file: usize, source: &str) -> (Ast, Vec<Diagnostic>) {
 }
 
 fn statement(input: Tokens<'_>) -> Parsed<'_, Option<Statement>> {
-    if let Some(word) = LATER_STATEMENTS.iter().find(|word| input.is_word(word)) {
-        return Err(input.not_yet(word));
-    }
-    let known = alt((stream::stream, filter, measure, alert::alert)).map(Some);
-    expect(wording::statement(), known).parse(input)
+    let known = alt((
+        stream::stream,
+        reference::list,
+        reference::table,
+        reference::calendar,
+        filter,
+        measure_statement,
+        watch,
+        alert::alert,
+        test::test,
+    ));
+    expect(wording::statement(), known.map(Some)).parse(input)
 }
 
 /// The name a statement declares although the rest of it cannot be read, so that its uses
 /// are not reported as well.
 fn broken(start: Tokens<'_>) -> Option<Statement> {
-    if !starts_statement(start) && !misspells_statement(start) {
+    let meant = start.bare_word().and_then(|word| nearest(word, STATEMENTS.iter().copied()));
+    // A test declares nothing: its name is the alert's.
+    let is_test = start.is_word("test") || meant == Some("test");
+    if is_test || !(starts_statement(start) || misspells_statement(start)) {
         return None;
     }
     let name = start.skip(1);
@@ -80,19 +94,15 @@ fn broken(start: Tokens<'_>) -> Option<Statement> {
     }
 }
 
-fn statement_words() -> impl Iterator<Item = &'static str> {
-    STATEMENTS.iter().chain(LATER_STATEMENTS).copied()
-}
-
 /// `alret a …`: a word near to a statement word, and a name.
 fn misspells_statement(input: Tokens<'_>) -> bool {
-    let near = input.bare_word().and_then(|word| nearest(word, statement_words()));
+    let near = input.bare_word().and_then(|word| nearest(word, STATEMENTS.iter().copied()));
     near.is_some() && matches!(input.skip(1).first(), Some(TokenKind::Word(_)))
 }
 
 fn starts_statement(input: Tokens<'_>) -> bool {
     let next = input.skip(1);
-    statement_words().any(|word| input.is_word(word))
+    STATEMENTS.iter().any(|word| input.is_word(word))
         && matches!(next.first(), Some(TokenKind::Word(_) | TokenKind::Broken))
 }
 
@@ -115,13 +125,23 @@ fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Filter(Filter { name: declared, base, condition })))
 }
 
-fn measure(input: Tokens<'_>) -> Parsed<'_, Statement> {
+fn measure_statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("measure").parse(input)?;
     let (rest, name) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
-    let (rest, measure) = alert::measure(rest)?;
+    let (rest, measure) = measure::measure(rest)?;
     let rest = statement_end(rest, wording::after_measure())?;
     Ok((rest, Statement::Measure(MeasureStatement { name, measure })))
+}
+
+fn watch(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, _) = keyword("watch").parse(input)?;
+    let (rest, name) = declared_name(rest)?;
+    let (rest, _) = expect_equals(rest)?;
+    let (rest, measure) = measure::measure(rest)?;
+    let (rest, by) = opt(preceded(keyword("by"), alert::keys)).parse(rest)?;
+    let rest = statement_end(rest, wording::after_watch())?;
+    Ok((rest, Statement::Watch(Watch { name, measure, by: by.unwrap_or_default() })))
 }
 
 fn declared_name(input: Tokens<'_>) -> Parsed<'_, Name> {
@@ -135,7 +155,7 @@ fn expect_equals(input: Tokens<'_>) -> Parsed<'_, ()> {
 /// Holds the statement to its end, so that what follows it is reported where it stands. A
 /// misspelt statement word ends it too: what is wrong is the next statement.
 fn statement_end(input: Tokens<'_>, what: Text) -> Result<Tokens<'_>, tokens::Stop> {
-    let next = statement_words().any(|word| input.is_word(word));
+    let next = STATEMENTS.iter().any(|word| input.is_word(word));
     if input.is_empty() || next || misspells_statement(input) {
         Ok(input)
     } else {

@@ -15,6 +15,7 @@ use crate::ast::{
 use crate::lex::begins_word;
 use crate::parse::needs_quotes;
 use crate::rule::{Arithmetic, Comparison, TextTest};
+pub(crate) use measure::measure;
 
 /// A whole file. Statements that could not be read are left out.
 pub fn print(ast: &Ast) -> String {
@@ -60,6 +61,11 @@ pub fn quantity(quantity: &Quantity) -> String {
     format!("{}{}", quantity.value, quantity.unit.map_or("", |unit| unit.spelling))
 }
 
+/// Minutes after midnight as `09:00`.
+pub(crate) fn clock(minutes: u16) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// A text in quotes.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
@@ -86,7 +92,7 @@ fn filter(filter: &Filter) -> String {
 }
 
 fn measure_statement(statement: &MeasureStatement) -> String {
-    format!("measure {} = {}\n", name(&statement.name.text), measure::measure(&statement.measure))
+    format!("measure {} = {}\n", name(&statement.name.text), measure(&statement.measure))
 }
 
 /// ` by a, b?` of fields spelled already; nothing without any.

@@ -26,7 +26,7 @@ error[E0201]: the word `alret` cannot stand here
 3 | alret burst failed 10回/分 by user.name high
   | ^^^^^
   = found: the word `alret`
-  = expected: a statement: stream, filter, measure or alert
+  = expected: a statement: stream list table calendar filter measure watch alert test
   = help: did you mean `alert`?
 
 error[E0108]: `10回まで` has two readings

@@ -1,4 +1,4 @@
-//! Every conformance case in this build's language compiles; every other one says so once.
+//! Every conformance case in this build's language compiles; every other one says so and nothing else.
 
 use rules_dsl::compile;
 use rules_dsl::diagnostic::Code;
@@ -22,7 +22,8 @@ fn conformance_rules_compile() {
         let alert = text.lines().find(|line| line.starts_with("alert")).unwrap();
         if LATER.iter().any(|word| alert.contains(word)) {
             let codes: Vec<Code> = compiled.diagnostics.iter().map(|d| d.code).collect();
-            assert_eq!(codes, [Code::NotYet], "{alert}");
+            assert!(!codes.is_empty(), "{alert}");
+            assert!(codes.iter().all(|code| *code == Code::NotYet), "{alert}: {codes:?}");
         } else {
             assert!(compiled.rules.is_some(), "{alert}: {:#?}", compiled.diagnostics);
             compiled_cases += 1;

@@ -127,6 +127,12 @@ pub(super) fn listed<T>(list: &crate::ast::Name, diagnostics: &mut Vec<Diagnosti
     None
 }
 
+/// A measure of the language without a meaning so far.
+pub(super) fn function(name: &crate::ast::Name) -> Option<Diagnostic> {
+    let later = crate::parse::LATER_MEASURES.contains(&name.text.as_str());
+    later.then(|| not_yet(name.at.0, &name.text))
+}
+
 /// Options of a stream.
 pub(super) fn options(stream: &Stream, diagnostics: &mut Vec<Diagnostic>) {
     let written = [("id", &stream.id), ("partitioned_by", &stream.partitioned_by)];

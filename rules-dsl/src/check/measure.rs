@@ -142,7 +142,8 @@ fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Func
     let function = known.map(|(_, function)| *function).or_else(|| quantile(word));
     if function.is_none() {
         let names = FUNCTIONS.iter().map(|(known, _)| *known);
-        diagnostics.push(wording::unknown_measure(name.at.0, word).suggest(word, names));
+        let unknown = || wording::unknown_measure(name.at.0, word).suggest(word, names);
+        diagnostics.push(later::function(name).unwrap_or_else(unknown));
     }
     function
 }

@@ -53,6 +53,8 @@ codes! {
     LimitExceeded = "E0109";
     /// A number too large or with too many digits.
     NumberRange = "E0110";
+    /// A time of day that does not exist.
+    ClockTime = "E0111";
     /// Something else was expected.
     Unexpected = "E0201";
     /// A reserved word where a name is expected.
@@ -65,6 +67,8 @@ codes! {
     MissingSeverity = "E0205";
     /// An alert without a level to compare with.
     MissingLevel = "E0206";
+    /// A sequence of events written in no shape it has.
+    SequenceShape = "E0207";
     /// A name nothing declares.
     UnknownName = "E0301";
     /// A name declared twice.

@@ -4,7 +4,7 @@ use model::decimal::Decimal;
 use unicode_ident::is_xid_continue;
 
 use super::phrase::{after_quantity, calendar_word, unit_alias};
-use super::{COMPARISON_WORDS, Lexer, wording};
+use super::{COMPARISON_WORDS, Lexer, TokenKind, wording};
 use crate::ast::{At, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::{UNITS, UnitWord, unit_prefix};
@@ -13,6 +13,9 @@ use crate::source::Place;
 /// Digits after the point that a number can hold.
 pub(super) const FRACTION_DIGITS_MAX: usize = 9;
 
+/// Minutes of a day.
+const DAY_MINUTES: u16 = 24 * 60;
+
 /// The unit after a number, or what is wrong with what stands there.
 type Tail = Result<Option<&'static UnitWord>, Box<Diagnostic>>;
 
@@ -20,7 +23,7 @@ impl Lexer<'_> {
     pub(super) fn number(&mut self) {
         let from = self.at;
         self.skip_while(|c| c.is_ascii_digit());
-        if self.grouped(from) {
+        if self.clock(from) || self.grouped(from) {
             return;
         }
         if self.peek(0) == Some('.') && self.peek(1).is_some_and(|c| c.is_ascii_digit()) {
@@ -46,6 +49,26 @@ impl Lexer<'_> {
         }
     }
 
+    /// `09:00`: digits, a colon and digits without a gap.
+    fn clock(&mut self, from: usize) -> bool {
+        let follows = |lexer: &Lexer<'_>| {
+            lexer.peek(0) == Some(':') && lexer.peek(1).is_some_and(|c| c.is_ascii_digit())
+        };
+        if !follows(self) {
+            return false;
+        }
+        while follows(self) {
+            self.at += 1;
+            self.skip_while(is_xid_continue);
+        }
+        let written = self.folded(from, self.at);
+        match minutes(&written) {
+            Some(minutes) => self.push(TokenKind::Clock(minutes), from),
+            None => self.refuse(from, wording::clock(self.place(from, self.at), &written)),
+        }
+        true
+    }
+
     /// Refuses `10,000`: one number to some readers, two to others.
     fn grouped(&mut self, from: usize) -> bool {
         let group = |lexer: &Lexer<'_>| {
@@ -63,6 +86,17 @@ impl Lexer<'_> {
         self.refuse(from, wording::grouped(self.place(from, self.at), &found, &joined));
         true
     }
+}
+
+/// The minutes after midnight that `09:00` says; `24:00` ends a day.
+fn minutes(written: &str) -> Option<u16> {
+    let (hours, minutes) = written.split_once(':')?;
+    if hours.len() > 2 || minutes.len() != 2 {
+        return None;
+    }
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let all = hours * 60 + minutes;
+    (minutes < 60 && all <= DAY_MINUTES).then_some(all)
 }
 
 /// What the letters after a number are; longest unit first.

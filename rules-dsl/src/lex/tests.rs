@@ -3,7 +3,7 @@ use crate::diagnostic::Code;
 use crate::print;
 
 fn kinds(source: &str) -> Vec<String> {
-    let (tokens, _) = lex(0, source);
+    let tokens = lex(0, source).tokens;
     let shown = |token: &Token| match &token.kind {
         TokenKind::Word(segments) => {
             let parts: Vec<&str> = segments.iter().map(|s| s.text.as_str()).collect();
@@ -11,6 +11,7 @@ fn kinds(source: &str) -> Vec<String> {
         }
         TokenKind::Quantity(quantity) => format!("#{}", print::quantity(quantity)),
         TokenKind::Text(text) => format!("'{text}'"),
+        TokenKind::Clock(minutes) => format!("{minutes}min"),
         TokenKind::Symbol(symbol) => (*symbol).to_owned(),
         TokenKind::Broken => "!".to_owned(),
     };
@@ -47,6 +48,10 @@ fn texts_become_tokens() {
         ("(404, 500)", &["(", "#404", ",", "#500", ")"]),
         ("5㎳", &["#5", "!"]),
         ("1e5", &["!"]),
+        ("09:00-18:00", &["540min", "-", "1080min"]),
+        ("９：００〜２４：００", &["540min", "~", "1440min"]),
+        ("24:01 9:5 9:60 09:00:00 9:00am", &["!", "!", "!", "!", "!"]),
+        ("{a:1}", &["{", "a", ":", "#1", "}"]),
     ];
     for (source, want) in cases {
         assert_eq!(kinds(source), *want, "{source}");
@@ -56,7 +61,7 @@ fn texts_become_tokens() {
 #[test]
 fn tokens_keep_their_places() {
     let source = "認証 １０回／分";
-    let (tokens, _) = lex(0, source);
+    let tokens = lex(0, source).tokens;
     let texts: Vec<&str> =
         tokens.iter().map(|token| &source[token.place.start..token.place.end]).collect();
     assert_eq!(texts, ["認証", "１０回", "／", "分"]);
@@ -92,7 +97,7 @@ fn what_looks_like_a_number_is_refused_by_its_code() {
         ("0.1234567891", Code::NumberRange),
     ];
     for (source, code) in cases {
-        let (_, found) = lex(0, source);
+        let found = lex(0, source).diagnostics;
         assert_eq!(found.first().map(|d| d.code), Some(code), "{source}: {found:?}");
     }
 }
@@ -100,9 +105,9 @@ fn what_looks_like_a_number_is_refused_by_its_code() {
 #[test]
 fn large_inputs_are_refused() {
     let source = "#".repeat(SOURCE_BYTES_MAX + 1);
-    assert_eq!(lex(0, &source).1.first().map(|d| d.code), Some(Code::LimitExceeded));
+    assert_eq!(lex(0, &source).diagnostics.first().map(|d| d.code), Some(Code::LimitExceeded));
     let long = format!("\"{}\"", "a".repeat(TEXT_BYTES_MAX + 1));
-    assert_eq!(lex(0, &long).1.first().map(|d| d.code), Some(Code::LimitExceeded));
+    assert_eq!(lex(0, &long).diagnostics.first().map(|d| d.code), Some(Code::LimitExceeded));
 }
 
 #[test]
@@ -129,7 +134,7 @@ fn characters_nobody_sees_are_refused_where_they_stand() {
         ("サーバ ｻｰﾊﾞ が", None),
     ];
     for (source, code_point) in cases {
-        let (_, found) = lex(0, source);
+        let found = lex(0, source).diagnostics;
         let shown: Vec<&str> = found.iter().map(|d| d.message.en.as_str()).collect();
         assert_eq!(shown.len(), usize::from(code_point.is_some()), "{source:?}: {shown:?}");
         if let (Some(code_point), [only]) = (code_point, shown.as_slice()) {
@@ -154,9 +159,9 @@ fn controls_and_other_quotes_are_answered() {
         ("a.`", Code::Unterminated),
     ];
     for (source, code) in cases {
-        let (_, found) = lex(0, source);
+        let found = lex(0, source).diagnostics;
         assert_eq!(found.first().map(|d| d.code), Some(code), "{source:?}: {found:?}");
     }
-    let (_, found) = lex(0, "＂x＂");
+    let found = lex(0, "＂x＂").diagnostics;
     assert!(found[0].help.iter().any(|help| help.en.contains("closes a text")));
 }

@@ -67,6 +67,11 @@ wordings! {
     UnitRunsOn runs_on(quantity: &str, rest: &str):
         "`{quantity}` runs on into `{rest}`" | "`{quantity}` の後に `{rest}` が続いています";
 
+    ClockTime clock(written: &str):
+        "`{written}` is no time of day" | "`{written}` は時刻ではありません"
+        help "times of day are `00:00` to `24:00`; past midnight: `22:00-02:00`"
+        | "時刻は `00:00` から `24:00` までです。深夜をまたぐなら `22:00-02:00`";
+
     // Phrases with two readings.
     TwoReadings calendar_time(phrase: &str):
         "`{phrase}` could be calendar time or a sliding length of time"

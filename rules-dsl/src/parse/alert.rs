@@ -1,52 +1,53 @@
-//! `alert NAME TRIGGER { clause } SEVERITY { message … }`, and the measures triggers compare.
+//! `alert NAME TRIGGER { clause } GRADE { message … }`
 
 use model::severity::Severity;
 use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{map, opt, value};
-use nom::multi::separated_list1;
+use nom::multi::{many1, separated_list1};
 use nom::sequence::preceded;
 
 use super::level::level;
+use super::measure::{count, length};
 use super::tokens::{
-    Parsed, Stop, Tokens, expect, free_path, keyword, name, path, plain_quantity, quantity, quoted,
-    symbol,
+    Fault, Parsed, Tokens, expect, fill, free_path, keyword, name, path, plain_quantity, quantity,
+    quoted, repeated, symbol,
 };
-use super::word::{LATER_CLAUSES, LATER_MEASURES, LATER_TRIGGERS};
+use super::trigger::trigger;
 use super::wording;
 use crate::ast::{
-    Alert, Clauses, Compare, Condition, Grade, HoldClause, Key, Measure, Path, Quantity, Quoted,
-    Statement, Term, Trigger, Window,
+    Alert, At, Clauses, Condition, During, Grade, HoldClause, Key, Lookup, Path, Quoted, Rung,
+    Statement, Trigger,
 };
-use crate::diagnostic::Diagnostic;
-use crate::lex::TokenKind;
 
 pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("alert").parse(input)?;
-    let (trigger, name) = super::declared_name(rest)?;
-    if let Some(stop) = later_trigger(trigger) {
-        return Err(stop);
+    let (start, name) = super::declared_name(rest)?;
+    let (rest, mut trigger) = trigger(start)?;
+    let mut parts = Parts::default();
+    if let Trigger::Condition(Condition::Compare(compare)) = &mut trigger {
+        parts.clauses.window = std::mem::take(&mut compare.window);
     }
-    let (rest, measure) = measure(trigger)?;
-    if let Some(stop) = name_runs_into_level(&measure, rest).or_else(|| arithmetic(rest)) {
-        return Err(stop);
-    }
-    let (rest, level) = opt(level).parse(rest)?;
-    let (rest, parts) = clauses(rest, &measure)?;
+    let rest = clauses(rest, &trigger, &mut parts)?;
     let (rest, tail) = tail(rest)?;
     let rest = super::statement_end(rest, wording::after_alert())?;
-    if level.is_none() {
-        return Err(trigger.stop(wording::missing_level(trigger.place())));
-    }
-    let Some(severity) = parts.severity else {
-        return Err(trigger.stop(wording::missing_severity(name.at.0)));
+    let Some(grade) = parts.grade else {
+        return Err(start.stop(match bare_compare(&trigger) {
+            true => wording::missing_level(start.place()),
+            false => wording::missing_severity(name.at.0),
+        }));
     };
-    let compare = Compare { measure, level, window: Window::default() };
+    if bare_compare(&trigger) && matches!(grade, Grade::Severity(_)) {
+        return Err(start.stop(wording::missing_level(start.place())));
+    }
+    let mut clauses = parts.clauses;
+    clauses.by = parts.by.unwrap_or_default();
+    gather_window(&mut trigger, &mut clauses);
     let alert = Alert {
         name,
-        trigger: Trigger::Condition(Condition::Compare(Box::new(compare))),
-        clauses: parts.clauses,
-        grade: Grade::Severity(severity),
+        trigger,
+        clauses,
+        grade,
         message: tail.message,
         runbook: tail.runbook,
         labels: tail.labels.unwrap_or_default(),
@@ -54,91 +55,26 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Alert(Box::new(alert))))
 }
 
-/// `any x`, `new f in x`, `5 a then b`: triggers of the language that come later.
-fn later_trigger(trigger: Tokens<'_>) -> Option<Stop> {
-    let follows_name = matches!(trigger.skip(1).first(), Some(TokenKind::Word(_)));
-    if follows_name && !severity_follows(trigger.skip(1)) {
-        let word = LATER_TRIGGERS.iter().find(|word| trigger.is_word(word));
-        if let Some(word) = word {
-            return Some(trigger.not_yet(word));
-        }
+/// A comparison with nothing, which a ladder makes one.
+fn bare_compare(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::Condition(Condition::Compare(compare)) => compare.level.is_none(),
+        _ => false,
     }
-    let counted = matches!(trigger.first(), Some(TokenKind::Quantity(_)));
-    let then = trigger.skip(2);
-    (counted && then.is_word("then")).then(|| then.not_yet("then"))
 }
 
-fn arithmetic(rest: Tokens<'_>) -> Option<Stop> {
-    let symbol = ["+", "*", "/"].into_iter().find(|symbol| rest.is_symbol(symbol));
-    symbol.map(|symbol| rest.not_yet(symbol))
-}
-
-/// `認証失敗10回/分` is one word up to the slash, hardly a division.
-fn name_runs_into_level(measure: &Measure, rest: Tokens<'_>) -> Option<Stop> {
-    let Term::Named(name) = &measure.term else {
-        return None;
+/// Without a level, nothing tells a clause from what is written at the measure.
+fn gather_window(trigger: &mut Trigger, clauses: &mut Clauses) {
+    let Trigger::Condition(Condition::Compare(compare)) = trigger else {
+        return;
     };
-    let is_digit = |c: char| c.is_ascii_digit();
-    let digit = name.text.find(is_digit).filter(|at| *at > 0)?;
-    let (head, level) = name.text.split_at_checked(digit)?;
-    let unit = level.trim_start_matches(is_digit);
-    if !rest.is_symbol("/") || crate::quantity::unit_named(unit).is_none() {
-        return None;
+    if compare.level.is_some() {
+        return;
     }
-    Some(rest.stop(wording::one_word(name.at.0, &name.text, head, level)))
-}
-
-fn severity_follows(input: Tokens<'_>) -> bool {
-    input.bare_word().is_some_and(|word| Severity::from_word(word).is_some())
-}
-
-/// A clause, option or entry written twice.
-pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
-    wording::repeated(at.place(), at.bare_word().unwrap_or(""))
-}
-
-/// Fills a slot; whether it was filled before.
-pub(super) fn fill<'a, T>(slot: &mut Option<T>, parsed: Parsed<'a, T>) -> Parsed<'a, bool> {
-    parsed.map(|(rest, read)| (rest, slot.replace(read).is_some()))
-}
-
-fn length(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    expect(wording::length(), plain_quantity).parse(input)
-}
-
-fn count(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    expect(wording::count(), plain_quantity).parse(input)
-}
-
-/// A measure with its own `within` and `min`.
-pub(super) fn measure(input: Tokens<'_>) -> Parsed<'_, Measure> {
-    let (mut rest, term) = term(input)?;
-    let mut window = Window::default();
-    loop {
-        let (after, again) = match rest.bare_word() {
-            Some("within") => fill(&mut window.within, length(rest.skip(1)))?,
-            Some("min") => fill(&mut window.min, count(rest.skip(1)))?,
-            _ => return Ok((rest, Measure { term, window })),
-        };
-        if again {
-            rest.note(repeated(rest));
-        }
-        rest = after;
-    }
-}
-
-fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
-    if !input.skip(1).is_symbol("(") {
-        return expect(wording::measured(), name).map(Term::Named).parse(input);
-    }
-    if let Some(word) = LATER_MEASURES.iter().find(|word| input.is_word(word)) {
-        return Err(input.not_yet(word));
-    }
-    let (rest, function) = name(input)?;
-    let argument = expect(wording::argument(), path);
-    let (rest, arguments) = separated_list1(symbol(","), argument).parse(rest.skip(1))?;
-    let (rest, _) = expect(wording::more_or_close(), symbol(")")).parse(rest)?;
-    Ok((rest, Term::Call(function, arguments)))
+    let (own, written) = (&mut compare.measure.window, std::mem::take(&mut clauses.window));
+    own.within = own.within.take().or(written.within);
+    own.step = own.step.take().or(written.step);
+    own.min = own.min.take().or(written.min);
 }
 
 /// What stands between the trigger and the tail.
@@ -146,53 +82,133 @@ fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
 struct Parts {
     clauses: Clauses,
     by: Option<Vec<Key>>,
-    severity: Option<Severity>,
+    grade: Option<Grade>,
 }
 
-fn clauses<'a>(input: Tokens<'a>, measure: &Measure) -> Parsed<'a, Parts> {
+fn clauses<'a>(
+    input: Tokens<'a>,
+    trigger: &Trigger,
+    parts: &mut Parts,
+) -> Result<Tokens<'a>, super::tokens::Stop> {
     let mut rest = input;
-    let mut parts = Parts::default();
     while let Some(word) = rest.bare_word() {
-        if LATER_CLAUSES.contains(&word) || matches!(word, "and" | "or") {
-            return Err(rest.not_yet(word));
-        }
-        let in_measure = match word {
-            "within" => measure.window.within.is_some(),
-            "min" => measure.window.min.is_some(),
-            _ => false,
-        };
-        let Some(read) = clause(word, rest.skip(1), &mut parts) else {
+        let Some(read) = clause(word, rest, parts) else {
             break;
         };
         let (after, again) = read?;
-        if again || in_measure {
+        if again || in_measure(trigger, word) {
             rest.note(repeated(rest));
+        } else if matches!(word, "within" | "step" | "min") && joined(trigger) {
+            rest.note(wording::window_of_which(rest.place(), word));
         }
         rest = after;
     }
-    parts.clauses.by = parts.by.take().unwrap_or_default();
-    Ok((rest, parts))
+    Ok(rest)
 }
 
-/// One clause after its word, and whether it stood before; `None` when the word is no clause.
-fn clause<'a>(word: &str, rest: Tokens<'a>, parts: &mut Parts) -> Option<Parsed<'a, bool>> {
+/// Whether a word of the window stands at the only measure of a trigger.
+fn in_measure(trigger: &Trigger, word: &str) -> bool {
+    let Trigger::Condition(Condition::Compare(compare)) = trigger else {
+        return false;
+    };
+    let window = &compare.measure.window;
+    match word {
+        "within" => window.within.is_some(),
+        "step" => window.step.is_some(),
+        "min" => window.min.is_some(),
+        _ => false,
+    }
+}
+
+/// Whether comparisons have windows of their own, so that one for all would be one too many.
+fn joined(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::Condition(condition) => !matches!(condition, Condition::Compare(_)),
+        Trigger::Any { and, .. } => and.is_some(),
+        _ => false,
+    }
+}
+
+/// One clause, and whether it stood before; `None` when the word is no clause.
+fn clause<'a>(word: &str, input: Tokens<'a>, parts: &mut Parts) -> Option<Parsed<'a, bool>> {
+    let rest = input.skip(1);
     if let Some(severity) = Severity::from_word(word) {
-        return Some(fill(&mut parts.severity, Ok((rest, severity))));
+        return Some(fill(&mut parts.grade, Ok((rest, Grade::Severity(severity)))));
     }
     let clauses = &mut parts.clauses;
     Some(match word {
+        "ladder" => fill(&mut parts.grade, ladder(input)),
         "within" => fill(&mut clauses.window.within, length(rest)),
+        "step" => fill(&mut clauses.window.step, length(rest)),
         "min" => fill(&mut clauses.window.min, count(rest)),
-        "by" => fill(&mut parts.by, separated_list1(symbol(","), key).parse(rest)),
+        "by" => fill(&mut parts.by, keys(rest)),
         "for" => fill(&mut clauses.hold_for, length(rest)),
         "keep" => fill(&mut clauses.keep, length(rest)),
-        "clear" => {
-            let level = expect(wording::clear_level(), quantity).parse(rest);
-            fill(&mut clauses.clear, level)
+        "clear" => fill(&mut clauses.clear, expect(wording::clear_level(), quantity).parse(rest)),
+        "during" => fill(&mut clauses.during, during(rest)),
+        "except" => fill(&mut clauses.except, lookup(rest, "社内", "src.ip")),
+        "override" => fill(&mut clauses.overrides, lookup(rest, "cpu_limits", "host")),
+        "notify" => {
+            let each = expect(wording::each(), keyword("each")).map(|_| At(input.place()));
+            fill(&mut clauses.notify_each, { each }.parse(rest))
         }
         "nodata" => fill(&mut clauses.nodata, nodata(rest)),
+        "shadow" => fill(&mut clauses.shadow, Ok((rest, At(input.place())))),
+        "limit" => limit(rest, clauses),
+        "seen" => fill(&mut clauses.seen, length(rest)),
+        "in" => fill(&mut clauses.roster, expect(wording::roster(), name).parse(rest)),
+        "learn" => fill(&mut clauses.learn, length(rest)),
         _ => return None,
     })
+}
+
+/// `k1, k2?`
+pub(super) fn keys(input: Tokens<'_>) -> Parsed<'_, Vec<Key>> {
+    separated_list1(symbol(","), key).parse(input)
+}
+
+fn during(input: Tokens<'_>) -> Parsed<'_, During> {
+    let (rest, not) = opt(keyword("not")).parse(input)?;
+    let (rest, calendar) = expect(wording::calendar(), name).parse(rest)?;
+    Ok((rest, During { negated: not.is_some(), calendar }))
+}
+
+/// `LIST(field)`
+fn lookup<'a>(input: Tokens<'a>, list: &str, field: &str) -> Parsed<'a, Lookup> {
+    let what = || wording::lookup(list, field);
+    let (rest, name) = expect(what(), name).parse(input)?;
+    let (rest, _) = expect(what(), symbol("(")).parse(rest)?;
+    let (rest, field) = expect(what(), path).parse(rest)?;
+    let (rest, _) = expect(wording::close(), symbol(")")).parse(rest)?;
+    Ok((rest, Lookup { name, field }))
+}
+
+/// `100 keys`, `1000 values`
+fn limit<'a>(input: Tokens<'a>, clauses: &mut Clauses) -> Parsed<'a, bool> {
+    let (rest, most) = expect(wording::limit(), plain_quantity).parse(input)?;
+    let slot = match rest.bare_word() {
+        Some("keys") => &mut clauses.limit_keys,
+        Some("values") => &mut clauses.limit_values,
+        _ => return Err(rest.unexpected(wording::limit())),
+    };
+    fill(slot, Ok((rest.skip(1), most)))
+}
+
+fn ladder(input: Tokens<'_>) -> Parsed<'_, Grade> {
+    let (rest, _) = expect(wording::brace(), symbol("{")).parse(input.skip(1))?;
+    let (rest, rungs) = expect(wording::rung(), many1(rung)).parse(rest)?;
+    let (rest, _) = expect(wording::rung(), symbol("}")).parse(rest)?;
+    Ok((rest, Grade::Ladder(rungs, At(input.place()))))
+}
+
+fn rung(input: Tokens<'_>) -> Parsed<'_, Rung> {
+    let severity = input.bare_word().and_then(Severity::from_word);
+    let severity = severity.ok_or(nom::Err::Error(Fault))?;
+    let (rest, level) = expect(wording::level(), level).parse(input.skip(1))?;
+    if let Some(per) = &level.per {
+        return Err(rest.stop(wording::rung_window(per.at.0)));
+    }
+    Ok((rest, Rung { severity, level }))
 }
 
 fn key(input: Tokens<'_>) -> Parsed<'_, Key> {
@@ -239,7 +255,7 @@ fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
     Ok((rest.skip(1), tail))
 }
 
-fn text_in_quotes(input: Tokens<'_>) -> Parsed<'_, Quoted> {
+pub(super) fn text_in_quotes(input: Tokens<'_>) -> Parsed<'_, Quoted> {
     expect(wording::quoted(), quoted).parse(input)
 }
 

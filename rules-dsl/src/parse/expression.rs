@@ -6,7 +6,9 @@ use nom::combinator::{opt, value};
 use nom::multi::separated_list1;
 use nom::sequence::delimited;
 
-use super::tokens::{Parsed, Tokens, expect, free_path, keyword, path, quantity, quoted, symbol};
+use super::tokens::{
+    Parsed, Stop, Tokens, entries, expect, free_path, keyword, name, path, quantity, quoted, symbol,
+};
 use super::wording;
 use crate::ast::{At, Expression, Quoted, Set};
 use crate::diagnostic::{Text, text};
@@ -108,40 +110,44 @@ fn set(input: Tokens<'_>) -> Parsed<'_, Set> {
         return Ok((rest, Set::Networks(networks)));
     }
     if matches!(input.first(), Some(crate::lex::TokenKind::Word(_))) {
-        return Err(input.not_yet("in LIST"));
+        return name(input).map(|(rest, list)| (rest, Set::List(list)));
     }
-    let what = text!("a list in parentheses: `(\"a\", \"b\")`", "丸括弧の並び: `(\"a\", \"b\")`");
+    let what = text!(
+        "a list: its name, or `(\"a\", \"b\")`",
+        "リストの名前か、丸括弧の並び: `(\"a\", \"b\")`"
+    );
     let (rest, _) = expect(what, symbol("(")).parse(input)?;
-    let (mut rest, first) = literal(rest)?;
-    let mut items = vec![first];
-    // A comma may follow the last item too.
-    while rest.is_symbol(",") && !rest.skip(1).is_symbol(")") {
-        let (after, item) = literal(rest.skip(1))?;
-        items.push(item);
-        rest = after;
+    if rest.is_symbol(")") {
+        return Err(rest.unexpected(wording::literal()));
     }
-    let (rest, _) = opt(symbol(",")).parse(rest)?;
-    let (rest, _) = closed(rest)?;
-    if items.len() > LIST_ITEMS_MAX {
-        return Err(rest.stop(wording::too_many_items(input.place())));
-    }
+    let (rest, items) = entries(rest, ")", wording::more_or_close, literal)?;
+    affordable(input, items.len())?;
     Ok((rest, Set::Literals(items)))
 }
 
-fn networks(input: Tokens<'_>) -> Parsed<'_, Vec<Quoted>> {
+/// Holds a list to its limit.
+pub(super) fn affordable(list: Tokens<'_>, items: usize) -> Result<(), Stop> {
+    if items <= LIST_ITEMS_MAX {
+        return Ok(());
+    }
+    Err(list.stop(wording::too_many_items(list.place())))
+}
+
+/// Networks in quotes, perhaps in parentheses.
+pub(super) fn networks(input: Tokens<'_>) -> Parsed<'_, Vec<Quoted>> {
     let plain = |input| separated_list1(symbol(","), quoted).parse(input);
     alt((delimited(symbol("("), plain, symbol(")")), plain)).parse(input)
 }
 
-fn literal(input: Tokens<'_>) -> Parsed<'_, Expression> {
+/// A constant.
+pub(super) fn literal(input: Tokens<'_>) -> Parsed<'_, Expression> {
     let literal = alt((
         quoted.map(Expression::Quoted),
         quantity.map(Expression::Number),
         keyword("true").map(|place| Expression::Bool(true, At(place))),
         keyword("false").map(|place| Expression::Bool(false, At(place))),
     ));
-    expect(text!("a text, number, true or false", "文字列、数、true、false のどれか"), literal)
-        .parse(input)
+    expect(wording::literal(), literal).parse(input)
 }
 
 fn closed(input: Tokens<'_>) -> Parsed<'_, ()> {

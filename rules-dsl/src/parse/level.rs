@@ -34,9 +34,6 @@ pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
     if written.next().is_some() {
         return Err(rest.stop(wording::compared_twice(input.place().to(read.at.0))));
     }
-    if let Some(word) = ["and", "or", "vs"].into_iter().find(|word| rest.is_word(word)) {
-        return Err(rest.not_yet(word));
-    }
     Ok((rest, Level { comparison, quantity: read, per }))
 }
 

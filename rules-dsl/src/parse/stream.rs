@@ -6,14 +6,13 @@ use nom::combinator::{cut, map, opt};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
-use super::alert::{fill, repeated};
 use super::tokens::{
-    Fault, Parsed, Tokens, expect, free_path, keyword, plain_quantity, quoted, symbol,
+    Fault, Parsed, Tokens, expect, fill, free_path, keyword, plain_quantity, quoted, repeated,
+    symbol,
 };
-use super::word::LATER_OPTIONS;
 use super::wording;
 use crate::ast::{
-    Extract, Field, FieldKind, KindArgument, Name, Pattern, Quantity, Statement, Stream,
+    Extract, Field, FieldKind, KindArgument, Name, Path, Pattern, Quantity, Statement, Stream,
 };
 use crate::diagnostic::{Text, text};
 
@@ -113,12 +112,11 @@ fn type_wanted() -> Text {
 fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom::Err<Fault>> {
     let mut rest = input;
     loop {
-        if let Some(word) = LATER_OPTIONS.iter().find(|word| rest.is_word(word)) {
-            return Err(rest.not_yet(word));
-        }
         let (after, again) = match rest.bare_word() {
             Some("codec") => fill(&mut stream.codec, codec(rest.skip(1)))?,
             Some("lateness") => fill(&mut stream.lateness, lateness(rest.skip(1)))?,
+            Some("id") => fill(&mut stream.id, option_field(rest.skip(1)))?,
+            Some("partitioned_by") => fill(&mut stream.partitioned_by, option_field(rest.skip(1)))?,
             Some("extract") => {
                 let (after, extract) = extract(rest.skip(1))?;
                 stream.extracts.push(extract);
@@ -133,8 +131,15 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
     }
 }
 
+fn option_field(input: Tokens<'_>) -> Parsed<'_, Path> {
+    expect(text!("a field of the stream", "stream のフィールド"), free_path).parse(input)
+}
+
 fn codec(input: Tokens<'_>) -> Parsed<'_, Name> {
-    let what = text!("a codec: json, text or syslog", "コーデック: json、text、syslog のどれか");
+    let what = text!(
+        "a codec: json, logfmt, syslog, text or otlp",
+        "コーデック: json、logfmt、syslog、text、otlp のどれか"
+    );
     let (rest, word) = expect(what, free_path).parse(input)?;
     Ok((rest, Name { text: word.dotted(), at: word.at }))
 }

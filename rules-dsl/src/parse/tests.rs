@@ -49,7 +49,10 @@ fn reading_goes_on_at_the_next_statement() {
             &["[a]", "c"],
             &[Code::NumberSpelling],
         ),
-        ("test t { given a }\nfilter c = d", &["[t]", "c"], &[Code::NotYet]),
+        ("test t { given a }\nfilter c = d", &["c"], &[Code::Unexpected]),
+        ("tset t { given a { } at 0s }\nfilter c = d", &["c"], &[Code::Unexpected]),
+        ("list a = \nwatch b = c", &["[a]", "b"], &[Code::Unexpected]),
+        ("table a = \"x\"\ncalendar b = mon 9:00", &["[a]", "[b]"], &[Code::Unexpected; 2]),
         ("filter `` = b\nfilter c = d", &["c"], &[Code::Unterminated]),
     ];
     for (text, want_names, want_codes) in cases {

@@ -6,7 +6,7 @@ use model::severity::Severity;
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
-use super::word::{CLAUSES, LATER_CLAUSES, LATER_STATEMENTS, OPTIONS, STATEMENTS, reserved};
+use super::word::{CLAUSES, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
 use super::{NESTING_MAX, wording};
 use crate::ast::{At, Name, Path, Quantity, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
@@ -84,6 +84,32 @@ impl<'a> Tokens<'a> {
         Tokens { rest: self.rest.get(count..).unwrap_or(&[]), ..self }
     }
 
+    /// Whether the next token directly follows the one before it, of which `start` came first.
+    pub(super) fn touches_before(self, start: Tokens<'a>) -> bool {
+        let consumed = start.rest.len().saturating_sub(self.rest.len());
+        let before = consumed.checked_sub(1).and_then(|last| start.rest.get(last));
+        before.is_some_and(|token| token.place.end == self.place().start)
+    }
+
+    /// Whether no gap stands between the next token and the one after it.
+    pub(super) fn touches_next(self) -> bool {
+        self.place().end == self.skip(1).place().start
+    }
+
+    /// What follows the parentheses that open here.
+    pub(super) fn after_group(self) -> Tokens<'a> {
+        let (mut rest, mut depth) = (self, 0_usize);
+        while !rest.is_empty() {
+            depth += usize::from(rest.is_symbol("("));
+            depth -= usize::from(rest.is_symbol(")"));
+            rest = rest.skip(1);
+            if depth == 0 {
+                break;
+            }
+        }
+        rest
+    }
+
     /// Where the next token stands; the end of the file when there is none.
     pub(super) fn place(self) -> Place {
         self.rest.first().map_or(self.context.end, |token| token.place)
@@ -119,11 +145,6 @@ impl<'a> Tokens<'a> {
         self.context.report(diagnostic);
     }
 
-    /// Stops at a part of the language that is not evaluated yet.
-    pub(super) fn not_yet(self, word: &str) -> Stop {
-        self.stop(wording::not_yet(self.place(), word))
-    }
-
     /// Stops because something else was expected here.
     pub(super) fn unexpected(self, expected: Text) -> Stop {
         // What the lexer could not read has been reported by it.
@@ -131,9 +152,6 @@ impl<'a> Tokens<'a> {
             return nom::Err::Failure(Fault);
         }
         let word = self.bare_word();
-        if let Some(later) = word.filter(|word| LATER_CLAUSES.contains(word)) {
-            return self.not_yet(later);
-        }
         if let Some(trapped) = word.and_then(|word| phrase_trap(word, self.place())) {
             return self.stop(trapped);
         }
@@ -157,6 +175,9 @@ impl<'a> Tokens<'a> {
                 wording::a_quantity(&crate::print::quantity(quantity))
             }
             Some(TokenKind::Text(_)) => wording::a_text(),
+            Some(TokenKind::Clock(minutes)) => {
+                wording::a_clock_time(&crate::print::clock(*minutes))
+            }
             Some(TokenKind::Symbol(symbol)) => wording::a_symbol(symbol),
             Some(TokenKind::Broken) => wording::reported_already(),
         }
@@ -191,7 +212,7 @@ fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
         return diagnostic.help(wording::unit_follows(word));
     }
     let severities = Severity::ALL.iter().map(|severity| severity.name());
-    let words = STATEMENTS.iter().chain(LATER_STATEMENTS).chain(CLAUSES).chain(OPTIONS);
+    let words = [STATEMENTS, CLAUSES, OPTIONS, TEST_WORDS].into_iter().flatten();
     diagnostic.suggest(word, words.copied().chain(severities))
 }
 
@@ -249,6 +270,16 @@ where
 
 const MISMATCH: Stop = nom::Err::Error(Fault);
 
+/// A clause, option or entry written twice.
+pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
+    wording::repeated(at.place(), at.bare_word().unwrap_or(""))
+}
+
+/// Fills a slot; whether it was filled before.
+pub(super) fn fill<'a, T>(slot: &mut Option<T>, parsed: Parsed<'a, T>) -> Parsed<'a, bool> {
+    parsed.map(|(rest, read)| (rest, slot.replace(read).is_some()))
+}
+
 pub(super) fn symbol<'a>(
     wanted: &'static str,
 ) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
@@ -295,6 +326,28 @@ pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
         return Err(input.stop(wording::path_for_name(input.place(), &text)));
     }
     Ok((rest, Name { text, at: path.at }))
+}
+
+/// What stands between brackets or braces, with commas between and perhaps after the entries;
+/// the opening one has been read.
+pub(super) fn entries<'a, T>(
+    input: Tokens<'a>,
+    close: &'static str,
+    what: impl Fn() -> Text,
+    entry: impl Fn(Tokens<'a>) -> Parsed<'a, T>,
+) -> Parsed<'a, Vec<T>> {
+    let (mut rest, mut entries) = (input, Vec::new());
+    while !rest.is_symbol(close) {
+        let (after, read) = entry(rest)?;
+        entries.push(read);
+        rest = after;
+        if rest.is_symbol(",") {
+            rest = rest.skip(1);
+        } else if !rest.is_symbol(close) {
+            return Err(rest.unexpected(what()));
+        }
+    }
+    Ok((rest.skip(1), entries))
 }
 
 pub(super) fn quoted(input: Tokens<'_>) -> Parsed<'_, Quoted> {

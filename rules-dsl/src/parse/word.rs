@@ -1,26 +1,25 @@
 //! The words of the language.
 
 /// Words that start a statement.
-pub(crate) const STATEMENTS: &[&str] = &["stream", "filter", "measure", "alert"];
-/// Statements of the language that this build does not evaluate yet.
-pub(crate) const LATER_STATEMENTS: &[&str] = &["list", "table", "calendar", "watch", "test"];
-/// Clauses and triggers of the language that this build does not evaluate yet.
-pub(crate) const LATER_CLAUSES: &[&str] = &[
-    "then", "vs", "during", "except", "override", "ladder", "notify", "shadow", "limit", "seen",
-    "learn", "step", "any", "absent", "new",
-];
-/// Triggers that start with a word of their own.
-pub(crate) const LATER_TRIGGERS: &[&str] = &["any", "absent", "new"];
+pub(crate) const STATEMENTS: &[&str] =
+    &["stream", "list", "table", "calendar", "filter", "measure", "watch", "alert", "test"];
+/// Words that start a trigger.
+pub(crate) const TRIGGERS: &[&str] = &["any", "absent", "new"];
+/// Words inside triggers and measures.
+const TRIGGER_WORDS: &[&str] = &["then", "vs", "ago"];
 /// Measures of the language that this build does not evaluate yet.
 pub(crate) const LATER_MEASURES: &[&str] = &["stddev", "delta", "increase", "rate"];
-/// Options of a stream that this build does not evaluate yet.
-pub(crate) const LATER_OPTIONS: &[&str] = &["id", "partitioned_by"];
 /// Codecs of the language that this build does not know yet.
 pub(crate) const LATER_CODECS: &[&str] = &["logfmt", "otlp"];
 /// Clauses of an alert.
-pub(crate) const CLAUSES: &[&str] = &["within", "min", "by", "for", "clear", "keep", "nodata"];
+pub(crate) const CLAUSES: &[&str] = &[
+    "within", "step", "min", "by", "for", "clear", "keep", "during", "except", "override",
+    "notify", "nodata", "shadow", "limit", "seen", "learn", "ladder",
+];
 /// Options of a stream.
-pub(crate) const OPTIONS: &[&str] = &["codec", "lateness", "extract"];
+pub(crate) const OPTIONS: &[&str] = &["codec", "lateness", "id", "partitioned_by", "extract"];
+/// Words inside the braces of a test.
+pub(crate) const TEST_WORDS: &[&str] = &["start", "given", "expect"];
 
 const EXPRESSION_WORDS: &[&str] = &[
     "and",
@@ -42,18 +41,15 @@ const EXPRESSION_WORDS: &[&str] = &[
 /// Whether a bare word can never be a name.
 pub(crate) fn reserved(word: &str) -> bool {
     STATEMENTS.contains(&word)
-        || LATER_STATEMENTS.contains(&word)
         || EXPRESSION_WORDS.contains(&word)
         || model::severity::Severity::from_word(word).is_some()
 }
 
 /// Whether a word must be back-quoted to be written as a name anywhere.
 pub(crate) fn needs_quotes(word: &str) -> bool {
-    let later = LATER_CLAUSES.contains(&word) || LATER_MEASURES.contains(&word);
-    let clause =
-        CLAUSES.contains(&word) || OPTIONS.contains(&word) || LATER_OPTIONS.contains(&word);
+    let lists = [TRIGGERS, TRIGGER_WORDS, LATER_MEASURES, CLAUSES, OPTIONS, TEST_WORDS];
     let comparison = crate::lex::COMPARISON_WORDS.iter().any(|(spelled, _)| *spelled == word);
-    reserved(word) || later || clause || comparison
+    reserved(word) || comparison || lists.iter().any(|list| list.contains(&word))
 }
 
 /// Whether a zone's name reads as one without back-quotes: `Asia/Tokyo`, `Etc/GMT+9`.

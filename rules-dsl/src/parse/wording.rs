@@ -2,6 +2,7 @@
 
 use super::expression::LIST_ITEMS_MAX;
 use super::stream::FIELDS_MAX;
+use super::test::REPEAT_MAX;
 use super::{NESTING_MAX, STATEMENTS_MAX};
 use crate::diagnostic::{texts, wordings};
 
@@ -18,9 +19,6 @@ wordings! {
     LimitExceeded too_deep():
         "nested more than {NESTING_MAX} deep" | "入れ子が {NESTING_MAX} 段を超えています"
         help "give a part of it a name with `filter`" | "一部に `filter` で名前を付けてください";
-    NotYet not_yet(word: &str):
-        "`{word}` is part of the language but this build does not evaluate it yet"
-        | "`{word}` は言語の一部ですが、この版ではまだ評価されません";
     Unexpected cannot_stand(en: &str, ja: &str):
         "{en} cannot stand here" | "{ja} はここには書けません";
     ReservedWord reserved_word(word: &str):
@@ -63,6 +61,57 @@ wordings! {
         "`{word}` is no unit" | "`{word}` という単位はありません"
         help "did you mean `/{unit}`?" | "`/{unit}` のことですか?";
 
+    TwoReadings versus_of_which(whole: &str, left: &str, sign: &str, right: &str):
+        "`vs` after `{whole}` has two readings" | "`{whole}` の後の `vs` には二つの読み方があります"
+        help "all of it against then: `({whole}) vs …`; the last part only: \
+              `{left} {sign} ({right} vs …)`"
+        | "全体を過去と比べる: `({whole}) vs …`。最後だけを比べる: `{left} {sign} ({right} vs …)`";
+    TwoReadings any_or(events: &str):
+        "`or` after `any {events} and …` has two readings"
+        | "`any {events} and …` の後の `or` には二つの読み方があります"
+        help "either condition at the event: `any {events} and (… or …)`; as two alerts: \
+              `any {events}` in one of them"
+        | "どちらかの条件のとき: `any {events} and (… or …)`。\
+           別々のアラート: 一方を `any {events}` だけに";
+    Unexpected window_of_which(word: &str):
+        "`{word}` stands apart from the comparisons" | "`{word}` が比較から離れています"
+        help "write it after each level: `a > 1 within 5m and b > 2 within 5m`"
+        | "しきい値ごとに書いてください: `a > 1 within 5分 and b > 2 within 5分`";
+    Unexpected rung_window():
+        "a level of a ladder has no window of its own" | "ladder のしきい値に窓は付きません"
+        help "write it once, at the measure: `within 5m` before `ladder`"
+        | "窓は measure に一度だけ、`ladder` の前に `within 5分` と書いてください";
+
+    // Sequences.
+    SequenceShape then_not_alone():
+        "`then not` stands between two kinds of events and nothing else"
+        | "`then not` は二種類のイベントの間にだけ書けます"
+        help "what must follow what: `注文 then not 決済 within 15m`"
+        | "続くはずのものが続かないとき: `注文 then not 決済 within 15分`";
+    SequenceShape counted_step():
+        "only the first step of a sequence has a number"
+        | "回数を書けるのは並びの最初だけです"
+        help "write it first: `5 認証失敗 then 認証成功`"
+        | "最初に書いてください: `5 認証失敗 then 認証成功`";
+    SequenceShape counted_obligation():
+        "`then not` takes no number: each event of the first kind is waited for by itself"
+        | "`then not` に回数は付きません。最初のイベントは一件ずつ待たれます"
+        help "leave the number out: `注文 then not 決済 within 15m`"
+        | "回数を消してください: `注文 then not 決済 within 15分`";
+
+    // Calendars and tests.
+    Unexpected no_day(word: &str):
+        "`{word}` is no day of the week" | "`{word}` という曜日はありません"
+        expected "mon tue wed thu fri sat sun, or 月 火 水 木 金 土 日"
+        | "mon tue wed thu fri sat sun か 月 火 水 木 金 土 日";
+    TwoReadings weekdays(word: &str):
+        "`{word}` has two readings" | "`{word}` には二つの読み方があります"
+        help "holidays included: `mon-fri`; without them: `mon-fri … except holidays \"jp.ics\"`"
+        | "祝日も含む: `月-金`。祝日を除く: `月-金 … except holidays \"jp.ics\"`";
+    NumberRange repeat_range():
+        "one `given` is 1 to {REPEAT_MAX} events" | "一つの `given` は1件から {REPEAT_MAX} 件までです"
+        help "write another `given` for more" | "それより多いときは `given` を分けてください";
+
     // Conditions.
     Unexpected declares():
         "`=` declares, it does not compare" | "`=` は宣言で、比較ではありません"
@@ -97,23 +146,81 @@ texts! {
 
     // What is expected.
     statement():
-        "a statement: stream, filter, measure or alert"
-        | "文: stream、filter、measure、alert のどれか";
+        "a statement: stream list table calendar filter measure watch alert test"
+        | "文: stream list table calendar filter measure watch alert test のどれか";
     a_name(): "a name" | "名前";
     equals(): "`=`" | "`=`";
     filter_base(): "the stream or filter it selects from" | "元になる stream か filter の名前";
     after_filter(): "`where` or the next statement" | "`where` か次の文";
     after_measure():
-        "`within`, `min` or the next statement" | "`within`、`min` か次の文";
+        "`within`, `step`, `min` or the next statement"
+        | "`within`、`step`、`min` か次の文";
+    after_watch():
+        "`within`, `step`, `min`, `by` or the next statement"
+        | "`within`、`step`、`min`、`by` か次の文";
+    after_list(): "`,` or the next statement" | "`,` か次の文";
+    after_table(): "the next statement" | "次の文";
+    after_calendar():
+        "a zone, `except holidays \"…\"` or the next statement"
+        | "タイムゾーン、`except holidays \"…\"`、次の文のどれか";
+    after_test(): "the next statement" | "次の文";
     after_alert():
         "a clause, a severity or the next statement" | "句、重大度、次の文のどれか";
     after_stream():
-        "`codec`, `lateness`, `extract` or the next statement"
-        | "`codec`、`lateness`、`extract` か次の文";
+        "`codec`, `lateness`, `id`, `partitioned_by`, `extract` or the next statement"
+        | "`codec`、`lateness`、`id`、`partitioned_by`、`extract` か次の文";
     argument():
         "a stream, a filter, or one of their fields"
         | "stream、filter、またはそのフィールド";
     more_or_close(): "`,` or `)`" | "`,` か `)`";
+    more_or_brace(): "`,` or `}}`" | "`,` か `}}`";
+    more_or_bracket(): "`,` or `]`" | "`,` か `]`";
+    operator_or_close(): "an operator or `)`" | "演算子か `)`";
+    condition_close(): "a level, `and`, `or` or `)`" | "しきい値、`and`、`or`、`)` のどれか";
+    close(): "`)`" | "`)`";
+    literal(): "a text, number, true or false" | "文字列、数、true、false のどれか";
+    networks():
+        "networks in quotes: `\"10.0.0.0/8\"`"
+        | "引用符で囲んだネットワーク: `\"10.0.0.0/8\"`";
+    list_items():
+        "items: `\"a\", \"b\"`, `cidr \"10.0.0.0/8\"` or `file \"hosts.txt\"`"
+        | "要素: `\"a\", \"b\"`、`cidr \"10.0.0.0/8\"`、`file \"hosts.txt\"` のどれか";
+    file(): "a file: `file \"limits.csv\"`" | "ファイル: `file \"limits.csv\"`";
+    holidays():
+        "`holidays` and a file: `except holidays \"jp.ics\"`"
+        | "`holidays` とファイル: `except holidays \"jp.ics\"`";
+    day():
+        "a day of the week: mon tue wed thu fri sat sun"
+        | "曜日: mon tue wed thu fri sat sun、月 火 水 木 金 土 日";
+    hours(): "hours: `09:00-18:00`" | "時間帯: `09:00-18:00`";
+    zone(): "a time zone: `Asia/Tokyo`" | "タイムゾーン: `Asia/Tokyo`";
+    a_clock_time(spelled: &str): "the time of day `{spelled}`" | "時刻 `{spelled}`";
+    did_you_mean(word: &str): "did you mean `{word}`?" | "`{word}` のことですか?";
+    events(): "a stream or filter" | "stream か filter の名前";
+    new_field(): "a field: `new geo.country in 認証成功`" | "フィールド: `new geo.country in 認証成功`";
+    new_in(): "`,` or `in` and the events" | "`,`、または `in` とイベント";
+    then(): "`then` and what comes after it" | "`then` と次に来るイベント";
+    ago(): "`ago`: `vs 1w ago`" | "`ago`: `vs 1w ago`";
+    after_versus():
+        "one `vs`; of a `vs` only in parentheses" | "`vs` は一つ。重ねるなら丸括弧で囲む";
+    calendar(): "a calendar: `during 営業時間`" | "calendar の名前: `during 営業時間`";
+    lookup(list: &str, field: &str):
+        "a name and a field: `{list}({field})`" | "名前とフィールド: `{list}({field})`";
+    each(): "`each`: `notify each`" | "`each`: `notify each`";
+    limit():
+        "a number of keys or values: `limit 100 keys`" | "キーか値の数: `limit 100 keys`";
+    roster(): "a list of those expected: `in 監視対象`" | "対象の list: `in 監視対象`";
+    rung(): "a severity and its level: `medium 80%`" | "重大度としきい値: `通常 80%`";
+    tested(): "the alert under test" | "確かめるアラートの名前";
+    test_line(): "`given`, `expect`, `start` or `}}`" | "`given`、`expect`、`start`、`}}` のどれか";
+    given_stream(): "the stream of the event" | "イベントの stream";
+    given_field(): "a field: `user.name: \"a\"`" | "フィールド: `user.name: \"a\"`";
+    moment(): "`at` and a time from the start: `at 54s`" | "`at` と開始からの時間: `at 54秒`";
+    how_many(): "how many: `x10`" | "件数: `x10`";
+    later(): "`later`: `arriving 2s later`" | "`later`: `arriving 2秒 later`";
+    expected():
+        "what is expected: fire change again resolve nothing late"
+        | "期待する結果: fire change again resolve nothing late のどれか";
     measured(): "a measure, filter or stream" | "measure、filter、stream のどれか";
     length(): "a length of time: `5m`" | "時間の長さ: `5分`";
     count(): "a number of events: `20`" | "件数: `20`";

@@ -12,7 +12,7 @@ pub(super) fn watch(watch: &Watch) -> String {
 }
 
 /// A measure with its own window.
-pub(super) fn measure(measure: &Measure) -> String {
+pub(crate) fn measure(measure: &Measure) -> String {
     term(&measure.term) + &window(&measure.window)
 }
 

@@ -1,6 +1,6 @@
 //! Lists, tables and calendars to text.
 
-use super::{expression, listed, name, quoted, texts};
+use super::{clock, expression, listed, name, quoted, texts};
 use crate::ast::{Calendar, Items, List, Span, Table, Weekday};
 use crate::parse::plain_zone;
 
@@ -40,11 +40,6 @@ fn span(span: &Span) -> String {
         Some((from, until)) => format!("{days} {}-{}", clock(from), clock(until)),
         None => days,
     }
-}
-
-/// Minutes after midnight as `09:00`.
-fn clock(minutes: u16) -> String {
-    format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 const fn day(day: Weekday) -> &'static str {

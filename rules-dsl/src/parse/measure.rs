@@ -1,0 +1,168 @@
+//! Measures: what triggers compare and `measure` and `watch` name.
+
+use nom::Parser;
+use nom::multi::separated_list1;
+
+use super::tokens::{
+    Parsed, Stop, Tokens, expect, fill, name, path, plain_quantity, quantity, repeated, symbol,
+};
+use super::wording;
+use crate::ast::{Measure, Name, Quantity, Term, Window};
+use crate::lex::TokenKind;
+use crate::print;
+use crate::quantity::{duration_named, unit_named};
+use crate::rule::Arithmetic;
+
+/// A measure with the window written at it.
+pub(super) fn measure(input: Tokens<'_>) -> Parsed<'_, Measure> {
+    let (rest, mut measure) = versus(input)?;
+    let rest = window(rest, &mut measure.window)?;
+    Ok((rest, measure))
+}
+
+/// `within D`, `step D` and `min N` in any order, into what is known of the window.
+pub(super) fn window<'a>(input: Tokens<'a>, window: &mut Window) -> Result<Tokens<'a>, Stop> {
+    let mut rest = input;
+    loop {
+        let entry = rest.skip(1);
+        let (after, again) = match rest.bare_word() {
+            Some("within") => fill(&mut window.within, length(entry))?,
+            Some("step") => fill(&mut window.step, length(entry))?,
+            Some("min") => fill(&mut window.min, count(entry))?,
+            _ => return Ok(rest),
+        };
+        if again {
+            rest.note(repeated(rest));
+        }
+        rest = after;
+    }
+}
+
+pub(super) fn length(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    expect(wording::length(), plain_quantity).parse(input)
+}
+
+pub(super) fn count(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    expect(wording::count(), plain_quantity).parse(input)
+}
+
+/// `x vs D ago`; of an arithmetic only in parentheses, for without them it has two readings.
+fn versus(input: Tokens<'_>) -> Parsed<'_, Measure> {
+    let (rest, now) = sum(input)?;
+    if !rest.is_word("vs") {
+        return Ok((rest, now));
+    }
+    let in_parentheses = input.is_symbol("(") && input.after_group().place() == rest.place();
+    if let Term::Arithmetic(left, operator, right) = &now.term
+        && !in_parentheses
+    {
+        let (whole, sign) = (print::measure(&now), print::sign(*operator));
+        let (left, right) = (print::measure(left), print::measure(right));
+        return Err(rest.stop(wording::versus_of_which(rest.place(), &whole, &left, sign, &right)));
+    }
+    let (rest, ago) = length(rest.skip(1))?;
+    let (rest, _) = expect(wording::ago(), super::tokens::keyword("ago")).parse(rest)?;
+    let term = Term::Versus(Box::new(now), ago);
+    if rest.is_word("vs") {
+        return Err(rest.unexpected(wording::after_versus()));
+    }
+    Ok((rest, Measure { term, window: Window::default() }))
+}
+
+fn sum(input: Tokens<'_>) -> Parsed<'_, Measure> {
+    let operators = [("+", Arithmetic::Add), ("-", Arithmetic::Subtract)];
+    fold(input, &operators, product)
+}
+
+fn product(input: Tokens<'_>) -> Parsed<'_, Measure> {
+    let operators = [("*", Arithmetic::Multiply), ("/", Arithmetic::Divide)];
+    fold(input, &operators, operand)
+}
+
+/// Operands joined from the left, as deep as nesting may be.
+fn fold<'a>(
+    input: Tokens<'a>,
+    operators: &[(&str, Arithmetic)],
+    operand: fn(Tokens<'a>) -> Parsed<'a, Measure>,
+) -> Parsed<'a, Measure> {
+    let (mut rest, mut left) = operand(input)?;
+    while let Some((_, operator)) = operators.iter().find(|(symbol, _)| rest.is_symbol(symbol)) {
+        if is_negative_level(rest, input) {
+            break;
+        }
+        let (after, right) = operand(rest.skip(1))?;
+        let term = Term::Arithmetic(Box::new(left), *operator, Box::new(right));
+        left = Measure { term, window: Window::default() };
+        if height(&left) > super::NESTING_MAX {
+            return Err(rest.too_deep());
+        }
+        rest = after;
+    }
+    Ok((rest, left))
+}
+
+/// `平均 -1以下/分`: a sign that stands apart from what is before it and touches the number
+/// after it belongs to that number, which is the level.
+fn is_negative_level(sign: Tokens<'_>, start: Tokens<'_>) -> bool {
+    sign.is_symbol("-")
+        && matches!(sign.skip(1).first(), Some(TokenKind::Quantity(_)))
+        && sign.touches_next()
+        && !sign.touches_before(start)
+}
+
+/// How deep a measure is nested.
+fn height(measure: &Measure) -> usize {
+    match &measure.term {
+        Term::Named(_) | Term::Call(..) | Term::Number(_) => 0,
+        Term::Arithmetic(left, _, right) => 1 + height(left).max(height(right)),
+        Term::Versus(inner, _) => 1 + height(inner),
+    }
+}
+
+fn operand(input: Tokens<'_>) -> Parsed<'_, Measure> {
+    if input.is_symbol("(") {
+        let (rest, inner) = input.nested(|input| measure(input.skip(1)))?;
+        let (rest, _) = expect(wording::operator_or_close(), symbol(")")).parse(rest)?;
+        return Ok((rest, inner));
+    }
+    let (rest, term) = term(input)?;
+    Ok((rest, Measure { term, window: Window::default() }))
+}
+
+fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
+    if input.is_symbol("-") || matches!(input.first(), Some(TokenKind::Quantity(_))) {
+        return expect(wording::measured(), quantity).map(Term::Number).parse(input);
+    }
+    if !input.skip(1).is_symbol("(") {
+        let (rest, named) = expect(wording::measured(), name).parse(input)?;
+        name_runs_into_level(&named, rest)?;
+        return Ok((rest, Term::Named(named)));
+    }
+    let (rest, function) = expect(wording::measured(), name).parse(input)?;
+    let argument = expect(wording::argument(), path);
+    let (rest, arguments) = separated_list1(symbol(","), argument).parse(rest.skip(1))?;
+    let (rest, _) = expect(wording::more_or_close(), symbol(")")).parse(rest)?;
+    Ok((rest, Term::Call(function, arguments)))
+}
+
+/// `認証失敗10回/分` is one word up to the slash, hardly a division.
+fn name_runs_into_level(name: &Name, rest: Tokens<'_>) -> Result<(), Stop> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let window = rest.skip(1);
+    let over_time = match window.first() {
+        Some(TokenKind::Quantity(length)) => length.unit.is_some(),
+        _ => window.bare_word().and_then(duration_named).is_some(),
+    };
+    if !rest.is_symbol("/") || !over_time {
+        return Ok(());
+    }
+    let digit = name.text.find(is_digit).filter(|at| *at > 0);
+    let Some((head, level)) = digit.and_then(|digit| name.text.split_at_checked(digit)) else {
+        return Ok(());
+    };
+    let unit = level.trim_start_matches(is_digit);
+    if !unit.is_empty() && unit_named(unit).is_none() {
+        return Ok(());
+    }
+    Err(rest.stop(wording::one_word(name.at.0, &name.text, head, level)))
+}

@@ -1,0 +1,171 @@
+//! `test ALERT { given … expect … }`
+
+use nom::Parser;
+use nom::combinator::opt;
+
+use super::alert::text_in_quotes;
+use super::expression::literal;
+use super::measure::length;
+use super::tokens::{
+    Parsed, Tokens, entries, expect, fill, free_path, keyword, name, plain_quantity, repeated,
+    symbol,
+};
+use super::wording;
+use crate::ast::{
+    At, Expect, Expected, Expression, Given, Path, Quantity, Quoted, Statement, Test, TestStep,
+    Value,
+};
+
+/// Most events of one `given`.
+pub const REPEAT_MAX: u32 = 1_000_000;
+
+pub(super) fn test(input: Tokens<'_>) -> Parsed<'_, Statement> {
+    let (rest, _) = keyword("test").parse(input)?;
+    let (rest, alert) = expect(wording::tested(), name).parse(rest)?;
+    let (rest, _) = expect(wording::brace(), symbol("{")).parse(rest)?;
+    let (rest, (start, steps)) = body(rest)?;
+    let at = At(input.place().to(rest.place()));
+    let rest = super::statement_end(rest.skip(1), wording::after_test())?;
+    Ok((rest, Statement::Test(Test { alert, start, steps, at })))
+}
+
+/// Everything up to the closing brace.
+fn body(input: Tokens<'_>) -> Parsed<'_, (Option<Quoted>, Vec<TestStep>)> {
+    let (mut rest, mut start, mut steps) = (input, None, Vec::new());
+    while !rest.is_symbol("}") {
+        rest = match rest.bare_word() {
+            Some("start") => {
+                let (after, again) = fill(&mut start, text_in_quotes(rest.skip(1)))?;
+                if again {
+                    rest.note(repeated(rest));
+                }
+                after
+            }
+            Some("given") => {
+                let (after, given) = given(rest)?;
+                steps.push(TestStep::Given(given));
+                after
+            }
+            Some("expect") => {
+                let (after, expect) = expectation(rest)?;
+                steps.push(TestStep::Expect(expect));
+                after
+            }
+            _ => return Err(rest.unexpected(wording::test_line())),
+        };
+    }
+    Ok((rest, (start, steps)))
+}
+
+fn given(input: Tokens<'_>) -> Parsed<'_, Given> {
+    let (rest, stream) = expect(wording::given_stream(), name).parse(input.skip(1))?;
+    let (rest, _) = expect(wording::brace(), symbol("{")).parse(rest)?;
+    let (rest, fields) = entries(rest, "}", wording::more_or_brace, |input| {
+        let (rest, field) = field(input)?;
+        let (rest, value) = value(rest)?;
+        Ok((rest, (field, value)))
+    })?;
+    let (rest, moment) = at(rest)?;
+    let (mut repeat, mut arriving) = (None, None);
+    let mut rest = rest;
+    loop {
+        let (after, again) = match rest.bare_word() {
+            Some("every") => fill(&mut repeat, every(rest.skip(1)))?,
+            Some("arriving") => fill(&mut arriving, later(rest.skip(1)))?,
+            _ => break,
+        };
+        if again {
+            rest.note(repeated(rest));
+        }
+        rest = after;
+    }
+    let at = At(input.place());
+    Ok((rest, Given { stream, fields, moment, repeat, arriving, at }))
+}
+
+/// `name:`
+fn field(input: Tokens<'_>) -> Parsed<'_, Path> {
+    let (rest, field) = expect(wording::given_field(), free_path).parse(input)?;
+    let (rest, _) = expect(wording::colon(), symbol(":")).parse(rest)?;
+    Ok((rest, field))
+}
+
+fn value(input: Tokens<'_>) -> Parsed<'_, Value> {
+    if input.is_symbol("[") {
+        let (rest, items) = entries(input.skip(1), "]", wording::more_or_bracket, literal)?;
+        return Ok((rest, Value::List(items)));
+    }
+    literal.map(Value::One).parse(input)
+}
+
+/// `at 54s`
+fn at(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    let (rest, _) = expect(wording::moment(), keyword("at")).parse(input)?;
+    length(rest)
+}
+
+/// `6s x10` after `every`.
+fn every(input: Tokens<'_>) -> Parsed<'_, (Quantity, u32)> {
+    let (rest, apart) = length(input)?;
+    let digits = rest.bare_word().and_then(|word| word.strip_prefix('x'));
+    let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
+    let Some(digits) = digits else {
+        return Err(rest.unexpected(wording::how_many()));
+    };
+    match digits.parse() {
+        Ok(count) if (1..=REPEAT_MAX).contains(&count) => Ok((rest.skip(1), (apart, count))),
+        _ => Err(rest.stop(wording::repeat_range(rest.place()))),
+    }
+}
+
+/// `2s later` after `arriving`.
+fn later(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+    let (rest, delay) = length(input)?;
+    let (rest, _) = expect(wording::later(), keyword("later")).parse(rest)?;
+    Ok((rest, delay))
+}
+
+fn expectation(input: Tokens<'_>) -> Parsed<'_, Expect> {
+    let (rest, what) = expected(input.skip(1))?;
+    let (rest, moment) = match rest.is_word("at") {
+        true => at(rest).map(|(rest, moment)| (rest, Some(moment)))?,
+        false => (rest, None),
+    };
+    let (rest, open) = opt(symbol("{")).parse(rest)?;
+    let (rest, fields) = match open {
+        Some(_) => expected_fields(rest)?,
+        None => (rest, Vec::new()),
+    };
+    Ok((rest, Expect { what, moment, fields, at: At(input.place()) }))
+}
+
+fn expected_fields(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Expression)>> {
+    entries(input, "}", wording::more_or_brace, |input| {
+        let (rest, field) = field(input)?;
+        let (rest, value) = literal(rest)?;
+        Ok((rest, (field, value)))
+    })
+}
+
+fn expected(input: Tokens<'_>) -> Parsed<'_, Expected> {
+    let what = match input.bare_word() {
+        Some("fire") => Expected::Fire,
+        Some("change") => Expected::Change,
+        Some("again") => Expected::Again,
+        Some("resolve") => Expected::Resolve,
+        Some("nothing") => Expected::Nothing,
+        Some("late") => return late(input.skip(1)),
+        _ => return Err(input.unexpected(wording::expected())),
+    };
+    Ok((input.skip(1), what))
+}
+
+/// How many after `late`.
+fn late(input: Tokens<'_>) -> Parsed<'_, Expected> {
+    let (rest, count) = expect(wording::count(), plain_quantity).parse(input)?;
+    let whole: Option<u32> = count.value.to_string().parse().ok().filter(|_| count.unit.is_none());
+    match whole {
+        Some(count) => Ok((rest, Expected::Late(count))),
+        None => Err(input.unexpected(wording::count())),
+    }
+}
