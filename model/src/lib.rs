@@ -5,6 +5,7 @@
 //! against a schema into an event, an observation is what filters leave of it, and a
 //! transition is what an episode does.
 
+pub mod calendar;
 pub mod decimal;
 pub mod event;
 pub mod key;

@@ -60,7 +60,7 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
     let readings = checked.iter().map(|one| one.reading.clone()).collect();
     let alerts = checked.into_iter().map(|one| one.alert).collect();
     let streams = scope.streams;
-    let rules = RuleSet { streams, alerts };
+    let rules = RuleSet { streams, alerts, watches: Vec::new() };
     Checked { rules, readings }
 }
 

@@ -8,7 +8,7 @@ use model::message::{Language, show_duration};
 
 use crate::check::{CheckedAlert, Function, Selected};
 use crate::diagnostic::{Diagnostic, Text, text, wordings};
-use crate::rule::{Comparison, Operand, Predicate, Trigger};
+use crate::rule::{Compare, Comparison, Operand, Predicate};
 use crate::source::Place;
 
 /// Lints over all alerts.
@@ -64,7 +64,7 @@ wordings! {
 
 fn ratio_without_min(one: &CheckedAlert) -> Option<Diagnostic> {
     let ratio = one.shape.function == Function::Ratio;
-    (ratio && one.alert.trigger.min_events == 0).then(|| no_min(one.level_place))
+    (ratio && one.window.min_events == 0).then(|| no_min(one.level_place))
 }
 
 /// The least and the largest value a measure can have, where that is known.
@@ -86,7 +86,7 @@ fn range(one: &CheckedAlert) -> (Option<Decimal>, Option<Decimal>) {
 }
 
 fn constant_truth(one: &CheckedAlert) -> Option<Diagnostic> {
-    let Trigger { level, comparison, .. } = one.alert.trigger;
+    let Compare { level, comparison, .. } = one.compare;
     let (least, largest) = range(one);
     // How the level lies to the range: outside it, or at least on its edge.
     let past_top = largest.is_some_and(|largest| level > largest);
@@ -111,28 +111,28 @@ fn constant_truth(one: &CheckedAlert) -> Option<Diagnostic> {
 }
 
 fn low_side_with_key(one: &CheckedAlert) -> Option<Diagnostic> {
-    let low = one.alert.trigger.comparison.is_low();
+    let low = one.compare.comparison.is_low();
     let sums = matches!(one.shape.function, Function::Count | Function::Sum | Function::Distinct);
     (low && sums && !one.alert.by.is_empty()).then(|| silent_key(one.level_place))
 }
 
 fn for_outlives_window(one: &CheckedAlert) -> Option<Diagnostic> {
-    let trigger = &one.alert.trigger;
+    let (window, compare) = (&one.window, &one.compare);
     let counts = matches!(one.shape.function, Function::Count | Function::Distinct);
-    let any_event = match trigger.comparison {
-        Comparison::AtLeast => trigger.level <= Decimal::ONE,
-        Comparison::Above => trigger.level < Decimal::ONE,
+    let any_event = match compare.comparison {
+        Comparison::AtLeast => compare.level <= Decimal::ONE,
+        Comparison::Above => compare.level < Decimal::ONE,
         _ => false,
     };
-    if !counts || !any_event || one.alert.for_ms < trigger.window_ms {
+    if !counts || !any_event || one.alert.for_ms < window.window_ms {
         return None;
     }
-    let (held, window) = (lasting(one.alert.for_ms), lasting(trigger.window_ms));
-    Some(outlived(one.level_place, &held.en, &window.en, &held.ja, &window.ja))
+    let (held, lasts) = (lasting(one.alert.for_ms), lasting(window.window_ms));
+    Some(outlived(one.level_place, &held.en, &lasts.en, &held.ja, &lasts.ja))
 }
 
 fn finer_than_step(one: &CheckedAlert) -> Option<Diagnostic> {
-    let step = one.alert.trigger.step_ms;
+    let step = one.window.step_ms;
     let is_finer = |length: i64| length > 0 && length < step;
     let found = is_finer(one.alert.for_ms) || is_finer(one.alert.keep_ms);
     let step = lasting(step);
@@ -166,7 +166,7 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
 /// What an alert watches, and on which side of its level.
 fn watched(one: &CheckedAlert) -> String {
     let keys: Vec<&str> = one.alert.by.iter().map(|key| key.name.as_str()).collect();
-    let comparison = one.alert.trigger.comparison;
+    let comparison = one.compare.comparison;
     let rising = matches!(comparison, Comparison::AtLeast | Comparison::Above);
     let (low, window_ms) = (comparison.is_low(), one.window_written_ms);
     format!("{} {window_ms} {keys:?} {rising} {low}", one.shape.canonical)

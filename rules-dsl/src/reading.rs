@@ -9,7 +9,10 @@ use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use crate::check::{Function, Shape, hold_default_ms, keep_default_ms};
 use crate::print::comparison_word;
 use crate::quantity::{UNITS, UnitKind};
-use crate::rule::{Alert, Comparison};
+use crate::rule::{Alert, Compare, Comparison, Window};
+
+/// The one comparison of an alert.
+type Single<'a> = (&'a Window, &'a Compare);
 
 /// How an alert was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +27,17 @@ pub struct Reading {
     pub words_ja: String,
 }
 
-pub(crate) fn reading(alert: &Alert, shape: &Shape, written_ms: i64) -> Reading {
+pub(crate) fn reading(
+    alert: &Alert,
+    single: Single<'_>,
+    shape: &Shape,
+    written_ms: i64,
+) -> Reading {
     Reading {
         alert: alert.name.clone(),
-        canonical: canonical(alert, shape, written_ms),
-        words_en: words_en(alert, shape, written_ms),
-        words_ja: words_ja(alert, shape, written_ms),
+        canonical: canonical(alert, single, shape, written_ms),
+        words_en: words_en(alert, single, shape, written_ms),
+        words_ja: words_ja(alert, single, shape, written_ms),
     }
 }
 
@@ -53,13 +61,17 @@ fn length(millis: i64) -> String {
     show_duration(millis, Language::En)
 }
 
-fn canonical(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
-    let trigger = &alert.trigger;
-    let level = spelled(trigger.level, shape.unit);
+fn canonical(
+    alert: &Alert,
+    (trigger, compare): Single<'_>,
+    shape: &Shape,
+    written_ms: i64,
+) -> String {
+    let level = spelled(compare.level, shape.unit);
     let mut out = format!(
         "{} {} {level} within {}",
         shape.canonical,
-        trigger.comparison.symbol(),
+        compare.comparison.symbol(),
         length(written_ms)
     );
     // Writing into a String cannot fail.
@@ -116,6 +128,7 @@ fn window(millis: i64, language: Language) -> String {
 /// What both languages put into words.
 struct Subject<'a> {
     alert: &'a Alert,
+    compare: &'a Compare,
     shape: &'a Shape,
     /// The window as written, in words.
     span: String,
@@ -128,7 +141,7 @@ impl Subject<'_> {
     }
 
     fn shown(&self, value: Decimal) -> String {
-        show_quantity(value, self.alert.trigger.unit, self.language)
+        show_quantity(value, self.compare.unit, self.language)
     }
 
     fn lasting(&self, millis: i64) -> String {
@@ -141,11 +154,15 @@ impl Subject<'_> {
     }
 }
 
-fn words_en(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
+fn words_en(
+    alert: &Alert,
+    (trigger, compare): Single<'_>,
+    shape: &Shape,
+    written_ms: i64,
+) -> String {
     let language = Language::En;
     let span = window(written_ms, language);
-    let it = Subject { alert, shape, span, language };
-    let trigger = &alert.trigger;
+    let it = Subject { alert, compare, shape, span, language };
     let mut out = String::new();
     if !alert.by.is_empty() {
         let _ = write!(out, "per {}: ", it.keys(" and "));
@@ -168,8 +185,8 @@ fn words_en(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
 }
 
 fn subject_en(it: &Subject<'_>) -> String {
-    let level = it.shown(it.alert.trigger.level);
-    let compared = match it.alert.trigger.comparison {
+    let level = it.shown(it.compare.level);
+    let compared = match it.compare.comparison {
         Comparison::AtLeast => format!("{level} or more"),
         Comparison::Above => format!("more than {level}"),
         Comparison::AtMost => format!("{level} or less"),
@@ -196,11 +213,15 @@ fn subject_en(it: &Subject<'_>) -> String {
     format!("the {what} of {field} of {first} over the last {span} is {compared}")
 }
 
-fn words_ja(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
+fn words_ja(
+    alert: &Alert,
+    (trigger, compare): Single<'_>,
+    shape: &Shape,
+    written_ms: i64,
+) -> String {
     let language = Language::Ja;
     let span = window(written_ms, language);
-    let it = Subject { alert, shape, span, language };
-    let trigger = &alert.trigger;
+    let it = Subject { alert, compare, shape, span, language };
     let mut out = String::new();
     if !alert.by.is_empty() {
         let _ = write!(out, "同じ {} で", it.keys("・"));
@@ -213,7 +234,7 @@ fn words_ja(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
         let _ = write!(out, "、{}続いたら", it.lasting(alert.for_ms));
     }
     if let Some(clear) = alert.clear {
-        let back = match trigger.comparison {
+        let back = match compare.comparison {
             Comparison::AtLeast => "未満",
             Comparison::Above => "以下",
             Comparison::AtMost => "超",
@@ -229,8 +250,8 @@ fn words_ja(alert: &Alert, shape: &Shape, written_ms: i64) -> String {
 }
 
 fn subject_ja(it: &Subject<'_>) -> String {
-    let level = it.shown(it.alert.trigger.level);
-    let word = comparison_word(it.alert.trigger.comparison);
+    let level = it.shown(it.compare.level);
+    let word = comparison_word(it.compare.comparison);
     let (first, second, field, span) = (it.name(0), it.name(1), &it.shape.field_name, &it.span);
     let what = match it.shape.function {
         Function::Count => return format!("直近{span}に{level}件{word}"),

@@ -1,4 +1,5 @@
-//! Every conformance case in this build's language compiles; every other one says so and nothing else.
+//! Every conformance case in this build's language compiles; every other one says so and
+//! nothing else.
 
 use rules_dsl::compile;
 use rules_dsl::diagnostic::Code;

@@ -13,7 +13,10 @@ use crate::ast::{self, HoldClause, Key, Quantity};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::quantity::{UnitKind, shown_as};
 use crate::reading::Reading;
-use crate::rule::{Alert, Comparison, KeyPart, Measure, Selection, Trigger};
+use crate::rule::{
+    Alert, Compare, Comparison, Condition, Formula, Joint, KeyPart, Measure, Selection, Trigger,
+    Window,
+};
 use crate::source::Place;
 
 /// How long a sample of `last` stays known unless `within` says otherwise.
@@ -37,6 +40,8 @@ pub const KEY_PARTS_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedAlert {
     pub(crate) alert: Alert,
+    pub(crate) window: Window,
+    pub(crate) compare: Compare,
     pub(crate) shape: Shape,
     /// The window before it was rounded to whole steps.
     pub(crate) window_written_ms: i64,
@@ -64,19 +69,30 @@ pub(super) fn alert(
     let timing = timing(&shape, alert, level, written_ms, diagnostics);
     let min = shape.min.as_ref().and_then(|min| events(min, diagnostics));
     let text = message(scope, &shape, alert, &by, timing.for_ms, diagnostics);
-    let trigger = Trigger {
+    let window = Window {
         measure: build(scope, &shape, &keys, &text.fields)?,
         window_ms: timing.window_ms,
         step_ms: timing.step_ms,
+        ago_ms: 0,
+        min_events: min.unwrap_or(0),
+    };
+    let compare = Compare {
+        value: Formula::Window(0),
         comparison: alert.comparison(),
         level,
-        min_events: min.unwrap_or(0),
         unit: shown_as(shape.unit),
     };
+    let trigger = Trigger::Condition(Condition {
+        windows: vec![window.clone()],
+        compares: vec![compare.clone()],
+        joint: Joint::Compare(0),
+    });
     let built = assembled(alert, trigger, by, &timing, clear, text);
     Some(CheckedAlert {
-        reading: crate::reading::reading(&built, &shape, written_ms),
+        reading: crate::reading::reading(&built, (&window, &compare), &shape, written_ms),
         alert: built,
+        window,
+        compare,
         shape,
         window_written_ms: written_ms,
         place: alert.written.name.at.0,
@@ -97,13 +113,20 @@ fn assembled(
         name: alert.written.name.text.clone(),
         severity: alert.severity,
         trigger,
+        rungs: Vec::new(),
+        overrides: None,
         by,
         for_ms: timing.for_ms,
         keep_ms: timing.keep_ms,
         clear,
         hold_ms: timing.hold_ms,
+        during: None,
+        notify_each: false,
+        is_shadow: false,
+        keys_max: None,
         message: text.message,
         message_fields: text.fields,
+        tops: Vec::new(),
         runbook: alert.written.runbook.as_ref().map(|it| it.text.clone()),
         labels: alert.written.labels.iter().map(label).collect(),
     }

@@ -4,7 +4,7 @@ use model::schema::{Codec, PatternPart};
 
 use crate::compile;
 use crate::diagnostic::Code;
-use crate::rule::{Alert, Comparison, Measure, Operand, Predicate, RuleSet};
+use crate::rule::{Alert, Compare, Comparison, Measure, Operand, Predicate, RuleSet, Window};
 use crate::source::SourceFile;
 
 const BASE: &str = r#"
@@ -24,6 +24,11 @@ fn rules(text: &str) -> RuleSet {
 fn codes(text: &str) -> Vec<Code> {
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     compile(&files).diagnostics.iter().map(|d| d.code).collect()
+}
+
+/// The one comparison of an alert.
+fn single(alert: &Alert) -> (&Window, &Compare) {
+    alert.trigger.condition().unwrap().single().unwrap()
 }
 
 fn alert(trigger: &str) -> Alert {
@@ -59,10 +64,11 @@ fn every_spelling_of_a_trigger_means_one_thing() {
         ("distinct(bad.user) 5人/10分", AtLeast, "5", 600_000, Unit::Number),
     ];
     for (text, comparison, level, window_ms, unit) in cases {
-        let trigger = alert(text).trigger;
+        let alert = alert(text);
+        let (window, trigger) = single(&alert);
         assert_eq!(trigger.comparison, comparison, "{text}");
         assert_eq!(trigger.level, decimal(level), "{text}");
-        assert_eq!(trigger.window_ms, window_ms, "{text}");
+        assert_eq!(window.window_ms, window_ms, "{text}");
         assert_eq!(trigger.unit, unit, "{text}");
     }
 }
@@ -98,13 +104,16 @@ fn defaults_are_filled_in() {
         let alert = alert(text);
         if text.contains("1000001ms") {
             // ⌈1000001 / 600⌉ = 1667, and 599 whole steps of it fit.
-            assert_eq!((alert.trigger.step_ms, alert.trigger.window_ms), (1_667, 1_667 * 599));
+            assert_eq!(
+                (single(&alert).0.step_ms, single(&alert).0.window_ms),
+                (1_667, 1_667 * 599)
+            );
             continue;
         }
         let got = (alert.for_ms, alert.keep_ms, alert.hold_ms);
         assert_eq!(got, (for_ms, keep_ms, hold_ms), "{text}");
         assert_eq!(
-            (alert.trigger.step_ms, alert.trigger.window_ms),
+            (single(&alert).0.step_ms, single(&alert).0.window_ms),
             (step_ms, window_ms),
             "{text}"
         );
@@ -121,16 +130,16 @@ fn names_are_resolved_in_order_of_streams_and_alerts() {
     assert_eq!(names, ["auth", "http"]);
     let alerts: Vec<&str> = rules.alerts.iter().map(|alert| alert.name.as_str()).collect();
     assert_eq!(alerts, ["b", "z"]);
-    let Measure::Ratio(part, whole) = &rules.alerts[0].trigger.measure else { panic!() };
+    let Measure::Ratio(part, whole) = &single(&rules.alerts[0]).0.measure else { panic!() };
     assert_eq!((part.stream, whole.stream), (1, 0));
     assert_eq!((&part.key, &whole.key), (&vec![3], &vec![2]));
-    assert_eq!(rules.alerts[0].trigger.min_events, 9);
+    assert_eq!(single(&rules.alerts[0]).0.min_events, 9);
 }
 
 #[test]
 fn filters_build_on_filters() {
     let rules = rules("filter worse = bad where id > 5\nalert a worse 1回/分 high");
-    let Measure::Count(of) = &rules.alerts[0].trigger.measure else { panic!() };
+    let Measure::Count(of) = &single(&rules.alerts[0]).0.measure else { panic!() };
     let Predicate::And(parts) = &of.predicate else { panic!("{:?}", of.predicate) };
     assert_eq!(parts.len(), 2);
 }
@@ -138,7 +147,7 @@ fn filters_build_on_filters() {
 #[test]
 fn a_missing_field_is_in_no_set_and_out_of_none() {
     let rules = rules("filter b = auth where outcome not in (\"a\", \"b\")\nalert a b 1回/分 high");
-    let Measure::Count(of) = &rules.alerts[0].trigger.measure else { panic!() };
+    let Measure::Count(of) = &single(&rules.alerts[0]).0.measure else { panic!() };
     let Predicate::And(parts) = &of.predicate else { panic!("{:?}", of.predicate) };
     assert_eq!(parts[0], Predicate::Exists(1));
     assert!(matches!(&parts[1], Predicate::Not(inner)
@@ -194,7 +203,7 @@ fn messages_are_taken_apart() {
     );
     let alert = &found.alerts[0];
     assert_eq!(alert.message_fields, ["src", "outcome"]);
-    let Measure::Count(of) = &alert.trigger.measure else { panic!() };
+    let Measure::Count(of) = &single(alert).0.measure else { panic!() };
     assert_eq!(of.message_fields, [3, 1]);
     let literal = |text: &str| MessagePart::Literal(text.to_owned());
     let want = [

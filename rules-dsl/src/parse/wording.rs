@@ -109,7 +109,8 @@ wordings! {
         help "holidays included: `mon-fri`; without them: `mon-fri … except holidays \"jp.ics\"`"
         | "祝日も含む: `月-金`。祝日を除く: `月-金 … except holidays \"jp.ics\"`";
     NumberRange repeat_range():
-        "one `given` is 1 to {REPEAT_MAX} events" | "一つの `given` は1件から {REPEAT_MAX} 件までです"
+        "one `given` is 1 to {REPEAT_MAX} events"
+        | "一つの `given` は1件から {REPEAT_MAX} 件までです"
         help "write another `given` for more" | "それより多いときは `given` を分けてください";
 
     // Conditions.
@@ -197,7 +198,8 @@ texts! {
     a_clock_time(spelled: &str): "the time of day `{spelled}`" | "時刻 `{spelled}`";
     did_you_mean(word: &str): "did you mean `{word}`?" | "`{word}` のことですか?";
     events(): "a stream or filter" | "stream か filter の名前";
-    new_field(): "a field: `new geo.country in 認証成功`" | "フィールド: `new geo.country in 認証成功`";
+    new_field(): "a field: `new geo.country in 認証成功`"
+        | "フィールド: `new geo.country in 認証成功`";
     new_in(): "`,` or `in` and the events" | "`,`、または `in` とイベント";
     then(): "`then` and what comes after it" | "`then` と次に来るイベント";
     ago(): "`ago`: `vs 1w ago`" | "`ago`: `vs 1w ago`";

@@ -1,0 +1,142 @@
+//! Truths about single events, and the numbers they compare.
+
+use std::net::IpAddr;
+
+use model::decimal::Decimal;
+use model::time::Timestamp;
+
+/// A truth about one event. A comparison with a missing field is false in either polarity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Predicate {
+    /// Always.
+    True,
+    /// All of them.
+    And(Vec<Predicate>),
+    /// Any of them.
+    Or(Vec<Predicate>),
+    /// The outcome negated.
+    Not(Box<Predicate>),
+    /// Two operands of one type compared.
+    Compare(Operand, Comparison, Operand),
+    /// One of these constants.
+    In(Operand, Vec<Constant>),
+    /// An address in one of these networks.
+    InNetwork(Operand, Vec<Network>),
+    /// A text test.
+    Text(Operand, TextTest, String),
+    /// A text in which a regular expression is found anywhere.
+    Matches(Operand, String),
+    /// The list field holds the constant.
+    ListContains(usize, Constant),
+    /// The field is there.
+    Exists(usize),
+}
+
+/// How a text is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TextTest {
+    /// Stands anywhere in it.
+    Contains,
+    /// It starts with.
+    StartsWith,
+    /// It ends with.
+    EndsWith,
+}
+
+/// A value of an event or a constant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// A field.
+    Field(usize),
+    /// A text in lower case.
+    Lower(Box<Operand>),
+    /// Written in the rule.
+    Constant(Constant),
+    /// Numbers combined; instants subtract to seconds.
+    Arithmetic(Box<Operand>, Arithmetic, Box<Operand>),
+}
+
+/// An arithmetic operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`; a division by zero is a missing value.
+    Divide,
+}
+
+/// A constant in base units.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Constant {
+    /// Text.
+    Text(String),
+    /// A number, duration in seconds, fraction or byte size.
+    Number(Decimal),
+    /// A truth value.
+    Bool(bool),
+    /// An instant.
+    Time(Timestamp),
+    /// An address.
+    Ip(IpAddr),
+}
+
+/// An IPv4 or IPv6 network: an address and the length of its prefix in bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network {
+    /// Any address of it.
+    pub address: IpAddr,
+    /// 0 to 32 or 128.
+    pub prefix: u8,
+}
+
+/// A comparison operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// `>=`, 以上
+    AtLeast,
+    /// `>`, 超
+    Above,
+    /// `<=`, 以下
+    AtMost,
+    /// `<`, 未満
+    Below,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl Comparison {
+    /// The ASCII operator.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Comparison::AtLeast => ">=",
+            Comparison::Above => ">",
+            Comparison::AtMost => "<=",
+            Comparison::Below => "<",
+            Comparison::Equal => "==",
+            Comparison::NotEqual => "!=",
+        }
+    }
+
+    /// Whether an ordering of left and right satisfies it.
+    pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
+        match self {
+            Comparison::AtLeast => ordering.is_ge(),
+            Comparison::Above => ordering.is_gt(),
+            Comparison::AtMost => ordering.is_le(),
+            Comparison::Below => ordering.is_lt(),
+            Comparison::Equal => ordering.is_eq(),
+            Comparison::NotEqual => ordering.is_ne(),
+        }
+    }
+
+    /// Whether it asks for small values: the low side.
+    pub const fn is_low(self) -> bool {
+        matches!(self, Comparison::AtMost | Comparison::Below)
+    }
+}

@@ -1,0 +1,318 @@
+//! What makes an alert true: events in time, and measures of them.
+
+use model::decimal::Decimal;
+use model::message::Unit;
+
+use super::predicate::{Arithmetic, Comparison, Constant, Predicate};
+
+/// When an alert is true.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trigger {
+    /// Measures compared with levels.
+    Condition(Condition),
+    /// At every matching event, or at those where the condition holds.
+    Any {
+        /// Which events.
+        of: Selection,
+        /// What must hold at their instant.
+        and: Option<Condition>,
+    },
+    /// Steps one after the other, all inside `(t − within, t]`; it matches at the last.
+    Sequence {
+        /// At least two.
+        steps: Vec<Selection>,
+        /// How many events of the first step; at least 1.
+        first_count: u32,
+        /// In milliseconds.
+        within_ms: i64,
+    },
+    /// No `then` follows a `first` in time; it matches `within` after the first.
+    ThenNot {
+        /// What obliges.
+        first: Selection,
+        /// What discharges every obligation before it.
+        then: Selection,
+        /// In milliseconds.
+        within_ms: i64,
+    },
+    /// Nothing has come for `within`.
+    Absent {
+        /// What is missed.
+        of: Selection,
+        /// In milliseconds.
+        within_ms: i64,
+        /// Which keys are missed.
+        roster: Roster,
+    },
+    /// A value that its key has not had for `within`.
+    New {
+        /// Which events.
+        of: Selection,
+        /// The fields whose values together are looked up; at least one. An event without one
+        /// of them is not observed.
+        fields: Vec<usize>,
+        /// In milliseconds.
+        within_ms: i64,
+        /// Silent for so long after the stream's first event, in milliseconds.
+        learn_ms: i64,
+        /// Values remembered for each key.
+        values_max: u32,
+    },
+}
+
+/// The keys an absence is noticed of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Roster {
+    /// The stream as a whole: no key.
+    Whole,
+    /// Keys that had an event in the last so many milliseconds.
+    Seen(i64),
+    /// These values of the one key component, seen or not.
+    Listed(Vec<Constant>),
+}
+
+/// Comparisons of measures, and how they are joined.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// What the comparisons read; each stands once.
+    pub windows: Vec<Window>,
+    /// The comparisons, in the order written; the first one's value and level are shown.
+    pub compares: Vec<Compare>,
+    /// When all of it holds.
+    pub joint: Joint,
+}
+
+/// How comparisons are joined.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Joint {
+    /// An index of [`Condition::compares`].
+    Compare(usize),
+    /// All of them.
+    And(Vec<Joint>),
+    /// Any of them.
+    Or(Vec<Joint>),
+}
+
+/// A value compared with a level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compare {
+    /// What is compared.
+    pub value: Formula,
+    /// How.
+    pub comparison: Comparison,
+    /// With what, in base units; of a ladder the lowest rung's.
+    pub level: Decimal,
+    /// What the value counts, for showing it.
+    pub unit: Unit,
+}
+
+/// A number made of measures. It is unknown where a part of it is, at a division by zero and
+/// beyond what a decimal holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Formula {
+    /// The measure of a window, by its index.
+    Window(usize),
+    /// Written in the rule.
+    Number(Decimal),
+    /// Two numbers combined.
+    Arithmetic(Box<Formula>, Arithmetic, Box<Formula>),
+}
+
+/// A measure and the stretch of time it is over: `(t − ago − window, t − ago]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// What is measured.
+    pub measure: Measure,
+    /// Its length in milliseconds; for [`Measure::Last`] how long a sample stays known.
+    pub window_ms: i64,
+    /// The window moves in steps of this many milliseconds; 0 is event by event.
+    pub step_ms: i64,
+    /// How long ago it ends, in milliseconds: the earlier window of `vs`. 0 is now.
+    pub ago_ms: i64,
+    /// Fewer events than this make the measure unknown.
+    pub min_events: u64,
+}
+
+/// A number over the window of selected events.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measure {
+    /// Number of events.
+    Count(Selection),
+    /// Sum of a field.
+    Sum(Selection),
+    /// Mean of a field.
+    Avg(Selection),
+    /// Population standard deviation of a field; unknown below two values.
+    Stddev(Selection),
+    /// Smallest value of a field.
+    Min(Selection),
+    /// Largest value of a field.
+    Max(Selection),
+    /// The newest value of a field.
+    Last(Selection),
+    /// The newest value less the oldest; unknown below two values.
+    Delta(Selection),
+    /// How much a counter grew: last − first and every drop added back, where it started from
+    /// zero anew. Unknown below two values.
+    Increase(Selection),
+    /// [`Measure::Increase`] per second of the window's length.
+    Rate(Selection),
+    /// Number of different values of a field.
+    Distinct(Selection),
+    /// Nearest-rank quantile of a field; the rank is ⌈permille · n / 1000⌉.
+    Quantile {
+        /// The quantile in thousandths: p99.9 is 999.
+        permille: u32,
+        /// What is measured.
+        of: Selection,
+    },
+    /// Number of events of the first over that of the second.
+    Ratio(Selection, Selection),
+}
+
+/// Events of a stream that satisfy a predicate, and what an observation takes from them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selection {
+    /// Index in [`RuleSet::streams`].
+    pub stream: usize,
+    /// Which events.
+    pub predicate: Predicate,
+    /// The measured field; `None` for counts. An event without it is not observed.
+    pub field: Option<usize>,
+    /// The field of each [`Alert::by`] component.
+    pub key: Vec<usize>,
+    /// The fields a message may show.
+    pub message_fields: Vec<usize>,
+}
+
+impl Measure {
+    /// The selections it reads: one, or numerator and denominator.
+    pub fn selections(&self) -> impl Iterator<Item = &Selection> {
+        let (first, second) = match self {
+            Measure::Count(of)
+            | Measure::Sum(of)
+            | Measure::Avg(of)
+            | Measure::Stddev(of)
+            | Measure::Min(of)
+            | Measure::Max(of)
+            | Measure::Last(of)
+            | Measure::Delta(of)
+            | Measure::Increase(of)
+            | Measure::Rate(of)
+            | Measure::Distinct(of)
+            | Measure::Quantile { of, .. } => (of, None),
+            Measure::Ratio(part, whole) => (part, Some(whole)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// Whether an empty window of it is 0 and not unknown.
+    pub const fn counts_nothing_as_zero(&self) -> bool {
+        matches!(self, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
+    }
+}
+
+impl Window {
+    /// How much of the past decides its value, in milliseconds.
+    pub const fn reach_ms(&self) -> i64 {
+        self.window_ms.saturating_add(self.step_ms).saturating_add(self.ago_ms)
+    }
+}
+
+impl Condition {
+    /// The one window and comparison of a trigger that is no more than that.
+    pub fn single(&self) -> Option<(&Window, &Compare)> {
+        match (self.windows.as_slice(), self.compares.as_slice()) {
+            ([window], [compare]) if compare.value == Formula::Window(0) => Some((window, compare)),
+            _ => None,
+        }
+    }
+
+    /// Whether more events can only turn it on, so that it may be announced early.
+    pub fn only_rises(&self) -> bool {
+        let Some((window, compare)) = self.single() else {
+            return false;
+        };
+        let rising = matches!(compare.comparison, Comparison::AtLeast | Comparison::Above);
+        let falling = compare.comparison.is_low();
+        window.step_ms == 0
+            && window.ago_ms == 0
+            && window.min_events == 0
+            && match window.measure {
+                Measure::Count(_) | Measure::Distinct(_) | Measure::Max(_) => rising,
+                Measure::Min(_) => falling,
+                _ => false,
+            }
+    }
+
+    fn reach_ms(&self) -> i64 {
+        self.windows.iter().map(Window::reach_ms).max().unwrap_or(0)
+    }
+}
+
+impl Trigger {
+    /// The condition of one: all of it, or what an `any` asks beside its event.
+    pub const fn condition(&self) -> Option<&Condition> {
+        match self {
+            Trigger::Condition(condition) | Trigger::Any { and: Some(condition), .. } => {
+                Some(condition)
+            }
+            _ => None,
+        }
+    }
+
+    /// Every selection it reads, in a fixed order: the events of its own, then those of its
+    /// windows.
+    pub fn selections(&self) -> Vec<&Selection> {
+        let mut all: Vec<&Selection> = match self {
+            Trigger::Condition(_) => Vec::new(),
+            Trigger::Any { of, .. } | Trigger::Absent { of, .. } | Trigger::New { of, .. } => {
+                vec![of]
+            }
+            Trigger::Sequence { steps, .. } => steps.iter().collect(),
+            Trigger::ThenNot { first, then, .. } => vec![first, then],
+        };
+        let windows = self.condition().into_iter().flat_map(|condition| &condition.windows);
+        all.extend(windows.flat_map(|window| window.measure.selections()));
+        all
+    }
+
+    /// The window messages show, in milliseconds; 0 where there is none.
+    pub fn window_ms(&self) -> i64 {
+        match self {
+            Trigger::Condition(condition) | Trigger::Any { and: Some(condition), .. } => {
+                condition.windows.first().map_or(0, |window| window.window_ms)
+            }
+            Trigger::Any { and: None, .. } => 0,
+            Trigger::Sequence { within_ms, .. }
+            | Trigger::ThenNot { within_ms, .. }
+            | Trigger::Absent { within_ms, .. }
+            | Trigger::New { within_ms, .. } => *within_ms,
+        }
+    }
+
+    /// Whether it is true at the instants of single events: such an episode has no value.
+    pub const fn is_momentary(&self) -> bool {
+        matches!(
+            self,
+            Trigger::Any { .. }
+                | Trigger::Sequence { .. }
+                | Trigger::ThenNot { .. }
+                | Trigger::New { .. }
+        )
+    }
+
+    /// How much of the past decides its truth, in milliseconds.
+    pub fn reach_ms(&self) -> i64 {
+        match self {
+            Trigger::Condition(condition) => condition.reach_ms(),
+            Trigger::Any { and, .. } => and.as_ref().map_or(0, Condition::reach_ms),
+            Trigger::Sequence { within_ms, .. } | Trigger::ThenNot { within_ms, .. } => *within_ms,
+            Trigger::Absent { within_ms, roster: Roster::Seen(seen_ms), .. } => {
+                seen_ms.saturating_add(*within_ms)
+            }
+            Trigger::Absent { within_ms, .. } => *within_ms,
+            Trigger::New { within_ms, learn_ms, .. } => within_ms.saturating_add(*learn_ms),
+        }
+    }
+}
