@@ -7,45 +7,12 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use model::decimal::Decimal;
+use model::time::SECOND_MS;
+use num_bigint::BigInt;
+use num_rational::BigRational;
 
+use crate::measured::Measured;
 use crate::ranked::Ranked;
-
-/// A measured value as an exact fraction of raw decimal units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Measured {
-    /// Units of 10⁻⁹, times the denominator.
-    pub numerator: i128,
-    /// At least 1.
-    pub denominator: i128,
-}
-
-impl Measured {
-    const fn whole(units: i128) -> Measured {
-        Measured { numerator: units, denominator: 1 }
-    }
-
-    const fn count(events: u64) -> Measured {
-        Measured::whole(events as i128 * Decimal::ONE.units())
-    }
-
-    /// The nearest decimal, for showing.
-    pub(crate) fn decimal(self) -> Option<Decimal> {
-        match self.denominator {
-            1 => Some(Decimal::from_units(self.numerator)),
-            _ => Decimal::quotient(self.numerator, self.denominator),
-        }
-    }
-
-    /// How the exact value stands to a level.
-    pub(crate) fn compare(self, level: Decimal) -> std::cmp::Ordering {
-        let level = match self.denominator {
-            1 => level.units(),
-            // A level is at most 10²⁹ units and a window holds fewer than 10⁹ events.
-            events => level.units().saturating_mul(events),
-        };
-        self.numerator.cmp(&level)
-    }
-}
 
 /// How often each instant occurs.
 #[derive(Debug, Default)]
@@ -55,11 +22,12 @@ pub struct Counter {
 }
 
 impl Counter {
-    fn insert(&mut self, time: i64) {
-        self.total += 1;
-        match self.runs.back_mut() {
-            Some((last, events)) if *last == time && *events < u32::MAX => *events += 1,
-            _ => self.runs.push_back((time, 1)),
+    fn insert(&mut self, time: i64, times: u32) {
+        self.total += u64::from(times);
+        let same = self.runs.back_mut().filter(|(last, _)| *last == time);
+        match same.and_then(|(_, events)| Some((events.checked_add(times)?, events))) {
+            Some((more, events)) => *events = more,
+            None => self.runs.push_back((time, times)),
         }
     }
 
@@ -94,6 +62,10 @@ pub enum Aggregate {
     /// The newest value. Events are counted only where somebody asks: one sample for each key
     /// is what makes `last` cheap.
     Last { newest: Option<(i64, i128)>, events: Option<Counter> },
+    /// How far values lie from their mean: sums of the values and of their squares.
+    Stddev { entries: VecDeque<(i64, i128)>, sum: i128, squares: BigInt },
+    /// What became of a gauge or a counter from the oldest entry to the newest.
+    Growth { entries: VecDeque<(i64, i128)>, grown: i128, kind: Growth },
     /// Different values: (time, fingerprint) and how often each is inside.
     Distinct { entries: VecDeque<(i64, i128)>, inside: HashMap<i128, u32> },
     /// The value of a rank.
@@ -102,17 +74,39 @@ pub enum Aggregate {
     Ratio { part: Counter, whole: Counter },
 }
 
-impl Aggregate {
-    /// Adds an entry of `input`, not older than any before it.
-    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128) {
+/// What [`Aggregate::Growth`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// Newest less oldest.
+    Delta,
+    /// Every rise added up; where a counter falls it began from zero anew.
+    Increase,
+    /// The increase per second of a window of so many milliseconds.
+    Rate(i64),
+}
+
+impl Growth {
+    /// What one entry after another adds.
+    const fn step(self, from: i128, to: i128) -> i128 {
         match self {
-            Aggregate::Count(events) => events.insert(time),
+            Growth::Increase | Growth::Rate(_) if to < from => to,
+            _ => to - from,
+        }
+    }
+}
+
+impl Aggregate {
+    /// Adds an entry of `input`, not older than any before it, so many `times`: only what
+    /// [`Aggregate::only_counts`] is given one more than once.
+    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128, times: u32) {
+        match self {
+            Aggregate::Count(events) => events.insert(time, times),
             Aggregate::Sum { entries, sum, .. } => {
                 entries.push_back((time, value));
                 *sum += value;
             }
             Aggregate::Extreme { candidates, events, largest } => {
-                events.insert(time);
+                events.insert(time, times);
                 let outdone = |have: i128| {
                     if *largest { have <= value } else { have >= value }
                 };
@@ -124,8 +118,19 @@ impl Aggregate {
             Aggregate::Last { newest, events } => {
                 *newest = Some((time, value));
                 if let Some(events) = events {
-                    events.insert(time);
+                    events.insert(time, times);
                 }
+            }
+            Aggregate::Stddev { entries, sum, squares } => {
+                entries.push_back((time, value));
+                *sum += value;
+                *squares += BigInt::from(value).pow(2);
+            }
+            Aggregate::Growth { entries, grown, kind } => {
+                if let Some((_, last)) = entries.back() {
+                    *grown += kind.step(*last, value);
+                }
+                entries.push_back((time, value));
             }
             Aggregate::Distinct { entries, inside } => {
                 entries.push_back((time, value));
@@ -135,8 +140,8 @@ impl Aggregate {
                 entries.push_back((time, value));
                 ranked.insert(value);
             }
-            Aggregate::Ratio { part, .. } if input == 0 => part.insert(time),
-            Aggregate::Ratio { whole, .. } => whole.insert(time),
+            Aggregate::Ratio { part, .. } if input == 0 => part.insert(time, times),
+            Aggregate::Ratio { whole, .. } => whole.insert(time, times),
         }
     }
 
@@ -157,6 +162,18 @@ impl Aggregate {
                     events.evict(up_to);
                 }
             }
+            Aggregate::Stddev { entries, sum, squares } => drain(entries, up_to, |value| {
+                *sum -= value;
+                *squares -= BigInt::from(value).pow(2);
+            }),
+            Aggregate::Growth { entries, grown, kind } => {
+                while entries.front().is_some_and(|(time, _)| *time <= up_to) {
+                    let gone = entries.pop_front();
+                    if let (Some((_, from)), Some((_, to))) = (gone, entries.front()) {
+                        *grown -= kind.step(from, *to);
+                    }
+                }
+            }
             Aggregate::Distinct { entries, inside } => drain(entries, up_to, |value| {
                 if let Some(times) = inside.get_mut(&value) {
                     *times -= 1;
@@ -175,23 +192,43 @@ impl Aggregate {
         }
     }
 
+    /// Whether it keeps no more of an entry than its input and time.
+    pub(crate) const fn only_counts(&self) -> bool {
+        matches!(self, Aggregate::Count(_) | Aggregate::Ratio { .. })
+    }
+
     /// The value; `None` is unknown.
     pub(crate) fn measured(&self) -> Option<Measured> {
         match self {
             Aggregate::Count(events) => Some(Measured::count(events.total)),
             Aggregate::Sum { sum, mean: false, .. } => Some(Measured::whole(*sum)),
-            Aggregate::Sum { entries, sum, mean: true } => (!entries.is_empty())
-                .then_some(Measured { numerator: *sum, denominator: entries.len() as i128 }),
+            Aggregate::Sum { entries, sum, mean: true } => {
+                (!entries.is_empty()).then_some(Measured::Fraction {
+                    numerator: *sum,
+                    denominator: entries.len() as i128,
+                })
+            }
             Aggregate::Extreme { candidates, .. } => {
                 candidates.front().map(|(_, value)| Measured::whole(*value))
             }
             Aggregate::Last { newest, .. } => newest.map(|(_, value)| Measured::whole(value)),
+            Aggregate::Stddev { entries, sum, squares } => {
+                (entries.len() > 1).then(|| deviation(entries.len(), *sum, squares))
+            }
+            Aggregate::Growth { entries, grown, kind } => {
+                let denominator = if let Growth::Rate(window_ms) = kind { *window_ms } else { 1 };
+                let per = if let Growth::Rate(_) = kind { SECOND_MS } else { 1 };
+                (entries.len() > 1).then(|| Measured::Fraction {
+                    numerator: grown.saturating_mul(i128::from(per)),
+                    denominator: i128::from(denominator),
+                })
+            }
             Aggregate::Distinct { inside, .. } => Some(Measured::count(inside.len() as u64)),
             Aggregate::Quantile { ranked, permille, .. } => {
                 let rank = (ranked.len() * *permille as usize).div_ceil(1000);
                 ranked.at_rank(rank.max(1)).map(Measured::whole)
             }
-            Aggregate::Ratio { part, whole } => (whole.total > 0).then(|| Measured {
+            Aggregate::Ratio { part, whole } => (whole.total > 0).then(|| Measured::Fraction {
                 numerator: i128::from(part.total) * Decimal::ONE.units(),
                 denominator: i128::from(whole.total),
             }),
@@ -204,6 +241,8 @@ impl Aggregate {
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total,
             Aggregate::Sum { entries, .. }
+            | Aggregate::Stddev { entries, .. }
+            | Aggregate::Growth { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => entries.len() as u64,
             Aggregate::Last { newest, events } => {
@@ -218,6 +257,8 @@ impl Aggregate {
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total == 0,
             Aggregate::Sum { entries, .. }
+            | Aggregate::Stddev { entries, .. }
+            | Aggregate::Growth { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => entries.is_empty(),
             Aggregate::Last { newest, .. } => newest.is_none(),
@@ -230,6 +271,8 @@ impl Aggregate {
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.oldest(),
             Aggregate::Sum { entries, .. }
+            | Aggregate::Stddev { entries, .. }
+            | Aggregate::Growth { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => entries.front().map(|(time, _)| *time),
             Aggregate::Last { events: Some(events), .. } => events.oldest(),
@@ -246,12 +289,21 @@ impl Aggregate {
         match self {
             Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.newest(),
             Aggregate::Sum { entries, .. }
+            | Aggregate::Stddev { entries, .. }
+            | Aggregate::Growth { entries, .. }
             | Aggregate::Distinct { entries, .. }
             | Aggregate::Quantile { entries, .. } => entries.back().map(|(time, _)| *time),
             Aggregate::Last { newest, .. } => newest.map(|(time, _)| time),
             Aggregate::Ratio { part, whole } => part.newest().max(whole.newest()),
         }
     }
+}
+
+/// The population standard deviation: the square root of (n·Σx² − (Σx)²) / n².
+fn deviation(entries: usize, sum: i128, squares: &BigInt) -> Measured {
+    let scaled = BigInt::from(entries) * Decimal::ONE.units();
+    let spread = squares * entries - BigInt::from(sum).pow(2);
+    Measured::Root(Box::new(BigRational::new(spread, scaled.pow(2))))
 }
 
 fn drain(entries: &mut VecDeque<(i64, i128)>, up_to: i64, mut gone: impl FnMut(i128)) {

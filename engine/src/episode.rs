@@ -7,14 +7,13 @@
 use model::decimal::Decimal;
 use model::transition::Reason;
 use rules_dsl::rule::{Alert, Comparison};
+use smallvec::{SmallVec, smallvec};
 
-use crate::aggregate::Measured;
+use crate::measured::Measured;
 
 /// The state of one (alert, key).
 #[derive(Debug, Default)]
 pub struct Episode {
-    truth: bool,
-    unknown_since: Option<i64>,
     phase: Phase,
 }
 
@@ -22,53 +21,127 @@ pub struct Episode {
 enum Phase {
     #[default]
     Inactive,
-    Pending {
-        since: i64,
-        peak: Option<Decimal>,
-    },
+    Pending(Course),
     Firing {
-        since: i64,
+        course: Course,
         false_since: Option<i64>,
-        peak: Option<Decimal>,
     },
+}
+
+/// What is remembered while a condition is true.
+#[derive(Clone, Copy, Debug)]
+struct Course {
+    since: i64,
+    peak: Option<Decimal>,
+    /// The highest level the value meets: 0 is the rule's own, others are those of its ladder.
+    rung: usize,
+    /// The highest of them so far.
+    highest: usize,
+}
+
+impl Course {
+    const fn begun(since: i64) -> Course {
+        Course { since, peak: None, rung: 0, highest: 0 }
+    }
+}
+
+/// What is true of a condition at an instant.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Whether it holds.
+    pub truth: bool,
+    /// Why an open episode ends at once, if the condition does not hold.
+    pub ends: Option<Reason>,
+    /// What was measured, where it is known.
+    pub value: Option<Measured>,
+    /// The highest level the value meets, if it meets any.
+    pub rung: Option<usize>,
 }
 
 /// What an instant did to an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing to tell.
-    Quiet,
     /// It fires.
-    Fired { since: i64 },
+    Fired { since: i64, rung: usize },
+    /// Its severity moves.
+    Changed { since: i64, rung: usize },
+    /// It matched once more.
+    Matched { since: i64 },
     /// It ends.
-    Ended { since: i64, peak: Option<Decimal>, reason: Reason },
+    Ended { since: i64, rung: usize, peak: Option<Decimal>, reason: Reason },
 }
 
+/// The steps of one instant: an event may begin an episode and end it.
+pub type Steps = SmallVec<[Step; 2]>;
+
 impl Episode {
-    /// An episode that was open when its state was lost.
-    pub(crate) const fn reopened(since: i64, peak: Option<Decimal>) -> Episode {
-        let phase = Phase::Firing { since, false_since: None, peak };
-        Episode { truth: true, unknown_since: None, phase }
+    /// An episode that was open when its state was lost. One of single events has been false
+    /// ever since its last one, the first at the earliest.
+    pub(crate) const fn reopened(
+        since: i64,
+        peak: Option<Decimal>,
+        rung: usize,
+        is_momentary: bool,
+    ) -> Episode {
+        let false_since = if is_momentary { Some(since) } else { None };
+        Episode {
+            phase: Phase::Firing {
+                course: Course { since, peak, rung, highest: rung },
+                false_since,
+            },
+        }
     }
 
-    /// Judges the instant `now`; instants never go back.
-    pub(crate) fn judge(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> Step {
-        let expired = self.follow(now, measured, alert);
-        self.widen_peak(measured, alert);
+    /// Judges the instant `now` of a condition; instants never go back.
+    pub(crate) fn judge(&mut self, now: i64, verdict: &Verdict, alert: &Alert) -> Option<Step> {
+        self.follow(now, verdict.truth);
+        self.widen_peak(verdict, alert);
+        let moved = self.move_rung(verdict);
         match self.phase {
-            Phase::Pending { since, peak } if now - since >= alert.for_ms => {
-                self.phase = Phase::Firing { since, false_since: None, peak };
-                Step::Fired { since }
+            Phase::Pending(course) if now - course.since >= alert.for_ms => {
+                self.phase = Phase::Firing { course, false_since: None };
+                Some(Step::Fired { since: course.since, rung: course.rung })
             }
-            Phase::Firing { since, false_since: Some(at), peak }
-                if expired || now - at >= alert.keep_ms =>
-            {
-                self.phase = Phase::Inactive;
-                let reason = if expired { Reason::NoData } else { Reason::Cleared };
-                Step::Ended { since, peak, reason }
+            Phase::Firing { course, false_since: None } if moved => {
+                Some(Step::Changed { since: course.since, rung: course.rung })
             }
-            _ => Step::Quiet,
+            _ => self.end(now, verdict.ends, alert),
         }
+    }
+
+    /// Judges the instant `now` of a trigger that is true at single events: there, and
+    /// nowhere else.
+    pub(crate) fn mark(&mut self, now: i64, verdict: &Verdict, alert: &Alert) -> Steps {
+        let mut steps = smallvec![];
+        match &mut self.phase {
+            Phase::Firing { course, false_since } if verdict.truth => {
+                *false_since = Some(now);
+                if alert.notify_each {
+                    steps.push(Step::Matched { since: course.since });
+                }
+            }
+            Phase::Inactive if verdict.truth => {
+                let course = Course::begun(now);
+                self.phase = Phase::Firing { course, false_since: Some(now) };
+                steps.push(Step::Fired { since: now, rung: 0 });
+            }
+            _ => {}
+        }
+        steps.extend(self.end(now, verdict.ends.filter(|_| !verdict.truth), alert));
+        steps
+    }
+
+    /// Ends an episode that has been false for long enough, or for a `reason` to end at once.
+    fn end(&mut self, now: i64, reason: Option<Reason>, alert: &Alert) -> Option<Step> {
+        let Phase::Firing { course: Course { since, peak, rung, .. }, false_since: Some(at) } =
+            self.phase
+        else {
+            return None;
+        };
+        let cleared = || (now - at >= alert.keep_ms).then_some(Reason::Cleared);
+        let reason = reason.or_else(cleared)?;
+        self.phase = Phase::Inactive;
+        Some(Step::Ended { since, rung, peak, reason })
     }
 
     /// Judges an instant of which an earlier run has told everything: an open episode stays
@@ -76,93 +149,93 @@ impl Episode {
     ///
     /// What is true, false or unknown at the end of the rehearsal, and since when, is exact
     /// wherever it still matters: a horizon of the past holds `for`, `keep` and `hold`.
-    pub(crate) fn rehearse(
-        &mut self,
-        now: i64,
-        measured: Option<Measured>,
-        is_whole: bool,
-        alert: &Alert,
-    ) {
-        self.follow(now, measured, alert);
+    pub(crate) fn rehearse(&mut self, now: i64, verdict: &Verdict, is_whole: bool, alert: &Alert) {
+        let has_begun = self.open_since().is_none_or(|since| is_whole && now >= since);
+        if alert.trigger.is_momentary() {
+            if let Phase::Firing { false_since, .. } = &mut self.phase
+                && has_begun
+                && verdict.truth
+            {
+                *false_since = Some(now);
+            }
+            return;
+        }
+        self.follow(now, verdict.truth);
         // The peak of an open episode is what the earlier run kept of it and what is seen
-        // again through windows that are whole.
-        if self.open_since().is_none_or(|since| is_whole && now >= since) {
-            self.widen_peak(measured, alert);
+        // again through windows that are whole; so is its severity.
+        if has_begun {
+            self.widen_peak(verdict, alert);
+            self.move_rung(verdict);
         }
     }
 
-    /// Follows what is true at `now`; says whether an unknown value was held to its end.
-    fn follow(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> bool {
-        let expired = self.learn_truth(now, measured, alert);
+    /// Follows what is true at `now`.
+    fn follow(&mut self, now: i64, truth: bool) {
         match &mut self.phase {
-            Phase::Inactive if self.truth => {
-                self.phase = Phase::Pending { since: now, peak: None };
+            Phase::Inactive if truth => {
+                self.phase = Phase::Pending(Course::begun(now));
             }
             Phase::Inactive => {}
-            Phase::Pending { .. } if self.truth => {}
-            Phase::Pending { .. } => self.phase = Phase::Inactive,
-            Phase::Firing { false_since, .. } if self.truth => *false_since = None,
+            Phase::Pending(_) if truth => {}
+            Phase::Pending(_) => self.phase = Phase::Inactive,
+            Phase::Firing { false_since, .. } if truth => *false_since = None,
             Phase::Firing { false_since, .. } => {
                 false_since.get_or_insert(now);
             }
         }
-        expired
     }
 
-    fn widen_peak(&mut self, measured: Option<Measured>, alert: &Alert) {
-        if let (Phase::Pending { peak, .. } | Phase::Firing { peak, .. }, true) =
-            (&mut self.phase, self.truth)
+    fn widen_peak(&mut self, verdict: &Verdict, alert: &Alert) {
+        if let Some(value) = &verdict.value
+            && let Some(compare) = alert.shown()
+            && let Some(course) = self.course().filter(|_| verdict.truth)
         {
-            let value = measured.and_then(Measured::decimal);
-            *peak = further(alert.trigger.comparison, *peak, value);
+            course.peak = further(compare.comparison, course.peak, value.decimal());
         }
     }
 
-    /// Settles what the comparison is at `now`; true when an unknown value was held to its end.
-    fn learn_truth(&mut self, now: i64, measured: Option<Measured>, alert: &Alert) -> bool {
-        let Some(measured) = measured else {
-            let unknown_for = now - *self.unknown_since.get_or_insert(now);
-            let expired = unknown_for >= alert.hold_ms;
-            self.truth &= !expired;
-            return expired;
+    /// Takes the level that is met; true when it is another than before.
+    fn move_rung(&mut self, verdict: &Verdict) -> bool {
+        let (Some(course), Some(rung)) = (self.course(), verdict.rung) else {
+            return false;
         };
-        let level = match alert.clear {
-            Some(clear) if self.is_firing() => clear,
-            _ => alert.trigger.level,
-        };
-        self.unknown_since = None;
-        self.truth = alert.trigger.comparison.holds(measured.compare(level));
-        false
+        if !verdict.truth {
+            return false;
+        }
+        course.highest = course.highest.max(rung);
+        std::mem::replace(&mut course.rung, rung) != rung
     }
 
-    /// The instants at which something happens though no value changes: the end of a hold,
-    /// and of `for` or `keep`.
-    pub(crate) fn next_dues(&self, alert: &Alert) -> [Option<i64>; 2] {
-        let held_until = match (self.unknown_since, &self.phase) {
-            (None, _) | (_, Phase::Inactive) => None,
-            (Some(unknown), _) => Some(unknown.saturating_add(alert.hold_ms)),
-        };
-        let own = match self.phase {
+    const fn course(&mut self) -> Option<&mut Course> {
+        match &mut self.phase {
+            Phase::Inactive => None,
+            Phase::Pending(course) | Phase::Firing { course, .. } => Some(course),
+        }
+    }
+
+    /// The instant at which something happens though nothing changes: the end of `for` or
+    /// `keep`.
+    pub(crate) const fn next_due(&self, alert: &Alert) -> Option<i64> {
+        match self.phase {
             Phase::Inactive | Phase::Firing { false_since: None, .. } => None,
-            Phase::Pending { since, .. } => Some(since.saturating_add(alert.for_ms)),
+            Phase::Pending(course) => Some(course.since.saturating_add(alert.for_ms)),
             Phase::Firing { false_since: Some(at), .. } => Some(at.saturating_add(alert.keep_ms)),
-        };
-        [held_until, own]
+        }
     }
 
     /// The open episode's `since`.
     pub(crate) const fn open_since(&self) -> Option<i64> {
         match self.phase {
-            Phase::Firing { since, .. } => Some(since),
-            Phase::Inactive | Phase::Pending { .. } => None,
+            Phase::Firing { course, .. } => Some(course.since),
+            Phase::Inactive | Phase::Pending(_) => None,
         }
     }
 
     /// The open episode's furthest value so far.
     pub(crate) const fn peak(&self) -> Option<Decimal> {
         match self.phase {
-            Phase::Firing { peak, .. } => peak,
-            Phase::Inactive | Phase::Pending { .. } => None,
+            Phase::Firing { course, .. } => course.peak,
+            Phase::Inactive | Phase::Pending(_) => None,
         }
     }
 
@@ -171,9 +244,20 @@ impl Episode {
         self.open_since().is_some()
     }
 
-    /// Whether the condition is true now: only then can it turn false by itself.
-    pub(crate) const fn is_true(&self) -> bool {
-        self.truth
+    /// The level the open episode has met: 0 is the rule's own, others are those of its ladder.
+    pub(crate) const fn rung(&self) -> Option<usize> {
+        match self.phase {
+            Phase::Firing { course, .. } => Some(course.rung),
+            Phase::Inactive | Phase::Pending(_) => None,
+        }
+    }
+
+    /// The highest level the open episode has ever met.
+    pub(crate) const fn highest(&self) -> Option<usize> {
+        match self.phase {
+            Phase::Firing { course, .. } => Some(course.highest),
+            Phase::Inactive | Phase::Pending(_) => None,
+        }
     }
 
     /// Whether neither an episode nor a pending one is there.

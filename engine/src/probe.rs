@@ -5,83 +5,102 @@
 
 use std::collections::VecDeque;
 
-use model::decimal::Decimal;
 use rules_dsl::rule::{Alert, Measure, Trigger};
 
-use crate::aggregate::Measured;
+use crate::levels::Levels;
+use crate::measured::Measured;
 
 /// Stamps kept for one key; beyond it the oldest go, and a notice may be missed.
 const STAMPS_MAX: usize = 65_536;
 
 /// What one key has shown to one early trigger.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Probe {
+    levels: Levels,
     /// Ascending (time, value); of distinct values only the newest stamp of each.
     stamps: VecDeque<(i64, i128)>,
-    announced: Option<i64>,
+    /// The instant and level of the last notice.
+    announced: Option<(i64, usize)>,
 }
 
 /// A truth found ahead of settling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The instant at which the condition is true.
     pub at: i64,
-    /// The measure over what was seen.
-    pub measured: Measured,
+    /// The measure over what was seen; event triggers have none.
+    pub measured: Option<Measured>,
+    /// The highest level met: 0 is the rule's own, others are those of its ladder.
+    pub rung: usize,
     /// Events seen inside the window.
     pub events: u64,
 }
 
 /// Whether an alert is announced early at all.
 pub(crate) fn announces_early(alert: &Alert) -> bool {
-    alert.for_ms == 0 && alert.trigger.only_rises()
+    let can = match &alert.trigger {
+        Trigger::Condition(condition) => condition.only_rises(),
+        Trigger::Any { and, .. } => and.is_none(),
+        _ => false,
+    };
+    can && alert.for_ms == 0 && alert.during.is_none() && !alert.is_shadow
 }
 
 impl Probe {
+    /// Nothing has been seen of a key with these levels.
+    pub(crate) const fn new(levels: Levels) -> Probe {
+        Probe { levels, stamps: VecDeque::new(), announced: None }
+    }
+
+    /// The levels of its key.
+    pub(crate) const fn levels(&self) -> &Levels {
+        &self.levels
+    }
+
     /// Takes in an event and finds the first instant at or after it where the trigger holds.
     ///
     /// Says nothing below `settled`, nor while an earlier notice waits to be settled or the
-    /// episode is open.
+    /// episode is `open`, but for a higher level of a ladder than either has had.
     pub(crate) fn observe(
         &mut self,
         trigger: &Trigger,
         (time, value): (i64, i128),
         settled: i64,
-        is_open: impl FnOnce() -> bool,
+        open: impl FnOnce() -> Option<usize>,
     ) -> Option<Found> {
-        while self.stamps.front().is_some_and(|s| s.0 <= settled.saturating_sub(trigger.window_ms))
-        {
+        let window_ms = trigger.window_ms();
+        while self.stamps.front().is_some_and(|s| s.0 <= settled.saturating_sub(window_ms)) {
             self.stamps.pop_front();
         }
-        let found = match trigger.measure {
-            Measure::Max(_) | Measure::Min(_) => {
-                let measured = Measured { numerator: value, denominator: 1 };
-                Some(Found { at: time, measured, events: 1 })
-            }
-            Measure::Distinct(_) => {
+        let single = trigger.condition().and_then(|condition| condition.single());
+        let found = match single.map(|(window, _)| &window.measure) {
+            None => Some(Found { at: time, measured: None, rung: 0, events: 1 }),
+            Some(Measure::Max(_) | Measure::Min(_)) => self.met(time, Measured::whole(value), 1),
+            Some(Measure::Distinct(_)) => {
                 self.stamp_distinct(time, value);
-                self.count_at(time, trigger)
+                self.count_at(time, window_ms)
             }
-            _ => {
+            Some(_) => {
                 let from = self.stamp(time, value);
                 let later = self.stamps.iter().skip(from).map(|stamp| stamp.0);
-                let near = later.take_while(|at| at - time < trigger.window_ms);
-                near.filter_map(|at| self.count_at(at, trigger))
-                    .find(|found| trigger.comparison.holds(found.measured.compare(trigger.level)))
+                let mut near = later.take_while(|at| at - time < window_ms);
+                near.find_map(|at| self.count_at(at, window_ms))
             }
-        };
-        let found = found.filter(|found| {
-            let waiting = self.announced.is_some_and(|at| at > settled);
-            let holds = trigger.comparison.holds(found.measured.compare(trigger.level));
-            holds && found.at > settled && !waiting && !is_open()
-        })?;
-        self.announced = Some(found.at);
+        }?;
+        let is_higher = |told: usize| found.rung > told;
+        let waiting = self.announced.filter(|(at, _)| *at > settled);
+        let is_news = waiting.is_none_or(|(_, told)| is_higher(told));
+        if found.at <= settled || !is_news || !open().is_none_or(is_higher) {
+            return None;
+        }
+        self.announced = Some((found.at, found.rung));
         Some(found)
     }
 
     /// Whether nothing in it matters any more once `settled` is reached.
     pub(crate) fn is_idle(&self, settled: i64, window_ms: i64) -> bool {
-        let newest = self.stamps.back().map(|stamp| stamp.0).max(self.announced);
+        let announced = self.announced.map(|(at, _)| at);
+        let newest = self.stamps.back().map(|stamp| stamp.0).max(announced);
         newest.is_none_or(|newest| newest <= settled.saturating_sub(window_ms))
     }
 
@@ -108,12 +127,16 @@ impl Probe {
         }
     }
 
-    fn count_at(&self, at: i64, trigger: &Trigger) -> Option<Found> {
+    /// The truth of the stamps that lie in the window at an instant.
+    fn count_at(&self, at: i64, window_ms: i64) -> Option<Found> {
         let until = self.stamps.partition_point(|stamp| stamp.0 <= at);
-        let out = at.saturating_sub(trigger.window_ms);
-        let from = self.stamps.partition_point(|stamp| stamp.0 <= out);
+        let from = self.stamps.partition_point(|stamp| stamp.0 <= at.saturating_sub(window_ms));
         let events = until.saturating_sub(from) as u64;
-        let numerator = i128::from(events) * Decimal::ONE.units();
-        Some(Found { at, measured: Measured { numerator, denominator: 1 }, events })
+        self.met(at, Measured::count(events), events)
+    }
+
+    fn met(&self, at: i64, measured: Measured, events: u64) -> Option<Found> {
+        let rung = self.levels.met(&measured)?;
+        Some(Found { at, measured: Some(measured), rung, events })
     }
 }

@@ -4,10 +4,14 @@ use std::fmt;
 
 use model::event::{Event, Value};
 use model::key::KeyWriter;
+use model::message::MessagePart;
 use model::observation::{Batch, Origin, Row, Slice};
-use rules_dsl::rule::{Alert, KeyPart, Measure, RuleSet, Selection};
+use rules_dsl::rule::{
+    Alert, Comparison, Condition, KeyPart, Measure, Roster, RuleSet, Selection, Trigger,
+};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
+use crate::condition::waits_for_ms;
 use crate::filter_tree::{FilterTree, Filters};
 use crate::key_group::{group_of, key_hash, shard_of};
 
@@ -67,11 +71,12 @@ struct SignalPlan {
 }
 
 /// What an observation carries as its value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum ValuePlan {
     Nothing,
     Number(usize),
-    Fingerprint(usize),
+    /// Of these fields together.
+    Fingerprint(Vec<usize>),
 }
 
 /// An alert and the signals that feed it.
@@ -81,8 +86,27 @@ pub struct RulePlan {
     pub alert: Alert,
     /// Streams it reads, ascending: an instant is settled for it when it is in all of them.
     pub streams: Vec<usize>,
-    /// Signals by input: one, or numerator and denominator.
-    pub signals: Vec<u32>,
+    /// The signals it takes in, and as what.
+    pub(crate) inputs: Vec<(u32, Input)>,
+    /// Whether the message shows how many events there are.
+    pub(crate) shows_count: bool,
+    /// Whether a key without events is not judged: it counts nothing as zero.
+    pub(crate) forgets_silent_keys: bool,
+    /// Whether entries that leave its window cannot turn it on.
+    pub(crate) only_gains: bool,
+    /// Whether it has states that no event makes and that never go.
+    pub(crate) is_seeded: bool,
+    /// Whether only seeded keys are judged.
+    pub(crate) has_roster: bool,
+}
+
+/// As what a rule takes an observation in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// An event of the trigger itself: of a sequence the number of the step.
+    Step(u8),
+    /// An entry of a window: of a ratio 0 is the numerator and 1 the denominator.
+    Window { window: u8, part: u8 },
 }
 
 /// What became of events, counted.
@@ -166,15 +190,24 @@ impl Program {
 
 impl Draft {
     fn plan(&mut self, alert: &Alert) -> Result<RulePlan, regex::Error> {
-        let mut signals = Vec::new();
+        let mut inputs = Vec::new();
         let mut streams: Vec<usize> = Vec::new();
-        for selection in alert.trigger.measure.selections() {
-            signals.push(self.signal(selection, &alert.by, &alert.trigger.measure)?);
+        for (selection, value, input) in observed(&alert.trigger) {
+            inputs.push((self.signal(selection, &alert.by, value)?, input));
             streams.push(selection.stream);
         }
         streams.sort_unstable();
         streams.dedup();
-        Ok(RulePlan { alert: alert.clone(), streams, signals })
+        Ok(RulePlan {
+            streams,
+            inputs,
+            shows_count: alert.message.parts.contains(&MessagePart::Count),
+            forgets_silent_keys: forgets_silent_keys(alert),
+            only_gains: only_gains(&alert.trigger),
+            is_seeded: is_seeded(alert),
+            has_roster: has_roster(&alert.trigger),
+            alert: alert.clone(),
+        })
     }
 
     /// The id of a selection's signal; rules that want the same share one.
@@ -182,13 +215,8 @@ impl Draft {
         &mut self,
         selection: &Selection,
         by: &[KeyPart],
-        measure: &Measure,
+        value: ValuePlan,
     ) -> Result<u32, regex::Error> {
-        let value = match (measure, selection.field) {
-            (Measure::Count(_) | Measure::Ratio(..), _) | (_, None) => ValuePlan::Nothing,
-            (Measure::Distinct(_), Some(field)) => ValuePlan::Fingerprint(field),
-            (_, Some(field)) => ValuePlan::Number(field),
-        };
         let fresh = self.signals as u32;
         let Some(stream) = self.streams.get_mut(selection.stream) else {
             return Ok(fresh);
@@ -220,6 +248,84 @@ impl Draft {
     }
 }
 
+/// What is observed for a trigger: its own events, then those of its windows.
+fn observed(trigger: &Trigger) -> Vec<(&Selection, ValuePlan, Input)> {
+    let own = |at: usize| Input::Step(at as u8);
+    let mut all: Vec<(&Selection, ValuePlan, Input)> = match trigger {
+        Trigger::Condition(_) => Vec::new(),
+        Trigger::Any { of, .. } | Trigger::Absent { of, .. } => {
+            vec![(of, ValuePlan::Nothing, own(0))]
+        }
+        Trigger::New { of, fields, .. } => {
+            vec![(of, ValuePlan::Fingerprint(fields.clone()), own(0))]
+        }
+        Trigger::Sequence { steps, .. } => {
+            let steps = steps.iter().enumerate();
+            steps.map(|(at, step)| (step, ValuePlan::Nothing, own(at))).collect()
+        }
+        Trigger::ThenNot { first, then, .. } => {
+            vec![(first, ValuePlan::Nothing, own(0)), (then, ValuePlan::Nothing, own(1))]
+        }
+    };
+    let windows = trigger.condition().into_iter().flat_map(|condition| &condition.windows);
+    for (at, window) in windows.enumerate() {
+        for (part, of) in window.measure.selections().enumerate() {
+            let input = Input::Window { window: at as u8, part: part as u8 };
+            all.push((of, ValuePlan::of(&window.measure, of), input));
+        }
+    }
+    all
+}
+
+impl ValuePlan {
+    fn of(measure: &Measure, of: &Selection) -> ValuePlan {
+        match (measure, of.field) {
+            (Measure::Count(_) | Measure::Ratio(..), _) | (_, None) => ValuePlan::Nothing,
+            (Measure::Distinct(_), Some(field)) => ValuePlan::Fingerprint(vec![field]),
+            (_, Some(field)) => ValuePlan::Number(field),
+        }
+    }
+}
+
+/// Whether a key without events in any window is not judged: one that has gone silent is for
+/// absence rules to notice. What is unknown of no events is held as it was.
+fn forgets_silent_keys(alert: &Alert) -> bool {
+    let Trigger::Condition(Condition { windows, .. }) = &alert.trigger else {
+        return false;
+    };
+    !alert.by.is_empty() && windows.iter().all(|it| it.measure.counts_nothing_as_zero())
+}
+
+/// Whether entries that leave can neither turn the trigger on, nor make it unknown before
+/// the window is empty.
+fn only_gains(trigger: &Trigger) -> bool {
+    let Trigger::Condition(condition) = trigger else {
+        return false;
+    };
+    condition.single().is_some_and(|(window, compare)| {
+        matches!(compare.comparison, Comparison::AtLeast | Comparison::Above)
+            && matches!(window.measure, Measure::Count(_) | Measure::Distinct(_))
+            && window.step_ms == 0
+            && window.ago_ms == 0
+            && window.min_events <= 1
+    })
+}
+
+fn is_seeded(alert: &Alert) -> bool {
+    match &alert.trigger {
+        Trigger::Condition(condition) => {
+            let mut compares = condition.compares.iter();
+            alert.by.is_empty() && compares.any(|it| waits_for_ms(condition, it).is_some())
+        }
+        Trigger::Absent { roster, .. } => !matches!(roster, Roster::Seen(_)),
+        _ => false,
+    }
+}
+
+const fn has_roster(trigger: &Trigger) -> bool {
+    matches!(trigger, Trigger::Absent { roster: Roster::Listed(_), .. })
+}
+
 impl SignalPlan {
     fn observe(
         &self,
@@ -228,10 +334,10 @@ impl SignalPlan {
         batches: &mut [Batch],
         counts: &mut ObserveCounts,
     ) {
-        let value = match self.value {
+        let value = match &self.value {
             ValuePlan::Nothing => Some(0),
-            ValuePlan::Number(field) => number_units(event.value(field)),
-            ValuePlan::Fingerprint(field) => fingerprint(event.value(field)),
+            ValuePlan::Number(field) => number_units(event.value(*field)),
+            ValuePlan::Fingerprint(fields) => fingerprint_of(event, fields),
         };
         let Some(value) = value else {
             counts.skipped_missing_value += 1;
@@ -316,6 +422,19 @@ fn number_units(value: Value<'_>) -> Option<i128> {
         Value::Number(number) => Some(number.units()),
         _ => None,
     }
+}
+
+/// 128 bits that stand for the values of some fields; `None` where one is missing.
+fn fingerprint_of(event: &Event<'_>, fields: &[usize]) -> Option<i128> {
+    let mut of = fields.iter().map(|field| fingerprint(event.value(*field)));
+    let first = of.next()??;
+    of.try_fold(first, |together, next| {
+        let mut both = [0_u8; 32];
+        let (left, right) = both.split_at_mut(16);
+        left.copy_from_slice(&together.to_le_bytes());
+        right.copy_from_slice(&next?.to_le_bytes());
+        Some(xxh3_128(&both) as i128)
+    })
 }
 
 /// 128 bits that stand for a value: type and content.

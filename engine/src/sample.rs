@@ -7,7 +7,8 @@ use model::message::{Message, Unit};
 use model::schema::{Codec, Schema};
 use model::severity::Severity;
 use rules_dsl::rule::{
-    Alert, Comparison, KeyPart, Measure, Predicate, RuleSet, Selection, Trigger,
+    Alert, Compare, Comparison, Condition, Formula, Joint, KeyPart, Measure, Predicate, RuleSet,
+    Selection, Trigger, Window,
 };
 
 /// `count >= 3 within 10ms by host` of stream 0, kept and held for one window.
@@ -15,25 +16,44 @@ pub fn alert(name: &str) -> Alert {
     Alert {
         name: name.to_owned(),
         severity: Severity::High,
-        trigger: Trigger {
-            measure: Measure::Count(selection(0)),
-            window_ms: 10,
-            step_ms: 0,
-            comparison: Comparison::AtLeast,
-            level: Decimal::from_int(3),
-            min_events: 0,
-            unit: Unit::Number,
-        },
+        trigger: Trigger::Condition(condition(Measure::Count(selection(0)), 3)),
+        rungs: Vec::new(),
+        overrides: None,
         by: vec![KeyPart { name: "host".to_owned(), optional: false }],
         for_ms: 0,
         keep_ms: 10,
         clear: None,
         hold_ms: 10,
+        during: None,
+        notify_each: false,
+        is_shadow: false,
+        keys_max: None,
         message: Message::default(),
         message_fields: Vec::new(),
+        tops: Vec::new(),
         runbook: None,
         labels: Vec::new(),
     }
+}
+
+/// A measure over 10 ms that is at least `level`.
+pub fn condition(measure: Measure, level: i64) -> Condition {
+    let window = Window { measure, window_ms: 10, step_ms: 0, ago_ms: 0, min_events: 0 };
+    let compare = Compare {
+        value: Formula::Window(0),
+        comparison: Comparison::AtLeast,
+        level: Decimal::from_int(level),
+        unit: Unit::Number,
+    };
+    Condition { windows: vec![window], compares: vec![compare], joint: Joint::Compare(0) }
+}
+
+/// The first window and comparison of an alert that has them.
+pub fn single(alert: &mut Alert) -> (&mut Window, &mut Compare) {
+    let Trigger::Condition(condition) = &mut alert.trigger else {
+        panic!("the alert has no condition")
+    };
+    (&mut condition.windows[0], &mut condition.compares[0])
 }
 
 /// Every event of a stream, by its field 0.
@@ -60,5 +80,5 @@ pub fn rule_set(streams: &[&str], alerts: Vec<Alert>) -> RuleSet {
             extracts: Vec::new(),
         })
     };
-    RuleSet { streams: streams.iter().map(schema).collect(), alerts }
+    RuleSet { streams: streams.iter().map(schema).collect(), alerts, watches: Vec::new() }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use model::decimal::Decimal;
 use model::observation::{Batch, Marks, Row};
+use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, Transition};
 
@@ -52,6 +53,8 @@ pub struct OpenEpisode {
     /// Its furthest value up to the published instant. What is read again adds to it, but
     /// reaches back no further than `for`, `keep` and `hold`: an older peak must be kept.
     pub peak: Option<Decimal>,
+    /// The severity it has come to.
+    pub severity: Severity,
 }
 
 /// How a shard is set up.
@@ -86,6 +89,8 @@ pub struct ShardCounts {
     pub late_after_settle: u64,
     /// Observations of new keys refused at the limit of a rule.
     pub refused_keys: u64,
+    /// New values refused at the limit of a key.
+    pub refused_values: u64,
     /// Observations waiting to be settled.
     pub waiting: u64,
     /// Keys known.

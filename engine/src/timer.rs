@@ -22,12 +22,13 @@ pub struct Alarm {
     entry: Option<i64>,
 }
 
-impl<S: Ord + Copy> Timers<S> {
-    /// No timers.
-    pub(crate) const fn new() -> Timers<S> {
+impl<S: Ord> Default for Timers<S> {
+    fn default() -> Timers<S> {
         Timers { heap: BinaryHeap::new() }
     }
+}
 
+impl<S: Ord + Copy> Timers<S> {
     /// Sets a state's alarm to `due`, or to nothing.
     pub(crate) fn set(&mut self, alarm: &mut Alarm, due: Option<i64>, state: S) {
         alarm.due = due;
@@ -82,7 +83,7 @@ mod tests {
         fn every_alarm_rings_at_its_instant_once_and_never_else(
             steps in prop::collection::vec((0_i64..5, 0_usize..4, 0_u8..3, 1_i64..20), 0..100),
         ) {
-            let mut timers = Timers::new();
+            let mut timers = Timers::default();
             let mut alarms = [Alarm::default(); 4];
             let mut dues = [None; 4];
             let mut now = 0;

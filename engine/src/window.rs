@@ -2,64 +2,86 @@
 
 use std::collections::VecDeque;
 
-use model::message::MessagePart;
-use rules_dsl::rule::{Alert, Measure};
+use num_bigint::BigInt;
+use rules_dsl::rule::{self, Measure};
 
-use crate::aggregate::{Aggregate, Counter, Measured};
+use crate::aggregate::{Aggregate, Counter, Growth};
+use crate::measured::Measured;
 use crate::ranked::Ranked;
 
-/// The window of one trigger for one key.
+/// A window of a trigger for one key.
 ///
-/// In steps, an entry counts from the first boundary at or after its time, and the window
-/// moves from boundary to boundary; that is the same window over times rounded up.
+/// An entry comes in when the window's end reaches it: at its time, `ago` later for the
+/// earlier window of `vs`, and in steps at the first boundary from then on. The window moves
+/// from boundary to boundary; that is the same window over times delayed and rounded up.
 #[derive(Debug)]
 pub struct Window {
     length_ms: i64,
     step_ms: i64,
+    ago_ms: i64,
+    min_events: u64,
     aggregate: Aggregate,
-    /// Entries of steps that have not closed: (boundary, input, value).
-    ahead: VecDeque<(i64, u8, i128)>,
+    /// Entries the window has not reached.
+    ahead: VecDeque<Ahead>,
+}
+
+/// An entry the window's end reaches at an instant.
+#[derive(Debug)]
+struct Ahead {
+    at: i64,
+    input: u8,
+    value: i128,
+    times: u32,
 }
 
 impl Window {
-    /// An empty window for an alert's trigger.
-    pub(crate) fn new(alert: &Alert) -> Window {
-        let trigger = &alert.trigger;
-        let is_counted =
-            trigger.min_events > 1 || alert.message.parts.contains(&MessagePart::Count);
+    /// An empty window; with `is_counted` its events are counted though its measure does not
+    /// need that.
+    pub(crate) fn new(window: &rule::Window, is_counted: bool) -> Window {
         Window {
-            length_ms: trigger.window_ms,
-            step_ms: trigger.step_ms,
-            aggregate: empty_aggregate(&trigger.measure, is_counted),
+            length_ms: window.window_ms,
+            step_ms: window.step_ms,
+            ago_ms: window.ago_ms,
+            min_events: window.min_events,
+            aggregate: empty_aggregate(window, is_counted || window.min_events > 1),
             ahead: VecDeque::new(),
         }
     }
 
     /// Adds an entry that is not older than any before it.
     pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128) {
-        if self.step_ms == 0 {
-            self.aggregate.insert(input, time, value);
-        } else {
-            let boundary = time.saturating_add(self.step_ms - 1).div_euclid(self.step_ms);
-            self.ahead.push_back((boundary.saturating_mul(self.step_ms), input, value));
+        if self.step_ms == 0 && self.ago_ms == 0 {
+            self.aggregate.insert(input, time, value, 1);
+            return;
+        }
+        let reached = time.saturating_add(self.ago_ms);
+        let step = self.step_ms.max(1);
+        let at = reached.saturating_add(step - 1).div_euclid(step).saturating_mul(step);
+        match self.ahead.back_mut() {
+            Some(last)
+                if self.aggregate.only_counts()
+                    && (last.at, last.input) == (at, input)
+                    && last.times < u32::MAX =>
+            {
+                last.times += 1;
+            }
+            _ => self.ahead.push_back(Ahead { at, input, value, times: 1 }),
         }
     }
 
     /// Moves the window's end to `now`.
     pub(crate) fn advance(&mut self, now: i64) {
-        while let Some((boundary, input, value)) = self.ahead.front().copied() {
-            if boundary > now {
-                break;
-            }
-            self.ahead.pop_front();
-            self.aggregate.insert(input, boundary, value);
+        while let Some(Ahead { at, input, value, times }) =
+            self.ahead.pop_front_if(|entry| entry.at <= now)
+        {
+            self.aggregate.insert(input, at, value, times);
         }
         self.aggregate.evict(now.saturating_sub(self.length_ms));
     }
 
-    /// The measure, `None` where unknown or below `min_events`.
-    pub(crate) fn measured(&self, min_events: u64) -> Option<Measured> {
-        if self.aggregate.events() < min_events { None } else { self.aggregate.measured() }
+    /// The measure, `None` where unknown or of too few events.
+    pub(crate) fn measured(&self) -> Option<Measured> {
+        if self.aggregate.events() < self.min_events { None } else { self.aggregate.measured() }
     }
 
     /// Events inside, as [`Aggregate::events`] counts them.
@@ -80,7 +102,7 @@ impl Window {
     /// When the value next changes by itself: an entry leaves, or a step closes.
     pub(crate) fn next_change(&self) -> Option<i64> {
         let leaves = self.aggregate.oldest().map(|oldest| oldest.saturating_add(self.length_ms));
-        let closes = self.ahead.front().map(|(boundary, ..)| *boundary);
+        let closes = self.ahead.front().map(|entry| entry.at);
         match (leaves, closes) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (some, None) | (None, some) => some,
@@ -93,20 +115,27 @@ impl Window {
     }
 }
 
-fn empty_aggregate(measure: &Measure, is_counted: bool) -> Aggregate {
+fn empty_aggregate(window: &rule::Window, is_counted: bool) -> Aggregate {
     let entries = VecDeque::new;
-    match measure {
+    let growth = |kind| Aggregate::Growth { entries: entries(), grown: 0, kind };
+    match &window.measure {
         Measure::Count(_) => Aggregate::Count(Counter::default()),
         Measure::Sum(_) => Aggregate::Sum { entries: entries(), sum: 0, mean: false },
         Measure::Avg(_) => Aggregate::Sum { entries: entries(), sum: 0, mean: true },
         Measure::Min(_) | Measure::Max(_) => Aggregate::Extreme {
             candidates: entries(),
             events: Counter::default(),
-            largest: matches!(measure, Measure::Max(_)),
+            largest: matches!(window.measure, Measure::Max(_)),
         },
         Measure::Last(_) => {
             Aggregate::Last { newest: None, events: is_counted.then(Counter::default) }
         }
+        Measure::Stddev(_) => {
+            Aggregate::Stddev { entries: entries(), sum: 0, squares: BigInt::default() }
+        }
+        Measure::Delta(_) => growth(Growth::Delta),
+        Measure::Increase(_) => growth(Growth::Increase),
+        Measure::Rate(_) => growth(Growth::Rate(window.window_ms)),
         Measure::Distinct(_) => {
             Aggregate::Distinct { entries: entries(), inside: hashbrown::HashMap::new() }
         }

@@ -67,21 +67,42 @@ pub enum Reason {
     Cleared,
     /// The value stayed unknown for longer than it may be held.
     NoData,
+    /// The calendar of the rule closed.
+    Calendar,
+    /// The absent key is no longer expected.
+    Forgotten,
+    /// The rule was changed in what decides its truth, or removed.
+    RuleChanged,
 }
 
 impl Reason {
+    const ALL: [Reason; 5] =
+        [Reason::Cleared, Reason::NoData, Reason::Calendar, Reason::Forgotten, Reason::RuleChanged];
+
     /// The words JSON uses.
     pub const fn name(self) -> &'static str {
         match self {
             Reason::Cleared => "cleared",
             Reason::NoData => "no data",
+            Reason::Calendar => "calendar",
+            Reason::Forgotten => "forgotten",
+            Reason::RuleChanged => "rule changed",
         }
     }
 
     /// The reason some words name.
     pub fn from_name(name: &str) -> Option<Reason> {
-        [Reason::Cleared, Reason::NoData].into_iter().find(|reason| reason.name() == name)
+        Reason::ALL.into_iter().find(|reason| reason.name() == name)
     }
+}
+
+/// The commonest values of a field over the newest events of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopValues {
+    /// The field's name.
+    pub field: String,
+    /// Values and in how many events they stood, the commonest first.
+    pub values: Vec<(KeyValue, u64)>,
 }
 
 /// One settled step of an episode.
@@ -113,6 +134,8 @@ pub struct Transition {
     pub count: u64,
     /// The triggering event's fields that the message names: (name, value).
     pub fields: Vec<KeyPart>,
+    /// What the message shows of the newest events, in the order it does.
+    pub tops: Vec<TopValues>,
 }
 
 /// An announcement, ahead of settling, that a trigger only more events can turn on is true.

@@ -1,12 +1,16 @@
-use rules_dsl::rule::{Measure, Selection};
+use model::severity::Severity;
+use rules_dsl::rule::Rung;
 
 use super::*;
-use crate::sample::selection;
+use crate::condition::Held;
+use crate::levels::Levels;
+use crate::sample::single;
 
 /// Clauses, values that hold from their instant on, and what is told.
 type Played<'a> = (Clauses, &'a [(i64, Option<i64>)], &'a str);
 
-/// Clauses of a `sum >= 10` under test.
+/// Clauses of a measure `>= 10`; from 20 on the second rung of a ladder is met, from 30 on the
+/// third.
 #[derive(Clone, Copy, Debug, Default)]
 struct Clauses {
     for_ms: i64,
@@ -17,9 +21,10 @@ struct Clauses {
 
 fn alert(clauses: Clauses) -> Alert {
     let mut alert = crate::sample::alert("a");
-    alert.trigger.measure = Measure::Sum(Selection { field: Some(0), ..selection(0) });
-    alert.trigger.level = Decimal::from_int(10);
+    single(&mut alert).1.level = Decimal::from_int(10);
+    let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
     Alert {
+        rungs: vec![rung(20), rung(30)],
         for_ms: clauses.for_ms,
         keep_ms: clauses.keep_ms,
         clear: clauses.clear.map(Decimal::from_int),
@@ -29,29 +34,52 @@ fn alert(clauses: Clauses) -> Alert {
 }
 
 fn whole(value: i64) -> Measured {
-    Measured { numerator: Decimal::from_int(value).units(), denominator: 1 }
+    Measured::whole(Decimal::from_int(value).units())
+}
+
+/// A verdict about a value, as a key's one comparison comes to it.
+fn verdict(now: i64, value: Option<i64>, held: &mut Held, firing: bool, alert: &Alert) -> Verdict {
+    let levels = Levels::new(alert, &[]);
+    let value = value.map(whole);
+    let holds = value.as_ref().map(|value| value.compare(levels.judged(firing)).is_ge());
+    let ran_out = held.learn(now, holds, alert.hold_ms);
+    let rung = value.as_ref().and_then(|value| levels.met(value));
+    Verdict { truth: held.truth, ends: ran_out.then_some(Reason::NoData), value, rung }
+}
+
+fn shown(now: i64, step: Step) -> String {
+    match step {
+        Step::Fired { since, rung: 0 } => format!("+{now}({since})"),
+        Step::Fired { since, rung } => format!("+{now}({since})^{rung}"),
+        Step::Changed { rung, .. } => format!("^{now}({rung})"),
+        Step::Matched { since } => format!("={now}({since})"),
+        Step::Ended { peak, reason, .. } => {
+            let sign = match reason {
+                Reason::NoData => '?',
+                Reason::Calendar => '/',
+                _ => '-',
+            };
+            format!("{sign}{now}({})", peak.map_or("none".to_owned(), |peak| peak.to_string()))
+        }
+    }
 }
 
 /// Plays values that hold from their instant on, `None` being unknown, and every timer the
-/// episode asks for; tells `+at(since)`, `-at(peak)` cleared and `?at(peak)` no data.
+/// episode asks for; tells `+at(since)`, `^at(rung)`, `-at(peak)` cleared and `?at(peak)` no
+/// data.
 fn play(clauses: Clauses, values: &[(i64, Option<i64>)], until: i64) -> String {
     let alert = alert(clauses);
-    let mut episode = Episode::default();
+    let (mut episode, mut held) = (Episode::default(), Held::default());
     let mut told = Vec::new();
     for now in 0..=until {
-        let is_due = episode.next_dues(&alert).contains(&Some(now));
+        let held_until = held.unknown_since.map(|since| since + alert.hold_ms);
+        let is_due = [held_until, episode.next_due(&alert)].contains(&Some(now));
         if !is_due && values.iter().all(|(at, _)| *at != now) {
             continue;
         }
         let value = values.iter().rfind(|(at, _)| *at <= now).and_then(|(_, value)| *value);
-        match episode.judge(now, value.map(whole), &alert) {
-            Step::Quiet => {}
-            Step::Fired { since } => told.push(format!("+{now}({since})")),
-            Step::Ended { peak, reason, .. } => {
-                let sign = if reason == Reason::NoData { '?' } else { '-' };
-                told.push(format!("{sign}{now}({})", peak.unwrap_or(Decimal::ZERO)));
-            }
-        }
+        let verdict = verdict(now, value, &mut held, episode.is_firing(), &alert);
+        told.extend(episode.judge(now, &verdict, &alert).map(|step| shown(now, step)));
     }
     told.join(" ")
 }
@@ -120,29 +148,124 @@ fn the_unknown_keeps_the_last_truth_for_as_long_as_it_may() {
 #[test]
 fn a_rehearsal_neither_fires_nor_ends() {
     let alert = alert(Clauses { for_ms: 3, keep_ms: 4, ..NONE });
-    let mut open = Episode::reopened(1, Some(Decimal::from_int(50)));
+    let mut open = Episode::reopened(1, Some(Decimal::from_int(15)), 0, false);
     let mut pending = Episode::default();
-    for (now, value) in [(10, 10), (20, 0), (30, 99), (41, 60), (42, 0)] {
-        open.rehearse(now, Some(whole(value)), now >= 35, &alert);
+    let mut held = Held::default();
+    for (now, value) in [(10, 10), (20, 0), (30, 99), (41, 25), (42, 0)] {
+        let verdict = verdict(now, Some(value), &mut held, true, &alert);
+        open.rehearse(now, &verdict, now >= 35, &alert);
     }
     for (now, value) in [(10, 10), (30, 0), (42, 10)] {
-        pending.rehearse(now, Some(whole(value)), now >= 35, &alert);
+        let verdict = verdict(now, Some(value), &mut held, false, &alert);
+        pending.rehearse(now, &verdict, now >= 35, &alert);
     }
     // False since 42, as the earlier run knew; 99 is what a window said that was not whole.
-    assert_eq!((open.open_since(), open.peak()), (Some(1), Some(Decimal::from_int(60))));
-    assert_eq!(open.next_dues(&alert), [None, Some(46)]);
-    assert_eq!(pending.next_dues(&alert), [None, Some(45)]);
-    assert_eq!(pending.judge(45, Some(whole(10)), &alert), Step::Fired { since: 42 });
+    assert_eq!((open.open_since(), open.peak()), (Some(1), Some(Decimal::from_int(25))));
+    assert_eq!((open.rung(), open.next_due(&alert)), (Some(1), Some(46)));
+    assert_eq!(pending.next_due(&alert), Some(45));
+    let verdict = verdict(45, Some(10), &mut held, false, &alert);
+    assert_eq!(pending.judge(45, &verdict, &alert), Some(Step::Fired { since: 42, rung: 0 }));
 }
 
 #[test]
 fn a_silent_key_forgets_what_is_pending_but_not_what_fires() {
     let alert = alert(Clauses { for_ms: 3, ..NONE });
     let mut pending = Episode::default();
-    pending.judge(1, Some(whole(10)), &alert);
+    let verdict = Verdict { truth: true, ..Verdict::default() };
+    pending.judge(1, &verdict, &alert);
     pending.forget_pending();
     assert!(pending.is_inactive());
-    let mut firing = Episode::reopened(1, None);
+    let mut firing = Episode::reopened(1, None, 0, false);
     firing.forget_pending();
     assert!(firing.is_firing());
+}
+
+#[test]
+fn a_severity_moves_with_the_levels_met_and_stays_while_only_kept() {
+    let eased = Clauses { clear: Some(5), hold_ms: 3, ..NONE };
+    let cases: [Played<'_>; 7] = [
+        (
+            NONE,
+            &[(1, Some(25)), (2, Some(12)), (3, Some(31)), (4, Some(9))],
+            "+1(1)^1 ^2(0) ^3(2) -4(31)",
+        ),
+        // It stays while the value lies between `clear` and the lowest level, or is unknown.
+        (
+            eased,
+            &[(1, Some(25)), (2, Some(7)), (3, Some(12)), (4, Some(4))],
+            "+1(1)^1 ^3(0) -4(25)",
+        ),
+        (eased, &[(1, Some(30)), (2, None), (4, Some(30)), (5, None)], "+1(1)^2 ?8(30)"),
+        // `for` counts from the lowest level and fires with the level of its instant.
+        (
+            Clauses { for_ms: 4, ..NONE },
+            &[(1, Some(30)), (3, Some(20)), (9, Some(0))],
+            "+5(1)^1 -9(30)",
+        ),
+        // `keep` keeps the last severity; true again at another level, it moves.
+        (
+            Clauses { keep_ms: 4, ..NONE },
+            &[(1, Some(20)), (2, Some(0)), (4, Some(10)), (6, Some(0))],
+            "+1(1)^1 ^4(0) -10(20)",
+        ),
+        (Clauses { keep_ms: 4, ..NONE }, &[(1, Some(20)), (2, Some(0)), (6, Some(20))], "+1(1)^1"),
+        (NONE, &[(1, Some(20)), (2, Some(21)), (3, Some(29))], "+1(1)^1"),
+    ];
+    for (clauses, values, want) in cases {
+        assert_eq!(play(clauses, values, 30), want, "{clauses:?} {values:?}");
+    }
+}
+
+/// Plays matches and the timers they set; the calendar closes at `closes`.
+fn mark(keep_ms: i64, notify_each: bool, matches: &[i64], closes: Option<i64>) -> String {
+    let alert = Alert { notify_each, ..alert(Clauses { keep_ms, ..NONE }) };
+    let mut episode = Episode::default();
+    let mut told = Vec::new();
+    for now in 0..40 {
+        let verdict = Verdict {
+            truth: matches.contains(&now) && closes.is_none_or(|at| now < at),
+            ends: closes.filter(|at| now >= *at).map(|_| Reason::Calendar),
+            ..Verdict::default()
+        };
+        let is_due = episode.next_due(&alert) == Some(now) || closes == Some(now);
+        if is_due || matches.contains(&now) {
+            told.extend(
+                episode.mark(now, &verdict, &alert).into_iter().map(|step| shown(now, step)),
+            );
+        }
+    }
+    told.join(" ")
+}
+
+#[test]
+fn a_match_holds_for_its_instant_and_is_kept() {
+    // (keep, notify each, matches, the calendar closes, what is told)
+    type Marked<'a> = (i64, bool, &'a [i64], Option<i64>, &'a str);
+    let cases: [Marked<'_>; 6] = [
+        (5, false, &[1], None, "+1(1) -6(none)"),
+        // At exactly last + keep it goes on; later another begins.
+        (5, false, &[1, 6, 12], None, "+1(1) -11(none) +12(12) -17(none)"),
+        (5, true, &[1, 6, 12], None, "+1(1) =6(1) -11(none) +12(12) -17(none)"),
+        (0, true, &[1, 2], None, "+1(1) -1(none) +2(2) -2(none)"),
+        (5, false, &[1, 3], Some(4), "+1(1) /4(none)"),
+        (5, false, &[1, 5], Some(3), "+1(1) /3(none)"),
+    ];
+    for (keep_ms, notify_each, matches, closes, want) in cases {
+        assert_eq!(mark(keep_ms, notify_each, matches, closes), want, "{matches:?}");
+    }
+}
+
+#[test]
+fn a_rehearsal_follows_the_matches_of_an_open_episode_only() {
+    let mut alert = alert(Clauses { keep_ms: 5, ..NONE });
+    let of = crate::sample::selection(0);
+    alert.trigger = rules_dsl::rule::Trigger::Any { of, and: None };
+    let matched = Verdict { truth: true, ..Verdict::default() };
+    let (mut open, mut none) = (Episode::reopened(10, None, 0, true), Episode::default());
+    for now in [8, 12, 14] {
+        open.rehearse(now, &matched, true, &alert);
+        none.rehearse(now, &matched, true, &alert);
+    }
+    assert!(none.is_inactive());
+    assert_eq!(open.next_due(&alert), Some(19));
 }

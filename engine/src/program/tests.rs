@@ -4,7 +4,7 @@ use model::time::Timestamp;
 use rules_dsl::rule::{Operand, Predicate};
 
 use super::*;
-use crate::sample::{rule_set, selection};
+use crate::sample::{rule_set, selection, single};
 
 const HOST: usize = 0;
 const LEVEL: usize = 1;
@@ -15,7 +15,7 @@ fn of(field: Option<usize>, predicate: Predicate) -> Selection {
 
 fn alert(name: &str, measure: Measure, optional: bool) -> Alert {
     let mut alert = crate::sample::alert(name);
-    alert.trigger.measure = measure;
+    single(&mut alert).0.measure = measure;
     (alert.for_ms, alert.keep_ms, alert.hold_ms) = (5, 7, 3);
     alert.by = vec![KeyPart { name: "host".to_owned(), optional }];
     alert.message_fields = vec!["level".to_owned()];
@@ -135,7 +135,7 @@ fn different_values_have_different_fingerprints() {
 fn a_program_knows_its_horizon_and_its_rules() {
     let count = || Measure::Count(of(None, Predicate::True));
     let mut wide = alert("b", count(), false);
-    wide.trigger.step_ms = 10;
+    single(&mut wide).0.step_ms = 10;
     let narrow = program(vec![alert("a", count(), false)]);
     let both = program(vec![alert("a", count(), false), wide]);
     assert_eq!((narrow.horizon_ms(), both.horizon_ms()), (17, 27));

@@ -7,7 +7,7 @@ use super::states::{StateId, States};
 use super::{Out, Restored};
 use crate::key_group::group_of;
 use crate::probe::announces_early;
-use crate::program::Program;
+use crate::program::{Input, Program};
 use crate::reorder::{Reorder, Waiting};
 use crate::timer::Timers;
 
@@ -19,7 +19,7 @@ pub struct Domain {
     /// By signal: whom it feeds.
     listeners: Vec<Vec<Listener>>,
     reorder: Reorder,
-    timers: Timers<StateId>,
+    agenda: Agenda,
     settled: i64,
     /// Transitions up to here were published by an earlier run.
     published: i64,
@@ -29,12 +29,21 @@ pub struct Domain {
     touched: Vec<StateId>,
 }
 
+/// What is due when.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    /// Running timers.
+    pub timers: Timers<StateId>,
+    /// Openings of calendars that something waits for.
+    pub openings: Timers<StateId>,
+}
+
 /// A rule that takes a signal in.
 #[derive(Clone, Copy, Debug)]
 pub struct Listener {
     pub rule: u32,
-    /// As which of the rule's inputs.
-    pub input: u8,
+    /// As what it takes it.
+    pub input: Input,
     /// Whether the rule is announced ahead of settling.
     is_early: bool,
 }
@@ -54,8 +63,8 @@ impl Domain {
             };
             domain.rules.push(index);
             let is_early = early && announces_early(&rule.alert);
-            for (input, signal) in rule.signals.iter().enumerate() {
-                let listener = Listener { rule: index as u32, input: input as u8, is_early };
+            for (signal, input) in &rule.inputs {
+                let listener = Listener { rule: index as u32, input: *input, is_early };
                 let known = domain.listeners.len().max(*signal as usize + 1);
                 domain.listeners.resize_with(known, Vec::new);
                 domain
@@ -76,7 +85,7 @@ impl Domain {
             rules: Vec::new(),
             listeners: Vec::new(),
             reorder: Reorder::default(),
-            timers: Timers::new(),
+            agenda: Agenda::default(),
             settled: i64::MIN,
             published,
             is_warm: published == i64::MIN,
@@ -132,7 +141,7 @@ impl Domain {
             self.judge_until(until.min(self.published), states, out);
             if until > self.published {
                 let next = self.published.saturating_add(1);
-                states.wake(&self.rules, next, &mut self.timers);
+                states.wake(&self.rules, next, &mut self.agenda.timers);
                 self.is_warm = true;
             }
         }
@@ -142,7 +151,7 @@ impl Domain {
 
     fn judge_until(&mut self, until: i64, states: &mut States, out: &mut Out) {
         loop {
-            let next = [self.reorder.next(), self.timers.next()].into_iter().flatten().min();
+            let next = [self.reorder.next(), self.agenda.next()].into_iter().flatten().min();
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
@@ -158,17 +167,14 @@ impl Domain {
             }
             states.keys.release(waiting.key);
         }
-        while let Some(entry) = self.timers.pop(now) {
-            if states.answer(entry, now, &mut self.timers) {
-                self.touched.push(entry.1);
-            }
-        }
+        states.answer(now, &mut self.agenda, &mut self.touched);
         for id in self.touched.drain(..) {
-            states.judge(id, (now, self.published), &mut self.timers, out);
+            states.judge(id, (now, self.published), &mut self.agenda, out);
         }
     }
 
-    /// Starts the rules without keys that have something to say of no events at all.
+    /// Tells the rules when their streams had their first event: some have something to say
+    /// of no events at all.
     fn seed(&mut self, marks: &Marks, until: i64, states: &mut States) {
         let firsts = self.streams.iter().map(|stream| marks.first.get(*stream).copied().flatten());
         let Some(first) = firsts.collect::<Option<Vec<_>>>().and_then(|f| f.into_iter().max())
@@ -178,7 +184,7 @@ impl Domain {
         if !self.is_seeded && first.0 <= until {
             self.is_seeded = true;
             for rule in &self.rules {
-                states.seed(*rule as u32, first.0, &mut self.timers);
+                states.seed(*rule as u32, first.0, &mut self.agenda.timers);
             }
         }
     }
@@ -190,12 +196,18 @@ impl Domain {
 
     /// The earliest instant at which one of its timers is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.timers.next().map(Timestamp)
+        self.agenda.timers.next().map(Timestamp)
     }
 
     /// Observations waiting to be settled.
     pub(crate) fn waiting(&self) -> usize {
         self.reorder.len()
+    }
+}
+
+impl Agenda {
+    fn next(&self) -> Option<i64> {
+        [self.timers.next(), self.openings.next()].into_iter().flatten().min()
     }
 }
 

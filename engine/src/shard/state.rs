@@ -1,16 +1,32 @@
-//! One (alert, key): its window, its episode, and when to look at it again.
+//! One (alert, key): what it has seen, its episode, and when to look at it again.
 
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key};
+use model::observation::Origin;
+use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{KeyPart, Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Comparison, Measure};
+use model::transition::{KeyPart, Reason, TopValues, Transition, TransitionKind};
+use rules_dsl::rule::{Alert, Roster, Trigger};
 
-use crate::episode::{Episode, Step};
+use crate::absence::Absence;
+use crate::condition::{First, Judging, Measures, waits_for_ms};
+use crate::episode::{Episode, Step, Steps, Verdict};
+use crate::hours::Open;
 use crate::identity::episode_id;
 use crate::keys::KeyId;
+use crate::levels::Levels;
+use crate::novelty::Novelty;
+use crate::program::{Input, RulePlan};
 use crate::reorder::Waiting;
+use crate::sequence::{Obligations, Sequence};
 use crate::timer::Alarm;
-use crate::window::Window;
+
+/// Newest events of a key of which a message may show the commonest values.
+pub const TOP_EVENTS_MAX: usize = 64;
 
 /// Whose state it is: index of a rule in the program, and a key.
 pub type Place = (u32, KeyId);
@@ -19,15 +35,32 @@ pub type Place = (u32, KeyId);
 #[derive(Debug)]
 pub struct State {
     pub(super) place: Place,
-    pub(super) window: Window,
+    measures: Measures,
+    evidence: Evidence,
+    levels: Levels,
     pub(super) episode: Episode,
+    /// What held at the last judgement, in the calendar or out of it.
+    truth: bool,
     pub(super) alarm: Alarm,
+    /// Set where nothing but the opening of a calendar is awaited: no running timer.
+    pub(super) opening: Alarm,
     /// The instant at which it was last put on the list to be judged.
     touched: i64,
-    /// Unknown before this instant: the low side of a rule without keys.
-    pub(super) silent_until: i64,
     /// Where the message shows fields of the event, and apart: few messages do.
     fields: Option<Box<Fields>>,
+}
+
+/// What a trigger remembers beside windows.
+#[derive(Debug)]
+enum Evidence {
+    /// Nothing: its windows say it all.
+    Windows,
+    /// The instant of the newest event.
+    Any(Option<i64>),
+    Sequence(Sequence),
+    ThenNot(Obligations),
+    Absent(Absence),
+    New(Novelty),
 }
 
 /// Fields of an alert's events, encoded as a key is.
@@ -37,29 +70,86 @@ struct Fields {
     at: i64,
     newest: Vec<u8>,
     fired: Vec<u8>,
+    /// Of the newest events, where a message shows what is common among them.
+    recent: VecDeque<(i64, Box<[u8]>)>,
+}
+
+/// An instant and what holds at it for all keys of a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Instant {
+    pub now: i64,
+    /// Up to here an earlier run has told what changed.
+    pub published: i64,
+    /// Whether the rule's calendar is open.
+    pub open: Open,
+    /// When the streams of the rule had their first event.
+    pub first: First,
 }
 
 impl State {
-    pub(super) fn new(place: Place, alert: &Alert) -> State {
+    pub(super) fn new(place: Place, plan: &RulePlan, key: &[u8]) -> State {
+        let alert = &plan.alert;
+        let measures = alert.trigger.condition().map(|condition| {
+            let is_condition = matches!(alert.trigger, Trigger::Condition(_));
+            Measures::new(condition, is_condition && plan.shows_count)
+        });
         State {
             place,
-            window: Window::new(alert),
+            measures: measures.unwrap_or_default(),
+            evidence: Evidence::new(&alert.trigger),
+            levels: Levels::new(alert, key),
             episode: Episode::default(),
+            truth: false,
             alarm: Alarm::default(),
+            opening: Alarm::default(),
             touched: i64::MIN,
-            silent_until: i64::MIN,
             fields: None,
         }
     }
 
-    /// Adds an observation of the instant `now`.
-    pub(super) fn apply(&mut self, input: u8, now: i64, waiting: &Waiting) {
-        self.window.insert(input, now, waiting.value);
+    /// Takes up an episode an earlier run left open.
+    pub(super) fn reopen(
+        &mut self,
+        since: i64,
+        peak: Option<Decimal>,
+        severity: Severity,
+        alert: &Alert,
+    ) {
+        let rung = alert.rungs.iter().position(|rung| rung.severity == severity);
+        let rung = rung.map_or(0, |at| at + 1);
+        self.episode = Episode::reopened(since, peak, rung, alert.trigger.is_momentary());
+        self.measures.reopen();
+        if let Trigger::Absent { within_ms, .. } = alert.trigger {
+            self.expect(since.saturating_sub(within_ms), alert);
+        }
+    }
+
+    /// Counts the absence of its key from an instant on, where that is what it watches.
+    pub(super) fn expect(&mut self, from: i64, alert: &Alert) {
+        if let Trigger::Absent { within_ms, roster, .. } = &alert.trigger {
+            let seen_ms = if let Roster::Seen(seen_ms) = roster { Some(*seen_ms) } else { None };
+            self.evidence = Evidence::Absent(Absence::new(from, *within_ms, seen_ms));
+        }
+    }
+
+    /// Adds an observation of the instant `now`; false when there is no room for it.
+    pub(super) fn apply(
+        &mut self,
+        input: Input,
+        now: i64,
+        waiting: &Waiting,
+        alert: &Alert,
+    ) -> bool {
         if !waiting.fields.is_empty() {
             let fields = self.fields.get_or_insert_default();
-            fields.at = now;
-            fields.newest.clear();
-            fields.newest.extend_from_slice(&waiting.fields);
+            fields.take_in(now, &waiting.fields, !alert.tops.is_empty());
+        }
+        match input {
+            Input::Window { window, part } => {
+                self.measures.insert((window, part), now, waiting.value);
+                true
+            }
+            Input::Step(step) => self.evidence.take_in(step, now, waiting),
         }
     }
 
@@ -70,107 +160,261 @@ impl State {
         is_first
     }
 
-    /// Judges the instant `now`; up to `published` an earlier run has told what changed.
-    pub(super) fn judge(&mut self, now: i64, published: i64, alert: &Alert) -> Step {
-        self.window.advance(now);
+    /// Judges an instant; up to the published one an earlier run has told what changed.
+    pub(super) fn judge(&mut self, at: &Instant, plan: &RulePlan) -> Steps {
+        let alert = &plan.alert;
+        self.measures.advance(at.now);
         // A key is judged while it has events or an episode: one that has gone silent is
         // for absence rules to notice, not for a low count.
-        let is_silent = !alert.by.is_empty() && self.window.is_silent();
-        if is_silent && counts_nothing_as_zero(&alert.trigger.measure) {
+        if plan.forgets_silent_keys && self.measures.is_silent() {
             self.episode.forget_pending();
             if !self.episode.is_firing() {
-                return Step::Quiet;
+                self.measures.forget();
+                self.truth = false;
+                return Steps::new();
             }
         }
-        let measured = self.window.measured(alert.trigger.min_events);
-        let measured = measured.filter(|_| now >= self.silent_until);
-        if now <= published {
+        let verdict = self.verdict(at, plan);
+        if at.now <= at.published {
             // One tail before its end the rehearsal has read all that a window reaches back to.
-            let is_whole = now >= published.saturating_sub(alert.tail_ms());
-            self.episode.rehearse(now, measured, is_whole, alert);
-            return Step::Quiet;
+            let is_whole = at.now >= at.published.saturating_sub(alert.tail_ms());
+            self.episode.rehearse(at.now, &verdict, is_whole, alert);
+            return Steps::new();
         }
-        self.episode.judge(now, measured, alert)
+        if alert.trigger.is_momentary() {
+            return self.episode.mark(at.now, &verdict, alert);
+        }
+        self.episode.judge(at.now, &verdict, alert).into_iter().collect()
+    }
+
+    fn verdict(&mut self, at: &Instant, plan: &RulePlan) -> Verdict {
+        let mut verdict = self.verdict_by_day_and_night(at, plan);
+        self.truth = verdict.truth;
+        if !at.open.is_open {
+            verdict.truth = false;
+            verdict.ends = Some(Reason::Calendar);
+        }
+        verdict
+    }
+
+    /// What is true whatever the calendar says.
+    fn verdict_by_day_and_night(&mut self, at: &Instant, plan: &RulePlan) -> Verdict {
+        let (now, alert) = (at.now, &plan.alert);
+        let judged = alert.trigger.condition().map(|condition| {
+            let judging = Judging {
+                condition,
+                level: self.levels.judged(self.episode.is_firing()),
+                hold_ms: alert.hold_ms,
+                first: alert.by.is_empty().then_some(at.first),
+            };
+            self.measures.judge(now, &judging)
+        });
+        let truth = match (&mut self.evidence, &alert.trigger) {
+            (Evidence::Windows, _) => {
+                let Some(judged) = judged else {
+                    return Verdict::default();
+                };
+                let rung = judged.value.as_ref().and_then(|value| self.levels.met(value));
+                let ends = judged.ran_out.then_some(Reason::NoData);
+                return Verdict { truth: judged.truth, ends, value: judged.value, rung };
+            }
+            (Evidence::Any(newest), _) => {
+                *newest == Some(now) && judged.is_none_or(|judged| judged.truth)
+            }
+            (Evidence::Sequence(sequence), _) => sequence.matches(now),
+            (Evidence::ThenNot(obligations), _) => obligations.matches(now),
+            (Evidence::Absent(absence), _) => {
+                let ends = absence.is_forgotten(now).then_some(Reason::Forgotten);
+                return Verdict { truth: absence.is_true(now), ends, ..Verdict::default() };
+            }
+            (Evidence::New(novelty), Trigger::New { learn_ms, .. }) => {
+                novelty.forget(now);
+                let has_learnt = |first: i64| now >= first.saturating_add(*learn_ms);
+                novelty.matches(now) && at.first.is_some_and(has_learnt)
+            }
+            (Evidence::New(_), _) => false,
+        };
+        Verdict { truth, ..Verdict::default() }
     }
 
     /// What an instant's step is told as.
-    pub(super) fn tell(
-        &mut self,
-        step: Step,
-        now: i64,
-        alert: &Alert,
-        key: &[u8],
-    ) -> Option<Transition> {
-        let (kind, since, peak, reason) = match step {
-            Step::Quiet => return None,
-            Step::Fired { since } => (TransitionKind::Firing, since, None, None),
-            Step::Ended { since, peak, reason } => {
-                (TransitionKind::Resolved, since, peak, Some(reason))
-            }
+    pub(super) fn tell(&mut self, step: Step, now: i64, plan: &RulePlan, key: &[u8]) -> Transition {
+        let alert = &plan.alert;
+        let (kind, since, rung) = match step {
+            Step::Fired { since, rung } => (TransitionKind::Firing, since, rung),
+            Step::Changed { since, rung } => (TransitionKind::Changed, since, rung),
+            Step::Matched { since } => (TransitionKind::Again, since, 0),
+            Step::Ended { since, rung, .. } => (TransitionKind::Resolved, since, rung),
+        };
+        let (peak, reason) = match step {
+            Step::Ended { peak, reason, .. } => (peak, Some(reason)),
+            _ => (None, None),
         };
         if let Some(fields) = &mut self.fields
-            && kind == TransitionKind::Firing
+            && matches!(kind, TransitionKind::Firing | TransitionKind::Again)
         {
             let is_fresh = fields.at == now;
             fields.fired = if is_fresh { fields.newest.clone() } else { Vec::new() };
         }
-        let fired = self.fields.as_ref().map_or(&[][..], |fields| &fields.fired);
-        let measured = self.window.measured(alert.trigger.min_events);
-        Some(Transition {
+        let fields = self.fields.as_deref();
+        let fired = fields.map_or(&[][..], |fields| &fields.fired);
+        let has_value = matches!(self.evidence, Evidence::Windows);
+        let condition = alert.trigger.condition().filter(|_| has_value);
+        let value = condition.and_then(|condition| self.measures.shown(condition));
+        Transition {
             kind,
             alert: alert.name.clone(),
-            severity: alert.severity,
+            severity: severity(alert, rung),
             key: named_key(alert, key),
             at: Timestamp(now),
             since: Timestamp(since),
-            value: measured.and_then(|measured| measured.decimal()),
-            threshold: Some(alert.trigger.level),
+            value: value.and_then(|value| value.decimal()),
+            threshold: condition.map(|_| self.levels.of_rung(rung)),
             peak,
             reason,
             episode: episode_id(&alert.name, key, Timestamp(since)),
-            count: self.window.events(),
+            count: if has_value { self.measures.events() } else { 0 },
             fields: named_fields(alert, fired),
-        })
+            tops: fields.map_or_else(Vec::new, |fields| fields.tops(now, alert)),
+        }
     }
 
     /// Whether nothing is left that could matter.
-    pub(super) fn is_over(&self, alert: &Alert) -> bool {
-        self.window.is_empty() && self.episode.is_inactive() && !is_judged_empty(alert)
+    pub(super) fn is_over(&self, now: i64, plan: &RulePlan) -> bool {
+        self.episode.is_inactive()
+            && !plan.is_seeded
+            && self.measures.is_empty()
+            && !self.measures.is_any_true()
+            && self.evidence.is_over(now)
     }
 
-    /// The next instant at which it must be judged though no event comes.
-    pub(super) fn next_due(&self, now: i64, alert: &Alert) -> Option<i64> {
+    /// The next instant at which it must be judged though no event comes, and the next at
+    /// which a calendar opens for it, if nothing else happens before.
+    pub(super) fn next_dues(&self, at: &Instant, plan: &RulePlan) -> (Option<i64>, Option<i64>) {
+        let (now, alert) = (at.now, &plan.alert);
+        let is_inactive = self.episode.is_inactive();
         // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
         // window is empty: while it is off, only the end of the last of them matters, when
         // the state can go.
-        let is_rising = matches!(alert.trigger.comparison, Comparison::AtLeast | Comparison::Above)
-            && matches!(alert.trigger.measure, Measure::Count(_) | Measure::Distinct(_))
-            && alert.trigger.step_ms == 0
-            && alert.trigger.min_events <= 1;
-        let change = if is_rising && !self.episode.is_true() {
-            self.window.next_empty()
+        let change = if plan.only_gains && !self.measures.is_any_true() {
+            self.measures.next_empty()
         } else {
-            self.window.next_change()
+            self.measures.next_change()
         };
+        let held = !is_inactive || self.measures.is_any_true();
+        let held_until = held.then(|| self.measures.held_until(alert.hold_ms, now)).flatten();
+        let waits = alert.trigger.condition().filter(|_| plan.is_seeded);
+        let is_known = waits.zip(at.first).and_then(|(condition, first)| {
+            let waits = condition.compares.iter().filter_map(|it| waits_for_ms(condition, it));
+            waits.map(|ms| first.saturating_add(ms)).filter(|due| *due > now).min()
+        });
+        let closing = (at.open.is_open && !is_inactive).then_some(at.open.until).flatten();
+        let opening = (!at.open.is_open && self.truth).then_some(at.open.until).flatten();
+        let [begins, ends] = self.evidence.next_dues();
         // In a rehearsal a `for` or `keep` may have run out without ending anything.
-        let speaks = Some(self.silent_until);
-        let [held_until, own] = self.episode.next_dues(alert);
-        let dues = [held_until, own, change, speaks].into_iter().flatten();
-        dues.filter(|due| *due > now).min()
+        let own = self.episode.next_due(alert);
+        let dues = [change, held_until, is_known, own, closing, begins, ends];
+        (dues.into_iter().flatten().filter(|due| *due > now).min(), opening)
     }
 }
 
-/// Whether an empty window of a measure is 0 and not unknown.
-const fn counts_nothing_as_zero(measure: &Measure) -> bool {
-    matches!(measure, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
+impl Evidence {
+    fn new(trigger: &Trigger) -> Evidence {
+        match trigger {
+            Trigger::Condition(_) => Evidence::Windows,
+            Trigger::Any { .. } => Evidence::Any(None),
+            Trigger::Sequence { steps, first_count, within_ms } => {
+                Evidence::Sequence(Sequence::new(steps.len(), *first_count, *within_ms))
+            }
+            Trigger::ThenNot { within_ms, .. } => Evidence::ThenNot(Obligations::new(*within_ms)),
+            Trigger::Absent { within_ms, roster, .. } => {
+                let seen_ms = if let Roster::Seen(seen) = roster { Some(*seen) } else { None };
+                // Nothing is absent before it is expected.
+                Evidence::Absent(Absence::new(i64::MIN, *within_ms, seen_ms))
+            }
+            Trigger::New { within_ms, values_max, .. } => {
+                Evidence::New(Novelty::new(*within_ms, *values_max))
+            }
+        }
+    }
+
+    /// Takes an event in; false when there is no room for it.
+    fn take_in(&mut self, step: u8, now: i64, waiting: &Waiting) -> bool {
+        let origin: Origin = waiting.order.1;
+        match self {
+            Evidence::Windows => {}
+            Evidence::Any(newest) => *newest = Some(now),
+            Evidence::Sequence(sequence) => sequence.take_in(step, now, origin),
+            Evidence::ThenNot(obligations) => obligations.take_in(step, now, origin),
+            Evidence::Absent(absence) => absence.take_in(now),
+            Evidence::New(novelty) => return novelty.take_in(waiting.value, now),
+        }
+        true
+    }
+
+    /// When it begins or ends to be true, or can be let go of, by itself.
+    fn next_dues(&self) -> [Option<i64>; 2] {
+        match self {
+            Evidence::Windows | Evidence::Any(_) => [None, None],
+            Evidence::Sequence(sequence) => [sequence.over_at(), None],
+            Evidence::ThenNot(obligations) => [obligations.next_due(), None],
+            Evidence::Absent(absence) => [Some(absence.begins_at()), absence.forgotten_at()],
+            Evidence::New(novelty) => [novelty.next_due(), None],
+        }
+    }
+
+    /// Whether it remembers nothing that matters at `now`.
+    fn is_over(&self, now: i64) -> bool {
+        match self {
+            Evidence::Windows | Evidence::Any(_) => true,
+            Evidence::Sequence(sequence) => sequence.is_over(now),
+            Evidence::ThenNot(obligations) => obligations.next_due().is_none(),
+            Evidence::Absent(absence) => absence.is_forgotten(now),
+            Evidence::New(novelty) => novelty.is_empty(),
+        }
+    }
 }
 
-/// Whether a rule can be true of no events at all: the low side without keys.
-pub(super) fn is_judged_empty(alert: &Alert) -> bool {
-    let comparison = alert.trigger.comparison;
-    alert.by.is_empty()
-        && counts_nothing_as_zero(&alert.trigger.measure)
-        && (comparison.is_low() || comparison == Comparison::Equal)
+impl Fields {
+    fn take_in(&mut self, now: i64, encoded: &[u8], keeps_recent: bool) {
+        self.at = now;
+        self.newest.clear();
+        self.newest.extend_from_slice(encoded);
+        if keeps_recent {
+            if self.recent.len() >= TOP_EVENTS_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back((now, encoded.into()));
+        }
+    }
+
+    /// The commonest values of the newest events that lie in the window at `now`.
+    fn tops(&self, now: i64, alert: &Alert) -> Vec<TopValues> {
+        let outside = now.saturating_sub(alert.trigger.window_ms());
+        let inside = self.recent.iter().filter(|(at, _)| *at > outside);
+        let events: Vec<Vec<KeyValue>> =
+            inside.filter_map(|(_, encoded)| decode_key(encoded)).collect();
+        let top = |top: &rules_dsl::rule::Top| {
+            let mut counts: HashMap<&KeyValue, u64> = HashMap::new();
+            let values = events.iter().filter_map(|fields| fields.get(top.field));
+            for value in values.filter(|value| **value != KeyValue::Null) {
+                *counts.entry(value).or_insert(0) += 1;
+            }
+            let mut values: Vec<(KeyValue, u64)> =
+                counts.into_iter().map(|(value, events)| (value.clone(), events)).collect();
+            values.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+            values.truncate(top.most);
+            let field = alert.message_fields.get(top.field).cloned().unwrap_or_default();
+            TopValues { field, values }
+        };
+        alert.tops.iter().map(top).collect()
+    }
+}
+
+/// The severity of a level: 0 is the rule's own, others are those of its ladder.
+pub(super) fn severity(alert: &Alert, rung: usize) -> Severity {
+    let above = rung.checked_sub(1).and_then(|at| alert.rungs.get(at));
+    above.map_or(alert.severity, |rung| rung.severity)
 }
 
 pub(super) fn named_key(alert: &Alert, key: &[u8]) -> Vec<KeyPart> {

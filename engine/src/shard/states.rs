@@ -5,17 +5,21 @@ use std::sync::Arc;
 
 use hashbrown::hash_map::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use model::key::{KeyValue, encode_key};
 use model::time::Timestamp;
 use model::transition::Early;
-use rules_dsl::rule::Alert;
+use rules_dsl::rule::{Alert, Constant, Roster, Trigger};
 
-use super::domain::Listener;
-use super::state::{Place, State, is_judged_empty, named_fields, named_key};
+use super::domain::{Agenda, Listener};
+use super::state::{Instant, Place, State, named_fields, named_key, severity};
 use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings};
-use crate::episode::{Episode, Step};
+use crate::condition::First;
+use crate::hours::Hours;
 use crate::identity::episode_id;
 use crate::key_group::{KEY_GROUPS, group_of, key_hash, shard_of};
 use crate::keys::{KeyId, Keys};
+use crate::levels::Levels;
+use crate::measured::Measured;
 use crate::probe::Probe;
 use crate::program::Program;
 use crate::reorder::Waiting;
@@ -35,10 +39,21 @@ pub struct States {
     program: Arc<Program>,
     settings: ShardSettings,
     table: Table,
+    /// By rule: what holds for all its keys.
+    rules: Vec<RuleState>,
     probes: HashMap<Place, Probe>,
     /// States by (rule, key group), to hold the limit.
     held: HashMap<(u32, u32), u32>,
     refused_keys: u64,
+    refused_values: u64,
+}
+
+/// What holds for all keys of a rule.
+#[derive(Clone, Copy, Debug, Default)]
+struct RuleState {
+    hours: Hours,
+    /// When the streams had their first event, once all of them had one.
+    first: First,
 }
 
 /// States by number, and their numbers by place.
@@ -60,10 +75,13 @@ impl States {
             program,
             settings,
             table: Table::default(),
+            rules: Vec::new(),
             probes: HashMap::new(),
             held: HashMap::new(),
             refused_keys: 0,
+            refused_values: 0,
         };
+        states.rules.resize(states.program.rules().len(), RuleState::default());
         for open in &restored.open {
             states.reopen(open);
         }
@@ -83,8 +101,10 @@ impl States {
         }
         let key = self.keys.acquire(&open.key, group);
         let id = self.find_or_make((rule as u32, key), true);
-        if let Some(state) = id.and_then(|id| self.table.states.get_mut(id)) {
-            state.episode = Episode::reopened(open.since.0, open.peak);
+        if let Some(state) = id.and_then(|id| self.table.states.get_mut(id))
+            && let Some(plan) = self.program.rules().get(rule)
+        {
+            state.reopen(open.since.0, open.peak, open.severity, &plan.alert);
         }
         self.keys.release(key);
     }
@@ -97,15 +117,16 @@ impl States {
         }
         let (rule, key) = place;
         let held = self.held.entry((rule, self.keys.group(key))).or_insert(0);
-        let share = (self.settings.keys_per_rule_max / KEY_GROUPS).max(1);
+        let plan = self.program.rules().get(rule as usize)?;
+        let most = plan.alert.keys_max.unwrap_or(self.settings.keys_per_rule_max);
+        let share = (most / KEY_GROUPS).max(1);
         if *held >= share && !beyond_limit {
             self.refused_keys += 1;
             return None;
         }
         *held += 1;
-        let alert = alert_of(&self.program, place)?;
         self.keys.retain(key);
-        Some(self.table.insert(State::new(place, alert)))
+        Some(self.table.insert(State::new(place, plan, self.keys.bytes(key))))
     }
 
     /// Adds an observation to the state of a rule and its key; the state when it is now to
@@ -117,49 +138,68 @@ impl States {
         waiting: &Waiting,
     ) -> Option<StateId> {
         let place = (listener.rule, waiting.key);
-        let Some(id) = self.find_or_make(place, false) else {
+        let has_roster = self.program.rules().get(listener.rule as usize)?.has_roster;
+        let known =
+            if has_roster { self.table.find(place) } else { self.find_or_make(place, false) };
+        let Some(id) = known else {
             // Nothing else would let go of what was seen of a refused key.
             self.drop_probe(place);
             return None;
         };
         let state = self.table.states.get_mut(id)?;
-        state.apply(listener.input, now, waiting);
+        let plan = self.program.rules().get(listener.rule as usize)?;
+        if !state.apply(listener.input, now, waiting, &plan.alert) {
+            self.refused_values += 1;
+        }
         state.touch(now).then_some(id)
     }
 
-    /// Takes a timer's entry; true when its state is now to be judged.
-    pub(crate) fn answer(
-        &mut self,
-        (entry, id): (i64, StateId),
-        now: i64,
-        timers: &mut Timers<StateId>,
-    ) -> bool {
-        let state = self.table.states.get_mut(id);
-        state.is_some_and(|state| {
-            timers.answer(&mut state.alarm, (entry, id), now) && state.touch(now)
-        })
+    /// Takes what is due at `now`; adds the states that are now to be judged.
+    pub(crate) fn answer(&mut self, now: i64, agenda: &mut Agenda, touched: &mut Vec<StateId>) {
+        while let Some((entry, id)) = agenda.timers.pop(now) {
+            let state = self.table.states.get_mut(id);
+            touched.extend(state.and_then(|state| {
+                let is_up = agenda.timers.answer(&mut state.alarm, (entry, id), now);
+                (is_up && state.touch(now)).then_some(id)
+            }));
+        }
+        while let Some((entry, id)) = agenda.openings.pop(now) {
+            let state = self.table.states.get_mut(id);
+            touched.extend(state.and_then(|state| {
+                let is_up = agenda.openings.answer(&mut state.opening, (entry, id), now);
+                (is_up && state.touch(now)).then_some(id)
+            }));
+        }
     }
 
-    /// Starts a rule that is judged without any event, one window after its stream's first.
+    /// Tells a rule when its streams had their first event, and begins to judge what no event
+    /// makes: a rule without keys, or those of a roster.
     pub(crate) fn seed(&mut self, rule: u32, first: i64, timers: &mut Timers<StateId>) {
-        let Some(plan) = self.program.rules().get(rule as usize) else {
+        if let Some(state) = self.rules.get_mut(rule as usize) {
+            state.first = Some(first);
+        }
+        let program = Arc::clone(&self.program);
+        let Some(plan) = program.rules().get(rule as usize).filter(|plan| plan.is_seeded) else {
             return;
         };
-        let group = group_of(key_hash(&[]));
-        let is_mine = shard_of(group, self.settings.shards) == self.settings.index;
-        if !is_mine || !is_judged_empty(&plan.alert) {
-            return;
+        for bytes in seeded_keys(&plan.alert) {
+            let group = group_of(key_hash(&bytes));
+            if shard_of(group, self.settings.shards) != self.settings.index {
+                continue;
+            }
+            let key = self.keys.acquire(&bytes, group);
+            let is_new = self.table.find((rule, key)).is_none();
+            if let Some(id) = self.find_or_make((rule, key), true)
+                && let Some(state) = self.table.states.get_mut(id)
+            {
+                // What was open before a restart knows better since when.
+                if is_new {
+                    state.expect(first, &plan.alert);
+                }
+                timers.hasten(&mut state.alarm, first, id);
+            }
+            self.keys.release(key);
         }
-        let silent_until = first.saturating_add(plan.alert.trigger.window_ms);
-        let key = self.keys.acquire(&[], group);
-        let id = self.find_or_make((rule, key), true);
-        if let Some(id) = id
-            && let Some(state) = self.table.states.get_mut(id)
-        {
-            state.silent_until = silent_until;
-            timers.hasten(&mut state.alarm, silent_until, id);
-        }
-        self.keys.release(key);
     }
 
     /// Judges a state at `now`, tells what changed and sets its alarm.
@@ -169,26 +209,31 @@ impl States {
         &mut self,
         id: StateId,
         (now, published): (i64, i64),
-        timers: &mut Timers<StateId>,
+        agenda: &mut Agenda,
         out: &mut Out,
     ) {
         let Some(state) = self.table.states.get_mut(id) else {
             return;
         };
-        let Some(alert) = alert_of(&self.program, state.place) else {
+        let rule = state.place.0 as usize;
+        let (Some(plan), Some(of_rule)) =
+            (self.program.rules().get(rule), self.rules.get_mut(rule))
+        else {
             return;
         };
-        let step = state.judge(now, published, alert);
-        if step != Step::Quiet {
-            let told = state.tell(step, now, alert, self.keys.bytes(state.place.1));
-            out.transitions.extend(told);
+        let open = of_rule.hours.at(now, plan.alert.during.as_ref());
+        let at = Instant { now, published, open, first: of_rule.first };
+        for step in state.judge(&at, plan) {
+            let key = self.keys.bytes(state.place.1);
+            out.transitions.push(state.tell(step, now, plan, key));
         }
-        if state.is_over(alert) {
-            let window_ms = alert.trigger.window_ms;
+        if state.is_over(now, plan) {
+            let window_ms = plan.alert.trigger.window_ms();
             self.drop_state(id, now, window_ms);
         } else {
-            let due = state.next_due(now, alert);
-            timers.set(&mut state.alarm, due, id);
+            let (due, opening) = state.next_dues(&at, plan);
+            agenda.timers.set(&mut state.alarm, due, id);
+            agenda.openings.set(&mut state.opening, opening, id);
         }
     }
 
@@ -223,33 +268,38 @@ impl States {
         let Some(alert) = alert_of(&self.program, place) else {
             return;
         };
-        let is_full = self.probes.len() >= PROBES_MAX;
+        let key = self.keys.bytes(place.1);
+        let (is_full, mut is_new) = (self.probes.len() >= PROBES_MAX, false);
         let probe = match self.probes.entry(place) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(_) if is_full => return,
             Entry::Vacant(free) => {
-                self.keys.retain(place.1);
-                free.insert(Probe::default())
+                is_new = true;
+                free.insert(Probe::new(Levels::new(alert, key)))
             }
         };
         let table = &self.table;
         let found = probe.observe(&alert.trigger, (time, value), settled, || {
             let state = table.find(place).and_then(|id| table.states.get(id));
-            state.is_some_and(|state| state.episode.is_firing())
+            state.and_then(|state| state.episode.highest())
         });
-        let Some(found) = found else { return };
-        let key = self.keys.bytes(place.1);
-        out.early.push(Early {
-            alert: alert.name.clone(),
-            severity: alert.severity,
-            key: named_key(alert, key),
-            at: Timestamp(found.at),
-            value: found.measured.decimal(),
-            threshold: Some(alert.trigger.level),
-            episode: episode_id(&alert.name, key, Timestamp(found.at)),
-            count: found.events,
-            fields: named_fields(alert, fields),
-        });
+        if let Some(found) = found {
+            let measured = found.measured.as_ref();
+            out.early.push(Early {
+                alert: alert.name.clone(),
+                severity: severity(alert, found.rung),
+                key: named_key(alert, key),
+                at: Timestamp(found.at),
+                value: measured.and_then(Measured::decimal),
+                threshold: measured.map(|_| probe.levels().of_rung(found.rung)),
+                episode: episode_id(&alert.name, key, Timestamp(found.at)),
+                count: found.events,
+                fields: named_fields(alert, fields),
+            });
+        }
+        if is_new {
+            self.keys.retain(place.1);
+        }
     }
 
     /// Judges again, as soon as it may speak, every state of some rules that holds something.
@@ -264,11 +314,13 @@ impl States {
 
     pub(crate) fn open_episodes(&self) -> Vec<OpenEpisode> {
         let open = self.table.states.values().filter_map(|state| {
+            let alert = alert_of(&self.program, state.place)?;
             Some(OpenEpisode {
-                alert: alert_of(&self.program, state.place)?.name.clone(),
+                alert: alert.name.clone(),
                 key: self.keys.bytes(state.place.1).to_vec(),
                 since: Timestamp(state.episode.open_since()?),
                 peak: state.episode.peak(),
+                severity: severity(alert, state.episode.rung()?),
             })
         });
         open.collect()
@@ -277,6 +329,7 @@ impl States {
     pub(crate) fn counts(&self) -> ShardCounts {
         ShardCounts {
             refused_keys: self.refused_keys,
+            refused_values: self.refused_values,
             keys: self.keys.len() as u64,
             states: self.table.states.len() as u64,
             ..ShardCounts::default()
@@ -313,6 +366,27 @@ impl Table {
     fn hash(&self, place: Place) -> u64 {
         hash_of(&self.seeded, place)
     }
+}
+
+/// The keys that are judged though no event names them.
+fn seeded_keys(alert: &Alert) -> Vec<Vec<u8>> {
+    match &alert.trigger {
+        Trigger::Absent { roster: Roster::Listed(keys), .. } => {
+            keys.iter().filter_map(|key| Some(encode_key(&[key_value(key)?]))).collect()
+        }
+        _ => vec![Vec::new()],
+    }
+}
+
+/// A constant as a component of a key; `None` for what is none.
+fn key_value(constant: &Constant) -> Option<KeyValue> {
+    Some(match constant {
+        Constant::Text(text) => KeyValue::Text(text.clone()),
+        Constant::Number(number) => KeyValue::Int(number.to_int()?),
+        Constant::Bool(truth) => KeyValue::Bool(*truth),
+        Constant::Ip(address) => KeyValue::Ip(address.to_canonical()),
+        Constant::Time(_) => return None,
+    })
 }
 
 fn alert_of(program: &Program, (rule, _): Place) -> Option<&Alert> {

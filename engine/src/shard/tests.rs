@@ -6,7 +6,7 @@ use rules_dsl::rule::{Alert, Comparison, Measure, Predicate, Selection};
 
 use super::*;
 use crate::program::ObserveCounts;
-use crate::sample::{alert, rule_set, selection};
+use crate::sample::{alert, rule_set, selection, single};
 
 /// One shard over streams 0 and 1, fed by hand.
 struct Bench {
@@ -111,9 +111,9 @@ fn a_rising_trigger_is_announced_once_before_it_settles() {
 fn what_may_turn_false_again_is_not_announced() {
     let changes: [fn(&mut Alert); 4] = [
         |alert| alert.for_ms = 1,
-        |alert| alert.trigger.comparison = Comparison::Below,
-        |alert| alert.trigger.comparison = Comparison::Equal,
-        |alert| alert.trigger.min_events = 2,
+        |alert| single(alert).1.comparison = Comparison::Below,
+        |alert| single(alert).1.comparison = Comparison::Equal,
+        |alert| single(alert).0.min_events = 2,
     ];
     for change in changes {
         let mut changed = alert("x");
@@ -144,9 +144,9 @@ fn keys_beyond_the_limit_are_refused_and_old_ones_go_on() {
 fn the_low_side_without_a_key_begins_one_window_after_the_first_event() {
     let mut low = alert("x");
     low.by.clear();
-    low.trigger.measure = Measure::Count(Selection { key: Vec::new(), ..selection(0) });
-    low.trigger.comparison = Comparison::Below;
-    low.trigger.level = Decimal::from_int(2);
+    single(&mut low).0.measure = Measure::Count(Selection { key: Vec::new(), ..selection(0) });
+    single(&mut low).1.comparison = Comparison::Below;
+    single(&mut low).1.level = Decimal::from_int(2);
     low.keep_ms = 0;
     let mut bench = Bench::fresh(vec![low.clone()]);
     assert_eq!(bench.settled(0, &[(5, "a"), (7, "a")], 14), "");
@@ -154,7 +154,7 @@ fn the_low_side_without_a_key_begins_one_window_after_the_first_event() {
     // 7 and 15 are inside until 17; then only 15.
     assert_eq!(bench.settled(0, &[(20, "a")], 40), "+17(17) -20(17) +25(25)");
     // The first event need not be one the rule selects.
-    low.trigger.measure = Measure::Count(Selection {
+    single(&mut low).0.measure = Measure::Count(Selection {
         key: Vec::new(),
         predicate: Predicate::Exists(9),
         ..selection(0)
@@ -166,8 +166,8 @@ fn the_low_side_without_a_key_begins_one_window_after_the_first_event() {
 #[test]
 fn rules_settle_with_the_slowest_stream_they_read() {
     let mut ratio = alert("y");
-    ratio.trigger.measure = Measure::Ratio(selection(0), selection(1));
-    ratio.trigger.level = Decimal::ONE;
+    single(&mut ratio).0.measure = Measure::Ratio(selection(0), selection(1));
+    single(&mut ratio).1.level = Decimal::ONE;
     let mut bench = Bench::fresh(vec![alert("x"), ratio]);
     assert_eq!(bench.settled(0, &[(1, "a"), (2, "a"), (3, "a")], 9), "+a3(3)");
     // Joined streams share the instant up to which everything is told.
@@ -182,6 +182,7 @@ fn open(since: i64) -> OpenEpisode {
         key: encode_key(&[KeyValue::Text("a".to_owned())]),
         since: Timestamp(since),
         peak: Some(Decimal::from_int(9)),
+        severity: Severity::High,
     }
 }
 

@@ -1,0 +1,205 @@
+//! Comparisons of measures for one key: what each of them is, and what they are together.
+
+use model::decimal::Decimal;
+use rules_dsl::rule::{Compare, Condition, Formula, Joint, Window as Plan};
+use smallvec::SmallVec;
+
+use crate::formula;
+use crate::measured::Measured;
+use crate::window::Window;
+
+/// The windows of a condition for one key, and the truth of its comparisons.
+#[derive(Debug, Default)]
+pub struct Measures {
+    windows: SmallVec<[Window; 1]>,
+    held: SmallVec<[Held; 1]>,
+}
+
+/// What a comparison is, or was when its value was last known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    /// Whether it is taken for true.
+    pub(crate) truth: bool,
+    /// Since when its value is unknown.
+    pub(crate) unknown_since: Option<i64>,
+}
+
+/// How one key's comparisons are judged at an instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Judging<'a> {
+    /// What is compared.
+    pub condition: &'a Condition,
+    /// The level of the first comparison, for this key and as things stand.
+    pub level: Decimal,
+    /// How long an unknown value keeps its truth, in milliseconds.
+    pub hold_ms: i64,
+    /// When the streams had their first event, if the rule has no key: without one, some
+    /// comparisons are unknown until their window is whole.
+    pub first: Option<First>,
+}
+
+/// When the streams of a rule had their first event; `None` before all of them had one.
+pub type First = Option<i64>;
+
+/// What a condition is at an instant.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Whether it holds.
+    pub truth: bool,
+    /// Whether an unknown value has been held for as long as it may.
+    pub ran_out: bool,
+    /// The value of the first comparison; `None` is unknown.
+    pub value: Option<Measured>,
+}
+
+impl Measures {
+    /// Empty windows; with `shows_count` the events of the first are counted in any case.
+    pub(crate) fn new(condition: &Condition, shows_count: bool) -> Measures {
+        let windows = condition.windows.iter().enumerate();
+        Measures {
+            windows: windows.map(|(at, plan)| Window::new(plan, shows_count && at == 0)).collect(),
+            held: condition.compares.iter().map(|_| Held::default()).collect(),
+        }
+    }
+
+    /// Takes every comparison for true: their episode is open.
+    pub(crate) fn reopen(&mut self) {
+        for held in &mut self.held {
+            held.truth = true;
+        }
+    }
+
+    /// Forgets what the comparisons were.
+    pub(crate) fn forget(&mut self) {
+        self.held.iter_mut().for_each(|held| *held = Held::default());
+    }
+
+    /// Adds an entry to one of its windows.
+    pub(crate) fn insert(&mut self, (window, input): (u8, u8), time: i64, value: i128) {
+        if let Some(window) = self.windows.get_mut(usize::from(window)) {
+            window.insert(input, time, value);
+        }
+    }
+
+    /// Moves the end of all windows to `now`.
+    pub(crate) fn advance(&mut self, now: i64) {
+        self.windows.iter_mut().for_each(|window| window.advance(now));
+    }
+
+    /// Settles what the comparisons are at `now`, where the windows have been moved to.
+    pub(crate) fn judge(&mut self, now: i64, judging: &Judging<'_>) -> Judged {
+        let Judging { condition, level, hold_ms, first } = *judging;
+        let measured = |window: usize| self.windows.get(window)?.measured();
+        let mut judged = Judged { truth: false, ran_out: false, value: None };
+        for (at, (compare, held)) in condition.compares.iter().zip(&mut self.held).enumerate() {
+            let is_whole = first.is_none_or(|first| is_whole(condition, compare, first, now));
+            let value = is_whole.then(|| formula::value(&compare.value, &measured)).flatten();
+            let level = if at == 0 { level } else { compare.level };
+            let holds = value.as_ref().map(|value| compare.comparison.holds(value.compare(level)));
+            judged.ran_out |= held.learn(now, holds, hold_ms);
+            if at == 0 {
+                judged.value = value;
+            }
+        }
+        judged.truth = holds(&condition.joint, &self.held);
+        judged
+    }
+
+    /// The value of the first comparison, whether or not its windows are whole.
+    pub(crate) fn shown(&self, condition: &Condition) -> Option<Measured> {
+        let measured = |window: usize| self.windows.get(window)?.measured();
+        formula::value(&condition.compares.first()?.value, &measured)
+    }
+
+    /// Events in the first window.
+    pub(crate) fn events(&self) -> u64 {
+        self.windows.first().map_or(0, Window::events)
+    }
+
+    /// Whether no window has an entry inside.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.windows.iter().all(Window::is_silent)
+    }
+
+    /// Whether no window has an entry inside or ahead.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.windows.iter().all(Window::is_empty)
+    }
+
+    /// Whether a comparison is true, or held true.
+    pub(crate) fn is_any_true(&self) -> bool {
+        self.held.iter().any(|held| held.truth)
+    }
+
+    /// When a value next changes by itself.
+    pub(crate) fn next_change(&self) -> Option<i64> {
+        self.windows.iter().filter_map(Window::next_change).min()
+    }
+
+    /// When the last entry now inside has left.
+    pub(crate) fn next_empty(&self) -> Option<i64> {
+        self.windows.iter().filter_map(Window::next_empty).max()
+    }
+
+    /// When an unknown value that holds a truth up has been held for as long as it may.
+    pub(crate) fn held_until(&self, hold_ms: i64, now: i64) -> Option<i64> {
+        let unknown = self.held.iter().filter_map(|held| held.unknown_since);
+        unknown.map(|since| since.saturating_add(hold_ms)).filter(|due| *due > now).min()
+    }
+}
+
+impl Held {
+    /// Settles what the comparison is at `now`; true while an unknown value has been held for
+    /// as long as it may.
+    pub(crate) fn learn(&mut self, now: i64, holds: Option<bool>, hold_ms: i64) -> bool {
+        if let Some(holds) = holds {
+            *self = Held { truth: holds, unknown_since: None };
+            return false;
+        }
+        let unknown_for = now - *self.unknown_since.get_or_insert(now);
+        let ran_out = unknown_for >= hold_ms;
+        self.truth &= !ran_out;
+        ran_out
+    }
+}
+
+fn holds(joint: &Joint, held: &[Held]) -> bool {
+    match joint {
+        Joint::Compare(at) => held.get(*at).is_some_and(|held| held.truth),
+        Joint::And(parts) => parts.iter().all(|part| holds(part, held)),
+        Joint::Or(parts) => parts.iter().any(|part| holds(part, held)),
+    }
+}
+
+/// Whether the windows of a comparison without a key reach back to where something was seen.
+fn is_whole(condition: &Condition, compare: &Compare, first: First, now: i64) -> bool {
+    let Some(window_ms) = waits_for_ms(condition, compare) else {
+        return true;
+    };
+    first.is_some_and(|first| now >= first.saturating_add(window_ms))
+}
+
+/// How long after its streams' first event a comparison without a key begins to be known:
+/// the low side of what counts nothing as zero, and `vs`. `None` is at once.
+pub(crate) fn waits_for_ms(condition: &Condition, compare: &Compare) -> Option<i64> {
+    let windows = || windows_of(&compare.value, condition);
+    let is_compared_with_then = windows().any(|window| window.ago_ms > 0);
+    let counts = windows().all(|window| window.measure.counts_nothing_as_zero());
+    let is_low = compare.comparison.is_low() || compare.comparison.symbol() == "==";
+    let longest = windows().map(|window| window.window_ms).max();
+    longest.filter(|_| is_compared_with_then || (is_low && counts))
+}
+
+/// The windows a formula reads.
+fn windows_of<'a>(
+    formula: &'a Formula,
+    condition: &'a Condition,
+) -> Box<dyn Iterator<Item = &'a Plan> + 'a> {
+    match formula {
+        Formula::Window(at) => Box::new(condition.windows.get(*at).into_iter()),
+        Formula::Number(_) => Box::new(std::iter::empty()),
+        Formula::Arithmetic(left, _, right) => {
+            Box::new(windows_of(left, condition).chain(windows_of(right, condition)))
+        }
+    }
+}

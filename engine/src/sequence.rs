@@ -1,0 +1,181 @@
+//! Steps one after the other: `A then B`, and what must follow but does not.
+//!
+//! Both work in the order of events, not of instants. What one event is in several steps is
+//! gathered first and taken from the last step to the first, so that no event follows itself.
+
+use std::collections::VecDeque;
+
+use model::observation::Origin;
+
+/// The place of an event: its time, then where it stood.
+type Order = (i64, Origin);
+
+/// The steps an event satisfies, gathered until another event comes.
+#[derive(Debug, Default)]
+struct Gathered {
+    event: Option<Order>,
+    /// Bit n is step n.
+    steps: u32,
+}
+
+impl Gathered {
+    /// Adds a step of an event; what is known of the event before, if this is another.
+    fn add(&mut self, event: Order, step: u8) -> Option<(i64, u32)> {
+        let bit = 1_u32.checked_shl(u32::from(step)).unwrap_or(0);
+        if self.event == Some(event) {
+            self.steps |= bit;
+            return None;
+        }
+        let before = self.take();
+        *self = Gathered { event: Some(event), steps: bit };
+        before
+    }
+
+    fn take(&mut self) -> Option<(i64, u32)> {
+        let steps = std::mem::take(&mut self.steps);
+        self.event.take().map(|(time, _)| (time, steps))
+    }
+}
+
+/// How far one key has come in a sequence.
+#[derive(Debug)]
+pub struct Sequence {
+    first_count: usize,
+    /// Times of the newest events of the first step, at most as many as it takes.
+    firsts: VecDeque<i64>,
+    /// For every step after the first: the newest start from which it has been reached.
+    /// Exact, since a start reaches a step whenever an older one does.
+    reached: Box<[Option<i64>]>,
+    gathered: Gathered,
+    within_ms: i64,
+    /// The instant at which it last came to its end.
+    matched: Option<i64>,
+}
+
+impl Sequence {
+    /// Nothing has happened yet in a sequence of `steps`, the first of which takes
+    /// `first_count` events.
+    pub(crate) fn new(steps: usize, first_count: u32, within_ms: i64) -> Sequence {
+        Sequence {
+            first_count: first_count.max(1) as usize,
+            firsts: VecDeque::new(),
+            reached: vec![None; steps.saturating_sub(1)].into(),
+            gathered: Gathered::default(),
+            within_ms,
+            matched: None,
+        }
+    }
+
+    /// Takes an event as one of the steps.
+    pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: Origin) {
+        if let Some(event) = self.gathered.add((time, origin), step) {
+            self.apply(event);
+        }
+    }
+
+    /// Whether it comes to its end at `now`.
+    pub(crate) fn matches(&mut self, now: i64) -> bool {
+        if let Some(event) = self.gathered.take() {
+            self.apply(event);
+        }
+        self.matched == Some(now)
+    }
+
+    fn apply(&mut self, (time, steps): (i64, u32)) {
+        let outside = time.saturating_sub(self.within_ms);
+        let is_step = |step: usize| steps >> step & 1 == 1;
+        for step in (1..=self.reached.len()).rev().filter(|step| is_step(*step)) {
+            let before = if step == 1 { self.start() } else { self.reached_at(step - 1) };
+            let Some(start) = before.filter(|start| *start > outside) else {
+                continue;
+            };
+            if step == self.reached.len() {
+                self.matched = Some(time);
+            } else if let Some(reached) = self.reached.get_mut(step - 1) {
+                *reached = (*reached).max(Some(start));
+            }
+        }
+        if is_step(0) {
+            self.firsts.push_back(time);
+            if self.firsts.len() > self.first_count {
+                self.firsts.pop_front();
+            }
+        }
+    }
+
+    /// The oldest of the newest events that together make the first step.
+    fn start(&self) -> Option<i64> {
+        self.firsts.front().copied().filter(|_| self.firsts.len() == self.first_count)
+    }
+
+    fn reached_at(&self, step: usize) -> Option<i64> {
+        self.reached.get(step - 1).copied().flatten()
+    }
+
+    /// When nothing of it matters any more.
+    pub(crate) fn over_at(&self) -> Option<i64> {
+        let starts = self.reached.iter().copied().flatten();
+        let newest = starts.chain(self.firsts.back().copied()).max();
+        newest.map(|newest| newest.saturating_add(self.within_ms))
+    }
+
+    /// Whether nothing of it matters at `now`.
+    pub(crate) fn is_over(&self, now: i64) -> bool {
+        self.over_at().is_none_or(|over| over <= now)
+    }
+}
+
+/// What one key has begun and not followed up.
+#[derive(Debug)]
+pub struct Obligations {
+    within_ms: i64,
+    /// Ascending.
+    begun: VecDeque<i64>,
+    gathered: Gathered,
+    matched: Option<i64>,
+}
+
+impl Obligations {
+    /// Nothing is owed.
+    pub(crate) const fn new(within_ms: i64) -> Obligations {
+        let gathered = Gathered { event: None, steps: 0 };
+        Obligations { within_ms, begun: VecDeque::new(), gathered, matched: None }
+    }
+
+    /// Takes an event that obliges (step 0) or discharges (step 1).
+    pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: Origin) {
+        if let Some(event) = self.gathered.add((time, origin), step) {
+            self.apply(event);
+        }
+    }
+
+    /// Whether one runs out at `now`; those that ran out before have been told.
+    pub(crate) fn matches(&mut self, now: i64) -> bool {
+        if let Some(event) = self.gathered.take() {
+            self.apply(event);
+        }
+        while self.begun.pop_front_if(|begun| begun.saturating_add(self.within_ms) <= now).is_some()
+        {
+            self.matched = Some(now);
+        }
+        self.matched == Some(now)
+    }
+
+    fn apply(&mut self, (time, steps): (i64, u32)) {
+        if steps >> 1 & 1 == 1 {
+            // Every one still owed: what ran out before this instant has left already.
+            self.begun.clear();
+        }
+        if steps & 1 == 1 && self.begun.back() != Some(&time) {
+            self.begun.push_back(time);
+        }
+    }
+
+    /// When the next one runs out.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        self.begun.front().map(|begun| begun.saturating_add(self.within_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests;
