@@ -140,6 +140,7 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
         episode,
         count,
         fields,
+        tops: Vec::new(),
     };
     Ok(Recorded::Transition(transition, message))
 }

@@ -80,9 +80,9 @@ impl AlertTexts {
             fields,
             value,
             threshold,
-            unit: alert.trigger.unit,
+            unit: alert.unit(),
             severity,
-            window_ms: alert.trigger.window_ms,
+            window_ms: alert.trigger.window_ms(),
             count,
             since,
             language: self.language,
@@ -102,7 +102,7 @@ impl AlertTexts {
 
     /// A measured value as people read it.
     pub(crate) fn quantity(&self, alert: &str, value: Option<Decimal>) -> String {
-        let unit = self.rule(alert).map_or(Unit::Number, |alert| alert.trigger.unit);
+        let unit = self.rule(alert).map_or(Unit::Number, Alert::unit);
         value.map_or_else(|| "-".to_owned(), |value| show_quantity(value, unit, self.language))
     }
 

@@ -19,6 +19,7 @@ fn sample() -> Transition {
         episode: EpisodeId(0xab),
         count: 10,
         fields: Vec::new(),
+        tops: Vec::new(),
     }
 }
 

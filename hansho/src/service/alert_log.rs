@@ -167,14 +167,19 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
     let identity = (transition.alert.clone(), key.clone());
     match transition.kind {
         TransitionKind::Firing => {
-            let (alert, since, peak) =
-                (transition.alert.clone(), transition.since, transition.value);
-            open.insert(identity, OpenEpisode { alert, key, since, peak });
+            let (alert, severity) = (transition.alert.clone(), transition.severity);
+            let (since, peak) = (transition.since, transition.value);
+            open.insert(identity, OpenEpisode { alert, key, since, peak, severity });
         }
         TransitionKind::Resolved => {
             open.remove(&identity);
         }
-        TransitionKind::Changed | TransitionKind::Again => {}
+        TransitionKind::Changed => {
+            if let Some(episode) = open.get_mut(&identity) {
+                episode.severity = transition.severity;
+            }
+        }
+        TransitionKind::Again => {}
     }
 }
 

@@ -43,6 +43,7 @@ fn transition(kind: TransitionKind, key: char, since: i64, at: i64) -> Transitio
         episode: id(key, since),
         count: 10,
         fields: Vec::new(),
+        tops: Vec::new(),
     }
 }
 

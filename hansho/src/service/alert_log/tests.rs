@@ -32,6 +32,7 @@ fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
         episode: EpisodeId(u128::from(user.as_bytes()[0]) << 64 | since as u128),
         count: 2,
         fields: Vec::new(),
+        tops: Vec::new(),
     };
     Logged { recorded: Recorded::Transition(transition, "m".to_owned()), detected: Timestamp(9) }
 }
@@ -84,6 +85,7 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
         key: encode_key([&KeyValue::Text("a".to_owned())]),
         since: Timestamp(100),
         peak: None,
+        severity: Severity::High,
     };
     let earlier = OpenEpisode { since: Timestamp(50), ..open.clone() };
     let lines = vec![
