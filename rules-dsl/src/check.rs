@@ -8,6 +8,7 @@ mod measure;
 mod message;
 mod predicate;
 mod stream;
+mod test;
 mod wording;
 
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ use model::schema::Schema;
 use crate::ast::{Name, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::reading::Reading;
-use crate::rule::{Predicate, RuleSet};
+use crate::rule::{Alert, Predicate, RuleSet, Test};
 use crate::source::Place;
 
 /// Longest chain of filters or measures that build on each other.
@@ -33,6 +34,7 @@ const NAMES_COMPARED_MAX: usize = 50_000;
 pub(crate) struct Checked {
     pub(crate) rules: RuleSet,
     pub(crate) readings: Vec<Reading>,
+    pub(crate) tests: Vec<Test>,
 }
 
 /// Checks the statements of all files, which share one namespace.
@@ -50,7 +52,7 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
             }
             Statement::Alert(alert) => checked.extend(alert::alert(&mut scope, alert, diagnostics)),
             Statement::Stream(stream) => later::options(stream, diagnostics),
-            Statement::Broken(_) => {}
+            Statement::Broken(_) | Statement::Test(_) => {}
             other => later::statement(other, diagnostics),
         }
     }
@@ -58,10 +60,15 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
     crate::lint::lint(&checked, diagnostics);
     crate::lint::lint_filters(&scope.filters_with_places(), diagnostics);
     let readings = checked.iter().map(|one| one.reading.clone()).collect();
-    let alerts = checked.into_iter().map(|one| one.alert).collect();
+    let alerts: Vec<Alert> = checked.into_iter().map(|one| one.alert).collect();
+    let tests = statements.iter().filter_map(|statement| match statement {
+        Statement::Test(written) => test::test(&scope, &alerts, written, diagnostics),
+        _ => None,
+    });
+    let tests = tests.collect();
     let streams = scope.streams;
     let rules = RuleSet { streams, alerts, watches: Vec::new() };
-    Checked { rules, readings }
+    Checked { rules, readings, tests }
 }
 
 pub(crate) use alert::{CheckedAlert, hold_default_ms, keep_default_ms};

@@ -30,6 +30,8 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// What every alert that could be read means, ordered by name.
     pub readings: Vec<Reading>,
+    /// The tests of those alerts, in the order written.
+    pub tests: Vec<rule::Test>,
 }
 
 /// Compiles files that share one namespace.
@@ -44,7 +46,12 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
     let checked = check::check(&statements, &mut diagnostics);
     diagnostic::arrange(&mut diagnostics);
     let failed = diagnostic::has_errors(&diagnostics);
-    Compiled { rules: (!failed).then_some(checked.rules), diagnostics, readings: checked.readings }
+    Compiled {
+        rules: (!failed).then_some(checked.rules),
+        diagnostics,
+        readings: checked.readings,
+        tests: checked.tests,
+    }
 }
 
 /// Reads one file into statements; never fails.

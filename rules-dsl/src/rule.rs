@@ -4,6 +4,7 @@
 //! defaults are filled in. A [`RuleSet`] that exists is one that can run.
 
 mod predicate;
+mod test;
 mod trigger;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use model::schema::Schema;
 use model::severity::Severity;
 
 pub use predicate::{Arithmetic, Comparison, Constant, Network, Operand, Predicate, TextTest};
+pub use test::{Claim, Expected, Given, GivenValue, Test, What};
 pub use trigger::{
     Compare, Condition, Formula, Joint, Measure, Roster, Selection, Trigger, Window,
 };

@@ -148,7 +148,6 @@ pub(super) fn statement(statement: &Statement, diagnostics: &mut Vec<Diagnostic>
         Statement::Table(it) => ("table", &it.name),
         Statement::Calendar(it) => ("calendar", &it.name),
         Statement::Watch(it) => ("watch", &it.name),
-        Statement::Test(it) => ("test", &it.alert),
         _ => return,
     };
     diagnostics.push(not_yet(name.at.0, word));

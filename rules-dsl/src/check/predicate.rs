@@ -38,6 +38,16 @@ pub(super) fn predicate(
     Checker { schema, diagnostics }.truth(condition)
 }
 
+/// A constant of a kind, as lists and tests write it; `None` is reported.
+pub(super) fn constant(
+    schema: &Schema,
+    item: &Expression,
+    kind: &Kind,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Constant> {
+    Checker { schema, diagnostics }.constant(item, kind)
+}
+
 /// Where an expression stands.
 fn place(expression: &Expression) -> Place {
     match expression {

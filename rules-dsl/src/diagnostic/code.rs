@@ -121,6 +121,10 @@ codes! {
     UnknownPlaceholder = "E0609";
     /// A message template that cannot be read.
     BadTemplate = "E0610";
+    /// An event of a test that its stream cannot have.
+    TestEvent = "E0701";
+    /// Something a test expects that no transition can show.
+    TestClaim = "E0702";
     /// A ratio without a minimum number of events.
     RatioWithoutMin = "W0101";
     /// A condition that can never hold.

@@ -1,0 +1,105 @@
+//! Checked tests: what is given to an alert, and what it is to tell.
+
+use model::decimal::Decimal;
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::Reason;
+
+use super::predicate::Constant;
+use crate::source::Place;
+
+/// One `test` statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// The alert under test.
+    pub alert: String,
+    /// The instant its times count from.
+    pub start: Timestamp,
+    /// In the order written.
+    pub given: Vec<Given>,
+    /// In the order written.
+    pub expected: Vec<Expected>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// Events of one stream, alike but for their times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    /// Index in [`super::RuleSet::streams`].
+    pub stream: usize,
+    /// One per declared field; the event time is given apart.
+    pub values: Vec<GivenValue>,
+    /// When the first one happens, in milliseconds after the start.
+    pub first_ms: i64,
+    /// How far apart they are, in milliseconds.
+    pub every_ms: i64,
+    /// How many there are.
+    pub times: u32,
+    /// How long after it happens each one is read, in milliseconds.
+    pub arriving_ms: i64,
+}
+
+/// The value of one field of a given event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GivenValue {
+    /// Not written.
+    Missing,
+    /// Of the field's type.
+    One(Constant),
+    /// Of a list field.
+    List(Vec<Constant>),
+}
+
+/// A transition a test names, or what it says of all of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    /// What is expected.
+    pub what: What,
+    /// When, in milliseconds after the start; at any instant when not written.
+    pub at_ms: Option<i64>,
+    /// What else is said of the transition.
+    pub claims: Vec<Claim>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What a test expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A `firing`.
+    Fire,
+    /// A `changed`.
+    Change,
+    /// An `again`.
+    Again,
+    /// A `resolved`.
+    Resolve,
+    /// That nothing is told.
+    Nothing,
+    /// That so many events are dropped as late.
+    Late(u64),
+}
+
+/// Something said of an expected transition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    /// A component of the key, by its place in [`super::Alert::by`].
+    Key(usize, Constant),
+    /// The value, in base units.
+    Value(Decimal),
+    /// The level met, in base units.
+    Threshold(Decimal),
+    /// The furthest value, in base units.
+    Peak(Decimal),
+    /// Events in the window.
+    Count(u64),
+    /// The severity.
+    Severity(Severity),
+    /// Since when the condition held, in milliseconds after the start.
+    Since(i64),
+    /// Why it ended.
+    Reason(Reason),
+    /// The message, whole.
+    Message(String),
+}
