@@ -23,11 +23,12 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   hansho demo                                    see alerts fire, nothing installed
   hansho check rules/                            what each rule means, and what is wrong
+  hansho test rules/                             play the rules' own tests
   hansho replay --rules rules/ --input auth=yesterday.jsonl.gz
                                                  what would have fired
   hansho run --config hansho.toml                the service
 
-Exit codes: 0 fine, 1 findings (rule errors), 2 usage, 3 cannot reach or read something.";
+Exit codes: 0 fine, 1 findings (rule errors, failing tests), 2 usage, 3 cannot reach or read something.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -38,6 +39,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check rules: errors, warnings, and what every alert means in words
     Check(CheckArgs),
+    /// Play the rules' own tests in virtual time and show where they disagree
+    Test(TestArgs),
     /// Judge recorded events and print every settled transition as a JSON line
     Replay(ReplayArgs),
 }
@@ -70,6 +73,20 @@ pub struct CheckArgs {
     /// How findings and readings are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// `hansho test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Rule files, or folders with .rules files
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Also write a JUnit report, for CI systems
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Zone in which messages show times
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub timezone: String,
 }
 
 /// `hansho replay`.

@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod replay;
 pub mod run;
+pub mod test;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod pipeline;
 mod rule_files;
+mod scenario;
 mod service;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::demo(args, language),
         Command::Run(args) => commands::run::run(args, language),
         Command::Check(args) => commands::check::check(args, language),
+        Command::Test(args) => commands::test::test(args, language),
         Command::Replay(args) => commands::replay::replay(args, language),
     };
     ExitCode::from(ended.err().unwrap_or(Exit::Fine).code())

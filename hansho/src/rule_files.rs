@@ -9,7 +9,7 @@ use std::sync::Arc;
 use engine::program::{Program, ProgramError};
 use model::message::Language;
 use rules_dsl::reading::Reading;
-use rules_dsl::rule::RuleSet;
+use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
 use rules_dsl::{Compiled, compile};
 
@@ -28,6 +28,10 @@ pub struct Rules {
     pub program: Arc<Program>,
     /// Warnings, rendered.
     pub warnings: Vec<String>,
+    /// The rules' own tests.
+    pub tests: Vec<Test>,
+    /// The files, to tell places in them.
+    pub files: Vec<SourceFile>,
 }
 
 /// Why there are no rules to run.
@@ -142,7 +146,7 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError
         text: text.to_owned(),
     };
     let files = SHIPPED.map(file);
-    ready(&files, compile(&files), language)
+    ready(files.into(), language)
 }
 
 /// Reads, checks and compiles rules.
@@ -151,15 +155,12 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
 pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules, RulesError> {
     let files = read_sources(paths)?;
-    ready(&files, compile(&files), language)
+    ready(files, language)
 }
 
-fn ready(
-    files: &[SourceFile],
-    compiled: Compiled,
-    language: Language,
-) -> Result<Rules, RulesError> {
-    let rendered = compiled.diagnostics.iter().map(|d| d.render(files, language)).collect();
+fn ready(files: Vec<SourceFile>, language: Language) -> Result<Rules, RulesError> {
+    let compiled = compile(&files);
+    let rendered = compiled.diagnostics.iter().map(|d| d.render(&files, language)).collect();
     let Some(set) = compiled.rules else {
         return Err(RulesError::Broken(rendered));
     };
@@ -167,5 +168,6 @@ fn ready(
         return Err(RulesError::NoAlerts);
     }
     let program = Arc::new(Program::compile(&set).map_err(RulesError::Program)?);
-    Ok(Rules { set, readings: compiled.readings, program, warnings: rendered })
+    let Compiled { readings, tests, .. } = compiled;
+    Ok(Rules { set, readings, program, warnings: rendered, tests, files })
 }

@@ -37,12 +37,20 @@ fn statement(statement: &Statement) -> String {
     }
 }
 
+pub(crate) use test::expect as expectation;
+
 /// A name as it must be written to be read as one.
 pub fn name(text: &str) -> String {
     let plain: String = unicode_normalization::UnicodeNormalization::nfkc(text).collect();
     let word = text.chars().next().is_some_and(begins_word)
         && text.chars().all(|c| c == '_' || unicode_ident::is_xid_continue(c));
     if word && plain == text && !needs_quotes(text) { text.to_owned() } else { format!("`{text}`") }
+}
+
+/// A field's name as it must be written, part by part.
+pub fn dotted(field: &str) -> String {
+    let parts: Vec<String> = field.split('.').map(name).collect();
+    parts.join(".")
 }
 
 /// A dotted path.

@@ -109,6 +109,33 @@ pub(crate) fn shown_as(kind: Option<UnitKind>) -> Unit {
     }
 }
 
+/// A number of base units as rules write it: exact, in the largest unit that keeps it short.
+pub(crate) fn spelled(value: Decimal, unit: Option<UnitKind>) -> String {
+    let Some(kind) = unit.filter(|kind| *kind != UnitKind::Count) else {
+        return value.to_string();
+    };
+    let fits = UNITS
+        .iter()
+        .filter(|unit| unit.kind == kind && unit.spelling.is_ascii())
+        .filter_map(|unit| {
+            let count = value.checked_div(unit.factor())?;
+            (count.checked_mul(unit.factor()) == Some(value))
+                .then(|| format!("{count}{}", unit.spelling))
+        });
+    fits.min_by_key(String::len).unwrap_or_else(|| value.to_string())
+}
+
+/// A number of base units shown in a unit, as rules write it.
+pub fn written(value: Decimal, unit: Unit) -> String {
+    let kind = match unit {
+        Unit::Number => None,
+        Unit::Percent => Some(UnitKind::Percent),
+        Unit::Seconds => Some(UnitKind::Duration),
+        Unit::Bytes => Some(UnitKind::Bytes),
+    };
+    spelled(value, kind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 use crate::check::{Function, Shape, hold_default_ms, keep_default_ms};
 use crate::print::comparison_word;
-use crate::quantity::{UNITS, UnitKind};
+use crate::quantity::spelled;
 use crate::rule::{Alert, Compare, Comparison, Window};
 
 /// The one comparison of an alert.
@@ -41,22 +41,6 @@ pub(crate) fn reading(
     }
 }
 
-/// A number of base units as rules write it: exact, in the largest unit that keeps it short.
-fn spelled(value: Decimal, unit: Option<UnitKind>) -> String {
-    let Some(kind) = unit.filter(|kind| *kind != UnitKind::Count) else {
-        return value.to_string();
-    };
-    let fits = UNITS
-        .iter()
-        .filter(|unit| unit.kind == kind && unit.spelling.is_ascii())
-        .filter_map(|unit| {
-            let count = value.checked_div(unit.factor())?;
-            (count.checked_mul(unit.factor()) == Some(value))
-                .then(|| format!("{count}{}", unit.spelling))
-        });
-    fits.min_by_key(String::len).unwrap_or_else(|| value.to_string())
-}
-
 fn length(millis: i64) -> String {
     show_duration(millis, Language::En)
 }
@@ -79,7 +63,9 @@ fn canonical(
         let _ = write!(out, " min {}", trigger.min_events);
     }
     let keys = alert.by.iter();
-    out.push_str(&crate::print::keys(keys.map(|key| (field(&key.name), key.optional))));
+    out.push_str(&crate::print::keys(
+        keys.map(|key| (crate::print::dotted(&key.name), key.optional)),
+    ));
     if alert.for_ms > 0 {
         let _ = write!(out, " for {}", length(alert.for_ms));
     }
@@ -98,12 +84,6 @@ fn canonical(
         _ => {}
     }
     out
-}
-
-/// A field's name as rules must write it; a dotted one part by part.
-fn field(name: &str) -> String {
-    let parts: Vec<String> = name.split('.').map(crate::print::name).collect();
-    parts.join(".")
 }
 
 /// A window in words: short ones in seconds, days as the hours they are.

@@ -36,9 +36,10 @@ pub(super) fn test(
             diagnostics.push(found.related(*place, super::wording::declared_here()));
         }
         None => {
-            let alerts = scope.declared.iter().filter(|(_, (statement, _))| {
-                matches!(statement, Statement::Alert(_))
-            });
+            let alerts = scope
+                .declared
+                .iter()
+                .filter(|(_, (statement, _))| matches!(statement, Statement::Alert(_)));
             let names = alerts.map(|(name, _)| *name);
             let found = super::wording::unknown_name(name.at.0, &name.text);
             diagnostics.push(found.suggest(&name.text, names));
@@ -99,8 +100,7 @@ fn given(
         Some((apart, times)) => (length(apart, diagnostics), *times),
         None => (Some(0), 1),
     };
-    let arriving_ms =
-        written.arriving.as_ref().map_or(Some(0), |delay| length(delay, diagnostics));
+    let arriving_ms = written.arriving.as_ref().map_or(Some(0), |delay| length(delay, diagnostics));
     let name = &written.stream;
     let Some((stream, schema)) = scope.stream_named(&name.text) else {
         diagnostics.push(no_stream(scope, name));
@@ -216,7 +216,8 @@ fn expected(
         .map(|(path, value)| claim(scope, alert, path, value, diagnostics))
         .collect();
     let claims = claims.into_iter().collect::<Option<_>>()?;
-    Some(Expected { what, at_ms, claims, place: written.at.0 })
+    let text = crate::print::expectation(written);
+    Some(Expected { what, at_ms, claims, text, place: written.at.0 })
 }
 
 /// What claims can be about, beside the key.
@@ -282,11 +283,7 @@ fn number<'a>(
 }
 
 /// A claim whose value is a text in quotes.
-fn worded(
-    path: &Path,
-    written: &Expression,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Claim> {
+fn worded(path: &Path, written: &Expression, diagnostics: &mut Vec<Diagnostic>) -> Option<Claim> {
     let name = path.dotted();
     let text = if let Expression::Quoted(quoted) = written { Some(&quoted.text) } else { None };
     let claim = text.and_then(|text| match name.as_str() {

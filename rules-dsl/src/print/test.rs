@@ -41,7 +41,8 @@ fn value(value: &Value) -> String {
     }
 }
 
-fn expect(expect: &Expect) -> String {
+/// One line of a test.
+pub(crate) fn expect(expect: &Expect) -> String {
     let mut out = match expect.what {
         Expected::Fire => "expect fire".to_owned(),
         Expected::Change => "expect change".to_owned(),

@@ -60,6 +60,8 @@ pub struct Expected {
     pub at_ms: Option<i64>,
     /// What else is said of the transition.
     pub claims: Vec<Claim>,
+    /// As rules write it.
+    pub text: String,
     /// Where it stands.
     pub place: Place,
 }

@@ -1,0 +1,181 @@
+//! `hansho test`: plays the rules' own tests and shows where they and the rules disagree.
+
+mod junit;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use jiff::tz::TimeZone;
+use model::key::KeyValue;
+use model::message::{Language, show_duration};
+use model::transition::{Transition, TransitionKind};
+use rules_dsl::rule::{Alert, Test};
+use rules_dsl::source::SourceFile;
+
+use crate::alert_text::AlertTexts;
+use crate::cli::TestArgs;
+use crate::commands::Exit;
+use crate::rule_files::{Rules, RulesError, load_rules};
+use crate::scenario::{Comparison, Line, Played, after, compare, play};
+
+/// A test that was played.
+struct Verdict<'a> {
+    test: &'a Test,
+    /// `rules/auth.rules:30`
+    place: String,
+    /// What differs; empty when all is as expected.
+    differences: String,
+}
+
+/// Runs the command.
+pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
+    let rules = load_rules(&args.paths, language)?;
+    rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
+    let texts = AlertTexts::new(&rules, language, zone);
+    let mut verdicts = Vec::new();
+    for test in &rules.tests {
+        verdicts.push(verdict(&rules, &texts, test)?);
+    }
+    let report = report(&rules, &verdicts, language);
+    match io::stdout().write_all(report.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Exit::Unreachable.because(error));
+        }
+        _ => {}
+    }
+    if let Some(path) = &args.junit {
+        junit::write(path, &verdicts).map_err(|error| {
+            Exit::Unreachable.because(format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    let has_failed = verdicts.iter().any(|verdict| !verdict.differences.is_empty());
+    if has_failed { Err(Exit::Findings) } else { Ok(()) }
+}
+
+fn verdict<'a>(rules: &Rules, texts: &AlertTexts, test: &'a Test) -> Result<Verdict<'a>, Exit> {
+    let played = play(&rules.set, test).map_err(RulesError::Program)?;
+    let comparison = compare(test, &played, |transition| texts.transition(transition));
+    let differences = if comparison.is_met() {
+        String::new()
+    } else {
+        differences(rules, test, &played, &comparison)
+    };
+    Ok(Verdict { test, place: place(&rules.files, test.place), differences })
+}
+
+/// `rules/auth.rules:30`
+fn place(files: &[SourceFile], place: rules_dsl::source::Place) -> String {
+    let file = files.get(place.file);
+    file.map_or_else(String::new, |file| {
+        format!("{}:{}", file.name, file.position(place.start).line)
+    })
+}
+
+/// What was expected (`-`), what was told instead (`+`), and between them what is as it
+/// should be; every told line can be pasted into the test.
+fn differences(rules: &Rules, test: &Test, played: &Played, comparison: &Comparison) -> String {
+    let alert = rules.set.alerts.iter().find(|alert| alert.name == test.alert);
+    let told = |number: usize| match (played.transitions.get(number), alert) {
+        (Some(transition), Some(alert)) => spelled(transition, test, alert),
+        _ => String::new(),
+    };
+    let written = |at: usize| test.expected.get(at).map_or("", |expected| &expected.text);
+    let line_of = |at: usize| {
+        let expected = test.expected.get(at);
+        let file = expected.and_then(|expected| rules.files.get(expected.place.file));
+        file.zip(expected).map_or(0, |(file, expected)| file.position(expected.place.start).line)
+    };
+    let mut out = String::new();
+    for line in &comparison.lines {
+        // Writing into a String cannot fail.
+        let _ = match line {
+            Line::Same(at, _) => writeln!(out, "    {}", written(*at)),
+            Line::Missing(at) => {
+                writeln!(out, "  - {}    # line {}", written(*at), line_of(*at))
+            }
+            Line::Unexpected(number) => writeln!(out, "  + {}", told(*number)),
+            Line::Late { told, expected: 0 } => writeln!(out, "  + expect late {told}"),
+            Line::Late { told, expected } => {
+                writeln!(out, "  - expect late {expected}\n  + expect late {told}")
+            }
+        };
+    }
+    out
+}
+
+/// A transition as a test would expect it.
+fn spelled(transition: &Transition, test: &Test, alert: &Alert) -> String {
+    let word = match transition.kind {
+        TransitionKind::Firing => "fire",
+        TransitionKind::Changed => "change",
+        TransitionKind::Again => "again",
+        TransitionKind::Resolved => "resolve",
+    };
+    let length = |millis: i64| show_duration(millis, Language::En);
+    let mut fields = Vec::new();
+    for (name, value) in &transition.key {
+        let name = rules_dsl::print::dotted(name);
+        match value {
+            // A missing component cannot be claimed.
+            KeyValue::Null => {}
+            KeyValue::Int(_) | KeyValue::Bool(_) => fields.push(format!("{name}: {value}")),
+            KeyValue::Text(_) | KeyValue::Ip(_) => {
+                fields.push(format!("{name}: {}", rules_dsl::print::quoted(&value.to_string())));
+            }
+        }
+    }
+    let unit = alert.unit();
+    let quantity = |name: &str, value: Option<model::decimal::Decimal>| {
+        value.map(|value| format!("{name}: {}", rules_dsl::quantity::written(value, unit)))
+    };
+    if let Some(reason) = transition.reason {
+        fields.extend(quantity("peak", transition.peak));
+        fields.push(format!("reason: \"{}\"", reason.name()));
+    } else {
+        fields.extend(quantity("value", transition.value));
+        if !alert.rungs.is_empty() {
+            fields.push(format!("severity: \"{}\"", transition.severity.name()));
+        }
+        if transition.since != transition.at {
+            fields.push(format!("since: {}", length(after(test, transition.since))));
+        }
+    }
+    let at = length(after(test, transition.at));
+    let fields = fields.join(", ");
+    if fields.is_empty() {
+        return format!("expect {word} at {at}");
+    }
+    format!("expect {word} at {at} {{ {fields} }}")
+}
+
+fn report(rules: &Rules, verdicts: &[Verdict<'_>], language: Language) -> String {
+    let mut out = String::new();
+    for verdict in verdicts {
+        let word = if verdict.differences.is_empty() { "ok  " } else { "FAIL" };
+        let _ = writeln!(out, "{word}  {}  {}", verdict.test.alert, verdict.place);
+        out.push_str(&verdict.differences);
+    }
+    let failed = verdicts.iter().filter(|verdict| !verdict.differences.is_empty()).count();
+    let is_tested = |alert: &&Alert| !rules.tests.iter().any(|test| test.alert == alert.name);
+    let untested: Vec<&str> =
+        rules.set.alerts.iter().filter(is_tested).map(|alert| alert.name.as_str()).collect();
+    if failed > 0 {
+        out.push_str(match language {
+            Language::En => "- expected, + told: a told line can be pasted into the test\n",
+            Language::Ja => "- は期待、+ は実際です。+ の行はそのままテストに貼れます\n",
+        });
+    }
+    if !untested.is_empty() {
+        let names = untested.join(" ");
+        out.push_str(&match language {
+            Language::En => format!("without a test: {names}\n"),
+            Language::Ja => format!("テストのないアラート: {names}\n"),
+        });
+    }
+    let tests = verdicts.len();
+    out + &match language {
+        Language::En => format!("{tests} tests, {failed} failed\n"),
+        Language::Ja => format!("テスト {tests} 件、失敗 {failed} 件\n"),
+    }
+}
