@@ -1,5 +1,8 @@
 //! Rule files: found on disk, compiled, and everything a command needs of them.
 
+#[allow(dead_code)]
+mod named;
+
 use std::fmt;
 use std::fs;
 use std::io;

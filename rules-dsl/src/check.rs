@@ -1,14 +1,19 @@
 //! Statements to rules: names become indices, quantities base units, defaults are filled in.
 
 mod alert;
+mod condition;
 mod constant;
+mod keys;
 mod kind;
 mod later;
+mod level;
 mod measure;
 mod message;
 mod predicate;
 mod stream;
 mod test;
+mod trigger;
+mod valued;
 mod wording;
 
 use std::collections::HashMap;
@@ -47,8 +52,7 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
                 scope.selected(&filter.name.text, 0, diagnostics);
             }
             Statement::Measure(measure) => {
-                measure::shape(&mut scope, &measure.measure, 0, diagnostics);
-                measure::lengths(&measure.measure, diagnostics);
+                valued::declared(&mut scope, &measure.measure, diagnostics);
             }
             Statement::Alert(alert) => checked.extend(alert::alert(&mut scope, alert, diagnostics)),
             Statement::Stream(stream) => later::options(stream, diagnostics),
@@ -72,7 +76,9 @@ pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>)
 }
 
 pub(crate) use alert::{CheckedAlert, hold_default_ms, keep_default_ms};
+pub(crate) use condition::{Compared, Joined, Span};
 pub(crate) use measure::{Function, Shape};
+pub(crate) use trigger::{LEARN_DEFAULT_MS, Subject, VALUES_DEFAULT};
 
 /// Events of one stream that satisfy a predicate.
 #[derive(Clone, Debug)]

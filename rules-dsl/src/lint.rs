@@ -6,21 +6,45 @@ use std::collections::hash_map::Entry;
 use model::decimal::Decimal;
 use model::message::{Language, show_duration};
 
-use crate::check::{CheckedAlert, Function, Selected};
+use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
 use crate::diagnostic::{Diagnostic, Text, text, wordings};
-use crate::rule::{Compare, Comparison, Operand, Predicate};
+use crate::rule::{Comparison, Operand, Predicate};
 use crate::source::Place;
 
 /// Lints over all alerts.
 pub(crate) fn lint(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
-    for one in alerts {
-        diagnostics.extend(ratio_without_min(one));
-        diagnostics.extend(constant_truth(one));
-        diagnostics.extend(low_side_with_key(one));
-        diagnostics.extend(for_outlives_window(one));
-        diagnostics.extend(finer_than_step(one));
+    for alert in alerts {
+        diagnostics.extend(ratio_without_min(alert));
+        diagnostics.extend(finer_than_step(alert));
+        if let Some(one) = One::of(alert) {
+            diagnostics.extend(constant_truth(&one));
+            diagnostics.extend(low_side_with_key(&one));
+            diagnostics.extend(for_outlives_window(&one));
+        }
     }
     overlapping(alerts, diagnostics);
+}
+
+/// An alert that is one comparison of one measure.
+struct One<'a> {
+    checked: &'a CheckedAlert,
+    compared: &'a Compared,
+    shape: &'a Shape,
+    span: &'a Span,
+}
+
+impl One<'_> {
+    fn of(checked: &CheckedAlert) -> Option<One<'_>> {
+        let Subject::Condition(joined) = &checked.subject else {
+            return None;
+        };
+        let (compared, shape, span) = joined.single()?;
+        Some(One { checked, compared, shape, span })
+    }
+
+    fn level_place(&self) -> Place {
+        self.compared.place()
+    }
 }
 
 wordings! {
@@ -62,13 +86,17 @@ wordings! {
         | "値を `or` でつなぐか、`in (…)` と書いてください";
 }
 
-fn ratio_without_min(one: &CheckedAlert) -> Option<Diagnostic> {
-    let ratio = one.shape.function == Function::Ratio;
-    (ratio && one.window.min_events == 0).then(|| no_min(one.level_place))
+fn ratio_without_min(alert: &CheckedAlert) -> Vec<Diagnostic> {
+    let compares = alert.subject.joined().into_iter().flat_map(|joined| &joined.compares);
+    let bare = |compared: &&Compared| {
+        let mut windows = compared.valued.shapes.iter().zip(&compared.spans);
+        windows.any(|(shape, span)| shape.function == Function::Ratio && span.min_events == 0)
+    };
+    compares.filter(bare).map(|compared| no_min(compared.place())).collect()
 }
 
 /// The least and the largest value a measure can have, where that is known.
-fn range(one: &CheckedAlert) -> (Option<Decimal>, Option<Decimal>) {
+fn range(one: &One<'_>) -> (Option<Decimal>, Option<Decimal>) {
     let subset = || match one.shape.of.as_slice() {
         [part, whole] => whole.lineage.last().is_some_and(|last| part.lineage.contains(last)),
         _ => false,
@@ -77,7 +105,7 @@ fn range(one: &CheckedAlert) -> (Option<Decimal>, Option<Decimal>) {
         Function::Count => (Some(Decimal::ZERO), None),
         Function::Distinct => {
             let field = &one.shape.field_name;
-            let is_key = one.alert.by.iter().any(|key| key.name == *field);
+            let is_key = one.checked.alert.by.iter().any(|key| key.name == *field);
             (Some(Decimal::ZERO), is_key.then_some(Decimal::ONE))
         }
         Function::Ratio => (Some(Decimal::ZERO), subset().then_some(Decimal::ONE)),
@@ -85,8 +113,8 @@ fn range(one: &CheckedAlert) -> (Option<Decimal>, Option<Decimal>) {
     }
 }
 
-fn constant_truth(one: &CheckedAlert) -> Option<Diagnostic> {
-    let Compare { level, comparison, .. } = one.compare;
+fn constant_truth(one: &One<'_>) -> Option<Diagnostic> {
+    let Compared { level, comparison, .. } = *one.compared;
     let (least, largest) = range(one);
     // How the level lies to the range: outside it, or at least on its edge.
     let past_top = largest.is_some_and(|largest| level > largest);
@@ -103,36 +131,37 @@ fn constant_truth(one: &CheckedAlert) -> Option<Diagnostic> {
         Comparison::Equal => (unreachable, false),
         Comparison::NotEqual => (false, unreachable),
     };
-    let canonical = &one.reading.canonical;
+    let canonical = &one.checked.reading.canonical;
     if never {
-        return Some(never_holds(one.level_place, canonical));
+        return Some(never_holds(one.level_place(), canonical));
     }
-    always.then(|| always_holds(one.level_place, canonical))
+    always.then(|| always_holds(one.level_place(), canonical))
 }
 
-fn low_side_with_key(one: &CheckedAlert) -> Option<Diagnostic> {
-    let low = one.compare.comparison.is_low();
+fn low_side_with_key(one: &One<'_>) -> Option<Diagnostic> {
+    let low = one.compared.comparison.is_low();
     let sums = matches!(one.shape.function, Function::Count | Function::Sum | Function::Distinct);
-    (low && sums && !one.alert.by.is_empty()).then(|| silent_key(one.level_place))
+    (low && sums && !one.checked.alert.by.is_empty()).then(|| silent_key(one.level_place()))
 }
 
-fn for_outlives_window(one: &CheckedAlert) -> Option<Diagnostic> {
-    let (window, compare) = (&one.window, &one.compare);
+fn for_outlives_window(one: &One<'_>) -> Option<Diagnostic> {
+    let (span, compared) = (one.span, one.compared);
+    let for_ms = one.checked.alert.for_ms;
     let counts = matches!(one.shape.function, Function::Count | Function::Distinct);
-    let any_event = match compare.comparison {
-        Comparison::AtLeast => compare.level <= Decimal::ONE,
-        Comparison::Above => compare.level < Decimal::ONE,
+    let any_event = match compared.comparison {
+        Comparison::AtLeast => compared.level <= Decimal::ONE,
+        Comparison::Above => compared.level < Decimal::ONE,
         _ => false,
     };
-    if !counts || !any_event || one.alert.for_ms < window.window_ms {
+    if !counts || !any_event || for_ms < span.window_ms {
         return None;
     }
-    let (held, lasts) = (lasting(one.alert.for_ms), lasting(window.window_ms));
-    Some(outlived(one.level_place, &held.en, &lasts.en, &held.ja, &lasts.ja))
+    let (held, lasts) = (lasting(for_ms), lasting(span.window_ms));
+    Some(outlived(one.level_place(), &held.en, &lasts.en, &held.ja, &lasts.ja))
 }
 
 fn finer_than_step(one: &CheckedAlert) -> Option<Diagnostic> {
-    let step = one.window.step_ms;
+    let step = one.subject.joined()?.spans().map(|span| span.step_ms).max()?;
     let is_finer = |length: i64| length > 0 && length < step;
     let found = is_finer(one.alert.for_ms) || is_finer(one.alert.keep_ms);
     let step = lasting(step);
@@ -149,7 +178,10 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     let mut ordered: Vec<&CheckedAlert> = alerts.iter().collect();
     ordered.sort_by_key(|one| one.place);
     for one in ordered {
-        match seen.entry(watched(one)) {
+        let Some(watched) = One::of(one).as_ref().map(watched) else {
+            continue;
+        };
+        match seen.entry(watched) {
             Entry::Vacant(entry) => {
                 entry.insert(one);
             }
@@ -164,11 +196,11 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// What an alert watches, and on which side of its level.
-fn watched(one: &CheckedAlert) -> String {
-    let keys: Vec<&str> = one.alert.by.iter().map(|key| key.name.as_str()).collect();
-    let comparison = one.compare.comparison;
+fn watched(one: &One<'_>) -> String {
+    let keys: Vec<&str> = one.checked.alert.by.iter().map(|key| key.name.as_str()).collect();
+    let comparison = one.compared.comparison;
     let rising = matches!(comparison, Comparison::AtLeast | Comparison::Above);
-    let (low, window_ms) = (comparison.is_low(), one.window_written_ms);
+    let (low, window_ms) = (comparison.is_low(), one.span.written_ms);
     format!("{} {window_ms} {keys:?} {rising} {low}", one.shape.canonical)
 }
 

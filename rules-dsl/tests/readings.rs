@@ -4,8 +4,9 @@ use rules_dsl::compile;
 use rules_dsl::source::SourceFile;
 
 const BASE: &str = "stream auth { ts: time, user: str, n: float, \
-                     took: duration(ms), used: percent(0..1) }\n\
-                    filter 失敗 = auth where n > 1\n";
+                     src: ip, took: duration(ms), used: percent(0..1) }\n\
+                    filter 失敗 = auth where n > 1\n\
+                    filter 成功 = auth where n <= 1\n";
 
 #[test]
 fn alerts_say_back_what_they_mean() {
@@ -41,11 +42,91 @@ fn alerts_say_back_what_they_mean() {
             "the newest n of auth, at most 5m old, is 3 or more",
             "最新の n (5分以内のもの) が3以上",
         ),
+        (
+            "5 失敗 then 成功 within 10m by user",
+            "5 失敗 then 成功 within 10m by user",
+            "per user: 5 失敗, then 成功, all within 10m",
+            "同じ user で10分以内に 失敗 が5件、その後 成功",
+        ),
+        (
+            "失敗 then not 成功 within 15分 by user keep 0s",
+            "失敗 then not 成功 within 15m by user keep 0s",
+            "per user: no 成功 within 15m after 失敗",
+            "同じ user で失敗 の後15分以内に 成功 がない",
+        ),
+        (
+            "any 失敗 notify each shadow limit 500 keys by user",
+            "any 失敗 by user limit 500 keys notify each shadow",
+            "per user: every 失敗, every match told, recorded only: nobody is notified",
+            "同じ user で失敗 が起きるたび、毎回通知、記録のみで通知しない",
+        ),
+        (
+            "any 失敗 and 成功 < 1回 within 12h by user",
+            "any 失敗 and count(成功) < 1 within 12h by user",
+            "per user: every 失敗 at which less than 1 成功 in the last 12h",
+            "同じ user で失敗 が起きたとき、直近12時間に1件未満なら",
+        ),
+        (
+            "absent auth within 3分",
+            "absent auth within 3m",
+            "no auth at all for 3m",
+            "auth がまったく来ないまま3分",
+        ),
+        (
+            "absent 成功 within 3m by user seen 1d for 1m",
+            "absent 成功 within 3m by user seen 1d for 1m",
+            "per user: no 成功 for 3m, forgotten 1d after the last, held for 1m",
+            "同じ user で成功 が来ないまま3分(最後から1日で忘れる)、1分続いたら",
+        ),
+        (
+            "new src, n in 成功 within 30d by user learn 1d limit 9 values",
+            "new src, n in 成功 within 30d by user learn 1d limit 9 values",
+            "per user: src and n of 成功 not seen in the last 720 h (sliding, not calendar days); \
+             silent for the first 1d",
+            "同じ user で直近720時間(暦日ではない)に見ていない src・n が 成功 に現れた\
+             (最初の1日は学習のみ)",
+        ),
+        (
+            "count(auth) vs 1w ago <= 50% within 10m min 1000",
+            "count(auth) vs 1w ago <= 50% within 10m min 1000",
+            "count(auth) over the last 10m is 50% or less of what it was 1w ago, unknown below \
+             1000 events (the window moves in steps of 1s and spans 10m)",
+            "直近10分の count(auth) が1週間前の同じ長さの50%以下、1000件未満なら判定しない \
+             (窓は1秒刻み、幅10分)",
+        ),
+        (
+            "rate(auth.n) * 8 / (last(auth.n) + 1) > 2.5 within 5m by user",
+            "rate(auth.n) * 8 / (last(auth.n) + 1) > 2.5 within 5m by user",
+            "per user: rate(auth.n) * 8 / (last(auth.n) + 1) over the last 5m is more than 2.5",
+            "同じ user で直近5分の rate(auth.n) * 8 / (last(auth.n) + 1) が2.5超",
+        ),
+        (
+            "(失敗 within 1m) / (auth within 5m min 9) >= 3",
+            "(count(失敗) within 1m) / (count(auth) within 5m min 9) >= 3",
+            "count(失敗) / count(auth) over the last 5m is 3 or more, unknown below 9 events",
+            "直近5分の count(失敗) / count(auth) が3以上、9件未満なら判定しない",
+        ),
+        (
+            "失敗 10回/分 and (成功 < 1回 within 1h or avg(auth.n) > 3 within 5m) by user",
+            "count(失敗) >= 10 within 1m and (count(成功) < 1 within 1h or avg(auth.n) > 3 within 5m) \
+             by user",
+            "per user: 10 or more 失敗 in the last 60 s and (less than 1 成功 in the last 1h or \
+             the mean of n of auth over the last 5m is more than 3)",
+            "同じ user で直近60秒に10件以上、かつ「直近1時間に1件未満、または直近5分の n の\
+             平均が3超」",
+        ),
+        (
+            "stddev(auth.n) > 2 within 20m step 0s",
+            "stddev(auth.n) > 2 within 20m step 0s",
+            "the standard deviation of n of auth over the last 20m is more than 2",
+            "直近20分の n の標準偏差が2超",
+        ),
     ];
     for (trigger, canonical, en, ja) in cases {
         let text = format!("{BASE}alert a {trigger} high");
         let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
-        let reading = compiled.readings.first().unwrap();
+        let found = &compiled.diagnostics;
+        let reading = compiled.readings.first().unwrap_or_else(|| panic!("{trigger}: {found:#?}"));
         assert_eq!(reading.canonical, canonical, "{trigger}");
         assert_eq!(reading.words_en, en, "{trigger}");
         assert_eq!(reading.words_ja, ja, "{trigger}");
@@ -55,4 +136,31 @@ fn alerts_say_back_what_they_mean() {
         assert_eq!(again.rules, compiled.rules, "{canonical}");
         assert_eq!(again.readings, compiled.readings, "{canonical}");
     }
+}
+
+#[test]
+fn a_ladder_says_every_rung() {
+    let trigger = "avg(auth.used) within 5m by user clear 70%";
+    let ladder = "ladder { medium 80%  critical 95% }";
+    let compiled = |text: &str| {
+        let text = format!("{BASE}alert a {text}");
+        compile(&[SourceFile { name: "x".to_owned(), text }])
+    };
+    let first = compiled(&format!("{trigger} {ladder}"));
+    let reading = first.readings.first().unwrap();
+    assert_eq!(reading.canonical, format!("{trigger} {ladder}"));
+    assert_eq!(
+        reading.words_en,
+        "per user: the mean of used of auth over the last 5m is 80% or more, critical from 95%, \
+         over once past 70%"
+    );
+    assert_eq!(
+        reading.words_ja,
+        "同じ user で直近5分の used の平均が80%以上、95%以上なら緊急、70%未満で解消"
+    );
+    assert_eq!(reading.cost_en, "32 B per event of the last 5m; recovery re-reads 10m");
+    assert_eq!(reading.cost_ja, "直近5分の1件ごとに32 B、再起動時は直近10分を読み直す");
+    let low = compiled("avg(auth.used) within 5m ladder { low 20%以下 high <= 5% }");
+    let canonical = &low.readings.first().unwrap().canonical;
+    assert_eq!(canonical, "avg(auth.used) within 5m ladder { low <= 20%  high <= 5% }");
 }

@@ -2,10 +2,9 @@
 
 use model::schema::FieldType;
 
-use super::constant::{Least, events, millis};
-use super::{CHAIN_MAX, Scope, Selected, Statement, later, wording};
-use crate::ast::{Measure, Name, Path, Quantity, Term};
-use crate::diagnostic::{Code, Diagnostic};
+use super::{Scope, Selected, wording};
+use crate::ast::{Name, Path, Quantity};
+use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
 use crate::source::Place;
 
@@ -15,22 +14,37 @@ pub(crate) enum Function {
     Count,
     Sum,
     Avg,
+    Stddev,
     Min,
     Max,
     Last,
+    Delta,
+    Increase,
+    Rate,
     Distinct,
     /// In thousandths.
     Quantile(u32),
     Ratio,
 }
 
-const FUNCTIONS: [(&str, Function); 8] = [
+impl Function {
+    /// Whether an event can make the value larger at its own instant, and only an event can.
+    pub(crate) const fn rises_with_an_event(self) -> bool {
+        matches!(self, Function::Count | Function::Sum | Function::Distinct | Function::Max)
+    }
+}
+
+const FUNCTIONS: [(&str, Function); 12] = [
     ("count", Function::Count),
     ("sum", Function::Sum),
     ("avg", Function::Avg),
+    ("stddev", Function::Stddev),
     ("min", Function::Min),
     ("max", Function::Max),
     ("last", Function::Last),
+    ("delta", Function::Delta),
+    ("increase", Function::Increase),
+    ("rate", Function::Rate),
     ("distinct", Function::Distinct),
     ("ratio", Function::Ratio),
 ];
@@ -52,76 +66,13 @@ pub(crate) struct Shape {
     /// What the events are called: the last name of each selection.
     pub(crate) names: Vec<String>,
     pub(crate) within: Option<Quantity>,
+    pub(crate) step: Option<Quantity>,
     pub(crate) min: Option<Quantity>,
+    /// How long ago the window ends: the earlier one of `vs`.
+    pub(crate) ago: Option<Quantity>,
 }
 
-/// Resolves a measure; `None` is reported.
-pub(super) fn shape(
-    scope: &mut Scope<'_>,
-    measure: &Measure,
-    depth: usize,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Shape> {
-    let mut shape = match &measure.term {
-        Term::Call(function, arguments) => call(scope, function, arguments, diagnostics)?,
-        Term::Named(name) => named(scope, name, depth, diagnostics)?,
-        Term::Number(_) | Term::Arithmetic(..) | Term::Versus(..) => {
-            return later::term(&measure.term, diagnostics);
-        }
-    };
-    later::step(&measure.window, diagnostics);
-    give(&mut shape.within, measure.window.within.as_ref(), diagnostics);
-    give(&mut shape.min, measure.window.min.as_ref(), diagnostics);
-    Some(shape)
-}
-
-/// Takes what is written at the use of a measure; twice is once too often.
-fn give(own: &mut Option<Quantity>, at_use: Option<&Quantity>, diagnostics: &mut Vec<Diagnostic>) {
-    let Some(written) = at_use else {
-        return;
-    };
-    if let Some(first) = own.replace(written.clone()) {
-        let found = wording::given_in_measure(written.at.0);
-        diagnostics.push(found.related(first.at.0, wording::given_here()));
-    }
-}
-
-/// Checks the window and minimum of a measure that perhaps no alert uses.
-pub(super) fn lengths(measure: &Measure, diagnostics: &mut Vec<Diagnostic>) {
-    if let Some(within) = &measure.window.within {
-        millis(within, Least::OneMillisecond, diagnostics);
-    }
-    if let Some(min) = &measure.window.min {
-        events(min, diagnostics);
-    }
-}
-
-fn named(
-    scope: &mut Scope<'_>,
-    name: &Name,
-    depth: usize,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Shape> {
-    let declared = scope.declared.get(name.text.as_str()).copied();
-    let Some((Statement::Measure(inner), _)) = declared else {
-        let events = scope.events(name, 0, diagnostics)?;
-        return Some(count_of(events, &name.text));
-    };
-    if depth >= CHAIN_MAX {
-        diagnostics.push(wording::measure_circle(name.at.0, &name.text));
-        return None;
-    }
-    // What is wrong inside was reported at the measure itself.
-    let mut inside = Vec::new();
-    let found = shape(scope, &inner.measure, depth + 1, &mut inside);
-    if found.is_none() {
-        inside.retain(|d| d.code == Code::Circle);
-        diagnostics.append(&mut inside);
-    }
-    found
-}
-
-fn count_of(events: Selected, name: &str) -> Shape {
+pub(super) fn count_of(events: Selected, name: &str) -> Shape {
     let spelled = crate::print::name(name);
     Shape {
         function: Function::Count,
@@ -132,7 +83,9 @@ fn count_of(events: Selected, name: &str) -> Shape {
         canonical: format!("count({spelled})"),
         names: vec![name.to_owned()],
         within: None,
+        step: None,
         min: None,
+        ago: None,
     }
 }
 
@@ -142,8 +95,7 @@ fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Func
     let function = known.map(|(_, function)| *function).or_else(|| quantile(word));
     if function.is_none() {
         let names = FUNCTIONS.iter().map(|(known, _)| *known);
-        let unknown = || wording::unknown_measure(name.at.0, word).suggest(word, names);
-        diagnostics.push(later::function(name).unwrap_or_else(unknown));
+        diagnostics.push(wording::unknown_measure(name.at.0, word).suggest(word, names));
     }
     function
 }
@@ -161,7 +113,8 @@ fn quantile(word: &str) -> Option<Function> {
     (1..1000).contains(&permille).then_some(Function::Quantile(permille))
 }
 
-fn call(
+/// Resolves `count(x)`, `ratio(a, b)` …; `None` is reported.
+pub(super) fn call(
     scope: &mut Scope<'_>,
     name: &Name,
     arguments: &[Path],

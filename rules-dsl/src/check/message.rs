@@ -167,16 +167,18 @@ fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic
     found.suggest(name, words)
 }
 
-/// The message of an alert that names none: name, key, value, level.
-pub(super) fn default_template(name: &str, by: &[KeyPart], symbol: &str) -> Message {
+/// The message of an alert that names none: name, key, and value and level where it has them.
+pub(super) fn default_template(name: &str, by: &[KeyPart], symbol: Option<&str>) -> Message {
     let mut parts = vec![MessagePart::Literal(name.to_owned())];
     for (index, key) in by.iter().enumerate() {
         parts.push(MessagePart::Literal(format!(" {}=", key.name)));
         parts.push(MessagePart::Key(index));
     }
-    parts.push(MessagePart::Literal(": ".to_owned()));
-    parts.push(MessagePart::Value);
-    parts.push(MessagePart::Literal(format!(" {symbol} ")));
-    parts.push(MessagePart::Threshold);
+    if let Some(symbol) = symbol {
+        parts.push(MessagePart::Literal(": ".to_owned()));
+        parts.push(MessagePart::Value);
+        parts.push(MessagePart::Literal(format!(" {symbol} ")));
+        parts.push(MessagePart::Threshold);
+    }
     Message { parts }
 }

@@ -2,7 +2,12 @@
 
 use model::decimal::Decimal;
 
-use super::alert::{DISTINCT_LEVEL_MAX, KEY_PARTS_MAX};
+use super::alert::KEYS_MAX;
+use super::condition::COMPARES_MAX;
+use super::keys::KEY_PARTS_MAX;
+use super::level::DISTINCT_LEVEL_MAX;
+use super::trigger::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
+use super::valued::MEASURES_MAX;
 use super::{CHAIN_MAX, COMPARISONS_MAX};
 use crate::diagnostic::{texts, wordings};
 
@@ -54,8 +59,8 @@ wordings! {
     // Measures.
     UnknownName unknown_measure(word: &str):
         "`{word}` is no measure" | "`{word}` という集計はありません"
-        expected "one of count sum avg min max last distinct ratio p50 p95 p99 p99.9"
-        | "count sum avg min max last distinct ratio p50 p95 p99 p99.9 のどれか";
+        expected "one of count sum avg stddev min max last delta increase rate distinct ratio p50 p95 p99 p99.9"
+        | "count sum avg stddev min max last delta increase rate distinct ratio p50 p95 p99 p99.9 のどれか";
     MeasureArgument ratio_arguments(word: &str):
         "`{word}` does not take these arguments" | "`{word}` の引数が違います"
         help "two kinds of events: `ratio(エラー, http)`" | "イベントを二つ: `ratio(エラー, http)`";
@@ -110,6 +115,73 @@ wordings! {
     ClearSide clear_side():
         "`clear` is not on the easier side of the level"
         | "`clear` がしきい値より緩い側にありません";
+
+    ClauseRefused clause_refused(word: &str):
+        "this trigger does not take `{word}`" | "この条件に `{word}` は書けません";
+    MissingWindow within_wanted():
+        "how long is not said" | "時間の幅が書かれていません"
+        help "write `within 10m` after the trigger" | "後に `within 10分` と書いてください";
+    MissingLevel level_wanted(canonical: &str):
+        "`{canonical}` is compared with nothing" | "`{canonical}` のしきい値がありません"
+        help "write a level, as in `{canonical} >= 10 within 1m`"
+        | "しきい値を書いてください: `{canonical} >= 10 within 1分`";
+    MeasureArgument measures_not_joined(sign: &str, left: &str, right: &str):
+        "`{left}` and `{right}` cannot be joined by `{sign}`: their units do not go together"
+        | "`{left}` と `{right}` は単位が合わず、`{sign}` で結べません";
+    MeasureArgument nothing_versus():
+        "`vs` compares a measure with itself some time ago"
+        | "`vs` は一つの集計を過去のそれと比べます"
+        help "write `count(http) vs 1w ago`" | "`count(http) vs 1w ago` のように書いてください";
+    LimitExceeded too_many_measures():
+        "a number has at most {MEASURES_MAX} measures" | "一つの式の集計は {MEASURES_MAX} 個までです";
+    LimitExceeded too_many_compares():
+        "a condition has at most {COMPARES_MAX} comparisons"
+        | "一つの条件の比較は {COMPARES_MAX} 個までです";
+    LimitExceeded too_many_steps():
+        "a sequence has at most {STEPS_MAX} steps" | "順序の段は {STEPS_MAX} 個までです";
+    LimitExceeded too_many_new_fields():
+        "`new` takes at most {NEW_FIELDS_MAX} fields" | "`new` のフィールドは {NEW_FIELDS_MAX} 個までです";
+    LevelRange first_count_range():
+        "the first step takes 1 to {FIRST_COUNT_MAX} events"
+        | "最初の段は1件から {FIRST_COUNT_MAX} 件までです";
+    LevelRange values_range():
+        "a key remembers 1 to {VALUES_MAX} values" | "キーごとに覚える値は1個から {VALUES_MAX} 個までです";
+    LevelRange keys_range():
+        "an alert holds state for 1 to {KEYS_MAX} keys"
+        | "アラートが状態を持つキーは1個から {KEYS_MAX} 個までです";
+    BadDuration step_too_long():
+        "the step is longer than the window" | "刻みが窓より長くなっています"
+        help "write a step that divides the window" | "窓を割り切る刻みにしてください";
+    LadderShape ladder_of_one():
+        "a ladder needs one value to climb" | "`ladder` は一つの値の比較にだけ使えます"
+        help "write one severity, or one comparison" | "重大度を一つにするか、比較を一つにしてください";
+    LadderShape level_beside_ladder():
+        "the ladder says the levels; this one is a second" | "しきい値は `ladder` にあり、ここにもう一つあります"
+        help "leave it out" | "外してください";
+    LadderShape mixed_ladder():
+        "the rungs of a ladder compare alike" | "`ladder` の段の比較の向きが揃っていません"
+        help "write the same word at every level" | "すべての段に同じ語を書いてください";
+    LadderShape rung_twice(severity: &str):
+        "the ladder has `{severity}` twice" | "`ladder` に `{severity}` が二度あります"
+        help "keep one of them" | "一つだけ残してください";
+    LadderShape rung_order(upper: &str, lower: &str):
+        "`{upper}` is not harder to reach than `{lower}`"
+        | "`{upper}` のしきい値が `{lower}` より厳しくありません"
+        help "the more serious, the further the level" | "重大なほど遠いしきい値にしてください";
+    LadderShape empty_ladder():
+        "the ladder has no level" | "`ladder` にしきい値がありません"
+        help "write `ladder {{ medium 80%  critical 95% }}`"
+        | "`ladder {{ medium 80%  critical 95% }}` のように書いてください";
+    AbsenceScope absence_without_scope():
+        "which keys are missed is not said" | "どのキーの途絶かが書かれていません"
+        help "write `seen 1d` for keys of the last day, or `in LIST` for expected ones"
+        | "直近1日に来たキーなら `seen 1日`、決まったキーなら `in リスト名` と書いてください";
+    AbsenceScope seen_without_key():
+        "`seen` speaks of keys, and there is none" | "`seen` はキーについての指定ですが、`by` がありません"
+        help "write `by host`, or leave it out" | "`by host` を書くか、`seen` を外してください";
+    AbsenceScope forgotten_before_missed():
+        "a key is forgotten before it is missed" | "途絶と判定される前にキーが忘れられます"
+        help "make `seen` longer than `within`" | "`seen` を `within` より長くしてください";
 
     // Messages.
     BadTemplate bad_template(en: &str, ja: &str):
@@ -223,6 +295,21 @@ texts! {
     given_here(): "given here" | "最初の指定";
     the_first_one(): "the first one" | "最初のもの";
     the_other_one(): "the other one" | "もう一方";
+    leave_out(): "leave it out" | "外してください";
+    events_have_no_length():
+        "an event lasts no time; `keep` says how long its episode stays open"
+        | "イベントに長さはありません。解消までの時間は `keep` で決めます";
+    takes_one_level():
+        "it belongs to one measure compared with one level"
+        | "一つの集計を一つのしきい値と比べる条件に書くものです";
+    takes_a_measure():
+        "it belongs to a measure compared with a level"
+        | "集計をしきい値と比べる条件に書くものです";
+    takes_single_events():
+        "it belongs to `any`, `then` and `new`; a condition is told when it begins and ends"
+        | "`any`、`then`、`new` に書くものです。条件は始まりと終わりだけ通知されます";
+    takes_absent(): "it belongs to `absent`" | "`absent` に書くものです";
+    takes_new(): "it belongs to `new`" | "`new` に書くものです";
     did_you_mean(name: &str): "did you mean `{name}`?" | "`{name}` のことですか?";
     space_before_level(head: &str, level: &str):
         "put a space before the level: `{head} {level}`"

@@ -121,6 +121,12 @@ codes! {
     UnknownPlaceholder = "E0609";
     /// A message template that cannot be read.
     BadTemplate = "E0610";
+    /// A clause that the kind of trigger does not take.
+    ClauseRefused = "E0611";
+    /// A ladder whose levels do not make one.
+    LadderShape = "E0612";
+    /// An absence that does not say which keys are missed.
+    AbsenceScope = "E0613";
     /// An event of a test that its stream cannot have.
     TestEvent = "E0701";
     /// Something a test expects that no transition can show.

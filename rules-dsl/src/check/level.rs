@@ -1,0 +1,184 @@
+//! Levels: what a value is compared with, in the value's unit, and the rungs of a ladder.
+
+use model::decimal::Decimal;
+use model::severity::Severity;
+
+use super::constant::base;
+use super::measure::Function;
+use super::valued::Valued;
+use super::wording;
+use crate::ast::{Compare, Grade, Quantity, Rung as Written};
+use crate::diagnostic::{Diagnostic, Text};
+use crate::quantity::UnitKind;
+use crate::rule::{Comparison, Rung};
+use crate::source::Place;
+
+/// Highest level of `distinct`: beyond it the count is not exact.
+pub const DISTINCT_LEVEL_MAX: i64 = 100_000;
+
+/// How serious an alert is, and the levels of a ladder in base units.
+#[derive(Clone, Debug)]
+pub(super) struct Graded {
+    /// Of a ladder the lowest rung's.
+    pub(super) severity: Severity,
+    /// The level of the lowest rung, and how all of them compare.
+    pub(super) lowest: Option<(Comparison, Decimal)>,
+    /// Above the lowest, ascending in severity.
+    pub(super) rungs: Vec<Rung>,
+}
+
+/// A level in base units; a unit the value does not have is reported.
+pub(super) fn level_value(
+    valued: &Valued,
+    quantity: &Quantity,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Decimal> {
+    let found = quantity.unit.map(|unit| unit.kind);
+    let fits = match valued.unit {
+        Some(UnitKind::Count) => matches!(found, None | Some(UnitKind::Count)),
+        wanted => found == wanted,
+    };
+    if fits {
+        return base(quantity, diagnostics);
+    }
+    let spelled = crate::print::quantity(quantity);
+    let (expected, help) = level_spelling(valued, quantity.value);
+    let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled);
+    diagnostics.push(found.expected(expected).help(help));
+    None
+}
+
+/// What level the value takes, and how this number would be one.
+fn level_spelling(valued: &Valued, value: Decimal) -> (Text, Text) {
+    match valued.unit {
+        Some(UnitKind::Count) => {
+            let names = valued.shapes.first().and_then(|shape| shape.names.first());
+            let events = names.map_or("", String::as_str);
+            (wording::count_level(), wording::count_level_help(value, events))
+        }
+        Some(UnitKind::Percent) => {
+            let share = value.shift(2).unwrap_or(value);
+            (wording::percent_level(), wording::percent_level_help(value, share))
+        }
+        Some(UnitKind::Duration) => {
+            (wording::duration_level(), wording::duration_level_help(value))
+        }
+        Some(UnitKind::Bytes) => (wording::bytes_level(), wording::bytes_level_help(value)),
+        None => (wording::bare_level(value), wording::bare_level_help(value)),
+    }
+}
+
+pub(super) fn level_in_range(
+    valued: &Valued,
+    level: Decimal,
+    place: Place,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let is_distinct = valued.single().is_some_and(|shape| shape.function == Function::Distinct);
+    if is_distinct && level > Decimal::from_int(DISTINCT_LEVEL_MAX) {
+        diagnostics.push(wording::level_range(place));
+    }
+}
+
+/// `clear X`: on the easier side of the lowest level.
+pub(super) fn clear_level(
+    valued: &Valued,
+    comparison: Comparison,
+    level: &Quantity,
+    written: &Quantity,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Decimal> {
+    let clear = level_value(valued, written, diagnostics)?;
+    // An unreadable level is reported where it stands.
+    let against = level_value(valued, level, &mut Vec::new())?;
+    let spelled = crate::print::quantity(level);
+    let (easier, expected) = match comparison {
+        Comparison::AtLeast | Comparison::Above => {
+            (clear < against, wording::below_level(&spelled))
+        }
+        Comparison::AtMost | Comparison::Below => (clear > against, wording::above_level(&spelled)),
+        other => (false, wording::no_clear_with(other.symbol())),
+    };
+    if !easier {
+        diagnostics.push(wording::clear_side(written.at.0).expected(expected));
+    }
+    Some(clear)
+}
+
+/// Whether a level asks for more than another, in the direction of a comparison.
+pub(super) fn is_harder(comparison: Comparison, level: Decimal, than: Decimal) -> bool {
+    match comparison {
+        Comparison::AtLeast | Comparison::Above => level > than,
+        Comparison::AtMost | Comparison::Below => level < than,
+        Comparison::Equal | Comparison::NotEqual => false,
+    }
+}
+
+/// The severity or ladder of an alert; the ladder's levels are those of `compared`, a value
+/// that has none of its own.
+pub(super) fn graded(
+    grade: &Grade,
+    compared: Option<(&Valued, &Compare)>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Graded> {
+    let (rungs, place) = match grade {
+        Grade::Severity(severity) => {
+            return Some(Graded { severity: *severity, lowest: None, rungs: Vec::new() });
+        }
+        Grade::Ladder(rungs, at) => (rungs, at.0),
+    };
+    let Some((valued, compare)) = compared else {
+        diagnostics.push(wording::ladder_of_one(place));
+        return None;
+    };
+    if let Some(level) = &compare.level {
+        diagnostics.push(wording::level_beside_ladder(level.quantity.at.0));
+        return None;
+    }
+    ladder(rungs, valued, place, diagnostics)
+}
+
+fn ladder(
+    written: &[Written],
+    valued: &Valued,
+    place: Place,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Graded> {
+    let mut ordered: Vec<&Written> = written.iter().collect();
+    // The most serious severity is the first of the four.
+    ordered.sort_by_key(|rung| std::cmp::Reverse(rung.severity));
+    let said = written.iter().find_map(|rung| rung.level.comparison);
+    let comparison = said.unwrap_or(Comparison::AtLeast);
+    let mut levels: Vec<(Severity, Decimal)> = Vec::new();
+    let mut is_whole = true;
+    for rung in ordered {
+        let at = rung.level.quantity.at.0;
+        if rung.level.comparison.is_some_and(|own| own != comparison) {
+            diagnostics.push(wording::mixed_ladder(at));
+            is_whole = false;
+        }
+        let Some(level) = level_value(valued, &rung.level.quantity, diagnostics) else {
+            is_whole = false;
+            continue;
+        };
+        level_in_range(valued, level, at, diagnostics);
+        if let Some((severity, below)) = levels.last() {
+            if *severity == rung.severity {
+                diagnostics.push(wording::rung_twice(at, rung.severity.name()));
+                is_whole = false;
+            } else if !is_harder(comparison, level, *below) {
+                let (upper, lower) = (rung.severity.name(), severity.name());
+                diagnostics.push(wording::rung_order(at, upper, lower));
+                is_whole = false;
+            }
+        }
+        levels.push((rung.severity, level));
+    }
+    let mut levels = levels.into_iter();
+    let Some((severity, level)) = levels.next() else {
+        diagnostics.push(wording::empty_ladder(place));
+        return None;
+    };
+    let rungs = levels.map(|(severity, level)| Rung { severity, level }).collect();
+    is_whole.then_some(Graded { severity, lowest: Some((comparison, level)), rungs })
+}

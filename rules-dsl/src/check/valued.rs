@@ -1,0 +1,274 @@
+//! Numbers made of measures: arithmetic, and now against then.
+
+use super::constant::{Least, base, events, millis};
+use super::measure::{Shape, call, count_of};
+use super::{CHAIN_MAX, Scope, Statement, wording};
+use crate::ast::{Measure, Name, Quantity, Term, Window};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::print::sign;
+use crate::quantity::{UnitKind, spelled};
+use crate::rule::{Arithmetic, Formula};
+use crate::source::Place;
+
+/// Most measures of one number.
+pub const MEASURES_MAX: usize = 16;
+
+/// A number made of measures.
+#[derive(Clone, Debug)]
+pub(crate) struct Valued {
+    /// The measures it reads, each with its window.
+    pub(crate) shapes: Vec<Shape>,
+    /// How they make the number: windows by their place in `shapes`.
+    pub(crate) formula: Formula,
+    /// What it is counted in; `None` is a bare number.
+    pub(crate) unit: Option<UnitKind>,
+    /// As rules write it, without windows: `rate(net.bytes) * 8`
+    pub(crate) canonical: String,
+    /// How tightly it binds: 3 stands alone, 2 is a product, 1 a sum, 0 `vs`.
+    binding: u8,
+    /// A value now against one then: how long ago, as written.
+    pub(crate) versus: Option<Quantity>,
+}
+
+impl Valued {
+    fn of(shape: Shape) -> Valued {
+        Valued {
+            formula: Formula::Window(0),
+            unit: shape.unit,
+            canonical: shape.canonical.clone(),
+            binding: 3,
+            versus: None,
+            shapes: vec![shape],
+        }
+    }
+
+    /// The one measure it is, if it is no more than that.
+    pub(crate) fn single(&self) -> Option<&Shape> {
+        match (&self.formula, self.shapes.as_slice()) {
+            (Formula::Window(0), [only]) => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Its spelling as an operand of what binds `at_least` so tightly.
+    fn operand(&self, at_least: u8) -> String {
+        let text = &self.canonical;
+        if self.binding < at_least { format!("({text})") } else { text.clone() }
+    }
+}
+
+/// Resolves what is measured; `None` is reported.
+pub(super) fn valued(
+    scope: &mut Scope<'_>,
+    measure: &Measure,
+    depth: usize,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Valued> {
+    let mut valued = match &measure.term {
+        Term::Call(function, arguments) => {
+            Valued::of(call(scope, function, arguments, diagnostics)?)
+        }
+        Term::Named(name) => named(scope, name, depth, diagnostics)?,
+        Term::Number(number) => constant(number, diagnostics)?,
+        Term::Arithmetic(left, operator, right) => {
+            let left_value = valued(scope, left, depth, diagnostics);
+            let right_value = valued(scope, right, depth, diagnostics)?;
+            let place = left.term.place().to(right.term.place());
+            joined(left_value?, *operator, right_value, place, diagnostics)?
+        }
+        Term::Versus(now, ago) => {
+            let now = valued(scope, now, depth, diagnostics)?;
+            versus(now, ago, measure.term.place(), diagnostics)?
+        }
+    };
+    if valued.shapes.len() > MEASURES_MAX {
+        diagnostics.push(wording::too_many_measures(measure.term.place()));
+        return None;
+    }
+    give(&mut valued, &measure.window, diagnostics);
+    Some(valued)
+}
+
+/// Checks a measure that perhaps no alert uses, with its lengths of time.
+pub(super) fn declared(
+    scope: &mut Scope<'_>,
+    measure: &Measure,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    valued(scope, measure, 0, diagnostics);
+    let Window { within, step, min } = &measure.window;
+    if let Some(within) = within {
+        millis(within, Least::OneMillisecond, diagnostics);
+    }
+    if let Some(step) = step {
+        millis(step, Least::Zero, diagnostics);
+    }
+    if let Some(min) = min {
+        events(min, diagnostics);
+    }
+}
+
+/// Hands what is written at a measure to every part of it that has none of its own; where
+/// all have, it is given once too often.
+pub(super) fn give(valued: &mut Valued, window: &Window, diagnostics: &mut Vec<Diagnostic>) {
+    let is_versus = valued.versus.is_some();
+    let parts: [(Part, &Option<Quantity>); 3] = [
+        (|shape| &mut shape.within, &window.within),
+        (|shape| &mut shape.step, &window.step),
+        (|shape| &mut shape.min, &window.min),
+    ];
+    for (at, (part, written)) in parts.into_iter().enumerate() {
+        let Some(written) = written else {
+            continue;
+        };
+        // What is too little to compare with is the past.
+        let takes = |shape: &&mut Shape| !(is_versus && at == MIN_PART) || shape.ago.is_some();
+        let (mut is_taken, mut first) = (false, None);
+        for shape in valued.shapes.iter_mut().filter(takes) {
+            match part(shape) {
+                Some(own) => first = first.or(Some(own.at.0)),
+                free @ None => {
+                    *free = Some(written.clone());
+                    is_taken = true;
+                }
+            }
+        }
+        if let Some(first) = first.filter(|_| !is_taken) {
+            let found = wording::given_in_measure(written.at.0);
+            diagnostics.push(found.related(first, wording::given_here()));
+        }
+    }
+}
+
+type Part = fn(&mut Shape) -> &mut Option<Quantity>;
+/// The place of `min` among the parts of a window.
+const MIN_PART: usize = 2;
+
+fn named(
+    scope: &mut Scope<'_>,
+    name: &Name,
+    depth: usize,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Valued> {
+    let declared = scope.declared.get(name.text.as_str()).copied();
+    let Some((Statement::Measure(inner), _)) = declared else {
+        let events = scope.events(name, 0, diagnostics)?;
+        return Some(Valued::of(count_of(events, &name.text)));
+    };
+    if depth >= CHAIN_MAX {
+        diagnostics.push(wording::measure_circle(name.at.0, &name.text));
+        return None;
+    }
+    // What is wrong inside was reported at the measure itself.
+    let mut inside = Vec::new();
+    let found = valued(scope, &inner.measure, depth + 1, &mut inside);
+    if found.is_none() {
+        inside.retain(|d| d.code == Code::Circle);
+        diagnostics.append(&mut inside);
+    }
+    found
+}
+
+fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Valued> {
+    let value = base(number, diagnostics)?;
+    let unit = number.unit.map(|unit| unit.kind).filter(|kind| *kind != UnitKind::Count);
+    Some(Valued {
+        shapes: Vec::new(),
+        formula: Formula::Number(value),
+        unit,
+        canonical: spelled(value, unit),
+        binding: 3,
+        versus: None,
+    })
+}
+
+fn joined(
+    left: Valued,
+    operator: Arithmetic,
+    right: Valued,
+    place: Place,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Valued> {
+    let Some(unit) = unit_of(left.unit, operator, right.unit) else {
+        let (a, b) = (&left.canonical, &right.canonical);
+        diagnostics.push(wording::measures_not_joined(place, sign(operator), a, b));
+        return None;
+    };
+    let binding = match operator {
+        Arithmetic::Add | Arithmetic::Subtract => 1,
+        Arithmetic::Multiply | Arithmetic::Divide => 2,
+    };
+    let operands = (left.operand(binding), right.operand(binding + 1));
+    let canonical = format!("{} {} {}", operands.0, sign(operator), operands.1);
+    let behind = left.shapes.len();
+    let formula = Formula::Arithmetic(
+        Box::new(left.formula),
+        operator,
+        Box::new(shifted(right.formula, behind)),
+    );
+    let shapes = left.shapes.into_iter().chain(right.shapes).collect();
+    Some(Valued { shapes, formula, unit, canonical, binding, versus: None })
+}
+
+/// The unit of two numbers joined; the outer `None` is that they cannot be.
+fn unit_of(
+    left: Option<UnitKind>,
+    operator: Arithmetic,
+    right: Option<UnitKind>,
+) -> Option<Option<UnitKind>> {
+    let plain = |unit: Option<UnitKind>| unit.filter(|kind| *kind != UnitKind::Count);
+    match (plain(left), operator, plain(right)) {
+        // Counts of events stay such while they are added up.
+        (None, Arithmetic::Add | Arithmetic::Subtract, None) => {
+            Some(left.filter(|_| left == right))
+        }
+        (a, Arithmetic::Add | Arithmetic::Subtract, b) => (a == b).then_some(a),
+        (a, Arithmetic::Multiply, None) => Some(a),
+        (None, Arithmetic::Multiply, b) => Some(b),
+        (Some(_), Arithmetic::Multiply, Some(_)) => None,
+        (a, Arithmetic::Divide, None) => Some(a),
+        (a, Arithmetic::Divide, b) => (a == b).then_some(None),
+    }
+}
+
+/// A formula whose windows begin later in the list.
+fn shifted(formula: Formula, by: usize) -> Formula {
+    match formula {
+        Formula::Window(at) => Formula::Window(at + by),
+        Formula::Number(number) => Formula::Number(number),
+        Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
+            Box::new(shifted(*left, by)),
+            operator,
+            Box::new(shifted(*right, by)),
+        ),
+    }
+}
+
+/// `x vs 1w ago`: the value now over the value then.
+fn versus(
+    now: Valued,
+    ago: &Quantity,
+    place: Place,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Valued> {
+    millis(ago, Least::OneMillisecond, diagnostics)?;
+    if now.shapes.is_empty() || now.shapes.iter().any(|shape| shape.ago.is_some()) {
+        diagnostics.push(wording::nothing_versus(place));
+        return None;
+    }
+    let behind = now.shapes.len();
+    let then = now.shapes.iter().cloned().map(|shape| Shape { ago: Some(ago.clone()), ..shape });
+    let canonical = format!("{} vs {} ago", now.operand(3), crate::print::quantity(ago));
+    Some(Valued {
+        shapes: now.shapes.iter().cloned().chain(then).collect(),
+        formula: Formula::Arithmetic(
+            Box::new(now.formula.clone()),
+            Arithmetic::Divide,
+            Box::new(shifted(now.formula, behind)),
+        ),
+        unit: Some(UnitKind::Percent),
+        canonical,
+        binding: 0,
+        versus: Some(ago.clone()),
+    })
+}

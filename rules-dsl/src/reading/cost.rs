@@ -1,0 +1,79 @@
+//! What an alert keeps for each key, and how much of the past a restart reads again.
+
+use model::message::{Language, show_duration};
+
+use crate::check::{Function, Joined, Subject};
+use crate::rule::Alert;
+
+/// An instant and how many events it has.
+const STAMP_BYTES: u32 = 16;
+/// An instant and a value.
+const VALUE_BYTES: u32 = 32;
+/// A value in a table, with room to grow.
+const TABLE_BYTES: u32 = 64;
+
+pub(super) fn cost(alert: &Alert, subject: &Subject, language: Language) -> String {
+    let again = show_duration(alert.horizon_ms(), language);
+    let kept = kept(subject, language);
+    match language {
+        Language::En => format!("{kept}; recovery re-reads {again}"),
+        Language::Ja => format!("{kept}、再起動時は直近{again}を読み直す"),
+    }
+}
+
+/// What is kept beside a few hundred bytes for each key.
+fn kept(subject: &Subject, language: Language) -> String {
+    let says = |en: String, ja: String| if language == Language::Ja { ja } else { en };
+    match subject {
+        Subject::Condition(_) => windows(subject, language),
+        Subject::Any { and: Some(_), .. } => windows(subject, language),
+        Subject::Any { and: None, .. } => {
+            says("nothing per event".to_owned(), "イベントごとの記憶なし".to_owned())
+        }
+        Subject::Sequence { count, steps, .. } => {
+            let bytes = 8 * u64::from(*count) + 16 * steps.len() as u64;
+            says(format!("{bytes} B/key"), format!("キーごとに{bytes} B"))
+        }
+        Subject::ThenNot { .. } => {
+            says("8 B per event not yet followed".to_owned(), "未完の1件ごとに8 B".to_owned())
+        }
+        Subject::Absent { .. } => says("24 B/key".to_owned(), "キーごとに24 B".to_owned()),
+        Subject::New { values_max, .. } => says(
+            format!("{TABLE_BYTES} B per value, up to {values_max} values a key"),
+            format!("値1個ごとに{TABLE_BYTES} B、キーごとに{values_max}個まで"),
+        ),
+    }
+}
+
+fn windows(subject: &Subject, language: Language) -> String {
+    let joined = subject.joined();
+    let shapes = joined.into_iter().flat_map(Joined::shapes);
+    let bytes: u32 = shapes.map(|shape| bytes_per_event(shape.function)).sum();
+    let spans = joined.into_iter().flat_map(Joined::spans);
+    let longest = spans.map(|span| span.window_ms.saturating_add(span.ago_ms)).max().unwrap_or(0);
+    match (bytes, language) {
+        (0, Language::En) => "one sample per key".to_owned(),
+        (0, Language::Ja) => "キーごとに1標本".to_owned(),
+        (_, Language::En) => {
+            format!("{bytes} B per event of the last {}", show_duration(longest, language))
+        }
+        (_, Language::Ja) => {
+            format!("直近{}の1件ごとに{bytes} B", show_duration(longest, language))
+        }
+    }
+}
+
+const fn bytes_per_event(function: Function) -> u32 {
+    match function {
+        Function::Last => 0,
+        Function::Count | Function::Ratio => STAMP_BYTES,
+        Function::Sum
+        | Function::Avg
+        | Function::Stddev
+        | Function::Delta
+        | Function::Increase
+        | Function::Rate => VALUE_BYTES,
+        Function::Min | Function::Max => VALUE_BYTES + STAMP_BYTES,
+        Function::Distinct | Function::Quantile(_) => VALUE_BYTES + TABLE_BYTES,
+    }
+}
