@@ -22,6 +22,21 @@ pub struct Held {
     pub(crate) truth: bool,
     /// Since when its value is unknown.
     pub(crate) unknown_since: Option<i64>,
+    /// Whether its value was ever known.
+    was_known: bool,
+}
+
+/// What an instant says of a comparison whose value is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Its value is known.
+    None,
+    /// It is held as it was.
+    Held,
+    /// It was held true until now, and is false from now on.
+    Lapsed,
+    /// Nothing is held any more.
+    Over,
 }
 
 /// How one key's comparisons are judged at an instant.
@@ -36,6 +51,9 @@ pub struct Judging<'a> {
     /// When the streams had their first event, if the rule has no key: without one, some
     /// comparisons are unknown until their window is whole.
     pub first: Option<First>,
+    /// Whether a key without events is not judged: a count of it is not 0 but nobody's
+    /// business, while what is unknown of no events is held as it was.
+    pub forgets_silence: bool,
 }
 
 /// When the streams of a rule had their first event; `None` before all of them had one.
@@ -46,7 +64,8 @@ pub type First = Option<i64>;
 pub struct Judged {
     /// Whether it holds.
     pub truth: bool,
-    /// Whether an unknown value has been held for as long as it may.
+    /// Whether data is wanting: a comparison held true is so no longer as of this instant, or
+    /// nothing at all is known any more.
     pub ran_out: bool,
     /// The value of the first comparison; `None` is unknown.
     pub value: Option<Measured>,
@@ -65,13 +84,8 @@ impl Measures {
     /// Takes every comparison for true: their episode is open.
     pub(crate) fn reopen(&mut self) {
         for held in &mut self.held {
-            held.truth = true;
+            (held.truth, held.was_known) = (true, true);
         }
-    }
-
-    /// Forgets what the comparisons were.
-    pub(crate) fn forget(&mut self) {
-        self.held.iter_mut().for_each(|held| *held = Held::default());
     }
 
     /// Adds an entry to one of its windows.
@@ -88,27 +102,28 @@ impl Measures {
 
     /// Settles what the comparisons are at `now`, where the windows have been moved to.
     pub(crate) fn judge(&mut self, now: i64, judging: &Judging<'_>) -> Judged {
-        let Judging { condition, level, hold_ms, first } = *judging;
+        let Judging { condition, level, hold_ms, first, forgets_silence } = *judging;
+        let is_forgotten = forgets_silence && self.is_silent();
         let measured = |window: usize| self.windows.get(window)?.measured();
-        let mut judged = Judged { truth: false, ran_out: false, value: None };
+        let (mut has_lapsed, mut is_over, mut shown) = (false, true, None);
         for (at, (compare, held)) in condition.compares.iter().zip(&mut self.held).enumerate() {
             let is_whole = first.is_none_or(|first| is_whole(condition, compare, first, now));
             let value = is_whole.then(|| formula::value(&compare.value, &measured)).flatten();
             let level = if at == 0 { level } else { compare.level };
-            let holds = value.as_ref().map(|value| compare.comparison.holds(value.compare(level)));
-            judged.ran_out |= held.learn(now, holds, hold_ms);
+            let holds = match &value {
+                _ if is_forgotten && counts_nothing_as_zero(condition, compare) => Some(false),
+                Some(value) => Some(compare.comparison.holds(value.compare(level))),
+                None => None,
+            };
+            let lack = held.learn(now, holds, hold_ms);
+            has_lapsed |= lack == Lack::Lapsed;
+            is_over &= matches!(lack, Lack::Lapsed | Lack::Over);
             if at == 0 {
-                judged.value = value;
+                shown = value;
             }
         }
-        judged.truth = holds(&condition.joint, &self.held);
-        judged
-    }
-
-    /// The value of the first comparison, whether or not its windows are whole.
-    pub(crate) fn shown(&self, condition: &Condition) -> Option<Measured> {
-        let measured = |window: usize| self.windows.get(window)?.measured();
-        formula::value(&condition.compares.first()?.value, &measured)
+        let truth = holds(&condition.joint, &self.held);
+        Judged { truth, ran_out: has_lapsed || is_over, value: shown }
     }
 
     /// Events in the first window.
@@ -149,17 +164,17 @@ impl Measures {
 }
 
 impl Held {
-    /// Settles what the comparison is at `now`; true while an unknown value has been held for
-    /// as long as it may.
-    pub(crate) fn learn(&mut self, now: i64, holds: Option<bool>, hold_ms: i64) -> bool {
-        if let Some(holds) = holds {
-            *self = Held { truth: holds, unknown_since: None };
-            return false;
+    /// Settles what the comparison is at `now`.
+    pub(crate) fn learn(&mut self, now: i64, holds: Option<bool>, hold_ms: i64) -> Lack {
+        if let Some(truth) = holds {
+            *self = Held { truth, unknown_since: None, was_known: true };
+            return Lack::None;
         }
         let unknown_for = now - *self.unknown_since.get_or_insert(now);
-        let ran_out = unknown_for >= hold_ms;
-        self.truth &= !ran_out;
-        ran_out
+        if self.was_known && unknown_for < hold_ms {
+            return Lack::Held;
+        }
+        if std::mem::take(&mut self.truth) { Lack::Lapsed } else { Lack::Over }
     }
 }
 
@@ -184,10 +199,15 @@ fn is_whole(condition: &Condition, compare: &Compare, first: First, now: i64) ->
 pub(crate) fn waits_for_ms(condition: &Condition, compare: &Compare) -> Option<i64> {
     let windows = || windows_of(&compare.value, condition);
     let is_compared_with_then = windows().any(|window| window.ago_ms > 0);
-    let counts = windows().all(|window| window.measure.counts_nothing_as_zero());
+    let counts = counts_nothing_as_zero(condition, compare);
     let is_low = compare.comparison.is_low() || compare.comparison.symbol() == "==";
     let longest = windows().map(|window| window.window_ms).max();
     longest.filter(|_| is_compared_with_then || (is_low && counts))
+}
+
+/// Whether all that a comparison reads is 0 of no events.
+fn counts_nothing_as_zero(condition: &Condition, compare: &Compare) -> bool {
+    windows_of(&compare.value, condition).all(|window| window.measure.counts_nothing_as_zero())
 }
 
 /// The windows a formula reads.

@@ -264,13 +264,6 @@ impl Episode {
     pub(crate) const fn is_inactive(&self) -> bool {
         matches!(self.phase, Phase::Inactive)
     }
-
-    /// Forgets a pending condition: its key has gone silent.
-    pub(crate) fn forget_pending(&mut self) {
-        if !self.is_firing() {
-            *self = Episode::default();
-        }
-    }
 }
 
 /// The one of two values further in the direction a comparison asks for.

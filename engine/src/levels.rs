@@ -19,11 +19,12 @@ pub struct Levels {
 impl Levels {
     /// The levels an alert has for a key, given in its canonical bytes.
     pub(crate) fn new(alert: &Alert, key: &[u8]) -> Levels {
-        let shown = alert.shown();
+        let condition = alert.trigger.condition();
+        let first = condition.and_then(|condition| condition.compares.first());
         let row = row(alert, key);
         Levels {
-            comparison: shown.map_or(Comparison::AtLeast, |compare| compare.comparison),
-            level: row.map(|row| row.level).or(shown.map(|it| it.level)).unwrap_or_default(),
+            comparison: first.map_or(Comparison::AtLeast, |compare| compare.comparison),
+            level: row.map(|row| row.level).or(first.map(|it| it.level)).unwrap_or_default(),
             clear: row.map_or(alert.clear, |row| row.clear),
             rungs: match row {
                 Some(row) => row.rungs.as_slice().into(),

@@ -6,9 +6,7 @@ use model::event::{Event, Value};
 use model::key::KeyWriter;
 use model::message::MessagePart;
 use model::observation::{Batch, Origin, Row, Slice};
-use rules_dsl::rule::{
-    Alert, Comparison, Condition, KeyPart, Measure, Roster, RuleSet, Selection, Trigger,
-};
+use rules_dsl::rule::{Alert, Comparison, KeyPart, Measure, Roster, RuleSet, Selection, Trigger};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::condition::waits_for_ms;
@@ -90,8 +88,8 @@ pub struct RulePlan {
     pub(crate) inputs: Vec<(u32, Input)>,
     /// Whether the message shows how many events there are.
     pub(crate) shows_count: bool,
-    /// Whether a key without events is not judged: it counts nothing as zero.
-    pub(crate) forgets_silent_keys: bool,
+    /// Whether a key without events in any window is not judged.
+    pub(crate) forgets_silence: bool,
     /// Whether entries that leave its window cannot turn it on.
     pub(crate) only_gains: bool,
     /// Whether it has states that no event makes and that never go.
@@ -202,7 +200,7 @@ impl Draft {
             streams,
             inputs,
             shows_count: alert.message.parts.contains(&MessagePart::Count),
-            forgets_silent_keys: forgets_silent_keys(alert),
+            forgets_silence: matches!(alert.trigger, Trigger::Condition(_)) && !alert.by.is_empty(),
             only_gains: only_gains(&alert.trigger),
             is_seeded: is_seeded(alert),
             has_roster: has_roster(&alert.trigger),
@@ -285,15 +283,6 @@ impl ValuePlan {
             (_, Some(field)) => ValuePlan::Number(field),
         }
     }
-}
-
-/// Whether a key without events in any window is not judged: one that has gone silent is for
-/// absence rules to notice. What is unknown of no events is held as it was.
-fn forgets_silent_keys(alert: &Alert) -> bool {
-    let Trigger::Condition(Condition { windows, .. }) = &alert.trigger else {
-        return false;
-    };
-    !alert.by.is_empty() && windows.iter().all(|it| it.measure.counts_nothing_as_zero())
 }
 
 /// Whether entries that leave can neither turn the trigger on, nor make it unknown before

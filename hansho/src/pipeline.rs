@@ -103,9 +103,10 @@ impl Inlet {
         self.lanes.iter().for_each(Inbound::wake);
     }
 
-    /// Tells the shards that nothing follows: they settle what the marks allow and end.
-    pub(crate) fn close(&self) {
-        self.shared.close();
+    /// Tells the shards that nothing follows: they settle what the marks allow, with `drains`
+    /// also what their timers still have to say, and end.
+    pub(crate) fn close(&self, drains: bool) {
+        self.shared.close(drains);
         self.wake();
     }
 }

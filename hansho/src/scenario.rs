@@ -69,10 +69,14 @@ pub(crate) fn play(rules: &RuleSet, test: &Test) -> Result<Played, ProgramError>
     let mut marks = Marks::unsettled(rules.streams.len());
     let mut batches = [Batch::default()];
     let late = feed(rules, test, &program, &mut batches, &mut marks);
-    marks.settled.fill(Timestamp(i64::MAX));
+    // Calendars open up to the last instant the test speaks of; then only timers run.
     let mut out = Out::default();
-    for batch in &batches {
-        shard.step(batch, &marks, &mut out);
+    for until in [last_instant(test), Timestamp(i64::MAX)] {
+        marks.settled.fill(until);
+        for batch in &mut batches {
+            shard.step(batch, &marks, &mut out);
+            batch.clear();
+        }
     }
     Ok(Played { transitions: out.transitions, late })
 }
@@ -107,6 +111,14 @@ fn feed(
         program.observe(&event, origin, batches, &mut counts);
     }
     late
+}
+
+/// The last instant at which something is given or expected.
+fn last_instant(test: &Test) -> Timestamp {
+    let given = arrivals(test).into_iter().map(|(_, time, _)| time);
+    let expected = test.expected.iter().filter_map(|expected| expected.at_ms);
+    let instants = given.chain(expected.map(|at| test.start.plus(at)));
+    instants.max().unwrap_or(test.start)
 }
 
 /// Every given event: when it arrives, when it happens, and what it is; in the order of

@@ -98,13 +98,13 @@ impl Calendar {
         let minutes = self.spans.iter().flat_map(|span| [span.from_minute, span.until_minute]);
         let local = minutes.flat_map(|minute| {
             let minute_ms = i64::from(minute) * MINUTE_MS;
-            (first..first + 5).map(move |day| day * DAY_MS + minute_ms)
+            (first..first + 5).map(move |day| day.saturating_mul(DAY_MS).saturating_add(minute_ms))
         });
         // Around a change of the clocks either offset may be the one that goes.
         let offsets =
             [after.minus(DAY_MS), until.plus(DAY_MS)].map(|near| self.zone.offset_s(near));
         let shown = local.flat_map(|local_ms| {
-            offsets.map(|offset| Timestamp(local_ms - i64::from(offset) * SECOND_MS))
+            offsets.map(|offset| Timestamp(local_ms).minus(i64::from(offset) * SECOND_MS))
         });
         let changes = self.zone.offsets.iter().map(|(from, _)| *from);
         shown.chain(changes).filter(|edge| *edge > after && *edge <= until).collect()

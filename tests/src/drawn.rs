@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use model::decimal::Decimal;
 use model::event::Value;
-use model::message::{Message, Unit};
 use model::schema::{Codec, Field, FieldType, Schema, TimeFormat};
-use model::severity::Severity;
 use model::time::Timestamp;
-use rules_dsl::rule::{
-    Alert, Comparison, Constant, KeyPart, Measure, Operand, Predicate, RuleSet, Selection, Trigger,
-};
+use rules_dsl::rule::RuleSet;
+
+mod alert;
+mod trigger;
 
 /// A repeatable source of choices (splitmix64, Steele et al. 2014).
 #[derive(Clone, Debug)]
@@ -102,7 +101,10 @@ pub fn case(random: &mut Random, width: Width) -> Case {
     let streams = random.within(1, width.streams) as usize;
     let rules = RuleSet {
         streams: (0..streams).map(|index| schema(random, index)).collect(),
-        alerts: (0..random.within(1, 3)).map(|index| alert(random, index, streams)).collect(),
+        alerts: (0..random.within(1, 3))
+            .map(|index| alert::alert(random, index, streams))
+            .collect(),
+        watches: Vec::new(),
     };
     let mut logs = Vec::new();
     for (stream, schema) in rules.streams.iter().enumerate() {
@@ -180,170 +182,4 @@ fn values(random: &mut Random, time: i64) -> Vec<Value<'static>> {
 
 fn halves(count: i64) -> Decimal {
     Decimal::from_units(i128::from(count) * Decimal::ONE.units() / 2)
-}
-
-fn alert(random: &mut Random, index: i64, streams: usize) -> Alert {
-    let by: Vec<KeyPart> = match random.within(0, 9) {
-        0..3 => Vec::new(),
-        3..8 => vec![("host", false)],
-        8 => vec![("host", true)],
-        _ => vec![("host", false), ("zone", true)],
-    }
-    .into_iter()
-    .map(|(name, optional): (&str, bool)| KeyPart { name: name.to_owned(), optional })
-    .collect();
-    let mut trigger = trigger(random, &by, streams);
-    let window = trigger.window_ms;
-    let for_ms = if random.chance(60) { 0 } else { random.within(1, 15) };
-    let clear = random.chance(30).then(|| easier(random, &trigger)).flatten();
-    let keep_ms = match random.within(0, 3) {
-        0 => 0,
-        1 => random.within(1, 20),
-        _ => window,
-    };
-    let shows_fields = for_ms == 0 && trigger.only_rises();
-    if !shows_fields {
-        clear_fields(&mut trigger.measure);
-    }
-    Alert {
-        name: format!("alert{index}"),
-        severity: random.one_of(&[Severity::Critical, Severity::Low], Severity::Low),
-        trigger,
-        by,
-        for_ms,
-        keep_ms,
-        clear,
-        hold_ms: random.one_of(&[0, window, 5, 17], 0),
-        message: Message::default(),
-        message_fields: if shows_fields { vec!["tag".to_owned()] } else { Vec::new() },
-        runbook: None,
-        labels: Vec::new(),
-    }
-}
-
-fn clear_fields(measure: &mut Measure) {
-    match measure {
-        Measure::Count(of)
-        | Measure::Sum(of)
-        | Measure::Avg(of)
-        | Measure::Min(of)
-        | Measure::Max(of)
-        | Measure::Last(of)
-        | Measure::Distinct(of)
-        | Measure::Quantile { of, .. } => of.message_fields.clear(),
-        Measure::Ratio(part, whole) => {
-            part.message_fields.clear();
-            whole.message_fields.clear();
-        }
-    }
-}
-
-/// A level on the easier side of the trigger's, which only an ordered comparison has.
-fn easier(random: &mut Random, trigger: &Trigger) -> Option<Decimal> {
-    let step = halves(random.within(0, 3));
-    match trigger.comparison {
-        Comparison::AtLeast | Comparison::Above => trigger.level.checked_sub(step),
-        Comparison::AtMost | Comparison::Below => trigger.level.checked_add(step),
-        Comparison::Equal | Comparison::NotEqual => None,
-    }
-}
-
-fn trigger(random: &mut Random, by: &[KeyPart], streams: usize) -> Trigger {
-    let stream = random.within(0, streams as i64 - 1) as usize;
-    let other = random.within(0, streams as i64 - 1) as usize;
-    let comparison = random.one_of(
-        &[
-            Comparison::AtLeast,
-            Comparison::AtLeast,
-            Comparison::Above,
-            Comparison::AtMost,
-            Comparison::Below,
-            Comparison::Equal,
-            Comparison::NotEqual,
-        ],
-        Comparison::AtLeast,
-    );
-    let of = |random: &mut Random, stream, field| selection(random, stream, field, by);
-    let level_of = Some(FIELD_LEVEL);
-    let (measure, level) = match random.within(0, 9) {
-        0 | 1 => (Measure::Count(of(random, stream, None)), random.within(2, 10) / 2 * 2),
-        2 => (Measure::Sum(of(random, stream, level_of)), random.within(-6, 24)),
-        3 => (Measure::Avg(of(random, stream, level_of)), random.within(-4, 12)),
-        4 => (Measure::Min(of(random, stream, level_of)), random.within(-6, 6)),
-        5 => (Measure::Max(of(random, stream, level_of)), random.within(4, 16)),
-        6 => (Measure::Last(of(random, stream, level_of)), random.within(-4, 14)),
-        7 => {
-            let field = random.one_of(&[FIELD_TAG, FIELD_LEVEL], FIELD_TAG);
-            (Measure::Distinct(of(random, stream, Some(field))), random.within(1, 4) * 2)
-        }
-        8 => {
-            let permille = random.one_of(&[500, 950, 999], 500);
-            let of = of(random, stream, level_of);
-            (Measure::Quantile { permille, of }, random.within(-4, 14))
-        }
-        _ => {
-            let part = of(random, stream, None);
-            (Measure::Ratio(part, of(random, other, None)), random.within(0, 2))
-        }
-    };
-    let step_ms = match measure {
-        Measure::Last(_) => 0,
-        _ => random.one_of(&[0, 0, 0, 0, 2, 5], 0),
-    };
-    let window_ms = if step_ms == 0 { random.within(1, 30) } else { step_ms * random.within(1, 6) };
-    let mut trigger = Trigger {
-        measure,
-        window_ms,
-        step_ms,
-        comparison,
-        level: halves(level),
-        min_events: if random.chance(75) { 0 } else { random.within(1, 4) as u64 },
-        unit: Unit::Number,
-    };
-    leave_nothing_true_of_nothing(&mut trigger, by);
-    trigger
-}
-
-/// A rule without keys that is true of an empty window, and not the low side, has been true
-/// since the beginning of time: it has no `since`. Its level is moved to where it is not.
-fn leave_nothing_true_of_nothing(trigger: &mut Trigger, by: &[KeyPart]) {
-    let is_zero =
-        matches!(trigger.measure, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_));
-    let level = trigger.level.units();
-    let level = match trigger.comparison {
-        Comparison::AtLeast => level.max(1),
-        Comparison::Above => level.max(0),
-        Comparison::NotEqual => 0,
-        Comparison::AtMost | Comparison::Below | Comparison::Equal => level,
-    };
-    if is_zero && by.is_empty() {
-        trigger.level = Decimal::from_units(level);
-    }
-}
-
-fn selection(
-    random: &mut Random,
-    stream: usize,
-    field: Option<usize>,
-    by: &[KeyPart],
-) -> Selection {
-    let is = |how, field, constant| {
-        Predicate::Compare(Operand::Field(field), how, Operand::Constant(constant))
-    };
-    let number = |random: &mut Random| Constant::Number(halves(random.within(-4, 8)));
-    let text = |text: &str| Constant::Text(text.to_owned());
-    let predicate = match random.within(0, 9) {
-        0 => is(Comparison::AtLeast, FIELD_LEVEL, number(random)),
-        1 => Predicate::Exists(FIELD_TAG),
-        2 => is(Comparison::NotEqual, FIELD_TAG, text("x")),
-        3 => Predicate::Not(Box::new(is(Comparison::Equal, FIELD_TAG, text("y")))),
-        4 => Predicate::In(Operand::Field(FIELD_TAG), vec![text("x"), text("z")]),
-        5 => Predicate::Or(vec![
-            is(Comparison::Below, FIELD_LEVEL, number(random)),
-            is(Comparison::Equal, FIELD_ZONE, Constant::Bool(true)),
-        ]),
-        _ => Predicate::True,
-    };
-    let key = by.iter().map(|part| if part.name == "host" { FIELD_HOST } else { FIELD_ZONE });
-    Selection { stream, predicate, field, key: key.collect(), message_fields: vec![FIELD_TAG] }
 }

@@ -1,22 +1,26 @@
 //! The naive interpreter: LANGUAGE §3 by brute force, from the whole list of events.
 //!
 //! Nothing is kept up to date here. For every (alert, key) all instants at which anything
-//! could change are listed, and at each of them the window is searched for anew. It shares
+//! could change are listed, and at each of them every window is searched for anew. It shares
 //! no code with the engine but the nouns, the checked rules and the hash of an episode's id.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+mod judge;
+mod truth;
+mod value;
 
-use engine::identity::episode_id;
-use model::decimal::Decimal;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
 use model::event::Value;
-use model::key::{KeyValue, encode_key};
+use model::key::KeyValue;
 use model::observation::Origin;
 use model::time::Timestamp;
-use model::transition::{KeyPart, Reason, Transition, TransitionKind};
+use model::transition::Transition;
 use rules_dsl::rule::{
-    Alert, Comparison, Constant, Measure, Operand, Predicate, RuleSet, Selection,
+    Alert, Comparison, Constant, Operand, Predicate, Roster, RuleSet, Selection, Trigger,
 };
+
+use judge::Judge;
 
 /// An event its partition accepted.
 #[derive(Clone, Debug)]
@@ -66,6 +70,7 @@ pub fn transitions(
                 key: &key,
                 entries: &entries,
                 stream_first: stream_first(alert, &ordered),
+                end: end.0,
             };
             all.extend(judge.transitions(until));
         }
@@ -74,12 +79,15 @@ pub fn transitions(
     all
 }
 
-/// A selected event as the measure sees it.
+/// An event as one selection of the trigger sees it.
 #[derive(Debug)]
 struct Entry {
     time: i64,
-    /// 0, or 1 for the denominator of a ratio.
+    /// Its place among all events: an event in two selections is two entries of one place.
+    place: usize,
+    /// Which selection, in the order of [`Trigger::selections`].
     input: usize,
+    /// In units of 10⁻⁹.
     number: i128,
     /// What tells different values apart.
     identity: String,
@@ -93,25 +101,49 @@ fn entries_by_key(
     ordered: &[&AcceptedEvent<'_>],
 ) -> BTreeMap<Vec<KeyValue>, Entries> {
     let mut by_key: BTreeMap<Vec<KeyValue>, Entries> = BTreeMap::new();
+    let roster = roster(alert);
+    for key in roster.iter().flatten() {
+        by_key.insert(vec![key.clone()], Vec::new());
+    }
     if alert.by.is_empty() {
         by_key.insert(Vec::new(), Vec::new());
     }
-    for event in ordered {
-        for (input, selection) in alert.trigger.measure.selections().enumerate() {
+    for (place, event) in ordered.iter().enumerate() {
+        for (input, selection) in alert.trigger.selections().into_iter().enumerate() {
             if selection.stream != event.origin.stream as usize
                 || !selected(&selection.predicate, &event.values)
             {
                 continue;
             }
-            let (Some(key), Some(entry)) =
-                (key_of(alert, selection, event), entry_of(alert, input, selection, event))
-            else {
+            let (Some(key), Some(entry)) = (
+                key_of(alert, selection, event),
+                entry_of(alert, (place, input), selection, event),
+            ) else {
                 continue;
             };
-            by_key.entry(key).or_default().push(entry);
+            match by_key.get_mut(&key) {
+                Some(entries) => entries.push(entry),
+                None if roster.is_some() => {}
+                None => drop(by_key.insert(key, vec![entry])),
+            }
         }
     }
     by_key
+}
+
+/// The keys that are expected, where the rule lists them.
+fn roster(alert: &Alert) -> Option<Vec<KeyValue>> {
+    let Trigger::Absent { roster: Roster::Listed(keys), .. } = &alert.trigger else {
+        return None;
+    };
+    let key = |constant: &Constant| match constant {
+        Constant::Text(text) => KeyValue::Text(text.clone()),
+        Constant::Number(number) => KeyValue::Int(number.to_int().unwrap_or(0)),
+        Constant::Bool(truth) => KeyValue::Bool(*truth),
+        Constant::Ip(address) => KeyValue::Ip(address.to_canonical()),
+        Constant::Time(_) => KeyValue::Null,
+    };
+    Some(keys.iter().map(key).collect())
 }
 
 fn value<'a>(event: &AcceptedEvent<'a>, field: usize) -> Value<'a> {
@@ -134,24 +166,26 @@ fn key_of(
 
 fn entry_of(
     alert: &Alert,
-    input: usize,
+    (place, input): (usize, usize),
     selection: &Selection,
     event: &AcceptedEvent<'_>,
 ) -> Option<Entry> {
-    let measured = match selection.field {
-        None => Value::Bool(true),
-        Some(field) => value(event, field),
+    let measured: Vec<Value<'_>> = match (&alert.trigger, selection.field) {
+        (Trigger::New { fields, .. }, _) => fields.iter().map(|at| value(event, *at)).collect(),
+        (_, Some(field)) => vec![value(event, field)],
+        (_, None) => Vec::new(),
     };
-    let number = match (&alert.trigger.measure, measured) {
-        (_, Value::Missing) => return None,
-        (_, Value::Number(number)) => number.units(),
-        (Measure::Distinct(_), _) => 0,
-        (_, Value::Bool(_)) if selection.field.is_none() => 0,
-        _ => return None,
+    if measured.contains(&Value::Missing) {
+        return None;
+    }
+    let number = match measured.as_slice() {
+        [Value::Number(number)] => number.units(),
+        _ => 0,
     };
     let shown = selection.message_fields.iter();
     Some(Entry {
         time: event.time.0,
+        place,
         input,
         number,
         identity: format!("{measured:?}"),
@@ -218,238 +252,7 @@ fn stream_first(alert: &Alert, ordered: &[&AcceptedEvent<'_>]) -> Option<i64> {
         let own = ordered.iter().find(|event| event.origin.stream as usize == stream);
         own.map(|event| event.time.0)
     };
-    let firsts: Option<Vec<i64>> =
-        alert.trigger.measure.selections().map(|of| first(of.stream)).collect();
+    let selections = alert.trigger.selections();
+    let firsts: Option<Vec<i64>> = selections.into_iter().map(|of| first(of.stream)).collect();
     firsts?.into_iter().max()
-}
-
-/// One (alert, key) and everything it will ever see.
-struct Judge<'a> {
-    alert: &'a Alert,
-    key: &'a [KeyValue],
-    entries: &'a [Entry],
-    stream_first: Option<i64>,
-}
-
-/// An exact fraction: numerator and denominator, the latter above zero.
-type Fraction = (i128, i128);
-
-/// Where one (alert, key) stands between two instants.
-#[derive(Default)]
-struct Standing {
-    truth: bool,
-    unknown_since: Option<i64>,
-    true_since: Option<i64>,
-    false_since: Option<i64>,
-    open_since: Option<i64>,
-    peak: Option<Decimal>,
-    fields: Vec<KeyValue>,
-}
-
-impl Judge<'_> {
-    fn transitions(&self, until: i64) -> Vec<Transition> {
-        let mut standing = Standing::default();
-        let mut told = Vec::new();
-        for now in self.instants().into_iter().filter(|now| *now <= until) {
-            told.extend(self.judge(now, &mut standing));
-        }
-        told
-    }
-
-    /// All instants at which a truth, a `for`, a `keep` or a `hold` can change or end.
-    fn instants(&self) -> BTreeSet<i64> {
-        let (trigger, alert) = (&self.alert.trigger, self.alert);
-        let mut values: BTreeSet<i64> = BTreeSet::new();
-        for entry in self.entries {
-            for change in [entry.time, entry.time + trigger.window_ms] {
-                values.insert(if trigger.step_ms == 0 {
-                    change
-                } else {
-                    -(-change).div_euclid(trigger.step_ms) * trigger.step_ms
-                });
-            }
-        }
-        values.extend(self.silent_until());
-        let held = values.iter().map(|at| at + alert.hold_ms);
-        let truths: BTreeSet<i64> = held.chain(values.iter().copied()).collect();
-        let ends = truths.iter().flat_map(|at| [*at, at + alert.for_ms, at + alert.keep_ms]);
-        ends.collect()
-    }
-
-    /// Without keys the low side is unknown until one window after the stream's first event.
-    fn silent_until(&self) -> Option<i64> {
-        let is_low = matches!(
-            self.alert.trigger.comparison,
-            Comparison::Below | Comparison::AtMost | Comparison::Equal
-        );
-        let applies = self.alert.by.is_empty() && is_low && self.zero_when_empty();
-        self.stream_first.filter(|_| applies).map(|first| first + self.alert.trigger.window_ms)
-    }
-
-    fn zero_when_empty(&self) -> bool {
-        let measure = &self.alert.trigger.measure;
-        matches!(measure, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
-    }
-
-    /// The entries inside `(t − W, t]`, `t` being the last step boundary where there are steps.
-    fn inside(&self, now: i64) -> Vec<&Entry> {
-        let trigger = &self.alert.trigger;
-        let t = match trigger.step_ms {
-            0 => now,
-            step => now.div_euclid(step) * step,
-        };
-        let is_inside = |entry: &&Entry| t - trigger.window_ms < entry.time && entry.time <= t;
-        self.entries.iter().filter(is_inside).collect()
-    }
-
-    fn judge(&self, now: i64, standing: &mut Standing) -> Option<Transition> {
-        let alert = self.alert;
-        let inside = self.inside(now);
-        let is_open = standing.open_since.is_some();
-        if !alert.by.is_empty() && inside.is_empty() && !is_open {
-            // A silent key: a count is not judged, an unknown value is held as it was.
-            let is_pending = standing.true_since.is_some();
-            if self.zero_when_empty() || !is_pending {
-                *standing = Standing::default();
-                return None;
-            }
-        }
-        let known = self.measured(&inside).filter(|_| Some(now) >= self.silent_until());
-        let shown = known.and_then(|(part, whole)| Decimal::quotient(part, whole));
-        let expired = self.settle_truth(now, known, standing);
-        if standing.truth {
-            standing.true_since.get_or_insert(now);
-            standing.false_since = None;
-            standing.peak = match (standing.peak, shown) {
-                (Some(a), Some(b)) if alert.trigger.comparison.is_low() => Some(a.min(b)),
-                (a, b) => a.max(b),
-            };
-        } else {
-            standing.true_since = None;
-            standing.false_since.get_or_insert(now);
-            if !is_open {
-                standing.peak = None;
-            }
-        }
-        self.move_episode(now, expired, &inside, shown, standing)
-    }
-
-    /// Settles whether the condition is true now; says whether an unknown value ran out.
-    fn settle_truth(&self, now: i64, known: Option<Fraction>, standing: &mut Standing) -> bool {
-        let Some((part, whole)) = known else {
-            let since = *standing.unknown_since.get_or_insert(now);
-            let ran_out = now >= since + self.alert.hold_ms;
-            standing.truth = standing.truth && !ran_out;
-            return ran_out;
-        };
-        standing.unknown_since = None;
-        let level = match (standing.open_since, self.alert.clear) {
-            (Some(_), Some(clear)) => clear,
-            _ => self.alert.trigger.level,
-        };
-        standing.truth =
-            satisfies(self.alert.trigger.comparison, part.cmp(&(level.units() * whole)));
-        false
-    }
-
-    fn move_episode(
-        &self,
-        now: i64,
-        expired: bool,
-        inside: &[&Entry],
-        shown: Option<Decimal>,
-        standing: &mut Standing,
-    ) -> Option<Transition> {
-        let alert = self.alert;
-        let (kind, since, reason) = match (standing.open_since, standing.true_since) {
-            (None, Some(since)) if now >= since + alert.for_ms => {
-                standing.open_since = Some(since);
-                let newest = self.entries.iter().rfind(|entry| entry.time == now);
-                standing.fields = newest.map(|entry| entry.fields.clone()).unwrap_or_default();
-                (TransitionKind::Firing, since, None)
-            }
-            (Some(since), None) => {
-                let false_since = standing.false_since.unwrap_or(now);
-                let reason = if expired {
-                    Reason::NoData
-                } else if now >= false_since + alert.keep_ms {
-                    Reason::Cleared
-                } else {
-                    return None;
-                };
-                standing.open_since = None;
-                (TransitionKind::Resolved, since, Some(reason))
-            }
-            _ => return None,
-        };
-        let named = |names: Vec<&String>, values: &[KeyValue]| -> Vec<KeyPart> {
-            names.into_iter().cloned().zip(values.iter().cloned()).collect()
-        };
-        let has_ended = kind == TransitionKind::Resolved;
-        let peak = if has_ended { standing.peak.take() } else { None };
-        Some(Transition {
-            kind,
-            alert: alert.name.clone(),
-            severity: alert.severity,
-            key: named(alert.by.iter().map(|part| &part.name).collect(), self.key),
-            at: Timestamp(now),
-            since: Timestamp(since),
-            value: shown,
-            threshold: Some(alert.trigger.level),
-            peak,
-            reason,
-            episode: episode_id(&alert.name, &encode_key(self.key), Timestamp(since)),
-            count: self.shown_count(inside),
-            fields: named(alert.message_fields.iter().collect(), &standing.fields),
-        })
-    }
-
-    /// What a message's `{count}` would show. A `last` that nobody counts knows one sample.
-    fn shown_count(&self, inside: &[&Entry]) -> u64 {
-        let count = self.counted(inside).count() as u64;
-        match self.alert.trigger.measure {
-            Measure::Last(_) if self.alert.trigger.min_events <= 1 => count.min(1),
-            _ => count,
-        }
-    }
-
-    /// The events `min` and a message's `{count}` speak of: of a ratio the denominator's.
-    fn counted<'b>(&self, inside: &'b [&'b Entry]) -> impl Iterator<Item = &'b &'b Entry> {
-        let of = usize::from(matches!(self.alert.trigger.measure, Measure::Ratio(..)));
-        inside.iter().filter(move |entry| entry.input == of)
-    }
-
-    /// The measure of what is inside; `None` is unknown.
-    fn measured(&self, inside: &[&Entry]) -> Option<Fraction> {
-        let one = Decimal::ONE.units();
-        let trigger = &self.alert.trigger;
-        if (self.counted(inside).count() as u64) < trigger.min_events {
-            return None;
-        }
-        let mut numbers: Vec<i128> = inside.iter().map(|entry| entry.number).collect();
-        let size = numbers.len() as i128;
-        let sum: i128 = numbers.iter().sum();
-        match &trigger.measure {
-            Measure::Count(_) => Some((size * one, 1)),
-            Measure::Sum(_) => Some((sum, 1)),
-            Measure::Avg(_) => (size > 0).then_some((sum, size)),
-            Measure::Min(_) => numbers.into_iter().min().map(|least| (least, 1)),
-            Measure::Max(_) => numbers.into_iter().max().map(|most| (most, 1)),
-            Measure::Last(_) => numbers.last().map(|last| (*last, 1)),
-            Measure::Distinct(_) => {
-                let different: BTreeSet<&str> =
-                    inside.iter().map(|entry| entry.identity.as_str()).collect();
-                Some((different.len() as i128 * one, 1))
-            }
-            Measure::Quantile { permille, .. } => {
-                numbers.sort_unstable();
-                let rank = (numbers.len() * *permille as usize).div_ceil(1000);
-                numbers.get(rank.max(1) - 1).map(|value| (*value, 1))
-            }
-            Measure::Ratio(..) => {
-                let whole = self.counted(inside).count() as i128;
-                (whole > 0).then(|| ((size - whole) * one, whole))
-            }
-        }
-    }
 }

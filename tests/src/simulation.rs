@@ -418,6 +418,7 @@ fn restored(
             key,
             since: transition.since,
             peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.value),
+            severity: transition.severity,
         };
         open.insert(owner, episode);
     }

@@ -94,7 +94,7 @@ fn unacknowledged(
         .collect();
     let until = |name: &str| {
         let alert = case.rules.alerts.iter().find(|alert| alert.name == name);
-        let streams = alert.into_iter().flat_map(|alert| alert.trigger.measure.selections());
+        let streams = alert.into_iter().flat_map(|alert| alert.trigger.selections());
         streams.map(|of| settled[of.stream]).min()
     };
     let due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));

@@ -2,7 +2,7 @@ use model::severity::Severity;
 use rules_dsl::rule::Rung;
 
 use super::*;
-use crate::condition::Held;
+use crate::condition::{Held, Lack};
 use crate::levels::Levels;
 use crate::sample::single;
 
@@ -42,7 +42,8 @@ fn verdict(now: i64, value: Option<i64>, held: &mut Held, firing: bool, alert: &
     let levels = Levels::new(alert, &[]);
     let value = value.map(whole);
     let holds = value.as_ref().map(|value| value.compare(levels.judged(firing)).is_ge());
-    let ran_out = held.learn(now, holds, alert.hold_ms);
+    let lack = held.learn(now, holds, alert.hold_ms);
+    let ran_out = matches!(lack, Lack::Lapsed | Lack::Over);
     let rung = value.as_ref().and_then(|value| levels.met(value));
     Verdict { truth: held.truth, ends: ran_out.then_some(Reason::NoData), value, rung }
 }
@@ -165,19 +166,6 @@ fn a_rehearsal_neither_fires_nor_ends() {
     assert_eq!(pending.next_due(&alert), Some(45));
     let verdict = verdict(45, Some(10), &mut held, false, &alert);
     assert_eq!(pending.judge(45, &verdict, &alert), Some(Step::Fired { since: 42, rung: 0 }));
-}
-
-#[test]
-fn a_silent_key_forgets_what_is_pending_but_not_what_fires() {
-    let alert = alert(Clauses { for_ms: 3, ..NONE });
-    let mut pending = Episode::default();
-    let verdict = Verdict { truth: true, ..Verdict::default() };
-    pending.judge(1, &verdict, &alert);
-    pending.forget_pending();
-    assert!(pending.is_inactive());
-    let mut firing = Episode::reopened(1, None, 0, false);
-    firing.forget_pending();
-    assert!(firing.is_firing());
 }
 
 #[test]

@@ -150,8 +150,12 @@ impl Domain {
     }
 
     fn judge_until(&mut self, until: i64, states: &mut States, out: &mut Out) {
+        // At the end of time what runs runs out; a calendar's next opening is no timer.
+        let opens = until < i64::MAX;
         loop {
-            let next = [self.reorder.next(), self.agenda.next()].into_iter().flatten().min();
+            let opening = self.agenda.openings.next().filter(|_| opens);
+            let due = [self.reorder.next(), self.agenda.timers.next(), opening];
+            let next = due.into_iter().flatten().min();
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
@@ -202,12 +206,6 @@ impl Domain {
     /// Observations waiting to be settled.
     pub(crate) fn waiting(&self) -> usize {
         self.reorder.len()
-    }
-}
-
-impl Agenda {
-    fn next(&self) -> Option<i64> {
-        [self.timers.next(), self.openings.next()].into_iter().flatten().min()
     }
 }
 

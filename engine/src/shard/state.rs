@@ -19,6 +19,7 @@ use crate::hours::Open;
 use crate::identity::episode_id;
 use crate::keys::KeyId;
 use crate::levels::Levels;
+use crate::measured::Measured;
 use crate::novelty::Novelty;
 use crate::program::{Input, RulePlan};
 use crate::reorder::Waiting;
@@ -160,31 +161,23 @@ impl State {
         is_first
     }
 
-    /// Judges an instant; up to the published one an earlier run has told what changed.
-    pub(super) fn judge(&mut self, at: &Instant, plan: &RulePlan) -> Steps {
+    /// Judges an instant; up to the published one an earlier run has told what changed. What
+    /// changed now, and the value then.
+    pub(super) fn judge(&mut self, at: &Instant, plan: &RulePlan) -> (Steps, Option<Measured>) {
         let alert = &plan.alert;
         self.measures.advance(at.now);
-        // A key is judged while it has events or an episode: one that has gone silent is
-        // for absence rules to notice, not for a low count.
-        if plan.forgets_silent_keys && self.measures.is_silent() {
-            self.episode.forget_pending();
-            if !self.episode.is_firing() {
-                self.measures.forget();
-                self.truth = false;
-                return Steps::new();
-            }
-        }
         let verdict = self.verdict(at, plan);
         if at.now <= at.published {
             // One tail before its end the rehearsal has read all that a window reaches back to.
             let is_whole = at.now >= at.published.saturating_sub(alert.tail_ms());
             self.episode.rehearse(at.now, &verdict, is_whole, alert);
-            return Steps::new();
+            return (Steps::new(), None);
         }
         if alert.trigger.is_momentary() {
-            return self.episode.mark(at.now, &verdict, alert);
+            return (self.episode.mark(at.now, &verdict, alert), None);
         }
-        self.episode.judge(at.now, &verdict, alert).into_iter().collect()
+        let step = self.episode.judge(at.now, &verdict, alert);
+        (step.into_iter().collect(), verdict.value)
     }
 
     fn verdict(&mut self, at: &Instant, plan: &RulePlan) -> Verdict {
@@ -200,12 +193,16 @@ impl State {
     /// What is true whatever the calendar says.
     fn verdict_by_day_and_night(&mut self, at: &Instant, plan: &RulePlan) -> Verdict {
         let (now, alert) = (at.now, &plan.alert);
+        let is_firing = self.episode.is_firing();
         let judged = alert.trigger.condition().map(|condition| {
             let judging = Judging {
                 condition,
-                level: self.levels.judged(self.episode.is_firing()),
+                level: self.levels.judged(is_firing),
                 hold_ms: alert.hold_ms,
                 first: alert.by.is_empty().then_some(at.first),
+                // A key is judged while it has events or an episode: one that has gone silent
+                // is for absence rules to notice, not for a low count.
+                forgets_silence: plan.forgets_silence && !is_firing,
             };
             self.measures.judge(now, &judging)
         });
@@ -237,8 +234,15 @@ impl State {
         Verdict { truth, ..Verdict::default() }
     }
 
-    /// What an instant's step is told as.
-    pub(super) fn tell(&mut self, step: Step, now: i64, plan: &RulePlan, key: &[u8]) -> Transition {
+    /// What an instant's step is told as; `value` is what was measured then.
+    pub(super) fn tell(
+        &mut self,
+        step: Step,
+        value: Option<&Measured>,
+        now: i64,
+        plan: &RulePlan,
+        key: &[u8],
+    ) -> Transition {
         let alert = &plan.alert;
         let (kind, since, rung) = match step {
             Step::Fired { since, rung } => (TransitionKind::Firing, since, rung),
@@ -259,8 +263,6 @@ impl State {
         let fields = self.fields.as_deref();
         let fired = fields.map_or(&[][..], |fields| &fields.fired);
         let has_value = matches!(self.evidence, Evidence::Windows);
-        let condition = alert.trigger.condition().filter(|_| has_value);
-        let value = condition.and_then(|condition| self.measures.shown(condition));
         Transition {
             kind,
             alert: alert.name.clone(),
@@ -268,8 +270,8 @@ impl State {
             key: named_key(alert, key),
             at: Timestamp(now),
             since: Timestamp(since),
-            value: value.and_then(|value| value.decimal()),
-            threshold: condition.map(|_| self.levels.of_rung(rung)),
+            value: value.and_then(Measured::decimal),
+            threshold: has_value.then(|| self.levels.of_rung(rung)),
             peak,
             reason,
             episode: episode_id(&alert.name, key, Timestamp(since)),

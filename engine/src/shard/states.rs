@@ -223,9 +223,10 @@ impl States {
         };
         let open = of_rule.hours.at(now, plan.alert.during.as_ref());
         let at = Instant { now, published, open, first: of_rule.first };
-        for step in state.judge(&at, plan) {
+        let (steps, value) = state.judge(&at, plan);
+        for step in steps {
             let key = self.keys.bytes(state.place.1);
-            out.transitions.push(state.tell(step, now, plan, key));
+            out.transitions.push(state.tell(step, value.as_ref(), now, plan, key));
         }
         if state.is_over(now, plan) {
             let window_ms = plan.alert.trigger.window_ms();

@@ -11,7 +11,6 @@ use connectors::transition_json::{Form, write_transition};
 use engine::shard::{KEYS_PER_RULE_MAX, Restored};
 use jiff::tz::TimeZone;
 use model::message::Language;
-use model::time::Timestamp;
 use model::transition::Transition;
 
 use crate::alert_text::AlertTexts;
@@ -90,13 +89,12 @@ impl Replay<'_> {
     /// The end of all input: every instant up to the largest event time is settled.
     fn settle_all(&mut self, drain: bool) {
         let latest = self.intake.counts().latest;
-        let end = if drain { Some(Timestamp(i64::MAX)) } else { latest };
         for stream in 0..self.rules.set.streams.len() {
-            if let (Some(end), Some(_)) = (end, latest) {
-                self.inlet.mark(stream, end, self.intake.first(stream));
+            if let Some(latest) = latest {
+                self.inlet.mark(stream, latest, self.intake.first(stream));
             }
         }
-        self.inlet.close();
+        self.inlet.close(drain && latest.is_some());
     }
 
     fn finish(mut self, inputs: &Inputs, args: &ReplayArgs) -> Result<(), Exit> {

@@ -29,6 +29,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Shared {
     pub marks: SharedMarks,
     closing: AtomicBool,
+    /// Whether what runs at the end is to run out; stored before `closing`.
+    drains: AtomicBool,
 }
 
 /// What a shard found in one go.
@@ -58,10 +60,15 @@ pub struct Outbound {
 
 impl Shared {
     pub(crate) fn new(streams: usize) -> Shared {
-        Shared { marks: SharedMarks::new(streams), closing: AtomicBool::new(false) }
+        Shared {
+            marks: SharedMarks::new(streams),
+            closing: AtomicBool::new(false),
+            drains: AtomicBool::new(false),
+        }
     }
 
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&self, drains: bool) {
+        self.drains.store(drains, Ordering::Relaxed);
         self.closing.store(true, Ordering::Release);
     }
 }
@@ -111,6 +118,7 @@ struct Runner {
     /// When it last looked at its open episodes, and whether it has told something since.
     looked_at: Instant,
     is_unseen: bool,
+    has_drained: bool,
 }
 
 /// Starts the thread of a shard.
@@ -130,6 +138,7 @@ pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, Jo
         unsaid: None,
         looked_at: monotonic(),
         is_unseen: false,
+        has_drained: false,
     };
     let thread = thread::spawn(move || runner.run());
     (Inbound { full, spare, thread: thread.thread().clone() }, Outbound { told }, thread)
@@ -146,7 +155,11 @@ impl Runner {
                 continue;
             }
             if said_all && is_closing && self.unsaid.is_none() {
-                return;
+                if self.has_drained || !self.shared.drains.load(Ordering::Relaxed) {
+                    return;
+                }
+                self.drain();
+                continue;
             }
             thread::park_timeout(IDLE_SLEEP);
         }
@@ -181,6 +194,17 @@ impl Runner {
             self.say_unsaid();
         }
         any
+    }
+
+    /// Goes on until every running timer has run.
+    fn drain(&mut self) {
+        self.has_drained = true;
+        self.marks.settled.fill(Timestamp(i64::MAX));
+        let mut out = Out::default();
+        self.shard.step(&Batch::default(), &self.marks, &mut out);
+        let (settled, open) = (self.shard.settled().to_vec(), Some(self.shard.open_episodes()));
+        self.unsaid = Some(Told { out, settled, open, counts: self.shard.counts() });
+        self.say_unsaid();
     }
 
     /// Pushes what is still to be said; false while there is no room for it.

@@ -163,7 +163,7 @@ impl Reader {
             }
             self.state.health.note_read(wall_clock());
         };
-        inlet.close();
+        inlet.close(false);
         while !self.told.is_complete() {
             inlet.wake();
             self.source.poll(IDLE_POLL);
