@@ -19,7 +19,7 @@ pub struct Probe {
     levels: Levels,
     /// Ascending (time, value); of distinct values only the newest stamp of each.
     stamps: VecDeque<(i64, i128)>,
-    /// The instant and level of the last notice.
+    /// The last instant of the notices that may wait to be settled, and their highest level.
     announced: Option<(i64, usize)>,
 }
 
@@ -93,7 +93,10 @@ impl Probe {
         if found.at <= settled || !is_news || !open().is_none_or(is_higher) {
             return None;
         }
-        self.announced = Some((found.at, found.rung));
+        // Of two notices that wait, the later one and the higher one are what is not repeated:
+        // they may be of one episode.
+        let (at, told) = waiting.unwrap_or((found.at, found.rung));
+        self.announced = Some((at.max(found.at), told.max(found.rung)));
         Some(found)
     }
 

@@ -28,7 +28,8 @@ const EXAMPLES: &str = "Examples:
                                                  what would have fired
   hansho run --config hansho.toml                the service
 
-Exit codes: 0 fine, 1 findings (rule errors, failing tests), 2 usage, 3 cannot reach or read something.";
+Exit codes: 0 fine, 1 findings (rule errors, failing tests), 2 usage,
+  3 cannot reach or read something.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -108,8 +108,8 @@ fn alerts_say_back_what_they_mean() {
         ),
         (
             "失敗 10回/分 and (成功 < 1回 within 1h or avg(auth.n) > 3 within 5m) by user",
-            "count(失敗) >= 10 within 1m and (count(成功) < 1 within 1h or avg(auth.n) > 3 within 5m) \
-             by user",
+            "count(失敗) >= 10 within 1m and (count(成功) < 1 within 1h or avg(auth.n) > 3 \
+             within 5m) by user",
             "per user: 10 or more 失敗 in the last 60 s and (less than 1 成功 in the last 1h or \
              the mean of n of auth over the last 5m is more than 3)",
             "同じ user で直近60秒に10件以上、かつ「直近1時間に1件未満、または直近5分の n の\

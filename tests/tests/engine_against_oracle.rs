@@ -81,7 +81,8 @@ fn difference(want: &[Transition], got: &[Transition]) -> Option<String> {
 fn brief(t: &Transition) -> String {
     let key: Vec<String> = t.key.iter().map(|(_, value)| value.to_string()).collect();
     format!(
-        "{} {} {} {key:?} at {} since {} value {:?} level {:?} peak {:?} {:?} count {} fields {:?} {}",
+        "{} {} {} {key:?} at {} since {} value {:?} level {:?} peak {:?} {:?} count {} \
+         fields {:?} {}",
         t.kind.name(),
         t.alert,
         t.severity.name(),

@@ -130,7 +130,7 @@ fn pages(want: &[Transition], survivors: &Survivors) -> Result<(), String> {
             opened.len()
         ));
     }
-    let resolved = want.len() - firing;
+    let resolved = want.iter().filter(|t| t.kind == TransitionKind::Resolved).count();
     if ended != resolved {
         return Err(format!("{ended} ends told of {resolved}"));
     }

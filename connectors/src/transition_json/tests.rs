@@ -149,6 +149,7 @@ fn any_transition() -> impl Strategy<Value = Transition> {
             episode: EpisodeId(numbers.4),
             count: numbers.3,
             fields: Vec::new(),
+            tops: Vec::new(),
         }
     })
 }

@@ -177,6 +177,10 @@ impl State {
             return (self.episode.mark(at.now, &verdict, alert), None);
         }
         let step = self.episode.judge(at.now, &verdict, alert);
+        if matches!(step, Some(Step::Ended { .. })) {
+            // What `clear` held up is judged by the level again as soon as nothing is open.
+            self.verdict(at, plan);
+        }
         (step.into_iter().collect(), verdict.value)
     }
 

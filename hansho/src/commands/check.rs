@@ -37,6 +37,8 @@ struct Reading {
     canonical: String,
     en: String,
     ja: String,
+    cost_en: String,
+    cost_ja: String,
 }
 
 /// Runs the command.
@@ -80,6 +82,8 @@ fn json(
         canonical: reading.canonical.clone(),
         en: reading.words_en.clone(),
         ja: reading.words_ja.clone(),
+        cost_en: reading.cost_en.clone(),
+        cost_ja: reading.cost_ja.clone(),
     };
     let report = Report {
         errors,
@@ -98,11 +102,12 @@ fn text(files: &[SourceFile], compiled: &Compiled, errors: usize, language: Lang
         out.push('\n');
     }
     for reading in &compiled.readings {
-        let words = match language {
-            Language::En => &reading.words_en,
-            Language::Ja => &reading.words_ja,
+        let (words, cost) = match language {
+            Language::En => (&reading.words_en, &reading.cost_en),
+            Language::Ja => (&reading.words_ja, &reading.cost_ja),
         };
-        out.push_str(&format!("{}\n  {}\n  {words}\n", reading.alert, reading.canonical));
+        let (alert, canonical) = (&reading.alert, &reading.canonical);
+        out.push_str(&format!("{alert}\n  {canonical}\n  {words}\n  {cost}\n"));
     }
     let warnings = compiled.diagnostics.len() - errors;
     out + &verdict(files.len(), compiled.readings.len(), errors, warnings, language)

@@ -59,8 +59,10 @@ wordings! {
     // Measures.
     UnknownName unknown_measure(word: &str):
         "`{word}` is no measure" | "`{word}` という集計はありません"
-        expected "one of count sum avg stddev min max last delta increase rate distinct ratio p50 p95 p99 p99.9"
-        | "count sum avg stddev min max last delta increase rate distinct ratio p50 p95 p99 p99.9 のどれか";
+        expected "one of count sum avg stddev min max last delta increase rate distinct ratio p50 \
+         p95 p99 p99.9"
+        | "count sum avg stddev min max last delta increase rate distinct ratio p50 p95 p99 p99.9 \
+           のどれか";
     MeasureArgument ratio_arguments(word: &str):
         "`{word}` does not take these arguments" | "`{word}` の引数が違います"
         help "two kinds of events: `ratio(エラー, http)`" | "イベントを二つ: `ratio(エラー, http)`";
@@ -133,19 +135,22 @@ wordings! {
         | "`vs` は一つの集計を過去のそれと比べます"
         help "write `count(http) vs 1w ago`" | "`count(http) vs 1w ago` のように書いてください";
     LimitExceeded too_many_measures():
-        "a number has at most {MEASURES_MAX} measures" | "一つの式の集計は {MEASURES_MAX} 個までです";
+        "a number has at most {MEASURES_MAX} measures"
+        | "一つの式の集計は {MEASURES_MAX} 個までです";
     LimitExceeded too_many_compares():
         "a condition has at most {COMPARES_MAX} comparisons"
         | "一つの条件の比較は {COMPARES_MAX} 個までです";
     LimitExceeded too_many_steps():
         "a sequence has at most {STEPS_MAX} steps" | "順序の段は {STEPS_MAX} 個までです";
     LimitExceeded too_many_new_fields():
-        "`new` takes at most {NEW_FIELDS_MAX} fields" | "`new` のフィールドは {NEW_FIELDS_MAX} 個までです";
+        "`new` takes at most {NEW_FIELDS_MAX} fields"
+        | "`new` のフィールドは {NEW_FIELDS_MAX} 個までです";
     LevelRange first_count_range():
         "the first step takes 1 to {FIRST_COUNT_MAX} events"
         | "最初の段は1件から {FIRST_COUNT_MAX} 件までです";
     LevelRange values_range():
-        "a key remembers 1 to {VALUES_MAX} values" | "キーごとに覚える値は1個から {VALUES_MAX} 個までです";
+        "a key remembers 1 to {VALUES_MAX} values"
+        | "キーごとに覚える値は1個から {VALUES_MAX} 個までです";
     LevelRange keys_range():
         "an alert holds state for 1 to {KEYS_MAX} keys"
         | "アラートが状態を持つキーは1個から {KEYS_MAX} 個までです";
@@ -154,9 +159,11 @@ wordings! {
         help "write a step that divides the window" | "窓を割り切る刻みにしてください";
     LadderShape ladder_of_one():
         "a ladder needs one value to climb" | "`ladder` は一つの値の比較にだけ使えます"
-        help "write one severity, or one comparison" | "重大度を一つにするか、比較を一つにしてください";
+        help "write one severity, or one comparison"
+        | "重大度を一つにするか、比較を一つにしてください";
     LadderShape level_beside_ladder():
-        "the ladder says the levels; this one is a second" | "しきい値は `ladder` にあり、ここにもう一つあります"
+        "the ladder says the levels; this one is a second"
+        | "しきい値は `ladder` にあり、ここにもう一つあります"
         help "leave it out" | "外してください";
     LadderShape mixed_ladder():
         "the rungs of a ladder compare alike" | "`ladder` の段の比較の向きが揃っていません"
@@ -177,7 +184,8 @@ wordings! {
         help "write `seen 1d` for keys of the last day, or `in LIST` for expected ones"
         | "直近1日に来たキーなら `seen 1日`、決まったキーなら `in リスト名` と書いてください";
     AbsenceScope seen_without_key():
-        "`seen` speaks of keys, and there is none" | "`seen` はキーについての指定ですが、`by` がありません"
+        "`seen` speaks of keys, and there is none"
+        | "`seen` はキーについての指定ですが、`by` がありません"
         help "write `by host`, or leave it out" | "`by host` を書くか、`seen` を外してください";
     AbsenceScope forgotten_before_missed():
         "a key is forgotten before it is missed" | "途絶と判定される前にキーが忘れられます"

@@ -28,7 +28,8 @@ wordings! {
         help "write `expect fire at …`, or `expect nothing`"
         | "`expect fire at …` か `expect nothing` を書いてください";
     TestClaim nothing_has_no_claims():
-        "`nothing` and `late` speak of the whole test" | "`nothing` と `late` は test 全体についての期待です"
+        "`nothing` and `late` speak of the whole test"
+        | "`nothing` と `late` は test 全体についての期待です"
         help "leave out `at` and the braces" | "`at` と波括弧を外してください";
     TestClaim unknown_claim(name: &str):
         "no transition has `{name}`" | "`{name}` は発火や解消の記録にありません"
@@ -37,7 +38,8 @@ wordings! {
     TestClaim claim_takes_a_number(name: &str):
         "`{name}` takes a number" | "`{name}` には数を書きます";
     TestClaim claimed_severity():
-        "`severity` takes one of the four, in quotes" | "`severity` には四つの重大度のどれかを引用符で書きます"
+        "`severity` takes one of the four, in quotes"
+        | "`severity` には四つの重大度のどれかを引用符で書きます"
         expected "\"critical\" \"high\" \"medium\" \"low\"" | "\"緊急\" \"重要\" \"通常\" \"軽微\"";
     TestClaim claimed_reason():
         "`reason` takes one of five, in quotes" | "`reason` には次のどれかを引用符で書きます"
