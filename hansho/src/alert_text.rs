@@ -7,7 +7,7 @@ use model::decimal::Decimal;
 use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, KeyPart, Transition};
+use model::transition::{Early, KeyPart, TopValues, Transition};
 use rules_dsl::rule::Alert;
 
 use crate::rule_files::Rules;
@@ -54,20 +54,20 @@ impl AlertTexts {
     pub(crate) fn transition(&self, of: &Transition) -> String {
         let since = self.local_time(of.since);
         let measured = (of.value, of.threshold, of.count);
-        self.render(&of.alert, (&of.key, &of.fields), measured, of.severity, &since)
+        self.render(&of.alert, (&of.key, &of.fields, &of.tops), measured, of.severity, &since)
     }
 
     /// The message of an early notice.
     pub(crate) fn early(&self, of: &Early) -> String {
         let since = self.local_time(of.at);
         let measured = (of.value, of.threshold, of.count);
-        self.render(&of.alert, (&of.key, &of.fields), measured, of.severity, &since)
+        self.render(&of.alert, (&of.key, &of.fields, &[]), measured, of.severity, &since)
     }
 
     fn render(
         &self,
         alert: &str,
-        (key, fields): (&[KeyPart], &[KeyPart]),
+        (key, fields, tops): (&[KeyPart], &[KeyPart], &[TopValues]),
         (value, threshold, count): (Option<Decimal>, Option<Decimal>, u64),
         severity: Severity,
         since: &str,
@@ -85,6 +85,7 @@ impl AlertTexts {
             window_ms: alert.trigger.window_ms(),
             count,
             since,
+            tops,
             language: self.language,
         });
         cut(message)

@@ -1,6 +1,5 @@
 //! Rule files: found on disk, compiled, and everything a command needs of them.
 
-#[allow(dead_code)]
 mod named;
 
 use std::fmt;
@@ -14,7 +13,11 @@ use model::message::Language;
 use rules_dsl::reading::Reading;
 use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
-use rules_dsl::{Compiled, compile};
+use rules_dsl::surroundings::Surroundings;
+use rules_dsl::{Compiled, compile_in};
+
+pub use named::Beside;
+use named::Shipped;
 
 /// Files one rule set may consist of.
 const FILES_MAX: usize = 10_000;
@@ -149,7 +152,7 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError
         text: text.to_owned(),
     };
     let files = SHIPPED.map(file);
-    ready(files.into(), language)
+    ready(files.into(), Shipped, language)
 }
 
 /// Reads, checks and compiles rules.
@@ -158,11 +161,15 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
 pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules, RulesError> {
     let files = read_sources(paths)?;
-    ready(files, language)
+    ready(files, Beside, language)
 }
 
-fn ready(files: Vec<SourceFile>, language: Language) -> Result<Rules, RulesError> {
-    let compiled = compile(&files);
+fn ready(
+    files: Vec<SourceFile>,
+    surroundings: impl Surroundings,
+    language: Language,
+) -> Result<Rules, RulesError> {
+    let compiled = compile_in(&files, &surroundings);
     let rendered = compiled.diagnostics.iter().map(|d| d.render(&files, language)).collect();
     let Some(set) = compiled.rules else {
         return Err(RulesError::Broken(rendered));

@@ -160,11 +160,11 @@ fn one(constant: &Constant) -> Value<'_> {
 
 /// Compares what was told with what a test expects; every transition must be named, and once.
 ///
-/// `message` renders what people read of a transition.
+/// `reads` says whether people read a text of a transition.
 pub(crate) fn compare(
     test: &Test,
     played: &Played,
-    message: impl Fn(&Transition) -> String,
+    reads: impl Fn(&Transition, &str) -> bool,
 ) -> Comparison {
     let mut told: Vec<Option<&Transition>> = played.transitions.iter().map(Some).collect();
     let mut lines: Vec<(i64, Line)> = Vec::new();
@@ -177,7 +177,7 @@ pub(crate) fn compare(
             continue;
         };
         let found = told.iter().position(|transition| {
-            transition.is_some_and(|it| it.kind == kind && is_met(test, expected, it, &message))
+            transition.is_some_and(|it| it.kind == kind && is_met(test, expected, it, &reads))
         });
         let line = found.map_or(Line::Missing(at), |number| Line::Same(at, number));
         let instant = found.and_then(|number| told.get_mut(number)?.take());
@@ -200,7 +200,8 @@ pub(crate) const fn after(test: &Test, at: Timestamp) -> i64 {
     at.0.saturating_sub(test.start.0)
 }
 
-const fn kind(what: What) -> Option<TransitionKind> {
+/// The transition that is expected, if it is one.
+pub(crate) const fn kind(what: What) -> Option<TransitionKind> {
     match what {
         What::Fire => Some(TransitionKind::Firing),
         What::Change => Some(TransitionKind::Changed),
@@ -214,7 +215,7 @@ fn is_met(
     test: &Test,
     expected: &Expected,
     transition: &Transition,
-    message: &impl Fn(&Transition) -> String,
+    reads: &impl Fn(&Transition, &str) -> bool,
 ) -> bool {
     let is_then = expected.at_ms.is_none_or(|at| at == after(test, transition.at));
     is_then
@@ -229,7 +230,7 @@ fn is_met(
             Claim::Severity(wanted) => transition.severity == *wanted,
             Claim::Since(wanted) => after(test, transition.since) == *wanted,
             Claim::Reason(wanted) => transition.reason == Some(*wanted),
-            Claim::Message(wanted) => message(transition) == *wanted,
+            Claim::Message(wanted) => reads(transition, wanted),
         })
 }
 

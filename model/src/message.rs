@@ -3,6 +3,7 @@
 use crate::decimal::Decimal;
 use crate::key::KeyValue;
 use crate::severity::Severity;
+use crate::transition::TopValues;
 
 /// A checked template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,15 @@ pub enum MessagePart {
     Count,
     /// When the condition became true.
     Since,
+    /// What a table says of a component of the key.
+    Column {
+        /// The component, by its place in `by`.
+        key: usize,
+        /// Keys and what is said of them; the first that matches goes, `None` matches all.
+        rows: Vec<(Option<String>, String)>,
+    },
+    /// The commonest values of a field, by their place in the transition.
+    Top(usize),
 }
 
 /// What a number counts, for showing it; values themselves are in base units.
@@ -77,6 +87,8 @@ pub struct MessageValues<'a> {
     pub count: u64,
     /// `since`, in the zone people read.
     pub since: &'a str,
+    /// The commonest values of fields.
+    pub tops: &'a [TopValues],
     /// The language people read.
     pub language: Language,
 }
@@ -111,6 +123,20 @@ impl MessagePart {
             MessagePart::Window => show_duration(values.window_ms, values.language),
             MessagePart::Count => values.count.to_string(),
             MessagePart::Since => values.since.to_owned(),
+            MessagePart::Column { key, rows } => {
+                let wanted = part(values.key, *key);
+                let is_it = |key: &Option<String>| key.as_ref().is_none_or(|key| *key == wanted);
+                let said = rows.iter().find(|(key, _)| is_it(key)).map(|(_, said)| said.as_str());
+                said.filter(|said| !said.is_empty()).unwrap_or("-").to_owned()
+            }
+            MessagePart::Top(at) => match values.tops.get(*at) {
+                Some(top) if !top.values.is_empty() => {
+                    let shown =
+                        top.values.iter().map(|(value, times)| format!("{value} ({times})"));
+                    shown.collect::<Vec<String>>().join(", ")
+                }
+                _ => "-".to_owned(),
+            },
         }
     }
 }
@@ -231,6 +257,7 @@ mod tests {
             window_ms: 300_000,
             count: 3,
             since: "2026-01-05 09:00:00",
+            tops: &[],
             language: Language::Ja,
         };
         assert_eq!(message.render(&values), "web-1: - >= 80% / 5分-");

@@ -10,6 +10,7 @@ mod level;
 mod measure;
 mod message;
 mod predicate;
+mod reference;
 mod stream;
 mod test;
 mod trigger;
@@ -19,13 +20,15 @@ mod wording;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use model::calendar::Calendar;
 use model::schema::Schema;
 
 use crate::ast::{Name, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::reading::Reading;
 use crate::rule::{Alert, Predicate, RuleSet, Test};
-use crate::source::Place;
+use crate::source::{Place, SourceFile};
+use crate::surroundings::Surroundings;
 
 /// Longest chain of filters or measures that build on each other.
 pub const CHAIN_MAX: usize = 32;
@@ -43,8 +46,14 @@ pub(crate) struct Checked {
 }
 
 /// Checks the statements of all files, which share one namespace.
-pub(crate) fn check(statements: &[Statement], diagnostics: &mut Vec<Diagnostic>) -> Checked {
-    let mut scope = Scope::declare(statements, diagnostics);
+pub(crate) fn check(
+    statements: &[Statement],
+    files: &[SourceFile],
+    surroundings: &dyn Surroundings,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Checked {
+    let mut scope = Scope::declare(statements, files, surroundings, diagnostics);
+    scope.refer(statements, diagnostics);
     let mut checked: Vec<alert::CheckedAlert> = Vec::new();
     for statement in statements {
         match statement {
@@ -99,14 +108,24 @@ enum Resolved {
 /// Everything that has a name.
 pub(crate) struct Scope<'a> {
     declared: HashMap<&'a str, (&'a Statement, Place)>,
+    files: &'a [SourceFile],
+    surroundings: &'a dyn Surroundings,
     streams: Vec<Arc<Schema>>,
+    lists: HashMap<String, reference::List>,
+    tables: HashMap<String, reference::Table>,
+    calendars: HashMap<String, Arc<Calendar>>,
     filters: HashMap<String, Resolved>,
     /// Comparisons used so far.
     comparisons: usize,
 }
 
 impl<'a> Scope<'a> {
-    fn declare(statements: &'a [Statement], diagnostics: &mut Vec<Diagnostic>) -> Scope<'a> {
+    fn declare(
+        statements: &'a [Statement],
+        files: &'a [SourceFile],
+        surroundings: &'a dyn Surroundings,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Scope<'a> {
         let mut declared: HashMap<&str, (&Statement, Place)> = HashMap::new();
         let mut streams = Vec::new();
         for statement in statements {
@@ -124,7 +143,66 @@ impl<'a> Scope<'a> {
             }
         }
         streams.sort_by(|a, b| a.name.cmp(&b.name));
-        Scope { declared, streams, filters: HashMap::new(), comparisons: 0 }
+        Scope {
+            declared,
+            files,
+            surroundings,
+            streams,
+            lists: HashMap::new(),
+            tables: HashMap::new(),
+            calendars: HashMap::new(),
+            filters: HashMap::new(),
+            comparisons: 0,
+        }
+    }
+
+    /// Reads lists, tables and calendars; what is wrong with them is reported here, once.
+    fn refer(&mut self, statements: &[Statement], diagnostics: &mut Vec<Diagnostic>) {
+        for statement in statements {
+            match statement {
+                Statement::List(it) => {
+                    let read = reference::list(self, it, diagnostics);
+                    self.lists.extend(read.map(|read| (it.name.text.clone(), read)));
+                }
+                Statement::Table(it) => {
+                    let read = reference::table(self, it, diagnostics);
+                    self.tables.extend(read.map(|read| (it.name.text.clone(), read)));
+                }
+                Statement::Calendar(it) => {
+                    let read = reference::calendar(self, it, diagnostics);
+                    self.calendars.extend(read.map(|read| (it.name.text.clone(), read)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What a file is called.
+    fn file_name(&self, file: usize) -> &str {
+        self.files.get(file).map_or("", |file| &file.name)
+    }
+
+    /// The statement a name stands for, if it is of the wanted kind; anything else is reported.
+    fn statement(
+        &self,
+        name: &Name,
+        wanted: &str,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<&'a Statement> {
+        let Some((statement, place)) = self.declared.get(name.text.as_str()).copied() else {
+            diagnostics.push(self.unknown(name, false));
+            return None;
+        };
+        let kind = statement_word(statement);
+        if matches!(statement, Statement::Broken(_)) {
+            return None;
+        }
+        if kind != wanted {
+            let found = reference::not_a(name.at.0, &name.text, kind, wanted);
+            diagnostics.push(found.related(place, wording::declared_here()));
+            return None;
+        }
+        Some(statement)
     }
 
     fn stream_named(&self, name: &str) -> Option<(usize, &Arc<Schema>)> {
@@ -193,7 +271,7 @@ impl<'a> Scope<'a> {
         }
         let schema = self.schema(base.stream)?;
         let own = match &filter.condition {
-            Some(condition) => predicate::predicate(&schema, condition, diagnostics)?,
+            Some(condition) => predicate::predicate(self, &schema, condition, diagnostics)?,
             None => Predicate::True,
         };
         let mut lineage = base.lineage;

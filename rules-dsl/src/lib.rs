@@ -16,10 +16,12 @@ pub mod quantity;
 pub mod reading;
 pub mod rule;
 pub mod source;
+pub mod surroundings;
 
 use diagnostic::Diagnostic;
 use reading::Reading;
 use source::SourceFile;
+use surroundings::{Nowhere, Surroundings};
 
 /// What compiling some files gives.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,8 +36,14 @@ pub struct Compiled {
     pub tests: Vec<rule::Test>,
 }
 
-/// Compiles files that share one namespace.
+/// Compiles files that share one namespace and name nothing outside their own text.
 pub fn compile(files: &[SourceFile]) -> Compiled {
+    compile_in(files, &Nowhere)
+}
+
+/// Compiles files that share one namespace; what they name outside their own text is found in
+/// their surroundings.
+pub fn compile_in(files: &[SourceFile], surroundings: &dyn Surroundings) -> Compiled {
     let mut diagnostics = Vec::new();
     let mut statements = Vec::new();
     for (index, file) in files.iter().enumerate() {
@@ -43,7 +51,7 @@ pub fn compile(files: &[SourceFile]) -> Compiled {
         statements.extend(ast.statements);
         diagnostics.extend(found);
     }
-    let checked = check::check(&statements, &mut diagnostics);
+    let checked = check::check(&statements, files, surroundings, &mut diagnostics);
     diagnostic::arrange(&mut diagnostics);
     let failed = diagnostic::has_errors(&diagnostics);
     Compiled {

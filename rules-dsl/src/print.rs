@@ -41,27 +41,35 @@ pub(crate) use test::expect as expectation;
 
 /// A name as it must be written to be read as one.
 pub fn name(text: &str) -> String {
+    if is_plain(text) && !needs_quotes(text) { text.to_owned() } else { format!("`{text}`") }
+}
+
+/// Whether a text reads as a word, reserved or not.
+fn is_plain(text: &str) -> bool {
     let plain: String = unicode_normalization::UnicodeNormalization::nfkc(text).collect();
     let word = text.chars().next().is_some_and(begins_word)
         && text.chars().all(|c| c == '_' || unicode_ident::is_xid_continue(c));
-    if word && plain == text && !needs_quotes(text) { text.to_owned() } else { format!("`{text}`") }
+    word && plain == text
+}
+
+/// The parts of a path; after a dot no word is reserved.
+fn dotted_parts<'a>(segments: impl Iterator<Item = &'a str>) -> String {
+    let part = |(at, text): (usize, &str)| match at {
+        0 => name(text),
+        _ if is_plain(text) => text.to_owned(),
+        _ => format!("`{text}`"),
+    };
+    segments.enumerate().map(part).collect::<Vec<String>>().join(".")
 }
 
 /// A field's name as it must be written, part by part.
 pub fn dotted(field: &str) -> String {
-    let parts: Vec<String> = field.split('.').map(name).collect();
-    parts.join(".")
+    dotted_parts(field.split('.'))
 }
 
 /// A dotted path.
 pub fn path(path: &Path) -> String {
-    match path.segments.as_slice() {
-        [only] => name(only),
-        segments => {
-            let parts: Vec<String> = segments.iter().map(|segment| name(segment)).collect();
-            parts.join(".")
-        }
-    }
+    dotted_parts(path.segments.iter().map(String::as_str))
 }
 
 /// A number and its unit.

@@ -9,6 +9,7 @@ use model::decimal::Decimal;
 use model::message::{Language, show_duration, show_quantity};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
+use crate::ast::Clauses;
 use crate::check::{Compared, Shape, Span, Subject};
 use crate::quantity::shown_as;
 use crate::rule::{Alert, Formula};
@@ -30,12 +31,12 @@ pub struct Reading {
     pub cost_ja: String,
 }
 
-pub(crate) fn reading(alert: &Alert, subject: &Subject) -> Reading {
+pub(crate) fn reading(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Reading {
     Reading {
         alert: alert.name.clone(),
-        canonical: canonical::canonical(alert, subject),
-        words_en: words_en::words(alert, subject),
-        words_ja: words_ja::words(alert, subject),
+        canonical: canonical::canonical(alert, subject, clauses),
+        words_en: words_en::words(alert, subject, clauses),
+        words_ja: words_ja::words(alert, subject, clauses),
         cost_en: cost::cost(alert, subject, Language::En),
         cost_ja: cost::cost(alert, subject, Language::Ja),
     }

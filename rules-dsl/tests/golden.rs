@@ -4,10 +4,12 @@
 
 use std::path::PathBuf;
 
+use model::calendar::Zone;
 use model::message::Language;
-use rules_dsl::compile;
+use rules_dsl::compile_in;
 use rules_dsl::diagnostic::Code;
 use rules_dsl::source::SourceFile;
+use rules_dsl::surroundings::Surroundings;
 
 const EN: &str = "---- en ----\n";
 const JA: &str = "---- ja ----\n";
@@ -16,9 +18,33 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
 }
 
+/// What the goldens name outside their own text.
+struct Shelf;
+
+impl Surroundings for Shelf {
+    fn text(&self, _: &str, name: &str) -> Result<String, String> {
+        let files = [
+            ("hosts.txt", "web-1\nweb-2\n"),
+            ("limits.csv", "host, medium, critical, clear\nweb-1, 90%, 85%,\nweb-2, many,,\n"),
+            ("names.csv", "host, owner\nweb-1, 佐藤\n"),
+            ("odd.csv", "host, medium, medium\n"),
+        ];
+        let file = files.iter().find(|(file, _)| *file == name);
+        file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn zone(&self, name: &str) -> Option<Zone> {
+        (name == "UTC").then(Zone::default)
+    }
+
+    fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {
+        Err("not an iCalendar file".to_owned())
+    }
+}
+
 fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
     let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
-    let found = compile(&files).diagnostics;
+    let found = compile_in(&files, &Shelf).diagnostics;
     let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();
     (shown.join("\n"), found.iter().map(|d| d.code).collect())
 }

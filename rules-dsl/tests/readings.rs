@@ -164,3 +164,29 @@ fn a_ladder_says_every_rung() {
     let canonical = &low.readings.first().unwrap().canonical;
     assert_eq!(canonical, "avg(auth.used) within 5m ladder { low <= 20%  high <= 5% }");
 }
+
+#[test]
+fn what_is_named_elsewhere_is_said_by_name() {
+    let named = "list 社内 = cidr \"10.0.0.0/8\"\nlist 人 = \"a\", \"b\"\n\
+                 calendar 昼 = mon-fri 09:00-18:00 UTC\n";
+    let cases = [
+        (
+            "any 失敗 by user during not 昼 except 社内(src)",
+            "per user: every 失敗, but for src in 社内, only outside 昼",
+            "同じ user で失敗 が起きるたび、src が 社内 のものを除く、昼 の外だけ",
+        ),
+        (
+            "absent 失敗 within 3m by user in 人 during 昼",
+            "per user: no 失敗 for 3m, of 2 expected keys, only during 昼",
+            "同じ user で失敗 が来ないまま3分(対象 2 件)、昼 のあいだだけ",
+        ),
+    ];
+    for (trigger, en, ja) in cases {
+        let text = format!("{BASE}{named}alert a {trigger} high");
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
+        let found = &compiled.diagnostics;
+        let reading = compiled.readings.first().unwrap_or_else(|| panic!("{trigger}: {found:#?}"));
+        assert_eq!(reading.canonical, trigger);
+        assert_eq!((reading.words_en.as_str(), reading.words_ja.as_str()), (en, ja), "{trigger}");
+    }
+}

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use model::message::Language;
 use rules_dsl::diagnostic::{Diagnostic, Level};
 use rules_dsl::source::SourceFile;
-use rules_dsl::{Compiled, compile};
+use rules_dsl::{Compiled, compile_in};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, Format};
 use crate::commands::Exit;
-use crate::rule_files::read_sources;
+use crate::rule_files::{Beside, read_sources};
 
 /// The report as tools read it.
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ struct Reading {
 /// Runs the command.
 pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
     let files = read_sources(&args.paths)?;
-    let compiled = compile(&files);
+    let compiled = compile_in(&files, &Beside);
     let errors = compiled.diagnostics.iter().filter(|d| d.level == Level::Error).count();
     let text = match args.format {
         Format::Json => json(&files, &compiled, errors, language)?,

@@ -9,14 +9,14 @@ use jiff::tz::TimeZone;
 use model::key::KeyValue;
 use model::message::{Language, show_duration};
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Test};
+use rules_dsl::rule::{Alert, Claim, Test};
 use rules_dsl::source::SourceFile;
 
 use crate::alert_text::AlertTexts;
 use crate::cli::TestArgs;
 use crate::commands::Exit;
 use crate::rule_files::{Rules, RulesError, load_rules};
-use crate::scenario::{Comparison, Line, Played, after, compare, play};
+use crate::scenario::{Comparison, Line, Played, after, compare, kind, play};
 
 /// A test that was played.
 struct Verdict<'a> {
@@ -32,7 +32,10 @@ pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
     let rules = load_rules(&args.paths, language)?;
     rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
     let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
-    let texts = AlertTexts::new(&rules, language, zone);
+    // A message is as expected when it is in one of the languages: who plays the test may
+    // read the other.
+    let texts =
+        [language, other(language)].map(|language| AlertTexts::new(&rules, language, zone.clone()));
     let mut verdicts = Vec::new();
     for test in &rules.tests {
         verdicts.push(verdict(&rules, &texts, test)?);
@@ -53,13 +56,27 @@ pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
     if has_failed { Err(Exit::Findings) } else { Ok(()) }
 }
 
-fn verdict<'a>(rules: &Rules, texts: &AlertTexts, test: &'a Test) -> Result<Verdict<'a>, Exit> {
+const fn other(language: Language) -> Language {
+    match language {
+        Language::En => Language::Ja,
+        Language::Ja => Language::En,
+    }
+}
+
+fn verdict<'a>(
+    rules: &Rules,
+    texts: &[AlertTexts; 2],
+    test: &'a Test,
+) -> Result<Verdict<'a>, Exit> {
     let played = play(&rules.set, test).map_err(RulesError::Program)?;
-    let comparison = compare(test, &played, |transition| texts.transition(transition));
+    let comparison = compare(test, &played, |transition, wanted| {
+        texts.iter().any(|texts| texts.transition(transition) == wanted)
+    });
     let differences = if comparison.is_met() {
         String::new()
     } else {
-        differences(rules, test, &played, &comparison)
+        let [own, _] = texts;
+        differences((rules, own), test, &played, &comparison)
     };
     Ok(Verdict { test, place: place(&rules.files, test.place), differences })
 }
@@ -74,10 +91,18 @@ fn place(files: &[SourceFile], place: rules_dsl::source::Place) -> String {
 
 /// What was expected (`-`), what was told instead (`+`), and between them what is as it
 /// should be; every told line can be pasted into the test.
-fn differences(rules: &Rules, test: &Test, played: &Played, comparison: &Comparison) -> String {
+fn differences(
+    (rules, texts): (&Rules, &AlertTexts),
+    test: &Test,
+    played: &Played,
+    comparison: &Comparison,
+) -> String {
     let alert = rules.set.alerts.iter().find(|alert| alert.name == test.alert);
     let told = |number: usize| match (played.transitions.get(number), alert) {
-        (Some(transition), Some(alert)) => spelled(transition, test, alert),
+        (Some(transition), Some(alert)) => {
+            let claimed = claimed(test, comparison, transition.kind);
+            spelled(transition, test, alert, &claimed, texts)
+        }
         _ => String::new(),
     };
     let written = |at: usize| test.expected.get(at).map_or("", |expected| &expected.text);
@@ -104,8 +129,36 @@ fn differences(rules: &Rules, test: &Test, played: &Played, comparison: &Compari
     out
 }
 
+/// What the expectations of a kind that were not met say: the same is to be shown of what was
+/// told instead.
+fn claimed(test: &Test, comparison: &Comparison, of: TransitionKind) -> Vec<&'static str> {
+    let missing = comparison.lines.iter().filter_map(|line| match line {
+        Line::Missing(at) => test.expected.get(*at),
+        _ => None,
+    });
+    let alike = missing.filter(|expected| kind(expected.what) == Some(of));
+    let name = |claim: &Claim| match claim {
+        Claim::Key(..) => "key",
+        Claim::Value(_) => "value",
+        Claim::Threshold(_) => "threshold",
+        Claim::Peak(_) => "peak",
+        Claim::Count(_) => "count",
+        Claim::Severity(_) => "severity",
+        Claim::Since(_) => "since",
+        Claim::Reason(_) => "reason",
+        Claim::Message(_) => "message",
+    };
+    alike.flat_map(|expected| expected.claims.iter().map(name)).collect()
+}
+
 /// A transition as a test would expect it.
-fn spelled(transition: &Transition, test: &Test, alert: &Alert) -> String {
+fn spelled(
+    transition: &Transition,
+    test: &Test,
+    alert: &Alert,
+    claimed: &[&str],
+    texts: &AlertTexts,
+) -> String {
     let word = match transition.kind {
         TransitionKind::Firing => "fire",
         TransitionKind::Changed => "change",
@@ -129,17 +182,32 @@ fn spelled(transition: &Transition, test: &Test, alert: &Alert) -> String {
     let quantity = |name: &str, value: Option<model::decimal::Decimal>| {
         value.map(|value| format!("{name}: {}", rules_dsl::quantity::written(value, unit)))
     };
+    let is_claimed = |name: &str| claimed.contains(&name);
     if let Some(reason) = transition.reason {
         fields.extend(quantity("peak", transition.peak));
         fields.push(format!("reason: \"{}\"", reason.name()));
-    } else {
+    } else if !is_claimed("value") {
         fields.extend(quantity("value", transition.value));
-        if !alert.rungs.is_empty() {
-            fields.push(format!("severity: \"{}\"", transition.severity.name()));
-        }
-        if transition.since != transition.at {
-            fields.push(format!("since: {}", length(after(test, transition.since))));
-        }
+    }
+    if is_claimed("value") {
+        fields.extend(quantity("value", transition.value));
+    }
+    if is_claimed("threshold") {
+        fields.extend(quantity("threshold", transition.threshold));
+    }
+    if is_claimed("count") {
+        fields.push(format!("count: {}", transition.count));
+    }
+    if is_claimed("severity") || !alert.rungs.is_empty() {
+        fields.push(format!("severity: \"{}\"", transition.severity.name()));
+    }
+    let began_before = transition.reason.is_none() && transition.since != transition.at;
+    if is_claimed("since") || began_before {
+        fields.push(format!("since: {}", length(after(test, transition.since))));
+    }
+    if is_claimed("message") {
+        let message = rules_dsl::print::quoted(&texts.transition(transition));
+        fields.push(format!("message: {message}"));
     }
     let at = length(after(test, transition.at));
     let fields = fields.join(", ");

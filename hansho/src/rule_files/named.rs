@@ -8,19 +8,62 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::calendar::Zone;
 use model::time::{DAY_MS, Timestamp};
+use rules_dsl::surroundings::Surroundings;
 
 /// Size in bytes of a file that rules name.
 const NAMED_BYTES_MAX: u64 = 16 << 20;
+/// The files that the shipped rules name.
+const SHIPPED_FILES: [(&str, &str); 2] = [
+    ("admins.txt", include_str!("../../../rules/admins.txt")),
+    ("jp-holidays.ics", include_str!("../../../rules/jp-holidays.ics")),
+];
 /// The years whose changes of the clocks are looked up.
 const ZONE_YEARS: std::ops::Range<i16> = 1970..2100;
 /// Days one entry of a holiday calendar may last.
 const HOLIDAY_DAYS_MAX: i64 = 366;
 
+/// The disk around rule files, and the time zones this program was built with.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside;
+
+impl Surroundings for Beside {
+    fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
+        read_beside(rule_file, name)
+    }
+
+    fn zone(&self, name: &str) -> Option<Zone> {
+        zone(name)
+    }
+
+    fn holidays(&self, rule_file: &str, name: &str) -> Result<Vec<i64>, String> {
+        holidays(&read_beside(rule_file, name)?)
+    }
+}
+
+/// What the shipped rules name, wherever the program stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shipped;
+
+impl Surroundings for Shipped {
+    fn text(&self, _: &str, name: &str) -> Result<String, String> {
+        let file = SHIPPED_FILES.iter().find(|(shipped, _)| *shipped == name);
+        file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "it is not shipped".to_owned())
+    }
+
+    fn zone(&self, name: &str) -> Option<Zone> {
+        zone(name)
+    }
+
+    fn holidays(&self, rule_file: &str, name: &str) -> Result<Vec<i64>, String> {
+        holidays(&self.text(rule_file, name)?)
+    }
+}
+
 /// Reads a file named in a rule file, relative to that file.
 ///
 /// # Errors
 /// What keeps it from being read, in one sentence.
-pub(super) fn read_beside(rule_file: &str, name: &str) -> Result<String, String> {
+fn read_beside(rule_file: &str, name: &str) -> Result<String, String> {
     let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
     let path = folder.join(name);
     let size = fs::metadata(&path).map_err(|error| error.to_string())?.len();
@@ -31,7 +74,7 @@ pub(super) fn read_beside(rule_file: &str, name: &str) -> Result<String, String>
 }
 
 /// The offsets of an IANA time zone; `None` for a name the database does not have.
-pub(super) fn zone(name: &str) -> Option<Zone> {
+fn zone(name: &str) -> Option<Zone> {
     let zone = TimeZone::get(name).ok()?;
     let year = |year: i16| {
         Some(Date::new(year, 1, 1).ok()?.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
@@ -53,7 +96,7 @@ pub(super) fn zone(name: &str) -> Option<Zone> {
 ///
 /// # Errors
 /// What is wrong with the file, in one sentence: events that are not whole days, or repeat.
-pub(super) fn holidays(text: &str) -> Result<Vec<i64>, String> {
+fn holidays(text: &str) -> Result<Vec<i64>, String> {
     let unfolded = unfold(text);
     let calendar = read_calendar(&unfolded)?;
     let mut days = Vec::new();

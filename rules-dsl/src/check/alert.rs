@@ -9,11 +9,11 @@ use super::level::{Graded, clear_level};
 use super::measure::Function;
 use super::message::{Template, Vocabulary, default_template, template};
 use super::trigger::{Subject, subject};
-use super::{Scope, Selected, later, wording};
+use super::{Scope, Selected, both, predicate, reference, wording};
 use crate::ast::{self, HoldClause, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::reading::Reading;
-use crate::rule::{Alert, KeyPart, Selection, Trigger};
+use crate::rule::{Alert, During, KeyPart, Overrides, Predicate, Selection, Trigger};
 use crate::source::Place;
 
 /// Default `keep` of windowless measures, of `any` and of `new`.
@@ -41,10 +41,14 @@ pub(super) fn alert(
     // Everything is looked at before anything missing ends it: one run reports all errors.
     let before = diagnostics.len();
     refused(written, diagnostics);
-    later::clauses(&written.clauses, diagnostics);
     let (subject, graded) = subject(scope, written, diagnostics);
     let by = key_parts(&written.clauses.by, diagnostics);
-    let subject = subject?;
+    let during = written.clauses.during.as_ref();
+    let during = during.and_then(|written| reference::during(scope, written, diagnostics));
+    let mut subject = subject?;
+    if let Some(except) = &written.clauses.except {
+        exclude(scope, &mut subject, except, diagnostics);
+    }
     let selected = subject.selected();
     let keys = keys(scope, &selected, &written.clauses.by, diagnostics);
     let clear = clear(written, &subject, diagnostics);
@@ -52,52 +56,98 @@ pub(super) fn alert(
     let keys_max = keys_max(written, diagnostics);
     let text = message(scope, written, &subject, &by, timing.for_ms, diagnostics);
     let (keys, graded) = (keys?, graded?);
+    let overrides = overrides(scope, written, &subject, (&by, &graded, clear), diagnostics);
     let event = subject.event();
     let trigger = subject.built(|place, field| {
         // Only the event that turns the trigger on is shown.
-        let shown: &[String] =
-            if event.is_none_or(|event| event == place) { &text.fields } else { &[] };
+        let shown: &[String] = if event.unwrap_or(0) == place { &text.fields } else { &[] };
         selection(scope, selected.get(place)?, keys.get(place)?, field, shown)
     })?;
-    let rest = Rest { by, graded, clear, timing, keys_max, text };
+    let rest = Rest { by, graded, overrides, clear, during, timing, keys_max, text };
     let built = assembled(written, trigger, rest);
     let has_failed = diagnostics.get(before..).is_some_and(crate::diagnostic::has_errors);
-    let reading = crate::reading::reading(&built, &subject);
+    let reading = crate::reading::reading(&built, &subject, &written.clauses);
     let place = written.name.at.0;
     (!has_failed).then_some(CheckedAlert { reading, alert: built, subject, place })
+}
+
+/// `except LIST(field)`: takes the events of a list out of everything the trigger selects.
+fn exclude(
+    scope: &Scope<'_>,
+    subject: &mut Subject,
+    except: &ast::Lookup,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let inside = ast::Expression::In {
+        value: Box::new(ast::Expression::Field(except.field.clone())),
+        negated: false,
+        set: ast::Set::List(except.name.clone()),
+    };
+    let outside = ast::Expression::Not(Box::new(inside), except.name.at);
+    for selected in subject.selected_mut() {
+        let schema = scope.schema(selected.stream);
+        let own =
+            schema.and_then(|schema| predicate::predicate(scope, &schema, &outside, diagnostics));
+        if let Some(own) = own {
+            let before = std::mem::replace(&mut selected.predicate, Predicate::True);
+            selected.predicate = both(before, own);
+        }
+    }
+}
+
+fn overrides(
+    scope: &Scope<'_>,
+    written: &ast::Alert,
+    subject: &Subject,
+    (by, graded, clear): (&[KeyPart], &Graded, Option<Decimal>),
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Overrides> {
+    let lookup = written.clauses.overrides.as_ref()?;
+    let compared = subject.joined()?.compares.first()?;
+    let own = reference::Own {
+        valued: &compared.valued,
+        comparison: compared.comparison,
+        severity: graded.severity,
+        level: compared.level,
+        rungs: &graded.rungs,
+        clear,
+    };
+    reference::overrides(scope, lookup, by, &own, diagnostics)
 }
 
 /// What an alert is made of beside its trigger.
 struct Rest {
     by: Vec<KeyPart>,
     graded: Graded,
+    overrides: Option<Overrides>,
     clear: Option<Decimal>,
+    during: Option<During>,
     timing: Timing,
     keys_max: Option<u32>,
     text: Template,
 }
 
 fn assembled(written: &ast::Alert, trigger: Trigger, rest: Rest) -> Alert {
-    let Rest { by, graded, clear, timing, keys_max, text } = rest;
+    let Rest { by, graded, overrides, clear, during, timing, keys_max, text } = rest;
     let label = |(label, text): &(ast::Path, ast::Quoted)| (label.dotted(), text.text.clone());
     Alert {
         name: written.name.text.clone(),
         severity: graded.severity,
         trigger,
         rungs: graded.rungs,
-        overrides: None,
+        overrides,
         by,
         for_ms: timing.for_ms,
         keep_ms: timing.keep_ms,
         clear,
         hold_ms: timing.hold_ms,
-        during: None,
+        during,
         notify_each: written.clauses.notify_each.is_some(),
         is_shadow: written.clauses.shadow.is_some(),
         keys_max,
         message: text.message,
         message_fields: text.fields,
-        tops: Vec::new(),
+        tops: text.tops,
         runbook: written.runbook.as_ref().map(|it| it.text.clone()),
         labels: written.labels.iter().map(label).collect(),
     }
@@ -250,13 +300,17 @@ fn message(
     let Some(text) = &written.message else {
         let symbol = compared.map(|compared| compared.comparison.symbol());
         let message = default_template(&written.name.text, by, symbol);
-        return Template { message, fields: Vec::new() };
+        return Template { message, ..Template::default() };
     };
     let event = subject.event().filter(|_| for_ms == 0);
     let selected = subject.selected();
     let schema =
         event.and_then(|at| selected.get(at).copied()).and_then(|of| scope.schema(of.stream));
-    template(text, &Vocabulary { by, event: schema.as_deref() }, diagnostics)
+    let observed = selected.get(subject.event().unwrap_or(0)).copied();
+    let observed = observed.and_then(|of| scope.schema(of.stream));
+    let vocabulary =
+        Vocabulary { scope, by, event: schema.as_deref(), observed: observed.as_deref() };
+    template(text, &vocabulary, diagnostics)
 }
 
 fn selection(

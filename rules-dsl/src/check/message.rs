@@ -5,10 +5,10 @@ use model::message::{Message, MessagePart};
 use model::schema::{FieldType, Schema};
 
 use super::stream::NAMES_SHOWN_MAX;
-use super::wording;
+use super::{Scope, wording};
 use crate::ast::Quoted;
 use crate::diagnostic::{Diagnostic, Text, text};
-use crate::rule::KeyPart;
+use crate::rule::{KeyPart, Top};
 
 /// Most pieces of one template or pattern.
 pub const PIECES_MAX: usize = 200;
@@ -63,11 +63,18 @@ fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, Text> {
     Err(text!("`{{{name}` is not closed", "`{{{name}` が閉じられていません"))
 }
 
+/// Most values that `{top N f}` shows.
+pub const TOP_MAX: usize = 10;
+
 /// What a template may name.
 pub(super) struct Vocabulary<'a> {
+    /// Where tables are found.
+    pub(super) scope: &'a Scope<'a>,
     pub(super) by: &'a [KeyPart],
     /// The stream of the triggering event, where there is one.
     pub(super) event: Option<&'a Schema>,
+    /// The stream of the events whose fields are counted.
+    pub(super) observed: Option<&'a Schema>,
 }
 
 /// A checked template and the fields of the triggering event it shows.
@@ -75,6 +82,7 @@ pub(super) struct Vocabulary<'a> {
 pub(super) struct Template {
     pub(super) message: Message,
     pub(super) fields: Vec<String>,
+    pub(super) tops: Vec<Top>,
 }
 
 const BUILT_IN: [(&str, MessagePart); 6] = [
@@ -103,9 +111,7 @@ pub(super) fn template(
     for piece in pieces {
         let part = match piece {
             Piece::Literal(text) => Some(MessagePart::Literal(text)),
-            Piece::Hole(name) => {
-                placeholder(&name, text, vocabulary, &mut template.fields, diagnostics)
-            }
+            Piece::Hole(name) => placeholder(&name, text, vocabulary, &mut template, diagnostics),
         };
         template.message.parts.extend(part);
     }
@@ -116,9 +122,15 @@ fn placeholder(
     name: &str,
     text: &Quoted,
     vocabulary: &Vocabulary<'_>,
-    fields: &mut Vec<String>,
+    template: &mut Template,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
+    if let Some((column, key)) = column_of(name) {
+        return looked_up(column, key, text, vocabulary, diagnostics);
+    }
+    if let Some(rest) = name.strip_prefix("top ") {
+        return top(rest, text, vocabulary, template, diagnostics);
+    }
     let key = vocabulary.by.iter().position(|part| part.name == name);
     let built_in = BUILT_IN.iter().find(|(word, _)| *word == name);
     let declared =
@@ -128,11 +140,61 @@ fn placeholder(
         (Some(index), None, _) => return Some(MessagePart::Key(index)),
         (None, Some((_, part)), _) => return Some(part.clone()),
         (None, None, Some(field)) if !shown(&field.kind) => wording::not_shown(text.at.0, name),
-        (None, None, Some(_)) => return Some(MessagePart::Field(field_slot(name, fields))),
+        (None, None, Some(_)) => {
+            return Some(MessagePart::Field(field_slot(name, &mut template.fields)));
+        }
         (None, None, None) => unknown(name, text, vocabulary),
     };
     diagnostics.push(wrong);
     None
+}
+
+/// `owner(service)`: a column of a table and the key it is looked up by.
+fn column_of(name: &str) -> Option<(&str, &str)> {
+    let (column, rest) = name.split_once('(')?;
+    Some((column.trim(), rest.strip_suffix(')')?.trim()))
+}
+
+fn looked_up(
+    column: &str,
+    key: &str,
+    text: &Quoted,
+    vocabulary: &Vocabulary<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<MessagePart> {
+    let at = vocabulary.by.iter().position(|part| part.name == key);
+    let rows = super::reference::column(vocabulary.scope, column);
+    if at.is_none() {
+        let keys = vocabulary.by.iter().map(|part| part.name.as_str());
+        diagnostics.push(wording::column_key(text.at.0, column, key).suggest(key, keys));
+    }
+    if rows.is_none() {
+        diagnostics.push(wording::no_column(text.at.0, column));
+    }
+    Some(MessagePart::Column { key: at?, rows: rows? })
+}
+
+/// `top 3 src.ip`, after the word.
+fn top(
+    rest: &str,
+    text: &Quoted,
+    vocabulary: &Vocabulary<'_>,
+    template: &mut Template,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<MessagePart> {
+    let (many, name) = rest.trim().split_once(' ').unwrap_or(("", ""));
+    let name = name.trim();
+    let most = many.parse().ok().filter(|most| (1..=TOP_MAX).contains(most));
+    let field = vocabulary.observed.and_then(|schema| {
+        schema.fields.iter().find(|field| field.name == name && shown(&field.kind))
+    });
+    let (Some(most), Some(_)) = (most, field) else {
+        diagnostics.push(wording::bad_top(text.at.0, rest));
+        return None;
+    };
+    let field = field_slot(name, &mut template.fields);
+    template.tops.push(Top { field, most });
+    Some(MessagePart::Top(template.tops.len() - 1))
 }
 
 /// Whether a message can show values of a field.
@@ -151,9 +213,6 @@ fn field_slot(name: &str, fields: &mut Vec<String>) -> usize {
 }
 
 fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic {
-    if name.starts_with("top ") {
-        return wording::placeholder_later(text.at.0, name);
-    }
     let keys = vocabulary.by.iter().map(|part| part.name.as_str());
     let built_in = BUILT_IN.iter().map(|(word, _)| *word);
     let event = vocabulary.event.into_iter().flat_map(|schema| &schema.fields);

@@ -8,7 +8,7 @@ use model::time::Timestamp;
 use super::constant::{base, network};
 use super::kind::{Kind, mended};
 use super::stream::field_index;
-use super::wording;
+use super::{Scope, wording};
 use crate::ast::{Expression, Path, Quoted, Set};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::rule::{Arithmetic, Comparison, Constant, Operand, Predicate, TextTest};
@@ -26,16 +26,19 @@ struct Typed {
 
 struct Checker<'a, 'd> {
     schema: &'a Schema,
+    /// Where lists are found; constants need none.
+    scope: Option<&'a Scope<'a>>,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
 /// Checks a condition over the fields of a stream; `None` is reported.
 pub(super) fn predicate(
+    scope: &Scope<'_>,
     schema: &Schema,
     condition: &Expression,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Predicate> {
-    Checker { schema, diagnostics }.truth(condition)
+    Checker { schema, scope: Some(scope), diagnostics }.truth(condition)
 }
 
 /// A constant of a kind, as lists and tests write it; `None` is reported.
@@ -45,11 +48,11 @@ pub(super) fn constant(
     kind: &Kind,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Constant> {
-    Checker { schema, diagnostics }.constant(item, kind)
+    Checker { schema, scope: None, diagnostics }.constant(item, kind)
 }
 
 /// Where an expression stands.
-fn place(expression: &Expression) -> Place {
+pub(super) fn place(expression: &Expression) -> Place {
     match expression {
         Expression::And(parts) | Expression::Or(parts) => match (parts.first(), parts.last()) {
             (Some(first), Some(last)) => place(first).to(place(last)),
@@ -260,7 +263,11 @@ impl Checker<'_, '_> {
         let inside = match set {
             Set::Literals(items) => self.one_of(value, items)?,
             Set::Networks(networks) => self.in_networks(value, networks)?,
-            Set::List(list) => return super::later::listed(list, self.diagnostics),
+            Set::List(name) => {
+                let list = self.scope?.list(name, self.diagnostics)?;
+                let of = (value.operand, &value.kind);
+                super::reference::members(list, of, name, self.schema, self.diagnostics)?
+            }
         };
         // A missing value is in no set and out of none.
         let outside = |inside| Predicate::And(vec![present, Predicate::Not(Box::new(inside))]);

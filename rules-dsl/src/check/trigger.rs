@@ -3,9 +3,10 @@
 use super::alert::clause_refused;
 use super::condition::{Joined, built, condition};
 use super::constant::{Least, events, millis};
+use super::kind::Kind;
 use super::level::{Graded, graded};
 use super::stream::field_index;
-use super::{Scope, Selected, wording};
+use super::{Scope, Selected, reference, wording};
 use crate::ast::{self, Name, Path, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::rule::{Comparison, Roster, Selection, Trigger};
@@ -69,6 +70,21 @@ impl Subject {
             Subject::ThenNot { first, then, .. } => vec![first, then],
         };
         all.extend(self.joined().into_iter().flat_map(Joined::shapes).flat_map(|it| &it.of));
+        all
+    }
+
+    /// The same, to be narrowed.
+    pub(super) fn selected_mut(&mut self) -> Vec<&mut Selected> {
+        let (mut all, joined): (Vec<&mut Selected>, Option<&mut Joined>) = match self {
+            Subject::Condition(joined) => (Vec::new(), Some(joined)),
+            Subject::Any { of, and } => (vec![of], and.as_mut()),
+            Subject::Absent { of, .. } | Subject::New { of, .. } => (vec![of], None),
+            Subject::Sequence { steps, .. } => (steps.iter_mut().collect(), None),
+            Subject::ThenNot { first, then, .. } => (vec![first, then], None),
+        };
+        let compares = joined.into_iter().flat_map(|joined| &mut joined.compares);
+        let shapes = compares.flat_map(|compared| &mut compared.valued.shapes);
+        all.extend(shapes.flat_map(|shape| &mut shape.of));
         all
     }
 
@@ -260,6 +276,7 @@ fn absent(
     let within_ms = within(alert, name.at.0, diagnostics);
     let clauses = &alert.clauses;
     let roster = match (&clauses.seen, clauses.by.first()) {
+        _ if clauses.roster.is_some() => listed(scope, alert, of.as_ref(), diagnostics),
         (None, None) => Some(Roster::Whole),
         (Some(seen), Some(_)) => {
             let seen_ms = millis(seen, Least::OneMillisecond, diagnostics);
@@ -280,6 +297,29 @@ fn absent(
         }
     };
     Some(Subject::Absent { of: of?, within_ms: within_ms?, roster: roster? })
+}
+
+/// `by KEY in LIST`: the keys that are expected.
+fn listed(
+    scope: &Scope<'_>,
+    alert: &ast::Alert,
+    of: Option<&Selected>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Roster> {
+    let clauses = &alert.clauses;
+    let name = clauses.roster.as_ref()?;
+    if let Some(seen) = &clauses.seen {
+        diagnostics.push(reference::seen_and_listed(seen.at.0));
+        return None;
+    }
+    let [key] = clauses.by.as_slice() else {
+        diagnostics.push(reference::roster_of_one(name.at.0));
+        return None;
+    };
+    let schema = scope.schema(of?.stream)?;
+    // A field that is not there is reported with the rest of the key.
+    let field = schema.fields.iter().find(|field| field.name == key.field.dotted())?;
+    reference::roster(scope, name, &Kind::of(&field.kind), &schema, diagnostics)
 }
 
 fn new(
@@ -327,3 +367,6 @@ fn new(
         values_max: values_max?,
     })
 }
+
+#[cfg(test)]
+mod tests;

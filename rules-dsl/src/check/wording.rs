@@ -6,6 +6,7 @@ use super::alert::KEYS_MAX;
 use super::condition::COMPARES_MAX;
 use super::keys::KEY_PARTS_MAX;
 use super::level::DISTINCT_LEVEL_MAX;
+use super::message::TOP_MAX;
 use super::trigger::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
 use super::valued::MEASURES_MAX;
 use super::{CHAIN_MAX, COMPARISONS_MAX};
@@ -203,9 +204,18 @@ wordings! {
     BadTemplate not_shown(name: &str):
         "a message cannot show the field `{name}`" | "フィールド `{name}` はメッセージに出せません"
         expected "a field of type str, int, bool or ip" | "str、int、bool、ip 型のフィールド";
-    NotYet placeholder_later(name: &str):
-        "`{{{name}}}` is part of the language but this build does not evaluate it yet"
-        | "`{{{name}}}` は言語の一部ですが、この版ではまだ評価されません";
+    UnknownPlaceholder no_column(column: &str):
+        "no table, or more than one, has the column `{column}`"
+        | "列 `{column}` のある table がないか、二つ以上あります";
+    UnknownPlaceholder column_key(column: &str, key: &str):
+        "`{{{column}({key})}}` is looked up by no component of the key"
+        | "`{{{column}({key})}}` はキーの要素で引かれていません"
+        help "write a field of `by` in the parentheses"
+        | "括弧の中に `by` のフィールドを書いてください";
+    BadTemplate bad_top(rest: &str):
+        "`{{top {rest}}}` shows nothing" | "`{{top {rest}}}` では何も出せません"
+        help "write how many, 1 to {TOP_MAX}, and a field of the events: `{{top 3 src.ip}}`"
+        | "1 から {TOP_MAX} までの数とイベントのフィールドを書いてください: `{{top 3 src.ip}}`";
     UnknownPlaceholder unknown_placeholder(name: &str, all: &str):
         "nothing fills `{{{name}}}`" | "`{{{name}}}` に入るものがありません"
         expected "one of {all}" | "{all} のどれか";

@@ -127,6 +127,12 @@ codes! {
     LadderShape = "E0612";
     /// An absence that does not say which keys are missed.
     AbsenceScope = "E0613";
+    /// A calendar without a time zone.
+    CalendarZone = "E0614";
+    /// A table that does not fit the alert whose levels it is to override.
+    OverrideShape = "E0615";
+    /// A file that rules name and that cannot be read or used.
+    NamedFile = "E0616";
     /// An event of a test that its stream cannot have.
     TestEvent = "E0701";
     /// Something a test expects that no transition can show.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use model::message::{Language, show_duration};
 
 use super::versus_ms;
+use crate::ast::Clauses;
 use crate::check::{
     Compared, Joined, LEARN_DEFAULT_MS, Selected, Span, Subject, VALUES_DEFAULT, hold_default_ms,
     keep_default_ms,
@@ -13,11 +14,12 @@ use crate::print::{dotted, name, sign};
 use crate::quantity::spelled;
 use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
 
-pub(super) fn canonical(alert: &Alert, subject: &Subject) -> String {
+pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
     let mut out = trigger(alert, subject);
     let keys = alert.by.iter();
     out.push_str(&crate::print::keys(keys.map(|key| (dotted(&key.name), key.optional))));
     out.push_str(&own_clauses(subject));
+    out.push_str(&named_clauses(clauses));
     let unit = subject.joined().and_then(|joined| joined.compares.first()?.valued.unit);
     // Writing into a String cannot fail.
     if alert.for_ms > 0 {
@@ -104,6 +106,25 @@ fn own_clauses(subject: &Subject) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// The clauses that name lists, tables and calendars.
+fn named_clauses(clauses: &Clauses) -> String {
+    let mut out = String::new();
+    if let Some(list) = &clauses.roster {
+        let _ = write!(out, " in {}", name(&list.text));
+    }
+    if let Some(during) = &clauses.during {
+        let not = if during.negated { "not " } else { "" };
+        let _ = write!(out, " during {not}{}", name(&during.calendar.text));
+    }
+    for (word, lookup) in [("except", &clauses.except), ("override", &clauses.overrides)] {
+        if let Some(lookup) = lookup {
+            let (list, field) = (name(&lookup.name.text), crate::print::path(&lookup.field));
+            let _ = write!(out, " {word} {list}({field})");
+        }
+    }
+    out
 }
 
 fn condition(joined: &Joined, joint: &Joint, by_ladder: bool) -> String {

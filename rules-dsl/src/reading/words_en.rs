@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use model::message::{Language, show_duration};
 
 use super::{canonical, longest_ms, quantile, shown, single, versus_ms, window};
+use crate::ast::Clauses;
 use crate::check::{Compared, Function, Joined, Selected, Subject};
 use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
 
 const LANGUAGE: Language = Language::En;
 
-pub(super) fn words(alert: &Alert, subject: &Subject) -> String {
+pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
     let mut out = String::new();
     // Writing into a String cannot fail.
     if !alert.by.is_empty() {
@@ -24,6 +25,16 @@ pub(super) fn words(alert: &Alert, subject: &Subject) -> String {
             let level = shown(rung.level, compared, LANGUAGE);
             let _ = write!(out, ", {} from {level}", rung.severity.name());
         }
+    }
+    if let Some(table) = &clauses.overrides {
+        let _ = write!(out, ", levels by {} from {}", table.field.dotted(), table.name.text);
+    }
+    if let Some(list) = &clauses.except {
+        let _ = write!(out, ", but for {} in {}", list.field.dotted(), list.name.text);
+    }
+    if let Some(during) = &clauses.during {
+        let when = if during.negated { "only outside" } else { "only during" };
+        let _ = write!(out, ", {when} {}", during.calendar.text);
     }
     if alert.for_ms > 0 {
         let _ = write!(out, ", held for {}", lasting(alert.for_ms));

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use model::message::{Language, show_duration};
 
 use super::{canonical, longest_ms, quantile, shown, single, versus_ms, window};
+use crate::ast::Clauses;
 use crate::check::{Compared, Function, Joined, Selected, Subject};
 use crate::print::comparison_word;
 use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
 
 const LANGUAGE: Language = Language::Ja;
 
-pub(super) fn words(alert: &Alert, subject: &Subject) -> String {
+pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
     let mut out = String::new();
     // Writing into a String cannot fail.
     if !alert.by.is_empty() {
@@ -26,6 +27,17 @@ pub(super) fn words(alert: &Alert, subject: &Subject) -> String {
             let level = shown(rung.level, compared, LANGUAGE);
             let _ = write!(out, "、{level}{word}なら{}", rung.severity.name_ja());
         }
+    }
+    if let Some(table) = &clauses.overrides {
+        let (key, table) = (table.field.dotted(), &table.name.text);
+        let _ = write!(out, "、{key} ごとのしきい値は {table} による");
+    }
+    if let Some(list) = &clauses.except {
+        let _ = write!(out, "、{} が {} のものを除く", list.field.dotted(), list.name.text);
+    }
+    if let Some(during) = &clauses.during {
+        let when = if during.negated { "の外だけ" } else { "のあいだだけ" };
+        let _ = write!(out, "、{} {when}", during.calendar.text);
     }
     if alert.for_ms > 0 {
         let _ = write!(out, "、{}続いたら", lasting(alert.for_ms));

@@ -1,0 +1,14 @@
+//! `list`, `table` and `calendar` statements, and what clauses make of them.
+
+mod calendar;
+mod list;
+mod table;
+mod wording;
+
+pub(super) use calendar::{calendar, during};
+pub(super) use list::{List, list, members, roster};
+pub(super) use table::{Own, Table, column, overrides, table};
+pub(super) use wording::{not_a, roster_of_one, seen_and_listed};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Calendars: days and hours of a zone, without holidays.
+
+use std::sync::Arc;
+
+use model::calendar::{Calendar, DAY_MINUTES, Span};
+
+use super::super::{Scope, Statement};
+use super::wording;
+use crate::ast::{self, Weekday};
+use crate::diagnostic::Diagnostic;
+use crate::rule::During;
+
+/// Resolves a calendar; `None` is reported.
+pub(in crate::check) fn calendar(
+    scope: &Scope<'_>,
+    written: &ast::Calendar,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Arc<Calendar>> {
+    let zone = match &written.zone {
+        None => {
+            diagnostics.push(wording::no_zone(written.name.at.0, &written.name.text));
+            None
+        }
+        Some(name) => {
+            let zone = scope.surroundings.zone(&name.text);
+            if zone.is_none() {
+                diagnostics.push(wording::unknown_zone(name.at.0, &name.text));
+            }
+            zone
+        }
+    };
+    let closed_days = match &written.holidays {
+        None => Some(Vec::new()),
+        Some(file) => {
+            let near = scope.file_name(file.at.0.file);
+            match scope.surroundings.holidays(near, &file.text) {
+                Ok(days) => Some(days),
+                Err(error) => {
+                    diagnostics.push(wording::unreadable(file.at.0, &file.text, &error));
+                    None
+                }
+            }
+        }
+    };
+    let spans = written.spans.iter().map(span).collect();
+    Some(Arc::new(Calendar { spans, zone: zone?, closed_days: closed_days? }))
+}
+
+fn span(span: &ast::Span) -> Span {
+    let (from_minute, until_minute) = span.hours.unwrap_or((0, DAY_MINUTES));
+    let days = span.days.iter().fold(0, |days, (first, last)| days | weekdays(*first, *last));
+    Span { weekdays: days, from_minute, until_minute }
+}
+
+/// The days from one to another, both inside, over Sunday if need be; bit 0 is Monday.
+fn weekdays(first: Weekday, last: Weekday) -> u8 {
+    let (first, last) = (number(first), number(last));
+    let many = (last + 7 - first) % 7;
+    (0..=many).fold(0, |days, ahead| days | 1 << ((first + ahead) % 7))
+}
+
+const fn number(day: Weekday) -> u8 {
+    match day {
+        Weekday::Monday => 0,
+        Weekday::Tuesday => 1,
+        Weekday::Wednesday => 2,
+        Weekday::Thursday => 3,
+        Weekday::Friday => 4,
+        Weekday::Saturday => 5,
+        Weekday::Sunday => 6,
+    }
+}
+
+/// `during CAL`, `during not CAL`.
+pub(in crate::check) fn during(
+    scope: &Scope<'_>,
+    written: &ast::During,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<During> {
+    let name = &written.calendar;
+    let Some(Statement::Calendar(_)) = scope.statement(name, "calendar", diagnostics) else {
+        return None;
+    };
+    // What is wrong with it was reported where it stands.
+    let calendar = Arc::clone(scope.calendars.get(&name.text)?);
+    Some(During { calendar, inside: !written.negated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_run_over_the_end_of_the_week() {
+        use Weekday::{Friday, Monday, Saturday, Sunday, Wednesday};
+        let cases = [
+            (Monday, Friday, 0b001_1111),
+            (Saturday, Monday, 0b110_0001),
+            (Wednesday, Wednesday, 0b000_0100),
+            (Sunday, Saturday, 0b111_1111),
+        ];
+        for (first, last, want) in cases {
+            assert_eq!(weekdays(first, last), want, "{first:?}-{last:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Tables: levels of single keys, and what messages say of them.
+
+use model::decimal::Decimal;
+use model::severity::Severity;
+
+use super::super::level::{is_harder, level_value};
+use super::super::valued::Valued;
+use super::super::{Scope, Statement};
+use super::wording;
+use crate::ast::{self, At, Lookup, Quantity};
+use crate::diagnostic::Diagnostic;
+use crate::quantity::unit_named;
+use crate::rule::{Comparison, KeyPart, OverrideRow, Overrides, Rung};
+
+/// Most rows of a table.
+pub const ROWS_MAX: usize = 100_000;
+
+/// A table that was read.
+#[derive(Clone, Debug)]
+pub(in crate::check) struct Table {
+    /// Names of the columns after the first.
+    pub(in crate::check) columns: Vec<String>,
+    pub(in crate::check) rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::check) struct Row {
+    /// In the file, counted from 1.
+    line: usize,
+    /// `None` is `*` and matches every key.
+    pub(in crate::check) key: Option<String>,
+    pub(in crate::check) cells: Vec<String>,
+}
+
+/// Reads a table; `None` is reported.
+pub(in crate::check) fn table(
+    scope: &Scope<'_>,
+    written: &ast::Table,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Table> {
+    let (file, place) = (&written.file.text, written.file.at.0);
+    let mut report = |found: Diagnostic| diagnostics.push(found);
+    let text = match scope.surroundings.text(scope.file_name(place.file), file) {
+        Ok(text) => text,
+        Err(error) => {
+            report(wording::unreadable(place, file, &error));
+            return None;
+        }
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(text.strip_prefix('\u{feff}').unwrap_or(&text).as_bytes());
+    let header = match reader.headers() {
+        Ok(header) => header.clone(),
+        Err(error) => {
+            report(wording::bad_csv(place, file, &error.to_string()));
+            return None;
+        }
+    };
+    let columns: Vec<String> = header.iter().skip(1).map(str::to_owned).collect();
+    for (at, column) in columns.iter().enumerate() {
+        if columns.get(..at).is_some_and(|before| before.contains(column)) {
+            report(wording::column_twice(place, file, column));
+            return None;
+        }
+    }
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                report(wording::bad_csv(place, file, &error.to_string()));
+                return None;
+            }
+        };
+        if rows.len() >= ROWS_MAX {
+            report(wording::too_many_rows(place, file));
+            return None;
+        }
+        let line = record.position().map_or(0, |at| at.line() as usize);
+        let key = record.get(0).unwrap_or("");
+        rows.push(Row {
+            line,
+            key: (key != "*").then(|| key.to_owned()),
+            cells: record.iter().skip(1).map(str::to_owned).collect(),
+        });
+    }
+    Some(Table { columns, rows })
+}
+
+/// The levels a rule has without its table.
+pub(in crate::check) struct Own<'a> {
+    pub(in crate::check) valued: &'a Valued,
+    pub(in crate::check) comparison: Comparison,
+    pub(in crate::check) severity: Severity,
+    pub(in crate::check) level: Decimal,
+    pub(in crate::check) rungs: &'a [Rung],
+    pub(in crate::check) clear: Option<Decimal>,
+}
+
+/// `override TABLE(key)`; `None` is reported.
+pub(in crate::check) fn overrides(
+    scope: &Scope<'_>,
+    written: &Lookup,
+    by: &[KeyPart],
+    own: &Own<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Overrides> {
+    let Some(Statement::Table(_)) = scope.statement(&written.name, "table", diagnostics) else {
+        return None;
+    };
+    let field = written.field.dotted();
+    let key = by.iter().position(|part| part.name == field);
+    if key.is_none() {
+        diagnostics.push(wording::not_in_key(written.field.at.0, &field));
+    }
+    let table = scope.tables.get(&written.name.text)?;
+    let place = written.name.at.0;
+    let severities = std::iter::once(own.severity).chain(own.rungs.iter().map(|it| it.severity));
+    let wanted: Vec<(Severity, Option<usize>)> = severities
+        .map(|severity| {
+            let is_it = |column: &String| Severity::from_word(column) == Some(severity);
+            (severity, table.columns.iter().position(is_it))
+        })
+        .collect();
+    if let Some((severity, _)) = wanted.first().filter(|_| wanted.iter().all(|it| it.1.is_none())) {
+        let name = &written.name.text;
+        diagnostics.push(wording::no_level_column(place, name, severity.name()));
+        return None;
+    }
+    let clear = table.columns.iter().position(|column| column == "clear");
+    let mut rows = Vec::new();
+    for row in &table.rows {
+        let columns = (wanted.as_slice(), clear);
+        rows.push(override_row(row, columns, written, own, diagnostics)?);
+    }
+    Some(Overrides { key: key?, rows })
+}
+
+fn override_row(
+    row: &Row,
+    (wanted, clear): (&[(Severity, Option<usize>)], Option<usize>),
+    written: &Lookup,
+    own: &Own<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<OverrideRow> {
+    let (table, place) = (&written.name.text, written.name.at.0);
+    let mut cell = |at: Option<usize>, otherwise: Option<Decimal>| {
+        let text = at.and_then(|at| row.cells.get(at)).filter(|text| !text.is_empty());
+        let Some(text) = text else {
+            return Some(otherwise);
+        };
+        let mut found = Vec::new();
+        let level = quantity(text, At(place))
+            .and_then(|quantity| level_value(own.valued, &quantity, &mut found));
+        if level.is_none() {
+            let mut wrong = wording::bad_level(place, table, row.line, text);
+            wrong.expected = found.into_iter().find_map(|found| found.expected);
+            diagnostics.push(wrong);
+            return None;
+        }
+        Some(level)
+    };
+    let rules = std::iter::once(own.level).chain(own.rungs.iter().map(|it| it.level));
+    let mut levels = Vec::new();
+    for ((_, column), otherwise) in wanted.iter().zip(rules) {
+        levels.push(cell(*column, Some(otherwise))??);
+    }
+    let clear = cell(clear, own.clear)?;
+    let is_monotone = levels.windows(2).all(|pair| match pair {
+        [below, above] => is_harder(own.comparison, *above, *below),
+        _ => true,
+    });
+    if !is_monotone {
+        diagnostics.push(wording::row_order(place, table, row.line));
+        return None;
+    }
+    let (level, rungs) = levels.split_first()?;
+    if clear.is_some() && own.clear.is_none() {
+        diagnostics.push(wording::clear_of_none(place, table));
+        return None;
+    }
+    if clear.is_some_and(|clear| !is_harder(own.comparison, *level, clear)) {
+        diagnostics.push(wording::row_clear(place, table, row.line));
+        return None;
+    }
+    Some(OverrideRow { key: row.key.clone(), level: *level, rungs: rungs.to_vec(), clear })
+}
+
+/// A number and its unit, as a cell has them.
+fn quantity(text: &str, at: At) -> Option<Quantity> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && !".-".contains(c));
+    let (number, unit) = text.split_at(split.unwrap_or(text.len()));
+    let value = Decimal::parse(number).ok()?;
+    let unit = match unit.trim() {
+        "" => None,
+        word => Some(unit_named(word)?),
+    };
+    Some(Quantity { value, unit, at })
+}
+
+/// The rows of the one table that has a column: key, and what the column says of it.
+pub(in crate::check) fn column(
+    scope: &Scope<'_>,
+    name: &str,
+) -> Option<Vec<(Option<String>, String)>> {
+    let mut having = scope
+        .tables
+        .values()
+        .filter_map(|table| Some((table, table.columns.iter().position(|column| column == name)?)));
+    let (table, at) = having.next()?;
+    let said = |row: &Row| (row.key.clone(), row.cells.get(at).cloned().unwrap_or_default());
+    having.next().is_none().then(|| table.rows.iter().map(said).collect())
+}
