@@ -223,3 +223,6 @@ fn windows_of<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

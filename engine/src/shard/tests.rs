@@ -1,8 +1,11 @@
+use model::calendar::{Calendar, Span, Zone};
 use model::event::{Event, Value};
 use model::key::{KeyValue, encode_key};
 use model::observation::Origin;
 use model::transition::TransitionKind;
-use rules_dsl::rule::{Alert, Comparison, Measure, Predicate, Selection};
+use rules_dsl::rule::{
+    Alert, Comparison, Constant, During, Measure, Predicate, Roster, Rung, Selection, Trigger,
+};
 
 use super::*;
 use crate::program::ObserveCounts;
@@ -57,9 +60,14 @@ fn host(key: &[(String, KeyValue)]) -> String {
     key.iter().map(|(_, value)| value.to_string()).collect()
 }
 
-/// `+a5(5)` fired, `-a19(5)` resolved: key, instant, since.
+/// `+a5(5)` fired, `-a19(5)` resolved, `^` changed, `=` again: key, instant, since.
 fn brief(transition: &Transition) -> String {
-    let sign = if transition.kind == TransitionKind::Firing { '+' } else { '-' };
+    let sign = match transition.kind {
+        TransitionKind::Firing => '+',
+        TransitionKind::Resolved => '-',
+        TransitionKind::Changed => '^',
+        TransitionKind::Again => '=',
+    };
     format!("{sign}{}{}({})", host(&transition.key), transition.at.0, transition.since.0)
 }
 
@@ -235,4 +243,109 @@ fn an_open_episode_without_any_event_left_ends_as_soon_as_it_may() {
     let mut bench = Bench::new(vec![alert("x")], &restored(30, vec![foreign]), KEYS_PER_RULE_MAX);
     assert_eq!(bench.settled(0, &[], 100), "");
     assert_eq!(bench.shard.counts().states, 0);
+}
+
+/// One alert of each kind of event trigger, by host where nothing else is said.
+fn of_trigger(trigger: Trigger) -> Alert {
+    Alert { trigger, ..alert("x") }
+}
+
+#[test]
+fn event_triggers_fire_at_their_instants_and_are_kept() {
+    let of = || selection(0);
+    let any = Trigger::Any { of: of(), and: None };
+    let twice = Trigger::Sequence { steps: vec![of(), of()], first_count: 1, within_ms: 10 };
+    let followed = Trigger::ThenNot { first: of(), then: of(), within_ms: 7 };
+    let seen = Trigger::Absent { of: of(), within_ms: 5, roster: Roster::Seen(8) };
+    let cases = [
+        (any, "+a1(1) +b2(2) -b12(2) -a15(1) +a20(20) -a30(20)"),
+        // 1 and 5, but not 5 and 20.
+        (twice, "+a5(5) -a15(5)"),
+        // The event at 5 discharges the one at 1, and is not discharged itself.
+        (followed, "+b9(9) +a12(12) -b19(9) -a22(12) +a27(27) -a37(27)"),
+        // Missed from 5 ms after the last one; forgotten 3 ms later.
+        (seen, "+b7(7) +a10(10) -b10(7) -a13(10) +a25(25) -a28(25)"),
+    ];
+    for (trigger, want) in cases {
+        let shown = format!("{trigger:?}");
+        let mut alert = of_trigger(trigger);
+        if matches!(alert.trigger, Trigger::Any { .. }) {
+            alert.keep_ms = 10;
+        }
+        let mut bench = Bench::fresh(vec![alert]);
+        let told = bench.settled(0, &[(1, "a"), (2, "b"), (5, "a"), (20, "a")], 100);
+        assert_eq!(told, want, "{shown}");
+        assert_eq!((bench.shard.counts().states, bench.shard.counts().keys), (0, 0), "{shown}");
+    }
+}
+
+#[test]
+fn a_roster_is_missed_whether_or_not_it_was_ever_heard_of() {
+    let text = |text: &str| Constant::Text(text.to_owned());
+    let roster = Roster::Listed(vec![text("a"), text("never")]);
+    let mut listed = of_trigger(Trigger::Absent { of: selection(0), within_ms: 5, roster });
+    listed.keep_ms = 0;
+    let mut bench = Bench::fresh(vec![listed]);
+    let told = bench.settled(0, &[(1, "other"), (4, "a"), (20, "other"), (22, "a")], 22);
+    assert_eq!(told, "+never6(6) +a9(9) -a22(9)");
+    // Nobody else has a state, and these keep theirs.
+    assert_eq!(bench.shard.counts().states, 2);
+}
+
+#[test]
+fn a_calendar_opens_and_closes_episodes() {
+    // Open in the first minute of 1970, which was a Thursday.
+    let span = Span { weekdays: 0b000_1000, from_minute: 0, until_minute: 1 };
+    let calendar = Calendar { spans: vec![span], zone: Zone::default(), closed_days: Vec::new() };
+    let during = |inside| Some(During { calendar: Arc::new(calendar.clone()), inside });
+    let whole = Trigger::Absent { of: selection(0), within_ms: 40_000, roster: Roster::Whole };
+    let mut absent = of_trigger(whole);
+    absent.by.clear();
+    if let Trigger::Absent { of, .. } = &mut absent.trigger {
+        of.key.clear();
+    }
+    absent.keep_ms = 0;
+    for (inside, want) in [(true, "+40001(40001) -60000(40001)"), (false, "+60000(60000)")] {
+        let alert = Alert { during: during(inside), ..absent.clone() };
+        let mut bench = Bench::fresh(vec![alert]);
+        assert_eq!(bench.settled(0, &[(1, "a")], 70_000), want, "inside {inside}");
+    }
+    // Drained, a closing is a timer and an opening is none.
+    let outside = Alert { during: during(false), ..absent };
+    let mut bench = Bench::fresh(vec![outside]);
+    assert_eq!(bench.settled(0, &[(1, "a")], 50_000), "");
+    assert_eq!(bench.settled(0, &[], i64::MAX), "");
+}
+
+#[test]
+fn a_restart_takes_up_what_single_events_left_open() {
+    let any = Trigger::Any { of: selection(0), and: None };
+    let alert = Alert { notify_each: true, ..of_trigger(any) };
+    let events = [(1, "a"), (8, "a"), (20, "a"), (40, "a")];
+    // What was published up to an instant, and what is told from there on.
+    let cases = [
+        (0, vec![], "+a1(1) =a8(1) -a18(1) +a20(20) -a30(20) +a40(40) -a50(40)"),
+        (1, vec![open(1)], "=a8(1) -a18(1) +a20(20) -a30(20) +a40(40) -a50(40)"),
+        (9, vec![open(1)], "-a18(1) +a20(20) -a30(20) +a40(40) -a50(40)"),
+        (18, vec![], "+a20(20) -a30(20) +a40(40) -a50(40)"),
+        (29, vec![open(20)], "-a30(20) +a40(40) -a50(40)"),
+    ];
+    for (published, open, want) in cases {
+        let restored = restored(published, open);
+        let mut bench = Bench::new(vec![alert.clone()], &restored, KEYS_PER_RULE_MAX);
+        assert_eq!(bench.settled(0, &events, 100), want, "published {published}");
+    }
+}
+
+#[test]
+fn a_restart_knows_the_severity_an_episode_had() {
+    let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
+    let ladder = Alert { rungs: vec![rung(4)], clear: Some(Decimal::from_int(1)), ..alert("x") };
+    let serious = OpenEpisode { severity: Severity::Critical, ..open(3) };
+    // At 8 only `clear` holds it open; at 10 the lowest level is met again, and no more.
+    for (open, want) in [(open(3), "-a30(3)"), (serious, "^a10(3) -a30(3)")] {
+        let mut bench =
+            Bench::new(vec![ladder.clone()], &restored(8, vec![open]), KEYS_PER_RULE_MAX);
+        assert_eq!(bench.settled(0, &[(7, "a"), (9, "a"), (10, "a")], 100), want);
+    }
 }

@@ -164,9 +164,10 @@ alert x CPU 80%/5分 by host medium { message "{owner(host)} {top 3 host}" }"#;
 
 #[test]
 fn a_calendar_has_days_hours_zone_and_holidays() {
-    let rules = r#"calendar c = mon-fri 09:00-18:00, sat 10:00-12:00 Asia/Tokyo except holidays "jp.ics"
-alert x any s during not c low"#;
-    let during = alert(rules).during.unwrap();
+    let hours = "mon-fri 09:00-18:00, sat 10:00-12:00 Asia/Tokyo";
+    let rules =
+        format!("calendar c = {hours} except holidays \"jp.ics\"\nalert x any s during not c low");
+    let during = alert(&rules).during.unwrap();
     assert!(!during.inside);
     let spans: Vec<_> = during
         .calendar
@@ -207,7 +208,8 @@ fn what_does_not_fit_is_said_where_it_is_used_and_once() {
             &[OverrideShape],
         ),
         (
-            "table t = file \"late.csv\"\nalert x CPU 80%/5分 by host clear 70% override t(host) medium",
+            "table t = file \"late.csv\"\n\
+             alert x CPU 80%/5分 by host clear 70% override t(host) medium",
             &[OverrideShape],
         ),
         (
