@@ -70,7 +70,7 @@ pub(crate) fn check(
         }
     }
     checked.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
-    crate::lint::lint(&checked, diagnostics);
+    crate::lint::lint(&checked, &scope.streams, diagnostics);
     crate::lint::lint_filters(&scope.filters_with_places(), diagnostics);
     let readings = checked.iter().map(|one| one.reading.clone()).collect();
     let alerts: Vec<Alert> = checked.into_iter().map(|one| one.alert).collect();

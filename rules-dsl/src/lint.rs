@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use model::decimal::Decimal;
 use model::message::{Language, show_duration};
+use model::schema::Schema;
 
 use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
 use crate::diagnostic::{Diagnostic, Text, text, wordings};
@@ -12,8 +14,13 @@ use crate::rule::{Comparison, Operand, Predicate};
 use crate::source::Place;
 
 /// Lints over all alerts.
-pub(crate) fn lint(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
+pub(crate) fn lint(
+    alerts: &[CheckedAlert],
+    streams: &[Arc<Schema>],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     for alert in alerts {
+        diagnostics.extend(shorter_than_lateness(alert, streams));
         diagnostics.extend(ratio_without_min(alert));
         diagnostics.extend(finer_than_step(alert));
         if let Some(one) = One::of(alert) {
@@ -79,11 +86,29 @@ wordings! {
         | "`{name}` と `{other}` は同じ値を見ていて、両方が通知します"
         help "one alert with a ladder of severities pages once"
         | "重大度の段を持つ一つのアラートなら通知は一度です";
+    ShorterThanLateness too_short(within: &str, lateness: &str, within_ja: &str, lateness_ja: &str):
+        "{within} is no longer than the {lateness} by which events may be late"
+        | "{within_ja} は、イベントが遅れてよい時間 {lateness_ja} より長くありません"
+        help "it is told that much later anyway: make it longer, or the stream's `lateness` shorter"
+        | "通知はいずれその分遅れます。長くするか、stream の `lateness` を短くしてください";
     NeverMatches never_matches(name: &str):
         "no event can satisfy `{name}`: one field would have two values"
         | "`{name}` を満たすイベントはありません。一つのフィールドが二つの値を持つことになります"
         help "join the values by `or`, or write `in (…)`"
         | "値を `or` でつなぐか、`in (…)` と書いてください";
+}
+
+/// What is missed is told only when it can no longer come late.
+fn shorter_than_lateness(one: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<Diagnostic> {
+    let (of, within_ms) = match &one.subject {
+        Subject::ThenNot { then, within_ms, .. } => (then, *within_ms),
+        Subject::Absent { of, within_ms, .. } => (of, *within_ms),
+        _ => return None,
+    };
+    let lateness_ms = streams.get(of.stream)?.lateness_ms;
+    let (within, lateness) = (lasting(within_ms), lasting(lateness_ms));
+    (within_ms <= lateness_ms)
+        .then(|| too_short(one.place, &within.en, &lateness.en, &within.ja, &lateness.ja))
 }
 
 fn ratio_without_min(alert: &CheckedAlert) -> Vec<Diagnostic> {

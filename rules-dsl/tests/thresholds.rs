@@ -71,12 +71,12 @@ const READ: &str = "
 失敗 < 3 within 1h      | < 3 within 1h
 失敗 <= 3 within 1h     | <= 3 within 1h
 失敗 == 3 within 1h     | == 3 within 1h
-失敗 != 3 within 1h     | != 3 within 1h
+失敗 != 3 within 1h by user | != 3 within 1h
 失敗 ≧ 10 within 1m     | >= 10 within 1m
 失敗 ≥ 10 within 1m     | >= 10 within 1m
 失敗 ≦ 10 within 1m     | <= 10 within 1m
 失敗 ≤ 10 within 1m     | <= 10 within 1m
-失敗 ≠ 10 within 1m     | != 10 within 1m
+失敗 ≠ 10 within 1m by user | != 10 within 1m
 失敗 ＞ １０ within １m | > 10 within 1m
 失敗 ＞＝ １０回／分    | >= 10 within 1m
 count(失敗) 10回/分     | >= 10 within 1m

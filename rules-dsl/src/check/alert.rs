@@ -13,7 +13,7 @@ use super::{Scope, Selected, both, predicate, reference, wording};
 use crate::ast::{self, HoldClause, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::reading::Reading;
-use crate::rule::{Alert, During, KeyPart, Overrides, Predicate, Selection, Trigger};
+use crate::rule::{Alert, Comparison, During, KeyPart, Overrides, Predicate, Selection, Trigger};
 use crate::source::Place;
 
 /// Default `keep` of windowless measures, of `any` and of `new`.
@@ -54,6 +54,7 @@ pub(super) fn alert(
     let clear = clear(written, &subject, diagnostics);
     let timing = timing(written, &subject, clear.is_some(), diagnostics);
     let keys_max = keys_max(written, diagnostics);
+    since_ever(&subject, &by, diagnostics);
     let text = message(scope, written, &subject, &by, timing.for_ms, diagnostics);
     let (keys, graded) = (keys?, graded?);
     let overrides = overrides(scope, written, &subject, (&by, &graded, clear), diagnostics);
@@ -217,6 +218,31 @@ fn clear(
     };
     let (comparison, level) = (compared.comparison, &compared.written);
     clear_level(&compared.valued, comparison, level, clear, diagnostics)
+}
+
+/// Reports comparisons without a key that are true of no events, but for the low side, which
+/// waits for a window: there is no instant since when they would be.
+fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnostic>) {
+    let Subject::Condition(joined) = subject else {
+        return;
+    };
+    for compared in joined.compares.iter().filter(|_| by.is_empty()) {
+        let Some(shape) = compared.valued.single() else {
+            continue;
+        };
+        let is_true = compared.comparison.holds(Decimal::ZERO.cmp(&compared.level));
+        let can_be = match (shape.function, compared.comparison) {
+            (Function::Sum, Comparison::AtLeast | Comparison::Above | Comparison::NotEqual) => true,
+            // A level that no count has always differs, which a lint says.
+            (Function::Count | Function::Distinct, Comparison::NotEqual) => {
+                compared.level > Decimal::ZERO && compared.level.to_int().is_some()
+            }
+            _ => false,
+        };
+        if is_true && can_be {
+            diagnostics.push(wording::true_of_nothing(compared.place(), &shape.canonical));
+        }
+    }
 }
 
 /// The lengths of time of an alert.

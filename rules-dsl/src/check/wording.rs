@@ -121,6 +121,11 @@ wordings! {
 
     ClauseRefused clause_refused(word: &str):
         "this trigger does not take `{word}`" | "この条件に `{word}` は書けません";
+    TrueOfNothing true_of_nothing(canonical: &str):
+        "`{canonical}` of no events is 0, and this is true of it"
+        | "イベントがないときの `{canonical}` は 0 で、それだけで成り立ちます"
+        help "it would fire before anything came: move the level past 0, or write `by`"
+        | "何も来ないうちから成り立ちます。しきい値を 0 の先にするか、`by` を書いてください";
     MissingWindow within_wanted():
         "how long is not said" | "時間の幅が書かれていません"
         help "write `within 10m` after the trigger" | "後に `within 10分` と書いてください";

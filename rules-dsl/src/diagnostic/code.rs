@@ -133,6 +133,8 @@ codes! {
     OverrideShape = "E0615";
     /// A file that rules name and that cannot be read or used.
     NamedFile = "E0616";
+    /// A rule without keys that is true of nothing at all, and so since no instant.
+    TrueOfNothing = "E0617";
     /// An event of a test that its stream cannot have.
     TestEvent = "E0701";
     /// Something a test expects that no transition can show.
@@ -153,6 +155,8 @@ codes! {
     FinerThanStep = "W0107";
     /// A filter no event can satisfy.
     NeverMatches = "W0108";
+    /// A time to be missed in that is shorter than events may be late.
+    ShorterThanLateness = "W0109";
 }
 
 impl Code {

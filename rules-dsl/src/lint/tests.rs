@@ -125,3 +125,35 @@ fn filters_that_no_event_satisfies() {
     let text = "filter f = auth where user == \"a\"\nfilter g = f where user == \"b\"";
     assert_eq!(codes(text), [Code::NeverMatches]);
 }
+
+#[test]
+fn what_is_missed_sooner_than_it_may_be_late() {
+    let cases = [
+        ("bad then not worse within 5s", true),
+        ("bad then not worse within 6s", false),
+        ("absent auth within 4s", true),
+        ("absent auth within 1m by user seen 1d", false),
+        ("bad then worse within 1s", false),
+    ];
+    for (trigger, early) in cases {
+        let found = codes(&format!("alert a {trigger} high")).contains(&Code::ShorterThanLateness);
+        assert_eq!(found, early, "{trigger}");
+    }
+}
+
+#[test]
+fn lints_look_into_joined_comparisons_and_know_other_triggers() {
+    let cases: [(&str, &[Code]); 5] = [
+        (
+            "ratio(bad, auth) > 1% within 1h and ratio(bad, auth) > 1% within 5m min 9",
+            &[Code::RatioWithoutMin],
+        ),
+        ("avg(auth.n) > 1 within 1h and bad 3回/分 by user for 1s", &[Code::FinerThanStep]),
+        ("any bad by user", &[]),
+        ("5 bad then worse within 10m by user", &[]),
+        ("new user in bad within 30d", &[]),
+    ];
+    for (trigger, want) in cases {
+        assert_eq!(codes(&format!("alert a {trigger} high")), want, "{trigger}");
+    }
+}
