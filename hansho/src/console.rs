@@ -91,31 +91,36 @@ impl Console {
     fn label(&self, of: &Notification) -> String {
         let level = of.severity.level();
         match (self.texts.language(), of.kind) {
-            (Language::Ja, NotificationKind::Firing) => {
-                format!("L{level} {}", of.severity.name_ja())
-            }
             (Language::Ja, NotificationKind::Resolved) => "   解消".to_owned(),
-            (Language::En, NotificationKind::Firing) => {
-                format!("L{level} {:<8}", of.severity.name())
-            }
             (Language::En, NotificationKind::Resolved) => format!("   {:<8}", "resolved"),
+            (Language::Ja, _) => format!("L{level} {}", of.severity.name_ja()),
+            (Language::En, _) => format!("L{level} {:<8}", of.severity.name()),
         }
     }
 
     fn facts(&self, of: &Notification, value: &str, level: &str) -> String {
         let lasted = self.texts.duration((of.at.0 - of.since.0) / 1000 * 1000);
         let deadline = of.deadline.map(|deadline| self.due_by(of.at, deadline));
-        match (self.texts.language(), of.kind, deadline) {
-            (Language::Ja, NotificationKind::Resolved, _) => format!("継続 {lasted}"),
-            (Language::Ja, _, Some(until)) => {
-                format!("値 {value} (しきい値 {level})  対応期限 {until}")
+        let news = match (self.texts.language(), of.kind) {
+            (Language::Ja, NotificationKind::Resolved) => return format!("継続 {lasted}"),
+            (Language::En, NotificationKind::Resolved) => return format!("after {lasted}"),
+            (Language::Ja, NotificationKind::Changed) => "重大度が上昇  ",
+            (Language::En, NotificationKind::Changed) => "severity rose  ",
+            (Language::Ja, NotificationKind::Again) => "再び該当  ",
+            (Language::En, NotificationKind::Again) => "matched again  ",
+            (_, NotificationKind::Firing) => "",
+        };
+        match (self.texts.language(), deadline) {
+            (Language::Ja, Some(until)) => {
+                format!("{news}値 {value} (しきい値 {level})  対応期限 {until}")
             }
-            (Language::Ja, _, None) => format!("値 {value} (しきい値 {level})  計画的に対応"),
-            (Language::En, NotificationKind::Resolved, _) => format!("after {lasted}"),
-            (Language::En, _, Some(until)) => {
-                format!("value {value} (threshold {level})  respond by {until}")
+            (Language::Ja, None) => format!("{news}値 {value} (しきい値 {level})  計画的に対応"),
+            (Language::En, Some(until)) => {
+                format!("{news}value {value} (threshold {level})  respond by {until}")
             }
-            (Language::En, _, None) => format!("value {value} (threshold {level})  as planned"),
+            (Language::En, None) => {
+                format!("{news}value {value} (threshold {level})  as planned")
+            }
         }
     }
 

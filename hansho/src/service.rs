@@ -88,6 +88,8 @@ pub struct Logged {
     pub recorded: Recorded,
     /// When the service saw it.
     pub detected: Timestamp,
+    /// Whether its rule was only watched then, so that nobody is told.
+    pub is_shadow: bool,
 }
 
 /// Why the service ended by itself.
@@ -202,10 +204,8 @@ fn joined(
 impl Logged {
     /// What people read about it.
     pub(crate) fn text(&self, texts: &AlertTexts) -> AlertText {
-        let (alert, message) = match &self.recorded {
-            Recorded::Transition(transition, message) => (&transition.alert, message),
-            Recorded::Early(early, message) => (&early.alert, message),
-        };
+        let (Recorded::Transition(_, message) | Recorded::Early(_, message)) = &self.recorded;
+        let alert = alert_of(&self.recorded);
         let rule = texts.rule(alert);
         AlertText {
             message: message.clone(),
@@ -214,5 +214,13 @@ impl Logged {
             labels: rule.map_or_else(Vec::new, |rule| rule.labels.clone()),
             detected: self.detected,
         }
+    }
+}
+
+/// The alert a record is of.
+fn alert_of(recorded: &Recorded) -> &str {
+    match recorded {
+        Recorded::Transition(transition, _) => &transition.alert,
+        Recorded::Early(early, _) => &early.alert,
     }
 }

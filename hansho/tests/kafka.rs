@@ -32,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const NEVER_IDLE: &str = "1h";
 
 /// Every scenario's topic and its partitions.
-const TOPICS: [(&str, i32); 8] = [
+const TOPICS: [(&str, i32); 9] = [
     ("kcat", 2),
     ("crash-between", 1),
     ("crash-before-sink", 1),
@@ -41,6 +41,7 @@ const TOPICS: [(&str, i32); 8] = [
     ("half", 1),
     ("rubbish", 1),
     ("stopped", 1),
+    ("rises", 1),
 ];
 
 /// The broker all scenarios share. It lives on a thread of its own, which it cannot leave.
@@ -550,4 +551,37 @@ fn a_service_that_is_stopped_goes_on_where_it_was() {
     assert_eq!((firing.len(), resolved.len()), (2, 2));
     assert_eq!(scene.recorder.requests().len(), 4, "{}", texts(&scene.recorder.requests()));
     scene.repeats_are_identical();
+}
+
+#[test]
+fn a_rise_pages_again_each_match_where_asked_and_a_shadow_nobody() {
+    let _turn = broker();
+    let mut scene = Scene::start("rises", "ladder.rules", NEVER_IDLE);
+    scene.fail("a", 0..4);
+    scene.told("firing", 1);
+    scene.service.kill9();
+    scene.service.restart().expect("a service");
+    scene.fail("a", 4..7);
+    scene.fail("admin", [8, 9]);
+    scene.pass(200);
+    let severities = |told: &[Value]| {
+        let words = |body: &Value| format!("{} {}", body["key"]["user.name"], body["severity"]);
+        told.iter().map(words).collect::<Vec<_>>().join(", ")
+    };
+    let ended = scene.told("resolved", 2);
+    assert_eq!(severities(&scene.told("firing", 2)), r#""a" "medium", "admin" "low""#);
+    let rises = scene.told("changed", 1);
+    assert_eq!(severities(&rises), r#""a" "critical""#);
+    assert_eq!(severities(&scene.told("again", 1)), r#""admin" "low""#);
+    // The rise has 30 minutes of its own, counted from its event, and one incident.
+    assert_eq!(rises[0]["at"], rfc3339(scene.start_ms + 4_000));
+    assert_eq!(rises[0]["deadline"], rfc3339(scene.start_ms + 4_000 + 1_800_000));
+    assert!(ended.iter().any(|end| end["incident"] == rises[0]["incident"]), "{ended:?}");
+    let shadows = scene.state_file("alerts.jsonl").matches("\"shadow\":true").count();
+    assert_eq!(shadows, 4, "two episodes, fired and resolved");
+    assert_eq!(delivered(&scene.recorder.requests(), "resolved").len(), 2);
+}
+
+fn rfc3339(ms: i64) -> String {
+    model::time::Timestamp(ms).to_string()
 }

@@ -10,15 +10,21 @@ use crate::transition::{EpisodeId, KeyPart, Reason};
 pub enum NotificationKind {
     /// An incident opened.
     Firing,
+    /// Its severity rose above every one people were told of.
+    Changed,
+    /// It matched once more, and the rule asked to be told.
+    Again,
     /// It ended.
     Resolved,
 }
 
 impl NotificationKind {
-    /// The word JSON uses.
+    /// The word JSON uses, as for transitions.
     pub const fn name(self) -> &'static str {
         match self {
             NotificationKind::Firing => "firing",
+            NotificationKind::Changed => "changed",
+            NotificationKind::Again => "again",
             NotificationKind::Resolved => "resolved",
         }
     }

@@ -14,6 +14,8 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 
+use crate::severities::Severities;
+
 /// Closed (alert, key) lines remembered against repetition, by default.
 ///
 /// Beyond it the line closed longest ago is forgotten and counted. A repetition of its
@@ -28,6 +30,8 @@ pub struct LogRecord<'a> {
     pub step: Step<'a>,
     /// What people read about it.
     pub text: &'a AlertText,
+    /// Whether its rule was only watched when it was written: recorded, and told nobody.
+    pub is_shadow: bool,
 }
 
 /// What an alert log holds.
@@ -61,12 +65,14 @@ pub struct Notice {
     pub incident: EpisodeId,
     /// What it tells.
     pub kind: NotificationKind,
-    /// The instant of the record that opened the incident: deadlines run from it.
-    pub opened: Timestamp,
+    /// The instant deadlines run from: when the incident opened, or last rose.
+    pub responds_from: Timestamp,
     /// The alert's name.
     pub alert: String,
     /// Its severity.
     pub severity: Severity,
+    /// Every severity people were told of by now.
+    pub told: Severities,
     /// The key, named.
     pub key: Vec<KeyPart>,
     /// When the transition holds.
@@ -90,8 +96,12 @@ pub struct Incident {
     pub id: EpisodeId,
     /// The instant of that record.
     pub opened: Timestamp,
-    /// Its severity.
+    /// Its severity now.
     pub severity: Severity,
+    /// Every severity people were told of.
+    pub told: Severities,
+    /// When it opened, or last rose above all of them.
+    pub responds_from: Timestamp,
     /// The settled episode; `None` while only an early notice is known.
     pub episode: Option<EpisodeId>,
 }
@@ -120,7 +130,7 @@ struct Line {
     /// The newest settled instant applied.
     mark: Option<Timestamp>,
     /// The settled records applied at that instant.
-    at_mark: Vec<(EpisodeId, TransitionKind)>,
+    at_mark: Vec<(EpisodeId, TransitionKind, Severity)>,
     open: Option<Incident>,
     /// Ids of early notices whose incidents earlier episodes took, with their instants.
     spent: Vec<(Timestamp, EpisodeId)>,
@@ -158,13 +168,22 @@ impl Incidents {
     /// Applies the next record of the log and returns what is to be told, in order.
     ///
     /// Records of one (alert, key) come ordered by `at`, early notices aside; any part of
-    /// the log may come again. `changed` and `again` move no incident and tell nobody yet.
-    pub fn apply(&mut self, record: &LogRecord<'_>) -> Vec<Notice> {
+    /// the log may come again. Of what changes during an incident people hear what was
+    /// worth a page: a severity above every one they were told of, and each further match
+    /// where the rule asks for it. A rule in shadow tells them nothing, but for the end of
+    /// what they were told of before it went there.
+    pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<Notice> {
         let notice = match record.step {
-            Step::Early(early) => self.apply_early(early, record.text),
-            Step::Transition(transition) => self.apply_settled(transition, record.text),
+            Step::Early(early) => self.apply_early(early, record),
+            Step::Transition(transition) => self.apply_settled(transition, record),
+        }?;
+        let is_told = match notice.kind {
+            NotificationKind::Resolved => notice.told != Severities::default(),
+            NotificationKind::Firing | NotificationKind::Changed | NotificationKind::Again => {
+                !record.is_shadow
+            }
         };
-        notice.into_iter().collect()
+        is_told.then_some(notice)
     }
 
     /// The incidents that are open now, in no order, each with its alert's name.
@@ -184,18 +203,25 @@ impl Incidents {
         self.counts
     }
 
-    fn apply_early(&mut self, early: &Early, text: &AlertText) -> Option<Notice> {
+    fn apply_early(&mut self, early: &Early, record: &LogRecord<'_>) -> Option<Notice> {
         let line = self.lines.entry(identity(&early.alert, &early.key)).or_default();
-        if line.open.is_some() || line.mark.is_some_and(|mark| early.at <= mark) {
-            self.counts.repeated += 1;
-            return None;
-        }
-        let incident = line.open_with(early.episode, early.at, early.severity);
-        self.open_count += 1;
-        Some(early_notice(&incident, early, text))
+        let is_settled = line.mark.is_some_and(|mark| early.at <= mark);
+        let told = match &mut line.open {
+            _ if is_settled => None,
+            Some(incident) => incident
+                .rise(early.severity, early.at, record)
+                .then(|| early_notice(incident, NotificationKind::Changed, early, record)),
+            None => {
+                let incident = line.open_with(early.episode, early.at, early.severity, record);
+                self.open_count += 1;
+                Some(early_notice(incident, NotificationKind::Firing, early, record))
+            }
+        };
+        self.counts.repeated += u64::from(told.is_none());
+        told
     }
 
-    fn apply_settled(&mut self, transition: &Transition, text: &AlertText) -> Option<Notice> {
+    fn apply_settled(&mut self, transition: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
         let identity = identity(&transition.alert, &transition.key);
         let line = self.lines.entry(identity.clone()).or_default();
         if !line.advance(transition) {
@@ -203,31 +229,52 @@ impl Incidents {
             return None;
         }
         match transition.kind {
-            TransitionKind::Firing => self.fire(&identity, transition, text),
-            TransitionKind::Resolved => self.resolve(identity, transition, text),
-            TransitionKind::Changed | TransitionKind::Again => None,
+            TransitionKind::Firing => self.fire(&identity, transition, record),
+            TransitionKind::Resolved => self.resolve(identity, transition, record),
+            TransitionKind::Changed | TransitionKind::Again => {
+                self.go_on(&identity, transition, record)
+            }
         }
     }
 
-    fn fire(&mut self, who: &Identity, of: &Transition, text: &AlertText) -> Option<Notice> {
+    fn fire(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
         let line = self.lines.get_mut(who)?;
         match &mut line.open {
             Some(incident) if incident.episode.is_none() => {
                 incident.episode = Some(of.episode);
-                return None;
+                return incident.follow(of, record);
             }
             // The engine never fires twice without resolving. Telling people of the new
             // episode is the safe answer to a log that says so.
             Some(_) => self.counts.contradictions += 1,
             None => self.open_count += 1,
         }
-        let mut incident = line.open_with(of.episode, of.at, of.severity);
+        let incident = line.open_with(of.episode, of.at, of.severity, record);
         incident.episode = Some(of.episode);
-        line.open = Some(incident.clone());
-        Some(settled_notice(&incident, NotificationKind::Firing, of, text))
+        Some(settled_notice(incident, NotificationKind::Firing, of, record))
     }
 
-    fn resolve(&mut self, who: Identity, of: &Transition, text: &AlertText) -> Option<Notice> {
+    fn go_on(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+        let open = self.lines.get_mut(who)?.open.as_mut();
+        let Some(incident) = open.filter(|incident| incident.episode == Some(of.episode)) else {
+            self.counts.contradictions += 1;
+            return None;
+        };
+        let risen = incident.follow(of, record);
+        match of.kind {
+            TransitionKind::Again => {
+                Some(settled_notice(incident, NotificationKind::Again, of, record))
+            }
+            _ => risen,
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        who: Identity,
+        of: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<Notice> {
         let line = self.lines.get_mut(&who)?;
         let ends = line.open.take_if(|incident| match incident.episode {
             Some(episode) => episode == of.episode,
@@ -243,7 +290,7 @@ impl Incidents {
         self.open_count -= 1;
         self.closed.push_back((who, of.at));
         self.forget();
-        Some(settled_notice(&incident, NotificationKind::Resolved, of, text))
+        Some(settled_notice(&incident, NotificationKind::Resolved, of, record))
     }
 
     fn forget(&mut self) {
@@ -265,7 +312,7 @@ impl Incidents {
 impl Line {
     /// Moves the mark to a settled record; false when it is not new.
     fn advance(&mut self, to: &Transition) -> bool {
-        let seen = (to.episode, to.kind);
+        let seen = (to.episode, to.kind, to.severity);
         if self.mark > Some(to.at) || (self.mark == Some(to.at) && self.at_mark.contains(&seen)) {
             return false;
         }
@@ -281,14 +328,40 @@ impl Line {
     // INVARIANT: no two incidents of an identity share an id, or the second would look like
     // a repetition to every receiver. An early notice whose incident was taken by an earlier
     // episode has spent its id; the next number, as good as any, serves its own episode.
-    fn open_with(&mut self, id: EpisodeId, opened: Timestamp, severity: Severity) -> Incident {
+    fn open_with(
+        &mut self,
+        id: EpisodeId,
+        opened: Timestamp,
+        severity: Severity,
+        record: &LogRecord<'_>,
+    ) -> &mut Incident {
         let mut id = id;
         while self.spent.iter().any(|(_, spent)| *spent == id) {
             id = EpisodeId(id.0.wrapping_add(1));
         }
-        let incident = Incident { id, opened, severity, episode: None };
-        self.open = Some(incident.clone());
-        incident
+        let (told, responds_from) = (Severities::default(), opened);
+        let mut incident = Incident { id, opened, severity, told, responds_from, episode: None };
+        incident.rise(severity, opened, record);
+        self.open.insert(incident)
+    }
+}
+
+impl Incident {
+    /// Takes a severity it has at an instant; true when people are to be told, for it is
+    /// above all that they know of.
+    fn rise(&mut self, to: Severity, at: Timestamp, record: &LogRecord<'_>) -> bool {
+        self.severity = to;
+        let is_rise = !record.is_shadow && self.told.are_below(to);
+        if is_rise {
+            self.told.insert(to);
+            self.responds_from = at;
+        }
+        is_rise
+    }
+
+    fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+        self.rise(to.severity, to.at, record)
+            .then(|| settled_notice(self, NotificationKind::Changed, to, record))
     }
 }
 
@@ -301,38 +374,45 @@ fn settled_notice(
     incident: &Incident,
     kind: NotificationKind,
     of: &Transition,
-    text: &AlertText,
+    record: &LogRecord<'_>,
 ) -> Notice {
     Notice {
         incident: incident.id,
         kind,
-        opened: incident.opened,
+        responds_from: incident.responds_from,
         alert: of.alert.clone(),
         severity: of.severity,
+        told: incident.told,
         key: of.key.clone(),
         at: of.at,
         since: of.since,
         value: of.value,
         threshold: of.threshold,
         reason: of.reason,
-        text: text.clone(),
+        text: record.text.clone(),
     }
 }
 
-fn early_notice(incident: &Incident, of: &Early, text: &AlertText) -> Notice {
+fn early_notice(
+    incident: &Incident,
+    kind: NotificationKind,
+    of: &Early,
+    record: &LogRecord<'_>,
+) -> Notice {
     Notice {
         incident: incident.id,
-        kind: NotificationKind::Firing,
-        opened: incident.opened,
+        kind,
+        responds_from: incident.responds_from,
         alert: of.alert.clone(),
         severity: of.severity,
+        told: incident.told,
         key: of.key.clone(),
         at: of.at,
         since: of.at,
         value: of.value,
         threshold: of.threshold,
         reason: None,
-        text: text.clone(),
+        text: record.text.clone(),
     }
 }
 

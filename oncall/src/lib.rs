@@ -20,5 +20,6 @@
 pub mod incident;
 pub mod outbox;
 pub mod route;
+pub mod severities;
 
 mod hash;

@@ -3,14 +3,10 @@
 use model::notification::{Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::EpisodeId;
 
 use crate::hash::fnv_64;
 use crate::incident::Notice;
-
-/// A set of severities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Severities(u8);
+use crate::severities::Severities;
 
 /// Someone who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,17 +44,23 @@ impl Receivers {
     }
 
     /// One notification for each receiver that is to hear of the notice, with its number.
+    ///
+    /// The end goes to everyone who was told of the incident at any of its severities.
     pub fn route(&self, notice: &Notice) -> impl Iterator<Item = (usize, Notification)> {
-        let wanted = self.receivers.iter().enumerate().filter(|(_, receiver)| {
-            receiver.severities.contains(notice.severity)
-                && (notice.kind == NotificationKind::Firing || receiver.send_resolved)
+        let wanted = self.receivers.iter().enumerate().filter(|(_, receiver)| match notice.kind {
+            NotificationKind::Resolved => {
+                receiver.send_resolved && receiver.severities.meets(notice.told)
+            }
+            NotificationKind::Firing | NotificationKind::Changed | NotificationKind::Again => {
+                receiver.severities.contains(notice.severity)
+            }
         });
         wanted.map(|(number, receiver)| (number, self.notification(receiver, notice)))
     }
 
     fn notification(&self, receiver: &Receiver, notice: &Notice) -> Notification {
         Notification {
-            id: notification_id(notice.incident, notice.kind, &receiver.name),
+            id: notification_id(notice, &receiver.name),
             kind: notice.kind,
             incident: notice.incident,
             alert: notice.alert.clone(),
@@ -67,7 +69,7 @@ impl Receivers {
             at: notice.at,
             since: notice.since,
             detected: notice.text.detected,
-            deadline: self.deadlines.deadline(notice.severity, notice.opened),
+            deadline: self.deadlines.deadline(notice.severity, notice.responds_from),
             value: notice.value,
             threshold: notice.threshold,
             reason: notice.reason,
@@ -81,29 +83,16 @@ impl Receivers {
 
 /// The idempotency key: equal for every attempt, also for those after a restart.
 ///
-/// Printable ASCII of fixed length, so that it fits a header whatever the receiver is called.
-pub fn notification_id(incident: EpisodeId, kind: NotificationKind, receiver: &str) -> String {
-    format!("{incident}-{}-{:016x}", kind.name(), fnv_64(receiver.as_bytes()))
-}
-
-impl Severities {
-    /// All four.
-    pub const ALL: Severities = Severities(0b1111);
-
-    /// Whether a severity is in it.
-    pub const fn contains(self, severity: Severity) -> bool {
-        self.0 & bit(severity) != 0
-    }
-}
-
-impl FromIterator<Severity> for Severities {
-    fn from_iter<I: IntoIterator<Item = Severity>>(severities: I) -> Severities {
-        Severities(severities.into_iter().fold(0, |set, severity| set | bit(severity)))
-    }
-}
-
-const fn bit(severity: Severity) -> u8 {
-    1 << (severity.level() - 1)
+/// Short printable ASCII, so that it fits a header whatever the receiver is called. An
+/// incident opens and ends once, rises to a severity once, and matches again once an instant.
+pub fn notification_id(notice: &Notice, receiver: &str) -> String {
+    let which = match notice.kind {
+        NotificationKind::Firing | NotificationKind::Resolved => String::new(),
+        NotificationKind::Changed => format!("-{}", notice.severity),
+        NotificationKind::Again => format!("-{}", notice.at.0),
+    };
+    let (incident, kind) = (notice.incident, notice.kind.name());
+    format!("{incident}-{kind}{which}-{:016x}", fnv_64(receiver.as_bytes()))
 }
 
 impl Default for Deadlines {
@@ -128,9 +117,9 @@ impl Deadlines {
         self.response_ms.get(usize::from(severity.level() - 1)).copied().flatten()
     }
 
-    /// When a person should have responded to what opened at an instant.
-    pub fn deadline(&self, severity: Severity, opened: Timestamp) -> Option<Timestamp> {
-        self.response_ms(severity).map(|response_ms| opened.plus(response_ms))
+    /// When a person should have responded to what began at an instant.
+    pub fn deadline(&self, severity: Severity, from: Timestamp) -> Option<Timestamp> {
+        self.response_ms(severity).map(|response_ms| from.plus(response_ms))
     }
 }
 

@@ -202,7 +202,7 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     let mut seen: HashMap<String, &CheckedAlert> = HashMap::new();
     let mut ordered: Vec<&CheckedAlert> = alerts.iter().collect();
     ordered.sort_by_key(|one| one.place);
-    for one in ordered {
+    for one in ordered.into_iter().filter(|one| !one.alert.is_shadow) {
         let Some(watched) = One::of(one).as_ref().map(watched) else {
             continue;
         };
@@ -220,13 +220,15 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What an alert watches, and on which side of its level.
+/// What an alert watches, when, and on which side of its level.
 fn watched(one: &One<'_>) -> String {
     let keys: Vec<&str> = one.checked.alert.by.iter().map(|key| key.name.as_str()).collect();
     let comparison = one.compared.comparison;
     let rising = matches!(comparison, Comparison::AtLeast | Comparison::Above);
     let (low, window_ms) = (comparison.is_low(), one.span.written_ms);
-    format!("{} {window_ms} {keys:?} {rising} {low}", one.shape.canonical)
+    let during = one.checked.alert.during.as_ref();
+    let during = during.map(|during| (Arc::as_ptr(&during.calendar), during.inside));
+    format!("{} {window_ms} {keys:?} {during:?} {rising} {low}", one.shape.canonical)
 }
 
 /// Lints over all filters.

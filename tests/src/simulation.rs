@@ -16,6 +16,7 @@ use engine::watermark::{Admission, Front};
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::observation::{Batch, Marks};
+use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, EpisodeId, Transition, TransitionKind};
 
@@ -146,7 +147,7 @@ struct Worker<'a> {
     shards: Vec<(Shard, Out)>,
     marks: Marks,
     silent_until: Vec<usize>,
-    known: HashSet<(EpisodeId, Option<TransitionKind>, Timestamp)>,
+    known: HashSet<(EpisodeId, Option<TransitionKind>, Timestamp, Severity)>,
 }
 
 /// The reader of one partition.
@@ -380,10 +381,12 @@ impl<'a> Worker<'a> {
     }
 }
 
-fn identity(told: &Told) -> (EpisodeId, Option<TransitionKind>, Timestamp) {
+fn identity(told: &Told) -> (EpisodeId, Option<TransitionKind>, Timestamp, Severity) {
     match told {
-        Told::Settled(transition) => (transition.episode, Some(transition.kind), transition.at),
-        Told::Early(early) => (early.episode, None, early.at),
+        Told::Settled(transition) => {
+            (transition.episode, Some(transition.kind), transition.at, transition.severity)
+        }
+        Told::Early(early) => (early.episode, None, early.at, early.severity),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::notification::NotificationKind;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Transition, TransitionKind};
 use oncall::incident::{AlertText, Incidents, LogRecord, Step};
@@ -84,11 +85,12 @@ fn unacknowledged(
     survivors: &Survivors,
     settled: &[Timestamp],
 ) -> Vec<String> {
-    let held: BTreeSet<(EpisodeId, TransitionKind)> = survivors
+    let id = |t: &Transition| (t.episode, t.kind.name(), t.at, t.severity);
+    let held: BTreeSet<_> = survivors
         .alert_log
         .iter()
         .filter_map(|told| match told {
-            Told::Settled(transition) => Some((transition.episode, transition.kind)),
+            Told::Settled(transition) => Some(id(transition)),
             Told::Early(_) => None,
         })
         .collect();
@@ -98,13 +100,14 @@ fn unacknowledged(
         streams.map(|of| settled[of.stream]).min()
     };
     let due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
-    due.filter(|t| !held.contains(&(t.episode, t.kind))).map(promise).collect()
+    due.filter(|t| !held.contains(&id(t))).map(promise).collect()
 }
 
-/// Folds the log as on-call does: one incident for each episode, none without.
+/// Folds the log as on-call does: one incident for each episode, none without, and no
+/// severity told twice or after a higher one.
 fn pages(want: &[Transition], survivors: &Survivors) -> Result<(), String> {
     let mut incidents = Incidents::default();
-    let mut opened: BTreeSet<EpisodeId> = BTreeSet::new();
+    let mut highest: BTreeMap<EpisodeId, u8> = BTreeMap::new();
     let mut ended = 0_usize;
     let text = AlertText::default();
     for told in &survivors.alert_log {
@@ -112,11 +115,19 @@ fn pages(want: &[Transition], survivors: &Survivors) -> Result<(), String> {
             Told::Settled(transition) => Step::Transition(transition),
             Told::Early(early) => Step::Early(early),
         };
-        for notice in incidents.apply(&LogRecord { step, text: &text }) {
-            if notice.reason.is_some() {
-                ended += 1;
-            } else if !opened.insert(notice.incident) {
-                return Err(format!("paged twice for {}", notice.incident));
+        let record = LogRecord { step, text: &text, is_shadow: false };
+        let Some(notice) = incidents.apply(&record) else { continue };
+        let last = highest.get(&notice.incident).copied();
+        match notice.kind {
+            NotificationKind::Resolved => ended += 1,
+            NotificationKind::Again => {}
+            NotificationKind::Firing | NotificationKind::Changed => {
+                let is_first = notice.kind == NotificationKind::Firing;
+                let level = notice.severity.level();
+                if is_first != last.is_none() || last.is_some_and(|last| level >= last) {
+                    return Err(format!("{last:?}, then paged {notice:?}"));
+                }
+                highest.insert(notice.incident, level);
             }
         }
     }
@@ -124,10 +135,10 @@ fn pages(want: &[Transition], survivors: &Survivors) -> Result<(), String> {
     let open = incidents.open().filter(|(_, incident)| incident.episode.is_none()).count();
     let counts = incidents.counts();
     // An early notice of the last, unsettled stretch has no episode before the end.
-    if opened.len() != firing + open || counts.contradictions > 0 {
+    if highest.len() != firing + open || counts.contradictions > 0 {
         return Err(format!(
             "{} incidents for {firing} episodes, {open} unsettled, {counts:?}",
-            opened.len()
+            highest.len()
         ));
     }
     let resolved = want.iter().filter(|t| t.kind == TransitionKind::Resolved).count();

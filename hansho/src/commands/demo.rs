@@ -14,7 +14,8 @@ use connectors::source::kafka::{KafkaSettings, Start};
 use jiff::tz::TimeZone;
 use model::message::Language;
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Deadlines, Receiver, Receivers, Severities};
+use oncall::route::{Deadlines, Receiver, Receivers};
+use oncall::severities::Severities;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use oncall::route::Severities;
+use oncall::severities::Severities;
 use toml::Spanned;
 
 use super::secret::Secret;

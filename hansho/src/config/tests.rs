@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use model::time::{HOUR_MS, MINUTE_MS};
-use oncall::route::Severities;
+use oncall::severities::Severities;
 
 use super::*;
 

@@ -9,6 +9,7 @@ use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
 use model::decimal::Decimal;
 use model::key::encode_key;
+use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
@@ -16,22 +17,24 @@ use serde_json::value::RawValue;
 
 use super::{Logged, ServiceError};
 
-/// A line: the record, and when the service saw it.
+/// A line: the record, when the service saw it, and whether anyone was to be told.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     detected_ms: i64,
+    #[serde(default)]
+    shadow: bool,
     #[serde(borrow)]
     record: &'a RawValue,
 }
 
 /// What makes two records of the log the same: an early notice has no transition kind.
-pub type RecordId = (EpisodeId, Option<TransitionKind>, Timestamp);
+pub type RecordId = (EpisodeId, Option<TransitionKind>, Timestamp, Severity);
 
 /// The identity of a record.
 pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
     match recorded {
-        Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.at),
-        Recorded::Early(early, _) => (early.episode, None, early.at),
+        Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.at, t.severity),
+        Recorded::Early(early, _) => (early.episode, None, early.at, early.severity),
     }
 }
 
@@ -44,7 +47,9 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
         }
         Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
     }
-    let head = format!("{{\"detected_ms\":{},\"record\":", logged.detected.0);
+    let (detected_ms, shadow) = (logged.detected.0, logged.is_shadow);
+    let shadow = if shadow { "\"shadow\":true," } else { "" };
+    let head = format!("{{\"detected_ms\":{detected_ms},{shadow}\"record\":");
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(&record);
     out.push(b'}');
@@ -92,7 +97,7 @@ fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
 fn read_line(line: &[u8]) -> Result<Logged, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let recorded = read_record(line.record.get().as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Logged { recorded, detected: Timestamp(line.detected_ms) })
+    Ok(Logged { recorded, detected: Timestamp(line.detected_ms), is_shadow: line.shadow })
 }
 
 /// Everything the log held when the service started.

@@ -126,13 +126,13 @@ impl OnCall {
             Recorded::Transition(transition, _) => Step::Transition(transition),
             Recorded::Early(early, _) => Step::Early(early),
         };
-        for notice in self.incidents.apply(&LogRecord { step, text: &text }) {
-            let routed: Vec<_> = self.receivers.route(&notice).collect();
-            for (receiver, notification) in routed {
-                let refused = self.outbox.push(receiver, notification, wall_clock());
-                if let Some(refusal) = refused {
-                    self.report(receiver, &refusal, state);
-                }
+        let record = LogRecord { step, text: &text, is_shadow: logged.is_shadow };
+        let Some(notice) = self.incidents.apply(&record) else { return };
+        let routed: Vec<_> = self.receivers.route(&notice).collect();
+        for (receiver, notification) in routed {
+            let refused = self.outbox.push(receiver, notification, wall_clock());
+            if let Some(refusal) = refused {
+                self.report(receiver, &refusal, state);
             }
         }
     }

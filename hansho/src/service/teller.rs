@@ -17,7 +17,7 @@ use super::alert_log::{
     EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
 };
 use super::progress::Told;
-use super::{Logged, ServiceError, ServiceParts};
+use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
 use crate::api::State;
 use crate::pipeline::clock::wall_clock;
@@ -159,8 +159,11 @@ impl Teller {
         }
         self.is_unsynced = false;
         let detected = wall_clock();
-        let logged: Vec<Logged> =
-            fresh.into_iter().map(|recorded| Logged { recorded, detected }).collect();
+        let logged = fresh.into_iter().map(|recorded| {
+            let is_shadow = self.texts.rule(alert_of(&recorded)).is_some_and(|r| r.is_shadow);
+            Logged { recorded, detected, is_shadow }
+        });
+        let logged: Vec<Logged> = logged.collect();
         let mut line = Vec::new();
         for logged in &logged {
             line.clear();

@@ -8,16 +8,26 @@ use super::*;
 /// A record of the alert log, short enough to write many of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Written {
-    /// key, at
-    Early(char, i64),
+    /// key, at, severity
+    Early(char, i64, Severity),
     /// key, since
     Firing(char, i64),
     /// key, since, at
     Resolved(char, i64, i64),
+    /// key, since, at, severity
+    Changed(char, i64, i64, Severity),
     /// key, since, at
-    Changed(char, i64, i64),
+    Again(char, i64, i64),
+    /// One of the others while its rule was only watched.
+    Shadow(&'static Written),
 }
-use Written::{Changed, Early as Soon, Firing, Resolved};
+use Severity::{Critical, High, Low, Medium};
+use Written::{Again, Changed, Early as SoonAs, Firing, Resolved, Shadow};
+
+/// An announcement of the severity the others have, too.
+fn soon(key: char, at: i64) -> Written {
+    SoonAs(key, at, High)
+}
 
 /// An id as the engine makes them: of the key and an instant, alike for both kinds of record.
 fn id(key: char, at: i64) -> EpisodeId {
@@ -28,11 +38,17 @@ fn named(key: char) -> Vec<KeyPart> {
     vec![("user.name".to_owned(), KeyValue::Text(key.to_string()))]
 }
 
-fn transition(kind: TransitionKind, key: char, since: i64, at: i64) -> Transition {
+fn transition(
+    kind: TransitionKind,
+    key: char,
+    since: i64,
+    at: i64,
+    severity: Severity,
+) -> Transition {
     Transition {
         kind,
         alert: "a".to_owned(),
-        severity: Severity::Critical,
+        severity,
         key: named(key),
         at: Timestamp(at),
         since: Timestamp(since),
@@ -47,13 +63,17 @@ fn transition(kind: TransitionKind, key: char, since: i64, at: i64) -> Transitio
     }
 }
 
-fn apply(fold: &mut Incidents, entry: Written) -> Vec<Notice> {
+fn apply(fold: &mut Incidents, entry: Written) -> Option<Notice> {
     let text = AlertText { message: format!("{entry:?}"), ..AlertText::default() };
+    let (entry, is_shadow) = match entry {
+        Shadow(entry) => (*entry, true),
+        entry => (entry, false),
+    };
     let settled = match entry {
-        Soon(key, at) => {
+        SoonAs(key, at, severity) => {
             let early = Early {
                 alert: "a".to_owned(),
-                severity: Severity::Critical,
+                severity,
                 key: named(key),
                 at: Timestamp(at),
                 value: None,
@@ -62,20 +82,25 @@ fn apply(fold: &mut Incidents, entry: Written) -> Vec<Notice> {
                 count: 10,
                 fields: Vec::new(),
             };
-            return fold.apply(&LogRecord { step: Step::Early(&early), text: &text });
+            return fold.apply(&LogRecord { step: Step::Early(&early), text: &text, is_shadow });
         }
-        Firing(key, since) => transition(TransitionKind::Firing, key, since, since),
-        Resolved(key, since, at) => transition(TransitionKind::Resolved, key, since, at),
-        Changed(key, since, at) => transition(TransitionKind::Changed, key, since, at),
+        Firing(key, since) => transition(TransitionKind::Firing, key, since, since, High),
+        Resolved(key, since, at) => transition(TransitionKind::Resolved, key, since, at, High),
+        Changed(key, since, at, to) => transition(TransitionKind::Changed, key, since, at, to),
+        Shadow(_) => unreachable!("a shadow of a shadow"),
+        Again(key, since, at) => transition(TransitionKind::Again, key, since, at, High),
     };
-    fold.apply(&LogRecord { step: Step::Transition(&settled), text: &text })
+    fold.apply(&LogRecord { step: Step::Transition(&settled), text: &text, is_shadow })
 }
 
-/// What each notice tells: `F` or `R`, and the incident's id.
+/// What each notice tells, by the first letter of its kind, and the incident's id.
 fn told(fold: &mut Incidents, log: &[Written]) -> Vec<(char, EpisodeId)> {
     let notices = log.iter().flat_map(|entry| apply(fold, *entry));
-    let letter = |kind| {
-        if kind == NotificationKind::Firing { 'F' } else { 'R' }
+    let letter = |kind| match kind {
+        NotificationKind::Firing => 'F',
+        NotificationKind::Changed => 'C',
+        NotificationKind::Again => 'A',
+        NotificationKind::Resolved => 'R',
     };
     notices.map(|notice| (letter(notice.kind), notice.incident)).collect()
 }
@@ -105,16 +130,15 @@ fn an_episode_is_one_incident() {
         (0, 0),
         1,
     );
-    check(&[Firing('x', 1), Changed('x', 1, 3)], &[('F', id('x', 1))], (0, 0), 1);
 }
 
 #[test]
 fn a_settled_firing_binds_to_its_early_notice() {
     let both = [('F', id('x', 3)), ('R', id('x', 3))];
-    check(&[Soon('x', 3), Firing('x', 1), Resolved('x', 1, 5)], &both, (0, 0), 0);
-    check(&[Soon('x', 3), Soon('x', 4), Firing('x', 3), Resolved('x', 3, 5)], &both, (1, 0), 0);
+    check(&[soon('x', 3), Firing('x', 1), Resolved('x', 1, 5)], &both, (0, 0), 0);
+    check(&[soon('x', 3), soon('x', 4), Firing('x', 3), Resolved('x', 3, 5)], &both, (1, 0), 0);
     // The notice comes after its episode was settled: nobody is paged again.
-    check(&[Firing('x', 3), Soon('x', 4), Resolved('x', 3, 5), Soon('x', 4)], &both, (2, 0), 0);
+    check(&[Firing('x', 3), soon('x', 4), Resolved('x', 3, 5), soon('x', 4)], &both, (2, 0), 0);
 }
 
 #[test]
@@ -123,8 +147,8 @@ fn what_was_applied_changes_nothing() {
     let (fire, end) = (Firing('x', 1), Resolved('x', 1, 5));
     check(&[fire, fire, end, end], &both, (2, 0), 0);
     check(&[fire, end, fire, end], &both, (2, 0), 0);
-    check(&[fire, Changed('x', 1, 3), fire, end], &both, (1, 0), 0);
-    check(&[Soon('x', 1), fire, end, Soon('x', 1), fire, end], &both, (3, 0), 0);
+    check(&[fire, Changed('x', 1, 3, Low), fire, end], &both, (1, 0), 0);
+    check(&[soon('x', 1), fire, end, soon('x', 1), fire, end], &both, (3, 0), 0);
 }
 
 #[test]
@@ -135,15 +159,15 @@ fn a_log_that_contradicts_itself_is_counted() {
     check(&[Firing('x', 1), Firing('x', 3)], &both, (0, 1), 1);
     // A resolution without its firing still reaches those the early notice paged, unless
     // the notice belongs to a later episode.
-    check(&[Soon('x', 3), Resolved('x', 1, 5)], &[('F', id('x', 3)), ('R', id('x', 3))], (0, 0), 0);
-    check(&[Soon('x', 5), Resolved('x', 1, 5)], &[('F', id('x', 5))], (0, 1), 1);
+    check(&[soon('x', 3), Resolved('x', 1, 5)], &[('F', id('x', 3)), ('R', id('x', 3))], (0, 0), 0);
+    check(&[soon('x', 5), Resolved('x', 1, 5)], &[('F', id('x', 5))], (0, 1), 1);
 }
 
 #[test]
 fn an_early_notice_taken_by_an_earlier_episode_does_not_swallow_its_own() {
     let next = EpisodeId(id('x', 7).0 + 1);
     check(
-        &[Soon('x', 7), Firing('x', 1), Resolved('x', 1, 5), Firing('x', 7)],
+        &[soon('x', 7), Firing('x', 1), Resolved('x', 1, 5), Firing('x', 7)],
         &[('F', id('x', 7)), ('R', id('x', 7)), ('F', next)],
         (0, 0),
         1,
@@ -151,12 +175,97 @@ fn an_early_notice_taken_by_an_earlier_episode_does_not_swallow_its_own() {
 }
 
 #[test]
+fn a_severity_pages_once_when_it_is_above_all_that_people_were_told_of() {
+    let x = id('x', 1);
+    let cases: [(&[Written], &str, usize); 7] = [
+        (&[Firing('x', 1), Changed('x', 1, 3, Critical), Resolved('x', 1, 5)], "FCR", 0),
+        // Down is no page, and neither is up again to what was told.
+        (&[Firing('x', 1), Changed('x', 1, 3, Low), Changed('x', 1, 4, High)], "F", 1),
+        (&[Firing('x', 1), Changed('x', 1, 3, Low), Changed('x', 1, 3, Critical)], "FC", 1),
+        // The first page of a rung is the early one or the settled one, never both.
+        (&[soon('x', 1), SoonAs('x', 3, Critical), Firing('x', 1)], "FC", 1),
+        (&[Firing('x', 1), SoonAs('x', 3, Critical), Changed('x', 1, 3, Critical)], "FC", 1),
+        (&[Firing('x', 1), Changed('x', 1, 3, Critical), SoonAs('x', 4, Critical)], "FC", 1),
+        (&[SoonAs('x', 1, Medium), Firing('x', 1), Changed('x', 1, 3, Critical)], "FCC", 1),
+    ];
+    for (log, want, want_open) in cases {
+        let mut fold = Incidents::default();
+        let got = told(&mut fold, log);
+        assert!(got.iter().all(|(_, incident)| *incident == x), "{log:?}");
+        let letters: String = got.iter().map(|(letter, _)| letter).collect();
+        assert_eq!((letters.as_str(), fold.open_count()), (want, want_open), "{log:?}");
+    }
+}
+
+#[test]
+fn each_further_match_is_told_where_the_rule_asks_for_it() {
+    let x = id('x', 1);
+    check(
+        &[Firing('x', 1), Again('x', 1, 2), Again('x', 1, 2), Again('x', 1, 3)],
+        &[('F', x), ('A', x), ('A', x)],
+        (1, 0),
+        1,
+    );
+    // What goes on without having begun is of a log that is not the engine's.
+    check(&[Again('x', 1, 2)], &[], (0, 1), 0);
+    check(&[Firing('x', 3), Changed('x', 1, 4, Critical)], &[('F', id('x', 3))], (0, 1), 1);
+}
+
+#[test]
+fn a_rule_in_shadow_tells_only_the_end_of_what_was_told_before() {
+    let cases: [(&[Written], &str, usize); 6] = [
+        (
+            &[Shadow(&Firing('x', 1)), Shadow(&Again('x', 1, 3)), Shadow(&Resolved('x', 1, 5))],
+            "",
+            0,
+        ),
+        (&[Shadow(&SoonAs('x', 1, High)), Shadow(&Changed('x', 1, 3, Critical))], "", 1),
+        (&[Firing('x', 1), Shadow(&Changed('x', 1, 3, Critical)), Resolved('x', 1, 5)], "FR", 0),
+        (&[Firing('x', 1), Shadow(&Resolved('x', 1, 5))], "FR", 0),
+        // Out of the shadow: what goes on is told, what ends was never heard of.
+        (&[Shadow(&Firing('x', 1)), Again('x', 1, 2), Changed('x', 1, 3, Critical)], "AC", 1),
+        (&[Shadow(&Firing('x', 1)), Resolved('x', 1, 5)], "", 0),
+    ];
+    for (log, want, want_open) in cases {
+        let mut fold = Incidents::default();
+        let letters: String = told(&mut fold, log).iter().map(|(letter, _)| letter).collect();
+        assert_eq!((letters.as_str(), fold.open_count()), (want, want_open), "{log:?}");
+    }
+}
+
+#[test]
+fn a_rise_starts_the_clock_again() {
+    let mut fold = Incidents::default();
+    let log = [
+        SoonAs('x', 2, Medium),
+        Firing('x', 1),
+        Changed('x', 1, 3, Low),
+        Changed('x', 1, 4, Critical),
+        Again('x', 1, 6),
+        Resolved('x', 1, 9),
+    ];
+    let notices: Vec<Notice> = log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
+    let got: Vec<(i64, Severity, Severities)> =
+        notices.iter().map(|n| (n.responds_from.0, n.severity, n.told)).collect();
+    let set = |list: &[Severity]| list.iter().copied().collect::<Severities>();
+    let all = set(&[Medium, High, Critical]);
+    let want = [
+        (2, Medium, set(&[Medium])),
+        (1, High, set(&[Medium, High])),
+        (4, Critical, all),
+        (4, High, all),
+        (4, High, all),
+    ];
+    assert_eq!(got, want);
+}
+
+#[test]
 fn a_notice_carries_what_the_record_said() {
     let mut fold = Incidents::default();
-    apply(&mut fold, Soon('x', 3));
+    apply(&mut fold, soon('x', 3));
     apply(&mut fold, Firing('x', 1));
-    let ended = apply(&mut fold, Resolved('x', 1, 5)).pop().unwrap();
-    assert_eq!(ended.opened, Timestamp(3));
+    let ended = apply(&mut fold, Resolved('x', 1, 5)).unwrap();
+    assert_eq!(ended.responds_from, Timestamp(3));
     assert_eq!((ended.since, ended.at), (Timestamp(1), Timestamp(5)));
     assert_eq!(ended.reason, Some(Reason::Cleared));
     assert_eq!(ended.text.message, "Resolved('x', 1, 5)");
@@ -197,10 +306,16 @@ fn crashing_log(draw: &mut Choices) -> (Vec<Written>, BTreeSet<(char, i64, i64)>
             at = since + 1 + draw.below(6);
             episodes.insert((key, since, at));
             settled.push((since, Firing(key, since)));
+            let mut rises = since;
+            while rises + 1 < at && draw.below(2) == 1 {
+                rises += 1 + draw.below(at - rises - 1);
+                let severity = Severity::ALL[draw.below(4).unsigned_abs() as usize];
+                settled.push((rises, Changed(key, since, rises, severity)));
+            }
             settled.push((at, Resolved(key, since, at)));
         }
     }
-    settled.sort_by_key(|(at, entry)| (*at, matches!(entry, Firing(..))));
+    settled.sort_by_key(|(at, _)| *at);
     let mut log: Vec<Written> = Vec::new();
     let (mut place, mut crashes) = (0_usize, 0);
     while place < settled.len() {
@@ -208,7 +323,7 @@ fn crashing_log(draw: &mut Choices) -> (Vec<Written>, BTreeSet<(char, i64, i64)>
         for (key, since, end) in &episodes {
             let early = since + draw.below(end - since);
             if draw.below(4) == 1 && early > newest {
-                log.push(Soon(*key, early));
+                log.push(soon(*key, early));
             }
         }
         if crashes < 8 && draw.below(4) == 1 {
@@ -230,8 +345,13 @@ proptest! {
         let mut fold = Incidents::default();
         let notices: Vec<Notice> =
             log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
-        let (fired, ended): (Vec<&Notice>, Vec<&Notice>) =
-            notices.iter().partition(|notice| notice.kind == NotificationKind::Firing);
+        let of = |kind| notices.iter().filter(move |n| n.kind == kind).collect::<Vec<_>>();
+        let (fired, ended) = (of(NotificationKind::Firing), of(NotificationKind::Resolved));
+        let mut highest = BTreeMap::new();
+        for page in notices.iter().filter(|n| n.kind != NotificationKind::Resolved) {
+            let below = highest.insert(page.incident, page.severity);
+            prop_assert!(below.is_none_or(|below| page.severity.level() < below.level()));
+        }
         let key = |notice: &Notice| match &notice.key[0].1 {
             KeyValue::Text(text) => text.chars().next().unwrap(),
             other => panic!("{other:?}"),
@@ -259,7 +379,7 @@ proptest! {
         told(&mut fold, &log);
         // Early notices of the last instants may be of episodes that are still to come.
         let again = log[from.index(log.len())..].iter().copied();
-        let settled: Vec<Written> = again.filter(|entry| !matches!(entry, Soon(..))).collect();
+        let settled: Vec<Written> = again.filter(|entry| !matches!(entry, SoonAs(..))).collect();
         prop_assert_eq!(told(&mut fold, &settled), []);
     }
 }

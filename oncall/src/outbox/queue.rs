@@ -18,8 +18,8 @@ pub(super) struct Row {
     pub(super) at: Timestamp,
 }
 
-/// Order of giving way: the last goes first. `true` is `firing`, so that a resolution,
-/// which someone who was told waits for, outlasts it.
+/// Order of giving way: the last goes first. `false` is `resolved`, which someone who was
+/// told waits for: it outlasts the others.
 type Rank = (Severity, bool, u64);
 
 /// Pending rows of one receiver, by number; numbers rise with every push.
@@ -164,6 +164,6 @@ impl Queue {
 }
 
 fn rank(number: u64, row: &Row) -> Rank {
-    let firing = row.notification.kind == NotificationKind::Firing;
-    (row.notification.severity, firing, number)
+    let is_news = row.notification.kind != NotificationKind::Resolved;
+    (row.notification.severity, is_news, number)
 }

@@ -1,4 +1,5 @@
 use model::time::{HOUR_MS, MINUTE_MS};
+use model::transition::EpisodeId;
 
 use super::*;
 use crate::incident::AlertText;
@@ -7,9 +8,10 @@ fn notice(kind: NotificationKind, severity: Severity) -> Notice {
     Notice {
         incident: EpisodeId(0xab),
         kind,
-        opened: Timestamp(1_000),
+        responds_from: Timestamp(1_000),
         alert: "認証失敗多発".to_owned(),
         severity,
+        told: [severity].into_iter().collect(),
         key: Vec::new(),
         at: Timestamp(5_000),
         since: Timestamp(900),

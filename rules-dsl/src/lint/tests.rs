@@ -99,9 +99,12 @@ fn alerts_on_one_measure_should_be_a_ladder() {
         ("worse 50回/分 by user", false),
         ("bad < 3 within 1m by user", false),
         ("distinct(bad.n) 50/m by user", false),
+        ("bad 50回/分 by user shadow", false),
+        ("bad 50回/分 by user during day", false),
     ];
+    let day = "calendar day = mon-fri 09:00-18:00 UTC";
     for (second, overlaps) in cases {
-        let text = format!("alert a bad 10回/分 by user high\nalert b {second} critical");
+        let text = format!("{day}\nalert a bad 10回/分 by user high\nalert b {second} critical");
         let found = codes(&text).contains(&Code::ShouldBeLadder);
         assert_eq!(found, overlaps, "{second}");
     }

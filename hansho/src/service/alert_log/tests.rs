@@ -34,7 +34,8 @@ fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
         fields: Vec::new(),
         tops: Vec::new(),
     };
-    Logged { recorded: Recorded::Transition(transition, "m".to_owned()), detected: Timestamp(9) }
+    let recorded = Recorded::Transition(transition, "m".to_owned());
+    Logged { recorded, detected: Timestamp(9), is_shadow: user == "shadow" }
 }
 
 fn line(logged: &Logged) -> Vec<u8> {
@@ -97,6 +98,16 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
     let restored = history(lines).restored(&[Timestamp(100)], &program());
     let peaks: Vec<_> = restored.open.iter().map(|open| open.peak).collect();
     assert_eq!(peaks, [Decimal::parse("7.5").ok()]);
+}
+
+#[test]
+fn a_line_keeps_that_nobody_was_to_be_told() {
+    for user in ["shadow", "b"] {
+        let logged = transition(TransitionKind::Firing, user, 100, 100);
+        let kept = history(vec![line(&logged)]);
+        let kept: Vec<bool> = kept.logged().iter().map(|logged| logged.is_shadow).collect();
+        assert_eq!(kept, [user == "shadow"]);
+    }
 }
 
 #[test]
