@@ -24,12 +24,13 @@ const EXAMPLES: &str = "Examples:
   hansho demo                                    see alerts fire, nothing installed
   hansho check rules/                            what each rule means, and what is wrong
   hansho test rules/                             play the rules' own tests
+  hansho fmt rules/                              lay them out the one way
   hansho replay --rules rules/ --input auth=yesterday.jsonl.gz
                                                  what would have fired
   hansho run --config hansho.toml                the service
 
-Exit codes: 0 fine, 1 findings (rule errors, failing tests), 2 usage,
-  3 cannot reach or read something.";
+Exit codes: 0 fine, 1 findings (rule errors, failing tests, another layout),
+  2 usage, 3 cannot reach or read something.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -42,6 +43,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Play the rules' own tests in virtual time and show where they disagree
     Test(TestArgs),
+    /// Lay rule files out the one way: white space only, comments stay
+    Fmt(FmtArgs),
     /// Judge recorded events and print every settled transition as a JSON line
     Replay(ReplayArgs),
 }
@@ -88,6 +91,17 @@ pub struct TestArgs {
     /// Zone in which messages show times
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
+}
+
+/// `hansho fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Rule files, or folders with .rules files; `-` reads standard input and prints
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing: name the files that are laid out otherwise and exit with 1
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `hansho replay`.

@@ -2,18 +2,19 @@
 
 pub mod check;
 pub mod demo;
+pub mod fmt;
 pub mod replay;
 pub mod run;
 pub mod test;
 
-use std::fmt;
+use std::fmt::Display;
 
 /// How a command ended, as the exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Nothing to complain about.
     Fine,
-    /// The rules have errors.
+    /// The rules have errors, fail their tests or are not in the layout.
     Findings,
     /// The command line or configuration asks for something that makes no sense.
     Usage,
@@ -33,7 +34,7 @@ impl Exit {
     }
 
     /// Says what went wrong on standard error and ends that way.
-    pub(crate) fn because(self, what: impl fmt::Display) -> Exit {
+    pub(crate) fn because(self, what: impl Display) -> Exit {
         eprintln!("hansho: {what}");
         self
     }

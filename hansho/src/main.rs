@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::demo(args, language),
         Command::Run(args) => commands::run::run(args, language),
         Command::Check(args) => commands::check::check(args, language),
+        Command::Fmt(args) => commands::fmt::fmt(args, language),
         Command::Test(args) => commands::test::test(args, language),
         Command::Replay(args) => commands::replay::replay(args, language),
     };

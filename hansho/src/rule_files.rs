@@ -22,7 +22,7 @@ use named::Shipped;
 /// Files one rule set may consist of.
 const FILES_MAX: usize = 10_000;
 /// Size of one rule file in bytes.
-const FILE_BYTES_MAX: u64 = 4 << 20;
+pub const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Rules that compiled.
 pub struct Rules {

@@ -1,6 +1,8 @@
 //! Rules as written: what the parser reads and the printer writes.
 
 mod alert;
+#[cfg(test)]
+pub(crate) mod drawn;
 mod reference;
 mod stream;
 mod test;

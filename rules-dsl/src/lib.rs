@@ -8,6 +8,7 @@
 pub mod ast;
 mod check;
 pub mod diagnostic;
+pub mod format;
 mod lex;
 mod lint;
 mod parse;

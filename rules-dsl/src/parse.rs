@@ -26,7 +26,7 @@ use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement, Watch};
 use crate::diagnostic::{Diagnostic, Text, nearest};
 use crate::lex::{TokenKind, lex};
 use tokens::{Context, Parsed, Tokens, expect, keyword, name, symbol};
-use word::STATEMENTS;
+pub(crate) use word::{CLAUSES, OPTIONS, STATEMENTS};
 pub(crate) use word::{LATER_CODECS, needs_quotes, plain_zone};
 
 /// Deepest nesting of parentheses, `not` and arithmetic.

@@ -1,0 +1,65 @@
+//! What stands between two pieces on a line, and where a line may end.
+
+use super::pieces::{Piece, Pieces};
+use crate::parse::{CLAUSES, OPTIONS};
+
+/// Words that a parenthesis follows at a distance; after any other name it is a call.
+const BEFORE_PARENTHESIS: [&str; 10] =
+    ["and", "or", "not", "in", "cidr", "where", "then", "any", "absent", "new"];
+/// Words that join parts of a condition or a trigger.
+const JOINING: [&str; 5] = ["where", "and", "or", "then", "vs"];
+/// What follows the braces of a `given`.
+const MOMENTS: [&str; 3] = ["at", "every", "arriving"];
+/// Words whose argument may be spelled like a clause: `nodata clear`, `during keep`.
+const TAKING_A_WORD: [&str; 3] = ["nodata", "during", "not"];
+
+/// The space before a piece that does not begin its line.
+pub(super) fn gap(pieces: &Pieces<'_>, at: usize) -> &'static str {
+    let (piece, Some(before)) = (pieces.get(at), pieces.before(at)) else {
+        return "";
+    };
+    let leans_back = [")", "]", ",", ":", "?", ".."].iter().any(|mark| piece.is(mark));
+    let holds_on = ["(", "[", ".."].iter().any(|mark| before.is(mark));
+    if leans_back || holds_on || (piece.is("(") && calls(pieces, at)) {
+        return "";
+    }
+    // `10回/分`, `-1`, `mon-fri`, `Asia/Tokyo`: as the author has it, for it may matter.
+    let may_touch = |piece: &Piece<'_>| match piece.is_symbol() {
+        true => ["/", "-", "+", ".", "~"].iter().any(|mark| piece.is(mark)),
+        false => !piece.is_text(),
+    };
+    if piece.touches && may_touch(piece) && may_touch(before) { "" } else { " " }
+}
+
+/// Whether a parenthesis opens the arguments of the name before it.
+fn calls(pieces: &Pieces<'_>, at: usize) -> bool {
+    let Some(name) = pieces.before(at) else { return false };
+    let declares = at >= 2 && pieces.begins_statement(at - 2);
+    !name.is_symbol() && !declares && !BEFORE_PARENTHESIS.contains(&name.word())
+}
+
+/// Whether a line may break before a piece: at a clause, a part of a condition, an item.
+pub(super) fn begins_clause(pieces: &Pieces<'_>, at: usize, statement: &str) -> bool {
+    let (piece, Some(before)) = (pieces.get(at), pieces.before(at)) else {
+        return false;
+    };
+    if before.is_symbol() && before.text == "," {
+        return true;
+    }
+    let is_taken = before.is_word() && TAKING_A_WORD.contains(&before.text);
+    let is_called =
+        at + 1 < pieces.len() && pieces.get(at + 1).text == "(" && calls(pieces, at + 1);
+    let declares = pieces.begins_statement(at - 1);
+    if !piece.is_word() || is_taken || is_called || declares {
+        return false;
+    }
+    match statement {
+        "stream" => OPTIONS.contains(&piece.word()),
+        "test" => MOMENTS.contains(&piece.word()),
+        _ => {
+            JOINING.contains(&piece.word())
+                || CLAUSES.contains(&piece.word())
+                || piece.is_severity()
+        }
+    }
+}
