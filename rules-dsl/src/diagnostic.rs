@@ -166,13 +166,25 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let limit = (length / 3).clamp(1, 3);
+    // `order` for `order_id`, `ip` for `src.ip`: as near as a slip may be.
+    let apart = |name: &str| {
+        let apart = distance(word, name);
+        if is_end_of(word, name) { apart.min(limit) } else { apart }
+    };
     names
         .into_iter()
         .filter(|name| name.chars().count() <= WORD_CHARS_MAX && *name != word)
-        .map(|name| (distance(word, name), name))
+        .map(|name| (apart(name), name))
         .filter(|(distance, name)| *distance <= limit && *distance < name.chars().count())
         .min()
         .map(|(_, name)| name)
+}
+
+/// Whether a word is the first or last part of a longer name.
+fn is_end_of(word: &str, name: &str) -> bool {
+    let is_cut = |c: char| c == '.' || c == '_';
+    name.strip_prefix(word).is_some_and(|rest| rest.starts_with(is_cut))
+        || name.strip_suffix(word).is_some_and(|rest| rest.ends_with(is_cut))
 }
 
 /// Edits between two words; two neighbours swapped count as one.

@@ -10,6 +10,7 @@ use model::schema::Schema;
 
 use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
 use crate::diagnostic::{Diagnostic, Text, text, wordings};
+use crate::print::{name, quantity};
 use crate::rule::{Comparison, Operand, Predicate};
 use crate::source::Place;
 
@@ -23,8 +24,10 @@ pub(crate) fn lint(
         diagnostics.extend(shorter_than_lateness(alert, streams));
         diagnostics.extend(ratio_without_min(alert));
         diagnostics.extend(finer_than_step(alert));
+        diagnostics.extend(measured_key(alert));
         if let Some(one) = One::of(alert) {
             diagnostics.extend(constant_truth(&one));
+            diagnostics.extend(events_are_not_people(&one));
             diagnostics.extend(low_side_with_key(&one));
             diagnostics.extend(for_outlives_window(&one));
         }
@@ -91,6 +94,15 @@ wordings! {
         | "{within_ja} は、イベントが遅れてよい時間 {lateness_ja} より長くありません"
         help "it is told that much later anyway: make it longer, or the stream's `lateness` shorter"
         | "通知はいずれその分遅れます。長くするか、stream の `lateness` を短くしてください";
+    EventsAreNotPeople counts_events(level: &str, events: &str):
+        "`{level}` of a count are that many events, be they all of the same one"
+        | "件数の `{level}` はイベントの数です。同じ相手の分も数えます"
+        help "different ones are counted by `distinct({events}.FIELD)`; events by `回` or `件`"
+        | "種類の数は `distinct({events}.フィールド)`、イベントの数は `回` か `件` で書いてください";
+    MeasuredKey measured_and_key(name: &str):
+        "`{name}` is measured and identifies: each of its values is judged by itself"
+        | "`{name}` は測る値でもキーでもあり、値ごとに別々に判定されます"
+        help "leave it out of `by`" | "`by` から外してください";
     NeverMatches never_matches(name: &str):
         "no event can satisfy `{name}`: one field would have two values"
         | "`{name}` を満たすイベントはありません。一つのフィールドが二つの値を持つことになります"
@@ -118,6 +130,29 @@ fn ratio_without_min(alert: &CheckedAlert) -> Vec<Diagnostic> {
         windows.any(|(shape, span)| shape.function == Function::Ratio && span.min_events == 0)
     };
     compares.filter(bare).map(|compared| no_min(compared.place())).collect()
+}
+
+/// Units that say what is counted is not events.
+const THINGS: [&str; 3] = ["人", "名", "台"];
+
+fn events_are_not_people(one: &One<'_>) -> Option<Diagnostic> {
+    let written = &one.compared.written;
+    let is_thing = written.unit.is_some_and(|unit| THINGS.contains(&unit.spelling));
+    if one.shape.function != Function::Count || !is_thing {
+        return None;
+    }
+    let events = one.shape.names.first().map_or("", String::as_str);
+    Some(counts_events(one.level_place(), &quantity(written), &name(events)))
+}
+
+/// `distinct` of a key is at most one, which is said elsewhere.
+fn measured_key(alert: &CheckedAlert) -> Option<Diagnostic> {
+    let mut shapes = alert.subject.joined()?.shapes();
+    let by = &alert.alert.by;
+    let is_key = |name: &str| by.iter().any(|key| key.name == name);
+    let measures = |shape: &&Shape| shape.function != Function::Distinct;
+    let found = shapes.find(|shape| measures(shape) && is_key(&shape.field_name))?;
+    Some(measured_and_key(alert.place, &found.field_name))
 }
 
 /// The least and the largest value a measure can have, where that is known.

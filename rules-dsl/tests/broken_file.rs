@@ -46,3 +46,34 @@ fn three_errors_are_answered_by_three_findings() {
     assert_eq!(shown, ANSWER);
     assert_eq!(found.len(), 3, "{shown}");
 }
+
+#[test]
+fn an_error_in_one_file_leaves_the_report_of_the_others_complete() {
+    let file = |name: &str, text: &str| SourceFile { name: name.to_owned(), text: text.to_owned() };
+    let streams = file("a.rules", "stream auth { ts: time, outcome: str, user: str, n: int }\n");
+    let whole = file(
+        "b.rules",
+        "filter failed = auth where outcome == \"failure\"\n\
+         alert burst failed 10回/分 by user high\n\
+         alert rare ratio(failed, auth) > 5% within 1m low\n\
+         alert typo failde 10回/分 low\n",
+    );
+    let broken = file("c.rules", &BROKEN.replace("burst", "later").replace("failed =", "lost ="));
+    let empty = file("c.rules", "");
+    let without = compile(&[streams.clone(), whole.clone(), empty]);
+    let with = compile(&[streams, whole, broken]);
+    // A second `auth` is an error of the broken file, and what it declares too is refused.
+    let of_whole = |compiled: &rules_dsl::Compiled| {
+        let found = compiled.diagnostics.iter().filter(|found| found.file == 1);
+        found.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(of_whole(&without).len(), 2, "{:?}", of_whole(&without));
+    assert_eq!(of_whole(&with), of_whole(&without));
+    let readings = |compiled: &rules_dsl::Compiled| {
+        let mut readings = compiled.readings.clone();
+        readings.retain(|reading| reading.alert == "burst" || reading.alert == "rare");
+        readings
+    };
+    assert_eq!(readings(&with), readings(&without));
+    assert_eq!(readings(&with).len(), 2);
+}

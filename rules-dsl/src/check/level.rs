@@ -44,7 +44,11 @@ pub(super) fn level_value(
     let spelled = crate::print::quantity(quantity);
     let (expected, help) = level_spelling(valued, quantity.value);
     let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled);
-    diagnostics.push(found.expected(expected).help(help));
+    let found = found.expected(expected);
+    // A number with another unit is no slip of that unit.
+    let is_number = matches!(valued.unit, None | Some(UnitKind::Count));
+    let may_help = quantity.unit.is_none() || is_number;
+    diagnostics.push(if may_help { found.help(help) } else { found });
     None
 }
 

@@ -184,6 +184,17 @@ fn measures(function: Function, kind: &FieldType) -> bool {
     }
 }
 
+/// How unlikely it is that somebody wants a field of this type measured.
+fn unlikeliness(function: Function, kind: &FieldType) -> u8 {
+    use FieldType::{Bool, Instant, Int, Ip, Str, Time};
+    match (function, kind) {
+        (Function::Distinct, Str | Ip) => 0,
+        (_, Time(_) | Instant(_) | Bool) => 2,
+        (Function::Distinct, _) | (_, Int) => 1,
+        _ => 0,
+    }
+}
+
 fn measured(
     scope: &mut Scope<'_>,
     function: Function,
@@ -196,7 +207,8 @@ fn measured(
     let events = scope.events(&head_name(argument), 0, diagnostics)?;
     let schema = scope.schema(events.stream)?;
     let Some(field_name) = field_name else {
-        let some = schema.fields.iter().find(|field| measures(function, &field.kind));
+        let fitting = schema.fields.iter().filter(|field| measures(function, &field.kind));
+        let some = fitting.min_by_key(|field| unlikeliness(function, &field.kind));
         let some = some.map(|field| field.name.as_str());
         diagnostics.push(missing_field(word, head, some, place));
         return None;

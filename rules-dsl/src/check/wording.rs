@@ -23,6 +23,9 @@ wordings! {
         expected "a stream or filter" | "stream か filter";
     UnknownName unknown_name(name: &str):
         "nothing is called `{name}`" | "`{name}` という名前はありません";
+    UnknownName outside_of(name: &str, inside: &str):
+        "nothing is called `{name}`" | "`{name}` という名前はありません"
+        help "did you mean `during not {inside}`?" | "`during not {inside}` のことですか?";
     Circle filter_circle(name: &str):
         "`{name}` builds on itself" | "`{name}` が自分自身を元にしています"
         help "let it select from a stream" | "stream を元にしてください";

@@ -157,6 +157,10 @@ codes! {
     NeverMatches = "W0108";
     /// A time to be missed in that is shorter than events may be late.
     ShorterThanLateness = "W0109";
+    /// A count of events with a unit of people or machines.
+    EventsAreNotPeople = "W0110";
+    /// A field that is measured and identifies what is measured.
+    MeasuredKey = "W0111";
 }
 
 impl Code {

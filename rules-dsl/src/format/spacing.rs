@@ -24,11 +24,10 @@ pub(super) fn gap(pieces: &Pieces<'_>, at: usize) -> &'static str {
         return "";
     }
     // `10回/分`, `-1`, `mon-fri`, `Asia/Tokyo`: as the author has it, for it may matter.
-    let may_touch = |piece: &Piece<'_>| match piece.is_symbol() {
-        true => ["/", "-", "+", ".", "~"].iter().any(|mark| piece.is(mark)),
-        false => !piece.is_text(),
-    };
-    if piece.touches && may_touch(piece) && may_touch(before) { "" } else { " " }
+    let joins = |piece: &Piece<'_>| ["/", "-", "+", ".", "~"].iter().any(|mark| piece.is(mark));
+    let is_run_on = |piece: &Piece<'_>| !piece.is_symbol() && !piece.is_text();
+    let may_touch = joins(piece) || joins(before) || (is_run_on(piece) && is_run_on(before));
+    if piece.touches && may_touch { "" } else { " " }
 }
 
 /// Whether a parenthesis opens the arguments of the name before it.

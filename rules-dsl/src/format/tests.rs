@@ -41,6 +41,9 @@ fn white_space_is_set() {
 fn spellings_stay_the_authors() {
     let kept = "alert 多発 認証失敗 １０回以上／５分 by user? 緊急\n";
     check(kept, kept);
+    // With a space before it the sign would belong to a level.
+    let kept = "measure m = count(s)-1 within 5m\n";
+    check(kept, kept);
     let kept = "alert `by` (a - 1) * 2 >= -0.5% within 300秒 low\n";
     check(kept, kept);
     check("alert a x 10回/2分 by k high", "alert a x 10回/2分 by k high\n");

@@ -4,7 +4,7 @@ use crate::source::SourceFile;
 
 const BASE: &str = "\
 stream auth { ts: time, user: str, n: float, used: percent(0..1), took: duration(ms) }
-stream http { ts: time, user: str }
+stream http { ts: time, user: str, size: int }
 filter bad = auth where n > 1
 filter worse = bad where n > 2
 ";
@@ -107,6 +107,40 @@ fn alerts_on_one_measure_should_be_a_ladder() {
         let text = format!("{day}\nalert a bad 10回/分 by user high\nalert b {second} critical");
         let found = codes(&text).contains(&Code::ShouldBeLadder);
         assert_eq!(found, overlaps, "{second}");
+    }
+}
+
+#[test]
+fn a_count_of_people_is_a_count_of_their_events() {
+    let cases = [
+        ("bad 3人/10分 by user", true),
+        ("bad 3名以上/10分", true),
+        ("bad 3台/10分", true),
+        ("bad 3回/10分", false),
+        ("bad 3件/10分", false),
+        ("bad 3/10分", false),
+        ("distinct(bad.user) 3人/10分", false),
+        ("distinct(bad.user) 3台/10分", false),
+    ];
+    for (trigger, want) in cases {
+        let found = codes(&format!("alert a {trigger} high"));
+        assert_eq!(found.contains(&Code::EventsAreNotPeople), want, "{trigger}");
+        assert_eq!(found.len(), usize::from(want), "{trigger}");
+    }
+}
+
+#[test]
+fn what_is_measured_identifies_nothing() {
+    let cases = [
+        ("sum(http.size) > 9 within 1m by size", true),
+        ("sum(http.size) > 9 within 1m by user, size", true),
+        ("avg(http.size) > 9 within 1m and count(http) > 9 within 1m by size", true),
+        ("sum(http.size) > 9 within 1m by user", false),
+        ("count(http) > 9 within 1m by size", false),
+    ];
+    for (trigger, want) in cases {
+        let found = codes(&format!("alert a {trigger} high"));
+        assert_eq!(found.contains(&Code::MeasuredKey), want, "{trigger}");
     }
 }
 

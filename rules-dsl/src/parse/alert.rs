@@ -14,6 +14,7 @@ use super::tokens::{
     quoted, repeated, symbol,
 };
 use super::trigger::trigger;
+use super::word::severity_elsewhere;
 use super::wording;
 use crate::ast::{
     Alert, At, Clauses, Condition, During, Grade, HoldClause, Key, Lookup, Path, Quoted, Rung,
@@ -29,6 +30,9 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
         parts.clauses.window = std::mem::take(&mut compare.window);
     }
     let rest = clauses(rest, &trigger, &mut parts)?;
+    if let Some((word, ours)) = rest.bare_word().and_then(|w| Some((w, severity_elsewhere(w)?))) {
+        return Err(rest.stop(wording::no_severity(rest.place(), word, ours)));
+    }
     let (rest, tail) = tail(rest)?;
     let rest = super::statement_end(rest, wording::after_alert())?;
     let Some(grade) = parts.grade else {

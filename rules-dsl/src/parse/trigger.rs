@@ -20,6 +20,13 @@ fn starts_trigger(input: Tokens<'_>) -> bool {
 }
 
 pub(super) fn trigger(input: Tokens<'_>) -> Parsed<'_, Trigger> {
+    let next = input.skip(1);
+    if TRIGGERS.iter().any(|word| input.is_word(word)) && next.is_symbol("(") {
+        return Err(next.unexpected(wording::events()));
+    }
+    if next.is_symbol("-") && next.skip(1).is_symbol(">") {
+        return Err(next.stop(wording::arrow(next.place().to(next.skip(1).place()))));
+    }
     if starts_trigger(input) {
         return match input.bare_word() {
             Some("any") => any(input.skip(1)),
@@ -43,6 +50,10 @@ fn events(input: Tokens<'_>) -> Parsed<'_, Name> {
 
 fn any(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     let (rest, events) = events(input)?;
+    if matches!(rest.first(), Some(TokenKind::Quantity(_))) {
+        let name = crate::print::name(&events.text);
+        return Err(rest.stop(wording::any_level(rest.place(), &name)));
+    }
     if !rest.is_word("and") {
         return Ok((rest, Trigger::Any { events, and: None }));
     }
@@ -88,6 +99,9 @@ fn sequence(input: Tokens<'_>) -> Parsed<'_, Trigger> {
         }
         if matches!(step.first(), Some(TokenKind::Quantity(_))) {
             return Err(step.stop(wording::counted_step(step.place())));
+        }
+        if step.is_word("no") && matches!(step.skip(1).first(), Some(TokenKind::Word(_))) {
+            return Err(step.stop(wording::no_for_not(step.place())));
         }
         let (after, next) = events(step)?;
         steps.push(next);

@@ -21,6 +21,20 @@ wordings! {
         help "give a part of it a name with `filter`" | "一部に `filter` で名前を付けてください";
     Unexpected cannot_stand(en: &str, ja: &str):
         "{en} cannot stand here" | "{ja} はここには書けません";
+    Unexpected no_severity(word: &str, ours: &str):
+        "`{word}` is no severity" | "`{word}` という重大度はありません"
+        help "did you mean `{ours}`? The severities are critical high medium low"
+        | "`{ours}` のことですか? 重大度は 緊急 重要 通常 軽微 の四つです";
+    Unexpected arrow():
+        "`->` is no word of the language" | "`->` という書き方はありません"
+        help "did you mean `then`?" | "`then` のことですか?";
+    Unexpected no_for_not():
+        "what must not follow is written with `not`" | "続かないことは `not` で書きます"
+        help "did you mean `then not`?" | "`then not` のことですか?";
+    Unexpected any_level(name: &str):
+        "`any` is every event, it takes no level" | "`any` はすべてのイベントで、しきい値は付きません"
+        help "a rate is written without `any`: `{name} 10回/分`"
+        | "回数なら `any` を外してください: `{name} 10回/分`";
     ReservedWord reserved_word(word: &str):
         "`{word}` is a word of the language" | "`{word}` は言語の語です"
         help "as a name it is back-quoted: `` `{word}` ``"

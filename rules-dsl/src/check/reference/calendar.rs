@@ -78,6 +78,14 @@ pub(in crate::check) fn during(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<During> {
     let name = &written.calendar;
+    // `営業時間外`: the opposite of what the nearest name would say.
+    let inside =
+        name.text.strip_suffix('外').filter(|inside| scope.calendars.contains_key(*inside));
+    if let (Some(inside), false) = (inside, scope.calendars.contains_key(&name.text)) {
+        let inside = crate::print::name(inside);
+        diagnostics.push(crate::check::wording::outside_of(name.at.0, &name.text, &inside));
+        return None;
+    }
     let Some(Statement::Calendar(_)) = scope.statement(name, "calendar", diagnostics) else {
         return None;
     };
