@@ -20,17 +20,31 @@ stream node { ts: time, host: str, cpu.used: percent(0..1), net.bytes: int }
 
 /// One alert of each kind, numbered so that every name is its own.
 const KINDS: [&str; 5] = [
-    "filter 失敗{n} = auth where action == \"login\" and outcome == \"failure\" and src.ip not in \
-     cidr \"10.{a}.{b}.0/24\"\nalert 認証失敗{n} 失敗{n} 10回/分 by user.name critical {\n  message \
-     \"{user.name}: 認証失敗 {value}回/分 (しきい値 {threshold})\"\n  labels { team: \"security\" }\n}\n",
-    "filter 遅い{n} = http where service == \"s{n}\"\nalert 遅延{n} p95(遅い{n}.latency) 3秒/5分 by \
-     service for 1分 clear 2秒 high\n",
-    "filter 成功{n} = auth where outcome == \"success\" and user.name != \"u{n}\"\nalert 総当たり{n} \
-     5 失敗{m} then 成功{n} within 10分 by user.name critical\n",
-    "measure 使用率{n} = avg(node.cpu.used) within {w}s\nalert CPU{n} 使用率{n} by host for 2m \
-     ladder { medium 80%  critical 95% }\n",
-    "filter 種別{n} = http where status == 5{c}\nalert 消費{n} ratio(種別{n}, http) > 1.44% within \
-     1h min 500 and ratio(種別{n}, http) > 1.44% within 5m min 50 by service critical\n",
+    r#"
+filter 失敗{n} = auth where action == "login" and outcome == "failure"
+  and src.ip not in cidr "10.{a}.{b}.0/24"
+alert 認証失敗{n} 失敗{n} 10回/分 by user.name critical {
+  message "{user.name}: 認証失敗 {value}回/分 (しきい値 {threshold})"
+  labels { team: "security" }
+}
+"#,
+    r#"
+filter 遅い{n} = http where service == "s{n}"
+alert 遅延{n} p95(遅い{n}.latency) 3秒/5分 by service for 1分 clear 2秒 high
+"#,
+    r#"
+filter 成功{n} = auth where outcome == "success" and user.name != "u{n}"
+alert 総当たり{n} 5 失敗{m} then 成功{n} within 10分 by user.name critical
+"#,
+    r#"
+measure 使用率{n} = avg(node.cpu.used) within {w}s
+alert CPU{n} 使用率{n} by host for 2m ladder { medium 80%  critical 95% }
+"#,
+    r#"
+filter 種別{n} = http where status == 5{c}
+alert 消費{n} ratio(種別{n}, http) > 1.44% within 1h min 500
+  and ratio(種別{n}, http) > 1.44% within 5m min 50 by service critical
+"#,
 ];
 
 fn main() {

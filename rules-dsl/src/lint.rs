@@ -98,7 +98,8 @@ wordings! {
         "`{level}` of a count are that many events, be they all of the same one"
         | "件数の `{level}` はイベントの数です。同じ相手の分も数えます"
         help "different ones are counted by `distinct({events}.FIELD)`; events by `回` or `件`"
-        | "種類の数は `distinct({events}.フィールド)`、イベントの数は `回` か `件` で書いてください";
+        | "種類の数は `distinct({events}.フィールド)`、\
+           イベントの数は `回` か `件` で書いてください";
     MeasuredKey measured_and_key(name: &str):
         "`{name}` is measured and identifies: each of its values is judged by itself"
         | "`{name}` は測る値でもキーでもあり、値ごとに別々に判定されます"

@@ -6,6 +6,7 @@
 //! answers `Err::Failure`, which ends the statement.
 
 mod alert;
+mod elsewhere;
 mod expression;
 mod level;
 mod measure;

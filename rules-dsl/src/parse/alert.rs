@@ -7,6 +7,7 @@ use nom::combinator::{map, opt, value};
 use nom::multi::{many1, separated_list1};
 use nom::sequence::preceded;
 
+use super::elsewhere::severity_elsewhere;
 use super::level::level;
 use super::measure::{count, length};
 use super::tokens::{
@@ -14,7 +15,6 @@ use super::tokens::{
     quoted, repeated, symbol,
 };
 use super::trigger::trigger;
-use super::word::severity_elsewhere;
 use super::wording;
 use crate::ast::{
     Alert, At, Clauses, Condition, During, Grade, HoldClause, Key, Lookup, Path, Quoted, Rung,

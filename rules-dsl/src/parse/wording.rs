@@ -32,7 +32,8 @@ wordings! {
         "what must not follow is written with `not`" | "続かないことは `not` で書きます"
         help "did you mean `then not`?" | "`then not` のことですか?";
     Unexpected any_level(name: &str):
-        "`any` is every event, it takes no level" | "`any` はすべてのイベントで、しきい値は付きません"
+        "`any` is every event, it takes no level"
+        | "`any` はすべてのイベントで、しきい値は付きません"
         help "a rate is written without `any`: `{name} 10回/分`"
         | "回数なら `any` を外してください: `{name} 10回/分`";
     ReservedWord reserved_word(word: &str):
