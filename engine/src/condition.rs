@@ -100,6 +100,20 @@ impl Measures {
         self.windows.iter_mut().for_each(|window| window.advance(now));
     }
 
+    /// The value of the first comparison at `now`, where the windows have been moved to;
+    /// `None` is unknown.
+    pub(crate) fn value(
+        &self,
+        now: i64,
+        condition: &Condition,
+        first: Option<First>,
+    ) -> Option<Measured> {
+        let compare = condition.compares.first()?;
+        let is_whole = first.is_none_or(|first| is_whole(condition, compare, first, now));
+        let measured = |window: usize| self.windows.get(window)?.measured();
+        is_whole.then(|| formula::value(&compare.value, &measured)).flatten()
+    }
+
     /// Settles what the comparisons are at `now`, where the windows have been moved to.
     pub(crate) fn judge(&mut self, now: i64, judging: &Judging<'_>) -> Judged {
         let Judging { condition, level, hold_ms, first, forgets_silence } = *judging;

@@ -96,6 +96,8 @@ pub struct RulePlan {
     pub(crate) is_seeded: bool,
     /// Whether only seeded keys are judged.
     pub(crate) has_roster: bool,
+    /// Whether it is a watch: its values are shown, and it never fires.
+    pub(crate) is_watch: bool,
 }
 
 /// As what a rule takes an observation in.
@@ -126,10 +128,15 @@ impl Program {
     pub fn compile(rules: &RuleSet) -> Result<Program, ProgramError> {
         let streams = rules.streams.iter().map(|_| StreamDraft::default()).collect();
         let mut draft = Draft { streams, signals: 0 };
-        let plan = |alert: &Alert| {
-            draft.plan(alert).map_err(|cause| ProgramError { alert: alert.name.clone(), cause })
+        let plan = |(alert, is_watch): (Alert, bool)| {
+            let name = alert.name.clone();
+            draft.plan(alert, is_watch).map_err(|cause| ProgramError { alert: name, cause })
         };
-        let plans = rules.alerts.iter().map(plan).collect::<Result<_, _>>()?;
+        let alerts = rules.alerts.iter().map(|alert| (alert.clone(), false));
+        let watches = rules.watches.iter().map(|watch| (watch.as_alert(), true));
+        let plans = alerts.chain(watches).map(plan).collect::<Result<Vec<RulePlan>, _>>();
+        let mut plans = plans?;
+        plans.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
         let grown =
             |StreamDraft { filters, signals }| StreamPlan { filters: filters.grow(), signals };
         Ok(Program {
@@ -140,7 +147,7 @@ impl Program {
         })
     }
 
-    /// The rules, in the order of their names.
+    /// The rules, watches among them, in the order of their names.
     pub fn rules(&self) -> &[RulePlan] {
         &self.rules
     }
@@ -187,7 +194,7 @@ impl Program {
 }
 
 impl Draft {
-    fn plan(&mut self, alert: &Alert) -> Result<RulePlan, regex::Error> {
+    fn plan(&mut self, alert: Alert, is_watch: bool) -> Result<RulePlan, regex::Error> {
         let mut inputs = Vec::new();
         let mut streams: Vec<usize> = Vec::new();
         for (selection, value, input) in observed(&alert.trigger) {
@@ -202,9 +209,10 @@ impl Draft {
             shows_count: alert.message.parts.contains(&MessagePart::Count),
             forgets_silence: matches!(alert.trigger, Trigger::Condition(_)) && !alert.by.is_empty(),
             only_gains: only_gains(&alert.trigger),
-            is_seeded: is_seeded(alert),
+            is_seeded: is_seeded(&alert) || (is_watch && alert.by.is_empty()),
             has_roster: has_roster(&alert.trigger),
-            alert: alert.clone(),
+            is_watch,
+            alert,
         })
     }
 

@@ -10,7 +10,7 @@ use model::decimal::Decimal;
 use model::observation::{Batch, Marks, Row};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, Transition};
+use model::transition::{Early, KeyPart, Transition};
 
 use crate::program::Program;
 use domain::Domain;
@@ -57,6 +57,19 @@ pub struct OpenEpisode {
     pub severity: Severity,
 }
 
+/// What a watch shows of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// The watch's name.
+    pub watch: String,
+    /// The key, named.
+    pub key: Vec<KeyPart>,
+    /// Its value, in base units.
+    pub value: Decimal,
+    /// The settled instant it is of.
+    pub at: Timestamp,
+}
+
 /// How a shard is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct ShardSettings {
@@ -97,6 +110,19 @@ pub struct ShardCounts {
     pub keys: u64,
     /// (alert, key) states held.
     pub states: u64,
+}
+
+impl std::iter::Sum for ShardCounts {
+    fn sum<I: Iterator<Item = ShardCounts>>(counts: I) -> ShardCounts {
+        counts.fold(ShardCounts::default(), |a, b| ShardCounts {
+            late_after_settle: a.late_after_settle + b.late_after_settle,
+            refused_keys: a.refused_keys + b.refused_keys,
+            refused_values: a.refused_values + b.refused_values,
+            waiting: a.waiting + b.waiting,
+            keys: a.keys + b.keys,
+            states: a.states + b.states,
+        })
+    }
 }
 
 impl Shard {
@@ -176,6 +202,16 @@ impl Shard {
     /// Episodes that fire, with what a restart needs to know of them.
     pub fn open_episodes(&self) -> Vec<OpenEpisode> {
         self.states.open_episodes()
+    }
+
+    /// What the watches show now, ordered by watch and key; nothing of what is unknown.
+    pub fn watched(&mut self) -> Vec<Watched> {
+        let mut out = Vec::new();
+        for domain in &self.domains {
+            domain.watched(&mut self.states, &mut out);
+        }
+        out.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
+        out
     }
 
     /// What it holds and has refused.

@@ -2,6 +2,7 @@
 
 pub mod health;
 pub mod metrics;
+mod watches;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -51,7 +51,7 @@ pub enum RulesError {
     TooLarge { path: PathBuf },
     /// The rules have errors, rendered.
     Broken(Vec<String>),
-    /// The rules declare no alert.
+    /// The rules declare no alert and no watch.
     NoAlerts,
     /// The rules cannot be compiled to run.
     Program(ProgramError),
@@ -72,7 +72,9 @@ impl fmt::Display for RulesError {
                 path.display()
             ),
             RulesError::Broken(diagnostics) => f.write_str(&diagnostics.join("\n")),
-            RulesError::NoAlerts => f.write_str("the rules declare no alert: nothing to judge"),
+            RulesError::NoAlerts => {
+                f.write_str("the rules declare no alert and no watch: there is nothing to do")
+            }
             RulesError::Program(error) => error.fmt(f),
         }
     }
@@ -174,7 +176,7 @@ fn ready(
     let Some(set) = compiled.rules else {
         return Err(RulesError::Broken(rendered));
     };
-    if set.alerts.is_empty() {
+    if set.alerts.is_empty() && set.watches.is_empty() {
         return Err(RulesError::NoAlerts);
     }
     let program = Arc::new(Program::compile(&set).map_err(RulesError::Program)?);

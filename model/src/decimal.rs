@@ -34,6 +34,9 @@ impl Decimal {
     /// One whole.
     pub const ONE: Decimal = Decimal(SCALE);
 
+    /// The greatest there is; nothing is above it.
+    pub const MAX: Decimal = Decimal(i128::MAX);
+
     /// A whole number.
     pub const fn from_int(whole: i64) -> Decimal {
         Decimal(whole as i128 * SCALE)

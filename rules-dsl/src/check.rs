@@ -15,6 +15,7 @@ mod stream;
 mod test;
 mod trigger;
 mod valued;
+mod watch;
 mod wording;
 
 use std::collections::HashMap;
@@ -26,7 +27,7 @@ use model::schema::Schema;
 use crate::ast::{Name, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::reading::Reading;
-use crate::rule::{Alert, Predicate, RuleSet, Test};
+use crate::rule::{Alert, Predicate, RuleSet, Test, Watch};
 use crate::source::{Place, SourceFile};
 use crate::surroundings::Surroundings;
 
@@ -42,6 +43,7 @@ const NAMES_COMPARED_MAX: usize = 50_000;
 pub(crate) struct Checked {
     pub(crate) rules: RuleSet,
     pub(crate) readings: Vec<Reading>,
+    pub(crate) watched: Vec<Reading>,
     pub(crate) tests: Vec<Test>,
 }
 
@@ -55,6 +57,7 @@ pub(crate) fn check(
     let mut scope = Scope::declare(statements, files, surroundings, diagnostics);
     scope.refer(statements, diagnostics);
     let mut checked: Vec<alert::CheckedAlert> = Vec::new();
+    let mut watches: Vec<(Watch, Reading)> = Vec::new();
     for statement in statements {
         match statement {
             Statement::Filter(filter) => {
@@ -65,8 +68,13 @@ pub(crate) fn check(
             }
             Statement::Alert(alert) => checked.extend(alert::alert(&mut scope, alert, diagnostics)),
             Statement::Stream(stream) => later::options(stream, diagnostics),
-            Statement::Broken(_) | Statement::Test(_) => {}
-            other => later::statement(other, diagnostics),
+            Statement::Watch(watch) => watches.extend(watch::watch(&mut scope, watch, diagnostics)),
+            // Looked at where they are declared, or after all alerts.
+            Statement::List(_)
+            | Statement::Table(_)
+            | Statement::Calendar(_)
+            | Statement::Test(_)
+            | Statement::Broken(_) => {}
         }
     }
     checked.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
@@ -80,8 +88,10 @@ pub(crate) fn check(
     });
     let tests = tests.collect();
     let streams = scope.streams;
-    let rules = RuleSet { streams, alerts, watches: Vec::new() };
-    Checked { rules, readings, tests }
+    watches.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    let (watches, watched) = watches.into_iter().unzip();
+    let rules = RuleSet { streams, alerts, watches };
+    Checked { rules, readings, watched, tests }
 }
 
 pub(crate) use alert::{CheckedAlert, hold_default_ms, keep_default_ms};

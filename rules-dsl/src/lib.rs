@@ -33,6 +33,8 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// What every alert that could be read means, ordered by name.
     pub readings: Vec<Reading>,
+    /// What every watch that could be read shows, ordered by name.
+    pub watched: Vec<Reading>,
     /// The tests of those alerts, in the order written.
     pub tests: Vec<rule::Test>,
 }
@@ -59,6 +61,7 @@ pub fn compile_in(files: &[SourceFile], surroundings: &dyn Surroundings) -> Comp
         rules: (!failed).then_some(checked.rules),
         diagnostics,
         readings: checked.readings,
+        watched: checked.watched,
         tests: checked.tests,
     }
 }

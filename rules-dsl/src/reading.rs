@@ -12,7 +12,7 @@ use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use crate::ast::Clauses;
 use crate::check::{Compared, Shape, Span, Subject};
 use crate::quantity::shown_as;
-use crate::rule::{Alert, Formula};
+use crate::rule::{Alert, Formula, Watch};
 
 /// How an alert was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,24 @@ pub(crate) fn reading(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Re
         words_ja: words_ja::words(alert, subject, clauses),
         cost_en: cost::cost(alert, subject, Language::En),
         cost_ja: cost::cost(alert, subject, Language::Ja),
+    }
+}
+
+/// What a watch shows.
+pub(crate) fn watched(watch: &Watch, subject: &Subject) -> Reading {
+    let keys: Vec<&str> = watch.by.iter().map(|key| key.name.as_str()).collect();
+    let (each, each_ja) = match keys.as_slice() {
+        [] => (String::new(), String::new()),
+        keys => (format!(" per {}", keys.join(", ")), format!("{} ごとに", keys.join("、"))),
+    };
+    let alert = watch.as_alert();
+    Reading {
+        alert: watch.name.clone(),
+        canonical: canonical::watch(watch, subject),
+        words_en: format!("shown and exported{each}, never an alert"),
+        words_ja: format!("{each_ja}表示と出力のみ。アラートにはならない"),
+        cost_en: cost::cost(&alert, subject, Language::En),
+        cost_ja: cost::cost(&alert, subject, Language::Ja),
     }
 }
 

@@ -37,14 +37,42 @@ pub struct RuleSet {
 pub struct Watch {
     /// Its name.
     pub name: String,
-    /// The windows its value reads.
-    pub windows: Vec<Window>,
-    /// What is shown.
-    pub value: Formula,
-    /// What the value counts.
-    pub unit: Unit,
+    /// Its windows and the value they make, as one comparison that nothing satisfies.
+    pub condition: Condition,
     /// What it is grouped by.
     pub by: Vec<KeyPart>,
+}
+
+impl Watch {
+    /// As the engine keeps it: an alert that never fires.
+    pub fn as_alert(&self) -> Alert {
+        Alert {
+            name: self.name.clone(),
+            severity: Severity::Low,
+            trigger: Trigger::Condition(self.condition.clone()),
+            rungs: Vec::new(),
+            overrides: None,
+            by: self.by.clone(),
+            for_ms: 0,
+            keep_ms: 0,
+            clear: None,
+            hold_ms: 0,
+            during: None,
+            notify_each: false,
+            is_shadow: true,
+            keys_max: None,
+            message: Message::default(),
+            message_fields: Vec::new(),
+            tops: Vec::new(),
+            runbook: None,
+            labels: Vec::new(),
+        }
+    }
+
+    /// What the value counts.
+    pub fn unit(&self) -> Unit {
+        self.condition.compares.first().map_or(Unit::Number, |compare| compare.unit)
+    }
 }
 
 /// One alert.

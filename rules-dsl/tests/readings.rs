@@ -190,3 +190,48 @@ fn what_is_named_elsewhere_is_said_by_name() {
         assert_eq!((reading.words_en.as_str(), reading.words_ja.as_str()), (en, ja), "{trigger}");
     }
 }
+
+#[test]
+fn watches_say_what_they_show() {
+    let cases = [
+        (
+            "distinct(auth.user) within 5m",
+            "distinct(auth.user) within 5m",
+            "shown and exported, never an alert",
+            "表示と出力のみ。アラートにはならない",
+        ),
+        (
+            "失敗 within 1分 by user, src?",
+            "count(失敗) within 1m by user, src?",
+            "shown and exported per user, src, never an alert",
+            "user、src ごとに表示と出力のみ。アラートにはならない",
+        ),
+        (
+            "last(auth.n) by user",
+            "last(auth.n) within 5m by user",
+            "shown and exported per user, never an alert",
+            "user ごとに表示と出力のみ。アラートにはならない",
+        ),
+    ];
+    for (measure, canonical, en, ja) in cases {
+        let text = format!("{BASE}watch w = {measure}\n");
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
+        assert_eq!(compiled.diagnostics, [], "{measure}");
+        let [said] = compiled.watched.as_slice() else { panic!("{:?}", compiled.watched) };
+        assert_eq!((&*said.canonical, &*said.words_en, &*said.words_ja), (canonical, en, ja));
+        let rules = compiled.rules.unwrap();
+        assert!(rules.alerts.is_empty() && rules.watches.len() == 1);
+    }
+    for (measure, code) in [
+        ("count(auth)", "E0601"),
+        ("avg(auth.used)", "E0601"),
+        ("5 within 1m", "E0301"),
+        ("count(nobody) within 1m", "E0301"),
+        ("count(auth) within 1m by took", "E0603"),
+    ] {
+        let text = format!("{BASE}watch w = {measure}\n");
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
+        let codes: Vec<&str> = compiled.diagnostics.iter().map(|found| found.code.id()).collect();
+        assert_eq!(codes, [code], "{measure}");
+    }
+}

@@ -106,6 +106,8 @@ pub fn case(random: &mut Random, width: Width) -> Case {
             .collect(),
         watches: Vec::new(),
     };
+    let watches = (0..random.within(0, 2)).map(|index| alert::watch(random, index, streams));
+    let rules = RuleSet { watches: watches.collect(), ..rules };
     let mut logs = Vec::new();
     for (stream, schema) in rules.streams.iter().enumerate() {
         for partition in 0..random.within(1, width.partitions) {

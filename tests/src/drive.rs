@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::program::{ObserveCounts, Program, ProgramError};
-use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardSettings};
+use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardSettings, Watched};
 use engine::watermark::{Admission, Front};
 use model::event::Event;
 use model::observation::{Batch, Marks, Origin};
@@ -31,6 +31,8 @@ pub struct Told {
     pub transitions: Vec<Transition>,
     /// All early notices, as they came.
     pub early: Vec<Early>,
+    /// What watches showed at the end.
+    pub watched: Vec<Watched>,
     /// Observations whose instant was settled before them.
     pub late_after_settle: u64,
 }
@@ -199,7 +201,8 @@ impl<'a> Runner<'a> {
 
     fn told(self) -> Told {
         let mut told = Told::default();
-        for (shard, out) in self.shards {
+        for (mut shard, out) in self.shards {
+            told.watched.extend(shard.watched());
             told.transitions.extend(out.transitions);
             told.early.extend(out.early);
             told.late_after_settle += shard.counts().late_after_settle;

@@ -11,13 +11,14 @@ mod value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use model::decimal::Decimal;
 use model::event::Value;
 use model::key::KeyValue;
 use model::observation::Origin;
 use model::time::Timestamp;
 use model::transition::Transition;
 use rules_dsl::rule::{
-    Alert, Comparison, Constant, Operand, Predicate, Roster, RuleSet, Selection, Trigger,
+    Alert, Comparison, Constant, Operand, Predicate, Roster, RuleSet, Selection, Trigger, Watch,
 };
 
 use judge::Judge;
@@ -76,6 +77,35 @@ pub fn transitions(
         }
     }
     all.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+    all
+}
+
+/// What watches show at the end of input, by watch and key: the value of every key with an
+/// event in a window or ahead of one, and without keys that of streams that have begun.
+pub fn watched(
+    rules: &RuleSet,
+    events: &[AcceptedEvent<'_>],
+    end: Timestamp,
+) -> Vec<(String, Vec<KeyValue>, Decimal)> {
+    let mut ordered: Vec<&AcceptedEvent<'_>> = events.iter().collect();
+    ordered.sort_by_key(|event| (event.time, event.origin));
+    let mut all = Vec::new();
+    let watches = rules.watches.iter().filter(|_| !events.is_empty());
+    for alert in watches.map(Watch::as_alert) {
+        let first = stream_first(&alert, &ordered);
+        for (key, entries) in entries_by_key(&alert, &ordered) {
+            let judge = Judge {
+                alert: &alert,
+                key: &key,
+                entries: &entries,
+                stream_first: first,
+                end: end.0,
+            };
+            let shown = judge.watched();
+            all.extend(shown.map(|value| (alert.name.clone(), key.clone(), value)));
+        }
+    }
+    all.sort();
     all
 }
 

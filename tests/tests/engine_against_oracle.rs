@@ -11,7 +11,7 @@ use model::transition::{Early, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Condition, Formula, Joint, Measure, Roster, Trigger};
 use tests::drawn::{Case, Random, Width, case};
 use tests::drive::{Course, Told, oracle_input, run};
-use tests::oracle::transitions;
+use tests::oracle::{transitions, watched};
 
 /// Cases drawn unless `HANSHO_CASES` says otherwise.
 const CASES: u64 = 2_000;
@@ -44,6 +44,16 @@ fn fault(case: &Case, seed: u64) -> Option<String> {
             }
             if let Some(difference) = difference(&want, &told.transitions) {
                 return Some(format!("{shards} shards, drain {drain}: {difference}"));
+            }
+            let shown = told.watched.iter().map(|one| {
+                let key: Vec<KeyValue> = one.key.iter().map(|(_, value)| value.clone()).collect();
+                (one.watch.clone(), key, one.value)
+            });
+            let mut shown: Vec<_> = shown.collect();
+            shown.sort();
+            if !drain && shown != watched(&case.rules, &events, end) {
+                let want = watched(&case.rules, &events, end);
+                return Some(format!("{shards} shards: watches show {shown:?}, not {want:?}"));
             }
             if let Some(wrong) = wrong_notice(&told, drain) {
                 return Some(format!("{shards} shards: {wrong}"));
@@ -219,6 +229,9 @@ struct Met(BTreeMap<&'static str, u64>);
 
 impl Met {
     const ALL: &'static [&'static str] = &[
+        "watch",
+        "watch by key",
+        "watch shown",
         "count",
         "sum",
         "avg",
@@ -310,6 +323,7 @@ impl Met {
                 self.note("resolved: forgotten", reason == Some("forgotten"));
             }
         }
+        self.watches(case, watched(&case.rules, &events, end).len());
         self.logs(case, events.len());
     }
 
@@ -369,6 +383,12 @@ impl Met {
                 self.note("values limit", *values_max < 100);
             }
         }
+    }
+
+    fn watches(&mut self, case: &Case, shown: usize) {
+        self.note("watch", !case.rules.watches.is_empty());
+        self.note("watch by key", case.rules.watches.iter().any(|watch| !watch.by.is_empty()));
+        self.note("watch shown", shown > 0);
     }
 
     fn condition(&mut self, condition: &Condition) {

@@ -4,7 +4,7 @@ use model::observation::{Batch, Marks, Row};
 use model::time::Timestamp;
 
 use super::states::{StateId, States};
-use super::{Out, Restored};
+use super::{Out, Restored, Watched};
 use crate::key_group::group_of;
 use crate::probe::announces_early;
 use crate::program::{Input, Program};
@@ -201,6 +201,14 @@ impl Domain {
     /// The earliest instant at which one of its timers is due.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
         self.agenda.timers.next().map(Timestamp)
+    }
+
+    /// Adds what its watches show at the newest settled instant.
+    pub(crate) fn watched(&self, states: &mut States, out: &mut Vec<Watched>) {
+        // Before anything is settled there is nothing to show, nor at the end of time.
+        if self.is_warm && ![i64::MIN, i64::MAX].contains(&self.settled) {
+            states.watched(&self.rules, self.settled, out);
+        }
     }
 
     /// Observations waiting to be settled.

@@ -238,6 +238,18 @@ impl State {
         Verdict { truth, ..Verdict::default() }
     }
 
+    /// The value a watch shows at `now`, up to which everything is judged.
+    pub(super) fn value(&mut self, now: i64, plan: &RulePlan, first: First) -> Option<Decimal> {
+        let condition = plan.alert.trigger.condition()?;
+        let is_keyed = !plan.alert.by.is_empty();
+        self.measures.advance(now);
+        // A key that has gone silent goes, whenever its state does; without keys there is
+        // something to show as soon as every stream has begun.
+        let shows = if is_keyed { !self.measures.is_empty() } else { first.is_some() };
+        let value = self.measures.value(now, condition, (!is_keyed).then_some(first));
+        value.filter(|_| shows)?.decimal()
+    }
+
     /// What an instant's step is told as; `value` is what was measured then.
     pub(super) fn tell(
         &mut self,

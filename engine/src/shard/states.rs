@@ -12,7 +12,7 @@ use rules_dsl::rule::{Alert, Constant, Roster, Trigger};
 
 use super::domain::{Agenda, Listener};
 use super::state::{Instant, Place, State, named_fields, named_key, severity};
-use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings};
+use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched};
 use crate::condition::First;
 use crate::hours::Hours;
 use crate::identity::episode_id;
@@ -325,6 +325,24 @@ impl States {
             })
         });
         open.collect()
+    }
+
+    /// Adds what the watches among some rules show at `now`.
+    pub(crate) fn watched(&mut self, rules: &[usize], now: i64, out: &mut Vec<Watched>) {
+        let of_ours = |rule: usize| {
+            let plan = self.program.rules().get(rule).filter(|plan| plan.is_watch)?;
+            rules.binary_search(&rule).is_ok().then_some(plan)
+        };
+        for (_, state) in self.table.states.iter_mut() {
+            let rule = state.place.0 as usize;
+            let Some(plan) = of_ours(rule) else { continue };
+            let first = self.rules.get(rule).and_then(|rule| rule.first);
+            if let Some(value) = state.value(now, plan, first) {
+                let key = named_key(&plan.alert, self.keys.bytes(state.place.1));
+                let (watch, at) = (plan.alert.name.clone(), Timestamp(now));
+                out.push(Watched { watch, key, value, at });
+            }
+        }
     }
 
     pub(crate) fn counts(&self) -> ShardCounts {

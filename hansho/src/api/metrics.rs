@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use engine::shard::{ShardCounts, Watched};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
@@ -12,6 +13,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
+
+use super::watches::Watches;
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
@@ -79,6 +82,8 @@ pub struct Metrics {
     observations: Counter,
     late_after_settle: Counter,
     refused_keys: Counter,
+    refused_values: Counter,
+    watches: Watches,
     states: Gauge,
     waiting: Gauge,
     transitions: Family<TransitionLabels, Counter>,
@@ -97,11 +102,12 @@ pub struct Metrics {
 }
 
 /// Registers metrics under one prefix.
-struct Register(Registry);
+#[derive(Debug, Default)]
+pub struct Register(Registry);
 
 impl Register {
     /// `name` without prefix and suffix, `help` without full stop: both are added.
-    fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+    pub(crate) fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
         let metric = M::default();
         self.0.register(name, help, metric.clone());
         metric
@@ -128,6 +134,8 @@ impl Metrics {
             ),
             refused_keys: of
                 .add("refused_keys", "Observations of new keys refused at the limit of a rule"),
+            refused_values: of.add("refused_values", "New values refused at the limit of a key"),
+            watches: Watches::new(&mut of),
             states: of.add("states", "States of alerts and keys held"),
             waiting: of.add("observations_waiting", "Observations that wait to be settled"),
             transitions: of.add("transitions", "Settled transitions"),
@@ -166,18 +174,18 @@ impl Metrics {
         set_total(&self.observations, totals.observations);
     }
 
-    /// Shows the sums over all shards: two totals since the start, two figures of now.
-    pub(crate) fn note_shards(
-        &self,
-        late_after_settle: u64,
-        refused_keys: u64,
-        states: u64,
-        waiting: u64,
-    ) {
-        set_total(&self.late_after_settle, late_after_settle);
-        set_total(&self.refused_keys, refused_keys);
-        self.states.set(gauge(states));
-        self.waiting.set(gauge(waiting));
+    /// Shows the sums over all shards: totals since the start, and figures of now.
+    pub(crate) fn note_shards(&self, all: &ShardCounts) {
+        set_total(&self.late_after_settle, all.late_after_settle);
+        set_total(&self.refused_keys, all.refused_keys);
+        set_total(&self.refused_values, all.refused_values);
+        self.states.set(gauge(all.states));
+        self.waiting.set(gauge(all.waiting));
+    }
+
+    /// Shows what the watches show now, and nothing that they no longer do.
+    pub(crate) fn note_watches<'a>(&self, watched: impl Iterator<Item = &'a Watched>) {
+        self.watches.note(watched);
     }
 
     /// Shows how far a partition's newest event time lies behind the clock.

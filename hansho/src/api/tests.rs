@@ -2,6 +2,9 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use engine::shard::{ShardCounts, Watched};
+use model::decimal::Decimal;
+use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
@@ -98,7 +101,17 @@ fn every_figure_is_registered_and_labelled() {
     };
     metrics.note_events(&totals);
     metrics.note_events(&EventTotals::default());
-    metrics.note_shards(7, 8, 9, 11);
+    metrics.note_shards(&ShardCounts {
+        late_after_settle: 7,
+        refused_keys: 8,
+        refused_values: 16,
+        states: 9,
+        waiting: 11,
+        keys: 0,
+    });
+    let key = vec![("service".to_owned(), KeyValue::Text("pay".to_owned()))];
+    let (watch, value) = ("API呼び出し".to_owned(), Decimal::from_int(17));
+    metrics.note_watches([Watched { watch, key, value, at: Timestamp(0) }].iter());
     metrics.note_front("auth", 2, Timestamp(500), Timestamp(2_000));
     metrics.note_commit(Timestamp(1_250));
     metrics.note_transition(TransitionKind::Firing, Severity::Critical);
@@ -133,6 +146,9 @@ fn every_figure_is_registered_and_labelled() {
         "observations_total 6",
         "late_after_settle_total 7",
         "refused_keys_total 8",
+        "refused_values_total 16",
+        "watch{watch=\"API呼び出し\",service=\"pay\"} 17.0",
+        "watch_keys_left_out 0",
         "states 9",
         "observations_waiting 11",
         "transitions_total{severity=\"critical\",kind=\"firing\"} 1",

@@ -19,6 +19,7 @@ struct Report {
     warnings: usize,
     diagnostics: Vec<Finding>,
     readings: Vec<Reading>,
+    watches: Vec<Reading>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +91,7 @@ fn json(
         warnings: compiled.diagnostics.len() - errors,
         diagnostics: compiled.diagnostics.iter().map(finding).collect(),
         readings: compiled.readings.iter().map(reading).collect(),
+        watches: compiled.watched.iter().map(reading).collect(),
     };
     let text = serde_json::to_string_pretty(&report);
     text.map(|text| text + "\n").map_err(|error| Exit::Unreachable.because(error))
@@ -101,7 +103,7 @@ fn text(files: &[SourceFile], compiled: &Compiled, errors: usize, language: Lang
         out.push_str(&diagnostic.render(files, language));
         out.push('\n');
     }
-    for reading in &compiled.readings {
+    for reading in compiled.readings.iter().chain(&compiled.watched) {
         let (words, cost) = match language {
             Language::En => (&reading.words_en, &reading.cost_en),
             Language::Ja => (&reading.words_ja, &reading.cost_ja),
@@ -109,24 +111,25 @@ fn text(files: &[SourceFile], compiled: &Compiled, errors: usize, language: Lang
         let (alert, canonical) = (&reading.alert, &reading.canonical);
         out.push_str(&format!("{alert}\n  {canonical}\n  {words}\n  {cost}\n"));
     }
-    let warnings = compiled.diagnostics.len() - errors;
-    out + &verdict(files.len(), compiled.readings.len(), errors, warnings, language)
+    out + &verdict(files.len(), compiled, errors, language)
 }
 
-fn verdict(
-    files: usize,
-    alerts: usize,
-    errors: usize,
-    warnings: usize,
-    language: Language,
-) -> String {
+fn verdict(files: usize, compiled: &Compiled, errors: usize, language: Language) -> String {
+    let (alerts, watches) = (compiled.readings.len(), compiled.watched.len());
+    let warnings = compiled.diagnostics.len() - errors;
     match language {
         Language::En => {
-            format!("{files} files, {alerts} alerts: {errors} errors, {warnings} warnings\n")
+            let watches = if watches > 0 { format!(", {watches} watches") } else { String::new() };
+            format!(
+                "{files} files, {alerts} alerts{watches}: {errors} errors, {warnings} warnings\n"
+            )
         }
         Language::Ja => {
+            let watches =
+                if watches > 0 { format!("、ウォッチ {watches} 件") } else { String::new() };
             format!(
-                "{files} ファイル、アラート {alerts} 件: エラー {errors} 件、警告 {warnings} 件\n"
+                "{files} ファイル、アラート {alerts} 件{watches}: \
+                 エラー {errors} 件、警告 {warnings} 件\n"
             )
         }
     }

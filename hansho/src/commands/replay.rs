@@ -22,7 +22,7 @@ use crate::pipeline::{Inlet, Outlet, RoadSettings, open_road};
 use crate::rule_files::{Rules, load_rules};
 use inputs::Inputs;
 use merge::Merge;
-use summary::Summary;
+use summary::{Shows, Summary};
 
 /// Lines read from one input before another may be further behind.
 const LINES_A_TURN: usize = 1024;
@@ -107,7 +107,8 @@ impl Replay<'_> {
         let joined = self.outlet.join();
         joined.map_err(|shard| Exit::Unreachable.because(format!("shard {shard} failed")))?;
         inputs.report_undecodable();
-        self.printer.summary.print(self.intake.counts(), args.summary, monotonic());
+        let (watches, language) = (&self.rules.set.watches[..], self.printer.texts.language());
+        self.printer.summary.print(self.intake.counts(), args, &Shows { watches, language });
         Ok(())
     }
 }
@@ -124,8 +125,8 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn collect(&mut self, outlet: &mut Outlet) -> Result<bool, Exit> {
         let Printer { merge, summary, .. } = self;
-        let any = outlet.collect(|shard, told| {
-            summary.note(shard, told.counts);
+        let any = outlet.collect(|shard, mut told| {
+            summary.note(shard, &mut told);
             merge.add(shard, told);
         });
         for transition in self.merge.settled() {

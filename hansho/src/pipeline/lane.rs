@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use engine::shard::{OpenEpisode, Out, Shard, ShardCounts};
+use engine::shard::{OpenEpisode, Out, Shard, ShardCounts, Watched};
 use model::observation::{Batch, Marks};
 use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -42,6 +42,8 @@ pub struct Told {
     pub settled: Vec<Timestamp>,
     /// The episodes open as of then, where the shard has looked: a restart needs their peaks.
     pub open: Option<Vec<OpenEpisode>>,
+    /// What watches show as of then, where the shard has looked.
+    pub watched: Option<Vec<Watched>>,
     /// What the shard holds and has refused.
     pub counts: ShardCounts,
 }
@@ -186,11 +188,12 @@ impl Runner {
         if any || (self.is_unseen && is_time) {
             let settled = self.shard.settled().to_vec();
             let open = is_time.then(|| self.shard.open_episodes());
+            let watched = is_time.then(|| self.shard.watched());
             self.is_unseen = !is_time;
             if is_time {
                 self.looked_at = monotonic();
             }
-            self.unsaid = Some(Told { out, settled, open, counts: self.shard.counts() });
+            self.unsaid = Some(Told { out, settled, open, watched, counts: self.shard.counts() });
             self.say_unsaid();
         }
         any
@@ -203,7 +206,9 @@ impl Runner {
         let mut out = Out::default();
         self.shard.step(&Batch::default(), &self.marks, &mut out);
         let (settled, open) = (self.shard.settled().to_vec(), Some(self.shard.open_episodes()));
-        self.unsaid = Some(Told { out, settled, open, counts: self.shard.counts() });
+        // At the end of time no window has anything in it.
+        let watched = None;
+        self.unsaid = Some(Told { out, settled, open, watched, counts: self.shard.counts() });
         self.say_unsaid();
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use connectors::journal::Journal;
 use connectors::transition_json::Recorded;
-use engine::shard::{OpenEpisode, ShardCounts};
+use engine::shard::{OpenEpisode, ShardCounts, Watched};
 use model::decimal::Decimal;
 use model::time::Timestamp;
 use tracing::{debug, info, warn};
@@ -38,12 +38,14 @@ pub struct Teller {
     /// By shard: how far each stream is told.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
+    /// By shard: what its watches show.
+    watched: Vec<Vec<Watched>>,
     /// By shard: the peaks of open episodes as the log has them.
     peaks: Vec<HashMap<EpisodeName, Decimal>>,
     /// Something was appended that was not synced.
     is_unsynced: bool,
-    /// Counts of late events and refused keys at which people are warned next.
-    warn_at: (u64, u64),
+    /// Counts of late events, refused keys and refused values at which people are warned next.
+    warn_at: [u64; 3],
 }
 
 /// However the teller ends, nothing more will be told: the reader must not wait for it.
@@ -74,9 +76,10 @@ impl Teller {
             known: history.record_ids(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
             counts: vec![ShardCounts::default(); parts.workers.max(1)],
+            watched: vec![Vec::new(); parts.workers.max(1)],
             peaks: vec![HashMap::new(); parts.workers.max(1)],
             is_unsynced: false,
-            warn_at: (1, 1),
+            warn_at: [1; 3],
         }
     }
 
@@ -118,6 +121,10 @@ impl Teller {
             fresh.extend(early.chain(steps));
             if let Some(slot) = self.counts.get_mut(shard) {
                 *slot = told.counts;
+            }
+            if let (Some(slot), Some(watched)) = (self.watched.get_mut(shard), told.watched) {
+                *slot = watched;
+                self.state.metrics.note_watches(self.watched.iter().flatten());
             }
             let Some(open) = told.open else { continue };
             self.keep_peaks(shard, &open)?;
@@ -186,31 +193,39 @@ impl Teller {
                 self.told.acknowledge(stream, *told);
             }
         }
-        let sum = |of: fn(&ShardCounts) -> u64| self.counts.iter().map(of).sum::<u64>();
-        let refused = (sum(|counts| counts.late_after_settle), sum(|counts| counts.refused_keys));
-        self.told.note_waiting(sum(|counts| counts.waiting));
-        self.state.metrics.note_shards(
-            sum(|counts| counts.late_after_settle),
-            sum(|counts| counts.refused_keys),
-            sum(|counts| counts.states),
-            sum(|counts| counts.waiting),
-        );
+        let all: ShardCounts = self.counts.iter().copied().sum();
+        self.told.note_waiting(all.waiting);
+        self.state.metrics.note_shards(&all);
         self.state.health.note_told(wall_clock());
-        self.warn_of_refusals(refused);
+        self.warn_of_refusals(&all);
     }
 
     /// Says when answers stop being those of the accepted events alone: once, and again when
     /// it has grown tenfold.
-    fn warn_of_refusals(&mut self, (late, keys): (u64, u64)) {
-        if late >= self.warn_at.0 {
-            self.warn_at.0 = late.saturating_mul(10).max(1);
+    fn warn_of_refusals(&mut self, all: &ShardCounts) {
+        let [late, keys, values] = &mut self.warn_at;
+        if reaches(late, all.late_after_settle) {
+            let late = all.late_after_settle;
             warn!(late_after_settle = late, "events came after their instant was settled");
         }
-        if keys >= self.warn_at.1 {
-            self.warn_at.1 = keys.saturating_mul(10).max(1);
-            warn!(refused = keys, "observations of new keys refused: a rule is at its limit");
+        if reaches(keys, all.refused_keys) {
+            let refused = all.refused_keys;
+            warn!(refused, "observations of new keys refused: a rule is at its limit");
+        }
+        if reaches(values, all.refused_values) {
+            let refused = all.refused_values;
+            warn!(refused, "new values refused: a key of a `new` rule is at its limit");
         }
     }
+}
+
+/// Whether a count has come to where people are warned next, which then is tenfold.
+const fn reaches(warn_at: &mut u64, count: u64) -> bool {
+    let is_reached = count >= *warn_at;
+    if is_reached {
+        *warn_at = count.saturating_mul(10);
+    }
+    is_reached
 }
 
 fn note(recorded: &Recorded, state: &State) {

@@ -339,7 +339,7 @@ fn message(
     template(text, &vocabulary, diagnostics)
 }
 
-fn selection(
+pub(super) fn selection(
     scope: &Scope<'_>,
     of: &Selected,
     key: &[usize],

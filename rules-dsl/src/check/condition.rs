@@ -222,13 +222,27 @@ fn span(
     valued: &Valued,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Span> {
+    let place = quantity.at.0;
+    if shape.within.is_none() && shape.function != Function::Last {
+        let level = crate::print::quantity(quantity);
+        diagnostics.push(wording::missing_window(place, &valued.canonical, &level));
+        return None;
+    }
+    window_of(shape, level, place, diagnostics)
+}
+
+/// The window written for a measure; its default where one of these is not.
+pub(super) fn window_of(
+    shape: &Shape,
+    level: Option<Decimal>,
+    place: Place,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Span> {
     let written_ms = match &shape.within {
         Some(within) => millis(within, Least::OneMillisecond, diagnostics)?,
         None if shape.function == Function::Last => LAST_WINDOW_DEFAULT_MS,
         None => {
-            let level = crate::print::quantity(quantity);
-            let place = quantity.at.0;
-            diagnostics.push(wording::missing_window(place, &valued.canonical, &level));
+            diagnostics.push(wording::missing_length(place, &shape.canonical));
             return None;
         }
     };
@@ -243,7 +257,7 @@ fn span(
     };
     let step_ms = step.unwrap_or_else(|| step_default_ms(shape, level, written_ms));
     if step_ms > written_ms {
-        let place = shape.step.as_ref().map_or(quantity.at.0, |step| step.at.0);
+        let place = shape.step.as_ref().map_or(place, |step| step.at.0);
         diagnostics.push(wording::step_too_long(place));
         return None;
     }

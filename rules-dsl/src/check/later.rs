@@ -2,7 +2,7 @@
 //! stands; one function each, to be taken away when its meaning arrives.
 
 use super::wording::not_yet;
-use crate::ast::{Statement, Stream};
+use crate::ast::Stream;
 use crate::diagnostic::Diagnostic;
 
 /// Options of a stream.
@@ -10,12 +10,5 @@ pub(super) fn options(stream: &Stream, diagnostics: &mut Vec<Diagnostic>) {
     let written = [("id", &stream.id), ("partitioned_by", &stream.partitioned_by)];
     for (word, path) in written {
         diagnostics.extend(path.as_ref().map(|path| not_yet(path.at.0, word)));
-    }
-}
-
-/// Statements without a meaning so far.
-pub(super) fn statement(statement: &Statement, diagnostics: &mut Vec<Diagnostic>) {
-    if let Statement::Watch(it) = statement {
-        diagnostics.push(not_yet(it.name.at.0, "watch"));
     }
 }

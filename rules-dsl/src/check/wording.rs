@@ -132,6 +132,9 @@ wordings! {
     MissingWindow within_wanted():
         "how long is not said" | "時間の幅が書かれていません"
         help "write `within 10m` after the trigger" | "後に `within 10分` と書いてください";
+    MissingWindow missing_length(canonical: &str):
+        "`{canonical}` needs a window" | "`{canonical}` には窓が必要です"
+        help "write `within 5m` after it" | "後に `within 5分` と書いてください";
     MissingLevel level_wanted(canonical: &str):
         "`{canonical}` is compared with nothing" | "`{canonical}` のしきい値がありません"
         help "write a level, as in `{canonical} >= 10 within 1m`"

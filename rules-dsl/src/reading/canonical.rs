@@ -12,7 +12,7 @@ use crate::check::{
 };
 use crate::print::{dotted, name, sign};
 use crate::quantity::spelled;
-use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
+use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster, Watch};
 
 pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
     let mut out = trigger(alert, subject);
@@ -47,6 +47,13 @@ pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> 
         }
     }
     out + &ladder(alert, subject)
+}
+
+pub(super) fn watch(watch: &Watch, subject: &Subject) -> String {
+    let compared = subject.joined().and_then(|joined| joined.compares.first());
+    let keys = watch.by.iter();
+    let keys = crate::print::keys(keys.map(|key| (dotted(&key.name), key.optional)));
+    compared.map_or_else(String::new, |compared| compare(compared, true)) + &keys
 }
 
 pub(super) fn length(millis: i64) -> String {

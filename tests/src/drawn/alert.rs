@@ -7,7 +7,9 @@ use model::decimal::Decimal;
 use model::message::Message;
 use model::severity::Severity;
 use model::time::Timestamp;
-use rules_dsl::rule::{Alert, Comparison, During, KeyPart, OverrideRow, Overrides, Rung, Trigger};
+use rules_dsl::rule::{
+    Alert, Comparison, During, Joint, KeyPart, OverrideRow, Overrides, Rung, Trigger, Watch,
+};
 
 use super::trigger::{self, trigger};
 use super::{Random, halves};
@@ -57,6 +59,23 @@ pub(super) fn alert(random: &mut Random, index: i64, streams: usize) -> Alert {
         runbook: None,
         labels: Vec::new(),
         trigger,
+    }
+}
+
+/// A watch: a drawn condition's first value.
+pub(super) fn watch(random: &mut Random, index: i64, streams: usize) -> Watch {
+    let by = keys(random);
+    loop {
+        let mut trigger = trigger(random, &by, streams);
+        trigger::clear_fields(&mut trigger);
+        if let Trigger::Condition(mut condition) = trigger {
+            condition.compares.truncate(1);
+            for compare in &mut condition.compares {
+                (compare.comparison, compare.level) = (Comparison::Above, Decimal::MAX);
+            }
+            condition.joint = Joint::Compare(0);
+            return Watch { name: format!("watch{index}"), condition, by };
+        }
     }
 }
 

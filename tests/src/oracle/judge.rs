@@ -9,7 +9,7 @@ use model::time::Timestamp;
 use model::transition::{KeyPart, Reason, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Compare, Comparison, Condition, Joint, Roster, Trigger};
 
-use super::truth::{absence, is_silent, matches, values, windows_of};
+use super::truth::{absence, is_empty, is_silent, matches, values, windows_of};
 use super::value::Known;
 use super::{Entry, satisfies};
 
@@ -69,6 +69,19 @@ impl Judge<'_> {
             told.extend(self.judge(now, &mut standing));
         }
         told
+    }
+
+    /// What a watch shows at the end of input; `None` is unknown or nothing.
+    pub(super) fn watched(&self) -> Option<Decimal> {
+        let condition = self.alert.trigger.condition()?;
+        let compare = condition.compares.first()?;
+        let shows = match self.key {
+            [] => self.stream_first.is_some(),
+            _ => !is_empty(&self.alert.trigger, condition, self.entries, self.end),
+        };
+        let (values, _) = values(&self.alert.trigger, condition, self.entries, self.end);
+        let value = values.into_iter().next().flatten().filter(|_| shows);
+        value.filter(|_| self.is_whole(condition, compare, self.end))?.shown()
     }
 
     /// All instants at which a truth, a `for`, a `keep` or a `hold` can change or end.

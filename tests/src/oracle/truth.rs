@@ -52,6 +52,27 @@ pub(super) fn is_silent(
     windows.into_iter().all(|(window, first)| inside(window, first, entries, now).is_empty())
 }
 
+/// Whether every window of a condition is empty and will be until something new comes.
+pub(super) fn is_empty(
+    trigger: &Trigger,
+    condition: &Condition,
+    entries: &[Entry],
+    now: i64,
+) -> bool {
+    condition.windows.iter().zip(firsts(trigger)).all(|(window, first)| {
+        // What lies between the end of an earlier window and now is still to come into it.
+        let ahead =
+            Window { window_ms: window.window_ms + window.ago_ms, ago_ms: 0, ..window.clone() };
+        let after_step = Window { step_ms: 0, ..ahead.clone() };
+        let reach = match window.step_ms {
+            0 => i64::MIN,
+            step => now.div_euclid(step) * step - ahead.window_ms,
+        };
+        inside(&ahead, first, entries, now).is_empty()
+            && inside(&after_step, first, entries, now).iter().all(|entry| entry.time <= reach)
+    })
+}
+
 /// The windows that a formula reads.
 pub(super) fn windows_of<'a>(formula: &Formula, condition: &'a Condition) -> Vec<&'a Window> {
     match formula {

@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use engine::shard::ShardCounts;
-use model::transition::{Transition, TransitionKind};
+use engine::shard::{ShardCounts, Watched};
+use model::message::{Language, Unit, show_quantity};
+use model::transition::{KeyPart, Transition, TransitionKind};
+use rules_dsl::rule::Watch;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use crate::cli::Format;
+use crate::cli::{Format, ReplayArgs};
+use crate::console::plain;
+use crate::pipeline::Told;
+use crate::pipeline::clock::monotonic;
 use crate::pipeline::intake::IntakeCounts;
 
 /// Counted while the replay runs.
@@ -16,6 +22,20 @@ pub struct Summary {
     firing: u64,
     resolved: u64,
     shards: BTreeMap<usize, ShardCounts>,
+    /// By shard: what its watches showed last.
+    watched: BTreeMap<usize, Vec<Watched>>,
+}
+
+/// What a watch showed last, as tools read it.
+#[derive(Serialize)]
+struct Shown {
+    watch: String,
+    key: BTreeMap<String, String>,
+    value: Box<RawValue>,
+    at: String,
+    /// The value as people read it.
+    #[serde(skip)]
+    spelled: String,
 }
 
 /// The summary as tools read it.
@@ -28,22 +48,29 @@ struct Figures {
     skipped_missing_value: u64,
     refused_future: u64,
     refused_keys: u64,
+    refused_values: u64,
     late_after_settle: u64,
     firing: u64,
     resolved: u64,
     elapsed_s: f64,
     events_per_s: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    watches: Vec<Shown>,
 }
 
 impl Summary {
     /// A summary of a run that starts now.
     pub(crate) fn start(now: Instant) -> Summary {
-        Summary { started: now, firing: 0, resolved: 0, shards: BTreeMap::new() }
+        let (shards, watched) = (BTreeMap::new(), BTreeMap::new());
+        Summary { started: now, firing: 0, resolved: 0, shards, watched }
     }
 
-    /// Notes what a shard holds.
-    pub(crate) fn note(&mut self, shard: usize, counts: ShardCounts) {
-        self.shards.insert(shard, counts);
+    /// Notes what a shard holds, and what its watches show where it has looked.
+    pub(crate) fn note(&mut self, shard: usize, told: &mut Told) {
+        self.shards.insert(shard, told.counts);
+        if let Some(watched) = told.watched.take() {
+            self.watched.insert(shard, watched);
+        }
     }
 
     /// Counts a transition.
@@ -56,7 +83,9 @@ impl Summary {
     }
 
     /// Prints it to standard error.
-    pub(crate) fn print(&self, counts: IntakeCounts, format: Format, now: Instant) {
+    pub(crate) fn print(&self, counts: IntakeCounts, args: &ReplayArgs, shows: &Shows<'_>) {
+        let all: ShardCounts = self.shards.values().copied().sum();
+        let now = monotonic();
         let elapsed_s = now.duration_since(self.started).as_secs_f64();
         let figures = Figures {
             events: counts.events,
@@ -65,14 +94,16 @@ impl Summary {
             skipped_missing_key: counts.observed.skipped_missing_key,
             skipped_missing_value: counts.observed.skipped_missing_value,
             refused_future: counts.refused_future,
-            refused_keys: self.shards.values().map(|counts| counts.refused_keys).sum(),
-            late_after_settle: self.shards.values().map(|counts| counts.late_after_settle).sum(),
+            refused_keys: all.refused_keys,
+            refused_values: all.refused_values,
+            late_after_settle: all.late_after_settle,
             firing: self.firing,
             resolved: self.resolved,
             elapsed_s,
             events_per_s: counts.events as f64 / elapsed_s.max(1e-9),
+            watches: self.shown(shows),
         };
-        match format {
+        match args.summary {
             Format::Json => match serde_json::to_string(&figures) {
                 Ok(line) => eprintln!("{line}"),
                 Err(error) => eprintln!("hansho: the summary cannot be printed: {error}"),
@@ -80,6 +111,35 @@ impl Summary {
             Format::Text => figures.print_text(),
         }
     }
+}
+
+impl Summary {
+    /// What the watches showed at the end, ordered by watch and key.
+    fn shown(&self, shows: &Shows<'_>) -> Vec<Shown> {
+        let mut all: Vec<&Watched> = self.watched.values().flatten().collect();
+        all.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
+        let shown = all.into_iter().filter_map(|one| {
+            let watch = shows.watches.iter().find(|watch| watch.name == one.watch);
+            let unit = watch.map_or(Unit::Number, Watch::unit);
+            let part = |(name, value): &KeyPart| (name.clone(), value.to_string());
+            Some(Shown {
+                watch: one.watch.clone(),
+                key: one.key.iter().map(part).collect(),
+                value: RawValue::from_string(one.value.to_string()).ok()?,
+                at: one.at.to_string(),
+                spelled: show_quantity(one.value, unit, shows.language),
+            })
+        });
+        shown.collect()
+    }
+}
+
+/// What is needed to show the values of watches.
+pub struct Shows<'a> {
+    /// The watches.
+    pub watches: &'a [Watch],
+    /// Whose language they are shown in.
+    pub language: Language,
 }
 
 impl Figures {
@@ -95,10 +155,15 @@ impl Figures {
             (self.skipped_missing_value, "without the measured field, skipped"),
             (self.refused_future, "dated in the future, refused"),
             (self.refused_keys, "of new keys refused at a rule's limit"),
+            (self.refused_values, "new values refused at a key's limit"),
             (self.late_after_settle, "came after their instant was settled"),
         ];
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             eprintln!("{count:>12} {what}");
+        }
+        for Shown { watch, key, spelled, at, .. } in &self.watches {
+            let key: Vec<String> = key.iter().map(|(k, v)| format!(" {k}={v}")).collect();
+            eprintln!("{}{}: {} at {at}", plain(watch), plain(&key.concat()), plain(spelled));
         }
     }
 }

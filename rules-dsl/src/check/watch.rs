@@ -1,0 +1,49 @@
+//! `watch` statements: a measure that is shown and exported.
+
+use model::decimal::Decimal;
+
+use super::alert::selection;
+use super::condition::{Compared, Joined, window_of};
+use super::keys::{key_parts, keys};
+use super::trigger::Subject;
+use super::valued::valued;
+use super::{Scope, wording};
+use crate::ast::{self, At, Quantity};
+use crate::diagnostic::{Diagnostic, has_errors};
+use crate::reading::Reading;
+use crate::rule::{Comparison, Joint, Trigger, Watch};
+
+/// Checks one watch; `None` is reported.
+pub(super) fn watch(
+    scope: &mut Scope<'_>,
+    written: &ast::Watch,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(Watch, Reading)> {
+    let before = diagnostics.len();
+    let place = written.name.at.0;
+    let by = key_parts(&written.by, diagnostics);
+    let valued = valued(scope, &written.measure, 0, diagnostics)?;
+    if valued.shapes.is_empty() {
+        diagnostics.push(wording::unknown_measure(place, &valued.canonical));
+        return None;
+    }
+    let spans: Option<Vec<_>> =
+        valued.shapes.iter().map(|shape| window_of(shape, None, place, diagnostics)).collect();
+    // No value is above the greatest there is.
+    let (comparison, level) = (Comparison::Above, Decimal::MAX);
+    let nothing = Quantity { value: Decimal::ZERO, unit: None, at: At(place) };
+    let compared = Compared { valued, comparison, level, written: nothing, spans: spans? };
+    let subject = Subject::Condition(Joined { compares: vec![compared], joint: Joint::Compare(0) });
+    let selected = subject.selected();
+    let keys = keys(scope, &selected, &written.by, diagnostics)?;
+    let trigger = subject.built(|place, field| {
+        selection(scope, selected.get(place)?, keys.get(place)?, field, &[])
+    })?;
+    let Trigger::Condition(condition) = trigger else {
+        return None;
+    };
+    let watch = Watch { name: written.name.text.clone(), condition, by };
+    let reading = crate::reading::watched(&watch, &subject);
+    let has_failed = diagnostics.get(before..).is_some_and(has_errors);
+    (!has_failed).then_some((watch, reading))
+}
