@@ -40,6 +40,8 @@ impl std::error::Error for ProgramError {}
 /// What one event of a stream can become.
 #[derive(Debug)]
 struct StreamPlan {
+    /// The field that identifies events.
+    id: Option<usize>,
     filters: FilterTree,
     /// By filter: what is observed of the events that satisfy it.
     signals: Vec<Vec<SignalPlan>>,
@@ -137,10 +139,13 @@ impl Program {
         let plans = alerts.chain(watches).map(plan).collect::<Result<Vec<RulePlan>, _>>();
         let mut plans = plans?;
         plans.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
-        let grown =
-            |StreamDraft { filters, signals }| StreamPlan { filters: filters.grow(), signals };
+        let ids = rules.streams.iter().map(|schema| schema.id);
+        let grown = |(StreamDraft { filters, signals }, id)| {
+            let filters = filters.grow();
+            StreamPlan { id, filters, signals }
+        };
         Ok(Program {
-            streams: draft.streams.into_iter().map(grown).collect(),
+            streams: draft.streams.into_iter().zip(ids).map(grown).collect(),
             rules: plans,
             signals: draft.signals,
             hash: xxh3_64(format!("{rules:?}").as_bytes()),
@@ -185,9 +190,10 @@ impl Program {
         let Some(stream) = self.streams.get(origin.stream as usize) else {
             return;
         };
+        let id = stream.id.and_then(|field| fingerprint(event.value(field))).map_or(0, shortened);
         stream.filters.each(event, &mut |filter| {
             for signal in stream.signals.get(filter).into_iter().flatten() {
-                signal.observe(event, origin, batches, counts);
+                signal.observe(event, (origin, id), batches, counts);
             }
         });
     }
@@ -327,7 +333,7 @@ impl SignalPlan {
     fn observe(
         &self,
         event: &Event<'_>,
-        origin: Origin,
+        place: (Origin, u64),
         batches: &mut [Batch],
         counts: &mut ObserveCounts,
     ) {
@@ -362,9 +368,9 @@ impl SignalPlan {
             let len = first.bytes.len() - start;
             first.bytes.truncate(start);
             let start = batch.bytes.len() - len;
-            self.push_row(event, origin, (hash, value), start, batch);
+            self.push_row(event, place, (hash, value), start, batch);
         } else if let Some(batch) = batches.first_mut() {
-            self.push_row(event, origin, (hash, value), start, batch);
+            self.push_row(event, place, (hash, value), start, batch);
         }
         counts.observations += 1;
     }
@@ -373,7 +379,7 @@ impl SignalPlan {
     fn push_row(
         &self,
         event: &Event<'_>,
-        origin: Origin,
+        (origin, id): (Origin, u64),
         (key_hash, value): (u64, i128),
         key_start: usize,
         batch: &mut Batch,
@@ -386,7 +392,7 @@ impl SignalPlan {
         }
         let fields = slice(fields_start, batch.bytes.len());
         let (signal, time) = (self.id, event.time);
-        batch.rows.push(Row { signal, key_hash, time, value, origin, key, fields });
+        batch.rows.push(Row { signal, key_hash, time, value, origin, id, key, fields });
     }
 
     /// Writes the key; false when a component is missing and may not be.
@@ -435,6 +441,12 @@ fn fingerprint_of(event: &Event<'_>, fields: &[usize]) -> Option<i128> {
 }
 
 /// 128 bits that stand for a value: type and content.
+/// A fingerprint in 64 bits, of which 0 is none.
+const fn shortened(fingerprint: i128) -> u64 {
+    let short = (fingerprint as u64) ^ ((fingerprint >> 64) as u64);
+    if short == 0 { 1 } else { short }
+}
+
 fn fingerprint(value: Value<'_>) -> Option<i128> {
     let mut small = [0_u8; 17];
     let (tag, payload) = small.split_at_mut(1);

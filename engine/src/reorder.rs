@@ -13,6 +13,8 @@ use crate::keys::KeyId;
 pub struct Waiting {
     /// Event time, then where the event stood: the order of all events.
     pub order: (Timestamp, Origin),
+    /// Hash of the event's id, or 0.
+    pub id: u64,
     /// The signal it belongs to.
     pub signal: u32,
     /// Its key.
@@ -103,7 +105,7 @@ mod tests {
 
     fn waiting((time, stream, partition, offset): (i64, u32, i32, i64)) -> Waiting {
         let order = (Timestamp(time), Origin { stream, partition, offset });
-        Waiting { order, signal: 0, key: 0, value: 0, fields: Box::default() }
+        Waiting { order, id: 0, signal: 0, key: 0, value: 0, fields: Box::default() }
     }
 
     proptest! {

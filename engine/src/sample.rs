@@ -77,6 +77,7 @@ pub fn rule_set(streams: &[&str], alerts: Vec<Alert>) -> RuleSet {
             fields: Vec::new(),
             time: 0,
             lateness_ms: 0,
+            id: None,
             extracts: Vec::new(),
         })
     };

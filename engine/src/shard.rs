@@ -104,6 +104,8 @@ pub struct ShardCounts {
     pub refused_keys: u64,
     /// New values refused at the limit of a key.
     pub refused_values: u64,
+    /// Observations of events that had come before with the same id and time.
+    pub repeated: u64,
     /// Observations waiting to be settled.
     pub waiting: u64,
     /// Keys known.
@@ -118,6 +120,7 @@ impl std::iter::Sum for ShardCounts {
             late_after_settle: a.late_after_settle + b.late_after_settle,
             refused_keys: a.refused_keys + b.refused_keys,
             refused_values: a.refused_values + b.refused_values,
+            repeated: a.repeated + b.repeated,
             waiting: a.waiting + b.waiting,
             keys: a.keys + b.keys,
             states: a.states + b.states,
@@ -218,6 +221,7 @@ impl Shard {
     pub fn counts(&self) -> ShardCounts {
         ShardCounts {
             late_after_settle: self.late_after_settle,
+            repeated: self.domains.iter().map(Domain::repeated).sum(),
             waiting: self.domains.iter().map(|domain| domain.waiting() as u64).sum(),
             ..self.states.counts()
         }

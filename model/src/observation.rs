@@ -35,6 +35,8 @@ pub struct Row {
     pub value: i128,
     /// Where the event stood.
     pub origin: Origin,
+    /// Hash of the event's id; 0 is an event without one, like no other.
+    pub id: u64,
     /// The key's canonical bytes.
     pub key: Slice,
     /// The event's fields that messages name: encoded as a key is.

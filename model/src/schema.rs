@@ -15,6 +15,9 @@ pub struct Schema {
     pub time: usize,
     /// How far behind a partition's front an event may be, in milliseconds.
     pub lateness_ms: i64,
+    /// Index in `fields` of what identifies an event: events of equal id and equal time are
+    /// one.
+    pub id: Option<usize>,
     /// Texts that patterns take apart, after the record is decoded.
     pub extracts: Vec<Extract>,
 }

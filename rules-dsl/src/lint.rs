@@ -25,6 +25,7 @@ pub(crate) fn lint(
         diagnostics.extend(ratio_without_min(alert));
         diagnostics.extend(finer_than_step(alert));
         diagnostics.extend(measured_key(alert));
+        diagnostics.extend(key_per_event(alert, streams));
         if let Some(one) = One::of(alert) {
             diagnostics.extend(constant_truth(&one));
             diagnostics.extend(events_are_not_people(&one));
@@ -104,6 +105,11 @@ wordings! {
         "`{name}` is measured and identifies: each of its values is judged by itself"
         | "`{name}` は測る値でもキーでもあり、値ごとに別々に判定されます"
         help "leave it out of `by`" | "`by` から外してください";
+    KeyPerEvent each_its_own(name: &str):
+        "`{name}` is the id of events: each is a key of its own"
+        | "`{name}` はイベントの id で、一件ごとに別のキーになります"
+        help "group by what events have in common, or bound it: `limit 10000 keys`"
+        | "共通するフィールドでまとめるか、`limit 10000 keys` で上限を付けてください";
     NeverMatches never_matches(name: &str):
         "no event can satisfy `{name}`: one field would have two values"
         | "`{name}` を満たすイベントはありません。一つのフィールドが二つの値を持つことになります"
@@ -154,6 +160,20 @@ fn measured_key(alert: &CheckedAlert) -> Option<Diagnostic> {
     let measures = |shape: &&Shape| shape.function != Function::Distinct;
     let found = shapes.find(|shape| measures(shape) && is_key(&shape.field_name))?;
     Some(measured_and_key(alert.place, &found.field_name))
+}
+
+fn key_per_event(alert: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<Diagnostic> {
+    if alert.alert.keys_max.is_some() {
+        return None;
+    }
+    let selected = alert.subject.selected();
+    let ids = selected.iter().filter_map(|of| {
+        let schema = streams.get(of.stream)?;
+        Some(schema.fields.get(schema.id?)?.name.as_str())
+    });
+    let by = &alert.alert.by;
+    let mut ids = ids.filter(|id| by.iter().any(|key| key.name == *id));
+    ids.next().map(|id| each_its_own(alert.place, id))
 }
 
 /// The least and the largest value a measure can have, where that is known.

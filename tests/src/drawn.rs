@@ -93,6 +93,7 @@ const FIELD_HOST: usize = 1;
 const FIELD_LEVEL: usize = 2;
 const FIELD_TAG: usize = 3;
 const FIELD_ZONE: usize = 4;
+const FIELD_ID: usize = 5;
 /// Where time begins in drawn logs: early enough for windows to begin below zero.
 const BEGINNING: i64 = 5;
 
@@ -119,6 +120,7 @@ pub fn case(random: &mut Random, width: Width) -> Case {
             });
         }
     }
+    repeat(random, &mut logs);
     Case { rules, logs }
 }
 
@@ -129,6 +131,7 @@ fn schema(random: &mut Random, index: usize) -> Arc<Schema> {
         ("level", FieldType::Float),
         ("tag", FieldType::Str),
         ("zone", FieldType::Bool),
+        ("id", FieldType::Int),
     ];
     let field = |(name, kind): (&str, FieldType)| Field {
         name: name.to_owned(),
@@ -142,6 +145,7 @@ fn schema(random: &mut Random, index: usize) -> Arc<Schema> {
         fields: kinds.map(field).into(),
         time: 0,
         lateness_ms: random.one_of(&[0, 3, 8], 0),
+        id: random.chance(30).then_some(FIELD_ID),
         extracts: Vec::new(),
     })
 }
@@ -179,7 +183,30 @@ fn values(random: &mut Random, time: i64) -> Vec<Value<'static>> {
         level,
         text(random, &["x", "y", "z"]),
         if random.chance(20) { Value::Missing } else { Value::Bool(random.chance(50)) },
+        // Nearly always its own: what comes twice is written twice.
+        match random.chance(10) {
+            true => Value::Missing,
+            false => Value::Number(Decimal::from_int(random.within(0, 1_000_000_000))),
+        },
     ]
+}
+
+/// Writes some records a second time, into their own log or another one of their stream, as a
+/// producer does that did not hear of its success.
+fn repeat(random: &mut Random, logs: &mut [Log]) {
+    for _ in 0..random.within(0, 6) {
+        let Some(from) = logs.get(random.within(0, logs.len() as i64 - 1) as usize) else { return };
+        let (stream, last) = (from.stream, from.records.len() as i64 - 1);
+        let Some(record) = from.records.get(random.within(0, last.max(0)) as usize).cloned() else {
+            continue;
+        };
+        let mut to: Vec<&mut Log> = logs.iter_mut().filter(|log| log.stream == stream).collect();
+        let at = random.within(0, to.len() as i64 - 1) as usize;
+        if let Some(log) = to.get_mut(at) {
+            let place = random.within(0, log.records.len() as i64) as usize;
+            log.records.insert(place, record);
+        }
+    }
 }
 
 fn halves(count: i64) -> Decimal {

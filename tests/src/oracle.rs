@@ -65,7 +65,7 @@ pub fn transitions(
     let until = if drain { i64::MAX } else { end.0 };
     let mut all = Vec::new();
     for alert in &rules.alerts {
-        for (key, entries) in entries_by_key(alert, &ordered) {
+        for (key, entries) in entries_by_key(rules, alert, &ordered) {
             let judge = Judge {
                 alert,
                 key: &key,
@@ -93,7 +93,7 @@ pub fn watched(
     let watches = rules.watches.iter().filter(|_| !events.is_empty());
     for alert in watches.map(Watch::as_alert) {
         let first = stream_first(&alert, &ordered);
-        for (key, entries) in entries_by_key(&alert, &ordered) {
+        for (key, entries) in entries_by_key(rules, &alert, &ordered) {
             let judge = Judge {
                 alert: &alert,
                 key: &key,
@@ -127,6 +127,7 @@ struct Entry {
 type Entries = Vec<Entry>;
 
 fn entries_by_key(
+    rules: &RuleSet,
     alert: &Alert,
     ordered: &[&AcceptedEvent<'_>],
 ) -> BTreeMap<Vec<KeyValue>, Entries> {
@@ -138,7 +139,11 @@ fn entries_by_key(
     if alert.by.is_empty() {
         by_key.insert(Vec::new(), Vec::new());
     }
+    let mut seen: Vec<(usize, Vec<KeyValue>, Timestamp, KeyValue)> = Vec::new();
     for (place, event) in ordered.iter().enumerate() {
+        let schema = rules.streams.get(event.origin.stream as usize);
+        let id = schema.and_then(|schema| schema.id).map(|field| plain(value(event, field)));
+        let id = id.filter(|id| *id != KeyValue::Null);
         for (input, selection) in alert.trigger.selections().into_iter().enumerate() {
             if selection.stream != event.origin.stream as usize
                 || !selected(&selection.predicate, &event.values)
@@ -151,6 +156,14 @@ fn entries_by_key(
             ) else {
                 continue;
             };
+            // Events of one id and one time are one: the first in the order of events.
+            if let Some(id) = &id {
+                let one = (input, key.clone(), event.time, id.clone());
+                if seen.contains(&one) {
+                    continue;
+                }
+                seen.push(one);
+            }
             match by_key.get_mut(&key) {
                 Some(entries) => entries.push(entry),
                 None if roster.is_some() => {}

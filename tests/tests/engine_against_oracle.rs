@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use model::event::Value;
 use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -232,6 +233,8 @@ impl Met {
         "watch",
         "watch by key",
         "watch shown",
+        "id",
+        "repeated event",
         "count",
         "sum",
         "avg",
@@ -420,6 +423,17 @@ impl Met {
         self.note("refused future", records.any(|record| future(record.time, record.recorded)));
         let all: usize = case.logs.iter().map(|log| log.records.len()).sum();
         self.note("late", accepted < all);
+        let has_id = case.rules.streams.iter().any(|schema| schema.id.is_some());
+        self.note("id", has_id);
+        let mut records =
+            case.logs.iter().flat_map(|log| log.records.iter().map(|r| (log.stream, &r.values)));
+        let mut seen: Vec<(u32, &Vec<Value<'_>>)> = Vec::new();
+        let repeats = records.any(|record| {
+            let is_known = seen.contains(&record);
+            seen.push(record);
+            is_known
+        });
+        self.note("repeated event", has_id && repeats);
     }
 }
 

@@ -27,6 +27,7 @@ fn schema(codec: Codec, fields: &[(&str, FieldType)]) -> Schema {
             .collect(),
         time: 0,
         lateness_ms: 0,
+        id: None,
         extracts: Vec::new(),
     }
 }

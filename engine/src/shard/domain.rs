@@ -1,11 +1,15 @@
 //! A domain: the rules that read the same streams, and so settle together.
 
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
 use model::observation::{Batch, Marks, Row};
 use model::time::Timestamp;
 
 use super::states::{StateId, States};
 use super::{Out, Restored, Watched};
 use crate::key_group::group_of;
+use crate::keys::KeyId;
 use crate::probe::announces_early;
 use crate::program::{Input, Program};
 use crate::reorder::{Reorder, Waiting};
@@ -19,6 +23,10 @@ pub struct Domain {
     /// By signal: whom it feeds.
     listeners: Vec<Vec<Listener>>,
     reorder: Reorder,
+    /// By instant: the identified observations that wait, each once.
+    waiting_once: BTreeMap<i64, HashSet<Identified>>,
+    /// Observations of events that had come before with the same id and time.
+    repeated: u64,
     agenda: Agenda,
     settled: i64,
     /// Transitions up to here were published by an earlier run.
@@ -28,6 +36,9 @@ pub struct Domain {
     /// States to be judged at the instant at hand; kept for its memory.
     touched: Vec<StateId>,
 }
+
+/// An observation by signal, key and hash of its event's id.
+type Identified = (u32, KeyId, u64);
 
 /// What is due when.
 #[derive(Debug, Default)]
@@ -85,6 +96,8 @@ impl Domain {
             rules: Vec::new(),
             listeners: Vec::new(),
             reorder: Reorder::default(),
+            waiting_once: BTreeMap::new(),
+            repeated: 0,
             agenda: Agenda::default(),
             settled: i64::MIN,
             published,
@@ -112,13 +125,17 @@ impl Domain {
         }
         let key = states.keys.acquire(batch.slice(row.key), group_of(row.key_hash));
         let fields = batch.slice(row.fields);
+        let is_new = row.id == 0
+            || self.waiting_once.entry(row.time.0).or_default().insert((row.signal, key, row.id));
         let listeners = self.listeners.get(row.signal as usize).into_iter().flatten();
+        let listeners = listeners.filter(|_| is_new);
         for Listener { rule, .. } in listeners.filter(|listener| listener.is_early) {
             let said_until = self.settled.max(self.published);
             states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
         }
         self.reorder.push(Waiting {
             order: (row.time, row.origin),
+            id: row.id,
             signal: row.signal,
             key,
             value: row.value,
@@ -165,7 +182,16 @@ impl Domain {
 
     /// Applies all observations of one instant, then judges each touched state once.
     fn judge_instant(&mut self, now: i64, states: &mut States, out: &mut Out) {
+        // What comes again stays in line until here: the first in the order of events counts.
+        let mut once = self.waiting_once.remove(&now).unwrap_or_default();
         while let Some(waiting) = self.reorder.pop_at(now) {
+            let is_first =
+                waiting.id == 0 || once.remove(&(waiting.signal, waiting.key, waiting.id));
+            if !is_first {
+                self.repeated += 1;
+                states.keys.release(waiting.key);
+                continue;
+            }
             for listener in self.listeners.get(waiting.signal as usize).into_iter().flatten() {
                 self.touched.extend(states.apply(*listener, now, &waiting));
             }
@@ -209,6 +235,11 @@ impl Domain {
         if self.is_warm && ![i64::MIN, i64::MAX].contains(&self.settled) {
             states.watched(&self.rules, self.settled, out);
         }
+    }
+
+    /// Observations of events that had come before with the same id and time.
+    pub(crate) const fn repeated(&self) -> u64 {
+        self.repeated
     }
 
     /// Observations waiting to be settled.

@@ -4,7 +4,8 @@ use model::key::{KeyValue, encode_key};
 use model::observation::Origin;
 use model::transition::TransitionKind;
 use rules_dsl::rule::{
-    Alert, Comparison, Constant, During, Measure, Predicate, Roster, Rung, Selection, Trigger,
+    Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Rung, Selection,
+    Trigger,
 };
 
 use super::*;
@@ -20,7 +21,11 @@ struct Bench {
 
 impl Bench {
     fn new(alerts: Vec<Alert>, restored: &Restored, keys_per_rule_max: u32) -> Bench {
-        let program = Arc::new(Program::compile(&rule_set(&["a", "b"], alerts)).unwrap());
+        Bench::of(&rule_set(&["a", "b"], alerts), restored, keys_per_rule_max)
+    }
+
+    fn of(rules: &RuleSet, restored: &Restored, keys_per_rule_max: u32) -> Bench {
+        let program = Arc::new(Program::compile(rules).unwrap());
         let settings = ShardSettings { index: 0, shards: 1, early: true, keys_per_rule_max };
         let shard = Shard::new(program, settings, restored);
         Bench { shard, marks: Marks::unsettled(2), offset: 0 }
@@ -113,6 +118,23 @@ fn a_rising_trigger_is_announced_once_before_it_settles() {
     // Another key, and the same key once its episode is over.
     assert_eq!(bench.step(0, &[(8, "b"), (8, "b"), (8, "b")], 40).1, "!b8");
     assert_eq!(bench.step(0, &[(50, "a"), (51, "a"), (52, "a")], 40).1, "!a52");
+}
+
+#[test]
+fn events_of_one_id_and_one_time_are_one() {
+    let mut rules = rule_set(&["a", "b"], vec![alert("x")]);
+    // The host is the id: two events of a host in one instant are one event sent twice.
+    Arc::make_mut(&mut rules.streams[0]).id = Some(0);
+    let mut bench = Bench::of(&rules, &Restored::default(), KEYS_PER_RULE_MAX);
+    let twice = [(1, "a"), (1, "a"), (2, "a"), (2, "a"), (1, "a")];
+    assert_eq!(bench.step(0, &twice, 0), (String::new(), String::new()), "two events");
+    assert_eq!(bench.step(0, &[(3, "a"), (3, "a")], 3), ("+a3(3)".to_owned(), "!a3".to_owned()));
+    assert_eq!(bench.shard.counts().repeated, 4);
+    assert_eq!(bench.settled(0, &[(4, "a")], 30), "-a22(3)");
+    assert_eq!(bench.shard.counts().keys, 0, "what was dropped holds no key");
+    // Without an id every event counts.
+    let mut bench = Bench::fresh(vec![alert("x")]);
+    assert_eq!(bench.settled(0, &[(1, "a"), (1, "a"), (1, "a")], 1), "+a1(1)");
 }
 
 #[test]

@@ -83,6 +83,7 @@ pub struct Metrics {
     late_after_settle: Counter,
     refused_keys: Counter,
     refused_values: Counter,
+    repeated: Counter,
     watches: Watches,
     states: Gauge,
     waiting: Gauge,
@@ -135,6 +136,10 @@ impl Metrics {
             refused_keys: of
                 .add("refused_keys", "Observations of new keys refused at the limit of a rule"),
             refused_values: of.add("refused_values", "New values refused at the limit of a key"),
+            repeated: of.add(
+                "repeated",
+                "Observations of events that had come before with the same id and time",
+            ),
             watches: Watches::new(&mut of),
             states: of.add("states", "States of alerts and keys held"),
             waiting: of.add("observations_waiting", "Observations that wait to be settled"),
@@ -179,6 +184,7 @@ impl Metrics {
         set_total(&self.late_after_settle, all.late_after_settle);
         set_total(&self.refused_keys, all.refused_keys);
         set_total(&self.refused_values, all.refused_values);
+        set_total(&self.repeated, all.repeated);
         self.states.set(gauge(all.states));
         self.waiting.set(gauge(all.waiting));
     }

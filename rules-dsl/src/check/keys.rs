@@ -44,18 +44,23 @@ pub(super) fn keys(
     Some(keys)
 }
 
+/// Whether values of a type name something, rather than measure it.
+pub(super) const fn identifies(kind: &FieldType) -> bool {
+    use FieldType::{Bool, Int, Ip, Str};
+    matches!(kind, Str | Int | Bool | Ip)
+}
+
 fn key_fields(
     scope: &Scope<'_>,
     of: &Selected,
     keys: &[Key],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<usize>> {
-    use FieldType::{Bool, Int, Ip, Str};
     let schema = scope.schema(of.stream)?;
     let mut field = |key: &Key| {
         let name = key.field.dotted();
         let index = super::stream::field_index(&schema, &name, key.field.at.0, diagnostics)?;
-        if matches!(schema.fields.get(index)?.kind, Str | Int | Bool | Ip) {
+        if identifies(&schema.fields.get(index)?.kind) {
             return Some(index);
         }
         diagnostics.push(wording::measured_key(key.field.at.0, &name));

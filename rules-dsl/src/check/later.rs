@@ -7,8 +7,6 @@ use crate::diagnostic::Diagnostic;
 
 /// Options of a stream.
 pub(super) fn options(stream: &Stream, diagnostics: &mut Vec<Diagnostic>) {
-    let written = [("id", &stream.id), ("partitioned_by", &stream.partitioned_by)];
-    for (word, path) in written {
-        diagnostics.extend(path.as_ref().map(|path| not_yet(path.at.0, word)));
-    }
+    let path = stream.partitioned_by.as_ref();
+    diagnostics.extend(path.map(|path| not_yet(path.at.0, "partitioned_by")));
 }

@@ -57,8 +57,10 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
         fields,
         time: times.first().map_or(0, |(index, _)| *index),
         lateness_ms: lateness.unwrap_or(LATENESS_DEFAULT_MS),
+        id: None,
         extracts: Vec::new(),
     };
+    schema.id = stream.id.as_ref().and_then(|path| identity(&schema, path, diagnostics));
     let extracts = stream.extracts.iter();
     schema.extracts = extracts.filter_map(|it| extract(&schema, it, diagnostics)).collect();
     schema
@@ -86,6 +88,17 @@ fn fields(
         fields.push(Field { name, path, kind });
     }
     (fields, times)
+}
+
+/// The field that identifies events.
+fn identity(schema: &Schema, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
+    let (name, place) = (path.dotted(), path.at.0);
+    let index = field_index(schema, &name, place, diagnostics)?;
+    let is_one = super::keys::identifies(&schema.fields.get(index)?.kind);
+    if !is_one {
+        diagnostics.push(wording::measured_key(place, &name));
+    }
+    is_one.then_some(index)
 }
 
 fn event_time(stream: &ast::Stream, times: &[(usize, Place)], diagnostics: &mut Vec<Diagnostic>) {

@@ -523,6 +523,23 @@ fn lengths_of_time_have_bounds() {
 }
 
 #[test]
+fn an_id_is_a_field_that_names_something() {
+    let cases: &[(&str, Option<Code>)] = &[
+        ("k", None),
+        ("n", None),
+        ("at", Some(Code::KeyType)),
+        ("took", Some(Code::KeyType)),
+        ("tags", Some(Code::KeyType)),
+        ("nobody", Some(Code::UnknownField)),
+    ];
+    for (field, want) in cases {
+        let stream = "stream t { at: time, k: str, n: int, took: duration(ms), tags: list(str) }";
+        let found = codes(&format!("{stream} id {field}\nalert a count(t) 9/m high"));
+        assert_eq!(found, want.iter().copied().collect::<Vec<_>>(), "{field}");
+    }
+}
+
+#[test]
 fn circles_and_chains_are_found() {
     let cases: &[(&str, &[Code])] = &[
         ("filter a = a", &[Code::Circle]),

@@ -161,6 +161,8 @@ codes! {
     EventsAreNotPeople = "W0110";
     /// A field that is measured and identifies what is measured.
     MeasuredKey = "W0111";
+    /// A key that is the id of events.
+    KeyPerEvent = "W0112";
 }
 
 impl Code {

@@ -145,6 +145,23 @@ fn what_is_measured_identifies_nothing() {
 }
 
 #[test]
+fn a_key_that_is_the_id_of_events() {
+    let cases = [
+        ("count(pay) >= 3 within 1m by order", true),
+        ("count(pay) >= 3 within 1m by user, order", true),
+        ("any pay by order", true),
+        ("count(pay) >= 3 within 1m by order limit 100 keys", false),
+        ("count(pay) >= 3 within 1m by user", false),
+        ("count(pay) >= 3 within 1m", false),
+    ];
+    for (trigger, want) in cases {
+        let pay = "stream pay { ts: time, order: str, user: str } id order";
+        let found = codes(&format!("{pay}\nalert a {trigger} high"));
+        assert_eq!(found.contains(&Code::KeyPerEvent), want, "{trigger}");
+    }
+}
+
+#[test]
 fn filters_that_no_event_satisfies() {
     let cases = [
         ("auth where user == \"a\" and user == \"b\"", true),

@@ -49,6 +49,7 @@ struct Figures {
     refused_future: u64,
     refused_keys: u64,
     refused_values: u64,
+    repeated: u64,
     late_after_settle: u64,
     firing: u64,
     resolved: u64,
@@ -96,6 +97,7 @@ impl Summary {
             refused_future: counts.refused_future,
             refused_keys: all.refused_keys,
             refused_values: all.refused_values,
+            repeated: all.repeated,
             late_after_settle: all.late_after_settle,
             firing: self.firing,
             resolved: self.resolved,
@@ -155,6 +157,7 @@ impl Figures {
             (self.skipped_missing_value, "without the measured field, skipped"),
             (self.refused_future, "dated in the future, refused"),
             (self.refused_keys, "of new keys refused at a rule's limit"),
+            (self.repeated, "of events that had come before, dropped"),
             (self.refused_values, "new values refused at a key's limit"),
             (self.late_after_settle, "came after their instant was settled"),
         ];
