@@ -24,11 +24,12 @@ const EARLY: &str = "early";
 pub enum Form {
     /// The contract's members only: what `replay` prints and sinks send.
     Replay,
-    /// Also `count` and `key_bytes`, the exact key in hexadecimal: what the alert log keeps.
+    /// Also `count`, the exact key in hexadecimal, and the triggering event's fields that the
+    /// message shows: what the alert log keeps.
     Log,
 }
 
-/// A line read back. The triggering event's fields are not kept: the message has them.
+/// A line read back; in the replay form the triggering event's fields are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
     /// A settled transition and its rendered message.
@@ -70,6 +71,7 @@ pub fn write_transition(out: &mut Vec<u8>, transition: &Transition, message: &st
             episode: transition.episode,
             message,
             count: transition.count,
+            fields: &transition.fields,
         },
         form,
     );
@@ -92,6 +94,7 @@ pub fn write_early(out: &mut Vec<u8>, early: &Early, message: &str, form: Form) 
             episode: early.episode,
             message,
             count: early.count,
+            fields: &early.fields,
         },
         form,
     );
@@ -114,8 +117,10 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
     let threshold = read_number("threshold", line.threshold)?;
     let peak = read_number("peak", line.peak)?;
     let episode = EpisodeId::parse(&line.episode).ok_or_else(|| bad("episode", &line.episode))?;
-    let key = exact_key(line.key.0, line.key_bytes.as_deref())?;
-    let (alert, count, fields) = (line.alert.into_owned(), line.count, Vec::new());
+    let key = exact_key("key_bytes", line.key.0, line.key_bytes.as_deref())?;
+    let fields = line.fields.map_or_else(Vec::new, |fields| fields.0);
+    let fields = exact_key("field_bytes", fields, line.field_bytes.as_deref())?;
+    let (alert, count) = (line.alert.into_owned(), line.count);
     let message = line.message.into_owned();
     if line.kind == EARLY {
         let early = Early { alert, severity, key, at, value, threshold, episode, count, fields };
@@ -160,6 +165,8 @@ struct Parts<'a> {
     episode: EpisodeId,
     message: &'a str,
     count: u64,
+    /// Of the triggering event, as far as the message shows them.
+    fields: &'a [KeyPart],
 }
 
 fn write_line(out: &mut Vec<u8>, parts: &Parts<'_>, form: Form) {
@@ -184,13 +191,25 @@ fn write_line(out: &mut Vec<u8>, parts: &Parts<'_>, form: Form) {
     put(out, format_args!(",\"episode\":\"{}\",\"message\":", parts.episode));
     write_text(out, parts.message);
     if form == Form::Log {
-        put(out, format_args!(",\"count\":{},\"key_bytes\":\"", parts.count));
-        for byte in encode_key(parts.key.iter().map(|(_, value)| value)) {
-            put(out, format_args!("{byte:02x}"));
+        put(out, format_args!(",\"count\":{},\"key_bytes\":", parts.count));
+        write_hex(out, parts.key);
+        if !parts.fields.is_empty() {
+            put(out, format_args!(",\"fields\":"));
+            write_key(out, parts.fields);
+            put(out, format_args!(",\"field_bytes\":"));
+            write_hex(out, parts.fields);
         }
-        out.push(b'"');
     }
     out.push(b'}');
+}
+
+/// The exact values, in hexadecimal.
+fn write_hex(out: &mut Vec<u8>, parts: &[KeyPart]) {
+    out.push(b'"');
+    for byte in encode_key(parts.iter().map(|(_, value)| value)) {
+        put(out, format_args!("{byte:02x}"));
+    }
+    out.push(b'"');
 }
 
 fn write_key(out: &mut Vec<u8>, key: &[KeyPart]) {
@@ -268,6 +287,10 @@ struct Line<'a> {
     count: u64,
     #[serde(default)]
     key_bytes: Option<String>,
+    #[serde(default)]
+    fields: Option<KeyObject>,
+    #[serde(default)]
+    field_bytes: Option<String>,
 }
 
 /// A key's components in the order written; a map would sort them.
@@ -314,13 +337,17 @@ impl<'de> Deserialize<'de> for KeyObject {
 }
 
 /// The names of `key` with the exact values, where the line has them.
-fn exact_key(key: Vec<KeyPart>, hex: Option<&str>) -> Result<Vec<KeyPart>, RecordError> {
+fn exact_key(
+    member: &'static str,
+    key: Vec<KeyPart>,
+    hex: Option<&str>,
+) -> Result<Vec<KeyPart>, RecordError> {
     let Some(hex) = hex else {
         return Ok(key);
     };
     let values = parse_hex(hex).and_then(|bytes| decode_key(&bytes));
     let values = values.filter(|values| values.len() == key.len());
-    let values = values.ok_or_else(|| bad("key_bytes", hex))?;
+    let values = values.ok_or_else(|| bad(member, hex))?;
     let names = key.into_iter().map(|(name, _)| name);
     Ok(names.zip(values).collect())
 }

@@ -55,6 +55,8 @@ pub struct OpenEpisode {
     pub peak: Option<Decimal>,
     /// The severity it has come to.
     pub severity: Severity,
+    /// The fields of the event that fired it, as far as its message shows them.
+    pub fields: Vec<KeyPart>,
 }
 
 /// What a watch shows of a key.

@@ -422,6 +422,7 @@ fn restored(
             since: transition.since,
             peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.value),
             severity: transition.severity,
+            fields: transition.fields.clone(),
         };
         open.insert(owner, episode);
     }

@@ -54,22 +54,12 @@ fn check(case: &Case, course: Course) -> Result<Survivors, String> {
     Ok(survivors)
 }
 
-/// What a reader of a log is promised of a transition: all but the fields of an event long
-/// past, which the end of an episode no longer knows after a restart.
-fn promise(transition: &Transition) -> String {
-    let mut plain = transition.clone();
-    if plain.kind == TransitionKind::Resolved {
-        plain.fields.clear();
-    }
-    format!("{plain:?}")
-}
-
 /// Transitions the log lacks, and those it has beyond the oracle's.
 fn compare(want: &[Transition], told: &[Transition]) -> (Vec<String>, Vec<String>) {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for (list, by) in [(want, -1), (told, 1)] {
         for transition in list {
-            *counts.entry(promise(transition)).or_insert(0) += by;
+            *counts.entry(format!("{transition:?}")).or_insert(0) += by;
         }
     }
     let of = |wanted: fn(i64) -> bool| {
@@ -100,7 +90,7 @@ fn unacknowledged(
         streams.map(|of| settled[of.stream]).min()
     };
     let due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
-    due.filter(|t| !held.contains(&id(t))).map(promise).collect()
+    due.filter(|t| !held.contains(&id(t))).map(|t| format!("{t:?}")).collect()
 }
 
 /// Folds the log as on-call does: one incident for each episode, none without, and no

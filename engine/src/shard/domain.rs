@@ -197,7 +197,7 @@ impl Domain {
             }
             states.keys.release(waiting.key);
         }
-        states.answer(now, &mut self.agenda, &mut self.touched);
+        states.answer(&self.rules, now, &mut self.agenda, &mut self.touched);
         for id in self.touched.drain(..) {
             states.judge(id, (now, self.published), &mut self.agenda, out);
         }

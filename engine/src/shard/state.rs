@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use model::decimal::Decimal;
-use model::key::{KeyValue, decode_key};
+use model::key::{KeyValue, decode_key, encode_key};
 use model::observation::Origin;
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -25,6 +25,8 @@ use crate::program::{Input, RulePlan};
 use crate::reorder::Waiting;
 use crate::sequence::{Obligations, Sequence};
 use crate::timer::Alarm;
+
+use super::OpenEpisode;
 
 /// Newest events of a key of which a message may show the commonest values.
 pub const TOP_EVENTS_MAX: usize = 64;
@@ -109,17 +111,19 @@ impl State {
     }
 
     /// Takes up an episode an earlier run left open.
-    pub(super) fn reopen(
-        &mut self,
-        since: i64,
-        peak: Option<Decimal>,
-        severity: Severity,
-        alert: &Alert,
-    ) {
-        let rung = alert.rungs.iter().position(|rung| rung.severity == severity);
+    pub(super) fn reopen(&mut self, open: &OpenEpisode, alert: &Alert) {
+        let since = open.since.0;
+        let rung = alert.rungs.iter().position(|rung| rung.severity == open.severity);
         let rung = rung.map_or(0, |at| at + 1);
-        self.episode = Episode::reopened(since, peak, rung, alert.trigger.is_momentary());
+        self.episode = Episode::reopened(since, open.peak, rung, alert.trigger.is_momentary());
         self.measures.reopen();
+        // A message that was edited since shows other fields: those are not known.
+        if !open.fields.is_empty()
+            && open.fields.iter().map(|(name, _)| name).eq(&alert.message_fields)
+        {
+            let fired = encode_key(open.fields.iter().map(|(_, value)| value));
+            self.fields.get_or_insert_default().fired = fired;
+        }
         if let Trigger::Absent { within_ms, .. } = alert.trigger {
             self.expect(since.saturating_sub(within_ms), alert);
         }
@@ -248,6 +252,11 @@ impl State {
         let shows = if is_keyed { !self.measures.is_empty() } else { first.is_some() };
         let value = self.measures.value(now, condition, (!is_keyed).then_some(first));
         value.filter(|_| shows)?.decimal()
+    }
+
+    /// The fields of the event that fired its episode.
+    pub(super) fn fired_fields(&self, alert: &Alert) -> Vec<KeyPart> {
+        self.fields.as_deref().map_or_else(Vec::new, |of| named_fields(alert, &of.fired))
     }
 
     /// What an instant's step is told as; `value` is what was measured then.

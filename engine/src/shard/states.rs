@@ -104,7 +104,7 @@ impl States {
         if let Some(state) = id.and_then(|id| self.table.states.get_mut(id))
             && let Some(plan) = self.program.rules().get(rule)
         {
-            state.reopen(open.since.0, open.peak, open.severity, &plan.alert);
+            state.reopen(open, &plan.alert);
         }
         self.keys.release(key);
     }
@@ -154,17 +154,25 @@ impl States {
         state.touch(now).then_some(id)
     }
 
-    /// Takes what is due at `now`; adds the states that are now to be judged.
-    pub(crate) fn answer(&mut self, now: i64, agenda: &mut Agenda, touched: &mut Vec<StateId>) {
+    /// Takes what is due at `now` for some rules; adds the states that are now to be judged.
+    pub(crate) fn answer(
+        &mut self,
+        rules: &[usize],
+        now: i64,
+        agenda: &mut Agenda,
+        touched: &mut Vec<StateId>,
+    ) {
+        // What a state left behind may come up after its number was given to another rule's.
+        let is_ours = |state: &State| rules.binary_search(&(state.place.0 as usize)).is_ok();
         while let Some((entry, id)) = agenda.timers.pop(now) {
-            let state = self.table.states.get_mut(id);
+            let state = self.table.states.get_mut(id).filter(|state| is_ours(state));
             touched.extend(state.and_then(|state| {
                 let is_up = agenda.timers.answer(&mut state.alarm, (entry, id), now);
                 (is_up && state.touch(now)).then_some(id)
             }));
         }
         while let Some((entry, id)) = agenda.openings.pop(now) {
-            let state = self.table.states.get_mut(id);
+            let state = self.table.states.get_mut(id).filter(|state| is_ours(state));
             touched.extend(state.and_then(|state| {
                 let is_up = agenda.openings.answer(&mut state.opening, (entry, id), now);
                 (is_up && state.touch(now)).then_some(id)
@@ -322,6 +330,7 @@ impl States {
                 since: Timestamp(state.episode.open_since()?),
                 peak: state.episode.peak(),
                 severity: severity(alert, state.episode.rung()?),
+                fields: state.fired_fields(alert),
             })
         });
         open.collect()

@@ -213,6 +213,7 @@ fn open(since: i64) -> OpenEpisode {
         since: Timestamp(since),
         peak: Some(Decimal::from_int(9)),
         severity: Severity::High,
+        fields: Vec::new(),
     }
 }
 
@@ -299,6 +300,23 @@ fn event_triggers_fire_at_their_instants_and_are_kept() {
         assert_eq!(told, want, "{shown}");
         assert_eq!((bench.shard.counts().states, bench.shard.counts().keys), (0, 0), "{shown}");
     }
+}
+
+/// The slot of a state that has gone is given to another one; a timer it left behind in the
+/// domain of its rule must not ring for that one, whose domain is behind or ahead of it.
+#[test]
+fn a_timer_left_behind_rings_for_nobody_elses_state() {
+    let unpaid = Trigger::ThenNot { first: selection(0), then: selection(1), within_ms: 10 };
+    let roster = Roster::Seen(30);
+    let absent = Trigger::Absent { of: selection(1), within_ms: 7, roster };
+    let of = |name: &str, trigger| Alert { name: name.to_owned(), ..of_trigger(trigger) };
+    let mut bench = Bench::fresh(vec![of("a unpaid", unpaid), of("b absent", absent)]);
+    // Due at 14, discharged at 5; the slot goes to the absence, which comes to be due at 14.
+    assert_eq!(bench.settled(0, &[(4, "a")], 13), "");
+    assert_eq!(bench.settled(1, &[(5, "a"), (7, "a")], 13), "");
+    bench.marks.settled[0] = Timestamp(14);
+    assert_eq!(bench.settled(1, &[(14, "a")], 14), "", "heard of just in time");
+    assert_eq!(bench.settled(1, &[], 30), "+a21(21)");
 }
 
 #[test]

@@ -174,7 +174,8 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
         TransitionKind::Firing => {
             let (alert, severity) = (transition.alert.clone(), transition.severity);
             let (since, peak) = (transition.since, transition.value);
-            open.insert(identity, OpenEpisode { alert, key, since, peak, severity });
+            let fields = transition.fields.clone();
+            open.insert(identity, OpenEpisode { alert, key, since, peak, severity, fields });
         }
         TransitionKind::Resolved => {
             open.remove(&identity);
@@ -184,7 +185,11 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
                 episode.severity = transition.severity;
             }
         }
-        TransitionKind::Again => {}
+        TransitionKind::Again => {
+            if let Some(episode) = open.get_mut(&identity) {
+                episode.fields.clone_from(&transition.fields);
+            }
+        }
     }
 }
 

@@ -87,6 +87,7 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
         since: Timestamp(100),
         peak: None,
         severity: Severity::High,
+        fields: Vec::new(),
     };
     let earlier = OpenEpisode { since: Timestamp(50), ..open.clone() };
     let lines = vec![
