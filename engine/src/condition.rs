@@ -81,13 +81,6 @@ impl Measures {
         }
     }
 
-    /// Takes every comparison for true: their episode is open.
-    pub(crate) fn reopen(&mut self) {
-        for held in &mut self.held {
-            (held.truth, held.was_known) = (true, true);
-        }
-    }
-
     /// Adds an entry to one of its windows.
     pub(crate) fn insert(&mut self, (window, input): (u8, u8), time: i64, value: i128) {
         if let Some(window) = self.windows.get_mut(usize::from(window)) {

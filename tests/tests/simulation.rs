@@ -14,7 +14,7 @@ use tests::oracle::transitions;
 use tests::simulation::{Course, Design, Survivors, Told, run};
 
 /// Runs of the right design unless `HANSHO_SEEDS` says otherwise.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 5_000;
 /// Runs within which a wrong design must be found.
 const SEEDS_TO_FIND: u64 = 600;
 const WIDTH: Width = Width { streams: 2, partitions: 3, records: 24 };

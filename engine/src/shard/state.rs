@@ -116,7 +116,6 @@ impl State {
         let rung = alert.rungs.iter().position(|rung| rung.severity == open.severity);
         let rung = rung.map_or(0, |at| at + 1);
         self.episode = Episode::reopened(since, open.peak, rung, alert.trigger.is_momentary());
-        self.measures.reopen();
         // A message that was edited since shows other fields: those are not known.
         if !open.fields.is_empty()
             && open.fields.iter().map(|(name, _)| name).eq(&alert.message_fields)
