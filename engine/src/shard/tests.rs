@@ -377,6 +377,19 @@ fn a_restart_takes_up_what_single_events_left_open() {
     }
 }
 
+/// Since when it was open says nothing of when it was last heard of: a calendar opened it.
+#[test]
+fn a_restart_forgets_an_absent_key_when_it_would_have() {
+    let absent = |roster| Trigger::Absent { of: selection(0), within_ms: 5, roster };
+    let seen = of_trigger(absent(Roster::Seen(30)));
+    let listed = of_trigger(absent(Roster::Listed(vec![Constant::Text("a".to_owned())])));
+    let late_since = || restored(22, vec![open(20)]);
+    for (alert, want) in [(seen, "-a32(20)"), (listed, "")] {
+        let mut bench = Bench::new(vec![alert], &late_since(), KEYS_PER_RULE_MAX);
+        assert_eq!(bench.settled(0, &[(2, "a")], 100), want);
+    }
+}
+
 #[test]
 fn a_restart_knows_the_severity_an_episode_had() {
     let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
