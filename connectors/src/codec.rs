@@ -7,6 +7,7 @@
 mod error;
 mod extract;
 mod json;
+mod logfmt;
 mod syslog;
 mod time_format;
 mod value;
@@ -21,7 +22,8 @@ use model::time::Timestamp;
 pub use crate::codec::error::{CodecError, DecodeError, DecodeReason, Expected, Place};
 use crate::codec::extract::{Matcher, Places};
 pub use crate::codec::json::DEPTH_MAX;
-use crate::codec::json::Projection;
+use crate::codec::json::{Projection, unescape};
+use crate::codec::logfmt::{Pair, PairValue};
 use crate::codec::syslog::{SyslogLine, SyslogPart};
 pub use crate::codec::value::LIST_ITEMS_MAX;
 use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Span, Spill, Texts};
@@ -132,6 +134,7 @@ impl Decoder {
         let read = match self.schema.codec {
             Codec::Json => self.read_json(payload),
             Codec::Text => self.read_text(payload),
+            Codec::Logfmt => self.read_logfmt(payload),
             Codec::Syslog => self.read_syslog(payload),
         };
         read.and_then(|()| self.extract(payload))
@@ -219,6 +222,49 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// Of repeated keys the last counts, as in JSON.
+    fn read_logfmt(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
+        let line = without_line_end(text);
+        let mut rest = line;
+        while let Some(Pair { key, value }) = logfmt::next_pair(line, &mut rest)? {
+            for field in 0..self.readers.len() {
+                if self.schema.fields.get(field).is_none_or(|declared| declared.path != key) {
+                    continue;
+                }
+                match value {
+                    PairValue::Bare(part) => self.keep_text(field, text, part)?,
+                    PairValue::Quoted(part) if !part.contains('\\') => {
+                        self.keep_text(field, text, part)?;
+                    }
+                    PairValue::Quoted(part) => self.keep_escaped(field, text, part)?,
+                    PairValue::Alone => {
+                        let reader = self.readers.get(field);
+                        let read =
+                            reader.map_or(Err(Fault::Misfit), |of| of.read(Scalar::Bool(true)));
+                        self.keep(field, 0, read)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a text with escapes as a field.
+    fn keep_escaped(
+        &mut self,
+        field: usize,
+        payload: &str,
+        part: &str,
+    ) -> Result<(), (usize, DecodeReason)> {
+        let start = self.spill.scratch.len();
+        if !unescape(part, &mut self.spill.scratch) {
+            let at = part.as_ptr() as usize - payload.as_ptr() as usize;
+            return Err((at, DecodeReason::Logfmt(Expected::Escape)));
+        }
+        let (home, end) = (Home::Scratch, self.spill.scratch.len());
+        self.keep_span(field, payload, Span { home, start, end })
     }
 
     fn read_syslog(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {

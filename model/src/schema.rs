@@ -117,6 +117,8 @@ pub enum Codec {
     Json,
     /// The whole record is the field `message`.
     Text,
+    /// `key=value` pairs on one line.
+    Logfmt,
     /// A syslog line, RFC 3164 or RFC 5424: `time host program pid message` and the header's parts.
     Syslog,
 }

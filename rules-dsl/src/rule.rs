@@ -182,12 +182,14 @@ impl Alert {
     /// How much of the past decides what happens next, in milliseconds: after a restart the
     /// events of this long before the settled instant are read again.
     pub fn horizon_ms(&self) -> i64 {
-        self.trigger.reach_ms().saturating_add(self.tail_ms())
+        // A `keep` may run since a truth ended that an unknown value had held up until then.
+        let held_ms = self.trigger.reach_ms().saturating_add(self.hold_ms);
+        held_ms.saturating_add(self.running_ms())
     }
 
-    /// How long ago what still runs may have begun, in milliseconds: a `for`, `keep` or `hold`.
-    pub fn tail_ms(&self) -> i64 {
-        self.for_ms.max(self.keep_ms).max(self.hold_ms)
+    /// How long ago a `for` or `keep` that still runs may have begun, in milliseconds.
+    pub fn running_ms(&self) -> i64 {
+        self.for_ms.max(self.keep_ms)
     }
 
     /// The comparison whose value and level are shown; event triggers and absence have none.

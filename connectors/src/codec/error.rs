@@ -79,6 +79,8 @@ pub enum DecodeReason {
     Syntax(Expected),
     /// Not a syslog line: what should stand there.
     Syslog(Expected),
+    /// Not a logfmt line: what should stand there.
+    Logfmt(Expected),
     /// Neither the event nor the record has a time.
     NoTime {
         /// The time field.
@@ -117,6 +119,12 @@ pub enum Expected {
     HeaderWord,
     /// `-` or `[id name="value"]`.
     StructuredPart,
+    /// A key before `=`.
+    Key,
+    /// The quote that ends a value.
+    ClosingQuote,
+    /// A space between two pairs.
+    Gap,
 }
 
 impl DecodeError {
@@ -173,6 +181,9 @@ impl fmt::Display for DecodeReason {
             DecodeReason::Syslog(expected) => {
                 write!(f, "not a syslog line: expected {expected}")
             }
+            DecodeReason::Logfmt(expected) => {
+                write!(f, "not a logfmt line: expected {expected}")
+            }
             DecodeReason::NoTime { field, unreadable: false } => {
                 write!(f, "no time: `{field}` is missing and the record has no timestamp")
             }
@@ -203,6 +214,9 @@ impl fmt::Display for Expected {
             Expected::HeaderTime => "a time such as `Dec 10 06:55:46` or `2026-01-05T09:00:00Z`",
             Expected::HeaderWord => "a word and a space",
             Expected::StructuredPart => "`-` or `[id name=\"value\"]`",
+            Expected::Key => "a key such as `level=`",
+            Expected::ClosingQuote => "a `\"` that ends the value",
+            Expected::Gap => "a space before the next pair",
         })
     }
 }

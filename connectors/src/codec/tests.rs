@@ -345,6 +345,41 @@ fn syslog_lines_are_taken_apart() {
 }
 
 #[test]
+fn logfmt_lines_are_pairs_of_fields() {
+    let fields = [
+        ("level", FieldType::Str),
+        ("msg", FieldType::Str),
+        ("status", FieldType::Int),
+        ("took", FieldType::Duration(DurationUnit::Milliseconds)),
+        ("retried", FieldType::Bool),
+        ("src.ip", FieldType::Ip),
+    ];
+    let mut decoder = decoder(schema(Codec::Logfmt, &fields));
+    for (line, expected) in [
+        (
+            "ts=2026-01-05T09:00:00Z level=warn msg=\"slow: \\\"/a b\\\"\" status=200 \
+             took=1500 retried",
+            r#"2026-01-05T09:00:00Z "warn" "slow: \"/a b\"" 200 1.5 true -"#,
+        ),
+        (
+            "src.ip=192.0.2.1 ts=1767603600 other=x level=\"a b\" level=c retried=false\r\n",
+            r#"2026-01-05T09:00:00Z "c" - - - false 192.0.2.1"#,
+        ),
+        ("ts=1767603600 status=many msg=", r#"2026-01-05T09:00:00Z - "" - - - -"#),
+    ] {
+        assert_eq!(decode(&mut decoder, line.as_bytes()).unwrap().join(" "), expected, "{line}");
+    }
+    assert_eq!(decoder.counters().misfits, [0, 0, 0, 1, 0, 0, 0]);
+    for (line, expected) in [
+        ("ts=1767603600 msg=\"open", "column 19 (byte 18): not a logfmt line: expected a `\"`"),
+        ("ts=1767603600 =1", "expected a key"),
+    ] {
+        let error = decode(&mut decoder, line.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{line}: {error}");
+    }
+}
+
+#[test]
 fn a_date_without_a_year_names_the_option() {
     let pattern = FieldType::Time(TimeFormat::Pattern("%b %d %H:%M:%S".to_owned()));
     let mut json = schema(Codec::Json, &[]);

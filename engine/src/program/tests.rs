@@ -138,7 +138,7 @@ fn a_program_knows_its_horizon_and_its_rules() {
     single(&mut wide).0.step_ms = 10;
     let narrow = program(vec![alert("a", count(), false)]);
     let both = program(vec![alert("a", count(), false), wide]);
-    assert_eq!((narrow.horizon_ms(), both.horizon_ms()), (17, 27));
+    assert_eq!((narrow.horizon_ms(), both.horizon_ms()), (20, 30));
     assert_ne!(narrow.hash(), both.hash());
     assert_eq!(narrow.hash(), program(vec![alert("a", count(), false)]).hash());
 }

@@ -175,8 +175,9 @@ impl State {
         self.measures.advance(at.now);
         let verdict = self.verdict(at, plan);
         if at.now <= at.published {
-            // One tail before its end the rehearsal has read all that a window reaches back to.
-            let is_whole = at.now >= at.published.saturating_sub(alert.tail_ms());
+            // As long before its end as `for` and `keep` run, the rehearsal has read all that a
+            // window reaches back to, and that an unknown value is held for.
+            let is_whole = at.now >= at.published.saturating_sub(alert.running_ms());
             self.episode.rehearse(at.now, &verdict, is_whole, alert);
             return (Steps::new(), None);
         }

@@ -37,8 +37,12 @@ const TYPES: [&str; 11] = [
 ];
 
 /// Codecs of this build.
-const CODECS: [(&str, Codec); 3] =
-    [("json", Codec::Json), ("text", Codec::Text), ("syslog", Codec::Syslog)];
+const CODECS: [(&str, Codec); 4] = [
+    ("json", Codec::Json),
+    ("logfmt", Codec::Logfmt),
+    ("text", Codec::Text),
+    ("syslog", Codec::Syslog),
+];
 
 /// The schema of a stream; what is wrong is reported, and the rest of it still serves to check
 /// what uses the stream.
