@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use engine::shard::Watched;
 use jiff::tz::TimeZone;
 use model::decimal::Decimal;
 use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
@@ -10,6 +11,7 @@ use model::time::Timestamp;
 use model::transition::{Early, KeyPart, TopValues, Transition};
 use rules_dsl::rule::Alert;
 
+use crate::console::plain;
 use crate::rule_files::Rules;
 
 /// Length of a rendered message in bytes; what is longer is cut and says so.
@@ -18,6 +20,8 @@ const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// The texts of a rule set, in the language and zone of its readers.
 pub struct AlertTexts {
     alerts: HashMap<String, Texts>,
+    /// What the values of watches count, by watch.
+    units: HashMap<String, Unit>,
     language: Language,
     zone: TimeZone,
 }
@@ -42,7 +46,8 @@ impl AlertTexts {
             });
             alerts.insert(alert.name.clone(), Texts { alert: alert.clone(), reading });
         }
-        AlertTexts { alerts, language, zone }
+        let units = rules.set.watches.iter().map(|watch| (watch.name.clone(), watch.unit()));
+        AlertTexts { alerts, units: units.collect(), language, zone }
     }
 
     /// The language of the texts.
@@ -105,6 +110,14 @@ impl AlertTexts {
     pub(crate) fn quantity(&self, alert: &str, value: Option<Decimal>) -> String {
         let unit = self.rule(alert).map_or(Unit::Number, Alert::unit);
         value.map_or_else(|| "-".to_owned(), |value| show_quantity(value, unit, self.language))
+    }
+
+    /// What a watch shows, on one line: `API呼び出し service=pay: 12`.
+    pub(crate) fn watched(&self, one: &Watched) -> String {
+        let unit = self.units.get(&one.watch).copied().unwrap_or(Unit::Number);
+        let key: String = one.key.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        let value = show_quantity(one.value, unit, self.language);
+        plain(&format!("{}{key}: {value}", one.watch))
     }
 
     /// A length of time as people read it.

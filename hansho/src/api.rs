@@ -5,7 +5,7 @@ pub mod metrics;
 mod watches;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -13,6 +13,7 @@ use axum::extract;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use engine::shard::Watched;
 use model::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -33,12 +34,25 @@ pub struct State {
     pub health: Health,
     /// Its figures.
     pub metrics: Metrics,
+    watched: Mutex<Vec<Watched>>,
 }
 
 impl State {
     /// Nothing noted yet.
     pub(crate) fn new() -> State {
-        State { health: Health::new(), metrics: Metrics::new() }
+        State { health: Health::new(), metrics: Metrics::new(), watched: Mutex::default() }
+    }
+
+    /// Takes over what the watches show now.
+    pub(crate) fn note_watched(&self, mut watched: Vec<Watched>) {
+        self.metrics.note_watches(watched.iter());
+        watched.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    }
+
+    /// What the watches show, ordered by watch and key.
+    pub(crate) fn watched(&self) -> Vec<Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -13,7 +13,9 @@ fn the_demo_shows_a_critical_alert_and_ends_by_itself() {
     let all = said.out + &said.err;
     let critical = all.lines().filter(|line| line.contains("緊急") || line.contains("critical"));
     assert!(critical.count() > 0, "{all}");
-    for word in ["認証失敗", "user.name", "10"] {
+    for word in
+        ["認証失敗", "user.name", "10", "API呼び出し service=checkout: ", "アクティブユーザー: "]
+    {
         assert!(all.contains(word), "{word} is not in:\n{all}");
     }
     // For people: colour and log lines would only be in the way of a pipe.
@@ -45,10 +47,11 @@ fn demo_ends_at(signal: &str) {
 #[test]
 fn the_help_names_every_command_and_the_exit_codes() {
     let help = hansho(&["--help"], b"").ended(0).out;
-    for word in ["demo", "run", "check", "replay", "--lang", "Exit codes: 0", "半鐘"] {
+    for word in ["demo", "run", "check", "test", "fmt", "replay", "--lang", "Exit codes: 0", "半鐘"]
+    {
         assert!(help.contains(word), "{word} is not in:\n{help}");
     }
-    for command in ["demo", "run", "check", "replay"] {
+    for command in ["demo", "run", "check", "test", "fmt", "replay"] {
         let help = hansho(&[command, "--help"], b"").ended(0).out;
         assert!(help.contains(&format!("Usage: hansho {command}")), "{help}");
     }

@@ -29,6 +29,8 @@ use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts};
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 2;
+/// Most lines of watches at the end.
+const WATCHED_SHOWN_MAX: usize = 10;
 
 /// Runs the command.
 pub(crate) fn demo(args: &DemoArgs, language: Language) -> Result<(), Exit> {
@@ -73,6 +75,7 @@ fn run_in(
         dead_letters: letters,
     };
     let parts = parts(rules, &broker, topics, state_dir, &texts);
+    let state = Arc::clone(&parts.state);
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| unreachable(&error))?;
     let guard = runtime.enter();
@@ -95,6 +98,8 @@ fn run_in(
     drop(guard);
     let sent = traffic.join().unwrap_or(0);
     farewell(sent, &console, language);
+    let watched = state.watched();
+    watched.iter().take(WATCHED_SHOWN_MAX).for_each(|one| println!("{}", texts.watched(one)));
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended.map_err(|error| unreachable(&error))
 }

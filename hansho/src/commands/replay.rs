@@ -22,7 +22,7 @@ use crate::pipeline::{Inlet, Outlet, RoadSettings, open_road};
 use crate::rule_files::{Rules, load_rules};
 use inputs::Inputs;
 use merge::Merge;
-use summary::{Shows, Summary};
+use summary::Summary;
 
 /// Lines read from one input before another may be further behind.
 const LINES_A_TURN: usize = 1024;
@@ -107,8 +107,7 @@ impl Replay<'_> {
         let joined = self.outlet.join();
         joined.map_err(|shard| Exit::Unreachable.because(format!("shard {shard} failed")))?;
         inputs.report_undecodable();
-        let (watches, language) = (&self.rules.set.watches[..], self.printer.texts.language());
-        self.printer.summary.print(self.intake.counts(), args, &Shows { watches, language });
+        self.printer.summary.print(self.intake.counts(), args, &self.printer.texts);
         Ok(())
     }
 }

@@ -124,7 +124,7 @@ impl Teller {
             }
             if let (Some(slot), Some(watched)) = (self.watched.get_mut(shard), told.watched) {
                 *slot = watched;
-                self.state.metrics.note_watches(self.watched.iter().flatten());
+                self.state.note_watched(self.watched.iter().flatten().cloned().collect());
             }
             let Some(open) = told.open else { continue };
             self.keep_peaks(shard, &open)?;

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use engine::shard::{ShardCounts, Watched};
-use model::message::{Language, Unit, show_quantity};
 use model::transition::{KeyPart, Transition, TransitionKind};
-use rules_dsl::rule::Watch;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::alert_text::AlertTexts;
 use crate::cli::{Format, ReplayArgs};
-use crate::console::plain;
 use crate::pipeline::Told;
 use crate::pipeline::clock::monotonic;
 use crate::pipeline::intake::IntakeCounts;
@@ -33,9 +31,9 @@ struct Shown {
     key: BTreeMap<String, String>,
     value: Box<RawValue>,
     at: String,
-    /// The value as people read it.
+    /// All of it as people read it.
     #[serde(skip)]
-    spelled: String,
+    line: String,
 }
 
 /// The summary as tools read it.
@@ -84,7 +82,7 @@ impl Summary {
     }
 
     /// Prints it to standard error.
-    pub(crate) fn print(&self, counts: IntakeCounts, args: &ReplayArgs, shows: &Shows<'_>) {
+    pub(crate) fn print(&self, counts: IntakeCounts, args: &ReplayArgs, texts: &AlertTexts) {
         let all: ShardCounts = self.shards.values().copied().sum();
         let now = monotonic();
         let elapsed_s = now.duration_since(self.started).as_secs_f64();
@@ -103,7 +101,7 @@ impl Summary {
             resolved: self.resolved,
             elapsed_s,
             events_per_s: counts.events as f64 / elapsed_s.max(1e-9),
-            watches: self.shown(shows),
+            watches: self.shown(texts),
         };
         match args.summary {
             Format::Json => match serde_json::to_string(&figures) {
@@ -113,35 +111,23 @@ impl Summary {
             Format::Text => figures.print_text(),
         }
     }
-}
 
-impl Summary {
     /// What the watches showed at the end, ordered by watch and key.
-    fn shown(&self, shows: &Shows<'_>) -> Vec<Shown> {
+    fn shown(&self, texts: &AlertTexts) -> Vec<Shown> {
         let mut all: Vec<&Watched> = self.watched.values().flatten().collect();
         all.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
         let shown = all.into_iter().filter_map(|one| {
-            let watch = shows.watches.iter().find(|watch| watch.name == one.watch);
-            let unit = watch.map_or(Unit::Number, Watch::unit);
             let part = |(name, value): &KeyPart| (name.clone(), value.to_string());
             Some(Shown {
                 watch: one.watch.clone(),
                 key: one.key.iter().map(part).collect(),
                 value: RawValue::from_string(one.value.to_string()).ok()?,
                 at: one.at.to_string(),
-                spelled: show_quantity(one.value, unit, shows.language),
+                line: texts.watched(one),
             })
         });
         shown.collect()
     }
-}
-
-/// What is needed to show the values of watches.
-pub struct Shows<'a> {
-    /// The watches.
-    pub watches: &'a [Watch],
-    /// Whose language they are shown in.
-    pub language: Language,
 }
 
 impl Figures {
@@ -164,9 +150,8 @@ impl Figures {
         for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
             eprintln!("{count:>12} {what}");
         }
-        for Shown { watch, key, spelled, at, .. } in &self.watches {
-            let key: Vec<String> = key.iter().map(|(k, v)| format!(" {k}={v}")).collect();
-            eprintln!("{}{}: {} at {at}", plain(watch), plain(&key.concat()), plain(spelled));
+        for Shown { line, at, .. } in &self.watches {
+            eprintln!("{line} at {at}");
         }
     }
 }
