@@ -199,11 +199,6 @@ impl Shard {
         &self.settled
     }
 
-    /// The earliest instant at which a running timer is due; for draining finite input.
-    pub fn next_timer(&self) -> Option<Timestamp> {
-        self.domains.iter().filter_map(Domain::next_due).min()
-    }
-
     /// Episodes that fire, with what a restart needs to know of them.
     pub fn open_episodes(&self) -> Vec<OpenEpisode> {
         self.states.open_episodes()

@@ -186,16 +186,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Settles what is due up to the largest event time, or until no timer is left.
+    /// Settles what is due up to the largest event time; drained, then all that runs runs out.
     fn finish(&mut self, drain: bool) {
-        let mut end = Some(self.largest);
-        while let Some(now) = end {
-            self.marks.settled.fill(now);
+        let ends = [Some(self.largest), drain.then_some(Timestamp(i64::MAX))];
+        for end in ends.into_iter().flatten() {
+            self.marks.settled.fill(end);
             for shard in 0..self.shards.len() {
                 self.step(shard);
             }
-            let timers = self.shards.iter().filter_map(|(shard, _)| shard.next_timer());
-            end = timers.min().filter(|_| drain);
         }
     }
 

@@ -224,11 +224,6 @@ impl Domain {
         Timestamp(self.settled.max(self.published))
     }
 
-    /// The earliest instant at which one of its timers is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.agenda.timers.next().map(Timestamp)
-    }
-
     /// Adds what its watches show at the newest settled instant.
     pub(crate) fn watched(&self, states: &mut States, out: &mut Vec<Watched>) {
         // Before anything is settled there is nothing to show, nor at the end of time.

@@ -84,7 +84,6 @@ fn an_episode_fires_when_settled_and_ends_by_timer() {
     assert_eq!(bench.shard.counts().states, 2);
     // Two are left from 11 on, and `keep` ends at exactly 21.
     assert_eq!(bench.settled(0, &[], 20), "");
-    assert_eq!(bench.shard.next_timer(), Some(Timestamp(21)));
     assert_eq!(bench.settled(0, &[], 21), "-a21(5)");
     assert_eq!((bench.shard.counts().states, bench.shard.counts().keys), (0, 0));
 }
