@@ -199,6 +199,13 @@ impl Program {
     }
 }
 
+impl RulePlan {
+    /// The signals it takes in, in the order of [`Trigger::selections`].
+    pub fn signals(&self) -> impl Iterator<Item = u32> {
+        self.inputs.iter().map(|(signal, _)| *signal)
+    }
+}
+
 impl Draft {
     fn plan(&mut self, alert: Alert, is_watch: bool) -> Result<RulePlan, regex::Error> {
         let mut inputs = Vec::new();

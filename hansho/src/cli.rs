@@ -23,6 +23,8 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   hansho demo                                    see alerts fire, nothing installed
   hansho check rules/                            what each rule means, and what is wrong
+  hansho check rules/ --against auth=yesterday.jsonl.gz
+                                                 and what real events say of them
   hansho test rules/                             play the rules' own tests
   hansho fmt rules/                              lay them out the one way
   hansho replay --rules rules/ --input auth=yesterday.jsonl.gz
@@ -77,6 +79,12 @@ pub struct CheckArgs {
     /// How findings and readings are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Hold the rules against recorded events too: STREAM=FILE, as `replay` takes them
+    #[arg(long, value_name = "[STREAM=]FILE")]
+    pub against: Vec<String>,
+    /// Year of dates in them that carry none, such as syslog's
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i64).range(1..=9999))]
+    pub year: Option<i64>,
 }
 
 /// `hansho test`.

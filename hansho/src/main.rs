@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod console;
 mod pipeline;
+mod recorded;
 mod rule_files;
 mod scenario;
 mod service;

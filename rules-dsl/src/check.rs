@@ -371,7 +371,7 @@ impl<'a> Scope<'a> {
 }
 
 /// The name a statement declares; a test declares none.
-fn declared_name(statement: &Statement) -> Option<&Name> {
+pub(crate) fn declared_name(statement: &Statement) -> Option<&Name> {
     Some(match statement {
         Statement::Stream(it) => &it.name,
         Statement::List(it) => &it.name,

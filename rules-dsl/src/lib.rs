@@ -5,6 +5,7 @@
 //! [`rule::RuleSet`] that can run (`check`). No pass fails: what is wrong becomes a
 //! [`diagnostic::Diagnostic`], and one run reports all of it.
 
+pub mod against;
 pub mod ast;
 mod check;
 pub mod diagnostic;

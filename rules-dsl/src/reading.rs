@@ -12,13 +12,16 @@ use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 use crate::ast::Clauses;
 use crate::check::{Compared, Shape, Span, Subject};
 use crate::quantity::shown_as;
-use crate::rule::{Alert, Formula, Watch};
+use crate::rule::{Alert, Formula, Selection, Trigger, Watch};
 
 /// How an alert was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The alert's name.
     pub alert: String,
+    /// The streams and filters it reads, in the order of
+    /// [`crate::rule::Trigger::selections`].
+    pub reads: Vec<String>,
     /// `count(認証失敗) >= 10 within 1m by user.name`
     pub canonical: String,
     /// In English words.
@@ -34,6 +37,7 @@ pub struct Reading {
 pub(crate) fn reading(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Reading {
     Reading {
         alert: alert.name.clone(),
+        reads: reads(&alert.trigger, subject),
         canonical: canonical::canonical(alert, subject, clauses),
         words_en: words_en::words(alert, subject, clauses),
         words_ja: words_ja::words(alert, subject, clauses),
@@ -52,12 +56,24 @@ pub(crate) fn watched(watch: &Watch, subject: &Subject) -> Reading {
     let alert = watch.as_alert();
     Reading {
         alert: watch.name.clone(),
+        reads: reads(&alert.trigger, subject),
         canonical: canonical::watch(watch, subject),
         words_en: format!("shown and exported{each}, never an alert"),
         words_ja: format!("{each_ja}表示と出力のみ。アラートにはならない"),
         cost_en: cost::cost(&alert, subject, Language::En),
         cost_ja: cost::cost(&alert, subject, Language::Ja),
     }
+}
+
+/// What a trigger's selections are called; windows that are alike are one by now.
+fn reads(trigger: &Trigger, subject: &Subject) -> Vec<String> {
+    let selected = subject.selected();
+    let name = |of: &Selection| {
+        let mut known = selected.iter();
+        let known = known.find(|it| it.stream == of.stream && it.predicate == of.predicate);
+        known.and_then(|it| it.lineage.last()).cloned().unwrap_or_default()
+    };
+    trigger.selections().into_iter().map(name).collect()
 }
 
 /// A window in words: short ones in seconds, days as the hours they are.

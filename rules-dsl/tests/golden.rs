@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use model::calendar::Zone;
 use model::message::Language;
+use rules_dsl::against::{RuleSample, Sample, SelectionSample, StreamSample, lint};
 use rules_dsl::compile_in;
 use rules_dsl::diagnostic::Code;
 use rules_dsl::source::SourceFile;
@@ -42,9 +43,35 @@ impl Surroundings for Shelf {
     }
 }
 
+/// What data made of the rules that lints of data are about.
+fn sample(late: u64) -> Sample {
+    let rule = |name: &str, events, cadence_ms, always| {
+        let name = name.to_owned();
+        RuleSample { name, selections: vec![SelectionSample { events, cadence_ms }], always }
+    };
+    Sample {
+        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000 }],
+        rules: vec![
+            rule("starved", 0, None, None),
+            rule("endless", 1000, None, Some(1)),
+            rule("endless_by_key", 900, None, Some(12)),
+            rule("every_one", 1000, None, None),
+            rule("gappy", 500, Some(61_000), None),
+            rule("steep", 500, Some(61_000), None),
+            rule("silent", 500, Some(90_000), None),
+        ],
+    }
+}
+
 fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
     let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
-    let found = compile_in(&files, &Shelf).diagnostics;
+    let compiled = compile_in(&files, &Shelf);
+    let mut found = compiled.diagnostics.clone();
+    found.extend(lint(
+        &files,
+        &compiled,
+        &sample(if text.contains("lateness 5s") { 25 } else { 0 }),
+    ));
     let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();
     (shown.join("\n"), found.iter().map(|d| d.code).collect())
 }

@@ -1,5 +1,7 @@
 //! `hansho check`: what is wrong with rules, and what they mean.
 
+mod against;
+
 use std::io::{self, Write};
 
 use model::message::Language;
@@ -45,8 +47,11 @@ struct Reading {
 /// Runs the command.
 pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
     let files = read_sources(&args.paths)?;
-    let compiled = compile_in(&files, &Beside);
+    let mut compiled = compile_in(&files, &Beside);
     let errors = compiled.diagnostics.iter().filter(|d| d.level == Level::Error).count();
+    if !args.against.is_empty() {
+        hold_against(args, &files, &mut compiled)?;
+    }
     let text = match args.format {
         Format::Json => json(&files, &compiled, errors, language)?,
         Format::Text => text(&files, &compiled, errors, language),
@@ -58,6 +63,23 @@ pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
         _ if errors > 0 => Err(Exit::Findings),
         _ => Ok(()),
     }
+}
+
+/// Adds what recorded events say of the rules.
+fn hold_against(
+    args: &CheckArgs,
+    files: &[SourceFile],
+    compiled: &mut Compiled,
+) -> Result<(), Exit> {
+    let Some(set) = &compiled.rules else {
+        eprintln!("hansho: --against waits until the rules have no errors");
+        return Ok(());
+    };
+    let sample = against::sample(set, &args.against, args.year)?;
+    let found = rules_dsl::against::lint(files, compiled, &sample);
+    compiled.diagnostics.extend(found);
+    compiled.diagnostics.sort_by_key(|found| (found.file, found.span.start, found.code));
+    Ok(())
 }
 
 fn json(

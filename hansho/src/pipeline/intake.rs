@@ -48,7 +48,10 @@ pub enum Taken {
     /// It was read before.
     Repeated,
     /// It is older than its partition's watermark.
-    Late,
+    Late {
+        /// How far behind the partition's front it came, in milliseconds.
+        behind_ms: i64,
+    },
     /// It is dated too far after its record's timestamp.
     Future {
         /// The time it claims.
@@ -172,7 +175,8 @@ impl Intake {
             }
             Admission::Late => {
                 counts.late_dropped += 1;
-                Taken::Late
+                let front = partition.front.front().unwrap_or(time);
+                Taken::Late { behind_ms: front.0.saturating_sub(time.0) }
             }
             Admission::Future => {
                 counts.refused_future += 1;

@@ -163,6 +163,14 @@ codes! {
     MeasuredKey = "W0111";
     /// A key that is the id of events.
     KeyPerEvent = "W0112";
+    /// Events of which the data has none.
+    NeverSeen = "W0201";
+    /// A rule that fires as long as there is data.
+    FiresThroughout = "W0202";
+    /// A window shorter than the distance of the events it is to see.
+    WindowBelowCadence = "W0203";
+    /// A stream of which more than one event in a hundred comes too late.
+    ManyLate = "W0204";
 }
 
 impl Code {

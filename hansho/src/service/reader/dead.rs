@@ -51,7 +51,7 @@ impl Burial {
                 (oversized.offset, &[][..], oversized.to_string())
             }
             Ok(record) => match intake.take(partition, &record) {
-                Taken::Accepted | Taken::Repeated | Taken::Late => return,
+                Taken::Accepted | Taken::Repeated | Taken::Late { .. } => return,
                 Taken::Undecodable(error) => (record.offset, record.payload, error.to_string()),
                 Taken::Future { time } => {
                     let reason = format!("event time {time} lies in the record's future");

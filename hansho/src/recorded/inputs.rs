@@ -1,13 +1,16 @@
-//! The inputs of a replay: each file is one partition of a stream.
+//! The files that are read: each is one partition of a stream.
+
+use std::sync::Arc;
 
 use connectors::source::ReadState;
 use connectors::source::file::FileSource;
 use engine::resume::ResumePoint;
+use model::schema::Schema;
 use model::time::Timestamp;
 
 use crate::commands::Exit;
 use crate::pipeline::intake::{Intake, Partition, Taken};
-use crate::rule_files::Rules;
+use crate::recorded::Listener;
 
 /// Undecodable lines of one input that are shown; the rest is counted.
 const COMPLAINTS_MAX: u64 = 20;
@@ -29,18 +32,21 @@ pub struct Input {
 
 impl Inputs {
     /// Opens every `[STREAM=]FILE`.
-    pub(crate) fn open(specifications: &[String], rules: &Rules) -> Result<Inputs, Exit> {
+    pub(crate) fn open(
+        specifications: &[String],
+        streams: &[Arc<Schema>],
+        horizon_ms: i64,
+    ) -> Result<Inputs, Exit> {
         let mut inputs: Vec<Input> = Vec::new();
         for specification in specifications {
-            let (stream, path) = resolve(specification, rules)?;
+            let (stream, path) = resolve(specification, streams)?;
             let siblings = inputs.iter().filter(|input| input.partition.stream == stream);
             let number = i32::try_from(siblings.count()).unwrap_or(i32::MAX);
             let source =
                 FileSource::open(path, number).map_err(|error| Exit::Unreachable.because(error))?;
-            let lateness_ms = rules.set.streams.get(stream).map_or(0, |schema| schema.lateness_ms);
+            let lateness_ms = streams.get(stream).map_or(0, |schema| schema.lateness_ms);
             let from = ResumePoint { offset: 0, front: None };
-            let partition =
-                Partition::new(stream, number, lateness_ms, rules.program.horizon_ms(), from);
+            let partition = Partition::new(stream, number, lateness_ms, horizon_ms, from);
             let path = if path == "-" { "<stdin>".to_owned() } else { path.to_owned() };
             inputs.push(Input { path, source, partition, complaints: 0, has_ended: false });
         }
@@ -83,7 +89,12 @@ impl Inputs {
 
 impl Input {
     /// Reads some lines into the intake.
-    pub(crate) fn read(&mut self, intake: &mut Intake, budget: usize) -> Result<ReadState, Exit> {
+    pub(crate) fn read(
+        &mut self,
+        intake: &mut Intake,
+        budget: usize,
+        listener: &mut impl Listener,
+    ) -> Result<ReadState, Exit> {
         let Input { path, source, partition, complaints, .. } = self;
         let mut complain = |line: i64, what: &dyn std::fmt::Display| {
             *complaints += 1;
@@ -96,10 +107,13 @@ impl Input {
                 intake.skip(partition, oversized.offset);
                 complain(oversized.offset + 1, &oversized);
             }
-            Ok(record) => match intake.take(partition, &record) {
-                Taken::Undecodable(error) => complain(record.offset + 1, &error),
-                Taken::Accepted | Taken::Repeated | Taken::Late | Taken::Future { .. } => {}
-            },
+            Ok(record) => {
+                let taken = intake.take(partition, &record);
+                listener.took(partition.stream, &taken);
+                if let Taken::Undecodable(error) = taken {
+                    complain(record.offset + 1, &error);
+                }
+            }
         });
         let progress = progress.map_err(|error| Exit::Unreachable.because(error))?;
         Ok(progress.state)
@@ -107,8 +121,7 @@ impl Input {
 }
 
 /// The stream and the path a specification names.
-fn resolve<'a>(specification: &'a str, rules: &Rules) -> Result<(usize, &'a str), Exit> {
-    let streams = &rules.set.streams;
+fn resolve<'a>(specification: &'a str, streams: &[Arc<Schema>]) -> Result<(usize, &'a str), Exit> {
     let names = || streams.iter().map(|schema| schema.name.as_str()).collect::<Vec<_>>().join(", ");
     if let Some((name, path)) = specification.split_once('=') {
         if let Some(stream) = streams.iter().position(|schema| schema.name == name) {
@@ -116,13 +129,13 @@ fn resolve<'a>(specification: &'a str, rules: &Rules) -> Result<(usize, &'a str)
         }
         if streams.len() != 1 || !std::path::Path::new(specification).exists() {
             let known = names();
-            let what = format!("--input {specification}: no stream `{name}`; there are {known}");
+            let what = format!("{specification}: no stream `{name}`; there are {known}");
             return Err(Exit::Usage.because(what));
         }
     }
     if streams.len() == 1 {
         return Ok((0, specification));
     }
-    let what = format!("--input {specification}: name its stream, as in STREAM=FILE: {}", names());
+    let what = format!("{specification}: name its stream, as in STREAM=FILE: {}", names());
     Err(Exit::Usage.because(what))
 }

@@ -1,0 +1,172 @@
+//! `check --against`: what recorded events make of the rules.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use engine::key_group::key_hash;
+use engine::program::{Program, RulePlan};
+use hdrhistogram::Histogram;
+use model::key::encode_key;
+use model::observation::Batch;
+use model::transition::{Transition, TransitionKind};
+use rules_dsl::against::{LATE_ONE_IN, RuleSample, Sample, SelectionSample, StreamSample};
+use rules_dsl::rule::{RuleSet, Trigger};
+
+use crate::commands::Exit;
+use crate::pipeline::intake::Taken;
+use crate::recorded::{Course, Listener, Recorded};
+use crate::rule_files::RulesError;
+
+/// Instants that are kept to tell how far apart events come; later ones are not looked at.
+const INSTANTS_MAX: usize = 4_000_000;
+/// Fewer distances than this tell no cadence.
+const DISTANCES_MIN: usize = 10;
+
+/// Reads and judges recorded events.
+pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Result<Sample, Exit> {
+    let program = Arc::new(Program::compile(set).map_err(RulesError::Program)?);
+    let survey = Survey::new(set.streams.len());
+    let course = Course { workers: 1, year, drain: false };
+    let (survey, _) = Recorded::open(set, &program, files, course, survey)?.run()?;
+    Ok(survey.sample(&program))
+}
+
+/// What is noted while events pass.
+struct Survey {
+    streams: Vec<StreamSurvey>,
+    /// Observations by signal.
+    counted: HashMap<u32, u64>,
+    /// By signal and key: when its events were.
+    instants: HashMap<(u32, u64), Vec<i64>>,
+    kept: usize,
+    /// By alert and key: since when it first fired, and whether that ever ended.
+    episodes: HashMap<(String, u64), (i64, bool)>,
+}
+
+struct StreamSurvey {
+    events: u64,
+    /// How far behind late ones came, in milliseconds.
+    late: Histogram<u64>,
+}
+
+impl Survey {
+    fn new(streams: usize) -> Survey {
+        // Two digits are as exact as the advice that is made of it.
+        let late = || Histogram::new(2).ok();
+        let stream = || Some(StreamSurvey { events: 0, late: late()? });
+        Survey {
+            streams: (0..streams).filter_map(|_| stream()).collect(),
+            counted: HashMap::new(),
+            instants: HashMap::new(),
+            kept: 0,
+            episodes: HashMap::new(),
+        }
+    }
+
+    fn sample(mut self, program: &Program) -> Sample {
+        self.instants.values_mut().for_each(|instants| instants.sort_unstable());
+        let cadences = self.cadences();
+        let selection = |signal: u32| SelectionSample {
+            events: self.counted.get(&signal).copied().unwrap_or(0),
+            cadence_ms: cadences.get(&signal).copied(),
+        };
+        let rule = |plan: &RulePlan| RuleSample {
+            name: plan.alert.name.clone(),
+            selections: plan.signals().map(selection).collect(),
+            always: self.always(plan),
+        };
+        Sample {
+            streams: self.streams.iter().map(StreamSurvey::sample).collect(),
+            rules: program.rules().iter().map(rule).collect(),
+        }
+    }
+
+    /// By signal: how far the next event of a key is at the latest, one time in a hundred
+    /// excused, and once at least.
+    fn cadences(&self) -> HashMap<u32, i64> {
+        let mut distances: HashMap<u32, Vec<i64>> = HashMap::new();
+        for ((signal, _), instants) in &self.instants {
+            let next = instants.iter().zip(instants.iter().skip(1));
+            distances.entry(*signal).or_default().extend(next.map(|(from, to)| to - from));
+        }
+        let known = distances.into_iter().filter(|(_, all)| all.len() >= DISTANCES_MIN);
+        let cadence = |(signal, mut all): (u32, Vec<i64>)| {
+            all.sort_unstable();
+            let excused = (all.len() / 100).max(1);
+            Some((signal, *all.iter().rev().nth(excused)?))
+        };
+        known.filter_map(cadence).collect()
+    }
+
+    /// How many keys a rule has, where it fired for each from its first window to the end.
+    fn always(&self, plan: &RulePlan) -> Option<usize> {
+        let alert = &plan.alert;
+        if !matches!(alert.trigger, Trigger::Condition(_)) || self.kept >= INSTANTS_MAX {
+            return None;
+        }
+        let lead_ms = alert.trigger.reach_ms().saturating_add(alert.for_ms);
+        let signals: Vec<u32> = plan.signals().collect();
+        let mut spans: HashMap<u64, (i64, i64)> = HashMap::new();
+        for ((_, key), instants) in self.instants.iter().filter(|it| signals.contains(&it.0.0)) {
+            if let (Some(first), Some(last)) = (instants.first(), instants.last()) {
+                let span = spans.entry(*key).or_insert((*first, *last));
+                *span = (span.0.min(*first), span.1.max(*last));
+            }
+        }
+        // Shorter ones were hardly judged.
+        spans.retain(|_, (first, last)| *last - *first >= lead_ms.saturating_mul(2));
+        let fires = |(key, (first, _)): (&u64, &(i64, i64))| {
+            let episode = self.episodes.get(&(alert.name.clone(), *key));
+            episode.is_some_and(|(since, ended)| !ended && *since <= first.saturating_add(lead_ms))
+        };
+        (!spans.is_empty() && spans.iter().all(fires)).then_some(spans.len())
+    }
+}
+
+impl Listener for Survey {
+    fn took(&mut self, stream: usize, taken: &Taken) {
+        let Some(stream) = self.streams.get_mut(stream) else {
+            return;
+        };
+        match taken {
+            Taken::Accepted => stream.events += 1,
+            Taken::Late { behind_ms } => {
+                stream.events += 1;
+                // It grows as needed; only then could it refuse.
+                stream.late.record(behind_ms.unsigned_abs()).ok();
+            }
+            Taken::Repeated | Taken::Future { .. } | Taken::Undecodable(_) => {}
+        }
+    }
+
+    fn observed(&mut self, batches: &[Batch]) {
+        for row in batches.iter().flat_map(|batch| &batch.rows) {
+            *self.counted.entry(row.signal).or_default() += 1;
+            if self.kept < INSTANTS_MAX {
+                self.kept += 1;
+                self.instants.entry((row.signal, row.key_hash)).or_default().push(row.time.0);
+            }
+        }
+    }
+
+    fn transition(&mut self, transition: &Transition) -> Result<(), Exit> {
+        let key = key_hash(&encode_key(transition.key.iter().map(|(_, value)| value)));
+        let of = (transition.alert.clone(), key);
+        let (_, ended) = self.episodes.entry(of).or_insert((transition.since.0, false));
+        *ended |= transition.kind == TransitionKind::Resolved;
+        Ok(())
+    }
+}
+
+impl StreamSurvey {
+    fn sample(&self) -> StreamSample {
+        let late = self.late.len();
+        let excess = late.saturating_sub(self.events / LATE_ONE_IN);
+        let enough = self.late.value_at_quantile(excess as f64 / late.max(1) as f64);
+        StreamSample {
+            events: self.events,
+            late,
+            enough_ms: i64::try_from(enough).unwrap_or(i64::MAX),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Lints that need data: what a sample of recorded events says of the rules.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use model::message::{Language, show_duration};
+use model::schema::Schema;
+use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
+
+use crate::Compiled;
+use crate::check::declared_name;
+use crate::diagnostic::{self, Diagnostic, Text, texts, wordings};
+use crate::reading::Reading;
+use crate::rule::{Alert, Measure, Trigger, Watch};
+use crate::source::{Place, SourceFile};
+
+/// What a sample of recorded events made of the rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// By index of the stream.
+    pub streams: Vec<StreamSample>,
+    /// Of alerts and watches, in any order.
+    pub rules: Vec<RuleSample>,
+}
+
+/// What a stream gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamSample {
+    /// Its events, late ones among them.
+    pub events: u64,
+    /// Those that came too late to count.
+    pub late: u64,
+    /// The `lateness` with which no more than one event in a hundred had come too late, in
+    /// milliseconds.
+    pub enough_ms: i64,
+}
+
+/// What came of a rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSample {
+    /// The name of an alert or a watch.
+    pub name: String,
+    /// In the order of [`Trigger::selections`].
+    pub selections: Vec<SelectionSample>,
+    /// How many keys it has, where it fired for each of them from the first window to the end.
+    pub always: Option<usize>,
+}
+
+/// What came of a selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SelectionSample {
+    /// Events that were counted.
+    pub events: u64,
+    /// How long after one of its events the next of the same key comes at the latest, but for
+    /// one time in a hundred, in milliseconds; `None` where too few came to tell.
+    pub cadence_ms: Option<i64>,
+}
+
+/// More late events than one in so many are told.
+pub const LATE_ONE_IN: u64 = 100;
+/// Fewer events than this say nothing about all of them.
+const EVENTS_MIN: u64 = 10;
+
+wordings! {
+    NeverSeen never_seen(name: &str, events: u64, stream: &str):
+        "`{name}` had nothing to count among the {events} events of `{stream}`"
+        | "`{stream}` のイベント {events} 件に、`{name}` として数えるものがありません"
+        help "look at its condition, and whether its events have the fields that are measured \
+              and grouped by"
+        | "条件と、測るフィールドやキーのフィールドがイベントにあるかを確かめてください";
+    FiresThroughout fires_throughout():
+        "it fired from its first window to the end of the data"
+        | "データの最初の窓から終わりまで、発火したままです"
+        help "a level that is always passed tells nobody anything: change it, or compare with \
+              the past by `vs`"
+        | "いつも超える水準では何も分かりません。水準を変えるか、`vs` で過去と比べてください";
+    FiresThroughout fires_for_all(keys: usize):
+        "it fired from the first window to the end of the data for each of its keys: {keys}"
+        | "キー {keys} 個のすべてで、データの最初の窓から終わりまで発火したままです"
+        help "a level that is always passed tells nobody anything: change it, or compare with \
+              the past by `vs`"
+        | "いつも超える水準では何も分かりません。水準を変えるか、`vs` で過去と比べてください";
+    FiresThroughout fires_at_all(name: &str, events: u64, stream: &str):
+        "each of the {events} events of `{stream}` is `{name}`"
+        | "`{stream}` のイベント {events} 件は、すべて `{name}` です"
+        help "narrow the filter to the events that somebody is to act on"
+        | "対応が要るイベントだけになるよう、フィルターを絞ってください";
+    WindowBelowCadence window_below(
+        name: &str, cadence: &str, window: &str, enough: &str,
+        cadence_ja: &str, window_ja: &str, enough_ja: &str
+    ):
+        "`{name}` of one key come up to {cadence} apart: the {window} this looks back hold too few \
+         at times"
+        | "`{name}` は同じキーで最大 {cadence_ja} 空きます。遡る {window_ja} では\
+           足りないことがあります"
+        help "{enough} would bridge one that is missing"
+        | "{enough_ja} なら、1件抜けても途切れません";
+    ManyLate many_late(events: u64, late: u64, lateness: &str, lateness_ja: &str):
+        "{late} of {events} events came later than the {lateness} of `lateness` and did not count"
+        | "イベント {events} 件のうち {late} 件が、`lateness` の {lateness_ja} より遅れて\
+           数えられませんでした";
+}
+
+texts! {
+    longer_lateness(enough: &str, enough_ja: &str):
+        "`lateness {enough}` counts all but one in a hundred; alerts come that much later"
+        | "`lateness {enough_ja}` なら遅れは 100 件に 1 件までになります。通知もその分遅れます";
+}
+
+/// What the sample says of the rules.
+///
+/// `files` are those the rules were compiled from. Nothing is said of a stream without events.
+pub fn lint(files: &[SourceFile], compiled: &Compiled, sample: &Sample) -> Vec<Diagnostic> {
+    let Some(rules) = &compiled.rules else {
+        return Vec::new();
+    };
+    let against = Against { places: places(files), streams: &rules.streams, sample };
+    let mut found = Vec::new();
+    for (schema, seen) in rules.streams.iter().zip(&sample.streams) {
+        found.extend(against.late(schema, seen));
+    }
+    let alerts = rules.alerts.iter().cloned().zip(&compiled.readings);
+    let watches = rules.watches.iter().map(Watch::as_alert).zip(&compiled.watched);
+    for (alert, reading) in alerts.chain(watches) {
+        if let Some(seen) = sample.rules.iter().find(|seen| seen.name == alert.name) {
+            against.rule(&alert, reading, seen, &mut found);
+        }
+    }
+    diagnostic::arrange(&mut found);
+    found
+}
+
+/// Where the names of all files are declared; they share one namespace.
+fn places(files: &[SourceFile]) -> HashMap<String, Place> {
+    let mut places = HashMap::new();
+    for (index, file) in files.iter().enumerate() {
+        let (ast, _) = crate::parse::parse(index, &file.text);
+        let names = ast.statements.iter().filter_map(declared_name);
+        places.extend(names.map(|name| (name.text.clone(), name.at.0)));
+    }
+    places
+}
+
+struct Against<'a> {
+    places: HashMap<String, Place>,
+    streams: &'a [Arc<Schema>],
+    sample: &'a Sample,
+}
+
+impl Against<'_> {
+    fn late(&self, schema: &Schema, seen: &StreamSample) -> Option<Diagnostic> {
+        let place = *self.places.get(&schema.name)?;
+        let is_many = seen.events >= EVENTS_MIN && seen.late > seen.events / LATE_ONE_IN;
+        let [lateness, enough] = [schema.lateness_ms, round(seen.enough_ms)].map(lasting);
+        is_many.then(|| {
+            many_late(place, seen.events, seen.late, &lateness.en, &lateness.ja)
+                .help(longer_lateness(&enough.en, &enough.ja))
+        })
+    }
+
+    fn rule(
+        &self,
+        alert: &Alert,
+        reading: &Reading,
+        seen: &RuleSample,
+        found: &mut Vec<Diagnostic>,
+    ) {
+        let selections = alert.trigger.selections();
+        let reads = selections.iter().zip(&reading.reads).zip(&seen.selections);
+        let mut is_fed = true;
+        for ((of, name), counted) in reads.clone() {
+            let events = self.sample.streams.get(of.stream).map_or(0, |stream| stream.events);
+            let stream = self.streams.get(of.stream).map_or("", |schema| &schema.name);
+            let place = self.places.get(name).copied();
+            is_fed &= counted.events > 0;
+            match (place, &alert.trigger) {
+                (Some(place), _) if events > 0 && counted.events == 0 => {
+                    found.push(never_seen(place, name, events, stream));
+                }
+                (Some(place), Trigger::Any { and: None, .. })
+                    if events >= EVENTS_MIN && counted.events == events =>
+                {
+                    found.push(fires_at_all(place, name, events, stream));
+                }
+                _ => {}
+            }
+        }
+        let Some(place) = self.places.get(&alert.name).copied() else {
+            return;
+        };
+        if let Some(keys) = seen.always.filter(|_| is_fed) {
+            found.push(match alert.by.as_slice() {
+                [] => fires_throughout(place),
+                _ => fires_for_all(place, keys),
+            });
+        }
+        let needs = needs(&alert.trigger);
+        let known: Vec<_> = reads.collect();
+        for (at, length_ms, values) in needs {
+            let Some(((_, name), counted)) = known.get(at) else { continue };
+            let Some(cadence_ms) = counted.cadence_ms else { continue };
+            let needed_ms = cadence_ms.saturating_mul(values);
+            if needed_ms > length_ms {
+                let enough_ms = round(needed_ms.saturating_add(cadence_ms));
+                let [cadence, length, enough] = [cadence_ms, length_ms, enough_ms].map(lasting);
+                found.push(window_below(
+                    place,
+                    name,
+                    &cadence.en,
+                    &length.en,
+                    &enough.en,
+                    &cadence.ja,
+                    &length.ja,
+                    &enough.ja,
+                ));
+            }
+        }
+    }
+}
+
+/// Which selections are expected all the time: their place, how far back they are looked for
+/// in milliseconds, and how many of them are needed.
+///
+/// Counts are not: of them none is a value like any other.
+fn needs(trigger: &Trigger) -> Vec<(usize, i64, i64)> {
+    if let Trigger::Absent { within_ms, .. } = trigger {
+        return vec![(0, *within_ms, 1)];
+    }
+    let mut at = trigger.selections().len();
+    let windows = trigger.condition().map_or(&[][..], |condition| &condition.windows);
+    let mut all = Vec::new();
+    for window in windows.iter().rev() {
+        at = at.saturating_sub(window.measure.selections().count());
+        let values = match window.measure {
+            Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_) | Measure::Ratio(..) => 0,
+            Measure::Avg(_)
+            | Measure::Min(_)
+            | Measure::Max(_)
+            | Measure::Last(_)
+            | Measure::Quantile { .. } => 1,
+            Measure::Stddev(_) | Measure::Delta(_) | Measure::Increase(_) | Measure::Rate(_) => 2,
+        };
+        if values > 0 {
+            all.push((at, window.window_ms, values));
+        }
+    }
+    all
+}
+
+/// Rounded up to what people would write.
+fn round(millis: i64) -> i64 {
+    let unit = match millis {
+        _ if millis > 2 * HOUR_MS => HOUR_MS,
+        _ if millis > 2 * MINUTE_MS => MINUTE_MS,
+        _ => SECOND_MS,
+    };
+    millis.max(1).saturating_add(unit - 1) / unit * unit
+}
+
+/// A length of time in both languages.
+fn lasting(millis: i64) -> Text {
+    Text { en: show_duration(millis, Language::En), ja: show_duration(millis, Language::Ja) }
+}
+
+#[cfg(test)]
+mod tests;
