@@ -86,15 +86,12 @@ wordings! {
         help "narrow the filter to the events that somebody is to act on"
         | "対応が要るイベントだけになるよう、フィルターを絞ってください";
     WindowBelowCadence window_below(
-        name: &str, cadence: &str, window: &str, enough: &str,
-        cadence_ja: &str, window_ja: &str, enough_ja: &str
+        name: &str, cadence: &str, window: &str, cadence_ja: &str, window_ja: &str
     ):
         "`{name}` of one key come up to {cadence} apart: the {window} this looks back hold too few \
          at times"
         | "`{name}` は同じキーで最大 {cadence_ja} 空きます。遡る {window_ja} では\
-           足りないことがあります"
-        help "{enough} would bridge one that is missing"
-        | "{enough_ja} なら、1件抜けても途切れません";
+           足りないことがあります";
     ManyLate many_late(events: u64, late: u64, lateness: &str, lateness_ja: &str):
         "{late} of {events} events came later than the {lateness} of `lateness` and did not count"
         | "イベント {events} 件のうち {late} 件が、`lateness` の {lateness_ja} より遅れて\
@@ -102,6 +99,9 @@ wordings! {
 }
 
 texts! {
+    wider_window(enough: &str, enough_ja: &str):
+        "{enough} would bridge one that is missing"
+        | "{enough_ja} なら、1件抜けても途切れません";
     longer_lateness(enough: &str, enough_ja: &str):
         "`lateness {enough}` counts all but one in a hundred; alerts come that much later"
         | "`lateness {enough_ja}` なら遅れは 100 件に 1 件までになります。通知もその分遅れます";
@@ -203,16 +203,9 @@ impl Against<'_> {
             if needed_ms > length_ms {
                 let enough_ms = round(needed_ms.saturating_add(cadence_ms));
                 let [cadence, length, enough] = [cadence_ms, length_ms, enough_ms].map(lasting);
-                found.push(window_below(
-                    place,
-                    name,
-                    &cadence.en,
-                    &length.en,
-                    &enough.en,
-                    &cadence.ja,
-                    &length.ja,
-                    &enough.ja,
-                ));
+                let finding =
+                    window_below(place, name, &cadence.en, &length.en, &cadence.ja, &length.ja);
+                found.push(finding.help(wider_window(&enough.en, &enough.ja)));
             }
         }
     }
