@@ -82,6 +82,21 @@ impl Bench {
         }
     }
 
+    /// Turns this member and another until this one is asked for a partition: which.
+    #[track_caller]
+    fn give_up_one(&mut self, other: &mut Bench) -> (usize, i32) {
+        let mut left = None;
+        self.until("a partition to give up", |b| {
+            other.turn();
+            left = b.events.iter().find_map(|event| match event {
+                SourceEvent::Revoked { topic, partition } => Some((*topic, *partition)),
+                _ => None,
+            });
+            left.is_some()
+        });
+        left.unwrap()
+    }
+
     fn count(&self) -> usize {
         self.records.values().map(Vec::len).sum()
     }
@@ -356,18 +371,23 @@ fn a_second_member_takes_its_share_after_a_last_commit_and_one_that_is_alone_say
     first.until("everything", |b| b.count() == 20 && b.source.judge_at.is_none());
     assert!(!first.told(|e| matches!(e, SourceEvent::NotAlone { .. })));
 
-    let mut second = Bench::new(&settings);
-    let mut left = None;
-    first.until("a partition to give up", |b| {
-        second.turn();
-        left = b.events.iter().find_map(|e| match e {
-            SourceEvent::Revoked { topic, partition } => Some((*topic, *partition)),
-            _ => None,
-        });
-        left.is_some()
-    });
-    let (topic, partition) = left.unwrap();
-    first.source.commit(&[(topic, partition, point(10, 8))]).unwrap();
+    // A group that forms once more in this very moment acknowledges nothing: the second member
+    // then leaves, and comes again.
+    let mut attempts = 1;
+    let (mut second, topic, partition) = loop {
+        let mut second = Bench::new(&settings);
+        let (topic, partition) = first.give_up_one(&mut second);
+        match first.source.commit(&[(topic, partition, point(10, 8))]) {
+            Ok(()) => break (second, topic, partition),
+            Err(error) => assert!(error.to_string().contains("RebalanceInProgress"), "{error}"),
+        }
+        assert!(attempts < 3, "no commit was acknowledged in {attempts} attempts");
+        attempts += 1;
+        second.source.close().unwrap();
+        first.until("the partition to go", |b| b.source.partitions.len() == 1);
+        first.until("both back", |b| b.source.partitions.len() == 2);
+        first.events.clear();
+    };
     let assigned = SourceEvent::Assigned { topic, partition, commit: Some(point(10, 8)), start: 8 };
     let not_alone = SourceEvent::NotAlone { owned: 1, partitions: 2 };
     first.until("the other to go on, and both to say so", |b| {
