@@ -447,13 +447,13 @@ fn fingerprint_of(event: &Event<'_>, fields: &[usize]) -> Option<i128> {
     })
 }
 
-/// 128 bits that stand for a value: type and content.
 /// A fingerprint in 64 bits, of which 0 is none.
 const fn shortened(fingerprint: i128) -> u64 {
     let short = (fingerprint as u64) ^ ((fingerprint >> 64) as u64);
     if short == 0 { 1 } else { short }
 }
 
+/// 128 bits that stand for a value: type and content.
 fn fingerprint(value: Value<'_>) -> Option<i128> {
     let mut small = [0_u8; 17];
     let (tag, payload) = small.split_at_mut(1);

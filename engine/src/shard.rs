@@ -59,8 +59,8 @@ pub struct OpenEpisode {
     pub fields: Vec<KeyPart>,
 }
 
-/// What a watch shows of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a watch shows of a key; ordered by watch and key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watched {
     /// The watch's name.
     pub watch: String,
@@ -210,7 +210,7 @@ impl Shard {
         for domain in &self.domains {
             domain.watched(&mut self.states, &mut out);
         }
-        out.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
+        out.sort();
         out
     }
 

@@ -46,7 +46,7 @@ impl State {
     /// Takes over what the watches show now.
     pub(crate) fn note_watched(&self, mut watched: Vec<Watched>) {
         self.metrics.note_watches(watched.iter());
-        watched.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
+        watched.sort();
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
     }
 

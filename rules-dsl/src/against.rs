@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::message::{Language, show_duration};
 use model::schema::Schema;
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::Compiled;
 use crate::check::declared_name;
-use crate::diagnostic::{self, Diagnostic, Text, texts, wordings};
+use crate::diagnostic::{Diagnostic, arrange, lasting, texts, wordings};
 use crate::reading::Reading;
-use crate::rule::{Alert, Measure, Trigger, Watch};
+use crate::rule::{Alert, Measure, Trigger, Watch, Window};
 use crate::source::{Place, SourceFile};
 
 /// What a sample of recorded events made of the rules.
@@ -107,27 +106,32 @@ texts! {
         | "`lateness {enough_ja}` なら遅れは 100 件に 1 件までになります。通知もその分遅れます";
 }
 
-/// What the sample says of the rules.
+/// Adds what the sample says of the rules to what was found in them.
 ///
 /// `files` are those the rules were compiled from. Nothing is said of a stream without events.
-pub fn lint(files: &[SourceFile], compiled: &Compiled, sample: &Sample) -> Vec<Diagnostic> {
+pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
     let Some(rules) = &compiled.rules else {
-        return Vec::new();
+        return;
     };
     let against = Against { places: places(files), streams: &rules.streams, sample };
-    let mut found = Vec::new();
+    let samples: HashMap<&str, &RuleSample> =
+        sample.rules.iter().map(|seen| (seen.name.as_str(), seen)).collect();
+    let found = &mut compiled.diagnostics;
     for (schema, seen) in rules.streams.iter().zip(&sample.streams) {
         found.extend(against.late(schema, seen));
     }
     let alerts = rules.alerts.iter().cloned().zip(&compiled.readings);
     let watches = rules.watches.iter().map(Watch::as_alert).zip(&compiled.watched);
     for (alert, reading) in alerts.chain(watches) {
-        if let Some(seen) = sample.rules.iter().find(|seen| seen.name == alert.name) {
-            against.rule(&alert, reading, seen, &mut found);
+        let seen = samples.get(alert.name.as_str());
+        let place = against.places.get(&alert.name);
+        if let (Some(seen), Some(place)) = (seen, place) {
+            against.counted(&alert, reading, seen, found);
+            found.extend(throughout(&alert, seen, *place));
+            found.extend(below_cadence(&alert, reading, seen, *place));
         }
     }
-    diagnostic::arrange(&mut found);
-    found
+    arrange(found);
 }
 
 /// Where the names of all files are declared; they share one namespace.
@@ -158,72 +162,80 @@ impl Against<'_> {
         })
     }
 
-    fn rule(
+    /// Selections of nothing, and an `any` of everything.
+    fn counted(
         &self,
         alert: &Alert,
         reading: &Reading,
         seen: &RuleSample,
         found: &mut Vec<Diagnostic>,
     ) {
+        let is_any = matches!(alert.trigger, Trigger::Any { and: None, .. });
         let selections = alert.trigger.selections();
-        let reads = selections.iter().zip(&reading.reads).zip(&seen.selections);
-        let mut is_fed = true;
-        for ((of, name), counted) in reads.clone() {
+        for ((of, name), counted) in selections.iter().zip(&reading.reads).zip(&seen.selections) {
             let events = self.sample.streams.get(of.stream).map_or(0, |stream| stream.events);
             let stream = self.streams.get(of.stream).map_or("", |schema| &schema.name);
-            let place = self.places.get(name).copied();
-            is_fed &= counted.events > 0;
-            match (place, &alert.trigger) {
-                (Some(place), _) if events > 0 && counted.events == 0 => {
-                    found.push(never_seen(place, name, events, stream));
-                }
-                (Some(place), Trigger::Any { and: None, .. })
-                    if events >= EVENTS_MIN && counted.events == events =>
-                {
-                    found.push(fires_at_all(place, name, events, stream));
-                }
-                _ => {}
+            let Some(place) = self.places.get(name).copied() else {
+                continue;
+            };
+            if events > 0 && counted.events == 0 {
+                found.push(never_seen(place, name, events, stream));
             }
-        }
-        let Some(place) = self.places.get(&alert.name).copied() else {
-            return;
-        };
-        if let Some(keys) = seen.always.filter(|_| is_fed) {
-            found.push(match alert.by.as_slice() {
-                [] => fires_throughout(place),
-                _ => fires_for_all(place, keys),
-            });
-        }
-        let needs = needs(&alert.trigger);
-        let known: Vec<_> = reads.collect();
-        for (at, length_ms, values) in needs {
-            let Some(((_, name), counted)) = known.get(at) else { continue };
-            let Some(cadence_ms) = counted.cadence_ms else { continue };
-            let needed_ms = cadence_ms.saturating_mul(values);
-            if needed_ms > length_ms {
-                let enough_ms = round(needed_ms.saturating_add(cadence_ms));
-                let [cadence, length, enough] = [cadence_ms, length_ms, enough_ms].map(lasting);
-                let finding =
-                    window_below(place, name, &cadence.en, &length.en, &cadence.ja, &length.ja);
-                found.push(finding.help(wider_window(&enough.en, &enough.ja)));
+            if is_any && events >= EVENTS_MIN && counted.events == events {
+                found.push(fires_at_all(place, name, events, stream));
             }
         }
     }
 }
 
-/// Which selections are expected all the time: their place, how far back they are looked for
-/// in milliseconds, and how many of them are needed.
-///
-/// Counts are not: of them none is a value like any other.
-fn needs(trigger: &Trigger) -> Vec<(usize, i64, i64)> {
+fn throughout(alert: &Alert, seen: &RuleSample, place: Place) -> Option<Diagnostic> {
+    // Of what there is nothing to count is told already.
+    let keys = seen.always.filter(|_| seen.selections.iter().all(|of| of.events > 0))?;
+    Some(if alert.by.is_empty() { fires_throughout(place) } else { fires_for_all(place, keys) })
+}
+
+fn below_cadence(
+    alert: &Alert,
+    reading: &Reading,
+    seen: &RuleSample,
+    place: Place,
+) -> Vec<Diagnostic> {
+    let finding = |need: Need| {
+        let (name, counted) =
+            (reading.reads.get(need.selection)?, seen.selections.get(need.selection)?);
+        let cadence_ms = counted.cadence_ms?;
+        let needed_ms = cadence_ms.saturating_mul(need.values);
+        let enough_ms = round(needed_ms.saturating_add(cadence_ms));
+        let [cadence, length, enough] = [cadence_ms, need.length_ms, enough_ms].map(lasting);
+        (needed_ms > need.length_ms).then(|| {
+            window_below(place, name, &cadence.en, &length.en, &cadence.ja, &length.ja)
+                .help(wider_window(&enough.en, &enough.ja))
+        })
+    };
+    needs(&alert.trigger).into_iter().filter_map(finding).collect()
+}
+
+/// Events that are expected all the time.
+struct Need {
+    /// Which ones, by place among [`Trigger::selections`].
+    selection: usize,
+    /// How far back they are looked for, in milliseconds.
+    length_ms: i64,
+    /// How many of them.
+    values: i64,
+}
+
+/// Counts are not among them: of them none is a value like any other.
+fn needs(trigger: &Trigger) -> Vec<Need> {
     if let Trigger::Absent { within_ms, .. } = trigger {
-        return vec![(0, *within_ms, 1)];
+        return vec![Need { selection: 0, length_ms: *within_ms, values: 1 }];
     }
-    let mut at = trigger.selections().len();
     let windows = trigger.condition().map_or(&[][..], |condition| &condition.windows);
+    let width = |window: &Window| window.measure.selections().count();
+    // Those of windows come last.
+    let mut next = trigger.selections().len() - windows.iter().map(width).sum::<usize>();
     let mut all = Vec::new();
-    for window in windows.iter().rev() {
-        at = at.saturating_sub(window.measure.selections().count());
+    for window in windows {
         let values = match window.measure {
             Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_) | Measure::Ratio(..) => 0,
             Measure::Avg(_)
@@ -234,8 +246,9 @@ fn needs(trigger: &Trigger) -> Vec<(usize, i64, i64)> {
             Measure::Stddev(_) | Measure::Delta(_) | Measure::Increase(_) | Measure::Rate(_) => 2,
         };
         if values > 0 {
-            all.push((at, window.window_ms, values));
+            all.push(Need { selection: next, length_ms: window.window_ms, values });
         }
+        next += width(window);
     }
     all
 }
@@ -248,11 +261,6 @@ fn round(millis: i64) -> i64 {
         _ => SECOND_MS,
     };
     millis.max(1).saturating_add(unit - 1) / unit * unit
-}
-
-/// A length of time in both languages.
-fn lasting(millis: i64) -> Text {
-    Text { en: show_duration(millis, Language::En), ja: show_duration(millis, Language::Ja) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod wording;
 
 pub use code::Code;
 
-use model::message::Language;
+use model::message::{Language, show_duration};
 
 use crate::source::{Place, SourceFile};
 
@@ -35,6 +35,11 @@ impl Text {
     pub(crate) fn same(text: &str) -> Text {
         Text { en: text.to_owned(), ja: text.to_owned() }
     }
+}
+
+/// A length of time in both languages.
+pub(crate) fn lasting(millis: i64) -> Text {
+    Text { en: show_duration(millis, Language::En), ja: show_duration(millis, Language::Ja) }
 }
 
 /// `text!("english {x}", "日本語 {x}")`: both languages filled from the variables around.

@@ -5,11 +5,10 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use model::decimal::Decimal;
-use model::message::{Language, show_duration};
 use model::schema::Schema;
 
 use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
-use crate::diagnostic::{Diagnostic, Text, text, wordings};
+use crate::diagnostic::{Diagnostic, lasting, text, wordings};
 use crate::print::{name, quantity};
 use crate::rule::{Comparison, Operand, Predicate};
 use crate::source::Place;
@@ -247,11 +246,6 @@ fn finer_than_step(one: &CheckedAlert) -> Option<Diagnostic> {
     let found = is_finer(one.alert.for_ms) || is_finer(one.alert.keep_ms);
     let step = lasting(step);
     found.then(|| finer(one.place, &step.en, &step.ja))
-}
-
-/// A length of time in both languages.
-fn lasting(millis: i64) -> Text {
-    Text { en: show_duration(millis, Language::En), ja: show_duration(millis, Language::Ja) }
 }
 
 fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {

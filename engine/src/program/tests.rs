@@ -151,3 +151,24 @@ fn a_regular_expression_beyond_the_limit_names_its_alert() {
     let error = Program::compile(&rules).unwrap_err().to_string();
     assert!(error.contains("alert big"), "{error}");
 }
+
+/// Whoever asks for a rule's signals matches them with its selections.
+#[test]
+fn signals_stand_in_the_order_of_selections() {
+    let of = |stream| selection(stream);
+    let mut ratio = crate::sample::alert("a");
+    single(&mut ratio).0.measure = Measure::Ratio(of(0), of(1));
+    let Trigger::Condition(condition) = ratio.trigger else {
+        panic!("the sample is a condition");
+    };
+    let triggers = [
+        Trigger::Condition(condition.clone()),
+        Trigger::Any { of: of(2), and: Some(condition) },
+        Trigger::Sequence { steps: vec![of(2), of(0), of(1)], first_count: 1, within_ms: 9 },
+        Trigger::ThenNot { first: of(1), then: of(0), within_ms: 9 },
+    ];
+    for trigger in triggers {
+        let observed = observed(&trigger).into_iter().map(|(of, _, _)| of);
+        assert!(observed.eq(trigger.selections()), "{trigger:?}");
+    }
+}

@@ -24,7 +24,7 @@ fn found(
     always: Option<usize>,
 ) -> Vec<(Code, String)> {
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
-    let compiled = compile(&files);
+    let mut compiled = compile(&files);
     assert!(compiled.rules.is_some(), "{text}: {:#?}", compiled.diagnostics);
     let rule = RuleSample { name: "x".to_owned(), selections: selections.to_vec(), always };
     let sample = Sample { streams: streams.to_vec(), rules: vec![rule] };
@@ -32,7 +32,10 @@ fn found(
         let at = files.first().map_or("", |file| &file.text[found.span.clone()]);
         (found.code, at.to_owned())
     };
-    lint(&files, &compiled, &sample).iter().map(shown).collect()
+    let before = compiled.diagnostics.len();
+    lint(&files, &mut compiled, &sample);
+    assert_eq!(before, 0, "{text}");
+    compiled.diagnostics.iter().map(shown).collect()
 }
 
 #[test]

@@ -34,19 +34,31 @@ pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Resu
 /// What is noted while events pass.
 struct Survey {
     streams: Vec<StreamSurvey>,
-    /// Observations by signal.
-    counted: HashMap<u32, u64>,
-    /// By signal and key: when its events were.
-    instants: HashMap<(u32, u64), Vec<i64>>,
+    signals: HashMap<u32, SignalSurvey>,
+    /// Instants kept of all signals.
     kept: usize,
-    /// By alert and key: since when it first fired, and whether that ever ended.
-    episodes: HashMap<(String, u64), (i64, bool)>,
+    /// By alert, then by key.
+    episodes: HashMap<String, HashMap<u64, Fired>>,
 }
 
 struct StreamSurvey {
     events: u64,
     /// How far behind late ones came, in milliseconds.
     late: Histogram<u64>,
+}
+
+#[derive(Default)]
+struct SignalSurvey {
+    events: u64,
+    /// By key: when its events were.
+    instants: HashMap<u64, Vec<i64>>,
+}
+
+/// An alert that fired for a key.
+struct Fired {
+    /// Since when, the first time.
+    since: i64,
+    has_ended: bool,
 }
 
 impl Survey {
@@ -56,20 +68,18 @@ impl Survey {
         let stream = || Some(StreamSurvey { events: 0, late: late()? });
         Survey {
             streams: (0..streams).filter_map(|_| stream()).collect(),
-            counted: HashMap::new(),
-            instants: HashMap::new(),
+            signals: HashMap::new(),
             kept: 0,
             episodes: HashMap::new(),
         }
     }
 
     fn sample(mut self, program: &Program) -> Sample {
-        self.instants.values_mut().for_each(|instants| instants.sort_unstable());
-        let cadences = self.cadences();
-        let selection = |signal: u32| SelectionSample {
-            events: self.counted.get(&signal).copied().unwrap_or(0),
-            cadence_ms: cadences.get(&signal).copied(),
-        };
+        let all = self.signals.values_mut().flat_map(|signal| signal.instants.values_mut());
+        all.for_each(|instants| instants.sort_unstable());
+        let sampled = |(signal, seen): (&u32, &SignalSurvey)| (*signal, seen.sample());
+        let selections: HashMap<u32, SelectionSample> = self.signals.iter().map(sampled).collect();
+        let selection = |signal: u32| selections.get(&signal).copied().unwrap_or_default();
         let rule = |plan: &RulePlan| RuleSample {
             name: plan.alert.name.clone(),
             selections: plan.signals().map(selection).collect(),
@@ -81,33 +91,17 @@ impl Survey {
         }
     }
 
-    /// By signal: how far the next event of a key is at the latest, one time in a hundred
-    /// excused, and once at least.
-    fn cadences(&self) -> HashMap<u32, i64> {
-        let mut distances: HashMap<u32, Vec<i64>> = HashMap::new();
-        for ((signal, _), instants) in &self.instants {
-            let next = instants.iter().zip(instants.iter().skip(1));
-            distances.entry(*signal).or_default().extend(next.map(|(from, to)| to - from));
-        }
-        let known = distances.into_iter().filter(|(_, all)| all.len() >= DISTANCES_MIN);
-        let cadence = |(signal, mut all): (u32, Vec<i64>)| {
-            all.sort_unstable();
-            let excused = (all.len() / 100).max(1);
-            Some((signal, *all.iter().rev().nth(excused)?))
-        };
-        known.filter_map(cadence).collect()
-    }
-
     /// How many keys a rule has, where it fired for each from its first window to the end.
     fn always(&self, plan: &RulePlan) -> Option<usize> {
         let alert = &plan.alert;
+        let episodes = self.episodes.get(&alert.name)?;
         if !matches!(alert.trigger, Trigger::Condition(_)) || self.kept >= INSTANTS_MAX {
             return None;
         }
         let lead_ms = alert.trigger.reach_ms().saturating_add(alert.for_ms);
-        let signals: Vec<u32> = plan.signals().collect();
         let mut spans: HashMap<u64, (i64, i64)> = HashMap::new();
-        for ((_, key), instants) in self.instants.iter().filter(|it| signals.contains(&it.0.0)) {
+        let signals = plan.signals().filter_map(|signal| self.signals.get(&signal));
+        for (key, instants) in signals.flat_map(|signal| &signal.instants) {
             if let (Some(first), Some(last)) = (instants.first(), instants.last()) {
                 let span = spans.entry(*key).or_insert((*first, *last));
                 *span = (span.0.min(*first), span.1.max(*last));
@@ -116,8 +110,8 @@ impl Survey {
         // Shorter ones were hardly judged.
         spans.retain(|_, (first, last)| *last - *first >= lead_ms.saturating_mul(2));
         let fires = |(key, (first, _)): (&u64, &(i64, i64))| {
-            let episode = self.episodes.get(&(alert.name.clone(), *key));
-            episode.is_some_and(|(since, ended)| !ended && *since <= first.saturating_add(lead_ms))
+            let fired = episodes.get(key).filter(|fired| !fired.has_ended);
+            fired.is_some_and(|fired| fired.since <= first.saturating_add(lead_ms))
         };
         (!spans.is_empty() && spans.iter().all(fires)).then_some(spans.len())
     }
@@ -141,20 +135,41 @@ impl Listener for Survey {
 
     fn observed(&mut self, batches: &[Batch]) {
         for row in batches.iter().flat_map(|batch| &batch.rows) {
-            *self.counted.entry(row.signal).or_default() += 1;
+            let signal = self.signals.entry(row.signal).or_default();
+            signal.events += 1;
             if self.kept < INSTANTS_MAX {
                 self.kept += 1;
-                self.instants.entry((row.signal, row.key_hash)).or_default().push(row.time.0);
+                signal.instants.entry(row.key_hash).or_default().push(row.time.0);
             }
         }
     }
 
     fn transition(&mut self, transition: &Transition) -> Result<(), Exit> {
         let key = key_hash(&encode_key(transition.key.iter().map(|(_, value)| value)));
-        let of = (transition.alert.clone(), key);
-        let (_, ended) = self.episodes.entry(of).or_insert((transition.since.0, false));
-        *ended |= transition.kind == TransitionKind::Resolved;
+        let since = transition.since.0;
+        let of_alert = self.episodes.entry(transition.alert.clone()).or_default();
+        let fired = of_alert.entry(key).or_insert(Fired { since, has_ended: false });
+        fired.has_ended |= transition.kind == TransitionKind::Resolved;
         Ok(())
+    }
+}
+
+impl SignalSurvey {
+    fn sample(&self) -> SelectionSample {
+        SelectionSample { events: self.events, cadence_ms: self.cadence_ms() }
+    }
+
+    /// How far the next event of a key is at the latest, one time in a hundred excused, and
+    /// once at least; the instants are in order.
+    fn cadence_ms(&self) -> Option<i64> {
+        let next = |instants: &Vec<i64>| -> Vec<i64> {
+            instants.iter().zip(instants.iter().skip(1)).map(|(from, to)| to - from).collect()
+        };
+        let mut distances: Vec<i64> = self.instants.values().flat_map(next).collect();
+        distances.sort_unstable();
+        let excused = (distances.len() / 100).max(1);
+        let is_known = distances.len() >= DISTANCES_MIN;
+        distances.iter().rev().nth(excused).filter(|_| is_known).copied()
     }
 }
 

@@ -115,7 +115,7 @@ impl Summary {
     /// What the watches showed at the end, ordered by watch and key.
     fn shown(&self, texts: &AlertTexts) -> Vec<Shown> {
         let mut all: Vec<&Watched> = self.watched.values().flatten().collect();
-        all.sort_by(|a, b| (&a.watch, &a.key).cmp(&(&b.watch, &b.key)));
+        all.sort();
         let shown = all.into_iter().filter_map(|one| {
             let part = |(name, value): &KeyPart| (name.clone(), value.to_string());
             Some(Shown {
