@@ -78,6 +78,7 @@ pub fn rule_set(streams: &[&str], alerts: Vec<Alert>) -> RuleSet {
             time: 0,
             lateness_ms: 0,
             id: None,
+            partitioned_by: None,
             extracts: Vec::new(),
         })
     };

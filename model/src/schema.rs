@@ -18,6 +18,9 @@ pub struct Schema {
     /// Index in `fields` of what identifies an event: events of equal id and equal time are
     /// one.
     pub id: Option<usize>,
+    /// Index in `fields` of the key of its records: events that are equal in it lie in one
+    /// partition.
+    pub partitioned_by: Option<usize>,
     /// Texts that patterns take apart, after the record is decoded.
     pub extracts: Vec<Extract>,
 }

@@ -5,7 +5,6 @@ mod condition;
 mod constant;
 mod keys;
 mod kind;
-mod later;
 mod level;
 mod measure;
 mod message;
@@ -67,10 +66,10 @@ pub(crate) fn check(
                 valued::declared(&mut scope, &measure.measure, diagnostics);
             }
             Statement::Alert(alert) => checked.extend(alert::alert(&mut scope, alert, diagnostics)),
-            Statement::Stream(stream) => later::options(stream, diagnostics),
             Statement::Watch(watch) => watches.extend(watch::watch(&mut scope, watch, diagnostics)),
             // Looked at where they are declared, or after all alerts.
-            Statement::List(_)
+            Statement::Stream(_)
+            | Statement::List(_)
             | Statement::Table(_)
             | Statement::Calendar(_)
             | Statement::Test(_)

@@ -5,8 +5,11 @@ mod cost;
 mod words_en;
 mod words_ja;
 
+use std::sync::Arc;
+
 use model::decimal::Decimal;
 use model::message::{Language, show_duration, show_quantity};
+use model::schema::Schema;
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 use crate::ast::Clauses;
@@ -34,20 +37,26 @@ pub struct Reading {
     pub cost_ja: String,
 }
 
-pub(crate) fn reading(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Reading {
+/// `streams` are those that selections name by index.
+pub(crate) fn reading(
+    alert: &Alert,
+    subject: &Subject,
+    clauses: &Clauses,
+    streams: &[Arc<Schema>],
+) -> Reading {
     Reading {
         alert: alert.name.clone(),
         reads: reads(&alert.trigger, subject),
         canonical: canonical::canonical(alert, subject, clauses),
         words_en: words_en::words(alert, subject, clauses),
         words_ja: words_ja::words(alert, subject, clauses),
-        cost_en: cost::cost(alert, subject, Language::En),
-        cost_ja: cost::cost(alert, subject, Language::Ja),
+        cost_en: cost::cost(alert, subject, streams, Language::En),
+        cost_ja: cost::cost(alert, subject, streams, Language::Ja),
     }
 }
 
 /// What a watch shows.
-pub(crate) fn watched(watch: &Watch, subject: &Subject) -> Reading {
+pub(crate) fn watched(watch: &Watch, subject: &Subject, streams: &[Arc<Schema>]) -> Reading {
     let keys: Vec<&str> = watch.by.iter().map(|key| key.name.as_str()).collect();
     let (each, each_ja) = match keys.as_slice() {
         [] => (String::new(), String::new()),
@@ -60,8 +69,8 @@ pub(crate) fn watched(watch: &Watch, subject: &Subject) -> Reading {
         canonical: canonical::watch(watch, subject),
         words_en: format!("shown and exported{each}, never an alert"),
         words_ja: format!("{each_ja}表示と出力のみ。アラートにはならない"),
-        cost_en: cost::cost(&alert, subject, Language::En),
-        cost_ja: cost::cost(&alert, subject, Language::Ja),
+        cost_en: cost::cost(&alert, subject, streams, Language::En),
+        cost_ja: cost::cost(&alert, subject, streams, Language::Ja),
     }
 }
 

@@ -235,3 +235,33 @@ fn watches_say_what_they_show() {
         assert_eq!(codes, [code], "{measure}");
     }
 }
+
+#[test]
+fn where_keys_lie_is_said_of_streams_that_say_what_their_records_are_keyed_by() {
+    let streams = "stream a { ts: time, user: str, host: str } partitioned_by user\n\
+                   stream b { ts: time, user: str, host: str } partitioned_by host\n\
+                   stream c { ts: time, user: str }\n";
+    let one = ("; each key lies in one partition", "、キーごとに一つのパーティションに収まる");
+    let many = ("; its keys cross partitions", "、キーはパーティションをまたぐ");
+    let cases = [
+        ("a 10回/分 by user", one),
+        ("a 10回/分 by host, user", one),
+        ("a 10回/分 by host", many),
+        ("a 10回/分", many),
+        ("a then b within 5m by user", many),
+        ("a then b within 5m by user, host", one),
+        ("a then c within 5m by user", ("", "")),
+    ];
+    for (trigger, (en, ja)) in cases {
+        let text = format!("{streams}alert x {trigger} high");
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
+        let found = &compiled.diagnostics;
+        let said = compiled.readings.first().unwrap_or_else(|| panic!("{trigger}: {found:#?}"));
+        let (_, again_en) = said.cost_en.split_once("recovery re-reads ").unwrap();
+        let (_, again_ja) = said.cost_ja.split_once("再起動時は直近").unwrap();
+        let after =
+            |text: &str, mark: char| text.find(mark).map_or("", |at| &text[at..]).to_owned();
+        assert_eq!(after(again_en, ';'), en, "{trigger}");
+        assert_eq!(after(again_ja, '、'), ja, "{trigger}");
+    }
+}

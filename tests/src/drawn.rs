@@ -146,6 +146,7 @@ fn schema(random: &mut Random, index: usize) -> Arc<Schema> {
         time: 0,
         lateness_ms: random.one_of(&[0, 3, 8], 0),
         id: random.chance(30).then_some(FIELD_ID),
+        partitioned_by: None,
         extracts: Vec::new(),
     })
 }

@@ -28,6 +28,7 @@ fn schema(codec: Codec, fields: &[(&str, FieldType)]) -> Schema {
         time: 0,
         lateness_ms: 0,
         id: None,
+        partitioned_by: None,
         extracts: Vec::new(),
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn alert(
     let rest = Rest { by, graded, overrides, clear, during, timing, keys_max, text };
     let built = assembled(written, trigger, rest);
     let has_failed = diagnostics.get(before..).is_some_and(crate::diagnostic::has_errors);
-    let reading = crate::reading::reading(&built, &subject, &written.clauses);
+    let reading = crate::reading::reading(&built, &subject, &written.clauses, &scope.streams);
     let place = written.name.at.0;
     (!has_failed).then_some(CheckedAlert { reading, alert: built, subject, place })
 }

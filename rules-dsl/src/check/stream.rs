@@ -62,9 +62,14 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
         time: times.first().map_or(0, |(index, _)| *index),
         lateness_ms: lateness.unwrap_or(LATENESS_DEFAULT_MS),
         id: None,
+        partitioned_by: None,
         extracts: Vec::new(),
     };
-    schema.id = stream.id.as_ref().and_then(|path| identity(&schema, path, diagnostics));
+    let mut naming = |path: &Option<Path>| {
+        path.as_ref().and_then(|path| identifying(&schema, path, diagnostics))
+    };
+    let (id, partitioned_by) = (naming(&stream.id), naming(&stream.partitioned_by));
+    (schema.id, schema.partitioned_by) = (id, partitioned_by);
     let extracts = stream.extracts.iter();
     schema.extracts = extracts.filter_map(|it| extract(&schema, it, diagnostics)).collect();
     schema
@@ -94,8 +99,8 @@ fn fields(
     (fields, times)
 }
 
-/// The field that identifies events.
-fn identity(schema: &Schema, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
+/// A field that names something: events, or the partition they lie in.
+fn identifying(schema: &Schema, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
     let (name, place) = (path.dotted(), path.at.0);
     let index = field_index(schema, &name, place, diagnostics)?;
     let is_one = super::keys::identifies(&schema.fields.get(index)?.kind);

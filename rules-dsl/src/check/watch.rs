@@ -43,7 +43,7 @@ pub(super) fn watch(
         return None;
     };
     let watch = Watch { name: written.name.text.clone(), condition, by };
-    let reading = crate::reading::watched(&watch, &subject);
+    let reading = crate::reading::watched(&watch, &subject, &scope.streams);
     let has_failed = diagnostics.get(before..).is_some_and(has_errors);
     (!has_failed).then_some((watch, reading))
 }

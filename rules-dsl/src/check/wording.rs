@@ -41,9 +41,6 @@ wordings! {
         "`{name}` builds on more than {CHAIN_MAX} others"
         | "`{name}` の元になるものが {CHAIN_MAX} を超えています";
 
-    NotYet not_yet(word: &str):
-        "`{word}` is part of the language but this build does not evaluate it yet"
-        | "`{word}` は言語の一部ですが、この版ではまだ評価されません";
 
     // Quantities.
     NumberRange quantity_range():

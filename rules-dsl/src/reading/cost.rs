@@ -1,6 +1,9 @@
 //! What an alert keeps for each key, and how much of the past a restart reads again.
 
+use std::sync::Arc;
+
 use model::message::{Language, show_duration};
+use model::schema::Schema;
 
 use crate::check::{Function, Joined, Subject};
 use crate::rule::Alert;
@@ -12,13 +15,44 @@ const VALUE_BYTES: u32 = 32;
 /// A value in a table, with room to grow.
 const TABLE_BYTES: u32 = 64;
 
-pub(super) fn cost(alert: &Alert, subject: &Subject, language: Language) -> String {
+pub(super) fn cost(
+    alert: &Alert,
+    subject: &Subject,
+    streams: &[Arc<Schema>],
+    language: Language,
+) -> String {
     let again = show_duration(alert.horizon_ms(), language);
     let kept = kept(subject, language);
+    let crosses = crosses_partitions(alert, streams);
     match language {
-        Language::En => format!("{kept}; recovery re-reads {again}"),
-        Language::Ja => format!("{kept}、再起動時は直近{again}を読み直す"),
+        Language::En => {
+            let lies = match crosses {
+                Some(true) => "; its keys cross partitions",
+                Some(false) => "; each key lies in one partition",
+                None => "",
+            };
+            format!("{kept}; recovery re-reads {again}{lies}")
+        }
+        Language::Ja => {
+            let lies = match crosses {
+                Some(true) => "、キーはパーティションをまたぐ",
+                Some(false) => "、キーごとに一つのパーティションに収まる",
+                None => "",
+            };
+            format!("{kept}、再起動時は直近{again}を読み直す{lies}")
+        }
     }
+}
+
+/// Whether one key of an alert has events in several partitions; `None` where a stream does not
+/// say what its records are keyed by.
+fn crosses_partitions(alert: &Alert, streams: &[Arc<Schema>]) -> Option<bool> {
+    let crosses = alert.trigger.selections().into_iter().map(|of| {
+        let field = streams.get(of.stream)?.partitioned_by?;
+        Some(!of.key.contains(&field))
+    });
+    let each: Option<Vec<bool>> = crosses.collect();
+    each.map(|each| each.contains(&true))
 }
 
 /// What is kept beside a few hundred bytes for each key.
