@@ -2,7 +2,7 @@
 //! refused with what to write instead.
 
 use crate::diagnostic::Diagnostic;
-use crate::quantity::{duration_named, unit_prefix};
+use crate::quantity::{UnitKind, UnitWord, duration_named, unit_prefix};
 use crate::source::Place;
 
 use super::wording;
@@ -31,6 +31,12 @@ const CALENDAR_WORDS: [&str; 18] = [
 
 /// Days that begin at midnight.
 const CALENDAR_DAYS: [&str; 5] = ["今日", "当日", "本日", "暦日", "営業日"];
+
+/// What joins a window to a level that follows it, as in `5分間に10回`.
+const WINDOW_PARTICLES: [&str; 7] = ["の間に", "ごとに", "あたり", "当たり", "につき", "に", "で"];
+
+/// What a window runs on into, as in `5分平均`.
+const MEASURE_WORDS: [&str; 5] = ["平均", "合計", "最大", "最小", "中央値"];
 
 /// What other people call our units.
 const UNIT_ALIASES: [(&str, &str); 24] = [
@@ -80,8 +86,21 @@ pub(crate) fn calendar_word(run: &str) -> Option<&'static str> {
 }
 
 /// What is wrong with letters after a quantity that read on as a phrase.
-pub(super) fn after_quantity(place: Place, quantity: &str, rest: &str) -> Option<Diagnostic> {
+pub(super) fn after_quantity(
+    place: Place,
+    (quantity, unit): (&str, &UnitWord),
+    rest: &str,
+) -> Option<Diagnostic> {
     let phrase = format!("{quantity}{rest}");
+    if unit.kind == UnitKind::Duration {
+        let level = WINDOW_PARTICLES.iter().find_map(|particle| rest.strip_prefix(particle));
+        if let Some(level) = level.filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+            return Some(wording::window_first(place, &phrase, level, quantity));
+        }
+        if MEASURE_WORDS.iter().any(|measure| rest.starts_with(measure)) {
+            return Some(wording::window_of_measure(place, &phrase));
+        }
+    }
     if rest.starts_with("まで") || rest.starts_with("以内") {
         Some(wording::up_to(place, &phrase, quantity))
     } else if rest.starts_with("連続") {
@@ -103,6 +122,10 @@ pub(crate) fn phrase_trap(word: &str, place: Place) -> Option<Diagnostic> {
         if unit || numbered || each.starts_with('日') {
             return Some(wording::every(place, word));
         }
+    }
+    let measured = MEASURE_WORDS.iter().find_map(|measure| word.strip_suffix(measure));
+    if measured.is_some_and(|unit| duration_named(unit).is_some()) {
+        return Some(wording::window_of_measure(place, word));
     }
     if CALENDAR_DAYS.iter().any(|day| word.starts_with(day)) {
         return Some(wording::calendar_time(place, word));

@@ -66,6 +66,16 @@ wordings! {
         "`{run}` is no unit" | "`{run}` という単位はありません";
     UnitRunsOn runs_on(quantity: &str, rest: &str):
         "`{quantity}` runs on into `{rest}`" | "`{quantity}` の後に `{rest}` が続いています";
+    UnitRunsOn window_first(phrase: &str, level: &str, window: &str):
+        "`{phrase}` names the window before the level"
+        | "`{phrase}` は、しきい値より先に期間を書いています"
+        help "write `{level}/{window}`" | "`{level}/{window}` と書いてください";
+    UnitRunsOn window_of_measure(phrase: &str):
+        "`{phrase}` is a window and a measure in one word"
+        | "`{phrase}` は、期間と集計を一語にしています"
+        help "the window follows the level, and the measure says what is computed: \
+              `avg(…) 1%超/5分`"
+        | "期間はしきい値の後に、集計は measure として書きます: `avg(…) 1%超/5分`";
 
     ClockTime clock(written: &str):
         "`{written}` is no time of day" | "`{written}` は時刻ではありません"
