@@ -9,9 +9,7 @@ use rules_dsl::rule::{Alert, Measure, Trigger};
 
 use crate::levels::Levels;
 use crate::measured::Measured;
-
-/// Stamps kept for one key; beyond it the oldest go, and a notice may be missed.
-const STAMPS_MAX: usize = 65_536;
+use crate::shard::EARLY_EVENTS_MAX;
 
 /// What one key has shown to one early trigger.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ impl Probe {
 
     /// Adds a stamp in order and returns its place.
     fn stamp(&mut self, time: i64, value: i128) -> usize {
-        if self.stamps.len() >= STAMPS_MAX {
+        if self.stamps.len() >= EARLY_EVENTS_MAX {
             self.stamps.pop_front();
         }
         let place = self.stamps.partition_point(|stamp| stamp.0 <= time);

@@ -1,5 +1,7 @@
 //! Rules compiled to run: which fields of an event become which observations, for whom.
 
+mod counts;
+
 use std::fmt;
 
 use model::event::{Event, Value};
@@ -12,6 +14,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 use crate::condition::waits_for_ms;
 use crate::filter_tree::{FilterTree, Filters};
 use crate::key_group::{group_of, key_hash, shard_of};
+
+pub use counts::ObserveCounts;
 
 /// A compiled rule set: immutable, shared by readers and shards.
 #[derive(Debug)]
@@ -109,17 +113,6 @@ pub(crate) enum Input {
     Step(u8),
     /// An entry of a window: of a ratio 0 is the numerator and 1 the denominator.
     Window { window: u8, part: u8 },
-}
-
-/// What became of events, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ObserveCounts {
-    /// Observations made.
-    pub observations: u64,
-    /// Selected events without a field of a `by` that does not allow it missing.
-    pub skipped_missing_key: u64,
-    /// Selected events without the measured field.
-    pub skipped_missing_value: u64,
 }
 
 impl Program {
@@ -362,7 +355,7 @@ impl SignalPlan {
         let start = first.bytes.len();
         if !self.write_key(event, &mut first.bytes) {
             first.bytes.truncate(start);
-            counts.skipped_missing_key += 1;
+            counts.skip_keyless(self.id);
             return;
         }
         let hash = key_hash(first.bytes.get(start..).unwrap_or_default());

@@ -3,6 +3,7 @@
 mod domain;
 mod state;
 mod states;
+pub mod statistics;
 
 use std::sync::Arc;
 
@@ -12,9 +13,11 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, KeyPart, Transition};
 
+use crate::key_group::KEY_GROUPS;
 use crate::program::Program;
 use domain::Domain;
 use states::States;
+use statistics::RuleCounts;
 
 /// The part of the work that one thread owns.
 ///
@@ -81,12 +84,22 @@ pub struct ShardSettings {
     pub shards: usize,
     /// Whether rising triggers are announced ahead of settling.
     pub early: bool,
-    /// Keys one rule may hold state for, over all key groups.
+    /// Keys one rule may hold state for, over all key groups: see [`keys_share`].
     pub keys_per_rule_max: u32,
 }
 
 /// Keys one rule may hold state for unless configured otherwise.
 pub const KEYS_PER_RULE_MAX: u32 = 1_000_000;
+
+/// Events of one key kept for early notices; beyond it the oldest go, and a notice may be
+/// missed.
+pub const EARLY_EVENTS_MAX: usize = 65_536;
+
+/// How many of the keys a rule may hold are those of one key group: at least one.
+pub const fn keys_share(most: u32) -> u32 {
+    let share = most / KEY_GROUPS;
+    if share == 0 { 1 } else { share }
+}
 
 /// What a step tells.
 #[derive(Clone, Debug, Default)]
@@ -222,6 +235,11 @@ impl Shard {
             waiting: self.domains.iter().map(|domain| domain.waiting() as u64).sum(),
             ..self.states.counts()
         }
+    }
+
+    /// What each rule has made of its input, in the order of the program's rules.
+    pub fn rule_counts(&self) -> Vec<RuleCounts> {
+        self.states.rule_counts()
     }
 
     /// The program it runs.

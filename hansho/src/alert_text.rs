@@ -15,7 +15,7 @@ use crate::console::plain;
 use crate::rule_files::Rules;
 
 /// Length of a rendered message in bytes; what is longer is cut and says so.
-const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+pub const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 
 /// The texts of a rule set, in the language and zone of its readers.
 pub struct AlertTexts {

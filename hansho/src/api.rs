@@ -2,7 +2,7 @@
 
 pub mod health;
 pub mod metrics;
-mod watches;
+pub mod watches;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};

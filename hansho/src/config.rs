@@ -5,6 +5,7 @@
 //! Secrets stay references until they are used.
 
 mod kafka;
+mod limits;
 mod raw;
 mod scalar;
 mod secret;
@@ -25,6 +26,7 @@ use oncall::route::{Deadlines, Receiver, Receivers};
 use toml::Spanned;
 
 pub use kafka::{Kafka, Start};
+pub use limits::Limits;
 pub use secret::Secret;
 pub use sink::{Sink, Target};
 
@@ -60,19 +62,6 @@ pub struct Config {
     pub sinks: Vec<Sink>,
     /// How soon a person should respond.
     pub deadlines: Deadlines,
-}
-
-/// What bounds the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How long a partition must be known empty before time passes there by itself, in ms.
-    pub idle_ms: i64,
-    /// How far, in ms of event time, one partition may be read ahead of another.
-    pub skew_max_ms: i64,
-    /// Memory for observations that wait to be settled, in bytes.
-    pub unsettled_bytes: u64,
-    /// Notifications one sink may have pending.
-    pub pending_max: usize,
 }
 
 /// Where records go that cannot be decoded.
@@ -174,12 +163,7 @@ impl File<'_> {
             timezone: raw.timezone.map_or(TimeZone::UTC, |zone| zone.0),
             workers: self.workers(raw.workers)?,
             listen: raw.api.listen.0,
-            limits: Limits {
-                idle_ms: raw.limits.idle.map_or(10_000, |idle| idle.0),
-                skew_max_ms: raw.limits.skew_max.map_or(60_000, |skew| skew.0),
-                unsettled_bytes: raw.limits.unsettled_bytes.map_or(256 << 20, |size| size.0),
-                pending_max: self.pending_max(raw.limits.pending_max)?,
-            },
+            limits: limits::check(self, raw.limits)?,
             deadlines: self.deadlines(&raw.deadlines)?,
             state_dir,
             kafka,
@@ -205,16 +189,6 @@ impl File<'_> {
             workers @ 1..=WORKERS_MAX => Ok(workers),
             _ => self
                 .refuse(&raw, &format!("must be 1 to {WORKERS_MAX}; leave it out for all cores")),
-        }
-    }
-
-    fn pending_max(&self, raw: Option<Spanned<usize>>) -> Result<usize, ConfigError> {
-        match raw {
-            None => Ok(OutboxLimits::default().pending_max),
-            Some(raw) if *raw.get_ref() == 0 => {
-                self.refuse(&raw, "must be at least 1, or no sink could ever be told")
-            }
-            Some(raw) => Ok(raw.into_inner()),
         }
     }
 

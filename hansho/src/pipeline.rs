@@ -14,7 +14,7 @@
 
 pub mod clock;
 pub mod intake;
-mod lane;
+pub mod lane;
 pub mod marks;
 
 use std::sync::Arc;

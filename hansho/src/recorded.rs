@@ -100,7 +100,7 @@ impl<L: Listener> Recorded<L> {
         let joined = self.outlet.join();
         joined.map_err(|shard| Exit::Unreachable.because(format!("shard {shard} failed")))?;
         self.inputs.report_undecodable();
-        Ok((self.listener, self.intake.counts()))
+        Ok((self.listener, self.intake.counts().clone()))
     }
 
     /// Hands all batches over, listening meanwhile to what the shards tell.

@@ -14,7 +14,7 @@ mod alert_log;
 mod deliveries;
 mod on_call;
 mod progress;
-mod reader;
+pub mod reader;
 mod teller;
 
 use std::fmt;
@@ -28,7 +28,6 @@ use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, JournalError, StateDir};
 use connectors::source::kafka::{KafkaError, KafkaSettings, KafkaSource};
 use connectors::transition_json::Recorded;
-use engine::shard::KEYS_PER_RULE_MAX;
 use model::time::Timestamp;
 use oncall::incident::AlertText;
 use oncall::outbox::OutboxLimits;
@@ -49,7 +48,7 @@ pub use on_call::Delivery;
 pub use reader::ReaderLimits;
 
 /// Records on their way from the alert log to on-call; beyond it the teller waits.
-const UNHEARD_MAX: usize = 4096;
+pub const UNHEARD_MAX: usize = 4096;
 
 /// What a service is made of.
 pub struct ServiceParts {
@@ -63,6 +62,8 @@ pub struct ServiceParts {
     pub workers: usize,
     /// What bounds the reading.
     pub limits: ReaderLimits,
+    /// Keys a rule may hold state for that does not say itself how many.
+    pub keys_per_rule: u32,
     /// Where logs are kept.
     pub state_dir: PathBuf,
     /// Health and figures.
@@ -170,8 +171,11 @@ pub(crate) fn run(
 
     let told = Arc::new(Told::new(parts.rules.set.streams.len()));
     let source = KafkaSource::connect(&parts.kafka).map_err(ServiceError::Kafka)?;
-    let road =
-        RoadSettings { workers: parts.workers, early: true, keys_per_rule_max: KEYS_PER_RULE_MAX };
+    let road = RoadSettings {
+        workers: parts.workers,
+        early: true,
+        keys_per_rule_max: parts.keys_per_rule,
+    };
     let streams = &parts.rules.set.streams;
     let intake = Intake::new(&parts.rules.program, streams, None, parts.workers)
         .map_err(ServiceError::Schema)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::program::{ObserveCounts, Program, ProgramError};
+use engine::shard::statistics::RuleCounts;
 use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardSettings, Watched};
 use engine::watermark::{Admission, Front};
 use model::event::Event;
@@ -35,6 +36,8 @@ pub struct Told {
     pub watched: Vec<Watched>,
     /// Observations whose instant was settled before them.
     pub late_after_settle: u64,
+    /// What every rule made of its input, in the order of their names.
+    pub rules: Vec<RuleCounts>,
 }
 
 /// The event a logged record is.
@@ -198,12 +201,14 @@ impl<'a> Runner<'a> {
     }
 
     fn told(self) -> Told {
-        let mut told = Told::default();
+        let rules = vec![RuleCounts::default(); self.program.rules().len()];
+        let mut told = Told { rules, ..Told::default() };
         for (mut shard, out) in self.shards {
             told.watched.extend(shard.watched());
             told.transitions.extend(out.transitions);
             told.early.extend(out.early);
             told.late_after_settle += shard.counts().late_after_settle;
+            told.rules.iter_mut().zip(shard.rule_counts()).for_each(|(all, of)| all.add(&of));
         }
         told.transitions.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
         told

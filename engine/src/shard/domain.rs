@@ -121,6 +121,7 @@ impl Domain {
         out: &mut Out,
     ) -> bool {
         if row.time.0 <= self.settled {
+            states.count_late(self.listeners.get(row.signal as usize).into_iter().flatten());
             return false;
         }
         let key = states.keys.acquire(batch.slice(row.key), group_of(row.key_hash));
@@ -193,7 +194,7 @@ impl Domain {
                 continue;
             }
             for listener in self.listeners.get(waiting.signal as usize).into_iter().flatten() {
-                self.touched.extend(states.apply(*listener, now, &waiting));
+                self.touched.extend(states.apply(*listener, (now, self.published), &waiting));
             }
             states.keys.release(waiting.key);
         }

@@ -43,7 +43,7 @@ pub struct State {
     levels: Levels,
     pub(super) episode: Episode,
     /// What held at the last judgement, in the calendar or out of it.
-    truth: bool,
+    pub(super) truth: bool,
     pub(super) alarm: Alarm,
     /// Set where nothing but the opening of a calendar is awaited: no running timer.
     pub(super) opening: Alarm,

@@ -12,11 +12,13 @@ use rules_dsl::rule::{Alert, Constant, Roster, Trigger};
 
 use super::domain::{Agenda, Listener};
 use super::state::{Instant, Place, State, named_fields, named_key, severity};
-use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched};
+use super::statistics::RuleCounts;
+use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share};
 use crate::condition::First;
+use crate::episode::Step;
 use crate::hours::Hours;
 use crate::identity::episode_id;
-use crate::key_group::{KEY_GROUPS, group_of, key_hash, shard_of};
+use crate::key_group::{group_of, key_hash, shard_of};
 use crate::keys::{KeyId, Keys};
 use crate::levels::Levels;
 use crate::measured::Measured;
@@ -29,9 +31,6 @@ use crate::timer::Timers;
 /// Number of a state, which says nothing about the order of states.
 pub type StateId = u32;
 
-/// Keys that are watched for early notices; beyond it a notice comes when settled.
-const PROBES_MAX: usize = 1_000_000;
-
 /// The states of all rules.
 #[derive(Debug)]
 pub struct States {
@@ -42,8 +41,8 @@ pub struct States {
     /// By rule: what holds for all its keys.
     rules: Vec<RuleState>,
     probes: HashMap<Place, Probe>,
-    /// States by (rule, key group), to hold the limit.
-    held: HashMap<(u32, u32), u32>,
+    /// By (rule, key group), to hold the limit.
+    held: HashMap<(u32, u32), Held>,
     refused_keys: u64,
     refused_values: u64,
 }
@@ -54,6 +53,26 @@ struct RuleState {
     hours: Hours,
     /// When the streams had their first event, once all of them had one.
     first: First,
+    counts: RuleCounts,
+}
+
+/// What a rule holds of one key group.
+#[derive(Clone, Copy, Debug, Default)]
+struct Held {
+    states: u32,
+    probes: u32,
+}
+
+impl Held {
+    /// Whether a key without a state may be announced ahead of settling.
+    ///
+    /// Who has room is decided in the order of events, later than they come: what is announced
+    /// must not be refused then. So the second half of the room is nobody's who is not there
+    /// yet, and whoever comes when the first is taken is told when settled.
+    const fn foresees_room(self, most: u32) -> bool {
+        let half = keys_share(most) / 2;
+        self.states < half && self.probes < half
+    }
 }
 
 /// States by number, and their numbers by place.
@@ -116,42 +135,59 @@ impl States {
             return known;
         }
         let (rule, key) = place;
-        let held = self.held.entry((rule, self.keys.group(key))).or_insert(0);
         let plan = self.program.rules().get(rule as usize)?;
-        let most = plan.alert.keys_max.unwrap_or(self.settings.keys_per_rule_max);
-        let share = (most / KEY_GROUPS).max(1);
-        if *held >= share && !beyond_limit {
-            self.refused_keys += 1;
+        let held = self.held.entry((rule, self.keys.group(key))).or_default();
+        if held.states >= keys_share(self.settings.keys_most(&plan.alert)) && !beyond_limit {
             return None;
         }
-        *held += 1;
+        held.states += 1;
         self.keys.retain(key);
+        if let Some(of_rule) = self.rules.get_mut(rule as usize) {
+            of_rule.counts.keys += 1;
+        }
         Some(self.table.insert(State::new(place, plan, self.keys.bytes(key))))
     }
 
     /// Adds an observation to the state of a rule and its key; the state when it is now to
-    /// be judged.
+    /// be judged. What was refused up to `published` an earlier run has counted.
     pub(crate) fn apply(
         &mut self,
         listener: Listener,
-        now: i64,
+        (now, published): (i64, i64),
         waiting: &Waiting,
     ) -> Option<StateId> {
+        let rule = listener.rule as usize;
         let place = (listener.rule, waiting.key);
-        let has_roster = self.program.rules().get(listener.rule as usize)?.has_roster;
+        self.rules.get_mut(rule)?.counts.take_in();
+        let has_roster = self.program.rules().get(rule)?.has_roster;
         let known =
             if has_roster { self.table.find(place) } else { self.find_or_make(place, false) };
+        let refused = u64::from(now > published);
         let Some(id) = known else {
             // Nothing else would let go of what was seen of a refused key.
             self.drop_probe(place);
+            if !has_roster {
+                self.refused_keys += refused;
+                self.rules.get_mut(rule)?.counts.refused_keys += refused;
+            }
             return None;
         };
         let state = self.table.states.get_mut(id)?;
-        let plan = self.program.rules().get(listener.rule as usize)?;
+        let plan = self.program.rules().get(rule)?;
         if !state.apply(listener.input, now, waiting, &plan.alert) {
-            self.refused_values += 1;
+            self.refused_values += refused;
+            self.rules.get_mut(rule)?.counts.refused_values += refused;
         }
         state.touch(now).then_some(id)
+    }
+
+    /// Counts an observation that came too late for those it would have fed.
+    pub(crate) fn count_late<'a>(&mut self, listeners: impl Iterator<Item = &'a Listener>) {
+        for listener in listeners {
+            if let Some(of_rule) = self.rules.get_mut(listener.rule as usize) {
+                of_rule.counts.late += 1;
+            }
+        }
     }
 
     /// Takes what is due at `now` for some rules; adds the states that are now to be judged.
@@ -232,7 +268,12 @@ impl States {
         let open = of_rule.hours.at(now, plan.alert.during.as_ref());
         let at = Instant { now, published, open, first: of_rule.first };
         let (steps, value) = state.judge(&at, plan);
+        let windows = plan.alert.trigger.condition().map_or(0, |of| of.windows.len());
+        of_rule.counts.judge(state.truth, windows);
         for step in steps {
+            if matches!(step, Step::Fired { .. }) {
+                of_rule.counts.fire(now);
+            }
             let key = self.keys.bytes(state.place.1);
             out.transitions.push(state.tell(step, value.as_ref(), now, plan, key));
         }
@@ -251,7 +292,10 @@ impl States {
             return;
         };
         if let Some(held) = self.held.get_mut(&(place.0, self.keys.group(place.1))) {
-            *held = held.saturating_sub(1);
+            held.states = held.states.saturating_sub(1);
+        }
+        if let Some(of_rule) = self.rules.get_mut(place.0 as usize) {
+            of_rule.counts.keys = of_rule.counts.keys.saturating_sub(1);
         }
         if self.probes.get(&place).is_some_and(|probe| probe.is_idle(now, window_ms)) {
             self.drop_probe(place);
@@ -261,6 +305,9 @@ impl States {
 
     fn drop_probe(&mut self, place: Place) {
         if self.probes.remove(&place).is_some() {
+            if let Some(held) = self.held.get_mut(&(place.0, self.keys.group(place.1))) {
+                held.probes = held.probes.saturating_sub(1);
+            }
             self.keys.release(place.1);
         }
     }
@@ -278,16 +325,20 @@ impl States {
             return;
         };
         let key = self.keys.bytes(place.1);
-        let (is_full, mut is_new) = (self.probes.len() >= PROBES_MAX, false);
+        let (table, mut is_new) = (&self.table, false);
         let probe = match self.probes.entry(place) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if is_full => return,
             Entry::Vacant(free) => {
+                let held = self.held.entry((place.0, self.keys.group(place.1))).or_default();
+                let most = self.settings.keys_most(alert);
+                if !held.foresees_room(most) && table.find(place).is_none() {
+                    return;
+                }
+                held.probes += 1;
                 is_new = true;
                 free.insert(Probe::new(Levels::new(alert, key)))
             }
         };
-        let table = &self.table;
         let found = probe.observe(&alert.trigger, (time, value), settled, || {
             let state = table.find(place).and_then(|id| table.states.get(id));
             state.and_then(|state| state.episode.highest())
@@ -354,6 +405,10 @@ impl States {
         }
     }
 
+    pub(crate) fn rule_counts(&self) -> Vec<RuleCounts> {
+        self.rules.iter().map(|rule| rule.counts).collect()
+    }
+
     pub(crate) fn counts(&self) -> ShardCounts {
         ShardCounts {
             refused_keys: self.refused_keys,
@@ -362,6 +417,13 @@ impl States {
             states: self.table.states.len() as u64,
             ..ShardCounts::default()
         }
+    }
+}
+
+impl ShardSettings {
+    /// How many keys an alert may hold state for.
+    fn keys_most(&self, alert: &Alert) -> u32 {
+        alert.keys_max.unwrap_or(self.keys_per_rule_max)
     }
 }
 

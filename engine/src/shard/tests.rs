@@ -169,6 +169,77 @@ fn keys_beyond_the_limit_are_refused_and_old_ones_go_on() {
     assert_eq!(bench.shard.counts().keys, 0);
 }
 
+/// Half of the room is for those who are there: whoever might be refused is told when settled.
+#[test]
+fn a_key_that_may_be_refused_is_neither_watched_nor_announced() {
+    let any = Trigger::Any { of: selection(0), and: None };
+    let mut bench = Bench::new(vec![of_trigger(any)], &Restored::default(), 4 * 256);
+    let group = |name: &str| {
+        crate::key_group::group_of(crate::key_group::key_hash(&encode_key(&[KeyValue::Text(
+            name.to_owned(),
+        )])))
+    };
+    let names = (0..9_000).map(|number| format!("h{number}")).filter(|name| group(name) == 7);
+    let names: Vec<String> = names.take(8).collect();
+    let at = |time: i64| names.iter().map(|n| (time, n.as_str())).collect::<Vec<_>>();
+    let [a, b] = [0, 1].map(|at: usize| format!("!{}1", names[at]));
+    assert_eq!(bench.step(0, &at(1), 0).1, format!("{a} {b}"), "two of four");
+    let settled = bench.settled(0, &[], 1);
+    assert_eq!(settled.split(' ').count(), 4, "{settled}");
+    let counts = bench.shard.rule_counts()[0];
+    assert_eq!((counts.refused_keys, counts.keys, counts.matched), (4, 4, 8));
+    assert_eq!(bench.shard.counts().keys, 4, "what was refused leaves nothing behind");
+    // Whoever is there is announced again as soon as its episode is over.
+    bench.settled(0, &[], 11);
+    assert_eq!(bench.shard.counts().keys, 0);
+    assert_eq!(bench.step(0, &at(20), 12).1.split(' ').count(), 2);
+}
+
+#[test]
+fn every_rule_counts_what_it_made_of_its_input() {
+    let mut quiet = alert("y");
+    single(&mut quiet).1.level = Decimal::from_int(100);
+    let mut bench = Bench::fresh(vec![alert("x"), quiet]);
+    bench.settled(0, &[(1, "a"), (2, "a"), (2, "b"), (3, "a")], 3);
+    bench.settled(0, &[(3, "a"), (4, "a")], 4);
+    let [x, y] = bench.shard.rule_counts()[..] else { panic!("two rules") };
+    // Judged at 1, 2 (both keys), 3 and 4; true at 3 and 4.
+    let want = RuleCounts {
+        matched: 5,
+        late: 1,
+        judged: 5,
+        truths: 2,
+        fired: 1,
+        last_fired: Some(Timestamp(3)),
+        keys: 2,
+        work: 5 + 5 * 2,
+        ..RuleCounts::default()
+    };
+    assert_eq!(x, want);
+    assert_eq!(y, RuleCounts { truths: 0, fired: 0, last_fired: None, ..want });
+    bench.settled(0, &[], 100);
+    assert!(bench.shard.rule_counts().iter().all(|rule| rule.keys == 0));
+}
+
+/// What was refused before a restart was counted before it.
+#[test]
+fn what_is_read_again_is_not_refused_again() {
+    for (published, want) in [(i64::MIN, 2), (1, 1), (5, 0)] {
+        let any = Trigger::Any { of: selection(0), and: None };
+        let restored = restored(published, Vec::new());
+        let mut bench = Bench::new(vec![of_trigger(any)], &restored, 1);
+        let group = |n: &u32| {
+            let key = encode_key(&[KeyValue::Text(format!("h{n}"))]);
+            crate::key_group::group_of(crate::key_group::key_hash(&key)) == 0
+        };
+        let names: Vec<String> =
+            (0..9_000).filter(group).take(2).map(|n| format!("h{n}")).collect();
+        let [a, b] = [names[0].as_str(), names[1].as_str()];
+        bench.settled(0, &[(1, a), (1, b), (5, a), (5, b)], 6);
+        assert_eq!(bench.shard.counts().refused_keys, want, "published {published}");
+    }
+}
+
 #[test]
 fn the_low_side_without_a_key_begins_one_window_after_the_first_event() {
     let mut low = alert("x");

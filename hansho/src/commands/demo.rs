@@ -11,6 +11,7 @@ use std::time::Duration;
 use connectors::broker::EmbeddedBroker;
 use connectors::dead_letter::DeadLetters;
 use connectors::source::kafka::{KafkaSettings, Start};
+use engine::shard::KEYS_PER_RULE_MAX;
 use jiff::tz::TimeZone;
 use model::message::Language;
 use oncall::outbox::OutboxLimits;
@@ -135,6 +136,7 @@ fn parts(
         },
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
         limits: ReaderLimits { idle_ms: 2_000, skew_max_ms: 60_000, unsettled_bytes: 256 << 20 },
+        keys_per_rule: KEYS_PER_RULE_MAX,
         state_dir: state_dir.to_owned(),
         state: Arc::new(State::new()),
     }

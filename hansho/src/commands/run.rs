@@ -169,6 +169,7 @@ fn parts(
             skew_max_ms: config.limits.skew_max_ms,
             unsettled_bytes: config.limits.unsettled_bytes,
         },
+        keys_per_rule: config.limits.keys_per_rule,
         state_dir: config.state_dir.clone(),
         state: Arc::new(State::new()),
         rules,

@@ -65,6 +65,7 @@ pub(super) struct Limits {
     pub(super) idle: Option<Duration>,
     pub(super) skew_max: Option<Duration>,
     pub(super) unsettled_bytes: Option<Bytes>,
+    pub(super) keys_per_rule: Option<Spanned<u32>>,
     pub(super) pending_max: Option<Spanned<usize>>,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// The largest secret read from a file, in bytes.
-const SECRET_MAX: u64 = 64 << 10;
+pub const SECRET_MAX: u64 = 64 << 10;
 
 /// A value, or where it is kept: `env:NAME`, `file:PATH`, anything else is itself.
 ///

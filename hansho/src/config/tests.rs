@@ -40,13 +40,7 @@ fn what_is_left_out_has_a_default() {
     assert!((1..=WORKERS_MAX).contains(&config.workers));
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
     assert_eq!((config.kafka.group.as_str(), config.kafka.start), ("hansho", Start::Beginning));
-    let limits = Limits {
-        idle_ms: 10_000,
-        skew_max_ms: 60_000,
-        unsettled_bytes: 256 << 20,
-        pending_max: oncall::outbox::PENDING_MAX,
-    };
-    assert_eq!(config.limits, limits);
+    assert_eq!(config.limits, Limits::default());
     assert_eq!(config.outbox_limits(), OutboxLimits::default());
     assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
     assert_eq!(config.topic("auth", "auth.log"), "auth.log");
@@ -137,6 +131,7 @@ topic = \"auth.events\"
 idle = \"500ms\"
 skew_max = \"2h\"
 unsettled_bytes = \"64KiB\"
+keys_per_rule = 8
 pending_max = 7
 [dead_letters]
 topic = \"dead\"
@@ -174,8 +169,13 @@ severities = [\"緊急\", \"L2\"]
     assert_eq!(config.kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
     assert_eq!(config.topic("auth", "x"), "auth.events");
     assert_eq!(config.topic("plain", "x"), "x");
-    let limits =
-        Limits { idle_ms: 500, skew_max_ms: 2 * HOUR_MS, unsettled_bytes: 65_536, pending_max: 7 };
+    let limits = Limits {
+        idle_ms: 500,
+        skew_max_ms: 2 * HOUR_MS,
+        unsettled_bytes: 65_536,
+        keys_per_rule: 8,
+        pending_max: 7,
+    };
     assert_eq!(config.limits, limits);
     assert_eq!(config.dead_letters, DeadLetters::Topic("dead".to_owned()));
     assert_eq!(config.deadlines.response_ms(Severity::Critical), Some(5 * MINUTE_MS));
@@ -263,6 +263,12 @@ fn an_error_names_file_line_key_and_the_way_out() {
             8,
             "limits.unsettled_bytes",
             "256MiB",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nkeys_per_rule = 0"),
+            8,
+            "limits.keys_per_rule",
+            "at least 1",
         ),
         (
             with_sink("type = \"stdout\"\n[limits]\npending_max = 0"),

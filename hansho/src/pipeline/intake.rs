@@ -12,8 +12,8 @@ use model::schema::Schema;
 use model::time::Timestamp;
 
 /// A batch is handed over when it holds this many rows, or this many bytes of keys.
-const BATCH_ROWS: usize = 1024;
-const BATCH_BYTES: usize = 256 * 1024;
+pub const BATCH_ROWS: usize = 1024;
+pub const BATCH_BYTES: usize = 256 * 1024;
 
 /// Decodes, admits and filters the records of all partitions a thread reads.
 pub struct Intake {
@@ -62,7 +62,7 @@ pub enum Taken {
 }
 
 /// What became of all records.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct IntakeCounts {
     /// Records that decode into events.
     pub events: u64,
@@ -125,7 +125,8 @@ impl Intake {
         shards: usize,
     ) -> Result<Intake, CodecError> {
         let stream = |schema: &Arc<Schema>| -> Result<StreamIntake, CodecError> {
-            Ok(StreamIntake { decoder: Decoder::new(Arc::clone(schema), year)?, first: None })
+            let decoder = Decoder::new(Arc::clone(schema), year)?;
+            Ok(StreamIntake { decoder, first: None })
         };
         Ok(Intake {
             program: Arc::clone(program),
@@ -215,7 +216,7 @@ impl Intake {
     }
 
     /// What became of all records so far.
-    pub(crate) fn counts(&self) -> IntakeCounts {
-        self.counts
+    pub(crate) const fn counts(&self) -> &IntakeCounts {
+        &self.counts
     }
 }

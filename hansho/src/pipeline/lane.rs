@@ -15,9 +15,9 @@ use super::clock::monotonic;
 use super::marks::SharedMarks;
 
 /// Batches on their way to one shard.
-const INBOUND_BATCHES: usize = 16;
+pub const INBOUND_BATCHES: usize = 16;
 /// What one shard has told and nobody has taken yet.
-const OUTBOUND_TOLD: usize = 64;
+pub const OUTBOUND_TOLD: usize = 64;
 /// How long an idle shard sleeps if nobody wakes it: a missed wake-up costs no more.
 const IDLE_SLEEP: Duration = Duration::from_millis(5);
 

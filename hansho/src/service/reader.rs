@@ -1,6 +1,6 @@
 //! The reader: Kafka partitions in step with each other, and the commits.
 
-mod dead;
+pub mod dead;
 mod held;
 
 use std::collections::BTreeMap;
@@ -310,7 +310,7 @@ impl Reader {
             }
         }
         let counts = self.intake.counts();
-        let (observed, wall) = (counts.observed, wall_clock());
+        let (observed, wall) = (&counts.observed, wall_clock());
         let metrics = &self.state.metrics;
         metrics.note_events(&EventTotals {
             decoded: counts.events,

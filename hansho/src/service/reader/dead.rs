@@ -10,9 +10,9 @@ use tracing::warn;
 use crate::pipeline::intake::{Intake, Partition, Taken};
 
 /// Dead letters that could not be handed over yet; beyond it nothing more is read.
-const CLOGGED: usize = 1_000;
+pub const CLOGGED: usize = 1_000;
 /// Dead letters told one by one in the log; the rest is in the counters and the letters.
-const TOLD_MAX: u64 = 100;
+pub const TOLD_MAX: u64 = 100;
 
 /// Takes records into the intake and buries those that are no events.
 pub struct Burial {

@@ -1,0 +1,66 @@
+//! `[limits]`: the bounds of the service that a configuration may move, with their defaults.
+
+use engine::shard::KEYS_PER_RULE_MAX;
+use model::time::{MINUTE_MS, SECOND_MS};
+use oncall::outbox::PENDING_MAX;
+use toml::Spanned;
+
+use super::{ConfigError, File, raw};
+
+/// What bounds the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a partition must be known empty before time passes there by itself, in ms.
+    pub idle_ms: i64,
+    /// How far, in ms of event time, one partition may be read ahead of another.
+    pub skew_max_ms: i64,
+    /// Memory for observations that wait to be settled, in bytes.
+    pub unsettled_bytes: u64,
+    /// Keys a rule may hold state for that does not say itself how many.
+    pub keys_per_rule: u32,
+    /// Notifications one sink may have pending.
+    pub pending_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            idle_ms: 10 * SECOND_MS,
+            skew_max_ms: MINUTE_MS,
+            unsettled_bytes: 256 << 20,
+            keys_per_rule: KEYS_PER_RULE_MAX,
+            pending_max: PENDING_MAX,
+        }
+    }
+}
+
+/// Fills the defaults in.
+pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let no_keys = "must be at least 1, or no rule could ever judge a key";
+    let no_notice = "must be at least 1, or no sink could ever be told";
+    Ok(Limits {
+        idle_ms: raw.idle.map_or(default.idle_ms, |idle| idle.0),
+        skew_max_ms: raw.skew_max.map_or(default.skew_max_ms, |skew| skew.0),
+        unsettled_bytes: raw.unsettled_bytes.map_or(default.unsettled_bytes, |size| size.0),
+        keys_per_rule: at_least_one(file, raw.keys_per_rule, default.keys_per_rule, no_keys)?,
+        pending_max: at_least_one(file, raw.pending_max, default.pending_max, no_notice)?,
+    })
+}
+
+/// A number that must not be 0; `what` says why.
+fn at_least_one<N: Copy + PartialEq + From<u8>>(
+    file: &File<'_>,
+    raw: Option<Spanned<N>>,
+    default: N,
+    what: &str,
+) -> Result<N, ConfigError> {
+    match raw {
+        None => Ok(default),
+        Some(raw) if *raw.get_ref() == N::from(0) => file.refuse(&raw, what),
+        Some(raw) => Ok(raw.into_inner()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

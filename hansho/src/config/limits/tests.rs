@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use connectors::journal::MAX_BUFFERED_BYTES;
+use oncall::incident::CLOSED_MAX;
+use oncall::outbox::{FINISHED_MAX, IN_FLIGHT_MAX};
+
+use super::*;
+
+fn page(name: &str) -> String {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    std::fs::read_to_string(docs.join(name)).expect("a page")
+}
+
+/// The first two cells of every row of a page's tables.
+fn rows(page: &str) -> Vec<(&str, &str)> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    rows.map(|(first, rest)| (first, rest.split(" |").next().unwrap_or(rest))).collect()
+}
+
+fn seconds(millis: i64) -> String {
+    match millis {
+        ms if ms % MINUTE_MS == 0 => format!("`\"{}m\"`", ms / MINUTE_MS),
+        ms => format!("`\"{}s\"`", ms / SECOND_MS),
+    }
+}
+
+/// `1234567` as people read it: `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.into_iter().find(|(shift, _)| bytes.is_multiple_of(1 << shift));
+    unit.map_or(format!("{bytes} B"), |(shift, name)| format!("{} {name}", bytes >> shift))
+}
+
+/// Every setting of `[limits]` and its default as the pages write it.
+fn settings() -> BTreeMap<&'static str, String> {
+    let Limits { idle_ms, skew_max_ms, unsettled_bytes, keys_per_rule, pending_max } =
+        Limits::default();
+    BTreeMap::from([
+        ("`limits.idle`", seconds(idle_ms)),
+        ("`limits.skew_max`", seconds(skew_max_ms)),
+        ("`limits.unsettled_bytes`", format!("`\"{}\"`", size(unsettled_bytes).replace(' ', ""))),
+        ("`limits.keys_per_rule`", keys_per_rule.to_string()),
+        ("`limits.pending_max`", pending_max.to_string()),
+    ])
+}
+
+/// Every bound that no setting moves: in English, in Japanese, and how many.
+fn fixed() -> Vec<(&'static str, &'static str, String)> {
+    use crate::api::watches::WATCH_SERIES_MAX;
+    use crate::pipeline::intake::{BATCH_BYTES, BATCH_ROWS};
+    use crate::pipeline::lane::{INBOUND_BATCHES, OUTBOUND_TOLD};
+    use crate::service::UNHEARD_MAX;
+    use crate::service::reader::dead::{CLOGGED, TOLD_MAX};
+    let number = |most: usize| grouped(most as u64);
+    let bytes = |most: usize| size(most as u64);
+    vec![
+        ("a record", "レコード", bytes(connectors::source::MAX_RECORD_BYTES)),
+        ("rows of a batch", "バッチの行", number(BATCH_ROWS)),
+        ("keys of a batch", "バッチのキー", bytes(BATCH_BYTES)),
+        ("batches waiting for a worker", "ワーカーを待つバッチ", number(INBOUND_BATCHES)),
+        ("answers of a worker waiting", "書かれるのを待つワーカーの答え", number(OUTBOUND_TOLD)),
+        (
+            "events of a key kept for early notices",
+            "早期の知らせのために覚えるキーのイベント",
+            number(engine::shard::EARLY_EVENTS_MAX),
+        ),
+        ("keys exported of a watch", "一つのウォッチで出力するキー", number(WATCH_SERIES_MAX)),
+        ("alerts waiting for on-call", "当番処理を待つアラート", number(UNHEARD_MAX)),
+        ("a message", "メッセージ", bytes(crate::alert_text::MESSAGE_BYTES_MAX)),
+        ("attempts in flight of a sink", "通知先への同時の試み", number(IN_FLIGHT_MAX)),
+        ("finished notifications remembered", "覚えておく済んだ通知", number(FINISHED_MAX)),
+        ("closed incidents remembered", "覚えておく閉じたインシデント", number(CLOSED_MAX)),
+        ("dead letters waiting", "書かれるのを待つデッドレター", number(CLOGGED)),
+        ("dead letters logged", "ログにも出すデッドレター", grouped(TOLD_MAX)),
+        ("lines of a log kept in memory", "メモリーに置くログの行", bytes(MAX_BUFFERED_BYTES)),
+        ("`hansho.toml`", "`hansho.toml`", size(crate::config::FILE_MAX)),
+        ("a secret", "秘密の値", size(crate::config::secret::SECRET_MAX)),
+        ("sinks", "通知先", number(crate::config::sink::SINKS_MAX)),
+        ("workers", "ワーカー", number(crate::config::WORKERS_MAX)),
+    ]
+}
+
+#[test]
+fn the_pages_list_every_limit_with_its_default() {
+    for (name, heading) in [("operations.md", "## Limits\n"), ("operations.ja.md", "## 上限\n")] {
+        let page = page(name);
+        let shown: BTreeMap<&str, String> = rows(&page)
+            .into_iter()
+            .filter(|(setting, _)| setting.starts_with("`limits."))
+            .map(|(setting, default)| (setting, default.to_owned()))
+            .collect();
+        assert_eq!(shown, settings(), "{name}");
+        let part = page.split_once(heading).unwrap_or_else(|| panic!("{name} lacks {heading}")).1;
+        let part = part.split("\n## ").next().unwrap();
+        let listed: Vec<(&str, &str)> = rows(part).into_iter().skip(1).collect();
+        let fixed = fixed();
+        let wanted: Vec<(&str, &str)> = fixed
+            .iter()
+            .map(|(en, ja, most)| (if name.contains(".ja.") { *ja } else { *en }, most.as_str()))
+            .collect();
+        assert_eq!(listed, wanted, "{name}");
+    }
+}
