@@ -193,6 +193,11 @@ impl Program {
 }
 
 impl RulePlan {
+    /// Whether it is a watch: its values are shown, and it never fires.
+    pub const fn is_watch(&self) -> bool {
+        self.is_watch
+    }
+
     /// The signals it takes in, in the order of [`Trigger::selections`].
     pub fn signals(&self) -> impl Iterator<Item = u32> {
         self.inputs.iter().map(|(signal, _)| *signal)

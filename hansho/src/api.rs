@@ -1,7 +1,8 @@
-//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`.
+//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`.
 
 pub mod health;
 pub mod metrics;
+pub mod rules;
 pub mod watches;
 
 use std::future::Future;
@@ -86,6 +87,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
+        .route("/rules", get(rules))
         .with_state(state)
 }
 
@@ -104,6 +106,10 @@ async fn metrics_text(extract::State(state): extract::State<Arc<State>>) -> impl
     };
     let text = state.metrics.render();
     (status(&text), [(header::CONTENT_TYPE, OPEN_METRICS)], text.unwrap_or_default())
+}
+
+async fn rules(extract::State(state): extract::State<Arc<State>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], state.metrics.rules.page().to_string())
 }
 
 fn wall_clock() -> Timestamp {

@@ -15,6 +15,7 @@ mod deliveries;
 mod on_call;
 mod progress;
 pub mod reader;
+mod shares;
 mod teller;
 
 use std::fmt;
@@ -169,6 +170,7 @@ pub(crate) fn run(
         drop(tell_on_call.send(logged.clone()));
     }
 
+    parts.state.metrics.rules.begin(&parts.rules.program);
     let told = Arc::new(Told::new(parts.rules.set.streams.len()));
     let source = KafkaSource::connect(&parts.kafka).map_err(ServiceError::Kafka)?;
     let road = RoadSettings {

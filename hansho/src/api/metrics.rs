@@ -14,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
+use super::rules::RuleTable;
 use super::watches::Watches;
 
 /// A gauge of seconds.
@@ -85,6 +86,8 @@ pub struct Metrics {
     refused_values: Counter,
     repeated: Counter,
     watches: Watches,
+    /// Figures by rule.
+    pub rules: RuleTable,
     states: Gauge,
     waiting: Gauge,
     transitions: Family<TransitionLabels, Counter>,
@@ -141,6 +144,7 @@ impl Metrics {
                 "Observations of events that had come before with the same id and time",
             ),
             watches: Watches::new(&mut of),
+            rules: RuleTable::new(&mut of),
             states: of.add("states", "States of alerts and keys held"),
             waiting: of.add("observations_waiting", "Observations that wait to be settled"),
             transitions: of.add("transitions", "Settled transitions"),
@@ -282,7 +286,7 @@ impl Metrics {
 }
 
 /// Shows a total that another thread counts; it never falls.
-fn set_total(counter: &Counter, total: u64) {
+pub(super) fn set_total(counter: &Counter, total: u64) {
     counter.inner().fetch_max(total, Ordering::Relaxed);
 }
 

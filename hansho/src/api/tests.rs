@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use engine::shard::statistics::RuleCounts;
 use engine::shard::{ShardCounts, Watched};
 use model::decimal::Decimal;
 use model::key::KeyValue;
@@ -9,6 +10,7 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
 use oncall::outbox::{GiveUp, Outcome};
+use rules_dsl::source::SourceFile;
 use tokio::runtime::Runtime;
 
 use super::metrics::EventTotals;
@@ -86,6 +88,77 @@ fn metrics_are_served_as_open_metrics() {
         assert!(body.contains("\nhansho_records_lost_total 3\n"), "{body}");
         assert!(body.ends_with("# EOF\n"), "{body}");
     });
+}
+
+/// A program of two rules over one stream, `r` without a key and `s` by user.
+fn program() -> engine::program::Program {
+    let text = "stream a { ts: time, user: str }\nalert r any a high\nalert s any a by user low";
+    let file = SourceFile { name: "r.rules".to_owned(), text: text.to_owned() };
+    let set = rules_dsl::compile(&[file]).rules.expect("two rules");
+    engine::program::Program::compile(&set).expect("a program")
+}
+
+fn counted() -> RuleCounts {
+    RuleCounts {
+        matched: 1,
+        late: 2,
+        refused_keys: 3,
+        refused_values: 4,
+        judged: 5,
+        truths: 6,
+        fired: 7,
+        last_fired: Some(Timestamp(8_500)),
+        keys: 9,
+        work: 10,
+    }
+}
+
+#[test]
+fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
+    let state = state();
+    let rules = &state.metrics.rules;
+    rules.begin(&program());
+    rules.note_read([(11, 0), (11, 12)].into_iter());
+    rules.note_shards(&[RuleCounts::default(), counted()]);
+    rules.note_shares(&[0.25, 0.75]);
+    with_server(&state, |to| {
+        let (status, head, body) = request(to, "/rules");
+        assert!(status == 200 && head.contains("application/json"), "{head}");
+        let page: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let of_r = &page["rules"][0];
+        assert_eq!((&of_r["rule"], &of_r["last_fired"]), (&"r".into(), &serde_json::Value::Null));
+        let want = serde_json::json!({
+            "rule": "s", "watch": false, "evaluated": 11, "matched": 1, "judged": 5, "true": 6,
+            "fired": 7, "last_fired": "1970-01-01T00:00:08.500Z", "keys": 9, "late": 2,
+            "skipped_missing_key": 12, "refused_keys": 3, "refused_values": 4, "work": 10,
+            "share": 0.75,
+        });
+        assert_eq!(page["rules"][1], want);
+    });
+    let text = state.metrics.render().unwrap();
+    let want = [
+        "rule_evaluated_total{rule=\"s\"} 11",
+        "rule_matched_total{rule=\"s\"} 1",
+        "rule_judged_total{rule=\"s\"} 5",
+        "rule_true_total{rule=\"s\"} 6",
+        "rule_fired_total{rule=\"s\"} 7",
+        "rule_late_total{rule=\"s\"} 2",
+        "rule_skipped_missing_key_total{rule=\"s\"} 12",
+        "rule_refused_keys_total{rule=\"s\"} 3",
+        "rule_refused_values_total{rule=\"s\"} 4",
+        "rule_work_total{rule=\"s\"} 10",
+        "rule_keys{rule=\"s\"} 9.0",
+        "rule_last_fired_timestamp_seconds{rule=\"s\"} 8.5",
+        "rule_work_share{rule=\"s\"} 0.75",
+    ];
+    let got: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("hansho_")).collect();
+    let of_s: BTreeSet<&str> = got.iter().copied().filter(|l| l.contains("\"s\"")).collect();
+    assert_eq!(of_s, want.into());
+    assert!(!text.contains("timestamp_seconds{rule=\"r\"}"), "what never fired has no instant");
+    // Other rules take their place.
+    rules.begin(&program());
+    assert!(!state.metrics.render().unwrap().contains("rule_work_share{"));
 }
 
 #[test]

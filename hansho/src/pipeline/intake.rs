@@ -26,6 +26,7 @@ pub struct Intake {
 struct StreamIntake {
     decoder: Decoder,
     first: Option<Timestamp>,
+    accepted: u64,
 }
 
 /// One partition as the reading thread knows it.
@@ -126,7 +127,7 @@ impl Intake {
     ) -> Result<Intake, CodecError> {
         let stream = |schema: &Arc<Schema>| -> Result<StreamIntake, CodecError> {
             let decoder = Decoder::new(Arc::clone(schema), year)?;
-            Ok(StreamIntake { decoder, first: None })
+            Ok(StreamIntake { decoder, first: None, accepted: 0 })
         };
         Ok(Intake {
             program: Arc::clone(program),
@@ -171,6 +172,7 @@ impl Intake {
             Admission::Accepted => {
                 partition.resume.note(time, before);
                 counts.latest = counts.latest.max(Some(time));
+                stream.accepted += 1;
                 stream.first = Some(stream.first.map_or(time, |first| first.min(time)));
                 Taken::Accepted
             }
@@ -218,5 +220,15 @@ impl Intake {
     /// What became of all records so far.
     pub(crate) const fn counts(&self) -> &IntakeCounts {
         &self.counts
+    }
+
+    /// By rule, in the order of the program: events of its streams that counted, and how many
+    /// of those it selected lack a field of its key.
+    pub(crate) fn rule_figures(&self) -> impl Iterator<Item = (u64, u64)> {
+        let accepted = |stream: &usize| self.streams.get(*stream).map_or(0, |of| of.accepted);
+        self.program.rules().iter().map(move |rule| {
+            let events = rule.streams.iter().map(accepted).sum();
+            (events, self.counts.observed.skipped_of(rule))
+        })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
+use engine::shard::statistics::RuleCounts;
 use engine::shard::{OpenEpisode, Out, Shard, ShardCounts, Watched};
 use model::observation::{Batch, Marks};
 use model::time::Timestamp;
@@ -44,6 +45,8 @@ pub struct Told {
     pub open: Option<Vec<OpenEpisode>>,
     /// What watches show as of then, where the shard has looked.
     pub watched: Option<Vec<Watched>>,
+    /// What every rule made of its input, where the shard has looked.
+    pub rules: Option<Vec<RuleCounts>>,
     /// What the shard holds and has refused.
     pub counts: ShardCounts,
 }
@@ -186,14 +189,11 @@ impl Runner {
         }
         let is_time = is_closing || self.looked_at.elapsed() >= LOOK_INTERVAL;
         if any || (self.is_unseen && is_time) {
-            let settled = self.shard.settled().to_vec();
-            let open = is_time.then(|| self.shard.open_episodes());
-            let watched = is_time.then(|| self.shard.watched());
             self.is_unseen = !is_time;
             if is_time {
                 self.looked_at = monotonic();
             }
-            self.unsaid = Some(Told { out, settled, open, watched, counts: self.shard.counts() });
+            self.unsaid = Some(self.told(out, is_time));
             self.say_unsaid();
         }
         any
@@ -205,11 +205,21 @@ impl Runner {
         self.marks.settled.fill(Timestamp(i64::MAX));
         let mut out = Out::default();
         self.shard.step(&Batch::default(), &self.marks, &mut out);
-        let (settled, open) = (self.shard.settled().to_vec(), Some(self.shard.open_episodes()));
         // At the end of time no window has anything in it.
-        let watched = None;
-        self.unsaid = Some(Told { out, settled, open, watched, counts: self.shard.counts() });
+        self.unsaid = Some(Told { watched: None, ..self.told(out, true) });
         self.say_unsaid();
+    }
+
+    /// What was found, and where it `looks`, what is held.
+    fn told(&mut self, out: Out, looks: bool) -> Told {
+        Told {
+            out,
+            settled: self.shard.settled().to_vec(),
+            open: looks.then(|| self.shard.open_episodes()),
+            watched: looks.then(|| self.shard.watched()),
+            rules: looks.then(|| self.shard.rule_counts()),
+            counts: self.shard.counts(),
+        }
     }
 
     /// Pushes what is still to be said; false while there is no room for it.

@@ -159,6 +159,7 @@ impl Reader {
             self.mark(&inlet);
             inlet.wake();
             if monotonic().duration_since(self.committed_at) >= COMMIT_INTERVAL {
+                self.state.metrics.rules.note_read(self.intake.rule_figures());
                 self.commit();
             }
             self.state.health.note_read(wall_clock());

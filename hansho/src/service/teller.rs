@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use connectors::journal::Journal;
 use connectors::transition_json::Recorded;
+use engine::shard::statistics::RuleCounts;
 use engine::shard::{OpenEpisode, ShardCounts, Watched};
 use model::decimal::Decimal;
 use model::time::Timestamp;
@@ -17,6 +18,7 @@ use super::alert_log::{
     EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
 };
 use super::progress::Told;
+use super::shares::Shares;
 use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
 use crate::api::State;
@@ -38,6 +40,9 @@ pub struct Teller {
     /// By shard: how far each stream is told.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
+    /// By shard: what every rule made of its input.
+    rules: Vec<Vec<RuleCounts>>,
+    shares: Shares,
     /// By shard: what its watches show.
     watched: Vec<Vec<Watched>>,
     /// By shard: the peaks of open episodes as the log has them.
@@ -76,6 +81,8 @@ impl Teller {
             known: history.record_ids(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
             counts: vec![ShardCounts::default(); parts.workers.max(1)],
+            rules: vec![Vec::new(); parts.workers.max(1)],
+            shares: Shares::default(),
             watched: vec![Vec::new(); parts.workers.max(1)],
             peaks: vec![HashMap::new(); parts.workers.max(1)],
             is_unsynced: false,
@@ -126,6 +133,10 @@ impl Teller {
                 *slot = watched;
                 self.state.note_watched(self.watched.iter().flatten().cloned().collect());
             }
+            if let (Some(slot), Some(rules)) = (self.rules.get_mut(shard), told.rules) {
+                *slot = rules;
+                self.show_rules();
+            }
             let Some(open) = told.open else { continue };
             self.keep_peaks(shard, &open)?;
             if let Some(slot) = settled.get_mut(shard) {
@@ -137,6 +148,21 @@ impl Teller {
         self.settled = settled;
         self.acknowledge();
         Ok(())
+    }
+
+    /// Shows what the rules made of their input, and what part of the work each took.
+    fn show_rules(&mut self) {
+        let most = self.rules.iter().map(Vec::len).max().unwrap_or(0);
+        let mut all = vec![RuleCounts::default(); most];
+        for shard in &self.rules {
+            all.iter_mut().zip(shard).for_each(|(all, of)| all.add(of));
+        }
+        let table = &self.state.metrics.rules;
+        table.note_shards(&all);
+        let work = all.iter().map(|of| of.work).collect();
+        if let Some(shares) = self.shares.measure(work, wall_clock()) {
+            table.note_shares(&shares);
+        }
     }
 
     /// Notes the peaks of open episodes where they have moved.
