@@ -63,47 +63,50 @@ const EVENTS_MIN: u64 = 10;
 wordings! {
     NeverSeen never_seen(name: &str, events: u64, stream: &str):
         "`{name}` had nothing to count among the {events} events of `{stream}`"
-        | "`{stream}` のイベント {events} 件に、`{name}` として数えるものがありません"
+        | "`{stream}` のイベント{events}件の中に、`{name}` として数えるものが1件もありません"
         help "look at its condition, and whether its events have the fields that are measured \
               and grouped by"
-        | "条件と、測るフィールドやキーのフィールドがイベントにあるかを確かめてください";
+        | "条件と、集計するフィールドやキーのフィールドがイベントにあるかを確認してください";
     FiresThroughout fires_throughout():
         "it fired from its first window to the end of the data"
-        | "データの最初の窓から終わりまで、発火したままです"
+        | "データの最初のウィンドウから終わりまで、発火したままです"
         help "a level that is always passed tells nobody anything: change it, or compare with \
               the past by `vs`"
-        | "いつも超える水準では何も分かりません。水準を変えるか、`vs` で過去と比べてください";
+        | "常に満たすしきい値では何も分かりません。\
+           しきい値を見直すか、`vs` で過去と比べてください";
     FiresThroughout fires_for_all(keys: usize):
         "it fired from the first window to the end of the data for each of its keys: {keys}"
-        | "キー {keys} 個のすべてで、データの最初の窓から終わりまで発火したままです"
+        | "{keys}個のキーすべてで、データの最初のウィンドウから終わりまで発火したままです"
         help "a level that is always passed tells nobody anything: change it, or compare with \
               the past by `vs`"
-        | "いつも超える水準では何も分かりません。水準を変えるか、`vs` で過去と比べてください";
+        | "常に満たすしきい値では何も分かりません。\
+           しきい値を見直すか、`vs` で過去と比べてください";
     FiresThroughout fires_at_all(name: &str, events: u64, stream: &str):
         "each of the {events} events of `{stream}` is `{name}`"
-        | "`{stream}` のイベント {events} 件は、すべて `{name}` です"
+        | "`{stream}` のイベント{events}件すべてが `{name}` に該当します"
         help "narrow the filter to the events that somebody is to act on"
-        | "対応が要るイベントだけになるよう、フィルターを絞ってください";
+        | "対応が必要なイベントだけになるように、filter を絞ってください";
     WindowBelowCadence window_below(
         name: &str, cadence: &str, window: &str, cadence_ja: &str, window_ja: &str
     ):
         "`{name}` of one key come up to {cadence} apart: the {window} this looks back hold too few \
          at times"
-        | "`{name}` は同じキーで最大 {cadence_ja} 空きます。遡る {window_ja} では\
-           足りないことがあります";
+        | "`{name}` は同じキーで最大{cadence_ja}の間隔が空きます。\
+           さかのぼる時間が{window_ja}では足りないことがあります";
     ManyLate many_late(events: u64, late: u64, lateness: &str, lateness_ja: &str):
         "{late} of {events} events came later than the {lateness} of `lateness` and did not count"
-        | "イベント {events} 件のうち {late} 件が、`lateness` の {lateness_ja} より遅れて\
+        | "イベント{events}件のうち{late}件が、`lateness` の{lateness_ja}を超えて遅れたため\
            数えられませんでした";
 }
 
 texts! {
     wider_window(enough: &str, enough_ja: &str):
         "{enough} would bridge one that is missing"
-        | "{enough_ja} なら、1件抜けても途切れません";
+        | "{enough_ja}にすれば、1件欠けても途切れません";
     longer_lateness(enough: &str, enough_ja: &str):
         "`lateness {enough}` counts all but one in a hundred; alerts come that much later"
-        | "`lateness {enough_ja}` なら遅れは 100 件に 1 件までになります。通知もその分遅れます";
+        | "`lateness {enough_ja}` にすれば、数えられないイベントは1%以下になります。\
+           通知もその分遅れます";
 }
 
 /// Adds what the sample says of the rules to what was found in them.

@@ -62,56 +62,57 @@ wordings! {
         "a ratio without `min` fires on one event of one"
         | "`min` のない割合は、1件中1件でも発火します"
         help "say below how many events it means nothing: `min 20`"
-        | "何件未満なら意味がないかを書いてください: `min 20`";
+        | "判定に必要な最小の件数を指定してください: `min 20`";
     NeverHolds never_holds(canonical: &str):
-        "this can never hold: `{canonical}`" | "これは決して成り立ちません: `{canonical}`";
+        "this can never hold: `{canonical}`" | "この条件は決して成り立ちません: `{canonical}`";
     AlwaysHolds always_holds(canonical: &str):
-        "this always holds: `{canonical}`" | "これは常に成り立ちます: `{canonical}`";
+        "this always holds: `{canonical}`" | "この条件は常に成り立ちます: `{canonical}`";
     LowSideWithKey silent_key():
         "a key that goes silent is not judged: this side never sees 0 for it"
-        | "途絶えたキーは判定されません。そのキーの 0 はここでは見えません"
+        | "途絶えたキーは判定されないので、0件になっても検知できません"
         help "without `by` silence is judged; per key it is the business of `absent`"
-        | "`by` がなければ 0 も判定されます。キーごとの途絶は `absent` の役目です";
+        | "キーごとの途絶は `absent` で検知してください。`by` がなければ0件も判定されます";
     ForOutlivesWindow outlived(held: &str, window: &str, held_ja: &str, window_ja: &str):
         "one event keeps this true for {window}, less than the {held} of `for`: alone it never \
          fires"
-        | "1件のイベントでは {window_ja} しか続かず、`for` の {held_ja} に届きません。\
-           単独では発火しません"
+        | "イベント1件では{window_ja}しか続かないので、`for` の{held_ja}に届かず発火しません"
         help "drop `for`, or keep the episode open with `keep {held}`"
-        | "`for` を外すか、`keep {held_ja}` で開いたままにしてください";
+        | "`for` を外すか、`keep {held_ja}` でエピソードを開いたままにしてください";
     FinerThanStep finer(step: &str, step_ja: &str):
         "`for` or `keep` is finer than the {step} by which the window moves"
-        | "`for` か `keep` が、窓の刻み {step_ja} より細かくなっています"
+        | "`for` か `keep` が、ウィンドウの刻み ({step_ja}) より短くなっています"
         help "make it a multiple of {step}, or the window 10m or shorter"
-        | "{step_ja} の倍数にするか、窓を10分以下にしてください";
+        | "{step_ja}の倍数にするか、ウィンドウを10分以下にしてください";
     ShouldBeLadder same_measure(name: &str, other: &str):
         "`{name}` and `{other}` watch the same measure: both will page"
-        | "`{name}` と `{other}` は同じ値を見ていて、両方が通知します"
+        | "`{name}` と `{other}` は同じ値を監視しており、両方から通知が出ます"
         help "one alert with a ladder of severities pages once"
-        | "重大度の段を持つ一つのアラートなら通知は一度です";
+        | "`ladder` で一つのアラートにまとめれば、通知は一度で済みます";
     ShorterThanLateness too_short(within: &str, lateness: &str, within_ja: &str, lateness_ja: &str):
         "{within} is no longer than the {lateness} by which events may be late"
-        | "{within_ja} は、イベントが遅れてよい時間 {lateness_ja} より長くありません"
+        | "待つ時間の{within_ja}が、stream の `lateness` ({lateness_ja}) 以下です"
         help "it is told that much later anyway: make it longer, or the stream's `lateness` shorter"
-        | "通知はいずれその分遅れます。長くするか、stream の `lateness` を短くしてください";
+        | "通知はどのみち `lateness` の分だけ遅れます。\
+           待つ時間を長くするか、`lateness` を短くしてください";
     EventsAreNotPeople counts_events(level: &str, events: &str):
         "`{level}` of a count are that many events, be they all of the same one"
-        | "件数の `{level}` はイベントの数です。同じ相手の分も数えます"
+        | "`{level}` はイベントの件数として数えるので、同じ相手の分も重複して数えます"
         help "different ones are counted by `distinct({events}.FIELD)`; events by `回` or `件`"
-        | "種類の数は `distinct({events}.フィールド)`、\
-           イベントの数は `回` か `件` で書いてください";
+        | "重複を除くなら `distinct({events}.フィールド)` を使い、\
+           イベントの件数なら単位を `回` か `件` にしてください";
     MeasuredKey measured_and_key(name: &str):
         "`{name}` is measured and identifies: each of its values is judged by itself"
-        | "`{name}` は測る値でもキーでもあり、値ごとに別々に判定されます"
+        | "`{name}` は測定値でもキーでもあるため、値ごとに別々に判定されます"
         help "leave it out of `by`" | "`by` から外してください";
     KeyPerEvent each_its_own(name: &str):
         "`{name}` is the id of events: each is a key of its own"
-        | "`{name}` はイベントの id で、一件ごとに別のキーになります"
+        | "`{name}` はイベントの id なので、1件ごとに別のキーになります"
         help "group by what events have in common, or bound it: `limit 10000 keys`"
         | "共通するフィールドでまとめるか、`limit 10000 keys` で上限を付けてください";
     NeverMatches never_matches(name: &str):
         "no event can satisfy `{name}`: one field would have two values"
-        | "`{name}` を満たすイベントはありません。一つのフィールドが二つの値を持つことになります"
+        | "`{name}` に一致するイベントはありません。\
+           一つのフィールドが同時に二つの値を持つ条件です"
         help "join the values by `or`, or write `in (…)`"
         | "値を `or` でつなぐか、`in (…)` と書いてください";
 }

@@ -60,7 +60,7 @@ pub(crate) fn watched(watch: &Watch, subject: &Subject, streams: &[Arc<Schema>])
     let keys: Vec<&str> = watch.by.iter().map(|key| key.name.as_str()).collect();
     let (each, each_ja) = match keys.as_slice() {
         [] => (String::new(), String::new()),
-        keys => (format!(" per {}", keys.join(", ")), format!("{} ごとに", keys.join("、"))),
+        keys => (format!(" per {}", keys.join(", ")), format!("{} ごとに", keys.join("・"))),
     };
     let alert = watch.as_alert();
     Reading {
@@ -68,7 +68,7 @@ pub(crate) fn watched(watch: &Watch, subject: &Subject, streams: &[Arc<Schema>])
         reads: reads(&alert.trigger, subject),
         canonical: canonical::watch(watch, subject),
         words_en: format!("shown and exported{each}, never an alert"),
-        words_ja: format!("{each_ja}表示と出力のみ。アラートにはならない"),
+        words_ja: format!("{each_ja}表示・出力するだけで、アラートにはならない"),
         cost_en: cost::cost(&alert, subject, streams, Language::En),
         cost_ja: cost::cost(&alert, subject, streams, Language::Ja),
     }
@@ -96,7 +96,7 @@ fn window(millis: i64, language: Language) -> String {
             let hours = millis / DAY_MS * 24;
             (
                 format!("{hours} h (sliding, not calendar days)"),
-                format!("{hours}時間(暦日ではない)"),
+                format!("{hours}時間 (暦日ではない) "),
             )
         }
         _ => (show_duration(millis, Language::En), show_duration(millis, Language::Ja)),

@@ -15,26 +15,26 @@ fn alerts_say_back_what_they_mean() {
             "失敗 10回/日 by user",
             "count(失敗) >= 10 within 1d by user",
             "per user: 10 or more 失敗 in the last 24 h (sliding, not calendar days)",
-            "同じ user で直近24時間(暦日ではない)に10件以上",
+            "同じ user で直近24時間 (暦日ではない) に10件以上",
         ),
         (
             "avg(auth.used) 80%超/1時間 clear 70%",
             "avg(auth.used) > 80% within 1h clear 70%",
             "the mean of used of auth over the last 1h is more than 80%, over once past 70% \
              (the window moves in steps of 6s and spans 1h)",
-            "直近1時間の used の平均が80%超、70%以下で解消 (窓は6秒刻み、幅1時間)",
+            "直近1時間の used の平均が80%超、70%以下で解消 (ウィンドウは幅1時間、6秒刻み)",
         ),
         (
             "p99.9(auth.took) 1500ms/5分 for 2m",
             "p99.9(auth.took) >= 1.5s within 5m for 2m",
             "the 99.9 quantile of took of auth over the last 5m is 1.5s or more, held for 2m",
-            "直近5分の took の99.9パーセンタイルが1.5秒以上、2分続いたら",
+            "直近5分の took の99.9パーセンタイルが1.5秒以上、2分続いたら発火",
         ),
         (
             "ratio(失敗, auth) < 5% within 5m min 20 nodata clear",
             "ratio(失敗, auth) < 5% within 5m min 20 nodata clear",
             "失敗 are less than 5% of auth in the last 5m, unknown below 20 events",
-            "直近5分の auth のうち 失敗 が5%未満、20件未満なら判定しない",
+            "直近5分の auth のうち 失敗 が5%未満 (20件未満なら不明)",
         ),
         (
             "last(auth.n) >= 3",
@@ -52,38 +52,38 @@ fn alerts_say_back_what_they_mean() {
             "失敗 then not 成功 within 15分 by user keep 0s",
             "失敗 then not 成功 within 15m by user keep 0s",
             "per user: no 成功 within 15m after 失敗",
-            "同じ user で失敗 の後15分以内に 成功 がない",
+            "同じ user で 失敗 の後15分以内に 成功 がない",
         ),
         (
             "any 失敗 notify each shadow limit 500 keys by user",
             "any 失敗 by user limit 500 keys notify each shadow",
             "per user: every 失敗, every match told, recorded only: nobody is notified",
-            "同じ user で失敗 が起きるたび、毎回通知、記録のみで通知しない",
+            "同じ user で 失敗 が発生するたび、毎回通知、記録のみで通知しない",
         ),
         (
             "any 失敗 and 成功 < 1回 within 12h by user",
             "any 失敗 and count(成功) < 1 within 12h by user",
             "per user: every 失敗 at which less than 1 成功 in the last 12h",
-            "同じ user で失敗 が起きたとき、直近12時間に1件未満なら",
+            "同じ user で 失敗 が発生したとき、直近12時間の 成功 が1件未満なら",
         ),
         (
             "absent auth within 3分",
             "absent auth within 3m",
             "no auth at all for 3m",
-            "auth がまったく来ないまま3分",
+            "auth がまったく来ないまま3分経過",
         ),
         (
             "absent 成功 within 3m by user seen 1d for 1m",
             "absent 成功 within 3m by user seen 1d for 1m",
             "per user: no 成功 for 3m, forgotten 1d after the last, held for 1m",
-            "同じ user で成功 が来ないまま3分(最後から1日で忘れる)、1分続いたら",
+            "同じ user で 成功 が来ないまま3分経過 (最後に来てから1日で対象外)、1分続いたら発火",
         ),
         (
             "new src, n in 成功 within 30d by user learn 1d limit 9 values",
             "new src, n in 成功 within 30d by user learn 1d limit 9 values",
             "per user: src and n of 成功 not seen in the last 720 h (sliding, not calendar days); \
              silent for the first 1d",
-            "同じ user で直近720時間(暦日ではない)に見ていない src・n が 成功 に現れた\
+            "同じ user で直近720時間 (暦日ではない) の 成功 になかった src・n が出現 \
              (最初の1日は学習のみ)",
         ),
         (
@@ -91,8 +91,8 @@ fn alerts_say_back_what_they_mean() {
             "count(auth) vs 1w ago <= 50% within 10m min 1000",
             "count(auth) over the last 10m is 50% or less of what it was 1w ago, unknown below \
              1000 events (the window moves in steps of 1s and spans 10m)",
-            "直近10分の count(auth) が1週間前の同じ長さの50%以下、1000件未満なら判定しない \
-             (窓は1秒刻み、幅10分)",
+            "直近10分の count(auth) が1週間前の同じ長さの期間の50%以下 (1000件未満なら不明) \
+             (ウィンドウは幅10分、1秒刻み)",
         ),
         (
             "rate(auth.n) * 8 / (last(auth.n) + 1) > 2.5 within 5m by user",
@@ -104,7 +104,7 @@ fn alerts_say_back_what_they_mean() {
             "(失敗 within 1m) / (auth within 5m min 9) >= 3",
             "(count(失敗) within 1m) / (count(auth) within 5m min 9) >= 3",
             "count(失敗) / count(auth) over the last 5m is 3 or more, unknown below 9 events",
-            "直近5分の count(失敗) / count(auth) が3以上、9件未満なら判定しない",
+            "直近5分の count(失敗) / count(auth) が3以上 (9件未満なら不明)",
         ),
         (
             "失敗 10回/分 and (成功 < 1回 within 1h or avg(auth.n) > 3 within 5m) by user",
@@ -112,8 +112,41 @@ fn alerts_say_back_what_they_mean() {
              within 5m) by user",
             "per user: 10 or more 失敗 in the last 60 s and (less than 1 成功 in the last 1h or \
              the mean of n of auth over the last 5m is more than 3)",
-            "同じ user で直近60秒に10件以上、かつ「直近1時間に1件未満、または直近5分の n の\
-             平均が3超」",
+            "同じ user で直近60秒の 失敗 が10件以上、かつ (直近1時間の 成功 が1件未満、または\
+             直近5分の auth.n の平均が3超)",
+        ),
+        (
+            "ratio(失敗, auth) > 2% within 1h min 50 or ratio(失敗, auth) > 9% within 5m min 5",
+            "ratio(失敗, auth) > 2% within 1h min 50 or ratio(失敗, auth) > 9% within 5m min 5",
+            "失敗 are more than 2% of auth in the last 1h, unknown below 50 events or 失敗 are \
+             more than 9% of auth in the last 5m, unknown below 5 events (the window moves in \
+             steps of 6s and spans 1h)",
+            "直近1時間の auth のうち 失敗 が2%超 (50件未満なら不明)、または直近5分の auth のうち \
+             失敗 が9%超 (5件未満なら不明) (ウィンドウは幅1時間、6秒刻み)",
+        ),
+        (
+            "any 失敗 and 失敗 >= 3回 within 5m",
+            "any 失敗 and count(失敗) >= 3 within 5m",
+            "every 失敗 at which 3 or more 失敗 in the last 5m",
+            "失敗 が発生したとき、直近5分に3件以上なら",
+        ),
+        (
+            "any 失敗 and ratio(失敗, auth) > 9% within 1d min 5",
+            "any 失敗 and ratio(失敗, auth) > 9% within 1d min 5",
+            "every 失敗 at which 失敗 are more than 9% of auth in the last 24 h (sliding, not \
+             calendar days), unknown below 5 events (the window moves in steps of 144s and spans \
+             1d)",
+            "失敗 が発生したとき、直近24時間 (暦日ではない) の auth のうち 失敗 が9%超 \
+             (5件未満なら不明) なら (ウィンドウは幅1日、144秒刻み)",
+        ),
+        (
+            "失敗 10回/分 and distinct(成功.src) > 3 within 5m and last(auth.n) >= 2 by user",
+            "count(失敗) >= 10 within 1m and distinct(成功.src) > 3 within 5m and last(auth.n) \
+             >= 2 within 5m by user",
+            "per user: 10 or more 失敗 in the last 60 s and more than 3 different src among 成功 \
+             in the last 5m and the newest n of auth, at most 5m old, is 2 or more",
+            "同じ user で直近60秒の 失敗 が10件以上、かつ直近5分に異なる 成功.src が3種類超、\
+             かつ最新の auth.n (5分以内のもの) が2以上",
         ),
         (
             "stddev(auth.n) > 2 within 20m step 0s",
@@ -156,10 +189,10 @@ fn a_ladder_says_every_rung() {
     );
     assert_eq!(
         reading.words_ja,
-        "同じ user で直近5分の used の平均が80%以上、95%以上なら緊急、70%未満で解消"
+        "同じ user で直近5分の used の平均が80%以上で通常、95%以上で緊急、70%未満で解消"
     );
     assert_eq!(reading.cost_en, "32 B per event of the last 5m; recovery re-reads 10m");
-    assert_eq!(reading.cost_ja, "直近5分の1件ごとに32 B、再起動時は直近10分を読み直す");
+    assert_eq!(reading.cost_ja, "直近5分のイベント1件につき 32 B、再起動時は直近10分を読み直す");
     let low = compiled("avg(auth.used) within 5m ladder { low 20%以下 high <= 5% }");
     let canonical = &low.readings.first().unwrap().canonical;
     assert_eq!(canonical, "avg(auth.used) within 5m ladder { low <= 20%  high <= 5% }");
@@ -173,12 +206,12 @@ fn what_is_named_elsewhere_is_said_by_name() {
         (
             "any 失敗 by user during not 昼 except 社内(src)",
             "per user: every 失敗, but for src in 社内, only outside 昼",
-            "同じ user で失敗 が起きるたび、src が 社内 のものを除く、昼 の外だけ",
+            "同じ user で 失敗 が発生するたび、src が 社内 にあるものを除く、昼 以外のみ",
         ),
         (
             "absent 失敗 within 3m by user in 人 during 昼",
             "per user: no 失敗 for 3m, of 2 expected keys, only during 昼",
-            "同じ user で失敗 が来ないまま3分(対象 2 件)、昼 のあいだだけ",
+            "同じ user で 失敗 が来ないまま3分経過 (対象2件)、昼 の間のみ",
         ),
     ];
     for (trigger, en, ja) in cases {
@@ -198,19 +231,19 @@ fn watches_say_what_they_show() {
             "distinct(auth.user) within 5m",
             "distinct(auth.user) within 5m",
             "shown and exported, never an alert",
-            "表示と出力のみ。アラートにはならない",
+            "表示・出力するだけで、アラートにはならない",
         ),
         (
             "失敗 within 1分 by user, src?",
             "count(失敗) within 1m by user, src?",
             "shown and exported per user, src, never an alert",
-            "user、src ごとに表示と出力のみ。アラートにはならない",
+            "user・src ごとに表示・出力するだけで、アラートにはならない",
         ),
         (
             "last(auth.n) by user",
             "last(auth.n) within 5m by user",
             "shown and exported per user, never an alert",
-            "user ごとに表示と出力のみ。アラートにはならない",
+            "user ごとに表示・出力するだけで、アラートにはならない",
         ),
     ];
     for (measure, canonical, en, ja) in cases {
@@ -241,8 +274,8 @@ fn where_keys_lie_is_said_of_streams_that_say_what_their_records_are_keyed_by() 
     let streams = "stream a { ts: time, user: str, host: str } partitioned_by user\n\
                    stream b { ts: time, user: str, host: str } partitioned_by host\n\
                    stream c { ts: time, user: str }\n";
-    let one = ("; each key lies in one partition", "、キーごとに一つのパーティションに収まる");
-    let many = ("; its keys cross partitions", "、キーはパーティションをまたぐ");
+    let one = ("; each key lies in one partition", "、各キーは一つのパーティションに収まる");
+    let many = ("; its keys cross partitions", "、同じキーが複数のパーティションにまたがる");
     let cases = [
         ("a 10回/分 by user", one),
         ("a 10回/分 by host, user", one),
@@ -263,5 +296,27 @@ fn where_keys_lie_is_said_of_streams_that_say_what_their_records_are_keyed_by() 
             |text: &str, mark: char| text.find(mark).map_or("", |at| &text[at..]).to_owned();
         assert_eq!(after(again_en, ';'), en, "{trigger}");
         assert_eq!(after(again_ja, '、'), ja, "{trigger}");
+    }
+}
+
+#[test]
+fn what_a_restart_reads_again_is_told_to_the_hour_or_day() {
+    let cases = [
+        ("any 失敗", "1m", "1分"),
+        ("失敗 1回/10分", "30m", "30分"),
+        ("失敗 1回/1h keep 1m", "about 2h", "約2時間"),
+        ("any 失敗 and 成功 < 1回 within 12h by user", "about 24h", "約24時間"),
+        ("失敗 1回/15d", "45d", "45日"),
+        ("new src in 成功 within 30d by user", "about 37d", "約37日"),
+    ];
+    for (trigger, en, ja) in cases {
+        let text = format!("{BASE}alert a {trigger} high");
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
+        let found = &compiled.diagnostics;
+        let said = compiled.readings.first().unwrap_or_else(|| panic!("{trigger}: {found:#?}"));
+        let tail_en = said.cost_en.split_once("recovery re-reads ").map(|(_, tail)| tail);
+        let tail_ja = said.cost_ja.split_once("再起動時は直近").map(|(_, tail)| tail);
+        assert_eq!(tail_en, Some(en), "{trigger}");
+        assert_eq!(tail_ja, Some(&*format!("{ja}を読み直す")), "{trigger}");
     }
 }

@@ -146,10 +146,10 @@ fn verdict(files: usize, compiled: &Compiled, errors: usize, language: Language)
         }
         Language::Ja => {
             let watches =
-                if watches > 0 { format!("、ウォッチ {watches} 件") } else { String::new() };
+                if watches > 0 { format!("、ウォッチ{watches}件") } else { String::new() };
             format!(
-                "{files} ファイル、アラート {alerts} 件{watches}: \
-                 エラー {errors} 件、警告 {warnings} 件\n"
+                "ファイル{files}件、アラート{alerts}件{watches}: \
+                 エラー{errors}件、警告{warnings}件\n"
             )
         }
     }

@@ -146,9 +146,9 @@ fn greet(rules: &Rules, broker: &str, language: Language) {
     let (alerts, streams) = (rules.set.alerts.len(), rules.set.streams.len());
     match language {
         Language::Ja => println!(
-            "半鐘 デモ: 組み込みブローカー {broker}、ストリーム {streams} 本、\
-             アラート {alerts} 件。認証攻撃・CPU 上昇・エラー多発を含む\
-             通信を流します。終了は Ctrl-C。\n"
+            "半鐘デモ: 組み込みブローカー {broker}、stream {streams}個、アラート{alerts}件。\
+             パスワード攻撃、CPU の上昇、エラーの多発を含むイベントを流します。\
+             Ctrl-C で終了します。\n"
         ),
         Language::En => println!(
             "hansho demo: embedded broker at {broker}, {streams} streams, {alerts} alerts. The \
@@ -162,10 +162,10 @@ fn farewell(sent: u64, console: &Console, language: Language) {
     let delays = console.delays_ms();
     match (language, delays) {
         (Language::Ja, Some((median, p99))) => println!(
-            "\nイベント {sent} 件、アラート {shown} 件。\
-             発生から検知まで: 中央値 {median} ms、99% {p99} ms (確定待ちを含む)。"
+            "\nイベント{sent}件を送信、アラート{shown}件を表示。発生から検知まで: \
+             中央値 {median} ms、99パーセンタイル {p99} ms (確定待ちを含む)。"
         ),
-        (Language::Ja, None) => println!("\nイベント {sent} 件、アラート {shown} 件。"),
+        (Language::Ja, None) => println!("\nイベント{sent}件を送信、アラート{shown}件を表示。"),
         (Language::En, Some((median, p99))) => println!(
             "\n{sent} events published, {shown} alerts shown. From event to alert: median \
              {median} ms, 99th percentile {p99} ms, waiting for stragglers included."

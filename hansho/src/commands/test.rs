@@ -231,7 +231,9 @@ fn report(rules: &Rules, verdicts: &[Verdict<'_>], language: Language) -> String
     if failed > 0 {
         out.push_str(match language {
             Language::En => "- expected, + told: a told line can be pasted into the test\n",
-            Language::Ja => "- は期待、+ は実際です。+ の行はそのままテストに貼れます\n",
+            Language::Ja => {
+                "- は期待した遷移、+ は実際の遷移です。+ の行はそのまま test に貼り付けられます\n"
+            }
         });
     }
     if !untested.is_empty() {
@@ -244,6 +246,6 @@ fn report(rules: &Rules, verdicts: &[Verdict<'_>], language: Language) -> String
     let tests = verdicts.len();
     out + &match language {
         Language::En => format!("{tests} tests, {failed} failed\n"),
-        Language::Ja => format!("テスト {tests} 件、失敗 {failed} 件\n"),
+        Language::Ja => format!("テスト{tests}件、失敗{failed}件\n"),
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
             _ => literal.push(c),
         }
         if pieces.len() > PIECES_MAX {
-            return Err(text!("more than {PIECES_MAX} holes", "穴が {PIECES_MAX} を超えています"));
+            return Err(text!(
+                "more than {PIECES_MAX} holes",
+                "プレースホルダーが{PIECES_MAX}個を超えています"
+            ));
         }
     }
     flush(&mut literal, &mut pieces);

@@ -30,10 +30,10 @@ pub(super) fn render(diagnostic: &Diagnostic, files: &[SourceFile], language: La
         let _ = writeln!(out, "{margin} = {name}: {}", drawable(text));
     };
     if let Some(found) = &diagnostic.found {
-        note("found", "ここにあるもの", found.get(language));
+        note("found", "検出", found.get(language));
     }
     if let Some(expected) = &diagnostic.expected {
-        note("expected", "期待するもの", expected.get(language));
+        note("expected", "書けるもの", expected.get(language));
     }
     for help in &diagnostic.help {
         note("help", "ヒント", help.get(language));

@@ -156,7 +156,10 @@ impl<'a> Tokens<'a> {
             return self.stop(trapped);
         }
         let found = self.describe();
-        let diagnostic = wording::cannot_stand(self.place(), &found.en, &found.ja);
+        // A space stands between code and Japanese words, none between words.
+        let space = if found.ja.ends_with('`') { " " } else { "" };
+        let ja = format!("{}{space}", found.ja);
+        let diagnostic = wording::cannot_stand(self.place(), &found.en, &ja);
         let diagnostic = diagnostic.found(found).expected(expected);
         self.stop(match word {
             Some(word) => with_hints(diagnostic, word),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::message::{Language, show_duration};
 use model::schema::Schema;
+use model::time::{DAY_MS, HOUR_MS};
 
 use crate::check::{Function, Joined, Subject};
 use crate::rule::Alert;
@@ -21,7 +22,7 @@ pub(super) fn cost(
     streams: &[Arc<Schema>],
     language: Language,
 ) -> String {
-    let again = show_duration(alert.horizon_ms(), language);
+    let again = roughly(alert.horizon_ms(), language);
     let kept = kept(subject, language);
     let crosses = crosses_partitions(alert, streams);
     match language {
@@ -35,12 +36,31 @@ pub(super) fn cost(
         }
         Language::Ja => {
             let lies = match crosses {
-                Some(true) => "、キーはパーティションをまたぐ",
-                Some(false) => "、キーごとに一つのパーティションに収まる",
+                Some(true) => "、同じキーが複数のパーティションにまたがる",
+                Some(false) => "、各キーは一つのパーティションに収まる",
                 None => "",
             };
             format!("{kept}、再起動時は直近{again}を読み直す{lies}")
         }
+    }
+}
+
+/// A length of time to the nearest hour or day where its minutes tell nobody anything.
+fn roughly(millis: i64, language: Language) -> String {
+    let unit = match millis {
+        _ if millis > 2 * DAY_MS => DAY_MS,
+        _ if millis > 2 * HOUR_MS => HOUR_MS,
+        _ => return show_duration(millis, language),
+    };
+    let (whole, rest) = (millis / unit, millis % unit);
+    if rest == 0 {
+        return show_duration(millis, language);
+    }
+    let nearest = if rest * 2 < unit { whole } else { whole + 1 };
+    let (en, ja) = if unit == DAY_MS { ("d", "日") } else { ("h", "時間") };
+    match language {
+        Language::En => format!("about {nearest}{en}"),
+        Language::Ja => format!("約{nearest}{ja}"),
     }
 }
 
@@ -62,19 +82,20 @@ fn kept(subject: &Subject, language: Language) -> String {
         Subject::Condition(_) => windows(subject, language),
         Subject::Any { and: Some(_), .. } => windows(subject, language),
         Subject::Any { and: None, .. } => {
-            says("nothing per event".to_owned(), "イベントごとの記憶なし".to_owned())
+            says("nothing per event".to_owned(), "イベントごとのメモリは不要".to_owned())
         }
         Subject::Sequence { count, steps, .. } => {
             let bytes = 8 * u64::from(*count) + 16 * steps.len() as u64;
-            says(format!("{bytes} B/key"), format!("キーごとに{bytes} B"))
+            says(format!("{bytes} B/key"), format!("1キーにつき {bytes} B"))
         }
-        Subject::ThenNot { .. } => {
-            says("8 B per event not yet followed".to_owned(), "未完の1件ごとに8 B".to_owned())
-        }
-        Subject::Absent { .. } => says("24 B/key".to_owned(), "キーごとに24 B".to_owned()),
+        Subject::ThenNot { .. } => says(
+            "8 B per event not yet followed".to_owned(),
+            "続きを待つイベント1件につき 8 B".to_owned(),
+        ),
+        Subject::Absent { .. } => says("24 B/key".to_owned(), "1キーにつき 24 B".to_owned()),
         Subject::New { values_max, .. } => says(
             format!("{TABLE_BYTES} B per value, up to {values_max} values a key"),
-            format!("値1個ごとに{TABLE_BYTES} B、キーごとに{values_max}個まで"),
+            format!("値1個につき {TABLE_BYTES} B、1キーにつき{values_max}個まで"),
         ),
     }
 }
@@ -87,12 +108,12 @@ fn windows(subject: &Subject, language: Language) -> String {
     let longest = spans.map(|span| span.window_ms.saturating_add(span.ago_ms)).max().unwrap_or(0);
     match (bytes, language) {
         (0, Language::En) => "one sample per key".to_owned(),
-        (0, Language::Ja) => "キーごとに1標本".to_owned(),
+        (0, Language::Ja) => "1キーにつき最新の1件のみ".to_owned(),
         (_, Language::En) => {
             format!("{bytes} B per event of the last {}", show_duration(longest, language))
         }
         (_, Language::Ja) => {
-            format!("直近{}の1件ごとに{bytes} B", show_duration(longest, language))
+            format!("直近{}のイベント1件につき {bytes} B", show_duration(longest, language))
         }
     }
 }

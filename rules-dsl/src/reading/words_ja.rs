@@ -12,6 +12,7 @@ use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
 
 const LANGUAGE: Language = Language::Ja;
 
+/// Names stand between spaces, numbers touch the words around them: `直近60秒の 失敗 が10件以上`.
 pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
     let mut out = String::new();
     // Writing into a String cannot fail.
@@ -19,28 +20,28 @@ pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Stri
         let keys: Vec<&str> = alert.by.iter().map(|key| key.name.as_str()).collect();
         let _ = write!(out, "同じ {} で", keys.join("・"));
     }
+    if !out.is_empty() && starts_with_name(subject) {
+        out.push(' ');
+    }
     out.push_str(&trigger(subject));
     let first = subject.joined().and_then(|joined| joined.compares.first());
-    if let Some(compared) = first {
-        for rung in &alert.rungs {
-            let word = comparison_word(compared.comparison);
-            let level = shown(rung.level, compared, LANGUAGE);
-            let _ = write!(out, "、{level}{word}なら{}", rung.severity.name_ja());
-        }
+    if let Some(compared) = first.filter(|_| !alert.rungs.is_empty()) {
+        out = before_words(out) + &ladder(alert, compared);
     }
     if let Some(table) = &clauses.overrides {
         let (key, table) = (table.field.dotted(), &table.name.text);
         let _ = write!(out, "、{key} ごとのしきい値は {table} による");
     }
     if let Some(list) = &clauses.except {
-        let _ = write!(out, "、{} が {} のものを除く", list.field.dotted(), list.name.text);
+        let (field, list) = (list.field.dotted(), &list.name.text);
+        let _ = write!(out, "、{field} が {list} にあるものを除く");
     }
     if let Some(during) = &clauses.during {
-        let when = if during.negated { "の外だけ" } else { "のあいだだけ" };
+        let when = if during.negated { "以外のみ" } else { "の間のみ" };
         let _ = write!(out, "、{} {when}", during.calendar.text);
     }
     if alert.for_ms > 0 {
-        let _ = write!(out, "、{}続いたら", lasting(alert.for_ms));
+        let _ = write!(out, "、{}続いたら発火", lasting(alert.for_ms));
     }
     if let (Some(clear), Some(compared)) = (alert.clear, first) {
         let back = match compared.comparison {
@@ -60,6 +61,22 @@ pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Stri
     out + &steps(subject)
 }
 
+/// All levels with their severities; the lowest stands in the condition already.
+fn ladder(alert: &Alert, compared: &Compared) -> String {
+    let mut out = format!("で{}", alert.severity.name_ja());
+    let word = comparison_word(compared.comparison);
+    for rung in &alert.rungs {
+        let level = shown(rung.level, compared, LANGUAGE);
+        let _ = write!(out, "、{level}{word}で{}", rung.severity.name_ja());
+    }
+    out
+}
+
+/// A text that words follow: a space stands after a parenthesis.
+fn before_words(text: String) -> String {
+    if text.ends_with(')') { text + " " } else { text }
+}
+
 fn lasting(millis: i64) -> String {
     show_duration(millis, LANGUAGE)
 }
@@ -68,12 +85,17 @@ fn last(of: &Selected) -> &str {
     of.lineage.last().map_or("", String::as_str)
 }
 
+fn starts_with_name(subject: &Subject) -> bool {
+    matches!(subject, Subject::Any { .. } | Subject::ThenNot { .. } | Subject::Absent { .. })
+}
+
 fn trigger(subject: &Subject) -> String {
     match subject {
-        Subject::Condition(joined) => condition(joined, &joined.joint),
-        Subject::Any { of, and: None } => format!("{} が起きるたび", last(of)),
+        Subject::Condition(joined) => condition(joined, &joined.joint, has_several(subject)),
+        Subject::Any { of, and: None } => format!("{} が発生するたび", last(of)),
         Subject::Any { of, and: Some(joined) } => {
-            format!("{} が起きたとき、{}なら", last(of), condition(joined, &joined.joint))
+            let held = condition(joined, &joined.joint, has_several(subject));
+            format!("{} が発生したとき、{}なら", last(of), before_words(held))
         }
         Subject::Sequence { count, steps, within_ms } => {
             let mut names = steps.iter().map(last);
@@ -88,55 +110,68 @@ fn trigger(subject: &Subject) -> String {
             let (first, then, span) = (last(first), last(then), window(*within_ms, LANGUAGE));
             format!("{first} の後{span}以内に {then} がない")
         }
-        Subject::Absent { of, within_ms, roster } => {
-            let (of, span) = (last(of), window(*within_ms, LANGUAGE));
-            match roster {
-                Roster::Whole => format!("{of} がまったく来ないまま{span}"),
-                Roster::Seen(seen) => {
-                    format!("{of} が来ないまま{span}(最後から{}で忘れる)", lasting(*seen))
-                }
-                Roster::Listed(keys) => {
-                    format!("{of} が来ないまま{span}(対象 {} 件)", keys.len())
-                }
-            }
-        }
+        Subject::Absent { of, within_ms, roster } => absent(last(of), *within_ms, roster),
         Subject::New { of, within_ms, learn_ms, .. } => {
             let fields = canonical::new_fields(subject).join("・");
             let (of, span) = (last(of), window(*within_ms, LANGUAGE));
             let learn = lasting(*learn_ms);
-            format!("直近{span}に見ていない {fields} が {of} に現れた(最初の{learn}は学習のみ)")
+            format!("直近{span}の {of} になかった {fields} が出現 (最初の{learn}は学習のみ)")
         }
     }
 }
 
-fn condition(joined: &Joined, joint: &Joint) -> String {
+fn absent(of: &str, within_ms: i64, roster: &Roster) -> String {
+    let span = window(within_ms, LANGUAGE);
+    match roster {
+        Roster::Whole => format!("{of} がまったく来ないまま{span}経過"),
+        Roster::Seen(seen) => {
+            let seen = lasting(*seen);
+            format!("{of} が来ないまま{span}経過 (最後に来てから{seen}で対象外)")
+        }
+        Roster::Listed(keys) => {
+            format!("{of} が来ないまま{span}経過 (対象{}件)", keys.len())
+        }
+    }
+}
+
+/// Whether more than one kind of events is in play, so that each has to be named.
+fn has_several(subject: &Subject) -> bool {
+    let selected = subject.selected();
+    let mut names = selected.iter().map(|of| last(of));
+    let first = names.next();
+    names.any(|name| Some(name) != first)
+}
+
+fn condition(joined: &Joined, joint: &Joint, is_named: bool) -> String {
     let all = |parts: &[Joint], word: &str| {
         let parts: Vec<String> = parts
             .iter()
             .map(|part| match part {
-                Joint::Compare(_) => condition(joined, part),
-                _ => format!("「{}」", condition(joined, part)),
+                Joint::Compare(_) => condition(joined, part, is_named),
+                _ => format!(" ({})", condition(joined, part, is_named)),
             })
             .collect();
-        parts.join(word)
+        parts.join(word).trim_start().to_owned()
     };
     match joint {
-        Joint::Compare(at) => joined.compares.get(*at).map_or_else(String::new, compare),
+        Joint::Compare(at) => {
+            joined.compares.get(*at).map_or_else(String::new, |it| compare(it, is_named))
+        }
         Joint::And(parts) => all(parts, "、かつ"),
         Joint::Or(parts) => all(parts, "、または"),
     }
 }
 
-fn compare(compared: &Compared) -> String {
-    let mut out = subject(compared);
+fn compare(compared: &Compared, is_named: bool) -> String {
+    let mut out = subject(compared, is_named);
     let min = compared.spans.iter().map(|span| span.min_events).max().unwrap_or(0);
     if min > 0 {
-        let _ = write!(out, "、{min}件未満なら判定しない");
+        let _ = write!(out, " ({min}件未満なら不明)");
     }
     out
 }
 
-fn subject(compared: &Compared) -> String {
+fn subject(compared: &Compared, is_named: bool) -> String {
     let level = shown(compared.level, compared, LANGUAGE);
     let word = comparison_word(compared.comparison);
     let span = window(longest_ms(compared), LANGUAGE);
@@ -144,8 +179,13 @@ fn subject(compared: &Compared) -> String {
         return formula(compared, &span, &format!("{level}{word}"));
     };
     let name = |index: usize| shape.names.get(index).map_or("", String::as_str);
-    let (first, second, field) = (name(0), name(1), &shape.field_name);
+    let (first, second) = (name(0), name(1));
+    let field = match is_named {
+        true => format!("{first}.{}", shape.field_name),
+        false => shape.field_name.clone(),
+    };
     let what = match shape.function {
+        Function::Count if is_named => return format!("直近{span}の {first} が{level}件{word}"),
         Function::Count => return format!("直近{span}に{level}件{word}"),
         Function::Distinct => return format!("直近{span}に異なる {field} が{level}種類{word}"),
         Function::Ratio => {
@@ -173,7 +213,7 @@ fn formula(compared: &Compared, span: &str, level: &str) -> String {
         {
             let ago = lasting(versus_ms(compared, right).unwrap_or(0));
             let now = canonical.split(" vs ").next().unwrap_or(canonical);
-            format!("直近{span}の {now} が{ago}前の同じ長さの{level}")
+            format!("直近{span}の {now} が{ago}前の同じ長さの期間の{level}")
         }
         _ => format!("直近{span}の {canonical} が{level}"),
     }
@@ -185,7 +225,7 @@ fn steps(subject: &Subject) -> String {
     match spans.max_by_key(|span| span.step_ms).filter(|span| span.step_ms > 0) {
         Some(span) => {
             let (step, window) = (lasting(span.step_ms), lasting(span.window_ms));
-            format!(" (窓は{step}刻み、幅{window})")
+            format!(" (ウィンドウは幅{window}、{step}刻み)")
         }
         None => String::new(),
     }

@@ -10,54 +10,55 @@ wordings! {
         help "the path counts from the rule file's own folder"
         | "パスはこのルールファイルのあるフォルダーから数えます";
     NamedFile bad_line(name: &str, line: usize, text: &str):
-        "line {line} of `{name}` is `{text}`" | "`{name}` の {line} 行目が `{text}` です";
+        "line {line} of `{name}` is `{text}`" | "`{name}` の{line}行目 `{text}` を読めません";
     NamedFile bad_csv(name: &str, error: &str):
-        "`{name}` is no table: {error}" | "`{name}` は表になっていません: {error}";
+        "`{name}` is no table: {error}" | "`{name}` を表として読めません: {error}";
     NamedFile column_twice(name: &str, column: &str):
         "`{name}` has the column `{column}` twice" | "`{name}` に列 `{column}` が二つあります";
     LimitExceeded too_many_items(name: &str):
-        "`{name}` has more than {ITEMS_MAX} items" | "`{name}` の項目が {ITEMS_MAX} を超えています";
+        "`{name}` has more than {ITEMS_MAX} items" | "`{name}` の項目が{ITEMS_MAX}個を超えています";
     LimitExceeded too_many_rows(name: &str):
-        "`{name}` has more than {ROWS_MAX} rows" | "`{name}` の行が {ROWS_MAX} を超えています";
+        "`{name}` has more than {ROWS_MAX} rows" | "`{name}` の行数が{ROWS_MAX}を超えています";
     WrongKind not_a(name: &str, kind: &str, wanted: &str):
         "`{name}` is a {kind}, not a {wanted}" | "`{name}` は {kind} で、{wanted} ではありません";
     CalendarZone no_zone(name: &str):
-        "the calendar `{name}` has no time zone" | "calendar `{name}` に時間帯がありません"
+        "the calendar `{name}` has no time zone" | "calendar `{name}` にタイムゾーンがありません"
         help "write an IANA zone after the hours: `mon-fri 09:00-18:00 Asia/Tokyo`"
-        | "時刻の後に IANA の名前を書いてください: `mon-fri 09:00-18:00 Asia/Tokyo`";
+        | "時刻の後に IANA のタイムゾーン名を書いてください: `mon-fri 09:00-18:00 Asia/Tokyo`";
     CalendarZone unknown_zone(zone: &str):
-        "there is no time zone `{zone}`" | "時間帯 `{zone}` はありません"
+        "there is no time zone `{zone}`" | "タイムゾーン `{zone}` はありません"
         help "zones are named as in `Asia/Tokyo`, `Europe/Berlin`, `UTC`"
-        | "`Asia/Tokyo`、`Europe/Berlin`、`UTC` のように書きます";
+        | "`Asia/Tokyo`、`Europe/Berlin`、`UTC` のように書いてください";
     AbsenceScope roster_of_one():
-        "a list names keys of one component" | "リストで指定できるのは要素が一つのキーです"
+        "a list names keys of one component"
+        | "list で対象を指定できるのは、要素が一つのキーだけです"
         help "write `by host in LIST`" | "`by host in リスト名` と書いてください";
     AbsenceScope seen_and_listed():
         "`seen` and `in` both say which keys are missed"
         | "`seen` と `in` の両方で対象のキーが指定されています"
         help "keep one of them" | "どちらか一つにしてください";
     OverrideShape not_in_key(name: &str):
-        "`{name}` is no component of the key" | "`{name}` はキーに入っていません"
+        "`{name}` is no component of the key" | "`{name}` はキーに含まれていません"
         help "add it to `by`" | "`by` に加えてください";
     OverrideShape no_level_column(table: &str, severity: &str):
         "the table `{table}` has no column `{severity}`"
         | "table `{table}` に列 `{severity}` がありません"
         help "its header names severities and `clear`"
-        | "見出しに重大度や `clear` を書いてください";
+        | "見出しに重大度や `clear` の列を書いてください";
     OverrideShape bad_level(table: &str, line: usize, cell: &str):
         "line {line} of the table `{table}` has the level `{cell}`"
-        | "table `{table}` の {line} 行目のしきい値が `{cell}` です";
+        | "table `{table}` の{line}行目のしきい値 `{cell}` を読めません";
     OverrideShape row_order(table: &str, line: usize):
         "the levels in line {line} of the table `{table}` do not rise with the severity"
-        | "table `{table}` の {line} 行目は、重大なほど厳しいしきい値になっていません";
+        | "table `{table}` の{line}行目は、重大度が高いほど厳しいしきい値になっていません";
     OverrideShape clear_of_none(table: &str):
         "the table `{table}` has `clear` levels, the alert has no `clear`"
-        | "table `{table}` に `clear` がありますが、アラートにありません"
+        | "table `{table}` に `clear` の列がありますが、アラートに `clear` がありません"
         help "write the alert's own `clear`, which goes where the table has none"
-        | "表にない場合の `clear` をアラートに書いてください";
+        | "table に値がない場合に使う `clear` をアラートに書いてください";
     OverrideShape row_clear(table: &str, line: usize):
         "`clear` in line {line} of the table `{table}` is not on the easier side of the level"
-        | "table `{table}` の {line} 行目の `clear` がしきい値より緩い側にありません";
+        | "table `{table}` の{line}行目の `clear` がしきい値より緩い値になっていません";
 }
 
 texts! {

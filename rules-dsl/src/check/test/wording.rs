@@ -13,7 +13,7 @@ wordings! {
     TestEvent time_is_given(field: &str):
         "`{field}` is the event's time" | "`{field}` はイベントの時刻です"
         help "leave it out: `at` says when the event happens"
-        | "書かないでください。時刻は `at` で決まります";
+        | "ここには書かず、時刻は `at` で指定してください";
     TestEvent given_twice(field: &str):
         "`{field}` is given twice" | "`{field}` が二度書かれています";
     TestEvent list_expected(field: &str):
@@ -29,10 +29,10 @@ wordings! {
         | "`expect fire at …` か `expect nothing` を書いてください";
     TestClaim nothing_has_no_claims():
         "`nothing` and `late` speak of the whole test"
-        | "`nothing` と `late` は test 全体についての期待です"
+        | "`nothing` と `late` は test 全体に対する期待です"
         help "leave out `at` and the braces" | "`at` と波括弧を外してください";
     TestClaim unknown_claim(name: &str):
-        "no transition has `{name}`" | "`{name}` は発火や解消の記録にありません"
+        "no transition has `{name}`" | "`{name}` という項目はありません"
         expected "a key of the alert, or value threshold peak count severity since reason message"
         | "アラートのキー、または value threshold peak count severity since reason message";
     TestClaim claim_takes_a_number(name: &str):
