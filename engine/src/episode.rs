@@ -5,6 +5,7 @@
 //! false for `keep`, unless it turns true again at exactly that instant or before.
 
 use model::decimal::Decimal;
+use model::severity::Severity;
 use model::transition::Reason;
 use rules_dsl::rule::{Alert, Comparison};
 use smallvec::{SmallVec, smallvec};
@@ -33,15 +34,16 @@ enum Phase {
 struct Course {
     since: i64,
     peak: Option<Decimal>,
-    /// The highest level the value meets: 0 is the rule's own, others are those of its ladder.
-    rung: usize,
-    /// The highest of them so far.
+    /// The severity of the highest level the value meets; of an open episode the one last
+    /// told, which an edit of the rule does not move by itself.
+    severity: Severity,
+    /// The highest level so far: 0 is the rule's own, others are those of its ladder.
     highest: usize,
 }
 
 impl Course {
-    const fn begun(since: i64) -> Course {
-        Course { since, peak: None, rung: 0, highest: 0 }
+    const fn begun(since: i64, alert: &Alert) -> Course {
+        Course { since, peak: None, severity: alert.severity, highest: 0 }
     }
 }
 
@@ -62,13 +64,13 @@ pub struct Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It fires.
-    Fired { since: i64, rung: usize },
+    Fired { since: i64, severity: Severity },
     /// Its severity moves.
-    Changed { since: i64, rung: usize },
+    Changed { since: i64, severity: Severity },
     /// It matched once more.
-    Matched { since: i64 },
+    Matched { since: i64, severity: Severity },
     /// It ends.
-    Ended { since: i64, rung: usize, peak: Option<Decimal>, reason: Reason },
+    Ended { since: i64, severity: Severity, peak: Option<Decimal>, reason: Reason },
 }
 
 /// The steps of one instant: an event may begin an episode and end it.
@@ -77,33 +79,33 @@ pub type Steps = SmallVec<[Step; 2]>;
 impl Episode {
     /// An episode that was open when its state was lost. One of single events has been false
     /// ever since its last one, the first at the earliest.
-    pub(crate) const fn reopened(
+    pub(crate) fn reopened(
         since: i64,
         peak: Option<Decimal>,
-        rung: usize,
-        is_momentary: bool,
+        severity: Severity,
+        alert: &Alert,
     ) -> Episode {
-        let false_since = if is_momentary { Some(since) } else { None };
-        Episode {
-            phase: Phase::Firing {
-                course: Course { since, peak, rung, highest: rung },
-                false_since,
-            },
-        }
+        let false_since = alert.trigger.is_momentary().then_some(since);
+        let highest = rung_of(alert, severity);
+        let course = Course { since, peak, severity, highest };
+        Episode { phase: Phase::Firing { course, false_since } }
     }
 
     /// Judges the instant `now` of a condition; instants never go back.
     pub(crate) fn judge(&mut self, now: i64, verdict: &Verdict, alert: &Alert) -> Option<Step> {
-        self.follow(now, verdict.truth);
+        self.follow(now, verdict.truth, alert);
         self.widen_peak(verdict, alert);
-        let moved = self.move_rung(verdict);
+        let moved = self.move_severity(verdict, alert);
         match self.phase {
-            Phase::Pending(course) if now - course.since >= alert.for_ms => {
+            Phase::Pending(mut course) if now - course.since >= alert.for_ms => {
+                if alert.rungs.is_empty() {
+                    course.severity = alert.severity;
+                }
                 self.phase = Phase::Firing { course, false_since: None };
-                Some(Step::Fired { since: course.since, rung: course.rung })
+                Some(Step::Fired { since: course.since, severity: course.severity })
             }
             Phase::Firing { course, false_since: None } if moved => {
-                Some(Step::Changed { since: course.since, rung: course.rung })
+                Some(Step::Changed { since: course.since, severity: course.severity })
             }
             _ => self.end(now, verdict.ends, alert),
         }
@@ -117,13 +119,14 @@ impl Episode {
             Phase::Firing { course, false_since } if verdict.truth => {
                 *false_since = Some(now);
                 if alert.notify_each {
-                    steps.push(Step::Matched { since: course.since });
+                    let Course { since, severity, .. } = *course;
+                    steps.push(Step::Matched { since, severity });
                 }
             }
             Phase::Inactive if verdict.truth => {
-                let course = Course::begun(now);
+                let course = Course::begun(now, alert);
                 self.phase = Phase::Firing { course, false_since: Some(now) };
-                steps.push(Step::Fired { since: now, rung: 0 });
+                steps.push(Step::Fired { since: now, severity: course.severity });
             }
             _ => {}
         }
@@ -133,15 +136,14 @@ impl Episode {
 
     /// Ends an episode that has been false for long enough, or for a `reason` to end at once.
     fn end(&mut self, now: i64, reason: Option<Reason>, alert: &Alert) -> Option<Step> {
-        let Phase::Firing { course: Course { since, peak, rung, .. }, false_since: Some(at) } =
-            self.phase
-        else {
+        let Phase::Firing { course, false_since: Some(at) } = self.phase else {
             return None;
         };
         let cleared = || (now - at >= alert.keep_ms).then_some(Reason::Cleared);
         let reason = reason.or_else(cleared)?;
         self.phase = Phase::Inactive;
-        Some(Step::Ended { since, rung, peak, reason })
+        let Course { since, severity, peak, .. } = course;
+        Some(Step::Ended { since, severity, peak, reason })
     }
 
     /// Judges an instant of which an earlier run has told everything: an open episode stays
@@ -160,20 +162,20 @@ impl Episode {
             }
             return;
         }
-        self.follow(now, verdict.truth);
+        self.follow(now, verdict.truth, alert);
         // The peak of an open episode is what the earlier run kept of it and what is seen
         // again through windows that are whole; so is its severity.
         if has_begun {
             self.widen_peak(verdict, alert);
-            self.move_rung(verdict);
+            self.move_severity(verdict, alert);
         }
     }
 
     /// Follows what is true at `now`.
-    fn follow(&mut self, now: i64, truth: bool) {
+    fn follow(&mut self, now: i64, truth: bool, alert: &Alert) {
         match &mut self.phase {
             Phase::Inactive if truth => {
-                self.phase = Phase::Pending(Course::begun(now));
+                self.phase = Phase::Pending(Course::begun(now, alert));
             }
             Phase::Inactive => {}
             Phase::Pending(_) if truth => {}
@@ -194,8 +196,8 @@ impl Episode {
         }
     }
 
-    /// Takes the level that is met; true when it is another than before.
-    fn move_rung(&mut self, verdict: &Verdict) -> bool {
+    /// Takes the severity of the level that is met; true when it is another than before.
+    fn move_severity(&mut self, verdict: &Verdict, alert: &Alert) -> bool {
         let (Some(course), Some(rung)) = (self.course(), verdict.rung) else {
             return false;
         };
@@ -203,7 +205,8 @@ impl Episode {
             return false;
         }
         course.highest = course.highest.max(rung);
-        std::mem::replace(&mut course.rung, rung) != rung
+        let severity = severity_of(alert, rung);
+        std::mem::replace(&mut course.severity, severity) != severity
     }
 
     const fn course(&mut self) -> Option<&mut Course> {
@@ -244,10 +247,10 @@ impl Episode {
         self.open_since().is_some()
     }
 
-    /// The level the open episode has met: 0 is the rule's own, others are those of its ladder.
-    pub(crate) const fn rung(&self) -> Option<usize> {
+    /// The severity the open episode has come to.
+    pub(crate) const fn severity(&self) -> Option<Severity> {
         match self.phase {
-            Phase::Firing { course, .. } => Some(course.rung),
+            Phase::Firing { course, .. } => Some(course.severity),
             Phase::Inactive | Phase::Pending(_) => None,
         }
     }
@@ -264,6 +267,17 @@ impl Episode {
     pub(crate) const fn is_inactive(&self) -> bool {
         matches!(self.phase, Phase::Inactive)
     }
+}
+
+/// The severity of a level: 0 is the rule's own, others are those of its ladder.
+pub(crate) fn severity_of(alert: &Alert, rung: usize) -> Severity {
+    let above = rung.checked_sub(1).and_then(|at| alert.rungs.get(at));
+    above.map_or(alert.severity, |rung| rung.severity)
+}
+
+/// The level of a severity; the lowest where the ladder has none of it.
+pub(crate) fn rung_of(alert: &Alert, severity: Severity) -> usize {
+    alert.rungs.iter().position(|rung| rung.severity == severity).map_or(0, |at| at + 1)
 }
 
 /// The one of two values further in the direction a comparison asks for.

@@ -30,12 +30,14 @@ mod ranked;
 mod reorder;
 mod sequence;
 mod slab;
+mod stateful;
 mod timer;
 mod window;
 
 pub mod identity;
 pub mod resume;
 pub mod shard;
+pub mod succession;
 
 #[cfg(test)]
 mod sample;

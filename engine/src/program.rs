@@ -1,21 +1,27 @@
 //! Rules compiled to run: which fields of an event become which observations, for whom.
 
 mod counts;
+mod rule;
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::event::{Event, Value};
 use model::key::KeyWriter;
 use model::message::MessagePart;
 use model::observation::{Batch, Origin, Row, Slice};
+use model::schema::Schema;
 use rules_dsl::rule::{Alert, Comparison, KeyPart, Measure, Roster, RuleSet, Selection, Trigger};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::condition::waits_for_ms;
 use crate::filter_tree::{FilterTree, Filters};
 use crate::key_group::{group_of, key_hash, shard_of};
+use crate::stateful::StreamFacts;
 
 pub use counts::ObserveCounts;
+pub use rule::RulePlan;
+pub(crate) use rule::{Earlier, Input};
 
 /// A compiled rule set: immutable, shared by readers and shards.
 #[derive(Debug)]
@@ -44,6 +50,7 @@ impl std::error::Error for ProgramError {}
 /// What one event of a stream can become.
 #[derive(Debug)]
 struct StreamPlan {
+    name: String,
     /// The field that identifies events.
     id: Option<usize>,
     filters: FilterTree,
@@ -53,6 +60,7 @@ struct StreamPlan {
 
 /// A program that is being made.
 struct Draft {
+    facts: StreamFacts,
     streams: Vec<StreamDraft>,
     /// Signals so far, over all streams.
     signals: usize,
@@ -83,38 +91,6 @@ enum ValuePlan {
     Fingerprint(Vec<usize>),
 }
 
-/// An alert and the signals that feed it.
-#[derive(Debug)]
-pub struct RulePlan {
-    /// The checked rule.
-    pub alert: Alert,
-    /// Streams it reads, ascending: an instant is settled for it when it is in all of them.
-    pub streams: Vec<usize>,
-    /// The signals it takes in, and as what.
-    pub(crate) inputs: Vec<(u32, Input)>,
-    /// Whether the message shows how many events there are.
-    pub(crate) shows_count: bool,
-    /// Whether a key without events in any window is not judged.
-    pub(crate) forgets_silence: bool,
-    /// Whether entries that leave its window cannot turn it on.
-    pub(crate) only_gains: bool,
-    /// Whether it has states that no event makes and that never go.
-    pub(crate) is_seeded: bool,
-    /// Whether only seeded keys are judged.
-    pub(crate) has_roster: bool,
-    /// Whether it is a watch: its values are shown, and it never fires.
-    pub(crate) is_watch: bool,
-}
-
-/// As what a rule takes an observation in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// An event of the trigger itself: of a sequence the number of the step.
-    Step(u8),
-    /// An entry of a window: of a ratio 0 is the numerator and 1 the denominator.
-    Window { window: u8, part: u8 },
-}
-
 impl Program {
     /// Compiles checked rules.
     ///
@@ -122,7 +98,7 @@ impl Program {
     /// A regular expression that is too large to compile.
     pub fn compile(rules: &RuleSet) -> Result<Program, ProgramError> {
         let streams = rules.streams.iter().map(|_| StreamDraft::default()).collect();
-        let mut draft = Draft { streams, signals: 0 };
+        let mut draft = Draft { facts: StreamFacts::new(rules), streams, signals: 0 };
         let plan = |(alert, is_watch): (Alert, bool)| {
             let name = alert.name.clone();
             draft.plan(alert, is_watch).map_err(|cause| ProgramError { alert: name, cause })
@@ -132,13 +108,12 @@ impl Program {
         let plans = alerts.chain(watches).map(plan).collect::<Result<Vec<RulePlan>, _>>();
         let mut plans = plans?;
         plans.sort_by(|a, b| a.alert.name.cmp(&b.alert.name));
-        let ids = rules.streams.iter().map(|schema| schema.id);
-        let grown = |(StreamDraft { filters, signals }, id)| {
+        let grown = |(StreamDraft { filters, signals }, schema): (_, &Arc<Schema>)| {
             let filters = filters.grow();
-            StreamPlan { id, filters, signals }
+            StreamPlan { name: schema.name.clone(), id: schema.id, filters, signals }
         };
         Ok(Program {
-            streams: draft.streams.into_iter().zip(ids).map(grown).collect(),
+            streams: draft.streams.into_iter().zip(&rules.streams).map(grown).collect(),
             rules: plans,
             signals: draft.signals,
             hash: xxh3_64(format!("{rules:?}").as_bytes()),
@@ -148,6 +123,20 @@ impl Program {
     /// The rules, watches among them, in the order of their names.
     pub fn rules(&self) -> &[RulePlan] {
         &self.rules
+    }
+
+    /// The rule of an alert or a watch.
+    pub fn rule(&self, name: &str) -> Option<&RulePlan> {
+        let at = self.rules.binary_search_by(|rule| rule.alert.name.as_str().cmp(name));
+        at.ok().and_then(|at| self.rules.get(at))
+    }
+
+    pub(crate) fn rules_mut(&mut self) -> &mut [RulePlan] {
+        &mut self.rules
+    }
+
+    pub(crate) fn stream_name(&self, stream: usize) -> Option<&str> {
+        self.streams.get(stream).map(|stream| stream.name.as_str())
     }
 
     /// Number of streams.
@@ -167,7 +156,7 @@ impl Program {
 
     /// The longest past any rule of a stream, or of a stream it is joined with, depends on.
     pub fn horizon_ms(&self) -> i64 {
-        self.rules.iter().map(|rule| rule.alert.horizon_ms()).max().unwrap_or(0)
+        self.rules.iter().map(RulePlan::horizon_ms).max().unwrap_or(0)
     }
 
     /// Turns an event into observations, each for the shard that owns its key group.
@@ -192,18 +181,6 @@ impl Program {
     }
 }
 
-impl RulePlan {
-    /// Whether it is a watch: its values are shown, and it never fires.
-    pub const fn is_watch(&self) -> bool {
-        self.is_watch
-    }
-
-    /// The signals it takes in, in the order of [`Trigger::selections`].
-    pub fn signals(&self) -> impl Iterator<Item = u32> {
-        self.inputs.iter().map(|(signal, _)| *signal)
-    }
-}
-
 impl Draft {
     fn plan(&mut self, alert: Alert, is_watch: bool) -> Result<RulePlan, regex::Error> {
         let mut inputs = Vec::new();
@@ -223,6 +200,9 @@ impl Draft {
             is_seeded: is_seeded(&alert) || (is_watch && alert.by.is_empty()),
             has_roster: has_roster(&alert.trigger),
             is_watch,
+            stateful: self.facts.stateful_hash(&alert, is_watch),
+            earlier: Vec::new(),
+            begins: i64::MIN,
             alert,
         })
     }

@@ -1,6 +1,7 @@
 //! A shard: the key groups of one thread, judged instant by instant.
 
 mod domain;
+mod seeds;
 mod state;
 mod states;
 pub mod statistics;

@@ -11,6 +11,8 @@ use rules_dsl::rule::RuleSet;
 mod alert;
 mod trigger;
 
+pub use alert::edit::{edited, same_state};
+
 /// A repeatable source of choices (splitmix64, Steele et al. 2014).
 #[derive(Clone, Debug)]
 pub struct Random(u64);

@@ -1,5 +1,7 @@
 //! Runs a drawn case through the engine as the pipeline would, in any interleaving.
 
+pub mod reload;
+
 use std::sync::Arc;
 
 use engine::program::{ObserveCounts, Program, ProgramError};
@@ -83,21 +85,8 @@ pub const fn origin(log: &Log, offset: usize) -> Origin {
 /// Rules that do not compile.
 pub fn run(case: &Case, random: &mut Random, course: Course) -> Result<Told, ProgramError> {
     let program = Arc::new(Program::compile(&case.rules)?);
-    let mut runner = Runner::new(case, program, course);
-    loop {
-        let open: Vec<usize> = runner.unfinished();
-        let Some(at) = open.get(random.bits() as usize % open.len().max(1)).copied() else {
-            break;
-        };
-        for _ in 0..random.within(1, 4) {
-            runner.read(at);
-        }
-        for shard in 0..course.shards {
-            if random.chance(40) {
-                runner.step(shard);
-            }
-        }
-    }
+    let mut runner = Runner::new(case, program, course, &Restored::default());
+    runner.read_on(random, i64::MAX);
     runner.finish(course.drain);
     Ok(runner.told())
 }
@@ -113,7 +102,12 @@ struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    fn new(case: &'a Case, program: Arc<Program>, course: Course) -> Runner<'a> {
+    fn new(
+        case: &'a Case,
+        program: Arc<Program>,
+        course: Course,
+        restored: &Restored,
+    ) -> Runner<'a> {
         let shard = |index| {
             let settings = ShardSettings {
                 index,
@@ -121,7 +115,7 @@ impl<'a> Runner<'a> {
                 early: course.early,
                 keys_per_rule_max: KEYS_PER_RULE_MAX,
             };
-            let shard = Shard::new(Arc::clone(&program), settings, &Restored::default());
+            let shard = Shard::new(Arc::clone(&program), settings, restored);
             (shard, Out::default())
         };
         let readers = case.logs.iter().map(|log| (0, Front::new(lateness_ms(case, log), None)));
@@ -133,6 +127,26 @@ impl<'a> Runner<'a> {
             marks: Marks::unsettled(program.stream_count()),
             largest: Timestamp(i64::MIN),
             program,
+        }
+    }
+
+    /// Reads so many more records, or all there are, in a drawn order, and steps the shards
+    /// now and then.
+    fn read_on(&mut self, random: &mut Random, mut records: i64) {
+        while records > 0 {
+            let open: Vec<usize> = self.unfinished();
+            let Some(at) = open.get(random.bits() as usize % open.len().max(1)).copied() else {
+                return;
+            };
+            for _ in 0..random.within(1, 4).min(records) {
+                self.read(at);
+                records -= 1;
+            }
+            for shard in 0..self.shards.len() {
+                if random.chance(40) {
+                    self.step(shard);
+                }
+            }
         }
     }
 

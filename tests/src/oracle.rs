@@ -5,6 +5,7 @@
 //! no code with the engine but the nouns, the checked rules and the hash of an episode's id.
 
 mod judge;
+mod succession;
 mod truth;
 mod value;
 
@@ -22,6 +23,8 @@ use rules_dsl::rule::{
 };
 
 use judge::Judge;
+
+pub use succession::{Change, transitions_across};
 
 /// An event its partition accepted.
 #[derive(Clone, Debug)]
@@ -72,6 +75,8 @@ pub fn transitions(
                 entries: &entries,
                 stream_first: stream_first(alert, &ordered),
                 end: end.0,
+                begins: i64::MIN,
+                before: None,
             };
             all.extend(judge.transitions(until));
         }
@@ -100,6 +105,8 @@ pub fn watched(
                 entries: &entries,
                 stream_first: first,
                 end: end.0,
+                begins: i64::MIN,
+                before: None,
             };
             let shown = judge.watched();
             all.extend(shown.map(|value| (alert.name.clone(), key.clone(), value)));

@@ -22,9 +22,10 @@ struct Clauses {
 fn alert(clauses: Clauses) -> Alert {
     let mut alert = crate::sample::alert("a");
     single(&mut alert).1.level = Decimal::from_int(10);
-    let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
+    let rung = |severity, level| Rung { severity, level: Decimal::from_int(level) };
     Alert {
-        rungs: vec![rung(20), rung(30)],
+        severity: Severity::Low,
+        rungs: vec![rung(Severity::High, 20), rung(Severity::Critical, 30)],
         for_ms: clauses.for_ms,
         keep_ms: clauses.keep_ms,
         clear: clauses.clear.map(Decimal::from_int),
@@ -49,11 +50,12 @@ fn verdict(now: i64, value: Option<i64>, held: &mut Held, firing: bool, alert: &
 }
 
 fn shown(now: i64, step: Step) -> String {
+    let rung = |severity: Severity| rung_of(&alert(Clauses::default()), severity);
     match step {
-        Step::Fired { since, rung: 0 } => format!("+{now}({since})"),
-        Step::Fired { since, rung } => format!("+{now}({since})^{rung}"),
-        Step::Changed { rung, .. } => format!("^{now}({rung})"),
-        Step::Matched { since } => format!("={now}({since})"),
+        Step::Fired { since, severity } if rung(severity) == 0 => format!("+{now}({since})"),
+        Step::Fired { since, severity } => format!("+{now}({since})^{}", rung(severity)),
+        Step::Changed { severity, .. } => format!("^{now}({})", rung(severity)),
+        Step::Matched { since, .. } => format!("={now}({since})"),
         Step::Ended { peak, reason, .. } => {
             let sign = match reason {
                 Reason::NoData => '?',
@@ -149,7 +151,7 @@ fn the_unknown_keeps_the_last_truth_for_as_long_as_it_may() {
 #[test]
 fn a_rehearsal_neither_fires_nor_ends() {
     let alert = alert(Clauses { for_ms: 3, keep_ms: 4, ..NONE });
-    let mut open = Episode::reopened(1, Some(Decimal::from_int(15)), 0, false);
+    let mut open = Episode::reopened(1, Some(Decimal::from_int(15)), Severity::Low, &alert);
     let mut pending = Episode::default();
     let mut held = Held::default();
     for (now, value) in [(10, 10), (20, 0), (30, 99), (41, 25), (42, 0)] {
@@ -162,10 +164,13 @@ fn a_rehearsal_neither_fires_nor_ends() {
     }
     // False since 42, as the earlier run knew; 99 is what a window said that was not whole.
     assert_eq!((open.open_since(), open.peak()), (Some(1), Some(Decimal::from_int(25))));
-    assert_eq!((open.rung(), open.next_due(&alert)), (Some(1), Some(46)));
+    assert_eq!((open.severity(), open.next_due(&alert)), (Some(Severity::High), Some(46)));
     assert_eq!(pending.next_due(&alert), Some(45));
     let verdict = verdict(45, Some(10), &mut held, false, &alert);
-    assert_eq!(pending.judge(45, &verdict, &alert), Some(Step::Fired { since: 42, rung: 0 }));
+    assert_eq!(
+        pending.judge(45, &verdict, &alert),
+        Some(Step::Fired { since: 42, severity: Severity::Low })
+    );
 }
 
 #[test]
@@ -249,11 +254,40 @@ fn a_rehearsal_follows_the_matches_of_an_open_episode_only() {
     let of = crate::sample::selection(0);
     alert.trigger = rules_dsl::rule::Trigger::Any { of, and: None };
     let matched = Verdict { truth: true, ..Verdict::default() };
-    let (mut open, mut none) = (Episode::reopened(10, None, 0, true), Episode::default());
+    let mut open = Episode::reopened(10, None, Severity::Low, &alert);
+    let mut none = Episode::default();
     for now in [8, 12, 14] {
         open.rehearse(now, &matched, true, &alert);
         none.rehearse(now, &matched, true, &alert);
     }
     assert!(none.is_inactive());
     assert_eq!(open.next_due(&alert), Some(19));
+}
+
+#[test]
+fn an_edited_severity_is_told_where_the_condition_next_holds() {
+    let before = alert(Clauses { for_ms: 3, keep_ms: 4, ..NONE });
+    let mut after = before.clone();
+    after.severity = Severity::Medium;
+    let mut held = Held::default();
+    let mut play = |episode: &mut Episode, alert: &Alert, now, value| {
+        let verdict = verdict(now, Some(value), &mut held, episode.is_firing(), alert);
+        episode.judge(now, &verdict, alert)
+    };
+    // One that waits fires with the severity it has then.
+    let mut pending = Episode::default();
+    assert_eq!(play(&mut pending, &before, 1, 10), None);
+    let fired = Step::Fired { since: 1, severity: Severity::Medium };
+    assert_eq!(play(&mut pending, &after, 4, 10), Some(fired));
+    // One that is open is told it; one that only `keep` holds open ends as it was.
+    for (value, want) in [
+        (10, Some(Step::Changed { since: 1, severity: Severity::Medium })),
+        (20, Some(Step::Changed { since: 1, severity: Severity::High })),
+        (0, None),
+    ] {
+        let mut open = Episode::reopened(1, None, Severity::Low, &before);
+        assert_eq!(play(&mut open, &after, 5, value), want, "{value}");
+        let severity = if value == 0 { Severity::Low } else { open.severity().unwrap() };
+        assert_eq!(open.severity(), Some(severity));
+    }
 }

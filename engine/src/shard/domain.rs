@@ -154,6 +154,9 @@ impl Domain {
         }
         self.seed(marks, until, states);
         if !self.is_warm {
+            if self.settled == i64::MIN {
+                states.await_turns(&self.rules, &mut self.agenda.timers);
+            }
             // Up to here an earlier run has spoken: the instants are rehearsed to rebuild
             // windows, while the episodes it left open are taken at its word.
             self.judge_until(until.min(self.published), states, out);

@@ -7,14 +7,13 @@ use hashbrown::HashMap;
 use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key, encode_key};
 use model::observation::Origin;
-use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{KeyPart, Reason, TopValues, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Roster, Trigger};
 
 use crate::absence::Absence;
 use crate::condition::{First, Judging, Measures, waits_for_ms};
-use crate::episode::{Episode, Step, Steps, Verdict};
+use crate::episode::{Episode, Step, Steps, Verdict, rung_of};
 use crate::hours::Open;
 use crate::identity::episode_id;
 use crate::keys::KeyId;
@@ -41,6 +40,8 @@ pub struct State {
     measures: Measures,
     evidence: Evidence,
     levels: Levels,
+    /// The last instant these levels judge.
+    levels_until: i64,
     pub(super) episode: Episode,
     /// What held at the last judgement, in the calendar or out of it.
     pub(super) truth: bool,
@@ -91,7 +92,7 @@ pub struct Instant {
 
 impl State {
     pub(super) fn new(place: Place, plan: &RulePlan, key: &[u8]) -> State {
-        let alert = &plan.alert;
+        let (alert, levels_until) = plan.wording(i64::MIN);
         let measures = alert.trigger.condition().map(|condition| {
             let is_condition = matches!(alert.trigger, Trigger::Condition(_));
             Measures::new(condition, is_condition && plan.shows_count)
@@ -101,6 +102,7 @@ impl State {
             measures: measures.unwrap_or_default(),
             evidence: Evidence::new(&alert.trigger),
             levels: Levels::new(alert, key),
+            levels_until,
             episode: Episode::default(),
             truth: false,
             alarm: Alarm::default(),
@@ -113,9 +115,7 @@ impl State {
     /// Takes up an episode an earlier run left open.
     pub(super) fn reopen(&mut self, open: &OpenEpisode, alert: &Alert) {
         let since = open.since.0;
-        let rung = alert.rungs.iter().position(|rung| rung.severity == open.severity);
-        let rung = rung.map_or(0, |at| at + 1);
-        self.episode = Episode::reopened(since, open.peak, rung, alert.trigger.is_momentary());
+        self.episode = Episode::reopened(since, open.peak, open.severity, alert);
         // A message that was edited since shows other fields: those are not known.
         if !open.fields.is_empty()
             && open.fields.iter().map(|(name, _)| name).eq(&alert.message_fields)
@@ -170,8 +170,16 @@ impl State {
 
     /// Judges an instant; up to the published one an earlier run has told what changed. What
     /// changed now, and the value then.
-    pub(super) fn judge(&mut self, at: &Instant, plan: &RulePlan) -> (Steps, Option<Measured>) {
-        let alert = &plan.alert;
+    pub(super) fn judge(
+        &mut self,
+        at: &Instant,
+        plan: &RulePlan,
+        key: &[u8],
+    ) -> (Steps, Option<Measured>) {
+        let (alert, until) = plan.wording(at.now);
+        if at.now > self.levels_until {
+            (self.levels, self.levels_until) = (Levels::new(alert, key), until);
+        }
         self.measures.advance(at.now);
         let verdict = self.verdict(at, plan);
         if at.now <= at.published {
@@ -204,7 +212,7 @@ impl State {
 
     /// What is true whatever the calendar says.
     fn verdict_by_day_and_night(&mut self, at: &Instant, plan: &RulePlan) -> Verdict {
-        let (now, alert) = (at.now, &plan.alert);
+        let (now, alert) = (at.now, plan.wording(at.now).0);
         let is_firing = self.episode.is_firing();
         let judged = alert.trigger.condition().map(|condition| {
             let judging = Judging {
@@ -272,12 +280,12 @@ impl State {
         plan: &RulePlan,
         key: &[u8],
     ) -> Transition {
-        let alert = &plan.alert;
-        let (kind, since, rung) = match step {
-            Step::Fired { since, rung } => (TransitionKind::Firing, since, rung),
-            Step::Changed { since, rung } => (TransitionKind::Changed, since, rung),
-            Step::Matched { since } => (TransitionKind::Again, since, 0),
-            Step::Ended { since, rung, .. } => (TransitionKind::Resolved, since, rung),
+        let (alert, judged_by) = (&plan.alert, plan.wording(now).0);
+        let (kind, since, severity) = match step {
+            Step::Fired { since, severity } => (TransitionKind::Firing, since, severity),
+            Step::Changed { since, severity } => (TransitionKind::Changed, since, severity),
+            Step::Matched { since, severity } => (TransitionKind::Again, since, severity),
+            Step::Ended { since, severity, .. } => (TransitionKind::Resolved, since, severity),
         };
         let (peak, reason) = match step {
             Step::Ended { peak, reason, .. } => (peak, Some(reason)),
@@ -295,12 +303,12 @@ impl State {
         Transition {
             kind,
             alert: alert.name.clone(),
-            severity: severity(alert, rung),
+            severity,
             key: named_key(alert, key),
             at: Timestamp(now),
             since: Timestamp(since),
             value: value.and_then(Measured::decimal),
-            threshold: has_value.then(|| self.levels.of_rung(rung)),
+            threshold: has_value.then(|| self.levels.of_rung(rung_of(judged_by, severity))),
             peak,
             reason,
             episode: episode_id(&alert.name, key, Timestamp(since)),
@@ -322,7 +330,7 @@ impl State {
     /// The next instant at which it must be judged though no event comes, and the next at
     /// which a calendar opens for it, if nothing else happens before.
     pub(super) fn next_dues(&self, at: &Instant, plan: &RulePlan) -> (Option<i64>, Option<i64>) {
-        let (now, alert) = (at.now, &plan.alert);
+        let (now, alert) = (at.now, plan.wording(at.now).0);
         let is_inactive = self.episode.is_inactive();
         // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
         // window is empty: while it is off, only the end of the last of them matters, when
@@ -344,7 +352,8 @@ impl State {
         let [begins, ends] = self.evidence.next_dues();
         // In a rehearsal a `for` or `keep` may have run out without ending anything.
         let own = self.episode.next_due(alert);
-        let dues = [change, held_until, is_known, own, closing, begins, ends];
+        let turn = plan.next_turn(now);
+        let dues = [change, held_until, is_known, own, closing, begins, ends, turn];
         (dues.into_iter().flatten().filter(|due| *due > now).min(), opening)
     }
 }
@@ -440,12 +449,6 @@ impl Fields {
         };
         alert.tops.iter().map(top).collect()
     }
-}
-
-/// The severity of a level: 0 is the rule's own, others are those of its ladder.
-pub(super) fn severity(alert: &Alert, rung: usize) -> Severity {
-    let above = rung.checked_sub(1).and_then(|at| alert.rungs.get(at));
-    above.map_or(alert.severity, |rung| rung.severity)
 }
 
 pub(super) fn named_key(alert: &Alert, key: &[u8]) -> Vec<KeyPart> {

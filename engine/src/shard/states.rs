@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use hashbrown::hash_map::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
-use model::key::{KeyValue, encode_key};
 use model::time::Timestamp;
 use model::transition::Early;
-use rules_dsl::rule::{Alert, Constant, Roster, Trigger};
+use rules_dsl::rule::Alert;
 
 use super::domain::{Agenda, Listener};
-use super::state::{Instant, Place, State, named_fields, named_key, severity};
+use super::seeds::seeded_keys;
+use super::state::{Instant, Place, State, named_fields, named_key};
 use super::statistics::RuleCounts;
 use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share};
 use crate::condition::First;
-use crate::episode::Step;
-use crate::hours::Hours;
+use crate::episode::{Step, severity_of};
+use crate::hours::{Hours, Open};
 use crate::identity::episode_id;
 use crate::key_group::{group_of, key_hash, shard_of};
 use crate::keys::{KeyId, Keys};
 use crate::levels::Levels;
 use crate::measured::Measured;
 use crate::probe::Probe;
-use crate::program::Program;
+use crate::program::{Program, RulePlan};
 use crate::reorder::Waiting;
 use crate::slab::Slab;
 use crate::timer::Timers;
@@ -81,6 +81,21 @@ struct Table {
     states: Slab<State>,
     by_place: HashTable<StateId>,
     seeded: DefaultHashBuilder,
+}
+
+impl RuleState {
+    /// Whether a rule may be true at `now`: it applies, and its calendar is open.
+    fn open_at(&mut self, now: i64, plan: &RulePlan) -> Open {
+        if now < plan.begins {
+            return Open { is_open: false, until: Some(plan.begins) };
+        }
+        let during = plan.wording(now).0.during.as_ref();
+        if plan.earlier.is_empty() {
+            return self.hours.at(now, during);
+        }
+        // What is remembered may be of another wording's calendar.
+        Hours::default().at(now, during)
+    }
 }
 
 impl States {
@@ -265,16 +280,16 @@ impl States {
         else {
             return;
         };
-        let open = of_rule.hours.at(now, plan.alert.during.as_ref());
+        let open = of_rule.open_at(now, plan);
         let at = Instant { now, published, open, first: of_rule.first };
-        let (steps, value) = state.judge(&at, plan);
+        let key = self.keys.bytes(state.place.1);
+        let (steps, value) = state.judge(&at, plan, key);
         let windows = plan.alert.trigger.condition().map_or(0, |of| of.windows.len());
         of_rule.counts.judge(state.truth, windows);
         for step in steps {
             if matches!(step, Step::Fired { .. }) {
                 of_rule.counts.fire(now);
             }
-            let key = self.keys.bytes(state.place.1);
             out.transitions.push(state.tell(step, value.as_ref(), now, plan, key));
         }
         if state.is_over(now, plan) {
@@ -347,7 +362,7 @@ impl States {
             let measured = found.measured.as_ref();
             out.early.push(Early {
                 alert: alert.name.clone(),
-                severity: severity(alert, found.rung),
+                severity: severity_of(alert, found.rung),
                 key: named_key(alert, key),
                 at: Timestamp(found.at),
                 value: measured.and_then(Measured::decimal),
@@ -359,6 +374,19 @@ impl States {
         }
         if is_new {
             self.keys.retain(place.1);
+        }
+    }
+
+    /// Judges the episodes that were left open at the instants at which another wording of
+    /// their rule begins to judge them, whether or not an event comes.
+    pub(crate) fn await_turns(&mut self, rules: &[usize], timers: &mut Timers<StateId>) {
+        for (id, state) in self.table.states.iter_mut() {
+            let rule = state.place.0 as usize;
+            let plan =
+                self.program.rules().get(rule).filter(|_| rules.binary_search(&rule).is_ok());
+            if let Some(turn) = plan.and_then(|plan| plan.next_turn(i64::MIN)) {
+                timers.hasten(&mut state.alarm, turn, id);
+            }
         }
     }
 
@@ -380,7 +408,7 @@ impl States {
                 key: self.keys.bytes(state.place.1).to_vec(),
                 since: Timestamp(state.episode.open_since()?),
                 peak: state.episode.peak(),
-                severity: severity(alert, state.episode.rung()?),
+                severity: state.episode.severity()?,
                 fields: state.fired_fields(alert),
             })
         });
@@ -456,27 +484,6 @@ impl Table {
     fn hash(&self, place: Place) -> u64 {
         hash_of(&self.seeded, place)
     }
-}
-
-/// The keys that are judged though no event names them.
-fn seeded_keys(alert: &Alert) -> Vec<Vec<u8>> {
-    match &alert.trigger {
-        Trigger::Absent { roster: Roster::Listed(keys), .. } => {
-            keys.iter().filter_map(|key| Some(encode_key(&[key_value(key)?]))).collect()
-        }
-        _ => vec![Vec::new()],
-    }
-}
-
-/// A constant as a component of a key; `None` for what is none.
-fn key_value(constant: &Constant) -> Option<KeyValue> {
-    Some(match constant {
-        Constant::Text(text) => KeyValue::Text(text.clone()),
-        Constant::Number(number) => KeyValue::Int(number.to_int()?),
-        Constant::Bool(truth) => KeyValue::Bool(*truth),
-        Constant::Ip(address) => KeyValue::Ip(address.to_canonical()),
-        Constant::Time(_) => return None,
-    })
 }
 
 fn alert_of(program: &Program, (rule, _): Place) -> Option<&Alert> {

@@ -1,5 +1,7 @@
 //! Drawn alerts: a trigger and clauses that go with it.
 
+pub mod edit;
+
 use std::sync::Arc;
 
 use model::calendar::{Calendar, Span, Zone};

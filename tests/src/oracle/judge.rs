@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use engine::identity::episode_id;
 use model::decimal::Decimal;
 use model::key::{KeyValue, encode_key};
+use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{KeyPart, Reason, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Compare, Comparison, Condition, Joint, Roster, Trigger};
@@ -21,6 +22,10 @@ pub(super) struct Judge<'a> {
     pub(super) stream_first: Option<i64>,
     /// The end of all input.
     pub(super) end: i64,
+    /// The first instant at which anything can be true.
+    pub(super) begins: i64,
+    /// What judged the same events before, and its last instant.
+    pub(super) before: Option<(&'a Judge<'a>, i64)>,
 }
 
 /// Where one (alert, key) stands between two instants.
@@ -33,8 +38,11 @@ struct Standing {
     false_since: Option<i64>,
     open_since: Option<i64>,
     peak: Option<Decimal>,
-    rung: usize,
+    /// As it was last told, or would be.
+    severity: Option<Severity>,
     fields: Vec<KeyValue>,
+    /// Whether the last instant was judged by what judged before.
+    fields_of_before: bool,
 }
 
 /// What a comparison is taken for.
@@ -63,12 +71,43 @@ struct Moment {
 
 impl Judge<'_> {
     pub(super) fn transitions(&self, until: i64) -> Vec<Transition> {
+        self.play(until).0
+    }
+
+    /// What is told up to an instant, and then the end of what is open: its rule is changed.
+    pub(super) fn transitions_until_change(&self, until: i64) -> Vec<Transition> {
+        let (mut told, standing) = self.play(until);
+        let last = told.last().cloned().filter(|_| standing.open_since.is_some());
+        told.extend(last.map(|last| Transition {
+            kind: TransitionKind::Resolved,
+            at: Timestamp(until + 1),
+            value: None,
+            peak: standing.peak,
+            reason: Some(Reason::RuleChanged),
+            count: 0,
+            ..last
+        }));
+        told
+    }
+
+    fn play(&self, until: i64) -> (Vec<Transition>, Standing) {
         let mut standing = Standing::default();
         let mut told = Vec::new();
-        for now in self.instants().into_iter().filter(|now| *now <= until) {
-            told.extend(self.judge(now, &mut standing));
+        let mut instants = self.instants();
+        instants.extend(self.before.iter().flat_map(|(before, _)| before.instants()));
+        for now in instants.into_iter().filter(|now| *now <= until) {
+            let judge = self.before.filter(|(_, last)| now <= *last).map_or(self, |(it, _)| it);
+            let shown = &judge.alert.message_fields;
+            if std::ptr::eq(judge, self)
+                && self.before.is_some_and(|(before, _)| before.alert.message_fields != *shown)
+                && standing.fields_of_before
+            {
+                standing.fields.clear();
+            }
+            standing.fields_of_before = !std::ptr::eq(judge, self);
+            told.extend(judge.judge(now, &mut standing));
         }
-        told
+        (told, standing)
     }
 
     /// What a watch shows at the end of input; `None` is unknown or nothing.
@@ -89,6 +128,9 @@ impl Judge<'_> {
         let alert = self.alert;
         let mut values: BTreeSet<i64> = self.entries.iter().map(|entry| entry.time).collect();
         let times = values.clone();
+        // Before anything was settled there is no instant to speak of.
+        let turns = [Some(self.begins), self.before.map(|(_, last)| last.saturating_add(1))];
+        values.extend(turns.into_iter().flatten().filter(|turn| *turn > i64::MIN + 1));
         for window in alert.trigger.condition().into_iter().flat_map(|it| &it.windows) {
             let (step, ago) = (window.step_ms.max(1), window.ago_ms);
             let up = |instant: i64| -(-instant).div_euclid(step) * step;
@@ -157,7 +199,7 @@ impl Judge<'_> {
             }
             _ => (holds && matches(trigger, self.entries, now, self.stream_first), None),
         };
-        let is_open = self.is_open_calendar(now);
+        let is_open = now >= self.begins && self.is_open_calendar(now);
         let at_once = if is_open { at_once } else { Some(Reason::Calendar) };
         let moment = Moment { now, truth: truth && is_open, at_once, value, count };
         match trigger {
@@ -285,19 +327,24 @@ impl Judge<'_> {
                 (a, b) => a.max(b),
             };
             if let Some(rung) = self.met(moment.value.as_ref()) {
-                moved = rung != standing.rung;
-                standing.rung = rung;
+                let above = rung.checked_sub(1).map(|at| alert.rungs[at].severity);
+                let met = above.unwrap_or(alert.severity);
+                moved = met != standing.severity.unwrap_or(alert.severity);
+                standing.severity = Some(met);
             }
         } else {
             standing.true_since = None;
             standing.false_since.get_or_insert(now);
             if standing.open_since.is_none() {
-                (standing.peak, standing.rung) = (None, 0);
+                (standing.peak, standing.severity) = (None, None);
             }
         }
         match (standing.open_since, standing.true_since) {
             (None, Some(since)) if now >= since + alert.for_ms => {
                 standing.open_since = Some(since);
+                if alert.rungs.is_empty() || standing.severity.is_none() {
+                    standing.severity = Some(alert.severity);
+                }
                 self.show_newest(now, standing);
                 vec![self.tell(TransitionKind::Firing, None, moment, standing)]
             }
@@ -318,6 +365,7 @@ impl Judge<'_> {
             let is_first = standing.open_since.is_none();
             if is_first {
                 standing.open_since = Some(now);
+                standing.severity = Some(self.alert.severity);
             }
             if is_first || self.alert.notify_each {
                 self.show_newest(now, standing);
@@ -341,7 +389,7 @@ impl Judge<'_> {
         };
         let told = self.tell(TransitionKind::Resolved, Some(reason), moment, standing);
         standing.open_since = None;
-        (standing.peak, standing.rung) = (None, 0);
+        (standing.peak, standing.severity) = (None, None);
         vec![told]
     }
 
@@ -364,8 +412,8 @@ impl Judge<'_> {
         let named = |names: Vec<&String>, values: &[KeyValue]| -> Vec<KeyPart> {
             names.into_iter().cloned().zip(values.iter().cloned()).collect()
         };
-        let above = standing.rung.checked_sub(1);
-        let severity = above.map_or(alert.severity, |at| alert.rungs[at].severity);
+        let severity = standing.severity.unwrap_or(alert.severity);
+        let above = alert.rungs.iter().position(|rung| rung.severity == severity);
         let lowest = alert.shown().map(|compare| self.level(false, compare));
         let has_value = lowest.is_some();
         Transition {

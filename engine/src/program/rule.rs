@@ -1,0 +1,82 @@
+//! An alert as it runs: the signals that feed it, and how long it has been worded as it is.
+
+use rules_dsl::rule::Alert;
+
+/// An alert and the signals that feed it.
+#[derive(Debug)]
+pub struct RulePlan {
+    /// The checked rule.
+    pub alert: Alert,
+    /// Streams it reads, ascending: an instant is settled for it when it is in all of them.
+    pub streams: Vec<usize>,
+    /// The signals it takes in, and as what.
+    pub(crate) inputs: Vec<(u32, Input)>,
+    /// Whether the message shows how many events there are.
+    pub(crate) shows_count: bool,
+    /// Whether a key without events in any window is not judged.
+    pub(crate) forgets_silence: bool,
+    /// Whether entries that leave its window cannot turn it on.
+    pub(crate) only_gains: bool,
+    /// Whether it has states that no event makes and that never go.
+    pub(crate) is_seeded: bool,
+    /// Whether only seeded keys are judged.
+    pub(crate) has_roster: bool,
+    /// Whether it is a watch: its values are shown, and it never fires.
+    pub(crate) is_watch: bool,
+    /// Hash of what decides its state: see [`crate::stateful`].
+    pub(crate) stateful: u128,
+    // INVARIANT: ascending in `until`.
+    /// What judged the same state before it, up to an instant each.
+    pub(crate) earlier: Vec<Earlier>,
+    /// The first instant it applies to: before, it is not true of anything.
+    pub(crate) begins: i64,
+}
+
+/// A wording of a rule that judged up to an instant.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// The last instant it judged.
+    pub(crate) until: i64,
+    /// The rule as it was; only what judges is read of it.
+    pub(crate) alert: Alert,
+}
+
+/// As what a rule takes an observation in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// An event of the trigger itself: of a sequence the number of the step.
+    Step(u8),
+    /// An entry of a window: of a ratio 0 is the numerator and 1 the denominator.
+    Window { window: u8, part: u8 },
+}
+
+impl RulePlan {
+    /// Whether it is a watch: its values are shown, and it never fires.
+    pub const fn is_watch(&self) -> bool {
+        self.is_watch
+    }
+
+    /// The signals it takes in, in the order of [`rules_dsl::rule::Trigger::selections`].
+    pub fn signals(&self) -> impl Iterator<Item = u32> {
+        self.inputs.iter().map(|(signal, _)| *signal)
+    }
+
+    /// How much of the past decides what happens next, in milliseconds, whichever of its
+    /// wordings began a `for` or a `keep`.
+    pub fn horizon_ms(&self) -> i64 {
+        let earlier = self.earlier.iter().map(|earlier| earlier.alert.horizon_ms());
+        earlier.fold(self.alert.horizon_ms(), i64::max)
+    }
+
+    /// The wording that judges an instant, and the last instant it does.
+    pub(crate) fn wording(&self, now: i64) -> (&Alert, i64) {
+        let earlier = self.earlier.iter().find(|earlier| now <= earlier.until);
+        earlier.map_or((&self.alert, i64::MAX), |earlier| (&earlier.alert, earlier.until))
+    }
+
+    /// The next instant after `now` at which another wording begins to judge.
+    pub(crate) fn next_turn(&self, now: i64) -> Option<i64> {
+        let until = self.wording(now).1;
+        (until < i64::MAX).then(|| until + 1)
+    }
+}

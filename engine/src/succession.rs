@@ -1,0 +1,117 @@
+//! One program after another: what of the first goes on, and what ends (LANGUAGE §3.16).
+//!
+//! Every instant is judged by the program in force at it. A rule whose stateful part is the
+//! same keeps its windows, its episodes and what runs in them; from the first instant not yet
+//! settled its new wording judges them. A rule that is new, or new in that part, is one that
+//! opens at that instant, as a calendar opens: its windows hold all events before, and
+//! nothing is true of it sooner. So what is told is a function of the events and of which
+//! program was in force when, and whoever reads the past again comes to the same.
+
+use std::collections::BTreeMap;
+
+use model::decimal::Decimal;
+use model::time::Timestamp;
+use model::transition::{Reason, Transition, TransitionKind};
+use rules_dsl::rule::Alert;
+
+use crate::program::{Earlier, Program, RulePlan};
+
+/// By stream name: the last instant that was settled when a program was replaced.
+pub type SettledStreams = BTreeMap<String, Timestamp>;
+
+impl Program {
+    /// This program in the place of `before`, which judged up to `settled`.
+    pub fn succeed(mut self, before: &Program, settled: &SettledStreams) -> Program {
+        let until = |program: &Program, rule: &RulePlan| program.settled_for(rule, settled);
+        let mut fates = Vec::with_capacity(self.rules().len());
+        for rule in self.rules() {
+            let old = before.rule(&rule.alert.name);
+            let last = old.map_or(i64::MIN, |old| until(before, old)).max(until(&self, rule));
+            fates.push(match old.filter(|old| old.stateful == rule.stateful) {
+                Some(old) => (old.begins, wordings(old, rule, last)),
+                None => (last.saturating_add(1), Vec::new()),
+            });
+        }
+        for (rule, (begins, earlier)) in self.rules_mut().iter_mut().zip(fates) {
+            (rule.begins, rule.earlier) = (begins, earlier);
+        }
+        self
+    }
+
+    /// The instant at which the open episodes of an alert end because `next` has it no more,
+    /// or has it otherwise; `None` where they go on.
+    pub fn ends_at(
+        &self,
+        alert: &str,
+        next: &Program,
+        settled: &SettledStreams,
+    ) -> Option<Timestamp> {
+        let old = self.rule(alert)?;
+        let goes_on = next.rule(alert).is_some_and(|new| new.stateful == old.stateful);
+        let until = self.settled_for(old, settled);
+        (!goes_on).then(|| Timestamp(until.saturating_add(1)))
+    }
+
+    /// How many of its rules another program has with the same state: under the same name, and
+    /// of the same hash.
+    pub fn rules_kept(&self, next: &Program) -> usize {
+        let same = |rule: &&RulePlan| {
+            next.rule(&rule.alert.name).is_some_and(|new| new.stateful == rule.stateful)
+        };
+        self.rules().iter().filter(same).count()
+    }
+
+    fn settled_for(&self, rule: &RulePlan, settled: &SettledStreams) -> i64 {
+        let names = rule.streams.iter().filter_map(|stream| self.stream_name(*stream));
+        let of = |name: &str| settled.get(name).map_or(i64::MIN, |settled| settled.0);
+        names.map(of).min().unwrap_or(i64::MIN)
+    }
+}
+
+/// The wordings before `rule`, of which the last judged up to `until`.
+fn wordings(old: &RulePlan, rule: &RulePlan, until: i64) -> Vec<Earlier> {
+    let mut earlier = old.earlier.clone();
+    if until > i64::MIN && !judges_alike(&old.alert, &rule.alert) {
+        earlier.push(Earlier { until, alert: old.alert.clone() });
+    }
+    // What nothing that still runs can have begun under is forgotten.
+    let reach_ms = earlier.iter().map(|earlier| earlier.alert.horizon_ms());
+    let reach_ms = reach_ms.fold(rule.alert.horizon_ms(), i64::max);
+    earlier.retain(|earlier| earlier.until >= until.saturating_sub(reach_ms));
+    earlier
+}
+
+/// Whether two wordings over the same state come to the same verdicts and severities.
+fn judges_alike(a: &Alert, b: &Alert) -> bool {
+    let levels = |alert: &Alert| {
+        let compares = alert.trigger.condition().into_iter().flat_map(|it| &it.compares);
+        compares.map(|compare| compare.level).collect::<Vec<Decimal>>()
+    };
+    let clauses = |alert: &Alert| {
+        let Alert { for_ms, keep_ms, hold_ms, clear, severity, notify_each, .. } = alert;
+        (*for_ms, *keep_ms, *hold_ms, *clear, *severity, *notify_each)
+    };
+    levels(a) == levels(b)
+        && clauses(a) == clauses(b)
+        && a.rungs == b.rungs
+        && a.overrides == b.overrides
+        && a.during == b.during
+}
+
+/// The end, by a change of its rule, of an episode that was last told as `told` and has come
+/// to `peak`: nothing is measured any more, and the level is the one last met.
+pub fn ended_by_change(told: &Transition, peak: Option<Decimal>, at: Timestamp) -> Transition {
+    Transition {
+        kind: TransitionKind::Resolved,
+        at,
+        value: None,
+        peak,
+        reason: Some(Reason::RuleChanged),
+        count: 0,
+        tops: Vec::new(),
+        ..told.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! A program in the place of another, at a drawn moment: as the service does, by reading again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::program::{Program, ProgramError};
+use engine::shard::{OpenEpisode, Restored, order_of};
+use engine::succession::{SettledStreams, ended_by_change};
+use model::key::encode_key;
+use model::time::Timestamp;
+use model::transition::{EpisodeId, Transition};
+use rules_dsl::rule::RuleSet;
+
+use super::{Course, Runner};
+use crate::drawn::{Case, Random};
+
+/// What a run told, and where the rules were changed.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// All settled transitions, by (instant, alert, key).
+    pub transitions: Vec<Transition>,
+    /// By stream: the last instant the first rules judged.
+    pub settled: Vec<Timestamp>,
+    /// Observations whose instant was settled before them.
+    pub late_after_settle: u64,
+}
+
+/// The instants settled in every stream, by its name.
+pub fn settled_streams(rules: &RuleSet, settled: &[Timestamp]) -> SettledStreams {
+    rules.streams.iter().map(|schema| schema.name.clone()).zip(settled.iter().copied()).collect()
+}
+
+/// Runs a case up to a drawn moment, then with other rules over the same streams.
+///
+/// # Errors
+/// Rules that do not compile.
+pub fn run_across(
+    case: &Case,
+    after: &RuleSet,
+    random: &mut Random,
+    course: Course,
+) -> Result<Reloaded, ProgramError> {
+    let first = Arc::new(Program::compile(&case.rules)?);
+    let mut before = Runner::new(case, Arc::clone(&first), course, &Restored::default());
+    let records: usize = case.logs.iter().map(|log| log.records.len()).sum();
+    let stops_after = random.within(0, records as i64);
+    before.read_on(random, stops_after);
+    (0..course.shards).for_each(|shard| before.step(shard));
+
+    let settled = before.marks.settled.clone();
+    let by_name = settled_streams(&case.rules, &settled);
+    let second = Arc::new(Program::compile(after)?.succeed(&first, &by_name));
+    let open: Vec<OpenEpisode> =
+        before.shards.iter().flat_map(|(shard, _)| shard.open_episodes()).collect();
+    let told = before.told();
+    let (ended, open) =
+        ended(&told.transitions, open, |alert| first.ends_at(alert, &second, &by_name));
+
+    let case = Case { rules: after.clone(), logs: case.logs.clone() };
+    let restored = Restored { published: settled.clone(), open };
+    let mut runner = Runner::new(&case, second, course, &restored);
+    runner.read_on(random, i64::MAX);
+    runner.finish(false);
+    let told_after = runner.told();
+    let mut transitions = told.transitions;
+    transitions.extend(ended);
+    transitions.extend(told_after.transitions);
+    transitions.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
+    let late_after_settle = told.late_after_settle + told_after.late_after_settle;
+    Ok(Reloaded { transitions, settled, late_after_settle })
+}
+
+/// The ends of the open episodes whose rule was changed, and the episodes that go on.
+fn ended(
+    told: &[Transition],
+    open: Vec<OpenEpisode>,
+    ends_at: impl Fn(&str) -> Option<Timestamp>,
+) -> (Vec<Transition>, Vec<OpenEpisode>) {
+    let newest: BTreeMap<EpisodeId, &Transition> =
+        told.iter().map(|transition| (transition.episode, transition)).collect();
+    let mut ended = Vec::new();
+    let mut kept = Vec::new();
+    for episode in open {
+        let id = engine::identity::episode_id(&episode.alert, &episode.key, episode.since);
+        match ends_at(&episode.alert).zip(newest.get(&id)) {
+            Some((at, told)) => {
+                debug_assert_eq!(encode_key(told.key.iter().map(|(_, it)| it)), episode.key);
+                ended.push(ended_by_change(told, episode.peak, at));
+            }
+            None => kept.push(episode),
+        }
+    }
+    (ended, kept)
+}

@@ -1,0 +1,116 @@
+//! Rules that are edited while their streams are read, against the naive interpreter.
+//!
+//! `HANSHO_CASES` sets how many are drawn, `HANSHO_SEED` draws one again.
+
+use std::collections::BTreeSet;
+
+use engine::program::Program;
+use engine::shard::order_of;
+use model::transition::{Reason, Transition};
+use rules_dsl::rule::{RuleSet, Trigger};
+use tests::drawn::{Case, Random, Width, case, edited, same_state};
+use tests::drive::reload::run_across;
+use tests::drive::{Course, oracle_input};
+use tests::oracle::{Change, transitions_across};
+
+/// Cases drawn unless `HANSHO_CASES` says otherwise.
+const CASES: u64 = 2_000;
+const WIDTH: Width = Width { streams: 2, partitions: 3, records: 24 };
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn draw(seed: u64) -> (Case, RuleSet) {
+    let mut random = Random::new(seed);
+    let mut case = case(&mut random, WIDTH);
+    // A memory that is full refuses what comes later: the same answers are promised where
+    // nothing is refused.
+    for alert in &mut case.rules.alerts {
+        if let Trigger::New { values_max, .. } = &mut alert.trigger {
+            *values_max = 100;
+        }
+    }
+    let mut after = edited(&mut random, &case.rules);
+    for alert in &mut after.alerts {
+        if let Trigger::New { values_max, .. } = &mut alert.trigger {
+            *values_max = 100;
+        }
+    }
+    (case, after)
+}
+
+/// The alerts whose state goes on.
+fn kept(before: &RuleSet, after: &RuleSet) -> BTreeSet<String> {
+    let goes_on =
+        |new: &&rules_dsl::rule::Alert| before.alerts.iter().any(|old| same_state(old, new));
+    after.alerts.iter().filter(goes_on).map(|alert| alert.name.clone()).collect()
+}
+
+/// What a case showed, or what is wrong with it.
+fn check(case: &Case, after: &RuleSet, seed: u64) -> Result<Vec<Transition>, String> {
+    let kept = kept(&case.rules, after);
+    let compile = |rules| Program::compile(rules).map_err(|error| error.to_string());
+    let count = compile(&case.rules)?.rules_kept(&compile(after)?);
+    let watches = after.watches.len();
+    if count != kept.len() + watches {
+        return Err(format!("{count} states kept, not those of {kept:?} and {watches} watches"));
+    }
+    let (events, end) = oracle_input(case);
+    let mut shown = Vec::new();
+    for shards in [1, 2, 3] {
+        let mut random = Random::new(seed ^ shards as u64);
+        let course = Course { shards, early: shards != 2, drain: false };
+        let told = run_across(case, after, &mut random, course);
+        let told = told.map_err(|error| error.to_string())?;
+        if told.late_after_settle > 0 {
+            return Err(format!("{shards} shards: {} late", told.late_after_settle));
+        }
+        let (before, settled) = (&case.rules, told.settled.as_slice());
+        let change = Change { before, after, kept: &kept, settled };
+        let want = transitions_across(change, &events, end);
+        let longest = want.len().max(told.transitions.len());
+        let differs = |at: &usize| want.get(*at) != told.transitions.get(*at);
+        if let Some(at) = (0..longest).find(differs) {
+            let (want, got) = (want.get(at), told.transitions.get(at));
+            let least = want.into_iter().chain(got).min_by(|a, b| order_of(a).cmp(&order_of(b)));
+            let name = least.map_or("", |transition| &transition.alert);
+            let of = |rules: &RuleSet| rules.alerts.iter().find(|it| it.name == name).cloned();
+            return Err(format!(
+                "{shards} shards, changed at {settled:?}, transition {at}\n  want {want:?}\n  \
+                 got  {got:?}\nbefore {:?}\nafter {:?}",
+                of(before),
+                of(after)
+            ));
+        }
+        shown = want;
+    }
+    Ok(shown)
+}
+
+#[test]
+fn every_instant_is_judged_by_the_rules_in_force_at_it() {
+    let seeds = match number("HANSHO_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("HANSHO_CASES").unwrap_or(CASES),
+    };
+    let (mut told, mut changed) = (0, 0);
+    for seed in seeds {
+        let (case, after) = draw(seed);
+        match check(&case, &after, seed) {
+            Ok(shown) => {
+                told += shown.len();
+                let by_change = |t: &&Transition| t.reason == Some(Reason::RuleChanged);
+                changed += shown.iter().filter(by_change).count();
+            }
+            Err(fault) => panic!(
+                "{fault}\nlogs {:?}\nagain: HANSHO_SEED={seed} cargo test -p tests --test \
+                 reload_against_oracle",
+                case.logs
+            ),
+        }
+    }
+    println!("{told} transitions, {changed} of them by a change");
+    let is_whole = number("HANSHO_SEED").is_none();
+    assert!(!is_whole || (told > 0 && changed > 0), "nothing happened");
+}
