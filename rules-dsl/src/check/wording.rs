@@ -211,7 +211,7 @@ wordings! {
     BadTemplate bad_template(en: &str, ja: &str):
         "{en}" | "{ja}"
         help "a brace of the text is doubled: `{{{{`"
-        | "波括弧そのものは二つ重ねて書きます: `{{{{`";
+        | "波括弧そのものは二つ重ねてください: `{{{{`";
     TwoReadings key_and_word(name: &str):
         "`{{{name}}}` is a key and a word of messages"
         | "`{{{name}}}` はキーの名前とも、組み込みのプレースホルダーとも読めます"
@@ -279,7 +279,7 @@ wordings! {
     BadPattern bad_pattern(en: &str, ja: &str):
         "{en}" | "{ja}"
         help "a brace of the text is doubled: `{{{{`"
-        | "波括弧そのものは二つ重ねて書きます: `{{{{`";
+        | "波括弧そのものは二つ重ねてください: `{{{{`";
     BadPattern set_twice(name: &str):
         "the pattern reads `{name}` twice" | "パターンで `{name}` が二度設定されています"
         help "keep one of them" | "一つだけ残してください";

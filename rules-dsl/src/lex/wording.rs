@@ -43,7 +43,7 @@ wordings! {
     UnknownEscape unknown_escape(letter: char):
         "`\\{letter}` is no escape" | "`\\{letter}` というエスケープはありません"
         help "a backslash is written twice: `\\\\{letter}`; the escapes are \\\\ \\\" \\n \\t"
-        | "バックスラッシュは二つ重ねて書きます: `\\\\{letter}`。\
+        | "バックスラッシュは二つ重ねて書いてください: `\\\\{letter}`。\
            使えるエスケープは \\\\ \\\" \\n \\t だけです";
 
     // Numbers and units.
@@ -111,13 +111,13 @@ wordings! {
 }
 
 texts! {
-    texts_in_quotes(): "texts stand in \"…\"" | "文字列は \"…\" で囲みます";
+    texts_in_quotes(): "texts stand in \"…\"" | "文字列は \"…\" で囲んでください";
     plain_quote(): "only the plain `\"` closes a text" | "文字列を閉じるのは半角の `\"` だけです";
     percent_after_number():
-        "`%` follows its number directly: `80%`" | "`%` は数の直後に書きます: `80%`";
+        "`%` follows its number directly: `80%`" | "`%` は数の直後に書いてください: `80%`";
     back_quoted(c: char):
         "a name that is no word is back-quoted: `` `{c}` ``"
-        | "記号を含む名前は `` `{c}` `` のようにバッククォートで囲みます";
+        | "記号を含む名前は `` `{c}` `` のようにバッククォートで囲んでください";
     write(plain: model::decimal::Decimal): "write `{plain}`" | "`{plain}` と書いてください";
     did_you_mean(spelled: &str): "did you mean `{spelled}`?" | "`{spelled}` のことですか?";
     units(all: &str): "the units are {all}" | "単位は {all} です";

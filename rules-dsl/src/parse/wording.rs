@@ -137,7 +137,7 @@ wordings! {
     Unexpected unknown_function(word: &str):
         "`{word}(…)` is no function of `where`" | "`{word}(…)` は `where` の関数ではありません"
         help "the functions are `exists(f)` and `lower(f)`"
-        | "関数は `exists(f)` と `lower(f)` です";
+        | "使える関数は `exists(f)` と `lower(f)` だけです";
 }
 
 texts! {
@@ -149,7 +149,7 @@ texts! {
         | "長めの期間で平均してその速度: `>= {size} within {window_ja}`";
     unit_follows(unit: &str):
         "a unit follows its number directly: `10{unit}`"
-        | "単位は数の直後に書きます: `10{unit}`";
+        | "単位は数の直後に書いてください: `10{unit}`";
     back_quoted(word: &str):
         "as a name it is back-quoted: `` `{word}` ``"
         | "名前として使うならバッククォートで囲んでください: `` `{word}` ``";

@@ -8,7 +8,7 @@ wordings! {
     NamedFile unreadable(name: &str, error: &str):
         "`{name}` cannot be read: {error}" | "`{name}` を読めません: {error}"
         help "the path counts from the rule file's own folder"
-        | "パスはこのルールファイルのあるフォルダーから数えます";
+        | "パスを確認してください。起点はこのルールファイルのあるフォルダーです";
     NamedFile bad_line(name: &str, line: usize, text: &str):
         "line {line} of `{name}` is `{text}`" | "`{name}` の{line}行目 `{text}` を読めません";
     NamedFile bad_csv(name: &str, error: &str):

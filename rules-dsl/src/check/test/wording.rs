@@ -5,7 +5,7 @@ use crate::diagnostic::wordings;
 wordings! {
     WrongKind not_an_alert(name: &str, kind: &str):
         "`{name}` is a {kind}, not an alert" | "`{name}` は {kind} で、アラートではありません"
-        help "a test names the alert it is for" | "test には対象のアラート名を書きます";
+        help "a test names the alert it is for" | "test には対象のアラート名を書いてください";
     WrongKind not_a_stream(name: &str, kind: &str):
         "`{name}` is a {kind}, not a stream" | "`{name}` は {kind} で、stream ではありません"
         help "give events to the stream; its filters select among them"
