@@ -224,7 +224,7 @@ fn windows_of<'a>(
 ) -> Box<dyn Iterator<Item = &'a Plan> + 'a> {
     match formula {
         Formula::Window(at) => Box::new(condition.windows.get(*at).into_iter()),
-        Formula::Number(_) => Box::new(std::iter::empty()),
+        Formula::Number(..) => Box::new(std::iter::empty()),
         Formula::Arithmetic(left, _, right) => {
             Box::new(windows_of(left, condition).chain(windows_of(right, condition)))
         }

@@ -21,7 +21,7 @@ pub(crate) fn value(
 fn number(formula: &Formula, measured: &impl Fn(usize) -> Option<Measured>) -> Option<BigRational> {
     let (left, operator, right) = match formula {
         Formula::Window(window) => return measured(*window)?.exact(),
-        Formula::Number(number) => return Some(exact(*number)),
+        Formula::Number(number, _) => return Some(exact(*number)),
         Formula::Arithmetic(left, operator, right) => (left, operator, right),
     };
     let (left, right) = (number(left, measured)?, number(right, measured)?);
@@ -37,6 +37,7 @@ fn number(formula: &Formula, measured: &impl Fn(usize) -> Option<Measured>) -> O
 #[cfg(test)]
 mod tests {
     use model::decimal::Decimal;
+    use model::message::Unit;
 
     use super::*;
 
@@ -45,7 +46,7 @@ mod tests {
         use Arithmetic::{Add, Divide, Multiply, Subtract};
         let window = |index| Box::new(Formula::Window(index));
         let of = |left, operator, right| Formula::Arithmetic(left, operator, right);
-        let number = |n| Box::new(Formula::Number(Decimal::from_int(n)));
+        let number = |n| Box::new(Formula::Number(Decimal::from_int(n), Unit::Number));
         let third = || Box::new(of(window(0), Divide, number(3)));
         // Window 0 is 1, window 1 is 4, window 2 unknown, window 3 zero.
         let cases = [

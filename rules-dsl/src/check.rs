@@ -124,6 +124,7 @@ pub(crate) struct Scope<'a> {
     tables: HashMap<String, reference::Table>,
     calendars: HashMap<String, Arc<Calendar>>,
     filters: HashMap<String, Resolved>,
+    measures: HashMap<&'a str, valued::Known>,
     /// Comparisons used so far.
     comparisons: usize,
 }
@@ -161,6 +162,7 @@ impl<'a> Scope<'a> {
             tables: HashMap::new(),
             calendars: HashMap::new(),
             filters: HashMap::new(),
+            measures: HashMap::new(),
             comparisons: 0,
         }
     }
@@ -303,6 +305,23 @@ impl<'a> Scope<'a> {
         let selected = self.selected(&name.text, depth, diagnostics)?;
         self.comparisons += comparisons(&selected.predicate);
         Some(selected)
+    }
+
+    /// Counts what measures known already select once more; false, and reported, when all
+    /// uses together are not affordable.
+    fn afford(
+        &mut self,
+        shapes: &[Shape],
+        place: Place,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> bool {
+        let is_affordable = self.comparisons <= COMPARISONS_MAX;
+        if !is_affordable {
+            diagnostics.push(wording::too_many_comparisons(place));
+        }
+        let selections = shapes.iter().flat_map(|shape| &shape.of);
+        self.comparisons += selections.map(|of| comparisons(&of.predicate)).sum::<usize>();
+        is_affordable
     }
 
     /// The events a name used somewhere stands for; reports names that stand for none.

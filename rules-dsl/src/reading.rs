@@ -8,13 +8,13 @@ mod words_ja;
 use std::sync::Arc;
 
 use model::decimal::Decimal;
-use model::message::{Language, show_duration, show_quantity};
+use model::message::{Language, Unit, show_duration, show_quantity};
 use model::schema::Schema;
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 use crate::ast::Clauses;
 use crate::check::{Compared, Shape, Span, Subject};
-use crate::quantity::shown_as;
+use crate::quantity::{shown_as, written};
 use crate::rule::{Alert, Formula, Selection, Trigger, Watch};
 
 /// How an alert was understood.
@@ -106,7 +106,11 @@ fn window(millis: i64, language: Language) -> String {
 
 /// A number as people read it, counted like the value it is compared with.
 fn shown(value: Decimal, compared: &Compared, language: Language) -> String {
-    show_quantity(value, shown_as(compared.valued.unit), language)
+    match shown_as(compared.valued.unit) {
+        // A message rounds to powers of 1024; what was understood is said exactly.
+        Unit::Bytes => written(value, Unit::Bytes),
+        unit => show_quantity(value, unit, language),
+    }
 }
 
 /// A value that is one measure over one window.
@@ -139,7 +143,7 @@ fn versus_ms(compared: &Compared, right: &Formula) -> Option<i64> {
 fn collect(formula: &Formula, windows: &mut Vec<usize>) {
     match formula {
         Formula::Window(at) => windows.push(*at),
-        Formula::Number(_) => {}
+        Formula::Number(..) => {}
         Formula::Arithmetic(left, _, right) => {
             collect(left, windows);
             collect(right, windows);

@@ -4,7 +4,7 @@ use rules_dsl::compile;
 use rules_dsl::source::SourceFile;
 
 const BASE: &str = "stream auth { ts: time, user: str, n: float, \
-                     src: ip, took: duration(ms), used: percent(0..1) }\n\
+                     src: ip, took: duration(ms), used: percent(0..1), size: bytes }\n\
                     filter 失敗 = auth where n > 1\n\
                     filter 成功 = auth where n <= 1\n";
 
@@ -147,6 +147,24 @@ fn alerts_say_back_what_they_mean() {
              in the last 5m and the newest n of auth, at most 5m old, is 2 or more",
             "同じ user で直近60秒の 失敗 が10件以上、かつ直近5分に異なる 成功.src が3種類超、\
              かつ最新の auth.n (5分以内のもの) が2以上",
+        ),
+        (
+            "100% - ratio(失敗, auth) < 95% within 5m min 20",
+            "100% - ratio(失敗, auth) < 95% within 5m min 20",
+            "100% - ratio(失敗, auth) over the last 5m is less than 95%, unknown below 20 events",
+            "直近5分の 100% - ratio(失敗, auth) が95%未満、20件未満なら判定しない",
+        ),
+        (
+            "(avg(auth.took) within 1m) + 90s - (avg(auth.took) within 5m) > 2m",
+            "(avg(auth.took) within 1m) + 90s - (avg(auth.took) within 5m) > 2m",
+            "avg(auth.took) + 90s - avg(auth.took) over the last 5m is more than 120s",
+            "直近5分の avg(auth.took) + 90s - avg(auth.took) が120秒超",
+        ),
+        (
+            "sum(auth.size) > 1500KB within 1m",
+            "sum(auth.size) > 1.5MB within 1m",
+            "the sum of size of auth over the last 60 s is more than 1.5MB",
+            "直近60秒の size の合計が1.5MB超",
         ),
         (
             "stddev(auth.n) > 2 within 20m step 0s",

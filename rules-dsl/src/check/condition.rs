@@ -326,7 +326,7 @@ pub(super) fn built(
 fn placed(formula: &Formula, places: &[usize]) -> Option<Formula> {
     Some(match formula {
         Formula::Window(at) => Formula::Window(*places.get(*at)?),
-        Formula::Number(number) => Formula::Number(*number),
+        Formula::Number(number, unit) => Formula::Number(*number, *unit),
         Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
             Box::new(placed(left, places)?),
             *operator,

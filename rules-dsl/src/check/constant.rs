@@ -1,5 +1,7 @@
 //! Constants: quantities in base units, lengths of time in milliseconds.
 
+use std::net::IpAddr;
+
 use model::decimal::Decimal;
 use model::time::DAY_MS;
 
@@ -8,6 +10,9 @@ use crate::ast::Quantity;
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
 use crate::rule::Network;
+
+/// Bits in front of an IPv4 address that is written as an IPv6 one.
+const MAPPED_PREFIX: u8 = 96;
 
 /// Longest window, `for`, `keep`, lateness: a year and a day.
 pub const LENGTH_MS_MAX: i64 = 366 * DAY_MS;
@@ -71,8 +76,19 @@ pub(super) fn network(text: &str) -> Option<Network> {
         Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
         None => (text, None),
     };
-    let address: std::net::IpAddr = address.parse().ok()?;
+    let address: IpAddr = address.parse().ok()?;
     let bits = if address.is_ipv4() { 32 } else { 128 };
     let prefix = prefix.unwrap_or(bits);
-    (prefix <= bits).then_some(Network { address, prefix })
+    if prefix > bits {
+        return None;
+    }
+    // An event's `::ffff:192.0.2.1` is read as `192.0.2.1`: a network of such is one of those.
+    let mapped = match address {
+        IpAddr::V6(long) => long.to_ipv4_mapped().zip(prefix.checked_sub(MAPPED_PREFIX)),
+        IpAddr::V4(_) => None,
+    };
+    Some(match mapped {
+        Some((short, prefix)) => Network { address: IpAddr::V4(short), prefix },
+        None => Network { address, prefix },
+    })
 }

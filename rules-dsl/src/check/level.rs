@@ -42,7 +42,7 @@ pub(super) fn level_value(
         return base(quantity, diagnostics);
     }
     let spelled = crate::print::quantity(quantity);
-    let (expected, help) = level_spelling(valued, quantity.value);
+    let (expected, help) = level_spelling(valued, quantity);
     let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled);
     let found = found.expected(expected);
     // A number with another unit is no slip of that unit.
@@ -53,7 +53,8 @@ pub(super) fn level_value(
 }
 
 /// What level the value takes, and how this number would be one.
-fn level_spelling(valued: &Valued, value: Decimal) -> (Text, Text) {
+fn level_spelling(valued: &Valued, quantity: &Quantity) -> (Text, Text) {
+    let value = quantity.value;
     match valued.unit {
         Some(UnitKind::Count) => {
             let names = valued.shapes.first().and_then(|shape| shape.names.first());
@@ -68,7 +69,14 @@ fn level_spelling(valued: &Valued, value: Decimal) -> (Text, Text) {
             (wording::duration_level(), wording::duration_level_help(value))
         }
         Some(UnitKind::Bytes) => (wording::bytes_level(), wording::bytes_level_help(value)),
-        None => (wording::bare_level(value), wording::bare_level_help(value)),
+        // Of numbers joined, `5%` means what it says; of a field it may be counted in hundredths.
+        None => match quantity.unit {
+            Some(unit) if unit.kind == UnitKind::Percent && valued.single().is_none() => {
+                let fraction = value.checked_mul(unit.factor()).unwrap_or(value);
+                (wording::bare_level(fraction), wording::fraction_level_help(fraction))
+            }
+            _ => (wording::bare_level(value), wording::bare_level_help(value)),
+        },
     }
 }
 

@@ -561,5 +561,44 @@ fn circles_and_chains_are_found() {
         format!("filter f0 = auth\n{}", links.collect::<String>())
     };
     assert_eq!(codes(&chain(super::CHAIN_MAX)), []);
+    let measures = |length: usize, link: fn(usize) -> String| -> String {
+        let links = (1..=length).map(|i| format!("measure m{i} = {}\n", link(i - 1)));
+        format!("measure m0 = count(bad)\n{}", links.collect::<String>())
+    };
+    let same = |i: usize| format!("m{i}");
+    assert_eq!(codes(&measures(super::CHAIN_MAX, same)), []);
+    assert_eq!(codes(&measures(super::CHAIN_MAX + 1, same)), [Code::Circle]);
     assert!(codes(&chain(super::CHAIN_MAX + 2)).contains(&Code::LimitExceeded));
+}
+
+/// Measures that take their base twice double at every link: 60 of them are 2⁶⁰ terms, and
+/// expanding them would never end.
+#[test]
+fn measures_that_double_are_refused_in_time() {
+    for first in ["count(bad)", "1"] {
+        let links = (1..=60).map(|i| format!("measure m{i} = m{0} + m{0}\n", i - 1));
+        let text = format!("measure m0 = {first}\n{}", links.collect::<String>());
+        let found = codes(&format!("{text}alert x m60 > 5 within 1m high"));
+        assert_eq!(found.first(), Some(&Code::LimitExceeded), "{first}: {found:?}");
+    }
+    let long = |terms: usize| format!("measure m = count(bad){}", " + 1".repeat(terms - 1));
+    assert_eq!(codes(&long(super::valued::TERMS_MAX)), []);
+    assert_eq!(codes(&long(super::valued::TERMS_MAX + 1)), [Code::LimitExceeded]);
+}
+
+/// `::ffff:10.0.0.1` in an event is `10.0.0.1`: a network spelled that way must hold it.
+#[test]
+fn a_network_of_mapped_addresses_is_one_of_short_ones() {
+    let reads = |network: &str| {
+        let filter = format!("filter f = auth where src in cidr \"{network}\"");
+        rules(&format!("{filter}\nalert x any f high"))
+    };
+    for (long, short) in [
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+    ] {
+        assert_eq!(reads(long), reads(short), "{long}");
+    }
+    assert_ne!(reads("::/0"), reads("0.0.0.0/0"));
 }

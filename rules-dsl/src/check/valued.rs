@@ -6,12 +6,21 @@ use super::{CHAIN_MAX, Scope, Statement, wording};
 use crate::ast::{Measure, Name, Quantity, Term, Window};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::print::sign;
-use crate::quantity::{UnitKind, spelled};
+use crate::quantity::{UnitKind, shown_as, spelled};
 use crate::rule::{Arithmetic, Formula};
 use crate::source::Place;
 
 /// Most measures of one number.
 pub const MEASURES_MAX: usize = 16;
+/// Most measures and numbers that one number is joined of.
+pub const TERMS_MAX: usize = 64;
+
+/// What a measure's name stands for so far.
+pub(super) enum Known {
+    Open,
+    Failed,
+    Done(Valued),
+}
 
 /// A number made of measures.
 #[derive(Clone, Debug)]
@@ -26,6 +35,10 @@ pub(crate) struct Valued {
     pub(crate) canonical: String,
     /// How tightly it binds: 3 stands alone, 2 is a product, 1 a sum, 0 `vs`.
     binding: u8,
+    /// The measures and numbers in its formula.
+    terms: usize,
+    /// How many names of measures it is reached through at most.
+    links: usize,
     /// A value now against one then: how long ago, as written.
     pub(crate) versus: Option<Quantity>,
 }
@@ -37,6 +50,8 @@ impl Valued {
             unit: shape.unit,
             canonical: shape.canonical.clone(),
             binding: 3,
+            terms: 1,
+            links: 0,
             versus: None,
             shapes: vec![shape],
         }
@@ -81,7 +96,7 @@ pub(super) fn valued(
             versus(now, ago, measure.term.place(), diagnostics)?
         }
     };
-    if valued.shapes.len() > MEASURES_MAX {
+    if valued.shapes.len() > MEASURES_MAX || valued.terms > TERMS_MAX {
         diagnostics.push(wording::too_many_measures(measure.term.place()));
         return None;
     }
@@ -155,17 +170,35 @@ fn named(
         let events = scope.events(name, 0, diagnostics)?;
         return Some(Valued::of(count_of(events, &name.text)));
     };
-    if depth >= CHAIN_MAX {
-        diagnostics.push(wording::measure_circle(name.at.0, &name.text));
-        return None;
+    match scope.measures.get(name.text.as_str()) {
+        Some(Known::Done(known)) => {
+            let known = known.clone();
+            let affordable = scope.afford(&known.shapes, name.at.0, diagnostics);
+            return affordable.then_some(known);
+        }
+        Some(Known::Failed) => return None,
+        None if depth < CHAIN_MAX => {}
+        Some(Known::Open) | None => {
+            diagnostics.push(wording::measure_circle(name.at.0, &name.text));
+            return None;
+        }
     }
+    // Once only: measures that build on each other twice would double at every link.
+    scope.measures.insert(&inner.name.text, Known::Open);
     // What is wrong inside was reported at the measure itself.
     let mut inside = Vec::new();
     let found = valued(scope, &inner.measure, depth + 1, &mut inside);
+    let found = found.map(|value| Valued { links: value.links + 1, ..value });
+    if found.as_ref().is_some_and(|value| value.links > CHAIN_MAX) {
+        inside.push(wording::measure_circle(name.at.0, &name.text));
+    }
+    let found = found.filter(|value| value.links <= CHAIN_MAX);
     if found.is_none() {
         inside.retain(|d| d.code == Code::Circle);
         diagnostics.append(&mut inside);
     }
+    let known = found.clone().map_or(Known::Failed, Known::Done);
+    scope.measures.insert(&inner.name.text, known);
     found
 }
 
@@ -174,10 +207,12 @@ fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Valu
     let unit = number.unit.map(|unit| unit.kind).filter(|kind| *kind != UnitKind::Count);
     Some(Valued {
         shapes: Vec::new(),
-        formula: Formula::Number(value),
+        formula: Formula::Number(value, shown_as(unit)),
         unit,
         canonical: spelled(value, unit),
         binding: 3,
+        terms: 1,
+        links: 0,
         versus: None,
     })
 }
@@ -207,7 +242,8 @@ fn joined(
         Box::new(shifted(right.formula, behind)),
     );
     let shapes = left.shapes.into_iter().chain(right.shapes).collect();
-    Some(Valued { shapes, formula, unit, canonical, binding, versus: None })
+    let (terms, links) = (left.terms + right.terms, left.links.max(right.links));
+    Some(Valued { shapes, formula, unit, canonical, binding, terms, links, versus: None })
 }
 
 /// The unit of two numbers joined; the outer `None` is that they cannot be.
@@ -235,7 +271,7 @@ fn unit_of(
 fn shifted(formula: Formula, by: usize) -> Formula {
     match formula {
         Formula::Window(at) => Formula::Window(at + by),
-        Formula::Number(number) => Formula::Number(number),
+        Formula::Number(number, unit) => Formula::Number(number, unit),
         Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
             Box::new(shifted(*left, by)),
             operator,
@@ -269,6 +305,8 @@ fn versus(
         unit: Some(UnitKind::Percent),
         canonical,
         binding: 0,
+        terms: 2 * now.terms,
+        links: now.links,
         versus: Some(ago.clone()),
     })
 }

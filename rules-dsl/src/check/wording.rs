@@ -8,7 +8,7 @@ use super::keys::KEY_PARTS_MAX;
 use super::level::DISTINCT_LEVEL_MAX;
 use super::message::TOP_MAX;
 use super::trigger::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
-use super::valued::MEASURES_MAX;
+use super::valued::{MEASURES_MAX, TERMS_MAX};
 use super::{CHAIN_MAX, COMPARISONS_MAX};
 use crate::diagnostic::{texts, wordings};
 
@@ -149,8 +149,8 @@ wordings! {
         | "`vs` は集計の値を、過去の同じ集計と比べるものです"
         help "write `count(http) vs 1w ago`" | "`count(http) vs 1w ago` のように書いてください";
     LimitExceeded too_many_measures():
-        "a number has at most {MEASURES_MAX} measures"
-        | "一つの式に書ける集計は{MEASURES_MAX}個までです";
+        "a number has at most {MEASURES_MAX} measures, and {TERMS_MAX} of them and of constants"
+        | "一つの式に書ける集計は{MEASURES_MAX}個まで、定数を合わせて{TERMS_MAX}個までです";
     LimitExceeded too_many_compares():
         "a condition has at most {COMPARES_MAX} comparisons"
         | "一つの条件に書ける比較は{COMPARES_MAX}個までです";
@@ -384,6 +384,10 @@ texts! {
          `bytes`"
         | "`{value}` と書くか、フィールドを単位のある型で宣言してください: \
          `duration(ms)`、`percent(0..100)`、`bytes`";
+    fraction_level_help(fraction: Decimal):
+        "write `{fraction}`: a quotient is a bare number; a share of events is `ratio(…)`"
+        | "`{fraction}` と書いてください。割り算の結果は単位のない数です。\
+           イベントの割合なら `ratio(…)`";
 
     // How a field type is written.
     time_spelling(word: &str):

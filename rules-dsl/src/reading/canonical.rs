@@ -11,7 +11,7 @@ use crate::check::{
     keep_default_ms,
 };
 use crate::print::{dotted, name, sign};
-use crate::quantity::spelled;
+use crate::quantity::{spelled, written};
 use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster, Watch};
 
 pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
@@ -209,7 +209,7 @@ fn value(compared: &Compared, formula: &Formula, with_windows: bool) -> (String,
                 None => (text, 3),
             }
         }
-        Formula::Number(number) => (spelled(*number, None), 3),
+        Formula::Number(number, unit) => (written(*number, *unit), 3),
         Formula::Arithmetic(left, Arithmetic::Divide, right)
             if versus_ms(compared, right).is_some() =>
         {

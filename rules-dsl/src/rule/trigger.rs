@@ -112,8 +112,8 @@ pub struct Compare {
 pub enum Formula {
     /// The measure of a window, by its index.
     Window(usize),
-    /// Written in the rule.
-    Number(Decimal),
+    /// Written in the rule, in base units, and what it counts, for showing it.
+    Number(Decimal, Unit),
     /// Two numbers combined.
     Arithmetic(Box<Formula>, Arithmetic, Box<Formula>),
 }

@@ -161,7 +161,7 @@ fn formula(random: &mut Random, by: &[KeyPart], streams: usize) -> Condition {
         // A number added to nothing would be true of nothing.
         false => {
             let operator = random.one_of(&[Subtract, Multiply, Divide], Divide);
-            (operator, Formula::Number(halves(random.within(1, 6))), vec![one])
+            (operator, Formula::Number(halves(random.within(1, 6)), Unit::Number), vec![one])
         }
     };
     let value = Formula::Arithmetic(Box::new(Formula::Window(0)), operator, Box::new(right));

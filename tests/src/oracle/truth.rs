@@ -77,7 +77,7 @@ pub(super) fn is_empty(
 pub(super) fn windows_of<'a>(formula: &Formula, condition: &'a Condition) -> Vec<&'a Window> {
     match formula {
         Formula::Window(at) => condition.windows.get(*at).into_iter().collect(),
-        Formula::Number(_) => Vec::new(),
+        Formula::Number(..) => Vec::new(),
         Formula::Arithmetic(left, _, right) => {
             let mut all = windows_of(left, condition);
             all.extend(windows_of(right, condition));

@@ -156,7 +156,7 @@ fn increase(numbers: &[i128]) -> i128 {
 pub(super) fn value(formula: &Formula, windows: &[Option<Known>]) -> Option<Known> {
     match formula {
         Formula::Window(at) => windows.get(*at)?.clone(),
-        Formula::Number(number) => Some(Known::Number(whole(number.units()))),
+        Formula::Number(number, _) => Some(Known::Number(whole(number.units()))),
         Formula::Arithmetic(left, operator, right) => {
             let plain = |known: Known| match known {
                 Known::Number(number) => Some(number),

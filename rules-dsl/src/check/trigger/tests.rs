@@ -1,4 +1,5 @@
 use model::decimal::Decimal;
+use model::message::Unit;
 use model::severity::Severity;
 use model::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
@@ -116,7 +117,7 @@ fn arithmetic_reads_a_window_for_each_measure() {
     let times = Formula::Arithmetic(
         Box::new(Formula::Window(0)),
         Arithmetic::Multiply,
-        Box::new(Formula::Number(Decimal::from_int(8))),
+        Box::new(Formula::Number(Decimal::from_int(8), Unit::Number)),
     );
     let whole =
         Formula::Arithmetic(Box::new(times), Arithmetic::Divide, Box::new(Formula::Window(1)));
