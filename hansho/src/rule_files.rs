@@ -119,6 +119,10 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), RulesError> {
         if files.len() > FILES_MAX {
             return Err(RulesError::TooLarge { path: path.to_owned() });
         }
+        // What is hidden is no rule: Kubernetes keeps the versions of a mounted folder so.
+        if entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+            continue;
+        }
         let is_rules = entry.extension().is_some_and(|extension| extension == "rules");
         if entry.is_dir() || is_rules {
             collect(&entry, files)?;
@@ -183,3 +187,6 @@ fn ready(
     let Compiled { readings, tests, .. } = compiled;
     Ok(Rules { set, readings, program, warnings: rendered, tests, files })
 }
+
+#[cfg(test)]
+mod tests;

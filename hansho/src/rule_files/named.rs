@@ -66,7 +66,15 @@ impl Surroundings for Shipped {
 fn read_beside(rule_file: &str, name: &str) -> Result<String, String> {
     let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
     let path = folder.join(name);
-    let size = fs::metadata(&path).map_err(|error| error.to_string())?.len();
+    let found = fs::metadata(&path).map_err(|error| error.to_string())?;
+    if found.is_dir() {
+        return Err("it is a folder".to_owned());
+    }
+    // A device or a pipe never ends, and its size is said to be 0.
+    if !found.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    let size = found.len();
     if size > NAMED_BYTES_MAX {
         return Err(format!("{size} bytes, more than the limit of {NAMED_BYTES_MAX}"));
     }
