@@ -227,7 +227,7 @@ pub enum Term {
     /// The name of a stream, filter or measure.
     Named(Name),
     /// `count(x)`, `ratio(a, b)`
-    Call(Name, Vec<Path>),
+    Call(Name, Vec<Path>, At),
     /// A number.
     Number(Quantity),
     /// `a * 8 / b`; an operand that has a window of its own, or is an arithmetic of lower
@@ -241,7 +241,8 @@ impl Term {
     /// Where it begins.
     pub fn place(&self) -> Place {
         match self {
-            Term::Named(name) | Term::Call(name, _) => name.at.0,
+            Term::Named(name) => name.at.0,
+            Term::Call(_, _, at) => at.0,
             Term::Number(number) => number.at.0,
             Term::Arithmetic(left, ..) | Term::Versus(left, _) => left.term.place(),
         }

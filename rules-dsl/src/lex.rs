@@ -9,7 +9,7 @@ use unicode_ident::{is_xid_continue, is_xid_start};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::ast::{At, Quantity};
-use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic};
+use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Text};
 use crate::quantity::duration_named;
 use crate::source::Place;
 use character::{disguised, fold, misleading, quote_like, unseen};
@@ -217,10 +217,26 @@ impl Lexer<'_> {
         }
         let help = match fold(c) {
             _ if quote_like(c) => wording::texts_in_quotes(),
-            '%' => wording::percent_after_number(),
+            '%' => self.percent_help(from),
             _ => wording::back_quoted(c),
         };
         self.refuse(from, wording::stray(place, c, u32::from(c)).help(help));
+    }
+
+    /// `エラーレート5%`: the number before the sign was read as the end of a name.
+    fn percent_help(&self, from: usize) -> Text {
+        let touching = self.lexed.tokens.last().filter(|it| it.place.end == self.byte(from));
+        let Some(TokenKind::Word(segments)) = touching.map(|it| &it.kind) else {
+            return wording::percent_after_number();
+        };
+        let word = segments.last().map_or("", |segment| segment.text.as_str());
+        let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        match word.strip_prefix(name) {
+            Some(digits) if !digits.is_empty() && !name.is_empty() => {
+                wording::space_before_level(name, digits)
+            }
+            _ => wording::percent_after_number(),
+        }
     }
 
     fn disguised(&mut self) {

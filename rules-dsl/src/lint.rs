@@ -10,7 +10,7 @@ use model::schema::Schema;
 use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
 use crate::diagnostic::{Diagnostic, lasting, text, wordings};
 use crate::print::{name, quantity};
-use crate::rule::{Comparison, Operand, Predicate};
+use crate::rule::{Comparison, Constant, Operand, Predicate};
 use crate::source::Place;
 
 /// Lints over all alerts.
@@ -115,6 +115,10 @@ wordings! {
            一つのフィールドが同時に二つの値を持つ条件です"
         help "join the values by `or`, or write `in (…)`"
         | "値を `or` でつなぐか、`in (…)` と書いてください";
+    NeverMatches never_lower_case(name: &str, text: &str, lower: &str):
+        "no event can satisfy `{name}`: `lower(…)` has no capitals, `{text}` has"
+        | "`{name}` を満たすイベントはありません。`lower(…)` に大文字はなく、`{text}` にはあります"
+        help "write `\"{lower}\"`" | "`\"{lower}\"` と書いてください";
 }
 
 /// What is missed is told only when it can no longer come late.
@@ -183,7 +187,7 @@ fn range(one: &One<'_>) -> (Option<Decimal>, Option<Decimal>) {
         _ => false,
     };
     match one.shape.function {
-        Function::Count => (Some(Decimal::ZERO), None),
+        Function::Count | Function::Stddev => (Some(Decimal::ZERO), None),
         Function::Distinct => {
             let field = &one.shape.field_name;
             let is_key = one.checked.alert.by.iter().any(|key| key.name == *field);
@@ -288,18 +292,40 @@ pub(crate) fn lint_filters(
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for (name, selected, place) in filters {
-        let Predicate::And(parts) = &selected.predicate else {
-            continue;
+        let parts = match &selected.predicate {
+            Predicate::And(parts) => parts.as_slice(),
+            only => std::slice::from_ref(only),
         };
         if contradicts(parts) {
             diagnostics.push(never_matches(*place, name));
         }
+        if let Some(text) = parts.iter().find_map(never_lower) {
+            diagnostics.push(never_lower_case(*place, name, text, &text.to_lowercase()));
+        }
     }
+}
+
+/// The text with capitals that something in small letters is to equal or hold.
+fn never_lower(predicate: &Predicate) -> Option<&str> {
+    let text = match predicate {
+        Predicate::Compare(
+            Operand::Lower(_),
+            Comparison::Equal,
+            Operand::Constant(Constant::Text(text)),
+        ) => text,
+        Predicate::Text(Operand::Lower(_), _, text) => text,
+        Predicate::In(Operand::Lower(_), items) => match items.as_slice() {
+            [Constant::Text(text)] => text,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    (text.to_lowercase() != *text).then_some(text)
 }
 
 /// Whether a conjunction asks one field to equal two constants.
 fn contradicts(parts: &[Predicate]) -> bool {
-    let mut values: HashMap<usize, &crate::rule::Constant> = HashMap::new();
+    let mut values: HashMap<usize, &Constant> = HashMap::new();
     parts.iter().any(|part| match part {
         Predicate::Compare(Operand::Field(field), Comparison::Equal, Operand::Constant(value)) => {
             values.insert(*field, value).is_some_and(|before| before != value)

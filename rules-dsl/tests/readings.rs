@@ -27,7 +27,7 @@ fn alerts_say_back_what_they_mean() {
         (
             "p99.9(auth.took) 1500ms/5分 for 2m",
             "p99.9(auth.took) >= 1.5s within 5m for 2m",
-            "the 99.9 quantile of took of auth over the last 5m is 1.5s or more, held for 2m",
+            "the 99.9th percentile of took of auth over the last 5m is 1.5s or more, held for 2m",
             "直近5分の took の99.9パーセンタイルが1.5秒以上、2分続いたら発火",
         ),
         (

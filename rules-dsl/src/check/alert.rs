@@ -5,7 +5,7 @@ use model::time::MINUTE_MS;
 
 use super::constant::{Least, events, millis};
 use super::keys::{key_parts, keys};
-use super::level::{Graded, clear_level};
+use super::level::{Graded, clear_level, level_value};
 use super::measure::Function;
 use super::message::{Template, Vocabulary, default_template, template};
 use super::trigger::{Subject, subject};
@@ -227,6 +227,10 @@ fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnosti
         return;
     };
     for compared in joined.compares.iter().filter(|_| by.is_empty()) {
+        // A level that could not be read was reported, and says nothing of zero.
+        if level_value(&compared.valued, &compared.written, &mut Vec::new()).is_none() {
+            continue;
+        }
         let Some(shape) = compared.valued.single() else {
             continue;
         };

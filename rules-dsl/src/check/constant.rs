@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use model::decimal::Decimal;
-use model::time::DAY_MS;
+use model::time::{DAY_MS, Timestamp};
 
 use super::wording;
 use crate::ast::Quantity;
@@ -42,6 +42,10 @@ pub(super) fn millis(
 ) -> Option<i64> {
     let spelled = crate::print::quantity(quantity);
     let kind = quantity.unit.map(|unit| unit.kind);
+    // Nothing is nothing in any unit: `step 0`.
+    if kind.is_none() && quantity.value == Decimal::ZERO && least == Least::Zero {
+        return Some(0);
+    }
     if kind != Some(UnitKind::Duration) {
         diagnostics.push(wording::no_length(quantity.at.0, &spelled, quantity.value));
         return None;
@@ -56,6 +60,16 @@ pub(super) fn millis(
         diagnostics.push(wording::bad_length(quantity.at.0, &spelled, least_ms, most_days));
     }
     whole
+}
+
+/// An RFC 3339 instant, which may leave out its seconds: `2026-01-05T09:00+09:00`.
+pub(super) fn instant(text: &str) -> Option<Timestamp> {
+    let with_seconds = || {
+        let (minute, zone) = text.split_at_checked("2026-01-05T09:00".len())?;
+        let is_zone = zone.starts_with(['+', '-', 'Z', 'z']);
+        is_zone.then(|| Timestamp::parse_rfc3339(&format!("{minute}:00{zone}"))).flatten()
+    };
+    Timestamp::parse_rfc3339(text).or_else(with_seconds)
 }
 
 /// A number of events; `None` is reported.

@@ -49,6 +49,20 @@ const FUNCTIONS: [(&str, Function); 12] = [
     ("ratio", Function::Ratio),
 ];
 
+/// What other tools call our measures.
+const ELSEWHERE: [(&str, &str); 10] = [
+    ("average", "avg"),
+    ("mean", "avg"),
+    ("median", "p50"),
+    ("maximum", "max"),
+    ("minimum", "min"),
+    ("stdev", "stddev"),
+    ("cardinality", "distinct"),
+    ("value_count", "distinct"),
+    ("uniq", "distinct"),
+    ("total", "sum"),
+];
+
 /// A resolved measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
@@ -94,8 +108,13 @@ fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Func
     let known = FUNCTIONS.iter().find(|(known, _)| *known == word);
     let function = known.map(|(_, function)| *function).or_else(|| quantile(word));
     if function.is_none() {
-        let names = FUNCTIONS.iter().map(|(known, _)| *known);
-        diagnostics.push(wording::unknown_measure(name.at.0, word).suggest(word, names));
+        let lower = word.to_ascii_lowercase();
+        let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == lower);
+        let found = wording::unknown_measure(name.at.0, word);
+        diagnostics.push(match elsewhere {
+            Some((_, ours)) => found.help(wording::meant_measure(ours)),
+            None => found.suggest(word, FUNCTIONS.iter().map(|(known, _)| *known)),
+        });
     }
     function
 }

@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 
 use model::schema::Schema;
-use model::time::Timestamp;
 
-use super::constant::{base, network};
+use super::constant::{base, instant, network};
 use super::kind::{Kind, mended};
 use super::stream::field_index;
 use super::{Scope, wording};
@@ -58,7 +57,8 @@ pub(super) fn place(expression: &Expression) -> Place {
             (Some(first), Some(last)) => place(first).to(place(last)),
             _ => Place::default(),
         },
-        Expression::Not(inner, at) | Expression::Lower(inner, at) => at.0.to(place(inner)),
+        Expression::Not(inner, at) => at.0.to(place(inner)),
+        Expression::Lower(_, at) => at.0,
         Expression::Compare(left, _, right)
         | Expression::Text(left, _, right)
         | Expression::Arithmetic(left, _, right) => place(left).to(place(right)),
@@ -217,8 +217,8 @@ impl Checker<'_, '_> {
                 address.ok_or_else(|| wording::bad_address(place, text))
             }
             Kind::Time => {
-                let instant = Timestamp::parse_rfc3339(text).map(Constant::Time);
-                instant.ok_or_else(|| wording::bad_instant(place, text))
+                let read = instant(text).map(Constant::Time);
+                read.ok_or_else(|| wording::bad_instant(place, text))
             }
             _ => return Some(value),
         };

@@ -89,7 +89,12 @@ fn fields(
             diagnostics.push(found.related(first, wording::first_declared()));
             continue;
         }
-        let kind = field_type(&field.kind, diagnostics).unwrap_or(FieldType::Str);
+        // A time in a format that was refused is still the event time.
+        let instead = match field.kind.name.text.as_str() {
+            "time" => FieldType::Time(TimeFormat::Auto),
+            _ => FieldType::Str,
+        };
+        let kind = field_type(&field.kind, diagnostics).unwrap_or(instead);
         if matches!(kind, FieldType::Time(_)) {
             times.push((fields.len(), place));
         }
@@ -333,9 +338,14 @@ fn pattern_part(
         Piece::Literal(text) => Ok(PatternPart::Literal(text)),
         Piece::Hole(name) if name == "_" => Ok(PatternPart::Skip),
         Piece::Hole(name) => {
-            let index = schema.fields.iter().position(|field| field.name == name);
-            let unknown = || Box::new(wording::unknown_hole(place, &schema.name, &name));
-            index.map(PatternPart::Hole).ok_or_else(unknown)
+            let mut fields = schema.fields.iter().enumerate();
+            match fields.find(|(_, field)| field.name == name) {
+                Some((_, field)) if matches!(field.kind, FieldType::List(_)) => {
+                    Err(Box::new(wording::list_hole(place, &name)))
+                }
+                Some((index, _)) => Ok(PatternPart::Hole(index)),
+                None => Err(Box::new(wording::unknown_hole(place, &schema.name, &name))),
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn test(
         }
     }
     let start = test.start.as_ref().map_or(Some(START), |written| {
-        let read = Timestamp::parse_rfc3339(&written.text);
+        let read = super::constant::instant(&written.text);
         if read.is_none() {
             diagnostics.push(super::wording::bad_instant(written.at.0, &written.text));
         }

@@ -80,7 +80,7 @@ pub(super) fn valued(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Valued> {
     let mut valued = match &measure.term {
-        Term::Call(function, arguments) => {
+        Term::Call(function, arguments, _) => {
             Valued::of(call(scope, function, arguments, diagnostics)?)
         }
         Term::Named(name) => named(scope, name, depth, diagnostics)?,

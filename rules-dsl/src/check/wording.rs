@@ -271,6 +271,10 @@ wordings! {
     BadPattern hole_twice():
         "the pattern reads one field twice" | "パターンに同じフィールドが二度あります"
         help "skip the other with `{{_}}`" | "片方を `{{_}}` にして読み飛ばしてください";
+    BadPattern list_hole(name: &str):
+        "`{name}` is a list, and a text holds one value"
+        | "`{name}` はリストですが、文字列から読めるのは一つの値です"
+        help "declare it as `{name}: str`" | "`{name}: str` と宣言してください";
     BadPattern unknown_hole(stream: &str, name: &str):
         "the stream `{stream}` has no field `{name}`"
         | "stream `{stream}` にフィールド `{name}` はありません"
@@ -376,6 +380,7 @@ texts! {
     duration_level_help(value: Decimal):
         "`{value}s` or `{value}ms`" | "`{value}秒` か `{value}ミリ秒` と書いてください";
     bytes_level(): "a size: `100MB`" | "サイズ: `100MB`";
+    meant_measure(ours: &str): "did you mean `{ours}`?" | "`{ours}` のことですか?";
     bytes_level_help(value: Decimal):
         "`{value}B` or `{value}MB`" | "`{value}B` か `{value}MB` と書いてください";
     bare_level(value: Decimal): "a bare number: `{value}`" | "単位のない数: `{value}`";

@@ -13,6 +13,9 @@ use crate::source::Place;
 /// Digits after the point that a number can hold.
 pub(super) const FRACTION_DIGITS_MAX: usize = 9;
 
+/// Digits of a number out of range that are shown.
+const DIGITS_SHOWN_MAX: usize = 40;
+
 /// Minutes of a day.
 const DAY_MINUTES: u16 = 24 * 60;
 
@@ -45,7 +48,14 @@ impl Lexer<'_> {
             Ok(value) if fraction <= FRACTION_DIGITS_MAX => {
                 self.quantity(Quantity { value, unit, at: At::default() }, from);
             }
-            _ => self.refuse(from, wording::number_range(self.place(from, self.at), &digits)),
+            _ => {
+                // A hostile file writes more digits than anybody reads.
+                let mut shown: String = digits.chars().take(DIGITS_SHOWN_MAX).collect();
+                if shown.len() < digits.len() {
+                    shown.push('…');
+                }
+                self.refuse(from, wording::number_range(self.place(from, self.at), &shown));
+            }
         }
     }
 
@@ -157,8 +167,12 @@ fn runs_on(place: Place, quantity: &str, rest: &str) -> Diagnostic {
 
 fn unknown_unit(place: Place, digits: &str, run: &str) -> Diagnostic {
     let found = wording::unknown_unit(place, run);
-    if let Some(known) = unit_alias(run) {
-        return found.help(wording::did_you_mean(&format!("{digits}{known}")));
+    let (alias, compared) = COMPARISON_WORDS
+        .iter()
+        .find_map(|(word, _)| Some((run.strip_suffix(word)?, *word)))
+        .unwrap_or((run, ""));
+    if let Some(known) = unit_alias(alias) {
+        return found.help(wording::did_you_mean(&format!("{digits}{known}{compared}")));
     }
     let all: Vec<&str> = UNITS.iter().map(|unit| unit.spelling).collect();
     found.help(wording::units(&all.join(" ")))

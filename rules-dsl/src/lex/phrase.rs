@@ -32,8 +32,9 @@ const CALENDAR_WORDS: [&str; 18] = [
 /// Days that begin at midnight.
 const CALENDAR_DAYS: [&str; 5] = ["今日", "当日", "本日", "暦日", "営業日"];
 
-/// What joins a window to a level that follows it, as in `5分間に10回`.
-const WINDOW_PARTICLES: [&str; 7] = ["の間に", "ごとに", "あたり", "当たり", "につき", "に", "で"];
+/// What joins a window to a level that follows it, as in `5分間に10回`; last, nothing.
+const WINDOW_PARTICLES: [&str; 8] =
+    ["の間に", "ごとに", "あたり", "当たり", "につき", "に", "で", ""];
 
 /// What a window runs on into, as in `5分平均`.
 const MEASURE_WORDS: [&str; 5] = ["平均", "合計", "最大", "最小", "中央値"];
@@ -66,8 +67,54 @@ const UNIT_ALIASES: [(&str, &str); 24] = [
     ("点", "回"),
 ];
 
+/// Words after a number that compare, and the words of ours that say so; the longer before
+/// those they start with.
+const COMPARING: [(&str, &str); 14] = [
+    ("超え", "超"),
+    ("を超", "超"),
+    ("を上回", "超"),
+    ("より大き", "超"),
+    ("より多", "超"),
+    ("オーバー", "超"),
+    ("を下回", "未満"),
+    ("より小さ", "未満"),
+    ("より少な", "未満"),
+    ("に達", "以上"),
+    ("目", "以上"),
+    ("以上", "以上"),
+    ("以下", "以下"),
+    ("未満", "未満"),
+];
+
 /// Digits as kanji write them.
 const KANJI_NUMERALS: &str = "一二三四五六七八九十百千万億〇";
+
+/// What kanji numerals say: `千二百`, `二〇`. None where they are no one number.
+fn kanji_value(numerals: &str) -> Option<u64> {
+    // Of ten thousands, of the rest, and digits that no power has taken yet.
+    let (mut whole, mut part, mut digits) = (0_u64, 0_u64, None::<u64>);
+    for c in numerals.chars() {
+        match c {
+            '十' | '百' | '千' => {
+                let power = [('十', 10), ('百', 100), ('千', 1000)];
+                let (_, power) = power.into_iter().find(|(kanji, _)| *kanji == c)?;
+                part = digits.take().unwrap_or(1).checked_mul(power)?.checked_add(part)?;
+            }
+            '万' | '億' => {
+                let power = if c == '万' { 10_000 } else { 100_000_000 };
+                let many = part.checked_add(digits.take().unwrap_or(0))?;
+                whole = many.checked_mul(power)?.checked_add(whole)?;
+                part = 0;
+            }
+            _ => {
+                let digit = "〇一二三四五六七八九".chars().position(|known| known == c)?;
+                let before = digits.unwrap_or(0).checked_mul(10)?;
+                digits = before.checked_add(u64::try_from(digit).ok()?);
+            }
+        }
+    }
+    whole.checked_add(part)?.checked_add(digits.unwrap_or(0))
+}
 
 /// The unit somebody means by another word.
 pub(crate) fn unit_alias(word: &str) -> Option<&'static str> {
@@ -93,8 +140,7 @@ pub(super) fn after_quantity(
 ) -> Option<Diagnostic> {
     let phrase = format!("{quantity}{rest}");
     if unit.kind == UnitKind::Duration {
-        let level = WINDOW_PARTICLES.iter().find_map(|particle| rest.strip_prefix(particle));
-        if let Some(level) = level.filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+        if let Some(level) = level_after(rest) {
             return Some(wording::window_first(place, &phrase, level, quantity));
         }
         if MEASURE_WORDS.iter().any(|measure| rest.starts_with(measure)) {
@@ -106,8 +152,30 @@ pub(super) fn after_quantity(
     } else if rest.starts_with("連続") {
         Some(wording::in_a_row(place, &phrase, quantity))
     } else {
-        None
+        let meant = compared(quantity, rest).or_else(|| lasting(quantity, rest))?;
+        Some(wording::runs_on(place, quantity, rest).help(wording::did_you_mean(&meant)))
     }
+}
+
+/// `10回を超える` is `10回超`.
+fn compared(quantity: &str, rest: &str) -> Option<String> {
+    let known = COMPARING.iter().find(|(phrase, _)| rest.starts_with(phrase));
+    known.map(|(_, word)| format!("{quantity}{word}"))
+}
+
+/// `80% 5分継続` is `80% for 5分`.
+fn lasting(quantity: &str, rest: &str) -> Option<String> {
+    let unit = quantity.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    (duration_named(unit).is_some() && rest.starts_with(['継', '続']))
+        .then(|| format!("for {quantity}"))
+}
+
+/// The level that follows a window: `10回以上` in `5分間に10回以上`.
+fn level_after(rest: &str) -> Option<&str> {
+    let level = WINDOW_PARTICLES.iter().find_map(|particle| rest.strip_prefix(particle))?;
+    let unit = level.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let is_length = unit_prefix(unit).is_some_and(|unit| unit.kind == UnitKind::Duration);
+    (level.starts_with(|c: char| c.is_ascii_digit()) && !is_length).then_some(level)
 }
 
 /// What is wrong with a word that stands where a level, clause or name is expected, when it is
@@ -135,5 +203,10 @@ pub(crate) fn phrase_trap(word: &str, place: Place) -> Option<Diagnostic> {
     }
     let unit = word.trim_start_matches(|c| KANJI_NUMERALS.contains(c));
     let is_number = unit.len() < word.len() && unit_prefix(unit).is_some();
-    is_number.then(|| wording::kanji_numerals(place, word, unit))
+    let found = is_number.then(|| wording::kanji_numerals(place, word))?;
+    let value = word.strip_suffix(unit).and_then(kanji_value);
+    Some(match value {
+        Some(value) => found.help(wording::in_digits(value, unit)),
+        None => found,
+    })
 }

@@ -108,6 +108,9 @@ fn large_inputs_are_refused() {
     assert_eq!(lex(0, &source).diagnostics.first().map(|d| d.code), Some(Code::LimitExceeded));
     let long = format!("\"{}\"", "a".repeat(TEXT_BYTES_MAX + 1));
     assert_eq!(lex(0, &long).diagnostics.first().map(|d| d.code), Some(Code::LimitExceeded));
+    // A number of any length is refused in one line.
+    let found = lex(0, &"1".repeat(SOURCE_BYTES_MAX)).diagnostics;
+    assert!(found[0].message.en.len() < 200, "{}", found[0].message.en.len());
 }
 
 #[test]

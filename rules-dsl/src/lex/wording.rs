@@ -60,10 +60,8 @@ wordings! {
     NumberSpelling mixed_numerals(digits: &str, first: char):
         "`{digits}{first}` mixes digits and kanji numerals"
         | "`{digits}{first}` には算用数字と漢数字が混在しています";
-    NumberSpelling kanji_numerals(word: &str, unit: &str):
-        "`{word}` is written in kanji numerals" | "`{word}` は漢数字で書かれています"
-        help "write the number in digits: `10{unit}`"
-        | "数は算用数字で書いてください: `10{unit}`";
+    NumberSpelling kanji_numerals(word: &str):
+        "`{word}` is written in kanji numerals" | "`{word}` は漢数字で書かれています";
     UnknownUnit unknown_unit(run: &str):
         "`{run}` is no unit" | "`{run}` という単位はありません";
     UnitRunsOn runs_on(quantity: &str, rest: &str):
@@ -111,10 +109,16 @@ wordings! {
 }
 
 texts! {
+    in_digits(value: u64, unit: &str):
+        "write the number in digits: `{value}{unit}`"
+        | "数は算用数字で書いてください: `{value}{unit}`";
     texts_in_quotes(): "texts stand in \"…\"" | "文字列は \"…\" で囲んでください";
     plain_quote(): "only the plain `\"` closes a text" | "文字列を閉じるのは半角の `\"` だけです";
     percent_after_number():
         "`%` follows its number directly: `80%`" | "`%` は数の直後に書いてください: `80%`";
+    space_before_level(name: &str, digits: &str):
+        "put a space before the level: `{name} {digits}%`"
+        | "しきい値の前に空白を入れてください: `{name} {digits}%`";
     back_quoted(c: char):
         "a name that is no word is back-quoted: `` `{c}` ``"
         | "記号を含む名前は `` `{c}` `` のようにバッククォートで囲んでください";

@@ -54,6 +54,7 @@ fn triggers_that_hardly_mean_what_they_say() {
         // Measured values may be anything.
         ("avg(auth.n) > -1 within 1m", &[]),
         ("min(auth.used) < 0% within 1m", &[]),
+        ("stddev(auth.n) < 0 within 1m", &[NeverHolds]),
         // A silent key is not judged.
         ("bad < 3 within 1m by user", &[LowSideWithKey]),
         ("sum(auth.n) <= 3 within 1m by user", &[LowSideWithKey]),

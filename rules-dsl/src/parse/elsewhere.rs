@@ -25,3 +25,14 @@ pub(crate) fn severity_elsewhere(word: &str) -> Option<&'static str> {
     let known = SEVERITIES_ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == lower);
     known.map(|(_, ours)| *ours)
 }
+
+/// How what other tools have a symbol for is spelled here.
+pub(crate) fn symbol_elsewhere(symbol: &str) -> Option<&'static str> {
+    let known = [("&", "and"), ("|", "or"), ("!", "not"), ("[", "(…)")];
+    known.into_iter().find(|(theirs, _)| *theirs == symbol).map(|(_, ours)| ours)
+}
+
+/// Whether other tools ask with a word whether a value is there.
+pub(crate) fn missing_elsewhere(word: &str) -> bool {
+    matches!(word.to_ascii_lowercase().as_str(), "is" | "null" | "nil" | "none")
+}

@@ -13,6 +13,7 @@ use super::wording;
 use crate::ast::{At, Expression, Quoted, Set};
 use crate::diagnostic::{Text, text};
 use crate::rule::{Arithmetic, Comparison, TextTest};
+use crate::source::Place;
 
 /// Most items of one literal list.
 pub const LIST_ITEMS_MAX: usize = 10_000;
@@ -150,8 +151,8 @@ pub(super) fn literal(input: Tokens<'_>) -> Parsed<'_, Expression> {
     expect(wording::literal(), literal).parse(input)
 }
 
-fn closed(input: Tokens<'_>) -> Parsed<'_, ()> {
-    expect(text!("`)`", "`)`"), symbol(")")).map(|_| ()).parse(input)
+fn closed(input: Tokens<'_>) -> Parsed<'_, Place> {
+    expect(text!("`)`", "`)`"), symbol(")")).parse(input)
 }
 
 fn sum(input: Tokens<'_>) -> Parsed<'_, Expression> {
@@ -193,8 +194,8 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Expression> {
     }
     if input.skip(1).is_symbol("(") && input.is_word("lower") {
         let (rest, inner) = input.nested(|input| condition(input.skip(2)))?;
-        let (rest, _) = closed(rest)?;
-        return Ok((rest, Expression::Lower(Box::new(inner), At(input.place()))));
+        let (rest, close) = closed(rest)?;
+        return Ok((rest, Expression::Lower(Box::new(inner), At(input.place().to(close)))));
     }
     if input.skip(1).is_symbol("(") && input.is_word("exists") {
         let (rest, field) = expect(field_wanted(), free_path).parse(input.skip(2))?;

@@ -18,6 +18,9 @@ use crate::source::Place;
 
 /// `>= 80%`, `10回/分`, `5%以上/5分`, `3秒/5分 超`.
 pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
+    if input.is_symbol("=") && !input.skip(1).is_symbol("<") {
+        return Err(input.stop(wording::declares(input.place())));
+    }
     let (rest, operator) = opt(operator).parse(input)?;
     let (rest, read) = match operator {
         Some(_) => expect(wording::level(), quantity).parse(rest)?,

@@ -7,7 +7,7 @@ use super::tokens::{
     Parsed, Stop, Tokens, expect, fill, name, path, plain_quantity, quantity, repeated, symbol,
 };
 use super::wording;
-use crate::ast::{Measure, Name, Quantity, Term, Window};
+use crate::ast::{At, Measure, Name, Quantity, Term, Window};
 use crate::lex::TokenKind;
 use crate::print;
 use crate::quantity::{duration_named, unit_named};
@@ -134,6 +134,12 @@ fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
         return expect(wording::measured(), quantity).map(Term::Number).parse(input);
     }
     if !input.skip(1).is_symbol("(") {
+        if let Some(TokenKind::Word(segments)) = input.first()
+            && segments.len() > 1
+        {
+            let field = print::path(&path(input)?.1);
+            return Err(input.stop(wording::bare_field(input.place(), &field)));
+        }
         let (rest, named) = expect(wording::measured(), name).parse(input)?;
         name_runs_into_level(&named, rest)?;
         return Ok((rest, Term::Named(named)));
@@ -141,8 +147,9 @@ fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
     let (rest, function) = expect(wording::measured(), name).parse(input)?;
     let argument = expect(wording::argument(), path);
     let (rest, arguments) = separated_list1(symbol(","), argument).parse(rest.skip(1))?;
-    let (rest, _) = expect(wording::more_or_close(), symbol(")")).parse(rest)?;
-    Ok((rest, Term::Call(function, arguments)))
+    let (rest, close) = expect(wording::more_or_close(), symbol(")")).parse(rest)?;
+    let at = At(input.place().to(close));
+    Ok((rest, Term::Call(function, arguments, at)))
 }
 
 /// `認証失敗10回/分` is one word up to the slash, hardly a division.

@@ -6,7 +6,8 @@ use model::severity::Severity;
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
-use super::word::{CLAUSES, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
+use super::elsewhere::{missing_elsewhere, symbol_elsewhere};
+use super::word::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
 use super::{NESTING_MAX, wording};
 use crate::ast::{At, Name, Path, Quantity, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
@@ -161,9 +162,13 @@ impl<'a> Tokens<'a> {
         let ja = format!("{}{space}", found.ja);
         let diagnostic = wording::cannot_stand(self.place(), &found.en, &ja);
         let diagnostic = diagnostic.found(found).expected(expected);
-        self.stop(match word {
-            Some(word) => with_hints(diagnostic, word),
-            None => diagnostic,
+        self.stop(match (word, self.first()) {
+            (Some(word), _) => with_hints(diagnostic, word),
+            (None, Some(TokenKind::Symbol(symbol))) => match symbol_elsewhere(symbol) {
+                Some(ours) => diagnostic.help(wording::did_you_mean(ours)),
+                None => diagnostic,
+            },
+            _ => diagnostic,
         })
     }
 
@@ -214,8 +219,11 @@ fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
     if unit_named(word).is_some() {
         return diagnostic.help(wording::unit_follows(word));
     }
+    if missing_elsewhere(word) {
+        return diagnostic.help(wording::ask_exists());
+    }
     let severities = Severity::ALL.iter().map(|severity| severity.name());
-    let words = [STATEMENTS, CLAUSES, OPTIONS, TEST_WORDS].into_iter().flatten();
+    let words = [STATEMENTS, CLAUSES, OPTIONS, TEST_WORDS, EXPRESSION_WORDS].into_iter().flatten();
     diagnostic.suggest(word, words.copied().chain(severities))
 }
 

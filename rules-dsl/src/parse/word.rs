@@ -21,7 +21,8 @@ pub(crate) const OPTIONS: &[&str] = &["codec", "lateness", "id", "partitioned_by
 /// Words inside the braces of a test.
 pub(crate) const TEST_WORDS: &[&str] = &["start", "given", "expect"];
 
-const EXPRESSION_WORDS: &[&str] = &[
+/// Words of `where`.
+pub(crate) const EXPRESSION_WORDS: &[&str] = &[
     "and",
     "or",
     "not",

@@ -45,6 +45,11 @@ wordings! {
         "a name is one word, `{text}` is a path" | "名前に `.` は使えません: `{text}`"
         help "back-quoted it is one name: `` `{text}` ``"
         | "バッククォートで囲めば一つの名前になります: `` `{text}` ``";
+    Unexpected bare_field(field: &str):
+        "`{field}` is a field, and what is measured of it is not said"
+        | "`{field}` はフィールドで、その何を測るかが書かれていません"
+        help "write `last({field})`, or `avg({field})` with `within 5m`"
+        | "`last({field})`、または `within 5分` を付けて `avg({field})` と書いてください";
     RepeatedClause repeated(word: &str):
         "`{word}` is written twice" | "`{word}` が二度書かれています"
         help "keep one of them" | "一つだけ残してください";
@@ -213,6 +218,9 @@ texts! {
     hours(): "hours: `09:00-18:00`" | "時間帯: `09:00-18:00`";
     zone(): "a time zone: `Asia/Tokyo`" | "タイムゾーン: `Asia/Tokyo`";
     a_clock_time(spelled: &str): "the time of day `{spelled}`" | "時刻 `{spelled}`";
+    ask_exists():
+        "a missing field is asked for by `exists(f)`, or `not exists(f)`"
+        | "フィールドの有無は `exists(f)`、`not exists(f)` で尋ねます";
     did_you_mean(word: &str): "did you mean `{word}`?" | "`{word}` のことですか?";
     events(): "a stream or filter" | "stream か filter の名前";
     new_field(): "a field: `new geo.country in 認証成功`"

@@ -32,7 +32,7 @@ pub(super) fn window(window: &Window) -> String {
 fn term(term: &Term) -> String {
     match term {
         Term::Named(named) => name(&named.text),
-        Term::Call(function, arguments) => {
+        Term::Call(function, arguments, _) => {
             format!("{}({})", function.text, listed(arguments, path))
         }
         Term::Number(number) => quantity(number),

@@ -149,7 +149,7 @@ fn subject(compared: &Compared) -> String {
         Function::Last => {
             return format!("the newest {field} of {first}, at most {span} old, is {compares}");
         }
-        Function::Quantile(permille) => format!("{} quantile", quantile(permille)),
+        Function::Quantile(permille) => format!("{} percentile", ordinal(permille)),
         Function::Sum => "sum".to_owned(),
         Function::Avg => "mean".to_owned(),
         Function::Stddev => "standard deviation".to_owned(),
@@ -186,4 +186,16 @@ fn steps(subject: &Subject) -> String {
         }
         None => String::new(),
     }
+}
+
+/// `95th`, `99.9th`, `1st`.
+fn ordinal(permille: u32) -> String {
+    let ending = match (permille % 10, permille / 10) {
+        (0, 11..=13) => "th",
+        (0, whole) if whole % 10 == 1 => "st",
+        (0, whole) if whole % 10 == 2 => "nd",
+        (0, whole) if whole % 10 == 3 => "rd",
+        _ => "th",
+    };
+    format!("{}{ending}", quantile(permille))
 }

@@ -29,7 +29,7 @@ fn named_or_called() -> impl Strategy<Value = Term> {
     let call = (prop::sample::select(functions), prop::collection::vec(path_of(), 1..3));
     prop_oneof![
         name_of().prop_map(Term::Named),
-        call.prop_map(|(text, of)| Term::Call(Name { text: text.to_owned(), at: at() }, of)),
+        call.prop_map(|(text, of)| Term::Call(Name { text: text.to_owned(), at: at() }, of, at())),
     ]
 }
 

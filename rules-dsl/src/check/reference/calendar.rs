@@ -42,6 +42,12 @@ pub(in crate::check) fn calendar(
             }
         }
     };
+    for span in &written.spans {
+        if let Some((from, until)) = span.hours.filter(|(from, until)| from == until) {
+            let hours = format!("{}-{}", crate::print::clock(from), crate::print::clock(until));
+            diagnostics.push(wording::all_day_or_never(span.at.0, &hours));
+        }
+    }
     let spans = written.spans.iter().map(span).collect();
     Some(Arc::new(Calendar { spans, zone: zone?, closed_days: closed_days? }))
 }

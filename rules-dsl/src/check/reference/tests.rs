@@ -186,10 +186,10 @@ fn a_calendar_has_days_hours_zone_and_holidays() {
 #[test]
 fn what_does_not_fit_is_said_where_it_is_used_and_once() {
     use Code::{
-        AbsenceScope, BadConstant, CalendarZone, NamedFile, OverrideShape, TypeMismatch,
-        UnknownName, WrongKind,
+        AbsenceScope, BadConstant, CalendarZone, NamedFile, OverrideShape, TwoReadings,
+        TypeMismatch, UnknownName, WrongKind,
     };
-    let cases: [(&str, &[Code]); 17] = [
+    let cases: [(&str, &[Code]); 18] = [
         ("list l = file \"none.txt\"", &[NamedFile]),
         ("list l = file \"names.txt\"\nfilter f = s where src in l", &[NamedFile]),
         ("list l = file \"names.txt\"\nfilter f = s where n in l", &[NamedFile]),
@@ -217,6 +217,7 @@ fn what_does_not_fit_is_said_where_it_is_used_and_once() {
             &[OverrideShape],
         ),
         ("calendar c = mon 09:00-10:00\nalert x any s during c low", &[CalendarZone]),
+        ("calendar c = mon 09:00-09:00 Asia/Tokyo\nalert x any s during c low", &[TwoReadings]),
         ("calendar c = mon 09:00-10:00 Asia/Tokyo except holidays \"x.ics\"", &[NamedFile]),
         ("alert x any s during c low", &[UnknownName]),
         ("list l = \"a\"\nalert x absent s within 1m in l low", &[AbsenceScope]),

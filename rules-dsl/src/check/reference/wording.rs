@@ -21,6 +21,11 @@ wordings! {
         "`{name}` has more than {ROWS_MAX} rows" | "`{name}` の行数が{ROWS_MAX}を超えています";
     WrongKind not_a(name: &str, kind: &str, wanted: &str):
         "`{name}` is a {kind}, not a {wanted}" | "`{name}` は {kind} で、{wanted} ではありません";
+    TwoReadings all_day_or_never(hours: &str):
+        "`{hours}` could be a whole day or no time at all"
+        | "`{hours}` は丸一日にも、まったくない時間にも読めます"
+        help "a whole day: leave the hours out, `mon-fri`; over midnight: `22:00-06:00`"
+        | "丸一日なら時刻を書かず `mon-fri`、深夜をまたぐなら `22:00-06:00` と書いてください";
     CalendarZone no_zone(name: &str):
         "the calendar `{name}` has no time zone" | "calendar `{name}` にタイムゾーンがありません"
         help "write an IANA zone after the hours: `mon-fri 09:00-18:00 Asia/Tokyo`"
