@@ -152,7 +152,7 @@ fn alerts_say_back_what_they_mean() {
             "100% - ratio(失敗, auth) < 95% within 5m min 20",
             "100% - ratio(失敗, auth) < 95% within 5m min 20",
             "100% - ratio(失敗, auth) over the last 5m is less than 95%, unknown below 20 events",
-            "直近5分の 100% - ratio(失敗, auth) が95%未満、20件未満なら判定しない",
+            "直近5分の 100% - ratio(失敗, auth) が95%未満 (20件未満なら不明)",
         ),
         (
             "(avg(auth.took) within 1m) + 90s - (avg(auth.took) within 5m) > 2m",

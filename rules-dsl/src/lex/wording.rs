@@ -69,7 +69,7 @@ wordings! {
     UnitRunsOn window_first(phrase: &str, level: &str, window: &str):
         "`{phrase}` names the window before the level"
         | "`{phrase}` では、しきい値より先にウィンドウが書かれています"
-        help "write `{level}/{window}`" | "`{level}/{window}` と書いてください";
+        help "did you mean `{level}/{window}`?" | "`{level}/{window}` のことですか?";
     UnitRunsOn window_of_measure(phrase: &str):
         "`{phrase}` is a window and a measure in one word"
         | "`{phrase}` では、ウィンドウと集計が一語になっています"
