@@ -90,7 +90,8 @@ fn sum(lines: &[String], mut read: impl FnMut(&str) -> u64) -> u64 {
 }
 
 fn decoded(decoder: &mut connectors::codec::Decoder, line: &str) -> u64 {
-    let decoded = decoder.decode(&record(line.as_bytes(), 0), |event| match *event {
+    let mut sum = 0;
+    let read = |event: &Event<'_>| match *event {
         Event {
             time,
             values:
@@ -105,8 +106,10 @@ fn decoded(decoder: &mut connectors::codec::Decoder, line: &str) -> u64 {
             ..
         } => fields(time.0, [action, outcome, user], *address, score.to_int().unwrap_or(0)),
         _ => panic!("fields are missing: {event:?}"),
-    });
-    decoded.expect("a line that can be decoded")
+    };
+    let decoded = decoder.decode(&record(line.as_bytes(), 0), |event| sum = read(event));
+    decoded.expect("a line that can be decoded");
+    sum
 }
 
 fn short_typed(line: &str) -> u64 {

@@ -103,7 +103,7 @@ fn observe_all(program: &Program, events: &[[Value<'_>; 6]]) -> u64 {
     let mut batches = [Batch::default()];
     for (offset, values) in events.iter().enumerate() {
         let Value::Time(time) = values[0] else { continue };
-        let origin = Origin { stream: 0, partition: 0, offset: offset as i64 };
+        let origin = Origin { stream: 0, partition: 0, offset: offset as i64, index: 0 };
         let event = Event { time, values: black_box(values), items: &[] };
         program.observe(&event, origin, &mut batches, &mut counts);
         if batches[0].rows.len() >= BATCH_ROWS {

@@ -152,7 +152,8 @@ impl Road {
 
     fn take(&mut self, record: &Record<'_>) {
         let Road { program, decoder, front, counts, batch, marks, latest } = self;
-        let origin = Origin { stream: 0, partition: record.partition, offset: record.offset };
+        let origin =
+            Origin { stream: 0, partition: record.partition, offset: record.offset, index: 0 };
         let decoded = decoder.decode(record, |event| {
             if front.admit(event.time, record.timestamp) == Admission::Accepted {
                 marks.first[0].get_or_insert(event.time);

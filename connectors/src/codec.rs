@@ -8,6 +8,7 @@ mod error;
 mod extract;
 mod json;
 mod logfmt;
+mod otlp;
 mod syslog;
 mod time_format;
 mod value;
@@ -24,6 +25,8 @@ use crate::codec::extract::{Matcher, Places};
 pub use crate::codec::json::DEPTH_MAX;
 use crate::codec::json::{Projection, unescape};
 use crate::codec::logfmt::{Pair, PairValue};
+use crate::codec::otlp::Otlp;
+pub use crate::codec::otlp::{EVENTS_MAX, SHARED_TEXT_MAX};
 use crate::codec::syslog::{SyslogLine, SyslogPart};
 pub use crate::codec::value::LIST_ITEMS_MAX;
 use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Span, Spill, Texts};
@@ -39,6 +42,7 @@ pub struct Decoder {
     readers: Vec<Reader>,
     projection: Projection,
     syslog: Vec<Option<SyslogPart>>,
+    otlp: Option<Box<Otlp>>,
     extracts: Vec<Extractor>,
     constants: String,
     places: Places,
@@ -87,12 +91,19 @@ impl Decoder {
             FieldType::Time(_) => Some(SyslogPart::Time),
             _ => SyslogPart::from_path(&field.path),
         });
+        let otlp = match schema.codec {
+            Codec::Otlp(telemetry) => {
+                Some(Box::new(Otlp::new(telemetry, &schema, &readers, &mut constants)))
+            }
+            _ => None,
+        };
         Ok(Decoder {
             year,
             recorded: None,
             readers,
             projection: Projection::new(schema.fields.iter().map(|field| field.path.as_str())),
             syslog: parts.collect(),
+            otlp,
             extracts,
             constants,
             places: Places::default(),
@@ -115,19 +126,32 @@ impl Decoder {
         &self.schema
     }
 
-    /// Decodes a record and lends the event to `use_event`.
+    /// Whether one record may hold many events.
+    pub fn is_many(&self) -> bool {
+        self.otlp.is_some()
+    }
+
+    /// Decodes a record and lends its events to `use_event`, in the order they stand in.
+    ///
+    /// A record of most codecs is one event; an OTLP request is any number of them, and none
+    /// is lent unless all are sound.
     ///
     /// # Errors
     /// [`DecodeError`] says where in the record and why; the decoder stays usable.
-    pub fn decode<R>(
+    pub fn decode(
         &mut self,
         record: &Record<'_>,
-        use_event: impl FnOnce(&Event<'_>) -> R,
-    ) -> Result<R, DecodeError> {
-        let payload = record_text(record.payload)?;
+        mut use_event: impl FnMut(&Event<'_>),
+    ) -> Result<(), DecodeError> {
         self.recorded = record.timestamp;
         self.spill.items.clear();
         self.spill.scratch.clear();
+        if let Some(mut otlp) = self.otlp.take() {
+            let decoded = self.decode_request(&mut otlp, record, use_event);
+            self.otlp = Some(otlp);
+            return decoded;
+        }
+        let payload = record_text(record.payload)?;
         self.slots.clear();
         self.slots.resize(self.readers.len(), Slot::Missing);
         let misfits_before = self.misfits_of(self.schema.time);
@@ -136,29 +160,39 @@ impl Decoder {
             Codec::Text => self.read_text(payload),
             Codec::Logfmt => self.read_logfmt(payload),
             Codec::Syslog => self.read_syslog(payload),
+            // Its state is there, so that it was read above.
+            Codec::Otlp(_) => Ok(()),
         };
         read.and_then(|()| self.extract(payload))
             .map_err(|(byte, reason)| DecodeError::at(record.payload, byte, reason))?;
-        let time = self.slots.get_mut(self.schema.time);
-        let time = match (time, record.timestamp) {
-            (Some(Slot::Time(time)), _) => *time,
+        let time = self.date(misfits_before)?;
+        self.lend(payload, time, &mut use_event);
+        Ok(())
+    }
+
+    /// The time of the event in the slots: its own, or else its record's.
+    fn date(&mut self, misfits_before: u64) -> Result<Timestamp, DecodeError> {
+        match (self.slots.get_mut(self.schema.time), self.recorded) {
+            (Some(Slot::Time(time)), _) => Ok(*time),
             (Some(slot), Some(timestamp)) => {
                 *slot = Slot::Time(timestamp);
                 self.counters.time_from_record += 1;
-                timestamp
+                Ok(timestamp)
             }
-            _ => return Err(self.no_time(misfits_before)),
-        };
+            _ => Err(self.no_time(misfits_before)),
+        }
+    }
+
+    /// Lends the event in the slots.
+    fn lend(&mut self, payload: &str, time: Timestamp, use_event: &mut impl FnMut(&Event<'_>)) {
         let texts = Texts { payload, scratch: &self.spill.scratch, constants: &self.constants };
         let mut values = recycle(std::mem::take(&mut self.values));
         let mut items = recycle(std::mem::take(&mut self.items));
         values.extend(self.slots.iter().map(|slot| texts.value(*slot)));
         items.extend(self.spill.items.iter().map(|slot| texts.value(*slot)));
-        let event = Event { time, values: &values, items: &items };
-        let answer = use_event(&event);
+        use_event(&Event { time, values: &values, items: &items });
         self.values = recycle(values);
         self.items = recycle(items);
-        Ok(answer)
     }
 
     fn misfits_of(&self, field: usize) -> u64 {
@@ -434,11 +468,16 @@ fn compile_extracts(schema: &Schema, constants: &mut String) -> Result<Vec<Extra
     Ok(extracts)
 }
 
-fn record_text(payload: &[u8]) -> Result<&str, DecodeError> {
-    if payload.len() > MAX_RECORD_BYTES {
-        let bytes = payload.len();
+fn check_length(payload: &[u8]) -> Result<(), DecodeError> {
+    let bytes = payload.len();
+    if bytes > MAX_RECORD_BYTES {
         return Err(DecodeError::whole(DecodeReason::TooLong { bytes }));
     }
+    Ok(())
+}
+
+fn record_text(payload: &[u8]) -> Result<&str, DecodeError> {
+    check_length(payload)?;
     std::str::from_utf8(payload)
         .map_err(|error| DecodeError::at(payload, error.valid_up_to(), DecodeReason::NotUtf8))
 }

@@ -103,15 +103,16 @@ mod tests {
 
     use super::*;
 
-    fn waiting((time, stream, partition, offset): (i64, u32, i32, i64)) -> Waiting {
-        let order = (Timestamp(time), Origin { stream, partition, offset });
+    fn waiting((time, stream, partition, offset, index): (i64, u32, i32, i64, u32)) -> Waiting {
+        let order = (Timestamp(time), Origin { stream, partition, offset, index });
         Waiting { order, id: 0, signal: 0, key: 0, value: 0, fields: Box::default() }
     }
 
     proptest! {
         #[test]
-        fn observations_leave_in_the_order_of_time_stream_partition_offset(
-            mut places in prop::collection::vec((0_i64..9, 0_u32..3, 0_i32..3, 0_i64..9), 0..60),
+        fn observations_leave_in_the_order_of_time_stream_partition_offset_index(
+            mut places in prop::collection::vec(
+                (0_i64..9, 0_u32..3, 0_i32..3, 0_i64..9, 0_u32..3), 0..60),
             in_order in 0_usize..60,
             taken in 0_i64..9,
         ) {

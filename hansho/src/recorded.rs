@@ -13,7 +13,7 @@ use model::transition::Transition;
 use rules_dsl::rule::RuleSet;
 
 use crate::commands::Exit;
-use crate::pipeline::intake::{Intake, IntakeCounts, Taken};
+use crate::pipeline::intake::{Fate, Intake, IntakeCounts};
 use crate::pipeline::{Inlet, Outlet, RoadSettings, Told, open_road};
 use inputs::Inputs;
 use merge::Merge;
@@ -23,8 +23,8 @@ const LINES_A_TURN: usize = 1024;
 
 /// Who wants to know what becomes of recorded events.
 pub trait Listener {
-    /// A record of a stream was taken.
-    fn took(&mut self, _stream: usize, _taken: &Taken) {}
+    /// An event of a stream was taken.
+    fn took(&mut self, _stream: usize, _fate: Fate) {}
     /// These observations are about to be judged.
     fn observed(&mut self, _batches: &[Batch]) {}
     /// A shard told something; its transitions come again, in order.
@@ -79,7 +79,8 @@ impl<L: Listener> Recorded<L> {
     /// Reads all of it, to the end of every input.
     pub(crate) fn run(mut self) -> Result<(L, IntakeCounts), Exit> {
         while let Some(input) = self.inputs.furthest_behind() {
-            let state = input.read(&mut self.intake, LINES_A_TURN, &mut self.listener)?;
+            let budget = self.intake.records_a_turn(input.stream(), LINES_A_TURN);
+            let state = input.read(&mut self.intake, budget, &mut self.listener)?;
             input.has_ended |= state == ReadState::End;
             self.listener.observed(self.intake.batches());
             self.deliver()?;

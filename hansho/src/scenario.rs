@@ -107,7 +107,8 @@ fn feed(
             values.push(if is_time { Value::Time(time) } else { value(written, &mut items) });
         }
         let event = Event { time, values: &values, items: &items };
-        let origin = Origin { stream: given.stream as u32, partition: 0, offset: offset as i64 };
+        let (stream, offset) = (given.stream as u32, offset as i64);
+        let origin = Origin { stream, partition: 0, offset, index: 0 };
         program.observe(&event, origin, batches, &mut counts);
     }
     late

@@ -11,6 +11,8 @@ pub struct Origin {
     pub partition: i32,
     /// Offset within the partition.
     pub offset: i64,
+    /// Which event of the record, where it has several.
+    pub index: u32,
 }
 
 /// A range of [`Batch::bytes`].

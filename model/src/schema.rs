@@ -124,6 +124,19 @@ pub enum Codec {
     Logfmt,
     /// A syslog line, RFC 3164 or RFC 5424: `time host program pid message` and the header's parts.
     Syslog,
+    /// An OTLP export request, protobuf or JSON: many events in one record.
+    Otlp(Telemetry),
+}
+
+/// What an OTLP request carries. Its bytes do not tell, so the stream does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telemetry {
+    /// Log records.
+    Logs,
+    /// Metrics; their data points are the events.
+    Metrics,
+    /// Spans of traces.
+    Spans,
 }
 
 /// Patterns that read declared fields out of a text field.

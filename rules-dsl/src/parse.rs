@@ -28,7 +28,7 @@ use crate::diagnostic::{Diagnostic, Text, nearest};
 use crate::lex::{TokenKind, lex};
 use tokens::{Context, Parsed, Tokens, expect, keyword, name, symbol};
 pub(crate) use word::{CLAUSES, OPTIONS, STATEMENTS};
-pub(crate) use word::{LATER_CODECS, needs_quotes, plain_zone};
+pub(crate) use word::{needs_quotes, plain_zone};
 
 /// Deepest nesting of parentheses, `not` and arithmetic.
 pub const NESTING_MAX: usize = 64;

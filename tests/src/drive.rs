@@ -74,9 +74,10 @@ pub fn lateness_ms(case: &Case, log: &Log) -> i64 {
     stream.map_or(0, |schema| schema.lateness_ms)
 }
 
-/// Where a record of a log stands.
-pub const fn origin(log: &Log, offset: usize) -> Origin {
-    Origin { stream: log.stream, partition: log.partition, offset: offset as i64 }
+/// Where an entry of a log stands: two of them share a record, as if a codec had found both in it.
+pub const fn origin(log: &Log, entry: usize) -> Origin {
+    let (offset, index) = ((entry / 2) as i64, (entry % 2) as u32);
+    Origin { stream: log.stream, partition: log.partition, offset, index }
 }
 
 /// Runs a case; the order of partitions and the cuts of batches are drawn.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::codec::json::DEPTH_MAX;
+use crate::codec::otlp::{EVENTS_MAX, SHARED_TEXT_MAX};
 use crate::source::MAX_RECORD_BYTES;
 
 /// A schema that no decoder can serve.
@@ -73,7 +74,7 @@ pub enum DecodeReason {
     Trailing,
     /// JSON that is no object.
     NotAnObject,
-    /// JSON nested deeper than [`DEPTH_MAX`].
+    /// Nested deeper than [`DEPTH_MAX`].
     TooDeep,
     /// Not JSON: what should stand there.
     Syntax(Expected),
@@ -81,6 +82,19 @@ pub enum DecodeReason {
     Syslog(Expected),
     /// Not a logfmt line: what should stand there.
     Logfmt(Expected),
+    /// Not an OTLP request: what should stand there.
+    Otlp(Expected),
+    /// More than [`EVENTS_MAX`] events.
+    TooManyEvents,
+    /// Texts that events share come to more than [`SHARED_TEXT_MAX`], counted for each event.
+    TooMuchShared,
+    /// Something at a named place of the record.
+    Within {
+        /// The place, as in `resourceLogs[0].scopeLogs[1]`.
+        path: String,
+        /// What is wrong there.
+        reason: Box<DecodeReason>,
+    },
     /// Neither the event nor the record has a time.
     NoTime {
         /// The time field.
@@ -125,6 +139,28 @@ pub enum Expected {
     ClosingQuote,
     /// A space between two pairs.
     Gap,
+    /// A JSON object.
+    Object,
+    /// A JSON array.
+    Array,
+    /// A text.
+    Text,
+    /// Hexadecimal digits.
+    HexDigits,
+    /// A whole number of 64 bits.
+    Whole,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Truth,
+    /// A protobuf tag.
+    Tag,
+    /// A protobuf number of variable length.
+    Varint,
+    /// A protobuf field that ends where its message does, or before.
+    WholeField,
+    /// UTF-8.
+    Utf8,
 }
 
 impl DecodeError {
@@ -136,6 +172,12 @@ impl DecodeError {
         let this_line = before.get(line_start..).unwrap_or_default();
         let column = String::from_utf8_lossy(this_line).chars().count() + 1;
         let place = Some(Place { byte, line, column });
+        DecodeError { place, reason }
+    }
+
+    /// An error at a byte of a payload that is no text.
+    pub(super) fn at_byte(byte: usize, reason: DecodeReason) -> DecodeError {
+        let place = Some(Place { byte, line: 1, column: byte + 1 });
         DecodeError { place, reason }
     }
 
@@ -175,7 +217,7 @@ impl fmt::Display for DecodeReason {
                 f.write_str("the record is no JSON object; it must begin with `{`")
             }
             DecodeReason::TooDeep => {
-                write!(f, "the JSON is nested deeper than {DEPTH_MAX} levels")
+                write!(f, "the record is nested deeper than {DEPTH_MAX} levels")
             }
             DecodeReason::Syntax(expected) => write!(f, "not JSON: expected {expected}"),
             DecodeReason::Syslog(expected) => {
@@ -184,6 +226,16 @@ impl fmt::Display for DecodeReason {
             DecodeReason::Logfmt(expected) => {
                 write!(f, "not a logfmt line: expected {expected}")
             }
+            DecodeReason::Otlp(expected) => write!(f, "not OTLP: expected {expected}"),
+            DecodeReason::TooManyEvents => {
+                write!(f, "the record has more than {EVENTS_MAX} events")
+            }
+            DecodeReason::TooMuchShared => write!(
+                f,
+                "the texts of its resources, scopes and metrics come to more than \
+                 {SHARED_TEXT_MAX} bytes, counted for each event"
+            ),
+            DecodeReason::Within { path, reason } => write!(f, "{path}: {reason}"),
             DecodeReason::NoTime { field, unreadable: false } => {
                 write!(f, "no time: `{field}` is missing and the record has no timestamp")
             }
@@ -217,6 +269,17 @@ impl fmt::Display for Expected {
             Expected::Key => "a key such as `level=`",
             Expected::ClosingQuote => "a `\"` that ends the value",
             Expected::Gap => "a space before the next pair",
+            Expected::Object => "an object",
+            Expected::Array => "an array",
+            Expected::Text => "a text",
+            Expected::HexDigits => "hexadecimal digits",
+            Expected::Whole => "a whole number of 64 bits",
+            Expected::Number => "a number",
+            Expected::Truth => "true or false",
+            Expected::Tag => "a field with a wire type that it can have",
+            Expected::Varint => "a number of at most ten bytes",
+            Expected::WholeField => "a field that ends within its message",
+            Expected::Utf8 => "a text in UTF-8",
         })
     }
 }

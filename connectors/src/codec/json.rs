@@ -8,8 +8,8 @@ mod scanner;
 mod unescape;
 
 use crate::codec::error::{DecodeReason, Expected};
-use crate::codec::json::scanner::{Fault, Flaw, Token};
-pub(super) use crate::codec::json::scanner::{Kind, RawSpan, Scanner};
+pub(super) use crate::codec::json::scanner::{Fault, Kind, RawSpan, Scanner};
+use crate::codec::json::scanner::{Flaw, Token};
 pub(super) use crate::codec::json::unescape::unescape;
 
 /// Deepest nesting of objects and arrays that is read; the record's object is level 1.

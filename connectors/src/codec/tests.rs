@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod json_documents;
+mod otlp;
 
 /// A schema whose first field is the time `ts`.
 fn schema(codec: Codec, fields: &[(&str, FieldType)]) -> Schema {
@@ -69,7 +70,11 @@ fn decode_at(
 ) -> Result<Vec<String>, DecodeError> {
     let (partition, offset) = (0, 0);
     let record = Record { partition, offset, timestamp, payload };
-    decoder.decode(&record, show)
+    let mut shown = None;
+    decoder.decode(&record, |event| {
+        assert_eq!(shown.replace(show(event)), None, "two events in one record");
+    })?;
+    Ok(shown.expect("an event"))
 }
 
 /// Each JSON value read as a field of a type: what it becomes; `-!` is a counted misfit.
@@ -216,7 +221,7 @@ fn bad_input_is_refused_with_its_place_and_plain_words() {
         (b"[1]", "column 1 (byte 0): the record is no JSON object"),
         (b"hello", "column 1 (byte 0): the record is no JSON object"),
         (one_too_many.as_bytes(), "nested deeper than 64 levels"),
-        (arrays.as_bytes(), "column 69 (byte 68): the JSON is nested deeper than 64"),
+        (arrays.as_bytes(), "column 69 (byte 68): the record is nested deeper than 64"),
         (deep_objects.as_bytes(), "nested deeper than 64 levels"),
         (two_mib.as_bytes(), "the record is 2097160 bytes long; the limit is 1048576"),
         (b"{\"a\":\"\xff\"}", "column 7 (byte 6): the bytes are not UTF-8"),

@@ -134,6 +134,15 @@ impl Reader {
         })
     }
 
+    /// Whether a text that lacks nothing but a year may come to it.
+    pub fn may_lack_year(&self) -> bool {
+        match self {
+            Reader::Time(TimeReader::Pattern { year: None, .. }) => true,
+            Reader::List(inner) => inner.may_lack_year(),
+            _ => false,
+        }
+    }
+
     /// Reads a scalar. Text that spells a number, a truth value or an address fits those
     /// types, since texts are all that syslog and `extract` have; nothing but text fits `str`.
     pub fn read(&self, scalar: Scalar<'_>) -> Result<Slot, Fault> {

@@ -29,7 +29,7 @@ fn program(alerts: Vec<Alert>) -> Program {
 fn observe(program: &Program, values: &[Value<'_>], shards: usize) -> (Vec<Batch>, ObserveCounts) {
     let mut batches = vec![Batch::default(); shards];
     let mut counts = ObserveCounts::default();
-    let origin = Origin { stream: 0, partition: 0, offset: 0 };
+    let origin = Origin { stream: 0, partition: 0, offset: 0, index: 0 };
     let event = Event { time: Timestamp(1), values, items: &[] };
     program.observe(&event, origin, &mut batches, &mut counts);
     (batches, counts)

@@ -5,7 +5,7 @@ use super::*;
 const WITHIN_MS: i64 = 10;
 
 fn origin(offset: usize) -> Origin {
-    Origin { stream: 0, partition: 0, offset: offset as i64 }
+    Origin { stream: 0, partition: 0, offset: offset as i64, index: 0 }
 }
 
 /// Whether the last event ends a sequence, tried start by start: the steps each event is in

@@ -39,7 +39,7 @@ impl Bench {
     fn step(&mut self, stream: u32, events: &[(i64, &str)], mark: i64) -> (String, String) {
         let mut batches = [Batch::default()];
         for (time, host) in events {
-            let origin = Origin { stream, partition: 0, offset: self.offset };
+            let origin = Origin { stream, partition: 0, offset: self.offset, index: 0 };
             self.offset += 1;
             let values = [Value::Text(host)];
             let event = Event { time: Timestamp(*time), values: &values, items: &[] };

@@ -14,6 +14,9 @@ use model::time::Timestamp;
 /// A batch is handed over when it holds this many rows, or this many bytes of keys.
 pub const BATCH_ROWS: usize = 1024;
 pub const BATCH_BYTES: usize = 256 * 1024;
+/// Events that a record of a codec with many of them is taken for when a turn is planned. All of
+/// a turn waits in the batches, and they are to stay small.
+const EVENTS_A_RECORD: usize = 256;
 
 /// Decodes, admits and filters the records of all partitions a thread reads.
 pub struct Intake {
@@ -41,13 +44,11 @@ pub struct Partition {
     resume: ResumeIndex,
 }
 
-/// What became of a record.
-#[derive(Debug)]
-pub enum Taken {
-    /// It is an event that counts.
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It counts.
     Accepted,
-    /// It was read before.
-    Repeated,
     /// It is older than its partition's watermark.
     Late {
         /// How far behind the partition's front it came, in milliseconds.
@@ -58,14 +59,12 @@ pub enum Taken {
         /// The time it claims.
         time: Timestamp,
     },
-    /// It cannot be decoded.
-    Undecodable(DecodeError),
 }
 
 /// What became of all records.
 #[derive(Clone, Debug, Default)]
 pub struct IntakeCounts {
-    /// Records that decode into events.
+    /// Events that were decoded; of some codecs a record holds many.
     pub events: u64,
     /// Events older than their partition's watermark.
     pub late_dropped: u64,
@@ -100,6 +99,18 @@ impl Partition {
     /// The partition's front.
     pub(crate) fn front(&self) -> Option<Timestamp> {
         self.front.front()
+    }
+
+    /// Judges the next event, and moves the front.
+    fn admit(&mut self, time: Timestamp, recorded: Option<Timestamp>) -> Fate {
+        match self.front.admit(time, recorded) {
+            Admission::Accepted => Fate::Accepted,
+            Admission::Late => {
+                let front = self.front.front().unwrap_or(time);
+                Fate::Late { behind_ms: front.0.saturating_sub(time.0) }
+            }
+            Admission::Future => Fate::Future { time },
+        }
     }
 
     /// The last instant it can add nothing to, were its front at `front`.
@@ -137,55 +148,60 @@ impl Intake {
         })
     }
 
-    /// Takes the next record of a partition.
-    pub(crate) fn take(&mut self, partition: &mut Partition, record: &Record<'_>) -> Taken {
-        if record.offset < partition.next_offset {
-            return Taken::Repeated;
-        }
-        partition.next_offset = record.offset + 1;
+    /// Takes the next record of a partition, unless it was read before, and says of each of its
+    /// events what became of it. Each is admitted by itself, in the order they stand in.
+    ///
+    /// # Errors
+    /// A record that cannot be decoded; none of its events counts.
+    pub(crate) fn take(
+        &mut self,
+        partition: &mut Partition,
+        record: &Record<'_>,
+        mut each: impl FnMut(Fate),
+    ) -> Result<(), DecodeError> {
         let Intake { program, streams, batches, counts } = self;
         let Some(stream) = streams.get_mut(partition.stream) else {
-            return Taken::Repeated;
+            return Ok(());
         };
+        if record.offset < partition.next_offset {
+            return Ok(());
+        }
+        partition.next_offset = record.offset + 1;
+        // Where the record is read again, all of its events are.
         let before = ResumePoint { offset: record.offset, front: partition.front.front() };
-        let origin = Origin {
+        let mut origin = Origin {
             stream: partition.stream as u32,
             partition: partition.number,
             offset: record.offset,
+            index: 0,
         };
-        let decoded = stream.decoder.decode(record, |event| {
-            let admission = partition.front.admit(event.time, record.timestamp);
-            if admission == Admission::Accepted {
-                program.observe(event, origin, batches, &mut counts.observed);
+        let StreamIntake { decoder, first, accepted } = stream;
+        let decoded = decoder.decode(record, |event| {
+            let fate = partition.admit(event.time, record.timestamp);
+            counts.events += 1;
+            match fate {
+                Fate::Accepted => {
+                    program.observe(event, origin, batches, &mut counts.observed);
+                    partition.resume.note(event.time, before);
+                    counts.latest = counts.latest.max(Some(event.time));
+                    *accepted += 1;
+                    *first = Some(first.map_or(event.time, |first| first.min(event.time)));
+                }
+                Fate::Late { .. } => counts.late_dropped += 1,
+                Fate::Future { .. } => counts.refused_future += 1,
             }
-            (admission, event.time)
+            origin.index += 1;
+            each(fate);
         });
-        let (admission, time) = match decoded {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                counts.undecodable += 1;
-                return Taken::Undecodable(error);
-            }
-        };
-        counts.events += 1;
-        match admission {
-            Admission::Accepted => {
-                partition.resume.note(time, before);
-                counts.latest = counts.latest.max(Some(time));
-                stream.accepted += 1;
-                stream.first = Some(stream.first.map_or(time, |first| first.min(time)));
-                Taken::Accepted
-            }
-            Admission::Late => {
-                counts.late_dropped += 1;
-                let front = partition.front.front().unwrap_or(time);
-                Taken::Late { behind_ms: front.0.saturating_sub(time.0) }
-            }
-            Admission::Future => {
-                counts.refused_future += 1;
-                Taken::Future { time }
-            }
-        }
+        counts.undecodable += u64::from(decoded.is_err());
+        decoded
+    }
+
+    /// How many records of a stream to read at a turn: `records` of one event each, and fewer
+    /// of those that hold many.
+    pub(crate) fn records_a_turn(&self, stream: usize, records: usize) -> usize {
+        let is_many = self.streams.get(stream).is_some_and(|stream| stream.decoder.is_many());
+        if is_many { records.div_ceil(EVENTS_A_RECORD) } else { records }
     }
 
     /// Notes a record that never became a payload to decode.

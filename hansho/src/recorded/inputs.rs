@@ -9,7 +9,7 @@ use model::schema::Schema;
 use model::time::Timestamp;
 
 use crate::commands::Exit;
-use crate::pipeline::intake::{Intake, Partition, Taken};
+use crate::pipeline::intake::{Intake, Partition};
 use crate::recorded::Listener;
 
 /// Undecodable lines of one input that are shown; the rest is counted.
@@ -88,6 +88,11 @@ impl Inputs {
 }
 
 impl Input {
+    /// The index of its stream.
+    pub(crate) const fn stream(&self) -> usize {
+        self.partition.stream
+    }
+
     /// Reads some lines into the intake.
     pub(crate) fn read(
         &mut self,
@@ -108,9 +113,9 @@ impl Input {
                 complain(oversized.offset + 1, &oversized);
             }
             Ok(record) => {
-                let taken = intake.take(partition, &record);
-                listener.took(partition.stream, &taken);
-                if let Taken::Undecodable(error) = taken {
+                let stream = partition.stream;
+                let taken = intake.take(partition, &record, |fate| listener.took(stream, fate));
+                if let Err(error) = taken {
                     complain(record.offset + 1, &error);
                 }
             }

@@ -276,7 +276,8 @@ impl Reader {
             return 0;
         };
         let topic = topics.get(at.0).map_or("?", String::as_str);
-        let progress = source.drain(at.0, at.1, RECORDS_A_TURN, |record| {
+        let budget = intake.records_a_turn(at.0, RECORDS_A_TURN);
+        let progress = source.drain(at.0, at.1, budget, |record| {
             burial.take(topic, intake, &mut held.partition, record);
         });
         held.note(progress.state, wall_clock(), monotonic());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use model::schema::{
     Codec, DurationUnit, Extract, Field, FieldType, Pattern, PatternPart, PercentScale, Schema,
-    TimeFormat, UnixUnit,
+    Telemetry, TimeFormat, UnixUnit,
 };
 use model::time::SECOND_MS;
 
@@ -37,11 +37,14 @@ const TYPES: [&str; 11] = [
 ];
 
 /// Codecs of this build.
-const CODECS: [(&str, Codec); 4] = [
+const CODECS: [(&str, Codec); 7] = [
     ("json", Codec::Json),
     ("logfmt", Codec::Logfmt),
     ("text", Codec::Text),
     ("syslog", Codec::Syslog),
+    ("otlp_logs", Codec::Otlp(Telemetry::Logs)),
+    ("otlp_metrics", Codec::Otlp(Telemetry::Metrics)),
+    ("otlp_spans", Codec::Otlp(Telemetry::Spans)),
 ];
 
 /// The schema of a stream; what is wrong is reported, and the rest of it still serves to check
@@ -132,10 +135,10 @@ fn codec_named(codec: &ast::Name, diagnostics: &mut Vec<Diagnostic>) -> Option<C
     if let Some((_, codec)) = CODECS.iter().find(|(name, _)| *name == text) {
         return Some(*codec);
     }
-    diagnostics.push(if crate::parse::LATER_CODECS.contains(&text) {
-        wording::codec_later(place, text)
-    } else {
-        wording::unknown_codec(place, text).suggest(text, CODECS.iter().map(|(name, _)| *name))
+    let names = CODECS.iter().map(|(name, _)| *name);
+    diagnostics.push(match text {
+        "otlp" => wording::codec_of_which(place),
+        _ => wording::unknown_codec(place, text).suggest(text, names),
     });
     None
 }

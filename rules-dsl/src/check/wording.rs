@@ -246,12 +246,17 @@ wordings! {
     EventTime two_event_times(name: &str):
         "the stream `{name}` has two event times" | "stream `{name}` にイベント時刻が二つあります"
         help "the other ones have the type `instant`" | "もう一方は `instant` 型にしてください";
-    NotYet codec_later(name: &str):
-        "the codec `{name}` is part of the language but this build does not evaluate it yet"
-        | "コーデック `{name}` は言語仕様にありますが、このバージョンでは未対応です";
+    TwoReadings codec_of_which():
+        "`codec otlp` has three readings, and the bytes of a record do not tell which"
+        | "`codec otlp` は三通りに読め、レコードの中身からは区別できません"
+        help "log records: `codec otlp_logs`; data points of metrics: `codec otlp_metrics`; spans \
+              of traces: `codec otlp_spans`"
+        | "ログ: `codec otlp_logs`。メトリクスのデータ点: `codec otlp_metrics`。\
+           トレースのスパン: `codec otlp_spans`";
     UnknownCodec unknown_codec(name: &str):
         "there is no codec `{name}`" | "コーデック `{name}` はありません"
-        expected "json, text or syslog" | "json、text、syslog のどれか";
+        expected "json, logfmt, text, syslog, otlp_logs, otlp_metrics or otlp_spans"
+        | "json、logfmt、text、syslog、otlp_logs、otlp_metrics、otlp_spans のどれか";
     UnknownType unknown_type(word: &str, all: &str):
         "there is no type `{word}`" | "型 `{word}` はありません"
         expected "one of {all}" | "{all} のどれか";

@@ -59,8 +59,6 @@ codes! {
     Unexpected = "E0201";
     /// A reserved word where a name is expected.
     ReservedWord = "E0202";
-    /// Part of the language that this build does not evaluate yet.
-    NotYet = "E0203";
     /// A clause or option written twice.
     RepeatedClause = "E0204";
     /// An alert without severity.

@@ -137,8 +137,8 @@ fn option_field(input: Tokens<'_>) -> Parsed<'_, Path> {
 
 fn codec(input: Tokens<'_>) -> Parsed<'_, Name> {
     let what = text!(
-        "a codec: json, logfmt, syslog, text or otlp",
-        "コーデック: json、logfmt、syslog、text、otlp のどれか"
+        "a codec: json, logfmt, syslog, text, otlp_logs, otlp_metrics or otlp_spans",
+        "コーデック: json、logfmt、syslog、text、otlp_logs、otlp_metrics、otlp_spans のどれか"
     );
     let (rest, word) = expect(what, free_path).parse(input)?;
     Ok((rest, Name { text: word.dotted(), at: word.at }))

@@ -9,8 +9,6 @@ pub(crate) const TRIGGERS: &[&str] = &["any", "absent", "new"];
 const TRIGGER_WORDS: &[&str] = &["then", "vs", "ago"];
 /// Measures of the language that this build does not evaluate yet.
 pub(crate) const LATER_MEASURES: &[&str] = &["stddev", "delta", "increase", "rate"];
-/// Codecs of the language that this build does not know yet.
-pub(crate) const LATER_CODECS: &[&str] = &["otlp"];
 /// Clauses of an alert.
 pub(crate) const CLAUSES: &[&str] = &[
     "within", "step", "min", "by", "for", "clear", "keep", "during", "except", "override",

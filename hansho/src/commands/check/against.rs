@@ -13,7 +13,7 @@ use rules_dsl::against::{LATE_ONE_IN, RuleSample, Sample, SelectionSample, Strea
 use rules_dsl::rule::{RuleSet, Trigger};
 
 use crate::commands::Exit;
-use crate::pipeline::intake::Taken;
+use crate::pipeline::intake::Fate;
 use crate::recorded::{Course, Listener, Recorded};
 use crate::rule_files::RulesError;
 
@@ -118,18 +118,18 @@ impl Survey {
 }
 
 impl Listener for Survey {
-    fn took(&mut self, stream: usize, taken: &Taken) {
+    fn took(&mut self, stream: usize, fate: Fate) {
         let Some(stream) = self.streams.get_mut(stream) else {
             return;
         };
-        match taken {
-            Taken::Accepted => stream.events += 1,
-            Taken::Late { behind_ms } => {
+        match fate {
+            Fate::Accepted => stream.events += 1,
+            Fate::Late { behind_ms } => {
                 stream.events += 1;
                 // It grows as needed; only then could it refuse.
                 stream.late.record(behind_ms.unsigned_abs()).ok();
             }
-            Taken::Repeated | Taken::Future { .. } | Taken::Undecodable(_) => {}
+            Fate::Future { .. } => {}
         }
     }
 

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use connectors::dead_letter::{DeadLetter, DeadLetterError, DeadLetters};
 use connectors::source::Oversized;
 use model::event::Record;
+use model::time::Timestamp;
 use tracing::warn;
 
-use crate::pipeline::intake::{Intake, Partition, Taken};
+use crate::pipeline::intake::{Fate, Intake, Partition};
 
 /// Dead letters that could not be handed over yet; beyond it nothing more is read.
 pub const CLOGGED: usize = 1_000;
@@ -31,6 +32,36 @@ struct OwnedLetter {
     payload: Vec<u8>,
 }
 
+/// The events of one record that lie in its future: they are one letter together.
+#[derive(Default)]
+struct Ahead {
+    events: u64,
+    ahead: u64,
+    first: Option<Timestamp>,
+}
+
+impl Ahead {
+    fn note(&mut self, fate: Fate) {
+        self.events += 1;
+        if let Fate::Future { time } = fate {
+            self.ahead += 1;
+            self.first.get_or_insert(time);
+        }
+    }
+
+    /// Why the record is buried, if it is.
+    fn reason(&self) -> Option<String> {
+        let Ahead { events, ahead, .. } = self;
+        let first = self.first?;
+        Some(match events {
+            1 => format!("event time {first} lies in the record's future"),
+            _ => format!(
+                "{ahead} of its {events} events lie in the record's future, the first at {first}"
+            ),
+        })
+    }
+}
+
 impl Burial {
     /// Buries with these letters; `streams` are the names by number.
     pub(crate) fn new(letters: DeadLetters, streams: Vec<String>) -> Burial {
@@ -50,14 +81,17 @@ impl Burial {
                 intake.skip(partition, oversized.offset);
                 (oversized.offset, &[][..], oversized.to_string())
             }
-            Ok(record) => match intake.take(partition, &record) {
-                Taken::Accepted | Taken::Repeated | Taken::Late { .. } => return,
-                Taken::Undecodable(error) => (record.offset, record.payload, error.to_string()),
-                Taken::Future { time } => {
-                    let reason = format!("event time {time} lies in the record's future");
-                    (record.offset, record.payload, reason)
-                }
-            },
+            Ok(record) => {
+                let mut ahead = Ahead::default();
+                let reason = match intake.take(partition, &record, |fate| ahead.note(fate)) {
+                    Err(error) => error.to_string(),
+                    Ok(()) => match ahead.reason() {
+                        Some(reason) => reason,
+                        None => return,
+                    },
+                };
+                (record.offset, record.payload, reason)
+            }
         };
         self.bury(OwnedLetter {
             stream: self.streams.get(partition.stream).cloned().unwrap_or_default(),
