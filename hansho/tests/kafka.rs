@@ -32,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const NEVER_IDLE: &str = "1h";
 
 /// Every scenario's topic and its partitions.
-const TOPICS: [(&str, i32); 9] = [
+const TOPICS: [(&str, i32); 10] = [
     ("kcat", 2),
     ("crash-between", 1),
     ("crash-before-sink", 1),
@@ -42,6 +42,7 @@ const TOPICS: [(&str, i32); 9] = [
     ("rubbish", 1),
     ("stopped", 1),
     ("rises", 1),
+    ("otlp", 1),
 ];
 
 /// The broker all scenarios share. It lives on a thread of its own, which it cannot leave.
@@ -524,6 +525,79 @@ fn rubbish_becomes_dead_letters_and_the_rest_is_judged() {
     for line in ["hansho_undecodable_total 4", "hansho_refused_future_total 1"] {
         assert!(figures.lines().any(|have| have == line), "{line} is not in:\n{figures}");
     }
+}
+
+/// A failed login in protobuf: time, severity, attributes.
+fn otlp_log(user: &str, at_ms: i64) -> Vec<u8> {
+    let attribute = |key: &str, text: &str| {
+        let value = lengthy(0x12, &lengthy(0x0a, text.as_bytes()));
+        lengthy(0x32, &[lengthy(0x0a, key.as_bytes()), value].concat())
+    };
+    let time = [&[0x09][..], &(at_ms * 1_000_000).to_le_bytes()].concat();
+    let attributes = [attribute("event.outcome", "failure"), attribute("user.name", user)].concat();
+    lengthy(0x12, &[time, vec![0x10, 13], attributes].concat())
+}
+
+/// A request of log records of the service `login`.
+fn otlp_request(records: &[Vec<u8>]) -> Vec<u8> {
+    let value = lengthy(0x12, &lengthy(0x0a, b"login"));
+    let attribute = lengthy(0x0a, &[lengthy(0x0a, b"service.name"), value].concat());
+    lengthy(0x0a, &[lengthy(0x0a, &attribute), lengthy(0x12, &records.concat())].concat())
+}
+
+/// A protobuf field of bytes behind their length, in as many bytes as a length of 2^14 takes.
+fn lengthy(tag: u8, inner: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(inner.len()).expect("a short field");
+    assert!(length < 1 << 14, "a short field");
+    [&[tag, length as u8 & 0x7f | 0x80, (length >> 7) as u8][..], inner].concat()
+}
+
+#[test]
+fn a_collectors_requests_are_judged_event_by_event_and_buried_once() {
+    let _turn = broker();
+    let mut scene = Scene::start("otlp", "otlp.rules", NEVER_IDLE);
+    let start_ms = scene.start_ms;
+    let logs = |seconds: std::ops::Range<i64>| {
+        seconds.map(|second| otlp_log("a", start_ms + second * 1_000)).collect::<Vec<_>>()
+    };
+    let early = otlp_request(&logs(0..6));
+    let ahead = [otlp_log("a", start_ms + 840_000), otlp_log("a", start_ms + 850_000)];
+    let half_ahead = otlp_request(&[logs(6..7), ahead.to_vec(), logs(7..8)].concat());
+    let mut broken = otlp_request(&logs(8..9));
+    broken.truncate(broken.len() - 1);
+    publish(&scene.bootstrap, "otlp", [&early[..], &half_ahead, &broken]);
+    let rest = otlp_request(&logs(8..10));
+    publish(&scene.bootstrap, "otlp", [&rest[..], &otlp_request(&logs(200..201))]);
+    let firing = scene.told("firing", 1);
+    assert_eq!(firing[0]["since"], rfc3339(start_ms + 9_000));
+    assert_eq!(firing[0]["key"], serde_json::json!({"user.name": "a"}));
+    scene.committed(5);
+    let letters = scene.state_file("dead-letters.jsonl");
+    let letters: Vec<Value> =
+        letters.lines().map(|line| serde_json::from_str(line).expect("a letter in JSON")).collect();
+    let told: Vec<(i64, &str)> = letters
+        .iter()
+        .map(|letter| {
+            let reason = letter["reason"].as_str().expect("a reason");
+            (letter["offset"].as_i64().expect("an offset"), reason)
+        })
+        .collect();
+    let first = rfc3339(start_ms + 840_000);
+    let future = format!("2 of its 4 events lie in the record's future, the first at {first}");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0], (1, future.as_str()));
+    assert_eq!(told[1].0, 2);
+    assert!(told[1].1.contains("resourceLogs: not OTLP: expected a field that ends"), "{told:?}");
+    let (_, figures) = get(&scene.address, "/metrics").expect("figures");
+    for line in [
+        "hansho_events_decoded_total 13",
+        "hansho_undecodable_total 1",
+        "hansho_refused_future_total 2",
+    ] {
+        assert!(figures.lines().any(|have| have == line), "{line} is not in:\n{figures}");
+    }
+    scene.repeats_are_identical();
+    scene.ready();
 }
 
 #[test]

@@ -139,6 +139,67 @@ pub enum Telemetry {
     Spans,
 }
 
+/// Paths that go on with the key of an attribute, whatever the request carries.
+const KEYED: [&str; 3] = ["attributes.", "resource.", "scope.attributes."];
+
+impl Telemetry {
+    /// The paths at which its events have something, but for keys of attributes and what a
+    /// log's body holds.
+    pub const fn paths(self) -> &'static [&'static str] {
+        match self {
+            Telemetry::Logs => &[
+                "body",
+                "severity_number",
+                "severity_text",
+                "event_name",
+                "trace_id",
+                "span_id",
+                "time",
+                "time_unix_nano",
+                "observed_time_unix_nano",
+                "scope.name",
+                "scope.version",
+            ],
+            Telemetry::Metrics => &[
+                "name",
+                "unit",
+                "type",
+                "value",
+                "count",
+                "sum",
+                "min",
+                "max",
+                "time",
+                "time_unix_nano",
+                "start_time_unix_nano",
+                "scope.name",
+                "scope.version",
+            ],
+            Telemetry::Spans => &[
+                "name",
+                "kind",
+                "duration",
+                "trace_id",
+                "span_id",
+                "parent_span_id",
+                "status.code",
+                "status.message",
+                "time",
+                "start_time_unix_nano",
+                "end_time_unix_nano",
+                "scope.name",
+                "scope.version",
+            ],
+        }
+    }
+
+    /// Whether its events may have something at a path.
+    pub fn has(self, path: &str) -> bool {
+        let in_body = self == Telemetry::Logs && path.starts_with("body.");
+        in_body || KEYED.iter().any(|key| path.starts_with(key)) || self.paths().contains(&path)
+    }
+}
+
 /// Patterns that read declared fields out of a text field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extract {

@@ -23,7 +23,7 @@ type Seconds = Gauge<f64, AtomicU64>;
 /// What the reading thread made of its input since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventTotals {
-    /// Records that became events.
+    /// Events that were decoded.
     pub decoded: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
@@ -123,8 +123,8 @@ impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut of = Register(Registry::with_prefix("hansho"));
         Metrics {
-            events_read: of.add("events_read", "Records read, decoded or not"),
-            events_decoded: of.add("events_decoded", "Records that became events"),
+            events_read: of.add("events_read", "Events decoded, and records that could not be"),
+            events_decoded: of.add("events_decoded", "Events that were decoded"),
             undecodable: of.add("undecodable", "Records that could not be decoded"),
             late: of.add("late", "Events below the watermark of their partition, dropped"),
             refused_future: of

@@ -248,3 +248,6 @@ impl Intake {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,7 +75,43 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
     (schema.id, schema.partitioned_by) = (id, partitioned_by);
     let extracts = stream.extracts.iter();
     schema.extracts = extracts.filter_map(|it| extract(&schema, it, diagnostics)).collect();
+    // A broken pattern has been told already; what it would have filled is not known.
+    if let Codec::Otlp(telemetry) = schema.codec
+        && schema.extracts.len() == stream.extracts.len()
+    {
+        never_there(&schema, telemetry, stream, diagnostics);
+    }
     schema
+}
+
+/// Reports fields that no record can have: the paths of OTLP are known.
+fn never_there(
+    schema: &Schema,
+    telemetry: Telemetry,
+    stream: &ast::Stream,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let patterns = || schema.extracts.iter().flat_map(|extract| &extract.patterns);
+    let fills = |pattern: &Pattern, index: usize| {
+        let sets = pattern.sets.iter().any(|(field, _)| *field == index);
+        sets || pattern.parts.contains(&PatternPart::Hole(index))
+    };
+    for (index, field) in schema.fields.iter().enumerate() {
+        // Without a path of its own the event time is the record's, whatever its name.
+        let is_own_time = index == schema.time && field.path == field.name;
+        let is_filled = patterns().any(|pattern| fills(pattern, index));
+        if is_own_time || is_filled || telemetry.has(&field.path) {
+            continue;
+        }
+        let declared = stream.fields.iter().find(|declared| declared.name.dotted() == field.name);
+        let Some(declared) = declared else {
+            continue;
+        };
+        let place = declared.path.as_ref().map_or(declared.name.at.0, |path| path.at.0);
+        let all = telemetry.paths();
+        let found = wording::no_such_path(place, &field.path, &all.join(" "));
+        diagnostics.push(found.suggest(&field.path, all.iter().copied()));
+    }
 }
 
 /// The fields, and the indices and places of those that are event times.

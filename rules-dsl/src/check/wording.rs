@@ -257,6 +257,12 @@ wordings! {
         "there is no codec `{name}`" | "コーデック `{name}` はありません"
         expected "json, logfmt, text, syslog, otlp_logs, otlp_metrics or otlp_spans"
         | "json、logfmt、text、syslog、otlp_logs、otlp_metrics、otlp_spans のどれか";
+    UnknownPath no_such_path(path: &str, all: &str):
+        "no record of this codec has `{path}`" | "このコーデックのレコードに `{path}` はありません"
+        expected "one of {all}" | "{all} のどれか"
+        help "attributes are read by their keys: `attributes.KEY`, `resource.KEY`, \
+              `scope.attributes.KEY`"
+        | "属性はキーで読みます: `attributes.キー`、`resource.キー`、`scope.attributes.キー`";
     UnknownType unknown_type(word: &str, all: &str):
         "there is no type `{word}`" | "型 `{word}` はありません"
         expected "one of {all}" | "{all} のどれか";

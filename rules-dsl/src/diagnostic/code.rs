@@ -89,6 +89,8 @@ codes! {
     BadPattern = "E0405";
     /// A field declared twice.
     DuplicateField = "E0406";
+    /// A path at which no record of the codec has anything.
+    UnknownPath = "E0407";
     /// Operands whose types do not go together.
     TypeMismatch = "E0501";
     /// A quantity in a unit the measured value does not have.

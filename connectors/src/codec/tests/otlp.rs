@@ -92,16 +92,20 @@ fn the_examples_of_opentelemetry_are_read() {
         (
             "logs.json",
             otlp(Telemetry::Logs, &log_fields),
-            vec![format!(
-                r#"{at} "Example log record" - - "Information" {ids} "some string" "some value" "my.service" {scope} 10 true 10 637.704 ["many","values"] -"#
-            )],
+            vec![
+                format!(r#"{at} "Example log record" - - "Information" {ids} "some string""#)
+                    + &format!(r#" "some value" "my.service" {scope} 10 true 10 637.704"#)
+                    + r#" ["many","values"] -"#,
+            ],
         ),
         (
             "events.json",
             otlp(Telemetry::Logs, &log_fields),
-            vec![format!(
-                r#"{at} - "https://www.guidgenerator.com/online-guid-generator.aspx" "browser.page_view" "test severity text" - - - - "my.service" {scope} 9 - - - - 0"#
-            )],
+            vec![
+                format!(r#"{at} - "https://www.guidgenerator.com/online-guid-generator.aspx""#)
+                    + r#" "browser.page_view" "test severity text" - - - - "my.service" "#
+                    + &format!("{scope} 9 - - - - 0"),
+            ],
         ),
         (
             "metrics.json",
@@ -110,17 +114,17 @@ fn the_examples_of_opentelemetry_are_read() {
                 format!(r#"{at} "my.counter" "1" "sum" "my.service" 5 - - - - "some value""#),
                 format!(r#"{at} "my.gauge" "1" "gauge" "my.service" 10 - - - - -"#),
                 format!(r#"{at} "my.histogram" "1" "histogram" "my.service" - 2 2 0 2 -"#),
-                format!(
-                    r#"{at} "my.exponential.histogram" "1" "exponential_histogram" "my.service" - 3 10 0 5 -"#
-                ),
+                format!(r#"{at} "my.exponential.histogram" "1" "exponential_histogram""#)
+                    + r#" "my.service" - 3 10 0 5 -"#,
             ],
         ),
         (
             "trace.json",
             otlp(Telemetry::Spans, &span_fields),
-            vec![format!(
-                r#"2018-12-13T14:51:01Z "I'm a server span" {ids} "eee19b7ec3c1b173" 2 0 1 2018-12-13T14:51:00Z "some value""#
-            )],
+            vec![
+                format!(r#"2018-12-13T14:51:01Z "I'm a server span" {ids} "eee19b7ec3c1b173""#)
+                    + r#" 2 0 1 2018-12-13T14:51:00Z "some value""#,
+            ],
         ),
     ];
     for (name, schema, expected) in cases {
@@ -129,17 +133,19 @@ fn the_examples_of_opentelemetry_are_read() {
     }
 }
 
+const SCOPE: &str = r#""scope":{"name":"n","version":"v"}"#;
+
 /// A log request of one record.
 fn log(record: &str) -> String {
-    format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{record}]}}]}}]}}"#)
+    format!(r#"{{"resourceLogs":[{{"scopeLogs":[{{{SCOPE},"logRecords":[{record}]}}]}}]}}"#)
 }
 
 fn metric(metric: &str) -> String {
-    format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{metric}]}}]}}]}}"#)
+    format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{{SCOPE},"metrics":[{metric}]}}]}}]}}"#)
 }
 
 fn span(span: &str) -> String {
-    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{span}]}}]}}]}}"#)
+    format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{{SCOPE},"spans":[{span}]}}]}}]}}"#)
 }
 
 fn attribute(key: &str, value: &str) -> String {
@@ -239,6 +245,43 @@ fn paths_lead_to_values_that_fit_their_types_or_are_missing() {
 const ISO_1500: &str = "1970-01-01T00:00:01.500Z";
 const HTTP: &str = "attributes.http.method";
 
+/// What the rule language takes for a path is one, and the decoder knows no other.
+#[test]
+fn the_paths_of_the_language_are_those_of_the_decoder() {
+    use Telemetry::{Logs, Metrics, Spans};
+    let ids = r#""traceId":"ab","spanId":"ab","parentSpanId":"ab""#;
+    let times = r#""timeUnixNano":1,"observedTimeUnixNano":1,"startTimeUnixNano":1,
+        "endTimeUnixNano":2"#;
+    let all = |more: &str| format!("{{{ids},{times},{more}}}");
+    let point = all(r#""count":1,"sum":1,"min":1,"max":1,"asInt":1"#);
+    let named = |data: &str| {
+        metric(&format!(r#"{{"name":"n","unit":"u","{data}":{{"dataPoints":[{point}]}}}}"#))
+    };
+    let log = log(&all(
+        r#""body":{"stringValue":"b"},"severityNumber":9,"severityText":"s","eventName":"e""#,
+    ));
+    let span = span(&all(r#""name":"n","kind":1,"status":{"code":1,"message":"m"}"#));
+    let requests = [(Logs, vec![log]), (Spans, vec![span])];
+    let requests = requests.into_iter().chain([(Metrics, vec![named("sum"), named("histogram")])]);
+    let every: Vec<&str> = ALL.iter().flat_map(|telemetry| telemetry.paths()).copied().collect();
+    for (telemetry, requests) in requests {
+        for path in every.iter().chain(&["scope", "resource", "status", "attributes", "x"]) {
+            let mut decoder = decoder(otlp(telemetry, &[(path, FieldType::Str)]));
+            let shown: Vec<String> =
+                requests.iter().flat_map(|one| events(&mut decoder, one.as_bytes())).collect();
+            assert_eq!(shown.len(), requests.len());
+            // A number is no text, but there it is.
+            let is_there = decoder.counters().misfits[1] > 0
+                || shown.iter().any(|event| !event.ends_with(" -"));
+            assert_eq!(is_there, telemetry.has(path), "{path} of {telemetry:?}");
+        }
+    }
+    for path in ["body.a", "attributes.a", "resource.a", "scope.attributes.a"] {
+        assert!(Logs.has(path), "{path}");
+    }
+    assert!(!Metrics.has("body.a"));
+}
+
 /// The time of an event by the path of the `time` field.
 #[test]
 fn an_event_has_the_time_its_path_names_or_else_its_own() {
@@ -305,9 +348,8 @@ fn one_event_without_a_time_refuses_its_record_and_counts_nothing() {
 #[test]
 fn events_come_in_the_order_of_the_document_with_what_they_share() {
     let tag = |name: &str| {
-        format!(
-            r#""attributes":[{{"key":"n","value":{{"arrayValue":{{"values":[{{"stringValue":"{name}"}}]}}}}}}]"#
-        )
+        let array = format!(r#"{{"arrayValue":{{"values":[{{"stringValue":"{name}"}}]}}}}"#);
+        format!(r#""attributes":[{{"key":"n","value":{array}}}]"#)
     };
     let record = |name: &str| {
         format!(

@@ -198,22 +198,22 @@ fn any_metric() -> BoxedStrategy<Message> {
         all.push(attributes(7).boxed());
         all
     };
-    let data = |at: (u32, &'static str), point| {
+    let kind = |at: (u32, &'static str), point| {
         let points = vec(some_of(point), 0..3);
         named(at, points, |all| One(vec![(1, "dataPoints", Many(all))]))
     };
-    let data = prop_oneof![
-        data((5, "gauge"), number_point.clone()),
-        data((7, "sum"), number_point),
-        data((9, "histogram"), extremes(11, 12, 9)),
-        data((10, "exponentialHistogram"), extremes(12, 13, 1)),
-        data((11, "summary"), summary),
+    let kind = prop_oneof![
+        kind((5, "gauge"), number_point.clone()),
+        kind((7, "sum"), number_point),
+        kind((9, "histogram"), extremes(11, 12, 9)),
+        kind((10, "exponentialHistogram"), extremes(12, 13, 1)),
+        kind((11, "summary"), summary),
     ];
     some_of(vec![
         named((1, "name"), text(), Text),
         named((2, "description"), text(), Text),
         named((3, "unit"), text(), Text),
-        data.boxed(),
+        kind.boxed(),
     ])
     .boxed()
 }
