@@ -143,7 +143,7 @@ impl Flood {
     fn event(&mut self, time: i64, user: &str) {
         let mut values = vec![Value::Missing; self.fields];
         values[self.user_at] = Value::Text(user);
-        let origin = Origin { stream: 0, partition: 0, offset: self.offset };
+        let origin = Origin { stream: 0, partition: 0, offset: self.offset, index: 0 };
         self.offset += 1;
         let event = Event { time: Timestamp(time), values: &values, items: &[] };
         let counts = &mut ObserveCounts::default();
