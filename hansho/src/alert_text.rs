@@ -1,6 +1,7 @@
 //! What people read about an alert: messages filled in their language and zone.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::shard::Watched;
 use jiff::tz::TimeZone;
@@ -16,6 +17,26 @@ use crate::rule_files::Rules;
 
 /// Length of a rendered message in bytes; what is longer is cut and says so.
 pub const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
+/// The texts of the rules in force: those of others once they are.
+pub struct Wording(Mutex<Arc<AlertTexts>>);
+
+impl Wording {
+    /// These texts, until others are in force.
+    pub(crate) fn new(texts: Arc<AlertTexts>) -> Wording {
+        Wording(Mutex::new(texts))
+    }
+
+    /// The texts in force.
+    pub(crate) fn now(&self) -> Arc<AlertTexts> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other texts in force.
+    pub(crate) fn change(&self, texts: AlertTexts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(texts);
+    }
+}
 
 /// The texts of a rule set, in the language and zone of its readers.
 pub struct AlertTexts {
@@ -48,6 +69,11 @@ impl AlertTexts {
         }
         let units = rules.set.watches.iter().map(|watch| (watch.name.clone(), watch.unit()));
         AlertTexts { alerts, units: units.collect(), language, zone }
+    }
+
+    /// The texts of other rules, for the same readers.
+    pub(crate) fn of(&self, rules: &Rules) -> AlertTexts {
+        AlertTexts::new(rules, self.language, self.zone.clone())
     }
 
     /// The language of the texts.

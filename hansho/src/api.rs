@@ -1,4 +1,5 @@
-//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`.
+//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`; and where
+//! its rules are reloaded, `/-/reload`.
 
 pub mod health;
 pub mod metrics;
@@ -13,13 +14,15 @@ use axum::Router;
 use axum::extract;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use engine::shard::Watched;
 use model::time::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::reload::{Reloaded, Reloader, hex};
 use health::Health;
 use metrics::Metrics;
 
@@ -64,10 +67,11 @@ impl State {
 pub(crate) async fn serve(
     listener: TcpListener,
     state: Arc<State>,
+    reloader: Option<Arc<Reloader>>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> std::io::Result<()> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router(state)).with_graceful_shutdown(async {
+    let server = axum::serve(listener, router(state, reloader)).with_graceful_shutdown(async {
         // A dropped sender means the same: nobody is left to be served.
         let _ = stopped.await;
     });
@@ -82,13 +86,15 @@ pub(crate) async fn serve(
     timeout(DRAIN_MAX, server).await.unwrap_or(Ok(()))
 }
 
-fn router(state: Arc<State>) -> Router {
+fn router(state: Arc<State>, reloader: Option<Arc<Reloader>>) -> Router {
+    let reload = Router::new().route("/-/reload", post(reload)).with_state(reloader);
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .route("/rules", get(rules))
         .with_state(state)
+        .merge(reload)
 }
 
 async fn livez(extract::State(state): extract::State<Arc<State>>) -> (StatusCode, String) {
@@ -110,6 +116,23 @@ async fn metrics_text(extract::State(state): extract::State<Arc<State>>) -> impl
 
 async fn rules(extract::State(state): extract::State<Arc<State>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], state.metrics.rules.page().to_string())
+}
+
+/// Reads the rules anew; 400 and the reasons where they cannot run.
+async fn reload(
+    extract::State(reloader): extract::State<Option<Arc<Reloader>>>,
+) -> (StatusCode, String) {
+    let Some(reloader) = reloader else {
+        return (StatusCode::NOT_FOUND, "these rules are read once\n".to_owned());
+    };
+    match spawn_blocking(move || reloader.reload("api")).await {
+        Ok(Reloaded::Accepted { rules }) => (StatusCode::OK, format!("rules {}\n", hex(rules))),
+        Ok(Reloaded::Unchanged { rules }) => {
+            (StatusCode::OK, format!("rules {} are in force already\n", hex(rules)))
+        }
+        Ok(Reloaded::Refused(why)) => (StatusCode::BAD_REQUEST, format!("{why}\n")),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
 }
 
 fn wall_clock() -> Timestamp {

@@ -137,11 +137,6 @@ impl Config {
     pub(crate) fn outbox_limits(&self) -> OutboxLimits {
         OutboxLimits { pending_max: self.limits.pending_max, ..OutboxLimits::default() }
     }
-
-    /// The topic a stream is read from; `input` is the name its rules give.
-    pub(crate) fn topic<'a>(&'a self, stream: &str, input: &'a str) -> &'a str {
-        self.topics.get(stream).map_or(input, String::as_str)
-    }
 }
 
 /// A file under check.

@@ -8,6 +8,7 @@ mod config;
 mod console;
 mod pipeline;
 mod recorded;
+mod reload;
 mod rule_files;
 mod scenario;
 mod service;

@@ -1,6 +1,7 @@
 //! Rule files: found on disk, compiled, and everything a command needs of them.
 
 mod named;
+mod sources;
 
 use std::fmt;
 use std::fs;
@@ -18,6 +19,8 @@ use rules_dsl::{Compiled, compile_in};
 
 pub use named::Beside;
 use named::Shipped;
+use sources::Disk;
+pub use sources::RuleSources;
 
 /// Files one rule set may consist of.
 const FILES_MAX: usize = 10_000;
@@ -38,6 +41,8 @@ pub struct Rules {
     pub tests: Vec<Test>,
     /// The files, to tell places in them.
     pub files: Vec<SourceFile>,
+    /// All that was read of the disk for them; nothing of what the program was built with.
+    pub sources: RuleSources,
 }
 
 /// Why there are no rules to run.
@@ -158,7 +163,7 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError
         text: text.to_owned(),
     };
     let files = SHIPPED.map(file);
-    ready(files.into(), Shipped, language)
+    ready(files.into(), &Shipped, language)
 }
 
 /// Reads, checks and compiles rules.
@@ -166,16 +171,18 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError
 /// # Errors
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
 pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules, RulesError> {
-    let files = read_sources(paths)?;
-    ready(files, Beside, language)
+    let disk = Disk::default();
+    let mut rules = ready(read_sources(paths)?, &disk, language)?;
+    rules.sources = RuleSources::new(&rules.files, disk);
+    Ok(rules)
 }
 
 fn ready(
     files: Vec<SourceFile>,
-    surroundings: impl Surroundings,
+    surroundings: &impl Surroundings,
     language: Language,
 ) -> Result<Rules, RulesError> {
-    let compiled = compile_in(&files, &surroundings);
+    let compiled = compile_in(&files, surroundings);
     let rendered = compiled.diagnostics.iter().map(|d| d.render(&files, language)).collect();
     let Some(set) = compiled.rules else {
         return Err(RulesError::Broken(rendered));
@@ -185,7 +192,8 @@ fn ready(
     }
     let program = Arc::new(Program::compile(&set).map_err(RulesError::Program)?);
     let Compiled { readings, tests, .. } = compiled;
-    Ok(Rules { set, readings, program, warnings: rendered, tests, files })
+    let sources = RuleSources::default();
+    Ok(Rules { set, readings, program, warnings: rendered, tests, files, sources })
 }
 
 #[cfg(test)]

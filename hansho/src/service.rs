@@ -12,39 +12,42 @@
 
 mod alert_log;
 mod deliveries;
+mod in_force;
+mod life;
 mod on_call;
 mod progress;
 pub mod reader;
 mod shares;
 mod teller;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, JournalError, StateDir};
-use connectors::source::kafka::{KafkaError, KafkaSettings, KafkaSource};
+use connectors::source::kafka::{KafkaError, KafkaSettings};
 use connectors::transition_json::Recorded;
+use engine::shard::ShardCounts;
 use model::time::Timestamp;
 use oncall::incident::AlertText;
 use oncall::outbox::OutboxLimits;
 use oncall::route::Receivers;
+use rules_dsl::rule::RuleSet;
 
-use crate::alert_text::AlertTexts;
+use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
-use crate::pipeline::RoadSettings;
-use crate::pipeline::intake::Intake;
+use crate::api::metrics::EventTotals;
+use crate::reload::Slot;
 use crate::rule_files::Rules;
-use alert_log::History;
+use life::{Carried, End, Memory};
 use on_call::OnCall;
-use progress::Told;
-use reader::Reader;
-use teller::Teller;
 
+pub use in_force::Proposal;
 pub use on_call::Delivery;
 pub use reader::ReaderLimits;
 
@@ -53,11 +56,13 @@ pub const UNHEARD_MAX: usize = 4096;
 
 /// What a service is made of.
 pub struct ServiceParts {
-    /// The rules.
-    pub rules: Rules,
-    /// Their texts.
-    pub texts: Arc<AlertTexts>,
-    /// Kafka, and a topic for each stream of the rules.
+    /// The texts of the rules in force.
+    pub texts: Arc<Wording>,
+    /// The topics of streams.
+    pub topics: Topics,
+    /// Where rules come from that are to replace those in force.
+    pub slot: Arc<Slot>,
+    /// Kafka; topics and rules are those in force.
     pub kafka: KafkaSettings,
     /// Shard threads.
     pub workers: usize,
@@ -69,6 +74,30 @@ pub struct ServiceParts {
     pub state_dir: PathBuf,
     /// Health and figures.
     pub state: Arc<State>,
+}
+
+/// The topics of streams that are not read from the topic of their own name.
+#[derive(Clone, Debug, Default)]
+pub struct Topics(pub BTreeMap<String, String>);
+
+impl Topics {
+    /// The topic of each stream of some rules.
+    ///
+    /// # Errors
+    /// Two streams would read one topic.
+    pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<String>, String> {
+        let mut topics: Vec<String> = Vec::new();
+        for schema in &rules.streams {
+            let topic = self.0.get(&schema.name).unwrap_or(&schema.input).clone();
+            if topics.contains(&topic) {
+                return Err(format!(
+                    "two streams read the topic {topic}: give each its own topic in [streams]"
+                ));
+            }
+            topics.push(topic);
+        }
+        Ok(topics)
+    }
 }
 
 /// Where a service sends what it has to say.
@@ -107,6 +136,8 @@ pub enum ServiceError {
     Schema(connectors::codec::CodecError),
     /// Another member of the consumer group reads some of the partitions.
     NotAlone { owned: usize, partitions: usize },
+    /// The rules cannot be read from the topics as configured.
+    Rules(String),
     /// A thread of the service failed.
     Thread(&'static str),
 }
@@ -128,6 +159,7 @@ impl fmt::Display for ServiceError {
                  `mode = \"one\"` a single instance may run; stop the other or use another group",
                 partitions - owned
             ),
+            ServiceError::Rules(why) => f.write_str(why),
             ServiceError::Thread(name) => write!(f, "the {name} thread failed"),
         }
     }
@@ -150,13 +182,13 @@ impl From<JournalError> for ServiceError {
 /// See [`ServiceError`]. After any of them a restart continues where this run ended.
 pub(crate) fn run(
     parts: ServiceParts,
+    rules: Rules,
     outgoing: Outgoing,
     stop: &Arc<AtomicBool>,
 ) -> Result<(), ServiceError> {
     let state_dir = StateDir::open(&parts.state_dir)?;
-    let (alert_log, lines) = Journal::open(state_dir.file("alerts.jsonl"))?;
+    let memory = Memory::read(&state_dir)?;
     let (results, outcomes) = Journal::open(state_dir.file("deliveries.jsonl"))?;
-    let history = History::read(&state_dir.file("alerts.jsonl"), lines)?;
 
     let Outgoing { receivers, deliveries, outbox, dead_letters } = outgoing;
     let mut on_call = OnCall::new(receivers, deliveries, outbox, results);
@@ -165,45 +197,48 @@ pub(crate) fn run(
     let (on_call_state, texts) = (Arc::clone(&parts.state), Arc::clone(&parts.texts));
     let runtime = tokio::runtime::Handle::current();
     let on_call = thread::spawn(move || on_call.run(&heard, &texts, &on_call_state, &runtime));
-    for logged in history.logged() {
+    for logged in memory.history.logged() {
         // The thread at the other end only goes away with this one.
         drop(tell_on_call.send(logged.clone()));
     }
-
-    parts.state.metrics.rules.begin(&parts.rules.program);
-    let told = Arc::new(Told::new(parts.rules.set.streams.len()));
-    let source = KafkaSource::connect(&parts.kafka).map_err(ServiceError::Kafka)?;
-    let road = RoadSettings {
-        workers: parts.workers,
-        early: true,
-        keys_per_rule_max: parts.keys_per_rule,
+    let carried = Carried {
+        letters: dead_letters,
+        buried: 0,
+        events: EventTotals::default(),
+        shards: ShardCounts::default(),
     };
-    let streams = &parts.rules.set.streams;
-    let intake = Intake::new(&parts.rules.program, streams, None, parts.workers)
-        .map_err(ServiceError::Schema)?;
-    let mut reader = Reader::new(source, intake, dead_letters, &parts, Arc::clone(&told));
-    let Some(start) = reader.wait_for_partitions(stop)? else {
-        drop(tell_on_call);
-        return joined(on_call, "on-call");
-    };
-    let restored = history.restored(&start, &parts.rules.program);
-    let (inlet, outlet) = crate::pipeline::open_road(&parts.rules.program, road, &restored);
-    let teller = Teller::new(outlet, alert_log, &history, Arc::clone(&told), &parts);
-    let teller = thread::spawn(move || teller.run(&tell_on_call));
-
-    let read = reader.run(inlet, stop);
-    reader.close();
-    let told = joined(teller, "teller");
+    let lived = live_on((parts, rules), &state_dir, (memory, carried), &tell_on_call, stop);
+    drop(tell_on_call);
     let heard = joined(on_call, "on-call");
     stop.store(true, Ordering::Release);
-    read.and(told).and(heard)
+    lived.and(heard)
+}
+
+/// Lives under one rule set after the other until it is stopped.
+fn live_on(
+    (mut parts, proposed): (ServiceParts, Rules),
+    state_dir: &StateDir,
+    (mut memory, mut carried): (Memory, Carried),
+    tell_on_call: &SyncSender<Logged>,
+    stop: &AtomicBool,
+) -> Result<(), ServiceError> {
+    let mut rules = memory.begin(state_dir, proposed, &parts)?;
+    loop {
+        let ended = life::live(&mut parts, (memory, rules), carried, tell_on_call, stop)?;
+        let End::Replaced { proposal, settled, carried: next } = ended else {
+            return Ok(());
+        };
+        memory = Memory::read(state_dir)?;
+        rules = memory.replace(state_dir, proposal, settled, &parts)?;
+        carried = next;
+    }
 }
 
 /// What a thread of the service ended with.
-fn joined(
-    thread: JoinHandle<Result<(), ServiceError>>,
+fn joined<T>(
+    thread: JoinHandle<Result<T, ServiceError>>,
     name: &'static str,
-) -> Result<(), ServiceError> {
+) -> Result<T, ServiceError> {
     thread.join().unwrap_or(Err(ServiceError::Thread(name)))
 }
 

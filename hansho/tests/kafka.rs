@@ -23,7 +23,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 use tests::kafka::{Broker, client};
 use tests::recorder::{Answer, Recorder, Request};
-use tests::service::{Service, free_port, get};
+use tests::service::{Service, free_port, get, post};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const NEVER_IDLE: &str = "1h";
 
 /// Every scenario's topic and its partitions.
-const TOPICS: [(&str, i32); 10] = [
+const TOPICS: [(&str, i32); 11] = [
     ("kcat", 2),
     ("crash-between", 1),
     ("crash-before-sink", 1),
@@ -43,6 +43,7 @@ const TOPICS: [(&str, i32); 10] = [
     ("stopped", 1),
     ("rises", 1),
     ("otlp", 1),
+    ("reload", 1),
 ];
 
 /// The broker all scenarios share. It lives on a thread of its own, which it cannot leave.
@@ -658,4 +659,77 @@ fn a_rise_pages_again_each_match_where_asked_and_a_shadow_nobody() {
 
 fn rfc3339(ms: i64) -> String {
     model::time::Timestamp(ms).to_string()
+}
+
+/// Two alerts of failed logins, of which one is there only while it is wanted.
+fn failing(message: &str, has_five: bool) -> String {
+    let stream = "stream auth from \"auth.events\" { ts: time, outcome: str, user.name: str }";
+    let failed = "filter f = auth where outcome == \"failure\"";
+    let ten = format!(
+        "alert ten f >= 10 within 1m by user.name critical {{\n  message \"{message}\"\n}}"
+    );
+    let five = if has_five { "alert five f >= 5 within 1m by user.name low" } else { "" };
+    format!("{stream}\n{failed}\n{ten}\n{five}\n")
+}
+
+#[test]
+fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
+    let _turn = broker();
+    let home = tempfile::tempdir().expect("a folder");
+    let path = home.path().join("failing.rules");
+    let write = |text: &str| fs::write(&path, text).expect("a rule file");
+    write(&failing("first {user.name}", true));
+    let mut scene = Scene::start("reload", path.to_str().expect("UTF-8"), NEVER_IDLE);
+    scene.fail("a", 0..10);
+    scene.pass(11);
+    let begun = scene.told("firing", 2);
+
+    // The episode of the alert that is gone ends; the other goes on, and its next alert has
+    // the new text.
+    write(&failing("second {user.name}", false));
+    scene.service.signal("HUP");
+    let changed = &scene.told("resolved", 1)[0];
+    assert_eq!((&changed["alert"], &changed["reason"]), (&"five".into(), &"rule changed".into()));
+    scene.fail("b", 20..30);
+    let firing = scene.told("firing", 3);
+    assert_eq!(firing[2]["message"], "second b");
+
+    // What cannot run changes nothing, and says why.
+    write("alert ten f >= ten");
+    let (status, why) = post(&scene.address, "/-/reload").expect("an answer");
+    assert_eq!(status, 400, "{why}");
+    assert!(why.contains("failing.rules:1"), "{why}");
+    scene.said("those in force go on");
+    let (_, figures) = get(&scene.address, "/metrics").expect("figures");
+    for figure in [
+        "hansho_reload_total{outcome=\"refused\"} 1",
+        "hansho_reload_total{outcome=\"accepted\"} 1",
+        "hansho_rules_info{hash=\"",
+    ] {
+        assert!(figures.contains(figure), "{figure} is not in {figures}");
+    }
+    scene.fail("c", 40..50);
+    assert_eq!(scene.told("firing", 4)[3]["message"], "second c");
+
+    // Killed while others come into force: they do now, or after the restart.
+    write(&failing("third {user.name}", true));
+    let (status, said) = post(&scene.address, "/-/reload").expect("an answer");
+    assert_eq!(status, 200, "{said}");
+    scene.service.kill9();
+    scene.service.restart().expect("a service");
+    scene.said("\"by\":\"start\"");
+    scene.fail("d", 52..62);
+    // The alert that is back knows what came before it: it is true of a, b and c at once.
+    let firing = scene.told("firing", 9);
+    let of_d: Vec<&Value> = firing.iter().filter(|one| one["key"]["user.name"] == "d").collect();
+    assert_eq!(of_d.len(), 2, "{firing:?}");
+    assert!(of_d.iter().any(|one| one["message"] == "third d"), "{of_d:?}");
+    scene.pass(300);
+    // One end each: of `five` for a by the change, and of both for all four users.
+    let resolved = scene.told("resolved", 9);
+    let by_change = resolved.iter().filter(|one| one["reason"] == "rule changed");
+    assert_eq!(by_change.count(), 1, "{resolved:?}");
+    let of_a = begun.iter().find(|one| one["alert"] == "ten").expect("ten of a");
+    assert!(resolved.iter().any(|one| one["incident"] == of_a["incident"]), "{resolved:?}");
+    scene.repeats_are_identical();
 }

@@ -119,9 +119,16 @@ impl Service {
     /// Asks the process to end (SIGTERM) and waits for it. Nothing when it does not run or
     /// is still there after `wait`; it is killed then.
     pub fn terminate(&mut self, wait: Duration) -> Option<ExitStatus> {
-        let id = self.process_id()?.to_string();
-        let _ = Command::new("kill").args(["-TERM", &id]).status();
+        self.process_id()?;
+        self.signal("TERM");
         self.wait_for_exit(wait)
+    }
+
+    /// Sends the process a signal by name, as in `HUP`; nothing when it does not run.
+    pub fn signal(&self, name: &str) {
+        if let Some(id) = self.process_id() {
+            let _ = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status();
+        }
     }
 
     /// Waits until the process has ended by itself. Nothing when it does not run or is still
@@ -235,9 +242,21 @@ pub fn free_port() -> io::Result<u16> {
 /// # Errors
 /// When the address cannot be reached or does not answer in HTTP.
 pub fn get(address: &str, path: &str) -> io::Result<(u16, String)> {
+    ask(address, &format!("GET {path} HTTP/1.1"))
+}
+
+/// One HTTP POST without a body: the status and the body of the answer.
+///
+/// # Errors
+/// As [`get`].
+pub fn post(address: &str, path: &str) -> io::Result<(u16, String)> {
+    ask(address, &format!("POST {path} HTTP/1.1\r\nContent-Length: 0"))
+}
+
+fn ask(address: &str, head: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(HTTP_MAX))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);

@@ -52,6 +52,11 @@ pub struct KafkaSettings {
     pub start: Start,
     /// This member must own every partition of every topic: `mode one`.
     pub alone: bool,
+    /// Hash of the rules in force; a commit made under others may not reach back far enough.
+    pub rules: u64,
+    /// By topic: where a commit was made under other rules, everything recorded at this
+    /// instant or later is read again, in ms.
+    pub reach_back: Vec<Option<i64>>,
 }
 
 /// Where a partition without a commit starts.
@@ -393,6 +398,8 @@ impl fmt::Debug for KafkaSettings {
             .field("topics", &self.topics)
             .field("start", &self.start)
             .field("alone", &self.alone)
+            .field("rules", &self.rules)
+            .field("reach_back", &self.reach_back)
             .finish()
     }
 }

@@ -16,6 +16,7 @@ use prometheus_client::registry::{Metric, Registry};
 
 use super::rules::RuleTable;
 use super::watches::Watches;
+use crate::reload::{Reloaded, hex};
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
@@ -70,6 +71,18 @@ struct DeliveryLabels {
     outcome: &'static str,
 }
 
+/// The rules in force.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RulesHash {
+    hash: String,
+}
+
+/// Figures of what reloads came to.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReloadOutcome {
+    outcome: &'static str,
+}
+
 /// Every figure.
 #[derive(Debug)]
 pub struct Metrics {
@@ -103,6 +116,9 @@ pub struct Metrics {
     last_commit: Seconds,
     partitions_idle: Gauge,
     partitions_held_back: Gauge,
+    rules_in_force: Family<RulesHash, Gauge>,
+    reloads: Family<ReloadOutcome, Counter>,
+    last_reload: Seconds,
 }
 
 /// Registers metrics under one prefix.
@@ -168,7 +184,32 @@ impl Metrics {
             partitions_idle: of.add("partitions_idle", "Partitions in which time passes by itself"),
             partitions_held_back: of
                 .add("partitions_held_back", "Partitions paused so that others catch up"),
+            rules_in_force: of.add("rules_info", "The rules in force, by their hash"),
+            reloads: of.add("reload", "Reloads of the rules, by what they came to"),
+            last_reload: of.add(
+                "reload_last_success_timestamp_seconds",
+                "When rules were last reloaded or found unchanged, in seconds since 1970",
+            ),
             registry: of.0,
+        }
+    }
+
+    /// Shows which rules are in force.
+    pub(crate) fn note_rules(&self, hash: u64) {
+        self.rules_in_force.clear();
+        self.rules_in_force.get_or_create(&RulesHash { hash: hex(hash) }).set(1);
+    }
+
+    /// Counts a reload.
+    pub(crate) fn note_reload(&self, came_to: &Reloaded, wall: Timestamp) {
+        let outcome = match came_to {
+            Reloaded::Accepted { .. } => "accepted",
+            Reloaded::Unchanged { .. } => "unchanged",
+            Reloaded::Refused(_) => "refused",
+        };
+        self.reloads.get_or_create(&ReloadOutcome { outcome }).inc();
+        if outcome != "refused" {
+            self.last_reload.set(seconds(wall.0));
         }
     }
 

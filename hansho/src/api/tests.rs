@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::metrics::EventTotals;
 use super::*;
+use crate::reload::Reloaded;
 
 /// Status, header lines and body of one request.
 fn request(to: SocketAddr, path: &str) -> (u16, String, String) {
@@ -37,7 +38,7 @@ fn with_server(state: &Arc<State>, client: impl FnOnce(SocketAddr)) {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = runtime.spawn(serve(listener, Arc::clone(state), async {
+    let server = runtime.spawn(serve(listener, Arc::clone(state), None, async {
         stopped.await.unwrap();
     }));
     client(address);
@@ -196,6 +197,15 @@ fn every_figure_is_registered_and_labelled() {
     metrics.note_rebalance();
     metrics.note_idle(14);
     metrics.note_held_back(15);
+    metrics.note_rules(6);
+    metrics.note_rules(7);
+    for outcome in [
+        Reloaded::Accepted { rules: 7 },
+        Reloaded::Unchanged { rules: 7 },
+        Reloaded::Refused(String::new()),
+    ] {
+        metrics.note_reload(&outcome, Timestamp(1_500));
+    }
     let gave_up = |why| Outcome::GaveUp { why };
     for outcome in [
         Outcome::Delivered,
@@ -243,6 +253,11 @@ fn every_figure_is_registered_and_labelled() {
         "last_commit_timestamp_seconds 1.25",
         "partitions_idle 14",
         "partitions_held_back 15",
+        "rules_info{hash=\"0000000000000007\"} 1",
+        "reload_total{outcome=\"accepted\"} 1",
+        "reload_total{outcome=\"unchanged\"} 1",
+        "reload_total{outcome=\"refused\"} 1",
+        "reload_last_success_timestamp_seconds 1.5",
     ];
     assert_eq!(got, want.into());
 }

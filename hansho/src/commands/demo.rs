@@ -20,13 +20,13 @@ use oncall::severities::Severities;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::alert_text::AlertTexts;
+use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::cli::DemoArgs;
 use crate::commands::Exit;
 use crate::console::Console;
 use crate::rule_files::{Rules, load_rules, load_shipped_rules};
-use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts};
+use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts, Topics};
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 2;
@@ -75,7 +75,7 @@ fn run_in(
         outbox: OutboxLimits::default(),
         dead_letters: letters,
     };
-    let parts = parts(rules, &broker, topics, state_dir, &texts);
+    let parts = parts(&rules, &broker, topics, state_dir, &texts);
     let state = Arc::clone(&parts.state);
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| unreachable(&error))?;
@@ -94,7 +94,7 @@ fn run_in(
         }
         timer.store(true, Ordering::Release);
     });
-    let ended = service::run(parts, outgoing, &stop);
+    let ended = service::run(parts, rules, outgoing, &stop);
     stop.store(true, Ordering::Release);
     drop(guard);
     let sent = traffic.join().unwrap_or(0);
@@ -117,7 +117,7 @@ async fn end_signal() {
 }
 
 fn parts(
-    rules: Rules,
+    rules: &Rules,
     broker: &EmbeddedBroker,
     topics: Vec<String>,
     state_dir: &Path,
@@ -125,14 +125,17 @@ fn parts(
 ) -> ServiceParts {
     let properties = vec![("bootstrap.servers".to_owned(), broker.bootstrap_servers())];
     ServiceParts {
-        rules,
-        texts: Arc::clone(texts),
+        texts: Arc::new(Wording::new(Arc::clone(texts))),
+        topics: Topics::default(),
+        slot: Arc::default(),
         kafka: KafkaSettings {
             properties,
             group: "hansho-demo".to_owned(),
             topics,
             start: Start::Beginning,
             alone: true,
+            rules: rules.program.hash(),
+            reach_back: Vec::new(),
         },
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
         limits: ReaderLimits { idle_ms: 2_000, skew_max_ms: 60_000, unsettled_bytes: 256 << 20 },

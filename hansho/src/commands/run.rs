@@ -13,16 +13,18 @@ use model::message::Language;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::alert_text::AlertTexts;
+use crate::alert_text::{AlertTexts, Wording};
 use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
 use crate::config::{self, Config};
+use crate::reload::Reloader;
 use crate::rule_files::{Rules, load_rules};
-use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts};
+use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts, Topics};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
@@ -52,24 +54,33 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         outbox: config.outbox_limits(),
         dead_letters: letters,
     };
-    let parts = parts(&config, rules, properties, language)?;
-    serve_until_stopped(parts, outgoing, config.listen)
+    let parts = parts(&config, &rules, properties, language)?;
+    let reloader = Arc::new(Reloader::new(
+        config.rules.clone(),
+        language,
+        parts.topics.clone(),
+        Arc::clone(&parts.slot),
+        Arc::clone(&parts.state),
+    ));
+    serve_until_stopped((parts, rules), outgoing, config.listen, &reloader)
 }
 
 /// Runs a service with its signals, health and metrics.
 fn serve_until_stopped(
-    parts: ServiceParts,
+    (parts, rules): (ServiceParts, Rules),
     outgoing: Outgoing,
     address: SocketAddr,
+    reloader: &Arc<Reloader>,
 ) -> Result<(), Exit> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = runtime.enter();
-    start_api(&runtime, address, &parts.state)?;
+    start_api(&runtime, address, &parts.state, reloader)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
-    info!(rules = parts.rules.set.alerts.len(), workers = parts.workers, "hansho starts");
-    let ended = service::run(parts, outgoing, &stop);
+    runtime.spawn(reload_on_signal(Arc::clone(reloader)));
+    info!(rules = rules.set.alerts.len(), workers = parts.workers, "hansho starts");
+    let ended = service::run(parts, rules, outgoing, &stop);
     drop(_guard);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     info!("hansho ends");
@@ -81,14 +92,19 @@ fn serve_until_stopped(
     })
 }
 
-fn start_api(runtime: &Runtime, address: SocketAddr, state: &Arc<State>) -> Result<(), Exit> {
+fn start_api(
+    runtime: &Runtime,
+    address: SocketAddr,
+    state: &Arc<State>,
+    reloader: &Arc<Reloader>,
+) -> Result<(), Exit> {
     let listener = runtime.block_on(TcpListener::bind(address)).map_err(|error| {
         Exit::Unreachable.because(format!("cannot listen on {address}: {error}; set [api] listen"))
     })?;
     info!(%address, "health and metrics are served");
-    let state = Arc::clone(state);
+    let (state, reloader) = (Arc::clone(state), Arc::clone(reloader));
     runtime.spawn(async move {
-        if let Err(error) = serve(listener, state, std::future::pending()).await {
+        if let Err(error) = serve(listener, state, Some(reloader), std::future::pending()).await {
             warn!(%error, "health and metrics are no longer served");
         }
     });
@@ -115,6 +131,19 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
     }
 }
 
+/// Reads the rules anew at every SIGHUP.
+async fn reload_on_signal(reloader: Arc<Reloader>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        warn!("SIGHUP cannot be heard; reload rules by POST /-/reload");
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        let reloader = Arc::clone(&reloader);
+        // A reload that fails has said so.
+        drop(spawn_blocking(move || reloader.reload("signal")).await);
+    }
+}
+
 /// Log lines on standard error: JSON where nobody watches, `HANSHO_LOG` sets the filter.
 fn start_log() {
     let filter = EnvFilter::try_from_env("HANSHO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
@@ -131,26 +160,19 @@ fn start_log() {
 
 fn parts(
     config: &Config,
-    rules: Rules,
+    rules: &Rules,
     properties: Vec<(String, String)>,
     language: Language,
 ) -> Result<ServiceParts, Exit> {
     let usage = |what: &dyn std::fmt::Display| Exit::Usage.because(what);
-    let mut topics: Vec<String> = Vec::new();
-    for schema in &rules.set.streams {
-        let topic = config.topic(&schema.name, &schema.input).to_owned();
-        if topics.contains(&topic) {
-            return Err(usage(&format!(
-                "two streams read the topic {topic}: give each its own topic in [streams]"
-            )));
-        }
-        topics.push(topic);
-    }
+    let named = Topics(config.topics.clone());
+    let topics = named.of(&rules.set).map_err(|why| usage(&why))?;
     let known = |name: &String| rules.set.streams.iter().any(|schema| schema.name == **name);
     if let Some(name) = config.topics.keys().find(|name| !known(name)) {
         return Err(usage(&format!("[streams.{name}]: the rules have no stream of that name")));
     }
-    let texts = Arc::new(AlertTexts::new(&rules, language, config.timezone.clone()));
+    let texts = AlertTexts::new(rules, language, config.timezone.clone());
+    let texts = Arc::new(Wording::new(Arc::new(texts)));
     Ok(ServiceParts {
         kafka: KafkaSettings {
             properties,
@@ -161,8 +183,12 @@ fn parts(
                 config::Start::End => Start::End,
             },
             alone: true,
+            rules: rules.program.hash(),
+            reach_back: Vec::new(),
         },
         texts,
+        topics: named,
+        slot: Arc::default(),
         workers: config.workers,
         limits: service::ReaderLimits {
             idle_ms: config.limits.idle_ms,
@@ -172,7 +198,6 @@ fn parts(
         keys_per_rule: config.limits.keys_per_rule,
         state_dir: config.state_dir.clone(),
         state: Arc::new(State::new()),
-        rules,
     })
 }
 

@@ -43,7 +43,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.outbox_limits(), OutboxLimits::default());
     assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
-    assert_eq!(config.topic("auth", "auth.log"), "auth.log");
+    assert_eq!(config.topics.get("auth"), None);
     assert_eq!(config.deadlines, Deadlines::default());
     let [sink] = config.sinks.as_slice() else { panic!("{:?}", config.sinks) };
     assert_eq!((sink.name.as_str(), &sink.target), ("console", &Target::Stdout));
@@ -167,8 +167,8 @@ severities = [\"緊急\", \"L2\"]
     );
     assert_eq!(config.kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
     assert_eq!(config.kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
-    assert_eq!(config.topic("auth", "x"), "auth.events");
-    assert_eq!(config.topic("plain", "x"), "x");
+    assert_eq!(config.topics.get("auth").map(String::as_str), Some("auth.events"));
+    assert_eq!(config.topics.get("plain"), None);
     let limits = Limits {
         idle_ms: 500,
         skew_max_ms: 2 * HOUR_MS,

@@ -63,7 +63,7 @@ impl Surroundings for Shipped {
 ///
 /// # Errors
 /// What keeps it from being read, in one sentence.
-fn read_beside(rule_file: &str, name: &str) -> Result<String, String> {
+pub(super) fn read_beside(rule_file: &str, name: &str) -> Result<String, String> {
     let folder = Path::new(rule_file).parent().unwrap_or(Path::new(""));
     let path = folder.join(name);
     let found = fs::metadata(&path).map_err(|error| error.to_string())?;
@@ -82,7 +82,7 @@ fn read_beside(rule_file: &str, name: &str) -> Result<String, String> {
 }
 
 /// The offsets of an IANA time zone; `None` for a name the database does not have.
-fn zone(name: &str) -> Option<Zone> {
+pub(super) fn zone(name: &str) -> Option<Zone> {
     let zone = TimeZone::get(name).ok()?;
     let year = |year: i16| {
         Some(Date::new(year, 1, 1).ok()?.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
@@ -104,7 +104,7 @@ fn zone(name: &str) -> Option<Zone> {
 ///
 /// # Errors
 /// What is wrong with the file, in one sentence: events that are not whole days, or repeat.
-fn holidays(text: &str) -> Result<Vec<i64>, String> {
+pub(super) fn holidays(text: &str) -> Result<Vec<i64>, String> {
     let unfolded = unfold(text);
     let calendar = read_calendar(&unfolded)?;
     let mut days = Vec::new();

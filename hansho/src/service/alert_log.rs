@@ -7,14 +7,16 @@ use std::path::Path;
 use connectors::transition_json::{Form, Recorded, read_record, write_early, write_transition};
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
+use engine::succession::ended_by_change;
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EpisodeId, KeyPart, Transition, TransitionKind};
+use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::in_force::{Change, Replaced, read_change};
 use super::{Logged, ServiceError};
 
 /// A line: the record, when the service saw it, and whether anyone was to be told.
@@ -104,6 +106,18 @@ fn read_line(line: &[u8]) -> Result<Logged, String> {
 pub struct History {
     logged: Vec<Logged>,
     peaks: BTreeMap<EpisodeName, Decimal>,
+    /// Rules that came into force, oldest first.
+    changes: Vec<Change>,
+    /// How many records stood in the log before the newest of them.
+    told_before: usize,
+}
+
+/// What the log says of the past to those who continue it.
+pub struct Resumed {
+    /// For the shards.
+    pub(super) restored: Restored,
+    /// The ends of episodes whose rule was changed; they may be in the log already.
+    pub(super) ended: Vec<Transition>,
 }
 
 impl History {
@@ -112,18 +126,24 @@ impl History {
     /// # Errors
     /// A line that is no record, by its number.
     pub(crate) fn read(path: &Path, lines: Vec<Vec<u8>>) -> Result<History, ServiceError> {
-        let mut history = History { logged: Vec::new(), peaks: BTreeMap::new() };
+        let mut history = History {
+            logged: Vec::new(),
+            peaks: BTreeMap::new(),
+            changes: Vec::new(),
+            told_before: 0,
+        };
         for (index, line) in lines.into_iter().enumerate() {
+            let damaged =
+                |why| ServiceError::AlertLog { path: path.to_owned(), line: index + 1, why };
+            if let Some(change) = read_change(&line) {
+                history.note_change(change.map_err(damaged)?);
+                continue;
+            }
             if let Some((name, peak)) = read_peak(&line) {
                 history.peaks.insert(name, peak);
                 continue;
             }
-            let logged = read_line(&line).map_err(|why| ServiceError::AlertLog {
-                path: path.to_owned(),
-                line: index + 1,
-                why,
-            })?;
-            history.logged.push(logged);
+            history.logged.push(read_line(&line).map_err(damaged)?);
         }
         Ok(history)
     }
@@ -138,31 +158,92 @@ impl History {
         self.logged.iter().map(|logged| record_id(&logged.recorded)).collect()
     }
 
-    /// What shards must know of the past: how far it was published, and what was open then.
+    /// Rules that came into force, oldest first.
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Adds a record of rules that came into force.
+    pub(super) fn note_change(&mut self, change: Change) {
+        self.changes.push(change);
+        self.told_before = self.logged.len();
+    }
+
+    /// By stream: the last instant of which something was told by the rules in force.
+    pub(super) fn told_until(&self, program: &Program) -> Vec<Timestamp> {
+        let mut until = vec![Timestamp(i64::MIN); program.stream_count()];
+        for logged in self.logged.iter().skip(self.told_before) {
+            let Recorded::Transition(transition, _) = &logged.recorded else { continue };
+            let streams = program.rule(&transition.alert).map(|rule| &rule.streams);
+            // The end of an episode whose rule was changed lies ahead of what is settled.
+            let is_settled = transition.reason != Some(Reason::RuleChanged);
+            for stream in streams.into_iter().flatten().filter(|_| is_settled) {
+                if let Some(slot) = until.get_mut(*stream) {
+                    *slot = (*slot).max(transition.at);
+                }
+            }
+        }
+        until
+    }
+
+    /// What is known of the past: how far it was published, what was open then, and what
+    /// ends because the rules in force came `after` others.
     ///
     /// An open episode is the fold of its transitions as of the published instant of its
-    /// rule; later ones will be derived again.
-    pub(crate) fn restored(&self, published: &[Timestamp], program: &Program) -> Restored {
+    /// rule; later ones will be derived again. What other rules told is published, all of it.
+    pub(super) fn resumed(
+        &self,
+        published: &[Timestamp],
+        program: &Program,
+        after: Option<&Replaced>,
+    ) -> Resumed {
         let mut open: BTreeMap<(String, Vec<u8>), OpenEpisode> = BTreeMap::new();
-        for logged in &self.logged {
-            let Recorded::Transition(transition, _) = &logged.recorded else {
-                continue;
-            };
+        let mut newest: BTreeMap<(&str, Vec<u8>), &Transition> = BTreeMap::new();
+        let mut ended = Vec::new();
+        let told_before = if after.is_some() { self.told_before } else { 0 };
+        let (before, since) = self.logged.split_at(told_before.min(self.logged.len()));
+        for transition in before.iter().filter_map(transition_of) {
+            newest.insert((&transition.alert, canonical(&transition.key)), transition);
+            fold(&mut open, transition);
+        }
+        self.recall_peaks(&mut open);
+        if let Some(Replaced { rules, settled }) = after {
+            open.retain(|_, episode| {
+                let at = rules.program.ends_at(&episode.alert, program, settled);
+                ended.extend(
+                    at.zip(newest.get(&(episode.alert.as_str(), episode.key.clone())))
+                        .map(|(at, told)| ended_by_change(told, episode.peak, at)),
+                );
+                at.is_none()
+            });
+        }
+        for transition in since.iter().filter_map(transition_of) {
             if transition.at <= published_of(program, published, &transition.alert) {
                 fold(&mut open, transition);
             }
         }
+        self.recall_peaks(&mut open);
+        let restored =
+            Restored { published: published.to_vec(), open: open.into_values().collect() };
+        Resumed { restored, ended }
+    }
+
+    fn recall_peaks(&self, open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>) {
         for episode in open.values_mut() {
             episode.peak = self.peaks.get(&episode_name(episode)).copied().or(episode.peak);
         }
-        Restored { published: published.to_vec(), open: open.into_values().collect() }
+    }
+}
+
+const fn transition_of(logged: &Logged) -> Option<&Transition> {
+    match &logged.recorded {
+        Recorded::Transition(transition, _) => Some(transition),
+        Recorded::Early(..) => None,
     }
 }
 
 fn published_of(program: &Program, published: &[Timestamp], alert: &str) -> Timestamp {
-    let rules = program.rules();
-    let rule = rules.binary_search_by(|rule| rule.alert.name.as_str().cmp(alert));
-    let streams = rule.ok().and_then(|index| rules.get(index)).map(|rule| &rule.streams);
+    let streams = program.rule(alert).map(|rule| &rule.streams);
     let of = |stream: &usize| published.get(*stream).copied().unwrap_or(Timestamp(i64::MIN));
     streams.and_then(|streams| streams.iter().map(of).min()).unwrap_or(Timestamp(i64::MIN))
 }
@@ -177,8 +258,11 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
             let fields = transition.fields.clone();
             open.insert(identity, OpenEpisode { alert, key, since, peak, severity, fields });
         }
+        // An end may come, of one that was ended by a change, after another has begun.
         TransitionKind::Resolved => {
-            open.remove(&identity);
+            if open.get(&identity).is_some_and(|episode| episode.since == transition.since) {
+                open.remove(&identity);
+            }
         }
         TransitionKind::Changed => {
             if let Some(episode) = open.get_mut(&identity) {

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use super::deliveries::{read_line, write_line};
 use super::{Logged, ServiceError};
-use crate::alert_text::AlertTexts;
+use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::console::Console;
 use crate::pipeline::clock::wall_clock;
@@ -94,7 +94,7 @@ impl OnCall {
     pub(crate) fn run(
         mut self,
         alerts: &Receiver<Logged>,
-        texts: &AlertTexts,
+        texts: &Wording,
         state: &State,
         runtime: &Handle,
     ) -> Result<(), ServiceError> {
@@ -110,7 +110,7 @@ impl OnCall {
             }
             self.show(state, now);
             match alerts.recv_timeout(LOOK_INTERVAL) {
-                Ok(logged) => self.hear(&logged, texts, state),
+                Ok(logged) => self.hear(&logged, &texts.now(), state),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     farewell.get_or_insert(now.plus(FAREWELL_MS));

@@ -22,6 +22,11 @@ impl Told {
         }
     }
 
+    /// Number of streams.
+    pub(crate) fn streams(&self) -> usize {
+        self.settled.len()
+    }
+
     /// Every transition of the stream up to here is in the alert log.
     pub(crate) fn acknowledge(&self, stream: usize, settled: Timestamp) {
         if let Some(slot) = self.settled.get(stream) {

@@ -1,6 +1,7 @@
 //! The reader: Kafka partitions in step with each other, and the commits.
 
 pub mod dead;
+pub(super) mod facts;
 mod held;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use connectors::commit::CommitPoint;
-use connectors::dead_letter::DeadLetters;
 use connectors::source::ReadState;
 use connectors::source::kafka::{KafkaSource, SourceEvent};
+use engine::shard::ShardCounts;
+use engine::succession::SettledStreams;
 use model::time::Timestamp;
 use tracing::{error, info, warn};
 
+use super::life::Carried;
 use super::progress::Told;
 use super::{ServiceError, ServiceParts};
 use crate::api::State;
@@ -22,9 +25,11 @@ use crate::api::metrics::EventTotals;
 use crate::pipeline::Inlet;
 use crate::pipeline::clock::{monotonic, wall_clock};
 use crate::pipeline::intake::Intake;
+use crate::reload::Slot;
 use crate::rule_files::Rules;
 
 use dead::Burial;
+use facts::{StreamFacts, stream_facts};
 use held::Held;
 
 /// Records read from one partition before the next has its turn.
@@ -62,7 +67,16 @@ pub struct Reader {
     limits: ReaderLimits,
     streams: Vec<StreamFacts>,
     topics: Vec<String>,
+    names: Vec<String>,
     rules_hash: u64,
+    /// Other rules that are to be put in force.
+    slot: Arc<Slot>,
+    /// By stream: up to here an earlier life has told everything.
+    published: Vec<Timestamp>,
+    /// By stream: up to here it has told something.
+    told_until: Vec<Timestamp>,
+    /// What became of the records of earlier lives of this process.
+    events_before: EventTotals,
     /// By stream: how far time was said to have passed.
     marked: Vec<Timestamp>,
     committed_at: Instant,
@@ -72,37 +86,34 @@ pub struct Reader {
     letters_fail: bool,
 }
 
-/// What the reader knows of a stream. Its topic has the same number.
-struct StreamFacts {
-    lateness_ms: i64,
-    horizon_ms: i64,
-    /// The streams it settles with: itself and those joined with it in a rule.
-    companions: Vec<usize>,
-}
-
 impl Reader {
     /// A reader of the topics of all streams.
     pub(crate) fn new(
         source: KafkaSource,
         intake: Intake,
-        letters: DeadLetters,
-        parts: &ServiceParts,
+        carried: Carried,
+        (parts, rules): (&ServiceParts, &Rules),
         told: Arc<Told>,
     ) -> Reader {
-        let streams = stream_facts(&parts.rules);
-        let names = parts.rules.set.streams.iter().map(|schema| schema.name.clone()).collect();
+        let streams = stream_facts(rules);
+        let names: Vec<String> = rules.set.streams.iter().map(|it| it.name.clone()).collect();
         Reader {
             source,
             intake,
             held: BTreeMap::new(),
-            burial: Burial::new(letters, names),
+            burial: Burial::new(carried.letters, carried.buried, names.clone()),
+            names,
+            events_before: carried.events,
+            slot: Arc::clone(&parts.slot),
+            published: vec![Timestamp(i64::MIN); streams.len()],
+            told_until: vec![Timestamp(i64::MIN); streams.len()],
             told,
             state: Arc::clone(&parts.state),
             limits: parts.limits,
             marked: vec![Timestamp(i64::MIN); streams.len()],
             streams,
             topics: parts.kafka.topics.clone(),
-            rules_hash: parts.rules.program.hash(),
+            rules_hash: rules.program.hash(),
             committed_at: monotonic(),
             unheard: Vec::new(),
             letters_fail: false,
@@ -142,13 +153,34 @@ impl Reader {
         Ok(None)
     }
 
-    /// Reads until `stop` is set, then lets the shards finish and commits what they told.
+    /// Begins where an earlier life has told everything up to `published`, and something up to
+    /// `told_until`.
+    pub(crate) fn begin_after(&mut self, published: &[Timestamp], told_until: Vec<Timestamp>) {
+        self.published = published.to_vec();
+        self.told_until = told_until;
+    }
+
+    /// Whether rules wait that may be put in force: what the log holds of those in force was
+    /// told by them to its end.
+    fn may_be_replaced(&self) -> bool {
+        let mut streams = self.settled_by_stream().into_iter().zip(&self.told_until);
+        self.slot.is_waiting() && streams.all(|(settled, told)| settled >= *told)
+    }
+
+    /// By stream: the last instant the rules in force have judged.
+    fn settled_by_stream(&self) -> Vec<Timestamp> {
+        let marked = self.marked.iter().zip(&self.published);
+        marked.map(|(marked, published)| *marked.max(published)).collect()
+    }
+
+    /// Reads until `stop` is set or other rules are to be put in force, then lets the shards finish and commits what they told.
     ///
     /// # Errors
     /// Another member of the group.
     pub(crate) fn run(&mut self, mut inlet: Inlet, stop: &AtomicBool) -> Result<(), ServiceError> {
         let ended = loop {
-            if stop.load(Ordering::Acquire) || self.told.is_complete() {
+            let is_over = stop.load(Ordering::Acquire) || self.told.is_complete();
+            if is_over || self.may_be_replaced() {
                 break Ok(());
             }
             let read = self.read_turn(&mut inlet);
@@ -230,6 +262,8 @@ impl Reader {
             return;
         };
         self.intake.restore_first(topic, commit.and_then(|point| point.first).map(Timestamp));
+        // Read from further back than the commit says, its front is not known there.
+        let commit = commit.filter(|point| point.replay_from <= start);
         let front = commit.and_then(|point| point.front).map(Timestamp);
         let held = Held::new(topic, partition, stream, start, front);
         self.held.insert((topic, partition), held);
@@ -311,17 +345,9 @@ impl Reader {
                 inlet.mark(stream, settled, self.intake.first(stream));
             }
         }
-        let counts = self.intake.counts();
-        let (observed, wall) = (&counts.observed, wall_clock());
+        let wall = wall_clock();
         let metrics = &self.state.metrics;
-        metrics.note_events(&EventTotals {
-            decoded: counts.events,
-            undecodable: counts.undecodable,
-            late: counts.late_dropped,
-            refused_future: counts.refused_future,
-            skipped_missing_key: observed.skipped_missing_key,
-            observations: observed.observations,
-        });
+        metrics.note_events(&self.events());
         for ((topic, partition), held) in &self.held {
             if let Some(front) = held.partition.front() {
                 metrics.note_front(self.topic(*topic), *partition, front, wall);
@@ -329,6 +355,19 @@ impl Reader {
         }
         metrics.note_dead_letters(self.burial.buried());
         metrics.note_idle(self.held.values().filter(|held| held.is_empty()).count());
+    }
+
+    /// What became of records since the start of the process.
+    fn events(&self) -> EventTotals {
+        let (counts, before) = (self.intake.counts(), &self.events_before);
+        EventTotals {
+            decoded: before.decoded + counts.events,
+            undecodable: before.undecodable + counts.undecodable,
+            late: before.late + counts.late_dropped,
+            refused_future: before.refused_future + counts.refused_future,
+            skipped_missing_key: before.skipped_missing_key + counts.observed.skipped_missing_key,
+            observations: before.observations + counts.observed.observations,
+        }
     }
 
     /// Commits how far every partition is done, once its dead letters are safe.
@@ -380,26 +419,16 @@ impl Reader {
         self.topics.get(topic).map_or("?", String::as_str)
     }
 
-    /// Leaves the consumer group.
-    pub(crate) fn close(self) {
+    /// Leaves the consumer group: how far the rules have judged, by stream name, and what goes
+    /// on with others.
+    pub(crate) fn close(self) -> (SettledStreams, Carried) {
+        let settled = self.names.iter().cloned().zip(self.settled_by_stream()).collect();
+        let events = self.events();
         if let Err(error) = self.source.close() {
             warn!(%error, "the consumer group was left without saying so");
         }
+        let buried = self.burial.buried();
+        let letters = self.burial.into_letters();
+        (settled, Carried { letters, buried, events, shards: ShardCounts::default() })
     }
-}
-
-fn stream_facts(rules: &Rules) -> Vec<StreamFacts> {
-    let facts = |(stream, schema): (usize, &Arc<model::schema::Schema>)| {
-        let plans = rules.program.rules().iter().filter(|rule| rule.streams.contains(&stream));
-        let mut companions = vec![stream];
-        let mut horizon_ms = 0;
-        for plan in plans {
-            companions.extend(&plan.streams);
-            horizon_ms = horizon_ms.max(plan.alert.horizon_ms());
-        }
-        companions.sort_unstable();
-        companions.dedup();
-        StreamFacts { lateness_ms: schema.lateness_ms, horizon_ms, companions }
-    };
-    rules.set.streams.iter().enumerate().map(facts).collect()
 }

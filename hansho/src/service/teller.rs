@@ -40,6 +40,8 @@ pub struct Teller {
     /// By shard: how far each stream is told.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
+    /// What shards of earlier lives of this process refused.
+    counts_before: ShardCounts,
     /// By shard: what every rule made of its input.
     rules: Vec<Vec<RuleCounts>>,
     shares: Shares,
@@ -71,16 +73,17 @@ impl Teller {
         told: Arc<Told>,
         parts: &ServiceParts,
     ) -> Teller {
-        let streams = parts.rules.set.streams.len();
+        let streams = told.streams();
         Teller {
             outlet,
             alert_log,
-            texts: Arc::clone(&parts.texts),
+            texts: parts.texts.now(),
             told,
             state: Arc::clone(&parts.state),
             known: history.record_ids(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
             counts: vec![ShardCounts::default(); parts.workers.max(1)],
+            counts_before: ShardCounts::default(),
             rules: vec![Vec::new(); parts.workers.max(1)],
             shares: Shares::default(),
             watched: vec![Vec::new(); parts.workers.max(1)],
@@ -90,12 +93,24 @@ impl Teller {
         }
     }
 
-    /// Tells until the shards have ended.
+    /// Counts on from what shards of earlier lives of this process refused.
+    pub(crate) fn carry(&mut self, before: ShardCounts) {
+        self.counts_before = ShardCounts { waiting: 0, keys: 0, states: 0, ..before };
+    }
+
+    /// Tells what `ended` with the rules before, then what the shards find until they have
+    /// ended; what they have refused by then.
     ///
     /// # Errors
     /// The alert log cannot be written: the service must stop, and a restart tells again.
-    pub(crate) fn run(mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
+    pub(crate) fn run(
+        mut self,
+        mut ended: Vec<Recorded>,
+        on_call: &SyncSender<Logged>,
+    ) -> Result<ShardCounts, ServiceError> {
         let _complete = CompleteOnDrop(Arc::clone(&self.told));
+        ended.retain(|recorded| !self.known.contains(&record_id(recorded)));
+        self.log(ended, on_call)?;
         while !self.outlet.is_finished() {
             let mut found = Vec::new();
             if !self.outlet.collect(|shard, told| found.push((shard, told))) {
@@ -105,7 +120,13 @@ impl Teller {
             }
             self.tell(found, on_call)?;
         }
-        self.outlet.join().map_err(|_| ServiceError::Thread("shard"))
+        let refused = self.all_counts();
+        self.outlet.join().map_err(|_| ServiceError::Thread("shard"))?;
+        Ok(refused)
+    }
+
+    fn all_counts(&self) -> ShardCounts {
+        [self.counts_before].into_iter().chain(self.counts.iter().copied()).sum()
     }
 
     fn tell(
@@ -219,7 +240,7 @@ impl Teller {
                 self.told.acknowledge(stream, *told);
             }
         }
-        let all: ShardCounts = self.counts.iter().copied().sum();
+        let all = self.all_counts();
         self.told.note_waiting(all.waiting);
         self.state.metrics.note_shards(&all);
         self.state.health.note_told(wall_clock());

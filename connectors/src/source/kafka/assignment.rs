@@ -112,7 +112,10 @@ impl KafkaSource {
                 continue;
             };
             let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
-            openings.push(self.opening(topic, partition, left, (low, high)));
+            let reached = self.reached_back(topic, &name, partition, &left)?;
+            let mut opening = self.opening(topic, partition, left, (low, high));
+            opening.start = reached.map_or(opening.start, |at| opening.start.min(at.max(low)));
+            openings.push(opening);
         }
         self.open(openings)
     }
@@ -130,6 +133,32 @@ impl KafkaSource {
             Ok((element.topic().to_owned(), element.partition(), left_behind(element)))
         };
         elements.iter().map(read).collect()
+    }
+
+    /// The first offset recorded late enough for the rules in force, where the commit is one of
+    /// other rules. None where nothing was: then all of it happened before.
+    fn reached_back(
+        &self,
+        topic: usize,
+        name: &str,
+        partition: i32,
+        left: &Left,
+    ) -> Result<Option<i64>, ClientError> {
+        let since = self.settings.reach_back.get(topic).copied().flatten();
+        let (Left::Point(point), Some(since)) = (left, since) else {
+            return Ok(None);
+        };
+        if point.rules == self.settings.rules {
+            return Ok(None);
+        }
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition_offset(name, partition, Offset::Offset(since.max(0)))?;
+        let found = self.consumer.offsets_for_times(wanted, QUERY_TIMEOUT)?;
+        let offset = found.elements().first().map(TopicPartitionListElem::offset);
+        Ok(match offset {
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        })
     }
 
     /// Where a partition starts, given what was left and which offsets (from, to) are retained.

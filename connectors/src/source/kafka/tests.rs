@@ -21,6 +21,8 @@ fn settings(broker: &EmbeddedBroker, group: &str, topics: &[&str]) -> KafkaSetti
         topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
         start: Start::Beginning,
         alone: false,
+        rules: 0,
+        reach_back: Vec::new(),
     }
 }
 

@@ -3,7 +3,10 @@ use model::message::Language;
 use model::severity::Severity;
 use rules_dsl::source::SourceFile;
 
+use engine::succession::SettledStreams;
+
 use super::*;
+use crate::rule_files::{Rules, load_rules};
 
 const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
 alert burst count(auth) >= 2 within 1m by user.name high";
@@ -68,7 +71,7 @@ fn an_open_episode_is_its_fold_as_of_the_published_instant() {
         (400, &[("a", 400)]),
     ];
     for (published, want) in cases {
-        let restored = history.restored(&[Timestamp(published)], &program());
+        let restored = history.resumed(&[Timestamp(published)], &program(), None).restored;
         let open: Vec<_> = restored.open.iter().map(|o| (o.key.clone(), o.since.0)).collect();
         let key = |user: &str| encode_key([&KeyValue::Text(user.to_owned())]);
         let want: Vec<_> = want.iter().map(|(user, since)| (key(user), *since)).collect();
@@ -96,7 +99,7 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
         peak_line(&open, Decimal::parse("7.5").unwrap()),
         peak_line(&earlier, Decimal::from_int(99)),
     ];
-    let restored = history(lines).restored(&[Timestamp(100)], &program());
+    let restored = history(lines).resumed(&[Timestamp(100)], &program(), None).restored;
     let peaks: Vec<_> = restored.open.iter().map(|open| open.peak).collect();
     assert_eq!(peaks, [Decimal::parse("7.5").ok()]);
 }
@@ -117,4 +120,64 @@ fn a_line_that_is_no_record_is_named() {
     let error = History::read(Path::new("alerts.jsonl"), vec![good, b"{}".to_vec()]).err();
     let said = error.map(|error| error.to_string()).unwrap_or_default();
     assert!(said.contains("alerts.jsonl:2:"), "{said}");
+}
+
+/// Rules of `burst` alerts with these levels and windows, by a hash of their text.
+fn rules(text: &str) -> Rules {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("a.rules"), text).unwrap();
+    load_rules(&[home.path().to_owned()], Language::En).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn what_other_rules_left_open_goes_on_or_ends_once() {
+    use TransitionKind::{Firing, Resolved};
+    let settled: SettledStreams = [("auth".to_owned(), Timestamp(200))].into();
+    let line_of_change =
+        br#"{"rules_in_force":"7","settled_ms":{"auth":200},"at_ms":1,"by":"api","files":[]}"#;
+    let log = |after: &[Logged]| {
+        let before = [
+            transition(Firing, "a", 100, 100),
+            transition(Firing, "b", 150, 150),
+            transition(Resolved, "b", 180, 150),
+        ];
+        let mut lines: Vec<Vec<u8>> = before.iter().map(line).collect();
+        lines.push(line_of_change.to_vec());
+        lines.extend(after.iter().map(line));
+        history(lines)
+    };
+    let kept = rules(&RULES.replace(">= 2", ">= 3"));
+    let changed = rules(&RULES.replace("within 1m", "within 2m"));
+    let removed = rules(&RULES.replace("burst", "other"));
+    for (next, ends) in [(kept, false), (changed, true), (removed, true)] {
+        let replaced = || Replaced { rules: rules(RULES), settled: settled.clone() };
+        let program = Program::compile(&next.set).unwrap();
+        let program = program.succeed(&replaced().rules.program, &settled);
+        // A commit of the old rules says less than the record of the new ones.
+        let resumed =
+            |history: &History| history.resumed(&[Timestamp(200)], &program, Some(&replaced()));
+        let first = resumed(&log(&[]));
+        assert_eq!(first.restored.open.len(), usize::from(!ends));
+        let [ended] = first.ended.as_slice() else {
+            assert!(!ends && first.ended.is_empty(), "{:?}", first.ended);
+            continue;
+        };
+        assert_eq!((ended.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
+        // Whoever starts again derives the same; another episode that began since is open.
+        let told = |transition: Transition| Logged {
+            recorded: Recorded::Transition(transition, "m".to_owned()),
+            detected: Timestamp(9),
+            is_shadow: false,
+        };
+        let history = log(&[told(ended.clone()), transition(Firing, "a", 201, 201)]);
+        let again = history.resumed(&[Timestamp(250)], &program, Some(&replaced()));
+        assert_eq!(again.ended, first.ended);
+        let begun: Vec<Timestamp> = again.restored.open.iter().map(|it| it.since).collect();
+        let has_rule = program.rule("burst").is_some();
+        assert_eq!(begun, if has_rule { vec![Timestamp(201)] } else { vec![] });
+        assert_eq!(
+            history.told_until(&program),
+            [Timestamp(if has_rule { 201 } else { i64::MIN })]
+        );
+    }
 }

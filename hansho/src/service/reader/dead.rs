@@ -63,9 +63,14 @@ impl Ahead {
 }
 
 impl Burial {
-    /// Buries with these letters; `streams` are the names by number.
-    pub(crate) fn new(letters: DeadLetters, streams: Vec<String>) -> Burial {
-        Burial { letters, streams, unburied: VecDeque::new(), buried: 0 }
+    /// Buries with these letters, so many of which were written; `streams` are the names by number.
+    pub(crate) fn new(letters: DeadLetters, buried: u64, streams: Vec<String>) -> Burial {
+        Burial { letters, streams, unburied: VecDeque::new(), buried }
+    }
+
+    /// Leaves the letters to others.
+    pub(crate) fn into_letters(self) -> DeadLetters {
+        self.letters
     }
 
     /// Takes what a partition handed out.
@@ -131,7 +136,7 @@ impl Burial {
         self.letters.flush()
     }
 
-    /// Letters of this run.
+    /// Letters since the start.
     pub(crate) const fn buried(&self) -> u64 {
         self.buried
     }

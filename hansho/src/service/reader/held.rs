@@ -7,7 +7,7 @@ use connectors::source::ReadState;
 use engine::resume::ResumePoint;
 use model::time::Timestamp;
 
-use super::StreamFacts;
+use super::facts::StreamFacts;
 use crate::pipeline::intake::Partition;
 
 /// One assigned partition.
