@@ -225,7 +225,8 @@ impl Canon<'_> {
                 self.tag(0);
                 self.number(*at as i128);
             }
-            Formula::Number(number) => {
+            // Its unit is for showing it.
+            Formula::Number(number, _) => {
                 self.tag(1);
                 self.number(number.units());
             }
