@@ -1,5 +1,5 @@
-//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`; and where
-//! its rules are reloaded, `/-/reload`.
+//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`; and
+//! where its rules are reloaded, `/-/reload`.
 
 pub mod health;
 pub mod metrics;

@@ -44,7 +44,7 @@ use crate::api::State;
 use crate::api::metrics::EventTotals;
 use crate::reload::Slot;
 use crate::rule_files::Rules;
-use life::{Carried, End, Memory};
+use life::{Carried, Memory, Replacement};
 use on_call::OnCall;
 
 pub use in_force::Proposal;
@@ -225,7 +225,7 @@ fn live_on(
     let mut rules = memory.begin(state_dir, proposed, &parts)?;
     loop {
         let ended = life::live(&mut parts, (memory, rules), carried, tell_on_call, stop)?;
-        let End::Replaced { proposal, settled, carried: next } = ended else {
+        let Some(Replacement { proposal, settled, carried: next }) = ended else {
             return Ok(());
         };
         memory = Memory::read(state_dir)?;

@@ -48,12 +48,12 @@ pub struct Carried {
     pub shards: ShardCounts,
 }
 
-/// How a life ended.
-pub(super) enum End {
-    /// The service is to end.
-    Stopped,
-    /// Other rules are to be put in force.
-    Replaced { proposal: Proposal, settled: SettledStreams, carried: Carried },
+/// What a life ends for: other rules are to be put in force.
+pub(super) struct Replacement {
+    pub(super) proposal: Proposal,
+    /// The last instants the rules before judged.
+    pub(super) settled: SettledStreams,
+    pub(super) carried: Carried,
 }
 
 /// The alert log as a life begins with it.
@@ -131,7 +131,7 @@ impl Memory {
     }
 }
 
-/// Runs the road under rules until it is stopped or they are replaced.
+/// Runs the road under rules until it is stopped, `None`, or they are replaced.
 ///
 /// # Errors
 /// See [`ServiceError`].
@@ -141,7 +141,7 @@ pub(super) fn live(
     mut carried: Carried,
     tell_on_call: &SyncSender<Logged>,
     stop: &AtomicBool,
-) -> Result<End, ServiceError> {
+) -> Result<Option<Replacement>, ServiceError> {
     let Memory { alert_log, history } = memory;
     let InForce { rules, after } = rules;
     let old_texts = after.as_ref().map(|after| parts.texts.now().of(&after.rules));
@@ -160,7 +160,7 @@ pub(super) fn live(
     let shards_before = std::mem::take(&mut carried.shards);
     let mut reader = Reader::new(source, intake, carried, (parts, &rules), Arc::clone(&told));
     let Some(mut published) = reader.wait_for_partitions(stop)? else {
-        return Ok(End::Stopped);
+        return Ok(None);
     };
     for (slot, schema) in published.iter_mut().zip(&rules.set.streams) {
         let by_others = after.as_ref().and_then(|after| after.settled.get(&schema.name));
@@ -179,10 +179,8 @@ pub(super) fn live(
     let (settled, mut carried) = reader.close();
     carried.shards = joined(teller, "teller")?;
     read?;
-    match parts.slot.take().filter(|_| !stop.load(Ordering::Acquire)) {
-        Some(proposal) => Ok(End::Replaced { proposal, settled, carried }),
-        None => Ok(End::Stopped),
-    }
+    let proposal = parts.slot.take().filter(|_| !stop.load(Ordering::Acquire));
+    Ok(proposal.map(|proposal| Replacement { proposal, settled, carried }))
 }
 
 /// Makes the rules in force those of the service: their texts, their topics, their figures.

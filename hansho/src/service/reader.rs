@@ -173,7 +173,8 @@ impl Reader {
         marked.map(|(marked, published)| *marked.max(published)).collect()
     }
 
-    /// Reads until `stop` is set or other rules are to be put in force, then lets the shards finish and commits what they told.
+    /// Reads until `stop` is set or other rules are to be put in force, then lets the shards
+    /// finish and commits what they told.
     ///
     /// # Errors
     /// Another member of the group.
