@@ -153,6 +153,11 @@ impl Measures {
         self.held.iter().any(|held| held.truth)
     }
 
+    /// Whether a comparison is held true while its value is unknown.
+    pub(crate) fn is_any_held(&self) -> bool {
+        self.held.iter().any(|held| held.truth && held.unknown_since.is_some())
+    }
+
     /// When a value next changes by itself.
     pub(crate) fn next_change(&self) -> Option<i64> {
         self.windows.iter().filter_map(Window::next_change).min()

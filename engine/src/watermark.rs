@@ -64,6 +64,67 @@ impl Front {
     }
 }
 
+/// How time passes by itself in a partition that is known empty (LANGUAGE §3.6).
+///
+/// Only up to the last answer that nothing follows: what was not asked since, be it paused,
+/// held back, taken away or out of reach, may hold events that nobody has seen. Where time has
+/// come by itself it stays; the next silence goes on from there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silence {
+    empty: Option<KnownEmpty>,
+    passed: Option<Timestamp>,
+}
+
+/// A stretch in which every answer was that nothing follows, by a monotonic clock.
+#[derive(Clone, Copy, Debug)]
+struct KnownEmpty {
+    from: Timestamp,
+    since_ms: i64,
+    until_ms: i64,
+}
+
+impl KnownEmpty {
+    /// How far time has come by itself; nothing before it has been idle.
+    fn reached(&self, idle_ms: i64) -> Option<Timestamp> {
+        let passed_ms = self.until_ms.saturating_sub(self.since_ms).saturating_sub(idle_ms);
+        (passed_ms >= 0).then(|| self.from.plus(passed_ms))
+    }
+}
+
+impl Silence {
+    /// Nothing follows what was read, says the log at `now_ms` of a monotonic clock.
+    ///
+    /// A partition that never held an event starts its time at the wall clock of the moment
+    /// it was found empty: whatever comes later is recorded later.
+    pub fn note_empty(&mut self, front: Option<Timestamp>, wall: Timestamp, now_ms: i64) {
+        match &mut self.empty {
+            Some(empty) => empty.until_ms = now_ms.max(empty.until_ms),
+            None => {
+                let from = front.max(self.passed).unwrap_or(wall);
+                self.empty = Some(KnownEmpty { from, since_ms: now_ms, until_ms: now_ms });
+            }
+        }
+    }
+
+    /// There is more to read, or nobody knows.
+    pub fn end(&mut self, front: Option<Timestamp>, idle_ms: i64) {
+        self.passed =
+            self.reached(front, idle_ms).filter(|_| self.empty.is_some()).max(self.passed);
+        self.empty = None;
+    }
+
+    /// Whether the last answer was that nothing follows.
+    pub const fn is_empty(&self) -> bool {
+        self.empty.is_some()
+    }
+
+    /// How far time has come in a partition with this front; `None` before anything is known.
+    pub fn reached(&self, front: Option<Timestamp>, idle_ms: i64) -> Option<Timestamp> {
+        let by_itself = self.empty.and_then(|empty| empty.reached(idle_ms));
+        front.max(self.passed).max(by_itself)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +155,62 @@ mod tests {
         let mut again = Front::new(5, Some(Timestamp(100)));
         assert_eq!(again.admit(Timestamp(94), None), Late);
         assert_eq!(again.admit(Timestamp(95), None), Accepted);
+    }
+
+    #[test]
+    fn time_passes_by_itself_up_to_the_last_answer_that_nothing_follows() {
+        enum Word {
+            Empty(i64),
+            Other,
+        }
+        use Word::{Empty, Other};
+        // With an idle time of 100 ms: answers, then how far time has come from a front of 1000.
+        let cases: [(&[Word], i64); 8] = [
+            (&[Other], 1000),
+            (&[Empty(0), Empty(50)], 1000),
+            (&[Empty(0), Empty(150)], 1050),
+            // What was not asked again has not passed.
+            (&[Empty(0), Empty(150), Empty(150)], 1050),
+            // An outage takes nothing back; after it time goes on from there.
+            (&[Empty(0), Empty(150), Other], 1050),
+            (&[Empty(0), Empty(150), Other, Empty(5000)], 1050),
+            (&[Empty(0), Empty(150), Other, Empty(5000), Empty(5130)], 1080),
+            (&[Empty(0), Other, Empty(90), Empty(180)], 1000),
+        ];
+        for (number, (words, want)) in cases.into_iter().enumerate() {
+            let front = Some(Timestamp(1000));
+            let mut silence = Silence::default();
+            for word in words {
+                match word {
+                    Empty(at) => silence.note_empty(front, Timestamp(0), *at),
+                    Other => silence.end(front, 100),
+                }
+            }
+            assert_eq!(silence.reached(front, 100), Some(Timestamp(want)), "case {number}");
+        }
+    }
+
+    #[test]
+    fn a_partition_without_events_holds_time_back_until_it_has_been_idle() {
+        let mut silence = Silence::default();
+        assert_eq!(silence.reached(None, 100), None);
+        for (at, want) in [(0, None), (99, None), (130, Some(Timestamp(5030)))] {
+            silence.note_empty(None, Timestamp(5000), at);
+            assert_eq!((silence.is_empty(), silence.reached(None, 100)), (true, want), "{at}");
+        }
+        silence.end(None, 100);
+        assert_eq!(silence.reached(None, 100), Some(Timestamp(5030)));
+        assert_eq!(silence.reached(Some(Timestamp(7000)), 100), Some(Timestamp(7000)));
+    }
+
+    #[test]
+    fn a_first_event_that_was_on_its_way_is_not_overtaken_by_the_wall_clock() {
+        let mut silence = Silence::default();
+        silence.note_empty(None, Timestamp(5000), 0);
+        let front = Some(Timestamp(4000));
+        silence.note_empty(front, Timestamp(5050), 50);
+        assert_eq!(silence.reached(front, 100), front);
+        silence.note_empty(front, Timestamp(5120), 120);
+        assert_eq!(silence.reached(front, 100), Some(Timestamp(5020)));
     }
 }

@@ -13,9 +13,15 @@
 //! No thread waits on a full ring: what does not fit stays where it is until it does.
 
 pub mod clock;
+mod handoff;
 pub mod intake;
 pub mod lane;
 pub mod marks;
+
+/// What threads share; a model checker puts its own in the place of it.
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+}
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,8 +31,9 @@ use engine::shard::{Restored, Shard, ShardSettings};
 use model::observation::Batch;
 use model::time::Timestamp;
 
+use handoff::Shared;
 pub use lane::Told;
-use lane::{Inbound, Outbound, Shared};
+use lane::{Inbound, Outbound};
 
 /// How the work is divided.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use common::{hansho, rules};
 use serde_json::Value;
+use tests::drawn::Random;
 
 /// A folder of the shared data, or nothing where there is none.
 fn shared_file(folder: &str) -> Option<PathBuf> {
@@ -33,6 +34,28 @@ fn answers(folder: &Path) -> Value {
 fn text<'a>(of: &'a Value, name: &str) -> &'a str {
     of[name].as_str().unwrap_or_else(|| panic!("no text `{name}` in {of}"))
 }
+
+/// The lines of a file dealt to so many partitions at random, each in its order; as arguments.
+fn cut(file: &Path, parts: usize, seed: u64, folder: &Path) -> Vec<String> {
+    let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
+    let mut random = Random::new(seed);
+    let mut partitions = vec![String::new(); parts];
+    for line in std::fs::read_to_string(file).expect("lines").lines() {
+        let partition = &mut partitions[random.bits() as usize % parts];
+        partition.push_str(line);
+        partition.push('\n');
+    }
+    let write = |(number, lines): (usize, &String)| {
+        let path = folder.join(format!("{seed}.{number}.{name}"));
+        std::fs::write(&path, lines).expect("room for a partition");
+        ["--input".to_owned(), path.display().to_string()]
+    };
+    partitions.iter().enumerate().flat_map(write).collect()
+}
+
+/// Workers, partitions a file is cut into, and the seed of the cut.
+const CUTS: [(&str, usize, u64); 5] =
+    [("1", 1, 0), ("2", 1, 1), ("1", 2, 2), ("2", 4, 3), ("3", 4, 4)];
 
 /// Onset, `since`, peak and end of an episode.
 type Episode = (String, String, f64, String);
@@ -79,10 +102,13 @@ fn an_sshd_log_gives_the_seven_episodes_of_its_answers() {
         }
     }
     assert_eq!(want.values().map(Vec::len).sum::<usize>(), 7);
-    let log = folder.join("OpenSSH_2k.log").display().to_string();
-    for workers in ["1", "2"] {
-        let more = ["--year", "2015", "--workers", workers, "--input", &log];
-        assert_eq!(episodes(&rules("openssh.rules"), "src.ip", &more), want);
+    let dealt = tempfile::tempdir().expect("a folder");
+    for (workers, parts, seed) in CUTS {
+        let inputs = cut(&folder.join("OpenSSH_2k.log"), parts, seed, dealt.path());
+        let more = ["--year", "2015", "--workers", workers].into_iter();
+        let more: Vec<&str> = more.chain(inputs.iter().map(String::as_str)).collect();
+        let told = episodes(&rules("openssh.rules"), "src.ip", &more);
+        assert_eq!(told, want, "{parts} partitions, seed {seed}");
     }
 }
 
@@ -90,9 +116,9 @@ fn an_sshd_log_gives_the_seven_episodes_of_its_answers() {
 fn cpu_series_cross_their_level_as_long_as_their_answers_say() {
     let Some(folder) = shared_file("nab") else { return };
     let holds = [("超過", 0), ("超過5分", 300), ("超過15分", 900), ("超過30分", 1800)];
-    let (mut want, mut inputs) = (BTreeMap::new(), Vec::new());
+    let (mut want, mut files) = (BTreeMap::new(), Vec::new());
     for (series, answer) in answers(&folder).as_object().expect("series") {
-        inputs.extend(["--input".to_owned(), folder.join(series).display().to_string() + ".jsonl"]);
+        files.push(folder.join(format!("{series}.jsonl")));
         for (alert, seconds) in holds {
             let all = &answer[&format!("value > 80 held for {seconds}s")];
             let all = all.as_array().expect("crossings").iter().map(|crossing| {
@@ -109,8 +135,12 @@ fn cpu_series_cross_their_level_as_long_as_their_answers_say() {
         mine.map(|(_, all)| all.len()).sum::<usize>()
     };
     assert_eq!(holds.map(|(alert, _)| fired(alert)), [816, 140, 13, 2]);
-    for more in [vec![], vec!["--workers".to_owned(), "2".to_owned()]] {
-        let more: Vec<&str> = inputs.iter().chain(&more).map(String::as_str).collect();
+    let dealt = tempfile::tempdir().expect("a folder");
+    for (workers, parts, seed) in CUTS {
+        let deal = |file: &PathBuf| cut(file, parts, seed, dealt.path());
+        let inputs: Vec<String> = files.iter().flat_map(deal).collect();
+        let more: Vec<&str> =
+            ["--workers", workers].into_iter().chain(inputs.iter().map(String::as_str)).collect();
         let told = episodes(&rules("nab.rules"), "host", &more);
         let told: BTreeMap<_, Vec<[String; 3]>> = told
             .into_iter()

@@ -2,6 +2,7 @@
 
 pub mod reload;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::program::{ObserveCounts, Program, ProgramError};
@@ -25,6 +26,13 @@ pub struct Course {
     pub early: bool,
     /// Whether time goes on after the end until no timer is left.
     pub drain: bool,
+}
+
+/// How batches are cut: one course reads a record at a time, another whole partitions.
+#[derive(Clone, Copy, Debug)]
+struct Cuts {
+    records_max: i64,
+    step_percent: u64,
 }
 
 /// What a run told.
@@ -66,6 +74,30 @@ pub fn oracle_input(case: &Case) -> (Vec<AcceptedEvent<'static>>, Timestamp) {
     }
     let end = events.iter().map(|event| event.time).max();
     (events, end.unwrap_or(Timestamp(i64::MIN)))
+}
+
+/// The case with what its partitions accept, arriving in another order within their lateness.
+///
+/// Events of one instant keep their order: it is part of what they mean (LANGUAGE §3.2).
+pub fn rearranged(case: &Case, random: &mut Random) -> Case {
+    let mut case = case.clone();
+    for at in 0..case.logs.len() {
+        let lateness_ms = lateness_ms(&case, &case.logs[at]);
+        let log = &mut case.logs[at];
+        let records: Vec<(i64, Option<i64>)> =
+            log.records.iter().map(|record| (record.time, record.recorded)).collect();
+        let mut verdicts = accepted(&records, lateness_ms).into_iter();
+        log.records.retain(|_| verdicts.next().unwrap_or(false));
+        // What comes before an event is at most the lateness younger than it.
+        let mut arrivals: BTreeMap<i64, i64> = BTreeMap::new();
+        for record in &log.records {
+            arrivals
+                .entry(record.time)
+                .or_insert_with(|| record.time + random.within(0, lateness_ms));
+        }
+        log.records.sort_by_key(|record| arrivals.get(&record.time).copied());
+    }
+    case
 }
 
 /// How late a log's events may be, in milliseconds.
@@ -134,17 +166,21 @@ impl<'a> Runner<'a> {
     /// Reads so many more records, or all there are, in a drawn order, and steps the shards
     /// now and then.
     fn read_on(&mut self, random: &mut Random, mut records: i64) {
+        let cuts = Cuts {
+            records_max: random.one_of(&[1, 4, 4, 100], 4),
+            step_percent: random.one_of(&[3, 40, 40, 100], 40),
+        };
         while records > 0 {
             let open: Vec<usize> = self.unfinished();
             let Some(at) = open.get(random.bits() as usize % open.len().max(1)).copied() else {
                 return;
             };
-            for _ in 0..random.within(1, 4).min(records) {
+            for _ in 0..random.within(1, cuts.records_max).min(records) {
                 self.read(at);
                 records -= 1;
             }
             for shard in 0..self.shards.len() {
-                if random.chance(40) {
+                if random.chance(cuts.step_percent) {
                     self.step(shard);
                 }
             }

@@ -4,7 +4,7 @@
 //! is published to, the service that reads it, the recorder its alert arrives at; the leash
 //! ends whatever was started when the test that started it is gone. Beside them stand the naive
 //! interpreter, the rules and logs drawn from a seed, the drive that runs them through the
-//! engine, and the simulation of a service that dies.
+//! engine, the simulation of a service that dies, and what spreads seeds over processors.
 
 pub mod kafka;
 
@@ -21,3 +21,5 @@ pub mod drawn;
 pub mod drive;
 
 pub mod simulation;
+
+pub mod seeds;

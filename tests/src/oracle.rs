@@ -2,7 +2,7 @@
 //!
 //! Nothing is kept up to date here. For every (alert, key) all instants at which anything
 //! could change are listed, and at each of them every window is searched for anew. It shares
-//! no code with the engine but the nouns, the checked rules and the hash of an episode's id.
+//! no code with the engine but the nouns and the checked rules.
 
 mod judge;
 mod succession;

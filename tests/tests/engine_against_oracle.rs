@@ -1,9 +1,11 @@
 //! The engine against the naive interpreter over drawn rules and logs.
 //!
-//! `HANSHO_CASES` sets how many are drawn, `HANSHO_SEED` draws one again.
+//! `HANSHO_CASES` sets how many are drawn, `HANSHO_SEED` draws one again; `HANSHO_NOTICES` sets
+//! how many are run for early notices alone.
 
 use std::collections::BTreeMap;
 
+use connectors::transition_json::{Form, write_transition};
 use model::event::Value;
 use model::key::KeyValue;
 use model::severity::Severity;
@@ -11,16 +13,19 @@ use model::time::Timestamp;
 use model::transition::{Early, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Condition, Formula, Joint, Measure, Roster, Trigger};
 use tests::drawn::{Case, Random, Width, case};
-use tests::drive::{Course, Told, oracle_input, run};
+use tests::drive::{Course, Told, oracle_input, rearranged, run};
 use tests::oracle::{transitions, watched};
+use tests::seeds;
 
 /// Cases drawn unless `HANSHO_CASES` says otherwise.
-const CASES: u64 = 2_000;
+const CASES: u64 = 20_000;
+/// So many meet everything that is counted.
+const CASES_WHOLE: u64 = 2_000;
+/// Cases run for their early notices alone unless `HANSHO_NOTICES` says otherwise.
+const NOTICE_RUNS: u64 = 100_000;
+/// Cases that are smaller are tried at most this often: a fault is shown in bounded time.
+const SHRINKS_MAX: u32 = 2_000;
 const WIDTH: Width = Width { streams: 2, partitions: 3, records: 24 };
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 fn draw(seed: u64) -> Case {
     case(&mut Random::new(seed), WIDTH)
@@ -33,6 +38,7 @@ fn fault(case: &Case, seed: u64) -> Option<String> {
         if events.is_empty() || opens_after(case, end) { &[false] } else { &[false, true] };
     for drain in drains.iter().copied() {
         let want = transitions(&case.rules, &events, end, drain);
+        let want_shown = watched(&case.rules, &events, end);
         for shards in [1, 2, 3] {
             let mut random = Random::new(seed ^ shards as u64);
             let course = Course { shards, early: shards != 2, drain };
@@ -52,9 +58,10 @@ fn fault(case: &Case, seed: u64) -> Option<String> {
             });
             let mut shown: Vec<_> = shown.collect();
             shown.sort();
-            if !drain && shown != watched(&case.rules, &events, end) {
-                let want = watched(&case.rules, &events, end);
-                return Some(format!("{shards} shards: watches show {shown:?}, not {want:?}"));
+            if !drain && shown != want_shown {
+                return Some(format!(
+                    "{shards} shards: watches show {shown:?}, not {want_shown:?}"
+                ));
             }
             if let Some(wrong) = wrong_notice(&told, drain) {
                 return Some(format!("{shards} shards: {wrong}"));
@@ -148,13 +155,18 @@ fn wrong_notice(told: &Told, drained: bool) -> Option<String> {
     twice.map(|(owner, own)| format!("two notices for one episode of {owner:?}: {own:?}"))
 }
 
-/// Leaves out whatever the fault does not need.
-fn smallest(mut case: Case, seed: u64) -> Case {
+/// Leaves out whatever the fault does not need, as far as the tries go.
+fn smallest(mut case: Case, is_faulty: impl Fn(&Case) -> bool) -> Case {
+    let mut tries = 0;
     let mut changed = true;
     while changed {
         changed = false;
         for smaller in smaller(&case) {
-            if fault(&smaller, seed).is_some() {
+            tries += 1;
+            if tries > SHRINKS_MAX {
+                return case;
+            }
+            if is_faulty(&smaller) {
                 (case, changed) = (smaller, true);
                 break;
             }
@@ -177,6 +189,11 @@ fn smaller(case: &Case) -> Vec<Case> {
     }
     for (log, of) in case.logs.iter().enumerate() {
         all.push(edit(&|case| drop(case.logs.remove(log))));
+        if of.records.len() > 3 {
+            let half = of.records.len() / 2;
+            all.push(edit(&|case| drop(case.logs[log].records.drain(..half))));
+            all.push(edit(&|case| drop(case.logs[log].records.drain(half..))));
+        }
         for at in 0..of.records.len() {
             all.push(edit(&|case| drop(case.logs[log].records.remove(at))));
         }
@@ -455,27 +472,130 @@ const fn measure_name(measure: &Measure) -> &'static str {
     }
 }
 
+impl Met {
+    fn add(&mut self, more: &Met) {
+        for (what, times) in &more.0 {
+            *self.0.entry(what).or_insert(0) += times;
+        }
+    }
+}
+
+/// Says what fails for a seed, cut down, and how to see it again.
+fn report(seed: u64, test: &str, fault: impl Fn(&Case) -> Option<String>) -> ! {
+    let case = smallest(draw(seed), |case| fault(case).is_some());
+    let fault = fault(&case).unwrap_or_default();
+    let again = "cargo test -p tests --test engine_against_oracle";
+    panic!("{fault}\n{}again: HANSHO_SEED={seed} {again} {test}", show(&case));
+}
+
 #[test]
 fn the_engine_tells_what_the_oracle_tells() {
-    let seeds = match number("HANSHO_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("HANSHO_CASES").unwrap_or(CASES),
-    };
-    let is_whole = seeds.end - seeds.start >= CASES;
-    let mut met = Met::default();
-    for seed in seeds {
+    let seeds = seeds::chosen("HANSHO_CASES", CASES);
+    let is_whole = seeds.end - seeds.start >= CASES_WHOLE;
+    let many = seeds.end - seeds.start;
+    let sums = seeds::all(seeds, |met: &mut Met, seed| {
         let case = draw(seed);
-        if fault(&case, seed).is_some() {
-            let case = smallest(case, seed);
-            let fault = fault(&case, seed).unwrap_or_default();
-            let again = "cargo test -p tests --test engine_against_oracle";
-            panic!("{fault}\n{}again: HANSHO_SEED={seed} {again}", show(&case));
-        }
         met.case(&case);
-    }
+        fault(&case, seed).map_or(Ok(()), Err)
+    });
+    let sums = sums.unwrap_or_else(|(seed, _)| {
+        report(seed, "the_engine_tells_what_the_oracle_tells", |case| fault(case, seed))
+    });
+    let mut met = Met::default();
+    sums.iter().for_each(|sum| met.add(sum));
+    println!("{many} pairs of rules and logs, no difference; of these met");
     for what in Met::ALL.iter().copied() {
         let times = met.0.get(what).copied().unwrap_or(0);
         println!("{what}: {times}");
         assert!(times > 0 || !is_whole, "no case met {what}");
     }
+}
+
+/// The lines a run writes.
+fn lines(case: &Case, seed: u64, shards: usize, drain: bool) -> Vec<u8> {
+    let course = Course { shards, early: false, drain };
+    let told = run(case, &mut Random::new(seed), course).unwrap();
+    assert_eq!(told.late_after_settle, 0);
+    let mut bytes = Vec::new();
+    for transition in &told.transitions {
+        write_transition(&mut bytes, transition, "", Form::Log);
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+/// Where the bytes of a case depend on workers, cuts or the order of arrival.
+fn unsteady(case: &Case, seed: u64) -> Option<String> {
+    let mut random = Random::new(seed);
+    let drain = random.chance(50);
+    let want = lines(case, random.bits(), 1, drain);
+    for shards in [1, 2, 3, 8] {
+        let arrived = if random.chance(50) { rearranged(case, &mut random) } else { case.clone() };
+        let got = lines(&arrived, random.bits(), shards, drain);
+        if got != want {
+            let [want, got] = [want, got].map(|bytes| String::from_utf8(bytes).unwrap());
+            return Some(format!("{shards} shards write\n{got}1 shard wrote\n{want}"));
+        }
+    }
+    None
+}
+
+#[test]
+fn workers_cuts_and_arrival_change_no_byte() {
+    let seeds = seeds::chosen("HANSHO_CASES", CASES);
+    let many = seeds.end - seeds.start;
+    let written = seeds::all(seeds, |written: &mut u64, seed| {
+        let case = draw(seed);
+        *written += u64::from(!lines(&case, seed, 1, true).is_empty());
+        unsteady(&case, seed).map_or(Ok(()), Err)
+    });
+    let written = written.unwrap_or_else(|(seed, _)| {
+        report(seed, "workers_cuts_and_arrival_change_no_byte", |case| unsteady(case, seed))
+    });
+    let written: u64 = written.iter().sum();
+    println!("{many} cases, {written} of them with lines: the same bytes from 1, 2, 3, 8 workers");
+    assert!(written > 0 || many == 1);
+}
+
+/// A case whose rules all rise, so that each is announced early: the first of its seeds.
+fn rising(seed: u64) -> Case {
+    let mut random = Random::new(seed);
+    loop {
+        let mut case = draw(random.bits());
+        for alert in &mut case.rules.alerts {
+            (alert.for_ms, alert.during, alert.is_shadow) = (0, None, false);
+        }
+        case.rules.watches.clear();
+        case.rules.alerts.retain(|alert| match &alert.trigger {
+            Trigger::Condition(condition) => condition.only_rises(),
+            Trigger::Any { and, .. } => and.is_none(),
+            _ => false,
+        });
+        if !case.rules.alerts.is_empty() {
+            return case;
+        }
+    }
+}
+
+#[test]
+fn an_early_notice_lies_in_one_episode_and_pages_once() {
+    let seeds = seeds::chosen("HANSHO_NOTICES", NOTICE_RUNS);
+    let runs = seeds.end - seeds.start;
+    let notices = seeds::all(seeds, |sum: &mut [u64; 2], seed| {
+        let case = rising(seed);
+        let mut random = Random::new(seed ^ 1);
+        let shards = random.within(1, 3) as usize;
+        let course = Course { shards, early: true, drain: true };
+        let told = run(&case, &mut random, course).map_err(|error| error.to_string())?;
+        *sum = [sum[0] + told.early.len() as u64, sum[1] + told.transitions.len() as u64];
+        wrong_notice(&told, true).map_or(Ok(()), |why| Err(format!("{why}\n{}", show(&case))))
+    });
+    let sums = notices.unwrap_or_else(|(seed, why)| {
+        let test = "an_early_notice_lies_in_one_episode_and_pages_once";
+        let again = "cargo test -p tests --test engine_against_oracle";
+        panic!("{why}again: HANSHO_SEED={seed} {again} {test}");
+    });
+    let sum = |at: usize| sums.iter().map(|sum| sum[at]).sum::<u64>();
+    println!("{runs} runs: {} early notices, {} transitions", sum(0), sum(1));
+    assert!(sum(0) > 0 || runs == 1);
 }

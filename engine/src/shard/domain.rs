@@ -180,12 +180,12 @@ impl Domain {
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
-            self.judge_instant(now, states, out);
+            self.judge_instant((now, opens), states, out);
         }
     }
 
     /// Applies all observations of one instant, then judges each touched state once.
-    fn judge_instant(&mut self, now: i64, states: &mut States, out: &mut Out) {
+    fn judge_instant(&mut self, (now, opens): (i64, bool), states: &mut States, out: &mut Out) {
         // What comes again stays in line until here: the first in the order of events counts.
         let mut once = self.waiting_once.remove(&now).unwrap_or_default();
         while let Some(waiting) = self.reorder.pop_at(now) {
@@ -201,7 +201,7 @@ impl Domain {
             }
             states.keys.release(waiting.key);
         }
-        states.answer(&self.rules, now, &mut self.agenda, &mut self.touched);
+        states.answer(&self.rules, (now, opens), &mut self.agenda, &mut self.touched);
         for id in self.touched.drain(..) {
             states.judge(id, (now, self.published), &mut self.agenda, out);
         }

@@ -320,10 +320,16 @@ impl State {
 
     /// Whether nothing is left that could matter.
     pub(super) fn is_over(&self, now: i64, plan: &RulePlan) -> bool {
+        // The condition of an event is asked anew when one comes, and is the same of nothing
+        // then: only what is held true while unknown would be lost.
+        let remembers = match self.evidence {
+            Evidence::Any(_) => self.measures.is_any_held(),
+            _ => self.measures.is_any_true(),
+        };
         self.episode.is_inactive()
             && !plan.is_seeded
             && self.measures.is_empty()
-            && !self.measures.is_any_true()
+            && !remembers
             && self.evidence.is_over(now)
     }
 

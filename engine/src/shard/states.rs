@@ -205,11 +205,12 @@ impl States {
         }
     }
 
-    /// Takes what is due at `now` for some rules; adds the states that are now to be judged.
+    /// Takes what is due at `now` for some rules, of openings only where calendars still open;
+    /// adds the states that are now to be judged.
     pub(crate) fn answer(
         &mut self,
         rules: &[usize],
-        now: i64,
+        (now, opens): (i64, bool),
         agenda: &mut Agenda,
         touched: &mut Vec<StateId>,
     ) {
@@ -222,7 +223,7 @@ impl States {
                 (is_up && state.touch(now)).then_some(id)
             }));
         }
-        while let Some((entry, id)) = agenda.openings.pop(now) {
+        while let Some((entry, id)) = opens.then(|| agenda.openings.pop(now)).flatten() {
             let state = self.table.states.get_mut(id).filter(|state| is_ours(state));
             touched.extend(state.and_then(|state| {
                 let is_up = agenda.openings.answer(&mut state.opening, (entry, id), now);

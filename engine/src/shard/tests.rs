@@ -428,6 +428,38 @@ fn a_calendar_opens_and_closes_episodes() {
 }
 
 #[test]
+fn drained_no_timer_of_another_state_opens_a_calendar() {
+    let span = Span { weekdays: 0b000_1000, from_minute: 0, until_minute: 1 };
+    let calendar = Calendar { spans: vec![span], zone: Zone::default(), closed_days: Vec::new() };
+    let whole = Trigger::Absent { of: selection(0), within_ms: 40_000, roster: Roster::Whole };
+    let mut outside = of_trigger(whole);
+    outside.by.clear();
+    if let Trigger::Absent { of, .. } = &mut outside.trigger {
+        of.key.clear();
+    }
+    outside.during = Some(During { calendar: Arc::new(calendar), inside: false });
+    // Its timer runs out at 90,001, when the calendar would have opened at 60,000.
+    let late = Trigger::ThenNot { first: selection(0), then: selection(0), within_ms: 90_000 };
+    let mut other = of_trigger(late);
+    other.name = "y".to_owned();
+    other.keep_ms = 0;
+    let mut bench = Bench::fresh(vec![outside, other]);
+    assert_eq!(bench.settled(0, &[(1, "a")], i64::MAX), "+a90001(90001) -a90001(90001)");
+}
+
+#[test]
+fn a_condition_that_is_true_of_nothing_keeps_no_key_once_its_event_has_passed() {
+    let mut condition = crate::sample::condition(Measure::Count(selection(1)), 1);
+    condition.compares[0].comparison = Comparison::Below;
+    let mut alert = of_trigger(Trigger::Any { of: selection(0), and: Some(condition) });
+    alert.keep_ms = 10;
+    let mut bench = Bench::fresh(vec![alert]);
+    bench.settled(1, &[(3, "b")], 100);
+    assert_eq!(bench.settled(0, &[(1, "a"), (4, "b")], 100), "+a1(1) -a11(1)");
+    assert_eq!((bench.shard.counts().states, bench.shard.counts().keys), (0, 0));
+}
+
+#[test]
 fn a_restart_takes_up_what_single_events_left_open() {
     let any = Trigger::Any { of: selection(0), and: None };
     let alert = Alert { notify_each: true, ..of_trigger(any) };

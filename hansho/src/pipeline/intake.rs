@@ -30,6 +30,9 @@ struct StreamIntake {
     decoder: Decoder,
     first: Option<Timestamp>,
     accepted: u64,
+    /// How far the stream was said to be settled: what comes for an instant before it is
+    /// dropped, and begins nothing.
+    settled: Timestamp,
 }
 
 /// One partition as the reading thread knows it.
@@ -138,7 +141,8 @@ impl Intake {
     ) -> Result<Intake, CodecError> {
         let stream = |schema: &Arc<Schema>| -> Result<StreamIntake, CodecError> {
             let decoder = Decoder::new(Arc::clone(schema), year)?;
-            Ok(StreamIntake { decoder, first: None, accepted: 0 })
+            let settled = Timestamp(i64::MIN);
+            Ok(StreamIntake { decoder, first: None, accepted: 0, settled })
         };
         Ok(Intake {
             program: Arc::clone(program),
@@ -175,7 +179,7 @@ impl Intake {
             offset: record.offset,
             index: 0,
         };
-        let StreamIntake { decoder, first, accepted } = stream;
+        let StreamIntake { decoder, first, accepted, settled } = stream;
         let decoded = decoder.decode(record, |event| {
             let fate = partition.admit(event.time, record.timestamp);
             counts.events += 1;
@@ -185,7 +189,9 @@ impl Intake {
                     partition.resume.note(event.time, before);
                     counts.latest = counts.latest.max(Some(event.time));
                     *accepted += 1;
-                    *first = Some(first.map_or(event.time, |first| first.min(event.time)));
+                    if event.time > *settled {
+                        *first = Some(first.map_or(event.time, |first| first.min(event.time)));
+                    }
                 }
                 Fate::Late { .. } => counts.late_dropped += 1,
                 Fate::Future { .. } => counts.refused_future += 1,
@@ -224,6 +230,13 @@ impl Intake {
     /// The time of a stream's earliest event that counted.
     pub(crate) fn first(&self, stream: usize) -> Option<Timestamp> {
         self.streams.get(stream).and_then(|stream| stream.first)
+    }
+
+    /// Notes how far a stream was said to be settled, now or by an earlier run.
+    pub(crate) fn note_settled(&mut self, stream: usize, settled: Timestamp) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.settled = stream.settled.max(settled);
+        }
     }
 
     /// Takes up a stream's earliest event time from an earlier run.

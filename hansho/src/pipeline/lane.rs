@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::clock::monotonic;
-use super::marks::SharedMarks;
+use super::handoff::Shared;
 
 /// Batches on their way to one shard.
 pub const INBOUND_BATCHES: usize = 16;
@@ -24,15 +23,6 @@ const IDLE_SLEEP: Duration = Duration::from_millis(5);
 
 /// How often a shard looks through its states for open episodes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-
-/// What the reading thread tells all shards.
-#[derive(Debug)]
-pub struct Shared {
-    pub marks: SharedMarks,
-    closing: AtomicBool,
-    /// Whether what runs at the end is to run out; stored before `closing`.
-    drains: AtomicBool,
-}
 
 /// What a shard found in one go.
 #[derive(Debug, Default)]
@@ -61,21 +51,6 @@ pub struct Inbound {
 /// The telling thread's end of a lane.
 pub struct Outbound {
     told: Consumer<Told>,
-}
-
-impl Shared {
-    pub(crate) fn new(streams: usize) -> Shared {
-        Shared {
-            marks: SharedMarks::new(streams),
-            closing: AtomicBool::new(false),
-            drains: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) fn close(&self, drains: bool) {
-        self.drains.store(drains, Ordering::Relaxed);
-        self.closing.store(true, Ordering::Release);
-    }
 }
 
 impl Inbound {
@@ -152,15 +127,15 @@ pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, Jo
 impl Runner {
     fn run(mut self) {
         loop {
-            // Closing is read before the marks and the marks before the ring: what was
-            // stored after is seen in the next round.
-            let is_closing = self.shared.closing.load(Ordering::Acquire);
+            // Read before the marks and the ring: what was stored after is seen in the next
+            // round.
+            let is_closing = self.shared.is_closing();
             let said_all = self.say_unsaid();
             if said_all && self.work(is_closing) {
                 continue;
             }
             if said_all && is_closing && self.unsaid.is_none() {
-                if self.has_drained || !self.shared.drains.load(Ordering::Relaxed) {
+                if self.has_drained || !self.shared.drains() {
                     return;
                 }
                 self.drain();
@@ -172,16 +147,20 @@ impl Runner {
 
     /// Takes in what is there and settles what can be; false when nothing was.
     fn work(&mut self, is_closing: bool) -> bool {
-        self.shared.marks.load(&mut self.next_marks);
         let mut out = Out::default();
         let mut any = false;
-        while let Ok(mut batch) = self.full.pop() {
-            any = true;
-            self.shard.step(&batch, &self.marks, &mut out);
-            batch.clear();
-            // A full ring of spares means memory enough: this one is let go.
-            drop(self.spare.push(batch));
-        }
+        let Runner { shared, shard, full, spare, marks, next_marks, .. } = self;
+        shared.receive(
+            next_marks,
+            || full.pop().ok(),
+            |mut batch: Batch| {
+                any = true;
+                shard.step(&batch, marks, &mut out);
+                batch.clear();
+                // A full ring of spares means memory enough: this one is let go.
+                drop(spare.push(batch));
+            },
+        );
         if self.next_marks != self.marks {
             any = true;
             mem::swap(&mut self.marks, &mut self.next_marks);

@@ -1,9 +1,9 @@
 //! How far time has passed, shared by the reading thread and the shards.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use model::observation::Marks;
 use model::time::Timestamp;
+
+use super::sync::{AtomicI64, Ordering};
 
 /// "No event yet" in the atomic that holds a stream's first event time.
 const NO_EVENT: i64 = i64::MAX;

@@ -224,7 +224,7 @@ impl Reader {
                 info!(topic = self.topic(topic), partition, "partition revoked");
                 self.state.metrics.note_rebalance();
                 if let Some(held) = self.held.get_mut(&(topic, partition)) {
-                    held.is_ours = false;
+                    held.leave(self.limits.idle_ms);
                 }
             }
             SourceEvent::Lost { topic, partition, wanted, available } => {
@@ -263,10 +263,13 @@ impl Reader {
             return;
         };
         self.intake.restore_first(topic, commit.and_then(|point| point.first).map(Timestamp));
+        if let Some(commit) = commit {
+            self.intake.note_settled(topic, Timestamp(commit.settled));
+        }
         // Read from further back than the commit says, its front is not known there.
         let commit = commit.filter(|point| point.replay_from <= start);
         let front = commit.and_then(|point| point.front).map(Timestamp);
-        let held = Held::new(topic, partition, stream, start, front);
+        let held = Held::new(topic, partition, stream, (start, front), monotonic());
         self.held.insert((topic, partition), held);
     }
 
@@ -275,10 +278,9 @@ impl Reader {
         if self.burial.is_clogged() {
             return 0;
         }
-        let now = monotonic();
         let idle_ms = self.limits.idle_ms;
         let mut order: Vec<_> =
-            self.held.iter().map(|(at, held)| (held.reached(now, idle_ms), *at)).collect();
+            self.held.iter().map(|(at, held)| (held.reached(idle_ms), *at)).collect();
         order.sort();
         let is_crowded = self.told.waiting() * WAITING_BYTES > self.limits.unsettled_bytes;
         let behind = order.first().and_then(|(front, _)| *front);
@@ -306,7 +308,7 @@ impl Reader {
     }
 
     fn read_partition(&mut self, at: (usize, i32)) -> usize {
-        let Reader { source, intake, held, burial, topics, .. } = self;
+        let Reader { source, intake, held, burial, topics, limits, .. } = self;
         let Some(held) = held.get_mut(&at).filter(|held| held.is_ours) else {
             return 0;
         };
@@ -315,7 +317,7 @@ impl Reader {
         let progress = source.drain(at.0, at.1, budget, |record| {
             burial.take(topic, intake, &mut held.partition, record);
         });
-        held.note(progress.state, wall_clock(), monotonic());
+        held.note(progress.state, wall_clock(), monotonic(), limits.idle_ms);
         if progress.state == ReadState::Empty && self.held.values().all(|held| held.was_empty) {
             self.state.health.note_caught_up();
         }
@@ -334,16 +336,16 @@ impl Reader {
 
     /// Says how far time has passed in every stream. Time never goes back.
     fn mark(&mut self, inlet: &Inlet) {
-        let now = monotonic();
         for (stream, marked) in self.marked.iter_mut().enumerate() {
             let mine = self.held.iter().filter(|((topic, _), _)| *topic == stream);
-            let settled = mine.map(|(_, held)| held.settled(now, self.limits.idle_ms));
+            let settled = mine.map(|(_, held)| held.settled(self.limits.idle_ms));
             let Some(settled) = settled.min().flatten() else {
                 continue;
             };
             if settled > *marked {
                 *marked = settled;
                 inlet.mark(stream, settled, self.intake.first(stream));
+                self.intake.note_settled(stream, settled);
             }
         }
         let wall = wall_clock();

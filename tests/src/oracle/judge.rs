@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use engine::identity::episode_id;
 use model::decimal::Decimal;
 use model::key::{KeyValue, encode_key};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Compare, Comparison, Condition, Joint, Roster, Trigger};
 
 use super::truth::{absence, is_empty, is_silent, matches, values, windows_of};
@@ -455,4 +454,17 @@ fn joint(joint_of: &Joint, held: &[Held]) -> bool {
         Joint::And(parts) => parts.iter().all(|part| joint(part, held)),
         Joint::Or(parts) => parts.iter().any(|part| joint(part, held)),
     }
+}
+
+/// LANGUAGE §3.14: the first 128 bits of a BLAKE3 hash of name, key bytes and `since`, the two
+/// texts each behind its length.
+fn episode_id(alert: &str, key: &[u8], since: Timestamp) -> EpisodeId {
+    let mut named = Vec::new();
+    for part in [alert.as_bytes(), key] {
+        named.extend((part.len() as u64).to_le_bytes());
+        named.extend(part);
+    }
+    named.extend(since.0.to_le_bytes());
+    let hash = blake3::hash(&named);
+    EpisodeId(hash.as_bytes()[..16].iter().fold(0, |id, byte| id << 8 | u128::from(*byte)))
 }

@@ -96,6 +96,24 @@ pub fn rule_module_only(tree: &Tree) -> Vec<Finding> {
     )
 }
 
+/// The oracle shares nothing with the engine: what both got wrong, neither would find.
+pub fn oracle_alone(tree: &Tree) -> Vec<Finding> {
+    let oracle = tree.rust().filter(|file| file.path.starts_with("tests/src/oracle"));
+    let lines = oracle
+        .flat_map(|file| file.code.lines().enumerate().map(move |(at, line)| (file, at + 1, line)));
+    let is_stray = |line: &str| {
+        let of_rules = |(at, word): (usize, &str)| line[at + word.len()..].starts_with("::rule::");
+        any_of(line, &["engine", "drive", "simulation"]).is_some()
+            || !line.match_indices("rules_dsl").all(of_rules)
+    };
+    let strays = lines.filter(|(_, _, line)| is_stray(line)).map(|(file, at, line)| Finding {
+        place: format!("{}:{at}", file.path),
+        what: format!("`{}` in the oracle", line.trim()),
+        way_out: "take nouns from model and rules from rules_dsl::rule; compute the rest anew",
+    });
+    strays.collect()
+}
+
 /// Time is an argument.
 pub fn clock_reads(tree: &Tree) -> Vec<Finding> {
     search(

@@ -66,6 +66,15 @@ const CHECKS: &[Check] = &[
         place: "engine/src/a.rs:2",
     },
     Check {
+        name: "the oracle alone",
+        run: arrows::oracle_alone,
+        refused: &[(
+            "tests/src/oracle/a.rs",
+            "use rules_dsl::rule::Rule;\nuse engine::identity::episode_id;\n",
+        )],
+        place: "tests/src/oracle/a.rs:2",
+    },
+    Check {
         name: "clock reads",
         run: arrows::clock_reads,
         refused: &[("model/src/a.rs", "// SystemTime::now\nfn a() { Instant::now(); }")],

@@ -5,6 +5,7 @@ use std::time::Instant;
 use connectors::commit::CommitPoint;
 use connectors::source::ReadState;
 use engine::resume::ResumePoint;
+use engine::watermark::Silence;
 use model::time::Timestamp;
 
 use super::facts::StreamFacts;
@@ -20,69 +21,60 @@ pub struct Held {
     pub committed: Option<CommitPoint>,
     /// Whether everything there was has been read once.
     pub was_empty: bool,
-    empty: Option<Emptiness>,
-}
-
-/// Since when the broker's word is that nothing follows, and where time stood then.
-#[derive(Clone, Copy, Debug)]
-struct Emptiness {
-    since: Instant,
-    front: Timestamp,
+    taken_up: Instant,
+    silence: Silence,
 }
 
 impl Held {
+    /// A partition to be read from `start` on, where its front was what is said there.
     pub(super) fn new(
         stream: usize,
         number: i32,
         facts: &StreamFacts,
-        start: i64,
-        front: Option<Timestamp>,
+        (offset, front): (i64, Option<Timestamp>),
+        taken_up: Instant,
     ) -> Held {
-        let from = ResumePoint { offset: start, front };
+        let from = ResumePoint { offset, front };
         let partition = Partition::new(stream, number, facts.lateness_ms, facts.horizon_ms, from);
-        Held { partition, is_ours: true, committed: None, was_empty: false, empty: None }
+        let silence = Silence::default();
+        Held { partition, is_ours: true, committed: None, was_empty: false, taken_up, silence }
     }
 
     /// Notes why reading it stopped.
-    ///
-    /// A partition that never held an event starts its time at the wall clock of the moment
-    /// it was found empty: whatever comes later is recorded later.
-    pub(crate) fn note(&mut self, state: ReadState, wall: Timestamp, now: Instant) {
+    pub(crate) fn note(&mut self, state: ReadState, wall: Timestamp, now: Instant, idle_ms: i64) {
         self.was_empty |= state == ReadState::Empty;
-        self.empty = match (state, self.empty) {
-            (ReadState::Empty, None) => {
-                let front = self.partition.front().unwrap_or(wall);
-                Some(Emptiness { since: now, front })
+        let front = self.partition.front();
+        match state {
+            ReadState::Empty => {
+                let elapsed = now.saturating_duration_since(self.taken_up).as_millis();
+                let now_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
+                self.silence.note_empty(front, wall, now_ms);
             }
-            (ReadState::Empty, known) => known,
-            (ReadState::More | ReadState::Waiting | ReadState::End, _) => None,
-        };
+            ReadState::More | ReadState::Waiting | ReadState::End => {
+                self.silence.end(front, idle_ms);
+            }
+        }
+    }
+
+    /// It is another's for now: what happens there is not known here.
+    pub(crate) fn leave(&mut self, idle_ms: i64) {
+        self.is_ours = false;
+        self.silence.end(self.partition.front(), idle_ms);
     }
 
     /// Whether the broker's word is that nothing follows what was read.
     pub(crate) fn is_empty(&self) -> bool {
-        self.empty.is_some()
+        self.silence.is_empty()
     }
 
-    /// How far time has come: the front, and while known empty the time passed since.
-    pub(crate) fn reached(&self, now: Instant, idle_ms: i64) -> Option<Timestamp> {
-        let Some(empty) = self.empty else {
-            return self.partition.front();
-        };
-        let elapsed = now.saturating_duration_since(empty.since).as_millis();
-        let elapsed_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
-        let passed = empty.front.plus((elapsed_ms - idle_ms).max(0));
-        self.partition.front().max(Some(passed)).filter(|_| self.knows_time(elapsed_ms, idle_ms))
-    }
-
-    /// A partition without events says nothing of time before it has been idle.
-    fn knows_time(&self, elapsed_ms: i64, idle_ms: i64) -> bool {
-        self.partition.front().is_some() || elapsed_ms >= idle_ms
+    /// How far time has come: the front, and what passed while known empty.
+    pub(crate) fn reached(&self, idle_ms: i64) -> Option<Timestamp> {
+        self.silence.reached(self.partition.front(), idle_ms)
     }
 
     /// The last instant it can add nothing to.
-    pub(crate) fn settled(&self, now: Instant, idle_ms: i64) -> Option<Timestamp> {
-        self.reached(now, idle_ms).map(|front| self.partition.settled_at(front))
+    pub(crate) fn settled(&self, idle_ms: i64) -> Option<Timestamp> {
+        self.reached(idle_ms).map(|front| self.partition.settled_at(front))
     }
 }
 
@@ -92,34 +84,24 @@ mod tests {
 
     use super::*;
 
-    fn held(front: Option<i64>) -> Held {
+    #[test]
+    fn time_passes_by_itself_only_in_a_partition_that_is_ours_and_was_asked() {
+        let start = crate::pipeline::clock::monotonic();
         let facts = StreamFacts { lateness_ms: 5, horizon_ms: 1000, companions: vec![0] };
-        Held::new(0, 0, &facts, 0, front.map(Timestamp))
-    }
-
-    #[test]
-    fn time_passes_by_itself_only_while_known_empty_and_after_idle() {
-        let start = crate::pipeline::clock::monotonic();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut held = held(Some(1000));
-        held.note(ReadState::Waiting, Timestamp(0), at(0));
-        assert_eq!(held.settled(at(60_000), 100), Some(Timestamp(994)));
-        held.note(ReadState::Empty, Timestamp(0), at(0));
-        held.note(ReadState::Empty, Timestamp(0), at(50));
-        assert_eq!(held.settled(at(100), 100), Some(Timestamp(994)));
-        assert_eq!(held.settled(at(150), 100), Some(Timestamp(1044)));
-        held.note(ReadState::More, Timestamp(0), at(160));
-        assert_eq!(held.settled(at(60_000), 100), Some(Timestamp(994)));
-    }
-
-    #[test]
-    fn a_partition_without_events_holds_time_back_until_it_has_been_idle() {
-        let start = crate::pipeline::clock::monotonic();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut held = held(None);
-        assert_eq!(held.settled(at(0), 100), None);
-        held.note(ReadState::Empty, Timestamp(5000), at(0));
-        assert_eq!(held.settled(at(99), 100), None);
-        assert_eq!(held.settled(at(130), 100), Some(Timestamp(5030 - 6)));
+        let mut held = Held::new(0, 0, &facts, (0, Some(Timestamp(1000))), start);
+        let say = |held: &mut Held, state, ms| {
+            held.note(state, Timestamp(0), start + Duration::from_millis(ms), 100);
+            held.settled(100)
+        };
+        assert_eq!(say(&mut held, ReadState::Waiting, 0), Some(Timestamp(994)));
+        assert_eq!(say(&mut held, ReadState::Empty, 10), Some(Timestamp(994)));
+        assert_eq!(say(&mut held, ReadState::Empty, 160), Some(Timestamp(1044)));
+        assert_eq!(say(&mut held, ReadState::More, 170), Some(Timestamp(1044)));
+        assert_eq!(say(&mut held, ReadState::Empty, 200), Some(Timestamp(1044)));
+        held.leave(100);
+        assert_eq!((held.is_ours, held.is_empty()), (false, false));
+        assert_eq!(held.settled(100), Some(Timestamp(1044)));
+        assert_eq!(say(&mut held, ReadState::Empty, 60_000), Some(Timestamp(1044)));
+        assert_eq!(say(&mut held, ReadState::Empty, 60_130), Some(Timestamp(1074)));
     }
 }

@@ -1,0 +1,238 @@
+//! What must be true of a run, whatever happened in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::notification::{Notification, NotificationKind};
+use model::time::Timestamp;
+use model::transition::{EpisodeId, Transition, TransitionKind};
+use oncall::incident::Incidents;
+use oncall::outbox::Outcome;
+
+use super::people::notice;
+use super::{Course, Ended, Survivors, Told, run};
+use crate::drawn::Case;
+
+/// Runs a case and says what survived.
+///
+/// # Errors
+/// What is wrong with the run.
+pub fn check(case: &Case, course: Course) -> Result<Survivors, String> {
+    let mut ended = run(case, course).map_err(|error| error.to_string())?;
+    if let Some(fault) = ended.views.fault.take() {
+        return Err(fault);
+    }
+    let want = ended.views.wanted(case);
+    let has_late = ended.views.has_late();
+    // After a restart an event may be in time that was late before, or the other way: the same
+    // answers are promised where none is late (LANGUAGE §3.17).
+    let is_exact = !has_late || (ended.survivors.crashes == 0 && !ended.views.is_torn());
+    if is_exact {
+        transitions(case, &ended, &want)?;
+        pages(case, &want, &ended.survivors)?;
+    }
+    let counted = ended.last.counts.late_after_settle;
+    if ended.survivors.crashes == 0 && counted != ended.views.rows_late {
+        let rows = ended.views.rows_late;
+        return Err(format!("{counted} counted late after settling, not {rows}"));
+    }
+    if is_exact {
+        deliveries(&ended, &expected(case, &ended, &want)?)?;
+    }
+    memory(&ended)?;
+    tally(case, &mut ended, has_late, &want);
+    Ok(ended.survivors)
+}
+
+/// Counts what the run met.
+fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
+    let times = case.logs.iter().flat_map(|log| log.records.iter().map(|record| record.time));
+    let latest = times.max().map(Timestamp);
+    let counts = &ended.last.counts;
+    for (deed, met) in [
+        ("late after settling, with crashes", has_late && ended.survivors.crashes > 0),
+        (
+            "late after settling, counted",
+            counts.late_after_settle > 0 && ended.survivors.crashes == 0,
+        ),
+        ("time passed by itself", ended.world.idle_ms.is_some()),
+        ("input lay there whole", ended.world.idle_ms.is_none()),
+        ("event repeated under its id", counts.repeated > 0),
+        (
+            "fired in silence",
+            ended.world.idle_ms.is_some()
+                && want.iter().any(|t| t.kind == TransitionKind::Firing && Some(t.at) > latest),
+        ),
+    ] {
+        if met {
+            ended.survivors.note(deed);
+        }
+    }
+}
+
+/// The log holds what the naive interpreter tells, and held it before it was committed.
+fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), String> {
+    let told: Vec<&Transition> = settled(&ended.survivors.alert_log).collect();
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for (transition, by) in want.iter().map(|it| (it, -1)).chain(told.iter().map(|it| (*it, 1))) {
+        *counts.entry(format!("{transition:?}")).or_insert(0) += by;
+    }
+    let of = |wanted: fn(i64) -> bool| counts.iter().filter(move |(_, n)| wanted(**n));
+    let (lost, invented) = (of(|n| n < 0).count(), of(|n| n > 0).count());
+    if let Some((first, _)) = of(|n| n != 0).next() {
+        return Err(format!("lost {lost}, invented {invented}: {first}"));
+    }
+    for (length, settled) in &ended.views.commits {
+        let log = &ended.survivors.alert_log[..*length];
+        if let Some(first) = unacknowledged(case, want, log, settled) {
+            return Err(format!("committed before it was in the log: {first}"));
+        }
+    }
+    Ok(())
+}
+
+fn settled(log: &[Told]) -> impl Iterator<Item = &Transition> {
+    log.iter().filter_map(|told| match told {
+        Told::Settled(transition) => Some(transition),
+        Told::Early(_) => None,
+    })
+}
+
+/// A transition up to the settled instants that the log does not hold.
+fn unacknowledged(
+    case: &Case,
+    want: &[Transition],
+    log: &[Told],
+    settled_at: &[Timestamp],
+) -> Option<String> {
+    let id = |t: &Transition| (t.episode, t.kind.name(), t.at, t.severity);
+    let held: BTreeSet<_> = settled(log).map(id).collect();
+    let until = |name: &str| {
+        let alert = case.rules.alerts.iter().find(|alert| alert.name == name);
+        let streams = alert.into_iter().flat_map(|alert| alert.trigger.selections());
+        streams.map(|of| settled_at[of.stream]).min()
+    };
+    let mut due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
+    due.find(|t| !held.contains(&id(t))).map(|t| format!("{t:?}"))
+}
+
+/// Folds the log as on-call does: one incident for each episode, none without, and no
+/// severity told twice or after a higher one.
+fn pages(case: &Case, want: &[Transition], survivors: &Survivors) -> Result<(), String> {
+    let is_shadow = |name: &str| case.rules.alerts.iter().any(|it| it.name == name && it.is_shadow);
+    let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.alert)).collect();
+    let mut incidents = Incidents::default();
+    let mut highest: BTreeMap<EpisodeId, u8> = BTreeMap::new();
+    let mut ended = 0_usize;
+    for (told, detected) in survivors.alert_log.iter().zip(&survivors.detected) {
+        let Some(notice) = notice(case, &mut incidents, told, *detected) else { continue };
+        let last = highest.get(&notice.incident).copied();
+        match notice.kind {
+            NotificationKind::Resolved => ended += 1,
+            NotificationKind::Again => {}
+            NotificationKind::Firing | NotificationKind::Changed => {
+                let is_first = notice.kind == NotificationKind::Firing;
+                let level = notice.severity.level();
+                if is_first != last.is_none() || last.is_some_and(|last| level >= last) {
+                    return Err(format!("{last:?}, then paged {notice:?}"));
+                }
+                highest.insert(notice.incident, level);
+            }
+        }
+    }
+    let firing = want.iter().filter(|t| t.kind == TransitionKind::Firing).count();
+    let open =
+        incidents.open().filter(|(name, incident)| incident.episode.is_none() && !is_shadow(name));
+    let open = open.count();
+    let counts = incidents.counts();
+    // An early notice of the last, unsettled stretch has no episode before the end.
+    if highest.len() != firing + open || counts.contradictions > 0 {
+        let pages = highest.len();
+        return Err(format!(
+            "{pages} incidents for {firing} episodes, {open} unsettled, {counts:?}"
+        ));
+    }
+    let resolved = want.iter().filter(|t| t.kind == TransitionKind::Resolved).count();
+    if ended != resolved {
+        return Err(format!("{ended} ends told of {resolved}"));
+    }
+    Ok(())
+}
+
+/// What each receiver is to get, in order: the fold of the log, routed. Without early notices
+/// the oracle's transitions alone say the same.
+fn expected(
+    case: &Case,
+    ended: &Ended,
+    want: &[Transition],
+) -> Result<Vec<(usize, Notification)>, String> {
+    let routed = |log: &mut dyn Iterator<Item = (Told, Timestamp)>| {
+        let mut incidents = Incidents::default();
+        let mut all: Vec<(usize, Notification)> = Vec::new();
+        for (told, detected) in log {
+            if let Some(notice) = notice(case, &mut incidents, &told, detected) {
+                all.extend(ended.world.receivers.route(&notice));
+            }
+        }
+        all
+    };
+    let Survivors { alert_log, detected, .. } = &ended.survivors;
+    let logged = routed(&mut alert_log.iter().cloned().zip(detected.iter().copied()));
+    if !ended.world.early {
+        let oracle = want.iter().cloned().map(|t| (Told::Settled(t), Timestamp(0)));
+        let ids = |all: &[(usize, Notification)]| -> BTreeSet<String> {
+            all.iter().map(|(_, notification)| notification.id.clone()).collect()
+        };
+        if ids(&logged) != ids(&routed(&mut oracle.into_iter())) {
+            return Err("the log's notifications are not those of the oracle's episodes".to_owned());
+        }
+    }
+    Ok(logged)
+}
+
+/// Every notification has come or was given up for a reason, none else has, in order.
+fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), String> {
+    let given_up: BTreeSet<&str> = ended
+        .survivors
+        .outcomes
+        .iter()
+        .filter(|(_, _, outcome)| matches!(outcome, Outcome::GaveUp { .. }))
+        .map(|(id, ..)| id.as_str())
+        .collect();
+    let known: BTreeMap<&str, (usize, &(usize, Notification))> =
+        expected.iter().enumerate().map(|(place, of)| (of.1.id.as_str(), (place, of))).collect();
+    let mut got: BTreeSet<&str> = BTreeSet::new();
+    let mut last: BTreeMap<(usize, EpisodeId), usize> = BTreeMap::new();
+    for of @ (receiver, notification) in &ended.survivors.received {
+        let id = notification.id.as_str();
+        match known.get(id) {
+            None => return Err(format!("nobody was to be told {notification:?}")),
+            Some((_, want)) if **want != *of => {
+                return Err(format!("receiver {receiver} got {notification:?}, not {want:?}"));
+            }
+            Some((place, _)) if got.insert(id) => {
+                let last = last.entry((*receiver, notification.incident)).or_insert(0);
+                if *place < *last {
+                    return Err(format!("overtaken: {notification:?}"));
+                }
+                *last = *place;
+            }
+            Some(_) => {}
+        }
+    }
+    let lost = known.keys().find(|id| !got.contains(*id) && !given_up.contains(*id));
+    lost.map_or(Ok(()), |id| Err(format!("never delivered and never given up: {id}")))
+}
+
+/// Nothing is left of what has passed but what shards hold that never saw an event, and the
+/// episodes that go on without events (LANGUAGE §3.5, §3.11).
+fn memory(ended: &Ended) -> Result<(), String> {
+    let super::LastWords { counts, open, open_keys, fresh, fresh_open, pending } = &ended.last;
+    let is_back = counts.waiting == 0
+        && counts.states + fresh_open == fresh.states + open
+        && counts.keys <= fresh.keys + open_keys;
+    if is_back && *pending == 0 {
+        return Ok(());
+    }
+    let crashes = ended.survivors.crashes;
+    Err(format!("memory is not back after {crashes} crashes: {:?}", ended.last))
+}

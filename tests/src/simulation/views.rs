@@ -1,0 +1,189 @@
+//! What each group of rules may know: the accepted events, but for those that came when their
+//! instant was settled already (LANGUAGE §3.6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::program::{ObserveCounts, Program, ProgramError};
+use model::observation::{Batch, Marks};
+use model::time::Timestamp;
+use model::transition::Transition;
+use rules_dsl::rule::{Alert, RuleSet, Watch};
+
+use crate::drawn::{Case, Log};
+use crate::drive::{event, lateness_ms, origin};
+use crate::oracle::{AcceptedEvent, accepted, transitions};
+
+use super::world::World;
+
+/// A record: the log and its offset there.
+type At = (usize, usize);
+
+/// The rules of one set of streams, which settle together.
+struct View {
+    streams: Vec<usize>,
+    rules: RuleSet,
+    program: Program,
+    /// Up to where they have settled in this life, and in any.
+    settled: Timestamp,
+    ever: Timestamp,
+    late: BTreeSet<At>,
+}
+
+/// All groups of rules, over all lives of the service.
+pub(super) struct Views {
+    views: Vec<View>,
+    /// By log: how many records have been read in any life.
+    read: Vec<usize>,
+    /// An event came that one life, or one thread, would have dropped and another did not.
+    is_torn: bool,
+    /// Observations that must have been counted as late.
+    pub(super) rows_late: u64,
+    /// By commit: how long the alert log was, and how far each stream was settled.
+    pub(super) commits: Vec<(usize, Vec<Timestamp>)>,
+    /// What must not happen and did.
+    pub(super) fault: Option<String>,
+}
+
+fn streams_of(alert: &Alert) -> Vec<usize> {
+    let streams: BTreeSet<usize> =
+        alert.trigger.selections().iter().map(|selection| selection.stream).collect();
+    streams.into_iter().collect()
+}
+
+impl Views {
+    pub(super) fn new(case: &Case) -> Result<Views, ProgramError> {
+        let mut groups: BTreeMap<Vec<usize>, (Vec<Alert>, Vec<Watch>)> = BTreeMap::new();
+        for alert in &case.rules.alerts {
+            groups.entry(streams_of(alert)).or_default().0.push(alert.clone());
+        }
+        for watch in &case.rules.watches {
+            groups.entry(streams_of(&watch.as_alert())).or_default().1.push(watch.clone());
+        }
+        let view = |(streams, (alerts, watches)): (Vec<usize>, (Vec<Alert>, Vec<Watch>))| {
+            let rules = RuleSet { streams: case.rules.streams.clone(), alerts, watches };
+            let program = Program::compile(&rules)?;
+            let (settled, ever) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
+            Ok(View { streams, rules, program, settled, ever, late: BTreeSet::new() })
+        };
+        Ok(Views {
+            views: groups.into_iter().map(view).collect::<Result<_, _>>()?,
+            read: vec![0; case.logs.len()],
+            is_torn: false,
+            rows_late: 0,
+            commits: Vec::new(),
+            fault: None,
+        })
+    }
+
+    /// A life begins in which this was told before, by stream.
+    pub(super) fn begin(&mut self, published: &[Timestamp]) {
+        for view in &mut self.views {
+            let least = view.streams.iter().filter_map(|at| published.get(*at).copied()).min();
+            view.ever = view.ever.max(view.settled).max(least.unwrap_or(view.ever));
+            view.settled = Timestamp(i64::MIN);
+        }
+    }
+
+    /// All shards have settled what the marks allow.
+    pub(super) fn settle(&mut self, marks: &Marks) {
+        for view in &mut self.views {
+            let least = view.streams.iter().filter_map(|at| marks.settled.get(*at).copied()).min();
+            view.settled = view.settled.max(least.unwrap_or(view.settled));
+        }
+    }
+
+    /// A stream's earliest event comes when its instant is settled there.
+    pub(super) fn begin_late(&mut self, stream: usize, time: Timestamp) {
+        let mut views = self.views.iter().filter(|view| view.streams.contains(&stream));
+        self.is_torn |= views.any(|view| time > view.settled);
+    }
+
+    /// A record was read that its partition accepts.
+    pub(super) fn hear(&mut self, case: &Case, world: &World, (at, offset): At) {
+        let (Some(log), Some(place)) = (case.logs.get(at), world.places.get(at)) else { return };
+        let (Some(record), Some(arrived)) = (log.records.get(offset), place.arrivals.get(offset))
+        else {
+            return;
+        };
+        let is_first_time = offset >= self.read[at];
+        let time = Timestamp(record.time);
+        let mut is_late = false;
+        for view in
+            self.views.iter_mut().filter(|view| view.streams.contains(&(log.stream as usize)))
+        {
+            if time <= view.settled {
+                is_late = true;
+                view.late.insert((at, offset));
+                let mut counts = ObserveCounts::default();
+                let batches = &mut [Batch::default()];
+                view.program.observe(&event(record), origin(log, offset), batches, &mut counts);
+                self.rows_late += counts.observations;
+            } else if is_first_time && time <= view.ever {
+                (is_late, self.is_torn) = (true, true);
+            }
+        }
+        let Some(idle_ms) = world.idle_ms else {
+            if is_late {
+                self.fault = Some(format!("late where time never passes by itself: {record:?}"));
+            }
+            return;
+        };
+        let slack_ms = idle_ms + lateness_ms(case, log);
+        let is_on_time = arrived - record.time <= slack_ms && !place.is_added();
+        if is_late && is_first_time && is_on_time {
+            self.fault = Some(format!(
+                "the event of {} came at {arrived} and found it settled, {slack_ms} were allowed",
+                record.time
+            ));
+        }
+    }
+
+    /// Everything up to here has been read once.
+    pub(super) fn has_read(&mut self, at: usize, offset: usize) {
+        if let Some(read) = self.read.get_mut(at) {
+            *read = (*read).max(offset + 1);
+        }
+    }
+
+    /// Whether it is unknown of an event if it counts.
+    pub(super) fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    /// Whether events came after their instant was settled.
+    pub(super) fn has_late(&self) -> bool {
+        self.is_torn || self.views.iter().any(|view| !view.late.is_empty())
+    }
+
+    /// What the naive interpreter makes of the events each group of rules accepted.
+    pub(super) fn wanted(&self, case: &Case) -> Vec<Transition> {
+        let mut all = Vec::new();
+        for view in &self.views {
+            let events: Vec<AcceptedEvent<'_>> = case
+                .logs
+                .iter()
+                .enumerate()
+                .flat_map(|(at, log)| view.accepted(case, (at, log)))
+                .collect();
+            all.extend(transitions(&view.rules, &events, view.settled, false));
+        }
+        all.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        all
+    }
+}
+
+impl View {
+    fn accepted(&self, case: &Case, (at, log): (usize, &Log)) -> Vec<AcceptedEvent<'static>> {
+        let records: Vec<(i64, Option<i64>)> =
+            log.records.iter().map(|record| (record.time, record.recorded)).collect();
+        let verdicts = accepted(&records, lateness_ms(case, log)).into_iter().enumerate();
+        let taken = verdicts
+            .filter(|(offset, is_in)| *is_in && !self.late.contains(&(at, *offset)))
+            .map(|(offset, _)| AcceptedEvent {
+                time: Timestamp(log.records[offset].time),
+                origin: origin(log, offset),
+                values: log.records[offset].values.clone(),
+            });
+        taken.collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! What is around the service: when records arrive, which partitions are there, and how
+//! receivers answer. Time is in milliseconds and runs as event time does.
+
+use std::ops::Range;
+
+use model::notification::DeliveryResult;
+use model::severity::Severity;
+use oncall::outbox::OutboxLimits;
+use oncall::route::{Deadlines, Receiver, Receivers};
+use oncall::severities::Severities;
+
+use crate::drawn::{Case, Log, Random};
+use crate::drive::lateness_ms;
+
+/// From when on no partition is away and every one has appeared.
+const SETTLED_DOWN_MS: i64 = 400;
+
+/// The world of one run.
+pub(super) struct World {
+    /// By log.
+    pub(super) places: Vec<Place>,
+    /// How long a partition must be known empty before time passes there; `None` where all
+    /// input lies there from the beginning and time never passes by itself.
+    pub(super) idle_ms: Option<i64>,
+    /// Whether early notices are asked for.
+    pub(super) early: bool,
+    pub(super) receivers: Receivers,
+    pub(super) sinks: Vec<Sink>,
+    pub(super) limits: OutboxLimits,
+}
+
+/// What happens to one partition.
+pub(super) struct Place {
+    /// When each record can be read.
+    pub(super) arrivals: Vec<i64>,
+    /// From when on it exists.
+    pub(super) appears_ms: i64,
+    /// While it is assigned to another.
+    pub(super) away: Range<i64>,
+    /// While its broker does not answer.
+    pub(super) mute: Range<i64>,
+}
+
+/// How a receiver answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sink {
+    Well,
+    /// Fails, refuses and forgets to answer now and then.
+    Flaky,
+    /// Fails until then.
+    Down(i64),
+    /// Refuses everything.
+    Gone,
+}
+
+impl World {
+    pub(super) fn draw(case: &Case, random: &mut Random) -> World {
+        let is_live = random.chance(50);
+        let idle_ms = is_live.then(|| random.one_of(&[0, 5, 20], 5));
+        let (has_stragglers, adds) = (random.chance(40), random.chance(30));
+        let places = case.logs.iter().map(|log| {
+            let slack_ms = idle_ms.map(|idle_ms| idle_ms + lateness_ms(case, log));
+            Place::draw(log, slack_ms, (has_stragglers, adds), random)
+        });
+        let places = places.collect();
+        let names = ["pager", "chat", "mail"];
+        let receivers: Vec<Receiver> = names[..random.within(1, 3) as usize]
+            .iter()
+            .map(|name| Receiver {
+                name: (*name).to_owned(),
+                severities: match random.within(0, 2) {
+                    0 => [Severity::Critical].into_iter().collect(),
+                    _ => Severities::ALL,
+                },
+                send_resolved: random.chance(80),
+            })
+            .collect();
+        let sinks = receivers.iter().map(|_| Sink::draw(random)).collect();
+        let limits = OutboxLimits {
+            pending_max: random.one_of(&[2, 1000, 1000, 1000], 1000),
+            in_flight_max: random.one_of(&[1, 2, 4], 4),
+        };
+        let receivers = Receivers::new(receivers, Deadlines::default());
+        World { places, idle_ms, early: random.chance(70), receivers, sinks, limits }
+    }
+
+    /// Whether nothing will come or go any more.
+    pub(super) fn is_quiet(&self, now_ms: i64) -> bool {
+        let last = |place: &Place| {
+            let arrived = place.arrivals.last().copied().unwrap_or(0);
+            arrived.max(place.appears_ms).max(place.away.end).max(place.mute.end)
+        };
+        self.places.iter().all(|place| last(place) <= now_ms)
+    }
+}
+
+impl Place {
+    /// With `slack_ms` records come one after the other within it, but for stragglers.
+    fn draw(
+        log: &Log,
+        slack_ms: Option<i64>,
+        (has_stragglers, adds): (bool, bool),
+        random: &mut Random,
+    ) -> Place {
+        let mut arrived = 0;
+        let arrivals = log.records.iter().map(|record| {
+            let Some(slack_ms) = slack_ms else { return 0 };
+            let delay_ms = match random.within(0, 19) {
+                0 if has_stragglers => random.within(20, 200),
+                0..7 => random.within(0, slack_ms / 2),
+                _ => random.within(0, 2),
+            };
+            arrived = arrived.max(record.time + delay_ms);
+            arrived
+        });
+        let arrivals = arrivals.collect();
+        let is_added = adds && slack_ms.is_some() && random.chance(40);
+        let appears_ms = if is_added { random.within(1, SETTLED_DOWN_MS / 2) } else { 0 };
+        let stretch = |random: &mut Random| match random.chance(25) {
+            true => {
+                let from = random.within(0, SETTLED_DOWN_MS / 2);
+                from..from + random.within(1, SETTLED_DOWN_MS / 3)
+            }
+            false => 0..0,
+        };
+        Place { arrivals, appears_ms, away: stretch(random), mute: stretch(random) }
+    }
+
+    /// Whether it came when the service already ran.
+    pub(super) fn is_added(&self) -> bool {
+        self.appears_ms > 0
+    }
+}
+
+impl Sink {
+    fn draw(random: &mut Random) -> Sink {
+        match random.within(0, 19) {
+            0..8 => Sink::Well,
+            8..15 => Sink::Flaky,
+            15..18 => Sink::Down(random.within(0, 600_000)),
+            18 => Sink::Down(random.within(86_000_000, 90_000_000)),
+            _ => Sink::Gone,
+        }
+    }
+
+    /// Whether it has the message now, and what it says of that.
+    pub(super) fn answer(self, now_ms: i64, random: &mut Random) -> (bool, DeliveryResult) {
+        let why = "drawn".to_owned();
+        let failed =
+            |after_ms| (false, DeliveryResult::Retry { why: "drawn".to_owned(), after_ms });
+        match self {
+            Sink::Well => (true, DeliveryResult::Sent),
+            Sink::Gone => (false, DeliveryResult::Reject { why }),
+            Sink::Down(until_ms) if now_ms < until_ms => failed(None),
+            Sink::Down(_) => (true, DeliveryResult::Sent),
+            Sink::Flaky => match random.within(0, 9) {
+                0 | 1 => failed(None),
+                2 => failed(Some(random.within(0, 20_000))),
+                3 => (false, DeliveryResult::Reject { why }),
+                // It has the message, and its answer is lost.
+                4 => (true, DeliveryResult::Retry { why, after_ms: None }),
+                _ => (true, DeliveryResult::Sent),
+            },
+        }
+    }
+}
