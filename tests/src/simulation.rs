@@ -175,7 +175,6 @@ struct LastWords {
     open_keys: u64,
     /// The same of shards that never saw an event.
     fresh: ShardCounts,
-    fresh_open: u64,
     /// Deliveries still pending.
     pending: usize,
 }

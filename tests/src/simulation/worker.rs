@@ -442,7 +442,6 @@ impl<'a> Worker<'a> {
             let open = old.open_episodes();
             last.open += open.len() as u64;
             keys.extend(open.into_iter().map(|open| open.key));
-            last.fresh_open += new.open_episodes().len() as u64;
         }
         let sum = |all: Vec<ShardCounts>| all.into_iter().sum();
         (last.counts, last.fresh, last.open_keys) = (sum(counts), sum(fresh), keys.len() as u64);
