@@ -5,7 +5,8 @@ use model::message::Language;
 use rules_dsl::source::SourceFile;
 use rules_dsl::{Compiled, compile};
 
-const BASE: &str = "stream auth { ts: time, user: str, at: instant, ok: bool, n: float, took: duration(ms) }\n\
+const BASE: &str = "stream auth { ts: time, user: str, at: instant, ok: bool, n: float, \
+                    took: duration(ms) }\n\
                     filter 失敗 = auth where user != \"x\"\n\
                     filter 成功 = auth where user == \"x\"\n\
                     measure 失敗率 = ratio(失敗, auth) min 20\n";
