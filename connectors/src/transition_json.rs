@@ -3,18 +3,23 @@
 //! The members and their order are the contract of `hansho replay`. The alert log adds what
 //! a restart needs at the end of the line and nowhere else.
 
+mod meta;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 
 use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key, encode_key};
+use model::meta::{MetaAlert, MetaStep};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+pub use meta::write_meta;
 
 /// The `kind` of an early notice.
 const EARLY: &str = "early";
@@ -36,6 +41,8 @@ pub enum Recorded {
     Transition(Transition, String),
     /// An early notice and its rendered message.
     Early(Early, String),
+    /// A step of an alert of the service about itself, and its message.
+    Meta(MetaStep, String),
 }
 
 /// Why a line is no transition.
@@ -118,6 +125,13 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
     let peak = read_number("peak", line.peak)?;
     let episode = EpisodeId::parse(&line.episode).ok_or_else(|| bad("episode", &line.episode))?;
     let key = exact_key("key_bytes", line.key.0, line.key_bytes.as_deref())?;
+    if line.kind == meta::META {
+        let alert = MetaAlert::from_parts(&line.alert, &key);
+        let alert = alert.ok_or_else(|| bad("alert", &line.alert))?;
+        let is_over = meta::is_over(line.version, line.step.as_deref())?;
+        let step = MetaStep { alert, is_over, at, since, value, threshold, id: episode };
+        return Ok(Recorded::Meta(step, line.message.into_owned()));
+    }
     let fields = line.fields.map_or_else(Vec::new, |fields| fields.0);
     let fields = exact_key("field_bytes", fields, line.field_bytes.as_deref())?;
     let (alert, count) = (line.alert.into_owned(), line.count);
@@ -291,6 +305,10 @@ struct Line<'a> {
     fields: Option<KeyObject>,
     #[serde(default)]
     field_bytes: Option<String>,
+    #[serde(default)]
+    version: u32,
+    #[serde(default)]
+    step: Option<String>,
 }
 
 /// A key's components in the order written; a map would sort them.

@@ -13,10 +13,12 @@
 mod alert_log;
 mod deliveries;
 mod in_force;
+pub mod itself;
 mod life;
 mod on_call;
 mod progress;
 pub mod reader;
+pub mod reports;
 mod shares;
 mod teller;
 
@@ -44,8 +46,10 @@ use crate::api::State;
 use crate::api::metrics::EventTotals;
 use crate::reload::Slot;
 use crate::rule_files::Rules;
+use itself::MetaLimits;
 use life::{Carried, Memory, Replacement};
 use on_call::OnCall;
+use reports::Reports;
 
 pub use in_force::Proposal;
 pub use on_call::Delivery;
@@ -70,6 +74,10 @@ pub struct ServiceParts {
     pub limits: ReaderLimits,
     /// Keys a rule may hold state for that does not say itself how many.
     pub keys_per_rule: u32,
+    /// When the service speaks of itself.
+    pub meta: MetaLimits,
+    /// What its threads notice about it.
+    pub reports: Arc<Reports>,
     /// Where logs are kept.
     pub state_dir: PathBuf,
     /// Health and figures.
@@ -245,12 +253,17 @@ fn joined<T>(
 impl Logged {
     /// What people read about it.
     pub(crate) fn text(&self, texts: &AlertTexts) -> AlertText {
-        let (Recorded::Transition(_, message) | Recorded::Early(_, message)) = &self.recorded;
         let alert = alert_of(&self.recorded);
         let rule = texts.rule(alert);
+        let (message, reading) = match &self.recorded {
+            Recorded::Transition(_, message) | Recorded::Early(_, message) => {
+                (message, texts.reading(alert))
+            }
+            Recorded::Meta(step, message) => (message, step.alert.reading(texts.language())),
+        };
         AlertText {
             message: message.clone(),
-            reading: texts.reading(alert).to_owned(),
+            reading: reading.to_owned(),
             runbook: rule.and_then(|rule| rule.runbook.clone()),
             labels: rule.map_or_else(Vec::new, |rule| rule.labels.clone()),
             detected: self.detected,
@@ -258,10 +271,14 @@ impl Logged {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// The alert a record is of.
 fn alert_of(recorded: &Recorded) -> &str {
     match recorded {
         Recorded::Transition(transition, _) => &transition.alert,
         Recorded::Early(early, _) => &early.alert,
+        Recorded::Meta(step, _) => step.alert.name(),
     }
 }

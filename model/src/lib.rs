@@ -10,6 +10,7 @@ pub mod decimal;
 pub mod event;
 pub mod key;
 pub mod message;
+pub mod meta;
 pub mod notification;
 pub mod observation;
 pub mod schema;

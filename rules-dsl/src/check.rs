@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::calendar::Calendar;
+use model::meta::META_PREFIX;
 use model::schema::Schema;
 
 use crate::ast::{Name, Statement};
@@ -146,6 +147,10 @@ impl<'a> Scope<'a> {
                 let found = wording::declared_twice(name.at.0, &name.text);
                 diagnostics.push(found.related(*first, wording::first_declared()));
                 continue;
+            }
+            let is_told = matches!(statement, Statement::Alert(_) | Statement::Watch(_));
+            if is_told && name.text.starts_with(META_PREFIX) {
+                diagnostics.push(wording::reserved_name(name.at.0, &name.text));
             }
             declared.insert(&name.text, (statement, name.at.0));
             if let Statement::Stream(stream) = statement {

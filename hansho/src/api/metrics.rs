@@ -45,6 +45,12 @@ struct Partition {
     partition: i32,
 }
 
+/// Figures of one topic.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TopicName {
+    topic: String,
+}
+
 /// Figures of one severity.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SeverityName {
@@ -62,6 +68,12 @@ struct TransitionLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReceiverName {
     receiver: String,
+}
+
+/// Figures of one alert of the service about itself.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct AlertName {
+    alert: &'static str,
 }
 
 /// Figures of what attempts came to.
@@ -106,6 +118,7 @@ pub struct Metrics {
     transitions: Family<TransitionLabels, Counter>,
     early: Family<SeverityName, Counter>,
     incidents_open: Gauge,
+    of_itself: Family<AlertName, Gauge>,
     dead_letters: Counter,
     deliveries: Family<DeliveryLabels, Counter>,
     outbox_pending: Family<ReceiverName, Gauge>,
@@ -119,6 +132,7 @@ pub struct Metrics {
     rules_in_force: Family<RulesHash, Gauge>,
     reloads: Family<ReloadOutcome, Counter>,
     last_reload: Seconds,
+    held_back: Family<TopicName, Seconds>,
 }
 
 /// Registers metrics under one prefix.
@@ -166,6 +180,8 @@ impl Metrics {
             transitions: of.add("transitions", "Settled transitions"),
             early: of.add("early_notices", "Announcements ahead of settling"),
             incidents_open: of.add("incidents_open", "Incidents that are open"),
+            of_itself: of
+                .add("meta_alerts_open", "Alerts of the service about itself that are open"),
             dead_letters: of.add("dead_letters", "Dead letters written"),
             deliveries: of.add("deliveries", "Outcomes of attempts to deliver, and refusals"),
             outbox_pending: of.add("outbox_pending", "Notifications pending"),
@@ -190,6 +206,7 @@ impl Metrics {
                 "reload_last_success_timestamp_seconds",
                 "When rules were last reloaded or found unchanged, in seconds since 1970",
             ),
+            held_back: of.add("held_back_seconds", "How long a topic has not been read for that"),
             registry: of.0,
         }
     }
@@ -267,6 +284,11 @@ impl Metrics {
         self.incidents_open.set(gauge(open as u64));
     }
 
+    /// Shows how many alerts of a name, which are about the service itself, are open.
+    pub(crate) fn note_of_itself(&self, alert: &'static str, open: usize) {
+        self.of_itself.get_or_create(&AlertName { alert }).set(gauge(open as u64));
+    }
+
     /// Shows how many records became dead letters.
     pub(crate) fn note_dead_letters(&self, letters: u64) {
         set_total(&self.dead_letters, letters);
@@ -318,9 +340,16 @@ impl Metrics {
         self.partitions_held_back.set(gauge(partitions as u64));
     }
 
+    /// Shows for how long a topic has not been read so that others can catch up.
+    pub(crate) fn note_held_back_for(&self, topic: &str, millis: i64) {
+        let labels = TopicName { topic: topic.to_owned() };
+        self.held_back.get_or_create(&labels).set(seconds(millis));
+    }
+
     /// All figures as OpenMetrics text; `None` when they cannot be written, which a text in
     /// memory never is.
     pub(crate) fn render(&self) -> Option<String> {
+        self.rules.export();
         let mut text = String::new();
         encode(&mut text, &self.registry).ok().map(|()| text)
     }

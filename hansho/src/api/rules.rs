@@ -128,13 +128,17 @@ impl RuleTable {
     fn change(&self, change: impl FnOnce(&mut Vec<RuleFigures>)) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut rows);
-        for row in rows.iter() {
+    }
+
+    /// Brings the metrics to where the figures are.
+    pub(super) fn export(&self) {
+        for row in self.rows() {
             let name = RuleName { rule: row.rule.clone() };
             for ((_, _, figure), family) in TOTALS.iter().zip(&self.totals) {
-                set_total(&family.get_or_create(&name), figure(row));
+                set_total(&family.get_or_create(&name), figure(&row));
             }
             for ((_, _, figure), family) in LEVELS.iter().zip(&self.levels) {
-                if let Some(value) = figure(row) {
+                if let Some(value) = figure(&row) {
                     family.get_or_create(&name).set(value);
                 }
             }

@@ -206,6 +206,8 @@ fn every_figure_is_registered_and_labelled() {
     ] {
         metrics.note_reload(&outcome, Timestamp(1_500));
     }
+    metrics.note_held_back_for("auth.events", 2_500);
+    metrics.note_of_itself("hansho.refused_keys", 1);
     let gave_up = |why| Outcome::GaveUp { why };
     for outcome in [
         Outcome::Delivered,
@@ -258,6 +260,8 @@ fn every_figure_is_registered_and_labelled() {
         "reload_total{outcome=\"unchanged\"} 1",
         "reload_total{outcome=\"refused\"} 1",
         "reload_last_success_timestamp_seconds 1.5",
+        "held_back_seconds{topic=\"auth.events\"} 2.5",
+        "meta_alerts_open{alert=\"hansho.refused_keys\"} 1",
     ];
     assert_eq!(got, want.into());
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use connectors::broker::EmbeddedBroker;
 use connectors::dead_letter::DeadLetters;
 use connectors::source::kafka::{KafkaSettings, Start};
-use engine::shard::KEYS_PER_RULE_MAX;
 use jiff::tz::TimeZone;
 use model::message::Language;
 use oncall::outbox::OutboxLimits;
@@ -24,6 +23,7 @@ use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::cli::DemoArgs;
 use crate::commands::Exit;
+use crate::config::Limits;
 use crate::console::Console;
 use crate::rule_files::{Rules, load_rules, load_shipped_rules};
 use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts, Topics};
@@ -124,6 +124,7 @@ fn parts(
     texts: &Arc<AlertTexts>,
 ) -> ServiceParts {
     let properties = vec![("bootstrap.servers".to_owned(), broker.bootstrap_servers())];
+    let limits = Limits::default();
     ServiceParts {
         texts: Arc::new(Wording::new(Arc::clone(texts))),
         topics: Topics::default(),
@@ -138,8 +139,15 @@ fn parts(
             reach_back: Vec::new(),
         },
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
-        limits: ReaderLimits { idle_ms: 2_000, skew_max_ms: 60_000, unsettled_bytes: 256 << 20 },
-        keys_per_rule: KEYS_PER_RULE_MAX,
+        limits: ReaderLimits {
+            idle_ms: 2_000,
+            skew_max_ms: limits.skew_max_ms,
+            unsettled_bytes: limits.unsettled_bytes,
+            held_back_max_ms: limits.held_back_max_ms,
+        },
+        keys_per_rule: limits.keys_per_rule,
+        meta: limits.meta,
+        reports: Arc::default(),
         state_dir: state_dir.to_owned(),
         state: Arc::new(State::new()),
     }

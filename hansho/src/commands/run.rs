@@ -194,8 +194,11 @@ fn parts(
             idle_ms: config.limits.idle_ms,
             skew_max_ms: config.limits.skew_max_ms,
             unsettled_bytes: config.limits.unsettled_bytes,
+            held_back_max_ms: config.limits.held_back_max_ms,
         },
         keys_per_rule: config.limits.keys_per_rule,
+        meta: config.limits.meta,
+        reports: Arc::default(),
         state_dir: config.state_dir.clone(),
         state: Arc::new(State::new()),
     })

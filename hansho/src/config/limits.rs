@@ -6,6 +6,7 @@ use oncall::outbox::PENDING_MAX;
 use toml::Spanned;
 
 use super::{ConfigError, File, raw};
+use crate::service::itself::MetaLimits;
 
 /// What bounds the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub struct Limits {
     pub keys_per_rule: u32,
     /// Notifications one sink may have pending.
     pub pending_max: usize,
+    /// How long, in ms, a topic may go unread so that others catch up before people are told.
+    pub held_back_max_ms: i64,
+    /// When else the service speaks of itself.
+    pub meta: MetaLimits,
 }
 
 impl Default for Limits {
@@ -30,6 +35,12 @@ impl Default for Limits {
             unsettled_bytes: 256 << 20,
             keys_per_rule: KEYS_PER_RULE_MAX,
             pending_max: PENDING_MAX,
+            held_back_max_ms: 5 * MINUTE_MS,
+            meta: MetaLimits {
+                quiet_ms: 10 * MINUTE_MS,
+                never_matched_after: 1_000_000,
+                rule_share_max: 50,
+            },
         }
     }
 }
@@ -45,7 +56,26 @@ pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigE
         unsettled_bytes: raw.unsettled_bytes.map_or(default.unsettled_bytes, |size| size.0),
         keys_per_rule: at_least_one(file, raw.keys_per_rule, default.keys_per_rule, no_keys)?,
         pending_max: at_least_one(file, raw.pending_max, default.pending_max, no_notice)?,
+        held_back_max_ms: raw.held_back_max.map_or(default.held_back_max_ms, |most| most.0),
+        meta: MetaLimits {
+            quiet_ms: raw.meta_quiet.map_or(default.meta.quiet_ms, |quiet| quiet.0),
+            never_matched_after: at_least_one(
+                file,
+                raw.never_matched_after,
+                default.meta.never_matched_after,
+                "must be at least 1: before its first event no rule can have matched",
+            )?,
+            rule_share_max: percent(file, raw.rule_share_max, default.meta.rule_share_max)?,
+        },
     })
+}
+
+fn percent(file: &File<'_>, raw: Option<Spanned<u8>>, default: u8) -> Result<u8, ConfigError> {
+    match raw {
+        None => Ok(default),
+        Some(raw) if (1..=100).contains(raw.get_ref()) => Ok(raw.into_inner()),
+        Some(raw) => file.refuse(&raw, "must be a percentage, 1 to 100; 100 never tells"),
+    }
 }
 
 /// A number that must not be 0; `what` says why.

@@ -5,6 +5,7 @@ use model::time::{HOUR_MS, MINUTE_MS};
 use oncall::severities::Severities;
 
 use super::*;
+use crate::service::itself::MetaLimits;
 
 /// The least that is a configuration, with room for one more line of each part.
 const LEAST: &str = "
@@ -133,6 +134,10 @@ skew_max = \"2h\"
 unsettled_bytes = \"64KiB\"
 keys_per_rule = 8
 pending_max = 7
+held_back_max = \"9m\"
+meta_quiet = \"10s\"
+never_matched_after = 11
+rule_share_max = 12
 [dead_letters]
 topic = \"dead\"
 [deadlines]
@@ -175,6 +180,8 @@ severities = [\"緊急\", \"L2\"]
         unsettled_bytes: 65_536,
         keys_per_rule: 8,
         pending_max: 7,
+        held_back_max_ms: 9 * MINUTE_MS,
+        meta: MetaLimits { quiet_ms: 10_000, never_matched_after: 11, rule_share_max: 12 },
     };
     assert_eq!(config.limits, limits);
     assert_eq!(config.dead_letters, DeadLetters::Topic("dead".to_owned()));
@@ -269,6 +276,12 @@ fn an_error_names_file_line_key_and_the_way_out() {
             8,
             "limits.keys_per_rule",
             "at least 1",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nrule_share_max = 101"),
+            8,
+            "limits.rule_share_max",
+            "1 to 100",
         ),
         (
             with_sink("type = \"stdout\"\n[limits]\npending_max = 0"),

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use connectors::transition_json::{Form, Recorded, read_record, write_early, write_transition};
+use connectors::transition_json::{
+    Form, Recorded, read_record, write_early, write_meta, write_transition,
+};
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
 use engine::succession::ended_by_change;
 use model::decimal::Decimal;
 use model::key::encode_key;
+use model::meta::MetaStep;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
@@ -37,6 +40,10 @@ pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
     match recorded {
         Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.at, t.severity),
         Recorded::Early(early, _) => (early.episode, None, early.at, early.severity),
+        Recorded::Meta(step, _) => {
+            let kind = if step.is_over { TransitionKind::Resolved } else { TransitionKind::Firing };
+            (step.id, Some(kind), step.at, step.alert.severity())
+        }
     }
 }
 
@@ -48,6 +55,7 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
             write_transition(&mut record, transition, message, Form::Log);
         }
         Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
+        Recorded::Meta(step, message) => write_meta(&mut record, step, message),
     }
     let (detected_ms, shadow) = (logged.detected.0, logged.is_shadow);
     let shadow = if shadow { "\"shadow\":true," } else { "" };
@@ -153,6 +161,14 @@ impl History {
         &self.logged
     }
 
+    /// What the service said of itself, oldest first.
+    pub(crate) fn of_itself(&self) -> impl Iterator<Item = &MetaStep> {
+        self.logged.iter().filter_map(|logged| match &logged.recorded {
+            Recorded::Meta(step, _) => Some(step),
+            Recorded::Transition(..) | Recorded::Early(..) => None,
+        })
+    }
+
     /// What the records are known by: one that is derived again is not written twice.
     pub(crate) fn record_ids(&self) -> HashSet<RecordId> {
         self.logged.iter().map(|logged| record_id(&logged.recorded)).collect()
@@ -238,7 +254,7 @@ impl History {
 const fn transition_of(logged: &Logged) -> Option<&Transition> {
     match &logged.recorded {
         Recorded::Transition(transition, _) => Some(transition),
-        Recorded::Early(..) => None,
+        Recorded::Early(..) | Recorded::Meta(..) => None,
     }
 }
 

@@ -122,9 +122,14 @@ impl OnCall {
 
     fn hear(&mut self, logged: &Logged, texts: &AlertTexts, state: &State) {
         let text = logged.text(texts);
+        let of_itself;
         let step = match &logged.recorded {
             Recorded::Transition(transition, _) => Step::Transition(transition),
             Recorded::Early(early, _) => Step::Early(early),
+            Recorded::Meta(step, _) => {
+                of_itself = step.as_transition();
+                Step::Transition(&of_itself)
+            }
         };
         let record = LogRecord { step, text: &text, is_shadow: logged.is_shadow };
         let Some(notice) = self.incidents.apply(&record) else { return };

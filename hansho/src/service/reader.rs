@@ -14,11 +14,13 @@ use connectors::source::ReadState;
 use connectors::source::kafka::{KafkaSource, SourceEvent};
 use engine::shard::ShardCounts;
 use engine::succession::SettledStreams;
+use model::meta::MetaAlert;
 use model::time::Timestamp;
 use tracing::{error, info, warn};
 
 use super::life::Carried;
 use super::progress::Told;
+use super::reports::Reports;
 use super::{ServiceError, ServiceParts};
 use crate::api::State;
 use crate::api::metrics::EventTotals;
@@ -54,6 +56,8 @@ pub struct ReaderLimits {
     pub skew_max_ms: i64,
     /// Memory for observations that wait to be settled.
     pub unsettled_bytes: u64,
+    /// How long a topic may go unread so that others catch up before people are told.
+    pub held_back_max_ms: i64,
 }
 
 /// Reads all partitions of all topics on one thread.
@@ -63,6 +67,7 @@ pub struct Reader {
     held: BTreeMap<(usize, i32), Held>,
     burial: Burial,
     told: Arc<Told>,
+    reports: Arc<Reports>,
     state: Arc<State>,
     limits: ReaderLimits,
     streams: Vec<StreamFacts>,
@@ -108,6 +113,7 @@ impl Reader {
             published: vec![Timestamp(i64::MIN); streams.len()],
             told_until: vec![Timestamp(i64::MIN); streams.len()],
             told,
+            reports: Arc::clone(&parts.reports),
             state: Arc::clone(&parts.state),
             limits: parts.limits,
             marked: vec![Timestamp(i64::MIN); streams.len()],
@@ -192,8 +198,10 @@ impl Reader {
             self.mark(&inlet);
             inlet.wake();
             if monotonic().duration_since(self.committed_at) >= COMMIT_INTERVAL {
-                self.state.metrics.rules.note_read(self.intake.rule_figures());
+                // Last: what is reported now is logged by the next commit.
                 self.commit();
+                self.state.metrics.rules.note_read(self.intake.rule_figures());
+                self.note_held_back();
             }
             self.state.health.note_read(wall_clock());
         };
@@ -228,15 +236,7 @@ impl Reader {
                 }
             }
             SourceEvent::Lost { topic, partition, wanted, available } => {
-                let lost = available - wanted;
-                error!(
-                    topic = self.topic(topic),
-                    partition, wanted, available, lost, "records expired before they were read"
-                );
-                self.state.metrics.note_lost(lost.max(0) as u64);
-                if let Some(held) = self.held.get_mut(&(topic, partition)) {
-                    held.partition.next_offset = available;
-                }
+                self.lose((topic, partition), wanted, available);
             }
             SourceEvent::NotAlone { owned, partitions } => {
                 return Err(ServiceError::NotAlone { owned, partitions });
@@ -251,6 +251,26 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Goes on where records are still retained. Those that had been read before are no loss of
+    /// events, but what they were read again for is not whole.
+    fn lose(&mut self, at: (usize, i32), wanted: i64, available: i64) {
+        let (topic, partition) = (self.topic(at.0).to_owned(), at.1);
+        let held = self.held.get(&at);
+        let unread = held.map_or(wanted, |held| held.unread_from.max(wanted));
+        let lost = u64::try_from(available - unread).unwrap_or(0);
+        error!(topic, partition, wanted, available, lost, "records expired before they were read");
+        // A topic that was made anew has lost nobody knows how many.
+        let is_anew = available < wanted;
+        if lost > 0 || is_anew {
+            self.state.metrics.note_lost(lost);
+            let alert = MetaAlert::RecordsLost { topic, partition };
+            self.reports.see(alert, (!is_anew).then_some(lost), None);
+        }
+        if let Some(held) = self.held.get_mut(&at) {
+            held.partition.next_offset = available;
+        }
     }
 
     /// A partition that comes back goes on where it was left: what was read stays read.
@@ -269,7 +289,8 @@ impl Reader {
         // Read from further back than the commit says, its front is not known there.
         let commit = commit.filter(|point| point.replay_from <= start);
         let front = commit.and_then(|point| point.front).map(Timestamp);
-        let held = Held::new(topic, partition, stream, (start, front), monotonic());
+        let mut held = Held::new(topic, partition, stream, (start, front), monotonic());
+        held.unread_from = commit.map_or(start, |commit| commit.position);
         self.held.insert((topic, partition), held);
     }
 
@@ -278,7 +299,7 @@ impl Reader {
         if self.burial.is_clogged() {
             return 0;
         }
-        let idle_ms = self.limits.idle_ms;
+        let (now, idle_ms) = (monotonic(), self.limits.idle_ms);
         let mut order: Vec<_> =
             self.held.iter().map(|(at, held)| (held.reached(idle_ms), *at)).collect();
         order.sort();
@@ -293,7 +314,11 @@ impl Reader {
                 // it says how far it is, as far as there is room.
                 _ => false,
             };
-            if turn > 0 && (is_ahead || is_crowded) {
+            let is_held_back = turn > 0 && (is_ahead || is_crowded);
+            if let Some(held) = self.held.get_mut(&at) {
+                held.hold_back(is_held_back.then_some(now));
+            }
+            if is_held_back {
                 held_back += 1;
                 continue;
             }
@@ -360,6 +385,23 @@ impl Reader {
         metrics.note_idle(self.held.values().filter(|held| held.is_empty()).count());
     }
 
+    /// Shows what holds streams back, and for how long; for long, people are told.
+    fn note_held_back(&self) {
+        let now = monotonic();
+        let behind = self.held.iter().min_by_key(|(_, held)| held.partition.front());
+        for (stream, topic) in self.topics.iter().enumerate() {
+            let mine = self.held.iter().filter(|((topic, _), _)| *topic == stream);
+            let held_ms = mine.map(|(_, held)| held.held_back_ms(now)).max().unwrap_or(0);
+            self.state.metrics.note_held_back_for(topic, held_ms);
+            if held_ms > self.limits.held_back_max_ms
+                && let Some(((by, partition), _)) = behind
+            {
+                let by = format!("{}/{partition}", self.topic(*by));
+                self.reports.see(MetaAlert::HeldBack { topic: topic.clone() }, None, Some(by));
+            }
+        }
+    }
+
     /// What became of records since the start of the process.
     fn events(&self) -> EventTotals {
         let (counts, before) = (self.intake.counts(), &self.events_before);
@@ -376,10 +418,15 @@ impl Reader {
     /// Commits how far every partition is done, once its dead letters are safe.
     fn commit(&mut self) {
         self.committed_at = monotonic();
+        // What was lost must not be committed before people can be told of it.
+        if !self.reports.are_logged() {
+            return;
+        }
         if let Err(error) = self.burial.flush() {
             error!(%error, "dead letters cannot be written; nothing is committed meanwhile");
             self.state.health.note_trouble(&error.to_string());
             self.letters_fail = true;
+            self.reports.see(MetaAlert::DeadLettersFailing, None, Some(error.to_string()));
             return;
         }
         if std::mem::take(&mut self.letters_fail) {

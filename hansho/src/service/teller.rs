@@ -11,13 +11,16 @@ use connectors::transition_json::Recorded;
 use engine::shard::statistics::RuleCounts;
 use engine::shard::{OpenEpisode, ShardCounts, Watched};
 use model::decimal::Decimal;
+use model::meta::MetaAlert;
 use model::time::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::alert_log::{
     EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
 };
+use super::itself::{Itself, Said};
 use super::progress::Told;
+use super::reports::Reports;
 use super::shares::Shares;
 use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
@@ -25,6 +28,8 @@ use crate::api::State;
 use crate::pipeline::clock::wall_clock;
 use crate::pipeline::{self, Outlet};
 
+/// How often it looks at what the rules made of their input, in milliseconds.
+const LOOK_MS: i64 = 1_000;
 /// How long to sleep when no shard has told anything.
 const IDLE_SLEEP: Duration = Duration::from_millis(2);
 
@@ -34,6 +39,12 @@ pub struct Teller {
     alert_log: Journal,
     texts: Arc<AlertTexts>,
     told: Arc<Told>,
+    reports: Arc<Reports>,
+    itself: Itself,
+    /// What was late or refused when last looked at.
+    refused: u64,
+    /// When it last looked at the rules.
+    shown_at: Timestamp,
     state: Arc<State>,
     /// Records an earlier run wrote: they are derived again after a crash, not written again.
     known: HashSet<RecordId>,
@@ -51,8 +62,6 @@ pub struct Teller {
     peaks: Vec<HashMap<EpisodeName, Decimal>>,
     /// Something was appended that was not synced.
     is_unsynced: bool,
-    /// Counts of late events, refused keys and refused values at which people are warned next.
-    warn_at: [u64; 3],
 }
 
 /// However the teller ends, nothing more will be told: the reader must not wait for it.
@@ -74,11 +83,19 @@ impl Teller {
         parts: &ServiceParts,
     ) -> Teller {
         let streams = told.streams();
+        let texts = parts.texts.now();
+        // Rules were read: what kept earlier ones from being used is over.
+        parts.reports.end(MetaAlert::ReloadFailed);
+        let (of_itself, language) = (history.of_itself(), texts.language());
         Teller {
             outlet,
             alert_log,
-            texts: parts.texts.now(),
+            texts,
             told,
+            reports: Arc::clone(&parts.reports),
+            itself: Itself::new(parts.meta, language, of_itself, wall_clock()),
+            refused: 0,
+            shown_at: Timestamp(i64::MIN),
             state: Arc::clone(&parts.state),
             known: history.record_ids(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
@@ -89,7 +106,6 @@ impl Teller {
             watched: vec![Vec::new(); parts.workers.max(1)],
             peaks: vec![HashMap::new(); parts.workers.max(1)],
             is_unsynced: false,
-            warn_at: [1; 3],
         }
     }
 
@@ -113,13 +129,17 @@ impl Teller {
         self.log(ended, on_call)?;
         while !self.outlet.is_finished() {
             let mut found = Vec::new();
-            if !self.outlet.collect(|shard, told| found.push((shard, told))) {
+            let is_news = self.outlet.collect(|shard, told| found.push((shard, told)));
+            if is_news {
+                self.tell(found, on_call)?;
+            }
+            self.tell_of_itself(on_call)?;
+            if !is_news {
                 self.state.health.note_told(wall_clock());
                 thread::sleep(IDLE_SLEEP);
-                continue;
             }
-            self.tell(found, on_call)?;
         }
+        self.tell_of_itself(on_call)?;
         let refused = self.all_counts();
         self.outlet.join().map_err(|_| ServiceError::Thread("shard"))?;
         Ok(refused)
@@ -156,7 +176,6 @@ impl Teller {
             }
             if let (Some(slot), Some(rules)) = (self.rules.get_mut(shard), told.rules) {
                 *slot = rules;
-                self.show_rules();
             }
             let Some(open) = told.open else { continue };
             self.keep_peaks(shard, &open)?;
@@ -165,14 +184,45 @@ impl Teller {
             }
         }
         fresh.retain(|recorded| !self.known.contains(&record_id(recorded)));
+        // What is refused up to here will not be counted again once this is committed.
+        let all: ShardCounts = self.counts.iter().copied().sum();
+        let refused = all.late_after_settle + all.refused_keys + all.refused_values;
+        if settled != self.settled && std::mem::replace(&mut self.refused, refused) != refused {
+            let said = self.look_at_rules(wall_clock());
+            fresh.extend(self.records(said));
+        }
         self.log(fresh, on_call)?;
         self.settled = settled;
         self.acknowledge();
         Ok(())
     }
 
-    /// Shows what the rules made of their input, and what part of the work each took.
-    fn show_rules(&mut self) {
+    /// Tells what was noticed about the service itself. Until it is in the alert log, nothing
+    /// is committed.
+    fn tell_of_itself(&mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
+        let now = wall_clock();
+        let mut said = self.itself.hear(self.reports.take(), now);
+        if now.0.saturating_sub(self.shown_at.0).abs() >= LOOK_MS || self.outlet.is_finished() {
+            self.shown_at = now;
+            said.extend(self.look_at_rules(now));
+        }
+        let fresh = self.records(said);
+        self.log(fresh, on_call)?;
+        self.reports.logged();
+        Ok(())
+    }
+
+    /// What was said, as the alert log has it.
+    fn records(&self, said: Vec<Said>) -> Vec<Recorded> {
+        for name in MetaAlert::NAMES.iter().filter(|_| !said.is_empty()) {
+            self.state.metrics.note_of_itself(name, self.itself.open(name));
+        }
+        said.into_iter().map(|(step, message)| Recorded::Meta(step, message)).collect()
+    }
+
+    /// Shows what the rules made of their input, and what part of the work each took; what is
+    /// to be told of that.
+    fn look_at_rules(&mut self, now: Timestamp) -> Vec<Said> {
         let most = self.rules.iter().map(Vec::len).max().unwrap_or(0);
         let mut all = vec![RuleCounts::default(); most];
         for shard in &self.rules {
@@ -181,9 +231,11 @@ impl Teller {
         let table = &self.state.metrics.rules;
         table.note_shards(&all);
         let work = all.iter().map(|of| of.work).collect();
-        if let Some(shares) = self.shares.measure(work, wall_clock()) {
+        if let Some(shares) = self.shares.measure(work, now) {
             table.note_shares(&shares);
         }
+        let all = self.counts.iter().copied().sum();
+        self.itself.look(&all, &table.rows(), now)
     }
 
     /// Notes the peaks of open episodes where they have moved.
@@ -244,35 +296,7 @@ impl Teller {
         self.told.note_waiting(all.waiting);
         self.state.metrics.note_shards(&all);
         self.state.health.note_told(wall_clock());
-        self.warn_of_refusals(&all);
     }
-
-    /// Says when answers stop being those of the accepted events alone: once, and again when
-    /// it has grown tenfold.
-    fn warn_of_refusals(&mut self, all: &ShardCounts) {
-        let [late, keys, values] = &mut self.warn_at;
-        if reaches(late, all.late_after_settle) {
-            let late = all.late_after_settle;
-            warn!(late_after_settle = late, "events came after their instant was settled");
-        }
-        if reaches(keys, all.refused_keys) {
-            let refused = all.refused_keys;
-            warn!(refused, "observations of new keys refused: a rule is at its limit");
-        }
-        if reaches(values, all.refused_values) {
-            let refused = all.refused_values;
-            warn!(refused, "new values refused: a key of a `new` rule is at its limit");
-        }
-    }
-}
-
-/// Whether a count has come to where people are warned next, which then is tenfold.
-const fn reaches(warn_at: &mut u64, count: u64) -> bool {
-    let is_reached = count >= *warn_at;
-    if is_reached {
-        *warn_at = count.saturating_mul(10);
-    }
-    is_reached
 }
 
 fn note(recorded: &Recorded, state: &State) {
@@ -291,6 +315,10 @@ fn note(recorded: &Recorded, state: &State) {
         Recorded::Early(early, _) => {
             debug!(alert = early.alert, at = %early.at, notice = %early.episode, "early notice");
             state.metrics.note_early(early.severity);
+        }
+        Recorded::Meta(step, message) => {
+            let (alert, at) = (step.alert.name(), step.at);
+            warn!(alert, is_over = step.is_over, at = %at, message, "about the service itself");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What checking says.
 
 use model::decimal::Decimal;
+use model::meta::META_PREFIX;
 
 use super::alert::KEYS_MAX;
 use super::condition::COMPARES_MAX;
@@ -18,6 +19,11 @@ wordings! {
         "`{name}` is declared twice" | "`{name}` が二度宣言されています"
         help "all names of all files share one namespace: rename one"
         | "名前は全ファイルで共通です。片方の名前を変えてください";
+    ReservedName reserved_name(name: &str):
+        "`{name}` begins like the alerts of hansho about itself"
+        | "`{name}` は hansho 自身についてのアラートと同じ始まり方です"
+        help "begin it with something else than `{META_PREFIX}`"
+        | "`{META_PREFIX}` 以外で始めてください";
     WrongKind not_events(name: &str, kind: &str):
         "`{name}` is a {kind}, not events" | "`{name}` は {kind} で、イベントではありません"
         expected "a stream or filter" | "stream か filter";

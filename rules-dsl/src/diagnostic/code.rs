@@ -77,6 +77,8 @@ codes! {
     Circle = "E0304";
     /// A name of another kind than the place asks for.
     WrongKind = "E0305";
+    /// A name that only alerts of hansho about itself have.
+    ReservedName = "E0306";
     /// A stream without exactly one event time.
     EventTime = "E0401";
     /// A field type that does not exist.

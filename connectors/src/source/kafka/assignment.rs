@@ -219,10 +219,11 @@ impl KafkaSource {
                 revoked: false,
             };
             self.partitions.insert((topic, partition), part);
+            self.events.push(SourceEvent::Assigned { topic, partition, commit, start });
+            // Second: only the commit says which of them had been read before.
             if let Some(wanted) = wanted {
                 self.events.push(SourceEvent::Lost { topic, partition, wanted, available: start });
             }
-            self.events.push(SourceEvent::Assigned { topic, partition, commit, start });
         }
         Ok(())
     }

@@ -46,14 +46,25 @@ fn size(bytes: u64) -> String {
 
 /// Every setting of `[limits]` and its default as the pages write it.
 fn settings() -> BTreeMap<&'static str, String> {
-    let Limits { idle_ms, skew_max_ms, unsettled_bytes, keys_per_rule, pending_max } =
-        Limits::default();
+    let Limits {
+        idle_ms,
+        skew_max_ms,
+        unsettled_bytes,
+        keys_per_rule,
+        pending_max,
+        held_back_max_ms,
+        meta: MetaLimits { quiet_ms, never_matched_after, rule_share_max },
+    } = Limits::default();
     BTreeMap::from([
         ("`limits.idle`", seconds(idle_ms)),
         ("`limits.skew_max`", seconds(skew_max_ms)),
         ("`limits.unsettled_bytes`", format!("`\"{}\"`", size(unsettled_bytes).replace(' ', ""))),
         ("`limits.keys_per_rule`", keys_per_rule.to_string()),
         ("`limits.pending_max`", pending_max.to_string()),
+        ("`limits.held_back_max`", seconds(held_back_max_ms)),
+        ("`limits.meta_quiet`", seconds(quiet_ms)),
+        ("`limits.never_matched_after`", never_matched_after.to_string()),
+        ("`limits.rule_share_max`", rule_share_max.to_string()),
     ])
 }
 
@@ -91,6 +102,28 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("sinks", "通知先", number(crate::config::sink::SINKS_MAX)),
         ("workers", "ワーカー", number(crate::config::WORKERS_MAX)),
     ]
+}
+
+#[test]
+fn the_pages_list_what_the_service_says_of_itself() {
+    use model::key::KeyValue;
+    use model::meta::MetaAlert;
+    let text = |name: &str| (name.to_owned(), KeyValue::Text("x".to_owned()));
+    let partition = ("partition".to_owned(), KeyValue::Int(0));
+    let keys = [vec![], vec![text("rule")], vec![text("topic")], vec![text("topic"), partition]];
+    let is_alert = |alert: &str| alert.starts_with("`hansho.") && alert != "`hansho.toml`";
+    for name in ["operations.md", "operations.ja.md"] {
+        let page = page(name);
+        let shown: Vec<(&str, &str)> =
+            rows(&page).into_iter().filter(|(alert, _)| is_alert(alert)).collect();
+        let known = MetaAlert::NAMES.map(|name| {
+            let alert = keys.iter().find_map(|key| MetaAlert::from_parts(name, key)).unwrap();
+            (format!("`{name}`"), alert.severity().name())
+        });
+        let known: Vec<(&str, &str)> =
+            known.iter().map(|(name, of)| (name.as_str(), *of)).collect();
+        assert_eq!(shown, known, "{name}");
+    }
 }
 
 #[test]

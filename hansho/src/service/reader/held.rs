@@ -15,6 +15,8 @@ use crate::pipeline::intake::Partition;
 pub struct Held {
     /// What is read of it.
     pub partition: Partition,
+    /// What lies before this offset an earlier run has read: it is only read again.
+    pub unread_from: i64,
     /// Whether it is assigned now.
     pub is_ours: bool,
     /// What was last committed for it.
@@ -23,6 +25,8 @@ pub struct Held {
     pub was_empty: bool,
     taken_up: Instant,
     silence: Silence,
+    /// Since when it has not been read so that others can catch up.
+    held_back: Option<Instant>,
 }
 
 impl Held {
@@ -36,8 +40,16 @@ impl Held {
     ) -> Held {
         let from = ResumePoint { offset, front };
         let partition = Partition::new(stream, number, facts.lateness_ms, facts.horizon_ms, from);
-        let silence = Silence::default();
-        Held { partition, is_ours: true, committed: None, was_empty: false, taken_up, silence }
+        Held {
+            partition,
+            unread_from: offset,
+            is_ours: true,
+            committed: None,
+            was_empty: false,
+            taken_up,
+            silence: Silence::default(),
+            held_back: None,
+        }
     }
 
     /// Notes why reading it stopped.
@@ -60,6 +72,17 @@ impl Held {
     pub(crate) fn leave(&mut self, idle_ms: i64) {
         self.is_ours = false;
         self.silence.end(self.partition.front(), idle_ms);
+    }
+
+    /// Notes whether it is left unread for others now; it counts from the first time on.
+    pub(super) fn hold_back(&mut self, now: Option<Instant>) {
+        self.held_back = now.map(|now| self.held_back.unwrap_or(now));
+    }
+
+    /// How long it has been left unread, in milliseconds.
+    pub(super) fn held_back_ms(&self, now: Instant) -> i64 {
+        let elapsed = self.held_back.map(|since| now.saturating_duration_since(since));
+        elapsed.map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Whether the broker's word is that nothing follows what was read.

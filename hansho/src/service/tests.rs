@@ -1,0 +1,270 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use connectors::broker::{EmbeddedBroker, EventProducer};
+use connectors::sink::{Sink, SinkSettings};
+use connectors::source::kafka::Start;
+use jiff::tz::TimeZone;
+use model::message::Language;
+use oncall::route::{Deadlines, Receiver};
+use oncall::severities::Severities;
+use serde_json::Value;
+
+use super::*;
+use crate::config::Limits;
+use crate::pipeline::clock::wall_clock;
+use crate::rule_files::load_rules;
+
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A broker, and a folder in which a service leaves its logs and what it told.
+struct Place {
+    broker: EmbeddedBroker,
+    producer: EventProducer,
+    folder: tempfile::TempDir,
+    topics: Vec<String>,
+}
+
+/// A service that runs.
+struct Running<'a> {
+    place: &'a Place,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<(), ServiceError>>>,
+}
+
+impl Place {
+    fn new(rules: &str, topics: &[&str]) -> Place {
+        let declared: Vec<(&str, i32)> = topics.iter().map(|topic| (*topic, 1)).collect();
+        let broker = EmbeddedBroker::start(&declared).unwrap();
+        let producer = EventProducer::new(&broker.bootstrap_servers()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("all.rules"), rules).unwrap();
+        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        Place { broker, producer, folder, topics }
+    }
+
+    fn send(&self, topic: &str, payload: &str) {
+        self.producer.send_to(topic, 0, payload.as_bytes()).unwrap();
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    /// Every document the sink has had.
+    fn told(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.path().join("told.jsonl"));
+        let lines = text.unwrap_or_default();
+        let whole = lines.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How often the sink was told of each alert of the service, by name and kind.
+    fn of_itself(&self) -> BTreeMap<String, usize> {
+        let mut times = BTreeMap::new();
+        for document in self.told() {
+            let (alert, kind) = (document["alert"].as_str(), document["kind"].as_str());
+            if let Some(name) = alert.and_then(|name| name.strip_prefix("hansho.")) {
+                *times.entry(format!("{name} {}", kind.unwrap())).or_insert(0) += 1;
+            }
+        }
+        times
+    }
+
+    fn parts(&self, limits: Limits) -> (ServiceParts, Rules) {
+        let rules = load_rules(&[self.folder.path().join("all.rules")], Language::En).unwrap();
+        let texts = AlertTexts::new(&rules, Language::En, TimeZone::UTC);
+        let servers = ("bootstrap.servers".to_owned(), self.broker.bootstrap_servers());
+        let parts = ServiceParts {
+            kafka: KafkaSettings {
+                properties: vec![servers],
+                group: "g".to_owned(),
+                topics: self.topics.clone(),
+                start: Start::Beginning,
+                alone: true,
+                rules: rules.program.hash(),
+                reach_back: Vec::new(),
+            },
+            texts: Arc::new(Wording::new(Arc::new(texts))),
+            topics: Topics::default(),
+            slot: Arc::default(),
+            workers: 2,
+            limits: ReaderLimits {
+                idle_ms: 50,
+                skew_max_ms: limits.skew_max_ms,
+                unsettled_bytes: limits.unsettled_bytes,
+                held_back_max_ms: limits.held_back_max_ms,
+            },
+            keys_per_rule: limits.keys_per_rule,
+            meta: limits.meta,
+            reports: Arc::default(),
+            state_dir: self.folder.path().join("state"),
+            state: Arc::new(State::new()),
+        };
+        (parts, rules)
+    }
+
+    fn run(&self, limits: Limits, letters: &Path) -> Running<'_> {
+        let (parts, rules) = self.parts(limits);
+        let sink = SinkSettings::File { path: self.folder.path().join("told.jsonl") };
+        let receiver =
+            Receiver { name: "log".to_owned(), severities: Severities::ALL, send_resolved: true };
+        let outgoing = Outgoing {
+            receivers: Receivers::new(vec![receiver], Deadlines::default()),
+            deliveries: vec![Delivery::Sink(Arc::new(Sink::new(&sink).unwrap()))],
+            outbox: OutboxLimits::default(),
+            dead_letters: DeadLetters::to_file(letters).unwrap(),
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let _guard = runtime.enter();
+            run(parts, rules, outgoing, &stopped)
+        });
+        Running { place: self, stop, thread: Some(thread) }
+    }
+}
+
+impl Running<'_> {
+    /// Waits until what the sink was told is enough.
+    fn until(&self, what: &str, enough: impl Fn(&Place) -> bool) {
+        let start = Instant::now();
+        while !enough(self.place) {
+            let ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+            let told = || self.place.told();
+            assert!(!ended && start.elapsed() < PATIENCE, "no {what} in {:#?}", told());
+            thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the sink was told of an alert.
+    fn until_told(&self, alert: &str, kind: &str) {
+        self.until(&format!("{alert} {kind}"), |place| {
+            place.told().iter().any(|one| one["alert"] == alert && one["kind"] == kind)
+        });
+    }
+
+    fn stop(mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.take().unwrap().join().unwrap().unwrap();
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.meta.never_matched_after = 100;
+    limits
+}
+
+const CROWDED: &str = r#"
+stream a { ts: time("unix_ms"), user: str, place: str } lateness 1ms
+filter named = a where user == "marker"
+filter nowhere = a where place == "nowhere"
+alert crowd   any a  by user  limit 1 keys  low
+alert fresh   new place in named within 1h  by user  learn 1ms  limit 1 values  low
+alert never   any nowhere  low
+alert marker  any named  keep 20ms  low
+"#;
+
+/// Nothing is ever committed here, so that the second run reads everything again.
+#[test]
+fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
+    let place = Place::new(CROWDED, &["a"]);
+    // It can be read, and takes nothing that is no number.
+    let barred = Path::new("/proc/self/oom_score_adj");
+    let running = place.run(limits(), barred);
+    let start = wall_clock().0 - 10_000;
+    let event = |at: i64, user: &str, town: &str| {
+        place.send("a", &format!(r#"{{"ts":{at},"user":"{user}","place":"{town}"}}"#));
+    };
+    place.send("a", "this is no event");
+    (0..600).for_each(|user| event(start + user, &format!("u{user}"), "x"));
+    (0..3).for_each(|town| event(start + 700 + town, "marker", &format!("town{town}")));
+    running.until_told("marker", "resolved");
+    // Its instant settled while nothing came: the partition takes it, the alert cannot.
+    event(start + 703, "late", "x");
+    let wanted = [
+        "dead_letters_failing firing",
+        "late_after_settle firing",
+        "never_matched firing",
+        "refused_keys firing",
+        "refused_values firing",
+    ];
+    let wanted: BTreeMap<String, usize> =
+        wanted.iter().map(|name| ((*name).to_owned(), 1)).collect();
+    running.until("all of its alerts", |place| place.of_itself() == wanted);
+    running.stop();
+
+    let running = place.run(limits(), barred);
+    event(wall_clock().0, "marker", "x");
+    running.until("second end of the marker", |place| {
+        let ends = |one: &Value| one["alert"] == "marker" && one["kind"] == "resolved";
+        place.told().into_iter().filter(ends).count() == 2
+    });
+    running.stop();
+    assert_eq!(place.of_itself(), wanted, "none is told twice");
+    let refused = place.told().into_iter().find(|one| one["alert"] == "hansho.refused_keys");
+    let refused = refused.unwrap();
+    assert_eq!((&refused["key"]["rule"], &refused["severity"]), (&"crowd".into(), &"high".into()));
+}
+
+#[test]
+fn a_topic_that_waits_long_for_another_is_told() {
+    let rules = r#"
+stream a { ts: time("unix_ms"), user: str }
+stream b { ts: time("unix_ms"), user: str }
+alert ahead   any a  by user  low
+alert behind  any b  by user  low
+"#;
+    let place = Place::new(rules, &["a", "b"]);
+    let now = wall_clock().0;
+    place.send("b", &format!(r#"{{"ts":{},"user":"x"}}"#, now - 3_600_000));
+    place.send("a", &format!(r#"{{"ts":{now},"user":"x"}}"#));
+    let running = place.run(
+        Limits { held_back_max_ms: 1, ..limits() },
+        &place.folder.path().join("letters.jsonl"),
+    );
+    running.until_told("hansho.held_back", "firing");
+    running.stop();
+    let told = place.told().into_iter().find(|one| one["alert"] == "hansho.held_back").unwrap();
+    assert_eq!(told["key"]["topic"], "a");
+    assert!(told["message"].as_str().unwrap().ends_with(": b/0"), "{told}");
+}
+
+/// P1: what expired unread is counted exactly, and people are told of it.
+#[test]
+fn records_that_expired_before_they_were_read_are_an_alert() {
+    let rules = "stream a { ts: time(\"unix_ms\"), user: str }\nalert seen any a by user low\n";
+    let place = Place::new(rules, &["a"]);
+    let letters = place.folder.path().join("letters.jsonl");
+    let event = |user: &str| format!(r#"{{"ts":{},"user":"{user}"}}"#, wall_clock().0);
+    place.send("a", &event("first"));
+    let running = place.run(limits(), &letters);
+    running.until_told("seen", "firing");
+    running.stop();
+    // The broker keeps 5 MiB of a partition: of these the oldest are gone.
+    let long = "x".repeat(100_000);
+    (0..80).for_each(|number| place.send("a", &event(&format!("{number}{long}"))));
+    let running = place.run(limits(), &letters);
+    running.until_told("hansho.records_lost", "firing");
+    let told = place.told();
+    let lost = told.iter().find(|one| one["alert"] == "hansho.records_lost").unwrap();
+    assert_eq!((&lost["key"]["topic"], &lost["key"]["partition"]), (&"a".into(), &0.into()));
+    let lost = lost["value"].as_u64().unwrap();
+    let judged = |place: &Place| {
+        let told = place.told();
+        let seen = told.iter().filter(|one| one["alert"] == "seen");
+        seen.map(|one| one["key"]["user"].to_string()).collect::<BTreeSet<_>>().len() as u64
+    };
+    // The first one, and of the others all that were not lost.
+    running.until("all that are left", |place| judged(place) + lost >= 1 + 80);
+    running.stop();
+    assert_eq!(judged(&place) + lost, 1 + 80);
+    assert_eq!(place.of_itself(), BTreeMap::from([("records_lost firing".to_owned(), 1)]));
+}

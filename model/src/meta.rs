@@ -1,0 +1,333 @@
+//! Alerts of hansho about itself: what keeps its answers from being whole, or from being given.
+//!
+//! They pass the alert log and on-call as the alerts of rules do. Their names begin with
+//! [`META_PREFIX`], which no rule may use.
+
+use crate::decimal::Decimal;
+use crate::key::KeyValue;
+use crate::message::Language;
+use crate::severity::Severity;
+use crate::time::Timestamp;
+use crate::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+
+/// What the names of these alerts begin with.
+pub const META_PREFIX: &str = "hansho.";
+
+/// What an alert is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MetaAlert {
+    /// Events come after their instant was settled, and are dropped.
+    LateAfterSettle,
+    /// A rule is at its limit of keys.
+    RefusedKeys {
+        /// Its name.
+        rule: String,
+    },
+    /// A key of a rule is at its limit of values.
+    RefusedValues {
+        /// The rule's name.
+        rule: String,
+    },
+    /// Records of a partition expired before they were read.
+    RecordsLost {
+        /// Its topic.
+        topic: String,
+        /// Its number.
+        partition: i32,
+    },
+    /// A topic is not read for long, so that others catch up.
+    HeldBack {
+        /// Its name.
+        topic: String,
+    },
+    /// Dead letters cannot be written.
+    DeadLettersFailing,
+    /// No event ever satisfied the filters of a rule.
+    NeverMatched {
+        /// Its name.
+        rule: String,
+    },
+    /// A rule takes more than its share of the work.
+    RuleOverShare {
+        /// Its name.
+        rule: String,
+    },
+    /// Changed rules cannot be used.
+    ReloadFailed,
+}
+
+/// One step of such an alert: it began or it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaStep {
+    /// What it is about.
+    pub alert: MetaAlert,
+    /// Whether it ended.
+    pub is_over: bool,
+    /// When.
+    pub at: Timestamp,
+    /// When it began.
+    pub since: Timestamp,
+    /// How much, where that is known: a count, or a part of one.
+    pub value: Option<Decimal>,
+    /// Beyond which that is too much.
+    pub threshold: Option<Decimal>,
+    /// Its identity: a hash of name, key and `since`.
+    pub id: EpisodeId,
+}
+
+impl MetaAlert {
+    /// The names, in the order of the variants.
+    pub const NAMES: [&'static str; 9] = [
+        "hansho.late_after_settle",
+        "hansho.refused_keys",
+        "hansho.refused_values",
+        "hansho.records_lost",
+        "hansho.held_back",
+        "hansho.dead_letters_failing",
+        "hansho.never_matched",
+        "hansho.rule_over_share",
+        "hansho.reload_failed",
+    ];
+
+    /// What the alert is called.
+    pub const fn name(&self) -> &'static str {
+        let [late, keys, values, lost, held, letters, never, share, reload] = MetaAlert::NAMES;
+        match self {
+            MetaAlert::LateAfterSettle => late,
+            MetaAlert::RefusedKeys { .. } => keys,
+            MetaAlert::RefusedValues { .. } => values,
+            MetaAlert::RecordsLost { .. } => lost,
+            MetaAlert::HeldBack { .. } => held,
+            MetaAlert::DeadLettersFailing => letters,
+            MetaAlert::NeverMatched { .. } => never,
+            MetaAlert::RuleOverShare { .. } => share,
+            MetaAlert::ReloadFailed => reload,
+        }
+    }
+
+    /// How serious it is.
+    pub const fn severity(&self) -> Severity {
+        match self {
+            MetaAlert::RecordsLost { .. } => Severity::Critical,
+            MetaAlert::RefusedKeys { .. }
+            | MetaAlert::DeadLettersFailing
+            | MetaAlert::ReloadFailed => Severity::High,
+            MetaAlert::LateAfterSettle
+            | MetaAlert::RefusedValues { .. }
+            | MetaAlert::HeldBack { .. }
+            | MetaAlert::RuleOverShare { .. } => Severity::Medium,
+            MetaAlert::NeverMatched { .. } => Severity::Low,
+        }
+    }
+
+    /// The rule it is about, where it is about one.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            MetaAlert::RefusedKeys { rule }
+            | MetaAlert::RefusedValues { rule }
+            | MetaAlert::NeverMatched { rule }
+            | MetaAlert::RuleOverShare { rule } => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// What it is about, named.
+    pub fn key(&self) -> Vec<KeyPart> {
+        let text = |name: &str, of: &str| (name.to_owned(), KeyValue::Text(of.to_owned()));
+        match self {
+            MetaAlert::RecordsLost { topic, partition } => {
+                let number = KeyValue::Int(i64::from(*partition));
+                vec![text("topic", topic), ("partition".to_owned(), number)]
+            }
+            MetaAlert::HeldBack { topic } => vec![text("topic", topic)],
+            other => other.rule().map(|rule| text("rule", rule)).into_iter().collect(),
+        }
+    }
+
+    /// The alert of a name and key; `None` where it is none of these.
+    pub fn from_parts(name: &str, key: &[KeyPart]) -> Option<MetaAlert> {
+        let text = || match key.first() {
+            Some((_, KeyValue::Text(text))) => text.clone(),
+            _ => String::new(),
+        };
+        let partition = || match key.get(1) {
+            Some((_, KeyValue::Int(number))) => i32::try_from(*number).unwrap_or(-1),
+            _ => -1,
+        };
+        let all = [
+            MetaAlert::LateAfterSettle,
+            MetaAlert::RefusedKeys { rule: text() },
+            MetaAlert::RefusedValues { rule: text() },
+            MetaAlert::RecordsLost { topic: text(), partition: partition() },
+            MetaAlert::HeldBack { topic: text() },
+            MetaAlert::DeadLettersFailing,
+            MetaAlert::NeverMatched { rule: text() },
+            MetaAlert::RuleOverShare { rule: text() },
+            MetaAlert::ReloadFailed,
+        ];
+        all.into_iter().find(|alert| alert.name() == name).filter(|alert| alert.key() == key)
+    }
+
+    /// What it means, in one line.
+    pub const fn reading(&self, language: Language) -> &'static str {
+        let (en, ja) = match self {
+            MetaAlert::LateAfterSettle => (
+                "events came after their instant was settled and were dropped: answers may \
+                 differ from a replay",
+                "確定済みの時刻のイベントが後から届き、破棄しました。再生した結果と\
+                 食い違う可能性があります",
+            ),
+            MetaAlert::RefusedKeys { .. } => (
+                "the rule is at its limit of keys: new keys are refused, those it has go on",
+                "ルールのキーの数が上限に達し、新しいキーを受け付けていません。\
+                 既存のキーは判定を続けます",
+            ),
+            MetaAlert::RefusedValues { .. } => (
+                "a key of the rule is at its limit of values: further new values are not noticed",
+                "ルールのキーが保持する値の数が上限に達し、新しい値を検知できません",
+            ),
+            MetaAlert::RecordsLost { .. } => (
+                "records expired before they were read, and were never judged: lengthen the \
+                 retention of the topic",
+                "読む前にレコードが消え、判定されませんでした。トピックの保持期間を\
+                 延ばしてください",
+            ),
+            MetaAlert::HeldBack { .. } => (
+                "the topic is not read so that others catch up: its alerts are late",
+                "ほかの入力を待って、このトピックの読み取りを止めています。\
+                 アラートが遅れます",
+            ),
+            MetaAlert::DeadLettersFailing => (
+                "dead letters cannot be written: nothing is committed until they can",
+                "デッドレターを書き込めません。書き込めるまで何もコミットしません",
+            ),
+            MetaAlert::NeverMatched { .. } => (
+                "no event has ever satisfied the filters of the rule: it may be wrong",
+                "ルールの filter に一致したイベントが1件もありません。誤りがないか\
+                 確認してください",
+            ),
+            MetaAlert::RuleOverShare { .. } => (
+                "the rule takes more than its share of the work of all rules",
+                "ルールが、全ルールの処理量のうち決められた割合を超えて占めています",
+            ),
+            MetaAlert::ReloadFailed => (
+                "changed rules cannot be used: those before go on",
+                "変更されたルールを使えません。変更前のルールで続けます",
+            ),
+        };
+        match language {
+            Language::En => en,
+            Language::Ja => ja,
+        }
+    }
+}
+
+impl MetaStep {
+    /// What people read; `detail` is what an error or a place says for itself.
+    pub fn message(&self, detail: Option<&str>, language: Language) -> String {
+        let subject: Vec<String> =
+            self.alert.key().iter().map(|(_, value)| value.to_string()).collect();
+        let subject = match subject.as_slice() {
+            [] => String::new(),
+            parts => format!("{}: ", parts.join("/")),
+        };
+        let reading = self.alert.reading(language);
+        let over = match (self.is_over, language) {
+            (false, _) => "",
+            (true, Language::En) => "over: ",
+            (true, Language::Ja) => "解消: ",
+        };
+        let figure = self.value.map(|value| match (&self.alert, language) {
+            (MetaAlert::RuleOverShare { .. }, _) => {
+                format!(" ({}%)", value.units() / (Decimal::ONE.units() / 100))
+            }
+            (MetaAlert::NeverMatched { .. }, Language::En) => format!(" (of {value} so far)"),
+            (MetaAlert::NeverMatched { .. }, Language::Ja) => format!(" ({value}件中)"),
+            (_, Language::En) => format!(" ({value} so far)"),
+            (_, Language::Ja) => format!(" (これまでに{value}件)"),
+        });
+        let detail = detail.map(|detail| match (&self.alert, language) {
+            (MetaAlert::HeldBack { .. }, Language::En) => format!("; furthest behind: {detail}"),
+            (MetaAlert::HeldBack { .. }, Language::Ja) => format!("。最も遅れているもの: {detail}"),
+            _ => format!(": {detail}"),
+        });
+        let (figure, detail) = (figure.unwrap_or_default(), detail.unwrap_or_default());
+        format!("{over}{subject}{reading}{figure}{detail}")
+    }
+
+    /// The step as on-call folds it.
+    pub fn as_transition(&self) -> Transition {
+        Transition {
+            kind: if self.is_over { TransitionKind::Resolved } else { TransitionKind::Firing },
+            alert: self.alert.name().to_owned(),
+            severity: self.alert.severity(),
+            key: self.alert.key(),
+            at: self.at,
+            since: self.since,
+            value: self.value,
+            threshold: self.threshold,
+            peak: None,
+            reason: self.is_over.then_some(Reason::Cleared),
+            episode: self.id,
+            count: 0,
+            fields: Vec::new(),
+            tops: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<MetaAlert> {
+        let rule = || "r".to_owned();
+        vec![
+            MetaAlert::LateAfterSettle,
+            MetaAlert::RefusedKeys { rule: rule() },
+            MetaAlert::RefusedValues { rule: rule() },
+            MetaAlert::RecordsLost { topic: "t".to_owned(), partition: 3 },
+            MetaAlert::HeldBack { topic: "t".to_owned() },
+            MetaAlert::DeadLettersFailing,
+            MetaAlert::NeverMatched { rule: rule() },
+            MetaAlert::RuleOverShare { rule: rule() },
+            MetaAlert::ReloadFailed,
+        ]
+    }
+
+    #[test]
+    fn a_name_and_a_key_are_the_alert() {
+        let names: Vec<&str> = all().iter().map(MetaAlert::name).collect();
+        assert_eq!(names, MetaAlert::NAMES);
+        for alert in all() {
+            assert!(alert.name().starts_with(META_PREFIX));
+            assert_eq!(MetaAlert::from_parts(alert.name(), &alert.key()), Some(alert.clone()));
+            let strange = [("rule".to_owned(), KeyValue::Null)];
+            assert_eq!(MetaAlert::from_parts(alert.name(), &strange), None);
+        }
+        assert_eq!(MetaAlert::from_parts("refused_keys", &[]), None);
+    }
+
+    #[test]
+    fn messages_say_what_is_wrong_with_what() {
+        let step = |alert, is_over, value| MetaStep {
+            alert,
+            is_over,
+            at: Timestamp(2),
+            since: Timestamp(1),
+            value,
+            threshold: None,
+            id: EpisodeId(7),
+        };
+        let lost = MetaAlert::RecordsLost { topic: "auth".to_owned(), partition: 3 };
+        let three = Some(Decimal::from_int(3));
+        let en = step(lost.clone(), false, three).message(None, Language::En);
+        assert_eq!(en, format!("auth/3: {} (3 so far)", lost.reading(Language::En)));
+        let ja = step(lost.clone(), true, three).message(Some("訳"), Language::Ja);
+        let reading = lost.reading(Language::Ja);
+        assert_eq!(ja, format!("解消: auth/3: {reading} (これまでに3件): 訳"));
+        let share = MetaAlert::RuleOverShare { rule: "r".to_owned() };
+        let said = step(share, false, Decimal::parse("0.755").ok()).message(None, Language::En);
+        assert!(said.ends_with("(75%)"), "{said}");
+    }
+}
