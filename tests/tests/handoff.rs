@@ -92,7 +92,7 @@ enum Order {
 /// Two events, a mark after each and the end, against a shard that takes them: it must have
 /// every event that a mark speaks of when it applies the mark, and everything at the end.
 macro_rules! model {
-    ($road:ident, $order:expr) => {
+    ($road:ident, $order:expr) => {{
         let mut every = loom::model::Builder::new();
         every.preemption_bound = Some(PREEMPTIONS_MAX);
         every.check(|| {
@@ -142,8 +142,8 @@ macro_rules! model {
             assert!(shared.drains(), "closing was seen, and not how");
             assert_eq!((taken, marks.settled[0]), (EVENTS, Timestamp(EVENTS as i64)), "the end");
             reader.join().unwrap();
-        })
-    };
+        });
+    }};
 }
 
 #[test]
