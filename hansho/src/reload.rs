@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::codec::Decoder;
 use model::message::Language;
+use model::meta::MetaAlert;
 use tracing::{error, info};
 
 use crate::api::State;
 use crate::pipeline::clock::wall_clock;
 use crate::rule_files::load_rules;
+use crate::service::reports::Reports;
 use crate::service::{Proposal, Topics};
 
 /// Where rules are read from, and where they go.
@@ -20,6 +22,7 @@ pub struct Reloader {
     language: Language,
     topics: Topics,
     slot: Arc<Slot>,
+    reports: Arc<Reports>,
     state: Arc<State>,
     /// One at a time.
     turn: Mutex<()>,
@@ -95,10 +98,11 @@ impl Reloader {
         paths: Vec<PathBuf>,
         language: Language,
         topics: Topics,
-        slot: Arc<Slot>,
+        (slot, reports): (&Arc<Slot>, &Arc<Reports>),
         state: Arc<State>,
     ) -> Reloader {
-        Reloader { paths, language, topics, slot, state, turn: Mutex::default() }
+        let (slot, reports) = (Arc::clone(slot), Arc::clone(reports));
+        Reloader { paths, language, topics, slot, reports, state, turn: Mutex::default() }
     }
 
     /// Reads the rules anew and hands them to the service; whatever keeps them from running
@@ -109,7 +113,10 @@ impl Reloader {
         self.state.metrics.note_reload(&outcome, wall_clock());
         match &outcome {
             Reloaded::Accepted { rules } => info!(by, rules = hex(*rules), "rules accepted"),
-            Reloaded::Unchanged { rules } => info!(by, rules = hex(*rules), "rules unchanged"),
+            Reloaded::Unchanged { rules } => {
+                info!(by, rules = hex(*rules), "rules unchanged");
+                self.reports.end(MetaAlert::ReloadFailed);
+            }
             Reloaded::Refused(why) => self.note_reload_failed(by, why),
         }
         outcome
@@ -137,8 +144,11 @@ impl Reloader {
         Reloaded::Accepted { rules: hash }
     }
 
-    /// Says that rules were refused: those in force go on.
+    /// Says that rules were refused: those in force go on. The alert lasts until rules are
+    /// read that can run; its message has room for the first line of why.
     fn note_reload_failed(&self, by: &str, diagnostics: &str) {
+        let first = diagnostics.lines().next().map(str::to_owned);
+        self.reports.see(MetaAlert::ReloadFailed, None, first);
         error!(by, "the rules cannot be reloaded; those in force go on\n{diagnostics}");
     }
 }

@@ -5,7 +5,8 @@
 //! stand, once with every ordering weakened to `Relaxed`. The ring between them is one of rtrb's
 //! making, modelled: a slot, then the number of slots, stored last and loaded first.
 
-#![allow(dead_code)]
+// One file under two orderings is what is compared.
+#![allow(dead_code, clippy::duplicate_mod)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

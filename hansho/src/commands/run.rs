@@ -59,7 +59,7 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         config.rules.clone(),
         language,
         parts.topics.clone(),
-        Arc::clone(&parts.slot),
+        (&parts.slot, &parts.reports),
         Arc::clone(&parts.state),
     ));
     serve_until_stopped((parts, rules), outgoing, config.listen, &reloader)

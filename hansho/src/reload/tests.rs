@@ -13,7 +13,12 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
     let slot = Arc::new(Slot::default());
     let (paths, state) = (vec![home.path().to_owned()], Arc::new(State::new()));
     let topics = Topics::default();
-    let reloader = Reloader::new(paths, Language::En, topics, Arc::clone(&slot), state);
+    let reports = Arc::new(Reports::default());
+    let reloader = Reloader::new(paths, Language::En, topics, (&slot, &reports), state);
+    let reported = || {
+        let all = reports.take();
+        all.into_iter().map(|it| (it.alert, it.is_so, it.detail)).collect::<Vec<_>>()
+    };
 
     write(RULES);
     let Reloaded::Accepted { rules: first } = reloader.reload("test") else {
@@ -22,6 +27,7 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
     // A comment says nothing new.
     write(&format!("# edited\n{RULES}"));
     assert_eq!(reloader.reload("test"), Reloaded::Unchanged { rules: first });
+    assert_eq!(reported(), [(MetaAlert::ReloadFailed, false, None)]);
 
     let two_readers = RULES.replace("alert", "stream more from \"auth\" { ts: time }\nalert");
     let no_time = RULES.replace("ts: time", "ts: time \"%Q\"");
@@ -36,6 +42,8 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
             panic!("accepted: {text}");
         };
         assert!(said.contains(why), "{said}");
+        let detail = said.lines().next().map(str::to_owned);
+        assert_eq!(reported(), [(MetaAlert::ReloadFailed, true, detail)]);
     }
     let waiting = slot.take().unwrap();
     assert_eq!((waiting.rules.program.hash(), slot.is_waiting()), (first, false));
