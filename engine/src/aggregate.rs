@@ -1,320 +1,439 @@
 //! What a window computes: one exact structure for each kind of measure.
 //!
-//! Entries arrive in the order of their times and leave in the same order. Every structure
+//! Entries come in the order of their times and leave in the same order. Every structure
 //! answers exactly; the naive recomputation over all entries is their oracle in the tests.
 
-use std::collections::VecDeque;
-
-use hashbrown::HashMap;
 use model::decimal::Decimal;
-use model::time::SECOND_MS;
-use num_bigint::BigInt;
-use num_rational::BigRational;
+use rules_dsl::rule::Comparison;
 
 use crate::measured::Measured;
+use crate::panes::{Course, Growth, Moments, Part, Run, Sample};
 use crate::ranked::Ranked;
+use crate::recency::Recency;
+use crate::ring::{Folded, Pane, Ring};
+use crate::totals::{Events, Grown, Quantile, Spread, Sum};
 
-/// How often each instant occurs.
-#[derive(Debug, Default)]
-pub struct Counter {
-    runs: VecDeque<(i64, u32)>,
-    total: u64,
-}
+/// Events by instant.
+pub(crate) type Counter = Folded<Events>;
 
-impl Counter {
-    fn insert(&mut self, time: i64, times: u32) {
-        self.total += u64::from(times);
-        let same = self.runs.back_mut().filter(|(last, _)| *last == time);
-        match same.and_then(|(_, events)| Some((events.checked_add(times)?, events))) {
-            Some((more, events)) => *events = more,
-            None => self.runs.push_back((time, times)),
-        }
-    }
-
-    fn oldest(&self) -> Option<i64> {
-        self.runs.front().map(|(time, _)| *time)
-    }
-
-    fn newest(&self) -> Option<i64> {
-        self.runs.back().map(|(time, _)| *time)
-    }
-
-    fn evict(&mut self, up_to: i64) {
-        while let Some((time, events)) = self.runs.front().copied() {
-            if time > up_to {
-                return;
-            }
-            self.total -= u64::from(events);
-            self.runs.pop_front();
-        }
-    }
+/// How the entries of a window are kept; [`crate::window`] says which measure takes which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Structure {
+    Count,
+    Ratio,
+    Sum { is_mean: bool },
+    Extreme { is_largest: bool },
+    Last,
+    Distinct { in_steps: bool },
+    Grown(Growth),
+    GrownInSteps(Growth),
+    Spread,
+    SpreadInSteps,
+    Quantile { permille: u32 },
 }
 
 /// The measure of one window.
 #[derive(Debug)]
-pub enum Aggregate {
-    /// Number of events.
+pub(crate) enum Aggregate {
     Count(Counter),
-    /// Sum, and with `mean` the mean: (time, value) and their running sum.
-    Sum { entries: VecDeque<(i64, i128)>, sum: i128, mean: bool },
-    /// Smallest or largest value: candidates that no later entry outdoes.
-    Extreme { candidates: VecDeque<(i64, i128)>, events: Counter, largest: bool },
-    /// The newest value. Events are counted only where somebody asks: one sample for each key
-    /// is what makes `last` cheap.
-    Last { newest: Option<(i64, i128)>, events: Option<Counter> },
-    /// How far values lie from their mean: sums of the values and of their squares.
-    Stddev { entries: VecDeque<(i64, i128)>, sum: i128, squares: BigInt },
-    /// What became of a gauge or a counter from the oldest entry to the newest.
-    Growth { entries: VecDeque<(i64, i128)>, grown: i128, kind: Growth },
-    /// Different values: (time, fingerprint) and how often each is inside.
-    Distinct { entries: VecDeque<(i64, i128)>, inside: HashMap<i128, u32> },
-    /// The value of a rank.
-    Quantile { entries: VecDeque<(i64, i128)>, ranked: Ranked, permille: u32 },
     /// Events of input 0 over events of input 1.
-    Ratio { part: Counter, whole: Counter },
+    Ratio(Box<Ratio>),
+    Sum(Folded<Sum>),
+    Extreme(Extreme),
+    Last(Last),
+    Distinct(Box<Distinct>),
+    Grown(Box<Folded<Grown<Sample>>>),
+    GrownInSteps(Box<Folded<Grown<Course>>>),
+    Spread(Box<Folded<Spread<Sample>>>),
+    SpreadInSteps(Box<Folded<Spread<Moments>>>),
+    Quantile(Box<Folded<Quantile>>),
 }
 
-/// What [`Aggregate::Growth`] tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Growth {
-    /// Newest less oldest.
-    Delta,
-    /// Every rise added up; where a counter falls it began from zero anew.
-    Increase,
-    /// The increase per second of a window of so many milliseconds.
-    Rate(i64),
+/// Smallest or largest value: candidates that no later value outdoes.
+#[derive(Debug, Default)]
+pub(crate) struct Extreme {
+    pub(crate) candidates: Ring<Sample>,
+    pub(crate) is_largest: bool,
+    /// Where somebody asks how many events there are.
+    pub(crate) events: Option<Box<Counter>>,
 }
 
-impl Growth {
-    /// What one entry after another adds.
-    const fn step(self, from: i128, to: i128) -> i128 {
+/// The newest value.
+#[derive(Debug, Default)]
+pub(crate) struct Last {
+    pub(crate) newest: Option<Sample>,
+    pub(crate) ahead: Ring<Sample>,
+    /// Where somebody asks how many events there are.
+    pub(crate) events: Option<Box<Counter>>,
+}
+
+/// Different values, each with when it was last seen.
+#[derive(Debug, Default)]
+pub(crate) struct Distinct {
+    pub(crate) values: Recency,
+    /// Of a step each value once.
+    pub(crate) ahead: Ring<Sample>,
+    /// The values of the newest step, in a window that moves in steps.
+    pub(crate) open: Option<Recency>,
+    /// Where somebody asks how many events there are.
+    pub(crate) events: Option<Box<Counter>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Ratio {
+    pub(crate) part: Counter,
+    pub(crate) whole: Counter,
+}
+
+impl Structure {
+    /// Bytes it keeps of an entry, or of all entries of one step together; of `Distinct` bytes
+    /// of each value, of `Last` of each key.
+    pub(crate) const fn entry_bytes(self) -> usize {
         match self {
-            Growth::Increase | Growth::Rate(_) if to < from => to,
-            _ => to - from,
+            Structure::Count | Structure::Ratio => size_of::<Run>(),
+            Structure::Sum { .. } => size_of::<Part>(),
+            Structure::Extreme { .. } | Structure::Grown(_) | Structure::Spread => {
+                size_of::<Sample>()
+            }
+            Structure::Last => 0,
+            Structure::Distinct { .. } => Recency::VALUE_BYTES,
+            Structure::GrownInSteps(_) => size_of::<Course>(),
+            Structure::SpreadInSteps => size_of::<Moments>(),
+            Structure::Quantile { .. } => size_of::<Sample>() + size_of::<i128>(),
         }
     }
 }
 
 impl Aggregate {
-    /// Adds an entry of `input`, not older than any before it, so many `times`: only what
-    /// [`Aggregate::only_counts`] is given one more than once.
-    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128, times: u32) {
-        match self {
-            Aggregate::Count(events) => events.insert(time, times),
-            Aggregate::Sum { entries, sum, .. } => {
-                entries.push_back((time, value));
-                *sum += value;
+    /// Of no entries; with `is_counted` events are counted though the measure does not need it.
+    pub(crate) fn new(structure: Structure, is_counted: bool) -> Aggregate {
+        let events = is_counted.then(Box::default);
+        match structure {
+            Structure::Count => Aggregate::Count(Counter::default()),
+            Structure::Ratio => Aggregate::Ratio(Box::default()),
+            Structure::Sum { is_mean } => {
+                Aggregate::Sum(Folded::new(Sum { sum: 0, events: 0, is_mean }))
             }
-            Aggregate::Extreme { candidates, events, largest } => {
-                events.insert(time, times);
-                let outdone = |have: i128| {
-                    if *largest { have <= value } else { have >= value }
-                };
-                while candidates.back().is_some_and(|(_, have)| outdone(*have)) {
-                    candidates.pop_back();
-                }
-                candidates.push_back((time, value));
+            Structure::Extreme { is_largest } => {
+                Aggregate::Extreme(Extreme { is_largest, events, ..Extreme::default() })
             }
-            Aggregate::Last { newest, events } => {
-                *newest = Some((time, value));
-                if let Some(events) = events {
-                    events.insert(time, times);
-                }
+            Structure::Last => Aggregate::Last(Last { events, ..Last::default() }),
+            Structure::Distinct { in_steps } => {
+                let open = in_steps.then(Recency::default);
+                Aggregate::Distinct(Box::new(Distinct { open, events, ..Distinct::default() }))
             }
-            Aggregate::Stddev { entries, sum, squares } => {
-                entries.push_back((time, value));
-                *sum += value;
-                *squares += BigInt::from(value).pow(2);
+            Structure::Grown(growth) => Aggregate::Grown(Box::new(Folded::new(Grown::new(growth)))),
+            Structure::GrownInSteps(growth) => {
+                Aggregate::GrownInSteps(Box::new(Folded::new(Grown::new(growth))))
             }
-            Aggregate::Growth { entries, grown, kind } => {
-                if let Some((_, last)) = entries.back() {
-                    *grown += kind.step(*last, value);
-                }
-                entries.push_back((time, value));
+            Structure::Spread => Aggregate::Spread(Box::new(Folded::new(Spread::new()))),
+            Structure::SpreadInSteps => {
+                Aggregate::SpreadInSteps(Box::new(Folded::new(Spread::new())))
             }
-            Aggregate::Distinct { entries, inside } => {
-                entries.push_back((time, value));
-                *inside.entry(value).or_insert(0) += 1;
-            }
-            Aggregate::Quantile { entries, ranked, .. } => {
-                entries.push_back((time, value));
-                ranked.insert(value);
-            }
-            Aggregate::Ratio { part, .. } if input == 0 => part.insert(time, times),
-            Aggregate::Ratio { whole, .. } => whole.insert(time, times),
-        }
-    }
-
-    /// Lets go of every entry at or before `up_to`.
-    pub(crate) fn evict(&mut self, up_to: i64) {
-        match self {
-            Aggregate::Count(events) => events.evict(up_to),
-            Aggregate::Sum { entries, sum, .. } => {
-                drain(entries, up_to, |value| *sum -= value);
-            }
-            Aggregate::Extreme { candidates, events, .. } => {
-                events.evict(up_to);
-                drain(candidates, up_to, |_| ());
-            }
-            Aggregate::Last { newest, events } => {
-                *newest = newest.filter(|(time, _)| *time > up_to);
-                if let Some(events) = events {
-                    events.evict(up_to);
-                }
-            }
-            Aggregate::Stddev { entries, sum, squares } => drain(entries, up_to, |value| {
-                *sum -= value;
-                *squares -= BigInt::from(value).pow(2);
-            }),
-            Aggregate::Growth { entries, grown, kind } => {
-                while entries.front().is_some_and(|(time, _)| *time <= up_to) {
-                    let gone = entries.pop_front();
-                    if let (Some((_, from)), Some((_, to))) = (gone, entries.front()) {
-                        *grown -= kind.step(from, *to);
-                    }
-                }
-            }
-            Aggregate::Distinct { entries, inside } => drain(entries, up_to, |value| {
-                if let Some(times) = inside.get_mut(&value) {
-                    *times -= 1;
-                    if *times == 0 {
-                        inside.remove(&value);
-                    }
-                }
-            }),
-            Aggregate::Quantile { entries, ranked, .. } => drain(entries, up_to, |value| {
-                ranked.remove(value);
-            }),
-            Aggregate::Ratio { part, whole } => {
-                part.evict(up_to);
-                whole.evict(up_to);
+            Structure::Quantile { permille } => {
+                let total = Quantile { ranked: Ranked::default(), permille };
+                Aggregate::Quantile(Box::new(Folded::new(total)))
             }
         }
     }
 
-    /// Whether it keeps no more of an entry than its input and time.
-    pub(crate) const fn only_counts(&self) -> bool {
-        matches!(self, Aggregate::Count(_) | Aggregate::Ratio { .. })
+    /// Adds an entry of `input` that the window's end reaches `at` an instant not before that
+    /// of any other.
+    #[inline]
+    pub(crate) fn insert(&mut self, input: u8, at: i64, value: i128) {
+        match self {
+            Aggregate::Count(counter) => counter.ring.push(Run { at, events: 1 }),
+            Aggregate::Ratio(ratio) => {
+                let counter = if input == 0 { &mut ratio.part } else { &mut ratio.whole };
+                counter.ring.push(Run { at, events: 1 });
+            }
+            Aggregate::Sum(sum) => sum.ring.push(Part { at, events: 1, sum: value }),
+            Aggregate::Extreme(extreme) => extreme.insert(Sample { at, value }),
+            Aggregate::Last(last) => last.insert(Sample { at, value }),
+            Aggregate::Distinct(distinct) => distinct.insert(Sample { at, value }),
+            Aggregate::Grown(grown) => grown.ring.push(Sample { at, value }),
+            Aggregate::GrownInSteps(of) => {
+                let growth = of.total.growth;
+                let (first, last) = (value, value);
+                of.ring.push(Course { at, events: 1, growth, first, last, grown: 0 });
+            }
+            Aggregate::Spread(spread) => spread.ring.push(Sample { at, value }),
+            Aggregate::SpreadInSteps(spread) => {
+                let squares = num_bigint::BigInt::from(value).pow(2);
+                spread.ring.push(Moments { at, events: 1, sum: value, squares });
+            }
+            Aggregate::Quantile(quantile) => quantile.ring.push(Sample { at, value }),
+        }
+    }
+
+    /// Moves the window's end to `now`, and lets go of every entry at or before `up_to`.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: i64, up_to: i64) {
+        match self {
+            Aggregate::Count(counter) => counter.advance(now, up_to),
+            Aggregate::Ratio(ratio) => {
+                ratio.part.advance(now, up_to);
+                ratio.whole.advance(now, up_to);
+            }
+            Aggregate::Sum(sum) => sum.advance(now, up_to),
+            Aggregate::Extreme(extreme) => extreme.advance(now, up_to),
+            Aggregate::Last(last) => last.advance(now, up_to),
+            Aggregate::Distinct(distinct) => distinct.advance(now, up_to),
+            Aggregate::Grown(grown) => grown.advance(now, up_to),
+            Aggregate::GrownInSteps(grown) => grown.advance(now, up_to),
+            Aggregate::Spread(spread) => spread.advance(now, up_to),
+            Aggregate::SpreadInSteps(spread) => spread.advance(now, up_to),
+            Aggregate::Quantile(quantile) => quantile.advance(now, up_to),
+        }
     }
 
     /// The value; `None` is unknown.
+    #[inline]
     pub(crate) fn measured(&self) -> Option<Measured> {
         match self {
-            Aggregate::Count(events) => Some(Measured::count(events.total)),
-            Aggregate::Sum { sum, mean: false, .. } => Some(Measured::whole(*sum)),
-            Aggregate::Sum { entries, sum, mean: true } => {
-                (!entries.is_empty()).then_some(Measured::Fraction {
-                    numerator: *sum,
-                    denominator: entries.len() as i128,
-                })
+            Aggregate::Count(counter) => Some(Measured::count(counter.total.0)),
+            Aggregate::Ratio(ratio) => {
+                let (part, whole) = (ratio.part.total.0, i128::from(ratio.whole.total.0));
+                let numerator = i128::from(part) * Decimal::ONE.units();
+                (whole > 0).then_some(Measured::Fraction { numerator, denominator: whole })
             }
-            Aggregate::Extreme { candidates, .. } => {
-                candidates.front().map(|(_, value)| Measured::whole(*value))
+            Aggregate::Sum(sum) => sum.total.measured(),
+            Aggregate::Extreme(Extreme { candidates, .. }) => {
+                candidates.oldest().map(|best| Measured::whole(best.value))
             }
-            Aggregate::Last { newest, .. } => newest.map(|(_, value)| Measured::whole(value)),
-            Aggregate::Stddev { entries, sum, squares } => {
-                (entries.len() > 1).then(|| deviation(entries.len(), *sum, squares))
-            }
-            Aggregate::Growth { entries, grown, kind } => {
-                let denominator = if let Growth::Rate(window_ms) = kind { *window_ms } else { 1 };
-                let per = if let Growth::Rate(_) = kind { SECOND_MS } else { 1 };
-                (entries.len() > 1).then(|| Measured::Fraction {
-                    numerator: grown.saturating_mul(i128::from(per)),
-                    denominator: i128::from(denominator),
-                })
-            }
-            Aggregate::Distinct { inside, .. } => Some(Measured::count(inside.len() as u64)),
-            Aggregate::Quantile { ranked, permille, .. } => {
-                let rank = (ranked.len() * *permille as usize).div_ceil(1000);
-                ranked.at_rank(rank.max(1)).map(Measured::whole)
-            }
-            Aggregate::Ratio { part, whole } => (whole.total > 0).then(|| Measured::Fraction {
-                numerator: i128::from(part.total) * Decimal::ONE.units(),
-                denominator: i128::from(whole.total),
-            }),
+            Aggregate::Last(last) => last.newest.map(|newest| Measured::whole(newest.value)),
+            Aggregate::Distinct(distinct) => Some(Measured::count(distinct.values.len() as u64)),
+            Aggregate::Grown(grown) => grown.total.measured(),
+            Aggregate::GrownInSteps(grown) => grown.total.measured(),
+            Aggregate::Spread(spread) => spread.total.measured(),
+            Aggregate::SpreadInSteps(spread) => spread.total.measured(),
+            Aggregate::Quantile(quantile) => quantile.total.measured(),
         }
     }
 
-    /// Events inside; of a ratio those of the denominator, of a `last` that counts none the
-    /// one that is known.
+    /// Events inside; of a ratio those of the denominator. Where events are not counted,
+    /// whether there are any.
     pub(crate) fn events(&self) -> u64 {
         match self {
-            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total,
-            Aggregate::Sum { entries, .. }
-            | Aggregate::Stddev { entries, .. }
-            | Aggregate::Growth { entries, .. }
-            | Aggregate::Distinct { entries, .. }
-            | Aggregate::Quantile { entries, .. } => entries.len() as u64,
-            Aggregate::Last { newest, events } => {
-                events.as_ref().map_or(u64::from(newest.is_some()), |events| events.total)
+            Aggregate::Count(counter) => counter.total.0,
+            Aggregate::Ratio(ratio) => ratio.whole.total.0,
+            Aggregate::Sum(sum) => sum.total.events,
+            Aggregate::Extreme(Extreme { events: Some(counter), .. })
+            | Aggregate::Last(Last { events: Some(counter), .. }) => counter.total.0,
+            Aggregate::Distinct(distinct) if distinct.events.is_some() => {
+                distinct.events.as_ref().map_or(0, |counter| counter.total.0)
             }
-            Aggregate::Ratio { whole, .. } => whole.total,
+            Aggregate::Extreme(_) | Aggregate::Last(_) | Aggregate::Distinct(_) => {
+                u64::from(self.newest().is_some())
+            }
+            Aggregate::Grown(grown) => grown.total.events,
+            Aggregate::GrownInSteps(grown) => grown.total.events,
+            Aggregate::Spread(spread) => spread.total.events,
+            Aggregate::SpreadInSteps(spread) => spread.total.events,
+            Aggregate::Quantile(quantile) => quantile.total.ranked.len() as u64,
+        }
+    }
+
+    /// When the first of the entries that are ahead is reached.
+    pub(crate) fn ahead(&self) -> Option<i64> {
+        match self {
+            Aggregate::Count(counter) => at(counter.ring.ahead()),
+            Aggregate::Ratio(ratio) => {
+                sooner(at(ratio.part.ring.ahead()), at(ratio.whole.ring.ahead()))
+            }
+            Aggregate::Sum(sum) => at(sum.ring.ahead()),
+            Aggregate::Extreme(extreme) => at(extreme.candidates.ahead()),
+            Aggregate::Last(last) => at(last.ahead.ahead()),
+            Aggregate::Distinct(distinct) => at(distinct.ahead.ahead()),
+            Aggregate::Grown(grown) => at(grown.ring.ahead()),
+            Aggregate::GrownInSteps(grown) => at(grown.ring.ahead()),
+            Aggregate::Spread(spread) => at(spread.ring.ahead()),
+            Aggregate::SpreadInSteps(spread) => at(spread.ring.ahead()),
+            Aggregate::Quantile(quantile) => at(quantile.ring.ahead()),
+        }
+    }
+
+    /// The instant of the oldest event, where events are counted beside the measure.
+    pub(crate) fn oldest_counted(&self) -> Option<i64> {
+        let events = match self {
+            Aggregate::Extreme(extreme) => &extreme.events,
+            Aggregate::Last(last) => &last.events,
+            Aggregate::Distinct(distinct) => &distinct.events,
+            _ => return None,
+        };
+        events.as_ref().and_then(|counter| at(counter.ring.oldest()))
+    }
+
+    /// The instant of the entry whose leaving is the first to change the measure.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        match self {
+            Aggregate::Count(counter) => at(counter.ring.oldest()),
+            Aggregate::Ratio(ratio) => {
+                sooner(at(ratio.part.ring.oldest()), at(ratio.whole.ring.oldest()))
+            }
+            Aggregate::Sum(sum) => at(sum.ring.oldest()),
+            Aggregate::Extreme(extreme) => at(extreme.candidates.oldest()),
+            Aggregate::Last(last) => at(last.newest.as_ref()),
+            Aggregate::Distinct(distinct) => distinct.values.oldest(),
+            Aggregate::Grown(grown) => at(grown.ring.oldest()),
+            Aggregate::GrownInSteps(grown) => at(grown.ring.oldest()),
+            Aggregate::Spread(spread) => at(spread.ring.oldest()),
+            Aggregate::SpreadInSteps(spread) => at(spread.ring.oldest()),
+            Aggregate::Quantile(quantile) => at(quantile.ring.oldest()),
+        }
+    }
+
+    /// The instant of the newest entry inside.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        match self {
+            Aggregate::Count(counter) => at(counter.ring.newest()),
+            Aggregate::Ratio(ratio) => {
+                at(ratio.part.ring.newest()).max(at(ratio.whole.ring.newest()))
+            }
+            Aggregate::Sum(sum) => at(sum.ring.newest()),
+            Aggregate::Extreme(extreme) => at(extreme.candidates.newest()),
+            Aggregate::Last(last) => at(last.newest.as_ref()),
+            Aggregate::Distinct(distinct) => distinct.values.newest(),
+            Aggregate::Grown(grown) => at(grown.ring.newest()),
+            Aggregate::GrownInSteps(grown) => at(grown.ring.newest()),
+            Aggregate::Spread(spread) => at(spread.ring.newest()),
+            Aggregate::SpreadInSteps(spread) => at(spread.ring.newest()),
+            Aggregate::Quantile(quantile) => at(quantile.ring.newest()),
         }
     }
 
     /// Whether no entry is inside.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_silent(&self) -> bool {
         match self {
-            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.total == 0,
-            Aggregate::Sum { entries, .. }
-            | Aggregate::Stddev { entries, .. }
-            | Aggregate::Growth { entries, .. }
-            | Aggregate::Distinct { entries, .. }
-            | Aggregate::Quantile { entries, .. } => entries.is_empty(),
-            Aggregate::Last { newest, .. } => newest.is_none(),
-            Aggregate::Ratio { part, whole } => part.total == 0 && whole.total == 0,
+            Aggregate::Count(counter) => counter.ring.inside == 0,
+            Aggregate::Sum(sum) => sum.ring.inside == 0,
+            _ => self.newest().is_none(),
         }
     }
 
-    /// Time of the oldest entry inside, as far as entries are kept.
-    pub(crate) fn oldest(&self) -> Option<i64> {
+    /// The instant of the entry after whose leaving a value that only falls as entries leave
+    /// stands to `level` no longer as it does: of N that are asked for the N-th newest.
+    /// Where the value may rise as well it is that of the first to leave.
+    pub(crate) fn last_needed(&self, comparison: Comparison, level: Decimal) -> Option<i64> {
+        let holds = |value: Measured| comparison.holds(value.compare(level));
+        let mut left = match self {
+            Aggregate::Extreme(Extreme { candidates, .. }) => {
+                let inside = candidates.panes.iter().take(candidates.inside);
+                let meeting = inside.take_while(|pane| holds(Measured::whole(pane.value)));
+                return at(meeting.last()).or(self.oldest());
+            }
+            Aggregate::Count(counter) => counter.total.0,
+            Aggregate::Distinct(distinct) => distinct.values.len() as u64,
+            _ => return self.oldest(),
+        };
+        let mut falls = |at: i64, events: u64| {
+            left = left.saturating_sub(events);
+            (left == 0 || !holds(Measured::count(left))).then_some(at)
+        };
         match self {
-            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.oldest(),
-            Aggregate::Sum { entries, .. }
-            | Aggregate::Stddev { entries, .. }
-            | Aggregate::Growth { entries, .. }
-            | Aggregate::Distinct { entries, .. }
-            | Aggregate::Quantile { entries, .. } => entries.front().map(|(time, _)| *time),
-            Aggregate::Last { events: Some(events), .. } => events.oldest(),
-            Aggregate::Last { newest, .. } => newest.map(|(time, _)| time),
-            Aggregate::Ratio { part, whole } => match (part.oldest(), whole.oldest()) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (some, None) | (None, some) => some,
-            },
-        }
-    }
-
-    /// Time of the newest entry inside.
-    pub(crate) fn newest(&self) -> Option<i64> {
-        match self {
-            Aggregate::Count(events) | Aggregate::Extreme { events, .. } => events.newest(),
-            Aggregate::Sum { entries, .. }
-            | Aggregate::Stddev { entries, .. }
-            | Aggregate::Growth { entries, .. }
-            | Aggregate::Distinct { entries, .. }
-            | Aggregate::Quantile { entries, .. } => entries.back().map(|(time, _)| *time),
-            Aggregate::Last { newest, .. } => newest.map(|(time, _)| time),
-            Aggregate::Ratio { part, whole } => part.newest().max(whole.newest()),
+            Aggregate::Count(counter) => {
+                let mut panes = counter.ring.panes.iter();
+                panes.find_map(|run| falls(run.at, u64::from(run.events)))
+            }
+            Aggregate::Distinct(distinct) => {
+                distinct.values.iter().find_map(|(_, at)| falls(at, 1))
+            }
+            _ => None,
         }
     }
 }
 
-/// The population standard deviation: the square root of (n·Σx² − (Σx)²) / n².
-fn deviation(entries: usize, sum: i128, squares: &BigInt) -> Measured {
-    let scaled = BigInt::from(entries) * Decimal::ONE.units();
-    let spread = squares * entries - BigInt::from(sum).pow(2);
-    Measured::Root(Box::new(BigRational::new(spread, scaled.pow(2))))
-}
-
-fn drain(entries: &mut VecDeque<(i64, i128)>, up_to: i64, mut gone: impl FnMut(i128)) {
-    while let Some((time, value)) = entries.front().copied() {
-        if time > up_to {
-            return;
+impl Extreme {
+    fn insert(&mut self, sample: Sample) {
+        let Extreme { candidates: Ring { panes, inside }, is_largest, .. } = self;
+        let is_ahead = panes.len() > *inside;
+        match panes.back_mut().filter(|last| is_ahead && last.at == sample.at) {
+            Some(last) if *is_largest => last.value = last.value.max(sample.value),
+            Some(last) => last.value = last.value.min(sample.value),
+            None => panes.push_back(sample),
         }
-        entries.pop_front();
-        gone(value);
+        count(&mut self.events, sample.at);
+    }
+
+    fn advance(&mut self, now: i64, up_to: i64) {
+        let Extreme { candidates: Ring { panes, inside }, is_largest, .. } = self;
+        while let Some(Sample { at, value }) = panes.get(*inside).copied()
+            && at <= now
+        {
+            let outdone = |have: &Sample| {
+                if *is_largest { have.value <= value } else { have.value >= value }
+            };
+            // What is ahead stands behind: nearly always the one that enters and no more.
+            while inside.checked_sub(1).and_then(|last| panes.get(last)).is_some_and(outdone) {
+                *inside -= 1;
+                panes.remove(*inside);
+            }
+            *inside += 1;
+        }
+        while self.candidates.leave(up_to).is_some() {}
+        move_count(&mut self.events, now, up_to);
     }
 }
 
-#[cfg(test)]
-mod tests;
+impl Last {
+    fn insert(&mut self, sample: Sample) {
+        let mut ahead = self.ahead.panes.back_mut();
+        match ahead.as_mut().filter(|last| last.at == sample.at) {
+            Some(last) => last.value = sample.value,
+            None => self.ahead.push(sample),
+        }
+        count(&mut self.events, sample.at);
+    }
+
+    fn advance(&mut self, now: i64, up_to: i64) {
+        while let Some(reached) = self.ahead.leave(now) {
+            self.newest = Some(reached);
+        }
+        self.newest = self.newest.filter(|newest| newest.at > up_to);
+        move_count(&mut self.events, now, up_to);
+    }
+}
+
+impl Distinct {
+    fn insert(&mut self, sample: Sample) {
+        let is_new = self.open.as_mut().is_none_or(|open| {
+            if open.newest() != Some(sample.at) {
+                *open = Recency::default();
+            }
+            open.see(sample.value, sample.at)
+        });
+        if is_new {
+            self.ahead.push(sample);
+        }
+        count(&mut self.events, sample.at);
+    }
+
+    fn advance(&mut self, now: i64, up_to: i64) {
+        while let Some(Sample { at, value }) = self.ahead.leave(now) {
+            self.values.see(value, at);
+        }
+        self.values.evict(up_to);
+        move_count(&mut self.events, now, up_to);
+    }
+}
+
+fn at<P: Pane>(pane: Option<&P>) -> Option<i64> {
+    pane.map(Pane::at)
+}
+
+fn count(events: &mut Option<Box<Counter>>, at: i64) {
+    events.iter_mut().for_each(|counter| counter.ring.push(Run { at, events: 1 }));
+}
+
+fn move_count(events: &mut Option<Box<Counter>>, now: i64, up_to: i64) {
+    events.iter_mut().for_each(|counter| counter.advance(now, up_to));
+}
+
+/// The sooner of two instants.
+pub(crate) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (some, None) | (None, some) => some,
+    }
+}

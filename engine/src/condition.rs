@@ -1,12 +1,12 @@
 //! Comparisons of measures for one key: what each of them is, and what they are together.
 
 use model::decimal::Decimal;
-use rules_dsl::rule::{Compare, Condition, Formula, Joint, Window as Plan};
+use rules_dsl::rule::{Compare, Comparison, Condition, Formula, Joint, Window as Plan};
 use smallvec::SmallVec;
 
 use crate::formula;
 use crate::measured::Measured;
-use crate::window::Window;
+use crate::window::{Window, WindowPlan};
 
 /// The windows of a condition for one key, and the truth of its comparisons.
 #[derive(Debug, Default)]
@@ -44,6 +44,8 @@ pub enum Lack {
 pub struct Judging<'a> {
     /// What is compared.
     pub condition: &'a Condition,
+    /// How its windows are kept.
+    pub windows: &'a [WindowPlan],
     /// The level of the first comparison, for this key and as things stand.
     pub level: Decimal,
     /// How long an unknown value keeps its truth, in milliseconds.
@@ -72,25 +74,46 @@ pub struct Judged {
 }
 
 impl Measures {
-    /// Empty windows; with `shows_count` the events of the first are counted in any case.
-    pub(crate) fn new(condition: &Condition, shows_count: bool) -> Measures {
-        let windows = condition.windows.iter().enumerate();
+    /// Empty windows, and comparisons of which nothing is known.
+    pub(crate) fn new(condition: &Condition, windows: &[WindowPlan]) -> Measures {
         Measures {
-            windows: windows.map(|(at, plan)| Window::new(plan, shows_count && at == 0)).collect(),
+            windows: windows.iter().map(Window::new).collect(),
             held: condition.compares.iter().map(|_| Held::default()).collect(),
         }
     }
 
     /// Adds an entry to one of its windows.
-    pub(crate) fn insert(&mut self, (window, input): (u8, u8), time: i64, value: i128) {
-        if let Some(window) = self.windows.get_mut(usize::from(window)) {
-            window.insert(input, time, value);
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        (window, input): (u8, u8),
+        time: i64,
+        value: i128,
+        plans: &[WindowPlan],
+    ) {
+        let at = usize::from(window);
+        if let (Some(window), Some(plan)) = (self.windows.get_mut(at), plans.get(at)) {
+            window.insert(input, time, value, plan);
         }
     }
 
     /// Moves the end of all windows to `now`.
-    pub(crate) fn advance(&mut self, now: i64) {
-        self.windows.iter_mut().for_each(|window| window.advance(now));
+    #[inline]
+    pub(crate) fn advance(&mut self, now: i64, plans: &[WindowPlan]) {
+        self.windows.iter_mut().zip(plans).for_each(|(window, plan)| window.advance(now, plan));
+    }
+
+    /// The value of a condition that is one comparison of one window, where the window has been
+    /// moved to, and whether it has been taken for true; `None` is unknown, or was until now.
+    #[inline]
+    pub(crate) fn glance(&self, plan: &WindowPlan) -> Option<(Measured, bool)> {
+        let held = self.held.first().filter(|held| held.unknown_since.is_none())?;
+        Some((self.windows.first()?.measured(plan)?, held.truth))
+    }
+
+    /// Takes the one comparison for what it has been taken for: its value is known.
+    pub(crate) fn confirm(&mut self) {
+        self.held.iter_mut().for_each(|held| held.was_known = true);
     }
 
     /// The value of the first comparison at `now`, where the windows have been moved to;
@@ -98,20 +121,20 @@ impl Measures {
     pub(crate) fn value(
         &self,
         now: i64,
-        condition: &Condition,
+        (condition, plans): (&Condition, &[WindowPlan]),
         first: Option<First>,
     ) -> Option<Measured> {
         let compare = condition.compares.first()?;
         let is_whole = first.is_none_or(|first| is_whole(condition, compare, first, now));
-        let measured = |window: usize| self.windows.get(window)?.measured();
+        let measured = |at: usize| self.windows.get(at)?.measured(plans.get(at)?);
         is_whole.then(|| formula::value(&compare.value, &measured)).flatten()
     }
 
     /// Settles what the comparisons are at `now`, where the windows have been moved to.
     pub(crate) fn judge(&mut self, now: i64, judging: &Judging<'_>) -> Judged {
-        let Judging { condition, level, hold_ms, first, forgets_silence } = *judging;
+        let Judging { condition, windows, level, hold_ms, first, forgets_silence } = *judging;
         let is_forgotten = forgets_silence && self.is_silent();
-        let measured = |window: usize| self.windows.get(window)?.measured();
+        let measured = |at: usize| self.windows.get(at)?.measured(windows.get(at)?);
         let (mut has_lapsed, mut is_over, mut shown) = (false, true, None);
         for (at, (compare, held)) in condition.compares.iter().zip(&mut self.held).enumerate() {
             let is_whole = first.is_none_or(|first| is_whole(condition, compare, first, now));
@@ -149,6 +172,7 @@ impl Measures {
     }
 
     /// Whether a comparison is true, or held true.
+    #[inline]
     pub(crate) fn is_any_true(&self) -> bool {
         self.held.iter().any(|held| held.truth)
     }
@@ -159,13 +183,26 @@ impl Measures {
     }
 
     /// When a value next changes by itself.
-    pub(crate) fn next_change(&self) -> Option<i64> {
-        self.windows.iter().filter_map(Window::next_change).min()
+    pub(crate) fn next_change(&self, plans: &[WindowPlan]) -> Option<i64> {
+        let windows = self.windows.iter().zip(plans);
+        windows.filter_map(|(window, plan)| window.next_change(plan)).min()
+    }
+
+    /// When the value of one window, which only falls while nothing comes, may no longer meet
+    /// a level that it meets.
+    pub(crate) fn next_fall(
+        &self,
+        comparison: Comparison,
+        level: Decimal,
+        plan: &WindowPlan,
+    ) -> Option<i64> {
+        self.windows.first().and_then(|window| window.next_fall(comparison, level, plan))
     }
 
     /// When the last entry now inside has left.
-    pub(crate) fn next_empty(&self) -> Option<i64> {
-        self.windows.iter().filter_map(Window::next_empty).max()
+    pub(crate) fn next_empty(&self, plans: &[WindowPlan]) -> Option<i64> {
+        let windows = self.windows.iter().zip(plans);
+        windows.filter_map(|(window, plan)| window.next_empty(plan)).max()
     }
 
     /// When an unknown value that holds a truth up has been held for as long as it may.

@@ -4,6 +4,8 @@
 //! a + `for` if b is later than that, and its episode ends when the condition has been
 //! false for `keep`, unless it turns true again at exactly that instant or before.
 
+use std::cmp::Ordering;
+
 use model::decimal::Decimal;
 use model::severity::Severity;
 use model::transition::Reason;
@@ -132,6 +134,39 @@ impl Episode {
         }
         steps.extend(self.end(now, verdict.ends.filter(|_| !verdict.truth), alert));
         steps
+    }
+
+    /// Whether nothing is told of the instant `now`, at which a condition is as true as it was
+    /// and its value meets a level (`met`): then the peak is all that moves.
+    #[inline]
+    pub(crate) fn stays(
+        &mut self,
+        now: i64,
+        (truth, value, met): (bool, &Measured, Option<usize>),
+        comparison: Comparison,
+        alert: &Alert,
+    ) -> bool {
+        let course = match &mut self.phase {
+            Phase::Inactive => return !truth,
+            Phase::Firing { false_since: Some(at), .. } => {
+                return !truth && now - *at < alert.keep_ms;
+            }
+            Phase::Pending(course) if now - course.since >= alert.for_ms => return false,
+            Phase::Pending(course) | Phase::Firing { course, .. } => course,
+        };
+        let moves = |met: usize| met > course.highest || severity_of(alert, met) != course.severity;
+        if !truth || met.is_some_and(moves) {
+            return false;
+        }
+        let is_further = course.peak.is_none_or(|peak| match value.compare(peak) {
+            Ordering::Less => comparison.is_low(),
+            Ordering::Equal => false,
+            Ordering::Greater => !comparison.is_low(),
+        });
+        if is_further {
+            course.peak = further(comparison, course.peak, value.decimal());
+        }
+        true
     }
 
     /// Ends an episode that has been false for long enough, or for a `reason` to end at once.

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::ring::is_mostly_free;
 use crate::slab::Slab;
 
 /// Index of an interned key.
@@ -65,6 +66,11 @@ impl Keys {
             found.remove();
         }
         self.entries.remove(id);
+        let Keys { seeded, table, entries } = self;
+        if is_mostly_free(table.len(), table.capacity()) {
+            let bytes = |id: &KeyId| entries.get(*id).map_or(&[][..], |entry| &entry.bytes);
+            table.shrink_to(table.len() * 2, |id| seeded.hash_one(bytes(id)));
+        }
     }
 
     /// The canonical bytes of a key.

@@ -34,13 +34,18 @@ impl Levels {
     }
 
     /// The level the condition is judged by.
+    #[inline]
     pub(crate) fn judged(&self, is_firing: bool) -> Decimal {
         self.clear.filter(|_| is_firing).unwrap_or(self.level)
     }
 
     /// The highest level a value meets, if it meets any: 0 is the lowest.
+    #[inline]
     pub(crate) fn met(&self, value: &Measured) -> Option<usize> {
         let meets = |level: Decimal| self.comparison.holds(value.compare(level));
+        if self.rungs.is_empty() {
+            return meets(self.level).then_some(0);
+        }
         let above = self.rungs.iter().rposition(|level| meets(*level)).map(|at| at + 1);
         above.or_else(|| meets(self.level).then_some(0))
     }

@@ -48,9 +48,16 @@ impl Measured {
     }
 
     /// How the exact value stands to a level.
+    #[inline]
     pub(crate) fn compare(&self, level: Decimal) -> Ordering {
         match self {
             Measured::Fraction { numerator, denominator: 1 } => numerator.cmp(&level.units()),
+            _ => self.compare_exactly(level),
+        }
+    }
+
+    fn compare_exactly(&self, level: Decimal) -> Ordering {
+        match self {
             // A level is at most 10²⁹ units and a window holds fewer than 10⁹ events.
             Measured::Fraction { numerator, denominator } => {
                 numerator.cmp(&level.units().saturating_mul(*denominator))

@@ -1,15 +1,13 @@
 //! Values a key has not had for long: `new geo.country in 認証成功 within 30d`.
 
-use hashbrown::HashMap;
+use crate::recency::Recency;
 
 /// The values of one key and when each was last seen.
 #[derive(Debug)]
 pub struct Novelty {
     within_ms: i64,
     values_max: usize,
-    seen: HashMap<i128, i64>,
-    /// No value is forgotten before this instant.
-    forgets_at: Option<i64>,
+    seen: Recency,
     /// The instant at which a value was new.
     matched: Option<i64>,
 }
@@ -17,28 +15,19 @@ pub struct Novelty {
 impl Novelty {
     /// Nothing has been seen.
     pub(crate) fn new(within_ms: i64, values_max: u32) -> Novelty {
-        Novelty {
-            within_ms,
-            values_max: values_max as usize,
-            seen: HashMap::new(),
-            forgets_at: None,
-            matched: None,
-        }
+        let (values_max, seen) = (values_max as usize, Recency::default());
+        Novelty { within_ms, values_max, seen, matched: None }
     }
 
     /// Takes in a value at `now`; false when it is new and there is no room to remember it.
     pub(crate) fn take_in(&mut self, value: i128, now: i64) -> bool {
         self.forget(now);
-        if let Some(last) = self.seen.get_mut(&value) {
-            *last = now;
-            return true;
-        }
-        if self.seen.len() >= self.values_max {
+        if self.seen.len() >= self.values_max && !self.seen.knows(value) {
             return false;
         }
-        self.seen.insert(value, now);
-        self.forgets_at.get_or_insert(now.saturating_add(self.within_ms));
-        self.matched = Some(now);
+        if self.seen.see(value, now) {
+            self.matched = Some(now);
+        }
         true
     }
 
@@ -49,23 +38,17 @@ impl Novelty {
 
     /// Lets go of values last seen a window ago.
     pub(crate) fn forget(&mut self, now: i64) {
-        if self.forgets_at.is_none_or(|at| now < at) {
-            return;
-        }
-        let within_ms = self.within_ms;
-        self.seen.retain(|_, last| last.saturating_add(within_ms) > now);
-        let oldest = self.seen.values().min();
-        self.forgets_at = oldest.map(|oldest| oldest.saturating_add(within_ms));
+        self.seen.evict(now.saturating_sub(self.within_ms));
     }
 
-    /// The next instant at which it may let go of a value.
-    pub(crate) const fn next_due(&self) -> Option<i64> {
-        self.forgets_at
+    /// The next instant at which it lets go of a value.
+    pub(crate) fn next_due(&self) -> Option<i64> {
+        self.seen.oldest().map(|oldest| oldest.saturating_add(self.within_ms))
     }
 
     /// Whether it remembers nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.seen.is_empty()
+        self.seen.len() == 0
     }
 }
 
@@ -99,8 +82,7 @@ mod tests {
                 }
                 prop_assert_eq!(novelty.is_empty(), remembered.is_empty());
                 let due = remembered.iter().map(|(_, last)| last + WITHIN_MS).min();
-                prop_assert_eq!(novelty.next_due().is_some(), due.is_some());
-                prop_assert!(novelty.next_due() <= due);
+                prop_assert_eq!(novelty.next_due(), due);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Rules compiled to run: which fields of an event become which observations, for whom.
 
 mod counts;
+mod keeping;
 mod rule;
 
 use std::fmt;
@@ -8,16 +9,15 @@ use std::sync::Arc;
 
 use model::event::{Event, Value};
 use model::key::KeyWriter;
-use model::message::MessagePart;
 use model::observation::{Batch, Origin, Row, Slice};
 use model::schema::Schema;
-use rules_dsl::rule::{Alert, Comparison, KeyPart, Measure, Roster, RuleSet, Selection, Trigger};
+use rules_dsl::rule::{Alert, KeyPart, Measure, RuleSet, Selection, Trigger};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::condition::waits_for_ms;
 use crate::filter_tree::{FilterTree, Filters};
 use crate::key_group::{group_of, key_hash, shard_of};
 use crate::stateful::StreamFacts;
+use keeping::{glance, has_roster, is_seeded, only_gains, windows};
 
 pub use counts::ObserveCounts;
 pub use rule::RulePlan;
@@ -191,13 +191,15 @@ impl Draft {
         }
         streams.sort_unstable();
         streams.dedup();
+        let is_seeded = is_seeded(&alert) || (is_watch && alert.by.is_empty());
         Ok(RulePlan {
             streams,
             inputs,
-            shows_count: alert.message.parts.contains(&MessagePart::Count),
+            windows: windows(&alert),
+            glance: glance(&alert).filter(|_| !is_seeded),
             forgets_silence: matches!(alert.trigger, Trigger::Condition(_)) && !alert.by.is_empty(),
             only_gains: only_gains(&alert.trigger),
-            is_seeded: is_seeded(&alert) || (is_watch && alert.by.is_empty()),
+            is_seeded,
             has_roster: has_roster(&alert.trigger),
             is_watch,
             stateful: self.facts.stateful_hash(&alert, is_watch),
@@ -282,36 +284,6 @@ impl ValuePlan {
             (_, Some(field)) => ValuePlan::Number(field),
         }
     }
-}
-
-/// Whether entries that leave can neither turn the trigger on, nor make it unknown before
-/// the window is empty.
-fn only_gains(trigger: &Trigger) -> bool {
-    let Trigger::Condition(condition) = trigger else {
-        return false;
-    };
-    condition.single().is_some_and(|(window, compare)| {
-        matches!(compare.comparison, Comparison::AtLeast | Comparison::Above)
-            && matches!(window.measure, Measure::Count(_) | Measure::Distinct(_))
-            && window.step_ms == 0
-            && window.ago_ms == 0
-            && window.min_events <= 1
-    })
-}
-
-fn is_seeded(alert: &Alert) -> bool {
-    match &alert.trigger {
-        Trigger::Condition(condition) => {
-            let mut compares = condition.compares.iter();
-            alert.by.is_empty() && compares.any(|it| waits_for_ms(condition, it).is_some())
-        }
-        Trigger::Absent { roster, .. } => !matches!(roster, Roster::Seen(_)),
-        _ => false,
-    }
-}
-
-const fn has_roster(trigger: &Trigger) -> bool {
-    matches!(trigger, Trigger::Absent { roster: Roster::Listed(_), .. })
 }
 
 impl SignalPlan {

@@ -6,7 +6,9 @@ use std::collections::{BinaryHeap, VecDeque};
 use model::observation::Origin;
 use model::time::Timestamp;
 
+use crate::aggregate::sooner;
 use crate::keys::KeyId;
+use crate::ring::give_back;
 
 /// An observation waiting for its instant.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub struct Reorder {
 
 impl Reorder {
     /// Adds an observation.
+    #[inline]
     pub(crate) fn push(&mut self, waiting: Waiting) {
         if self.queue.back().is_none_or(|last| *last <= waiting) {
             self.queue.push_back(waiting);
@@ -66,28 +69,35 @@ impl Reorder {
     }
 
     /// The earliest waiting instant.
+    #[inline]
     pub(crate) fn next(&self) -> Option<i64> {
         let queued = self.queue.front().map(|waiting| waiting.order.0.0);
-        let stray = self.strays.peek().map(|Reverse(waiting)| waiting.order.0.0);
-        match (queued, stray) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (some, None) | (None, some) => some,
+        match self.strays.peek() {
+            Some(Reverse(stray)) => sooner(queued, Some(stray.order.0.0)),
+            None => queued,
         }
     }
 
     /// Takes the next observation of exactly the instant `now`.
+    #[inline]
     pub(crate) fn pop_at(&mut self, now: i64) -> Option<Waiting> {
-        if self.next() != Some(now) {
-            return None;
-        }
-        let is_stray = match (self.queue.front(), self.strays.peek()) {
-            (Some(queued), Some(Reverse(stray))) => stray < queued,
-            (queued, _) => queued.is_none(),
+        let is_now = |waiting: &Waiting| waiting.order.0.0 == now;
+        let Some(Reverse(stray)) = self.strays.peek() else {
+            return self.queue.pop_front_if(|waiting| is_now(waiting));
         };
-        if is_stray {
-            self.strays.pop().map(|Reverse(waiting)| waiting)
-        } else {
-            self.queue.pop_front()
+        let is_stray = self.queue.front().is_none_or(|queued| stray < queued);
+        if !is_stray {
+            return self.queue.pop_front_if(|waiting| is_now(waiting));
+        }
+        let is_now = is_now(stray);
+        is_now.then(|| self.strays.pop()).flatten().map(|Reverse(waiting)| waiting)
+    }
+
+    /// Gives memory back that only a crowd needed.
+    pub(crate) fn give_back(&mut self) {
+        give_back(&mut self.queue);
+        if self.strays.len() < self.strays.capacity() / 4 {
+            self.strays.shrink_to(self.strays.capacity() / 2);
         }
     }
 

@@ -1,10 +1,12 @@
 //! A shard: the key groups of one thread, judged instant by instant.
 
 mod domain;
+mod fields;
 mod seeds;
 mod state;
 mod states;
 pub mod statistics;
+mod table;
 
 use std::sync::Arc;
 
@@ -193,8 +195,8 @@ impl Shard {
     }
 
     fn take_in(&mut self, batch: &Batch, row: &Row, out: &mut Out) {
-        let heard = self.domains_of.get(row.signal as usize);
-        for domain in heard.into_iter().flatten() {
+        let heard = self.domains_of.get(row.signal as usize).map_or(&[][..], Vec::as_slice);
+        for domain in heard {
             let Some(domain) = self.domains.get_mut(*domain) else {
                 continue;
             };

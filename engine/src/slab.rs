@@ -1,56 +1,145 @@
 //! Values by number.
 
-/// Values that stay where they are; the number of one that has gone is given out again.
+/// Bits of a number that tell the place within a page.
+const PLACE_BITS: u32 = 6;
+/// Places of a page.
+const PLACES: usize = 1 << PLACE_BITS;
+
+/// Values that stay where they are; the number of one that has gone is given out again, and a
+/// page none of whose places is taken gives its memory back.
 #[derive(Debug)]
 pub struct Slab<T> {
-    slots: Vec<Option<T>>,
-    free: Vec<u32>,
+    pages: Vec<Page<T>>,
+    // INVARIANT: holds each page that has a free place, once.
+    roomy: Vec<u32>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Page<T> {
+    /// As many as there are places, or none at all.
+    places: Box<[Option<T>]>,
+    /// Bit n is place n.
+    taken: u64,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
-        Slab { slots: Vec::new(), free: Vec::new() }
+        Slab { pages: Vec::new(), roomy: Vec::new(), len: 0 }
     }
 }
 
 impl<T> Slab<T> {
     /// Keeps a value and numbers it.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
-        let id = self.free.pop().unwrap_or(self.slots.len() as u32);
-        match self.slots.get_mut(id as usize) {
-            Some(slot) => *slot = Some(value),
-            None => self.slots.push(Some(value)),
+        let number = self.roomy.last().copied().unwrap_or(self.pages.len() as u32);
+        if number as usize >= self.pages.len() {
+            self.pages.push(Page { places: Box::default(), taken: 0 });
+            self.roomy.push(number);
         }
-        id
+        let Some(page) = self.pages.get_mut(number as usize) else {
+            return number << PLACE_BITS;
+        };
+        if page.taken == 0 {
+            page.places = std::iter::repeat_with(|| None).take(PLACES).collect();
+        }
+        let place = page.taken.trailing_ones();
+        page.taken |= 1_u64.checked_shl(place).unwrap_or(0);
+        if let Some(free) = page.places.get_mut(place as usize) {
+            *free = Some(value);
+        }
+        if page.taken == u64::MAX {
+            self.roomy.pop();
+        }
+        self.len += 1;
+        (number << PLACE_BITS) | place
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: u32) -> Option<&T> {
-        self.slots.get(id as usize)?.as_ref()
+        let page = self.pages.get((id >> PLACE_BITS) as usize)?;
+        page.places.get(id as usize % PLACES)?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut T> {
-        self.slots.get_mut(id as usize)?.as_mut()
+        let page = self.pages.get_mut((id >> PLACE_BITS) as usize)?;
+        page.places.get_mut(id as usize % PLACES)?.as_mut()
     }
 
     pub(crate) fn remove(&mut self, id: u32) -> Option<T> {
-        let value = self.slots.get_mut(id as usize)?.take()?;
-        self.free.push(id);
+        let number = id >> PLACE_BITS;
+        let page = self.pages.get_mut(number as usize)?;
+        let value = page.places.get_mut(id as usize % PLACES)?.take()?;
+        if page.taken == u64::MAX {
+            self.roomy.push(number);
+        }
+        page.taken &= !(1 << (id as usize % PLACES));
+        if page.taken == 0 {
+            page.places = Box::default();
+        }
+        self.len -= 1;
         Some(value)
     }
 
     /// What is held, in the order of the numbers.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        let slots = self.slots.iter_mut().enumerate();
-        slots.filter_map(|(id, slot)| Some((id as u32, slot.as_mut()?)))
+        self.pages.iter_mut().zip(0_u32..).flat_map(|(page, number)| {
+            let places = page.places.iter_mut().zip(number << PLACE_BITS..);
+            places.filter_map(|(place, id)| Some((id, place.as_mut()?)))
+        })
     }
 
     /// What is held, in the order of the numbers.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().flatten()
+        self.pages.iter().flat_map(|page| page.places.iter().flatten())
     }
 
     /// Number of values held.
     pub(crate) const fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.len
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Against an ordered map.
+        #[test]
+        fn values_stay_under_their_numbers(
+            acts in prop::collection::vec((0_u8..3, 0_usize..400), 0..1_500),
+        ) {
+            let (mut slab, mut plain) = (Slab::default(), BTreeMap::new());
+            for (value, (act, at)) in acts.into_iter().enumerate() {
+                if act > 0 {
+                    prop_assert!(plain.insert(slab.insert(value), value).is_none());
+                } else if let Some(id) = plain.keys().nth(at % plain.len().max(1)).copied() {
+                    prop_assert_eq!(slab.remove(id), plain.remove(&id));
+                    prop_assert_eq!(slab.remove(id), None);
+                }
+                prop_assert_eq!(slab.len(), plain.len());
+            }
+            prop_assert!(slab.values().eq(plain.values()));
+            prop_assert!(plain.iter().all(|(id, value)| slab.get(*id) == Some(value)));
+            prop_assert!(slab.iter_mut().map(|(id, value)| (id, *value)).eq(plain));
+        }
+    }
+
+    #[test]
+    fn numbers_are_used_again_and_pages_go() {
+        let mut slab = Slab::default();
+        let ids: Vec<u32> = (0..1_000).map(|value| slab.insert(value)).collect();
+        let highest = ids.iter().max().copied();
+        let gone = ids.iter().filter(|id| **id != 500).filter_map(|id| slab.remove(*id));
+        assert_eq!(gone.count(), 999);
+        let held = slab.pages.iter().filter(|page| !page.places.is_empty()).count();
+        assert_eq!((slab.len(), held), (1, 1));
+        assert!((0..999).map(|value| slab.insert(value)).all(|id| Some(id) <= highest));
     }
 }

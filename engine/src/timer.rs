@@ -1,12 +1,11 @@
 //! Due instants of states, the earliest first.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use crate::wheel::Wheel;
 
 /// A queue of (instant, state) in which each state has at most one live entry.
 #[derive(Debug)]
 pub struct Timers<S> {
-    heap: BinaryHeap<Reverse<(i64, S)>>,
+    wheel: Wheel<S>,
 }
 
 /// A state's own record of when it is due.
@@ -22,21 +21,29 @@ pub struct Alarm {
     entry: Option<i64>,
 }
 
-impl<S: Ord> Default for Timers<S> {
+impl Alarm {
+    /// When it is due.
+    pub(crate) const fn due(&self) -> Option<i64> {
+        self.due
+    }
+}
+
+impl<S: Ord + Copy> Default for Timers<S> {
     fn default() -> Timers<S> {
-        Timers { heap: BinaryHeap::new() }
+        Timers { wheel: Wheel::new() }
     }
 }
 
 impl<S: Ord + Copy> Timers<S> {
     /// Sets a state's alarm to `due`, or to nothing.
+    #[inline]
     pub(crate) fn set(&mut self, alarm: &mut Alarm, due: Option<i64>, state: S) {
         alarm.due = due;
         if let Some(due) = due
             && alarm.entry.is_none_or(|entry| due < entry)
         {
             alarm.entry = Some(due);
-            self.heap.push(Reverse((due, state)));
+            self.wheel.push(due, state);
         }
     }
 
@@ -47,14 +54,14 @@ impl<S: Ord + Copy> Timers<S> {
     }
 
     /// The earliest entry's instant; nothing is due before it.
+    #[inline]
     pub(crate) fn next(&self) -> Option<i64> {
-        self.heap.peek().map(|Reverse((entry, _))| *entry)
+        self.wheel.next()
     }
 
     /// Takes an entry of `now` or before; its state's alarm is to [`Timers::answer`] it.
     pub(crate) fn pop(&mut self, now: i64) -> Option<(i64, S)> {
-        let is_up = self.next().is_some_and(|entry| entry <= now);
-        is_up.then(|| self.heap.pop()).flatten().map(|Reverse(entry)| entry)
+        self.wheel.pop(now)
     }
 
     /// Whether an alarm, whose entry has come up, is due at `now`; one that is due later

@@ -1,13 +1,57 @@
 //! A sliding window over one key: `(t − W, t]`, event by event or in steps.
+//!
+//! How a window keeps its entries is chosen when the program is compiled, by its measure and
+//! by whether it moves in steps:
+//!
+//! | measure | structure | keeps | bytes |
+//! |---|---|---|---|
+//! | `count`, `ratio` | [`Run`] by instant, running total | one for each instant | 16 |
+//! | `sum`, `avg` | [`Part`] by instant, subtracted on evict | one for each instant | 32 |
+//! | `min`, `max` | [`Sample`]s no later one outdoes (monotone deque) | one for each instant | 32 |
+//! | `last` | the newest sample | one for each key | 0 |
+//! | `distinct` | [`Recency`]: values chained by when they were last seen | each value once | 40 |
+//! | `delta`, `increase`, `rate` | [`Sample`]s, subtracted on evict | every value | 32 |
+//! | the same in steps | [`Course`]s, subtracted on evict | one for each step | 80 |
+//! | `stddev` | [`Sample`]s, subtracted on evict | every value | 32 |
+//! | the same in steps | [`Moments`], subtracted on evict | one for each step | 64 |
+//! | `pNN` | [`Sample`]s and the values in order | every value | 48 |
+//!
+//! In steps an instant is the end of a step, and a window of 600 steps holds at most 601
+//! panes, the one that is still open among them; only `pNN` has to keep every value there.
+//! Events are counted beside `min`, `max` and `distinct` where the rule shows or asks how many
+//! there are: 16 bytes more for each instant.
+//!
+//! Which comparison reads a window decides nothing of what it keeps. The newest N events
+//! answer `count >= N`, but not what an alert shows of them, the value and its peak; and a
+//! rule whose threshold is changed goes on with the windows it has. What a comparison decides
+//! is *when to look again* ([`Window::next_fall`]): while N or more are inside, not before the
+//! N-th newest leaves.
+//!
+//! [`Run`]: crate::panes::Run
+//! [`Part`]: crate::panes::Part
+//! [`Sample`]: crate::panes::Sample
+//! [`Course`]: crate::panes::Course
+//! [`Moments`]: crate::panes::Moments
+//! [`Recency`]: crate::recency::Recency
 
-use std::collections::VecDeque;
+use model::decimal::Decimal;
+use rules_dsl::rule::{self, Comparison, Measure};
 
-use num_bigint::BigInt;
-use rules_dsl::rule::{self, Measure};
-
-use crate::aggregate::{Aggregate, Counter, Growth};
+use crate::aggregate::{Aggregate, Structure, sooner};
 use crate::measured::Measured;
-use crate::ranked::Ranked;
+use crate::panes::{Growth, Run};
+
+/// What all windows of a rule's one measure have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WindowPlan {
+    pub(crate) length_ms: i64,
+    pub(crate) step_ms: i64,
+    pub(crate) ago_ms: i64,
+    pub(crate) min_events: u64,
+    pub(crate) structure: Structure,
+    /// Whether events are counted though the measure does not need it.
+    pub(crate) is_counted: bool,
+}
 
 /// A window of a trigger for one key.
 ///
@@ -15,73 +59,66 @@ use crate::ranked::Ranked;
 /// earlier window of `vs`, and in steps at the first boundary from then on. The window moves
 /// from boundary to boundary; that is the same window over times delayed and rounded up.
 #[derive(Debug)]
-pub struct Window {
-    length_ms: i64,
-    step_ms: i64,
-    ago_ms: i64,
-    min_events: u64,
-    aggregate: Aggregate,
-    /// Entries the window has not reached.
-    ahead: VecDeque<Ahead>,
+pub(crate) struct Window {
+    pub(crate) aggregate: Aggregate,
 }
 
-/// An entry the window's end reaches at an instant.
-#[derive(Debug)]
-struct Ahead {
-    at: i64,
-    input: u8,
-    value: i128,
-    times: u32,
-}
-
-impl Window {
-    /// An empty window; with `is_counted` its events are counted though its measure does not
-    /// need that.
-    pub(crate) fn new(window: &rule::Window, is_counted: bool) -> Window {
-        Window {
+impl WindowPlan {
+    /// How a window is kept; `shows_count` is whether somebody asks how many events it holds.
+    pub(crate) fn new(window: &rule::Window, shows_count: bool) -> WindowPlan {
+        WindowPlan {
             length_ms: window.window_ms,
             step_ms: window.step_ms,
             ago_ms: window.ago_ms,
             min_events: window.min_events,
-            aggregate: empty_aggregate(window, is_counted || window.min_events > 1),
-            ahead: VecDeque::new(),
+            structure: structure(window),
+            is_counted: shows_count || window.min_events > 1,
         }
+    }
+
+    /// Bytes kept of each entry, or of each step; where values count, of each of them.
+    pub(crate) const fn entry_bytes(&self) -> usize {
+        let counts = matches!(
+            self.structure,
+            Structure::Last | Structure::Extreme { .. } | Structure::Distinct { .. }
+        );
+        let counted = if counts && self.is_counted { size_of::<Run>() } else { 0 };
+        self.structure.entry_bytes() + counted
+    }
+
+    /// When the window's end reaches an entry.
+    fn reached_at(&self, time: i64) -> i64 {
+        if self.step_ms == 0 && self.ago_ms == 0 {
+            return time;
+        }
+        let (reached, step) = (time.saturating_add(self.ago_ms), self.step_ms.max(1));
+        reached.saturating_add(step - 1).div_euclid(step).saturating_mul(step)
+    }
+}
+
+impl Window {
+    /// An empty window.
+    pub(crate) fn new(plan: &WindowPlan) -> Window {
+        Window { aggregate: Aggregate::new(plan.structure, plan.is_counted) }
     }
 
     /// Adds an entry that is not older than any before it.
-    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128) {
-        if self.step_ms == 0 && self.ago_ms == 0 {
-            self.aggregate.insert(input, time, value, 1);
-            return;
-        }
-        let reached = time.saturating_add(self.ago_ms);
-        let step = self.step_ms.max(1);
-        let at = reached.saturating_add(step - 1).div_euclid(step).saturating_mul(step);
-        match self.ahead.back_mut() {
-            Some(last)
-                if self.aggregate.only_counts()
-                    && (last.at, last.input) == (at, input)
-                    && last.times < u32::MAX =>
-            {
-                last.times += 1;
-            }
-            _ => self.ahead.push_back(Ahead { at, input, value, times: 1 }),
-        }
+    #[inline]
+    pub(crate) fn insert(&mut self, input: u8, time: i64, value: i128, plan: &WindowPlan) {
+        self.aggregate.insert(input, plan.reached_at(time), value);
     }
 
     /// Moves the window's end to `now`.
-    pub(crate) fn advance(&mut self, now: i64) {
-        while let Some(Ahead { at, input, value, times }) =
-            self.ahead.pop_front_if(|entry| entry.at <= now)
-        {
-            self.aggregate.insert(input, at, value, times);
-        }
-        self.aggregate.evict(now.saturating_sub(self.length_ms));
+    #[inline]
+    pub(crate) fn advance(&mut self, now: i64, plan: &WindowPlan) {
+        self.aggregate.advance(now, now.saturating_sub(plan.length_ms));
     }
 
     /// The measure, `None` where unknown or of too few events.
-    pub(crate) fn measured(&self) -> Option<Measured> {
-        if self.aggregate.events() < self.min_events { None } else { self.aggregate.measured() }
+    #[inline]
+    pub(crate) fn measured(&self, plan: &WindowPlan) -> Option<Measured> {
+        let has_enough = plan.min_events == 0 || self.aggregate.events() >= plan.min_events;
+        has_enough.then(|| self.aggregate.measured()).flatten()
     }
 
     /// Events inside, as [`Aggregate::events`] counts them.
@@ -91,61 +128,69 @@ impl Window {
 
     /// Whether no entry is inside; one of a step that has not closed is not inside yet.
     pub(crate) fn is_silent(&self) -> bool {
-        self.aggregate.is_empty()
+        self.aggregate.is_silent()
     }
 
     /// Whether no entry is inside or ahead.
     pub(crate) fn is_empty(&self) -> bool {
-        self.ahead.is_empty() && self.is_silent()
+        self.is_silent() && self.aggregate.ahead().is_none()
     }
 
     /// When the value next changes by itself: an entry leaves, or a step closes.
-    pub(crate) fn next_change(&self) -> Option<i64> {
-        let leaves = self.aggregate.oldest().map(|oldest| oldest.saturating_add(self.length_ms));
-        let closes = self.ahead.front().map(|entry| entry.at);
-        match (leaves, closes) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (some, None) | (None, some) => some,
+    pub(crate) fn next_change(&self, plan: &WindowPlan) -> Option<i64> {
+        let mut oldest = self.aggregate.oldest();
+        if plan.min_events > 1 {
+            oldest = sooner(oldest, self.aggregate.oldest_counted());
         }
+        sooner(plan.leaves_at(oldest), self.aggregate.ahead())
+    }
+
+    /// When a value that only falls while nothing comes no longer meets a level that it meets,
+    /// or, at the latest, when the window is empty.
+    pub(crate) fn next_fall(
+        &self,
+        comparison: Comparison,
+        level: Decimal,
+        plan: &WindowPlan,
+    ) -> Option<i64> {
+        plan.leaves_at(self.aggregate.last_needed(comparison, level))
     }
 
     /// When the last entry now inside has left.
-    pub(crate) fn next_empty(&self) -> Option<i64> {
-        self.aggregate.newest().map(|newest| newest.saturating_add(self.length_ms))
+    #[inline]
+    pub(crate) fn next_empty(&self, plan: &WindowPlan) -> Option<i64> {
+        plan.leaves_at(self.aggregate.newest())
     }
 }
 
-fn empty_aggregate(window: &rule::Window, is_counted: bool) -> Aggregate {
-    let entries = VecDeque::new;
-    let growth = |kind| Aggregate::Growth { entries: entries(), grown: 0, kind };
-    match &window.measure {
-        Measure::Count(_) => Aggregate::Count(Counter::default()),
-        Measure::Sum(_) => Aggregate::Sum { entries: entries(), sum: 0, mean: false },
-        Measure::Avg(_) => Aggregate::Sum { entries: entries(), sum: 0, mean: true },
-        Measure::Min(_) | Measure::Max(_) => Aggregate::Extreme {
-            candidates: entries(),
-            events: Counter::default(),
-            largest: matches!(window.measure, Measure::Max(_)),
-        },
-        Measure::Last(_) => {
-            Aggregate::Last { newest: None, events: is_counted.then(Counter::default) }
-        }
-        Measure::Stddev(_) => {
-            Aggregate::Stddev { entries: entries(), sum: 0, squares: BigInt::default() }
-        }
-        Measure::Delta(_) => growth(Growth::Delta),
-        Measure::Increase(_) => growth(Growth::Increase),
-        Measure::Rate(_) => growth(Growth::Rate(window.window_ms)),
-        Measure::Distinct(_) => {
-            Aggregate::Distinct { entries: entries(), inside: hashbrown::HashMap::new() }
-        }
-        Measure::Quantile { permille, .. } => Aggregate::Quantile {
-            entries: entries(),
-            ranked: Ranked::default(),
-            permille: *permille,
-        },
-        Measure::Ratio(..) => {
-            Aggregate::Ratio { part: Counter::default(), whole: Counter::default() }
-        }
+impl WindowPlan {
+    fn leaves_at(&self, entered: Option<i64>) -> Option<i64> {
+        entered.map(|at| at.saturating_add(self.length_ms))
     }
 }
+
+fn structure(window: &rule::Window) -> Structure {
+    let in_steps = window.step_ms > 0;
+    let grown = |growth| {
+        if in_steps { Structure::GrownInSteps(growth) } else { Structure::Grown(growth) }
+    };
+    match &window.measure {
+        Measure::Count(_) => Structure::Count,
+        Measure::Ratio(..) => Structure::Ratio,
+        Measure::Sum(_) => Structure::Sum { is_mean: false },
+        Measure::Avg(_) => Structure::Sum { is_mean: true },
+        Measure::Min(_) => Structure::Extreme { is_largest: false },
+        Measure::Max(_) => Structure::Extreme { is_largest: true },
+        Measure::Last(_) => Structure::Last,
+        Measure::Distinct(_) => Structure::Distinct { in_steps },
+        Measure::Delta(_) => grown(Growth::Delta),
+        Measure::Increase(_) => grown(Growth::Increase),
+        Measure::Rate(_) => grown(Growth::Rate(window.window_ms)),
+        Measure::Stddev(_) if in_steps => Structure::SpreadInSteps,
+        Measure::Stddev(_) => Structure::Spread,
+        Measure::Quantile { permille, .. } => Structure::Quantile { permille: *permille },
+    }
+}
+
+#[cfg(test)]
+mod tests;

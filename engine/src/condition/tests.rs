@@ -6,6 +6,7 @@ use crate::sample::{condition, selection};
 /// Conditions over windows of 10 ms, an entry at an instant and in a window.
 struct Bench {
     condition: Condition,
+    windows: Vec<WindowPlan>,
     measures: Measures,
     hold_ms: i64,
     first: Option<First>,
@@ -14,19 +15,22 @@ struct Bench {
 
 impl Bench {
     fn new(condition: Condition) -> Bench {
-        let measures = Measures::new(&condition, false);
-        Bench { condition, measures, hold_ms: 3, first: None, forgets_silence: true }
+        let windows = condition.windows.iter().map(|window| WindowPlan::new(window, false));
+        let windows: Vec<WindowPlan> = windows.collect();
+        let measures = Measures::new(&condition, &windows);
+        Bench { condition, windows, measures, hold_ms: 3, first: None, forgets_silence: true }
     }
 
     /// Adds whole numbers to windows, then judges; `T` or `f`, and `!` where data is wanting.
     fn judge(&mut self, now: i64, entries: &[(u8, i64)]) -> String {
         for (window, value) in entries {
             let units = Decimal::from_int(*value).units();
-            self.measures.insert((*window, 0), now, units);
+            self.measures.insert((*window, 0), now, units, &self.windows);
         }
-        self.measures.advance(now);
+        self.measures.advance(now, &self.windows);
         let judging = Judging {
             condition: &self.condition,
+            windows: &self.windows,
             level: self.condition.compares[0].level,
             hold_ms: self.hold_ms,
             first: self.first,

@@ -1,6 +1,8 @@
 //! An alert as it runs: the signals that feed it, and how long it has been worded as it is.
 
-use rules_dsl::rule::Alert;
+use rules_dsl::rule::{Alert, Comparison};
+
+use crate::window::WindowPlan;
 
 /// An alert and the signals that feed it.
 #[derive(Debug)]
@@ -11,8 +13,11 @@ pub struct RulePlan {
     pub streams: Vec<usize>,
     /// The signals it takes in, and as what.
     pub(crate) inputs: Vec<(u32, Input)>,
-    /// Whether the message shows how many events there are.
-    pub(crate) shows_count: bool,
+    /// How each window of the condition is kept.
+    pub(crate) windows: Vec<WindowPlan>,
+    /// Where the condition is one comparison of one window, whatever the hour: a look at its
+    /// value is enough to say that nothing changes.
+    pub(crate) glance: Option<Comparison>,
     /// Whether a key without events in any window is not judged.
     pub(crate) forgets_silence: bool,
     /// Whether entries that leave its window cannot turn it on.
@@ -59,6 +64,12 @@ impl RulePlan {
     /// The signals it takes in, in the order of [`rules_dsl::rule::Trigger::selections`].
     pub fn signals(&self) -> impl Iterator<Item = u32> {
         self.inputs.iter().map(|(signal, _)| *signal)
+    }
+
+    /// Bytes its windows keep for each event, or for each step where they move in steps; where
+    /// different values count, for each value.
+    pub fn entry_bytes(&self) -> usize {
+        self.windows.iter().map(WindowPlan::entry_bytes).sum()
     }
 
     /// How much of the past decides what happens next, in milliseconds, whichever of its

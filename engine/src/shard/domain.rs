@@ -6,8 +6,10 @@ use hashbrown::HashSet;
 use model::observation::{Batch, Marks, Row};
 use model::time::Timestamp;
 
-use super::states::{StateId, States};
+use super::states::States;
+use super::table::StateId;
 use super::{Out, Restored, Watched};
+use crate::aggregate::sooner;
 use crate::key_group::group_of;
 use crate::keys::KeyId;
 use crate::probe::announces_early;
@@ -37,6 +39,9 @@ pub struct Domain {
     touched: Vec<StateId>,
 }
 
+/// Room for states of an instant that is kept from one to the next.
+const TOUCHED_SPARE: usize = 1_024;
+
 /// An observation by signal, key and hash of its event's id.
 type Identified = (u32, KeyId, u64);
 
@@ -57,6 +62,13 @@ pub struct Listener {
     pub input: Input,
     /// Whether the rule is announced ahead of settling.
     is_early: bool,
+}
+
+impl Agenda {
+    /// The earliest entry's instant; nothing is due before it.
+    fn next(&self) -> Option<i64> {
+        sooner(self.timers.next(), self.openings.next())
+    }
 }
 
 impl Domain {
@@ -128,9 +140,8 @@ impl Domain {
         let fields = batch.slice(row.fields);
         let is_new = row.id == 0
             || self.waiting_once.entry(row.time.0).or_default().insert((row.signal, key, row.id));
-        let listeners = self.listeners.get(row.signal as usize).into_iter().flatten();
-        let listeners = listeners.filter(|_| is_new);
-        for Listener { rule, .. } in listeners.filter(|listener| listener.is_early) {
+        let listeners = of_signal(&self.listeners, row.signal).iter().filter(|_| is_new);
+        for Listener { rule, .. } in listeners.filter(|it| it.is_early) {
             let said_until = self.settled.max(self.published);
             states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
         }
@@ -168,6 +179,8 @@ impl Domain {
         }
         self.judge_until(until, states, out);
         self.settled = until;
+        self.reorder.give_back();
+        self.touched.shrink_to(TOUCHED_SPARE);
     }
 
     fn judge_until(&mut self, until: i64, states: &mut States, out: &mut Out) {
@@ -175,8 +188,8 @@ impl Domain {
         let opens = until < i64::MAX;
         loop {
             let opening = self.agenda.openings.next().filter(|_| opens);
-            let due = [self.reorder.next(), self.agenda.timers.next(), opening];
-            let next = due.into_iter().flatten().min();
+            let due = sooner(self.agenda.timers.next(), opening);
+            let next = sooner(self.reorder.next(), due);
             let Some(now) = next.filter(|now| *now <= until) else {
                 return;
             };
@@ -187,21 +200,25 @@ impl Domain {
     /// Applies all observations of one instant, then judges each touched state once.
     fn judge_instant(&mut self, (now, opens): (i64, bool), states: &mut States, out: &mut Out) {
         // What comes again stays in line until here: the first in the order of events counts.
-        let mut once = self.waiting_once.remove(&now).unwrap_or_default();
+        let mut once = self.waiting_once.remove(&now);
         while let Some(waiting) = self.reorder.pop_at(now) {
-            let is_first =
-                waiting.id == 0 || once.remove(&(waiting.signal, waiting.key, waiting.id));
-            if !is_first {
+            let identified = (waiting.signal, waiting.key, waiting.id);
+            let mut is_first = || once.as_mut().is_some_and(|once| once.remove(&identified));
+            if waiting.id != 0 && !is_first() {
                 self.repeated += 1;
                 states.keys.release(waiting.key);
                 continue;
             }
-            for listener in self.listeners.get(waiting.signal as usize).into_iter().flatten() {
-                self.touched.extend(states.apply(*listener, (now, self.published), &waiting));
+            for listener in of_signal(&self.listeners, waiting.signal) {
+                if let Some(id) = states.apply(*listener, (now, self.published), &waiting) {
+                    self.touched.push(id);
+                }
             }
             states.keys.release(waiting.key);
         }
-        states.answer(&self.rules, (now, opens), &mut self.agenda, &mut self.touched);
+        if self.agenda.next().is_some_and(|due| due <= now) {
+            states.answer(&self.rules, (now, opens), &mut self.agenda, &mut self.touched);
+        }
         for id in self.touched.drain(..) {
             states.judge(id, (now, self.published), &mut self.agenda, out);
         }
@@ -245,6 +262,10 @@ impl Domain {
     pub(crate) fn waiting(&self) -> usize {
         self.reorder.len()
     }
+}
+
+fn of_signal(listeners: &[Vec<Listener>], signal: u32) -> &[Listener] {
+    listeners.get(signal as usize).map_or(&[], Vec::as_slice)
 }
 
 /// By stream: the domains that read it or a stream it is joined with, however indirectly.

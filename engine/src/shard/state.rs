@@ -1,17 +1,14 @@
 //! One (alert, key): what it has seen, its episode, and when to look at it again.
 
-use std::cmp::Reverse;
-use std::collections::VecDeque;
-
-use hashbrown::HashMap;
 use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key, encode_key};
 use model::observation::Origin;
 use model::time::Timestamp;
-use model::transition::{KeyPart, Reason, TopValues, Transition, TransitionKind};
+use model::transition::{KeyPart, Reason, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Roster, Trigger};
 
 use crate::absence::Absence;
+use crate::aggregate::sooner;
 use crate::condition::{First, Judging, Measures, waits_for_ms};
 use crate::episode::{Episode, Step, Steps, Verdict, rung_of};
 use crate::hours::Open;
@@ -26,9 +23,7 @@ use crate::sequence::{Obligations, Sequence};
 use crate::timer::Alarm;
 
 use super::OpenEpisode;
-
-/// Newest events of a key of which a message may show the commonest values.
-pub const TOP_EVENTS_MAX: usize = 64;
+use super::fields::Fields;
 
 /// Whose state it is: index of a rule in the program, and a key.
 pub type Place = (u32, KeyId);
@@ -61,21 +56,10 @@ enum Evidence {
     Windows,
     /// The instant of the newest event.
     Any(Option<i64>),
-    Sequence(Sequence),
-    ThenNot(Obligations),
+    Sequence(Box<Sequence>),
+    ThenNot(Box<Obligations>),
     Absent(Absence),
-    New(Novelty),
-}
-
-/// Fields of an alert's events, encoded as a key is.
-#[derive(Debug, Default)]
-struct Fields {
-    /// Instant of the newest observation.
-    at: i64,
-    newest: Vec<u8>,
-    fired: Vec<u8>,
-    /// Of the newest events, where a message shows what is common among them.
-    recent: VecDeque<(i64, Box<[u8]>)>,
+    New(Box<Novelty>),
 }
 
 /// An instant and what holds at it for all keys of a rule.
@@ -93,10 +77,8 @@ pub struct Instant {
 impl State {
     pub(super) fn new(place: Place, plan: &RulePlan, key: &[u8]) -> State {
         let (alert, levels_until) = plan.wording(i64::MIN);
-        let measures = alert.trigger.condition().map(|condition| {
-            let is_condition = matches!(alert.trigger, Trigger::Condition(_));
-            Measures::new(condition, is_condition && plan.shows_count)
-        });
+        let condition = alert.trigger.condition();
+        let measures = condition.map(|condition| Measures::new(condition, &plan.windows));
         State {
             place,
             measures: measures.unwrap_or_default(),
@@ -146,15 +128,15 @@ impl State {
         input: Input,
         now: i64,
         waiting: &Waiting,
-        alert: &Alert,
+        plan: &RulePlan,
     ) -> bool {
         if !waiting.fields.is_empty() {
             let fields = self.fields.get_or_insert_default();
-            fields.take_in(now, &waiting.fields, !alert.tops.is_empty());
+            fields.take_in(now, &waiting.fields, !plan.alert.tops.is_empty());
         }
         match input {
             Input::Window { window, part } => {
-                self.measures.insert((window, part), now, waiting.value);
+                self.measures.insert((window, part), now, waiting.value, &plan.windows);
                 true
             }
             Input::Step(step) => self.evidence.take_in(step, now, waiting),
@@ -166,6 +148,69 @@ impl State {
         let is_first = self.touched != now;
         self.touched = now;
         is_first
+    }
+
+    /// Whether a look at the value says that nothing is to be told of the instant `now`: it is
+    /// known, and as true or false as before. What [`State::judge`] would do then is done.
+    pub(super) fn stays(&mut self, now: i64, plan: &RulePlan) -> bool {
+        let (Some(comparison), [window]) = (plan.glance, &*plan.windows) else {
+            return false;
+        };
+        // What an earlier wording judges, or is about to, is judged in full.
+        if self.levels_until < i64::MAX || now < plan.begins {
+            return false;
+        }
+        self.measures.advance(now, &plan.windows);
+        // Without events there may be nothing left to keep.
+        if self.measures.is_silent() {
+            return false;
+        }
+        let Some((value, was_true)) = self.measures.glance(window) else {
+            return false;
+        };
+        let level = self.levels.judged(self.episode.is_firing());
+        if comparison.holds(value.compare(level)) != was_true {
+            return false;
+        }
+        self.measures.confirm();
+        let met = was_true.then(|| self.levels.met(&value)).flatten();
+        self.episode.stays(now, (was_true, &value, met), comparison, &plan.alert)
+    }
+
+    /// The next instant at which it must be judged though no event comes, after one that has
+    /// changed nothing.
+    pub(super) fn next_due(&self, now: i64, plan: &RulePlan) -> Option<i64> {
+        // More events make a value that only they can raise fall no sooner.
+        let known = self.alarm.due().filter(|due| *due > now);
+        if plan.only_gains && self.measures.is_any_true() && known.is_some() {
+            return known;
+        }
+        sooner(self.next_change(plan), self.episode.next_due(&plan.alert))
+    }
+
+    /// When the measures may next say something else though no event comes.
+    fn next_change(&self, plan: &RulePlan) -> Option<i64> {
+        // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
+        // window is empty: while it is off, only the end of the last of them matters, when
+        // the state can go. While it is on, they matter once so many have left that the value
+        // no longer meets what it meets now.
+        // An earlier wording may have compared the other way.
+        let only_gains = plan.only_gains && self.levels_until == i64::MAX;
+        match (&*plan.windows, only_gains) {
+            (_, true) if !self.measures.is_any_true() => self.measures.next_empty(&plan.windows),
+            ([window], true) => {
+                let value = self.measures.glance(window).map(|(value, _)| value);
+                let Some((value, compare)) = value.zip(plan.alert.shown()) else {
+                    return self.measures.next_change(&plan.windows);
+                };
+                let level = match self.levels.met(&value) {
+                    Some(rung) => self.levels.of_rung(rung),
+                    None => self.levels.judged(self.episode.is_firing()),
+                };
+                self.measures.next_fall(compare.comparison, level, window)
+            }
+            _ => self.measures.next_change(&plan.windows),
+        }
     }
 
     /// Judges an instant; up to the published one an earlier run has told what changed. What
@@ -180,7 +225,7 @@ impl State {
         if at.now > self.levels_until {
             (self.levels, self.levels_until) = (Levels::new(alert, key), until);
         }
-        self.measures.advance(at.now);
+        self.measures.advance(at.now, &plan.windows);
         let verdict = self.verdict(at, plan);
         if at.now <= at.published {
             // As long before its end as `for` and `keep` run, the rehearsal has read all that a
@@ -217,6 +262,7 @@ impl State {
         let judged = alert.trigger.condition().map(|condition| {
             let judging = Judging {
                 condition,
+                windows: &plan.windows,
                 level: self.levels.judged(is_firing),
                 hold_ms: alert.hold_ms,
                 first: alert.by.is_empty().then_some(at.first),
@@ -258,10 +304,11 @@ impl State {
     pub(super) fn value(&mut self, now: i64, plan: &RulePlan, first: First) -> Option<Decimal> {
         let condition = plan.alert.trigger.condition()?;
         let is_keyed = !plan.alert.by.is_empty();
-        self.measures.advance(now);
+        self.measures.advance(now, &plan.windows);
         // A key that has gone silent goes, whenever its state does; without keys there is
         // something to show as soon as every stream has begun.
         let shows = if is_keyed { !self.measures.is_empty() } else { first.is_some() };
+        let condition = (condition, &*plan.windows);
         let value = self.measures.value(now, condition, (!is_keyed).then_some(first));
         value.filter(|_| shows)?.decimal()
     }
@@ -338,14 +385,7 @@ impl State {
     pub(super) fn next_dues(&self, at: &Instant, plan: &RulePlan) -> (Option<i64>, Option<i64>) {
         let (now, alert) = (at.now, plan.wording(at.now).0);
         let is_inactive = self.episode.is_inactive();
-        // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
-        // window is empty: while it is off, only the end of the last of them matters, when
-        // the state can go.
-        let change = if plan.only_gains && !self.measures.is_any_true() {
-            self.measures.next_empty()
-        } else {
-            self.measures.next_change()
-        };
+        let change = self.next_change(plan);
         let held = !is_inactive || self.measures.is_any_true();
         let held_until = held.then(|| self.measures.held_until(alert.hold_ms, now)).flatten();
         let waits = alert.trigger.condition().filter(|_| plan.is_seeded);
@@ -370,16 +410,19 @@ impl Evidence {
             Trigger::Condition(_) => Evidence::Windows,
             Trigger::Any { .. } => Evidence::Any(None),
             Trigger::Sequence { steps, first_count, within_ms } => {
-                Evidence::Sequence(Sequence::new(steps.len(), *first_count, *within_ms))
+                let sequence = Sequence::new(steps.len(), *first_count, *within_ms);
+                Evidence::Sequence(Box::new(sequence))
             }
-            Trigger::ThenNot { within_ms, .. } => Evidence::ThenNot(Obligations::new(*within_ms)),
+            Trigger::ThenNot { within_ms, .. } => {
+                Evidence::ThenNot(Box::new(Obligations::new(*within_ms)))
+            }
             Trigger::Absent { within_ms, roster, .. } => {
                 let seen_ms = if let Roster::Seen(seen) = roster { Some(*seen) } else { None };
                 // Nothing is absent before it is expected.
                 Evidence::Absent(Absence::new(i64::MIN, *within_ms, seen_ms))
             }
             Trigger::New { within_ms, values_max, .. } => {
-                Evidence::New(Novelty::new(*within_ms, *values_max))
+                Evidence::New(Box::new(Novelty::new(*within_ms, *values_max)))
             }
         }
     }
@@ -418,42 +461,6 @@ impl Evidence {
             Evidence::Absent(absence) => absence.is_forgotten(now),
             Evidence::New(novelty) => novelty.is_empty(),
         }
-    }
-}
-
-impl Fields {
-    fn take_in(&mut self, now: i64, encoded: &[u8], keeps_recent: bool) {
-        self.at = now;
-        self.newest.clear();
-        self.newest.extend_from_slice(encoded);
-        if keeps_recent {
-            if self.recent.len() >= TOP_EVENTS_MAX {
-                self.recent.pop_front();
-            }
-            self.recent.push_back((now, encoded.into()));
-        }
-    }
-
-    /// The commonest values of the newest events that lie in the window at `now`.
-    fn tops(&self, now: i64, alert: &Alert) -> Vec<TopValues> {
-        let outside = now.saturating_sub(alert.trigger.window_ms());
-        let inside = self.recent.iter().filter(|(at, _)| *at > outside);
-        let events: Vec<Vec<KeyValue>> =
-            inside.filter_map(|(_, encoded)| decode_key(encoded)).collect();
-        let top = |top: &rules_dsl::rule::Top| {
-            let mut counts: HashMap<&KeyValue, u64> = HashMap::new();
-            let values = events.iter().filter_map(|fields| fields.get(top.field));
-            for value in values.filter(|value| **value != KeyValue::Null) {
-                *counts.entry(value).or_insert(0) += 1;
-            }
-            let mut values: Vec<(KeyValue, u64)> =
-                counts.into_iter().map(|(value, events)| (value.clone(), events)).collect();
-            values.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
-            values.truncate(top.most);
-            let field = alert.message_fields.get(top.field).cloned().unwrap_or_default();
-            TopValues { field, values }
-        };
-        alert.tops.iter().map(top).collect()
     }
 }
 

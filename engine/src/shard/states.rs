@@ -1,10 +1,9 @@
 //! All states of a shard, and the keys they belong to.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use model::time::Timestamp;
 use model::transition::Early;
 use rules_dsl::rule::Alert;
@@ -13,23 +12,21 @@ use super::domain::{Agenda, Listener};
 use super::seeds::seeded_keys;
 use super::state::{Instant, Place, State, named_fields, named_key};
 use super::statistics::RuleCounts;
+use super::table::{StateId, Table};
 use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share};
 use crate::condition::First;
 use crate::episode::{Step, severity_of};
 use crate::hours::{Hours, Open};
 use crate::identity::episode_id;
 use crate::key_group::{group_of, key_hash, shard_of};
-use crate::keys::{KeyId, Keys};
+use crate::keys::Keys;
 use crate::levels::Levels;
 use crate::measured::Measured;
 use crate::probe::Probe;
 use crate::program::{Program, RulePlan};
 use crate::reorder::Waiting;
-use crate::slab::Slab;
+use crate::ring::is_mostly_free;
 use crate::timer::Timers;
-
-/// Number of a state, which says nothing about the order of states.
-pub type StateId = u32;
 
 /// The states of all rules.
 #[derive(Debug)]
@@ -73,14 +70,6 @@ impl Held {
         let half = keys_share(most) / 2;
         self.states < half && self.probes < half
     }
-}
-
-/// States by number, and their numbers by place.
-#[derive(Debug, Default)]
-struct Table {
-    states: Slab<State>,
-    by_place: HashTable<StateId>,
-    seeded: DefaultHashBuilder,
 }
 
 impl RuleState {
@@ -175,8 +164,10 @@ impl States {
         let place = (listener.rule, waiting.key);
         self.rules.get_mut(rule)?.counts.take_in();
         let has_roster = self.program.rules().get(rule)?.has_roster;
-        let known =
-            if has_roster { self.table.find(place) } else { self.find_or_make(place, false) };
+        let known = match self.table.find(place) {
+            None if !has_roster => self.find_or_make(place, false),
+            known => known,
+        };
         let refused = u64::from(now > published);
         let Some(id) = known else {
             // Nothing else would let go of what was seen of a refused key.
@@ -189,7 +180,7 @@ impl States {
         };
         let state = self.table.states.get_mut(id)?;
         let plan = self.program.rules().get(rule)?;
-        if !state.apply(listener.input, now, waiting, &plan.alert) {
+        if !state.apply(listener.input, now, waiting, plan) {
             self.refused_values += refused;
             self.rules.get_mut(rule)?.counts.refused_values += refused;
         }
@@ -281,11 +272,17 @@ impl States {
         else {
             return;
         };
+        let windows = plan.windows.len();
+        if now > published && state.stays(now, plan) {
+            of_rule.counts.judge(state.truth, windows);
+            let due = state.next_due(now, plan);
+            agenda.timers.set(&mut state.alarm, due, id);
+            return;
+        }
         let open = of_rule.open_at(now, plan);
         let at = Instant { now, published, open, first: of_rule.first };
         let key = self.keys.bytes(state.place.1);
         let (steps, value) = state.judge(&at, plan, key);
-        let windows = plan.alert.trigger.condition().map_or(0, |of| of.windows.len());
         of_rule.counts.judge(state.truth, windows);
         for step in steps {
             if matches!(step, Step::Fired { .. }) {
@@ -307,9 +304,7 @@ impl States {
         let Some(State { place, .. }) = self.table.remove(id) else {
             return;
         };
-        if let Some(held) = self.held.get_mut(&(place.0, self.keys.group(place.1))) {
-            held.states = held.states.saturating_sub(1);
-        }
+        self.hold_less(place, |held| held.states = held.states.saturating_sub(1));
         if let Some(of_rule) = self.rules.get_mut(place.0 as usize) {
             of_rule.counts.keys = of_rule.counts.keys.saturating_sub(1);
         }
@@ -319,12 +314,26 @@ impl States {
         self.keys.release(place.1);
     }
 
+    /// Notes that a rule holds less of a key group, and forgets a group it holds nothing of.
+    fn hold_less(&mut self, place: Place, less: impl FnOnce(&mut Held)) {
+        if let Entry::Occupied(mut held) = self.held.entry((place.0, self.keys.group(place.1))) {
+            less(held.get_mut());
+            if held.get().states == 0 && held.get().probes == 0 {
+                held.remove();
+            }
+        }
+        if is_mostly_free(self.held.len(), self.held.capacity()) {
+            self.held.shrink_to(self.held.len() * 2);
+        }
+    }
+
     fn drop_probe(&mut self, place: Place) {
         if self.probes.remove(&place).is_some() {
-            if let Some(held) = self.held.get_mut(&(place.0, self.keys.group(place.1))) {
-                held.probes = held.probes.saturating_sub(1);
-            }
+            self.hold_less(place, |held| held.probes = held.probes.saturating_sub(1));
             self.keys.release(place.1);
+            if is_mostly_free(self.probes.len(), self.probes.capacity()) {
+                self.probes.shrink_to(self.probes.len() * 2);
+            }
         }
     }
 
@@ -456,41 +465,6 @@ impl ShardSettings {
     }
 }
 
-impl Table {
-    fn find(&self, place: Place) -> Option<StateId> {
-        let is_it = |id: &StateId| self.states.get(*id).is_some_and(|state| state.place == place);
-        self.by_place.find(self.hash(place), is_it).copied()
-    }
-
-    /// Adds the state of a place that has none.
-    fn insert(&mut self, state: State) -> StateId {
-        let place = state.place;
-        let id = self.states.insert(state);
-        let hash = self.hash(place);
-        let Table { states, by_place, seeded } = self;
-        let rehash = |id: &StateId| states.get(*id).map_or(0, |state| hash_of(seeded, state.place));
-        by_place.insert_unique(hash, id, rehash);
-        id
-    }
-
-    fn remove(&mut self, id: StateId) -> Option<State> {
-        let state = self.states.remove(id)?;
-        let hash = self.hash(state.place);
-        if let Ok(found) = self.by_place.find_entry(hash, |known| *known == id) {
-            found.remove();
-        }
-        Some(state)
-    }
-
-    fn hash(&self, place: Place) -> u64 {
-        hash_of(&self.seeded, place)
-    }
-}
-
 fn alert_of(program: &Program, (rule, _): Place) -> Option<&Alert> {
     program.rules().get(rule as usize).map(|rule| &rule.alert)
-}
-
-fn hash_of(seeded: &DefaultHashBuilder, (rule, key): Place) -> u64 {
-    seeded.hash_one(u64::from(rule) << KeyId::BITS | u64::from(key))
 }

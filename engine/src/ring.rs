@@ -1,0 +1,125 @@
+//! Panes: what is left of the entries of one instant, or of one step, in the order of time.
+
+use std::collections::VecDeque;
+
+/// Entries below which a collection keeps its memory.
+const SPARE_MAX: usize = 32;
+
+/// Entries of one instant, or of one step, put together.
+pub(crate) trait Pane {
+    /// When the window's end reaches it.
+    fn at(&self) -> i64;
+
+    /// Takes in a later one of the same instant; false where each is kept by itself.
+    fn join(&mut self, later: &Self) -> bool;
+}
+
+/// A running result over the panes inside a window.
+pub(crate) trait Total {
+    /// What it is made of.
+    type Pane: Pane;
+
+    /// The window's end has reached a pane.
+    fn enter(&mut self, pane: &Self::Pane);
+
+    /// The oldest pane has left; `next` is the one that is the oldest now.
+    fn leave(&mut self, pane: &Self::Pane, next: Option<&Self::Pane>);
+}
+
+/// Panes inside a window, and then those its end has not reached.
+#[derive(Debug)]
+pub(crate) struct Ring<P> {
+    // INVARIANT: their instants ascend.
+    pub(crate) panes: VecDeque<P>,
+    /// How many of them, from the oldest on, are inside.
+    pub(crate) inside: usize,
+}
+
+/// A ring and the running result over what is inside: what enters is added, and subtracted
+/// when it leaves.
+#[derive(Debug)]
+pub(crate) struct Folded<T: Total> {
+    pub(crate) ring: Ring<T::Pane>,
+    pub(crate) total: T,
+}
+
+impl<P> Default for Ring<P> {
+    fn default() -> Ring<P> {
+        Ring { panes: VecDeque::new(), inside: 0 }
+    }
+}
+
+impl<T: Total + Default> Default for Folded<T> {
+    fn default() -> Folded<T> {
+        Folded::new(T::default())
+    }
+}
+
+impl<P: Pane> Ring<P> {
+    /// Adds a pane that is not older than any other.
+    #[inline]
+    pub(crate) fn push(&mut self, pane: P) {
+        // One that has been reached is part of the result: it stays as it is.
+        let is_ahead = self.panes.len() > self.inside;
+        let same = self.panes.back_mut().filter(|last| is_ahead && last.at() == pane.at());
+        if !same.is_some_and(|last| last.join(&pane)) {
+            self.panes.push_back(pane);
+        }
+    }
+
+    /// Takes the oldest pane out if it is at or before `up_to`.
+    #[inline]
+    pub(crate) fn leave(&mut self, up_to: i64) -> Option<P> {
+        let gone = self.panes.pop_front_if(|pane| pane.at() <= up_to)?;
+        self.inside = self.inside.saturating_sub(1);
+        give_back(&mut self.panes);
+        Some(gone)
+    }
+
+    /// The oldest pane inside.
+    pub(crate) fn oldest(&self) -> Option<&P> {
+        self.panes.front().filter(|_| self.inside > 0)
+    }
+
+    /// The newest pane inside.
+    pub(crate) fn newest(&self) -> Option<&P> {
+        self.panes.get(self.inside.checked_sub(1)?)
+    }
+
+    /// The first pane that is not inside yet.
+    pub(crate) fn ahead(&self) -> Option<&P> {
+        self.panes.get(self.inside)
+    }
+}
+
+impl<T: Total> Folded<T> {
+    /// Nothing inside, and the result of that.
+    pub(crate) fn new(total: T) -> Folded<T> {
+        Folded { ring: Ring::default(), total }
+    }
+
+    /// Moves the end of the window to `now` and its beginning to `up_to`.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: i64, up_to: i64) {
+        let Folded { ring, total } = self;
+        while let Some(pane) = ring.panes.get(ring.inside).filter(|pane| pane.at() <= now) {
+            total.enter(pane);
+            ring.inside += 1;
+        }
+        while let Some(gone) = ring.leave(up_to) {
+            total.leave(&gone, ring.oldest());
+        }
+    }
+}
+
+/// Gives back half the memory of a queue that has come to use a quarter of it.
+pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
+    if is_mostly_free(queue.len(), queue.capacity()) {
+        queue.shrink_to(queue.capacity() / 2);
+    }
+}
+
+/// Whether a collection has come to use so little of its memory that some is to be given back.
+pub(crate) const fn is_mostly_free(len: usize, room: usize) -> bool {
+    room > SPARE_MAX && len < room / 4
+}
