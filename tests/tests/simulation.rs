@@ -94,6 +94,16 @@ const DEEDS: [&str; 18] = [
     "crashed",
 ];
 
+/// Seeds beyond those CI runs that were red once.
+const RED_SEEDS: [u64; 2] = [10_893, 56_975];
+
+#[test]
+fn seeds_that_were_red_stay_green() {
+    for seed in RED_SEEDS {
+        assert_eq!(simulate(seed, Design::Right).err(), None, "HANSHO_SEED={seed}");
+    }
+}
+
 #[test]
 fn crashes_change_nothing() {
     let seeds = seeds::chosen("HANSHO_SEEDS", SEEDS);

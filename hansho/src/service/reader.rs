@@ -4,7 +4,7 @@ pub mod dead;
 pub(super) mod facts;
 mod held;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -432,14 +432,25 @@ impl Reader {
         if std::mem::take(&mut self.letters_fail) {
             self.state.health.note_recovered();
         }
+        // Streams that settle together are committed together: a successor goes on at the least
+        // of what they say, and must be told to read all of them from before it.
+        let away: BTreeSet<usize> = self
+            .held
+            .iter()
+            .filter(|(_, held)| !held.is_ours)
+            .map(|((topic, _), _)| *topic)
+            .collect();
         let mut points = Vec::new();
         for ((topic, partition), held) in &mut self.held {
             let Some(stream) = self.streams.get(*topic) else {
                 continue;
             };
+            if stream.companions.iter().any(|companion| away.contains(companion)) {
+                continue;
+            }
             let told = |stream: &usize| self.told.settled(*stream);
             let settled = stream.companions.iter().map(told).min().unwrap_or_default();
-            if settled == Timestamp(i64::MIN) || !held.is_ours {
+            if settled == Timestamp(i64::MIN) {
                 continue;
             }
             let resume = held.partition.resume_after(settled.minus(stream.horizon_ms + 1));

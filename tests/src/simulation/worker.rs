@@ -395,9 +395,22 @@ impl<'a> Worker<'a> {
         }
         fate.survive()?;
         views.commits.push((survivors.alert_log.len(), settled.clone()));
+        let away: Vec<usize> = self
+            .case
+            .logs
+            .iter()
+            .zip(&self.readers)
+            .filter(|(_, reader)| reader.is_held && !reader.is_ours)
+            .map(|(log, _)| log.stream as usize)
+            .collect();
         let logs = self.case.logs.iter().zip(&mut self.readers).enumerate();
-        for (at, (log, reader)) in logs.filter(|(_, (_, reader))| reader.is_ours) {
+        for (at, (log, reader)) in logs.filter(|(_, (_, reader))| reader.is_held) {
             let stream = log.stream as usize;
+            // Streams that settle together are committed together.
+            let joined = joined_with(self.program, stream);
+            if away.iter().any(|away| joined.contains(away)) {
+                continue;
+            }
             let told = settled[stream];
             if told == Timestamp(i64::MIN) {
                 continue;
@@ -482,4 +495,10 @@ fn identity(told: &Told) -> (EpisodeId, Option<TransitionKind>, Timestamp, Sever
         }
         Told::Early(early) => (early.episode, None, early.at, early.severity),
     }
+}
+
+/// A stream and all that rules join with it; two streams are joined by one rule or by none.
+fn joined_with(program: &Program, stream: usize) -> Vec<usize> {
+    let plans = program.rules().iter().filter(|rule| rule.streams.contains(&stream));
+    plans.flat_map(|rule| &rule.streams).copied().chain([stream]).collect()
 }
