@@ -107,7 +107,7 @@ impl fmt::Display for Instant {
 }
 
 /// FNV-1a, 64 bit (Fowler, Noll, Vo): against damage, not against forgers.
-fn checksum(bytes: &[u8]) -> u64 {
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

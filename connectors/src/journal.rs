@@ -226,14 +226,14 @@ impl StateDir {
 }
 
 /// A new file is found after a crash only once its folder is on the disk too.
-fn sync_folder_of(path: &Path) -> Result<(), JournalError> {
+pub(crate) fn sync_folder_of(path: &Path) -> Result<(), JournalError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = parent.unwrap_or(Path::new("."));
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| failed("sync", folder, error))
 }
 
-fn failed(what: &'static str, path: &Path, error: io::Error) -> JournalError {
+pub(crate) fn failed(what: &'static str, path: &Path, error: io::Error) -> JournalError {
     JournalError::Io { what, path: path.to_owned(), error }
 }
 

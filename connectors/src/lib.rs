@@ -20,3 +20,5 @@ pub mod journal;
 pub mod sink;
 
 pub mod commit;
+
+pub mod commit_file;

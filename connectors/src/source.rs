@@ -2,6 +2,8 @@
 
 pub mod file;
 pub mod kafka;
+pub mod spool;
+pub mod tail;
 
 use std::fmt;
 use std::io;

@@ -1,7 +1,8 @@
-//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`; and
-//! where its rules are reloaded, `/-/reload`.
+//! What the service says about itself over HTTP: `/livez`, `/readyz`, `/metrics`, `/rules`;
+//! where its rules are reloaded, `/-/reload`; and what it takes, `/ingest/STREAM`.
 
 pub mod health;
+pub mod ingest;
 pub mod metrics;
 pub mod rules;
 pub mod watches;
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
@@ -24,6 +26,7 @@ use tokio::time::timeout;
 
 use crate::reload::{Reloaded, Reloader, hex};
 use health::Health;
+use ingest::Ingest;
 use metrics::Metrics;
 
 /// How long open connections may take to end once the service stops.
@@ -38,13 +41,20 @@ pub struct State {
     pub health: Health,
     /// Its figures.
     pub metrics: Metrics,
+    /// Where events are posted.
+    pub ingest: Ingest,
     watched: Mutex<Vec<Watched>>,
 }
 
 impl State {
     /// Nothing noted yet.
     pub(crate) fn new() -> State {
-        State { health: Health::new(), metrics: Metrics::new(), watched: Mutex::default() }
+        State {
+            health: Health::new(),
+            metrics: Metrics::new(),
+            ingest: Ingest::default(),
+            watched: Mutex::default(),
+        }
     }
 
     /// Takes over what the watches show now.
@@ -93,6 +103,10 @@ fn router(state: Arc<State>, reloader: Option<Arc<Reloader>>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
         .route("/rules", get(rules))
+        .route(
+            "/ingest/{stream}",
+            post(ingest::ingest).layer(DefaultBodyLimit::max(ingest::BODY_MAX)),
+        )
         .with_state(state)
         .merge(reload)
 }

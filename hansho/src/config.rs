@@ -10,6 +10,7 @@ mod raw;
 mod scalar;
 mod secret;
 mod sink;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +30,7 @@ pub use kafka::{Kafka, Start};
 pub use limits::Limits;
 pub use secret::Secret;
 pub use sink::{Sink, Target};
+pub use stream::{Ingest, Input};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.
 pub const FILE_MAX: u64 = 1 << 20;
@@ -50,10 +52,12 @@ pub struct Config {
     pub workers: usize,
     /// Where health, metrics and the API are served.
     pub listen: SocketAddr,
-    /// The log that is read.
-    pub kafka: Kafka,
-    /// Topics of the streams that are not read from the topic of their own name.
-    pub topics: BTreeMap<String, String>,
+    /// Where streams are read from that do not say otherwise.
+    pub kafka: Option<Kafka>,
+    /// Streams that are not read from the topic of their own name.
+    pub inputs: BTreeMap<String, Input>,
+    /// How events are taken from elsewhere than a log.
+    pub ingest: Ingest,
     /// What bounds the service.
     pub limits: Limits,
     /// Where records go that cannot be decoded.
@@ -148,8 +152,10 @@ struct File<'a> {
 impl File<'_> {
     fn check(&self, raw: raw::Config) -> Result<Config, ConfigError> {
         let state_dir = self.resolve(raw.state_dir.as_deref().unwrap_or("state"));
-        let kafka = kafka::check(self, raw.kafka)?;
-        let topics = self.topics(raw.streams)?;
+        let kafka = raw.kafka.map(|kafka| kafka::check(self, kafka)).transpose()?;
+        let inputs = stream::inputs(self, raw.streams)?;
+        let topics = topics(&inputs);
+        let is_loopback = raw.api.listen.0.ip().is_loopback();
         let dead_letters = self.dead_letters(raw.dead_letters, &state_dir, &topics)?;
         let sinks = sink::check_all(self, raw.sinks, &topics)?;
         Ok(Config {
@@ -162,7 +168,8 @@ impl File<'_> {
             deadlines: self.deadlines(&raw.deadlines)?,
             state_dir,
             kafka,
-            topics,
+            ingest: stream::ingest(self, raw.ingest, &inputs, is_loopback)?,
+            inputs,
             dead_letters,
             sinks,
         })
@@ -185,14 +192,6 @@ impl File<'_> {
             _ => self
                 .refuse(&raw, &format!("must be 1 to {WORKERS_MAX}; leave it out for all cores")),
         }
-    }
-
-    fn topics(
-        &self,
-        raw: BTreeMap<String, raw::Stream>,
-    ) -> Result<BTreeMap<String, String>, ConfigError> {
-        let named = raw.into_iter().filter_map(|(name, stream)| Some((name, stream.topic?)));
-        named.map(|(name, topic)| Ok((name, self.topic_name(topic)?))).collect()
     }
 
     fn topic_name(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
@@ -287,6 +286,15 @@ impl File<'_> {
         let (path, what) = (self.path.to_owned(), what.trim_end().to_owned());
         ConfigError { path, line, key, what, is_unread: false }
     }
+}
+
+/// The topics that streams are said to be read from.
+fn topics(inputs: &BTreeMap<String, Input>) -> BTreeMap<String, String> {
+    let topic = |(name, input): (&String, &Input)| match input {
+        Input::Topic(topic) => Some((name.clone(), topic.clone())),
+        Input::File(_) | Input::Http | Input::Stdin => None,
+    };
+    inputs.iter().filter_map(topic).collect()
 }
 
 /// The key written on a line (from 1), with the table above it.

@@ -13,14 +13,14 @@ use crate::api::State;
 use crate::pipeline::clock::wall_clock;
 use crate::rule_files::load_rules;
 use crate::service::reports::Reports;
-use crate::service::{Proposal, Topics};
+use crate::service::{Inputs, Proposal};
 
 /// Where rules are read from, and where they go.
 #[derive(Debug)]
 pub struct Reloader {
     paths: Vec<PathBuf>,
     language: Language,
-    topics: Topics,
+    inputs: Inputs,
     slot: Arc<Slot>,
     reports: Arc<Reports>,
     state: Arc<State>,
@@ -97,12 +97,12 @@ impl Reloader {
     pub(crate) fn new(
         paths: Vec<PathBuf>,
         language: Language,
-        topics: Topics,
+        inputs: Inputs,
         (slot, reports): (&Arc<Slot>, &Arc<Reports>),
         state: Arc<State>,
     ) -> Reloader {
         let (slot, reports) = (Arc::clone(slot), Arc::clone(reports));
-        Reloader { paths, language, topics, slot, reports, state, turn: Mutex::default() }
+        Reloader { paths, language, inputs, slot, reports, state, turn: Mutex::default() }
     }
 
     /// Reads the rules anew and hands them to the service; whatever keeps them from running
@@ -132,7 +132,7 @@ impl Reloader {
             return Reloaded::Unchanged { rules: hash };
         }
         // Whatever would end the service at its next start is found here.
-        if let Err(why) = self.topics.of(&rules.set) {
+        if let Err(why) = self.inputs.of(&rules.set) {
             return Reloaded::Refused(why);
         }
         for schema in &rules.set.streams {

@@ -1,10 +1,10 @@
-//! The running service: the road from Kafka to people, and what keeps it safe.
+//! The running service: the road from its sources to people, and what keeps it safe.
 //!
 //! ```text
 //!  reader thread          shard threads       teller thread            on-call thread
-//!  Kafka ► intake ► rings ► shards ► rings ► alert log, fsync ► incidents ► outbox ► sinks
-//!     ▲                                             │
-//!     └── commit(positions, settled, replay_from) ◄─┘ only after the alert log has it
+//!  sources ► intake ► rings ► shards ► rings ► alert log, fsync ► incidents ► outbox ► sinks
+//!     ▲                                               │
+//!     └── commit(positions, settled, replay_from) ◄───┘ only after the alert log has it
 //! ```
 //!
 //! Between any two of these a crash loses nothing: what was not committed is read again, what
@@ -20,6 +20,8 @@ mod progress;
 pub mod reader;
 pub mod reports;
 mod shares;
+mod sources;
+mod stdin;
 mod teller;
 
 use std::collections::BTreeMap;
@@ -30,9 +32,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
+use connectors::commit_file::CommitFileError;
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, JournalError, StateDir};
 use connectors::source::kafka::{KafkaError, KafkaSettings};
+use connectors::source::spool::Spool;
 use connectors::transition_json::Recorded;
 use engine::shard::ShardCounts;
 use model::time::Timestamp;
@@ -44,6 +48,7 @@ use rules_dsl::rule::RuleSet;
 use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::api::metrics::EventTotals;
+use crate::config::Input;
 use crate::reload::Slot;
 use crate::rule_files::Rules;
 use itself::MetaLimits;
@@ -62,12 +67,18 @@ pub const UNHEARD_MAX: usize = 4096;
 pub struct ServiceParts {
     /// The texts of the rules in force.
     pub texts: Arc<Wording>,
-    /// The topics of streams.
-    pub topics: Topics,
+    /// Where streams are read from.
+    pub inputs: Inputs,
+    /// The most that what comes by HTTP or standard input may take on the disk, by stream.
+    pub spool_bytes: u64,
+    /// What who posts events must show.
+    pub ingest_token: Option<String>,
+    /// By stream name: what HTTP and standard input are written to, once opened.
+    pub spools: BTreeMap<String, Spool>,
     /// Where rules come from that are to replace those in force.
     pub slot: Arc<Slot>,
     /// Kafka; topics and rules are those in force.
-    pub kafka: KafkaSettings,
+    pub kafka: Option<KafkaSettings>,
     /// Shard threads.
     pub workers: usize,
     /// What bounds the reading.
@@ -84,27 +95,41 @@ pub struct ServiceParts {
     pub state: Arc<State>,
 }
 
-/// The topics of streams that are not read from the topic of their own name.
+/// Where streams are read from that are not read from the topic of their own name.
 #[derive(Clone, Debug, Default)]
-pub struct Topics(pub BTreeMap<String, String>);
+pub struct Inputs {
+    /// By stream name.
+    pub named: BTreeMap<String, Input>,
+    /// Whether there is no Kafka to read topics from.
+    pub without_kafka: bool,
+}
 
-impl Topics {
-    /// The topic of each stream of some rules.
+impl Inputs {
+    /// Where each stream of some rules is read from.
     ///
     /// # Errors
-    /// Two streams would read one topic.
-    pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<String>, String> {
-        let mut topics: Vec<String> = Vec::new();
+    /// Two streams would read one topic, or one would read a topic without a Kafka.
+    pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<Input>, String> {
+        let mut inputs: Vec<Input> = Vec::new();
         for schema in &rules.streams {
-            let topic = self.0.get(&schema.name).unwrap_or(&schema.input).clone();
-            if topics.contains(&topic) {
-                return Err(format!(
-                    "two streams read the topic {topic}: give each its own topic in [streams]"
-                ));
+            let own = || Input::Topic(schema.input.clone());
+            let input = self.named.get(&schema.name).cloned().unwrap_or_else(own);
+            if let Input::Topic(topic) = &input {
+                if self.without_kafka {
+                    return Err(format!(
+                        "a stream reads the topic {topic}, and no [kafka] is configured: set \
+                         kafka.properties, or a type in [streams]"
+                    ));
+                }
+                if inputs.contains(&input) {
+                    return Err(format!(
+                        "two streams read the topic {topic}: give each its own topic in [streams]"
+                    ));
+                }
             }
-            topics.push(topic);
+            inputs.push(input);
         }
-        Ok(topics)
+        Ok(inputs)
     }
 }
 
@@ -138,6 +163,10 @@ pub enum ServiceError {
     State(JournalError),
     /// The alert log holds a line that is no alert.
     AlertLog { path: PathBuf, line: usize, why: String },
+    /// The commits of local sources cannot be read.
+    Commits(CommitFileError),
+    /// A local source cannot be read.
+    Source { stream: String, error: std::io::Error },
     /// Kafka cannot be used as configured.
     Kafka(KafkaError),
     /// A schema cannot be decoded.
@@ -159,6 +188,10 @@ impl fmt::Display for ServiceError {
                 "{}:{line}: not a record of the alert log: {why}; move the file away to start anew",
                 path.display()
             ),
+            ServiceError::Commits(error) => error.fmt(f),
+            ServiceError::Source { stream, error } => {
+                write!(f, "stream {stream} cannot be read: {error}")
+            }
             ServiceError::Kafka(error) => error.fmt(f),
             ServiceError::Schema(error) => error.fmt(f),
             ServiceError::NotAlone { owned, partitions } => write!(
@@ -232,7 +265,8 @@ fn live_on(
 ) -> Result<(), ServiceError> {
     let mut rules = memory.begin(state_dir, proposed, &parts)?;
     loop {
-        let ended = life::live(&mut parts, (memory, rules), carried, tell_on_call, stop)?;
+        let ended =
+            life::live((&mut parts, state_dir), (memory, rules), carried, tell_on_call, stop)?;
         let Some(Replacement { proposal, settled, carried: next }) = ended else {
             return Ok(());
         };

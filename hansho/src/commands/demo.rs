@@ -2,6 +2,7 @@
 
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ use crate::commands::Exit;
 use crate::config::Limits;
 use crate::console::Console;
 use crate::rule_files::{Rules, load_rules, load_shipped_rules};
-use crate::service::{self, Delivery, Outgoing, ReaderLimits, ServiceParts, Topics};
+use crate::service::{self, Delivery, Inputs, Outgoing, ReaderLimits, ServiceParts};
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 2;
@@ -127,9 +128,12 @@ fn parts(
     let limits = Limits::default();
     ServiceParts {
         texts: Arc::new(Wording::new(Arc::clone(texts))),
-        topics: Topics::default(),
+        inputs: Inputs::default(),
+        spool_bytes: 0,
+        ingest_token: None,
+        spools: BTreeMap::new(),
         slot: Arc::default(),
-        kafka: KafkaSettings {
+        kafka: Some(KafkaSettings {
             properties,
             group: "hansho-demo".to_owned(),
             topics,
@@ -137,7 +141,7 @@ fn parts(
             alone: true,
             rules: rules.program.hash(),
             reach_back: Vec::new(),
-        },
+        }),
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
         limits: ReaderLimits {
             idle_ms: 2_000,

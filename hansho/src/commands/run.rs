@@ -1,5 +1,6 @@
 //! `hansho run`: the service.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::commands::Exit;
 use crate::config::{self, Config};
 use crate::reload::Reloader;
 use crate::rule_files::{Rules, load_rules};
-use crate::service::{self, Delivery, Outgoing, ServiceError, ServiceParts, Topics};
+use crate::service::{self, Delivery, Inputs, Outgoing, ServiceError, ServiceParts};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     let reloader = Arc::new(Reloader::new(
         config.rules.clone(),
         language,
-        parts.topics.clone(),
+        parts.inputs.clone(),
         (&parts.slot, &parts.reports),
         Arc::clone(&parts.state),
     ));
@@ -165,29 +166,32 @@ fn parts(
     language: Language,
 ) -> Result<ServiceParts, Exit> {
     let usage = |what: &dyn std::fmt::Display| Exit::Usage.because(what);
-    let named = Topics(config.topics.clone());
-    let topics = named.of(&rules.set).map_err(|why| usage(&why))?;
+    let inputs = Inputs { named: config.inputs.clone(), without_kafka: config.kafka.is_none() };
+    inputs.of(&rules.set).map_err(|why| usage(&why))?;
     let known = |name: &String| rules.set.streams.iter().any(|schema| schema.name == **name);
-    if let Some(name) = config.topics.keys().find(|name| !known(name)) {
+    if let Some(name) = config.inputs.keys().find(|name| !known(name)) {
         return Err(usage(&format!("[streams.{name}]: the rules have no stream of that name")));
     }
     let texts = AlertTexts::new(rules, language, config.timezone.clone());
     let texts = Arc::new(Wording::new(Arc::new(texts)));
     Ok(ServiceParts {
-        kafka: KafkaSettings {
+        kafka: config.kafka.as_ref().map(|kafka| KafkaSettings {
             properties,
-            group: config.kafka.group.clone(),
-            topics,
-            start: match config.kafka.start {
+            group: kafka.group.clone(),
+            topics: Vec::new(),
+            start: match kafka.start {
                 config::Start::Beginning => Start::Beginning,
                 config::Start::End => Start::End,
             },
             alone: true,
             rules: rules.program.hash(),
             reach_back: Vec::new(),
-        },
+        }),
         texts,
-        topics: named,
+        inputs,
+        spool_bytes: config.ingest.spool_bytes,
+        ingest_token: ingest_token(config)?,
+        spools: BTreeMap::new(),
         slot: Arc::default(),
         workers: config.workers,
         limits: service::ReaderLimits {
@@ -204,12 +208,17 @@ fn parts(
     })
 }
 
+fn ingest_token(config: &Config) -> Result<Option<String>, Exit> {
+    let token = config.ingest.token.as_ref().map(config::Secret::reveal).transpose();
+    token.map_err(|error| Exit::Usage.because(error))
+}
+
 fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
     let reveal = |(name, secret): (&String, &config::Secret)| {
         let value = secret.reveal().map_err(|error| Exit::Usage.because(error))?;
         Ok((name.clone(), value))
     };
-    config.kafka.properties.iter().map(reveal).collect()
+    config.kafka.iter().flat_map(|kafka| &kafka.properties).map(reveal).collect()
 }
 
 fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Delivery, Exit> {

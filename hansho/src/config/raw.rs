@@ -23,9 +23,11 @@ pub(super) struct Config {
     pub(super) _mode: Mode,
     #[serde(default)]
     pub(super) api: Api,
-    pub(super) kafka: Spanned<Kafka>,
+    pub(super) kafka: Option<Spanned<Kafka>>,
     #[serde(default)]
-    pub(super) streams: BTreeMap<String, Stream>,
+    pub(super) streams: BTreeMap<String, Spanned<Stream>>,
+    #[serde(default)]
+    pub(super) ingest: Ingest,
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
@@ -56,7 +58,17 @@ pub(super) struct Kafka {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Stream {
+    #[serde(default, rename = "type")]
+    pub(super) input_type: super::stream::InputType,
     pub(super) topic: Option<Spanned<String>>,
+    pub(super) path: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ingest {
+    pub(super) token: Option<Spanned<Secret>>,
+    pub(super) spool_bytes: Option<Bytes>,
 }
 
 #[derive(Default, Deserialize)]

@@ -40,11 +40,13 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(config.timezone, TimeZone::UTC);
     assert!((1..=WORKERS_MAX).contains(&config.workers));
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
-    assert_eq!((config.kafka.group.as_str(), config.kafka.start), ("hansho", Start::Beginning));
+    let kafka = config.kafka.as_ref().unwrap();
+    assert_eq!((kafka.group.as_str(), kafka.start), ("hansho", Start::Beginning));
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.outbox_limits(), OutboxLimits::default());
     assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
-    assert_eq!(config.topics.get("auth"), None);
+    assert_eq!(config.inputs.get("auth"), None);
+    assert_eq!(config.ingest, Ingest { token: None, spool_bytes: 1 << 30 });
     assert_eq!(config.deadlines, Deadlines::default());
     let [sink] = config.sinks.as_slice() else { panic!("{:?}", config.sinks) };
     assert_eq!((sink.name.as_str(), &sink.target), ("console", &Target::Stdout));
@@ -83,6 +85,7 @@ fn the_defaults_the_example_shows_are_the_defaults() {
         "skew_max",
         "unsettled_bytes",
         "pending_max",
+        "spool_bytes",
         "file",
         "critical",
         "high",
@@ -165,15 +168,13 @@ severities = [\"緊急\", \"L2\"]
     assert_eq!(config.state_dir, Path::new("/var/lib/hansho"));
     assert_eq!((config.language, config.workers), (Some(Language::Ja), 3));
     assert_eq!(config.listen.to_string(), "[::1]:1");
-    assert_eq!((config.kafka.group.as_str(), config.kafka.start), ("g", Start::End));
-    assert_eq!(
-        format!("{:?}", config.kafka.properties["sasl.password"]),
-        "Secret(file:etc/kafka.pw)"
-    );
-    assert_eq!(config.kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
-    assert_eq!(config.kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
-    assert_eq!(config.topics.get("auth").map(String::as_str), Some("auth.events"));
-    assert_eq!(config.topics.get("plain"), None);
+    let kafka = config.kafka.as_ref().unwrap();
+    assert_eq!((kafka.group.as_str(), kafka.start), ("g", Start::End));
+    assert_eq!(format!("{:?}", kafka.properties["sasl.password"]), "Secret(file:etc/kafka.pw)");
+    assert_eq!(kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
+    assert_eq!(kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
+    assert_eq!(config.inputs.get("auth"), Some(&Input::Topic("auth.events".to_owned())));
+    assert_eq!(config.inputs.get("plain"), None);
     let limits = Limits {
         idle_ms: 500,
         skew_max_ms: 2 * HOUR_MS,
@@ -353,4 +354,36 @@ fn secrets_are_revealed_where_they_are_kept_and_shown_nowhere() {
     assert_eq!(revealed["token"], "s3cret");
     assert!(revealed["cookie"].starts_with("environment variable HANSHO_TEST_UNSET"));
     assert!(revealed["x-api-key"].contains("nowhere"), "{revealed:?}");
+}
+
+#[test]
+fn streams_are_read_from_elsewhere_without_kafka() {
+    let rest = "[[sinks]]\nname = \"a\"\ntype = \"stdout\"\n";
+    let written = |lines: &str| parse(&format!("rules = [\"r\"]\n{lines}\n{rest}"));
+    let streams = "[streams.a]\ntype = \"file\"\npath = \"a.jsonl\"\n\
+                   [streams.b]\ntype = \"http\"\n[streams.c]\ntype = \"stdin\"";
+    let config = written(streams).unwrap();
+    assert!(config.kafka.is_none());
+    let inputs: Vec<Input> = config.inputs.into_values().collect();
+    assert_eq!(inputs, [Input::File("etc/a.jsonl".into()), Input::Http, Input::Stdin]);
+    let ingest =
+        "[ingest]\ntoken = \"env:T\"\nspool_bytes = \"64MiB\"\n[streams.b]\ntype = \"http\"";
+    let open = "[api]\nlisten = \"0.0.0.0:1\"\n";
+    let config = written(&format!("{open}{ingest}")).unwrap();
+    assert_eq!(format!("{:?}", config.ingest.token), "Some(Secret(env:T))");
+    assert_eq!(config.ingest.spool_bytes, 64 << 20);
+    let cases = [
+        ("[streams.a]\ntype = \"file\"".to_owned(), "write path ="),
+        ("[streams.a]\npath = \"x\"".to_owned(), "type = \"file\""),
+        ("[streams.a]\ntype = \"http\"\npath = \"x\"".to_owned(), "only type = \"file\""),
+        ("[streams.a]\ntype = \"http\"\ntopic = \"x\"".to_owned(), "only type = \"kafka\""),
+        ("[streams.a]\ntype = \"tcp\"".to_owned(), "unknown variant"),
+        (format!("{streams}\n[streams.d]\ntype = \"stdin\""), "c and d both read"),
+        (format!("{open}[streams.b]\ntype = \"http\""), "set ingest.token"),
+        ("[ingest]\ntoken = \"clear\"".to_owned(), "secret in clear"),
+    ];
+    for (lines, want) in cases {
+        let said = written(&lines).unwrap_err().to_string();
+        assert!(said.contains(want), "{lines}: {said}");
+    }
 }

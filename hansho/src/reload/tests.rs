@@ -12,9 +12,9 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
     let write = |text: &str| fs::write(&path, text).unwrap();
     let slot = Arc::new(Slot::default());
     let (paths, state) = (vec![home.path().to_owned()], Arc::new(State::new()));
-    let topics = Topics::default();
+    let inputs = Inputs::default();
     let reports = Arc::new(Reports::default());
-    let reloader = Reloader::new(paths, Language::En, topics, (&slot, &reports), state);
+    let reloader = Reloader::new(paths, Language::En, inputs, (&slot, &reports), state);
     let reported = || {
         let all = reports.take();
         all.into_iter().map(|it| (it.alert, it.is_so, it.detail)).collect::<Vec<_>>()

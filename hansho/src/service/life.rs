@@ -13,7 +13,6 @@ use std::thread;
 
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, StateDir};
-use connectors::source::kafka::KafkaSource;
 use connectors::transition_json::Recorded;
 use engine::shard::ShardCounts;
 use engine::succession::SettledStreams;
@@ -27,6 +26,7 @@ use super::in_force::{InForce, Proposal, Replaced, in_force, put_in_force};
 use super::progress::Told;
 use super::reader::Reader;
 use super::reader::facts::{StreamFacts, stream_facts};
+use super::sources::{Sources, Wanted};
 use super::teller::Teller;
 use super::{Logged, ServiceError, ServiceParts, joined};
 use crate::alert_text::AlertTexts;
@@ -96,7 +96,7 @@ impl Memory {
         }
         if newest.is_some()
             && let Some(known) = in_force(state_dir, self.history.changes(), None, language)
-            && parts.topics.of(&known.rules.set).is_ok()
+            && parts.inputs.of(&known.rules.set).is_ok()
         {
             info!(rules = hex(hash), "the rules were edited; they follow those in force");
             parts.slot.put(proposal);
@@ -136,7 +136,7 @@ impl Memory {
 /// # Errors
 /// See [`ServiceError`].
 pub(super) fn live(
-    parts: &mut ServiceParts,
+    (parts, state_dir): (&mut ServiceParts, &StateDir),
     (memory, rules): (Memory, InForce),
     mut carried: Carried,
     tell_on_call: &SyncSender<Logged>,
@@ -145,10 +145,10 @@ pub(super) fn live(
     let Memory { alert_log, history } = memory;
     let InForce { rules, after } = rules;
     let old_texts = after.as_ref().map(|after| parts.texts.now().of(&after.rules));
-    take_up(parts, &rules, after.as_ref())?;
+    let wanted = take_up(parts, &rules, after.as_ref())?;
 
     let told = Arc::new(Told::new(rules.set.streams.len()));
-    let source = KafkaSource::connect(&parts.kafka).map_err(ServiceError::Kafka)?;
+    let source = Sources::open(parts, &rules, wanted, state_dir)?;
     let road = RoadSettings {
         workers: parts.workers,
         early: true,
@@ -183,20 +183,22 @@ pub(super) fn live(
     Ok(proposal.map(|proposal| Replacement { proposal, settled, carried }))
 }
 
-/// Makes the rules in force those of the service: their texts, their topics, their figures.
+/// Makes the rules in force those of the service: their texts, their sources, their figures.
 fn take_up(
     parts: &mut ServiceParts,
     rules: &Rules,
     after: Option<&Replaced>,
-) -> Result<(), ServiceError> {
-    parts.kafka.topics = parts.topics.of(&rules.set).map_err(ServiceError::Rules)?;
-    parts.kafka.rules = rules.program.hash();
-    parts.kafka.reach_back = after.map_or_else(Vec::new, |after| reach_back(rules, after));
+) -> Result<Vec<Wanted>, ServiceError> {
+    let inputs = parts.inputs.of(&rules.set).map_err(ServiceError::Rules)?;
+    let mut since = after.map_or_else(Vec::new, |after| reach_back(rules, after));
+    since.resize(inputs.len(), None);
+    let wanted = inputs.into_iter().zip(since);
+    let wanted = wanted.map(|(input, reach_back)| Wanted { input, reach_back }).collect();
     parts.texts.change(parts.texts.now().of(rules));
     parts.state.metrics.rules.begin(&rules.program);
     parts.state.metrics.note_rules(rules.program.hash());
     parts.slot.note_in_force(rules.program.hash());
-    Ok(())
+    Ok(wanted)
 }
 
 /// By stream: since when records must be read again to know all that its rules depend on, of

@@ -1,4 +1,4 @@
-//! The reader: Kafka partitions in step with each other, and the commits.
+//! The reader: partitions of all sources in step with each other, and the commits.
 
 pub mod dead;
 pub(super) mod facts;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use connectors::commit::CommitPoint;
 use connectors::source::ReadState;
-use connectors::source::kafka::{KafkaSource, SourceEvent};
+use connectors::source::kafka::SourceEvent;
 use engine::shard::ShardCounts;
 use engine::succession::SettledStreams;
 use model::meta::MetaAlert;
@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use super::life::Carried;
 use super::progress::Told;
 use super::reports::Reports;
+use super::sources::Sources;
 use super::{ServiceError, ServiceParts};
 use crate::api::State;
 use crate::api::metrics::EventTotals;
@@ -62,7 +63,7 @@ pub struct ReaderLimits {
 
 /// Reads all partitions of all topics on one thread.
 pub struct Reader {
-    source: KafkaSource,
+    source: Sources,
     intake: Intake,
     held: BTreeMap<(usize, i32), Held>,
     burial: Burial,
@@ -94,13 +95,14 @@ pub struct Reader {
 impl Reader {
     /// A reader of the topics of all streams.
     pub(crate) fn new(
-        source: KafkaSource,
+        source: Sources,
         intake: Intake,
         carried: Carried,
         (parts, rules): (&ServiceParts, &Rules),
         told: Arc<Told>,
     ) -> Reader {
         let streams = stream_facts(rules);
+        let topics = source.names().to_vec();
         let names: Vec<String> = rules.set.streams.iter().map(|it| it.name.clone()).collect();
         Reader {
             source,
@@ -118,7 +120,7 @@ impl Reader {
             limits: parts.limits,
             marked: vec![Timestamp(i64::MIN); streams.len()],
             streams,
-            topics: parts.kafka.topics.clone(),
+            topics,
             rules_hash: rules.program.hash(),
             committed_at: monotonic(),
             unheard: Vec::new(),
@@ -339,7 +341,7 @@ impl Reader {
         };
         let topic = topics.get(at.0).map_or("?", String::as_str);
         let budget = intake.records_a_turn(at.0, RECORDS_A_TURN);
-        let progress = source.drain(at.0, at.1, budget, |record| {
+        let progress = source.drain(at, budget, |record| {
             burial.take(topic, intake, &mut held.partition, record);
         });
         held.note(progress.state, wall_clock(), monotonic(), limits.idle_ms);
@@ -470,7 +472,7 @@ impl Reader {
         match self.source.commit(&points) {
             Ok(()) => self.state.metrics.note_commit(wall_clock()),
             Err(error) => {
-                warn!(%error, "commit failed; it is tried again");
+                warn!(error, "commit failed; it is tried again");
                 self.held.values_mut().for_each(|held| held.committed = None);
             }
         }
@@ -485,9 +487,7 @@ impl Reader {
     pub(crate) fn close(self) -> (SettledStreams, Carried) {
         let settled = self.names.iter().cloned().zip(self.settled_by_stream()).collect();
         let events = self.events();
-        if let Err(error) = self.source.close() {
-            warn!(%error, "the consumer group was left without saying so");
-        }
+        self.source.close();
         let buried = self.burial.buried();
         let letters = self.burial.into_letters();
         (settled, Carried { letters, buried, events, shards: ShardCounts::default() })

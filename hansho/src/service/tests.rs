@@ -75,7 +75,7 @@ impl Place {
         let texts = AlertTexts::new(&rules, Language::En, TimeZone::UTC);
         let servers = ("bootstrap.servers".to_owned(), self.broker.bootstrap_servers());
         let parts = ServiceParts {
-            kafka: KafkaSettings {
+            kafka: Some(KafkaSettings {
                 properties: vec![servers],
                 group: "g".to_owned(),
                 topics: self.topics.clone(),
@@ -83,9 +83,12 @@ impl Place {
                 alone: true,
                 rules: rules.program.hash(),
                 reach_back: Vec::new(),
-            },
+            }),
             texts: Arc::new(Wording::new(Arc::new(texts))),
-            topics: Topics::default(),
+            inputs: Inputs::default(),
+            spool_bytes: 1 << 20,
+            ingest_token: None,
+            spools: BTreeMap::new(),
             slot: Arc::default(),
             workers: 2,
             limits: ReaderLimits {

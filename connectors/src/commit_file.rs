@@ -1,0 +1,153 @@
+//! How far local sources are done: all of them in one file, written in one piece.
+//!
+//! It says of each what a commit to Kafka says in its metadata, and of a followed file which
+//! files its offsets mean.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::commit::{CommitPoint, checksum};
+use crate::journal::{JournalError, failed, sync_folder_of};
+use crate::source::tail::Part;
+
+/// First line; a change of those after it changes the number.
+const HEAD: &str = "hansho commits 1";
+
+/// How far one stream's local source is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalCommit {
+    /// The stream's name.
+    pub stream: String,
+    /// How far it is read.
+    pub point: CommitPoint,
+    /// Of a followed file: the files in which all from `replay_from` on lies.
+    pub parts: Vec<Part>,
+}
+
+/// Why a commit file cannot be read.
+#[derive(Debug)]
+pub enum CommitFileError {
+    /// The system refused.
+    Io(PathBuf, io::Error),
+    /// It is not what [`write_commits`] wrote.
+    Damaged(PathBuf),
+}
+
+/// Puts commits in the place of those before. A crash leaves the old ones or the new ones.
+///
+/// # Errors
+/// [`JournalError::Io`] names the file.
+pub fn write_commits(path: &Path, commits: &[LocalCommit]) -> Result<(), JournalError> {
+    let mut text = format!("{HEAD}\n");
+    for LocalCommit { stream, point, parts } in commits {
+        let part = |Part { device, inode, base }: &Part| format!("{device}:{inode}:{base}");
+        let parts = parts.iter().map(part).collect::<Vec<_>>().join(",");
+        text.push_str(&format!("{} parts={parts} stream={stream}\n", point.encode()));
+    }
+    text.push_str(&format!("sum={:016x}\n", checksum(text.as_bytes())));
+    let beside = path.with_extension("tmp");
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|error| failed("write", &beside, error))?;
+    fs::rename(&beside, path).map_err(|error| failed("replace", path, error))?;
+    sync_folder_of(path)
+}
+
+/// Reads what [`write_commits`] wrote; nothing where there is no file.
+///
+/// # Errors
+/// [`CommitFileError`] for a file that is not whole.
+pub fn read_commits(path: &Path) -> Result<Vec<LocalCommit>, CommitFileError> {
+    match fs::read(path) {
+        Ok(bytes) => {
+            let text = std::str::from_utf8(&bytes).ok();
+            text.and_then(parse).ok_or_else(|| CommitFileError::Damaged(path.to_owned()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(CommitFileError::Io(path.to_owned(), error)),
+    }
+}
+
+fn parse(text: &str) -> Option<Vec<LocalCommit>> {
+    let at =
+        text.rfind("sum=").filter(|at| *at > 0 && text.as_bytes().get(at - 1) == Some(&b'\n'))?;
+    let (body, sum) = text.split_at_checked(at)?;
+    if sum != format!("sum={:016x}\n", checksum(body.as_bytes())) {
+        return None;
+    }
+    let commits = body.strip_prefix(HEAD)?.strip_prefix('\n')?;
+    commits.lines().map(parse_line).collect()
+}
+
+fn parse_line(line: &str) -> Option<LocalCommit> {
+    let (point, rest) = line.split_once(" parts=")?;
+    let (parts, stream) = rest.split_once(" stream=")?;
+    let part = |part: &str| {
+        let mut numbers = part.split(':');
+        let (device, inode) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+        Some(Part { device, inode, base: numbers.next()?.parse().ok()? })
+    };
+    let parts = parts.split(',').filter(|part| !part.is_empty()).map(part);
+    let (stream, point) = (stream.to_owned(), CommitPoint::parse(point).ok()?);
+    Some(LocalCommit { stream, point, parts: parts.collect::<Option<_>>()? })
+}
+
+impl fmt::Display for CommitFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CommitFileError::Io(path, error) => {
+                write!(f, "cannot read {}: {error}", path.display())
+            }
+            CommitFileError::Damaged(path) => write!(
+                f,
+                "{} is damaged; move it away to read local sources from their beginning",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for CommitFileError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_read_back_or_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("commits");
+        assert_eq!(read_commits(&path).unwrap(), []);
+        let point = CommitPoint {
+            position: 80,
+            replay_from: 50,
+            front: None,
+            settled: 1_700_000_000_000,
+            first: Some(-1),
+            rules: 7,
+        };
+        let parts = vec![
+            Part { device: 1, inode: u64::MAX, base: 0 },
+            Part { device: 1, inode: 3, base: 44 },
+        ];
+        let commit = |stream: &str, parts| LocalCommit { stream: stream.to_owned(), point, parts };
+        let commits = [commit("認証 sum=", parts), commit("b", Vec::new())];
+        write_commits(&path, &commits[..1]).unwrap();
+        write_commits(&path, &commits).unwrap();
+        assert_eq!(read_commits(&path).unwrap(), commits);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            for bad in [&changed[..], &whole[..at]] {
+                fs::write(&path, bad).unwrap();
+                let error = read_commits(&path).unwrap_err().to_string();
+                assert!(error.contains("commits is damaged"), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The `[streams.NAME]` and `[ingest]` tables: what is read from elsewhere than the topic of
+//! a stream's own name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::secret::Secret;
+use super::{ConfigError, File, raw};
+
+/// Where a stream is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A topic of Kafka.
+    Topic(String),
+    /// A file that is followed.
+    File(PathBuf),
+    /// What is posted to the service.
+    Http,
+    /// Standard input.
+    Stdin,
+}
+
+/// How events are taken from elsewhere than a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingest {
+    /// What who posts must show.
+    pub token: Option<Secret>,
+    /// The most one spool may hold, in bytes.
+    pub spool_bytes: u64,
+}
+
+/// What a spool holds at most unless configured otherwise: 1 GiB.
+const SPOOL_BYTES: u64 = 1 << 30;
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum InputType {
+    #[default]
+    Kafka,
+    File,
+    Http,
+    Stdin,
+}
+
+pub(super) fn inputs(
+    file: &File<'_>,
+    raw: BTreeMap<String, Spanned<raw::Stream>>,
+) -> Result<BTreeMap<String, Input>, ConfigError> {
+    let mut inputs = BTreeMap::new();
+    for (name, stream) in raw {
+        let table = stream.span();
+        if let Some(input) = input(file, table, stream.into_inner())? {
+            inputs.insert(name, input);
+        }
+    }
+    let stdin = inputs.iter().filter(|(_, input)| **input == Input::Stdin).map(|(name, _)| name);
+    if let [one, other, ..] = stdin.collect::<Vec<_>>().as_slice() {
+        let what = format!("streams {one} and {other} both read standard input; keep one");
+        return Err(file.error(None, what));
+    }
+    Ok(inputs)
+}
+
+fn input(
+    file: &File<'_>,
+    table: std::ops::Range<usize>,
+    raw: raw::Stream,
+) -> Result<Option<Input>, ConfigError> {
+    let refuse = |what: &str| Err(file.error(Some(table.clone()), what.to_owned()));
+    match (raw.input_type, raw.topic, raw.path) {
+        (InputType::Kafka, topic, None) => {
+            topic.map(|topic| file.topic_name(topic).map(Input::Topic)).transpose()
+        }
+        (InputType::File, None, Some(path)) => Ok(Some(Input::File(file.resolve(&path)))),
+        (InputType::Http, None, None) => Ok(Some(Input::Http)),
+        (InputType::Stdin, None, None) => Ok(Some(Input::Stdin)),
+        (InputType::Kafka, _, Some(_)) => refuse("has a path; write type = \"file\" with it"),
+        (InputType::File, None, None) => refuse("names no file; write path = \"events.jsonl\""),
+        (_, Some(topic), _) => file.refuse(&topic, "is a topic; only type = \"kafka\" takes one"),
+        (_, None, Some(_)) => refuse("has a path; only type = \"file\" takes one"),
+    }
+}
+
+pub(super) fn ingest(
+    file: &File<'_>,
+    raw: raw::Ingest,
+    inputs: &BTreeMap<String, Input>,
+    is_loopback: bool,
+) -> Result<Ingest, ConfigError> {
+    let token = raw.token.map(|token| file.kept_out_of_the_file("ingest.token", token));
+    let token = token.transpose()?;
+    if let Some((name, _)) = inputs.iter().find(|(_, input)| **input == Input::Http)
+        && token.is_none()
+        && !is_loopback
+    {
+        let what = format!(
+            "stream {name} could be written to from elsewhere: set ingest.token = \"env:NAME\", \
+             or listen on a loopback address"
+        );
+        return Err(file.error(None, what));
+    }
+    let spool_bytes = raw.spool_bytes.map_or(SPOOL_BYTES, |bytes| bytes.0);
+    Ok(Ingest { token, spool_bytes })
+}

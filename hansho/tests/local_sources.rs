@@ -1,0 +1,244 @@
+//! The service without Kafka: events from HTTP and from a file that is followed, over
+//! `kill -9` and rotation, told as a replay of the same events tells them.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use common::{failures, hansho, rules};
+use serde_json::Value;
+use tests::service::{Service, free_port};
+
+/// No scenario waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// An instant in the past, so that nothing here waits for a window to pass.
+const START_MS: i64 = 1_767_225_600_000;
+
+fn service(port: u16, stream: &str) -> Service {
+    service_of(&rules("burst.rules"), port, stream)
+}
+
+fn service_of(rules: &Path, port: u16, stream: &str) -> Service {
+    let config = format!(
+        "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n[api]\nlisten = \"127.0.0.1:{port}\"\n\
+         [limits]\nidle = \"1h\"\n[ingest]\ntoken = \"file:{{home}}/token\"\n\
+         [streams.auth]\n{stream}\n\
+         [[sinks]]\nname = \"out\"\ntype = \"file\"\npath = \"{{home}}/told.jsonl\"\n\
+         [[sinks]]\nname = \"show\"\ntype = \"stdout\"\n",
+        rules.display()
+    );
+    let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+    let home = service.home().display().to_string();
+    fs::write(service.home().join("token"), "s3cret\n").expect("a token");
+    let path = service.home().join("hansho.toml");
+    fs::write(&path, config.replace("{home}", &home)).expect("a configuration");
+    service.start(&["run", "--config", &path.display().to_string()]).expect("it starts");
+    service
+}
+
+/// One POST: the status and the body.
+fn post(port: u16, path: &str, token: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(DEADLINE)).ok()?;
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split_whitespace().nth(1)?.parse().ok()?;
+    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
+/// Waits until the spools are open, then posts lines that must be taken.
+fn post_taken(service: &mut Service, port: u16, lines: &str) {
+    let address = format!("127.0.0.1:{port}");
+    service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    let taken = post(port, "/ingest/auth", "s3cret", lines).expect("an answer");
+    assert_eq!(taken, (200, format!("{{\"accepted\":{}}}\n", lines.lines().count())));
+}
+
+/// The settled transitions in the alert log, as `replay` says them.
+fn told(home: &Path) -> Vec<Value> {
+    let log = fs::read_to_string(home.join("state/alerts.jsonl")).expect("an alert log");
+    let record = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["record"].take();
+    log.lines()
+        .map(record)
+        .filter(|record| record["kind"] != "early" && !record.is_null())
+        .collect()
+}
+
+/// That the log holds what a replay of these events says, each once, of their sinks likewise.
+fn check_told_as_replayed(service: &Service, events: &str) {
+    let rules = rules("burst.rules").display().to_string();
+    let want = hansho(&["replay", "--rules", &rules, "--input", "auth=-"], events.as_bytes());
+    let want = want.ended(0).lines();
+    let by = |records: &[Value]| {
+        let id =
+            |record: &Value| format!("{} {} {}", record["kind"], record["at"], record["episode"]);
+        let mut ids: Vec<String> = records.iter().map(id).collect();
+        ids.sort();
+        ids
+    };
+    assert!(!want.is_empty());
+    assert_eq!(by(&told(service.home())), by(&want));
+    let sink = fs::read_to_string(service.home().join("told.jsonl")).expect("a sink");
+    let mut ids: Vec<String> = sink
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["id"].to_string())
+        .collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert!(all >= want.len() && ids.len() == want.len(), "{sink}");
+}
+
+#[test]
+fn what_was_answered_with_200_is_judged_once_over_kills() {
+    let port = free_port().expect("a port");
+    let mut service = service(port, "type = \"http\"");
+    let minute = |minute: i64| START_MS + minute * 60_000;
+    let parts = [
+        failures("a", (0..6).map(|n| minute(0) + n * 1_000)),
+        failures("a", (6..12).map(|n| minute(0) + n * 1_000)),
+        failures("b", (0..12).map(|n| minute(1) + n * 1_000)),
+        failures("z", [minute(9)]),
+    ];
+    for part in &parts {
+        post_taken(&mut service, port, part);
+        assert_eq!(post(port, "/ingest/auth", "guess", part).map(|(status, _)| status), Some(401));
+        service.kill9();
+        service.restart().expect("it starts again");
+    }
+    wait_for_end(&mut service, "b");
+    check_told_as_replayed(&service, &parts.concat());
+}
+
+#[test]
+fn a_file_is_followed_over_kills_and_a_rotation() {
+    let port = free_port().expect("a port");
+    let mut service = service(port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
+    let path = service.home().join("auth.jsonl");
+    let append = |text: &str| {
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    };
+    let minute = |minute: i64| START_MS + minute * 60_000;
+    let parts = [
+        failures("a", (0..6).map(|n| minute(0) + n * 1_000)),
+        failures("a", (6..12).map(|n| minute(0) + n * 1_000)),
+        failures("b", (0..12).map(|n| minute(1) + n * 1_000)),
+        failures("z", [minute(9)]),
+    ];
+    append(&parts[0]);
+    let address = format!("127.0.0.1:{port}");
+    service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    service.kill9();
+    // While nothing runs: more lines, a rotation, and a new file with half a line.
+    append(&parts[1]);
+    fs::rename(&path, service.home().join("auth.jsonl.1")).expect("renamed");
+    let (half, rest) = parts[2].split_at(parts[2].len() / 2);
+    append(half);
+    service.restart().expect("it starts again");
+    service.wait_for_ok(&address, "/livez", DEADLINE).expect("it lives");
+    append(rest);
+    append(&parts[3]);
+    wait_for_end(&mut service, "b");
+    service.kill9();
+    service.restart().expect("it starts again");
+    service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    check_told_as_replayed(&service, &parts.concat());
+}
+
+/// Rules are put in force by a running service and by one that was killed meanwhile: what was
+/// judged stays so, and an alert that is new knows what came long before.
+#[test]
+fn a_reload_reads_again_what_is_kept_of_files_and_of_what_was_posted() {
+    let path = "type = \"file\"\npath = \"{home}/auth.jsonl\"";
+    for (stream, dies) in [("type = \"http\"", false), (path, false), ("type = \"http\"", true)] {
+        let port = free_port().expect("a port");
+        let address = format!("127.0.0.1:{port}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let rule_file = folder.path().join("all.rules");
+        let old = fs::read_to_string(rules("burst.rules")).expect("rules");
+        fs::write(&rule_file, &old).expect("rules");
+        let mut service = service_of(&rule_file, port, stream);
+        let log = service.home().join("auth.jsonl");
+        let send = |service: &mut Service, lines: &str| {
+            if stream != path {
+                return post_taken(service, port, lines);
+            }
+            let file = OpenOptions::new().append(true).create(true).open(&log);
+            file.and_then(|mut file| file.write_all(lines.as_bytes())).expect("written");
+            service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+        };
+        let minute = |minute: i64| START_MS + minute * 60_000;
+        // Under the old rule no restart would read the first six again.
+        let parts = [
+            failures("a", (0..6).map(|n| minute(-10) + n * 1_000)) + &failures("z", [minute(-1)]),
+            failures("a", (0..4).map(|n| minute(0) + n * 1_000)),
+            failures("b", (0..12).map(|n| minute(1) + n * 1_000)),
+            failures("z", [minute(200)]),
+        ];
+        send(&mut service, &parts[0]);
+        let eight = "\nalert eight count(認証失敗) >= 8 within 1h by user.name high\n";
+        fs::write(&rule_file, format!("{old}{eight}")).expect("rules");
+        let reloaded = post(port, "/-/reload", "", "").map(|(status, _)| status);
+        assert_eq!(reloaded, Some(200));
+        if dies {
+            service.kill9();
+            service.restart().expect("it starts again");
+        }
+        let follow = |line: &String| line.contains("other rules are in force");
+        let has_followed = service.lines().iter().any(follow);
+        if !has_followed {
+            service.wait_for_line("other rules are in force", DEADLINE).expect("a reload");
+        }
+        parts[1..].iter().for_each(|part| send(&mut service, part));
+        wait_for_end(&mut service, "b");
+        let of_eight = |kind: &str| {
+            let of = |record: &&Value| record["kind"] == kind && record["alert"] == "eight";
+            told(service.home()).iter().filter(of).count()
+        };
+        // Of `a` there are eight only with the six before the reload.
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while of_eight("resolved") < 2 {
+            assert!(std::time::Instant::now() < deadline, "{}", service.lines().join("\n"));
+            let _ = service.wait_for_line("never said", Duration::from_millis(20));
+        }
+        assert_eq!((of_eight("firing"), of_eight("resolved")), (2, 2), "{stream} {dies}");
+        let burst: Vec<Value> = told(service.home())
+            .into_iter()
+            .filter(|record| record["alert"] == "認証失敗多発")
+            .collect();
+        assert_eq!(burst.len(), 2, "{stream} {dies}: {burst:?}");
+    }
+}
+
+/// Waits until a sink was told that the episode of a user is over.
+fn wait_for_end(service: &mut Service, user: &str) {
+    let is_end = |line: &str| {
+        line.contains("\"kind\":\"resolved\"")
+            && line.contains(&format!("\"user.name\":\"{user}\""))
+    };
+    let is_told = service.lines().iter().any(|line| is_end(line));
+    if !is_told {
+        service.wait_for_line("\"kind\":\"resolved\"", DEADLINE).expect("an end");
+    }
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while !service.lines().iter().any(|line| is_end(line)) {
+        assert!(std::time::Instant::now() < deadline, "{}", service.lines().join("\n"));
+        // Any answer of the service is news.
+        let _ = service.wait_for_line("never said", Duration::from_millis(20));
+    }
+}
