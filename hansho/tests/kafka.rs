@@ -280,12 +280,19 @@ fn body(request: &Request) -> Value {
     serde_json::from_slice(&request.body).expect("a body of JSON")
 }
 
-/// The bodies of this kind that were answered by 200, each id once, in order.
+/// Whether the service speaks of itself, and of no rule.
+fn is_of_itself(body: &Value) -> bool {
+    body["alert"].as_str().is_some_and(|alert| alert.starts_with("hansho."))
+}
+
+/// The bodies of this kind that were answered by 200, of alerts of rules, each id once, in
+/// order.
 fn delivered(requests: &[Request], kind: &str) -> Vec<Value> {
     let mut told: Vec<Value> = Vec::new();
     for request in requests.iter().filter(|request| request.answered == 200) {
         let body = body(request);
-        if body["kind"] == kind && !told.iter().any(|known| known["id"] == body["id"]) {
+        let is_asked = body["kind"] == kind && !is_of_itself(&body);
+        if is_asked && !told.iter().any(|known| known["id"] == body["id"]) {
             told.push(body);
         }
     }
@@ -700,6 +707,9 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
     assert_eq!(status, 400, "{why}");
     assert!(why.contains("failing.rules:1"), "{why}");
     scene.said("those in force go on");
+    let is_refusal = |body: &Value| is_of_itself(body) && body["kind"] == "firing";
+    let is_told = |all: &[Request]| all.iter().any(|request| is_refusal(&body(request)));
+    assert!(scene.recorder.wait_until(DEADLINE, is_told).is_ok(), "people hear of it");
     let (_, figures) = get(&scene.address, "/metrics").expect("figures");
     for figure in [
         "hansho_reload_total{outcome=\"refused\"} 1",
