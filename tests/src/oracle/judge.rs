@@ -202,7 +202,16 @@ impl Judge<'_> {
         let at_once = if is_open { at_once } else { Some(Reason::Calendar) };
         let moment = Moment { now, truth: truth && is_open, at_once, value, count };
         match trigger {
-            Trigger::Condition(_) | Trigger::Absent { .. } => self.follow(&moment, standing),
+            Trigger::Condition(condition) => {
+                let told = self.follow(&moment, standing);
+                if told.iter().any(|it| it.kind == TransitionKind::Resolved) {
+                    // From this instant on nothing is open: `clear` judges no longer, and a
+                    // key without events is not judged at all.
+                    self.settle(condition, now, standing);
+                }
+                told
+            }
+            Trigger::Absent { .. } => self.follow(&moment, standing),
             _ => self.mark(&moment, standing),
         }
     }
