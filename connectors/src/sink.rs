@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::notification::{DeliveryResult, Notification};
+use model::notification::{DeliveryResult, FailureReason, Notification};
 
 use crate::journal::{Journal, JournalError};
 use crate::sink::kafka::{KafkaSink, ProduceError};
@@ -139,8 +139,12 @@ async fn append(file: &Arc<Mutex<OpenFile>>, line: String) -> DeliveryResult {
 
 fn verdict(place: &str, done: Result<(), impl fmt::Display>) -> DeliveryResult {
     match done {
-        Ok(()) => DeliveryResult::Sent,
-        Err(error) => DeliveryResult::Retry { why: format!("{place}: {error}"), after_ms: None },
+        Ok(()) => DeliveryResult::Sent { receipt: None },
+        Err(error) => DeliveryResult::Retry {
+            reason: FailureReason::Server,
+            why: format!("{place}: {error}"),
+            after_ms: None,
+        },
     }
 }
 

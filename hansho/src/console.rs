@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hdrhistogram::Histogram;
 use model::message::Language;
-use model::notification::{DeliveryResult, Notification, NotificationKind};
+use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
 
@@ -62,8 +62,11 @@ impl Console {
             self.note_delay(notification);
         }
         match io::stdout().lock().write_all(self.render(notification).as_bytes()) {
-            Ok(()) => DeliveryResult::Sent,
-            Err(error) => DeliveryResult::Reject { why: error.to_string() },
+            Ok(()) => DeliveryResult::Sent { receipt: None },
+            Err(error) => {
+                let (reason, why) = (FailureReason::Client, error.to_string());
+                DeliveryResult::Reject { reason, why }
+            }
         }
     }
 
@@ -108,6 +111,12 @@ impl Console {
             (Language::En, NotificationKind::Changed) => "severity rose  ",
             (Language::Ja, NotificationKind::Again) => "再び該当  ",
             (Language::En, NotificationKind::Again) => "matched again  ",
+            (Language::Ja, NotificationKind::Acknowledged) => "対応開始  ",
+            (Language::En, NotificationKind::Acknowledged) => "acknowledged  ",
+            (Language::Ja, NotificationKind::Escalated) => "エスカレーション  ",
+            (Language::En, NotificationKind::Escalated) => "escalated  ",
+            (Language::Ja, NotificationKind::Reminder) => "未解消  ",
+            (Language::En, NotificationKind::Reminder) => "still open  ",
             (_, NotificationKind::Firing) => "",
         };
         match (self.texts.language(), deadline) {

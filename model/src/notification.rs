@@ -16,6 +16,12 @@ pub enum NotificationKind {
     Again,
     /// It ended.
     Resolved,
+    /// Someone took it on.
+    Acknowledged,
+    /// Nobody took it on in time: a step of its policy.
+    Escalated,
+    /// It is still open.
+    Reminder,
 }
 
 impl NotificationKind {
@@ -26,6 +32,9 @@ impl NotificationKind {
             NotificationKind::Changed => "changed",
             NotificationKind::Again => "again",
             NotificationKind::Resolved => "resolved",
+            NotificationKind::Acknowledged => "acknowledged",
+            NotificationKind::Escalated => "escalated",
+            NotificationKind::Reminder => "reminder",
         }
     }
 }
@@ -67,15 +76,23 @@ pub struct Notification {
     pub runbook: Option<String>,
     /// The rule's labels.
     pub labels: Vec<(String, String)>,
+    /// Who did it, where a person did.
+    pub by: Option<String>,
 }
 
 /// What one attempt to deliver came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
     /// The receiver has it.
-    Sent,
+    Sent {
+        /// By what the receiver knows the message, where it says so: the next notification of
+        /// the incident may change it, or answer to it.
+        receipt: Option<String>,
+    },
     /// It may work later.
     Retry {
+        /// What kind of failure it was.
+        reason: FailureReason,
         /// What went wrong, for people.
         why: String,
         /// How long the receiver asked to be left alone.
@@ -83,7 +100,67 @@ pub enum DeliveryResult {
     },
     /// It will never work.
     Reject {
+        /// What kind of failure it was.
+        reason: FailureReason,
         /// What went wrong, for people.
         why: String,
     },
+}
+
+/// What kept a notification from its receiver, for figures and decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureReason {
+    /// The receiver takes no more for now.
+    RateLimited,
+    /// It does not know us, or does not let us.
+    Auth,
+    /// It refuses what it was sent.
+    Client,
+    /// It failed.
+    Server,
+    /// It did not answer in time.
+    Timeout,
+    /// It was not reached.
+    Network,
+    /// The message is larger than it takes.
+    TooLarge,
+    /// The message could not be made.
+    Template,
+    /// It is there no more, and says that it will not come back.
+    Gone,
+}
+
+impl FailureReason {
+    /// All of them.
+    pub const ALL: [FailureReason; 9] = [
+        FailureReason::RateLimited,
+        FailureReason::Auth,
+        FailureReason::Client,
+        FailureReason::Server,
+        FailureReason::Timeout,
+        FailureReason::Network,
+        FailureReason::TooLarge,
+        FailureReason::Template,
+        FailureReason::Gone,
+    ];
+
+    /// The word logs and metrics use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FailureReason::RateLimited => "rate_limited",
+            FailureReason::Auth => "auth",
+            FailureReason::Client => "client",
+            FailureReason::Server => "server",
+            FailureReason::Timeout => "timeout",
+            FailureReason::Network => "network",
+            FailureReason::TooLarge => "too_large",
+            FailureReason::Template => "template",
+            FailureReason::Gone => "gone",
+        }
+    }
+
+    /// The reason a word names.
+    pub fn from_name(name: &str) -> Option<FailureReason> {
+        FailureReason::ALL.into_iter().find(|reason| reason.name() == name)
+    }
 }

@@ -179,9 +179,7 @@ impl Incidents {
         }?;
         let is_told = match notice.kind {
             NotificationKind::Resolved => notice.told != Severities::default(),
-            NotificationKind::Firing | NotificationKind::Changed | NotificationKind::Again => {
-                !record.is_shadow
-            }
+            _ => !record.is_shadow,
         };
         is_told.then_some(notice)
     }

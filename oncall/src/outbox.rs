@@ -265,9 +265,9 @@ impl Outbox {
         let queue = self.queues.get_mut(ticket.receiver)?;
         let row = queue.in_flight(ticket.row)?;
         let outcome = match result {
-            DeliveryResult::Sent => Outcome::Delivered,
-            DeliveryResult::Reject { why } => Outcome::GaveUp { why: GiveUp::Rejected(why) },
-            DeliveryResult::Retry { why, after_ms } => {
+            DeliveryResult::Sent { .. } => Outcome::Delivered,
+            DeliveryResult::Reject { why, .. } => Outcome::GaveUp { why: GiveUp::Rejected(why) },
+            DeliveryResult::Retry { why, after_ms, .. } => {
                 let wait_ms = backoff::wait_ms(&row.notification.id, row.attempts, after_ms);
                 let at = now.plus(wait_ms);
                 if at > expiry(&row.notification) {

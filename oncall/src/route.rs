@@ -51,9 +51,7 @@ impl Receivers {
             NotificationKind::Resolved => {
                 receiver.send_resolved && receiver.severities.meets(notice.told)
             }
-            NotificationKind::Firing | NotificationKind::Changed | NotificationKind::Again => {
-                receiver.severities.contains(notice.severity)
-            }
+            _ => receiver.severities.contains(notice.severity),
         });
         wanted.map(|(number, receiver)| (number, self.notification(receiver, notice)))
     }
@@ -77,6 +75,7 @@ impl Receivers {
             reading: notice.text.reading.clone(),
             runbook: notice.text.runbook.clone(),
             labels: notice.text.labels.clone(),
+            by: None,
         }
     }
 }
@@ -89,7 +88,10 @@ pub fn notification_id(notice: &Notice, receiver: &str) -> String {
     let which = match notice.kind {
         NotificationKind::Firing | NotificationKind::Resolved => String::new(),
         NotificationKind::Changed => format!("-{}", notice.severity),
-        NotificationKind::Again => format!("-{}", notice.at.0),
+        NotificationKind::Again
+        | NotificationKind::Acknowledged
+        | NotificationKind::Escalated
+        | NotificationKind::Reminder => format!("-{}", notice.at.0),
     };
     let (incident, kind) = (notice.incident, notice.kind.name());
     format!("{incident}-{kind}{which}-{:016x}", fnv_64(receiver.as_bytes()))

@@ -39,6 +39,7 @@ impl Serialize for Document<'_> {
             reading,
             runbook,
             labels,
+            by,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", id)?;
@@ -59,6 +60,9 @@ impl Serialize for Document<'_> {
         map.serialize_entry("reading", reading)?;
         map.serialize_entry("runbook", runbook)?;
         map.serialize_entry("labels", &Pairs(labels, |text| text))?;
+        if let Some(by) = by {
+            map.serialize_entry("by", by)?;
+        }
         map.end()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::notification::{DeliveryResult, Notification};
+use model::notification::{DeliveryResult, FailureReason, Notification};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -275,20 +275,27 @@ impl KafkaSink {
         let sent = tokio::time::timeout(self.timeout, self.producer.send(record, QUEUE_TIMEOUT));
         let topic = &self.topic;
         match sent.await {
-            Ok(Ok(_)) => DeliveryResult::Sent,
+            Ok(Ok(_)) => DeliveryResult::Sent { receipt: None },
             // It may yet arrive; then it does so twice, with the same id.
             Err(_) => {
                 let ms = self.timeout.as_millis();
                 let why = format!("topic {topic}: no broker acknowledged within {ms} ms");
-                DeliveryResult::Retry { why, after_ms: None }
+                let reason = FailureReason::Timeout;
+                DeliveryResult::Retry { reason, why, after_ms: None }
             }
             Ok(Err((error, _))) => {
                 let why = format!("topic {topic}: {error}");
                 match error.rdkafka_error_code() {
-                    Some(
-                        RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessage,
-                    ) => DeliveryResult::Reject { why },
-                    _ => DeliveryResult::Retry { why, after_ms: None },
+                    Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                        DeliveryResult::Reject { reason: FailureReason::TooLarge, why }
+                    }
+                    Some(RDKafkaErrorCode::InvalidMessage) => {
+                        DeliveryResult::Reject { reason: FailureReason::Client, why }
+                    }
+                    _ => {
+                        let reason = FailureReason::Network;
+                        DeliveryResult::Retry { reason, why, after_ms: None }
+                    }
                 }
             }
         }

@@ -41,6 +41,7 @@ pub(super) fn notification() -> Notification {
         reading: "r".to_owned(),
         runbook: None,
         labels: vec![("team".to_owned(), "soc".to_owned())],
+        by: None,
     }
 }
 
@@ -79,8 +80,8 @@ async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
     let settings = SinkSettings::File { path: path.clone() };
     let sink = Sink::new(&settings).unwrap();
     let line = document::render(&notification());
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent);
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent);
+    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{line}\n{line}\n"));
 
     let Sink::File(FileSink(file)) = &sink else {
@@ -91,15 +92,16 @@ async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
         file.journal = None;
         file.path = folder.path().join("no/where");
     }
-    let DeliveryResult::Retry { why, after_ms: None } = sink.deliver(&notification()).await else {
+    let DeliveryResult::Retry { why, after_ms: None, .. } = sink.deliver(&notification()).await
+    else {
         panic!("it was delivered nowhere");
     };
     assert!(why.contains("no/where"), "{why}");
     file.lock().unwrap().path = path.clone();
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent);
+    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
     assert!(Sink::new(&SinkSettings::File { path: folder.path().join("no/where") }).is_err());
-    assert_eq!(Sink::Stdout.deliver(&notification()).await, DeliveryResult::Sent);
+    assert_eq!(Sink::Stdout.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
 }
 
 #[tokio::test]
@@ -112,7 +114,7 @@ async fn a_topic_gets_the_document_under_its_incident_and_a_dead_broker_is_a_ret
         timeout_ms,
     };
     let sink = Sink::new(&settings(60_000)).unwrap();
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent);
+    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
     let (key, payload) = first_record(&broker, "alerts");
     assert_eq!(key, notification().incident.to_string());
     assert_eq!(payload, document::render(&notification()));

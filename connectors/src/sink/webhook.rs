@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::fmt::rfc2822;
-use model::notification::{DeliveryResult, Notification};
+use model::notification::{DeliveryResult, FailureReason, Notification};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
@@ -75,7 +75,7 @@ impl Webhook {
     pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {
         let Ok(id) = HeaderValue::from_str(&notification.id) else {
             let why = format!("{}: the id {:?} is no header", self.place, notification.id);
-            return DeliveryResult::Reject { why };
+            return DeliveryResult::Reject { reason: FailureReason::Client, why };
         };
         let request = self
             .client
@@ -87,8 +87,13 @@ impl Webhook {
         match request.send().await {
             Ok(response) => self.judge(response).await,
             Err(error) => {
+                let error_is_timeout = error.is_timeout();
                 let why = format!("{}: {}", self.place, chain(&error.without_url()));
-                DeliveryResult::Retry { why, after_ms: None }
+                let reason = match error_is_timeout {
+                    true => FailureReason::Timeout,
+                    false => FailureReason::Network,
+                };
+                DeliveryResult::Retry { reason, why, after_ms: None }
             }
         }
     }
@@ -100,19 +105,34 @@ impl Webhook {
         // changes nothing.
         let answer = read_answer(response).await;
         if status.is_success() {
-            return DeliveryResult::Sent;
+            return DeliveryResult::Sent { receipt: None };
         }
         let why = format!("{} answered {status}: {}", self.place, shown(&answer));
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                DeliveryResult::Retry { why, after_ms: after_ms.or(Some(LOGIN_RETRY_MS)) }
+        let reason = reason_of(status);
+        match reason {
+            FailureReason::Auth => {
+                let after_ms = after_ms.or(Some(LOGIN_RETRY_MS));
+                DeliveryResult::Retry { reason, why, after_ms }
             }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-                DeliveryResult::Retry { why, after_ms }
+            FailureReason::Client | FailureReason::TooLarge | FailureReason::Gone => {
+                DeliveryResult::Reject { reason, why }
             }
-            _ if status.is_server_error() => DeliveryResult::Retry { why, after_ms },
-            _ => DeliveryResult::Reject { why },
+            _ => DeliveryResult::Retry { reason, why, after_ms },
         }
+    }
+}
+
+/// What kind of failure a status is.
+fn reason_of(status: StatusCode) -> FailureReason {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => FailureReason::Auth,
+        StatusCode::TOO_MANY_REQUESTS => FailureReason::RateLimited,
+        StatusCode::REQUEST_TIMEOUT => FailureReason::Timeout,
+        StatusCode::PAYLOAD_TOO_LARGE => FailureReason::TooLarge,
+        StatusCode::GONE => FailureReason::Gone,
+        StatusCode::TOO_EARLY => FailureReason::Server,
+        _ if status.is_server_error() => FailureReason::Server,
+        _ => FailureReason::Client,
     }
 }
 

@@ -167,8 +167,8 @@ impl OnCall {
         while let Ok(Attempted { ticket, number, notification, result }) = answers.try_recv() {
             self.in_flight.remove(&ticket);
             let why = match &result {
-                DeliveryResult::Sent => None,
-                DeliveryResult::Retry { why, .. } | DeliveryResult::Reject { why } => {
+                DeliveryResult::Sent { .. } => None,
+                DeliveryResult::Retry { why, .. } | DeliveryResult::Reject { why, .. } => {
                     Some(why.clone())
                 }
             };

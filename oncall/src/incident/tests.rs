@@ -101,6 +101,7 @@ fn told(fold: &mut Incidents, log: &[Written]) -> Vec<(char, EpisodeId)> {
         NotificationKind::Changed => 'C',
         NotificationKind::Again => 'A',
         NotificationKind::Resolved => 'R',
+        other => panic!("the fold tells no {other:?}"),
     };
     notices.map(|notice| (letter(notice.kind), notice.incident)).collect()
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::notification::FailureReason;
 use model::notification::NotificationKind::{self, Firing, Resolved};
 use model::severity::Severity;
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
@@ -27,8 +28,11 @@ fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> N
         reading: String::new(),
         runbook: None,
         labels: Vec::new(),
+        by: None,
     }
 }
+
+const SENT: DeliveryResult = DeliveryResult::Sent { receipt: None };
 
 fn outbox() -> Outbox {
     Outbox::new(OutboxLimits::default())
@@ -43,7 +47,7 @@ fn push(outbox: &mut Outbox, receiver: usize, incident: u128, kind: Notification
 }
 
 fn failed(after_ms: Option<i64>) -> DeliveryResult {
-    DeliveryResult::Retry { why: "500".to_owned(), after_ms }
+    DeliveryResult::Retry { reason: FailureReason::Server, why: "500".to_owned(), after_ms }
 }
 
 fn ids(attempts: &[Attempt]) -> Vec<&str> {
@@ -84,9 +88,9 @@ fn what_is_pushed_is_attempted_once_in_order_of_urgency() {
     assert_eq!(ids(&attempts), ["3-firing", "2-firing", "4-firing", "1-firing"]);
     assert_eq!((outbox.due(Timestamp(0)), outbox.next_due()), (vec![], None));
     for attempt in &attempts {
-        let outcome = outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1));
+        let outcome = outbox.record(attempt.ticket, SENT, Timestamp(1));
         assert_eq!(outcome, Some(Outcome::Delivered));
-        assert_eq!(outbox.record(attempt.ticket, DeliveryResult::Sent, Timestamp(1)), None);
+        assert_eq!(outbox.record(attempt.ticket, SENT, Timestamp(1)), None);
     }
     assert_eq!(outbox.push(0, notification(1, Firing, Severity::Low), Timestamp(2)), None);
     let want = DeliveryCounts { delivered: 4, repeated: 5, ..DeliveryCounts::default() };
@@ -103,7 +107,7 @@ fn a_resolution_waits_for_its_firing() {
     let attempts = outbox.due(Timestamp(0));
     assert_eq!(ids(&attempts), ["1-firing", "1-resolved-1"]);
     assert_eq!([attempts[0].receiver, attempts[1].receiver], [0, 1]);
-    outbox.record(attempts[0].ticket, DeliveryResult::Sent, Timestamp(1)).unwrap();
+    outbox.record(attempts[0].ticket, SENT, Timestamp(1)).unwrap();
     assert_eq!(ids(&outbox.due(Timestamp(1))), ["1-resolved"]);
 }
 
@@ -115,7 +119,7 @@ fn attempts_in_flight_are_bounded() {
     }
     let first = outbox.due(Timestamp(0));
     assert_eq!((first.len(), outbox.next_due()), (IN_FLIGHT_MAX, None));
-    outbox.record(first[0].ticket, DeliveryResult::Sent, Timestamp(1)).unwrap();
+    outbox.record(first[0].ticket, SENT, Timestamp(1)).unwrap();
     assert_eq!(outbox.due(Timestamp(1)).len(), 1);
     assert_eq!((outbox.counts(0).pending, outbox.counts(0).in_flight), (9, IN_FLIGHT_MAX));
 }
@@ -136,7 +140,7 @@ fn a_receiver_that_fails_for_a_minute_gets_everything_in_order_and_delays_only_i
         }
         let told = &attempt.notification;
         got[attempt.receiver].push((told.incident.0, told.kind, now));
-        DeliveryResult::Sent
+        SENT
     });
     for (receiver, got) in got.iter().enumerate() {
         assert_eq!(got.len(), 40);
@@ -196,7 +200,10 @@ fn giving_up_is_an_outcome_with_a_reason() {
     let mut rejected = outbox();
     push(&mut rejected, 0, 1, Firing);
     push(&mut rejected, 0, 1, Resolved);
-    let refuse = |_: &Attempt, _| DeliveryResult::Reject { why: "404".to_owned() };
+    let refuse = |_: &Attempt, _| DeliveryResult::Reject {
+        reason: FailureReason::Client,
+        why: "404".to_owned(),
+    };
     let outcomes = drain(&mut rejected, refuse);
     let why = GiveUp::Rejected("404".to_owned());
     assert_eq!(why.to_string(), "the receiver refused it: 404");
@@ -241,8 +248,8 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
         let refusal = refusal.unwrap();
         assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::Crowded));
         assert_eq!((outbox.counts(0).pending, outbox.counts(0).crowded), (2, 1));
-        outbox.record(in_flight[0].ticket, DeliveryResult::Sent, Timestamp(1)).unwrap();
-        assert_eq!(drain(&mut outbox, |_, _| DeliveryResult::Sent).len(), 1, "{want}");
+        outbox.record(in_flight[0].ticket, SENT, Timestamp(1)).unwrap();
+        assert_eq!(drain(&mut outbox, |_, _| SENT).len(), 1, "{want}");
     }
 }
 
@@ -302,14 +309,14 @@ proptest! {
                     let result = match answer {
                         0 | 1 => failed(None),
                         2 => failed(Some(20 * SECOND_MS)),
-                        _ => DeliveryResult::Sent,
+                        _ => SENT,
                     };
-                    if result == DeliveryResult::Sent {
+                    if result == SENT {
                         *received.entry(id.clone()).or_default() += 1;
                         first_received.push(id.clone());
                     }
                     if crash == 1 {
-                        crashed_after_send += u32::from(result == DeliveryResult::Sent);
+                        crashed_after_send += u32::from(result == SENT);
                         continue 'run;
                     }
                     let outcome = outbox.record(attempt.ticket, result, now).unwrap();

@@ -129,6 +129,11 @@ fn pages(case: &Case, want: &[Transition], survivors: &Survivors) -> Result<(), 
         match notice.kind {
             NotificationKind::Resolved => ended += 1,
             NotificationKind::Again => {}
+            NotificationKind::Acknowledged
+            | NotificationKind::Escalated
+            | NotificationKind::Reminder => {
+                return Err(format!("nobody did anything, yet it tells {notice:?}"));
+            }
             NotificationKind::Firing | NotificationKind::Changed => {
                 let is_first = notice.kind == NotificationKind::Firing;
                 let level = notice.severity.level();

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use model::notification::DeliveryResult;
+use model::notification::{DeliveryResult, FailureReason};
 use model::severity::Severity;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Deadlines, Receiver, Receivers};
@@ -145,21 +145,21 @@ impl Sink {
 
     /// Whether it has the message now, and what it says of that.
     pub(super) fn answer(self, now_ms: i64, random: &mut Random) -> (bool, DeliveryResult) {
-        let why = "drawn".to_owned();
+        let (reason, why) = (FailureReason::Server, "drawn".to_owned());
         let failed =
-            |after_ms| (false, DeliveryResult::Retry { why: "drawn".to_owned(), after_ms });
+            |after_ms| (false, DeliveryResult::Retry { reason, why: "drawn".to_owned(), after_ms });
         match self {
-            Sink::Well => (true, DeliveryResult::Sent),
-            Sink::Gone => (false, DeliveryResult::Reject { why }),
+            Sink::Well => (true, DeliveryResult::Sent { receipt: None }),
+            Sink::Gone => (false, DeliveryResult::Reject { reason, why }),
             Sink::Down(until_ms) if now_ms < until_ms => failed(None),
-            Sink::Down(_) => (true, DeliveryResult::Sent),
+            Sink::Down(_) => (true, DeliveryResult::Sent { receipt: None }),
             Sink::Flaky => match random.within(0, 9) {
                 0 | 1 => failed(None),
                 2 => failed(Some(random.within(0, 20_000))),
-                3 => (false, DeliveryResult::Reject { why }),
+                3 => (false, DeliveryResult::Reject { reason, why }),
                 // It has the message, and its answer is lost.
-                4 => (true, DeliveryResult::Retry { why, after_ms: None }),
-                _ => (true, DeliveryResult::Sent),
+                4 => (true, DeliveryResult::Retry { reason, why, after_ms: None }),
+                _ => (true, DeliveryResult::Sent { receipt: None }),
             },
         }
     }

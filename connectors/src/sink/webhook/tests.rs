@@ -109,10 +109,10 @@ async fn deliver(receiver: &Receiver) -> DeliveryResult {
 /// The verdict as one text: `sent`, `retry [ms] why`, `reject why`.
 fn verdict(result: DeliveryResult) -> String {
     match result {
-        DeliveryResult::Sent => "sent".to_owned(),
-        DeliveryResult::Retry { why, after_ms: Some(ms) } => format!("retry {ms} {why}"),
-        DeliveryResult::Retry { why, after_ms: None } => format!("retry {why}"),
-        DeliveryResult::Reject { why } => format!("reject {why}"),
+        DeliveryResult::Sent { .. } => "sent".to_owned(),
+        DeliveryResult::Retry { why, after_ms: Some(ms), .. } => format!("retry {ms} {why}"),
+        DeliveryResult::Retry { why, after_ms: None, .. } => format!("retry {why}"),
+        DeliveryResult::Reject { why, .. } => format!("reject {why}"),
     }
 }
 
@@ -150,7 +150,7 @@ async fn the_status_decides() {
 #[tokio::test]
 async fn the_request_is_the_document_with_its_id() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
-    assert_eq!(deliver(&receiver).await, DeliveryResult::Sent);
+    assert_eq!(deliver(&receiver).await, DeliveryResult::Sent { receipt: None });
     let requests = receiver.requests();
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
     let lines: Vec<&str> = head.lines().collect();
