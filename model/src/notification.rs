@@ -78,6 +78,18 @@ pub struct Notification {
     pub labels: Vec<(String, String)>,
     /// Who did it, where a person did.
     pub by: Option<String>,
+    /// What its receiver never got before this: set where something ended before anyone could
+    /// be told that it had begun.
+    pub missed: Option<Missed>,
+}
+
+/// A notification that this one takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// When what it told of began.
+    pub at: Timestamp,
+    /// Why it was not delivered, where it was tried.
+    pub why: Option<String>,
 }
 
 /// What one attempt to deliver came to.

@@ -2,17 +2,10 @@
 
 const OFFSET_64: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME_64: u64 = 0x0000_0100_0000_01b3;
-const OFFSET_128: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-const PRIME_128: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
 
 /// FNV-1a over bytes, 64 bits (RFC 9923).
 pub(crate) fn fnv_64(bytes: &[u8]) -> u64 {
     bytes.iter().fold(OFFSET_64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME_64))
-}
-
-/// FNV-1a over bytes, 128 bits (RFC 9923): wide enough to stand for the bytes.
-pub(crate) fn fnv_128(bytes: &[u8]) -> u128 {
-    bytes.iter().fold(OFFSET_128, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME_128))
 }
 
 /// Spreads every input bit over the result: the finalizer of Vigna's SplitMix64.
@@ -31,7 +24,6 @@ mod tests {
         assert_eq!(fnv_64(b""), OFFSET_64);
         assert_eq!(fnv_64(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv_64(b"foobar"), 0x8594_4171_f739_67e8);
-        assert_eq!(fnv_128(b"a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
         assert_eq!(mix(0), 0);
     }
 }

@@ -1,25 +1,37 @@
 //! Transitions and time to notifications: one fold over the ordered alert log.
 //!
 //! Nothing here reads a clock, performs I/O, or knows the engine, Kafka or HTTP. The
-//! modules stand in the order an alert passes them: a log record opens or closes an
-//! incident, a route says who is told, and the outbox says when each attempt is made.
+//! modules stand in the order an alert passes them: a log record opens or ends an incident,
+//! routes say who is told and silences who is not, policies who is told next, and the outbox
+//! when each attempt is made. The [`desk`] is where they meet.
 //!
-//! Everything is rebuilt after a restart from two logs: the alert log and the log of
-//! delivery outcomes. Whatever is derived again carries the id it had before.
+//! What cannot be derived from the alert log again is kept in rows, written down by the
+//! caller; whatever is attempted again carries the id it had before.
 //!
 //! ```
 //! use model::severity::Severity;
 //! use model::time::Timestamp;
-//! use oncall::route::Deadlines;
+//! use oncall::levels::Levels;
 //!
 //! let fired = Timestamp::parse_rfc3339("2026-01-05T09:00:00Z").unwrap();
-//! let deadline = Deadlines::default().deadline(Severity::Critical, fired);
+//! let deadline = Levels::default().deadline(Severity::Critical, fired);
 //! assert_eq!(deadline.unwrap().to_string(), "2026-01-05T09:30:00Z");
 //! ```
 
 pub mod incident;
-pub mod outbox;
+
+pub mod case;
+pub mod clock;
+pub mod levels;
+pub mod matcher;
 pub mod route;
 pub mod severities;
+
+pub mod inhibition;
+pub mod policy;
+pub mod silence;
+
+pub mod desk;
+pub mod outbox;
 
 mod hash;

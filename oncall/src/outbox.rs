@@ -1,9 +1,8 @@
 //! The outbox: which notification is attempted when, and what an answer means.
 //!
-//! It holds no file: its state is a function of the notifications pushed and the outcomes
-//! recorded. After a restart the caller first restores the logged outcomes
-//! ([`Outbox::restore`]), then pushes what the alert log yields; what was finished stays
-//! finished, and what was not is attempted again under the same id.
+//! It holds no file. What is pending is kept in rows ([`Outgoing`]) that the caller writes down
+//! together with its place in the alert log: a row is there from the push to the outcome, so
+//! that after a crash what was not answered is attempted again, under the same id.
 //!
 //! Nothing is dropped in silence: a notification leaves by [`Outcome::Delivered`] or by an
 //! [`Outcome::GaveUp`] that says why, and both are counted.
@@ -11,14 +10,14 @@
 mod backoff;
 mod queue;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use model::notification::{DeliveryResult, Notification};
+use model::notification::{DeliveryResult, FailureReason, Missed, Notification, NotificationKind};
 use model::time::{DAY_MS, Timestamp};
+use model::transition::EpisodeId;
 
-use crate::hash::fnv_128;
 use queue::{Queue, Row};
 
 pub use backoff::{BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_AFTER_MAX_MS};
@@ -29,12 +28,6 @@ pub const PENDING_MAX: usize = 10_000;
 pub const IN_FLIGHT_MAX: usize = 4;
 /// How long after its detection a notification is still worth an attempt, in milliseconds.
 pub const AGE_MAX_MS: i64 = DAY_MS;
-/// Finished notifications remembered against repetition; beyond it the oldest is forgotten.
-///
-/// Repetitions come from reading the alert log anew, and what is older than
-/// [`AGE_MAX_MS`] is not sent then: the figure is deliveries within a day.
-pub const FINISHED_MAX: usize = 1 << 20;
-
 /// The limits of an outbox that a configuration may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxLimits {
@@ -49,6 +42,34 @@ pub struct OutboxLimits {
 pub struct Ticket {
     receiver: usize,
     row: u64,
+}
+
+/// A pending notification, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its number: what was pushed later has a higher one.
+    pub number: u64,
+    /// The receiver's number.
+    pub receiver: usize,
+    /// What to deliver.
+    pub notification: Arc<Notification>,
+    /// Attempts made and answered.
+    pub attempts: u32,
+    /// Not to be attempted before then.
+    pub at: Timestamp,
+    /// Not to be attempted after then.
+    pub expires: Timestamp,
+    /// What the last attempt came to, where there was one.
+    pub failure: Option<Failure>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure it was.
+    pub reason: FailureReason,
+    /// What went wrong, for people.
+    pub why: String,
 }
 
 /// One delivery to try now, once.
@@ -68,15 +89,20 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The receiver has it.
-    Delivered,
+    Delivered {
+        /// By what it knows the message.
+        receipt: Option<String>,
+    },
     /// It is tried again.
     Retrying {
         /// Not before then.
         at: Timestamp,
+        /// Why it failed.
+        failure: Failure,
     },
     /// It is not tried again.
     GaveUp {
-        /// For people, the delivery log and the dead letters.
+        /// For people and the dead letters.
         why: GiveUp,
     },
 }
@@ -85,11 +111,24 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GiveUp {
     /// The receiver will never take it; what it said.
-    Rejected(String),
-    /// It is older than [`AGE_MAX_MS`]; what the receiver last said, if it was ever asked.
-    TooOld(Option<String>),
+    Rejected(Failure),
+    /// It is older than [`AGE_MAX_MS`]; why it failed last, if it was ever tried.
+    TooOld(Option<Failure>),
     /// The receiver had too many pending, and this was the least of them.
     Crowded,
+    /// Its receiver is not configured any more.
+    Unknown,
+}
+
+/// An answered attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// What was to be delivered.
+    pub notification: Arc<Notification>,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// What became of it.
+    pub outcome: Outcome,
 }
 
 /// A notification that left the outbox without an attempt, to be logged as any outcome.
@@ -120,17 +159,8 @@ pub struct DeliveryCounts {
     pub too_old: u64,
     /// Given up because too many were pending.
     pub crowded: u64,
-    /// Pushes of what was already pending or finished.
-    pub repeated: u64,
-}
-
-/// What was recorded of a notification before a restart, or since.
-#[derive(Clone, Copy, Debug)]
-enum Known {
-    Pending,
-    Finished,
-    /// A retry restored from the log: attempts made and the next one's time.
-    Retrying(u32, Timestamp),
+    /// Replaced by a later one that says the same or more.
+    pub collapsed: u64,
 }
 
 /// All pending deliveries.
@@ -139,10 +169,9 @@ pub struct Outbox {
     limits: OutboxLimits,
     queues: Vec<Queue>,
     counts: Vec<DeliveryCounts>,
-    /// By hash of the notification's id.
-    known: HashMap<u128, Known>,
-    finished: VecDeque<u128>,
     next_row: u64,
+    /// Rows that came, moved or went since they were last asked for.
+    changed: BTreeSet<u64>,
 }
 
 impl Default for OutboxLimits {
@@ -169,64 +198,86 @@ impl Outbox {
             limits,
             queues: Vec::new(),
             counts: Vec::new(),
-            known: HashMap::new(),
-            finished: VecDeque::new(),
             next_row: 0,
+            changed: BTreeSet::new(),
         }
     }
 
-    /// Takes over an outcome logged before a restart; all of them, oldest first, before
-    /// the first [`Outbox::push`]. `attempts` is the number of the attempt it belongs to.
-    pub fn restore(&mut self, id: &str, attempts: u32, outcome: &Outcome) {
-        let id = fnv_128(id.as_bytes());
-        match outcome {
-            Outcome::Retrying { at } => {
-                self.known.insert(id, Known::Retrying(attempts, *at));
-            }
-            Outcome::Delivered | Outcome::GaveUp { .. } => self.finish(id),
-        }
+    /// Takes over a row written before a restart; rows of an incident in their order.
+    pub fn restore(&mut self, row: Outgoing) {
+        self.next_row = self.next_row.max(row.number + 1);
+        let Outgoing { number, receiver, notification, attempts, at, expires, failure } = row;
+        let row = Row { notification, attempts, at, expires, failure };
+        self.queue(receiver).insert(number, row);
     }
 
-    /// Queues a notification for a receiver; one whose id is known changes nothing. Ids differ
-    /// between receivers, as [`crate::route::notification_id`] makes them.
+    /// Leaves at least so many milliseconds between two attempts at a receiver.
+    pub fn space_out(&mut self, receiver: usize, spacing_ms: i64) {
+        self.queue(receiver).space_out(spacing_ms);
+    }
+
+    /// Queues a notification for a receiver; ids differ between receivers, as
+    /// [`crate::route::notification_id`] makes them.
     ///
-    /// Returned is what therefore will not be delivered and must be logged and shown: the
-    /// notification itself when it was detected more than [`AGE_MAX_MS`] ago, or, when the
-    /// receiver has too many pending, the newest `firing` (else `resolved`) of the lowest
-    /// severity that is not in flight, be it this one or another.
+    /// A reminder or a further match takes the place of one that still waits. Returned is
+    /// what therefore will not be delivered and must be logged and shown: the notification
+    /// itself when `expires` has passed, or, when the receiver has too
+    /// many pending, the newest `firing` (else `resolved`) of the lowest severity that is not
+    /// in flight, be it this one or another.
     #[must_use = "a refusal must be logged and counted"]
     pub fn push(
         &mut self,
         receiver: usize,
         notification: Notification,
-        now: Timestamp,
+        (now, expires): (Timestamp, Timestamp),
     ) -> Option<Refusal> {
-        self.make_room(receiver);
-        let id = fnv_128(notification.id.as_bytes());
-        let (attempts, at) = match self.known.get(&id) {
-            Some(Known::Pending | Known::Finished) => {
-                self.count(receiver, |counts| counts.repeated += 1);
-                return None;
-            }
-            Some(Known::Retrying(attempts, at)) => (*attempts, *at),
-            None => (0, now),
-        };
         let notification = Arc::new(notification);
-        if now > expiry(&notification) {
-            self.finish(id);
+        if now > expires {
             return Some(self.refuse(receiver, notification, GiveUp::TooOld(None)));
         }
-        self.known.insert(id, Known::Pending);
-        let row = self.next_row;
+        let repeats = [NotificationKind::Again, NotificationKind::Reminder];
+        if repeats.contains(&notification.kind) {
+            let alike = |row: &Row| row.notification.kind == notification.kind;
+            let gone = self.queue(receiver).take_waiting(notification.incident, alike);
+            self.forget(receiver, &gone);
+        }
+        let number = self.next_row;
         self.next_row += 1;
-        let queue = self.queues.get_mut(receiver)?;
-        queue.insert(row, Row { notification, attempts, at });
-        if queue.len() <= self.limits.pending_max {
+        self.changed.insert(number);
+        let pending_max = self.limits.pending_max;
+        let queue = self.queue(receiver);
+        queue.insert(number, Row { notification, attempts: 0, at: now, expires, failure: None });
+        if queue.len() <= pending_max {
             return None;
         }
-        let victim = queue.evict()?.notification;
-        self.finish(fnv_128(victim.id.as_bytes()));
-        Some(self.refuse(receiver, victim, GiveUp::Crowded))
+        let (number, victim) = queue.evict()?;
+        self.changed.insert(number);
+        Some(self.refuse(receiver, victim.notification, GiveUp::Crowded))
+    }
+
+    /// Takes out what still waits to tell a receiver of an incident that has ended, and says
+    /// what was missed; `None` where nothing waits, or an attempt may just succeed.
+    pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
+        let queue = self.queue(receiver);
+        if queue.is_flying(incident) {
+            return None;
+        }
+        let gone = queue.take_waiting(incident, |_| true);
+        let (_, first) = gone.first()?;
+        let why = first.failure.as_ref().map(|failure| failure.why.clone());
+        let missed = Missed { at: first.notification.at, why };
+        self.forget(receiver, &gone);
+        Some(missed)
+    }
+
+    /// Takes out everything that waits for a receiver that is there no more.
+    pub fn abandon(&mut self, receiver: usize) -> Vec<Refusal> {
+        let queue = self.queue(receiver);
+        let gone: Vec<(u64, Row)> = std::iter::from_fn(|| queue.evict()).collect();
+        self.changed.extend(gone.iter().map(|(number, _)| *number));
+        let refuse =
+            |(_, row): (u64, Row)| self.refuse(receiver, row.notification, GiveUp::Unknown);
+        gone.into_iter().map(refuse).collect()
     }
 
     /// The attempts to make now, each to be answered by [`Outbox::record`].
@@ -261,34 +312,58 @@ impl Outbox {
         ticket: Ticket,
         result: DeliveryResult,
         now: Timestamp,
-    ) -> Option<Outcome> {
+    ) -> Option<Answered> {
         let queue = self.queues.get_mut(ticket.receiver)?;
         let row = queue.in_flight(ticket.row)?;
+        let (notification, attempt) = (Arc::clone(&row.notification), row.attempts);
+        let expires = row.expires;
         let outcome = match result {
-            DeliveryResult::Sent { .. } => Outcome::Delivered,
-            DeliveryResult::Reject { why, .. } => Outcome::GaveUp { why: GiveUp::Rejected(why) },
-            DeliveryResult::Retry { why, after_ms, .. } => {
-                let wait_ms = backoff::wait_ms(&row.notification.id, row.attempts, after_ms);
-                let at = now.plus(wait_ms);
-                if at > expiry(&row.notification) {
-                    Outcome::GaveUp { why: GiveUp::TooOld(Some(why)) }
+            DeliveryResult::Sent { receipt } => Outcome::Delivered { receipt },
+            DeliveryResult::Reject { reason, why } => {
+                Outcome::GaveUp { why: GiveUp::Rejected(Failure { reason, why }) }
+            }
+            DeliveryResult::Retry { reason, why, after_ms } => {
+                let failure = Failure { reason, why };
+                let at = now.plus(backoff::wait_ms(&notification.id, attempt, after_ms));
+                if at > expires {
+                    Outcome::GaveUp { why: GiveUp::TooOld(Some(failure)) }
                 } else {
                     if after_ms.is_some() {
                         queue.pause_until(at);
                     }
-                    Outcome::Retrying { at }
+                    Outcome::Retrying { at, failure }
                 }
             }
         };
         match &outcome {
-            Outcome::Retrying { at } => queue.retry(ticket.row, *at),
-            Outcome::Delivered | Outcome::GaveUp { .. } => {
-                let done = queue.remove(ticket.row)?;
-                self.finish(fnv_128(done.notification.id.as_bytes()));
+            Outcome::Retrying { at, failure } => queue.retry(ticket.row, *at, failure),
+            Outcome::Delivered { .. } => {
+                queue.remove(ticket.row);
+                queue.wake(now);
+            }
+            Outcome::GaveUp { .. } => {
+                queue.remove(ticket.row);
             }
         }
+        self.changed.insert(ticket.row);
         self.count(ticket.receiver, |counts| counts.add(&outcome));
-        Some(outcome)
+        Some(Answered { notification, attempt, outcome })
+    }
+
+    /// The rows that came, moved or went since this was last asked: each as it is, `None`
+    /// where it is gone.
+    pub fn take_changes(&mut self) -> Vec<(u64, Option<Outgoing>)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|number| (number, self.row(number))).collect()
+    }
+
+    /// Everything pending, by number.
+    pub fn rows(&self) -> impl Iterator<Item = Outgoing> {
+        let of = |(receiver, queue): (usize, &Queue)| {
+            let row = move |(number, row): (u64, &Row)| outgoing(receiver, number, row);
+            queue.rows().map(row).collect::<Vec<_>>()
+        };
+        self.queues.iter().enumerate().flat_map(of)
     }
 
     /// A receiver's figures; all zero for one that never had anything.
@@ -302,29 +377,33 @@ impl Outbox {
         counts
     }
 
-    fn make_room(&mut self, receiver: usize) {
-        while self.queues.len() <= receiver {
-            self.queues.push(Queue::default());
-            self.counts.push(DeliveryCounts::default());
+    /// A pending row.
+    pub fn row(&self, number: u64) -> Option<Outgoing> {
+        let mut queues = self.queues.iter().enumerate();
+        queues.find_map(|(receiver, queue)| {
+            queue.row(number).map(|row| outgoing(receiver, number, row))
+        })
+    }
+
+    fn queue(&mut self, receiver: usize) -> &mut Queue {
+        if self.queues.len() <= receiver {
+            self.queues.resize_with(receiver + 1, Queue::default);
+            self.counts.resize_with(receiver + 1, DeliveryCounts::default);
         }
+        // The vector was made long enough above.
+        #[expect(clippy::indexing_slicing, reason = "it was made long enough just before")]
+        &mut self.queues[receiver]
+    }
+
+    fn forget(&mut self, receiver: usize, gone: &[(u64, Row)]) {
+        self.changed.extend(gone.iter().map(|(number, _)| *number));
+        self.count(receiver, |counts| counts.collapsed += gone.len() as u64);
     }
 
     fn refuse(&mut self, receiver: usize, notification: Arc<Notification>, why: GiveUp) -> Refusal {
         let outcome = Outcome::GaveUp { why: why.clone() };
         self.count(receiver, |counts| counts.add(&outcome));
         Refusal { notification, why }
-    }
-
-    fn finish(&mut self, id: u128) {
-        if matches!(self.known.insert(id, Known::Finished), Some(Known::Finished)) {
-            return;
-        }
-        self.finished.push_back(id);
-        if self.finished.len() > FINISHED_MAX
-            && let Some(oldest) = self.finished.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
     }
 
     fn count(&mut self, receiver: usize, change: impl FnOnce(&mut DeliveryCounts)) {
@@ -334,12 +413,24 @@ impl Outbox {
     }
 }
 
+fn outgoing(receiver: usize, number: u64, row: &Row) -> Outgoing {
+    Outgoing {
+        number,
+        receiver,
+        notification: Arc::clone(&row.notification),
+        attempts: row.attempts,
+        at: row.at,
+        expires: row.expires,
+        failure: row.failure.clone(),
+    }
+}
+
 impl DeliveryCounts {
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
-            Outcome::Delivered => self.delivered += 1,
+            Outcome::Delivered { .. } => self.delivered += 1,
             Outcome::Retrying { .. } => self.retried += 1,
-            Outcome::GaveUp { why: GiveUp::Rejected(_) } => self.rejected += 1,
+            Outcome::GaveUp { why: GiveUp::Rejected(_) | GiveUp::Unknown } => self.rejected += 1,
             Outcome::GaveUp { why: GiveUp::TooOld(_) } => self.too_old += 1,
             Outcome::GaveUp { why: GiveUp::Crowded } => self.crowded += 1,
         }
@@ -349,16 +440,20 @@ impl DeliveryCounts {
 impl fmt::Display for GiveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GiveUp::Rejected(why) => write!(f, "the receiver refused it: {why}"),
-            GiveUp::TooOld(Some(why)) => write!(f, "undelivered for 24 hours, last: {why}"),
+            GiveUp::Rejected(failure) => write!(f, "the receiver refused it: {}", failure.why),
+            GiveUp::TooOld(Some(failure)) => {
+                write!(f, "undelivered for 24 hours, last: {}", failure.why)
+            }
             GiveUp::TooOld(None) => f.write_str("older than 24 hours before its first attempt"),
             GiveUp::Crowded => f.write_str("too many pending, and this was the least severe"),
+            GiveUp::Unknown => f.write_str("its receiver is not configured any more"),
         }
     }
 }
 
-fn expiry(notification: &Notification) -> Timestamp {
-    notification.detected.plus(AGE_MAX_MS)
+/// How long a notification is worth attempts: [`AGE_MAX_MS`] from what it tells of.
+pub fn expiry(notification: &Notification) -> Timestamp {
+    notification.detected.max(notification.at).plus(AGE_MAX_MS)
 }
 
 #[cfg(test)]

@@ -1,12 +1,24 @@
-//! Routes: who is told, under which id, and by when a person should respond.
+//! Routes: who is told of what, and under which id.
+//!
+//! Routes are a set. Every one that matches adds its receivers, in no order; what none
+//! matches goes to the default. So files of routes can be put together, and none of them can
+//! take an incident away from another.
 
-use model::notification::{Notification, NotificationKind};
+use std::collections::BTreeMap;
+
+use model::calendar::Calendar;
+use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
+use model::transition::EpisodeId;
 
+use crate::case::Case;
 use crate::hash::fnv_64;
-use crate::incident::Notice;
+use crate::matcher::{Matcher, Subject, all_match};
 use crate::severities::Severities;
+
+/// Routes one service may have.
+pub const ROUTES_MAX: usize = 256;
 
 /// Someone who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,114 +27,162 @@ pub struct Receiver {
     pub name: String,
     /// What it is told of.
     pub severities: Severities,
-    /// Whether it is told of the end as well.
-    pub send_resolved: bool,
+    /// What it hears of an incident.
+    pub on: On,
+    /// At least so many milliseconds between two attempts; 0 is none.
+    pub spacing_ms: i64,
+    /// Who is told in its place when it does not get something.
+    pub fallback: Option<String>,
 }
 
-/// How long a person may take to respond, by severity.
+/// What of an incident a receiver hears of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
-    response_ms: [Option<i64>; 4],
+pub struct On {
+    /// That it opened, rose or matched again.
+    pub fire: bool,
+    /// That someone took it on.
+    pub acknowledge: bool,
+    /// That nobody did in time, or that it is still open.
+    pub escalate: bool,
+    /// That it ended.
+    pub resolve: bool,
+}
+
+/// Who hears of the incidents some matchers speak of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// All of them must hold.
+    pub matchers: Vec<Matcher>,
+    /// Receivers by name.
+    pub receivers: Vec<String>,
+    /// While this calendar is open, they are not told; they are when it closes.
+    pub mute: Option<Mute>,
+}
+
+/// Hours in which nobody is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mute {
+    /// The calendar's name.
+    pub name: String,
+    /// Its hours.
+    pub calendar: Calendar,
 }
 
 /// Everyone who may be told; a receiver's place here is its number in the outbox.
-#[derive(Clone, Debug)]
-pub struct Receivers {
+#[derive(Clone, Debug, Default)]
+pub struct Routing {
     receivers: Vec<Receiver>,
-    deadlines: Deadlines,
+    routes: Vec<Route>,
+    /// Who hears of what no route speaks of; empty is everyone.
+    default: Vec<String>,
 }
 
-impl Receivers {
-    /// The receivers in the order of their numbers.
-    pub fn new(receivers: Vec<Receiver>, deadlines: Deadlines) -> Receivers {
-        Receivers { receivers, deadlines }
+impl On {
+    /// Everything.
+    pub const ALL: On = On { fire: true, acknowledge: true, escalate: true, resolve: true };
+
+    /// Whether a kind of notification is in it.
+    pub const fn includes(self, kind: NotificationKind) -> bool {
+        match kind {
+            NotificationKind::Firing | NotificationKind::Changed | NotificationKind::Again => {
+                self.fire
+            }
+            NotificationKind::Acknowledged => self.acknowledge,
+            NotificationKind::Escalated | NotificationKind::Reminder => self.escalate,
+            NotificationKind::Resolved => self.resolve,
+        }
+    }
+}
+
+impl Routing {
+    /// Receivers in the order of their numbers, with no route: each is told of everything.
+    pub fn to_all(receivers: Vec<Receiver>) -> Routing {
+        Routing { receivers, routes: Vec::new(), default: Vec::new() }
     }
 
-    /// All of them, by number.
-    pub fn all(&self) -> &[Receiver] {
+    /// With routes, and those who are told of what no route speaks of.
+    pub fn by(self, routes: Vec<Route>, default: Vec<String>) -> Routing {
+        Routing { routes, default, ..self }
+    }
+
+    /// The receivers, by number.
+    pub fn receivers(&self) -> &[Receiver] {
         &self.receivers
     }
 
-    /// One notification for each receiver that is to hear of the notice, with its number.
-    ///
-    /// The end goes to everyone who was told of the incident at any of its severities.
-    pub fn route(&self, notice: &Notice) -> impl Iterator<Item = (usize, Notification)> {
-        let wanted = self.receivers.iter().enumerate().filter(|(_, receiver)| match notice.kind {
-            NotificationKind::Resolved => {
-                receiver.send_resolved && receiver.severities.meets(notice.told)
-            }
-            _ => receiver.severities.contains(notice.severity),
-        });
-        wanted.map(|(number, receiver)| (number, self.notification(receiver, notice)))
+    /// The number of a receiver.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        self.receivers.iter().position(|receiver| receiver.name == name)
     }
 
-    fn notification(&self, receiver: &Receiver, notice: &Notice) -> Notification {
-        Notification {
-            id: notification_id(notice, &receiver.name),
-            kind: notice.kind,
-            incident: notice.incident,
-            alert: notice.alert.clone(),
-            severity: notice.severity,
-            key: notice.key.clone(),
-            at: notice.at,
-            since: notice.since,
-            detected: notice.text.detected,
-            deadline: self.deadlines.deadline(notice.severity, notice.responds_from),
-            value: notice.value,
-            threshold: notice.threshold,
-            reason: notice.reason,
-            message: notice.text.message.clone(),
-            reading: notice.text.reading.clone(),
-            runbook: notice.text.runbook.clone(),
-            labels: notice.text.labels.clone(),
-            by: None,
+    /// The numbers of those who are to hear of an incident, each with the mute on its way
+    /// where every way to it has one that is open now.
+    pub fn wanted(&self, subject: &Subject<'_>, now: Timestamp) -> BTreeMap<usize, Option<&str>> {
+        let mut wanted: BTreeMap<usize, Option<&str>> = BTreeMap::new();
+        let mut is_routed = false;
+        for route in self.routes.iter().filter(|route| all_match(&route.matchers, subject)) {
+            is_routed = true;
+            let mute = route.mute.as_ref().filter(|mute| mute.calendar.is_open(now));
+            let mute = mute.map(|mute| mute.name.as_str());
+            for number in route.receivers.iter().filter_map(|name| self.number(name)) {
+                wanted.entry(number).and_modify(|it| *it = it.and(mute)).or_insert(mute);
+            }
         }
+        if !is_routed {
+            let everyone = self.default.is_empty();
+            let of = |name: &String| everyone || self.default.contains(name);
+            let default = self.receivers.iter().enumerate().filter(|(_, it)| of(&it.name));
+            wanted.extend(default.map(|(number, _)| (number, None)));
+        }
+        wanted.retain(|number, _| self.hears(*number, subject.severity));
+        wanted
+    }
+
+    /// Routes that no incident of these alerts can take, by their place: each of their
+    /// matchers on `alert` fits none.
+    pub fn dead_routes<'a>(&self, alerts: impl Iterator<Item = &'a str> + Clone) -> Vec<usize> {
+        let fits = |route: &Route| {
+            alerts.clone().any(|alert| {
+                let severity = Severity::Critical;
+                let subject = Subject { alert, severity, key: &[], labels: &[] };
+                let mut named = route.matchers.iter().filter(|it| it.name() == "alert");
+                named.all(|matcher| matcher.matches(&subject))
+            })
+        };
+        let routes = self.routes.iter().enumerate();
+        routes.filter(|(_, route)| !fits(route)).map(|(place, _)| place).collect()
+    }
+
+    fn hears(&self, number: usize, severity: Severity) -> bool {
+        self.receivers.get(number).is_some_and(|receiver| receiver.severities.contains(severity))
     }
 }
 
 /// The idempotency key: equal for every attempt, also for those after a restart.
 ///
 /// Short printable ASCII, so that it fits a header whatever the receiver is called. An
-/// incident opens and ends once, rises to a severity once, and matches again once an instant.
-pub fn notification_id(notice: &Notice, receiver: &str) -> String {
-    let which = match notice.kind {
+/// incident opens and ends once, rises to a severity once, and everything else happens to it
+/// once an instant.
+pub fn notification_id(case: &Case, kind: NotificationKind, at: Timestamp, to: &str) -> String {
+    id_of(case.id, kind, case.severity, at, to)
+}
+
+fn id_of(
+    incident: EpisodeId,
+    kind: NotificationKind,
+    severity: Severity,
+    at: Timestamp,
+    to: &str,
+) -> String {
+    let which = match kind {
         NotificationKind::Firing | NotificationKind::Resolved => String::new(),
-        NotificationKind::Changed => format!("-{}", notice.severity),
+        NotificationKind::Changed => format!("-{severity}"),
         NotificationKind::Again
         | NotificationKind::Acknowledged
         | NotificationKind::Escalated
-        | NotificationKind::Reminder => format!("-{}", notice.at.0),
+        | NotificationKind::Reminder => format!("-{}", at.0),
     };
-    let (incident, kind) = (notice.incident, notice.kind.name());
-    format!("{incident}-{kind}{which}-{:016x}", fnv_64(receiver.as_bytes()))
-}
-
-impl Default for Deadlines {
-    /// The manual's: 30 minutes, 2 hours, 24 hours, as planned.
-    fn default() -> Deadlines {
-        Deadlines { response_ms: Severity::ALL.map(Severity::default_response_ms) }
-    }
-}
-
-impl Deadlines {
-    /// The table with one response time replaced, in milliseconds; `None` is "as planned".
-    pub fn with(mut self, severity: Severity, response_ms: Option<i64>) -> Deadlines {
-        let place = usize::from(severity.level() - 1);
-        if let Some(slot) = self.response_ms.get_mut(place) {
-            *slot = response_ms;
-        }
-        self
-    }
-
-    /// The response time in milliseconds; `None` is "as planned".
-    pub fn response_ms(&self, severity: Severity) -> Option<i64> {
-        self.response_ms.get(usize::from(severity.level() - 1)).copied().flatten()
-    }
-
-    /// When a person should have responded to what began at an instant.
-    pub fn deadline(&self, severity: Severity, from: Timestamp) -> Option<Timestamp> {
-        self.response_ms(severity).map(|response_ms| from.plus(response_ms))
-    }
+    format!("{incident}-{}{which}-{:016x}", kind.name(), fnv_64(to.as_bytes()))
 }
 
 #[cfg(test)]

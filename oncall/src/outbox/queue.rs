@@ -8,6 +8,12 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 
+use super::Failure;
+
+/// Failures in a row after which a receiver is asked with one attempt at a time until it
+/// answers again.
+pub(super) const FAILURES_MAX: u32 = 5;
+
 /// A pending notification.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -16,6 +22,10 @@ pub(super) struct Row {
     pub(super) attempts: u32,
     /// Not to be attempted before then.
     pub(super) at: Timestamp,
+    /// Not to be attempted after then.
+    pub(super) expires: Timestamp,
+    /// Why the last attempt failed.
+    pub(super) failure: Option<Failure>,
 }
 
 /// Order of giving way: the last goes first. `false` is `resolved`, which someone who was
@@ -39,6 +49,11 @@ pub(super) struct Queue {
     evictable: BTreeSet<Rank>,
     /// The receiver asked to be left alone until then.
     paused_until: Timestamp,
+    /// Attempts that failed since the last that did not.
+    failures: u32,
+    /// Milliseconds between two attempts, and when the next may be.
+    spacing_ms: i64,
+    spaced_until: Timestamp,
 }
 
 impl Default for Queue {
@@ -51,6 +66,9 @@ impl Default for Queue {
             flying: BTreeSet::new(),
             evictable: BTreeSet::new(),
             paused_until: Timestamp::EARLIEST,
+            failures: 0,
+            spacing_ms: 0,
+            spaced_until: Timestamp::EARLIEST,
         }
     }
 }
@@ -81,7 +99,7 @@ impl Queue {
 
     /// Takes the most urgent row that may be attempted, and counts the attempt.
     pub(super) fn take_due(&mut self, now: Timestamp, max: usize) -> Option<(u64, &Row)> {
-        if self.flying.len() >= max || now < self.paused_until {
+        if self.flying.len() >= self.room(max) || now < self.not_before() {
             return None;
         }
         while let Some((at, number)) = self.waiting.first().copied() {
@@ -96,20 +114,21 @@ impl Queue {
         let (_, number) = self.ready.pop_first()?;
         let row = self.rows.get_mut(&number)?;
         row.attempts = row.attempts.saturating_add(1);
+        self.spaced_until = now.plus(self.spacing_ms);
         self.flying.insert(number);
         self.evictable.remove(&rank(number, row));
         Some((number, row))
     }
 
     pub(super) fn next_due(&self, max: usize) -> Option<Timestamp> {
-        if self.flying.len() >= max {
+        if self.flying.len() >= self.room(max) {
             return None;
         }
         let first = match self.ready.is_empty() {
             true => self.waiting.first().map(|(at, _)| *at)?,
             false => Timestamp::EARLIEST,
         };
-        Some(first.max(self.paused_until))
+        Some(first.max(self.not_before()))
     }
 
     pub(super) fn in_flight(&self, number: u64) -> Option<&Row> {
@@ -120,12 +139,41 @@ impl Queue {
         self.paused_until = self.paused_until.max(until);
     }
 
+    /// Leaves at least so many milliseconds between two attempts.
+    pub(super) fn space_out(&mut self, spacing_ms: i64) {
+        self.spacing_ms = spacing_ms.max(0);
+    }
+
+    /// How many attempts may be under way: a receiver that keeps failing is asked with one.
+    fn room(&self, max: usize) -> usize {
+        if self.failures >= FAILURES_MAX { 1 } else { max }
+    }
+
+    fn not_before(&self) -> Timestamp {
+        self.paused_until.max(self.spaced_until)
+    }
+
+    /// The receiver took something: what waits for it after failures need not wait longer.
+    pub(super) fn wake(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.failures) < FAILURES_MAX {
+            return;
+        }
+        for (_, number) in std::mem::take(&mut self.waiting) {
+            if let Some(row) = self.rows.get_mut(&number) {
+                row.at = row.at.min(now);
+                self.waiting.insert((row.at, number));
+            }
+        }
+    }
+
     /// Puts a row in flight back, to be attempted again.
-    pub(super) fn retry(&mut self, number: u64, at: Timestamp) {
+    pub(super) fn retry(&mut self, number: u64, at: Timestamp, failure: &Failure) {
+        self.failures = self.failures.saturating_add(1);
         if let Some(row) = self.rows.get_mut(&number)
             && self.flying.remove(&number)
         {
             row.at = at;
+            row.failure = Some(failure.clone());
             self.evictable.insert(rank(number, row));
             self.waiting.insert((at, number));
         }
@@ -157,9 +205,38 @@ impl Queue {
     }
 
     /// Takes out the row that gives way to the others; `None` when all are in flight.
-    pub(super) fn evict(&mut self) -> Option<Row> {
+    pub(super) fn evict(&mut self) -> Option<(u64, Row)> {
         let (_, _, number) = self.evictable.last().copied()?;
-        self.remove(number)
+        self.remove(number).map(|row| (number, row))
+    }
+
+    /// Takes out those rows of an incident that are not in flight.
+    pub(super) fn take_waiting(
+        &mut self,
+        incident: EpisodeId,
+        is_meant: impl Fn(&Row) -> bool,
+    ) -> Vec<(u64, Row)> {
+        let line: Vec<u64> = self.incidents.get(&incident).into_iter().flatten().copied().collect();
+        let waits = |number: &u64| !self.flying.contains(number);
+        let meant = |number: &u64| self.rows.get(number).is_some_and(&is_meant);
+        let gone: Vec<u64> = line.into_iter().filter(|it| waits(it) && meant(it)).collect();
+        gone.into_iter().filter_map(|number| Some((number, self.remove(number)?))).collect()
+    }
+
+    /// Whether an attempt to tell of an incident is under way.
+    pub(super) fn is_flying(&self, incident: EpisodeId) -> bool {
+        let line = self.incidents.get(&incident);
+        line.into_iter().flatten().any(|number| self.flying.contains(number))
+    }
+
+    /// A row by its number.
+    pub(super) fn row(&self, number: u64) -> Option<&Row> {
+        self.rows.get(&number)
+    }
+
+    /// All rows by number.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, &Row)> {
+        self.rows.iter().map(|(number, row)| (*number, row))
     }
 }
 

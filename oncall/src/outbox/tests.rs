@@ -29,9 +29,12 @@ fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> N
         runbook: None,
         labels: Vec::new(),
         by: None,
+        missed: None,
     }
 }
 
+/// At the beginning, with a day to go.
+const START: (Timestamp, Timestamp) = (Timestamp(0), Timestamp(AGE_MAX_MS));
 const SENT: DeliveryResult = DeliveryResult::Sent { receipt: None };
 
 fn outbox() -> Outbox {
@@ -43,7 +46,7 @@ fn push(outbox: &mut Outbox, receiver: usize, incident: u128, kind: Notification
     if receiver > 0 {
         pushed.id = format!("{}-{receiver}", pushed.id);
     }
-    assert_eq!(outbox.push(receiver, pushed, Timestamp(0)), None);
+    assert_eq!(outbox.push(receiver, pushed, START), None);
 }
 
 fn failed(after_ms: Option<i64>) -> DeliveryResult {
@@ -65,8 +68,8 @@ fn drain(
         now = now.max(next);
         for attempt in outbox.due(now) {
             let result = answer(&attempt, now);
-            let outcome = outbox.record(attempt.ticket, result, now).unwrap();
-            outcomes.push((attempt.notification.id.clone(), now, outcome));
+            let answered = outbox.record(attempt.ticket, result, now).unwrap();
+            outcomes.push((answered.notification.id.clone(), now, answered.outcome));
         }
         assert!(outcomes.len() < 100_000, "it never ends");
     }
@@ -80,20 +83,19 @@ fn what_is_pushed_is_attempted_once_in_order_of_urgency() {
         [(1, Severity::Low), (2, Severity::High), (3, Severity::Critical), (4, Severity::High)]
     {
         let pushed = notification(incident, Firing, severity);
-        assert_eq!(outbox.push(0, pushed.clone(), Timestamp(0)), None);
-        assert_eq!(outbox.push(0, pushed, Timestamp(0)), None);
+        assert_eq!(outbox.push(0, pushed, START), None);
     }
     assert_eq!(outbox.next_due(), Some(Timestamp(0)));
     let attempts = outbox.due(Timestamp(0));
     assert_eq!(ids(&attempts), ["3-firing", "2-firing", "4-firing", "1-firing"]);
     assert_eq!((outbox.due(Timestamp(0)), outbox.next_due()), (vec![], None));
     for attempt in &attempts {
-        let outcome = outbox.record(attempt.ticket, SENT, Timestamp(1));
-        assert_eq!(outcome, Some(Outcome::Delivered));
+        let answered = outbox.record(attempt.ticket, SENT, Timestamp(1)).unwrap();
+        assert_eq!(answered.outcome, Outcome::Delivered { receipt: None });
+        assert_eq!(answered.attempt, 1);
         assert_eq!(outbox.record(attempt.ticket, SENT, Timestamp(1)), None);
     }
-    assert_eq!(outbox.push(0, notification(1, Firing, Severity::Low), Timestamp(2)), None);
-    let want = DeliveryCounts { delivered: 4, repeated: 5, ..DeliveryCounts::default() };
+    let want = DeliveryCounts { delivered: 4, ..DeliveryCounts::default() };
     assert_eq!(outbox.counts(0), want);
     assert_eq!(outbox.counts(9), DeliveryCounts::default());
 }
@@ -183,8 +185,8 @@ fn retry_after_is_a_lower_bound_and_pauses_the_receiver() {
         let mut outbox = outbox();
         push(&mut outbox, 0, 1, Firing);
         let first = outbox.due(Timestamp(0));
-        let outcome = outbox.record(first[0].ticket, failed(after_ms), Timestamp(0)).unwrap();
-        let Outcome::Retrying { at } = outcome else { panic!("{outcome:?}") };
+        let answered = outbox.record(first[0].ticket, failed(after_ms), Timestamp(0)).unwrap();
+        let Outcome::Retrying { at, .. } = answered.outcome else { panic!("{answered:?}") };
         assert!(want.contains(&at.0), "{after_ms:?}: {at:?}");
         // What comes meanwhile waits as well, where the receiver asked for it.
         push(&mut outbox, 0, 2, Firing);
@@ -205,7 +207,8 @@ fn giving_up_is_an_outcome_with_a_reason() {
         why: "404".to_owned(),
     };
     let outcomes = drain(&mut rejected, refuse);
-    let why = GiveUp::Rejected("404".to_owned());
+    let gone = Failure { reason: FailureReason::Client, why: "404".to_owned() };
+    let why = GiveUp::Rejected(gone);
     assert_eq!(why.to_string(), "the receiver refused it: 404");
     assert_eq!(outcomes[0].2, Outcome::GaveUp { why });
     assert_eq!((outcomes.len(), rejected.counts(0).rejected), (2, 2));
@@ -214,12 +217,14 @@ fn giving_up_is_an_outcome_with_a_reason() {
     push(&mut dead, 0, 1, Firing);
     let outcomes = drain(&mut dead, |_, _| failed(None));
     let (_, at, last) = outcomes.last().unwrap();
-    assert_eq!(*last, Outcome::GaveUp { why: GiveUp::TooOld(Some("500".to_owned())) });
+    let failure = Failure { reason: FailureReason::Server, why: "500".to_owned() };
+    assert_eq!(*last, Outcome::GaveUp { why: GiveUp::TooOld(Some(failure)) });
     let near_the_end = AGE_MAX_MS - BACKOFF_CAP_MS..=AGE_MAX_MS;
     assert!(near_the_end.contains(&at.0), "{at}");
     assert_eq!((dead.counts(0).too_old, dead.counts(0).pending), (1, 0));
 
-    let old = dead.push(0, notification(2, Firing, Severity::High), Timestamp(AGE_MAX_MS + 1));
+    let late = (Timestamp(AGE_MAX_MS + 1), Timestamp(AGE_MAX_MS));
+    let old = dead.push(0, notification(2, Firing, Severity::High), late);
     assert_eq!(old.unwrap().why, GiveUp::TooOld(None));
     assert_eq!(dead.counts(0).too_old, 2);
 }
@@ -241,10 +246,10 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
         let mut in_flight = Vec::new();
         for (incident, kind, severity) in pending {
             let pushed = notification(incident, kind, severity);
-            assert_eq!(outbox.push(0, pushed, Timestamp(0)), None);
+            assert_eq!(outbox.push(0, pushed, START), None);
             in_flight.extend(outbox.due(Timestamp(0)));
         }
-        let refusal = outbox.push(0, notification(incident, kind, severity), Timestamp(0));
+        let refusal = outbox.push(0, notification(incident, kind, severity), START);
         let refusal = refusal.unwrap();
         assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::Crowded));
         assert_eq!((outbox.counts(0).pending, outbox.counts(0).crowded), (2, 1));
@@ -253,28 +258,124 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
     }
 }
 
+/// An outbox that writes down what changes, as a service does.
+#[derive(Default)]
+struct Written(BTreeMap<u64, Outgoing>);
+
+impl Written {
+    fn take(&mut self, outbox: &mut Outbox) {
+        for (number, row) in outbox.take_changes() {
+            match row {
+                Some(row) => self.0.insert(number, row),
+                None => self.0.remove(&number),
+            };
+        }
+    }
+
+    fn restart(&self) -> Outbox {
+        let mut outbox = outbox();
+        self.0.values().for_each(|row| outbox.restore(row.clone()));
+        outbox
+    }
+}
+
 #[test]
-fn outcomes_of_an_earlier_run_are_taken_over() {
-    let mut outbox = outbox();
-    let gave_up = Outcome::GaveUp { why: GiveUp::Crowded };
-    outbox.restore("1-firing", 1, &Outcome::Delivered);
-    outbox.restore("2-firing", 1, &gave_up);
-    outbox.restore("3-firing", 6, &Outcome::Retrying { at: Timestamp(5_000) });
+fn what_was_written_down_goes_on_after_a_restart() {
+    let (mut outbox, mut written) = (outbox(), Written::default());
     for incident in 1..=3 {
         push(&mut outbox, 0, incident, Firing);
     }
-    assert_eq!(outbox.counts(0).oldest, Some(Timestamp(0)));
-    assert_eq!(outbox.next_due(), Some(Timestamp(5_000)));
-    let attempts = outbox.due(Timestamp(5_000));
-    assert_eq!((ids(&attempts), attempts[0].number), (vec!["3-firing"], 7));
+    written.take(&mut outbox);
+    let attempts = outbox.due(Timestamp(0));
+    outbox.record(attempts[0].ticket, SENT, Timestamp(1)).unwrap();
+    let failure = failed(Some(5_000));
+    let answered = outbox.record(attempts[1].ticket, failure, Timestamp(1)).unwrap();
+    let Outcome::Retrying { at, failure } = answered.outcome else { panic!("{answered:?}") };
+    written.take(&mut outbox);
+    assert!(outbox.take_changes().is_empty());
+
+    let mut outbox = written.restart();
+    assert_eq!(outbox.counts(0).pending, 2);
+    assert_eq!(outbox.row(1).map(|row| (row.attempts, row.failure)), Some((1, Some(failure))));
+    assert_eq!(ids(&outbox.due(Timestamp(1))), ["3-firing"]);
+    let again = outbox.due(at);
+    assert_eq!((ids(&again), again[0].number), (vec!["2-firing"], 2));
+    push(&mut outbox, 0, 4, Firing);
+    assert!(outbox.row(3).is_some(), "numbers go on");
 }
 
-/// One line of the delivery log.
-type Logged = (String, u32, Outcome);
+#[test]
+fn a_receiver_that_answers_again_wakes_what_waits_for_it() {
+    let mut outbox = outbox();
+    for incident in 0..8 {
+        push(&mut outbox, 0, incident, Firing);
+    }
+    let mut now = Timestamp(0);
+    for _ in 0..40 {
+        now = now.max(outbox.next_due().unwrap());
+        for attempt in outbox.due(now) {
+            outbox.record(attempt.ticket, failed(None), now).unwrap();
+        }
+    }
+    now = now.max(outbox.next_due().unwrap());
+    let probes = outbox.due(now);
+    assert_eq!(probes.len(), 1, "one attempt at a time, while it fails");
+    outbox.record(probes[0].ticket, SENT, now).unwrap();
+    assert_eq!(outbox.due(now).len(), IN_FLIGHT_MAX, "nothing waits out its own pause");
+}
+
+#[test]
+fn attempts_keep_their_distance() {
+    let mut outbox = outbox();
+    outbox.space_out(0, 1_000);
+    for incident in 0..3 {
+        push(&mut outbox, 0, incident, Firing);
+    }
+    let times: Vec<i64> = drain(&mut outbox, |_, _| SENT).iter().map(|it| it.1.0).collect();
+    assert_eq!(times, [0, 1_000, 2_000]);
+}
+
+#[test]
+fn what_says_the_same_again_takes_the_place_of_what_waits() {
+    use NotificationKind::{Again, Reminder};
+    let mut outbox = outbox();
+    for (kind, at) in [(Firing, 0), (Again, 1), (Again, 2), (Reminder, 3), (Reminder, 4)] {
+        let pushed = Notification {
+            id: format!("{}-{at}", kind.name()),
+            ..notification(1, kind, Severity::High)
+        };
+        assert_eq!(outbox.push(0, pushed, START), None);
+    }
+    let told: Vec<String> = drain(&mut outbox, |_, _| SENT).into_iter().map(|it| it.0).collect();
+    assert_eq!(told, ["firing-0", "again-2", "reminder-4"]);
+    assert_eq!(outbox.counts(0).collapsed, 2);
+}
+
+#[test]
+fn who_has_not_heard_that_it_began_hears_both_in_one() {
+    let mut outbox = outbox();
+    let incident = EpisodeId(1);
+    push(&mut outbox, 0, 1, Firing);
+    let attempts = outbox.due(Timestamp(0));
+    assert_eq!(outbox.collapse(0, incident), None, "it may just arrive");
+    outbox.record(attempts[0].ticket, failed(None), Timestamp(0)).unwrap();
+    let want = Missed { at: Timestamp(0), why: Some("500".to_owned()) };
+    assert_eq!(outbox.collapse(0, incident), Some(want));
+    assert_eq!((outbox.collapse(0, incident), outbox.counts(0).pending), (None, 0));
+}
+
+#[test]
+fn who_is_there_no_more_leaves_reasons() {
+    let mut outbox = outbox();
+    push(&mut outbox, 0, 1, Firing);
+    push(&mut outbox, 0, 2, Firing);
+    let gone = outbox.abandon(0);
+    assert!(gone.iter().all(|refusal| refusal.why == GiveUp::Unknown));
+    assert_eq!((gone.len(), outbox.counts(0).pending), (2, 0));
+}
 
 proptest! {
-    /// Dies before or after any send and any write to the delivery log, and starts anew from
-    /// what was written.
+    /// Dies before or after any send and any write, and starts anew from what was written.
     #[test]
     fn a_crash_at_any_step_loses_nothing_and_repeats_only_under_the_same_id(
         steps in prop::collection::vec((0u8..10, 0u8..10), 0..200),
@@ -286,17 +387,17 @@ proptest! {
             .collect();
         let mut steps = steps.into_iter();
         let mut now = Timestamp(0);
-        let mut outcomes: Vec<Logged> = Vec::new();
+        let mut written = Written::default();
+        let mut pushed = 0;
         let mut received: BTreeMap<String, u32> = BTreeMap::new();
         let mut first_received: Vec<String> = Vec::new();
         let mut crashed_after_send = 0;
         'run: loop {
-            let mut outbox = outbox();
-            for (id, attempts, outcome) in &outcomes {
-                outbox.restore(id, *attempts, outcome);
-            }
-            for (to, told) in &log {
-                prop_assert_eq!(outbox.push(*to, told.clone(), now), None);
+            let mut outbox = written.restart();
+            while let Some((to, told)) = log.get(pushed) {
+                prop_assert_eq!(outbox.push(*to, told.clone(), START), None);
+                pushed += 1;
+                written.take(&mut outbox);
             }
             while let Some(next) = outbox.next_due() {
                 now = now.max(next);
@@ -319,8 +420,8 @@ proptest! {
                         crashed_after_send += u32::from(result == SENT);
                         continue 'run;
                     }
-                    let outcome = outbox.record(attempt.ticket, result, now).unwrap();
-                    outcomes.push((id, attempt.number, outcome));
+                    outbox.record(attempt.ticket, result, now).unwrap();
+                    written.take(&mut outbox);
                 }
             }
             break;

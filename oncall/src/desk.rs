@@ -1,0 +1,464 @@
+//! The desk: everything on-call knows, folded from one ordered log.
+//!
+//! ```text
+//!  alert log ──► incidents ──► cases ──► who is to hear? ──► outbox ──► attempts
+//!  commands ────────────────────►│  silences, mutes, inhibitions │        │
+//!  time ────────────────────────►│  deadlines, steps, reminders  │◄── results
+//! ```
+//!
+//! What is not derived from the alert log is kept in rows: [`Desk::take_changes`] names
+//! those that came, moved or went since it was last asked, and the caller writes them down
+//! together, the place in the alert log among them. A desk that is restored from what was
+//! written goes on as if nothing had happened; only an attempt whose result was not written
+//! is made again, under the same id.
+
+mod clockwork;
+mod commands;
+mod telling;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use model::notification::{DeliveryResult, NotificationKind};
+use model::time::{DAY_MS, Timestamp};
+use model::transition::EpisodeId;
+
+use crate::case::{Case, Happening, Measured, State, Times, Told};
+use crate::incident::{Incidents, LogRecord, Notice};
+use crate::inhibition::{Inhibition, Sources};
+use crate::levels::{Level, Levels};
+use crate::outbox::{Attempt, DeliveryCounts, Outbox, OutboxLimits, Outgoing, Ticket};
+use crate::policy::Policy;
+use crate::route::Routing;
+use crate::silence::Silence;
+
+pub use commands::{Action, Command, NewSilence, Preview, Refused};
+pub use telling::{Dead, Delivery};
+
+/// Incidents kept; beyond it the one closed longest ago is forgotten, and after that the one
+/// resolved longest ago. Open ones are never.
+pub const CASES_MAX: usize = 100_000;
+/// How long a closed incident is kept for reports, in milliseconds: a year and a month.
+pub const CASE_KEPT_MS: i64 = 400 * DAY_MS;
+/// Dead letters kept; beyond it the oldest is forgotten and counted.
+pub const DEAD_MAX: usize = 10_000;
+/// Entries of the audit log that are kept.
+pub const AUDIT_MAX: usize = 100_000;
+
+/// What a configuration says about on-call.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What each severity asks of people.
+    pub levels: Levels,
+    /// The policies severities name.
+    pub policies: Vec<Policy>,
+    /// Who is told of what.
+    pub routing: Routing,
+    /// What keeps what from being told.
+    pub inhibitions: Vec<Inhibition>,
+}
+
+/// One thing on-call keeps beside the alert log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// How many records of the alert log have been taken in.
+    Position(u64),
+    /// An incident.
+    Case(Case),
+    /// A pending notification.
+    Outgoing(Outgoing),
+    /// A notification that was given up.
+    Dead(Dead),
+    /// A silence.
+    Silence(Silence),
+    /// Something a person did.
+    Audit(Audit),
+}
+
+/// What a row is kept under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// There is one.
+    Position,
+    /// By incident.
+    Case(EpisodeId),
+    /// By number.
+    Outgoing(u64),
+    /// By number.
+    Dead(u64),
+    /// By number.
+    Silence(u64),
+    /// By number.
+    Audit(u64),
+}
+
+/// A change of a row: what it is now, or that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which row.
+    pub key: RowKey,
+    /// What it is now; `None` where it is gone.
+    pub row: Option<Row>,
+}
+
+/// Something a person did, for who asks later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Its number.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What, as a command is spelled.
+    pub what: String,
+}
+
+/// All of on-call.
+#[derive(Debug)]
+pub struct Desk {
+    settings: Settings,
+    incidents: Incidents,
+    /// Records of the alert log that were taken in.
+    position: u64,
+    cases: BTreeMap<EpisodeId, Case>,
+    /// When something is due, by incident.
+    dues: BTreeSet<(Timestamp, EpisodeId)>,
+    /// Incidents someone is still to be told of.
+    waiting: BTreeSet<EpisodeId>,
+    /// Incidents that are over, in the order they may be forgotten.
+    over: BTreeSet<(bool, Timestamp, EpisodeId)>,
+    sources: Sources,
+    silences: BTreeMap<u64, Silence>,
+    outbox: Outbox,
+    dead: BTreeMap<u64, Dead>,
+    dead_forgotten: u64,
+    audit: VecDeque<Audit>,
+    next_number: u64,
+    /// When held back notifications were last looked at.
+    looked_at: Timestamp,
+    changed: BTreeSet<RowKey>,
+}
+
+impl Desk {
+    /// A desk at which nothing has happened.
+    pub fn new(settings: Settings, limits: OutboxLimits) -> Desk {
+        let mut outbox = Outbox::new(limits);
+        for (number, receiver) in settings.routing.receivers().iter().enumerate() {
+            outbox.space_out(number, receiver.spacing_ms);
+        }
+        Desk {
+            settings,
+            incidents: Incidents::default(),
+            position: 0,
+            cases: BTreeMap::new(),
+            dues: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            over: BTreeSet::new(),
+            sources: Sources::default(),
+            silences: BTreeMap::new(),
+            outbox,
+            dead: BTreeMap::new(),
+            dead_forgotten: 0,
+            audit: VecDeque::new(),
+            next_number: 1,
+            looked_at: Timestamp::EARLIEST,
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Takes over what was written before a restart, in the order of keys; before the alert
+    /// log is read.
+    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) {
+        for row in rows {
+            match row {
+                Row::Position(position) => self.position = position,
+                Row::Case(case) => {
+                    self.put_back(case);
+                }
+                Row::Outgoing(row) => self.outbox.restore(row),
+                Row::Dead(dead) => {
+                    self.next_number = self.next_number.max(dead.number + 1);
+                    self.dead.insert(dead.number, dead);
+                }
+                Row::Silence(silence) => {
+                    self.next_number = self.next_number.max(silence.id + 1);
+                    self.silences.insert(silence.id, silence);
+                }
+                Row::Audit(audit) => {
+                    self.next_number = self.next_number.max(audit.number + 1);
+                    self.audit.push_back(audit);
+                }
+            }
+        }
+        let open: Vec<Case> = self.cases.values().filter(|it| it.is_open()).cloned().collect();
+        for case in open {
+            self.sources.open(&self.settings.inhibitions, &case.subject());
+        }
+    }
+
+    /// Takes in the next record of the alert log, `sequence` from 0. What was taken in before
+    /// a restart only tells the fold how far it is.
+    pub fn hear(&mut self, sequence: u64, record: &LogRecord<'_>, now: Timestamp) {
+        let notice = self.incidents.apply(record);
+        if sequence < self.position {
+            return;
+        }
+        self.position = sequence + 1;
+        self.changed.insert(RowKey::Position);
+        let Some(notice) = notice else { return };
+        match notice.kind {
+            NotificationKind::Firing => self.open(&notice, now),
+            NotificationKind::Resolved => self.end(&notice, now),
+            _ => self.go_on(&notice, now),
+        }
+    }
+
+    /// The attempts to make now, each to be answered by [`Desk::record`].
+    pub fn due(&mut self, now: Timestamp) -> Vec<Attempt> {
+        self.outbox.due(now)
+    }
+
+    /// Records what an attempt came to; `None` for a ticket that is not in flight.
+    pub fn record(
+        &mut self,
+        ticket: Ticket,
+        result: DeliveryResult,
+        now: Timestamp,
+    ) -> Option<Delivery> {
+        let answered = self.outbox.record(ticket, result, now)?;
+        Some(self.take_answer(ticket.receiver(), answered, now))
+    }
+
+    /// What has changed since this was last asked, to be written down in one piece.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let outgoing = self.outbox.take_changes().into_iter().map(|(number, row)| Change {
+            key: RowKey::Outgoing(number),
+            row: row.map(Row::Outgoing),
+        });
+        let mut changes: Vec<Change> = outgoing.collect();
+        for key in std::mem::take(&mut self.changed) {
+            changes.push(Change { key, row: self.row(key) });
+        }
+        changes
+    }
+
+    /// An incident; ids may be cut where that is clear, to at least four digits.
+    ///
+    /// # Errors
+    /// How many incidents the digits fit, where it is not one.
+    pub fn find(&self, id: &str) -> Result<&Case, usize> {
+        if let Some(case) = EpisodeId::parse(id).and_then(|id| self.cases.get(&id)) {
+            return Ok(case);
+        }
+        let fits = |case: &&Case| id.len() >= 4 && case.id.to_string().starts_with(id);
+        let mut found = self.cases.values().filter(fits);
+        match (found.next(), found.count()) {
+            (Some(case), 0) => Ok(case),
+            (first, more) => Err(usize::from(first.is_some()) + more),
+        }
+    }
+
+    /// All incidents on record.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.values()
+    }
+
+    /// How many incidents the alert log leaves open.
+    pub fn open_count(&self) -> usize {
+        self.incidents.open_count()
+    }
+
+    /// All silences, ended ones that are not forgotten yet included.
+    pub fn silences(&self) -> impl Iterator<Item = &Silence> {
+        self.silences.values()
+    }
+
+    /// What is pending.
+    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing> {
+        self.outbox.rows()
+    }
+
+    /// What was given up, oldest first.
+    pub fn dead(&self) -> impl Iterator<Item = &Dead> {
+        self.dead.values()
+    }
+
+    /// What people did, oldest first.
+    pub fn audit(&self) -> impl Iterator<Item = &Audit> {
+        self.audit.iter()
+    }
+
+    /// Who is told of what.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A receiver's figures.
+    pub fn counts(&self, receiver: usize) -> DeliveryCounts {
+        self.outbox.counts(receiver)
+    }
+
+    fn open(&mut self, notice: &Notice, now: Timestamp) {
+        let from = notice.responds_from.max(notice.text.detected);
+        let mut case = Case {
+            id: notice.incident,
+            alert: notice.alert.clone(),
+            key: notice.key.clone(),
+            since: notice.since,
+            severity: notice.severity,
+            state: State::Firing,
+            times: Times { event: notice.at, fired: notice.text.detected, ..Times::default() },
+            at_fire: Measured { value: notice.value, threshold: notice.threshold },
+            at_end: None,
+            reason: None,
+            text: notice.text.clone(),
+            owner: None,
+            deadline: None,
+            is_breached: false,
+            escalation: None,
+            reminder: None,
+            receivers: BTreeMap::new(),
+            timeline: Vec::new(),
+            unlisted: 0,
+        };
+        case.note(case.times.fired, None, Happening::Fired);
+        self.sources.open(&self.settings.inhibitions, &case.subject());
+        self.call_for(&mut case, from);
+        self.tell(&mut case, NotificationKind::Firing, notice.at, now);
+        self.put(case);
+        self.forget_cases(now);
+    }
+
+    /// Its severity rose, or it matched again.
+    fn go_on(&mut self, notice: &Notice, now: Timestamp) {
+        let Some(mut case) = self.take(notice.incident) else { return };
+        case.at_fire = Measured { value: notice.value, threshold: notice.threshold };
+        case.text = notice.text.clone();
+        case.since = notice.since;
+        if notice.kind == NotificationKind::Again {
+            case.note(notice.text.detected, None, Happening::MatchedAgain);
+        } else {
+            self.sources.close(&self.settings.inhibitions, &case.subject());
+            case.severity = notice.severity;
+            self.sources.open(&self.settings.inhibitions, &case.subject());
+            case.note(notice.text.detected, None, Happening::Rose(notice.severity));
+            // Who took on the lesser has not taken on this.
+            case.state = State::Firing;
+            case.is_breached = false;
+            self.call_for(&mut case, notice.responds_from.max(notice.text.detected));
+        }
+        self.tell(&mut case, notice.kind, notice.at, now);
+        self.put(case);
+    }
+
+    fn end(&mut self, notice: &Notice, now: Timestamp) {
+        let Some(mut case) = self.take(notice.incident) else { return };
+        case.at_end = Some(Measured { value: notice.value, threshold: notice.threshold });
+        case.reason = notice.reason;
+        case.times.resolved.get_or_insert(notice.at);
+        case.note(notice.text.detected, None, Happening::Ended(notice.reason));
+        if case.is_open() {
+            case.text = notice.text.clone();
+            case.since = notice.since;
+            self.resolve(&mut case, notice.at, now);
+        }
+        self.put(case);
+    }
+
+    /// It is over, for the alert or for someone who says so.
+    fn resolve(&mut self, case: &mut Case, at: Timestamp, now: Timestamp) {
+        self.sources.close(&self.settings.inhibitions, &case.subject());
+        case.state = State::Resolved;
+        (case.escalation, case.reminder) = (None, None);
+        self.tell_the_end(case, at, now);
+    }
+
+    /// Asks people to respond, from an instant on.
+    fn call_for(&mut self, case: &mut Case, from: Timestamp) {
+        let level = self.settings.levels.level(case.severity);
+        case.deadline = self.settings.levels.deadline(case.severity, from);
+        case.escalation = self.policy(level).begin(level, from);
+        case.reminder = level.remind_every_ms.map(|every_ms| from.plus(every_ms));
+    }
+
+    fn policy(&self, level: &Level) -> Policy {
+        let named = |policy: &&Policy| Some(&policy.name) == level.policy.as_ref();
+        let known = self.settings.policies.iter().find(named).cloned();
+        known.unwrap_or_else(|| Policy::by_deadline(level))
+    }
+
+    /// Takes a case out to change it; [`Desk::put`] brings it back.
+    fn take(&mut self, id: EpisodeId) -> Option<Case> {
+        let case = self.cases.remove(&id)?;
+        self.waiting.remove(&id);
+        if let Some(due) = case.next_due() {
+            self.dues.remove(&(due, id));
+        }
+        if let Some(over) = over_since(&case) {
+            self.over.remove(&over);
+        }
+        Some(case)
+    }
+
+    fn put(&mut self, case: Case) {
+        self.changed.insert(RowKey::Case(case.id));
+        self.put_back(case);
+    }
+
+    /// Brings a case back as it was.
+    fn put_back(&mut self, case: Case) {
+        self.keep_time(&case);
+        self.cases.insert(case.id, case);
+    }
+
+    fn keep_time(&mut self, case: &Case) {
+        self.dues.extend(case.next_due().map(|due| (due, case.id)));
+        self.over.extend(over_since(case));
+        if case.is_open() && case.receivers.values().any(|told| *told == Told::Waiting) {
+            self.waiting.insert(case.id);
+        }
+    }
+
+    fn forget_cases(&mut self, now: Timestamp) {
+        while let Some((is_resolved, at, id)) = self.over.first().copied() {
+            let is_old = !is_resolved && now.0.saturating_sub(at.0) > CASE_KEPT_MS;
+            if !is_old && self.cases.len() <= CASES_MAX {
+                return;
+            }
+            self.over.remove(&(is_resolved, at, id));
+            self.cases.remove(&id);
+            self.changed.insert(RowKey::Case(id));
+        }
+    }
+
+    fn row(&self, key: RowKey) -> Option<Row> {
+        match key {
+            RowKey::Position => Some(Row::Position(self.position)),
+            RowKey::Case(id) => self.cases.get(&id).cloned().map(Row::Case),
+            RowKey::Outgoing(number) => self.outbox.row(number).map(Row::Outgoing),
+            RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
+            RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
+            RowKey::Audit(number) => {
+                self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
+            }
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_number += 1;
+        self.next_number - 1
+    }
+}
+
+/// What is over is forgotten in this order: what was closed longest ago, then what was
+/// resolved longest ago.
+fn over_since(case: &Case) -> Option<(bool, Timestamp, EpisodeId)> {
+    match case.state {
+        State::Closed => Some((false, case.times.closed.unwrap_or_default(), case.id)),
+        State::Resolved => Some((true, case.times.resolved.unwrap_or_default(), case.id)),
+        State::Firing | State::Acknowledged => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

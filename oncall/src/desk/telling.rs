@@ -1,0 +1,349 @@
+//! Who is told, what keeps them from it, and what became of it.
+
+use std::sync::Arc;
+
+use model::notification::{Missed, Notification, NotificationKind};
+use model::time::Timestamp;
+
+use super::{DEAD_MAX, Desk, RowKey};
+use crate::case::{Case, Escalation, Happening, Told};
+use crate::outbox::{Answered, GiveUp, Outcome, expiry};
+use crate::route::notification_id;
+
+/// A notification that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dead {
+    /// Its number.
+    pub number: u64,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// Who did not get it.
+    pub receiver: String,
+    /// What it was.
+    pub notification: Arc<Notification>,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Why.
+    pub why: GiveUp,
+}
+
+/// What became of an attempt, for logs and figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whom it was for.
+    pub receiver: String,
+    /// The attempt.
+    pub answered: Answered,
+}
+
+impl Desk {
+    /// Tells everyone who is to hear of what happened to an incident.
+    pub(super) fn tell(
+        &mut self,
+        case: &mut Case,
+        kind: NotificationKind,
+        at: Timestamp,
+        now: Timestamp,
+    ) {
+        let wanted = self.settings.routing.wanted(&case.subject(), now);
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .map(|(number, mute)| (number, mute.map(|name| format!("mute {name}"))))
+            .collect();
+        for (number, mute) in wanted {
+            self.tell_one(case, number, mute, (kind, at), now);
+        }
+    }
+
+    /// Tells those who were told before; true when there is one.
+    pub(super) fn tell_again(
+        &mut self,
+        case: &mut Case,
+        kind: NotificationKind,
+        by: Option<&str>,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let told: Vec<String> = case.told().map(str::to_owned).collect();
+        let mut hear = Vec::new();
+        for name in told {
+            let Some(number) = self.settings.routing.number(&name) else { continue };
+            if self.hears(number, kind) && self.held_back(case, &name, now).is_none() {
+                self.push(case, number, (kind, now), (by, None), now);
+                hear.push(name);
+            }
+        }
+        hear
+    }
+
+    /// Tells some receivers, those who were told already included.
+    pub(super) fn tell_named(
+        &mut self,
+        case: &mut Case,
+        names: &[String],
+        kind: NotificationKind,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let mut hear = Vec::new();
+        for name in names {
+            let Some(number) = self.settings.routing.number(name) else { continue };
+            if self.tell_one(case, number, None, (kind, now), now) {
+                hear.push(name.clone());
+            }
+        }
+        hear
+    }
+
+    /// Tells everyone who was told of an incident that it is over, whatever keeps other news
+    /// from them: who was woken may go back to sleep.
+    pub(super) fn tell_the_end(&mut self, case: &mut Case, at: Timestamp, now: Timestamp) {
+        case.receivers.retain(|_, told| *told != Told::Waiting);
+        let told: Vec<(String, Told)> =
+            case.receivers.iter().map(|(name, told)| (name.clone(), told.clone())).collect();
+        for (name, told) in told {
+            let Some(number) = self.settings.routing.number(&name) else { continue };
+            if told == Told::Failed || !self.hears(number, NotificationKind::Resolved) {
+                continue;
+            }
+            // Who has not even heard that it began hears both in one.
+            let unheard = (told == Told::Sent).then(|| self.outbox.collapse(number, case.id));
+            self.push(
+                case,
+                number,
+                (NotificationKind::Resolved, at),
+                (None, unheard.flatten()),
+                now,
+            );
+        }
+    }
+
+    /// Tells those who could not be told when it happened and now can.
+    pub(super) fn tell_waiting(&mut self, now: Timestamp) {
+        for id in std::mem::take(&mut self.waiting) {
+            let Some(mut case) = self.take(id) else { continue };
+            let before = case.clone();
+            let at = case.times.event;
+            self.tell(&mut case, NotificationKind::Firing, at, now);
+            match case == before {
+                true => self.put_back(case),
+                false => self.put(case),
+            }
+        }
+    }
+
+    /// Tells one receiver, unless something keeps it from being told; true when it is told.
+    fn tell_one(
+        &mut self,
+        case: &mut Case,
+        number: usize,
+        mute: Option<String>,
+        (kind, at): (NotificationKind, Timestamp),
+        now: Timestamp,
+    ) -> bool {
+        let Some(receiver) = self.settings.routing.receivers().get(number) else { return false };
+        let name = receiver.name.clone();
+        if !receiver.on.includes(kind) {
+            return false;
+        }
+        let told = case.receivers.get(&name);
+        let is_first = matches!(told, None | Some(Told::Waiting));
+        // Who heard that it opened does not hear so again.
+        if kind == NotificationKind::Firing && !is_first {
+            return false;
+        }
+        if let Some(why) = mute.or_else(|| self.held_back(case, &name, now)) {
+            if told.is_none() {
+                case.receivers.insert(name.clone(), Told::Waiting);
+                case.note(now, None, Happening::HeldBack { receiver: name, why });
+            }
+            return false;
+        }
+        self.push(case, number, (kind, at), (None, None), now);
+        true
+    }
+
+    /// What keeps a receiver from hearing of an incident.
+    fn held_back(&self, case: &Case, receiver: &str, now: Timestamp) -> Option<String> {
+        let silence = self.silences.values().find(|it| it.covers(case, receiver, now));
+        if let Some(silence) = silence {
+            return Some(format!("silence {}", silence.id));
+        }
+        let inhibitions = &self.settings.inhibitions;
+        self.sources.explain(inhibitions, case).then(|| "an incident that explains it".to_owned())
+    }
+
+    fn hears(&self, number: usize, kind: NotificationKind) -> bool {
+        let receiver = self.settings.routing.receivers().get(number);
+        receiver.is_some_and(|receiver| receiver.on.includes(kind))
+    }
+
+    fn push(
+        &mut self,
+        case: &mut Case,
+        number: usize,
+        (kind, at): (NotificationKind, Timestamp),
+        (by, missed): (Option<&str>, Option<Missed>),
+        now: Timestamp,
+    ) {
+        let Some(receiver) = self.settings.routing.receivers().get(number) else { return };
+        let name = receiver.name.clone();
+        let mut notification = notification(case, kind, at, &name);
+        notification.by = by.map(str::to_owned);
+        notification.missed = missed;
+        let told = case.receivers.entry(name.clone()).or_insert(Told::Sent);
+        if matches!(told, Told::Waiting | Told::Failed) {
+            *told = Told::Sent;
+        }
+        self.send(case, number, notification, now);
+    }
+
+    fn send(&mut self, case: &mut Case, number: usize, of: Notification, now: Timestamp) {
+        let expires = expiry(&of);
+        if let Some(refusal) = self.outbox.push(number, of, (now, expires)) {
+            let (notification, attempts) = (refusal.notification, 0);
+            if notification.incident == case.id {
+                self.bury(case, number, (notification, attempts), refusal.why, now);
+            } else if let Some(mut other) = self.take(notification.incident) {
+                self.bury(&mut other, number, (notification, attempts), refusal.why, now);
+                self.put(other);
+            }
+        }
+    }
+
+    pub(super) fn take_answer(
+        &mut self,
+        number: usize,
+        answered: Answered,
+        now: Timestamp,
+    ) -> Delivery {
+        let receiver = self.name_of(number);
+        let kind = answered.notification.kind;
+        let case = match &answered.outcome {
+            Outcome::Retrying { .. } => None,
+            _ => self.take(answered.notification.incident),
+        };
+        match (case, &answered.outcome) {
+            (Some(mut case), Outcome::Delivered { receipt }) => {
+                if kind == NotificationKind::Firing {
+                    case.times.notified.get_or_insert(now);
+                }
+                let known = case.receivers.entry(receiver.clone()).or_insert(Told::Sent);
+                let earlier = match known {
+                    Told::Delivered { receipt } => std::mem::take(receipt),
+                    Told::Waiting | Told::Sent | Told::Failed => String::new(),
+                };
+                *known = Told::Delivered { receipt: receipt.clone().unwrap_or(earlier) };
+                let what = Happening::Delivered { receiver: receiver.clone(), kind };
+                case.note(now, None, what);
+                self.put(case);
+            }
+            (Some(mut case), Outcome::GaveUp { why }) => {
+                let dead = (Arc::clone(&answered.notification), answered.attempt);
+                self.bury(&mut case, number, dead, why.clone(), now);
+                self.put(case);
+            }
+            _ => {}
+        }
+        Delivery { receiver, answered }
+    }
+
+    /// Keeps what a receiver will not get, and tells those who stand in for it.
+    fn bury(
+        &mut self,
+        case: &mut Case,
+        receiver: usize,
+        (notification, attempts): (Arc<Notification>, u32),
+        why: GiveUp,
+        now: Timestamp,
+    ) {
+        let (name, kind) = (self.name_of(receiver), notification.kind);
+        let told = case.receivers.get_mut(&name);
+        if let Some(told) = told.filter(|told| **told == Told::Sent) {
+            *told = Told::Failed;
+        }
+        let undelivered =
+            Happening::Undelivered { receiver: name.clone(), kind, why: why.to_string() };
+        case.note(now, None, undelivered);
+        // Nobody waits for a step that leads past who cannot be reached.
+        if let Some(escalation) = case.escalation.filter(|next| self.tells_others(case, next)) {
+            case.escalation = Some(Escalation { due: escalation.due.min(now), ..escalation });
+        }
+        let number = self.number();
+        let dead = Dead { number, at: now, receiver: name, notification, attempts, why };
+        let stand_in = self.stand_in(receiver, case);
+        if let Some((stand_in, name)) = stand_in.filter(|_| case.is_open()) {
+            let kind = dead.notification.kind;
+            let notification = self::notification(case, kind, dead.notification.at, &name);
+            case.receivers.insert(name, Told::Sent);
+            self.send(case, stand_in, notification, now);
+        }
+        self.dead.insert(number, dead);
+        self.changed.insert(RowKey::Dead(number));
+        if self.dead.len() > DEAD_MAX
+            && let Some((oldest, _)) = self.dead.pop_first()
+        {
+            self.changed.insert(RowKey::Dead(oldest));
+            self.dead_forgotten += 1;
+        }
+    }
+
+    /// Whether a step of an incident's policy names receivers of its own.
+    fn tells_others(&self, case: &Case, next: &Escalation) -> bool {
+        let policy = self.policy(self.settings.levels.level(case.severity));
+        policy.steps.get(next.step).is_some_and(|step| !step.receivers.is_empty())
+    }
+
+    /// Who is told in the place of a receiver, where they have not been yet.
+    fn stand_in(&self, receiver: usize, case: &Case) -> Option<(usize, String)> {
+        let fallback = self.settings.routing.receivers().get(receiver)?.fallback.clone()?;
+        let number = self.settings.routing.number(&fallback)?;
+        (!case.receivers.contains_key(&fallback)).then_some((number, fallback))
+    }
+
+    pub(super) fn name_of(&self, receiver: usize) -> String {
+        let receiver = self.settings.routing.receivers().get(receiver);
+        receiver.map_or_else(|| "?".to_owned(), |receiver| receiver.name.clone())
+    }
+
+    /// Gives a notification that was given up another try.
+    pub(super) fn revive(&mut self, dead: Dead, now: Timestamp) -> bool {
+        let Some(number) = self.settings.routing.number(&dead.receiver) else { return false };
+        let expires = now.plus(crate::outbox::AGE_MAX_MS);
+        let notification = Notification::clone(&dead.notification);
+        let refused = self.outbox.push(number, notification, (now, expires));
+        refused.is_none()
+    }
+}
+
+/// A notification of what happened to an incident.
+pub(super) fn notification(
+    case: &Case,
+    kind: NotificationKind,
+    at: Timestamp,
+    to: &str,
+) -> Notification {
+    let measured = match kind {
+        NotificationKind::Resolved => case.at_end.unwrap_or(case.at_fire),
+        _ => case.at_fire,
+    };
+    Notification {
+        id: notification_id(case, kind, at, to),
+        kind,
+        incident: case.id,
+        alert: case.alert.clone(),
+        severity: case.severity,
+        key: case.key.clone(),
+        at,
+        since: case.since,
+        detected: case.text.detected,
+        deadline: case.deadline,
+        value: measured.value,
+        threshold: measured.threshold,
+        reason: case.reason,
+        message: case.text.message.clone(),
+        reading: case.text.reading.clone(),
+        runbook: case.text.runbook.clone(),
+        labels: case.text.labels.clone(),
+        by: None,
+        missed: None,
+    }
+}

@@ -1,0 +1,612 @@
+use std::collections::BTreeMap;
+
+use model::key::KeyValue;
+use model::notification::{FailureReason, Notification, NotificationKind as Kind};
+use model::severity::Severity::{self, Critical, High, Low, Medium};
+use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use model::transition::{Reason, Transition, TransitionKind};
+use proptest::prelude::*;
+
+use super::*;
+use crate::case::Phase;
+use crate::incident::{AlertText, Step};
+use crate::matcher::Matcher;
+use crate::outbox::{GiveUp, OutboxLimits};
+use crate::policy;
+use crate::route::{Mute, On, Receiver, Route};
+use crate::severities::Severities;
+
+/// What a receiver answers, by its name, what it is told, and when.
+type Answers = fn(&str, &Notification, Timestamp) -> DeliveryResult;
+
+const SENT: DeliveryResult = DeliveryResult::Sent { receipt: None };
+
+/// A service in virtual time: an alert log, rows written down, and receivers.
+struct Scene {
+    settings: Settings,
+    desk: Desk,
+    log: Vec<Transition>,
+    rows: BTreeMap<RowKey, Row>,
+    now: Timestamp,
+    answers: Answers,
+    /// Who got what, and when.
+    got: Vec<(String, Notification, Timestamp)>,
+}
+
+fn receiver(name: &str) -> Receiver {
+    Receiver {
+        name: name.to_owned(),
+        severities: Severities::ALL,
+        on: On::ALL,
+        spacing_ms: 0,
+        fallback: None,
+    }
+}
+
+fn settings(receivers: &[&str]) -> Settings {
+    let receivers = receivers.iter().map(|name| receiver(name)).collect();
+    Settings { routing: Routing::to_all(receivers), ..Settings::default() }
+}
+
+fn matchers(texts: &[&str]) -> Vec<Matcher> {
+    Matcher::parse_all(texts.iter().copied()).unwrap()
+}
+
+fn record(transition: &Transition) -> (Step<'_>, AlertText) {
+    let text = AlertText {
+        message: "m".to_owned(),
+        labels: vec![("service".to_owned(), "pay".to_owned())],
+        detected: transition.at,
+        ..AlertText::default()
+    };
+    (Step::Transition(transition), text)
+}
+
+impl Scene {
+    fn new(settings: Settings) -> Scene {
+        let desk = Desk::new(settings.clone(), OutboxLimits::default());
+        let (log, rows, now) = (Vec::new(), BTreeMap::new(), Timestamp(0));
+        Scene { settings, desk, log, rows, now, answers: |_, _, _| SENT, got: Vec::new() }
+    }
+
+    fn write(&mut self) {
+        for Change { key, row } in self.desk.take_changes() {
+            match row {
+                Some(row) => self.rows.insert(key, row),
+                None => self.rows.remove(&key),
+            };
+        }
+    }
+
+    /// Dies and begins again from what was written.
+    fn crash(&mut self) {
+        self.desk = Desk::new(self.settings.clone(), OutboxLimits::default());
+        self.desk.restore(self.rows.values().cloned());
+        self.hear_from(0);
+    }
+
+    fn hear_from(&mut self, first: usize) {
+        for (sequence, transition) in self.log.iter().enumerate().skip(first) {
+            let (step, text) = record(transition);
+            let record = LogRecord { step, text: &text, is_shadow: false };
+            self.desk.hear(sequence as u64, &record, self.now);
+        }
+        self.write();
+    }
+
+    fn tell(&mut self, kind: TransitionKind, alert: &str, severity: Severity, since: Timestamp) {
+        let episode =
+            EpisodeId(u128::from(crate::hash::fnv_64(alert.as_bytes())) + since.0 as u128);
+        self.log.push(Transition {
+            kind,
+            alert: alert.to_owned(),
+            severity,
+            key: vec![("host".to_owned(), KeyValue::Text("a1".to_owned()))],
+            at: self.now,
+            since,
+            value: None,
+            threshold: None,
+            peak: None,
+            reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
+            episode,
+            count: 1,
+            fields: Vec::new(),
+            tops: Vec::new(),
+        });
+        self.hear_from(self.log.len() - 1);
+    }
+
+    fn fire(&mut self, alert: &str, severity: Severity) -> EpisodeId {
+        self.tell(TransitionKind::Firing, alert, severity, self.now);
+        self.log.last().unwrap().episode
+    }
+
+    fn resolve(&mut self, alert: &str) {
+        let begun = |it: &&Transition| it.kind == TransitionKind::Firing && it.alert == alert;
+        let begun = self.log.iter().rev().find(begun).unwrap().clone();
+        self.tell(TransitionKind::Resolved, alert, begun.severity, begun.since);
+    }
+
+    /// Lets time pass, doing what falls due on the way.
+    fn wait(&mut self, span_ms: i64) {
+        let until = self.now.plus(span_ms);
+        loop {
+            self.desk.tick(self.now);
+            self.write();
+            for attempt in self.desk.due(self.now) {
+                let name = self.desk.settings().routing.receivers()[attempt.receiver].name.clone();
+                let answer = (self.answers)(&name, &attempt.notification, self.now);
+                if matches!(answer, DeliveryResult::Sent { .. }) {
+                    self.got.push((name, (*attempt.notification).clone(), self.now));
+                }
+                self.desk.record(attempt.ticket, answer, self.now).unwrap();
+                self.write();
+            }
+            match self.desk.next_due() {
+                Some(next) if next <= until => self.now = next.max(self.now.plus(1)),
+                _ => break,
+            }
+        }
+        self.now = until;
+    }
+
+    /// What was received since this was last asked: receiver, kind, and the minute.
+    fn got(&mut self) -> Vec<(String, Kind, i64)> {
+        let got = std::mem::take(&mut self.got);
+        got.into_iter().map(|(name, of, at)| (name, of.kind, at.0 / MINUTE_MS)).collect()
+    }
+
+    fn kinds(&mut self) -> Vec<Kind> {
+        self.got().into_iter().map(|(_, kind, _)| kind).collect()
+    }
+
+    fn act(&mut self, incident: EpisodeId, action: Action) -> Result<(), Refused> {
+        let by = "山田".to_owned();
+        let done = self.desk.command(&Command { incident, by, action }, self.now);
+        self.write();
+        done
+    }
+
+    fn case(&self, id: EpisodeId) -> &Case {
+        self.desk.cases.get(&id).unwrap()
+    }
+
+    fn silence(&mut self, texts: &[&str], span_ms: i64) -> u64 {
+        let new = NewSilence {
+            matchers: matchers(texts),
+            receivers: Vec::new(),
+            from: self.now,
+            until: self.now.plus(span_ms),
+            until_resolved: false,
+            by: "山田".to_owned(),
+            reason: "保守".to_owned(),
+        };
+        let id = self.desk.silence(new, self.now).unwrap();
+        self.write();
+        id
+    }
+}
+
+fn failed(reason: FailureReason, after_ms: Option<i64>) -> DeliveryResult {
+    DeliveryResult::Retry { reason, why: "429".to_owned(), after_ms }
+}
+
+#[test]
+fn an_incident_goes_from_fire_to_closed_through_the_four_phases() {
+    let mut scene = Scene::new(settings(&["log"]));
+    let id = scene.fire("cpu", Critical);
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.case(id).phase(), Some(Phase::Detection));
+    assert_eq!(scene.case(id).deadline, Some(Timestamp(30 * MINUTE_MS)));
+    scene.act(id, Action::Acknowledge).unwrap();
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.case(id).phase(), Some(Phase::FirstResponse));
+    assert_eq!(scene.case(id).owner.as_deref(), Some("山田"));
+    scene.act(id, Action::Mitigate("再起動".to_owned())).unwrap();
+    assert_eq!(scene.case(id).phase(), Some(Phase::CauseAnalysis));
+    scene.wait(MINUTE_MS);
+    scene.resolve("cpu");
+    scene.wait(MINUTE_MS);
+    scene.act(id, Action::FindCause("メモリリーク".to_owned())).unwrap();
+    assert_eq!(scene.case(id).phase(), Some(Phase::PermanentFix));
+    scene.act(id, Action::Fix("1.2.3 へ更新".to_owned())).unwrap();
+    scene.act(id, Action::Close(String::new())).unwrap();
+    assert_eq!(scene.case(id).phase(), None);
+    let got = scene.kinds();
+    assert_eq!(got, [Kind::Firing, Kind::Acknowledged, Kind::Resolved]);
+    let minute = |at: Option<Timestamp>| at.map(|at| at.0 / MINUTE_MS);
+    let times = scene.case(id).times;
+    let got = [times.notified, times.acknowledged, times.mitigated, times.resolved];
+    assert_eq!(got.map(minute), [Some(0), Some(1), Some(2), Some(3)]);
+    let got = [times.cause_found, times.fixed, times.closed];
+    assert_eq!(got.map(minute), [Some(4), Some(4), Some(4)]);
+    assert_eq!(scene.desk.audit().count(), 5);
+    // What is written down is all there is.
+    let before: Vec<Case> = scene.desk.cases().cloned().collect();
+    scene.crash();
+    assert_eq!(scene.desk.cases().cloned().collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_changes_nothing() {
+    let mut scene = Scene::new(settings(&["log"]));
+    let id = scene.fire("cpu", High);
+    scene.wait(0);
+    let text = String::new;
+    let refused = [
+        (Action::Close(text()), Refused::Is(State::Firing)),
+        (Action::Note("  ".to_owned()), Refused::Words("say something: incident note ID TEXT")),
+        (Action::FindCause(text()), Refused::Words("say what the cause is")),
+    ];
+    let before = scene.case(id).clone();
+    for (action, want) in refused {
+        assert_eq!(scene.act(id, action), Err(want));
+    }
+    assert_eq!(*scene.case(id), before);
+    assert_eq!(scene.act(EpisodeId(1), Action::Acknowledge), Err(Refused::Unknown));
+    scene.act(id, Action::Acknowledge).unwrap();
+    assert_eq!(scene.act(id, Action::Acknowledge), Err(Refused::Is(State::Acknowledged)));
+    scene.act(id, Action::Resolve(text())).unwrap();
+    scene.act(id, Action::Close(text())).unwrap();
+    assert_eq!(scene.act(id, Action::Assign("x".to_owned())), Err(Refused::Is(State::Closed)));
+    scene.act(id, Action::Note("後日談".to_owned())).unwrap();
+}
+
+#[test]
+fn who_does_not_respond_is_reminded_by_the_deadline_and_then_breaches_it() {
+    let mut scene = Scene::new(settings(&["log"]));
+    let id = scene.fire("cpu", Critical);
+    scene.wait(29 * MINUTE_MS);
+    let name = || "log".to_owned();
+    assert_eq!(scene.got(), [(name(), Kind::Firing, 0), (name(), Kind::Escalated, 20)]);
+    assert!(!scene.case(id).is_breached);
+    scene.wait(2 * MINUTE_MS);
+    assert!(scene.case(id).is_breached);
+    let got = scene.got();
+    assert_eq!(got, [(name(), Kind::Escalated, 30), (name(), Kind::Reminder, 30)]);
+    scene.act(id, Action::Acknowledge).unwrap();
+    scene.wait(30 * MINUTE_MS);
+    assert_eq!(scene.kinds(), [Kind::Acknowledged, Kind::Reminder], "it is still open");
+}
+
+fn policy() -> Settings {
+    let step = |minutes, who: &str| policy::Step {
+        after_ms: minutes * MINUTE_MS,
+        receivers: vec![who.to_owned()],
+    };
+    let steps = vec![step(0, "chat"), step(10, "pager"), step(20, "boss")];
+    let policy = Policy { name: "core".to_owned(), steps, repeat: 1 };
+    let mut settings = settings(&["chat", "pager", "boss"]);
+    settings.routing = settings.routing.by(Vec::new(), vec!["chat".to_owned()]);
+    let mut level = settings.levels.level(Critical).clone();
+    (level.policy, level.remind_every_ms) = (Some("core".to_owned()), None);
+    Settings { levels: settings.levels.with(Critical, level), policies: vec![policy], ..settings }
+}
+
+fn at(name: &str, kind: Kind, minute: i64) -> (String, Kind, i64) {
+    (name.to_owned(), kind, minute)
+}
+
+#[test]
+fn a_policy_tells_one_after_the_other_until_someone_responds() {
+    let mut scene = Scene::new(policy());
+    let id = scene.fire("cpu", Critical);
+    scene.wait(15 * MINUTE_MS);
+    let first = [at("chat", Kind::Firing, 0), at("pager", Kind::Escalated, 10)];
+    assert_eq!(scene.got(), first);
+    scene.crash();
+    scene.wait(10 * MINUTE_MS);
+    assert_eq!(scene.got(), [at("boss", Kind::Escalated, 20)], "a restart resets nothing");
+    scene.wait(10 * MINUTE_MS);
+    assert_eq!(scene.got(), [at("pager", Kind::Escalated, 30)]);
+    scene.act(id, Action::Acknowledge).unwrap();
+    scene.wait(HOUR_MS);
+    let told = scene.got();
+    let all = ["boss", "chat", "pager"].map(|name| at(name, Kind::Acknowledged, 35));
+    assert!(all.iter().all(|one| told.contains(one)) && told.len() == 3, "{told:?}");
+    scene.act(id, Action::Escalate).unwrap();
+    scene.wait(0);
+    assert_eq!(scene.got(), [at("boss", Kind::Escalated, 95)], "by hand it goes on");
+}
+
+#[test]
+fn who_cannot_be_reached_is_passed_over_at_once() {
+    let mut scene = Scene::new(policy());
+    scene.answers = |name, _, _| match name {
+        "chat" => DeliveryResult::Reject { reason: FailureReason::Gone, why: "410".to_owned() },
+        _ => SENT,
+    };
+    scene.fire("cpu", Critical);
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.got(), [at("pager", Kind::Escalated, 0)]);
+    let dead = scene.desk.dead().next().unwrap();
+    assert_eq!((dead.receiver.as_str(), dead.attempts), ("chat", 1));
+    assert!(matches!(&dead.why, GiveUp::Rejected(why) if why.why == "410"));
+}
+
+#[test]
+fn a_fallback_stands_in_and_a_dead_letter_can_be_tried_again() {
+    let mut settings = settings(&["mail", "chat"]);
+    let mail = Receiver { fallback: Some("chat".to_owned()), ..receiver("mail") };
+    settings.routing =
+        Routing::to_all(vec![mail, receiver("chat")]).by(Vec::new(), vec!["mail".to_owned()]);
+    let mut scene = Scene::new(settings);
+    scene.answers = |name, _, _| match name {
+        "mail" => DeliveryResult::Reject { reason: FailureReason::Client, why: "550".to_owned() },
+        _ => SENT,
+    };
+    scene.fire("cpu", Medium);
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.got(), [at("chat", Kind::Firing, 0)]);
+    let number = scene.desk.dead().next().unwrap().number;
+    scene.answers = |_, _, _| SENT;
+    scene.crash();
+    scene.desk.retry(number, "山田", scene.now).unwrap();
+    assert_eq!(scene.desk.retry(number, "山田", scene.now), Err(Refused::Unknown));
+    scene.wait(0);
+    assert_eq!(scene.got(), [at("mail", Kind::Firing, 1)]);
+}
+
+#[test]
+fn a_resolution_overtaking_a_failed_firing_is_one_message_that_says_so() {
+    let mut scene = Scene::new(settings(&["chat"]));
+    scene.answers = |_, _, now| match now.0 < 2 * MINUTE_MS {
+        true => failed(FailureReason::RateLimited, Some(30 * SECOND_MS)),
+        false => SENT,
+    };
+    scene.fire("cpu", High);
+    scene.wait(MINUTE_MS);
+    scene.resolve("cpu");
+    scene.wait(2 * MINUTE_MS);
+    let (_, told, _) = scene.got[0].clone();
+    assert_eq!(scene.kinds(), [Kind::Resolved]);
+    let missed = told.missed.unwrap();
+    assert_eq!((missed.at, missed.why.as_deref()), (Timestamp(0), Some("429")));
+}
+
+#[test]
+fn a_silence_holds_back_all_but_the_end_of_what_was_told() {
+    let mut scene = Scene::new(settings(&["pager"]));
+    let known = scene.fire("cpu", Critical);
+    scene.wait(MINUTE_MS);
+    let id = scene.silence(&["service=pay"], 2 * HOUR_MS);
+    let unknown = scene.fire("disk", Critical);
+    scene.fire("short", Low);
+    scene.wait(HOUR_MS);
+    assert_eq!(scene.kinds(), [Kind::Firing], "neither steps nor reminders");
+    assert!(scene.case(known).is_breached, "deadlines go on");
+    scene.resolve("cpu");
+    scene.resolve("short");
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.kinds(), [Kind::Resolved], "of what was told; what was not stays untold");
+    assert_eq!(scene.case(unknown).receivers["pager"], Told::Waiting);
+    scene.crash();
+    scene.desk.expire(id, "山田", scene.now).unwrap();
+    scene.wait(2 * SECOND_MS);
+    assert_eq!(scene.kinds(), [Kind::Firing], "what is still open is told when it ends");
+}
+
+#[test]
+fn a_silence_until_resolved_ends_with_what_it_is_for() {
+    let mut scene = Scene::new(settings(&["pager"]));
+    let new = |now: Timestamp| NewSilence {
+        matchers: matchers(&["alert=cpu"]),
+        receivers: vec!["pager".to_owned()],
+        from: now,
+        until: now.plus(24 * HOUR_MS),
+        until_resolved: true,
+        by: "山田".to_owned(),
+        reason: "調査中".to_owned(),
+    };
+    assert!(scene.desk.silence(new(scene.now), scene.now).is_err(), "nothing is open");
+    scene.fire("cpu", High);
+    scene.wait(MINUTE_MS);
+    scene.desk.silence(new(scene.now), scene.now).unwrap();
+    scene.resolve("cpu");
+    scene.wait(MINUTE_MS);
+    assert!(scene.desk.silences().next().unwrap().ended.is_some());
+    scene.fire("cpu", High);
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.kinds(), [Kind::Firing, Kind::Resolved, Kind::Firing]);
+}
+
+#[test]
+fn silences_that_would_hide_everything_or_for_ever_are_refused() {
+    let mut scene = Scene::new(settings(&["pager"]));
+    let good = NewSilence {
+        matchers: matchers(&["alert=cpu"]),
+        receivers: Vec::new(),
+        from: Timestamp(0),
+        until: Timestamp(HOUR_MS),
+        until_resolved: false,
+        by: "山田".to_owned(),
+        reason: "保守".to_owned(),
+    };
+    let bad = [
+        NewSilence { matchers: Vec::new(), ..good.clone() },
+        NewSilence { reason: " ".to_owned(), ..good.clone() },
+        NewSilence { until: Timestamp(0), ..good.clone() },
+        NewSilence { until: Timestamp(31 * 24 * HOUR_MS), ..good.clone() },
+        NewSilence { receivers: vec!["nobody".to_owned()], ..good.clone() },
+    ];
+    for silence in bad {
+        let refused = scene.desk.silence(silence.clone(), scene.now);
+        assert!(matches!(refused, Err(Refused::Words(_))), "{silence:?}");
+    }
+    scene.fire("cpu", Critical);
+    scene.wait(0);
+    let preview = scene.desk.preview(&good.matchers, scene.now);
+    assert_eq!((preview.open.len(), preview.recent, preview.recent_critical), (1, 1, 1));
+    assert!(scene.desk.silence(good, scene.now).is_ok());
+}
+
+#[test]
+fn what_is_explained_by_something_open_waits_until_that_is_over() {
+    let mut all = settings(&["pager"]);
+    all.inhibitions = vec![Inhibition {
+        source: matchers(&["alert=host_down"]),
+        target: matchers(&["severity!=critical"]),
+        equal: vec!["host".to_owned()],
+    }];
+    let mut scene = Scene::new(all);
+    scene.fire("host_down", High);
+    scene.fire("cpu", Medium);
+    scene.fire("fire", Critical);
+    scene.wait(MINUTE_MS);
+    let told: Vec<String> = scene.got.iter().map(|it| it.1.alert.clone()).collect();
+    assert_eq!(told, ["fire", "host_down"], "none explains itself");
+    scene.resolve("host_down");
+    scene.wait(2 * SECOND_MS);
+    let told: Vec<String> = scene.got.iter().skip(2).map(|it| it.1.alert.clone()).collect();
+    assert_eq!(told, ["host_down", "cpu"]);
+}
+
+#[test]
+fn routes_are_a_set_and_what_none_takes_goes_to_the_default() {
+    let route = |texts: &[&str], who: &str| Route {
+        matchers: matchers(texts),
+        receivers: vec![who.to_owned()],
+        mute: None,
+    };
+    let mut all = settings(&["soc", "web", "rest"]);
+    let routes = vec![route(&["alert=~auth.*"], "soc"), route(&["service=pay"], "web")];
+    all.routing = all.routing.by(routes, vec!["rest".to_owned()]);
+    let names = |alert: &str, labels: &[(String, String)]| -> Vec<usize> {
+        let subject = crate::matcher::Subject { alert, severity: Low, key: &[], labels };
+        all.routing.wanted(&subject, Timestamp(0)).into_keys().collect()
+    };
+    let pay = [("service".to_owned(), "pay".to_owned())];
+    assert_eq!(names("auth_failed", &pay), [0, 1]);
+    assert_eq!(names("auth_failed", &[]), [0]);
+    assert_eq!(names("cpu", &[]), [2]);
+    assert_eq!(all.routing.dead_routes(["cpu", "disk"].into_iter()), [0]);
+    assert!(all.routing.dead_routes(["auth_x"].into_iter()).is_empty());
+}
+
+#[test]
+fn a_route_is_mute_while_its_calendar_is_open_also_in_the_night_clocks_change() {
+    use model::calendar::{Calendar, Span, Zone};
+    let instant = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+    // 01:00-03:00 in New York; on 2026-11-01 the hour from 1:00 comes twice.
+    let change = instant("2026-11-01T06:00:00Z");
+    let zone = Zone { offsets: vec![(Timestamp(0), -4 * 3600), (change, -5 * 3600)] };
+    let span = Span { weekdays: 0b111_1111, from_minute: 60, until_minute: 180 };
+    let calendar = Calendar { spans: vec![span], zone, closed_days: Vec::new() };
+    let mut all = settings(&["pager"]);
+    let routes = vec![Route {
+        matchers: Vec::new(),
+        receivers: vec!["pager".to_owned()],
+        mute: Some(Mute { name: "夜間".to_owned(), calendar }),
+    }];
+    all.routing = all.routing.by(routes, vec!["pager".to_owned()]);
+    let mut scene = Scene::new(all);
+    scene.now = instant("2026-11-01T05:30:00Z");
+    scene.fire("cpu", Low);
+    scene.wait(2 * HOUR_MS + 29 * MINUTE_MS);
+    assert_eq!(scene.kinds(), []);
+    scene.wait(2 * MINUTE_MS);
+    assert_eq!(scene.got[0].2.0 / MINUTE_MS, instant("2026-11-01T08:00:00Z").0 / MINUTE_MS);
+    assert_eq!(scene.kinds(), [Kind::Firing]);
+}
+
+#[test]
+fn changed_routes_after_a_restart_tell_nobody_anew() {
+    let mut scene = Scene::new(settings(&["a", "b"]));
+    let id = scene.fire("cpu", High);
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.got().len(), 2);
+    scene.settings.routing = Routing::to_all(vec![receiver("c"), receiver("b")]);
+    scene.crash();
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.got(), []);
+    scene.resolve("cpu");
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.got(), [at("b", Kind::Resolved, 2)], "who is gone is told nothing");
+    assert_eq!(scene.case(id).state, State::Resolved);
+}
+
+#[test]
+fn a_rise_calls_for_an_answer_again() {
+    let mut scene = Scene::new(settings(&["log"]));
+    let id = scene.fire("cpu", Medium);
+    scene.wait(MINUTE_MS);
+    scene.act(id, Action::Acknowledge).unwrap();
+    scene.tell(TransitionKind::Changed, "cpu", Critical, Timestamp(0));
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.kinds(), [Kind::Firing, Kind::Acknowledged, Kind::Changed]);
+    let case = scene.case(id);
+    assert_eq!((case.state, case.severity), (State::Firing, Critical));
+    assert_eq!(case.deadline, Some(Timestamp(31 * MINUTE_MS)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Dies before or after any send, any write and any record of the alert log; nothing is
+    /// lost, and what comes twice comes under the same id.
+    #[test]
+    fn a_crash_at_any_boundary_loses_nothing(
+        script in prop::collection::vec((0u8..7, 0u8..3, any::<bool>()), 1..40),
+        crashes in prop::collection::vec(0u8..8, 0..200),
+    ) {
+        let mut scene = Scene::new(policy());
+        let mut calm = Scene::new(policy());
+        let mut crashes = crashes.into_iter();
+        for (step, which, answers) in script {
+            let alert = ["cpu", "disk", "net"][usize::from(which)];
+            for (scene, is_calm) in [(&mut scene, false), (&mut calm, true)] {
+                scene.answers = match answers {
+                    true => |_, _, _| SENT,
+                    false => |_, _, _| failed(FailureReason::Server, None),
+                };
+                let open = scene.desk.incidents.open().any(|(name, _)| name == alert);
+                let id = scene.log.iter().rev().find(|it| it.alert == alert).map(|it| it.episode);
+                match step {
+                    0 | 1 if !open => { scene.fire(alert, Critical); }
+                    2 if open => scene.resolve(alert),
+                    3 => if let Some(id) = id { let _ = scene.act(id, Action::Acknowledge); }
+                    _ => {}
+                }
+                if is_calm {
+                    scene.wait(7 * MINUTE_MS);
+                    continue;
+                }
+                let until = scene.now.plus(7 * MINUTE_MS);
+                while scene.now < until {
+                    let crash = crashes.next().unwrap_or(7);
+                    if crash == 0 { scene.crash(); }
+                    // An attempt whose result is never written.
+                    if crash == 1 {
+                        for attempt in scene.desk.due(scene.now) {
+                            let name = scene.settings.routing.receivers()[attempt.receiver].name.clone();
+                            if answers {
+                                scene.got.push((name, (*attempt.notification).clone(), scene.now));
+                            }
+                        }
+                        scene.crash();
+                    }
+                    scene.wait(MINUTE_MS);
+                }
+            }
+        }
+        for scene in [&mut scene, &mut calm] {
+            scene.answers = |_, _, _| SENT;
+            scene.wait(30 * MINUTE_MS);
+        }
+        let ids = |scene: &Scene| -> std::collections::BTreeSet<String> {
+            let told = scene.got.iter().map(|(_, told, _)| told);
+            // Which of two failures came first may differ, not who heard of what.
+            told.filter(|told| matches!(told.kind, Kind::Firing | Kind::Resolved))
+                .map(|told| told.id.clone()).collect()
+        };
+        let resolved = |ids: std::collections::BTreeSet<String>| -> Vec<String> {
+            ids.into_iter().filter(|id| id.contains("resolved")).collect()
+        };
+        prop_assert_eq!(resolved(ids(&scene)), resolved(ids(&calm)));
+        prop_assert_eq!(scene.desk.outgoing().count(), 0);
+        for case in scene.desk.cases() {
+            let mut told = case.receivers.values();
+            let has_it = told.all(|told| matches!(told, Told::Delivered { .. }));
+            prop_assert!(has_it, "{:?}", case);
+        }
+    }
+}

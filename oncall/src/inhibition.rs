@@ -1,0 +1,69 @@
+//! Inhibition: what need not be told while something that explains it is open.
+
+use std::collections::HashMap;
+
+use crate::case::Case;
+use crate::matcher::{Matcher, Subject, all_match};
+
+/// Inhibitions one service may have.
+pub const INHIBITIONS_MAX: usize = 64;
+
+/// While a source is open, targets with the same values are not told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inhibition {
+    /// What explains the others; all of them must hold.
+    pub source: Vec<Matcher>,
+    /// What is explained; all of them must hold.
+    pub target: Vec<Matcher>,
+    /// Names whose values must be there and the same in both.
+    pub equal: Vec<String>,
+}
+
+/// The open incidents that explain others, counted by what must be the same.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(HashMap<(usize, Vec<String>), u32>);
+
+impl Inhibition {
+    /// The values that must be the same; `None` where one is missing: what has no value has
+    /// none in common with anything.
+    fn values(&self, of: &Subject<'_>) -> Option<Vec<String>> {
+        let value = |name: &String| of.value(name).filter(|value| !value.is_empty());
+        self.equal.iter().map(value).collect()
+    }
+}
+
+impl Sources {
+    /// An incident opened.
+    pub(crate) fn open(&mut self, all: &[Inhibition], of: &Subject<'_>) {
+        for place in places(all, of) {
+            *self.0.entry(place).or_default() += 1;
+        }
+    }
+
+    /// One that was opened is over.
+    pub(crate) fn close(&mut self, all: &[Inhibition], of: &Subject<'_>) {
+        for place in places(all, of) {
+            if let Some(count) = self.0.get_mut(&place) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.0.remove(&place);
+                }
+            }
+        }
+    }
+
+    /// Whether an open incident explains this one. None explains itself.
+    pub(crate) fn explain(&self, all: &[Inhibition], case: &Case) -> bool {
+        let subject = case.subject();
+        all.iter().enumerate().any(|(number, inhibition)| {
+            all_match(&inhibition.target, &subject)
+                && !all_match(&inhibition.source, &subject)
+                && inhibition.values(&subject).is_some_and(|it| self.0.contains_key(&(number, it)))
+        })
+    }
+}
+
+fn places(all: &[Inhibition], of: &Subject<'_>) -> Vec<(usize, Vec<String>)> {
+    let sources = all.iter().enumerate().filter(|(_, it)| all_match(&it.source, of));
+    sources.filter_map(|(number, it)| Some((number, it.values(of)?))).collect()
+}

@@ -1,0 +1,224 @@
+//! Matchers: which incidents a route, a silence or an inhibition speaks of.
+//!
+//! `severity=critical`, `user.name!=bot`, `alert=~認証.*`: the spelling is Alertmanager's, so
+//! that nobody has to learn another. A pattern must match the whole value.
+
+use std::fmt;
+
+use model::key::KeyValue;
+use model::severity::Severity;
+use model::transition::KeyPart;
+use regex::Regex;
+
+/// The most matchers one list holds.
+pub const MATCHERS_MAX: usize = 32;
+/// Bytes a compiled pattern may take.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// One condition on a named value of an incident.
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    name: String,
+    test: Test,
+    is_negated: bool,
+    /// As it was written.
+    text: String,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Equals(String),
+    Severity(Severity),
+    Pattern(Regex),
+}
+
+/// What matchers look at: names first of the incident, then of its labels, then of its key.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The alert's name: `alert`.
+    pub alert: &'a str,
+    /// Its severity: `severity`, in any spelling.
+    pub severity: Severity,
+    /// Its key.
+    pub key: &'a [KeyPart],
+    /// The rule's labels.
+    pub labels: &'a [(String, String)],
+}
+
+/// A text that is no matcher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MatcherError {
+    /// What is wrong with it, and what to write instead.
+    pub what: String,
+}
+
+impl Matcher {
+    /// Reads `NAME=VALUE`, `NAME!=VALUE`, `NAME=~PATTERN` or `NAME!~PATTERN`; the value may
+    /// stand in double quotes.
+    ///
+    /// # Errors
+    /// A text that is none of these, and a pattern that is not regular or too large.
+    pub fn parse(text: &str) -> Result<Matcher, MatcherError> {
+        let fail = |what: &str| MatcherError { what: format!("`{text}` {what}") };
+        let no_operator = || fail("is no matcher; write NAME=VALUE, NAME!=VALUE or NAME=~PATTERN");
+        let at = text.find(['=', '!']).ok_or_else(no_operator)?;
+        let (name, rest) = text.split_at(at);
+        let operators = [("!=", true, false), ("!~", true, true), ("=~", false, true)];
+        let operators = operators.into_iter().chain([("=", false, false)]);
+        let (operator, is_negated, is_pattern) =
+            operators.into_iter().find(|(it, ..)| rest.starts_with(it)).ok_or_else(no_operator)?;
+        let (name, value) = (name.trim(), rest.get(operator.len()..).unwrap_or_default().trim());
+        if name.is_empty() {
+            return Err(no_operator());
+        }
+        let value = value.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(value);
+        let test = if is_pattern {
+            let pattern = regex::RegexBuilder::new(&format!("^(?:{value})$"));
+            let pattern = { pattern }.size_limit(PATTERN_BYTES_MAX).build();
+            Test::Pattern(pattern.map_err(|_| fail("holds no regular expression, or a huge one"))?)
+        } else if name == "severity" {
+            let known = Severity::from_word(value);
+            Test::Severity(known.ok_or_else(|| {
+                fail("names no severity; there are critical, high, medium and low")
+            })?)
+        } else {
+            Test::Equals(value.to_owned())
+        };
+        Ok(Matcher { name: name.to_owned(), test, is_negated, text: text.to_owned() })
+    }
+
+    /// Reads a list, all of which must hold.
+    ///
+    /// # Errors
+    /// The first text that is no matcher, and a list longer than [`MATCHERS_MAX`].
+    pub fn parse_all<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Matcher>, MatcherError> {
+        let all: Vec<Matcher> = texts.into_iter().map(Matcher::parse).collect::<Result<_, _>>()?;
+        if all.len() > MATCHERS_MAX {
+            return Err(MatcherError { what: format!("has more than {MATCHERS_MAX} matchers") });
+        }
+        Ok(all)
+    }
+
+    /// The name it looks at.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it holds. A name the incident does not have is like an empty value.
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        let is_met = match &self.test {
+            Test::Severity(severity) => subject.severity == *severity,
+            Test::Equals(value) => subject.value(&self.name).unwrap_or_default() == *value,
+            Test::Pattern(pattern) => {
+                pattern.is_match(&subject.value(&self.name).unwrap_or_default())
+            }
+        };
+        is_met != self.is_negated
+    }
+}
+
+/// Whether all of a list hold.
+pub fn all_match(matchers: &[Matcher], subject: &Subject<'_>) -> bool {
+    matchers.iter().all(|matcher| matcher.matches(subject))
+}
+
+impl Subject<'_> {
+    /// The value of a name; `None` where the incident has none.
+    pub fn value(&self, name: &str) -> Option<String> {
+        let label = || self.labels.iter().find(|(label, _)| label == name);
+        let component = || self.key.iter().find(|(component, _)| component == name);
+        match name {
+            "alert" => Some(self.alert.to_owned()),
+            "severity" => Some(self.severity.name().to_owned()),
+            "level" => Some(self.severity.level().to_string()),
+            _ => label().map(|(_, value)| value.clone()).or_else(|| {
+                component().map(|(_, value)| match value {
+                    KeyValue::Null => String::new(),
+                    value => value.to_string(),
+                })
+            }),
+        }
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Matcher) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Matcher {}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for MatcherError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for MatcherError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matchers_ask_for_names_labels_and_keys() {
+        let key = vec![
+            ("user.name".to_owned(), KeyValue::Text("山田".to_owned())),
+            ("team".to_owned(), KeyValue::Text("of the key".to_owned())),
+        ];
+        let labels = vec![("team".to_owned(), "soc".to_owned())];
+        let subject =
+            Subject {
+                alert: "認証失敗多発", severity: Severity::High, key: &key, labels: &labels
+            };
+        let cases = [
+            ("alert=認証失敗多発", true),
+            ("alert=~認証.*", true),
+            ("alert=~認証", false),
+            ("alert!~.*多発", false),
+            ("severity=high", true),
+            ("severity=重要", true),
+            ("severity=L2", true),
+            ("severity!=critical", true),
+            ("level=2", true),
+            ("level=~[12]", true),
+            ("team=soc", true),
+            ("user.name = \"山田\"", true),
+            ("user.name!=山田", false),
+            ("region=", true),
+            ("region!=", false),
+            ("region=tokyo", false),
+            ("region!=tokyo", true),
+        ];
+        for (text, want) in cases {
+            assert_eq!(Matcher::parse(text).unwrap().matches(&subject), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_matcher_is_refused_with_a_way_out() {
+        let cases = [
+            ("", "is no matcher"),
+            ("team", "is no matcher"),
+            ("=x", "is no matcher"),
+            ("severity=urgent", "names no severity"),
+            ("team=~(", "no regular expression"),
+            ("team=~\\pL{5000}{50}", "or a huge one"),
+        ];
+        for (text, want) in cases {
+            let error = Matcher::parse(text).unwrap_err().what;
+            assert!(error.contains(want), "{text}: {error}");
+        }
+        assert!(Matcher::parse_all(vec!["a=b"; MATCHERS_MAX + 1]).is_err());
+        assert_eq!(Matcher::parse_all(["a=b", "c=~d"]).unwrap().len(), 2);
+    }
+}
