@@ -8,6 +8,7 @@
 pub mod broker;
 
 pub mod source;
+pub mod store;
 
 pub mod codec;
 

@@ -82,5 +82,5 @@ pub fn rule_set(streams: &[&str], alerts: Vec<Alert>) -> RuleSet {
             extracts: Vec::new(),
         })
     };
-    RuleSet { streams: streams.iter().map(schema).collect(), alerts, watches: Vec::new() }
+    RuleSet { streams: streams.iter().map(schema).collect(), alerts, ..RuleSet::default() }
 }

@@ -30,6 +30,8 @@ const EXAMPLES: &str = "Examples:
   hansho replay --rules rules/ --input auth=yesterday.jsonl.gz
                                                  what would have fired
   hansho run --config hansho.toml                the service
+  hansho incident list                           what is open there, what is due first at the top
+  hansho incident ack 4c1f                       take one on
 
 Exit codes: 0 fine, 1 findings (rule errors, failing tests, another layout),
   2 usage, 3 cannot reach or read something.";
@@ -47,6 +49,16 @@ pub enum Command {
     Test(TestArgs),
     /// Lay rule files out the one way: white space only, comments stay
     Fmt(FmtArgs),
+    /// See and handle incidents of a running service
+    Incident(OnCallArgs<IncidentCommand>),
+    /// Keep notifications back for a while
+    Silence(OnCallArgs<SilenceCommand>),
+    /// See what is pending or was given up, and try it again
+    Notify(OnCallArgs<NotifyCommand>),
+    /// Ask who would be told
+    Route(OnCallArgs<RouteCommand>),
+    /// How on-call stands: incidents, receivers, silences
+    Status(ServerArgs),
     /// Judge recorded events and print every settled transition as a JSON line
     Replay(ReplayArgs),
 }
@@ -139,6 +151,167 @@ pub struct ReplayArgs {
     /// How the summary on standard error is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub summary: Format,
+}
+
+/// Where the running service is, and who asks.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArgs {
+    /// The service's address
+    #[arg(long, global = true, env = "HANSHO_SERVER", default_value = "http://127.0.0.1:9464")]
+    pub server: String,
+    /// Who you are, where the service has no tokens
+    #[arg(long, global = true, env = "USER", hide_env_values = true)]
+    pub by: Option<String>,
+    /// A file with the token to show; HANSHO_TOKEN holds the token itself
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How the answer is printed
+    #[arg(long, short = 'o', global = true, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// A command for a running service.
+#[derive(Debug, Args)]
+pub struct OnCallArgs<C: Subcommand> {
+    /// What to do
+    #[command(subcommand)]
+    pub command: C,
+    /// Where and by whom
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// `hansho incident`.
+#[derive(Debug, Subcommand)]
+pub enum IncidentCommand {
+    /// Those that are not closed, what is due first at the top
+    List {
+        /// firing, acknowledged, resolved, closed; several with commas
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Everything about one: times, who was told, what was done
+    Show {
+        /// Its id, or the first digits of it
+        id: String,
+    },
+    /// Take it on: nobody else is woken
+    Ack {
+        /// Its id, or the first digits of it
+        id: String,
+    },
+    /// Say who works on it
+    Assign {
+        /// Its id, or the first digits of it
+        id: String,
+        /// Who
+        name: String,
+    },
+    /// Write something down
+    Note {
+        /// Its id, or the first digits of it
+        id: String,
+        /// What
+        text: String,
+    },
+    /// Tell the next in line now
+    Escalate {
+        /// Its id, or the first digits of it
+        id: String,
+    },
+    /// The harm is over for now (一次対応)
+    Mitigate(Words),
+    /// The cause is known (原因究明)
+    Cause(Words),
+    /// It is mended for good (恒久対策)
+    Fix(Words),
+    /// It is over, whatever the alert says
+    Resolve(Words),
+    /// Nothing is left to do
+    Close(Words),
+}
+
+/// An incident and what is said of it.
+#[derive(Debug, Args)]
+pub struct Words {
+    /// Its id, or the first digits of it
+    pub id: String,
+    /// What to write down
+    #[arg(default_value = "")]
+    pub text: String,
+}
+
+/// `hansho silence`.
+#[derive(Debug, Subcommand)]
+pub enum SilenceCommand {
+    /// Keep notifications back; who was told before hears of the end all the same
+    Add {
+        /// NAME=VALUE, NAME!=VALUE or NAME=~PATTERN; all must hold
+        #[arg(long = "match", value_name = "MATCHER", required = true)]
+        matchers: Vec<String>,
+        /// For how long
+        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+        duration: std::time::Duration,
+        /// Why
+        #[arg(long)]
+        reason: String,
+        /// Only from these receivers
+        #[arg(long = "receiver", value_name = "NAME")]
+        receivers: Vec<String>,
+        /// End it as soon as nothing it matches is open
+        #[arg(long)]
+        until_resolved: bool,
+        /// Only show what it would hit
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// All of them
+    List,
+    /// What a silence would hit, now and in the last seven days
+    Preview {
+        /// NAME=VALUE, NAME!=VALUE or NAME=~PATTERN; all must hold
+        #[arg(long = "match", value_name = "MATCHER", required = true)]
+        matchers: Vec<String>,
+    },
+    /// End one now
+    Expire {
+        /// Its number
+        id: u64,
+    },
+}
+
+/// `hansho notify`.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// What is pending, and what was given up
+    List,
+    /// Try something again that was given up
+    Retry {
+        /// Its number
+        number: u64,
+    },
+    /// Forget something that was given up
+    Drop {
+        /// Its number
+        number: u64,
+    },
+}
+
+/// `hansho route`.
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// Who would be told of an alert now
+    Test {
+        /// The alert's name
+        #[arg(long, default_value = "")]
+        alert: String,
+        /// Its severity
+        #[arg(long)]
+        severity: String,
+        /// Labels and components of the key: NAME=VALUE
+        #[arg(long = "label", value_name = "NAME=VALUE")]
+        labels: Vec<String>,
+    },
 }
 
 /// Text for people or JSON for tools.

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod fmt;
+pub mod on_call;
 pub mod replay;
 pub mod run;
 pub mod test;

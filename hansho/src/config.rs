@@ -6,6 +6,7 @@
 
 mod kafka;
 mod limits;
+mod on_call;
 mod raw;
 mod scalar;
 mod secret;
@@ -21,13 +22,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use model::message::Language;
-use model::severity::Severity;
+use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Deadlines, Receiver, Receivers};
+use oncall::route::{Receiver, Routing};
 use toml::Spanned;
+
+use crate::api::on_call::Scope;
 
 pub use kafka::{Kafka, Start};
 pub use limits::Limits;
+pub use on_call::{Calendars, OnCall};
 pub use secret::Secret;
 pub use sink::{Sink, Target};
 pub use stream::{Ingest, Input};
@@ -64,8 +68,21 @@ pub struct Config {
     pub dead_letters: DeadLetters,
     /// Who is told, at least one.
     pub sinks: Vec<Sink>,
-    /// How soon a person should respond.
-    pub deadlines: Deadlines,
+    /// Who is told of what and when.
+    pub on_call: OnCall,
+    /// Who may ask over the API, and what they show.
+    pub tokens: Vec<ApiToken>,
+}
+
+/// Someone who may ask over the API.
+#[derive(Clone, Debug)]
+pub struct ApiToken {
+    /// Who that is.
+    pub name: String,
+    /// What they show.
+    pub token: Secret,
+    /// What they may do.
+    pub scope: Scope,
 }
 
 /// Where records go that cannot be decoded.
@@ -127,14 +144,20 @@ impl Config {
         file.check(raw)
     }
 
-    /// The sinks as on-call sees them, in the same order.
-    pub(crate) fn receivers(&self) -> Receivers {
+    /// What on-call goes by; the receivers are the sinks, in the same order.
+    ///
+    /// # Errors
+    /// A calendar that the rules do not have.
+    pub(crate) fn on_call(&self, calendars: &Calendars) -> Result<Settings, String> {
         let receiver = |sink: &Sink| Receiver {
             name: sink.name.clone(),
             severities: sink.severities,
-            send_resolved: sink.send_resolved,
+            on: sink.on,
+            spacing_ms: 0,
+            fallback: sink.fallback.clone(),
         };
-        Receivers::new(self.sinks.iter().map(receiver).collect(), self.deadlines)
+        let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());
+        self.on_call.settings(routing, calendars)
     }
 
     /// The limits of the outbox.
@@ -158,6 +181,19 @@ impl File<'_> {
         let is_loopback = raw.api.listen.0.ip().is_loopback();
         let dead_letters = self.dead_letters(raw.dead_letters, &state_dir, &topics)?;
         let sinks = sink::check_all(self, raw.sinks, &topics)?;
+        let names: Vec<String> = sinks.iter().map(|sink| sink.name.clone()).collect();
+        let of_on_call = raw::OnCall {
+            severities: raw.severities,
+            policies: raw.policies,
+            routes: raw.routes,
+            routing: raw.routing,
+            inhibitions: raw.inhibitions,
+        };
+        if !is_loopback && raw.api.tokens.is_empty() {
+            let what = "api.listen is not loopback, so anyone could silence alerts; write \
+                        [[api.tokens]] with name, token and scope";
+            return Err(self.error(None, what.to_owned()));
+        }
         Ok(Config {
             rules: self.rules(raw.rules)?,
             language: raw.language.map(|language| language.0),
@@ -165,7 +201,8 @@ impl File<'_> {
             workers: self.workers(raw.workers)?,
             listen: raw.api.listen.0,
             limits: limits::check(self, raw.limits)?,
-            deadlines: self.deadlines(&raw.deadlines)?,
+            tokens: self.tokens(raw.api.tokens)?,
+            on_call: on_call::check(self, of_on_call, &names)?,
             state_dir,
             kafka,
             ingest: stream::ingest(self, raw.ingest, &inputs, is_loopback)?,
@@ -247,24 +284,22 @@ impl File<'_> {
         Ok(raw.into_inner().under(self.folder()))
     }
 
-    fn deadlines(&self, raw: &raw::Deadlines) -> Result<Deadlines, ConfigError> {
-        let given = [&raw.critical, &raw.high, &raw.medium, &raw.low];
-        let mut table = Deadlines::default();
-        for (severity, time) in Severity::ALL.into_iter().zip(given) {
-            if let Some(time) = time {
-                table = table.with(severity, time.get_ref().0);
+    fn tokens(&self, raw: Vec<raw::Token>) -> Result<Vec<ApiToken>, ConfigError> {
+        let mut tokens: Vec<ApiToken> = Vec::new();
+        for raw::Token { name, token, scope } in raw {
+            let is_taken = tokens.iter().any(|known| known.name == *name.get_ref());
+            if name.get_ref().trim().is_empty() || is_taken {
+                return self.refuse(&name, "is empty or taken; what they do is noted under it");
             }
+            let token = self.kept_out_of_the_file("token", token)?;
+            let scope = match scope {
+                raw::Scope::Read => Scope::Read,
+                raw::Scope::Act => Scope::Act,
+                raw::Scope::Admin => Scope::Admin,
+            };
+            tokens.push(ApiToken { name: name.into_inner(), token, scope });
         }
-        let response_ms = |severity| table.response_ms(severity).unwrap_or(i64::MAX);
-        for (pair, time) in Severity::ALL.windows(2).zip(given.windows(2)) {
-            let [above, below] = pair else { continue };
-            if response_ms(*above) > response_ms(*below) {
-                let span = time.iter().rev().find_map(|time| time.as_ref()).map(Spanned::span);
-                let what = format!("{above} would be answered later than {below}; swap the two");
-                return Err(self.error(span, what));
-            }
-        }
-        Ok(table)
+        Ok(tokens)
     }
 
     fn folder(&self) -> &Path {

@@ -29,6 +29,11 @@ fn main() -> ExitCode {
         Command::Fmt(args) => commands::fmt::fmt(args, language),
         Command::Test(args) => commands::test::test(args, language),
         Command::Replay(args) => commands::replay::replay(args, language),
+        Command::Incident(args) => commands::on_call::incident(args, language),
+        Command::Silence(args) => commands::on_call::silence(args, language),
+        Command::Notify(args) => commands::on_call::notify(args, language),
+        Command::Route(args) => commands::on_call::route(args, language),
+        Command::Status(server) => commands::on_call::status(server, language),
     };
     ExitCode::from(ended.err().unwrap_or(Exit::Fine).code())
 }

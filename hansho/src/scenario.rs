@@ -60,7 +60,7 @@ pub(crate) fn play(rules: &RuleSet, test: &Test) -> Result<Played, ProgramError>
     let alone = RuleSet {
         streams: rules.streams.clone(),
         alerts: tested.cloned().collect(),
-        watches: Vec::new(),
+        ..RuleSet::default()
     };
     let program = Arc::new(Program::compile(&alone)?);
     let settings =

@@ -11,11 +11,10 @@
 //! was told is known by the alert log, what was not delivered is derived from both logs.
 
 mod alert_log;
-mod deliveries;
 mod in_force;
 pub mod itself;
 mod life;
-mod on_call;
+pub mod on_call;
 mod progress;
 pub mod reader;
 pub mod reports;
@@ -29,20 +28,21 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use connectors::commit_file::CommitFileError;
 use connectors::dead_letter::DeadLetters;
-use connectors::journal::{Journal, JournalError, StateDir};
+use connectors::journal::{JournalError, StateDir};
 use connectors::source::kafka::{KafkaError, KafkaSettings};
 use connectors::source::spool::Spool;
+use connectors::store::{Store, StoreError};
 use connectors::transition_json::Recorded;
 use engine::shard::ShardCounts;
 use model::time::Timestamp;
+use oncall::desk::Settings;
 use oncall::incident::AlertText;
 use oncall::outbox::OutboxLimits;
-use oncall::route::Receivers;
 use rules_dsl::rule::RuleSet;
 
 use crate::alert_text::{AlertTexts, Wording};
@@ -54,6 +54,7 @@ use crate::rule_files::Rules;
 use itself::MetaLimits;
 use life::{Carried, Memory, Replacement};
 use on_call::OnCall;
+use on_call::asking::Asked;
 use reports::Reports;
 
 pub use in_force::Proposal;
@@ -135,8 +136,10 @@ impl Inputs {
 
 /// Where a service sends what it has to say.
 pub struct Outgoing {
-    /// Who is told of what.
-    pub receivers: Receivers,
+    /// Who is told of what, and what is asked of them.
+    pub on_call: Settings,
+    /// What people ask for.
+    pub asked: Receiver<Asked>,
     /// How each receiver is reached, in the same order.
     pub deliveries: Vec<Delivery>,
     /// The limits of the outbox.
@@ -163,6 +166,10 @@ pub enum ServiceError {
     State(JournalError),
     /// The alert log holds a line that is no alert.
     AlertLog { path: PathBuf, line: usize, why: String },
+    /// The store of on-call cannot be used.
+    Store(StoreError),
+    /// The store of on-call holds a row that is none.
+    Row(String),
     /// The commits of local sources cannot be read.
     Commits(CommitFileError),
     /// A local source cannot be read.
@@ -188,6 +195,8 @@ impl fmt::Display for ServiceError {
                 "{}:{line}: not a record of the alert log: {why}; move the file away to start anew",
                 path.display()
             ),
+            ServiceError::Store(error) => error.fmt(f),
+            ServiceError::Row(why) => f.write_str(why),
             ServiceError::Commits(error) => error.fmt(f),
             ServiceError::Source { stream, error } => {
                 write!(f, "stream {stream} cannot be read: {error}")
@@ -214,6 +223,12 @@ impl From<JournalError> for ServiceError {
     }
 }
 
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> ServiceError {
+        ServiceError::Store(error)
+    }
+}
+
 /// Runs until `stop` is set or something makes it impossible to go on.
 ///
 /// Sinks are called on the tokio runtime this is called from; everything else has threads
@@ -229,15 +244,15 @@ pub(crate) fn run(
 ) -> Result<(), ServiceError> {
     let state_dir = StateDir::open(&parts.state_dir)?;
     let memory = Memory::read(&state_dir)?;
-    let (results, outcomes) = Journal::open(state_dir.file("deliveries.jsonl"))?;
+    let store = Store::open(&state_dir.file("oncall.redb"))?;
 
-    let Outgoing { receivers, deliveries, outbox, dead_letters } = outgoing;
-    let mut on_call = OnCall::new(receivers, deliveries, outbox, results);
-    on_call.restore(&outcomes);
+    let Outgoing { on_call: settings, asked, deliveries, outbox, dead_letters } = outgoing;
+    let on_call = OnCall::new(settings, deliveries, outbox, store)?;
     let (tell_on_call, heard) = mpsc::sync_channel(UNHEARD_MAX);
     let (on_call_state, texts) = (Arc::clone(&parts.state), Arc::clone(&parts.texts));
     let runtime = tokio::runtime::Handle::current();
-    let on_call = thread::spawn(move || on_call.run(&heard, &texts, &on_call_state, &runtime));
+    let on_call =
+        thread::spawn(move || on_call.run((&heard, &asked), &texts, &on_call_state, &runtime));
     for logged in memory.history.logged() {
         // The thread at the other end only goes away with this one.
         drop(tell_on_call.send(logged.clone()));

@@ -25,6 +25,22 @@ pub enum NotificationKind {
 }
 
 impl NotificationKind {
+    /// All of them.
+    pub const ALL: [NotificationKind; 7] = [
+        NotificationKind::Firing,
+        NotificationKind::Changed,
+        NotificationKind::Again,
+        NotificationKind::Resolved,
+        NotificationKind::Acknowledged,
+        NotificationKind::Escalated,
+        NotificationKind::Reminder,
+    ];
+
+    /// The kind a word names.
+    pub fn from_name(name: &str) -> Option<NotificationKind> {
+        NotificationKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The word JSON uses, as for transitions.
     pub const fn name(self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
+use serde::{Deserialize, Serialize};
 
 use crate::incident::AlertText;
 use crate::matcher::Subject;
@@ -26,17 +27,21 @@ pub const TIMELINE_MAX: usize = 200;
 pub const WORDS_MAX: usize = 4 << 10;
 
 /// An incident as people see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     /// The id of the record that opened it, for every receiver.
+    #[serde(with = "crate::plain")]
     pub id: EpisodeId,
     /// The alert's name.
     pub alert: String,
     /// The key, named.
+    #[serde(with = "crate::plain")]
     pub key: Vec<KeyPart>,
     /// When the condition became true; an early notice knows only its own instant.
+    #[serde(with = "crate::plain")]
     pub since: Timestamp,
     /// The highest severity it has had.
+    #[serde(with = "crate::plain")]
     pub severity: Severity,
     /// Where it stands.
     pub state: State,
@@ -47,18 +52,23 @@ pub struct Case {
     /// The measure when the alert ended.
     pub at_end: Option<Measured>,
     /// Why the alert ended.
+    #[serde(with = "crate::plain")]
     pub reason: Option<Reason>,
     /// What people read about it.
     pub text: AlertText,
+    /// What people read about its end.
+    pub end_text: Option<AlertText>,
     /// Who works on it.
     pub owner: Option<String>,
     /// When a person should have responded; `None` is "as planned".
+    #[serde(with = "crate::plain")]
     pub deadline: Option<Timestamp>,
     /// Whether the deadline passed without an answer.
     pub is_breached: bool,
     /// Who is told next, while nobody has responded; after that, on demand.
     pub escalation: Option<Escalation>,
     /// When people next hear that it is still open.
+    #[serde(with = "crate::plain")]
     pub reminder: Option<Timestamp>,
     /// By receiver: what became of telling it.
     pub receivers: BTreeMap<String, Told>,
@@ -69,7 +79,7 @@ pub struct Case {
 }
 
 /// Where an incident stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum State {
     /// Nobody has taken it on.
     Firing,
@@ -82,25 +92,34 @@ pub enum State {
 }
 
 /// The nine instants of an incident.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// Of the event that opened it.
+    #[serde(with = "crate::plain")]
     pub event: Timestamp,
     /// When the service saw that.
+    #[serde(with = "crate::plain")]
     pub fired: Timestamp,
     /// When the first receiver had it.
+    #[serde(with = "crate::plain")]
     pub notified: Option<Timestamp>,
     /// When someone took it on.
+    #[serde(with = "crate::plain")]
     pub acknowledged: Option<Timestamp>,
     /// When the harm was over for now.
+    #[serde(with = "crate::plain")]
     pub mitigated: Option<Timestamp>,
     /// When the alert ended.
+    #[serde(with = "crate::plain")]
     pub resolved: Option<Timestamp>,
     /// When the cause was known.
+    #[serde(with = "crate::plain")]
     pub cause_found: Option<Timestamp>,
     /// When it was mended for good.
+    #[serde(with = "crate::plain")]
     pub fixed: Option<Timestamp>,
     /// When it was closed.
+    #[serde(with = "crate::plain")]
     pub closed: Option<Timestamp>,
 }
 
@@ -118,29 +137,33 @@ pub enum Phase {
 }
 
 /// A measure and the level it met, in base units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measured {
     /// The measure; `None` is unknown.
+    #[serde(with = "crate::plain")]
     pub value: Option<Decimal>,
     /// The level.
+    #[serde(with = "crate::plain")]
     pub threshold: Option<Decimal>,
 }
 
 /// Who is told next, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
     /// From when the steps count.
+    #[serde(with = "crate::plain")]
     pub from: Timestamp,
     /// The step, from 0.
     pub step: usize,
     /// How often the steps were gone through before.
     pub round: u32,
     /// When it is due.
+    #[serde(with = "crate::plain")]
     pub due: Timestamp,
 }
 
 /// What became of telling one receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Told {
     /// It is to hear of it, and something keeps it from being told now.
     Waiting,
@@ -156,9 +179,10 @@ pub enum Told {
 }
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
+    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who did it; `None` is the service.
     pub by: Option<String>,
@@ -167,21 +191,22 @@ pub struct Entry {
 }
 
 /// What may happen to an incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Happening {
     /// It opened.
     Fired,
     /// It became more serious.
-    Rose(Severity),
+    Rose(#[serde(with = "crate::plain")] Severity),
     /// It matched once more.
     MatchedAgain,
     /// The alert ended.
-    Ended(Option<Reason>),
+    Ended(#[serde(with = "crate::plain")] Option<Reason>),
     /// A receiver has a notification.
     Delivered {
         /// Who.
         receiver: String,
         /// Of what.
+        #[serde(with = "crate::plain")]
         kind: NotificationKind,
     },
     /// A receiver will not get one.
@@ -189,6 +214,7 @@ pub enum Happening {
         /// Who.
         receiver: String,
         /// Of what.
+        #[serde(with = "crate::plain")]
         kind: NotificationKind,
         /// Why not.
         why: String,

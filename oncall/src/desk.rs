@@ -21,12 +21,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use model::notification::{DeliveryResult, NotificationKind};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
+use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Happening, Measured, State, Times, Told};
 use crate::incident::{Incidents, LogRecord, Notice};
 use crate::inhibition::{Inhibition, Sources};
 use crate::levels::{Level, Levels};
-use crate::outbox::{Attempt, DeliveryCounts, Outbox, OutboxLimits, Outgoing, Ticket};
+use crate::outbox::{Attempt, DeliveryCounts, GiveUp, Outbox, OutboxLimits, Outgoing, Ticket};
 use crate::policy::Policy;
 use crate::route::Routing;
 use crate::silence::Silence;
@@ -58,14 +59,14 @@ pub struct Settings {
 }
 
 /// One thing on-call keeps beside the alert log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Row {
     /// How many records of the alert log have been taken in.
     Position(u64),
     /// An incident.
     Case(Case),
-    /// A pending notification.
-    Outgoing(Outgoing),
+    /// A pending notification, and for whom.
+    Outgoing(String, Outgoing),
     /// A notification that was given up.
     Dead(Dead),
     /// A silence.
@@ -101,11 +102,12 @@ pub struct Change {
 }
 
 /// Something a person did, for who asks later.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audit {
     /// Its number.
     pub number: u64,
     /// When.
+    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who.
     pub by: String,
@@ -132,6 +134,8 @@ pub struct Desk {
     outbox: Outbox,
     dead: BTreeMap<u64, Dead>,
     dead_forgotten: u64,
+    /// What the outbox refused since this was last asked.
+    refused: Vec<Dead>,
     audit: VecDeque<Audit>,
     next_number: u64,
     /// When held back notifications were last looked at.
@@ -159,6 +163,7 @@ impl Desk {
             outbox,
             dead: BTreeMap::new(),
             dead_forgotten: 0,
+            refused: Vec::new(),
             audit: VecDeque::new(),
             next_number: 1,
             looked_at: Timestamp::EARLIEST,
@@ -169,13 +174,15 @@ impl Desk {
     /// Takes over what was written before a restart, in the order of keys; before the alert
     /// log is read.
     pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) {
+        let mut outgoing = Vec::new();
         for row in rows {
             match row {
                 Row::Position(position) => self.position = position,
                 Row::Case(case) => {
                     self.put_back(case);
                 }
-                Row::Outgoing(row) => self.outbox.restore(row),
+                // What is given up gets a number, which others must not have already.
+                Row::Outgoing(name, row) => outgoing.push((name, row)),
                 Row::Dead(dead) => {
                     self.next_number = self.next_number.max(dead.number + 1);
                     self.dead.insert(dead.number, dead);
@@ -190,10 +197,25 @@ impl Desk {
                 }
             }
         }
+        outgoing.into_iter().for_each(|(name, row)| self.restore_outgoing(name, row));
         let open: Vec<Case> = self.cases.values().filter(|it| it.is_open()).cloned().collect();
         for case in open {
             self.sources.open(&self.settings.inhibitions, &case.subject());
         }
+    }
+
+    /// A receiver that is configured no more will never have it.
+    fn restore_outgoing(&mut self, name: String, row: Outgoing) {
+        if let Some(receiver) = self.settings.routing.number(&name) {
+            self.outbox.restore(Outgoing { receiver, ..row });
+            return;
+        }
+        let number = self.number();
+        let Outgoing { number: gone, notification, attempts, .. } = row;
+        let (at, why) = (notification.detected, GiveUp::Unknown);
+        let dead = Dead { number, at, receiver: name, notification, attempts, why };
+        self.dead.insert(number, dead);
+        self.changed.extend([RowKey::Dead(number), RowKey::Outgoing(gone)]);
     }
 
     /// Takes in the next record of the alert log, `sequence` from 0. What was taken in before
@@ -229,12 +251,18 @@ impl Desk {
         Some(self.take_answer(ticket.receiver(), answered, now))
     }
 
+    /// What was given up without an attempt since this was last asked, for logs and figures.
+    pub fn take_refused(&mut self) -> Vec<Dead> {
+        std::mem::take(&mut self.refused)
+    }
+
     /// What has changed since this was last asked, to be written down in one piece.
     pub fn take_changes(&mut self) -> Vec<Change> {
-        let outgoing = self.outbox.take_changes().into_iter().map(|(number, row)| Change {
-            key: RowKey::Outgoing(number),
-            row: row.map(Row::Outgoing),
-        });
+        let outgoing = self.outbox.take_changes();
+        let named = |row: Outgoing| Row::Outgoing(self.name_of(row.receiver), row);
+        let outgoing = outgoing
+            .into_iter()
+            .map(|(number, row)| Change { key: RowKey::Outgoing(number), row: row.map(named) });
         let mut changes: Vec<Change> = outgoing.collect();
         for key in std::mem::take(&mut self.changed) {
             changes.push(Change { key, row: self.row(key) });
@@ -261,6 +289,11 @@ impl Desk {
     /// All incidents on record.
     pub fn cases(&self) -> impl Iterator<Item = &Case> {
         self.cases.values()
+    }
+
+    /// Records of the alert log that were taken in, before a restart or since.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     /// How many incidents the alert log leaves open.
@@ -312,6 +345,7 @@ impl Desk {
             at_end: None,
             reason: None,
             text: notice.text.clone(),
+            end_text: None,
             owner: None,
             deadline: None,
             is_breached: false,
@@ -358,7 +392,7 @@ impl Desk {
         case.times.resolved.get_or_insert(notice.at);
         case.note(notice.text.detected, None, Happening::Ended(notice.reason));
         if case.is_open() {
-            case.text = notice.text.clone();
+            case.end_text = Some(notice.text.clone());
             case.since = notice.since;
             self.resolve(&mut case, notice.at, now);
         }
@@ -435,7 +469,9 @@ impl Desk {
         match key {
             RowKey::Position => Some(Row::Position(self.position)),
             RowKey::Case(id) => self.cases.get(&id).cloned().map(Row::Case),
-            RowKey::Outgoing(number) => self.outbox.row(number).map(Row::Outgoing),
+            RowKey::Outgoing(number) => {
+                self.outbox.row(number).map(|row| Row::Outgoing(self.name_of(row.receiver), row))
+            }
             RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
             RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
             RowKey::Audit(number) => {

@@ -13,6 +13,7 @@ use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use serde::{Deserialize, Serialize};
 
 use crate::severities::Severities;
 
@@ -44,7 +45,7 @@ pub enum Step<'a> {
 }
 
 /// What the service knew about a record when it was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertText {
     /// The rendered message.
     pub message: String,
@@ -55,6 +56,7 @@ pub struct AlertText {
     /// The rule's labels.
     pub labels: Vec<(String, String)>,
     /// When the service saw it.
+    #[serde(with = "crate::plain")]
     pub detected: Timestamp,
 }
 

@@ -35,3 +35,4 @@ pub mod desk;
 pub mod outbox;
 
 mod hash;
+mod plain;

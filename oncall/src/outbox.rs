@@ -17,6 +17,7 @@ use std::sync::Arc;
 use model::notification::{DeliveryResult, FailureReason, Missed, Notification, NotificationKind};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
+use serde::{Deserialize, Serialize};
 
 use queue::{Queue, Row};
 
@@ -45,28 +46,33 @@ pub struct Ticket {
 }
 
 /// A pending notification, as it is written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outgoing {
     /// Its number: what was pushed later has a higher one.
     pub number: u64,
-    /// The receiver's number.
+    /// The receiver's number, which changes with the configuration.
+    #[serde(skip)]
     pub receiver: usize,
     /// What to deliver.
+    #[serde(with = "crate::plain")]
     pub notification: Arc<Notification>,
     /// Attempts made and answered.
     pub attempts: u32,
     /// Not to be attempted before then.
+    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Not to be attempted after then.
+    #[serde(with = "crate::plain")]
     pub expires: Timestamp,
     /// What the last attempt came to, where there was one.
     pub failure: Option<Failure>,
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind of failure it was.
+    #[serde(with = "crate::plain")]
     pub reason: FailureReason,
     /// What went wrong, for people.
     pub why: String,
@@ -108,7 +114,7 @@ pub enum Outcome {
 }
 
 /// Why a notification is not tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GiveUp {
     /// The receiver will never take it; what it said.
     Rejected(Failure),
@@ -256,10 +262,10 @@ impl Outbox {
     }
 
     /// Takes out what still waits to tell a receiver of an incident that has ended, and says
-    /// what was missed; `None` where nothing waits, or an attempt may just succeed.
+    /// what was missed; `None` where nothing has failed yet, or an attempt may just succeed.
     pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
         let queue = self.queue(receiver);
-        if queue.is_flying(incident) {
+        if queue.is_flying(incident) || !queue.has_failed(incident) {
             return None;
         }
         let gone = queue.take_waiting(incident, |_| true);

@@ -1,6 +1,7 @@
 //! Silences: what people do not want to hear of for a while, who said so and why.
 
 use model::time::{DAY_MS, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
 use crate::matcher::{Matcher, all_match};
@@ -17,17 +18,20 @@ pub const ENDED_KEPT_MS: i64 = 7 * DAY_MS;
 /// It keeps notifications of what it matches from its receivers while it lasts, but for the
 /// end of what they were told of: who was woken hears that it is over. Incidents, their
 /// deadlines and their escalation go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
     /// Its number.
     pub id: u64,
     /// What an incident must meet, all of it; at least one.
+    #[serde(with = "crate::plain")]
     pub matchers: Vec<Matcher>,
     /// Only these receivers; empty is all of them.
     pub receivers: Vec<String>,
     /// From when.
+    #[serde(with = "crate::plain")]
     pub from: Timestamp,
     /// Until when at the latest.
+    #[serde(with = "crate::plain")]
     pub until: Timestamp,
     /// Whether it ends as soon as nothing it matches is open.
     pub until_resolved: bool,
@@ -36,6 +40,7 @@ pub struct Silence {
     /// Why.
     pub reason: String,
     /// When it ended, where it has.
+    #[serde(with = "crate::plain")]
     pub ended: Option<Timestamp>,
 }
 

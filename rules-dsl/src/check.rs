@@ -87,10 +87,10 @@ pub(crate) fn check(
         _ => None,
     });
     let tests = tests.collect();
-    let streams = scope.streams;
+    let (streams, calendars) = (scope.streams, scope.calendars.into_iter().collect());
     watches.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     let (watches, watched) = watches.into_iter().unzip();
-    let rules = RuleSet { streams, alerts, watches };
+    let rules = RuleSet { streams, alerts, watches, calendars };
     Checked { rules, readings, watched, tests }
 }
 

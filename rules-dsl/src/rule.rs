@@ -7,6 +7,7 @@ mod predicate;
 mod test;
 mod trigger;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::calendar::Calendar;
@@ -30,6 +31,8 @@ pub struct RuleSet {
     pub alerts: Vec<Alert>,
     /// In the order of their names.
     pub watches: Vec<Watch>,
+    /// By name, whether an alert asks for them or not: people on call may.
+    pub calendars: BTreeMap<String, Arc<Calendar>>,
 }
 
 /// A measure that is shown and exported, without an alert.

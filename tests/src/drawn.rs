@@ -108,6 +108,7 @@ pub fn case(random: &mut Random, width: Width) -> Case {
             .map(|index| alert::alert(random, index, streams))
             .collect(),
         watches: Vec::new(),
+        ..RuleSet::default()
     };
     let watches = (0..random.within(0, 2)).map(|index| alert::watch(random, index, streams));
     let rules = RuleSet { watches: watches.collect(), ..rules };

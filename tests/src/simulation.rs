@@ -1,7 +1,7 @@
 //! A service that dies: the production state machines under crashes drawn from a seed.
 //!
 //! What survives a crash is the logs, the alert log, the state log's peaks, the commits and the
-//! log of deliveries. A worker reads partitions that come and go, steps its shards, appends
+//! rows of on-call. A worker reads partitions that come and go, steps its shards, appends
 //! what they tell, lets on-call fold and send it, and commits; it may die before and after each
 //! append, record and commit, and its successor starts from what survived (ARCHITECTURE D8, D9,
 //! D13). A [`Design`] other than the right one leaves out a part of that, to show that the
@@ -23,7 +23,7 @@ use model::decimal::Decimal;
 use model::notification::Notification;
 use model::time::Timestamp;
 use model::transition::{Early, EpisodeId, Transition};
-use oncall::outbox::Outcome;
+use oncall::desk::{Row, RowKey};
 
 use crate::drawn::{Case, Random};
 use views::Views;
@@ -60,10 +60,10 @@ pub enum Design {
     HeldBackIsEmpty,
     /// Writes an attempt's result down before the attempt is made.
     RecordedBeforeSend,
-    /// Moves on-call's position in the alert log before the outbox has the rows.
+    /// Writes on-call's position in the alert log down before the outbox's rows.
     PositionBeforeOutbox,
-    /// Sends ends on a line of their own, which does not wait for the beginnings.
-    ResolveOvertakesFire,
+    /// Takes an attempt for done when it is made: the next of its incident may overtake it.
+    AnsweredBeforeLanding,
 }
 
 impl Design {
@@ -81,7 +81,7 @@ impl Design {
         Design::HeldBackIsEmpty,
         Design::RecordedBeforeSend,
         Design::PositionBeforeOutbox,
-        Design::ResolveOvertakesFire,
+        Design::AnsweredBeforeLanding,
     ];
 }
 
@@ -96,12 +96,10 @@ pub struct Survivors {
     pub peaks: BTreeMap<EpisodeId, Option<Decimal>>,
     /// By log: the text of its last commit.
     commits: BTreeMap<usize, String>,
-    /// The delivery log: notification, attempt, outcome.
-    pub outcomes: Vec<(String, u32, Outcome)>,
+    /// What on-call keeps beside the alert log.
+    pub rows: BTreeMap<RowKey, Row>,
     /// What receivers got, in order: the receiver's number and the notification.
     pub received: Vec<(usize, Notification)>,
-    /// On-call's position in the alert log, for a design that believes in it.
-    position: usize,
     /// Crashes so far.
     pub crashes: u64,
     /// Transitions derived again and known from the log.

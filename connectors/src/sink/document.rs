@@ -2,7 +2,7 @@
 
 use model::decimal::Decimal;
 use model::key::KeyValue;
-use model::notification::Notification;
+use model::notification::{Missed, Notification};
 use model::time::Timestamp;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
@@ -40,6 +40,7 @@ impl Serialize for Document<'_> {
             runbook,
             labels,
             by,
+            missed,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", id)?;
@@ -62,6 +63,10 @@ impl Serialize for Document<'_> {
         map.serialize_entry("labels", &Pairs(labels, |text| text))?;
         if let Some(by) = by {
             map.serialize_entry("by", by)?;
+        }
+        if let Some(Missed { at, why }) = missed {
+            map.serialize_entry("missed_at", &time(*at))?;
+            map.serialize_entry("missed_why", why)?;
         }
         map.end()
     }

@@ -42,6 +42,7 @@ pub(super) fn notification() -> Notification {
         runbook: None,
         labels: vec![("team".to_owned(), "soc".to_owned())],
         by: None,
+        missed: None,
     }
 }
 

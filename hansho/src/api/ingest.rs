@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use connectors::source::MAX_RECORD_BYTES;
 use connectors::source::spool::{Spool, SpoolError};
 
-use super::wall_clock;
+use super::{is_same, wall_clock};
 
 /// The largest body, in bytes: 8 MiB.
 pub const BODY_MAX: usize = 8 << 20;
@@ -77,12 +77,6 @@ fn admit(ingest: &Ingest, stream: &str, headers: &HeaderMap) -> Result<Spool, An
         let what = "no stream of that name is read from HTTP: see [streams]\n";
         (StatusCode::NOT_FOUND, what.to_owned())
     })
-}
-
-/// Compares all bytes whatever the first ones are: how long it takes tells nothing of them.
-fn is_same(known: &[u8], shown: &[u8]) -> bool {
-    let differing = known.iter().zip(shown).fold(0, |all, (a, b)| all | (a ^ b));
-    known.len() == shown.len() && differing == 0
 }
 
 fn append(spool: &Spool, body: &[u8]) -> Result<usize, Answer> {

@@ -297,11 +297,12 @@ impl Metrics {
     /// Counts what an attempt, or a refusal by the outbox, came to.
     pub(crate) fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
         let outcome = match outcome {
-            Outcome::Delivered => "delivered",
+            Outcome::Delivered { .. } => "delivered",
             Outcome::Retrying { .. } => "retrying",
             Outcome::GaveUp { why: GiveUp::Rejected(_) } => "rejected",
             Outcome::GaveUp { why: GiveUp::TooOld(_) } => "too_old",
             Outcome::GaveUp { why: GiveUp::Crowded } => "crowded",
+            Outcome::GaveUp { why: GiveUp::Unknown } => "unknown",
         };
         let labels = DeliveryLabels { receiver: receiver.to_owned(), outcome };
         self.deliveries.get_or_create(&labels).inc();

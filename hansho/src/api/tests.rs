@@ -6,10 +6,11 @@ use engine::shard::statistics::RuleCounts;
 use engine::shard::{ShardCounts, Watched};
 use model::decimal::Decimal;
 use model::key::KeyValue;
+use model::notification::FailureReason;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
-use oncall::outbox::{GiveUp, Outcome};
+use oncall::outbox::{Failure, GiveUp, Outcome};
 use rules_dsl::source::SourceFile;
 use tokio::runtime::Runtime;
 
@@ -208,11 +209,12 @@ fn every_figure_is_registered_and_labelled() {
     }
     metrics.note_held_back_for("auth.events", 2_500);
     metrics.note_of_itself("hansho.refused_keys", 1);
+    let failure = Failure { reason: FailureReason::Server, why: String::new() };
     let gave_up = |why| Outcome::GaveUp { why };
     for outcome in [
-        Outcome::Delivered,
-        Outcome::Retrying { at: Timestamp(0) },
-        gave_up(GiveUp::Rejected(String::new())),
+        Outcome::Delivered { receipt: None },
+        Outcome::Retrying { at: Timestamp(0), failure: failure.clone() },
+        gave_up(GiveUp::Rejected(failure)),
         gave_up(GiveUp::TooOld(None)),
         gave_up(GiveUp::Crowded),
     ] {

@@ -14,8 +14,9 @@ use connectors::dead_letter::DeadLetters;
 use connectors::source::kafka::{KafkaSettings, Start};
 use jiff::tz::TimeZone;
 use model::message::Language;
+use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Deadlines, Receiver, Receivers};
+use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,10 +69,18 @@ fn run_in(
         .map_err(|error| unreachable(&error))?;
     let letters = DeadLetters::to_file(state_dir.join("dead-letters.jsonl"));
     let letters = letters.map_err(|error| unreachable(&error))?;
-    let receiver =
-        Receiver { name: "console".to_owned(), severities: Severities::ALL, send_resolved: true };
+    let receiver = Receiver {
+        name: "console".to_owned(),
+        severities: Severities::ALL,
+        on: On::ALL,
+        spacing_ms: 0,
+        fallback: None,
+    };
+    // Nobody asks a demo.
+    let (_, asked) = std::sync::mpsc::channel();
     let outgoing = Outgoing {
-        receivers: Receivers::new(vec![receiver], Deadlines::default()),
+        on_call: Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() },
+        asked,
         deliveries: vec![Delivery::Console(Arc::clone(&console))],
         outbox: OutboxLimits::default(),
         dead_letters: letters,

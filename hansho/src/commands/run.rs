@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::alert_text::{AlertTexts, Wording};
+use crate::api::on_call::Token;
 use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
@@ -49,13 +50,18 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
     let deliveries: Result<Vec<Delivery>, Exit> =
         config.sinks.iter().map(|sink| delivery(sink, &properties)).collect();
+    let (asking, asked) = std::sync::mpsc::channel();
+    let on_call = config.on_call(&rules.set.calendars);
     let outgoing = Outgoing {
-        receivers: config.receivers(),
+        on_call: on_call.map_err(|why| Exit::Usage.because(why))?,
+        asked,
         deliveries: deliveries?,
         outbox: config.outbox_limits(),
         dead_letters: letters,
     };
     let parts = parts(&config, &rules, properties, language)?;
+    parts.state.asking.connect(asking);
+    parts.state.asking.admit(api_tokens(&config)?);
     let reloader = Arc::new(Reloader::new(
         config.rules.clone(),
         language,
@@ -211,6 +217,18 @@ fn parts(
 fn ingest_token(config: &Config) -> Result<Option<String>, Exit> {
     let token = config.ingest.token.as_ref().map(config::Secret::reveal).transpose();
     token.map_err(|error| Exit::Usage.because(error))
+}
+
+fn api_tokens(config: &Config) -> Result<Vec<Token>, Exit> {
+    let token = |of: &config::ApiToken| {
+        let secret = of.token.reveal().map_err(|error| Exit::Usage.because(error))?;
+        if secret.is_empty() {
+            let what = format!("[[api.tokens]] {}: the token is empty", of.name);
+            return Err(Exit::Usage.because(what));
+        }
+        Ok(Token { name: of.name.clone(), secret, scope: of.scope })
+    };
+    config.tokens.iter().map(token).collect()
 }
 
 fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::scalar::{
-    Bytes, Duration, Listen, Mode, ReadLanguage, ResponseTime, SeverityWord, Zone,
+    Bytes, Duration, Listen, Mode, ReadLanguage, ResponseTime, SeverityWord, StepTime, Zone,
 };
 use super::secret::Secret;
 
@@ -35,7 +35,24 @@ pub(super) struct Config {
     #[serde(default)]
     pub(super) sinks: Vec<Sink>,
     #[serde(default)]
-    pub(super) deadlines: Deadlines,
+    pub(super) severities: Severities,
+    #[serde(default)]
+    pub(super) policies: Vec<Policy>,
+    #[serde(default)]
+    pub(super) routes: Vec<Route>,
+    #[serde(default)]
+    pub(super) routing: RoutingTable,
+    #[serde(default)]
+    pub(super) inhibitions: Vec<Inhibition>,
+}
+
+/// The tables that on-call goes by.
+pub(super) struct OnCall {
+    pub(super) severities: Severities,
+    pub(super) policies: Vec<Policy>,
+    pub(super) routes: Vec<Route>,
+    pub(super) routing: RoutingTable,
+    pub(super) inhibitions: Vec<Inhibition>,
 }
 
 #[derive(Default, Deserialize)]
@@ -43,6 +60,24 @@ pub(super) struct Config {
 pub(super) struct Api {
     #[serde(default)]
     pub(super) listen: Listen,
+    #[serde(default)]
+    pub(super) tokens: Vec<Token>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Token {
+    pub(super) name: Spanned<String>,
+    pub(super) token: Spanned<Secret>,
+    pub(super) scope: Scope,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Scope {
+    Read,
+    Act,
+    Admin,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +141,18 @@ pub(super) struct Sink {
     pub(super) headers: BTreeMap<String, Spanned<Secret>>,
     pub(super) severities: Option<Spanned<Vec<SeverityWord>>>,
     pub(super) send_resolved: Option<bool>,
+    pub(super) on: Option<Spanned<Vec<Heard>>>,
+    pub(super) fallback: Option<Spanned<String>>,
+}
+
+/// What a sink hears of an incident.
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Heard {
+    Fire,
+    Acknowledge,
+    Escalate,
+    Resolve,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -140,9 +187,57 @@ impl SinkType {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Deadlines {
-    pub(super) critical: Option<Spanned<ResponseTime>>,
-    pub(super) high: Option<Spanned<ResponseTime>>,
-    pub(super) medium: Option<Spanned<ResponseTime>>,
-    pub(super) low: Option<Spanned<ResponseTime>>,
+pub(super) struct Severities {
+    pub(super) critical: Option<Severity>,
+    pub(super) high: Option<Severity>,
+    pub(super) medium: Option<Severity>,
+    pub(super) low: Option<Severity>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Severity {
+    pub(super) respond_within: Option<Spanned<ResponseTime>>,
+    pub(super) clock: Option<String>,
+    pub(super) remind: Option<Spanned<ResponseTime>>,
+    pub(super) policy: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    pub(super) name: Spanned<String>,
+    pub(super) steps: Vec<Step>,
+    pub(super) repeat: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    pub(super) after: Spanned<StepTime>,
+    pub(super) notify: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Route {
+    #[serde(rename = "match")]
+    pub(super) matchers: Spanned<Vec<String>>,
+    pub(super) notify: Vec<Spanned<String>>,
+    pub(super) mute: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoutingTable {
+    pub(super) default: Option<Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Inhibition {
+    pub(super) source: Spanned<Vec<String>>,
+    pub(super) target: Spanned<Vec<String>>,
+    #[serde(default)]
+    pub(super) equal: Vec<String>,
 }

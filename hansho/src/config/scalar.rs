@@ -22,6 +22,9 @@ pub(super) struct Bytes(pub(super) u64);
 /// A duration in milliseconds or `none`.
 pub(super) struct ResponseTime(pub(super) Option<i64>);
 
+/// A duration in milliseconds, also none at all: `0s`.
+pub(super) struct StepTime(pub(super) i64);
+
 pub(super) struct ReadLanguage(pub(super) Language);
 pub(super) struct Zone(pub(super) TimeZone);
 pub(super) struct Listen(pub(super) SocketAddr);
@@ -83,6 +86,13 @@ fn read_response_time(text: &str) -> Result<Option<i64>, String> {
     if text == "none" { Ok(None) } else { read_duration(text).map(Some) }
 }
 
+fn read_step_time(text: &str) -> Result<i64, String> {
+    match split_unit(text) {
+        Some((0, "ms" | "s" | "m" | "h" | "d")) => Ok(0),
+        _ => read_duration(text),
+    }
+}
+
 fn read_language(text: &str) -> Result<Language, String> {
     match text {
         "ja" => Ok(Language::Ja),
@@ -141,6 +151,7 @@ read_with! {
     Duration => |text| read_duration(text).map(Duration),
     Bytes => |text| read_bytes(text).map(Bytes),
     ResponseTime => |text| read_response_time(text).map(ResponseTime),
+    StepTime => |text| read_step_time(text).map(StepTime),
     ReadLanguage => |text| read_language(text).map(ReadLanguage),
     Zone => |text| read_zone(text).map(Zone),
     Listen => |text| read_listen(text).map(Listen),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use oncall::route::On;
 use oncall::severities::Severities;
 use toml::Spanned;
 
@@ -21,8 +22,10 @@ pub struct Sink {
     pub target: Target,
     /// What it is told of.
     pub severities: Severities,
-    /// Whether it is told of the end as well.
-    pub send_resolved: bool,
+    /// What it hears of an incident.
+    pub on: On,
+    /// Who is told in its place when it does not get something.
+    pub fallback: Option<String>,
 }
 
 /// How a sink is reached.
@@ -60,6 +63,7 @@ pub(super) fn check_all(
         let what = "has no sink, so nobody would be told; add [[sinks]] with name and type";
         return Err(file.error(None, what.to_owned()));
     }
+    let all: Vec<String> = raw.iter().map(|sink| sink.name.get_ref().clone()).collect();
     let mut names = BTreeSet::new();
     let mut sinks = Vec::new();
     for sink in raw {
@@ -70,7 +74,7 @@ pub(super) fn check_all(
         if sink.name.get_ref().is_empty() || !names.insert(sink.name.get_ref().clone()) {
             return file.refuse(&sink.name, "is empty or taken; every sink needs its own name");
         }
-        sinks.push(check(file, sink, inputs)?);
+        sinks.push(check(file, sink, (inputs, &all))?);
     }
     Ok(sinks)
 }
@@ -78,7 +82,7 @@ pub(super) fn check_all(
 fn check(
     file: &File<'_>,
     mut raw: raw::Sink,
-    inputs: &BTreeMap<String, String>,
+    (inputs, all): (&BTreeMap<String, String>, &[String]),
 ) -> Result<Sink, ConfigError> {
     let severities = match raw.severities.take() {
         None => Severities::ALL,
@@ -88,9 +92,34 @@ fn check(
         }
         Some(list) => list.into_inner().into_iter().map(|severity| severity.0).collect(),
     };
-    let (name, send_resolved) = (raw.name.clone(), raw.send_resolved.unwrap_or(true));
+    let on = on(file, &raw)?;
+    let fallback = raw.fallback.take();
+    if let Some(other) = &fallback
+        && (!all.contains(other.get_ref()) || other.get_ref() == raw.name.get_ref())
+    {
+        return file.refuse(other, "is no other sink; name one that stands in for this");
+    }
+    let (name, fallback) = (raw.name.clone().into_inner(), fallback.map(Spanned::into_inner));
     let target = target(file, raw, inputs)?;
-    Ok(Sink { name: name.into_inner(), target, severities, send_resolved })
+    Ok(Sink { name, target, severities, on, fallback })
+}
+
+fn on(file: &File<'_>, raw: &raw::Sink) -> Result<On, ConfigError> {
+    use raw::Heard::{Acknowledge, Escalate, Fire, Resolve};
+    match (&raw.on, raw.send_resolved) {
+        (None, resolve) => Ok(On { resolve: resolve.unwrap_or(true), ..On::ALL }),
+        (Some(on), Some(_)) => {
+            file.refuse(on, "stands beside send_resolved; keep `on`, with \"resolve\" or not")
+        }
+        (Some(on), None) => {
+            let has = |heard| on.get_ref().contains(&heard);
+            if !has(Fire) && !has(Escalate) {
+                return file.refuse(on, "holds neither \"fire\" nor \"escalate\": nothing begins");
+            }
+            let (fire, acknowledge) = (has(Fire), has(Acknowledge));
+            Ok(On { fire, acknowledge, escalate: has(Escalate), resolve: has(Resolve) })
+        }
+    }
 }
 
 fn target(

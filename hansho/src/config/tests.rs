@@ -4,6 +4,10 @@ use std::path::Path;
 use model::time::{HOUR_MS, MINUTE_MS};
 use oncall::severities::Severities;
 
+use model::severity::Severity;
+use oncall::levels::Levels;
+use oncall::route::On;
+
 use super::*;
 use crate::service::itself::MetaLimits;
 
@@ -47,10 +51,10 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
     assert_eq!(config.inputs.get("auth"), None);
     assert_eq!(config.ingest, Ingest { token: None, spool_bytes: 1 << 30 });
-    assert_eq!(config.deadlines, Deadlines::default());
+    assert_eq!(config.on_call(&Calendars::new()).unwrap().levels, Levels::default());
     let [sink] = config.sinks.as_slice() else { panic!("{:?}", config.sinks) };
     assert_eq!((sink.name.as_str(), &sink.target), ("console", &Target::Stdout));
-    assert_eq!((sink.severities, sink.send_resolved), (Severities::ALL, true));
+    assert_eq!((sink.severities, sink.on), (Severities::ALL, On::ALL));
 }
 
 #[test]
@@ -66,7 +70,8 @@ fn the_example_is_a_configuration() {
     assert_eq!(format!("{headers:?}"), "[(\"authorization\", Secret(env:ONCALL_AUTHORIZATION))]");
     assert!(config.sinks[1].severities.contains(Severity::High));
     assert!(!config.sinks[3].severities.contains(Severity::Low));
-    assert_eq!(config.receivers().all().len(), 4);
+    let settings = config.on_call(&Calendars::new()).unwrap();
+    assert_eq!(settings.routing.receivers().len(), 4);
 }
 
 /// What the example shows as defaults is what is used when it is left out.
@@ -87,10 +92,9 @@ fn the_defaults_the_example_shows_are_the_defaults() {
         "pending_max",
         "spool_bytes",
         "file",
-        "critical",
-        "high",
-        "medium",
-        "low",
+        "respond_within",
+        "clock",
+        "remind",
     ];
     let default = |line: &str| {
         let (key, _) = line.strip_prefix("# ")?.split_once(" = ")?;
@@ -143,9 +147,10 @@ never_matched_after = 11
 rule_share_max = 12
 [dead_letters]
 topic = \"dead\"
-[deadlines]
-critical = \"5m\"
-low = \"2d\"
+[severities.critical]
+respond_within = \"5m\"
+[severities.low]
+respond_within = \"2d\"
 [[sinks]]
 name = \"hook\"
 type = \"webhook\"
@@ -186,8 +191,10 @@ severities = [\"緊急\", \"L2\"]
     };
     assert_eq!(config.limits, limits);
     assert_eq!(config.dead_letters, DeadLetters::Topic("dead".to_owned()));
-    assert_eq!(config.deadlines.response_ms(Severity::Critical), Some(5 * MINUTE_MS));
-    assert_eq!(config.deadlines.response_ms(Severity::Low), Some(48 * HOUR_MS));
+    let levels = config.on_call(&Calendars::new()).unwrap().levels;
+    let within = |severity| levels.level(severity).respond_within_ms;
+    assert_eq!(within(Severity::Critical), Some(5 * MINUTE_MS));
+    assert_eq!(within(Severity::Low), Some(48 * HOUR_MS));
     let targets: Vec<String> =
         config.sinks.iter().map(|sink| format!("{:?}", sink.target)).collect();
     assert_eq!(
@@ -203,7 +210,7 @@ severities = [\"緊急\", \"L2\"]
         config.sinks[2].severities,
         [Severity::Critical, Severity::High].into_iter().collect()
     );
-    assert!(!config.sinks[1].send_resolved);
+    assert!(!config.sinks[1].on.resolve);
 }
 
 #[test]
@@ -297,12 +304,17 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "keep one",
         ),
         (
-            with_sink("type = \"stdout\"\n[deadlines]\ncritical = \"3h\""),
+            with_sink("type = \"stdout\"\n[severities.critical]\nrespond_within = \"3h\""),
             8,
-            "deadlines.critical",
+            "severities.critical.respond_within",
             "swap",
         ),
-        (with_sink("type = \"stdout\"\n[deadlines]\nhigh = \"none\""), 8, "deadlines.high", "swap"),
+        (
+            with_sink("type = \"stdout\"\n[severities.high]\nrespond_within = \"none\""),
+            8,
+            "severities.high.respond_within",
+            "swap",
+        ),
     ];
     for (text, line, key, way_out) in cases {
         let error = parse(&text).err().unwrap_or_else(|| panic!("it was taken:\n{text}"));
@@ -368,7 +380,8 @@ fn streams_are_read_from_elsewhere_without_kafka() {
     assert_eq!(inputs, [Input::File("etc/a.jsonl".into()), Input::Http, Input::Stdin]);
     let ingest =
         "[ingest]\ntoken = \"env:T\"\nspool_bytes = \"64MiB\"\n[streams.b]\ntype = \"http\"";
-    let open = "[api]\nlisten = \"0.0.0.0:1\"\n";
+    let open = "[api]\nlisten = \"0.0.0.0:1\"\n[[api.tokens]]\nname = \"a\"\n\
+                token = \"env:A\"\nscope = \"read\"\n";
     let config = written(&format!("{open}{ingest}")).unwrap();
     assert_eq!(format!("{:?}", config.ingest.token), "Some(Secret(env:T))");
     assert_eq!(config.ingest.spool_bytes, 64 << 20);

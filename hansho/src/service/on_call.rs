@@ -1,32 +1,42 @@
 //! The on-call thread: alerts to incidents, incidents to deliveries, deliveries to results.
+//!
+//! Everything happens on one thread and in one order: records of the alert log, what people ask
+//! for, results of attempts, time. What changed by it is written down in one piece before the
+//! next attempt is made, so that a crash forgets no incident and repeats at most a send whose
+//! result was not written, under the same id.
+
+pub mod asking;
+mod rows;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use connectors::journal::Journal;
 use connectors::sink::Sink;
+use connectors::store::Store;
 use connectors::transition_json::Recorded;
 use model::notification::{DeliveryResult, Notification};
 use model::time::Timestamp;
-use oncall::incident::{Incidents, LogRecord, Step};
-use oncall::outbox::{Attempt, Outbox, OutboxLimits, Outcome, Refusal, Ticket};
-use oncall::route::Receivers;
+use oncall::desk::{self, Desk, Settings};
+use oncall::incident::{LogRecord, Step};
+use oncall::outbox::{Attempt, OutboxLimits, Outcome, Ticket};
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
-use super::deliveries::{read_line, write_line};
 use super::{Logged, ServiceError};
 use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::console::Console;
 use crate::pipeline::clock::wall_clock;
+use asking::Asked;
 
-/// The longest sleep between looks at the outbox.
+/// The longest sleep between looks at what is due.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How long attempts under way may take to end when the service stops.
 const FAREWELL_MS: i64 = 10_000;
+/// Records taken in before what they changed is written: one write serves them all.
+const HEARD_AT_ONCE: usize = 512;
 
 /// How a receiver is reached.
 #[derive(Clone)]
@@ -49,51 +59,44 @@ impl Delivery {
 /// What an attempt came to.
 struct Attempted {
     ticket: Ticket,
-    number: u32,
-    notification: Arc<Notification>,
     result: DeliveryResult,
 }
 
-/// The fold of the alert log, and everything still to be delivered.
+/// The desk, and what connects it with the world.
 pub struct OnCall {
-    incidents: Incidents,
-    receivers: Receivers,
+    desk: Desk,
     deliveries: Vec<Delivery>,
-    outbox: Outbox,
-    results: Journal,
+    store: Store,
+    /// Records of the alert log heard so far: the place of the next.
+    heard: u64,
     in_flight: HashSet<Ticket>,
 }
 
 impl OnCall {
-    /// On-call with nobody told of anything; `deliveries` are the receivers' ways.
+    /// On-call as the store left it; `deliveries` are the receivers' ways.
+    ///
+    /// # Errors
+    /// The store cannot be read, or holds rows that are none.
     pub(crate) fn new(
-        receivers: Receivers,
+        settings: Settings,
         deliveries: Vec<Delivery>,
         limits: OutboxLimits,
-        results: Journal,
-    ) -> OnCall {
-        let (incidents, outbox) = (Incidents::default(), Outbox::new(limits));
-        OnCall { incidents, receivers, deliveries, outbox, results, in_flight: HashSet::new() }
-    }
-
-    /// Takes over what attempts of earlier runs came to. A line that cannot be read costs at
-    /// most a repeated notification, with the same id.
-    pub(crate) fn restore(&mut self, lines: &[Vec<u8>]) {
-        for line in lines {
-            match read_line(line) {
-                Some((id, attempt, outcome)) => self.outbox.restore(&id, attempt, &outcome),
-                None => warn!("a line of the delivery log cannot be read; it is left out"),
-            }
-        }
+        store: Store,
+    ) -> Result<OnCall, ServiceError> {
+        let mut desk = Desk::new(settings, limits);
+        let rows = store.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
+        let rows: Vec<desk::Row> = rows.collect::<Result<_, _>>().map_err(ServiceError::Row)?;
+        desk.restore(rows);
+        Ok(OnCall { desk, deliveries, store, heard: 0, in_flight: HashSet::new() })
     }
 
     /// Tells people until no more alerts come, then waits for the attempts under way.
     ///
     /// # Errors
-    /// The delivery log cannot be written.
+    /// The store cannot be written.
     pub(crate) fn run(
         mut self,
-        alerts: &Receiver<Logged>,
+        (alerts, asked): (&Receiver<Logged>, &Receiver<Asked>),
         texts: &Wording,
         state: &State,
         runtime: &Handle,
@@ -101,8 +104,11 @@ impl OnCall {
         let (answer, answers) = mpsc::channel();
         let mut farewell: Option<Timestamp> = None;
         loop {
-            self.record_results(&answers, state)?;
+            self.record_results(&answers, state);
+            asked.try_iter().for_each(|asked| asked.answer(&mut self.desk, wall_clock()));
             let now = wall_clock();
+            self.desk.tick(now);
+            self.write_down()?;
             match farewell {
                 None => self.send_due(now, &answer, runtime),
                 Some(until) if self.in_flight.is_empty() || now > until => return Ok(()),
@@ -110,7 +116,7 @@ impl OnCall {
             }
             self.show(state, now);
             match alerts.recv_timeout(LOOK_INTERVAL) {
-                Ok(logged) => self.hear(&logged, &texts.now(), state),
+                Ok(logged) => self.hear_all(logged, alerts, &texts.now()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     farewell.get_or_insert(now.plus(FAREWELL_MS));
@@ -120,7 +126,12 @@ impl OnCall {
         }
     }
 
-    fn hear(&mut self, logged: &Logged, texts: &AlertTexts, state: &State) {
+    fn hear_all(&mut self, first: Logged, alerts: &Receiver<Logged>, texts: &AlertTexts) {
+        self.hear(&first, texts);
+        alerts.try_iter().take(HEARD_AT_ONCE).for_each(|logged| self.hear(&logged, texts));
+    }
+
+    fn hear(&mut self, logged: &Logged, texts: &AlertTexts) {
         let text = logged.text(texts);
         let of_itself;
         let step = match &logged.recorded {
@@ -132,18 +143,21 @@ impl OnCall {
             }
         };
         let record = LogRecord { step, text: &text, is_shadow: logged.is_shadow };
-        let Some(notice) = self.incidents.apply(&record) else { return };
-        let routed: Vec<_> = self.receivers.route(&notice).collect();
-        for (receiver, notification) in routed {
-            let refused = self.outbox.push(receiver, notification, wall_clock());
-            if let Some(refusal) = refused {
-                self.report(receiver, &refusal, state);
-            }
+        self.desk.hear(self.heard, &record, wall_clock());
+        self.heard += 1;
+    }
+
+    fn write_down(&mut self) -> Result<(), ServiceError> {
+        let changes = self.desk.take_changes();
+        if changes.is_empty() {
+            return Ok(());
         }
+        let changes: Vec<_> = changes.iter().map(rows::write).collect();
+        Ok(self.store.write(&changes)?)
     }
 
     fn send_due(&mut self, now: Timestamp, answer: &Sender<Attempted>, runtime: &Handle) {
-        for Attempt { ticket, receiver, number, notification } in self.outbox.due(now) {
+        for Attempt { ticket, receiver, notification, .. } in self.desk.due(now) {
             let Some(delivery) = self.deliveries.get(receiver).cloned() else {
                 continue;
             };
@@ -153,80 +167,47 @@ impl OnCall {
                 let result = delivery.attempt(&notification).await;
                 // The thread at the other end only goes away when the service ends: then
                 // the attempt is made again, with the same id.
-                drop(answer.send(Attempted { ticket, number, notification, result }));
+                drop(answer.send(Attempted { ticket, result }));
             });
         }
     }
 
-    fn record_results(
-        &mut self,
-        answers: &Receiver<Attempted>,
-        state: &State,
-    ) -> Result<(), ServiceError> {
-        let mut any = false;
-        while let Ok(Attempted { ticket, number, notification, result }) = answers.try_recv() {
+    fn record_results(&mut self, answers: &Receiver<Attempted>, state: &State) {
+        while let Ok(Attempted { ticket, result }) = answers.try_recv() {
             self.in_flight.remove(&ticket);
-            let why = match &result {
-                DeliveryResult::Sent { .. } => None,
-                DeliveryResult::Retry { why, .. } | DeliveryResult::Reject { why, .. } => {
-                    Some(why.clone())
-                }
-            };
-            let Some(outcome) = self.outbox.record(ticket, result, wall_clock()) else {
-                continue;
-            };
-            let receiver = self.receiver_name(ticket.receiver());
-            say(receiver, &notification, number, &outcome, why.as_deref());
-            state.metrics.note_delivery(receiver, &outcome);
-            self.results.append(&write_line(&notification.id, number, &outcome))?;
-            any = true;
-        }
-        if any {
-            self.results.sync()?;
-        }
-        Ok(())
-    }
-
-    fn report(&mut self, receiver: usize, refusal: &Refusal, state: &State) {
-        let name = self.receiver_name(receiver);
-        error!(
-            receiver = name,
-            notification = refusal.notification.id,
-            alert = refusal.notification.alert,
-            why = %refusal.why,
-            "not delivered"
-        );
-        let outcome = Outcome::GaveUp { why: refusal.why.clone() };
-        state.metrics.note_delivery(name, &outcome);
-        let line = write_line(&refusal.notification.id, 0, &outcome);
-        if let Err(error) = self.results.append(&line).and_then(|()| self.results.sync()) {
-            error!(%error, "the delivery log cannot be written");
+            if let Some(delivery) = self.desk.record(ticket, result, wall_clock()) {
+                say(&delivery);
+                state.metrics.note_delivery(&delivery.receiver, &delivery.answered.outcome);
+            }
         }
     }
 
-    fn receiver_name(&self, receiver: usize) -> &str {
-        self.receivers.all().get(receiver).map_or("?", |receiver| &receiver.name)
-    }
-
-    fn show(&self, state: &State, now: Timestamp) {
-        state.metrics.note_incidents(self.incidents.open_count());
-        for (number, receiver) in self.receivers.all().iter().enumerate() {
-            let counts = self.outbox.counts(number);
+    fn show(&mut self, state: &State, now: Timestamp) {
+        state.metrics.note_incidents(self.desk.open_count());
+        for dead in self.desk.take_refused() {
+            let (receiver, id) = (&dead.receiver, &dead.notification.id);
+            error!(receiver, id, alert = dead.notification.alert, why = %dead.why, "not delivered");
+            let outcome = Outcome::GaveUp { why: dead.why };
+            state.metrics.note_delivery(&dead.receiver, &outcome);
+        }
+        for (number, receiver) in self.desk.settings().routing.receivers().iter().enumerate() {
+            let counts = self.desk.counts(number);
             let age_ms = counts.oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
             state.metrics.note_outbox(&receiver.name, counts.pending, age_ms);
         }
     }
 }
 
-fn say(receiver: &str, of: &Notification, number: u32, outcome: &Outcome, why: Option<&str>) {
-    let (alert, id, why) = (of.alert.as_str(), of.id.as_str(), why.unwrap_or("-"));
-    match outcome {
-        Outcome::Delivered => info!(receiver, alert, id, attempt = number, "delivered"),
-        Outcome::Retrying { at } => {
-            warn!(receiver, alert, id, attempt = number, why, retry_at = %at, "delivery failed");
+fn say(delivery: &desk::Delivery) {
+    let (receiver, answered) = (delivery.receiver.as_str(), &delivery.answered);
+    let of = &answered.notification;
+    let (alert, id, attempt) = (of.alert.as_str(), of.id.as_str(), answered.attempt);
+    match &answered.outcome {
+        Outcome::Delivered { .. } => info!(receiver, alert, id, attempt, "delivered"),
+        Outcome::Retrying { at, failure } => {
+            let (why, reason) = (failure.why.as_str(), failure.reason.name());
+            warn!(receiver, alert, id, attempt, reason, why, retry_at = %at, "delivery failed");
         }
-        Outcome::GaveUp { why: gave_up } => {
-            error!(receiver, alert, id, attempt = number, why, %gave_up, "not delivered");
-        }
+        Outcome::GaveUp { why } => error!(receiver, alert, id, attempt, %why, "not delivered"),
     }
 }

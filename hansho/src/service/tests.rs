@@ -7,7 +7,7 @@ use connectors::sink::{Sink, SinkSettings};
 use connectors::source::kafka::Start;
 use jiff::tz::TimeZone;
 use model::message::Language;
-use oncall::route::{Deadlines, Receiver};
+use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
 use serde_json::Value;
 
@@ -109,10 +109,17 @@ impl Place {
     fn run(&self, limits: Limits, letters: &Path) -> Running<'_> {
         let (parts, rules) = self.parts(limits);
         let sink = SinkSettings::File { path: self.folder.path().join("told.jsonl") };
-        let receiver =
-            Receiver { name: "log".to_owned(), severities: Severities::ALL, send_resolved: true };
+        let receiver = Receiver {
+            name: "log".to_owned(),
+            severities: Severities::ALL,
+            on: On::ALL,
+            spacing_ms: 0,
+            fallback: None,
+        };
+        let (_, asked) = mpsc::channel();
         let outgoing = Outgoing {
-            receivers: Receivers::new(vec![receiver], Deadlines::default()),
+            on_call: Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() },
+            asked,
             deliveries: vec![Delivery::Sink(Arc::new(Sink::new(&sink).unwrap()))],
             outbox: OutboxLimits::default(),
             dead_letters: DeadLetters::to_file(letters).unwrap(),

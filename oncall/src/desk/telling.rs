@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::notification::{Missed, Notification, NotificationKind};
 use model::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{DEAD_MAX, Desk, RowKey};
 use crate::case::{Case, Escalation, Happening, Told};
@@ -11,15 +12,17 @@ use crate::outbox::{Answered, GiveUp, Outcome, expiry};
 use crate::route::notification_id;
 
 /// A notification that was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dead {
     /// Its number.
     pub number: u64,
     /// When it was given up.
+    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who did not get it.
     pub receiver: String,
     /// What it was.
+    #[serde(with = "crate::plain")]
     pub notification: Arc<Notification>,
     /// Attempts made.
     pub attempts: u32,
@@ -276,6 +279,9 @@ impl Desk {
             case.receivers.insert(name, Told::Sent);
             self.send(case, stand_in, notification, now);
         }
+        if dead.attempts == 0 {
+            self.refused.push(dead.clone());
+        }
         self.dead.insert(number, dead);
         self.changed.insert(RowKey::Dead(number));
         if self.dead.len() > DEAD_MAX
@@ -321,10 +327,9 @@ pub(super) fn notification(
     at: Timestamp,
     to: &str,
 ) -> Notification {
-    let measured = match kind {
-        NotificationKind::Resolved => case.at_end.unwrap_or(case.at_fire),
-        _ => case.at_fire,
-    };
+    let is_end = kind == NotificationKind::Resolved;
+    let measured = case.at_end.filter(|_| is_end).unwrap_or(case.at_fire);
+    let text = case.end_text.as_ref().filter(|_| is_end).unwrap_or(&case.text);
     Notification {
         id: notification_id(case, kind, at, to),
         kind,
@@ -334,15 +339,15 @@ pub(super) fn notification(
         key: case.key.clone(),
         at,
         since: case.since,
-        detected: case.text.detected,
+        detected: text.detected,
         deadline: case.deadline,
         value: measured.value,
         threshold: measured.threshold,
         reason: case.reason,
-        message: case.text.message.clone(),
-        reading: case.text.reading.clone(),
-        runbook: case.text.runbook.clone(),
-        labels: case.text.labels.clone(),
+        message: text.message.clone(),
+        reading: text.reading.clone(),
+        runbook: text.runbook.clone(),
+        labels: text.labels.clone(),
         by: None,
         missed: None,
     }

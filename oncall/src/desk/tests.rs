@@ -26,7 +26,7 @@ struct Scene {
     settings: Settings,
     desk: Desk,
     log: Vec<Transition>,
-    rows: BTreeMap<RowKey, Row>,
+    rows: BTreeMap<RowKey, String>,
     now: Timestamp,
     answers: Answers,
     /// Who got what, and when.
@@ -72,7 +72,7 @@ impl Scene {
     fn write(&mut self) {
         for Change { key, row } in self.desk.take_changes() {
             match row {
-                Some(row) => self.rows.insert(key, row),
+                Some(row) => self.rows.insert(key, serde_json::to_string(&row).unwrap()),
                 None => self.rows.remove(&key),
             };
         }
@@ -81,7 +81,8 @@ impl Scene {
     /// Dies and begins again from what was written.
     fn crash(&mut self) {
         self.desk = Desk::new(self.settings.clone(), OutboxLimits::default());
-        self.desk.restore(self.rows.values().cloned());
+        let row = |text: &String| serde_json::from_str::<Row>(text).unwrap();
+        self.desk.restore(self.rows.values().map(row));
         self.hear_from(0);
     }
 
@@ -523,6 +524,21 @@ fn changed_routes_after_a_restart_tell_nobody_anew() {
     scene.wait(MINUTE_MS);
     assert_eq!(scene.got(), [at("b", Kind::Resolved, 2)], "who is gone is told nothing");
     assert_eq!(scene.case(id).state, State::Resolved);
+}
+
+#[test]
+fn what_waits_for_a_receiver_goes_to_it_whatever_its_number() {
+    let mut scene = Scene::new(settings(&["a", "b"]));
+    scene.answers = |_, _, _| failed(FailureReason::Network, None);
+    scene.fire("cpu", High);
+    scene.wait(MINUTE_MS);
+    scene.settings.routing = Routing::to_all(vec![receiver("new"), receiver("b")]);
+    scene.answers = |_, _, _| SENT;
+    scene.crash();
+    let gone: Vec<String> = scene.desk.dead().map(|it| it.receiver.clone()).collect();
+    assert_eq!(gone, ["a"], "who is there no more");
+    scene.wait(10 * MINUTE_MS);
+    assert_eq!(scene.got().into_iter().map(|it| it.0).collect::<Vec<_>>(), ["b"]);
 }
 
 #[test]

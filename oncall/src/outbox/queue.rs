@@ -229,6 +229,13 @@ impl Queue {
         line.into_iter().flatten().any(|number| self.flying.contains(number))
     }
 
+    /// Whether what an incident's line begins with was tried in vain.
+    pub(super) fn has_failed(&self, incident: EpisodeId) -> bool {
+        let first = self.incidents.get(&incident).and_then(VecDeque::front);
+        let row = first.and_then(|number| self.rows.get(number));
+        row.is_some_and(|row| row.failure.is_some())
+    }
+
     /// A row by its number.
     pub(super) fn row(&self, number: u64) -> Option<&Row> {
         self.rows.get(&number)

@@ -1,10 +1,11 @@
-//! On-call in one life of the service: the fold, the outbox, and attempts under way.
+//! On-call in one life of the service: the desk, and attempts under way.
 
-use oncall::incident::{AlertText, Incidents, LogRecord, Notice, Step};
-use oncall::outbox::{Attempt, Outbox, Outcome};
-
-use model::notification::NotificationKind;
+use model::notification::{DeliveryResult, Notification};
 use model::time::Timestamp;
+use oncall::desk::{Change, Desk, Row, RowKey, Settings};
+use oncall::incident::{AlertText, Incidents, LogRecord, Notice, Step};
+use oncall::outbox::{Attempt, OutboxLimits, Outcome};
+use oncall::route::{Receiver, Routing};
 
 use super::world::World;
 use super::{Crash, Design, Fate, Survivors, Told};
@@ -18,10 +19,8 @@ pub(super) struct People<'a> {
     case: &'a Case,
     world: &'a World,
     design: Design,
-    incidents: Incidents,
-    /// One outbox; a second one for ends where the design has it so.
-    lanes: Vec<Outbox>,
-    /// Records of the alert log that were folded.
+    desk: Desk,
+    /// Records of the alert log that were heard.
     heard: usize,
     flights: Vec<Flight>,
     attempts: u32,
@@ -30,8 +29,23 @@ pub(super) struct People<'a> {
 /// An attempt under way.
 struct Flight {
     attempt: Attempt,
-    lane: usize,
     lands_ms: i64,
+}
+
+/// A record of the alert log as on-call gets it.
+fn with_record<T>(
+    case: &Case,
+    told: &Told,
+    detected: Timestamp,
+    each: impl FnOnce(&LogRecord<'_>) -> T,
+) -> T {
+    let (step, name) = match told {
+        Told::Settled(transition) => (Step::Transition(transition), &transition.alert),
+        Told::Early(early) => (Step::Early(early), &early.alert),
+    };
+    let text = AlertText { detected, ..AlertText::default() };
+    let is_shadow = case.rules.alerts.iter().any(|alert| alert.name == *name && alert.is_shadow);
+    each(&LogRecord { step, text: &text, is_shadow })
 }
 
 /// What the fold makes of a record of the alert log.
@@ -41,13 +55,34 @@ pub(super) fn notice(
     told: &Told,
     detected: Timestamp,
 ) -> Option<Notice> {
-    let (step, name) = match told {
-        Told::Settled(transition) => (Step::Transition(transition), &transition.alert),
-        Told::Early(early) => (Step::Early(early), &early.alert),
-    };
-    let text = AlertText { detected, ..AlertText::default() };
-    let is_shadow = case.rules.alerts.iter().any(|alert| alert.name == *name && alert.is_shadow);
-    incidents.apply(&LogRecord { step, text: &text, is_shadow })
+    with_record(case, told, detected, |record| incidents.apply(record))
+}
+
+/// What each receiver gets of a log, in order, where every attempt succeeds at once.
+pub(super) fn told_in_calm(
+    case: &Case,
+    world: &World,
+    log: impl Iterator<Item = (Told, Timestamp)>,
+) -> Vec<(usize, Notification)> {
+    let receivers = world.on_call.routing.receivers().iter();
+    let at_once = receivers.map(|it| Receiver { spacing_ms: 0, ..it.clone() }).collect();
+    let on_call = Settings { routing: Routing::to_all(at_once), ..world.on_call.clone() };
+    let mut desk = Desk::new(on_call, OutboxLimits::default());
+    let mut all = Vec::new();
+    for (sequence, (told, detected)) in log.enumerate() {
+        with_record(case, &told, detected, |record| desk.hear(sequence as u64, record, detected));
+        loop {
+            let due = desk.due(detected);
+            if due.is_empty() {
+                break;
+            }
+            for attempt in due {
+                all.push((attempt.receiver, (*attempt.notification).clone()));
+                desk.record(attempt.ticket, DeliveryResult::Sent { receipt: None }, detected);
+            }
+        }
+    }
+    all
 }
 
 impl<'a> People<'a> {
@@ -56,28 +91,14 @@ impl<'a> People<'a> {
         world: &'a World,
         design: Design,
         survivors: &Survivors,
+        now_ms: i64,
     ) -> People<'a> {
-        let mut lanes = vec![Outbox::new(world.limits)];
-        if design == Design::ResolveOvertakesFire {
-            lanes.push(Outbox::new(world.limits));
-        }
-        for lane in &mut lanes {
-            for (id, attempts, outcome) in &survivors.outcomes {
-                lane.restore(id, *attempts, outcome);
-            }
-        }
-        let mut people = People {
-            case,
-            world,
-            design,
-            incidents: Incidents::default(),
-            lanes,
-            heard: 0,
-            flights: Vec::new(),
-            attempts: 0,
-        };
-        while people.heard < survivors.position {
-            people.fold(survivors);
+        let mut desk = Desk::new(world.on_call.clone(), world.limits);
+        desk.restore(survivors.rows.values().cloned());
+        let (flights, attempts) = (Vec::new(), 0);
+        let mut people = People { case, world, design, desk, heard: 0, flights, attempts };
+        while (people.heard as u64) < people.desk.position() {
+            people.hear_next(survivors, now_ms);
         }
         people
     }
@@ -90,7 +111,12 @@ impl<'a> People<'a> {
         now_ms: i64,
     ) -> Result<(), Crash> {
         self.land(survivors, fate, now_ms)?;
-        self.hear(survivors, fate, now_ms)?;
+        while self.heard < survivors.alert_log.len() {
+            self.hear_next(survivors, now_ms);
+            self.write_down(survivors, fate)?;
+        }
+        self.desk.tick(Timestamp(now_ms));
+        self.write_down(survivors, fate)?;
         self.send(survivors, fate, now_ms)
     }
 
@@ -104,7 +130,7 @@ impl<'a> People<'a> {
         loop {
             self.turn(survivors, fate, *now_ms)?;
             let landing = self.flights.iter().map(|flight| flight.lands_ms).min();
-            let due = self.lanes.iter().filter_map(Outbox::next_due).map(|due| due.0).min();
+            let due = self.desk.next_due().map(|due| due.0);
             let Some(next) = landing.into_iter().chain(due).min() else {
                 return Ok(());
             };
@@ -114,9 +140,7 @@ impl<'a> People<'a> {
 
     /// Deliveries that are still pending.
     pub(super) fn pending(&self) -> usize {
-        let receivers = 0..self.world.sinks.len();
-        let of = |lane: &Outbox| receivers.clone().map(|at| lane.counts(at).pending).sum::<usize>();
-        self.lanes.iter().map(of).sum()
+        self.desk.outgoing().count()
     }
 
     /// What is under way when the service dies may arrive or not.
@@ -129,40 +153,37 @@ impl<'a> People<'a> {
         }
     }
 
-    fn fold(&mut self, survivors: &Survivors) -> Option<Notice> {
-        let told = survivors.alert_log.get(self.heard)?;
-        let detected = survivors.detected.get(self.heard).copied()?;
+    fn hear_next(&mut self, survivors: &Survivors, now_ms: i64) {
+        let (Some(told), Some(detected)) =
+            (survivors.alert_log.get(self.heard), survivors.detected.get(self.heard))
+        else {
+            return;
+        };
+        let (desk, sequence) = (&mut self.desk, self.heard as u64);
+        with_record(self.case, told, *detected, |record| {
+            desk.hear(sequence, record, Timestamp(now_ms));
+        });
         self.heard += 1;
-        notice(self.case, &mut self.incidents, told, detected)
     }
 
-    fn hear(
-        &mut self,
-        survivors: &mut Survivors,
-        fate: &mut Fate,
-        now_ms: i64,
-    ) -> Result<(), Crash> {
-        while self.heard < survivors.alert_log.len() {
-            let Some(notice) = self.fold(survivors) else { continue };
-            if self.design == Design::PositionBeforeOutbox {
-                survivors.position = self.heard;
-            }
-            fate.survive()?;
-            let world = self.world;
-            for (receiver, notification) in world.receivers.route(&notice) {
-                let ends = notification.kind == NotificationKind::Resolved;
-                let lane = usize::from(ends).min(self.lanes.len() - 1);
-                let refusal = self.lanes[lane].push(receiver, notification, Timestamp(now_ms));
-                if let Some(refusal) = refusal {
-                    survivors.note("crowded out or too old");
-                    let outcome = Outcome::GaveUp { why: refusal.why };
-                    let id = refusal.notification.id.clone();
-                    survivors.outcomes.push((id, 0, outcome));
-                }
-            }
-            fate.survive()?;
+    /// What has changed survives, all of it or nothing.
+    fn write_down(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
+        let mut changes = self.desk.take_changes();
+        if changes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        fate.survive()?;
+        if self.design == Design::PositionBeforeOutbox {
+            let position = |change: &Change| change.key == RowKey::Position;
+            changes.sort_by_key(|change| !position(change));
+            let first = changes.iter().take_while(|change| position(change)).count();
+            let rest = changes.split_off(first);
+            write_rows(survivors, changes);
+            fate.survive()?;
+            changes = rest;
+        }
+        write_rows(survivors, changes);
+        fate.survive()
     }
 
     fn send(
@@ -171,18 +192,21 @@ impl<'a> People<'a> {
         fate: &mut Fate,
         now_ms: i64,
     ) -> Result<(), Crash> {
-        for lane in 0..self.lanes.len() {
-            for attempt in self.lanes[lane].due(Timestamp(now_ms)) {
-                self.attempts += 1;
-                assert!(self.attempts < ATTEMPTS_MAX, "it never ends");
+        for attempt in self.desk.due(Timestamp(now_ms)) {
+            self.attempts += 1;
+            assert!(self.attempts < ATTEMPTS_MAX, "it never ends");
+            let mut lands_ms = now_ms + fate.random.one_of(&[0, 0, 3, 50], 0);
+            if matches!(self.design, Design::RecordedBeforeSend | Design::AnsweredBeforeLanding) {
+                let sent = DeliveryResult::Sent { receipt: None };
+                self.desk.record(attempt.ticket, sent, Timestamp(now_ms));
                 if self.design == Design::RecordedBeforeSend {
-                    let id = attempt.notification.id.clone();
-                    survivors.outcomes.push((id, attempt.number, Outcome::Delivered));
+                    self.write_down(survivors, fate)?;
+                } else {
+                    lands_ms += fate.random.one_of(&[0, 80], 0);
                 }
-                let lands_ms = now_ms + fate.random.one_of(&[0, 0, 3, 50], 0);
-                self.flights.push(Flight { attempt, lane, lands_ms });
-                fate.survive()?;
             }
+            self.flights.push(Flight { attempt, lands_ms });
+            fate.survive()?;
         }
         Ok(())
     }
@@ -194,25 +218,44 @@ impl<'a> People<'a> {
         now_ms: i64,
     ) -> Result<(), Crash> {
         while let Some(at) = self.flights.iter().position(|flight| flight.lands_ms <= now_ms) {
-            let Flight { attempt, lane, .. } = self.flights.remove(at);
+            let Flight { attempt, .. } = self.flights.remove(at);
             let Some(sink) = self.world.sinks.get(attempt.receiver) else { continue };
             let (is_there, answer) = sink.answer(now_ms, &mut fate.random);
-            let notification = &attempt.notification;
             if is_there {
-                survivors.received.push((attempt.receiver, (**notification).clone()));
+                let notification = (*attempt.notification).clone();
+                survivors.received.push((attempt.receiver, notification));
             }
             fate.survive()?;
-            let outcome = self.lanes[lane].record(attempt.ticket, answer, Timestamp(now_ms));
-            let Some(outcome) = outcome else { continue };
-            survivors.note(match (&outcome, is_there) {
-                (Outcome::Delivered, _) => "delivered",
+            let delivery = self.desk.record(attempt.ticket, answer, Timestamp(now_ms));
+            let Some(delivery) = delivery else { continue };
+            survivors.note(match (&delivery.answered.outcome, is_there) {
+                (Outcome::Delivered { .. }, _) => "delivered",
                 (Outcome::Retrying { .. }, true) => "delivered without an answer",
                 (Outcome::Retrying { .. }, false) => "failed and tried again",
                 (Outcome::GaveUp { .. }, _) => "given up",
             });
-            survivors.outcomes.push((notification.id.clone(), attempt.number, outcome));
-            fate.survive()?;
+            self.write_down(survivors, fate)?;
+        }
+        for _ in self.desk.take_refused() {
+            survivors.note("crowded out or too old");
         }
         Ok(())
     }
+}
+
+fn write_rows(survivors: &mut Survivors, changes: Vec<Change>) {
+    for Change { key, row } in changes {
+        match row {
+            Some(row) => survivors.rows.insert(key, row),
+            None => survivors.rows.remove(&key),
+        };
+    }
+}
+
+/// What was given up, by receiver's name and notification.
+pub(super) fn given_up(survivors: &Survivors) -> impl Iterator<Item = (&str, &Notification)> {
+    survivors.rows.values().filter_map(|row| match row {
+        Row::Dead(dead) => Some((dead.receiver.as_str(), &*dead.notification)),
+        _ => None,
+    })
 }

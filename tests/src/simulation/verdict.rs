@@ -6,9 +6,8 @@ use model::notification::{Notification, NotificationKind};
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Transition, TransitionKind};
 use oncall::incident::Incidents;
-use oncall::outbox::Outcome;
 
-use super::people::notice;
+use super::people::{given_up, notice, told_in_calm};
 use super::{Course, Ended, Survivors, Told, run};
 use crate::drawn::Case;
 
@@ -170,16 +169,8 @@ fn expected(
     ended: &Ended,
     want: &[Transition],
 ) -> Result<Vec<(usize, Notification)>, String> {
-    let routed = |log: &mut dyn Iterator<Item = (Told, Timestamp)>| {
-        let mut incidents = Incidents::default();
-        let mut all: Vec<(usize, Notification)> = Vec::new();
-        for (told, detected) in log {
-            if let Some(notice) = notice(case, &mut incidents, &told, detected) {
-                all.extend(ended.world.receivers.route(&notice));
-            }
-        }
-        all
-    };
+    let routed =
+        |log: &mut dyn Iterator<Item = (Told, Timestamp)>| told_in_calm(case, &ended.world, log);
     let Survivors { alert_log, detected, .. } = &ended.survivors;
     let logged = routed(&mut alert_log.iter().cloned().zip(detected.iter().copied()));
     if !ended.world.early {
@@ -194,24 +185,19 @@ fn expected(
     Ok(logged)
 }
 
-/// Every notification has come or was given up for a reason, none else has, in order.
+/// Every notification has come, was given up for a reason or is told by a later one; none else
+/// has come, and none has overtaken another.
 fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), String> {
-    let given_up: BTreeSet<&str> = ended
-        .survivors
-        .outcomes
-        .iter()
-        .filter(|(_, _, outcome)| matches!(outcome, Outcome::GaveUp { .. }))
-        .map(|(id, ..)| id.as_str())
-        .collect();
     let known: BTreeMap<&str, (usize, &(usize, Notification))> =
         expected.iter().enumerate().map(|(place, of)| (of.1.id.as_str(), (place, of))).collect();
     let mut got: BTreeSet<&str> = BTreeSet::new();
     let mut last: BTreeMap<(usize, EpisodeId), usize> = BTreeMap::new();
-    for of @ (receiver, notification) in &ended.survivors.received {
+    for (receiver, notification) in &ended.survivors.received {
         let id = notification.id.as_str();
+        let of = (*receiver, Notification { missed: None, ..notification.clone() });
         match known.get(id) {
             None => return Err(format!("nobody was to be told {notification:?}")),
-            Some((_, want)) if **want != *of => {
+            Some((_, want)) if **want != of => {
                 return Err(format!("receiver {receiver} got {notification:?}, not {want:?}"));
             }
             Some((place, _)) if got.insert(id) => {
@@ -224,8 +210,48 @@ fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), S
             Some(_) => {}
         }
     }
-    let lost = known.keys().find(|id| !got.contains(*id) && !given_up.contains(*id));
+    let excused = excused(ended, expected, &got);
+    let lost = known.keys().find(|id| !got.contains(*id) && !excused.contains(**id));
     lost.map_or(Ok(()), |id| Err(format!("never delivered and never given up: {id}")))
+}
+
+/// Notifications that need not have come: those given up, the end of what was given up, those
+/// of which an end says that they were missed, and matches that a later one stands for.
+fn excused(
+    ended: &Ended,
+    expected: &[(usize, Notification)],
+    got: &BTreeSet<&str>,
+) -> BTreeSet<String> {
+    let receivers = ended.world.on_call.routing.receivers();
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    let mut unreached: BTreeSet<(usize, EpisodeId)> = BTreeSet::new();
+    let told_both = ended.survivors.received.iter().filter(|(_, of)| of.missed.is_some());
+    let mut told_both: BTreeSet<(usize, EpisodeId)> =
+        told_both.map(|(receiver, of)| (*receiver, of.incident)).collect();
+    for (name, of) in given_up(&ended.survivors) {
+        all.insert(of.id.clone());
+        let number = receivers.iter().position(|receiver| receiver.name == name);
+        let line = number.map(|number| (number, of.incident));
+        unreached.extend(line);
+        told_both.extend(line.filter(|_| of.missed.is_some()));
+    }
+    for (place, (receiver, of)) in expected.iter().enumerate() {
+        let line = (*receiver, of.incident);
+        let is_end = of.kind == NotificationKind::Resolved;
+        let later = expected.iter().skip(place + 1).any(|(other, next)| {
+            (*other, next.incident) == line
+                && next.kind == NotificationKind::Again
+                && (got.contains(next.id.as_str()) || unreached.contains(&line))
+        });
+        let is_replaced = of.kind == NotificationKind::Again && later;
+        if (is_end && unreached.contains(&line))
+            || (!is_end && told_both.contains(&line))
+            || is_replaced
+        {
+            all.insert(of.id.clone());
+        }
+    }
+    all
 }
 
 /// Nothing is left of what has passed but what shards hold that never saw an event, and the

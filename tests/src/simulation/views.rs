@@ -60,7 +60,7 @@ impl Views {
             groups.entry(streams_of(&watch.as_alert())).or_default().1.push(watch.clone());
         }
         let view = |(streams, (alerts, watches)): (Vec<usize>, (Vec<Alert>, Vec<Watch>))| {
-            let rules = RuleSet { streams: case.rules.streams.clone(), alerts, watches };
+            let rules = RuleSet { alerts, watches, ..case.rules.clone() };
             let program = Program::compile(&rules)?;
             let (settled, ever) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
             Ok(View { streams, rules, program, settled, ever, late: BTreeSet::new() })

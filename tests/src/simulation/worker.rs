@@ -106,7 +106,7 @@ impl<'a> Worker<'a> {
                 _ => Vec::new(),
             },
             known: survivors.alert_log.iter().map(identity).collect(),
-            people: People::start(case, world, course.design, survivors),
+            people: People::start(case, world, course.design, survivors, now_ms),
         }
     }
 

@@ -5,8 +5,10 @@ use std::ops::Range;
 
 use model::notification::{DeliveryResult, FailureReason};
 use model::severity::Severity;
+use oncall::desk::Settings;
+use oncall::levels::{Level, Levels};
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Deadlines, Receiver, Receivers};
+use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
 
 use crate::drawn::{Case, Log, Random};
@@ -24,7 +26,7 @@ pub(super) struct World {
     pub(super) idle_ms: Option<i64>,
     /// Whether early notices are asked for.
     pub(super) early: bool,
-    pub(super) receivers: Receivers,
+    pub(super) on_call: Settings,
     pub(super) sinks: Vec<Sink>,
     pub(super) limits: OutboxLimits,
 }
@@ -72,7 +74,9 @@ impl World {
                     0 => [Severity::Critical].into_iter().collect(),
                     _ => Severities::ALL,
                 },
-                send_resolved: random.chance(80),
+                on: On { resolve: random.chance(80), ..On::ALL },
+                spacing_ms: random.one_of(&[0, 0, 5], 0),
+                fallback: None,
             })
             .collect();
         let sinks = receivers.iter().map(|_| Sink::draw(random)).collect();
@@ -80,8 +84,9 @@ impl World {
             pending_max: random.one_of(&[2, 1000, 1000, 1000], 1000),
             in_flight_max: random.one_of(&[1, 2, 4], 4),
         };
-        let receivers = Receivers::new(receivers, Deadlines::default());
-        World { places, idle_ms, early: random.chance(70), receivers, sinks, limits }
+        let routing = Routing::to_all(receivers);
+        let on_call = Settings { routing, levels: quiet_levels(), ..Settings::default() };
+        World { places, idle_ms, early: random.chance(70), on_call, sinks, limits }
     }
 
     /// Whether nothing will come or go any more.
@@ -92,6 +97,14 @@ impl World {
         };
         self.places.iter().all(|place| last(place) <= now_ms)
     }
+}
+
+/// Levels that ask for nothing in time: what people hear is what the alert log says.
+fn quiet_levels() -> Levels {
+    Severity::ALL.into_iter().fold(Levels::default(), |levels, severity| {
+        let level = levels.level(severity).clone();
+        levels.with(severity, Level { respond_within_ms: None, remind_every_ms: None, ..level })
+    })
 }
 
 impl Place {

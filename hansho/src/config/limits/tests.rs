@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use connectors::journal::MAX_BUFFERED_BYTES;
+use oncall::desk::{AUDIT_MAX, CASES_MAX, DEAD_MAX};
 use oncall::incident::CLOSED_MAX;
-use oncall::outbox::{FINISHED_MAX, IN_FLIGHT_MAX};
+use oncall::outbox::IN_FLIGHT_MAX;
+use oncall::silence::SILENCES_MAX;
 
 use super::*;
 
@@ -92,7 +94,10 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("alerts waiting for on-call", "通知処理を待つアラート", number(UNHEARD_MAX)),
         ("a message", "メッセージ", bytes(crate::alert_text::MESSAGE_BYTES_MAX)),
         ("attempts in flight of a sink", "通知先ごとに同時に送信する通知", number(IN_FLIGHT_MAX)),
-        ("finished notifications remembered", "保持する完了した通知", number(FINISHED_MAX)),
+        ("incidents on record", "記録に残すインシデント", number(CASES_MAX)),
+        ("notifications given up, kept", "保持する配信できなかった通知", number(DEAD_MAX)),
+        ("entries of the audit log", "監査ログの記録", number(AUDIT_MAX)),
+        ("silences at a time", "同時に有効なサイレンス", number(SILENCES_MAX)),
         ("closed incidents remembered", "保持する閉じたインシデント", number(CLOSED_MAX)),
         ("dead letters waiting", "書き込みを待つデッドレター", number(CLOGGED)),
         ("dead letters logged", "ログにも出力するデッドレター", grouped(TOLD_MAX)),

@@ -2,8 +2,11 @@ use std::path::Path;
 
 use connectors::sink::document::render;
 use engine::shard::statistics::RuleCounts;
-use oncall::incident::{Incidents, LogRecord, Step};
-use oncall::route::{Deadlines, Receiver, Receivers};
+use model::notification::DeliveryResult;
+use oncall::desk::{Desk, Settings};
+use oncall::incident::{LogRecord, Step};
+use oncall::outbox::OutboxLimits;
+use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
 
 use super::super::Logged;
@@ -177,10 +180,16 @@ fn documents(language: Language) -> String {
     said.extend(itself.hear(reports.take(), end));
     assert_eq!(said.len(), 2 * MetaAlert::NAMES.len());
 
-    let receiver =
-        Receiver { name: "log".to_owned(), severities: Severities::ALL, send_resolved: true };
-    let receivers = Receivers::new(vec![receiver], Deadlines::default());
-    let mut incidents = Incidents::default();
+    let receiver = Receiver {
+        name: "log".to_owned(),
+        severities: Severities::ALL,
+        on: On::ALL,
+        spacing_ms: 0,
+        fallback: None,
+    };
+    let settings = Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() };
+    let mut desk = Desk::new(settings, OutboxLimits::default());
+    let mut heard = 0;
     let mut documents = String::new();
     for _ in 0..2 {
         // Read from the log again, as after a restart, it says nothing new.
@@ -196,14 +205,18 @@ fn documents(language: Language) -> String {
             };
             let transition = step.as_transition();
             let step = Step::Transition(&transition);
-            let notice = incidents.apply(&LogRecord { step, text: &text, is_shadow: false });
-            for (_, notification) in notice.iter().flat_map(|notice| receivers.route(notice)) {
-                documents += &render(&notification);
+            let record = LogRecord { step, text: &text, is_shadow: false };
+            desk.hear(heard, &record, logged.detected);
+            heard += 1;
+            for attempt in desk.due(logged.detected) {
+                documents += &render(&attempt.notification);
                 documents.push('\n');
+                let sent = DeliveryResult::Sent { receipt: None };
+                desk.record(attempt.ticket, sent, logged.detected).unwrap();
             }
         }
     }
-    assert_eq!(incidents.open_count(), 0);
+    assert_eq!(desk.open_count(), 0);
     documents
 }
 

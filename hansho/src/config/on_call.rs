@@ -1,0 +1,216 @@
+//! Who is told of what and when: `[severities]`, `[[policies]]`, `[[routes]]`, `[routing]`,
+//! `[[inhibitions]]`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::calendar::Calendar;
+use model::severity::Severity;
+use oncall::clock::Clock;
+use oncall::desk::Settings;
+use oncall::inhibition::{INHIBITIONS_MAX, Inhibition};
+use oncall::levels::{Level, Levels};
+use oncall::matcher::Matcher;
+use oncall::policy::{Policy, ROUNDS_MAX, STEPS_MAX, Step};
+use oncall::route::{Mute, ROUTES_MAX, Route, Routing};
+use toml::Spanned;
+
+use super::{ConfigError, File, raw};
+
+/// What the file says of on-call, with calendars by name: rules define them.
+#[derive(Clone, Debug, Default)]
+pub struct OnCall {
+    levels: Levels,
+    /// By severity: the calendar its clock runs on.
+    clocks: BTreeMap<Severity, String>,
+    policies: Vec<Policy>,
+    routes: Vec<(Route, Option<String>)>,
+    default: Vec<String>,
+    inhibitions: Vec<Inhibition>,
+}
+
+/// By name.
+pub type Calendars = BTreeMap<String, Arc<Calendar>>;
+
+impl OnCall {
+    /// As on-call goes by it, with the calendars of the rules in force.
+    ///
+    /// # Errors
+    /// A calendar that the rules do not have, by name, and an order of severities that it
+    /// turns round.
+    pub(crate) fn settings(
+        &self,
+        receivers: Routing,
+        calendars: &Calendars,
+    ) -> Result<Settings, String> {
+        let calendar = |name: &String| {
+            calendars.get(name).map(|calendar| Calendar::clone(calendar)).ok_or_else(|| {
+                format!(
+                    "there is no calendar `{name}` among the rules; write `calendar {name} = …` there"
+                )
+            })
+        };
+        let mut levels = self.levels.clone();
+        for (severity, name) in &self.clocks {
+            let clock = Clock::While(calendar(name)?);
+            let level = Level { clock, ..levels.level(*severity).clone() };
+            levels = levels.with(*severity, level);
+        }
+        levels.monotonic().map_err(|wrong| {
+            let (above, below, what) = (wrong.above, wrong.below, wrong.what);
+            format!("[severities]: {above} would be less urgent than {below} by its {what}")
+        })?;
+        let route = |(route, mute): &(Route, Option<String>)| {
+            let mute = mute
+                .as_ref()
+                .map(|name| calendar(name).map(|calendar| Mute { name: name.clone(), calendar }));
+            Ok(Route { mute: mute.transpose()?, ..route.clone() })
+        };
+        let routes = self.routes.iter().map(route).collect::<Result<Vec<_>, String>>()?;
+        Ok(Settings {
+            levels,
+            policies: self.policies.clone(),
+            routing: receivers.by(routes, self.default.clone()),
+            inhibitions: self.inhibitions.clone(),
+        })
+    }
+}
+
+/// What the tables say, each name of a sink one of `sinks`.
+pub(super) fn check(
+    file: &File<'_>,
+    raw: raw::OnCall,
+    sinks: &[String],
+) -> Result<OnCall, ConfigError> {
+    let policies = policies(file, raw.policies, sinks)?;
+    let (levels, clocks) = levels(file, &raw.severities, &policies)?;
+    let default = match raw.routing.default {
+        Some(names) => known(file, names, sinks)?,
+        None => Vec::new(),
+    };
+    if raw.routes.len() > ROUTES_MAX {
+        let what = format!("[[routes]] has more than {ROUTES_MAX} routes; join some");
+        return Err(file.error(None, what));
+    }
+    if default.is_empty() && !raw.routes.is_empty() {
+        let what = "[[routes]] need a default for what none of them takes; write [routing] \
+                    default = [\"NAME\"]";
+        return Err(file.error(None, what.to_owned()));
+    }
+    let routes = raw.routes.into_iter().map(|route| {
+        let matchers = matchers(file, &route.matchers)?;
+        let receivers = known(file, route.notify, sinks)?;
+        Ok((Route { matchers, receivers, mute: None }, route.mute))
+    });
+    let routes = routes.collect::<Result<_, ConfigError>>()?;
+    if raw.inhibitions.len() > INHIBITIONS_MAX {
+        let what = format!("[[inhibitions]] has more than {INHIBITIONS_MAX} entries; join some");
+        return Err(file.error(None, what));
+    }
+    let inhibition = |it: raw::Inhibition| {
+        let (source, target) = (matchers(file, &it.source)?, matchers(file, &it.target)?);
+        Ok(Inhibition { source, target, equal: it.equal })
+    };
+    let inhibitions =
+        raw.inhibitions.into_iter().map(inhibition).collect::<Result<_, ConfigError>>()?;
+    Ok(OnCall { levels, clocks, policies, routes, default, inhibitions })
+}
+
+fn levels(
+    file: &File<'_>,
+    raw: &raw::Severities,
+    policies: &[Policy],
+) -> Result<(Levels, BTreeMap<Severity, String>), ConfigError> {
+    let (mut table, mut clocks) = (Levels::default(), BTreeMap::new());
+    let given = [&raw.critical, &raw.high, &raw.medium, &raw.low];
+    for (severity, given) in Severity::ALL.into_iter().zip(given) {
+        let Some(given) = given else { continue };
+        let mut level = table.level(severity).clone();
+        if let Some(time) = &given.respond_within {
+            level.respond_within_ms = time.get_ref().0;
+        }
+        if let Some(time) = &given.remind {
+            level.remind_every_ms = time.get_ref().0;
+        }
+        if let Some(name) = &given.policy {
+            if !policies.iter().any(|policy| policy.name == *name.get_ref()) {
+                return file.refuse(name, "is no policy; write [[policies]] with that name");
+            }
+            level.policy = Some(name.get_ref().clone());
+        }
+        if let Some(name) = given.clock.as_ref().filter(|name| *name != "24x7") {
+            clocks.insert(severity, name.clone());
+        }
+        table = table.with(severity, level);
+    }
+    if let Err(wrong) = table.monotonic() {
+        let pair = [wrong.above, wrong.below];
+        let near = Severity::ALL.into_iter().zip(given).filter(|(it, _)| pair.contains(it));
+        let spans = near.filter_map(|(_, level)| {
+            let level = level.as_ref()?;
+            let times = [level.respond_within.as_ref(), level.remind.as_ref()];
+            let place = usize::from(wrong.what == "remind");
+            times.get(place).copied().flatten().map(Spanned::span)
+        });
+        let [above, below] = pair;
+        let what = match wrong.what {
+            "remind" => format!("{above} would be recalled less often than {below}; swap the two"),
+            _ => format!("{above} would be answered later than {below}; swap the two"),
+        };
+        return Err(file.error(spans.last(), what));
+    }
+    Ok((table, clocks))
+}
+
+fn policies(
+    file: &File<'_>,
+    raw: Vec<raw::Policy>,
+    sinks: &[String],
+) -> Result<Vec<Policy>, ConfigError> {
+    let mut all: Vec<Policy> = Vec::new();
+    for policy in raw {
+        if all.iter().any(|known| known.name == *policy.name.get_ref()) {
+            return file.refuse(&policy.name, "is taken; every policy needs its own name");
+        }
+        if policy.steps.is_empty() || policy.steps.len() > STEPS_MAX {
+            let what = format!(
+                "has {} steps, 1 to {STEPS_MAX} are fine; write steps = [{{ after = \"10m\", \
+                 notify = [\"NAME\"] }}]",
+                policy.steps.len()
+            );
+            return file.refuse(&policy.name, &what);
+        }
+        let mut steps: Vec<Step> = Vec::new();
+        for step in policy.steps {
+            let after_ms = step.after.get_ref().0;
+            if steps.last().is_some_and(|before| before.after_ms > after_ms) {
+                return file.refuse(&step.after, "comes after a later step; order them by time");
+            }
+            steps.push(Step { after_ms, receivers: known(file, step.notify, sinks)? });
+        }
+        let repeat = policy.repeat.unwrap_or(0);
+        if repeat > ROUNDS_MAX {
+            let what = format!("repeats {repeat} times, at most {ROUNDS_MAX} are fine");
+            return file.refuse(&policy.name, &what);
+        }
+        all.push(Policy { name: policy.name.into_inner(), steps, repeat });
+    }
+    Ok(all)
+}
+
+fn known(
+    file: &File<'_>,
+    names: Vec<Spanned<String>>,
+    sinks: &[String],
+) -> Result<Vec<String>, ConfigError> {
+    let one = |name: Spanned<String>| match sinks.contains(name.get_ref()) {
+        true => Ok(name.into_inner()),
+        false => file.refuse(&name, &format!("is no sink; there are {}", sinks.join(", "))),
+    };
+    names.into_iter().map(one).collect()
+}
+
+fn matchers(file: &File<'_>, raw: &Spanned<Vec<String>>) -> Result<Vec<Matcher>, ConfigError> {
+    let parsed = Matcher::parse_all(raw.get_ref().iter().map(String::as_str));
+    parsed.or_else(|error| file.refuse(raw, &error.what))
+}

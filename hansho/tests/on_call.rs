@@ -1,0 +1,266 @@
+//! A person on call with nothing but the command line: from the alert to the closed incident.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p hansho --test on_call` rewrites the transcript.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use common::{failures, rules};
+use regex::Regex;
+use serde_json::Value;
+use tests::service::{Service, free_port};
+
+/// No scenario waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// An instant in the past, so that nothing here waits for a window to pass.
+const START_MS: i64 = 1_767_225_600_000;
+
+struct Scene {
+    service: Service,
+    port: u16,
+    token: Option<&'static str>,
+}
+
+impl Scene {
+    /// A service without Kafka whose alerts go to a file.
+    fn start(more: &str) -> Scene {
+        let port = free_port().expect("a port");
+        let config = format!(
+            "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\nlanguage = \"ja\"\n\
+             [api]\nlisten = \"127.0.0.1:{port}\"\n{more}\n\
+             [streams.auth]\ntype = \"http\"\n\
+             [[sinks]]\nname = \"pager\"\ntype = \"file\"\npath = \"{{home}}/told.jsonl\"\n",
+            rules("burst.rules").display()
+        );
+        let mut service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
+        let address = format!("127.0.0.1:{port}");
+        service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+        Scene { service, port, token: None }
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let status = answer.split_whitespace().nth(1).and_then(|it| it.parse().ok());
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        (status.expect("a status"), body.expect("a body"))
+    }
+
+    fn post_events(&self, lines: &str) {
+        assert_eq!(self.request("POST", "/ingest/auth", "", lines).0, 200);
+    }
+
+    /// Runs a command against the service: what it printed, and how it ended.
+    fn hansho(&self, arguments: &[&str]) -> (String, Option<i32>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
+        let server = format!("http://127.0.0.1:{}", self.port);
+        command.args(arguments).args(["--server", &server]).env("USER", "山田");
+        command.env_remove("HANSHO_TOKEN");
+        if let Some(token) = self.token {
+            command.env("HANSHO_TOKEN", token);
+        }
+        let output = command.output().expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        (text(&output.stdout) + &text(&output.stderr), output.status.code())
+    }
+
+    /// Asks until an answer holds a text; an answer is a change of state, so it comes.
+    fn await_answer(&self, arguments: &[&str], wanted: &str) -> String {
+        let began = std::time::Instant::now();
+        loop {
+            let (said, _) = self.hansho(arguments);
+            if said.contains(wanted) {
+                return said;
+            }
+            assert!(began.elapsed() < DEADLINE, "no {wanted} in {said}");
+        }
+    }
+
+    fn told(&self) -> Vec<Value> {
+        let told = fs::read_to_string(self.service.home().join("told.jsonl")).unwrap_or_default();
+        told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    fn await_told(&self, kind: &str) -> Value {
+        let began = std::time::Instant::now();
+        loop {
+            if let Some(found) = self.told().into_iter().find(|told| told["kind"] == kind) {
+                return found;
+            }
+            assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.told());
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// What differs from run to run: ids, clocks and what is left until a deadline.
+fn without_clocks(text: &str) -> String {
+    let rules = [
+        (r"[0-9a-f]{32}", "<incident>"),
+        (r"\b[0-9a-f]{8}\b", "<id>"),
+        (r"20\d\d-\d\d-\d\dT[0-9:.]+Z", "<time>"),
+        (r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ", "<time>"),
+        (r"\b0:29\b|\b0:30\b", "0:29"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, by)| {
+        Regex::new(pattern).expect("a pattern").replace_all(&text, *by).into_owned()
+    })
+}
+
+fn burst(user: &str, minute: i64) -> String {
+    failures(user, (0..12).map(|n| START_MS + minute * 60_000 + n * 1_000))
+}
+
+#[test]
+fn an_incident_is_walked_from_fire_to_closed_by_the_command_line_alone() {
+    let mut scene = Scene::start("");
+    scene.post_events(&burst("a", 0));
+    let listed = scene.await_answer(&["--lang", "ja", "incident", "list"], "認証失敗多発");
+    scene.await_told("firing");
+    let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
+    let mut transcript = String::new();
+    let mut type_in = |scene: &Scene, arguments: &[&str]| {
+        let typed = arguments.join(" ").replace(&id, "<id>");
+        let (said, code) = scene.hansho(arguments);
+        let code = code.filter(|code| *code != 0).map(|code| format!("(exit {code})\n"));
+        let said = without_clocks(&said);
+        transcript += &format!("$ hansho {typed}\n{said}{}\n", code.unwrap_or_default());
+    };
+    type_in(&scene, &["--lang", "ja", "incident", "list"]);
+    type_in(&scene, &["--lang", "ja", "incident", "close", &id]);
+    type_in(&scene, &["--lang", "ja", "incident", "ack", &id]);
+    type_in(&scene, &["--lang", "ja", "incident", "note", &id, "送信元を遮断します"]);
+    type_in(&scene, &["incident", "ack", &id]);
+    type_in(&scene, &["--lang", "ja", "incident", "mitigate", &id, "遮断済み"]);
+    scene.await_told("acknowledged");
+    // Nothing that was written down is lost.
+    scene.service.kill9();
+    scene.service.restart().expect("it starts again");
+    let address = format!("127.0.0.1:{}", scene.port);
+    scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
+    scene.await_told("resolved");
+    scene.await_answer(&["incident", "show", &id], "told: pager resolved");
+    type_in(&scene, &["--lang", "ja", "incident", "cause", &id, "漏えいしたパスワードの総当たり"]);
+    type_in(&scene, &["--lang", "ja", "incident", "fix", &id, "多要素認証を必須にした"]);
+    type_in(&scene, &["--lang", "ja", "incident", "close", &id]);
+    type_in(&scene, &["incident", "list"]);
+    type_in(&scene, &["incident", "list", "--state", "closed"]);
+    type_in(&scene, &["incident", "show", "ffff"]);
+    type_in(&scene, &["--lang", "ja", "status"]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/on_call/walk.txt");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &transcript).expect("the transcript is written");
+    }
+    assert_eq!(transcript, fs::read_to_string(&path).unwrap_or_default());
+    let kinds: Vec<String> = scene.told().iter().map(|it| it["kind"].to_string()).collect();
+    assert_eq!(kinds, ["\"firing\"", "\"acknowledged\"", "\"resolved\""]);
+    assert_eq!(scene.told()[1]["by"], "山田");
+}
+
+#[test]
+fn a_silence_keeps_people_from_hearing_and_says_what_it_hits() {
+    let scene = Scene::start("");
+    let add = ["silence", "add", "--match", "user.name=a", "--for", "2h", "--reason", "保守"];
+    let (said, code) = scene.hansho(&add);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("silence 1") && said.contains("hits 0 open"), "{said}");
+    scene.post_events(&(burst("a", 0) + &burst("b", 1)));
+    scene.await_told("firing");
+    let shown = scene.await_answer(&["incident", "list", "-o", "json"], "\"a\"");
+    let listed: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(listed["incidents"].as_array().map(Vec::len), Some(2), "both are on record");
+    let users: Vec<String> = scene.told().iter().map(|it| it["key"].to_string()).collect();
+    assert_eq!(users, [r#"{"user.name":"b"}"#]);
+    let (said, _) = scene.hansho(&["silence", "list"]);
+    assert!(said.contains("user.name=a") && said.contains("保守"), "{said}");
+    assert_eq!(scene.hansho(&["silence", "expire", "1"]).1, Some(0));
+    assert_eq!(scene.hansho(&["silence", "expire", "1"]).1, Some(1), "it is over already");
+    scene.await_answer(&["silence", "list"], "user.name=a");
+    let wanted = |scene: &Scene| scene.told().iter().any(|it| it["key"]["user.name"] == "a");
+    let began = std::time::Instant::now();
+    while !wanted(&scene) {
+        assert!(began.elapsed() < DEADLINE, "what is still open is told when a silence ends");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn tokens_say_who_may_do_what() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |scope: &str| folder.path().join(scope);
+    fs::write(file("read"), "s3cret-read\n").expect("a token");
+    fs::write(file("act"), "s3cret-act\n").expect("a token");
+    let by_file = |name: &str, scope: &str| {
+        let path = file(scope).display().to_string();
+        format!("[[api.tokens]]\nname = \"{name}\"\ntoken = \"file:{path}\"\nscope = \"{scope}\"\n")
+    };
+    let tokens = by_file("見る人", "read") + &by_file("当番", "act");
+    let mut scene = Scene::start(&tokens);
+    let (said, code) = scene.hansho(&["incident", "list"]);
+    assert_eq!(code, Some(2), "{said}");
+    scene.token = Some("s3cret-read");
+    scene.post_events(&burst("a", 0));
+    let listed = scene.await_answer(&["incident", "list"], "認証失敗多発");
+    let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
+    let (said, code) = scene.hansho(&["incident", "ack", &id]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("見る人 may not do that"), "{said}");
+    scene.token = Some("s3cret-act");
+    assert_eq!(scene.hansho(&["incident", "ack", &id]).1, Some(0));
+    let (said, _) = scene.hansho(&["incident", "show", &id]);
+    assert!(said.contains("acknowledged (当番)"), "the token says who it was: {said}");
+    let silence = ["silence", "add", "--match", "a=b", "--for", "1h", "--reason", "x"];
+    assert_eq!(scene.hansho(&silence).1, Some(2), "that is for admins");
+    for path in ["/api/v1/incidents", "/api/v1/audit", "/api/v1/notifications", "/metrics"] {
+        let shown = "Authorization: Bearer s3cret-read\r\n";
+        let (status, body) = scene.request("GET", path, shown, "");
+        assert_eq!(status, 200, "{path}");
+        assert!(!body.contains("s3cret"), "{path}");
+    }
+    let origin = "Origin: http://evil.example\r\n";
+    assert_eq!(scene.request("POST", "/api/v1/silences", origin, "{}").0, 401);
+}
+
+#[test]
+fn what_cannot_be_understood_is_answered_with_a_way_out() {
+    let scene = Scene::start("");
+    let cases = [
+        ("GET", "/api/v1/incidents?state=lost", "", 400, "firing, acknowledged"),
+        ("GET", "/api/v1/incidents/abcd", "", 404, "there is no incident"),
+        ("POST", "/api/v1/incidents/abcd/ack", "{\"by\":\"a\"}", 404, "there is no incident"),
+        ("POST", "/api/v1/incidents/abcd/ack", "", 400, "say who it is"),
+        ("POST", "/api/v1/incidents/abcd/sing", "{}", 400, "ack, assign"),
+        ("POST", "/api/v1/incidents/abcd/ack", "{\"who\":1}", 400, "unknown field"),
+        ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[\"x\"]}", 400, "is no matcher"),
+        ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[]}", 400, "say until when"),
+        ("POST", "/api/v1/route", "{\"severity\":\"urgent\"}", 400, "critical, high"),
+        ("POST", "/api/v1/notifications/7/retry", "{\"by\":\"a\"}", 404, "none of that number"),
+    ];
+    for (method, path, body, status, wanted) in cases {
+        let answer = scene.request(method, path, "", body);
+        assert_eq!(answer.0, status, "{method} {path} {}", answer.1);
+        assert!(answer.1.contains(wanted), "{method} {path} {}", answer.1);
+    }
+    let origin = "Origin: http://evil.example\r\n";
+    let forged = scene.request("POST", "/api/v1/silences", origin, "{}");
+    assert_eq!(forged.0, 403, "a page of a browser here must not act");
+    let (said, code) = scene.hansho(&["route", "test", "--severity", "重要", "--label", "a=b"]);
+    assert_eq!((said.as_str(), code), ("pager\n", Some(0)));
+}
