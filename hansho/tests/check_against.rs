@@ -98,3 +98,53 @@ fn rules_with_errors_are_told_first_and_a_missing_file_is_said() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("gone.jsonl"));
 }
+
+/// Sessions that come once each, as a web shop has them, under a rule that counts per session;
+/// and by a key that there are few of.
+#[test]
+fn a_key_of_every_event_is_found_and_one_of_many_events_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = "stream m { at: time, host: str, session: str }\n";
+    let mut lines = String::new();
+    for at in 0..1200 {
+        let (minute, second, session, host) = (at / 60, at % 60, at - at % 20 / 19, at % 7);
+        let time = format!("2026-01-05T00:{minute:02}:{second:02}Z");
+        writeln!(lines, r#"{{"at":"{time}","host":"{host}","session":"s{session}"}}"#).unwrap();
+    }
+    std::fs::write(folder.path().join("m.jsonl"), lines).unwrap();
+    let cases: [(&str, &[&str]); 4] = [
+        ("alert x m >= 3 within 5m by session high", &["W0205:2"]),
+        ("alert x m >= 3 within 5m by session high limit 500 keys", &[]),
+        ("alert x m >= 300 within 5m by host high", &[]),
+        ("alert x any m by session high", &["W0202:1"]),
+    ];
+    for (rules, want) in cases {
+        std::fs::write(folder.path().join("x.rules"), format!("{stream}{rules}")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
+        let arguments = ["--lang", "en", "check", "x.rules", "--against", "m=m.jsonl"];
+        let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
+        assert_eq!(found(&output), want, "{rules}\n{output:?}");
+    }
+}
+
+/// A day of lateness over two million events: more than may wait at once. With a minute of it
+/// the same events need no room to speak of.
+#[test]
+fn a_lateness_that_holds_more_events_than_there_is_room_for_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = String::new();
+    for at in 0..1_700_000 {
+        let (minute, second) = (at / 60 / 1000 % 60, at / 1000 % 60);
+        writeln!(lines, r#"{{"at":"2026-01-05T00:{minute:02}:{second:02}Z"}}"#).unwrap();
+    }
+    std::fs::write(folder.path().join("m.jsonl"), lines).unwrap();
+    for (lateness, want) in [("1d", &["W0206:1"][..]), ("1m", &[])] {
+        let rules =
+            format!("stream m {{ at: time }} lateness {lateness}\nalert x m < 1 within 5m high");
+        std::fs::write(folder.path().join("x.rules"), rules).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
+        let arguments = ["--lang", "en", "check", "x.rules", "--against", "m=m.jsonl"];
+        let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
+        assert_eq!(found(&output), want, "{lateness}\n{output:?}");
+    }
+}

@@ -115,6 +115,11 @@ wordings! {
            一つのフィールドが同時に二つの値を持つ条件です"
         help "join the values by `or`, or write `in (…)`"
         | "値を `or` でつなぐか、`in (…)` と書いてください";
+    NeverMatches never_in_bounds(name: &str):
+        "no event can satisfy `{name}`: no number lies between its bounds"
+        | "`{name}` に一致するイベントはありません。上限と下限の間に入る値がありません"
+        help "turn one of them around, or join them by `or`"
+        | "不等号の向きを確認するか、`or` でつないでください";
     NeverMatches never_lower_case(name: &str, text: &str, lower: &str):
         "no event can satisfy `{name}`: `lower(…)` has no capitals, `{text}` has"
         | "`{name}` を満たすイベントはありません。`lower(…)` に大文字はなく、`{text}` にはあります"
@@ -298,6 +303,8 @@ pub(crate) fn lint_filters(
         };
         if contradicts(parts) {
             diagnostics.push(never_matches(*place, name));
+        } else if leaves_no_number(parts) {
+            diagnostics.push(never_in_bounds(*place, name));
         }
         if let Some(text) = parts.iter().find_map(never_lower) {
             diagnostics.push(never_lower_case(*place, name, text, &text.to_lowercase()));
@@ -332,6 +339,58 @@ fn contradicts(parts: &[Predicate]) -> bool {
         }
         _ => false,
     })
+}
+
+/// Whether a conjunction bounds one field from both sides so that nothing is left.
+fn leaves_no_number(parts: &[Predicate]) -> bool {
+    let mut left: HashMap<usize, Bounds> = HashMap::new();
+    for part in parts {
+        if let Predicate::Compare(Operand::Field(field), how, Operand::Constant(constant)) = part
+            && let Constant::Number(value) = constant
+        {
+            left.entry(*field).or_default().narrow(*how, *value);
+        }
+    }
+    left.values().any(Bounds::is_empty)
+}
+
+/// What a number may be: not less, and not more, each with whether that itself is out.
+#[derive(Default)]
+struct Bounds {
+    least: Option<(Decimal, bool)>,
+    most: Option<(Decimal, bool)>,
+}
+
+impl Bounds {
+    fn narrow(&mut self, comparison: Comparison, value: Decimal) {
+        let is_out = matches!(comparison, Comparison::Above | Comparison::Below);
+        let bound = (value, is_out);
+        if matches!(comparison, Comparison::Above | Comparison::AtLeast | Comparison::Equal) {
+            self.least = Some(self.least.map_or(bound, |least| least.max(bound)));
+        }
+        if matches!(comparison, Comparison::Below | Comparison::AtMost | Comparison::Equal) {
+            let tighter = |most: (Decimal, bool)| match most.0 == value {
+                true => (value, most.1 || is_out),
+                false => {
+                    if most.0 < value {
+                        most
+                    } else {
+                        bound
+                    }
+                }
+            };
+            self.most = Some(self.most.map_or(bound, tighter));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match (self.least, self.most) {
+            (Some((least, above)), Some((most, below))) => {
+                least > most || (least == most && (above || below))
+            }
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -171,6 +171,15 @@ fn filters_that_no_event_satisfies() {
         ("auth where n == 1 and user == \"a\" and n == 2", true),
         ("auth where n == 1 and n != 2", false),
         ("auth where took == 1s and took == 1000ms", false),
+        ("auth where n > 5 and n < 3", true),
+        ("auth where n > 5 and n < 5", true),
+        ("auth where n >= 5 and n < 5", true),
+        ("auth where n >= 5 and n <= 5", false),
+        ("auth where n > 3 and n < 5", false),
+        ("auth where n > 5 or n < 3", false),
+        ("auth where n == 2 and n > 3", true),
+        ("auth where n < 9 and n <= 4 and n > 4", true),
+        ("auth where took > 5s and took < 6000ms", false),
     ];
     for (filter, never) in cases {
         let found = codes(&format!("filter f = {filter}")).contains(&Code::NeverMatches);
