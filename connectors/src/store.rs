@@ -16,6 +16,9 @@ pub struct Store {
     database: Database,
 }
 
+/// A row: its key and what is kept under it.
+pub type StoredRow = (Vec<u8>, Vec<u8>);
+
 /// A change of one row: its key, and what it is now or that it is gone.
 pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
 
@@ -46,7 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
-    pub fn rows(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn rows(&self) -> Result<Vec<StoredRow>, StoreError> {
         self.read_all().map_err(failure("read", &self.path))
     }
 
@@ -58,7 +61,7 @@ impl Store {
         self.change(changes).map_err(failure("written", &self.path))
     }
 
-    fn read_all(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, redb::Error> {
+    fn read_all(&self) -> Result<Vec<StoredRow>, redb::Error> {
         let reading = self.database.begin_read()?;
         let mut rows = Vec::new();
         for row in reading.open_table(ROWS)?.iter()? {

@@ -264,3 +264,30 @@ fn what_cannot_be_understood_is_answered_with_a_way_out() {
     let (said, code) = scene.hansho(&["route", "test", "--severity", "重要", "--label", "a=b"]);
     assert_eq!((said.as_str(), code), ("pager\n", Some(0)));
 }
+
+/// What is written down is there, under that method and no other; what is refused is refused
+/// as it says.
+#[test]
+fn the_api_is_as_it_is_written_down() {
+    let scene = Scene::start("");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    let document: Value = serde_json::from_slice(&fs::read(path).expect("a document")).unwrap();
+    let paths = document["paths"].as_object().expect("paths");
+    assert_eq!(paths.len(), 11);
+    for (path, methods) in paths {
+        let actual = path.replace("{id}", "7").replace("{number}", "7").replace("{action}", "ack");
+        for method in ["GET", "POST"] {
+            let documented = methods.get(method.to_lowercase());
+            let (status, body) = scene.request(method, &actual, "", "{\"by\":\"a\"}");
+            let Some(documented) = documented else {
+                assert_eq!(status, 405, "{method} {path}");
+                continue;
+            };
+            let known = documented["responses"].get(status.to_string());
+            assert!(known.is_some(), "{method} {path} answers {status}: {body}");
+            let answer: Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(answer.get("error").is_some(), status != 200, "{method} {path} {body}");
+        }
+    }
+    assert_eq!(scene.request("GET", "/api/v1/nothing", "", "").0, 404);
+}

@@ -64,7 +64,7 @@ pub enum Row {
     /// How many records of the alert log have been taken in.
     Position(u64),
     /// An incident.
-    Case(Case),
+    Case(Box<Case>),
     /// A pending notification, and for whom.
     Outgoing(String, Outgoing),
     /// A notification that was given up.
@@ -179,7 +179,7 @@ impl Desk {
             match row {
                 Row::Position(position) => self.position = position,
                 Row::Case(case) => {
-                    self.put_back(case);
+                    self.put_back(*case);
                 }
                 // What is given up gets a number, which others must not have already.
                 Row::Outgoing(name, row) => outgoing.push((name, row)),
@@ -468,7 +468,7 @@ impl Desk {
     fn row(&self, key: RowKey) -> Option<Row> {
         match key {
             RowKey::Position => Some(Row::Position(self.position)),
-            RowKey::Case(id) => self.cases.get(&id).cloned().map(Row::Case),
+            RowKey::Case(id) => self.cases.get(&id).cloned().map(Box::new).map(Row::Case),
             RowKey::Outgoing(number) => {
                 self.outbox.row(number).map(|row| Row::Outgoing(self.name_of(row.receiver), row))
             }

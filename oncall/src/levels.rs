@@ -121,7 +121,8 @@ mod tests {
         };
         assert_eq!(Levels::default().monotonic(), Ok(()));
         assert_eq!(slow(Severity::High, |it| it.respond_within_ms = Some(HOUR_MS)), Ok(()));
-        let cases: [(Severity, fn(&mut Level), &str); 4] = [
+        type Case = (Severity, fn(&mut Level), &'static str);
+        let cases: [Case; 4] = [
             (Severity::Critical, |it| it.respond_within_ms = Some(3 * HOUR_MS), "respond_within"),
             (Severity::High, |it| it.respond_within_ms = None, "respond_within"),
             (Severity::High, |it| it.remind_every_ms = None, "remind"),

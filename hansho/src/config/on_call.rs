@@ -45,9 +45,8 @@ impl OnCall {
     ) -> Result<Settings, String> {
         let calendar = |name: &String| {
             calendars.get(name).map(|calendar| Calendar::clone(calendar)).ok_or_else(|| {
-                format!(
-                    "there is no calendar `{name}` among the rules; write `calendar {name} = …` there"
-                )
+                let way_out = format!("write `calendar {name} = …` there");
+                format!("there is no calendar `{name}` among the rules; {way_out}")
             })
         };
         let mut levels = self.levels.clone();
@@ -157,7 +156,7 @@ fn levels(
             "remind" => format!("{above} would be recalled less often than {below}; swap the two"),
             _ => format!("{above} would be answered later than {below}; swap the two"),
         };
-        return Err(file.error(spans.last(), what));
+        return Err(file.error({ spans }.next_back(), what));
     }
     Ok((table, clocks))
 }

@@ -593,7 +593,8 @@ proptest! {
                     // An attempt whose result is never written.
                     if crash == 1 {
                         for attempt in scene.desk.due(scene.now) {
-                            let name = scene.settings.routing.receivers()[attempt.receiver].name.clone();
+                            let receivers = scene.settings.routing.receivers();
+                            let name = receivers[attempt.receiver].name.clone();
                             if answers {
                                 scene.got.push((name, (*attempt.notification).clone(), scene.now));
                             }
