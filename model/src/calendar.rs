@@ -3,11 +3,7 @@
 //! A calendar is plain data. Zones come as tables of offsets, resolved from the IANA
 //! database by whoever may read it; nothing here knows a zone's name or rules.
 
-mod skips;
-
 use crate::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
-
-pub use skips::{Moved, MovedSpan};
 
 /// Minutes of a day.
 pub const DAY_MINUTES: u16 = 24 * 60;

@@ -32,9 +32,6 @@ pub struct StreamSample {
     /// The `lateness` with which no more than one event in a hundred had come too late, in
     /// milliseconds.
     pub enough_ms: i64,
-    /// How many of its events at most wait at once for the `lateness` to pass, where there is
-    /// not room for so many; `None` where there is.
-    pub waiting: Option<u64>,
 }
 
 /// What came of a rule.
@@ -46,17 +43,6 @@ pub struct RuleSample {
     pub selections: Vec<SelectionSample>,
     /// How many keys it has, where it fired for each of them from the first window to the end.
     pub always: Option<usize>,
-    /// Its keys, where it has some.
-    pub keys: Option<KeysSeen>,
-}
-
-/// How many keys a rule has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeysSeen {
-    /// Different ones in the data; at least so many, where not all was looked at.
-    pub keys: u64,
-    /// How many are kept at most, where the rule does not say itself.
-    pub kept: u64,
 }
 
 /// What came of a selection.
@@ -73,10 +59,6 @@ pub struct SelectionSample {
 pub const LATE_ONE_IN: u64 = 100;
 /// Fewer events than this say nothing about all of them.
 const EVENTS_MIN: u64 = 10;
-/// Fewer events than this do not tell a key of many values from one of few.
-const KEYED_EVENTS_MIN: u64 = 1_000;
-/// A key is one of its own for almost every event where so many in a hundred are new.
-const NEW_KEYS_PERCENT: u64 = 90;
 
 wordings! {
     NeverSeen never_seen(name: &str, events: u64, stream: &str):
@@ -117,29 +99,6 @@ wordings! {
            数えられませんでした";
 }
 
-wordings! {
-    KeysWithoutEnd each_its_own(keys: u64, events: u64):
-        "{keys} keys among {events} events: almost every one is a key of its own"
-        | "イベント{events}件にキーが{keys}個あり、ほぼ1件ごとに別のキーになっています"
-        help "group by what events have in common, or bound it: `limit 10000 keys`"
-        | "共通するフィールドでまとめるか、`limit 10000 keys` で上限を付けてください";
-    KeysWithoutEnd more_than_kept(keys: u64, kept: u64):
-        "{keys} keys in the data: beyond {kept} new ones are refused"
-        | "データにキーが{keys}個あります。{kept}個を超えると新しいキーを受け付けません"
-        help "say how many there may be, `limit {keys} keys`, or group by something that has fewer"
-        | "`limit {keys} keys` のように上限を指定するか、値の種類が少ないフィールドで\
-           まとめてください";
-    WaitingOverRoom over_room(stream: &str, waiting: u64, lateness: &str, lateness_ja: &str):
-        "up to {waiting} events of `{stream}` wait for the {lateness} of `lateness` to pass: \
-         there is not room for so many"
-        | "`{stream}` のイベントは `lateness` の{lateness_ja}が過ぎるまで待ち、最大{waiting}件に\
-           なります。待たせておく領域が足りません"
-        help "shorten `lateness`, filter more, or raise `unsettled_bytes` in [limits]: until \
-              then partitions are read one after the other and alerts are late"
-        | "`lateness` を短くするか、filter を絞るか、[limits] の `unsettled_bytes` を\
-           増やしてください。足りない間はパーティションを順に読むため、通知が遅れます";
-}
-
 texts! {
     wider_window(enough: &str, enough_ja: &str):
         "{enough} would bridge one that is missing"
@@ -163,7 +122,6 @@ pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
     let found = &mut compiled.diagnostics;
     for (schema, seen) in rules.streams.iter().zip(&sample.streams) {
         found.extend(against.late(schema, seen));
-        found.extend(against.waits(schema, seen));
     }
     let alerts = rules.alerts.iter().cloned().zip(&compiled.readings);
     let watches = rules.watches.iter().map(Watch::as_alert).zip(&compiled.watched);
@@ -173,7 +131,6 @@ pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
         if let (Some(seen), Some(place)) = (seen, place) {
             against.counted(&alert, reading, seen, found);
             found.extend(throughout(&alert, seen, *place));
-            found.extend(without_end(&alert, seen, *place));
             found.extend(below_cadence(&alert, reading, seen, *place));
         }
     }
@@ -208,12 +165,6 @@ impl Against<'_> {
         })
     }
 
-    fn waits(&self, schema: &Schema, seen: &StreamSample) -> Option<Diagnostic> {
-        let (place, waiting) = (*self.places.get(&schema.name)?, seen.waiting?);
-        let lateness = lasting(schema.lateness_ms);
-        Some(over_room(place, &schema.name, waiting, &lateness.en, &lateness.ja))
-    }
-
     /// Selections of nothing, and an `any` of everything.
     fn counted(
         &self,
@@ -244,19 +195,6 @@ fn throughout(alert: &Alert, seen: &RuleSample, place: Place) -> Option<Diagnost
     // Of what there is nothing to count is told already.
     let keys = seen.always.filter(|_| seen.selections.iter().all(|of| of.events > 0))?;
     Some(if alert.by.is_empty() { fires_throughout(place) } else { fires_for_all(place, keys) })
-}
-
-/// Keys that come without end. What tells of every match keeps little of each.
-fn without_end(alert: &Alert, seen: &RuleSample, place: Place) -> Option<Diagnostic> {
-    let tells_each = matches!(alert.trigger, Trigger::Any { and: None, .. });
-    let seen_keys = seen.keys.filter(|_| alert.keys_max.is_none() && !tells_each)?;
-    let KeysSeen { keys, kept } = seen_keys;
-    if keys > kept {
-        return Some(more_than_kept(place, keys, kept));
-    }
-    let events: u64 = seen.selections.iter().map(|of| of.events).max()?;
-    let is_own = keys * 100 >= events * NEW_KEYS_PERCENT;
-    (events >= KEYED_EVENTS_MIN && is_own).then(|| each_its_own(place, keys, events))
 }
 
 fn below_cadence(

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use model::calendar::Zone;
 use model::message::Language;
-use model::time::Timestamp;
-use rules_dsl::against::{KeysSeen, RuleSample, Sample, SelectionSample, StreamSample, lint};
+use rules_dsl::against::{RuleSample, Sample, SelectionSample, StreamSample, lint};
 use rules_dsl::compile_in;
 use rules_dsl::diagnostic::Code;
 use rules_dsl::source::SourceFile;
@@ -36,15 +35,7 @@ impl Surroundings for Shelf {
     }
 
     fn zone(&self, name: &str) -> Option<Zone> {
-        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
-        let (spring, autumn) = (at("2026-03-08T07:00:00Z"), at("2026-11-01T06:00:00Z"));
-        match name {
-            "UTC" => Some(Zone::default()),
-            "America/New_York" => Some(Zone {
-                offsets: vec![(Timestamp(0), -18_000), (spring, -14_400), (autumn, -18_000)],
-            }),
-            _ => None,
-        }
+        (name == "UTC").then(Zone::default)
     }
 
     fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {
@@ -52,20 +43,14 @@ impl Surroundings for Shelf {
     }
 }
 
-/// So many late events stand for a stream of which many wait.
-const WAITS: u64 = 1;
-
 /// What data made of the rules that lints of data are about.
 fn sample(late: u64) -> Sample {
     let rule = |name: &str, events, cadence_ms, always| {
         let name = name.to_owned();
-        let selections = vec![SelectionSample { events, cadence_ms }];
-        RuleSample { name, selections, always, keys: None }
+        RuleSample { name, selections: vec![SelectionSample { events, cadence_ms }], always }
     };
-    let keyed = |name: &str, keys| RuleSample { keys, ..rule(name, 900_000, None, None) };
-    let waiting = (late == WAITS).then_some(2_000_000);
     Sample {
-        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000, waiting }],
+        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000 }],
         rules: vec![
             rule("starved", 0, None, None),
             rule("endless", 1000, None, Some(1)),
@@ -74,8 +59,6 @@ fn sample(late: u64) -> Sample {
             rule("gappy", 500, Some(61_000), None),
             rule("steep", 500, Some(61_000), None),
             rule("silent", 500, Some(90_000), None),
-            keyed("each_its_own", Some(KeysSeen { keys: 893_100, kept: 1_000_000 })),
-            keyed("too_many", Some(KeysSeen { keys: 120_000, kept: 100_000 })),
         ],
     }
 }
@@ -83,12 +66,8 @@ fn sample(late: u64) -> Sample {
 fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
     let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
     let mut compiled = compile_in(&files, &Shelf);
-    // A stream is late, or waits for long, in the golden of that alone.
-    let late = match text {
-        _ if text.contains("lateness 5s") => 25,
-        _ if text.contains("lateness 6h") => WAITS,
-        _ => 0,
-    };
+    // A stream is late in the golden of that alone.
+    let late = if text.contains("lateness 5s") { 25 } else { 0 };
     lint(&files, &mut compiled, &sample(late));
     let found = compiled.diagnostics;
     let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();

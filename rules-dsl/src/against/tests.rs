@@ -9,8 +9,8 @@ filter bad = a where n > 1
 filter awful = bad where n > 2
 ";
 
-const A: StreamSample = StreamSample { events: 1000, late: 10, enough_ms: 5_000, waiting: None };
-const NOTHING: StreamSample = StreamSample { events: 0, late: 0, enough_ms: 0, waiting: None };
+const A: StreamSample = StreamSample { events: 1000, late: 10, enough_ms: 5_000 };
+const NOTHING: StreamSample = StreamSample { events: 0, late: 0, enough_ms: 0 };
 
 fn counted(events: u64, cadence_ms: Option<i64>) -> SelectionSample {
     SelectionSample { events, cadence_ms }
@@ -26,8 +26,7 @@ fn found(
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     let mut compiled = compile(&files);
     assert!(compiled.rules.is_some(), "{text}: {:#?}", compiled.diagnostics);
-    let rule =
-        RuleSample { name: "x".to_owned(), selections: selections.to_vec(), always, keys: None };
+    let rule = RuleSample { name: "x".to_owned(), selections: selections.to_vec(), always };
     let sample = Sample { streams: streams.to_vec(), rules: vec![rule] };
     let shown = |found: &Diagnostic| {
         let at = files.first().map_or("", |file| &file.text[found.span.clone()]);
@@ -113,7 +112,7 @@ fn more_than_one_in_a_hundred_may_not_be_late() {
     assert_eq!(found(text, [late(10), A], &seen, None), []);
     let told = found(text, [late(11), A], &seen, None);
     assert_eq!(told, [(ManyLate, "a".to_owned())]);
-    let few = StreamSample { events: 9, late: 9, enough_ms: 5_000, waiting: None };
+    let few = StreamSample { events: 9, late: 9, enough_ms: 5_000 };
     assert_eq!(found(text, [few, A], &seen, None), []);
 }
 
@@ -124,41 +123,4 @@ fn lengths_are_rounded_up_to_what_people_write() {
     for (millis, want) in cases {
         assert_eq!(round(millis), want, "{millis}");
     }
-}
-
-/// The findings about `x` where it has so many keys.
-fn found_of_keys(trigger: &str, events: u64, keys: u64) -> Vec<Code> {
-    let text = format!("{BASE}alert x {trigger} high");
-    let files = [SourceFile { name: "x".to_owned(), text }];
-    let mut compiled = compile(&files);
-    let selections = vec![counted(events, None)];
-    let keys = Some(KeysSeen { keys, kept: 1_000_000 });
-    let rule = RuleSample { name: "x".to_owned(), selections, always: None, keys };
-    lint(&files, &mut compiled, &Sample { streams: vec![A, A], rules: vec![rule] });
-    compiled.diagnostics.iter().map(|found| found.code).collect()
-}
-
-#[test]
-fn keys_that_come_without_end_are_told() {
-    let told = [Code::KeysWithoutEnd];
-    let counts = "bad >= 3 within 1m by host";
-    assert_eq!(found_of_keys(counts, 1_000, 900), told);
-    assert_eq!(found_of_keys(counts, 1_000, 899), []);
-    assert_eq!(found_of_keys(counts, 999, 999), [], "too few to tell");
-    assert_eq!(found_of_keys(counts, 9_000_000, 1_000_000), []);
-    assert_eq!(found_of_keys(counts, 9_000_000, 1_000_001), told);
-    assert_eq!(found_of_keys("any bad by host", 999, 999), [], "each match is told anyway");
-    assert_eq!(found_of_keys("any bad by host", 5_000, 5_000), [], "each match is told anyway");
-    let bounded = "bad >= 3 within 1m by host high limit 50 keys";
-    let text = bounded.replace(" high", "");
-    assert_eq!(found_of_keys(&text, 1_000, 1_000), []);
-}
-
-#[test]
-fn events_that_wait_need_room() {
-    let text = "alert x bad 3回/分 by host high";
-    let crowded = StreamSample { waiting: Some(2_000_000), ..A };
-    let seen = [counted(900, None)];
-    assert_eq!(found(text, [crowded, A], &seen, None), [(Code::WaitingOverRoom, "a".to_owned())]);
-    assert_eq!(found(text, [A, A], &seen, None), []);
 }

@@ -165,8 +165,6 @@ codes! {
     MeasuredKey = "W0111";
     /// A key that is the id of events.
     KeyPerEvent = "W0112";
-    /// An edge of a calendar that clocks pass over, or pass twice, when they are set.
-    ClocksMoveEdge = "W0113";
     /// Events of which the data has none.
     NeverSeen = "W0201";
     /// A rule that fires as long as there is data.
@@ -175,10 +173,6 @@ codes! {
     WindowBelowCadence = "W0203";
     /// A stream of which more than one event in a hundred comes too late.
     ManyLate = "W0204";
-    /// A rule of which almost every event is a key of its own, or that has more than are kept.
-    KeysWithoutEnd = "W0205";
-    /// Events of a stream's `lateness` that need more memory than there is for what waits.
-    WaitingOverRoom = "W0206";
 }
 
 impl Code {

@@ -1,26 +1,21 @@
 //! `check --against`: what recorded events make of the rules.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use engine::key_group::key_hash;
 use engine::program::{Program, RulePlan};
-use engine::shard::KEYS_PER_RULE_MAX;
 use hdrhistogram::Histogram;
 use model::key::encode_key;
 use model::observation::Batch;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::against::{
-    KeysSeen, LATE_ONE_IN, RuleSample, Sample, SelectionSample, StreamSample,
-};
+use rules_dsl::against::{LATE_ONE_IN, RuleSample, Sample, SelectionSample, StreamSample};
 use rules_dsl::rule::{RuleSet, Trigger};
 
 use crate::commands::Exit;
-use crate::config::Limits;
 use crate::pipeline::intake::Fate;
 use crate::recorded::{Course, Listener, Recorded};
 use crate::rule_files::RulesError;
-use crate::service::reader::WAITING_BYTES;
 
 /// Instants that are kept to tell how far apart events come; later ones are not looked at.
 const INSTANTS_MAX: usize = 4_000_000;
@@ -30,7 +25,7 @@ const DISTANCES_MIN: usize = 10;
 /// Reads and judges recorded events.
 pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Result<Sample, Exit> {
     let program = Arc::new(Program::compile(set).map_err(RulesError::Program)?);
-    let survey = Survey::new(set, &program);
+    let survey = Survey::new(set.streams.len());
     let course = Course { workers: 1, year, drain: false };
     let (survey, _) = Recorded::open(set, &program, files, course, survey)?.run()?;
     Ok(survey.sample(&program))
@@ -44,23 +39,13 @@ struct Survey {
     kept: usize,
     /// By alert, then by key.
     episodes: HashMap<String, HashMap<u64, Fired>>,
-    /// Where signals come from.
-    stream_of: HashMap<u32, usize>,
 }
 
 struct StreamSurvey {
     events: u64,
     /// How far behind late ones came, in milliseconds.
     late: Histogram<u64>,
-    lateness_ms: i64,
-    /// Observations by stretches of event time as long as the lateness; the newest ones only.
-    stretches: BTreeMap<i64, u64>,
-    /// The most observations of one such stretch: they wait at the same time.
-    waiting: u64,
 }
-
-/// Stretches of event time that still may grow.
-const STRETCHES_MAX: usize = 8;
 
 #[derive(Default)]
 struct SignalSurvey {
@@ -77,21 +62,12 @@ struct Fired {
 }
 
 impl Survey {
-    fn new(set: &RuleSet, program: &Program) -> Survey {
+    fn new(streams: usize) -> Survey {
         // Two digits are as exact as the advice that is made of it.
         let late = || Histogram::new(2).ok();
-        let stream = |lateness_ms| {
-            let stretches = BTreeMap::new();
-            Some(StreamSurvey { events: 0, late: late()?, lateness_ms, stretches, waiting: 0 })
-        };
-        let signals = program.rules().iter().flat_map(|plan| {
-            let streams: Vec<usize> =
-                plan.alert.trigger.selections().iter().map(|of| of.stream).collect();
-            plan.signals().zip(streams).collect::<Vec<_>>()
-        });
+        let stream = || Some(StreamSurvey { events: 0, late: late()? });
         Survey {
-            stream_of: signals.collect(),
-            streams: set.streams.iter().filter_map(|it| stream(it.lateness_ms)).collect(),
+            streams: (0..streams).filter_map(|_| stream()).collect(),
             signals: HashMap::new(),
             kept: 0,
             episodes: HashMap::new(),
@@ -108,24 +84,11 @@ impl Survey {
             name: plan.alert.name.clone(),
             selections: plan.signals().map(selection).collect(),
             always: self.always(plan),
-            keys: self.keys(plan),
         };
         Sample {
             streams: self.streams.iter().map(StreamSurvey::sample).collect(),
             rules: program.rules().iter().map(rule).collect(),
         }
-    }
-
-    /// The keys of a rule that has some.
-    fn keys(&self, plan: &RulePlan) -> Option<KeysSeen> {
-        if plan.alert.by.is_empty() {
-            return None;
-        }
-        let signals = plan.signals().filter_map(|signal| self.signals.get(&signal));
-        let keys: HashSet<u64> =
-            signals.flat_map(|signal| signal.instants.keys()).copied().collect();
-        let kept = u64::from(plan.alert.keys_max.unwrap_or(KEYS_PER_RULE_MAX));
-        Some(KeysSeen { keys: keys.len() as u64, kept })
     }
 
     /// How many keys a rule has, where it fired for each from its first window to the end.
@@ -174,10 +137,6 @@ impl Listener for Survey {
         for row in batches.iter().flat_map(|batch| &batch.rows) {
             let signal = self.signals.entry(row.signal).or_default();
             signal.events += 1;
-            let stream = self.stream_of.get(&row.signal);
-            if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(*stream)) {
-                stream.note_waiting(row.time.0);
-            }
             if self.kept < INSTANTS_MAX {
                 self.kept += 1;
                 signal.instants.entry(row.key_hash).or_default().push(row.time.0);
@@ -215,25 +174,14 @@ impl SignalSurvey {
 }
 
 impl StreamSurvey {
-    fn note_waiting(&mut self, time: i64) {
-        let many = self.stretches.entry(time.div_euclid(self.lateness_ms.max(1))).or_default();
-        *many += 1;
-        self.waiting = self.waiting.max(*many);
-        if self.stretches.len() > STRETCHES_MAX {
-            self.stretches.pop_first();
-        }
-    }
-
     fn sample(&self) -> StreamSample {
         let late = self.late.len();
         let excess = late.saturating_sub(self.events / LATE_ONE_IN);
-        let room = Limits::default().unsettled_bytes / WAITING_BYTES;
         let enough = self.late.value_at_quantile(excess as f64 / late.max(1) as f64);
         StreamSample {
             events: self.events,
             late,
             enough_ms: i64::try_from(enough).unwrap_or(i64::MAX),
-            waiting: Some(self.waiting).filter(|many| *many > room),
         }
     }
 }

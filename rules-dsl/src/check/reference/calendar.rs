@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use model::calendar::{Calendar, DAY_MINUTES, Moved, MovedSpan, Span};
-use model::time::{DAY_MS, Timestamp};
+use model::calendar::{Calendar, DAY_MINUTES, Span};
 
 use super::super::{Scope, Statement};
 use super::wording;
@@ -50,33 +49,7 @@ pub(in crate::check) fn calendar(
         }
     }
     let spans = written.spans.iter().map(span).collect();
-    let calendar = Calendar { spans, zone: zone?, closed_days: closed_days? };
-    for moved in calendar.moved_spans(CLOCKS_SINCE) {
-        if let Some(span) = written.spans.get(moved.span) {
-            diagnostics.push(clocks_move(span, &moved));
-        }
-    }
-    Some(Arc::new(calendar))
-}
-
-/// What clocks did before is of no interest to a rule that is written now: 2026-01-01.
-const CLOCKS_SINCE: Timestamp = Timestamp(1_767_225_600_000);
-
-/// What a change of the clocks makes of a stretch, and what does not have that.
-fn clocks_move(span: &ast::Span, moved: &MovedSpan) -> Diagnostic {
-    let clock = crate::print::clock;
-    let (from, until) = span.hours.unwrap_or((0, DAY_MINUTES));
-    let hours = format!("{}-{}", clock(from), clock(until));
-    let (before, after) = (clock(moved.clocks.0), clock(moved.clocks.1));
-    let day = Timestamp(moved.day * DAY_MS).to_string();
-    let day = day.get(..10).unwrap_or(&day);
-    match moved.what {
-        Moved::NotOpen => wording::never_that_day(span.at.0, day, &before, &after, &hours),
-        Moved::Skipped(edge) => {
-            wording::edge_skipped(span.at.0, day, &before, &after, &clock(edge))
-        }
-        Moved::Twice(edge) => wording::edge_twice(span.at.0, day, &before, &after, &clock(edge)),
-    }
+    Some(Arc::new(Calendar { spans, zone: zone?, closed_days: closed_days? }))
 }
 
 fn span(span: &ast::Span) -> Span {

@@ -34,21 +34,6 @@ wordings! {
         "there is no time zone `{zone}`" | "タイムゾーン `{zone}` はありません"
         help "zones are named as in `Asia/Tokyo`, `Europe/Berlin`, `UTC`"
         | "`Asia/Tokyo`、`Europe/Berlin`、`UTC` のように書いてください";
-    ClocksMoveEdge never_that_day(day: &str, before: &str, after: &str, hours: &str):
-        "on {day} clocks go from {before} to {after}: `{hours}` is not there that day"
-        | "{day}は時計が{before}から{after}に進むため、`{hours}` がありません"
-        help "begin before {before} or end after {after}"
-        | "{before}より前に始めるか、{after}より後に終えてください";
-    ClocksMoveEdge edge_skipped(day: &str, before: &str, after: &str, edge: &str):
-        "on {day} clocks go from {before} to {after}: {edge} is at {after} that day"
-        | "{day}は時計が{before}から{after}に進むため、{edge}の代わりに{after}に切り替わります"
-        help "write {before} or {after} instead of {edge}"
-        | "{edge}ではなく{before}か{after}にしてください";
-    ClocksMoveEdge edge_twice(day: &str, before: &str, after: &str, edge: &str):
-        "on {day} clocks go back from {before} to {after}: {edge} is there twice that day"
-        | "{day}は時計が{before}から{after}に戻るため、{edge}が2回来ます"
-        help "write {after} or {before} instead of {edge}"
-        | "{edge}ではなく{after}か{before}にしてください";
     AbsenceScope roster_of_one():
         "a list names keys of one component"
         | "list で対象を指定できるのは、要素が一つのキーだけです"
