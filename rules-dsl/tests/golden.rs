@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use model::calendar::Zone;
 use model::message::Language;
+use model::time::{HOUR_MS, Timestamp};
 use rules_dsl::against::{RuleSample, Sample, SelectionSample, StreamSample, lint};
 use rules_dsl::compile_in;
 use rules_dsl::diagnostic::Code;
@@ -35,7 +36,20 @@ impl Surroundings for Shelf {
     }
 
     fn zone(&self, name: &str) -> Option<Zone> {
-        (name == "UTC").then(Zone::default)
+        // The changes of the clocks in one year are enough.
+        let day = |month, day, hour| Timestamp::from_civil(2027, month, day, hour * HOUR_MS);
+        let offset = |hours: i32| hours * 3600;
+        match name {
+            "UTC" => Some(Zone::default()),
+            "America/New_York" => Some(Zone {
+                offsets: vec![
+                    (Timestamp(0), offset(-5)),
+                    (day(3, 14, 7)?, offset(-4)),
+                    (day(11, 7, 6)?, offset(-5)),
+                ],
+            }),
+            _ => None,
+        }
     }
 
     fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {

@@ -165,6 +165,8 @@ codes! {
     MeasuredKey = "W0111";
     /// A key that is the id of events.
     KeyPerEvent = "W0112";
+    /// Hours of a calendar that its clocks skip or show twice on some day.
+    ChangedClocks = "W0113";
     /// Events of which the data has none.
     NeverSeen = "W0201";
     /// A rule that fires as long as there is data.
