@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use model::calendar::Zone;
 use model::message::Language;
 use model::time::{HOUR_MS, Timestamp};
-use rules_dsl::against::{RuleSample, Sample, SelectionSample, StreamSample, lint};
+use rules_dsl::against::{
+    KeySample, Room, RuleSample, Sample, SelectionSample, StreamSample, lint,
+};
 use rules_dsl::compile_in;
 use rules_dsl::diagnostic::Code;
 use rules_dsl::source::SourceFile;
@@ -58,13 +60,18 @@ impl Surroundings for Shelf {
 }
 
 /// What data made of the rules that lints of data are about.
-fn sample(late: u64) -> Sample {
+fn sample(late: u64, waiting: u64) -> Sample {
     let rule = |name: &str, events, cadence_ms, always| {
         let name = name.to_owned();
-        RuleSample { name, selections: vec![SelectionSample { events, cadence_ms }], always }
+        let selections = vec![SelectionSample { events, cadence_ms }];
+        RuleSample { name, selections, always, keys: KeySample::default() }
+    };
+    let keyed = |name: &str, different, together| RuleSample {
+        keys: KeySample { events: 20_000, different, together },
+        ..rule(name, 20_000, None, None)
     };
     Sample {
-        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000 }],
+        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000, waiting }],
         rules: vec![
             rule("starved", 0, None, None),
             rule("endless", 1000, None, Some(1)),
@@ -73,7 +80,10 @@ fn sample(late: u64) -> Sample {
             rule("gappy", 500, Some(61_000), None),
             rule("steep", 500, Some(61_000), None),
             rule("silent", 500, Some(90_000), None),
+            keyed("unique", 19_000, 900),
+            keyed("crowded", 8_100, 7_200),
         ],
+        room: Room { keys: 1_000_000, unsettled_bytes: 256 << 20, waiting_bytes: 160 },
     }
 }
 
@@ -82,7 +92,9 @@ fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
     let mut compiled = compile_in(&files, &Shelf);
     // A stream is late in the golden of that alone.
     let late = if text.contains("lateness 5s") { 25 } else { 0 };
-    lint(&files, &mut compiled, &sample(late));
+    // And more of it waits than there is room for, or as much as there is.
+    let waiting = if text.contains("lateness 1h") { 4_200_000 } else { 1_600_000 };
+    lint(&files, &mut compiled, &sample(late, waiting));
     let found = compiled.diagnostics;
     let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();
     (shown.join("\n"), found.iter().map(|d| d.code).collect())

@@ -175,6 +175,10 @@ codes! {
     WindowBelowCadence = "W0203";
     /// A stream of which more than one event in a hundred comes too late.
     ManyLate = "W0204";
+    /// Keys that outgrow the room of their rule, or of which hardly one comes again.
+    UnboundedKey = "W0205";
+    /// A stream of which more waits out its lateness than the service has room for.
+    LateBudget = "W0206";
 }
 
 impl Code {
