@@ -36,10 +36,12 @@ wordings! {
         | "`Asia/Tokyo`、`Europe/Berlin`、`UTC` のように書いてください";
     ChangedClocks opening_skipped(edge: &str, day: &str, zone: &str, before: &str, after: &str):
         "there is no {edge} on {day} in {zone}: it opens as the clocks go from {before} to {after}"
-        | "{zone} の {day} は時計が {before} から {after} に進むため {edge} がなく、その瞬間に開きます";
+        | "{zone} の {day} は時計が {before} から {after} に進むため {edge} がなく、\
+           その瞬間に開きます";
     ChangedClocks closing_skipped(edge: &str, day: &str, zone: &str, before: &str, after: &str):
         "there is no {edge} on {day} in {zone}: it closes as the clocks go from {before} to {after}"
-        | "{zone} の {day} は時計が {before} から {after} に進むため {edge} がなく、その瞬間に閉じます";
+        | "{zone} の {day} は時計が {before} から {after} に進むため {edge} がなく、\
+           その瞬間に閉じます";
     ChangedClocks hours_skipped(day: &str, zone: &str, before: &str, after: &str):
         "it does not open on {day} in {zone}, where the clocks go from {before} to {after}"
         | "{zone} の {day} は時計が {before} から {after} に進むため、一度も開きません";
