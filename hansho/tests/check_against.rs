@@ -98,3 +98,38 @@ fn rules_with_errors_are_told_first_and_a_missing_file_is_said() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("gone.jsonl"));
 }
+
+/// 1,200 requests of ten users in twenty minutes; each has an id of its own.
+#[test]
+fn keys_that_hardly_repeat_or_outgrow_their_limit_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = String::new();
+    for at in 0..1200 {
+        let (minute, second, user) = (at / 60, at % 60, at % 10);
+        let time = format!("2026-01-05T00:{minute:02}:{second:02}Z");
+        writeln!(lines, r#"{{"at":"{time}","user":"u{user}","request":"r{at}"}}"#).unwrap();
+    }
+    std::fs::write(folder.path().join("w.jsonl"), lines).unwrap();
+    let cases: [(&str, &[&str]); 8] = [
+        ("w >= 900 within 5m by user", &[]),
+        ("w >= 900 within 5m by request", &["W0205:2"]),
+        ("w >= 900 within 5m by user, request", &["W0205:2"]),
+        ("w >= 900 within 5m by request limit 400 keys", &[]),
+        // 300 come within 5 minutes.
+        ("w >= 900 within 5m by request limit 299 keys", &["W0205:2"]),
+        ("w >= 900 within 5m by user limit 10 keys", &[]),
+        ("w >= 900 within 5m by user limit 9 keys", &["W0205:2"]),
+        ("w then not w within 5m by request limit 9 keys", &[]),
+    ];
+    for (trigger, want) in cases {
+        let stream = "stream w { at: time, user: str, request: str }";
+        let rules = format!("{stream}\nalert x {trigger} high");
+        std::fs::write(folder.path().join("x.rules"), rules).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
+        let arguments = ["--lang", "en", "check", "x.rules", "--against", "w=w.jsonl"];
+        let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
+        let told: Vec<String> =
+            found(&output).into_iter().filter(|code| code.starts_with("W0205")).collect();
+        assert_eq!(told, want, "{trigger}\n{output:?}");
+    }
+}

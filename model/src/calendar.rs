@@ -87,7 +87,7 @@ impl Calendar {
     }
 
     /// Whether a stretch begins on a day, counted from 1970-01-01, a Thursday.
-    fn begins(&self, span: &Span, day: i64) -> bool {
+    pub fn begins(&self, span: &Span, day: i64) -> bool {
         let weekday = (day + 3).rem_euclid(7);
         span.weekdays >> weekday & 1 == 1 && self.closed_days.binary_search(&day).is_err()
     }

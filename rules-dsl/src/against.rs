@@ -8,9 +8,9 @@ use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::Compiled;
 use crate::check::declared_name;
-use crate::diagnostic::{Diagnostic, arrange, lasting, texts, wordings};
+use crate::diagnostic::{Code, Diagnostic, arrange, lasting, texts, wordings};
 use crate::reading::Reading;
-use crate::rule::{Alert, Measure, Trigger, Watch, Window};
+use crate::rule::{Alert, Measure, Roster, Trigger, Watch, Window};
 use crate::source::{Place, SourceFile};
 
 /// What a sample of recorded events made of the rules.
@@ -20,6 +20,19 @@ pub struct Sample {
     pub streams: Vec<StreamSample>,
     /// Of alerts and watches, in any order.
     pub rules: Vec<RuleSample>,
+    /// What there is room for.
+    pub room: Room,
+}
+
+/// What the service has room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Keys a rule may hold that does not say itself how many.
+    pub keys: u64,
+    /// Bytes of observations that wait to be settled, all streams together.
+    pub unsettled_bytes: u64,
+    /// Bytes that one of them takes.
+    pub waiting_bytes: u64,
 }
 
 /// What a stream gave.
@@ -32,6 +45,9 @@ pub struct StreamSample {
     /// The `lateness` with which no more than one event in a hundred had come too late, in
     /// milliseconds.
     pub enough_ms: i64,
+    /// How many of its observations lay within one `lateness` at the most, at least: so many
+    /// wait to be settled at once.
+    pub waiting: u64,
 }
 
 /// What came of a rule.
@@ -43,6 +59,19 @@ pub struct RuleSample {
     pub selections: Vec<SelectionSample>,
     /// How many keys it has, where it fired for each of them from the first window to the end.
     pub always: Option<usize>,
+    /// Of its keys.
+    pub keys: KeySample,
+}
+
+/// What the keys of a rule were like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeySample {
+    /// Events that could have repeated a key.
+    pub events: u64,
+    /// Different keys at least.
+    pub different: u64,
+    /// Different keys at least within [`together_ms`], where they were most.
+    pub together: u64,
 }
 
 /// What came of a selection.
@@ -59,6 +88,10 @@ pub struct SelectionSample {
 pub const LATE_ONE_IN: u64 = 100;
 /// Fewer events than this say nothing about all of them.
 const EVENTS_MIN: u64 = 10;
+/// Fewer events than this say nothing about whether keys come again.
+const REPEATS_MIN: u64 = 1_000;
+/// More different keys than this for each hundred events hardly come again.
+const DIFFERENT_PERCENT: u64 = 80;
 
 wordings! {
     NeverSeen never_seen(name: &str, events: u64, stream: &str):
@@ -97,9 +130,38 @@ wordings! {
         "{late} of {events} events came later than the {lateness} of `lateness` and did not count"
         | "イベント{events}件のうち{late}件が、`lateness` の{lateness_ja}を超えて遅れたため\
            数えられませんでした";
+    UnboundedKey hardly_repeats(keys: u64, events: u64, by: &str):
+        "{events} events had at least {keys} different `{by}`: hardly one comes again"
+        | "イベント{events}件に、異なる `{by}` が{keys}個以上あります。\
+           同じキーはほとんど繰り返しません"
+        help "group by what events have in common, or bound it: `limit 10000 keys`"
+        | "共通するフィールドでまとめるか、`limit 10000 keys` で上限を付けてください";
+    UnboundedKey outgrown(
+        keys: u64, by: &str, length: &str, length_ja: &str, room: u64, enough: u64
+    ):
+        "at least {keys} different `{by}` came within {length}, and there is room for {room}: \
+         others are not judged"
+        | "{length_ja}以内に異なる `{by}` が{keys}個以上ありましたが、上限は{room}個です。\
+           超えた分は判定されません"
+        help "group by what more events have in common, or make room: `limit {enough} keys`"
+        | "より多くのイベントに共通するフィールドでまとめるか、`limit {enough} keys` で上限を\
+           増やしてください";
+    LateBudget waits_beyond(
+        events: u64, lateness: &str, lateness_ja: &str, needed: u64, room: u64
+    ):
+        "at least {events} observations wait out the {lateness} of `lateness` at once: {needed} \
+         MiB, and there is room for {room} MiB"
+        | "`lateness` の{lateness_ja}の間に、観測{events}件 ({needed} MiB) 以上が同時に確定を\
+           待ちますが、上限は {room} MiB です";
 }
 
 texts! {
+    shorter_lateness(enough: &str, enough_ja: &str):
+        "wait for less: `lateness {enough}`"
+        | "待つ時間を短くしてください: `lateness {enough_ja}`";
+    more_room(mebibytes: u64):
+        "or make room in `[limits]`: `unsettled_bytes = \"{mebibytes}MiB\"`"
+        | "または `[limits]` で上限を増やしてください: `unsettled_bytes = \"{mebibytes}MiB\"`";
     wider_window(enough: &str, enough_ja: &str):
         "{enough} would bridge one that is missing"
         | "{enough_ja}にすれば、1件欠けても途切れません";
@@ -122,6 +184,7 @@ pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
     let found = &mut compiled.diagnostics;
     for (schema, seen) in rules.streams.iter().zip(&sample.streams) {
         found.extend(against.late(schema, seen));
+        found.extend(against.late_budget(schema, seen));
     }
     let alerts = rules.alerts.iter().cloned().zip(&compiled.readings);
     let watches = rules.watches.iter().map(Watch::as_alert).zip(&compiled.watched);
@@ -132,6 +195,10 @@ pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
             against.counted(&alert, reading, seen, found);
             found.extend(throughout(&alert, seen, *place));
             found.extend(below_cadence(&alert, reading, seen, *place));
+            let is_known = |of: &Diagnostic| of.code == Code::KeyPerEvent && of.is_at(*place);
+            if !found.iter().any(is_known) {
+                found.extend(unbounded(&alert, &seen.keys, sample.room.keys, *place));
+            }
         }
     }
     arrange(found);
@@ -165,6 +232,27 @@ impl Against<'_> {
         })
     }
 
+    /// What is read must be kept until its instant is settled, one `lateness` later.
+    fn late_budget(&self, schema: &Schema, seen: &StreamSample) -> Option<Diagnostic> {
+        let place = *self.places.get(&schema.name)?;
+        let room = self.sample.room;
+        let needed = seen.waiting.saturating_mul(room.waiting_bytes);
+        if needed <= room.unsettled_bytes {
+            return None;
+        }
+        let share = room.unsettled_bytes as f64 / needed as f64;
+        // What is half full has room for a day that is busier.
+        let enough_ms = (schema.lateness_ms as f64 * share / 2.0) as i64;
+        let unit = readable(enough_ms);
+        let enough = lasting((enough_ms / unit).max(1) * unit);
+        let lateness = lasting(schema.lateness_ms);
+        let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        let (needs, has) = (mebibytes(needed), room.unsettled_bytes >> 20);
+        let found = waits_beyond(place, seen.waiting, &lateness.en, &lateness.ja, needs, has);
+        let more = more_room(mebibytes(needed.saturating_mul(2)));
+        Some(found.help(shorter_lateness(&enough.en, &enough.ja)).help(more))
+    }
+
     /// Selections of nothing, and an `any` of everything.
     fn counted(
         &self,
@@ -195,6 +283,43 @@ fn throughout(alert: &Alert, seen: &RuleSample, place: Place) -> Option<Diagnost
     // Of what there is nothing to count is told already.
     let keys = seen.always.filter(|_| seen.selections.iter().all(|of| of.events > 0))?;
     Some(if alert.by.is_empty() { fires_throughout(place) } else { fires_for_all(place, keys) })
+}
+
+/// How long a rule holds a key after an event, in milliseconds; `None` where others than its
+/// events decide that: a roster, or what `then not` waits for.
+pub fn together_ms(alert: &Alert) -> Option<i64> {
+    match &alert.trigger {
+        Trigger::ThenNot { .. } | Trigger::Absent { roster: Roster::Listed(_), .. } => None,
+        Trigger::Absent { roster: Roster::Seen(seen_ms), .. } => Some(*seen_ms),
+        Trigger::New { within_ms, .. } => Some(*within_ms),
+        Trigger::Any { and: None, .. } => Some(alert.keep_ms),
+        trigger => Some(trigger.reach_ms()),
+    }
+}
+
+/// Keys that are more than the rule has room for, and such as hardly come again.
+fn unbounded(alert: &Alert, seen: &KeySample, room: u64, place: Place) -> Option<Diagnostic> {
+    let length = together_ms(alert).filter(|_| !alert.by.is_empty())?;
+    let names: Vec<&str> = alert.by.iter().map(|key| key.name.as_str()).collect();
+    let by = names.join(", ");
+    let room = alert.keys_max.map_or(room, u64::from);
+    if seen.together > room {
+        let length = lasting(length);
+        let (enough, keys) = (rounded_up(seen.together.saturating_mul(2)), seen.together);
+        return Some(outgrown(place, keys, &by, &length.en, &length.ja, room, enough));
+    }
+    // Events of a sequence have one key because they are of one affair.
+    let is_affair = matches!(alert.trigger, Trigger::Sequence { .. });
+    let is_telling = seen.events >= REPEATS_MIN && !is_affair && alert.keys_max.is_none();
+    let hardly = seen.different > seen.events / 100 * DIFFERENT_PERCENT;
+    (is_telling && hardly).then(|| hardly_repeats(place, seen.different, seen.events, &by))
+}
+
+/// Up to two digits and zeros.
+fn rounded_up(number: u64) -> u64 {
+    let digits = number.checked_ilog10().unwrap_or(0);
+    let unit = 10_u64.saturating_pow(digits.saturating_sub(1));
+    number.div_ceil(unit).saturating_mul(unit)
 }
 
 fn below_cadence(
@@ -258,12 +383,17 @@ fn needs(trigger: &Trigger) -> Vec<Need> {
 
 /// Rounded up to what people would write.
 fn round(millis: i64) -> i64 {
-    let unit = match millis {
+    let unit = readable(millis);
+    millis.max(1).saturating_add(unit - 1) / unit * unit
+}
+
+/// The unit in which people would write a length of time.
+const fn readable(millis: i64) -> i64 {
+    match millis {
         _ if millis > 2 * HOUR_MS => HOUR_MS,
         _ if millis > 2 * MINUTE_MS => MINUTE_MS,
         _ => SECOND_MS,
-    };
-    millis.max(1).saturating_add(unit - 1) / unit * unit
+    }
 }
 
 #[cfg(test)]

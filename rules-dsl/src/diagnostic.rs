@@ -102,6 +102,10 @@ impl Diagnostic {
         }
     }
 
+    pub(crate) const fn is_at(&self, place: Place) -> bool {
+        self.file == place.file && self.span.start == place.start && self.span.end == place.end
+    }
+
     pub(crate) fn found(mut self, found: Text) -> Diagnostic {
         self.found = Some(found);
         self

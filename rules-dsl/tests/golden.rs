@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use model::calendar::Zone;
 use model::message::Language;
-use rules_dsl::against::{RuleSample, Sample, SelectionSample, StreamSample, lint};
+use model::time::{HOUR_MS, Timestamp};
+use rules_dsl::against::{
+    KeySample, Room, RuleSample, Sample, SelectionSample, StreamSample, lint,
+};
 use rules_dsl::compile_in;
 use rules_dsl::diagnostic::Code;
 use rules_dsl::source::SourceFile;
@@ -35,7 +38,20 @@ impl Surroundings for Shelf {
     }
 
     fn zone(&self, name: &str) -> Option<Zone> {
-        (name == "UTC").then(Zone::default)
+        // The changes of the clocks in one year are enough.
+        let day = |month, day, hour| Timestamp::from_civil(2027, month, day, hour * HOUR_MS);
+        let offset = |hours: i32| hours * 3600;
+        match name {
+            "UTC" => Some(Zone::default()),
+            "America/New_York" => Some(Zone {
+                offsets: vec![
+                    (Timestamp(0), offset(-5)),
+                    (day(3, 14, 7)?, offset(-4)),
+                    (day(11, 7, 6)?, offset(-5)),
+                ],
+            }),
+            _ => None,
+        }
     }
 
     fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {
@@ -44,13 +60,18 @@ impl Surroundings for Shelf {
 }
 
 /// What data made of the rules that lints of data are about.
-fn sample(late: u64) -> Sample {
+fn sample(late: u64, waiting: u64) -> Sample {
     let rule = |name: &str, events, cadence_ms, always| {
         let name = name.to_owned();
-        RuleSample { name, selections: vec![SelectionSample { events, cadence_ms }], always }
+        let selections = vec![SelectionSample { events, cadence_ms }];
+        RuleSample { name, selections, always, keys: KeySample::default() }
+    };
+    let keyed = |name: &str, different, together| RuleSample {
+        keys: KeySample { events: 20_000, different, together },
+        ..rule(name, 20_000, None, None)
     };
     Sample {
-        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000 }],
+        streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000, waiting }],
         rules: vec![
             rule("starved", 0, None, None),
             rule("endless", 1000, None, Some(1)),
@@ -59,7 +80,10 @@ fn sample(late: u64) -> Sample {
             rule("gappy", 500, Some(61_000), None),
             rule("steep", 500, Some(61_000), None),
             rule("silent", 500, Some(90_000), None),
+            keyed("unique", 19_000, 900),
+            keyed("crowded", 8_100, 7_200),
         ],
+        room: Room { keys: 1_000_000, unsettled_bytes: 256 << 20, waiting_bytes: 160 },
     }
 }
 
@@ -68,7 +92,9 @@ fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
     let mut compiled = compile_in(&files, &Shelf);
     // A stream is late in the golden of that alone.
     let late = if text.contains("lateness 5s") { 25 } else { 0 };
-    lint(&files, &mut compiled, &sample(late));
+    // And more of it waits than there is room for, or as much as there is.
+    let waiting = if text.contains("lateness 1h") { 4_200_000 } else { 1_600_000 };
+    lint(&files, &mut compiled, &sample(late, waiting));
     let found = compiled.diagnostics;
     let shown: Vec<String> = found.iter().map(|d| d.render(&files, language)).collect();
     (shown.join("\n"), found.iter().map(|d| d.code).collect())

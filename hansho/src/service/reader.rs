@@ -46,7 +46,7 @@ const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after the first topic the others may take to be assigned before reading starts.
 const TOPICS_WAIT: Duration = Duration::from_secs(10);
 /// Memory an observation takes while it waits, for the limit in bytes.
-const WAITING_BYTES: u64 = 160;
+pub const WAITING_BYTES: u64 = 160;
 
 /// What bounds the reading.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! `list`, `table` and `calendar` statements, and what clauses make of them.
 
 mod calendar;
+mod clocks;
 mod list;
 mod table;
 mod wording;

@@ -165,6 +165,8 @@ codes! {
     MeasuredKey = "W0111";
     /// A key that is the id of events.
     KeyPerEvent = "W0112";
+    /// Hours of a calendar that its clocks skip or show twice on some day.
+    ChangedClocks = "W0113";
     /// Events of which the data has none.
     NeverSeen = "W0201";
     /// A rule that fires as long as there is data.
@@ -173,6 +175,10 @@ codes! {
     WindowBelowCadence = "W0203";
     /// A stream of which more than one event in a hundred comes too late.
     ManyLate = "W0204";
+    /// Keys that outgrow the room of their rule, or of which hardly one comes again.
+    UnboundedKey = "W0205";
+    /// A stream of which more waits out its lateness than the service has room for.
+    LateBudget = "W0206";
 }
 
 impl Code {

@@ -1,21 +1,30 @@
 //! `check --against`: what recorded events make of the rules.
 
+mod sketch;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use engine::key_group::key_hash;
 use engine::program::{Program, RulePlan};
+use engine::shard::KEYS_PER_RULE_MAX;
 use hdrhistogram::Histogram;
 use model::key::encode_key;
 use model::observation::Batch;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::against::{LATE_ONE_IN, RuleSample, Sample, SelectionSample, StreamSample};
+use rules_dsl::against::{
+    KeySample, LATE_ONE_IN, Room, RuleSample, Sample, SelectionSample, StreamSample, together_ms,
+};
 use rules_dsl::rule::{RuleSet, Trigger};
 
+use sketch::Sketch;
+
 use crate::commands::Exit;
+use crate::config::Limits;
 use crate::pipeline::intake::Fate;
 use crate::recorded::{Course, Listener, Recorded};
 use crate::rule_files::RulesError;
+use crate::service::reader::WAITING_BYTES;
 
 /// Instants that are kept to tell how far apart events come; later ones are not looked at.
 const INSTANTS_MAX: usize = 4_000_000;
@@ -25,7 +34,7 @@ const DISTANCES_MIN: usize = 10;
 /// Reads and judges recorded events.
 pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Result<Sample, Exit> {
     let program = Arc::new(Program::compile(set).map_err(RulesError::Program)?);
-    let survey = Survey::new(set.streams.len());
+    let survey = Survey::new(set, &program);
     let course = Course { workers: 1, year, drain: false };
     let (survey, _) = Recorded::open(set, &program, files, course, survey)?.run()?;
     Ok(survey.sample(&program))
@@ -39,12 +48,37 @@ struct Survey {
     kept: usize,
     /// By alert, then by key.
     episodes: HashMap<String, HashMap<u64, Fired>>,
+    /// In the order of the program's rules.
+    keys: Vec<KeySurvey>,
+    /// By signal: places in `keys`.
+    keyed: HashMap<u32, Vec<usize>>,
 }
 
 struct StreamSurvey {
     events: u64,
     /// How far behind late ones came, in milliseconds.
     late: Histogram<u64>,
+    waiting: Stretches,
+}
+
+/// Counts what lies in the same stretch of time, the stretches following on each other.
+struct Stretches {
+    length_ms: i64,
+    /// The newest one, by its number since 1970.
+    newest: i64,
+    /// Its count, and that of the one before: events come out of order.
+    counts: [u64; 2],
+    most: u64,
+}
+
+/// What is noted of a rule's keys: two sketches of 8 KiB, however many there are.
+struct KeySurvey {
+    /// How long a key is held.
+    together_ms: i64,
+    all: Sketch,
+    /// Those of the newest stretch of `together_ms`, and which one that is.
+    newest: (i64, Sketch),
+    together: u64,
 }
 
 #[derive(Default)]
@@ -62,12 +96,24 @@ struct Fired {
 }
 
 impl Survey {
-    fn new(streams: usize) -> Survey {
+    fn new(set: &RuleSet, program: &Program) -> Survey {
         // Two digits are as exact as the advice that is made of it.
         let late = || Histogram::new(2).ok();
-        let stream = || Some(StreamSurvey { events: 0, late: late()? });
+        let stream = |lateness_ms: i64| {
+            let waiting = Stretches { length_ms: lateness_ms, newest: 0, counts: [0; 2], most: 0 };
+            Some(StreamSurvey { events: 0, late: late()?, waiting })
+        };
+        let mut keyed: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (at, plan) in program.rules().iter().enumerate() {
+            for signal in holding(plan) {
+                keyed.entry(signal).or_default().push(at);
+            }
+        }
+        let keys = |plan: &RulePlan| KeySurvey::new(together_ms(&plan.alert).unwrap_or(0));
         Survey {
-            streams: (0..streams).filter_map(|_| stream()).collect(),
+            streams: set.streams.iter().filter_map(|schema| stream(schema.lateness_ms)).collect(),
+            keys: program.rules().iter().map(keys).collect(),
+            keyed,
             signals: HashMap::new(),
             kept: 0,
             episodes: HashMap::new(),
@@ -80,14 +126,26 @@ impl Survey {
         let sampled = |(signal, seen): (&u32, &SignalSurvey)| (*signal, seen.sample());
         let selections: HashMap<u32, SelectionSample> = self.signals.iter().map(sampled).collect();
         let selection = |signal: u32| selections.get(&signal).copied().unwrap_or_default();
-        let rule = |plan: &RulePlan| RuleSample {
-            name: plan.alert.name.clone(),
-            selections: plan.signals().map(selection).collect(),
-            always: self.always(plan),
+        let rule = |(plan, keys): (&RulePlan, &KeySurvey)| {
+            let events = holding(plan).into_iter().map(|signal| selection(signal).events);
+            // Windows of one condition may count the same events; steps are different ones.
+            let is_condition = matches!(plan.alert.trigger, Trigger::Condition(_));
+            let events = if is_condition { events.max().unwrap_or(0) } else { events.sum() };
+            RuleSample {
+                name: plan.alert.name.clone(),
+                selections: plan.signals().map(selection).collect(),
+                always: self.always(plan),
+                keys: keys.sample(events),
+            }
         };
         Sample {
             streams: self.streams.iter().map(StreamSurvey::sample).collect(),
-            rules: program.rules().iter().map(rule).collect(),
+            rules: program.rules().iter().zip(&self.keys).map(rule).collect(),
+            room: Room {
+                keys: u64::from(KEYS_PER_RULE_MAX),
+                unsettled_bytes: Limits::default().unsettled_bytes,
+                waiting_bytes: WAITING_BYTES,
+            },
         }
     }
 
@@ -137,6 +195,14 @@ impl Listener for Survey {
         for row in batches.iter().flat_map(|batch| &batch.rows) {
             let signal = self.signals.entry(row.signal).or_default();
             signal.events += 1;
+            for at in self.keyed.get(&row.signal).into_iter().flatten() {
+                if let Some(keys) = self.keys.get_mut(*at) {
+                    keys.note(row.key_hash, row.time.0);
+                }
+            }
+            if let Some(stream) = self.streams.get_mut(row.origin.stream as usize) {
+                stream.waiting.note(row.time.0);
+            }
             if self.kept < INSTANTS_MAX {
                 self.kept += 1;
                 signal.instants.entry(row.key_hash).or_default().push(row.time.0);
@@ -151,6 +217,67 @@ impl Listener for Survey {
         let fired = of_alert.entry(key).or_insert(Fired { since, has_ended: false });
         fired.has_ended |= transition.kind == TransitionKind::Resolved;
         Ok(())
+    }
+}
+
+/// The signals whose events make a rule hold their key, each once.
+fn holding(plan: &RulePlan) -> Vec<u32> {
+    let mut signals: Vec<u32> = plan.signals().collect();
+    // What only follows on something is not waited for before that.
+    if matches!(plan.alert.trigger, Trigger::Sequence { .. }) {
+        signals.truncate(1);
+    }
+    signals.sort_unstable();
+    signals.dedup();
+    signals
+}
+
+impl Stretches {
+    fn note(&mut self, time: i64) {
+        if self.length_ms <= 0 {
+            return;
+        }
+        let stretch = time.div_euclid(self.length_ms);
+        if stretch > self.newest {
+            let [newest, _] = self.counts;
+            self.counts = [0, if stretch == self.newest + 1 { newest } else { 0 }];
+            self.newest = stretch;
+        }
+        let [newest, before] = &mut self.counts;
+        let count = if stretch == self.newest { newest } else { before };
+        if stretch >= self.newest - 1 {
+            *count += 1;
+            self.most = self.most.max(*count);
+        }
+    }
+}
+
+impl KeySurvey {
+    fn new(together_ms: i64) -> KeySurvey {
+        let newest = (i64::MIN, Sketch::default());
+        KeySurvey { together_ms, all: Sketch::default(), newest, together: 0 }
+    }
+
+    fn note(&mut self, key_hash: u64, time: i64) {
+        self.all.note(key_hash);
+        if self.together_ms <= 0 {
+            return;
+        }
+        let stretch = time.div_euclid(self.together_ms);
+        let (newest, keys) = &mut self.newest;
+        if stretch > *newest {
+            self.together = self.together.max(keys.at_least());
+            keys.clear();
+            *newest = stretch;
+        }
+        if stretch == *newest {
+            keys.note(key_hash);
+        }
+    }
+
+    fn sample(&self, events: u64) -> KeySample {
+        let together = self.together.max(self.newest.1.at_least());
+        KeySample { events, different: self.all.at_least(), together }
     }
 }
 
@@ -182,6 +309,39 @@ impl StreamSurvey {
             events: self.events,
             late,
             enough_ms: i64::try_from(enough).unwrap_or(i64::MAX),
+            waiting: self.waiting.most,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_within_one_lateness_is_counted_out_of_order_too() {
+        let cases: [(i64, &[i64], u64); 6] = [
+            (10, &[], 0),
+            (10, &[100, 101, 109, 110], 3),
+            (10, &[100, 110, 101, 109], 3),
+            // Older than the stretch before: too late to wait for anything.
+            (10, &[100, 120, 101, 102], 1),
+            (10, &[109, 110, 111], 2),
+            (0, &[100, 100], 0),
+        ];
+        for (length_ms, times, want) in cases {
+            let mut waiting = Stretches { length_ms, newest: 0, counts: [0; 2], most: 0 };
+            times.iter().for_each(|time| waiting.note(*time));
+            assert_eq!(waiting.most, want, "{length_ms} {times:?}");
+        }
+    }
+
+    #[test]
+    fn keys_held_together_are_those_of_one_stretch() {
+        let mut keys = KeySurvey::new(10);
+        for (key, time) in [(1, 100), (2, 105), (2, 109), (3, 110), (4, 118), (5, 119), (1, 130)] {
+            keys.note(key, time);
+        }
+        assert_eq!(keys.sample(7), KeySample { events: 7, different: 5, together: 3 });
     }
 }

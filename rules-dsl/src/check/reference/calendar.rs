@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::calendar::{Calendar, DAY_MINUTES, Span};
 
 use super::super::{Scope, Statement};
+use super::clocks::changed_hours;
 use super::wording;
 use crate::ast::{self, Weekday};
 use crate::diagnostic::Diagnostic;
@@ -49,7 +50,15 @@ pub(in crate::check) fn calendar(
         }
     }
     let spans = written.spans.iter().map(span).collect();
-    Some(Arc::new(Calendar { spans, zone: zone?, closed_days: closed_days? }))
+    let calendar = Calendar { spans, zone: zone?, closed_days: closed_days? };
+    let zone = written.zone.as_ref().map_or("", |name| &name.text);
+    for (span, written) in calendar.spans.iter().zip(&written.spans) {
+        // A day without hours begins and ends with itself, wherever its clocks stand.
+        if written.hours.is_some() {
+            diagnostics.extend(changed_hours(&calendar, span, zone, written.at.0));
+        }
+    }
+    Some(Arc::new(calendar))
 }
 
 fn span(span: &ast::Span) -> Span {

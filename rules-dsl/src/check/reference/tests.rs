@@ -33,7 +33,17 @@ impl Surroundings for Shelf {
     }
 
     fn zone(&self, name: &str) -> Option<Zone> {
-        (name == "Asia/Tokyo").then(|| Zone { offsets: vec![(Timestamp(0), 9 * 3600)] })
+        let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+        let offsets = match name {
+            "Asia/Tokyo" => vec![(Timestamp(0), 9 * 3600)],
+            "America/New_York" => vec![
+                (Timestamp(0), -5 * 3600),
+                (at("2027-03-14T07:00:00Z"), -4 * 3600),
+                (at("2027-11-07T06:00:00Z"), -5 * 3600),
+            ],
+            _ => return None,
+        };
+        Some(Zone { offsets })
     }
 
     fn holidays(&self, _: &str, name: &str) -> Result<Vec<i64>, String> {
@@ -181,6 +191,25 @@ fn a_calendar_has_days_hours_zone_and_holidays() {
     // A Friday, and the holiday on the Thursday before.
     assert!(during.calendar.is_open(at("2026-01-02T09:00:00+09:00")));
     assert!(!during.calendar.is_open(at("2026-01-01T09:00:00+09:00")));
+}
+
+/// The shipped 営業時間, and the hours of a nightly job in its place.
+#[test]
+fn hours_that_the_clocks_skip_or_repeat_are_told() {
+    let cases = [
+        ("mon-fri 09:00-18:00 Asia/Tokyo", 0),
+        ("mon-sun 02:30-04:00 Asia/Tokyo", 0),
+        ("mon-fri 09:00-18:00 America/New_York", 0),
+        ("mon-fri 02:30-04:00 America/New_York", 0),
+        ("mon-sun 02:30-04:00 America/New_York", 1),
+        ("mon-sun 01:30-02:30 America/New_York", 2),
+        ("mon-sun 01:30-04:00, mon-sun 00:00-02:00 America/New_York", 0),
+        ("sun America/New_York", 0),
+    ];
+    for (hours, want) in cases {
+        let found = codes(&format!("calendar c = {hours}\nalert x any s during not c low"));
+        assert_eq!(found, vec![Code::ChangedClocks; want], "{hours}");
+    }
 }
 
 #[test]

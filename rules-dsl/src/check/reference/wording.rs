@@ -34,6 +34,22 @@ wordings! {
         "there is no time zone `{zone}`" | "タイムゾーン `{zone}` はありません"
         help "zones are named as in `Asia/Tokyo`, `Europe/Berlin`, `UTC`"
         | "`Asia/Tokyo`、`Europe/Berlin`、`UTC` のように書いてください";
+    ChangedClocks opening_skipped(edge: &str, day: &str, zone: &str, before: &str, after: &str):
+        "there is no {edge} on {day} in {zone}: it opens as the clocks go from {before} to {after}"
+        | "{zone} の {day} は時計が {before} から {after} に進むため {edge} がなく、\
+           その瞬間に開きます";
+    ChangedClocks closing_skipped(edge: &str, day: &str, zone: &str, before: &str, after: &str):
+        "there is no {edge} on {day} in {zone}: it closes as the clocks go from {before} to {after}"
+        | "{zone} の {day} は時計が {before} から {after} に進むため {edge} がなく、\
+           その瞬間に閉じます";
+    ChangedClocks hours_skipped(day: &str, zone: &str, before: &str, after: &str):
+        "it does not open on {day} in {zone}, where the clocks go from {before} to {after}"
+        | "{zone} の {day} は時計が {before} から {after} に進むため、一度も開きません";
+    ChangedClocks edge_twice(edge: &str, day: &str, zone: &str, before: &str, after: &str):
+        "{edge} comes twice on {day} in {zone}, where the clocks go back from {before} to {after}: \
+         open episodes end and `for` begins anew in between"
+        | "{zone} の {day} は時計が {before} から {after} に戻るため、{edge} が2回あります。\
+           その間に発火中のアラートは解消し、`for` も数え直しになります";
     AbsenceScope roster_of_one():
         "a list names keys of one component"
         | "list で対象を指定できるのは、要素が一つのキーだけです"
@@ -67,5 +83,8 @@ wordings! {
 }
 
 texts! {
+    whole_hours(hours: &str):
+        "move them out of what the clocks skip or show twice: `{hours}`"
+        | "飛ばされる時間や2回ある時間の外に動かしてください: `{hours}`";
     items_of(kind: &str): "{kind} on every line" | "各行に{kind}";
 }
