@@ -6,6 +6,8 @@ use model::time::Timestamp;
 
 /// Buckets kept for one horizon: the finer, the less is read again for nothing.
 const BUCKETS_PER_HORIZON: i64 = 1024;
+/// Buckets kept at most: where nothing is forgotten for long, they become coarser instead.
+const BUCKETS_MAX: usize = 4 * BUCKETS_PER_HORIZON as usize;
 
 /// Remembers, for the recent past of one partition, the first offset of each stretch of
 /// event time.
@@ -47,6 +49,21 @@ impl ResumeIndex {
         // go back.
         if self.last.replace(bucket) != Some(bucket) {
             self.buckets.entry(bucket).or_insert(here);
+            if self.buckets.len() > BUCKETS_MAX {
+                self.coarsen();
+            }
+        }
+    }
+
+    /// Twice the time a bucket: somewhat more is read again, and nothing is lost.
+    fn coarsen(&mut self) {
+        self.bucket_ms = self.bucket_ms.saturating_mul(2);
+        self.last = None;
+        for (bucket, point) in std::mem::take(&mut self.buckets) {
+            let kept = self.buckets.entry(bucket.div_euclid(2)).or_insert(point);
+            if point.offset < kept.offset {
+                *kept = point;
+            }
         }
     }
 
@@ -62,6 +79,23 @@ impl ResumeIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A replay, or a service that cannot commit for days, forgets nothing.
+    #[test]
+    fn an_index_that_is_never_asked_stays_small_and_never_skips_an_event() {
+        let mut index = ResumeIndex::new(60_000);
+        let time = |offset: i64| offset * 61 - offset % 7 * 300;
+        for offset in 0..200_000 {
+            index.note(Timestamp(time(offset)), ResumePoint { offset, front: None });
+        }
+        assert!(index.buckets.len() <= BUCKETS_MAX, "{}", index.buckets.len());
+        let end = ResumePoint { offset: 200_000, front: None };
+        for instant in (0..12_000_000).step_by(97_001) {
+            let first = (0..200_000).find(|offset| time(*offset) > instant).unwrap_or(200_000);
+            let resumed = index.resume_after(Timestamp(instant), end).offset;
+            assert!(resumed <= first, "{instant}: {resumed}, not {first}");
+        }
+    }
 
     #[test]
     fn out_of_order_events_are_read_again_too() {
