@@ -148,6 +148,9 @@ pub struct Outgoing {
 /// One alert as the alert log and on-call know it.
 #[derive(Clone)]
 pub struct Logged {
+    /// Its number in the log, from 0: greater than those before it, and its own for ever, also
+    /// when others are dropped from the log.
+    pub sequence: u64,
     /// What happened, with the rendered message.
     pub recorded: Recorded,
     /// When the service saw it.

@@ -22,9 +22,12 @@ use serde_json::value::RawValue;
 use super::in_force::{Change, Replaced, read_change};
 use super::{Logged, ServiceError};
 
-/// A line: the record, when the service saw it, and whether anyone was to be told.
+/// A line: the record and its number, when the service saw it, and whether anyone was to be
+/// told. Lines of an earlier build have no number: there it is how many stand before.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
+    #[serde(default)]
+    sequence: Option<u64>,
     detected_ms: i64,
     #[serde(default)]
     shadow: bool,
@@ -57,9 +60,10 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
         Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
         Recorded::Meta(step, message) => write_meta(&mut record, step, message),
     }
-    let (detected_ms, shadow) = (logged.detected.0, logged.is_shadow);
-    let shadow = if shadow { "\"shadow\":true," } else { "" };
-    let head = format!("{{\"detected_ms\":{detected_ms},{shadow}\"record\":");
+    let Logged { sequence, detected: Timestamp(detected_ms), is_shadow, .. } = logged;
+    let shadow = if *is_shadow { "\"shadow\":true," } else { "" };
+    let head =
+        format!("{{\"sequence\":{sequence},\"detected_ms\":{detected_ms},{shadow}\"record\":");
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(&record);
     out.push(b'}');
@@ -95,7 +99,11 @@ pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
     serde_json::to_vec(&line).unwrap_or_default()
 }
 
+/// How every line of a peak begins: nothing else in the log does.
+const PEAK_HEAD: &[u8] = b"{\"peak_of\":";
+
 fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
+    let line = Some(line).filter(|line| line.starts_with(PEAK_HEAD))?;
     let line: PeakLine<'_> = serde_json::from_slice(line).ok()?;
     let pairs = line.key_bytes.as_bytes().chunks(2);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
@@ -104,10 +112,16 @@ fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
     Some((name, Decimal::parse(&line.peak).ok()?))
 }
 
-fn read_line(line: &[u8]) -> Result<Logged, String> {
+/// Reads a record whose number is `next`, or greater where others were dropped before it.
+fn read_line(line: &[u8], next: u64) -> Result<Logged, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let recorded = read_record(line.record.get().as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Logged { recorded, detected: Timestamp(line.detected_ms), is_shadow: line.shadow })
+    let sequence = line.sequence.unwrap_or(next);
+    if sequence < next {
+        return Err(format!("its number is {sequence}, where {next} is the least it can be"));
+    }
+    let (detected, is_shadow) = (Timestamp(line.detected_ms), line.shadow);
+    Ok(Logged { sequence, recorded, detected, is_shadow })
 }
 
 /// Everything the log held when the service started.
@@ -118,6 +132,8 @@ pub struct History {
     changes: Vec<Change>,
     /// How many records stood in the log before the newest of them.
     told_before: usize,
+    /// INVARIANT: greater than the number of every record the log has had.
+    next_sequence: u64,
 }
 
 /// What the log says of the past to those who continue it.
@@ -139,6 +155,7 @@ impl History {
             peaks: BTreeMap::new(),
             changes: Vec::new(),
             told_before: 0,
+            next_sequence: 0,
         };
         for (index, line) in lines.into_iter().enumerate() {
             let damaged =
@@ -151,7 +168,9 @@ impl History {
                 history.peaks.insert(name, peak);
                 continue;
             }
-            history.logged.push(read_line(&line).map_err(damaged)?);
+            let logged = read_line(&line, history.next_sequence).map_err(damaged)?;
+            history.next_sequence = logged.sequence + 1;
+            history.logged.push(logged);
         }
         Ok(history)
     }
@@ -159,6 +178,11 @@ impl History {
     /// The records, oldest first.
     pub(crate) fn logged(&self) -> &[Logged] {
         &self.logged
+    }
+
+    /// The number of the next record.
+    pub(crate) const fn next_sequence(&self) -> u64 {
+        self.next_sequence
     }
 
     /// What the service said of itself, oldest first.

@@ -37,6 +37,8 @@ const IDLE_SLEEP: Duration = Duration::from_millis(2);
 pub struct Teller {
     outlet: Outlet,
     alert_log: Journal,
+    /// The number of the next record.
+    next_sequence: u64,
     texts: Arc<AlertTexts>,
     told: Arc<Told>,
     reports: Arc<Reports>,
@@ -90,6 +92,7 @@ impl Teller {
         Teller {
             outlet,
             alert_log,
+            next_sequence: history.next_sequence(),
             texts,
             told,
             reports: Arc::clone(&parts.reports),
@@ -265,11 +268,12 @@ impl Teller {
         }
         self.is_unsynced = false;
         let detected = wall_clock();
-        let logged = fresh.into_iter().map(|recorded| {
+        let logged = fresh.into_iter().zip(self.next_sequence..).map(|(recorded, sequence)| {
             let is_shadow = self.texts.rule(alert_of(&recorded)).is_some_and(|r| r.is_shadow);
-            Logged { recorded, detected, is_shadow }
+            Logged { sequence, recorded, detected, is_shadow }
         });
         let logged: Vec<Logged> = logged.collect();
+        self.next_sequence += logged.len() as u64;
         let mut line = Vec::new();
         for logged in &logged {
             line.clear();
