@@ -133,6 +133,9 @@ impl<'a> People<'a> {
         let told = survivors.alert_log.get(self.heard)?;
         let detected = survivors.detected.get(self.heard).copied()?;
         self.heard += 1;
+        if survivors.gone.contains(&(self.heard - 1)) {
+            return None;
+        }
         notice(self.case, &mut self.incidents, told, detected)
     }
 
