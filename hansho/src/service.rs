@@ -10,7 +10,7 @@
 //! Between any two of these a crash loses nothing: what was not committed is read again, what
 //! was told is known by the alert log, what was not delivered is derived from both logs.
 
-mod alert_log;
+pub mod alert_log;
 mod deliveries;
 mod in_force;
 pub mod itself;

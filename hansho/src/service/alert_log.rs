@@ -1,5 +1,7 @@
 //! The lines of the alert log, and what they say of the past.
 
+pub mod compaction;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -9,7 +11,7 @@ use connectors::transition_json::{
 };
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
-use engine::succession::ended_by_change;
+use engine::succession::{SettledStreams, ended_by_change};
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::meta::MetaStep;
@@ -124,7 +126,70 @@ fn read_line(line: &[u8], next: u64) -> Result<Logged, String> {
     Ok(Logged { sequence, recorded, detected, is_shadow })
 }
 
+/// The first line of a log from which records were dropped.
+#[derive(Serialize, Deserialize)]
+struct HeadLine {
+    next_sequence: u64,
+    published_ms: BTreeMap<String, i64>,
+}
+
+/// How the head begins: nothing else in the log does.
+const HEAD: &[u8] = b"{\"next_sequence\":";
+
+/// What a log says of the records that were dropped from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Greater than the number of each.
+    pub(super) next_sequence: u64,
+    /// By stream name: up to where all was told, so that none of them is told again.
+    pub(super) published: SettledStreams,
+}
+
+impl Head {
+    /// Its line, without the end.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let published = self.published.iter().map(|(name, at)| (name.clone(), at.0));
+        let (next_sequence, published_ms) = (self.next_sequence, published.collect());
+        // A struct of texts and numbers always serializes.
+        serde_json::to_vec(&HeadLine { next_sequence, published_ms }).unwrap_or_default()
+    }
+
+    /// Reads the line; `None` for any other.
+    fn read(line: &[u8]) -> Option<Result<Head, String>> {
+        line.starts_with(HEAD).then(|| {
+            let line: HeadLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+            let published = line.published_ms.into_iter().map(|(name, at)| (name, Timestamp(at)));
+            Ok(Head { next_sequence: line.next_sequence, published: published.collect() })
+        })
+    }
+}
+
+/// A line of the log.
+enum Entry {
+    Head(Head),
+    Change(Change),
+    Peak(EpisodeName, Decimal),
+    Record(Box<Logged>),
+}
+
+impl Entry {
+    /// Reads a line of which records have numbers from `next` on.
+    fn read(line: &[u8], next: u64) -> Result<Entry, String> {
+        if let Some(head) = Head::read(line) {
+            return head.map(Entry::Head);
+        }
+        if let Some(change) = read_change(line) {
+            return change.map(Entry::Change);
+        }
+        match read_peak(line) {
+            Some((name, peak)) => Ok(Entry::Peak(name, peak)),
+            None => read_line(line, next).map(|logged| Entry::Record(Box::new(logged))),
+        }
+    }
+}
+
 /// Everything the log held when the service started.
+#[derive(Default)]
 pub struct History {
     logged: Vec<Logged>,
     peaks: BTreeMap<EpisodeName, Decimal>,
@@ -134,6 +199,8 @@ pub struct History {
     told_before: usize,
     /// INVARIANT: greater than the number of every record the log has had.
     next_sequence: u64,
+    /// By stream name: up to where all was told that was dropped.
+    published: SettledStreams,
 }
 
 /// What the log says of the past to those who continue it.
@@ -150,28 +217,25 @@ impl History {
     /// # Errors
     /// A line that is no record, by its number.
     pub(crate) fn read(path: &Path, lines: Vec<Vec<u8>>) -> Result<History, ServiceError> {
-        let mut history = History {
-            logged: Vec::new(),
-            peaks: BTreeMap::new(),
-            changes: Vec::new(),
-            told_before: 0,
-            next_sequence: 0,
-        };
+        let mut history = History::default();
+        let mut next = 0;
         for (index, line) in lines.into_iter().enumerate() {
             let damaged =
                 |why| ServiceError::AlertLog { path: path.to_owned(), line: index + 1, why };
-            if let Some(change) = read_change(&line) {
-                history.note_change(change.map_err(damaged)?);
-                continue;
+            match Entry::read(&line, next).map_err(damaged)? {
+                Entry::Head(head) => {
+                    (history.next_sequence, history.published) =
+                        (head.next_sequence, head.published);
+                }
+                Entry::Change(change) => history.note_change(change),
+                Entry::Peak(name, peak) => drop(history.peaks.insert(name, peak)),
+                Entry::Record(logged) => {
+                    next = logged.sequence + 1;
+                    history.logged.push(*logged);
+                }
             }
-            if let Some((name, peak)) = read_peak(&line) {
-                history.peaks.insert(name, peak);
-                continue;
-            }
-            let logged = read_line(&line, history.next_sequence).map_err(damaged)?;
-            history.next_sequence = logged.sequence + 1;
-            history.logged.push(logged);
         }
+        history.next_sequence = history.next_sequence.max(next);
         Ok(history)
     }
 
@@ -183,6 +247,11 @@ impl History {
     /// The number of the next record.
     pub(crate) const fn next_sequence(&self) -> u64 {
         self.next_sequence
+    }
+
+    /// By stream name: up to where all was told of what the log no longer holds.
+    pub(super) const fn published(&self) -> &SettledStreams {
+        &self.published
     }
 
     /// What the service said of itself, oldest first.

@@ -8,7 +8,7 @@ use engine::succession::SettledStreams;
 use super::*;
 use crate::rule_files::{Rules, load_rules};
 
-const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
+pub(super) const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
 alert burst count(auth) >= 2 within 1m by user.name high";
 
 fn program() -> Program {
@@ -20,7 +20,7 @@ fn program() -> Program {
     Program::compile(&compiled.rules.unwrap_or_else(|| panic!("{said:?}"))).unwrap()
 }
 
-fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
+pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
     let transition = Transition {
         kind,
         alert: "burst".to_owned(),
@@ -54,7 +54,7 @@ fn line(logged: &Logged) -> Vec<u8> {
     line.replacen("\"sequence\":0,", "", 1).into_bytes()
 }
 
-fn history(lines: Vec<Vec<u8>>) -> History {
+pub(super) fn history(lines: Vec<Vec<u8>>) -> History {
     History::read(Path::new("alerts.jsonl"), lines).unwrap()
 }
 
@@ -141,6 +141,11 @@ fn a_record_keeps_its_number_whatever_is_missing_before_it() {
     let gaps = history(vec![numbered(4, &logged), numbered(9, &logged), line(&logged)]);
     assert_eq!((numbers(&gaps), gaps.next_sequence()), (vec![4, 9, 10], 11));
     assert_eq!(history(Vec::new()).next_sequence(), 0);
+    let published: SettledStreams = [("auth".to_owned(), Timestamp(-5))].into();
+    let head = Head { next_sequence: 40, published };
+    let short = history(vec![head.line(), numbered(4, &logged)]);
+    assert_eq!((numbers(&short), short.next_sequence()), (vec![4], 40));
+    assert_eq!(short.published(), &head.published);
     for (first, second) in [(3, 3), (3, 2)] {
         let error = read(vec![numbered(first, &logged), numbered(second, &logged)]).err();
         let said = error.map(|error| error.to_string()).unwrap_or_default();
@@ -149,7 +154,7 @@ fn a_record_keeps_its_number_whatever_is_missing_before_it() {
 }
 
 /// Rules of `burst` alerts with these levels and windows, by a hash of their text.
-fn rules(text: &str) -> Rules {
+pub(super) fn rules(text: &str) -> Rules {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("a.rules"), text).unwrap();
     load_rules(&[home.path().to_owned()], Language::En).unwrap_or_else(|error| panic!("{error}"))
