@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Appended bytes that are kept in memory before they are written early: 4 MiB.
@@ -11,7 +11,7 @@ pub const MAX_BUFFERED_BYTES: usize = 4 << 20;
 /// Name of the file that is locked while a process owns a [`StateDir`].
 const LOCK_FILE: &str = "lock";
 
-/// A file of lines that only grows, usually JSON.
+/// A file of lines, usually JSON, that only grows, but where it is written anew.
 ///
 /// A line is kept once [`Journal::sync`] has returned; before, a crash may leave it out, or
 /// leave a torn half, which the next opening cuts.
@@ -177,6 +177,44 @@ impl Journal {
         Ok(())
     }
 
+    /// Reads the lines that are in the file, without their line breaks; those that wait for
+    /// [`Journal::sync`] are not.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`] names the file.
+    pub fn lines(&self) -> Result<Vec<Vec<u8>>, JournalError> {
+        let file = File::open(&self.path).map_err(|error| failed("open", &self.path, error))?;
+        let lines = BufReader::new(file.take(self.length)).split(b'\n');
+        let lines: io::Result<Vec<Vec<u8>>> = lines.collect();
+        lines.map_err(|error| failed("read", &self.path, error))
+    }
+
+    /// Puts other lines in the place of all. A crash leaves the old lines or the new ones, also
+    /// when the system dies: the new file is on the disk before it takes the old one's name.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]: the old file goes on. Only where the new one has its name and the
+    /// folder cannot be written is nothing confirmed any more, for the old one may come back.
+    pub fn rewrite<'l>(
+        &mut self,
+        lines: impl IntoIterator<Item = &'l [u8]>,
+    ) -> Result<(), JournalError> {
+        self.sync()?;
+        let beside = self.path.with_extension("tmp");
+        let (file, length) =
+            written(&beside, lines).map_err(|error| failed("write", &beside, error))?;
+        fs::rename(&beside, &self.path).map_err(|error| failed("replace", &self.path, error))?;
+        (self.file, self.length) = (file, length);
+        let synced = sync_folder_of(&self.path);
+        self.broken = synced.is_err();
+        synced
+    }
+
+    /// Bytes of the lines, those that wait for [`Journal::sync`] included.
+    pub fn length(&self) -> u64 {
+        self.length + self.buffer.len() as u64
+    }
+
     /// Bytes of a torn last line that opening cut; 0 is a clean file.
     pub fn cut_bytes(&self) -> u64 {
         self.cut_bytes
@@ -186,6 +224,27 @@ impl Journal {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A new file of lines that is on the disk, open to go on, and its length.
+fn written<'l>(path: &Path, lines: impl IntoIterator<Item = &'l [u8]>) -> io::Result<(File, u64)> {
+    // What a crash left there is nobody's.
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let file = OpenOptions::new().read(true).append(true).create_new(true).open(path)?;
+    let mut out = BufWriter::new(file);
+    let mut length = 0;
+    for line in lines {
+        out.write_all(line)?;
+        out.write_all(b"\n")?;
+        length += line.len() as u64 + 1;
+    }
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    Ok((file, length))
 }
 
 /// A folder of files that one process owns.

@@ -10,6 +10,7 @@ pub mod rules;
 pub mod watches;
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -49,6 +50,8 @@ pub struct State {
     /// Where people ask for incidents and silences.
     pub asking: Asking,
     watched: Mutex<Vec<Watched>>,
+    /// Records of the alert log that on-call has taken in and written down.
+    on_call_position: AtomicU64,
 }
 
 impl State {
@@ -60,7 +63,19 @@ impl State {
             ingest: Ingest::default(),
             asking: Asking::default(),
             watched: Mutex::default(),
+            on_call_position: AtomicU64::new(0),
         }
+    }
+
+    /// Takes over how far on-call is in the alert log, once that is written down.
+    pub(crate) fn note_on_call_position(&self, position: u64) {
+        self.on_call_position.store(position, Ordering::Release);
+    }
+
+    /// The number of the first record of the alert log that on-call has not written down as
+    /// taken in.
+    pub(crate) fn on_call_position(&self) -> u64 {
+        self.on_call_position.load(Ordering::Acquire)
     }
 
     /// Takes over what the watches show now.

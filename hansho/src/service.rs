@@ -10,7 +10,7 @@
 //! Between any two of these a crash loses nothing: what was not committed is read again, what
 //! was told is known by the alert log, what was not delivered is derived from both logs.
 
-mod alert_log;
+pub mod alert_log;
 mod in_force;
 pub mod itself;
 mod life;
@@ -151,6 +151,9 @@ pub struct Outgoing {
 /// One alert as the alert log and on-call know it.
 #[derive(Clone)]
 pub struct Logged {
+    /// Its number in the log, from 0: greater than those before it, and its own for ever, also
+    /// when others are dropped from the log.
+    pub sequence: u64,
     /// What happened, with the rendered message.
     pub recorded: Recorded,
     /// When the service saw it.
@@ -247,7 +250,7 @@ pub(crate) fn run(
     let store = Store::open(&state_dir.file("oncall.redb"))?;
 
     let Outgoing { on_call: settings, asked, deliveries, outbox, dead_letters } = outgoing;
-    let on_call = OnCall::new(settings, deliveries, outbox, store)?;
+    let on_call = OnCall::new(settings, deliveries, outbox, store, &parts.state)?;
     let (tell_on_call, heard) = mpsc::sync_channel(UNHEARD_MAX);
     let (on_call_state, texts) = (Arc::clone(&parts.state), Arc::clone(&parts.texts));
     let runtime = tokio::runtime::Handle::current();

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -241,4 +242,79 @@ fn wait_for_end(service: &mut Service, user: &str) {
         // Any answer of the service is news.
         let _ = service.wait_for_line("never said", Duration::from_millis(20));
     }
+}
+
+/// Days later the log holds what is open and says of the rest that it was told: also where how
+/// far the file was read is forgotten, and all of it is read again, nothing is told twice.
+#[test]
+fn an_old_log_is_made_shorter_and_nothing_is_told_again() {
+    let port = free_port().expect("a port");
+    let mut service = service(port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
+    let (path, state) = (service.home().join("auth.jsonl"), service.home().join("state"));
+    let append = |text: &str| {
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    };
+    let minute = |minute: i64| START_MS + minute * 60_000;
+    append(&failures("a", (0..12).map(|n| minute(0) + n * 1_000)));
+    append(&failures("b", (0..12).map(|n| minute(1) + n * 1_000)));
+    append(&failures("z", [minute(9)]));
+    wait_for_end(&mut service, "b");
+    // It fires, and its end is not settled.
+    append(&failures("c", (0..12).map(|n| minute(20) + n * 1_000)));
+    append(&failures("c", [minute(21) + 5_000]));
+    let log = state.join("alerts.jsonl");
+    let users = |text: &str, kind: &str| -> Vec<String> {
+        let records = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["record"].take());
+        let of_kind = records.filter(|record| record["kind"] == kind);
+        of_kind.map(|record| record["key"]["user.name"].to_string()).collect()
+    };
+    let wait_for = |service: &mut Service, what: &str, is_so: &dyn Fn(&str) -> bool| {
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while !is_so(&fs::read_to_string(&log).expect("a log")) {
+            let text = fs::read_to_string(&log).expect("a log");
+            assert!(std::time::Instant::now() < deadline, "no {what} in {text}");
+            let _ = service.wait_for_line("never said", Duration::from_millis(20));
+        }
+    };
+    wait_for(&mut service, "c", &|text| users(text, "firing").contains(&"\"c\"".to_owned()));
+    service.terminate(DEADLINE).expect("it ends");
+
+    // Three days pass.
+    let text = fs::read_to_string(&log).expect("a log");
+    let aged = text.lines().map(|line| {
+        let Some((head, rest)) = line.split_once("\"detected_ms\":") else {
+            return format!("{line}\n");
+        };
+        let (ms, rest) = rest.split_once(',').expect("more");
+        let ms: i64 = ms.parse().expect("a number");
+        format!("{head}\"detected_ms\":{},{rest}\n", ms - 3 * 86_400_000)
+    });
+    fs::write(&log, aged.collect::<String>()).expect("written");
+    service.restart().expect("it starts again");
+    wait_for(&mut service, "head", &|text| text.starts_with("{\"next_sequence\":"));
+    service.kill9();
+    let text = fs::read_to_string(&log).expect("a log");
+    let closed: BTreeSet<String> = users(&text, "resolved").into_iter().collect();
+    assert!(closed.is_empty(), "{text}");
+    let fired: Vec<String> = users(&text, "firing");
+    assert_eq!(fired, ["\"c\""], "{text}");
+
+    fs::remove_file(state.join("commits")).expect("commits");
+    service.restart().expect("it starts again");
+    append(&failures("d", (0..12).map(|n| minute(40) + n * 1_000)));
+    append(&failures("z", [minute(60)]));
+    wait_for_end(&mut service, "d");
+    service.kill9();
+    let text = fs::read_to_string(&log).expect("a log");
+    let all = |kind: &str| -> BTreeSet<String> { users(&text, kind).into_iter().collect() };
+    let cd: BTreeSet<String> = ["\"c\"", "\"d\""].map(str::to_owned).into();
+    assert_eq!((all("firing"), all("resolved")), (cd.clone(), cd), "{text}");
+    let numbers: Vec<u64> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).expect("JSON")["sequence"].as_u64())
+        .collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b) && numbers[0] > 0, "{numbers:?}");
 }

@@ -18,6 +18,7 @@
 //! assert_eq!(deadline.unwrap().to_string(), "2026-01-05T09:30:00Z");
 //! ```
 
+pub mod compaction;
 pub mod incident;
 
 pub mod case;

@@ -1,12 +1,13 @@
 //! A service that dies: the production state machines under crashes drawn from a seed.
 //!
 //! What survives a crash is the logs, the alert log, the state log's peaks, the commits and the
-//! rows of on-call. A worker reads partitions that come and go, steps its shards, appends
-//! what they tell, lets on-call fold and send it, and commits; it may die before and after each
-//! append, record and commit, and its successor starts from what survived (ARCHITECTURE D8, D9,
-//! D13). A [`Design`] other than the right one leaves out a part of that, to show that the
-//! checker ([`verdict`]) notices.
+//! rows of on-call. A worker reads partitions that come and go, steps its shards, appends what
+//! they tell, lets on-call fold and send it, commits, and drops from the alert log what nobody
+//! needs; it may die before and after each append, row, commit and compaction, and its
+//! successor starts from what survived (ARCHITECTURE D8, D9, D13). A [`Design`] other than the
+//! right one leaves out a part of that, to show that the checker ([`verdict`]) notices.
 
+mod compaction;
 mod people;
 mod recovery;
 pub mod verdict;
@@ -14,7 +15,7 @@ mod views;
 mod worker;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::program::{Program, ProgramError};
@@ -64,11 +65,15 @@ pub enum Design {
     PositionBeforeOutbox,
     /// Takes an attempt for done when it is made: the next of its incident may overtake it.
     AnsweredBeforeLanding,
+    /// Drops old records of episodes that are open from the alert log.
+    CompactsOpenEpisode,
+    /// Drops records of closed episodes that a successor derives again.
+    CompactsBeyondCommit,
 }
 
 impl Design {
     /// All the wrong ones.
-    pub const WRONG: [Design; 13] = [
+    pub const WRONG: [Design; 15] = [
         Design::NoReplay,
         Design::SilentByOffset,
         Design::CommitBeforeAppend,
@@ -82,6 +87,8 @@ impl Design {
         Design::RecordedBeforeSend,
         Design::PositionBeforeOutbox,
         Design::AnsweredBeforeLanding,
+        Design::CompactsOpenEpisode,
+        Design::CompactsBeyondCommit,
     ];
 }
 
@@ -90,6 +97,10 @@ impl Design {
 pub struct Survivors {
     /// Transitions and early notices, as they were appended.
     pub alert_log: Vec<Told>,
+    /// Numbers of those that were dropped from it since.
+    gone: BTreeSet<usize>,
+    /// So many of its first records everybody has been told of.
+    aged: usize,
     /// By record of the alert log: when the service saw it.
     pub detected: Vec<Timestamp>,
     /// The state log: the newest peak of each open episode, true by itself.

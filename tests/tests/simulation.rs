@@ -73,7 +73,7 @@ impl Sums {
 }
 
 /// Everything out of the ordinary that runs must meet.
-const DEEDS: [&str; 18] = [
+const DEEDS: [&str; 20] = [
     "input lay there whole",
     "time passed by itself",
     "late or from the future",
@@ -91,6 +91,8 @@ const DEEDS: [&str; 18] = [
     "given up",
     "crowded out or too old",
     "sent and never heard of",
+    "alert log made shorter",
+    "open episode kept in a shorter log",
     "crashed",
 ];
 

@@ -106,3 +106,51 @@ fn one_process_owns_a_state_folder() {
     drop(state);
     StateDir::open(&path).unwrap();
 }
+
+#[test]
+fn a_file_written_anew_has_the_new_lines_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    let (mut journal, _) = read(&path);
+    for line in ["one", "two", "three"] {
+        journal.append(line.as_bytes()).unwrap();
+    }
+    // What waits is among the old lines; what a crash left beside them is not.
+    fs::write(path.with_extension("tmp"), "torn").unwrap();
+    assert_eq!(journal.lines().unwrap(), Vec::<Vec<u8>>::new());
+    journal.sync().unwrap();
+    let lines = journal.lines().unwrap();
+    assert_eq!((lines.len(), journal.length()), (3, 14));
+    journal.rewrite(lines[1..].iter().map(Vec::as_slice)).unwrap();
+    assert_eq!((journal.length(), read(&path).1), (10, vec!["two".to_owned(), "three".to_owned()]));
+    journal.append(b"four").unwrap();
+    assert_eq!(journal.length(), 15);
+    journal.sync().unwrap();
+    assert_eq!(journal.lines().unwrap(), [&b"two"[..], b"three", b"four"]);
+    assert_eq!(read(&path).1, ["two", "three", "four"]);
+    assert!(!path.with_extension("tmp").exists());
+    journal.rewrite([]).unwrap();
+    assert_eq!((journal.length(), read(&path).1.len()), (0, 0));
+}
+
+/// Until the new file has the name of the old one, the old one is what a start reads.
+#[test]
+fn a_file_that_cannot_be_written_anew_stays_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.jsonl");
+    let (mut journal, _) = read(&path);
+    journal.append(b"one").unwrap();
+    // A folder of that name cannot be written.
+    fs::create_dir(path.with_extension("tmp")).unwrap();
+    let error = journal.rewrite([&b"other"[..]]).unwrap_err();
+    assert!(error.to_string().contains("log.tmp"), "{error}");
+    journal.append(b"two").unwrap();
+    journal.sync().unwrap();
+    assert_eq!(read(&path).1, ["one", "two"]);
+    // A crash at any byte of the new file leaves it beside the old one.
+    fs::remove_dir(path.with_extension("tmp")).unwrap();
+    for bytes in 0..6 {
+        fs::write(path.with_extension("tmp"), &b"other\n"[..bytes]).unwrap();
+        assert_eq!(read(&path).1, ["one", "two"]);
+    }
+}

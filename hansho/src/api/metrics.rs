@@ -127,6 +127,8 @@ pub struct Metrics {
     records_lost: Counter,
     rebalances: Counter,
     last_commit: Seconds,
+    alert_log: Gauge,
+    alert_log_dropped: Counter,
     partitions_idle: Gauge,
     partitions_held_back: Gauge,
     rules_in_force: Family<RulesHash, Gauge>,
@@ -193,6 +195,11 @@ impl Metrics {
             ),
             records_lost: of.add("records_lost", "Records that expired before they were read"),
             rebalances: of.add("rebalances", "Times partitions were assigned anew"),
+            alert_log: of.add("alert_log_bytes", "Length of the alert log"),
+            alert_log_dropped: of.add(
+                "alert_log_dropped",
+                "Lines dropped from the alert log because nobody needs them any more",
+            ),
             last_commit: of.add(
                 "last_commit_timestamp_seconds",
                 "When offsets were last committed, in seconds since 1970",
@@ -329,6 +336,17 @@ impl Metrics {
     /// nothing here moves any more.
     pub(crate) fn note_commit(&self, now: Timestamp) {
         self.last_commit.set(seconds(now.0));
+    }
+
+    /// Shows how long the alert log is, in bytes.
+    pub(crate) fn note_alert_log(&self, length: u64) {
+        self.alert_log.set(gauge(length));
+    }
+
+    /// Counts lines dropped from the alert log, and shows how long it is then.
+    pub(crate) fn note_compacted(&self, dropped: u64, length: u64) {
+        self.alert_log_dropped.inc_by(dropped);
+        self.note_alert_log(length);
     }
 
     /// Shows in how many partitions time passes by itself.

@@ -1,5 +1,7 @@
 //! The lines of the alert log, and what they say of the past.
 
+pub mod compaction;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -9,7 +11,7 @@ use connectors::transition_json::{
 };
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
-use engine::succession::ended_by_change;
+use engine::succession::{SettledStreams, ended_by_change};
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::meta::MetaStep;
@@ -22,9 +24,12 @@ use serde_json::value::RawValue;
 use super::in_force::{Change, Replaced, read_change};
 use super::{Logged, ServiceError};
 
-/// A line: the record, when the service saw it, and whether anyone was to be told.
+/// A line: the record and its number, when the service saw it, and whether anyone was to be
+/// told. Lines of an earlier build have no number: there it is how many stand before.
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
+    #[serde(default)]
+    sequence: Option<u64>,
     detected_ms: i64,
     #[serde(default)]
     shadow: bool,
@@ -57,9 +62,10 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
         Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
         Recorded::Meta(step, message) => write_meta(&mut record, step, message),
     }
-    let (detected_ms, shadow) = (logged.detected.0, logged.is_shadow);
-    let shadow = if shadow { "\"shadow\":true," } else { "" };
-    let head = format!("{{\"detected_ms\":{detected_ms},{shadow}\"record\":");
+    let Logged { sequence, detected: Timestamp(detected_ms), is_shadow, .. } = logged;
+    let shadow = if *is_shadow { "\"shadow\":true," } else { "" };
+    let head =
+        format!("{{\"sequence\":{sequence},\"detected_ms\":{detected_ms},{shadow}\"record\":");
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(&record);
     out.push(b'}');
@@ -95,7 +101,11 @@ pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
     serde_json::to_vec(&line).unwrap_or_default()
 }
 
+/// How every line of a peak begins: nothing else in the log does.
+const PEAK_HEAD: &[u8] = b"{\"peak_of\":";
+
 fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
+    let line = Some(line).filter(|line| line.starts_with(PEAK_HEAD))?;
     let line: PeakLine<'_> = serde_json::from_slice(line).ok()?;
     let pairs = line.key_bytes.as_bytes().chunks(2);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
@@ -104,13 +114,82 @@ fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
     Some((name, Decimal::parse(&line.peak).ok()?))
 }
 
-fn read_line(line: &[u8]) -> Result<Logged, String> {
+/// Reads a record whose number is `next`, or greater where others were dropped before it.
+fn read_line(line: &[u8], next: u64) -> Result<Logged, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let recorded = read_record(line.record.get().as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Logged { recorded, detected: Timestamp(line.detected_ms), is_shadow: line.shadow })
+    let sequence = line.sequence.unwrap_or(next);
+    if sequence < next {
+        return Err(format!("its number is {sequence}, where {next} is the least it can be"));
+    }
+    let (detected, is_shadow) = (Timestamp(line.detected_ms), line.shadow);
+    Ok(Logged { sequence, recorded, detected, is_shadow })
+}
+
+/// The first line of a log from which records were dropped.
+#[derive(Serialize, Deserialize)]
+struct HeadLine {
+    next_sequence: u64,
+    published_ms: BTreeMap<String, i64>,
+}
+
+/// How the head begins: nothing else in the log does.
+const HEAD: &[u8] = b"{\"next_sequence\":";
+
+/// What a log says of the records that were dropped from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Greater than the number of each.
+    pub(super) next_sequence: u64,
+    /// By stream name: up to where all was told, so that none of them is told again.
+    pub(super) published: SettledStreams,
+}
+
+impl Head {
+    /// Its line, without the end.
+    pub(super) fn line(&self) -> Vec<u8> {
+        let published = self.published.iter().map(|(name, at)| (name.clone(), at.0));
+        let (next_sequence, published_ms) = (self.next_sequence, published.collect());
+        // A struct of texts and numbers always serializes.
+        serde_json::to_vec(&HeadLine { next_sequence, published_ms }).unwrap_or_default()
+    }
+
+    /// Reads the line; `None` for any other.
+    fn read(line: &[u8]) -> Option<Result<Head, String>> {
+        line.starts_with(HEAD).then(|| {
+            let line: HeadLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+            let published = line.published_ms.into_iter().map(|(name, at)| (name, Timestamp(at)));
+            Ok(Head { next_sequence: line.next_sequence, published: published.collect() })
+        })
+    }
+}
+
+/// A line of the log.
+enum Entry {
+    Head(Head),
+    Change(Change),
+    Peak(EpisodeName, Decimal),
+    Record(Box<Logged>),
+}
+
+impl Entry {
+    /// Reads a line of which records have numbers from `next` on.
+    fn read(line: &[u8], next: u64) -> Result<Entry, String> {
+        if let Some(head) = Head::read(line) {
+            return head.map(Entry::Head);
+        }
+        if let Some(change) = read_change(line) {
+            return change.map(Entry::Change);
+        }
+        match read_peak(line) {
+            Some((name, peak)) => Ok(Entry::Peak(name, peak)),
+            None => read_line(line, next).map(|logged| Entry::Record(Box::new(logged))),
+        }
+    }
 }
 
 /// Everything the log held when the service started.
+#[derive(Default)]
 pub struct History {
     logged: Vec<Logged>,
     peaks: BTreeMap<EpisodeName, Decimal>,
@@ -118,6 +197,10 @@ pub struct History {
     changes: Vec<Change>,
     /// How many records stood in the log before the newest of them.
     told_before: usize,
+    /// INVARIANT: greater than the number of every record the log has had.
+    next_sequence: u64,
+    /// By stream name: up to where all was told that was dropped.
+    published: SettledStreams,
 }
 
 /// What the log says of the past to those who continue it.
@@ -134,31 +217,41 @@ impl History {
     /// # Errors
     /// A line that is no record, by its number.
     pub(crate) fn read(path: &Path, lines: Vec<Vec<u8>>) -> Result<History, ServiceError> {
-        let mut history = History {
-            logged: Vec::new(),
-            peaks: BTreeMap::new(),
-            changes: Vec::new(),
-            told_before: 0,
-        };
+        let mut history = History::default();
+        let mut next = 0;
         for (index, line) in lines.into_iter().enumerate() {
             let damaged =
                 |why| ServiceError::AlertLog { path: path.to_owned(), line: index + 1, why };
-            if let Some(change) = read_change(&line) {
-                history.note_change(change.map_err(damaged)?);
-                continue;
+            match Entry::read(&line, next).map_err(damaged)? {
+                Entry::Head(head) => {
+                    (history.next_sequence, history.published) =
+                        (head.next_sequence, head.published);
+                }
+                Entry::Change(change) => history.note_change(change),
+                Entry::Peak(name, peak) => drop(history.peaks.insert(name, peak)),
+                Entry::Record(logged) => {
+                    next = logged.sequence + 1;
+                    history.logged.push(*logged);
+                }
             }
-            if let Some((name, peak)) = read_peak(&line) {
-                history.peaks.insert(name, peak);
-                continue;
-            }
-            history.logged.push(read_line(&line).map_err(damaged)?);
         }
+        history.next_sequence = history.next_sequence.max(next);
         Ok(history)
     }
 
     /// The records, oldest first.
     pub(crate) fn logged(&self) -> &[Logged] {
         &self.logged
+    }
+
+    /// The number of the next record.
+    pub(crate) const fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// By stream name: up to where all was told of what the log no longer holds.
+    pub(super) const fn published(&self) -> &SettledStreams {
+        &self.published
     }
 
     /// What the service said of itself, oldest first.

@@ -25,7 +25,7 @@ use crate::rule_files::{RuleSources, Rules};
 const HEAD: &[u8] = b"{\"rules_in_force\":";
 /// Rules before those in force that are taken up again: what judged longer ago is of no
 /// account once a horizon has passed.
-const EARLIER_MAX: usize = 8;
+pub(super) const EARLIER_MAX: usize = 8;
 
 /// A record of the alert log, as it is written.
 #[derive(Serialize, Deserialize)]
@@ -167,13 +167,29 @@ fn kept(state_dir: &StateDir, rules: u64, language: Language) -> Option<Rules> {
         .ok()
 }
 
-fn file_of(rules: u64) -> String {
+/// The name of the file that keeps rules.
+pub(super) fn file_of(rules: u64) -> String {
     format!("rules-{rules:016x}.json")
+}
+
+/// The hash of the rules a file of that name keeps; `None` for any other file.
+pub(super) fn hash_of_file(name: &str) -> Option<u64> {
+    let hash = name.strip_prefix("rules-")?.strip_suffix(".json")?;
+    u64::from_str_radix(hash, 16).ok().filter(|rules| file_of(*rules) == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_files_of_rules_are_taken_for_such() {
+        assert_eq!(hash_of_file(&file_of(0xbe11)), Some(0xbe11));
+        for name in ["rules-x.json", "rules-00.json", "rules-000000000000be11.tmp", "alerts.jsonl"]
+        {
+            assert_eq!(hash_of_file(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn a_record_of_rules_is_told_from_every_other_line() {

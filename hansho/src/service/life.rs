@@ -22,6 +22,7 @@ use model::transition::Transition;
 use tracing::info;
 
 use super::alert_log::History;
+use super::alert_log::compaction::Compactor;
 use super::in_force::{InForce, Proposal, Replaced, in_force, put_in_force};
 use super::progress::Told;
 use super::reader::Reader;
@@ -32,6 +33,7 @@ use super::{Logged, ServiceError, ServiceParts, joined};
 use crate::alert_text::AlertTexts;
 use crate::api::metrics::EventTotals;
 use crate::pipeline::RoadSettings;
+use crate::pipeline::clock::wall_clock;
 use crate::pipeline::intake::Intake;
 use crate::reload::hex;
 use crate::rule_files::Rules;
@@ -142,7 +144,7 @@ pub(super) fn live(
     tell_on_call: &SyncSender<Logged>,
     stop: &AtomicBool,
 ) -> Result<Option<Replacement>, ServiceError> {
-    let Memory { alert_log, history } = memory;
+    let Memory { mut alert_log, history } = memory;
     let InForce { rules, after } = rules;
     let old_texts = after.as_ref().map(|after| parts.texts.now().of(&after.rules));
     let wanted = take_up(parts, &rules, after.as_ref())?;
@@ -164,14 +166,21 @@ pub(super) fn live(
     };
     for (slot, schema) in published.iter_mut().zip(&rules.set.streams) {
         let by_others = after.as_ref().and_then(|after| after.settled.get(&schema.name));
-        *slot = by_others.map_or(*slot, |settled| (*slot).max(*settled));
+        // Nor is told again what the log no longer holds.
+        let dropped = history.published().get(&schema.name);
+        *slot = by_others.into_iter().chain(dropped).copied().fold(*slot, Timestamp::max);
     }
+    let mut compactor = Compactor::new(&rules, state_dir, &parts.state);
+    compactor.tend(&mut alert_log, &published, wall_clock());
+    (0..).zip(&published).for_each(|(stream, at)| told.note_committed(stream, *at));
     reader.begin_after(&published, history.told_until(&program));
     let resumed = history.resumed(&published, &program, after.as_ref());
     let (inlet, outlet) = crate::pipeline::open_road(&program, road, &resumed.restored);
     let ended = ended_records(resumed.ended, old_texts.as_ref());
+    let alert_log = (alert_log, compactor);
     let mut teller = Teller::new(outlet, alert_log, &history, Arc::clone(&told), parts);
     teller.carry(shards_before);
+    drop(history);
     let to_on_call = tell_on_call.clone();
     let teller = thread::spawn(move || teller.run(ended, &to_on_call));
 

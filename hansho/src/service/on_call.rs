@@ -67,8 +67,6 @@ pub struct OnCall {
     desk: Desk,
     deliveries: Vec<Delivery>,
     store: Store,
-    /// Records of the alert log heard so far: the place of the next.
-    heard: u64,
     in_flight: HashSet<Ticket>,
 }
 
@@ -82,12 +80,14 @@ impl OnCall {
         deliveries: Vec<Delivery>,
         limits: OutboxLimits,
         store: Store,
+        state: &State,
     ) -> Result<OnCall, ServiceError> {
         let mut desk = Desk::new(settings, limits);
         let rows = store.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
         let rows: Vec<desk::Row> = rows.collect::<Result<_, _>>().map_err(ServiceError::Row)?;
         desk.restore(rows);
-        Ok(OnCall { desk, deliveries, store, heard: 0, in_flight: HashSet::new() })
+        state.note_on_call_position(desk.position());
+        Ok(OnCall { desk, deliveries, store, in_flight: HashSet::new() })
     }
 
     /// Tells people until no more alerts come, then waits for the attempts under way.
@@ -109,6 +109,7 @@ impl OnCall {
             let now = wall_clock();
             self.desk.tick(now);
             self.write_down()?;
+            state.note_on_call_position(self.desk.position());
             match farewell {
                 None => self.send_due(now, &answer, runtime),
                 Some(until) if self.in_flight.is_empty() || now > until => return Ok(()),
@@ -143,8 +144,7 @@ impl OnCall {
             }
         };
         let record = LogRecord { step, text: &text, is_shadow: logged.is_shadow };
-        self.desk.hear(self.heard, &record, wall_clock());
-        self.heard += 1;
+        self.desk.hear(logged.sequence, &record, wall_clock());
     }
 
     fn write_down(&mut self) -> Result<(), ServiceError> {

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use model::time::Timestamp;
 
-/// Written by the teller after each sync of the alert log, read by the reader to commit.
+/// Written by the teller after each sync of the alert log, read by the reader to commit; and
+/// the other way what was committed, so that the log may be made shorter.
 #[derive(Debug)]
 pub struct Told {
     settled: Box<[AtomicI64]>,
+    committed: Box<[AtomicI64]>,
     waiting: AtomicU64,
     is_complete: AtomicBool,
 }
@@ -15,8 +17,10 @@ pub struct Told {
 impl Told {
     /// Nothing told yet in so many streams.
     pub(crate) fn new(streams: usize) -> Told {
+        let never = || (0..streams).map(|_| AtomicI64::new(i64::MIN)).collect();
         Told {
-            settled: (0..streams).map(|_| AtomicI64::new(i64::MIN)).collect(),
+            settled: never(),
+            committed: never(),
             waiting: AtomicU64::new(0),
             is_complete: AtomicBool::new(false),
         }
@@ -38,6 +42,18 @@ impl Told {
     pub(crate) fn settled(&self, stream: usize) -> Timestamp {
         let slot = self.settled.get(stream);
         Timestamp(slot.map_or(i64::MIN, |slot| slot.load(Ordering::Acquire)))
+    }
+
+    /// A successor will know that the stream is told up to here.
+    pub(crate) fn note_committed(&self, stream: usize, settled: Timestamp) {
+        if let Some(slot) = self.committed.get(stream) {
+            slot.fetch_max(settled.0, Ordering::Release);
+        }
+    }
+
+    /// By stream: up to where a successor will know that all is told.
+    pub(crate) fn committed(&self) -> Vec<Timestamp> {
+        self.committed.iter().map(|slot| Timestamp(slot.load(Ordering::Acquire))).collect()
     }
 
     /// Notes how many observations wait in the shards.

@@ -33,7 +33,7 @@ use crate::rule_files::Rules;
 
 use dead::Burial;
 use facts::{StreamFacts, stream_facts};
-use held::Held;
+use held::{Held, committed};
 
 /// Records read from one partition before the next has its turn.
 const RECORDS_A_TURN: usize = 512;
@@ -470,7 +470,10 @@ impl Reader {
             }
         }
         match self.source.commit(&points) {
-            Ok(()) => self.state.metrics.note_commit(wall_clock()),
+            Ok(()) => {
+                self.state.metrics.note_commit(wall_clock());
+                committed(&self.held).for_each(|(topic, at)| self.told.note_committed(topic, at));
+            }
             Err(error) => {
                 warn!(error, "commit failed; it is tried again");
                 self.held.values_mut().for_each(|held| held.committed = None);

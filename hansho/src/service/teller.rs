@@ -15,6 +15,7 @@ use model::meta::MetaAlert;
 use model::time::Timestamp;
 use tracing::{debug, info, warn};
 
+use super::alert_log::compaction::Compactor;
 use super::alert_log::{
     EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
 };
@@ -37,6 +38,9 @@ const IDLE_SLEEP: Duration = Duration::from_millis(2);
 pub struct Teller {
     outlet: Outlet,
     alert_log: Journal,
+    compactor: Compactor,
+    /// The number of the next record.
+    next_sequence: u64,
     texts: Arc<AlertTexts>,
     told: Arc<Told>,
     reports: Arc<Reports>,
@@ -77,7 +81,7 @@ impl Teller {
     /// A teller for these shards that knows what the log held before.
     pub(crate) fn new(
         outlet: Outlet,
-        alert_log: Journal,
+        (alert_log, compactor): (Journal, Compactor),
         history: &History,
         told: Arc<Told>,
         parts: &ServiceParts,
@@ -90,6 +94,8 @@ impl Teller {
         Teller {
             outlet,
             alert_log,
+            compactor,
+            next_sequence: history.next_sequence(),
             texts,
             told,
             reports: Arc::clone(&parts.reports),
@@ -265,11 +271,12 @@ impl Teller {
         }
         self.is_unsynced = false;
         let detected = wall_clock();
-        let logged = fresh.into_iter().map(|recorded| {
+        let logged = fresh.into_iter().zip(self.next_sequence..).map(|(recorded, sequence)| {
             let is_shadow = self.texts.rule(alert_of(&recorded)).is_some_and(|r| r.is_shadow);
-            Logged { recorded, detected, is_shadow }
+            Logged { sequence, recorded, detected, is_shadow }
         });
         let logged: Vec<Logged> = logged.collect();
+        self.next_sequence += logged.len() as u64;
         let mut line = Vec::new();
         for logged in &logged {
             line.clear();
@@ -281,6 +288,7 @@ impl Teller {
             note(&logged.recorded, &self.state);
             drop(on_call.send(logged));
         }
+        self.compactor.tend(&mut self.alert_log, &self.told.committed(), detected);
         Ok(())
     }
 

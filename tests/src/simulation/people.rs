@@ -160,9 +160,12 @@ impl<'a> People<'a> {
             return;
         };
         let (desk, sequence) = (&mut self.desk, self.heard as u64);
-        with_record(self.case, told, *detected, |record| {
-            desk.hear(sequence, record, Timestamp(now_ms));
-        });
+        // What was dropped from the log is not heard again.
+        if !survivors.gone.contains(&self.heard) {
+            with_record(self.case, told, *detected, |record| {
+                desk.hear(sequence, record, Timestamp(now_ms));
+            });
+        }
         self.heard += 1;
     }
 

@@ -36,7 +36,7 @@ pub(super) fn restored(
     design: Design,
 ) -> Restored {
     let mut open: BTreeMap<(String, Vec<u8>), OpenEpisode> = BTreeMap::new();
-    for told in &survivors.alert_log {
+    for (_, told) in survivors.log() {
         let Told::Settled(transition) = told else {
             continue;
         };
@@ -72,7 +72,7 @@ pub(super) fn restored(
 }
 
 /// The instant up to which an alert had been told: the least of its streams'.
-fn published_of(program: &Program, published: &[Timestamp], alert: &str) -> Timestamp {
+pub(super) fn published_of(program: &Program, published: &[Timestamp], alert: &str) -> Timestamp {
     let rule = program.rules().iter().find(|rule| rule.alert.name == alert);
     let streams = rule.into_iter().flat_map(|rule| &rule.streams);
     let settled = streams.filter_map(|stream| published.get(*stream).copied());

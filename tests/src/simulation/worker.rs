@@ -13,6 +13,7 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, TransitionKind};
 
+use super::compaction::compact;
 use super::people::People;
 use super::recovery::{commits, published, restored};
 use super::views::Views;
@@ -105,7 +106,7 @@ impl<'a> Worker<'a> {
                 Design::SilentByOffset => (0..case.logs.len()).map(position).collect(),
                 _ => Vec::new(),
             },
-            known: survivors.alert_log.iter().map(identity).collect(),
+            known: survivors.log().map(|(_, told)| identity(told)).collect(),
             people: People::start(case, world, course.design, survivors, now_ms),
         }
     }
@@ -131,6 +132,13 @@ impl<'a> Worker<'a> {
                 self.commit(survivors, views, fate)?;
             }
             self.people.turn(survivors, fate, self.now_ms)?;
+            if self.people.pending() == 0 {
+                survivors.age();
+            }
+            if fate.random.chance(10) {
+                let rules = (self.case, self.program.as_ref());
+                compact(rules, self.course.design, survivors, fate)?;
+            }
         }
         self.settle_all(views);
         self.append(survivors, fate)?;

@@ -76,6 +76,7 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
     use crate::pipeline::intake::{BATCH_BYTES, BATCH_ROWS};
     use crate::pipeline::lane::{INBOUND_BATCHES, OUTBOUND_TOLD};
     use crate::service::UNHEARD_MAX;
+    use crate::service::alert_log::compaction::ALERT_LOG_LEFT_BYTES;
     use crate::service::reader::dead::{CLOGGED, TOLD_MAX};
     let number = |most: usize| grouped(most as u64);
     let bytes = |most: usize| size(most as u64);
@@ -102,6 +103,11 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("dead letters waiting", "書き込みを待つデッドレター", number(CLOGGED)),
         ("dead letters logged", "ログにも出力するデッドレター", grouped(TOLD_MAX)),
         ("lines of a log kept in memory", "メモリに保持するログの行", bytes(MAX_BUFFERED_BYTES)),
+        (
+            "an alert log that is left as it is",
+            "動作中に整理しないアラートログ",
+            size(ALERT_LOG_LEFT_BYTES),
+        ),
         ("`hansho.toml`", "`hansho.toml`", size(crate::config::FILE_MAX)),
         ("a secret", "秘密情報", size(crate::config::secret::SECRET_MAX)),
         ("sinks", "通知先", number(crate::config::sink::SINKS_MAX)),

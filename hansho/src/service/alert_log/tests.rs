@@ -8,7 +8,7 @@ use engine::succession::SettledStreams;
 use super::*;
 use crate::rule_files::{Rules, load_rules};
 
-const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
+pub(super) const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
 alert burst count(auth) >= 2 within 1m by user.name high";
 
 fn program() -> Program {
@@ -20,7 +20,7 @@ fn program() -> Program {
     Program::compile(&compiled.rules.unwrap_or_else(|| panic!("{said:?}"))).unwrap()
 }
 
-fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
+pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
     let transition = Transition {
         kind,
         alert: "burst".to_owned(),
@@ -38,16 +38,23 @@ fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
         tops: Vec::new(),
     };
     let recorded = Recorded::Transition(transition, "m".to_owned());
-    Logged { recorded, detected: Timestamp(9), is_shadow: user == "shadow" }
+    Logged { sequence: 0, recorded, detected: Timestamp(9), is_shadow: user == "shadow" }
 }
 
-fn line(logged: &Logged) -> Vec<u8> {
+/// A line with the number of its record.
+fn numbered(sequence: u64, logged: &Logged) -> Vec<u8> {
     let mut line = Vec::new();
-    write_line(&mut line, logged);
+    write_line(&mut line, &Logged { sequence, ..logged.clone() });
     line
 }
 
-fn history(lines: Vec<Vec<u8>>) -> History {
+/// A line without one, as an earlier build wrote it.
+fn line(logged: &Logged) -> Vec<u8> {
+    let line = String::from_utf8(numbered(0, logged)).unwrap();
+    line.replacen("\"sequence\":0,", "", 1).into_bytes()
+}
+
+pub(super) fn history(lines: Vec<Vec<u8>>) -> History {
     History::read(Path::new("alerts.jsonl"), lines).unwrap()
 }
 
@@ -122,8 +129,32 @@ fn a_line_that_is_no_record_is_named() {
     assert!(said.contains("alerts.jsonl:2:"), "{said}");
 }
 
+#[test]
+fn a_record_keeps_its_number_whatever_is_missing_before_it() {
+    let logged = transition(TransitionKind::Firing, "a", 100, 100);
+    let read = |lines: Vec<Vec<u8>>| History::read(Path::new("alerts.jsonl"), lines);
+    let numbers = |history: &History| -> Vec<u64> {
+        history.logged().iter().map(|logged| logged.sequence).collect()
+    };
+    let old = history(vec![line(&logged), line(&logged), numbered(2, &logged)]);
+    assert_eq!((numbers(&old), old.next_sequence()), (vec![0, 1, 2], 3));
+    let gaps = history(vec![numbered(4, &logged), numbered(9, &logged), line(&logged)]);
+    assert_eq!((numbers(&gaps), gaps.next_sequence()), (vec![4, 9, 10], 11));
+    assert_eq!(history(Vec::new()).next_sequence(), 0);
+    let published: SettledStreams = [("auth".to_owned(), Timestamp(-5))].into();
+    let head = Head { next_sequence: 40, published };
+    let short = history(vec![head.line(), numbered(4, &logged)]);
+    assert_eq!((numbers(&short), short.next_sequence()), (vec![4], 40));
+    assert_eq!(short.published(), &head.published);
+    for (first, second) in [(3, 3), (3, 2)] {
+        let error = read(vec![numbered(first, &logged), numbered(second, &logged)]).err();
+        let said = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains("alerts.jsonl:2:") && said.contains("is the least"), "{said}");
+    }
+}
+
 /// Rules of `burst` alerts with these levels and windows, by a hash of their text.
-fn rules(text: &str) -> Rules {
+pub(super) fn rules(text: &str) -> Rules {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("a.rules"), text).unwrap();
     load_rules(&[home.path().to_owned()], Language::En).unwrap_or_else(|error| panic!("{error}"))
@@ -165,6 +196,7 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
         assert_eq!((ended.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
         // Whoever starts again derives the same; another episode that began since is open.
         let told = |transition: Transition| Logged {
+            sequence: 0,
             recorded: Recorded::Transition(transition, "m".to_owned()),
             detected: Timestamp(9),
             is_shadow: false,

@@ -117,16 +117,16 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     assert_eq!(hear(10_000_001), "-reload_failed 500");
 }
 
-fn logged((step, message): Said) -> Logged {
+fn logged((sequence, (step, message)): (u64, Said)) -> Logged {
     let detected = step.at.plus(3);
-    Logged { recorded: Recorded::Meta(step, message), detected, is_shadow: false }
+    Logged { sequence, recorded: Recorded::Meta(step, message), detected, is_shadow: false }
 }
 
 /// What an alert log holds of what was said.
 fn history(said: &[Said]) -> History {
-    let lines = said.iter().map(|said| {
+    let lines = (0..).zip(said.iter().cloned()).map(|said| {
         let mut line = Vec::new();
-        write_line(&mut line, &logged(said.clone()));
+        write_line(&mut line, &logged(said));
         line
     });
     History::read(Path::new("alerts.jsonl"), lines.collect()).unwrap()

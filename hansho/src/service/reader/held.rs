@@ -1,5 +1,6 @@
 //! A partition the reader holds, and how far time has come in it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use connectors::commit::CommitPoint;
@@ -27,6 +28,15 @@ pub struct Held {
     silence: Silence,
     /// Since when it has not been read so that others can catch up.
     held_back: Option<Instant>,
+}
+
+/// By partition: its stream, and up to where that is committed as told.
+pub(super) fn committed(
+    held: &BTreeMap<(usize, i32), Held>,
+) -> impl Iterator<Item = (usize, Timestamp)> {
+    held.iter().filter_map(|((stream, _), held)| {
+        held.committed.map(|point| (*stream, Timestamp(point.settled)))
+    })
 }
 
 impl Held {
