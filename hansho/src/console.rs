@@ -117,6 +117,8 @@ impl Console {
             (Language::En, NotificationKind::Escalated) => "escalated  ",
             (Language::Ja, NotificationKind::Reminder) => "未解消  ",
             (Language::En, NotificationKind::Reminder) => "still open  ",
+            (Language::Ja, NotificationKind::Digest) => return self.summed(of),
+            (Language::En, NotificationKind::Digest) => return self.summed(of),
             (_, NotificationKind::Firing) => "",
         };
         match (self.texts.language(), deadline) {
@@ -130,6 +132,14 @@ impl Console {
             (Language::En, None) => {
                 format!("{news}value {value} (threshold {level})  as planned")
             }
+        }
+    }
+
+    fn summed(&self, of: &Notification) -> String {
+        let (news, ended) = of.digest.as_ref().map_or((0, 0), |digest| (digest.news, digest.ended));
+        match self.texts.language() {
+            Language::Ja => format!("多発: {news}件、解消 {ended}件"),
+            Language::En => format!("storm: {news} at once, {ended} over"),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is sent to people, and what a sink answers.
 
+use std::sync::Arc;
+
 use crate::decimal::Decimal;
 use crate::severity::Severity;
 use crate::time::Timestamp;
@@ -22,11 +24,13 @@ pub enum NotificationKind {
     Escalated,
     /// It is still open.
     Reminder,
+    /// Much happened at once: how much of what.
+    Digest,
 }
 
 impl NotificationKind {
     /// All of them.
-    pub const ALL: [NotificationKind; 7] = [
+    pub const ALL: [NotificationKind; 8] = [
         NotificationKind::Firing,
         NotificationKind::Changed,
         NotificationKind::Again,
@@ -34,6 +38,7 @@ impl NotificationKind {
         NotificationKind::Acknowledged,
         NotificationKind::Escalated,
         NotificationKind::Reminder,
+        NotificationKind::Digest,
     ];
 
     /// The kind a word names.
@@ -51,6 +56,7 @@ impl NotificationKind {
             NotificationKind::Acknowledged => "acknowledged",
             NotificationKind::Escalated => "escalated",
             NotificationKind::Reminder => "reminder",
+            NotificationKind::Digest => "digest",
         }
     }
 }
@@ -97,6 +103,19 @@ pub struct Notification {
     /// What its receiver never got before this: set where something ended before anyone could
     /// be told that it had begun.
     pub missed: Option<Missed>,
+    /// What a digest sums up; only of those.
+    pub digest: Option<Arc<Digest>>,
+}
+
+/// What happened in a storm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// How often something happened.
+    pub news: u64,
+    /// How many of those told this way are over.
+    pub ended: u64,
+    /// Alerts and how often each had news, the busiest first; not all of them.
+    pub alerts: Vec<(String, u64)>,
 }
 
 /// A notification that this one takes the place of.

@@ -176,6 +176,8 @@ pub enum Told {
     },
     /// It never got it.
     Failed,
+    /// It hears of it in sum with others.
+    Summed,
 }
 
 /// One thing that happened.

@@ -14,6 +14,7 @@
 
 mod clockwork;
 mod commands;
+mod storm;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,6 +34,9 @@ use crate::route::Routing;
 use crate::silence::Silence;
 
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
+use storm::Storms;
+
+pub use storm::{DIGEST_MS, Pending, STORM_MAX};
 pub use telling::{Dead, Delivery};
 
 /// Incidents kept; beyond it the one closed longest ago is forgotten, and after that the one
@@ -73,6 +77,8 @@ pub enum Row {
     Silence(Silence),
     /// Something a person did.
     Audit(Audit),
+    /// What is told in sum.
+    Digest(Pending),
 }
 
 /// What a row is kept under.
@@ -90,6 +96,8 @@ pub enum RowKey {
     Silence(u64),
     /// By number.
     Audit(u64),
+    /// By number.
+    Digest(u64),
 }
 
 /// A change of a row: what it is now, or that it is gone.
@@ -136,6 +144,7 @@ pub struct Desk {
     dead_forgotten: u64,
     /// What the outbox refused since this was last asked.
     refused: Vec<Dead>,
+    storms: Storms,
     audit: VecDeque<Audit>,
     next_number: u64,
     /// When held back notifications were last looked at.
@@ -164,6 +173,7 @@ impl Desk {
             dead: BTreeMap::new(),
             dead_forgotten: 0,
             refused: Vec::new(),
+            storms: Storms::default(),
             audit: VecDeque::new(),
             next_number: 1,
             looked_at: Timestamp::EARLIEST,
@@ -190,6 +200,10 @@ impl Desk {
                 Row::Silence(silence) => {
                     self.next_number = self.next_number.max(silence.id + 1);
                     self.silences.insert(silence.id, silence);
+                }
+                Row::Digest(pending) => {
+                    self.next_number = self.next_number.max(pending.number + 1);
+                    self.storms.restore(pending);
                 }
                 Row::Audit(audit) => {
                     self.next_number = self.next_number.max(audit.number + 1);
@@ -474,6 +488,7 @@ impl Desk {
             }
             RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
             RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
+            RowKey::Digest(number) => self.storms.get(number).cloned().map(Row::Digest),
             RowKey::Audit(number) => {
                 self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use model::decimal::Decimal;
 use model::key::KeyValue;
-use model::notification::{FailureReason, Missed, Notification, NotificationKind};
+use model::notification::{Digest, FailureReason, Missed, Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
@@ -176,6 +176,15 @@ pub(crate) struct PlainNotification {
     labels: Vec<(String, String)>,
     by: Option<String>,
     missed: Option<PlainMissed>,
+    #[serde(default)]
+    digest: Option<PlainDigest>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlainDigest {
+    news: u64,
+    ended: u64,
+    alerts: Vec<(String, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -211,6 +220,10 @@ impl Plain for Notification {
             labels: it.labels,
             by: it.by,
             missed,
+            digest: it.digest.map(|it| {
+                let Digest { news, ended, alerts } = Digest::clone(&it);
+                PlainDigest { news, ended, alerts }
+            }),
         }
     }
 
@@ -236,6 +249,9 @@ impl Plain for Notification {
             labels: it.labels,
             by: it.by,
             missed,
+            digest: it.digest.map(|PlainDigest { news, ended, alerts }| {
+                Arc::new(Digest { news, ended, alerts })
+            }),
         })
     }
 }

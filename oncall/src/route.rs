@@ -84,9 +84,10 @@ impl On {
     /// Whether a kind of notification is in it.
     pub const fn includes(self, kind: NotificationKind) -> bool {
         match kind {
-            NotificationKind::Firing | NotificationKind::Changed | NotificationKind::Again => {
-                self.fire
-            }
+            NotificationKind::Firing
+            | NotificationKind::Changed
+            | NotificationKind::Again
+            | NotificationKind::Digest => self.fire,
             NotificationKind::Acknowledged => self.acknowledge,
             NotificationKind::Escalated | NotificationKind::Reminder => self.escalate,
             NotificationKind::Resolved => self.resolve,
@@ -180,7 +181,8 @@ fn id_of(
         NotificationKind::Again
         | NotificationKind::Acknowledged
         | NotificationKind::Escalated
-        | NotificationKind::Reminder => format!("-{}", at.0),
+        | NotificationKind::Reminder
+        | NotificationKind::Digest => format!("-{}", at.0),
     };
     format!("{incident}-{}{which}-{:016x}", kind.name(), fnv_64(to.as_bytes()))
 }

@@ -41,6 +41,7 @@ impl Serialize for Document<'_> {
             labels,
             by,
             missed,
+            digest,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", id)?;
@@ -67,6 +68,11 @@ impl Serialize for Document<'_> {
         if let Some(Missed { at, why }) = missed {
             map.serialize_entry("missed_at", &time(*at))?;
             map.serialize_entry("missed_why", why)?;
+        }
+        if let Some(digest) = digest {
+            map.serialize_entry("news", &digest.news)?;
+            map.serialize_entry("ended", &digest.ended)?;
+            map.serialize_entry("alerts", &Pairs(&digest.alerts, |count| *count))?;
         }
         map.end()
     }

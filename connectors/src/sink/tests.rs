@@ -43,6 +43,7 @@ pub(super) fn notification() -> Notification {
         labels: vec![("team".to_owned(), "soc".to_owned())],
         by: None,
         missed: None,
+        digest: None,
     }
 }
 

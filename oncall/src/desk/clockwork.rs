@@ -27,6 +27,7 @@ impl Desk {
             self.do_due(&mut case, now);
             self.put(case);
         }
+        self.tell_digests(now);
     }
 
     /// When [`Desk::tick`] or [`Desk::due`] next have something to do; an instant that has
@@ -36,7 +37,8 @@ impl Desk {
         let silences = self.silences.values().any(|silence| silence.ended.is_none());
         let looks = silences || !self.waiting.is_empty();
         let look = looks.then(|| self.looked_at.plus(LOOK_MS));
-        [case, look, self.outbox.next_due()].into_iter().flatten().min()
+        let all = [case, look, self.storms.next_due(), self.outbox.next_due()];
+        all.into_iter().flatten().min()
     }
 
     fn do_due(&mut self, case: &mut Case, now: Timestamp) {

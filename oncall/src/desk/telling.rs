@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DEAD_MAX, Desk, RowKey};
 use crate::case::{Case, Escalation, Happening, Told};
-use crate::outbox::{Answered, GiveUp, Outcome, expiry};
+use crate::outbox::{Answered, GiveUp, Outcome, Refusal, expiry};
 use crate::route::notification_id;
 
 /// A notification that was given up.
@@ -107,6 +107,10 @@ impl Desk {
             if told == Told::Failed || !self.hears(number, NotificationKind::Resolved) {
                 continue;
             }
+            if told == Told::Summed {
+                self.sum_up_the_end(case, number, now);
+                continue;
+            }
             // Who has not even heard that it began hears both in one.
             let unheard = (told == Told::Sent).then(|| self.outbox.collapse(number, case.id));
             self.push(
@@ -189,11 +193,18 @@ impl Desk {
     ) {
         let Some(receiver) = self.settings.routing.receivers().get(number) else { return };
         let name = receiver.name.clone();
+        if kind != NotificationKind::Resolved && self.sums_up(case, number, kind, now) {
+            let told = case.receivers.entry(name).or_insert(Told::Summed);
+            if *told == Told::Waiting {
+                *told = Told::Summed;
+            }
+            return;
+        }
         let mut notification = notification(case, kind, at, &name);
         notification.by = by.map(str::to_owned);
         notification.missed = missed;
         let told = case.receivers.entry(name.clone()).or_insert(Told::Sent);
-        if matches!(told, Told::Waiting | Told::Failed) {
+        if matches!(told, Told::Waiting | Told::Failed | Told::Summed) {
             *told = Told::Sent;
         }
         self.send(case, number, notification, now);
@@ -202,13 +213,45 @@ impl Desk {
     fn send(&mut self, case: &mut Case, number: usize, of: Notification, now: Timestamp) {
         let expires = expiry(&of);
         if let Some(refusal) = self.outbox.push(number, of, (now, expires)) {
-            let (notification, attempts) = (refusal.notification, 0);
-            if notification.incident == case.id {
-                self.bury(case, number, (notification, attempts), refusal.why, now);
-            } else if let Some(mut other) = self.take(notification.incident) {
-                self.bury(&mut other, number, (notification, attempts), refusal.why, now);
-                self.put(other);
+            if refusal.notification.incident == case.id {
+                self.bury(case, number, (refusal.notification, 0), refusal.why, now);
+            } else {
+                self.bury_refused(number, refusal, now);
             }
+        }
+    }
+
+    /// Keeps what the outbox gave up, of whatever incident it is, or of none.
+    pub(super) fn bury_refused(&mut self, number: usize, refusal: Refusal, now: Timestamp) {
+        let Refusal { notification, why } = refusal;
+        match self.take(notification.incident) {
+            Some(mut case) => {
+                self.bury(&mut case, number, (notification, 0), why, now);
+                self.put(case);
+            }
+            None => self.keep_dead(number, (notification, 0), why, now),
+        }
+    }
+
+    fn keep_dead(
+        &mut self,
+        receiver: usize,
+        (notification, attempts): (Arc<Notification>, u32),
+        why: GiveUp,
+        now: Timestamp,
+    ) {
+        let (number, receiver) = (self.number(), self.name_of(receiver));
+        let dead = Dead { number, at: now, receiver, notification, attempts, why };
+        if dead.attempts == 0 {
+            self.refused.push(dead.clone());
+        }
+        self.dead.insert(number, dead);
+        self.changed.insert(RowKey::Dead(number));
+        if self.dead.len() > DEAD_MAX
+            && let Some((oldest, _)) = self.dead.pop_first()
+        {
+            self.changed.insert(RowKey::Dead(oldest));
+            self.dead_forgotten += 1;
         }
     }
 
@@ -232,7 +275,7 @@ impl Desk {
                 let known = case.receivers.entry(receiver.clone()).or_insert(Told::Sent);
                 let earlier = match known {
                     Told::Delivered { receipt } => std::mem::take(receipt),
-                    Told::Waiting | Told::Sent | Told::Failed => String::new(),
+                    _ => String::new(),
                 };
                 *known = Told::Delivered { receipt: receipt.clone().unwrap_or(earlier) };
                 let what = Happening::Delivered { receiver: receiver.clone(), kind };
@@ -243,6 +286,11 @@ impl Desk {
                 let dead = (Arc::clone(&answered.notification), answered.attempt);
                 self.bury(&mut case, number, dead, why.clone(), now);
                 self.put(case);
+            }
+            // A digest is of no incident.
+            (None, Outcome::GaveUp { why }) => {
+                let dead = (Arc::clone(&answered.notification), answered.attempt);
+                self.keep_dead(number, dead, why.clone(), now);
             }
             _ => {}
         }
@@ -270,26 +318,13 @@ impl Desk {
         if let Some(escalation) = case.escalation.filter(|next| self.tells_others(case, next)) {
             case.escalation = Some(Escalation { due: escalation.due.min(now), ..escalation });
         }
-        let number = self.number();
-        let dead = Dead { number, at: now, receiver: name, notification, attempts, why };
         let stand_in = self.stand_in(receiver, case);
         if let Some((stand_in, name)) = stand_in.filter(|_| case.is_open()) {
-            let kind = dead.notification.kind;
-            let notification = self::notification(case, kind, dead.notification.at, &name);
+            let told = self::notification(case, kind, notification.at, &name);
             case.receivers.insert(name, Told::Sent);
-            self.send(case, stand_in, notification, now);
+            self.send(case, stand_in, told, now);
         }
-        if dead.attempts == 0 {
-            self.refused.push(dead.clone());
-        }
-        self.dead.insert(number, dead);
-        self.changed.insert(RowKey::Dead(number));
-        if self.dead.len() > DEAD_MAX
-            && let Some((oldest, _)) = self.dead.pop_first()
-        {
-            self.changed.insert(RowKey::Dead(oldest));
-            self.dead_forgotten += 1;
-        }
+        self.keep_dead(receiver, (notification, attempts), why, now);
     }
 
     /// Whether a step of an incident's policy names receivers of its own.
@@ -350,5 +385,6 @@ pub(super) fn notification(
         labels: text.labels.clone(),
         by: None,
         missed: None,
+        digest: None,
     }
 }

@@ -542,6 +542,59 @@ fn what_waits_for_a_receiver_goes_to_it_whatever_its_number() {
 }
 
 #[test]
+fn a_storm_is_told_in_sum_but_for_what_is_most_severe() {
+    let mut scene = Scene::new(settings(&["chat", "mail"]));
+    for number in 0..10_000 {
+        let severity = if number % 1_000 == 0 { Critical } else { Medium };
+        scene.fire(&format!("a{number}"), severity);
+    }
+    scene.crash();
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.desk.cases().count(), 10_000, "nothing is missing in the record");
+    for name in ["chat", "mail"] {
+        let got: Vec<&Notification> =
+            scene.got.iter().filter(|it| it.0 == name).map(|it| &it.1).collect();
+        let of = |kind| got.iter().filter(move |it| it.kind == kind);
+        let critical = of(Kind::Firing).filter(|it| it.severity == Critical).count();
+        let other = of(Kind::Firing).filter(|it| it.severity != Critical).count();
+        assert_eq!((critical, other), (10, STORM_MAX), "{name}");
+        let digests: Vec<_> = of(Kind::Digest).map(|it| it.digest.clone().unwrap()).collect();
+        assert_eq!(digests.len(), 1, "{name}: one for the service");
+        assert_eq!(digests[0].news, 9_990 - STORM_MAX as u64);
+        assert!(of(Kind::Digest).all(|it| it.alert == "pay"));
+    }
+    scene.got.clear();
+    for number in 0..10_000 {
+        scene.resolve(&format!("a{number}"));
+    }
+    scene.wait(MINUTE_MS);
+    let kinds = scene.kinds();
+    let count = |wanted| kinds.iter().filter(|kind| **kind == wanted).count();
+    assert_eq!(count(Kind::Resolved), 2 * (10 + STORM_MAX), "who heard of one hears its end");
+    assert_eq!(count(Kind::Digest), 2);
+    scene.fire("after", Medium);
+    scene.wait(SECOND_MS);
+    assert_eq!(scene.kinds(), [Kind::Firing; 2], "the storm is over");
+}
+
+#[test]
+fn a_digest_that_cannot_be_delivered_is_kept() {
+    let mut scene = Scene::new(settings(&["chat"]));
+    scene.answers = |_, of, _| match of.kind {
+        Kind::Digest => {
+            DeliveryResult::Reject { reason: FailureReason::Client, why: "400".to_owned() }
+        }
+        _ => SENT,
+    };
+    for number in 0..=STORM_MAX {
+        scene.fire(&format!("a{number}"), Low);
+    }
+    scene.wait(MINUTE_MS);
+    let dead: Vec<Kind> = scene.desk.dead().map(|dead| dead.notification.kind).collect();
+    assert_eq!(dead, [Kind::Digest]);
+}
+
+#[test]
 fn a_rise_calls_for_an_answer_again() {
     let mut scene = Scene::new(settings(&["log"]));
     let id = scene.fire("cpu", Medium);

@@ -30,6 +30,7 @@ fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> N
         labels: Vec::new(),
         by: None,
         missed: None,
+        digest: None,
     }
 }
 

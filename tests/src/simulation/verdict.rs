@@ -130,6 +130,7 @@ fn pages(case: &Case, want: &[Transition], survivors: &Survivors) -> Result<(), 
             NotificationKind::Again => {}
             NotificationKind::Acknowledged
             | NotificationKind::Escalated
+            | NotificationKind::Digest
             | NotificationKind::Reminder => {
                 return Err(format!("nobody did anything, yet it tells {notice:?}"));
             }

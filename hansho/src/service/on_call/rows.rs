@@ -44,6 +44,7 @@ fn key(key: RowKey) -> Vec<u8> {
         RowKey::Dead(number) => (b'd', u128::from(number)),
         RowKey::Silence(number) => (b'e', u128::from(number)),
         RowKey::Audit(number) => (b'f', u128::from(number)),
+        RowKey::Digest(number) => (b'g', u128::from(number)),
     };
     let mut bytes = vec![tag];
     bytes.extend_from_slice(&number.to_be_bytes());
@@ -82,6 +83,7 @@ mod tests {
             RowKey::Dead(1),
             RowKey::Silence(1),
             RowKey::Audit(1),
+            RowKey::Digest(1),
         ];
         assert!(keys.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
         assert!(keys.is_sorted());

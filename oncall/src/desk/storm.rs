@@ -1,0 +1,201 @@
+//! Storms: when too much happens at once, one message says how much.
+//!
+//! Everything is on record one by one, and what is most severe is told one by one too. Of the
+//! rest a receiver hears [`STORM_MAX`] a minute as they are; what comes beyond is summed up, by
+//! service, and told once every [`DIGEST_MS`].
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use model::notification::{Digest, Notification, NotificationKind};
+use model::severity::Severity;
+use model::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use model::transition::EpisodeId;
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, RowKey};
+use crate::case::Case;
+use crate::hash::{fnv_64, mix};
+use crate::outbox::expiry;
+
+/// Notifications a minute that one receiver gets as they are.
+pub const STORM_MAX: usize = 30;
+/// How long a digest collects, in milliseconds.
+pub const DIGEST_MS: i64 = 30 * SECOND_MS;
+/// Alerts a digest names; further ones are only counted.
+pub const NAMED_MAX: usize = 10;
+/// Alerts whose news are counted one by one, so that the busiest can be named.
+const COUNTED_MAX: usize = 64;
+
+/// What one receiver is to be told of one service at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Its number.
+    pub number: u64,
+    /// For whom.
+    pub receiver: String,
+    /// Of what.
+    pub service: String,
+    /// The most severe of it.
+    #[serde(with = "crate::plain")]
+    pub severity: Severity,
+    /// When it began.
+    #[serde(with = "crate::plain")]
+    pub since: Timestamp,
+    /// When it is told.
+    #[serde(with = "crate::plain")]
+    pub due: Timestamp,
+    /// How often each alert had news; at most [`COUNTED_MAX`] of them.
+    pub news: BTreeMap<String, u64>,
+    /// How often others had.
+    pub unnamed: u64,
+    /// How many that were told this way are over.
+    pub ended: u64,
+}
+
+/// How much each receiver has been told lately, and what is summed up.
+#[derive(Debug, Default)]
+pub(super) struct Storms {
+    lately: HashMap<usize, VecDeque<Timestamp>>,
+    pending: BTreeMap<u64, Pending>,
+}
+
+impl Storms {
+    pub(super) fn restore(&mut self, pending: Pending) {
+        self.pending.insert(pending.number, pending);
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Pending> {
+        self.pending.get(&number)
+    }
+
+    /// When the first digest is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.pending.values().map(|pending| pending.due).min()
+    }
+
+    /// Counts something a receiver is to be told; whether it is too much.
+    fn is_too_much(&mut self, receiver: usize, now: Timestamp) -> bool {
+        let lately = self.lately.entry(receiver).or_default();
+        while lately.front().is_some_and(|at| now.0.saturating_sub(at.0) >= MINUTE_MS) {
+            lately.pop_front();
+        }
+        // More than the limit need not be told apart.
+        if lately.len() > STORM_MAX {
+            lately.pop_front();
+        }
+        lately.push_back(now);
+        lately.len() > STORM_MAX
+    }
+}
+
+impl Desk {
+    /// Whether something about an incident is summed up for a receiver instead of being told.
+    pub(super) fn sums_up(
+        &mut self,
+        case: &Case,
+        receiver: usize,
+        kind: NotificationKind,
+        now: Timestamp,
+    ) -> bool {
+        let is_exempt =
+            case.severity == Severity::Critical || kind == NotificationKind::Acknowledged;
+        if is_exempt || !self.storms.is_too_much(receiver, now) {
+            return false;
+        }
+        let pending = self.pending_of(case, receiver, now);
+        let is_known = pending.news.contains_key(&case.alert);
+        if is_known || pending.news.len() < COUNTED_MAX {
+            *pending.news.entry(case.alert.clone()).or_default() += 1;
+        } else {
+            pending.unnamed += 1;
+        }
+        true
+    }
+
+    /// Adds the end of what was told in sum to what is told in sum.
+    pub(super) fn sum_up_the_end(&mut self, case: &Case, receiver: usize, now: Timestamp) {
+        self.pending_of(case, receiver, now).ended += 1;
+    }
+
+    fn pending_of(&mut self, case: &Case, receiver: usize, now: Timestamp) -> &mut Pending {
+        let (name, service) = (self.name_of(receiver), service_of(case));
+        let alike = |it: &&Pending| it.receiver == name && it.service == service;
+        let number = match self.storms.pending.values().find(alike) {
+            Some(pending) => pending.number,
+            None => self.number(),
+        };
+        self.changed.insert(RowKey::Digest(number));
+        let pending = self.storms.pending.entry(number).or_insert_with(|| Pending {
+            number,
+            receiver: name,
+            service,
+            severity: case.severity,
+            since: case.times.event,
+            due: now.plus(DIGEST_MS),
+            news: BTreeMap::new(),
+            unnamed: 0,
+            ended: 0,
+        });
+        pending.severity = pending.severity.min(case.severity);
+        pending
+    }
+
+    /// Hands the digests that are due to the outbox.
+    pub(super) fn tell_digests(&mut self, now: Timestamp) {
+        let due = self.storms.pending.values().filter(|pending| pending.due <= now);
+        let due: Vec<u64> = due.map(|pending| pending.number).collect();
+        for number in due {
+            let Some(pending) = self.storms.pending.remove(&number) else { continue };
+            self.changed.insert(RowKey::Digest(number));
+            // Who is configured no more hears nothing more.
+            let Some(receiver) = self.settings.routing.number(&pending.receiver) else { continue };
+            let notification = digest(&pending);
+            let expires = expiry(&notification);
+            if let Some(refusal) = self.outbox.push(receiver, notification, (now, expires)) {
+                self.bury_refused(receiver, refusal, now);
+            }
+        }
+    }
+}
+
+/// What a storm is told by: a label, a component of the key, or else the alert.
+fn service_of(case: &Case) -> String {
+    let subject = case.subject();
+    let named = ["service", "service.name"].iter().find_map(|name| subject.value(name));
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| case.alert.clone())
+}
+
+fn digest(of: &Pending) -> Notification {
+    let id = fnv_64(format!("{} {}", of.service, of.due.0).as_bytes());
+    let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
+    let to = fnv_64(of.receiver.as_bytes());
+    let mut alerts: Vec<(String, u64)> = of.news.clone().into_iter().collect();
+    alerts.sort_by(|(one, a), (other, b)| b.cmp(a).then_with(|| one.cmp(other)));
+    let news = of.unnamed + alerts.iter().map(|(_, count)| count).sum::<u64>();
+    alerts.truncate(NAMED_MAX);
+    let named: Vec<String> = alerts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    Notification {
+        id: format!("{incident}-digest-{to:016x}"),
+        kind: NotificationKind::Digest,
+        incident,
+        alert: of.service.clone(),
+        severity: of.severity,
+        key: Vec::new(),
+        at: of.due,
+        since: of.since,
+        detected: of.due,
+        deadline: None,
+        value: None,
+        threshold: None,
+        reason: None,
+        // Names and figures only: it reads the same in every language.
+        message: named.join(", "),
+        reading: String::new(),
+        runbook: None,
+        labels: Vec::new(),
+        by: None,
+        missed: None,
+        digest: Some(Arc::new(Digest { news, ended: of.ended, alerts })),
+    }
+}
