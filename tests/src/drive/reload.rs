@@ -70,6 +70,39 @@ pub fn run_across(
     Ok(Reloaded { transitions, settled, late_after_settle })
 }
 
+/// Runs a case up to a drawn moment, then on with other rules that the shards adopt; `None`
+/// where these may not be adopted.
+///
+/// # Errors
+/// Rules that do not compile.
+pub fn run_adopting(
+    case: &Case,
+    after: &RuleSet,
+    random: &mut Random,
+    course: Course,
+) -> Result<Option<Reloaded>, ProgramError> {
+    let first = Arc::new(Program::compile(&case.rules)?);
+    let second = Program::compile(after)?;
+    if !second.may_be_adopted(&first) {
+        return Ok(None);
+    }
+    let mut runner = Runner::new(case, Arc::clone(&first), course, &Restored::default());
+    let records: usize = case.logs.iter().map(|log| log.records.len()).sum();
+    let stops_after = random.within(0, records as i64);
+    runner.read_on(random, stops_after);
+    (0..course.shards).for_each(|shard| runner.step(shard));
+
+    let settled = runner.marks.settled.clone();
+    let second = Arc::new(second.succeed(&first, &settled_streams(&case.rules, &settled)));
+    runner.shards.iter_mut().for_each(|(shard, _)| shard.adopt(&second));
+    runner.program = second;
+    runner.read_on(random, i64::MAX);
+    runner.finish(false);
+    let told = runner.told();
+    let (transitions, late_after_settle) = (told.transitions, told.late_after_settle);
+    Ok(Some(Reloaded { transitions, settled, late_after_settle }))
+}
+
 /// The ends of the open episodes whose rule was changed, and the episodes that go on.
 fn ended(
     told: &[Transition],
