@@ -9,7 +9,7 @@ use engine::shard::order_of;
 use model::transition::{Reason, Transition};
 use rules_dsl::rule::{RuleSet, Trigger};
 use tests::drawn::{Case, Random, Width, case, edited, same_state};
-use tests::drive::reload::{Reloaded, run_across, run_adopting};
+use tests::drive::reload::{Reloaded, run_across, run_adopting, run_adopting_each};
 use tests::drive::{Course, oracle_input};
 use tests::oracle::{Change, transitions_across};
 
@@ -136,4 +136,32 @@ fn every_instant_is_judged_by_the_rules_in_force_at_it() {
     println!("{told} transitions, {changed} of them by a change; {adopted} runs that went on");
     let is_whole = number("HANSHO_SEED").is_none();
     assert!(!is_whole || (told > 0 && changed > 0 && adopted > 0), "nothing happened");
+}
+
+/// However often rules are adopted, whoever reads again from there tells the same.
+#[test]
+fn shards_that_go_on_tell_what_those_tell_that_read_again() {
+    let (mut told, mut adopted) = (0, 0);
+    for seed in 0..number("HANSHO_CASES").unwrap_or(CASES) {
+        let (case, first) = draw(seed);
+        let mut random = Random::new(seed);
+        let mut afters = vec![first];
+        for _ in 0..random.within(1, 3) {
+            let next = edited(&mut random, &afters[afters.len() - 1]);
+            afters.push(next);
+        }
+        let shards = random.within(1, 3) as usize;
+        let course = Course { shards, early: false, drain: false };
+        // As many of them as may be adopted.
+        for many in (2..=afters.len()).rev() {
+            let mut random = Random::new(seed);
+            let run = run_adopting_each(&case, &afters[..many], &mut random, course);
+            let Some([went_on, read_again]) = run.unwrap() else { continue };
+            assert_eq!(went_on, read_again, "HANSHO_SEED={seed} {many} {:#?}", &afters[..many]);
+            (told, adopted) = (told + went_on.len(), adopted + 1);
+            break;
+        }
+    }
+    println!("{told} transitions after {adopted} runs of adopted rules");
+    assert!(told > 0 && adopted > 0, "nothing happened");
 }
