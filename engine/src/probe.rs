@@ -55,6 +55,11 @@ impl Probe {
         &self.levels
     }
 
+    /// From here on its key has other levels.
+    pub(crate) fn turn(&mut self, levels: Levels) {
+        self.levels = levels;
+    }
+
     /// Takes in an event and finds the first instant at or after it where the trigger holds.
     ///
     /// Says nothing below `settled`, nor while an earlier notice waits to be settled or the

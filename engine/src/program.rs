@@ -144,6 +144,14 @@ impl Program {
         self.streams.len()
     }
 
+    /// Whether it makes the same observations of the same events, for the same windows, as
+    /// another one of the same stateful hashes.
+    pub(crate) fn observes_as(&self, other: &Program) -> bool {
+        let mut streams = self.streams.iter().zip(&other.streams);
+        self.streams.len() == other.streams.len()
+            && streams.all(|(a, b)| a.name == b.name && a.id == b.id && a.signals == b.signals)
+    }
+
     /// Number of signals.
     pub(crate) const fn signal_count(&self) -> usize {
         self.signals

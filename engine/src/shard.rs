@@ -172,6 +172,17 @@ impl Shard {
         }
     }
 
+    /// Goes on with a program that may be adopted ([`Program::may_be_adopted`]) and succeeds
+    /// its own at instants this shard has settled. Nothing is read again: windows, episodes and
+    /// what waits are those of both.
+    pub fn adopt(&mut self, program: &Arc<Program>) {
+        self.states.adopt(Arc::clone(program));
+        for domain in &mut self.domains {
+            domain.adopt(program, &mut self.states);
+        }
+        self.program = Arc::clone(program);
+    }
+
     /// Takes in observations, then settles what `marks` allow.
     ///
     /// The marks must have been read before the batch was taken from its ring: then every

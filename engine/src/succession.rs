@@ -61,11 +61,37 @@ impl Program {
         self.rules().iter().filter(same).count()
     }
 
+    /// Whether shards that run `before` may go on with this program as they are
+    /// ([`crate::shard::Shard::adopt`]): it makes the same observations, and every rule keeps
+    /// its state and how that is kept.
+    ///
+    /// A rule that looks back further than before does not: how much has to be read again
+    /// after a restart would not be known.
+    pub fn may_be_adopted(&self, before: &Program) -> bool {
+        let mut rules = self.rules().iter().zip(before.rules());
+        self.rules().len() == before.rules().len()
+            && self.observes_as(before)
+            && rules.all(|(new, old)| keeps(new, old))
+    }
+
     fn settled_for(&self, rule: &RulePlan, settled: &SettledStreams) -> i64 {
         let names = rule.streams.iter().filter_map(|stream| self.stream_name(*stream));
         let of = |name: &str| settled.get(name).map_or(i64::MIN, |settled| settled.0);
         names.map(of).min().unwrap_or(i64::MIN)
     }
+}
+
+/// Whether a rule keeps the state of another, in the same windows and to the same limits.
+fn keeps(new: &RulePlan, old: &RulePlan) -> bool {
+    new.alert.name == old.alert.name
+        && new.stateful == old.stateful
+        && new.inputs == old.inputs
+        && new.windows == old.windows
+        && new.is_seeded == old.is_seeded
+        && new.alert.keys_max == old.alert.keys_max
+        && new.alert.message_fields == old.alert.message_fields
+        && new.alert.tops == old.alert.tops
+        && new.alert.horizon_ms() <= old.horizon_ms()
 }
 
 /// The wordings before `rule`, of which the last judged up to `until`.

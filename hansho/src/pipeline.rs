@@ -55,7 +55,7 @@ pub struct Inlet {
 /// The telling thread's end: what the shards found comes out.
 pub struct Outlet {
     lanes: Vec<Outbound>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<Shard>>,
 }
 
 /// Starts the shards of a program.
@@ -64,20 +64,27 @@ pub(crate) fn open_road(
     settings: RoadSettings,
     restored: &Restored,
 ) -> (Inlet, Outlet) {
-    let shared = Arc::new(Shared::new(program.stream_count()));
+    let workers = settings.workers.max(1);
+    let shard = |index| {
+        let settings = ShardSettings {
+            index,
+            shards: workers,
+            early: settings.early,
+            keys_per_rule_max: settings.keys_per_rule_max,
+        };
+        Shard::new(Arc::clone(program), settings, restored)
+    };
+    go_on((0..workers).map(shard).collect())
+}
+
+/// Starts the threads of shards, in their order. Those that stopped before know no marks: what
+/// was said of time is to be said again.
+pub(crate) fn go_on(shards: Vec<Shard>) -> (Inlet, Outlet) {
+    let streams = shards.first().map_or(0, |shard| shard.program().stream_count());
+    let shared = Arc::new(Shared::new(streams));
     let mut inlet = Inlet { lanes: Vec::new(), shared: Arc::clone(&shared) };
     let mut outlet = Outlet { lanes: Vec::new(), threads: Vec::new() };
-    for index in 0..settings.workers.max(1) {
-        let shard = Shard::new(
-            Arc::clone(program),
-            ShardSettings {
-                index,
-                shards: settings.workers.max(1),
-                early: settings.early,
-                keys_per_rule_max: settings.keys_per_rule_max,
-            },
-            restored,
-        );
+    for shard in shards {
         let (inbound, outbound, thread) = lane::start(shard, Arc::clone(&shared));
         inlet.lanes.push(inbound);
         outlet.lanes.push(outbound);
@@ -136,14 +143,12 @@ impl Outlet {
         self.lanes.iter().all(Outbound::is_finished)
     }
 
-    /// Waits for the shard threads after their last word.
+    /// Waits for the shard threads after their last word, and takes the shards back.
     ///
     /// # Errors
     /// The number of the shard whose thread panicked.
-    pub(crate) fn join(self) -> Result<(), usize> {
-        for (shard, thread) in self.threads.into_iter().enumerate() {
-            thread.join().map_err(|_| shard)?;
-        }
-        Ok(())
+    pub(crate) fn join(self) -> Result<Vec<Shard>, usize> {
+        let threads = self.threads.into_iter().enumerate();
+        threads.map(|(shard, thread)| thread.join().map_err(|_| shard)).collect()
     }
 }

@@ -318,3 +318,74 @@ fn an_old_log_is_made_shorter_and_nothing_is_told_again() {
         .collect();
     assert!(numbers.is_sorted_by(|a, b| a < b) && numbers[0] > 0, "{numbers:?}");
 }
+
+/// Rules in another wording judge what follows, and nothing is read again for them; rules of
+/// another state are still read for.
+#[test]
+fn a_reload_of_wording_reads_nothing_again() {
+    let port = free_port().expect("a port");
+    let address = format!("127.0.0.1:{port}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule_file = folder.path().join("all.rules");
+    let old = fs::read_to_string(rules("burst.rules")).expect("rules");
+    fs::write(&rule_file, &old).expect("rules");
+    let mut service = service_of(&rule_file, port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
+    let path = service.home().join("auth.jsonl");
+    let append = |text: &str| {
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    };
+    let read = || -> u64 {
+        let (_, page) = tests::service::get(&address, "/metrics").expect("a page");
+        let line = page.lines().find_map(|line| line.strip_prefix("hansho_events_read_total "));
+        line.expect("a figure").parse().expect("a number")
+    };
+    let reload = |from: &str, to: &str| {
+        let text = fs::read_to_string(&rule_file).expect("rules");
+        assert!(text.contains(from), "{text}");
+        fs::write(&rule_file, text.replace(from, to)).expect("rules");
+        assert_eq!(post(port, "/-/reload", "", "").map(|(status, _)| status), Some(200));
+    };
+    let minute = |minute: i64| START_MS + minute * 60_000;
+    append(&failures("a", (0..12).map(|n| minute(0) + n * 1_000)));
+    // Five of these are a burst only once the level is five.
+    append(&failures("z", [minute(9)]));
+    append(&failures("b", (0..4).map(|n| minute(9) + n * 1_000)));
+    wait_for_end(&mut service, "a");
+    let read_all = |service: &Service, records: u64| {
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while read() < records {
+            assert!(std::time::Instant::now() < deadline, "{}", service.lines().join("\n"));
+            let _ = service.wait_for_line("never said", Duration::from_millis(20));
+        }
+    };
+    read_all(&service, 17);
+    assert_eq!(read(), 17);
+    reload("10回/分", "5回/分");
+    service.wait_for_line("nothing is read again", DEADLINE).expect("a reload");
+    append(&failures("b", [minute(9) + 5_000]));
+    append(&failures("z", [minute(20)]));
+    wait_for_end(&mut service, "b");
+    read_all(&service, 19);
+    assert_eq!(read(), 19, "what was read before is not read again");
+    let of_b = |kind: &str| {
+        let of = |record: &&Value| record["kind"] == kind && record["key"]["user.name"] == "b";
+        told(service.home()).iter().filter(of).count()
+    };
+    assert_eq!((of_b("firing"), of_b("resolved")), (1, 1));
+
+    reload("5回/分", "5回/2分");
+    read_all(&service, 2 * 19);
+    // Whoever starts again derives all of it from the log and the file.
+    service.kill9();
+    service.restart().expect("it starts again");
+    service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    append(&failures("c", (0..5).map(|n| minute(30) + n * 1_000)));
+    append(&failures("z", [minute(40)]));
+    wait_for_end(&mut service, "c");
+    let burst = |user: &str| {
+        let of = |record: &Value| record["key"]["user.name"] == user;
+        told(service.home()).into_iter().filter(of).count()
+    };
+    assert_eq!(["a", "b", "c"].map(burst), [2, 2, 2]);
+}

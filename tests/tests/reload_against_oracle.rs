@@ -9,7 +9,7 @@ use engine::shard::order_of;
 use model::transition::{Reason, Transition};
 use rules_dsl::rule::{RuleSet, Trigger};
 use tests::drawn::{Case, Random, Width, case, edited, same_state};
-use tests::drive::reload::run_across;
+use tests::drive::reload::{Reloaded, run_across, run_adopting, run_adopting_each};
 use tests::drive::{Course, oracle_input};
 use tests::oracle::{Change, transitions_across};
 
@@ -47,8 +47,16 @@ fn kept(before: &RuleSet, after: &RuleSet) -> BTreeSet<String> {
     after.alerts.iter().filter(goes_on).map(|alert| alert.name.clone()).collect()
 }
 
+/// What a case showed.
+#[derive(Default)]
+struct Shown {
+    transitions: Vec<Transition>,
+    /// How often shards went on with the rules after as they were.
+    adopted: usize,
+}
+
 /// What a case showed, or what is wrong with it.
-fn check(case: &Case, after: &RuleSet, seed: u64) -> Result<Vec<Transition>, String> {
+fn check(case: &Case, after: &RuleSet, seed: u64) -> Result<Shown, String> {
     let kept = kept(&case.rules, after);
     let compile = |rules| Program::compile(rules).map_err(|error| error.to_string());
     let count = compile(&case.rules)?.rules_kept(&compile(after)?);
@@ -56,36 +64,50 @@ fn check(case: &Case, after: &RuleSet, seed: u64) -> Result<Vec<Transition>, Str
     if count != kept.len() + watches {
         return Err(format!("{count} states kept, not those of {kept:?} and {watches} watches"));
     }
-    let (events, end) = oracle_input(case);
-    let mut shown = Vec::new();
+    let mut shown = Shown::default();
     for shards in [1, 2, 3] {
         let mut random = Random::new(seed ^ shards as u64);
         let course = Course { shards, early: shards != 2, drain: false };
         let told = run_across(case, after, &mut random, course);
         let told = told.map_err(|error| error.to_string())?;
-        if told.late_after_settle > 0 {
-            return Err(format!("{shards} shards: {} late", told.late_after_settle));
+        let fault = |fault| format!("{shards} shards, {fault}");
+        shown.transitions = compare(case, after, &kept, told).map_err(fault)?;
+        let told = run_adopting(case, after, &mut random, course);
+        if let Some(told) = told.map_err(|error| error.to_string())? {
+            let fault = |fault| format!("{shards} shards that went on, {fault}");
+            compare(case, after, &kept, told).map_err(fault)?;
+            shown.adopted += 1;
         }
-        let (before, settled) = (&case.rules, told.settled.as_slice());
-        let change = Change { before, after, kept: &kept, settled };
-        let want = transitions_across(change, &events, end);
-        let longest = want.len().max(told.transitions.len());
-        let differs = |at: &usize| want.get(*at) != told.transitions.get(*at);
-        if let Some(at) = (0..longest).find(differs) {
-            let (want, got) = (want.get(at), told.transitions.get(at));
-            let least = want.into_iter().chain(got).min_by(|a, b| order_of(a).cmp(&order_of(b)));
-            let name = least.map_or("", |transition| &transition.alert);
-            let of = |rules: &RuleSet| rules.alerts.iter().find(|it| it.name == name).cloned();
-            return Err(format!(
-                "{shards} shards, changed at {settled:?}, transition {at}\n  want {want:?}\n  \
-                 got  {got:?}\nbefore {:?}\nafter {:?}",
-                of(before),
-                of(after)
-            ));
-        }
-        shown = want;
     }
     Ok(shown)
+}
+
+/// That the oracle tells what was told; what it is.
+fn compare(
+    case: &Case,
+    after: &RuleSet,
+    kept: &BTreeSet<String>,
+    told: Reloaded,
+) -> Result<Vec<Transition>, String> {
+    if told.late_after_settle > 0 {
+        return Err(format!("{} late", told.late_after_settle));
+    }
+    let (events, end) = oracle_input(case);
+    let (before, settled) = (&case.rules, told.settled.as_slice());
+    let want = transitions_across(Change { before, after, kept, settled }, &events, end);
+    let longest = want.len().max(told.transitions.len());
+    let differs = |at: &usize| want.get(*at) != told.transitions.get(*at);
+    let Some(at) = (0..longest).find(differs) else { return Ok(want) };
+    let (want, got) = (want.get(at), told.transitions.get(at));
+    let least = want.into_iter().chain(got).min_by(|a, b| order_of(a).cmp(&order_of(b)));
+    let name = least.map_or("", |transition| &transition.alert);
+    let of = |rules: &RuleSet| rules.alerts.iter().find(|it| it.name == name).cloned();
+    Err(format!(
+        "changed at {settled:?}, transition {at}\n  want {want:?}\n  got  {got:?}\nbefore {:?}\n\
+         after {:?}",
+        of(before),
+        of(after)
+    ))
 }
 
 #[test]
@@ -94,14 +116,15 @@ fn every_instant_is_judged_by_the_rules_in_force_at_it() {
         Some(seed) => seed..seed + 1,
         None => 0..number("HANSHO_CASES").unwrap_or(CASES),
     };
-    let (mut told, mut changed) = (0, 0);
+    let (mut told, mut changed, mut adopted) = (0, 0, 0);
     for seed in seeds {
         let (case, after) = draw(seed);
         match check(&case, &after, seed) {
             Ok(shown) => {
-                told += shown.len();
+                told += shown.transitions.len();
+                adopted += shown.adopted;
                 let by_change = |t: &&Transition| t.reason == Some(Reason::RuleChanged);
-                changed += shown.iter().filter(by_change).count();
+                changed += shown.transitions.iter().filter(by_change).count();
             }
             Err(fault) => panic!(
                 "{fault}\nlogs {:?}\nagain: HANSHO_SEED={seed} cargo test -p tests --test \
@@ -110,7 +133,35 @@ fn every_instant_is_judged_by_the_rules_in_force_at_it() {
             ),
         }
     }
-    println!("{told} transitions, {changed} of them by a change");
+    println!("{told} transitions, {changed} of them by a change; {adopted} runs that went on");
     let is_whole = number("HANSHO_SEED").is_none();
-    assert!(!is_whole || (told > 0 && changed > 0), "nothing happened");
+    assert!(!is_whole || (told > 0 && changed > 0 && adopted > 0), "nothing happened");
+}
+
+/// However often rules are adopted, whoever reads again from there tells the same.
+#[test]
+fn shards_that_go_on_tell_what_those_tell_that_read_again() {
+    let (mut told, mut adopted) = (0, 0);
+    for seed in 0..number("HANSHO_CASES").unwrap_or(CASES) {
+        let (case, first) = draw(seed);
+        let mut random = Random::new(seed);
+        let mut afters = vec![first];
+        for _ in 0..random.within(1, 3) {
+            let next = edited(&mut random, &afters[afters.len() - 1]);
+            afters.push(next);
+        }
+        let shards = random.within(1, 3) as usize;
+        let course = Course { shards, early: false, drain: false };
+        // As many of them as may be adopted.
+        for many in (2..=afters.len()).rev() {
+            let mut random = Random::new(seed);
+            let run = run_adopting_each(&case, &afters[..many], &mut random, course);
+            let Some([went_on, read_again]) = run.unwrap() else { continue };
+            assert_eq!(went_on, read_again, "HANSHO_SEED={seed} {many} {:#?}", &afters[..many]);
+            (told, adopted) = (told + went_on.len(), adopted + 1);
+            break;
+        }
+    }
+    println!("{told} transitions after {adopted} runs of adopted rules");
+    assert!(told > 0 && adopted > 0, "nothing happened");
 }

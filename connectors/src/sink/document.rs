@@ -72,7 +72,7 @@ impl Serialize for Document<'_> {
         if let Some(digest) = digest {
             map.serialize_entry("news", &digest.news)?;
             map.serialize_entry("ended", &digest.ended)?;
-            map.serialize_entry("alerts", &Pairs(&digest.alerts, |count| *count))?;
+            map.serialize_entry("alerts", &Pairs(&digest.alerts, |count: &u64| *count))?;
         }
         map.end()
     }

@@ -205,6 +205,12 @@ impl KafkaSource {
         })
     }
 
+    /// Other rules are in force that need no more of the past: commits are made under these
+    /// from here on.
+    pub const fn note_rules(&mut self, rules: u64) {
+        self.settings.rules = rules;
+    }
+
     /// Serves the group for at most `timeout` and tells what happened. Call it at least every
     /// few seconds, records or not: a member that does not poll is thought dead.
     pub fn poll(&mut self, timeout: Duration) -> Vec<SourceEvent> {

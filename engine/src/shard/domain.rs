@@ -119,6 +119,16 @@ impl Domain {
         }
     }
 
+    /// Goes on with the same rules in another wording, which judges from the first instant
+    /// that is not settled on.
+    pub(crate) fn adopt(&mut self, program: &Program, states: &mut States) {
+        for listener in self.listeners.iter_mut().flatten() {
+            let plan = program.rules().get(listener.rule as usize);
+            listener.is_early = plan.is_some_and(|plan| states.announces(&plan.alert));
+        }
+        states.turn(&self.rules, self.settled, &mut self.agenda.timers);
+    }
+
     /// Whether a signal feeds one of its rules.
     pub(crate) fn hears(&self, signal: usize) -> bool {
         self.listeners.get(signal).is_some_and(|listeners| !listeners.is_empty())

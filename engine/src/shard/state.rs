@@ -94,6 +94,11 @@ impl State {
         }
     }
 
+    /// Learns of wordings that judge after the one that judged `settled`.
+    pub(super) fn turn(&mut self, settled: i64, plan: &RulePlan) {
+        self.levels_until = self.levels_until.min(plan.wording(settled).1);
+    }
+
     /// Takes up an episode an earlier run left open.
     pub(super) fn reopen(&mut self, open: &OpenEpisode, alert: &Alert) {
         let since = open.since.0;

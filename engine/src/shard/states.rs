@@ -1,5 +1,7 @@
 //! All states of a shard, and the keys they belong to.
 
+mod turn;
+
 use std::sync::Arc;
 
 use hashbrown::HashMap;

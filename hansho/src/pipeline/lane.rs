@@ -101,8 +101,8 @@ struct Runner {
     has_drained: bool,
 }
 
-/// Starts the thread of a shard.
-pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, JoinHandle<()>) {
+/// Starts the thread of a shard, which ends with it.
+pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, JoinHandle<Shard>) {
     let (full, take_full) = RingBuffer::new(INBOUND_BATCHES);
     let (give_spare, spare) = RingBuffer::new(INBOUND_BATCHES);
     let (tell, told) = RingBuffer::new(OUTBOUND_TOLD);
@@ -125,7 +125,7 @@ pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, Jo
 }
 
 impl Runner {
-    fn run(mut self) {
+    fn run(mut self) -> Shard {
         loop {
             // Read before the marks and the ring: what was stored after is seen in the next
             // round.
@@ -136,7 +136,7 @@ impl Runner {
             }
             if said_all && is_closing && self.unsaid.is_none() {
                 if self.has_drained || !self.shared.drains() {
-                    return;
+                    return self.shard;
                 }
                 self.drain();
                 continue;

@@ -138,7 +138,7 @@ pub(super) fn in_force(
 }
 
 /// Rules whose program knows what it replaces.
-fn following(rules: Rules, before: Option<&Rules>, settled: &SettledStreams) -> Rules {
+pub(super) fn following(rules: Rules, before: Option<&Rules>, settled: &SettledStreams) -> Rules {
     let Some(before) = before else { return rules };
     match Program::compile(&rules.set) {
         Ok(program) => {

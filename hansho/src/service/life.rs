@@ -5,6 +5,10 @@
 //! it; the record of the new rules is written; the new road begins as after a crash, reads
 //! one horizon again, and goes on at the first instant that was not settled. So what a
 //! restart proves of windows and episodes holds here too.
+//!
+//! Where the new rules are the old ones in another wording, the shards adopt them instead once
+//! the record is written: windows, partitions and what waits stay as they are, and nothing is
+//! read again. Whoever starts later comes to the same by reading.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +18,7 @@ use std::thread;
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, StateDir};
 use connectors::transition_json::Recorded;
-use engine::shard::ShardCounts;
+use engine::shard::{Shard, ShardCounts};
 use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
@@ -23,7 +27,7 @@ use tracing::info;
 
 use super::alert_log::History;
 use super::alert_log::compaction::Compactor;
-use super::in_force::{InForce, Proposal, Replaced, in_force, put_in_force};
+use super::in_force::{InForce, Proposal, Replaced, following, in_force, put_in_force};
 use super::progress::Told;
 use super::reader::Reader;
 use super::reader::facts::{StreamFacts, stream_facts};
@@ -32,9 +36,9 @@ use super::teller::Teller;
 use super::{Logged, ServiceError, ServiceParts, joined};
 use crate::alert_text::AlertTexts;
 use crate::api::metrics::EventTotals;
-use crate::pipeline::RoadSettings;
 use crate::pipeline::clock::wall_clock;
 use crate::pipeline::intake::Intake;
+use crate::pipeline::{Inlet, Outlet, RoadSettings, go_on, open_road};
 use crate::reload::hex;
 use crate::rule_files::Rules;
 
@@ -175,21 +179,97 @@ pub(super) fn live(
     (0..).zip(&published).for_each(|(stream, at)| told.note_committed(stream, *at));
     reader.begin_after(&published, history.told_until(&program));
     let resumed = history.resumed(&published, &program, after.as_ref());
-    let (inlet, outlet) = crate::pipeline::open_road(&program, road, &resumed.restored);
+    let (inlet, outlet) = open_road(&program, road, &resumed.restored);
     let ended = ended_records(resumed.ended, old_texts.as_ref());
-    let alert_log = (alert_log, compactor);
-    let mut teller = Teller::new(outlet, alert_log, &history, Arc::clone(&told), parts);
-    teller.carry(shards_before);
-    drop(history);
-    let to_on_call = tell_on_call.clone();
-    let teller = thread::spawn(move || teller.run(ended, &to_on_call));
+    let road = (Road { inlet, outlet, told, ended }, (alert_log, compactor), history);
+    let life = Life { parts, state_dir, rules, reader, shards_before };
+    life.run(road, tell_on_call, stop)
+}
 
-    let read = reader.run(inlet, stop);
-    let (settled, mut carried) = reader.close();
-    carried.shards = joined(teller, "teller")?;
-    read?;
-    let proposal = parts.slot.take().filter(|_| !stop.load(Ordering::Acquire));
-    Ok(proposal.map(|proposal| Replacement { proposal, settled, carried }))
+/// What tells, from one wording of the rules to the next.
+struct Road {
+    inlet: Inlet,
+    outlet: Outlet,
+    told: Arc<Told>,
+    /// What ended because rules were changed.
+    ended: Vec<Recorded>,
+}
+
+/// A life under way.
+struct Life<'a> {
+    parts: &'a mut ServiceParts,
+    state_dir: &'a StateDir,
+    rules: Rules,
+    reader: Reader,
+    shards_before: ShardCounts,
+}
+
+impl Life<'_> {
+    /// Reads and tells until it is stopped, or rules are to be put in force that the shards
+    /// cannot adopt.
+    fn run(
+        mut self,
+        (mut road, mut alert_log, mut history): (Road, (Journal, Compactor), History),
+        tell_on_call: &SyncSender<Logged>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Replacement>, ServiceError> {
+        loop {
+            let Road { inlet, outlet, told, ended } = road;
+            let so_far = Arc::clone(&told);
+            let mut teller = Teller::new(outlet, alert_log, &history, told, self.parts);
+            teller.carry(self.shards_before);
+            drop(history);
+            let to_on_call = tell_on_call.clone();
+            let teller = thread::spawn(move || teller.run(ended, &to_on_call));
+            let read = self.reader.run(inlet, stop);
+            let told = joined(teller, "teller");
+            let proposal = self.parts.slot.take().filter(|_| !stop.load(Ordering::Acquire));
+            let may_go_on = read.is_ok() && told.is_ok();
+            let adopted = proposal.as_ref().filter(|it| may_go_on && self.may_adopt(&it.rules));
+            if adopted.is_none() {
+                let (settled, mut carried) = self.reader.close();
+                let (refused, _) = told?;
+                carried.shards = refused;
+                read?;
+                return Ok(proposal.map(|proposal| Replacement { proposal, settled, carried }));
+            }
+            let (Some(proposal), Ok((_, shards))) = (proposal, told) else { return Ok(None) };
+            (road, alert_log, history) = self.adopt(proposal, shards)?;
+            (0..).zip(so_far.committed()).for_each(|(at, of)| road.told.note_committed(at, of));
+        }
+    }
+
+    /// Whether shards and reader may go on with other rules as they are.
+    fn may_adopt(&self, next: &Rules) -> bool {
+        let streams = &self.rules.set.streams;
+        *streams == next.set.streams
+            && next.program.may_be_adopted(&self.rules.program)
+            && self.parts.inputs.of(&next.set).is_ok()
+    }
+
+    /// Puts rules in force that the shards adopt: once the log says so, they judge.
+    fn adopt(
+        &mut self,
+        proposal: Proposal,
+        mut shards: Vec<Shard>,
+    ) -> Result<(Road, (Journal, Compactor), History), ServiceError> {
+        let settled = self.reader.settled_streams();
+        let Memory { mut alert_log, mut history } = Memory::read(self.state_dir)?;
+        let written = (&mut alert_log, &mut history);
+        put_in_force(self.state_dir, written.0, written.1, &proposal, settled.clone())?;
+        let Proposal { rules, by } = proposal;
+        self.rules = following(rules, Some(&self.rules), &settled);
+        let Rules { program, set, .. } = &self.rules;
+        info!(by, rules = hex(program.hash()), "other rules are in force; nothing is read again");
+        shards.iter_mut().for_each(|shard| shard.adopt(program));
+        take_up(self.parts, &self.rules, None)?;
+        let told = Arc::new(Told::new(set.streams.len()));
+        let (inlet, outlet) = go_on(shards);
+        self.reader.adopt(&self.rules, Arc::clone(&told), &inlet);
+        let compactor = Compactor::new(&self.rules, self.state_dir, &self.parts.state);
+        let road = Road { inlet, outlet, told, ended: Vec::new() };
+        Ok((road, (alert_log, compactor), history))
+    }
 }
 
 /// Makes the rules in force those of the service: their texts, their sources, their figures.

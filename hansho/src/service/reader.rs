@@ -3,6 +3,7 @@
 pub mod dead;
 pub(super) mod facts;
 mod held;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -488,7 +489,7 @@ impl Reader {
     /// Leaves the consumer group: how far the rules have judged, by stream name, and what goes
     /// on with others.
     pub(crate) fn close(self) -> (SettledStreams, Carried) {
-        let settled = self.names.iter().cloned().zip(self.settled_by_stream()).collect();
+        let settled = self.settled_streams();
         let events = self.events();
         self.source.close();
         let buried = self.burial.buried();

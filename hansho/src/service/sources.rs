@@ -103,6 +103,13 @@ impl Sources {
         Ok(sources)
     }
 
+    /// Commits are made under other rules from here on, which need no more of the past.
+    pub(super) fn note_rules(&mut self, rules: u64) {
+        if let Some(kafka) = &mut self.kafka {
+            kafka.note_rules(rules);
+        }
+    }
+
     /// Reads the streams of Kafka, if there are any.
     fn connect(
         &mut self,

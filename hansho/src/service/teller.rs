@@ -9,7 +9,7 @@ use std::time::Duration;
 use connectors::journal::Journal;
 use connectors::transition_json::Recorded;
 use engine::shard::statistics::RuleCounts;
-use engine::shard::{OpenEpisode, ShardCounts, Watched};
+use engine::shard::{OpenEpisode, Shard, ShardCounts, Watched};
 use model::decimal::Decimal;
 use model::meta::MetaAlert;
 use model::time::Timestamp;
@@ -121,7 +121,7 @@ impl Teller {
     }
 
     /// Tells what `ended` with the rules before, then what the shards find until they have
-    /// ended; what they have refused by then.
+    /// ended; what they have refused by then, and the shards.
     ///
     /// # Errors
     /// The alert log cannot be written: the service must stop, and a restart tells again.
@@ -129,7 +129,7 @@ impl Teller {
         mut self,
         mut ended: Vec<Recorded>,
         on_call: &SyncSender<Logged>,
-    ) -> Result<ShardCounts, ServiceError> {
+    ) -> Result<(ShardCounts, Vec<Shard>), ServiceError> {
         let _complete = CompleteOnDrop(Arc::clone(&self.told));
         ended.retain(|recorded| !self.known.contains(&record_id(recorded)));
         self.log(ended, on_call)?;
@@ -147,8 +147,8 @@ impl Teller {
         }
         self.tell_of_itself(on_call)?;
         let refused = self.all_counts();
-        self.outlet.join().map_err(|_| ServiceError::Thread("shard"))?;
-        Ok(refused)
+        let shards = self.outlet.join().map_err(|_| ServiceError::Thread("shard"))?;
+        Ok((refused, shards))
     }
 
     fn all_counts(&self) -> ShardCounts {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::program::{Program, ProgramError};
-use engine::shard::{OpenEpisode, Restored, order_of};
+use engine::shard::{OpenEpisode, Out, Restored, order_of};
 use engine::succession::{SettledStreams, ended_by_change};
+use engine::watermark::Front;
 use model::key::encode_key;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Transition};
 use rules_dsl::rule::RuleSet;
 
 use super::{Course, Runner};
-use crate::drawn::{Case, Random};
+use crate::drawn::{Case, Log, Random};
 
 /// What a run told, and where the rules were changed.
 #[derive(Debug)]
@@ -68,6 +69,81 @@ pub fn run_across(
     transitions.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
     let late_after_settle = told.late_after_settle + told_after.late_after_settle;
     Ok(Reloaded { transitions, settled, late_after_settle })
+}
+
+/// Runs a case up to a drawn moment, then on with other rules that the shards adopt; `None`
+/// where these may not be adopted.
+///
+/// # Errors
+/// Rules that do not compile.
+pub fn run_adopting(
+    case: &Case,
+    after: &RuleSet,
+    random: &mut Random,
+    course: Course,
+) -> Result<Option<Reloaded>, ProgramError> {
+    let program = Arc::new(Program::compile(&case.rules)?);
+    let mut runner = Runner::new(case, program, course, &Restored::default());
+    if !runner.adopt(after, random)? {
+        return Ok(None);
+    }
+    let settled = runner.marks.settled.clone();
+    runner.read_on(random, i64::MAX);
+    runner.finish(false);
+    let told = runner.told();
+    let (transitions, late_after_settle) = (told.transitions, told.late_after_settle);
+    Ok(Some(Reloaded { transitions, settled, late_after_settle }))
+}
+
+/// Runs a case with rules that are adopted one after the other at drawn moments; what is told
+/// under the last of them by shards that went on, and by ones that read again from there.
+/// `None` where some may not be adopted.
+///
+/// # Errors
+/// Rules that do not compile.
+pub fn run_adopting_each(
+    case: &Case,
+    afters: &[RuleSet],
+    random: &mut Random,
+    course: Course,
+) -> Result<Option<[Vec<Transition>; 2]>, ProgramError> {
+    let program = Arc::new(Program::compile(&case.rules)?);
+    let mut went_on = Runner::new(case, program, course, &Restored::default());
+    for after in afters {
+        if !went_on.adopt(after, random)? {
+            return Ok(None);
+        }
+    }
+    let open = went_on.shards.iter().flat_map(|(shard, _)| shard.open_episodes()).collect();
+    let restored = Restored { published: went_on.marks.settled.clone(), open };
+    let read_again = Runner::new(case, Arc::clone(&went_on.program), course, &restored);
+    went_on.shards.iter_mut().for_each(|(_, out)| *out = Out::default());
+    Ok(Some([went_on, read_again].map(|mut runner| {
+        runner.read_on(random, i64::MAX);
+        runner.finish(false);
+        runner.told().transitions
+    })))
+}
+
+impl Runner<'_> {
+    /// Reads up to a drawn moment, then lets the shards adopt other rules; false where these
+    /// may not be adopted.
+    fn adopt(&mut self, after: &RuleSet, random: &mut Random) -> Result<bool, ProgramError> {
+        let next = Program::compile(after)?;
+        if !next.may_be_adopted(&self.program) {
+            return Ok(false);
+        }
+        let left = |(log, reader): (&Log, &(usize, Front))| log.records.len() - reader.0;
+        let left: usize = self.case.logs.iter().zip(&self.readers).map(left).sum();
+        let records = random.within(0, left as i64);
+        self.read_on(random, records);
+        (0..self.shards.len()).for_each(|shard| self.step(shard));
+        let settled = settled_streams(&self.case.rules, &self.marks.settled);
+        let next = Arc::new(next.succeed(&self.program, &settled));
+        self.shards.iter_mut().for_each(|(shard, _)| shard.adopt(&next));
+        self.program = next;
+        Ok(true)
+    }
 }
 
 /// The ends of the open episodes whose rule was changed, and the episodes that go on.

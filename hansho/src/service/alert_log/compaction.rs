@@ -189,11 +189,11 @@ impl Cut<'_> {
     /// The lines that stay, in their order, behind a new head.
     fn apply(&self, lines: Vec<Vec<u8>>, names: &[String]) -> Result<Shorter, String> {
         let mut entries = Vec::with_capacity(lines.len());
-        let (mut next, mut dropped_before) = (0, 0);
+        let (mut next, mut before) = (0, Head::default());
         for line in lines {
             let entry = Entry::read(&line, next)?;
             match &entry {
-                Entry::Head(head) => dropped_before = head.next_sequence,
+                Entry::Head(head) => before = head.clone(),
                 Entry::Record(logged) => next = logged.sequence + 1,
                 Entry::Change(_) | Entry::Peak(..) => {}
             }
@@ -211,9 +211,12 @@ impl Cut<'_> {
         let first_change = self.first_needed(&changes);
         let rules = changes.iter().skip(first_change).map(|change| change.rules).collect();
 
-        let published = names.iter().cloned().zip(self.published.iter().copied());
+        let published = names.iter().zip(self.published).map(|(name, at)| {
+            let known = before.published.get(name).copied();
+            (name.clone(), known.map_or(*at, |known| known.max(*at)))
+        });
         let published = published.filter(|(_, at)| *at > Timestamp(i64::MIN)).collect();
-        let next_sequence = next.max(dropped_before);
+        let next_sequence = next.max(before.next_sequence);
         let mut left = vec![Head { next_sequence, published }.line()];
         let (mut change, mut dropped) = (0, 0);
         for (index, (entry, line)) in entries.into_iter().enumerate() {
