@@ -157,7 +157,8 @@ impl Config {
             fallback: sink.fallback.clone(),
         };
         let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());
-        self.on_call.settings(routing, calendars)
+        let settings = self.on_call.settings(routing, calendars)?;
+        Ok(Settings { storm_max: self.limits.storm_max, ..settings })
     }
 
     /// The limits of the outbox.

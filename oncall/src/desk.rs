@@ -14,6 +14,7 @@
 
 mod clockwork;
 mod commands;
+mod rows;
 mod storm;
 mod telling;
 
@@ -22,13 +23,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use model::notification::{DeliveryResult, NotificationKind};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
-use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Happening, Measured, State, Times, Told};
 use crate::incident::{Incidents, LogRecord, Notice};
 use crate::inhibition::{Inhibition, Sources};
 use crate::levels::{Level, Levels};
-use crate::outbox::{Attempt, DeliveryCounts, GiveUp, Outbox, OutboxLimits, Outgoing, Ticket};
+use crate::outbox::{Attempt, DeliveryCounts, Outbox, OutboxLimits, Outgoing, Ticket};
 use crate::policy::Policy;
 use crate::route::Routing;
 use crate::silence::Silence;
@@ -36,6 +36,7 @@ use crate::silence::Silence;
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
 use storm::Storms;
 
+pub use rows::{Audit, Change, Row, RowKey};
 pub use storm::{DIGEST_MS, Pending, STORM_MAX};
 pub use telling::{Dead, Delivery};
 
@@ -50,7 +51,7 @@ pub const DEAD_MAX: usize = 10_000;
 pub const AUDIT_MAX: usize = 100_000;
 
 /// What a configuration says about on-call.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What each severity asks of people.
     pub levels: Levels,
@@ -60,67 +61,21 @@ pub struct Settings {
     pub routing: Routing,
     /// What keeps what from being told.
     pub inhibitions: Vec<Inhibition>,
+    /// Notifications a minute that one receiver gets as they are, critical ones aside.
+    pub storm_max: usize,
 }
 
-/// One thing on-call keeps beside the alert log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Row {
-    /// How many records of the alert log have been taken in.
-    Position(u64),
-    /// An incident.
-    Case(Box<Case>),
-    /// A pending notification, and for whom.
-    Outgoing(String, Outgoing),
-    /// A notification that was given up.
-    Dead(Dead),
-    /// A silence.
-    Silence(Silence),
-    /// Something a person did.
-    Audit(Audit),
-    /// What is told in sum.
-    Digest(Pending),
-}
-
-/// What a row is kept under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowKey {
-    /// There is one.
-    Position,
-    /// By incident.
-    Case(EpisodeId),
-    /// By number.
-    Outgoing(u64),
-    /// By number.
-    Dead(u64),
-    /// By number.
-    Silence(u64),
-    /// By number.
-    Audit(u64),
-    /// By number.
-    Digest(u64),
-}
-
-/// A change of a row: what it is now, or that it is gone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Which row.
-    pub key: RowKey,
-    /// What it is now; `None` where it is gone.
-    pub row: Option<Row>,
-}
-
-/// Something a person did, for who asks later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
-    /// Its number.
-    pub number: u64,
-    /// When.
-    #[serde(with = "crate::plain")]
-    pub at: Timestamp,
-    /// Who.
-    pub by: String,
-    /// What, as a command is spelled.
-    pub what: String,
+impl Default for Settings {
+    /// The manual's severities, nobody to tell.
+    fn default() -> Settings {
+        Settings {
+            levels: Levels::default(),
+            policies: Vec::new(),
+            routing: Routing::default(),
+            inhibitions: Vec::new(),
+            storm_max: STORM_MAX,
+        }
+    }
 }
 
 /// All of on-call.
@@ -181,57 +136,6 @@ impl Desk {
         }
     }
 
-    /// Takes over what was written before a restart, in the order of keys; before the alert
-    /// log is read.
-    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) {
-        let mut outgoing = Vec::new();
-        for row in rows {
-            match row {
-                Row::Position(position) => self.position = position,
-                Row::Case(case) => {
-                    self.put_back(*case);
-                }
-                // What is given up gets a number, which others must not have already.
-                Row::Outgoing(name, row) => outgoing.push((name, row)),
-                Row::Dead(dead) => {
-                    self.next_number = self.next_number.max(dead.number + 1);
-                    self.dead.insert(dead.number, dead);
-                }
-                Row::Silence(silence) => {
-                    self.next_number = self.next_number.max(silence.id + 1);
-                    self.silences.insert(silence.id, silence);
-                }
-                Row::Digest(pending) => {
-                    self.next_number = self.next_number.max(pending.number + 1);
-                    self.storms.restore(pending);
-                }
-                Row::Audit(audit) => {
-                    self.next_number = self.next_number.max(audit.number + 1);
-                    self.audit.push_back(audit);
-                }
-            }
-        }
-        outgoing.into_iter().for_each(|(name, row)| self.restore_outgoing(name, row));
-        let open: Vec<Case> = self.cases.values().filter(|it| it.is_open()).cloned().collect();
-        for case in open {
-            self.sources.open(&self.settings.inhibitions, &case.subject());
-        }
-    }
-
-    /// A receiver that is configured no more will never have it.
-    fn restore_outgoing(&mut self, name: String, row: Outgoing) {
-        if let Some(receiver) = self.settings.routing.number(&name) {
-            self.outbox.restore(Outgoing { receiver, ..row });
-            return;
-        }
-        let number = self.number();
-        let Outgoing { number: gone, notification, attempts, .. } = row;
-        let (at, why) = (notification.detected, GiveUp::Unknown);
-        let dead = Dead { number, at, receiver: name, notification, attempts, why };
-        self.dead.insert(number, dead);
-        self.changed.extend([RowKey::Dead(number), RowKey::Outgoing(gone)]);
-    }
-
     /// Takes in the next record of the alert log, `sequence` from 0. What was taken in before
     /// a restart only tells the fold how far it is.
     pub fn hear(&mut self, sequence: u64, record: &LogRecord<'_>, now: Timestamp) {
@@ -268,20 +172,6 @@ impl Desk {
     /// What was given up without an attempt since this was last asked, for logs and figures.
     pub fn take_refused(&mut self) -> Vec<Dead> {
         std::mem::take(&mut self.refused)
-    }
-
-    /// What has changed since this was last asked, to be written down in one piece.
-    pub fn take_changes(&mut self) -> Vec<Change> {
-        let outgoing = self.outbox.take_changes();
-        let named = |row: Outgoing| Row::Outgoing(self.name_of(row.receiver), row);
-        let outgoing = outgoing
-            .into_iter()
-            .map(|(number, row)| Change { key: RowKey::Outgoing(number), row: row.map(named) });
-        let mut changes: Vec<Change> = outgoing.collect();
-        for key in std::mem::take(&mut self.changed) {
-            changes.push(Change { key, row: self.row(key) });
-        }
-        changes
     }
 
     /// An incident; ids may be cut where that is clear, to at least four digits.
@@ -476,22 +366,6 @@ impl Desk {
             self.over.remove(&(is_resolved, at, id));
             self.cases.remove(&id);
             self.changed.insert(RowKey::Case(id));
-        }
-    }
-
-    fn row(&self, key: RowKey) -> Option<Row> {
-        match key {
-            RowKey::Position => Some(Row::Position(self.position)),
-            RowKey::Case(id) => self.cases.get(&id).cloned().map(Box::new).map(Row::Case),
-            RowKey::Outgoing(number) => {
-                self.outbox.row(number).map(|row| Row::Outgoing(self.name_of(row.receiver), row))
-            }
-            RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
-            RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
-            RowKey::Digest(number) => self.storms.get(number).cloned().map(Row::Digest),
-            RowKey::Audit(number) => {
-                self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
-            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use engine::shard::KEYS_PER_RULE_MAX;
 use model::time::{MINUTE_MS, SECOND_MS};
+use oncall::desk::STORM_MAX;
 use oncall::outbox::PENDING_MAX;
 use toml::Spanned;
 
@@ -21,6 +22,8 @@ pub struct Limits {
     pub keys_per_rule: u32,
     /// Notifications one sink may have pending.
     pub pending_max: usize,
+    /// Notifications a minute that one sink gets as they are, critical ones aside.
+    pub storm_max: usize,
     /// How long, in ms, a topic may go unread so that others catch up before people are told.
     pub held_back_max_ms: i64,
     /// When else the service speaks of itself.
@@ -35,6 +38,7 @@ impl Default for Limits {
             unsettled_bytes: 256 << 20,
             keys_per_rule: KEYS_PER_RULE_MAX,
             pending_max: PENDING_MAX,
+            storm_max: STORM_MAX,
             held_back_max_ms: 5 * MINUTE_MS,
             meta: MetaLimits {
                 quiet_ms: 10 * MINUTE_MS,
@@ -56,6 +60,7 @@ pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigE
         unsettled_bytes: raw.unsettled_bytes.map_or(default.unsettled_bytes, |size| size.0),
         keys_per_rule: at_least_one(file, raw.keys_per_rule, default.keys_per_rule, no_keys)?,
         pending_max: at_least_one(file, raw.pending_max, default.pending_max, no_notice)?,
+        storm_max: at_least_one(file, raw.storm_max, default.storm_max, no_notice)?,
         held_back_max_ms: raw.held_back_max.map_or(default.held_back_max_ms, |most| most.0),
         meta: MetaLimits {
             quiet_ms: raw.meta_quiet.map_or(default.meta.quiet_ms, |quiet| quiet.0),

@@ -71,6 +71,7 @@ impl OnCall {
             policies: self.policies.clone(),
             routing: receivers.by(routes, self.default.clone()),
             inhibitions: self.inhibitions.clone(),
+            ..Settings::default()
         })
     }
 }

@@ -118,6 +118,7 @@ pub(super) struct Limits {
     pub(super) meta_quiet: Option<Duration>,
     pub(super) never_matched_after: Option<Spanned<u64>>,
     pub(super) rule_share_max: Option<Spanned<u8>>,
+    pub(super) storm_max: Option<Spanned<usize>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -141,6 +141,7 @@ skew_max = \"2h\"
 unsettled_bytes = \"64KiB\"
 keys_per_rule = 8
 pending_max = 7
+storm_max = 8
 held_back_max = \"9m\"
 meta_quiet = \"10s\"
 never_matched_after = 11
@@ -186,6 +187,7 @@ severities = [\"緊急\", \"L2\"]
         unsettled_bytes: 65_536,
         keys_per_rule: 8,
         pending_max: 7,
+        storm_max: 8,
         held_back_max_ms: 9 * MINUTE_MS,
         meta: MetaLimits { quiet_ms: 10_000, never_matched_after: 11, rule_share_max: 12 },
     };

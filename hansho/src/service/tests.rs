@@ -118,7 +118,11 @@ impl Place {
         };
         let (_, asked) = mpsc::channel();
         let outgoing = Outgoing {
-            on_call: Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() },
+            on_call: Settings {
+                routing: Routing::to_all(vec![receiver]),
+                storm_max: usize::MAX,
+                ..Settings::default()
+            },
             asked,
             deliveries: vec![Delivery::Sink(Arc::new(Sink::new(&sink).unwrap()))],
             outbox: OutboxLimits::default(),

@@ -1,7 +1,7 @@
 //! Storms: when too much happens at once, one message says how much.
 //!
 //! Everything is on record one by one, and what is most severe is told one by one too. Of the
-//! rest a receiver hears [`STORM_MAX`] a minute as they are; what comes beyond is summed up, by
+//! rest a receiver hears so many a minute as they are ([`STORM_MAX`] by default); what comes beyond is summed up, by
 //! service, and told once every [`DIGEST_MS`].
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -18,7 +18,7 @@ use crate::case::Case;
 use crate::hash::{fnv_64, mix};
 use crate::outbox::expiry;
 
-/// Notifications a minute that one receiver gets as they are.
+/// Notifications a minute that one receiver gets as they are, by default.
 pub const STORM_MAX: usize = 30;
 /// How long a digest collects, in milliseconds.
 pub const DIGEST_MS: i64 = 30 * SECOND_MS;
@@ -75,17 +75,17 @@ impl Storms {
     }
 
     /// Counts something a receiver is to be told; whether it is too much.
-    fn is_too_much(&mut self, receiver: usize, now: Timestamp) -> bool {
+    fn is_too_much(&mut self, receiver: usize, most: usize, now: Timestamp) -> bool {
         let lately = self.lately.entry(receiver).or_default();
         while lately.front().is_some_and(|at| now.0.saturating_sub(at.0) >= MINUTE_MS) {
             lately.pop_front();
         }
         // More than the limit need not be told apart.
-        if lately.len() > STORM_MAX {
+        if lately.len() > most {
             lately.pop_front();
         }
         lately.push_back(now);
-        lately.len() > STORM_MAX
+        lately.len() > most
     }
 }
 
@@ -100,7 +100,8 @@ impl Desk {
     ) -> bool {
         let is_exempt =
             case.severity == Severity::Critical || kind == NotificationKind::Acknowledged;
-        if is_exempt || !self.storms.is_too_much(receiver, now) {
+        let most = self.settings.storm_max;
+        if is_exempt || !self.storms.is_too_much(receiver, most, now) {
             return false;
         }
         let pending = self.pending_of(case, receiver, now);

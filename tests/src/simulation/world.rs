@@ -85,7 +85,8 @@ impl World {
             in_flight_max: random.one_of(&[1, 2, 4], 4),
         };
         let routing = Routing::to_all(receivers);
-        let on_call = Settings { routing, levels: quiet_levels(), ..Settings::default() };
+        let (levels, storm_max) = (quiet_levels(), usize::MAX);
+        let on_call = Settings { routing, levels, storm_max, ..Settings::default() };
         World { places, idle_ms, early: random.chance(70), on_call, sinks, limits }
     }
 

@@ -54,6 +54,7 @@ fn settings() -> BTreeMap<&'static str, String> {
         unsettled_bytes,
         keys_per_rule,
         pending_max,
+        storm_max,
         held_back_max_ms,
         meta: MetaLimits { quiet_ms, never_matched_after, rule_share_max },
     } = Limits::default();
@@ -63,6 +64,7 @@ fn settings() -> BTreeMap<&'static str, String> {
         ("`limits.unsettled_bytes`", format!("`\"{}\"`", size(unsettled_bytes).replace(' ', ""))),
         ("`limits.keys_per_rule`", keys_per_rule.to_string()),
         ("`limits.pending_max`", pending_max.to_string()),
+        ("`limits.storm_max`", storm_max.to_string()),
         ("`limits.held_back_max`", seconds(held_back_max_ms)),
         ("`limits.meta_quiet`", seconds(quiet_ms)),
         ("`limits.never_matched_after`", never_matched_after.to_string()),

@@ -1,0 +1,154 @@
+//! What a desk keeps beside the alert log: rows that name themselves when they change.
+
+use model::time::Timestamp;
+use model::transition::EpisodeId;
+use serde::{Deserialize, Serialize};
+
+use super::{Dead, Desk, Pending};
+use crate::case::Case;
+use crate::outbox::{GiveUp, Outgoing};
+use crate::silence::Silence;
+
+/// One thing on-call keeps beside the alert log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Row {
+    /// How many records of the alert log have been taken in.
+    Position(u64),
+    /// An incident.
+    Case(Box<Case>),
+    /// A pending notification, and for whom.
+    Outgoing(String, Outgoing),
+    /// A notification that was given up.
+    Dead(Dead),
+    /// A silence.
+    Silence(Silence),
+    /// Something a person did.
+    Audit(Audit),
+    /// What is told in sum.
+    Digest(Pending),
+}
+
+/// What a row is kept under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowKey {
+    /// There is one.
+    Position,
+    /// By incident.
+    Case(EpisodeId),
+    /// By number.
+    Outgoing(u64),
+    /// By number.
+    Dead(u64),
+    /// By number.
+    Silence(u64),
+    /// By number.
+    Audit(u64),
+    /// By number.
+    Digest(u64),
+}
+
+/// A change of a row: what it is now, or that it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which row.
+    pub key: RowKey,
+    /// What it is now; `None` where it is gone.
+    pub row: Option<Row>,
+}
+
+/// Something a person did, for who asks later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Its number.
+    pub number: u64,
+    /// When.
+    #[serde(with = "crate::plain")]
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// What, as a command is spelled.
+    pub what: String,
+}
+
+impl Desk {
+    /// Takes over what was written before a restart, in the order of keys; before the alert
+    /// log is read.
+    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) {
+        let mut outgoing = Vec::new();
+        for row in rows {
+            match row {
+                Row::Position(position) => self.position = position,
+                Row::Case(case) => {
+                    self.put_back(*case);
+                }
+                // What is given up gets a number, which others must not have already.
+                Row::Outgoing(name, row) => outgoing.push((name, row)),
+                Row::Dead(dead) => {
+                    self.next_number = self.next_number.max(dead.number + 1);
+                    self.dead.insert(dead.number, dead);
+                }
+                Row::Silence(silence) => {
+                    self.next_number = self.next_number.max(silence.id + 1);
+                    self.silences.insert(silence.id, silence);
+                }
+                Row::Digest(pending) => {
+                    self.next_number = self.next_number.max(pending.number + 1);
+                    self.storms.restore(pending);
+                }
+                Row::Audit(audit) => {
+                    self.next_number = self.next_number.max(audit.number + 1);
+                    self.audit.push_back(audit);
+                }
+            }
+        }
+        outgoing.into_iter().for_each(|(name, row)| self.restore_outgoing(name, row));
+        let open: Vec<Case> = self.cases.values().filter(|it| it.is_open()).cloned().collect();
+        for case in open {
+            self.sources.open(&self.settings.inhibitions, &case.subject());
+        }
+    }
+
+    /// A receiver that is configured no more will never have it.
+    fn restore_outgoing(&mut self, name: String, row: Outgoing) {
+        if let Some(receiver) = self.settings.routing.number(&name) {
+            self.outbox.restore(Outgoing { receiver, ..row });
+            return;
+        }
+        let number = self.number();
+        let Outgoing { number: gone, notification, attempts, .. } = row;
+        let (at, why) = (notification.detected, GiveUp::Unknown);
+        let dead = Dead { number, at, receiver: name, notification, attempts, why };
+        self.dead.insert(number, dead);
+        self.changed.extend([RowKey::Dead(number), RowKey::Outgoing(gone)]);
+    }
+
+    /// What has changed since this was last asked, to be written down in one piece.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let outgoing = self.outbox.take_changes();
+        let named = |row: Outgoing| Row::Outgoing(self.name_of(row.receiver), row);
+        let outgoing = outgoing
+            .into_iter()
+            .map(|(number, row)| Change { key: RowKey::Outgoing(number), row: row.map(named) });
+        let mut changes: Vec<Change> = outgoing.collect();
+        for key in std::mem::take(&mut self.changed) {
+            changes.push(Change { key, row: self.row(key) });
+        }
+        changes
+    }
+
+    fn row(&self, key: RowKey) -> Option<Row> {
+        match key {
+            RowKey::Position => Some(Row::Position(self.position)),
+            RowKey::Case(id) => self.cases.get(&id).cloned().map(Box::new).map(Row::Case),
+            RowKey::Outgoing(number) => {
+                self.outbox.row(number).map(|row| Row::Outgoing(self.name_of(row.receiver), row))
+            }
+            RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
+            RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
+            RowKey::Digest(number) => self.storms.get(number).cloned().map(Row::Digest),
+            RowKey::Audit(number) => {
+                self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
+            }
+        }
+    }
+}
