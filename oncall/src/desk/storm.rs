@@ -1,8 +1,8 @@
 //! Storms: when too much happens at once, one message says how much.
 //!
 //! Everything is on record one by one, and what is most severe is told one by one too. Of the
-//! rest a receiver hears so many a minute as they are ([`STORM_MAX`] by default); what comes beyond is summed up, by
-//! service, and told once every [`DIGEST_MS`].
+//! rest a receiver hears so many a minute as they are, [`STORM_MAX`] by default; what comes
+//! beyond is summed up, by service, and told once every [`DIGEST_MS`].
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
