@@ -2,7 +2,10 @@
 //! and when there is another is not its business.
 
 pub mod document;
+pub mod format;
+pub mod http;
 pub mod kafka;
+pub mod pagerduty;
 pub mod webhook;
 
 use std::fmt;
@@ -11,9 +14,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::notification::{DeliveryResult, FailureReason, Notification};
+use model::time::Timestamp;
 
 use crate::journal::{Journal, JournalError};
 use crate::sink::kafka::{KafkaSink, ProduceError};
+use crate::sink::pagerduty::{PagerDuty, PagerDutySettings};
 use crate::sink::webhook::{Webhook, WebhookSettings};
 use crate::source::kafka::properties::Shown;
 
@@ -45,6 +50,8 @@ pub enum SinkSettings {
     },
     /// An HTTP receiver of the JSON document.
     Webhook(WebhookSettings),
+    /// A service of PagerDuty.
+    PagerDuty(PagerDutySettings),
 }
 
 /// A receiver of notifications.
@@ -57,6 +64,8 @@ pub enum Sink {
     Kafka(TopicSink),
     /// See [`SinkSettings::Webhook`].
     Webhook(HttpSink),
+    /// See [`SinkSettings::PagerDuty`].
+    PagerDuty(PagerDutySink),
 }
 
 /// A file of notifications.
@@ -67,6 +76,9 @@ pub struct TopicSink(KafkaSink);
 
 /// An HTTP receiver of notifications.
 pub struct HttpSink(Webhook);
+
+/// A service of PagerDuty.
+pub struct PagerDutySink(PagerDuty);
 
 struct OpenFile {
     path: PathBuf,
@@ -106,16 +118,20 @@ impl Sink {
                 Sink::Kafka(TopicSink(sink.map_err(SinkError::Kafka)?))
             }
             SinkSettings::Webhook(settings) => Sink::Webhook(HttpSink(Webhook::new(settings)?)),
+            SinkSettings::PagerDuty(settings) => {
+                Sink::PagerDuty(PagerDutySink(PagerDuty::new(settings)?))
+            }
         })
     }
 
-    /// Makes exactly one attempt.
-    pub async fn deliver(&self, notification: &Notification) -> DeliveryResult {
+    /// Makes exactly one attempt, at the instant `now`.
+    pub async fn deliver(&self, notification: &Notification, now: Timestamp) -> DeliveryResult {
         match self {
             Sink::Stdout => verdict("standard output", print(&document::render(notification))),
             Sink::File(FileSink(file)) => append(file, document::render(notification)).await,
             Sink::Kafka(TopicSink(sink)) => sink.deliver(notification).await,
-            Sink::Webhook(HttpSink(sink)) => sink.deliver(notification).await,
+            Sink::Webhook(HttpSink(sink)) => sink.deliver(notification, now).await,
+            Sink::PagerDuty(PagerDutySink(sink)) => sink.deliver(notification).await,
         }
     }
 }
@@ -192,6 +208,7 @@ impl fmt::Debug for SinkSettings {
                 .field("timeout_ms", timeout_ms)
                 .finish(),
             SinkSettings::Webhook(settings) => settings.fmt(f),
+            SinkSettings::PagerDuty(settings) => settings.fmt(f),
         }
     }
 }
@@ -201,7 +218,7 @@ impl fmt::Display for SinkError {
         match self {
             SinkError::File(error) => write!(f, "the file sink cannot be used: {error}"),
             SinkError::Kafka(error) => write!(f, "the Kafka sink cannot be used: {error}"),
-            SinkError::Webhook { why } => write!(f, "the webhook cannot be used: {why}"),
+            SinkError::Webhook { why } => write!(f, "the sink cannot be used: {why}"),
         }
     }
 }

@@ -153,7 +153,7 @@ impl Config {
             name: sink.name.clone(),
             severities: sink.severities,
             on: sink.on,
-            spacing_ms: 0,
+            spacing_ms: sink.target.spacing_ms(),
             fallback: sink.fallback.clone(),
         };
         let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());

@@ -14,6 +14,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::*;
 use crate::broker::EmbeddedBroker;
+use crate::sink::format::Format;
+use crate::sink::http::HttpSettings;
 
 /// A notification with something awkward in every field.
 pub(super) fn notification() -> Notification {
@@ -82,8 +84,14 @@ async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
     let settings = SinkSettings::File { path: path.clone() };
     let sink = Sink::new(&settings).unwrap();
     let line = document::render(&notification());
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(
+        sink.deliver(&notification(), Timestamp(0)).await,
+        DeliveryResult::Sent { receipt: None }
+    );
+    assert_eq!(
+        sink.deliver(&notification(), Timestamp(0)).await,
+        DeliveryResult::Sent { receipt: None }
+    );
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{line}\n{line}\n"));
 
     let Sink::File(FileSink(file)) = &sink else {
@@ -94,16 +102,23 @@ async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
         file.journal = None;
         file.path = folder.path().join("no/where");
     }
-    let DeliveryResult::Retry { why, after_ms: None, .. } = sink.deliver(&notification()).await
+    let DeliveryResult::Retry { why, after_ms: None, .. } =
+        sink.deliver(&notification(), Timestamp(0)).await
     else {
         panic!("it was delivered nowhere");
     };
     assert!(why.contains("no/where"), "{why}");
     file.lock().unwrap().path = path.clone();
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(
+        sink.deliver(&notification(), Timestamp(0)).await,
+        DeliveryResult::Sent { receipt: None }
+    );
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
     assert!(Sink::new(&SinkSettings::File { path: folder.path().join("no/where") }).is_err());
-    assert_eq!(Sink::Stdout.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(
+        Sink::Stdout.deliver(&notification(), Timestamp(0)).await,
+        DeliveryResult::Sent { receipt: None }
+    );
 }
 
 #[tokio::test]
@@ -116,14 +131,18 @@ async fn a_topic_gets_the_document_under_its_incident_and_a_dead_broker_is_a_ret
         timeout_ms,
     };
     let sink = Sink::new(&settings(60_000)).unwrap();
-    assert_eq!(sink.deliver(&notification()).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(
+        sink.deliver(&notification(), Timestamp(0)).await,
+        DeliveryResult::Sent { receipt: None }
+    );
     let (key, payload) = first_record(&broker, "alerts");
     assert_eq!(key, notification().incident.to_string());
     assert_eq!(payload, document::render(&notification()));
 
     broker.set_reachable(false).unwrap();
     let sink = Sink::new(&settings(1_000)).unwrap();
-    let DeliveryResult::Retry { why, .. } = sink.deliver(&notification()).await else {
+    let DeliveryResult::Retry { why, .. } = sink.deliver(&notification(), Timestamp(0)).await
+    else {
         panic!("it was delivered nowhere");
     };
     assert!(why.starts_with("topic alerts: "), "{why}");
@@ -151,15 +170,19 @@ fn first_record(broker: &EmbeddedBroker, topic: &str) -> (String, String) {
 
 #[test]
 fn settings_print_no_secret() {
-    let webhook = WebhookSettings {
+    let http = HttpSettings {
         url: Secret::new("https://hooks.example/T0/hunter1"),
         headers: vec![("authorization".to_owned(), Secret::new("Bearer hunter2"))],
         timeout_ms: 1,
         allow_private: false,
     };
+    let secrets = vec![Secret::new("hunter4")];
+    let routing_key = Secret::new("hunter5");
+    let webhook = WebhookSettings { http: http.clone(), format: Format::Hansho, secrets };
     let password = ("sasl.password".to_owned(), "hunter3".to_owned());
     for settings in [
         SinkSettings::Webhook(webhook),
+        SinkSettings::PagerDuty(PagerDutySettings { http, routing_key }),
         SinkSettings::Kafka { properties: vec![password], topic: "t".to_owned(), timeout_ms: 1 },
     ] {
         let shown = format!("{settings:?} {settings:#?}");

@@ -1,293 +1,98 @@
-//! An HTTP receiver: one POST per call, and a verdict on what came back.
+//! A webhook: the notification in one of three forms, signed where there is a secret.
 
-use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use jiff::fmt::rfc2822;
-use model::notification::{DeliveryResult, FailureReason, Notification};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, StatusCode, Url, redirect};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use model::notification::{DeliveryResult, Notification};
+use model::time::{SECOND_MS, Timestamp};
+use sha2::Sha256;
 
-use crate::sink::{Secret, SinkError, document};
+use crate::sink::format::{Format, written};
+use crate::sink::http::{HttpClient, HttpSettings};
+use crate::sink::{Secret, SinkError};
 
-/// Most bytes of an answer that are read; the rest is left to the connection's end.
-pub const MAX_ANSWER_BYTES: usize = 64 << 10;
-/// Most bytes of an answer that are repeated to people.
-const SHOWN_ANSWER_BYTES: usize = 200;
-/// Longest time a receiver can ask to be left alone: one day.
-const RETRY_AFTER_MAX_MS: i64 = model::time::DAY_MS;
-/// What a refused login waits: a configuration is not mended within seconds.
-const LOGIN_RETRY_MS: i64 = 5 * model::time::MINUTE_MS;
-
-/// Where and how to post.
+/// How a webhook is called.
 #[derive(Clone)]
 pub struct WebhookSettings {
-    /// `http` or `https`; path and query may hold a token and are shown to nobody.
-    pub url: Secret,
-    /// Headers sent along, such as `authorization`.
-    pub headers: Vec<(String, Secret)>,
-    /// Time for the whole attempt, in ms.
-    pub timeout_ms: u64,
-    /// Loopback, private and link-local addresses may be called: `allow_private`.
-    pub allow_private: bool,
+    /// Where and how to post.
+    pub http: HttpSettings,
+    /// What is posted.
+    pub format: Format,
+    /// What it is signed with; several while one takes the place of another.
+    pub secrets: Vec<Secret>,
 }
 
-/// A receiver.
+/// A receiver of notifications.
 pub(super) struct Webhook {
-    client: Client,
-    url: Url,
-    headers: HeaderMap,
-    /// `host:port`, to name it.
-    place: String,
+    client: HttpClient,
+    format: Format,
+    secrets: Vec<Vec<u8>>,
 }
 
 impl Webhook {
     pub(super) fn new(settings: &WebhookSettings) -> Result<Webhook, SinkError> {
-        let refused = |why: &str| SinkError::Webhook { why: why.to_owned() };
-        let url = Url::parse(settings.url.expose()).map_err(|_| refused("its url is no URL"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused("its url must begin with https:// or http://"));
-        }
-        let host = url.host_str().ok_or_else(|| refused("its url names no host"))?.to_owned();
-        let port = url.port_or_known_default().unwrap_or(0);
-        let place = format!("{host}:{port}");
-        // The client connects to a literal address without asking the resolver.
-        let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
-        if !settings.allow_private && literal.is_some_and(is_private) {
-            return Err(refused(PRIVATE));
-        }
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .timeout(Duration::from_millis(settings.timeout_ms))
-            // A proxy of the environment would resolve names past the check.
-            .no_proxy()
-            .dns_resolver(Arc::new(Resolver { allow_private: settings.allow_private }))
-            .user_agent(concat!("hansho/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| SinkError::Webhook { why: chain(&error.without_url()) })?;
-        Ok(Webhook { client, url, headers: headers(&settings.headers)?, place })
-    }
-
-    pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {
-        let Ok(id) = HeaderValue::from_str(&notification.id) else {
-            let why = format!("{}: the id {:?} is no header", self.place, notification.id);
-            return DeliveryResult::Reject { reason: FailureReason::Client, why };
-        };
-        let request = self
-            .client
-            .post(self.url.clone())
-            .headers(self.headers.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header("webhook-id", id)
-            .body(document::render(notification));
-        match request.send().await {
-            Ok(response) => self.judge(response).await,
-            Err(error) => {
-                let error_is_timeout = error.is_timeout();
-                let why = format!("{}: {}", self.place, chain(&error.without_url()));
-                let reason = match error_is_timeout {
-                    true => FailureReason::Timeout,
-                    false => FailureReason::Network,
-                };
-                DeliveryResult::Retry { reason, why, after_ms: None }
-            }
-        }
-    }
-
-    async fn judge(&self, response: reqwest::Response) -> DeliveryResult {
-        let status = response.status();
-        let after_ms = retry_after_ms(response.headers(), SystemTime::now());
-        // The receiver has it as soon as the status says so: a body that breaks off later
-        // changes nothing.
-        let answer = read_answer(response).await;
-        if status.is_success() {
-            return DeliveryResult::Sent { receipt: None };
-        }
-        let why = format!("{} answered {status}: {}", self.place, shown(&answer));
-        let reason = reason_of(status);
-        match reason {
-            FailureReason::Auth => {
-                let after_ms = after_ms.or(Some(LOGIN_RETRY_MS));
-                DeliveryResult::Retry { reason, why, after_ms }
-            }
-            FailureReason::Client | FailureReason::TooLarge | FailureReason::Gone => {
-                DeliveryResult::Reject { reason, why }
-            }
-            _ => DeliveryResult::Retry { reason, why, after_ms },
-        }
-    }
-}
-
-/// What kind of failure a status is.
-fn reason_of(status: StatusCode) -> FailureReason {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => FailureReason::Auth,
-        StatusCode::TOO_MANY_REQUESTS => FailureReason::RateLimited,
-        StatusCode::REQUEST_TIMEOUT => FailureReason::Timeout,
-        StatusCode::PAYLOAD_TOO_LARGE => FailureReason::TooLarge,
-        StatusCode::GONE => FailureReason::Gone,
-        StatusCode::TOO_EARLY => FailureReason::Server,
-        _ if status.is_server_error() => FailureReason::Server,
-        _ => FailureReason::Client,
-    }
-}
-
-fn headers(settings: &[(String, Secret)]) -> Result<HeaderMap, SinkError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in settings {
-        let refused = || SinkError::Webhook { why: format!("the header {name:?} cannot be sent") };
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
-        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| refused())?;
-        value.set_sensitive(true);
-        headers.append(key, value);
-    }
-    Ok(headers)
-}
-
-async fn read_answer(mut response: reqwest::Response) -> Vec<u8> {
-    let mut answer = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = MAX_ANSWER_BYTES - answer.len();
-        answer.extend(chunk.iter().take(room));
-        if answer.len() == MAX_ANSWER_BYTES {
-            break;
-        }
-    }
-    answer
-}
-
-/// The beginning of an answer, safe to print: control characters escaped.
-fn shown(answer: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answer.get(..SHOWN_ANSWER_BYTES).unwrap_or(answer));
-    text.escape_debug().to_string()
-}
-
-/// `Retry-After` in ms from now: seconds, or the date HTTP writes.
-pub(super) fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<i64> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait_ms = match text.parse::<u32>() {
-        Ok(seconds) => i64::from(seconds) * model::time::SECOND_MS,
-        Err(_) => {
-            let then = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-            let now_ms = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis();
-            then.as_millisecond() - i64::try_from(now_ms).ok()?
-        }
-    };
-    Some(wait_ms.clamp(0, RETRY_AFTER_MAX_MS))
-}
-
-/// Asks the system for addresses and leaves out those that may not be called. The check is
-/// here, where the connection takes its address from, so that a name cannot change between.
-struct Resolver {
-    allow_private: bool,
-}
-
-/// Why no address is left.
-#[derive(Debug)]
-struct PrivateError;
-
-const PRIVATE: &str = "its host is a loopback, private or link-local address; \
-                       allow_private = true permits it";
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allow_private = self.allow_private;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> =
-                found.filter(|address| allow_private || !is_private(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(Box::new(PrivateError) as Box<dyn Error + Send + Sync>);
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+        let decoded = settings.secrets.iter().map(|secret| {
+            decode_secret(secret.expose()).ok_or_else(|| SinkError::Webhook {
+                why: "a signing secret is no base64 of 24 to 64 bytes; `openssl rand -base64 32` \
+                      makes one"
+                    .to_owned(),
+            })
+        });
+        Ok(Webhook {
+            secrets: decoded.collect::<Result<_, _>>()?,
+            client: HttpClient::new(&settings.http)?,
+            format: settings.format,
         })
     }
-}
 
-/// Whether an address belongs to this machine or a local network, in whatever spelling.
-pub(super) fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_multicast()
-                || v4.is_documentation()
-                || a == 0
-                || a >= 240
-                // Shared (RFC 6598), protocol assignments (RFC 6890), benchmarks (RFC 2544).
-                || (a == 100 && (64..128).contains(&b))
-                || (a == 192 && b == 0 && c == 0)
-                || (a == 198 && (b == 18 || b == 19))
+    /// Posts a notification at an instant, which the signature holds.
+    pub(super) async fn deliver(
+        &self,
+        notification: &Notification,
+        now: Timestamp,
+    ) -> DeliveryResult {
+        let (content_type, body) = written(self.format, notification);
+        let mut headers = vec![
+            ("content-type", content_type.to_owned()),
+            ("webhook-id", notification.id.clone()),
+        ];
+        if !self.secrets.is_empty() {
+            let at_s = now.0.div_euclid(SECOND_MS);
+            headers.push(("webhook-timestamp", at_s.to_string()));
+            let signature = signature(&self.secrets, &notification.id, at_s, &body);
+            headers.push(("webhook-signature", signature));
         }
-        IpAddr::V6(v6) => embedded_v4(v6).is_some_and(is_private) || is_private_v6(v6),
+        self.client.post(&headers, body).await
     }
 }
 
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    address.is_loopback()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || address.is_unique_local()
-        || address.is_unicast_link_local()
-        // Site-local (RFC 3879), discard (RFC 6666), documentation, Teredo.
-        || first & 0xffc0 == 0xfec0
-        || first == 0x0100
-        || (first == 0x2001 && matches!(second, 0 | 0x0db8))
-}
-
-/// The IPv4 address inside NAT64 (RFC 6052), 6to4 (RFC 3056) and compatible addresses.
-fn embedded_v4(address: Ipv6Addr) -> Option<IpAddr> {
-    let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(IpAddr::from([a, b, c, d]))
+/// The header `webhook-signature` of Standard Webhooks 1.0: of each secret a version and the
+/// base64 of HMAC-SHA256 over id, seconds since 1970 and body, joined by dots.
+fn signature(secrets: &[Vec<u8>], id: &str, at_s: i64, body: &str) -> String {
+    let of = |secret: &Vec<u8>| {
+        // HMAC takes keys of any length.
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+        mac.update(format!("{id}.{at_s}.{body}").as_bytes());
+        Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
     };
-    match (s0, s1, s2, s3, s4, s5) {
-        (0x0064, 0xff9b, 0, 0, 0, 0) | (0, 0, 0, 0, 0, 0) => v4(s6, s7),
-        (0x0064, 0xff9b, 1, ..) => Some(IpAddr::from([127, 0, 0, 1])),
-        (0x2002, ..) => v4(s1, s2),
-        _ => None,
-    }
+    secrets.iter().filter_map(of).collect::<Vec<_>>().join(" ")
 }
 
-/// An error with its causes, each once.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
+/// The bytes of a secret as it is handed out: `whsec_` and base64.
+fn decode_secret(text: &str) -> Option<Vec<u8>> {
+    let plain = text.strip_prefix("whsec_").unwrap_or(text);
+    STANDARD.decode(plain).ok().filter(|bytes| (24..=64).contains(&bytes.len()))
 }
-
-impl fmt::Display for PrivateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PRIVATE)
-    }
-}
-
-impl Error for PrivateError {}
 
 impl fmt::Debug for WebhookSettings {
-    /// Names only: the URL and the headers' values may be secrets.
+    /// Everything but secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("WebhookSettings")
-            .field("url", &self.url)
-            .field("headers", &names)
-            .field("timeout_ms", &self.timeout_ms)
-            .field("allow_private", &self.allow_private)
+            .field("http", &self.http)
+            .field("format", &self.format)
+            .field("secrets", &self.secrets.len())
             .finish()
     }
 }

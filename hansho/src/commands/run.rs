@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::dead_letter::DeadLetters;
+use connectors::sink::http::HttpSettings;
+use connectors::sink::pagerduty::{EVENTS_URL, PagerDutySettings};
 use connectors::sink::webhook::WebhookSettings;
 use connectors::sink::{DELIVERY_TIMEOUT_MS, Secret, Sink, SinkSettings};
 use connectors::source::kafka::{KafkaError, KafkaSettings, Start};
@@ -242,21 +244,29 @@ fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
 fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Delivery, Exit> {
     let usage =
         |error: &dyn std::fmt::Display| Exit::Usage.because(format!("sink {}: {error}", sink.name));
+    let reveal =
+        |secret: &config::Secret| secret.reveal().map(Secret::new).map_err(|error| usage(&error));
+    let http = |url: Secret, headers, allow_private| HttpSettings {
+        url,
+        headers,
+        timeout_ms: DELIVERY_TIMEOUT_MS,
+        allow_private,
+    };
     let settings = match &sink.target {
-        config::Target::Webhook { url, allow_private, headers } => {
-            let url = url.reveal().map_err(|error| usage(&error))?;
-            let headers: Result<Vec<_>, Exit> = headers
-                .iter()
-                .map(|(name, value)| {
-                    let value = value.reveal().map_err(|error| usage(&error))?;
-                    Ok((name.clone(), Secret::new(value)))
-                })
-                .collect();
+        config::Target::Webhook { url, allow_private, headers, format, secrets } => {
+            let headers: Result<Vec<_>, Exit> =
+                headers.iter().map(|(name, value)| Ok((name.clone(), reveal(value)?))).collect();
             SinkSettings::Webhook(WebhookSettings {
-                url: Secret::new(url),
-                headers: headers?,
-                timeout_ms: DELIVERY_TIMEOUT_MS,
-                allow_private: *allow_private,
+                http: http(reveal(url)?, headers?, *allow_private),
+                format: *format,
+                secrets: secrets.iter().map(reveal).collect::<Result<_, _>>()?,
+            })
+        }
+        config::Target::PagerDuty { url, routing_key, allow_private } => {
+            let url = url.as_ref().map_or_else(|| Ok(Secret::new(EVENTS_URL)), reveal)?;
+            SinkSettings::PagerDuty(PagerDutySettings {
+                http: http(url, Vec::new(), *allow_private),
+                routing_key: reveal(routing_key)?,
             })
         }
         config::Target::Kafka { topic } => SinkSettings::Kafka {

@@ -143,7 +143,30 @@ pub(super) struct Sink {
     pub(super) severities: Option<Spanned<Vec<SeverityWord>>>,
     pub(super) send_resolved: Option<bool>,
     pub(super) on: Option<Spanned<Vec<Heard>>>,
+    pub(super) format: Option<Format>,
+    #[serde(default)]
+    pub(super) secrets: Vec<Spanned<Secret>>,
+    pub(super) routing_key: Option<Spanned<Secret>>,
     pub(super) fallback: Option<Spanned<String>>,
+}
+
+/// What a webhook is sent.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    Hansho,
+    Alertmanager,
+    CloudEvents,
+}
+
+impl Format {
+    pub(super) const fn checked(self) -> connectors::sink::format::Format {
+        match self {
+            Format::Hansho => connectors::sink::format::Format::Hansho,
+            Format::Alertmanager => connectors::sink::format::Format::Alertmanager,
+            Format::CloudEvents => connectors::sink::format::Format::CloudEvents,
+        }
+    }
 }
 
 /// What a sink hears of an incident.
@@ -160,6 +183,7 @@ pub(super) enum Heard {
 #[serde(rename_all = "lowercase")]
 pub(super) enum SinkType {
     Webhook,
+    PagerDuty,
     Kafka,
     File,
     Stdout,
@@ -169,16 +193,18 @@ impl SinkType {
     pub(super) const fn name(self) -> &'static str {
         match self {
             SinkType::Webhook => "webhook",
+            SinkType::PagerDuty => "pagerduty",
             SinkType::Kafka => "kafka",
             SinkType::File => "file",
             SinkType::Stdout => "stdout",
         }
     }
 
-    /// The keys it takes beside those of every sink; the first must be there.
+    /// The keys it takes beside those of every sink.
     pub(super) const fn keys(self) -> &'static [&'static str] {
         match self {
-            SinkType::Webhook => &["url", "allow_private", "headers"],
+            SinkType::Webhook => &["url", "allow_private", "headers", "format", "secrets"],
+            SinkType::PagerDuty => &["routing_key", "url", "allow_private"],
             SinkType::Kafka => &["topic"],
             SinkType::File => &["path"],
             SinkType::Stdout => &[],

@@ -83,7 +83,16 @@ fn read_file(path: &Path) -> std::io::Result<String> {
 /// Whether a header or property of this name holds a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let words = ["authorization", "cookie", "password", "secret", "token", "api-key", "apikey"];
+    let words = [
+        "authorization",
+        "cookie",
+        "password",
+        "secret",
+        "token",
+        "api-key",
+        "apikey",
+        "routing_key",
+    ];
     words.iter().any(|word| name.contains(word)) || name == "ssl.key.pem"
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use connectors::sink::format::Format;
+use connectors::sink::pagerduty::SPACING_MS;
 use oncall::route::On;
 use oncall::severities::Severities;
 use toml::Spanned;
@@ -39,6 +41,19 @@ pub enum Target {
         allow_private: bool,
         /// Sent with every request, names in lower case.
         headers: Vec<(String, Secret)>,
+        /// What is posted.
+        format: Format,
+        /// What it is signed with.
+        secrets: Vec<Secret>,
+    },
+    /// A service of PagerDuty.
+    PagerDuty {
+        /// Where events go; `None` is PagerDuty's own.
+        url: Option<Secret>,
+        /// Of the integration.
+        routing_key: Secret,
+        /// Whether addresses of private networks and this machine are allowed.
+        allow_private: bool,
     },
     /// A topic of the same Kafka.
     Kafka {
@@ -52,6 +67,19 @@ pub enum Target {
     },
     /// JSON lines on standard output.
     Stdout,
+}
+
+impl Target {
+    /// The least time between two attempts that the receiver allows, in milliseconds.
+    pub(super) const fn spacing_ms(&self) -> i64 {
+        match self {
+            Target::PagerDuty { .. } => SPACING_MS,
+            Target::Webhook { .. }
+            | Target::Kafka { .. }
+            | Target::File { .. }
+            | Target::Stdout => 0,
+        }
+    }
 }
 
 pub(super) fn check_all(
@@ -128,36 +156,73 @@ fn target(
     inputs: &BTreeMap<String, String>,
 ) -> Result<Target, ConfigError> {
     use raw::SinkType;
-    let sink_type = *raw.sink_type.get_ref();
+    refuse_strangers(file, &raw)?;
+    let sink_type = raw.sink_type;
+    let allow_private = raw.allow_private.unwrap_or(false);
+    Ok(match sink_type.get_ref() {
+        SinkType::Webhook => Target::Webhook {
+            url: check_url(file, required(file, &sink_type, "url", raw.url)?)?,
+            allow_private,
+            headers: check_headers(file, raw.headers)?,
+            format: raw.format.map_or(Format::Hansho, raw::Format::checked),
+            secrets: check_secrets(file, raw.secrets)?,
+        },
+        SinkType::PagerDuty => {
+            let key = required(file, &sink_type, "routing_key", raw.routing_key)?;
+            Target::PagerDuty {
+                url: raw.url.map(|url| check_url(file, url)).transpose()?,
+                routing_key: file.kept_out_of_the_file("routing_key", key)?,
+                allow_private,
+            }
+        }
+        SinkType::Kafka => {
+            let topic = required(file, &sink_type, "topic", raw.topic)?;
+            Target::Kafka { topic: file.output_topic(topic, inputs)? }
+        }
+        SinkType::File => {
+            Target::File { path: file.resolve(&required(file, &sink_type, "path", raw.path)?) }
+        }
+        SinkType::Stdout => Target::Stdout,
+    })
+}
+
+/// Refuses keys that are for sinks of other types.
+fn refuse_strangers(file: &File<'_>, raw: &raw::Sink) -> Result<(), ConfigError> {
     let given = [
         ("url", raw.url.is_some()),
         ("allow_private", raw.allow_private.is_some()),
         ("headers", !raw.headers.is_empty()),
         ("topic", raw.topic.is_some()),
         ("path", raw.path.is_some()),
+        ("format", raw.format.is_some()),
+        ("secrets", !raw.secrets.is_empty()),
+        ("routing_key", raw.routing_key.is_some()),
     ];
-    let fits = sink_type.keys();
-    if let Some((key, _)) = given.iter().find(|(key, given)| *given && !fits.contains(key)) {
-        let what = format!("{} takes no `{key}`; remove it", sink_type.name());
-        return file.refuse(&raw.sink_type, &what);
+    let sink_type = raw.sink_type.get_ref();
+    match given.iter().find(|(key, given)| *given && !sink_type.keys().contains(key)) {
+        Some((key, _)) => file
+            .refuse(&raw.sink_type, &format!("{} takes no `{key}`; remove it", sink_type.name())),
+        None => Ok(()),
     }
-    match (sink_type, raw.url, raw.topic, raw.path) {
-        (SinkType::Webhook, Some(url), ..) => Ok(Target::Webhook {
-            url: check_url(file, url)?,
-            allow_private: raw.allow_private.unwrap_or(false),
-            headers: check_headers(file, raw.headers)?,
-        }),
-        (SinkType::Kafka, _, Some(topic), _) => {
-            Ok(Target::Kafka { topic: file.output_topic(topic, inputs)? })
-        }
-        (SinkType::File, .., Some(path)) => Ok(Target::File { path: file.resolve(&path) }),
-        (SinkType::Stdout, ..) => Ok(Target::Stdout),
-        _ => {
-            let needed = fits.first().copied().unwrap_or_default();
-            let what = format!("{} needs `{needed} = \"…\"`", sink_type.name());
-            file.refuse(&raw.sink_type, &what)
-        }
-    }
+}
+
+fn required<T>(
+    file: &File<'_>,
+    sink_type: &Spanned<raw::SinkType>,
+    key: &str,
+    value: Option<T>,
+) -> Result<T, ConfigError> {
+    value.map_or_else(
+        || {
+            let what = format!("{} needs `{key} = \"…\"`", sink_type.get_ref().name());
+            file.refuse(sink_type, &what)
+        },
+        Ok,
+    )
+}
+
+fn check_secrets(file: &File<'_>, raw: Vec<Spanned<Secret>>) -> Result<Vec<Secret>, ConfigError> {
+    raw.into_iter().map(|secret| file.kept_out_of_the_file("secrets", secret)).collect()
 }
 
 fn check_url(file: &File<'_>, raw: Spanned<Secret>) -> Result<Secret, ConfigError> {

@@ -158,6 +158,8 @@ type = \"webhook\"
 url = \"env:HOOK_URL\"
 allow_private = true
 headers = { X-Team = \"core\", Authorization = \"file:/run/token\" }
+format = \"cloudevents\"
+secrets = [\"env:NEW\", \"file:old\"]
 [[sinks]]
 name = \"k\"
 type = \"kafka\"
@@ -168,6 +170,10 @@ name = \"f\"
 type = \"file\"
 path = \"out.jsonl\"
 severities = [\"緊急\", \"L2\"]
+[[sinks]]
+name = \"p\"
+type = \"pagerduty\"
+routing_key = \"env:PD\"
 ";
     let config = parse(text).unwrap();
     assert_eq!(config.rules, [Path::new("etc/a.rules"), Path::new("/abs")]);
@@ -203,9 +209,11 @@ severities = [\"緊急\", \"L2\"]
         targets,
         [
             "Webhook { url: Secret(env:HOOK_URL), allow_private: true, headers: \
-             [(\"authorization\", Secret(file:/run/token)), (\"x-team\", Secret(…))] }",
+             [(\"authorization\", Secret(file:/run/token)), (\"x-team\", Secret(…))], \
+             format: CloudEvents, secrets: [Secret(env:NEW), Secret(file:etc/old)] }",
             "Kafka { topic: \"alerts\" }",
             "File { path: \"etc/out.jsonl\" }",
+            "PagerDuty { url: None, routing_key: Secret(env:PD), allow_private: false }",
         ]
     );
     assert_eq!(
@@ -256,6 +264,20 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "sinks.headers.Authorization",
             "env:NAME",
         ),
+        (
+            with_sink("type = \"webhook\"\nurl = \"http://x\"\nsecrets = [\"whsec_1\"]"),
+            8,
+            "sinks.secrets",
+            "env:NAME",
+        ),
+        (with_sink("type = \"pagerduty\""), 6, "sinks.type", "needs `routing_key = \"…\"`"),
+        (
+            with_sink("type = \"pagerduty\"\nrouting_key = \"0123\""),
+            7,
+            "sinks.routing_key",
+            "env:NAME",
+        ),
+        (with_sink("type = \"file\"\nformat = \"hansho\""), 6, "sinks.type", "takes no `format`"),
         (with_sink("type = \"stdout\"\nseverities = []"), 7, "sinks.severities", "leave it out"),
         (with_sink("type = \"stdout\"\nseverities = [\"bad\"]"), 7, "sinks.severities", "緊急"),
         (with_sink("type = \"kafka\"\ntopic = \"a b\""), 7, "sinks.topic", "1 to 249"),

@@ -50,7 +50,7 @@ pub enum Delivery {
 impl Delivery {
     async fn attempt(&self, notification: &Notification) -> DeliveryResult {
         match self {
-            Delivery::Sink(sink) => sink.deliver(notification).await,
+            Delivery::Sink(sink) => sink.deliver(notification, wall_clock()).await,
             Delivery::Console(console) => console.show(notification),
         }
     }
