@@ -124,6 +124,15 @@ impl Sink {
         })
     }
 
+    /// What an attempt would send, its secrets left out.
+    pub fn preview(&self, notification: &Notification) -> String {
+        match self {
+            Sink::Stdout | Sink::File(_) | Sink::Kafka(_) => document::render(notification),
+            Sink::Webhook(HttpSink(sink)) => sink.preview(notification),
+            Sink::PagerDuty(_) => pagerduty::preview(notification),
+        }
+    }
+
     /// Makes exactly one attempt, at the instant `now`.
     pub async fn deliver(&self, notification: &Notification, now: Timestamp) -> DeliveryResult {
         match self {

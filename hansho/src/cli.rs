@@ -285,6 +285,22 @@ pub enum SilenceCommand {
 pub enum NotifyCommand {
     /// What is pending, and what was given up
     List,
+    /// Send a sink a test now, a beginning and an end, and say what it answers
+    Test {
+        /// The sink's name
+        receiver: String,
+        /// How serious the test says it is
+        #[arg(long, default_value = "low")]
+        severity: String,
+    },
+    /// What a sink would be sent of an incident as it stands, secrets left out
+    Preview {
+        /// The incident's id, or its first digits
+        incident: String,
+        /// The sink's name
+        #[arg(long = "to", value_name = "SINK")]
+        receiver: String,
+    },
     /// Try something again that was given up
     Retry {
         /// Its number

@@ -70,7 +70,8 @@ impl Console {
         }
     }
 
-    fn render(&self, of: &Notification) -> String {
+    /// A notification as it is shown.
+    pub(crate) fn render(&self, of: &Notification) -> String {
         let key: Vec<String> = of
             .key
             .iter()

@@ -250,7 +250,7 @@ pub(crate) fn run(
     let store = Store::open(&state_dir.file("oncall.redb"))?;
 
     let Outgoing { on_call: settings, asked, deliveries, outbox, dead_letters } = outgoing;
-    let on_call = OnCall::new(settings, deliveries, outbox, store, &parts.state)?;
+    let on_call = OnCall::new(settings, deliveries, outbox, store, (&parts.state, &parts.reports))?;
     let (tell_on_call, heard) = mpsc::sync_channel(UNHEARD_MAX);
     let (on_call_state, texts) = (Arc::clone(&parts.state), Arc::clone(&parts.texts));
     let runtime = tokio::runtime::Handle::current();

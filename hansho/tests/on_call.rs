@@ -16,12 +16,15 @@ use std::time::Duration;
 use common::{failures, rules};
 use regex::Regex;
 use serde_json::Value;
+use tests::recorder::{Answer as Recorded, Recorder, Request};
 use tests::service::{Service, free_port};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// An instant in the past, so that nothing here waits for a window to pass.
 const START_MS: i64 = 1_767_225_600_000;
+/// A signing secret.
+const BASE64_OF_32: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 struct Scene {
     service: Service,
@@ -251,6 +254,14 @@ fn what_cannot_be_understood_is_answered_with_a_way_out() {
         ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[\"x\"]}", 400, "is no matcher"),
         ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[]}", 400, "say until when"),
         ("POST", "/api/v1/route", "{\"severity\":\"urgent\"}", 400, "critical, high"),
+        ("POST", "/api/v1/notifications/test", "{\"by\":\"a\"}", 400, "missing field"),
+        (
+            "POST",
+            "/api/v1/notifications/test",
+            "{\"by\":\"a\",\"receiver\":\"x\",\"severity\":\"L1\"}",
+            400,
+            "no such receiver",
+        ),
         ("POST", "/api/v1/notifications/7/retry", "{\"by\":\"a\"}", 404, "none of that number"),
     ];
     for (method, path, body, status, wanted) in cases {
@@ -265,6 +276,77 @@ fn what_cannot_be_understood_is_answered_with_a_way_out() {
     assert_eq!((said.as_str(), code), ("pager\n", Some(0)));
 }
 
+const BROKEN_SINK: &str = "[[sinks]]\nname = \"broken\"\ntype = \"webhook\"\n\
+                           allow_private = true\n";
+
+#[test]
+fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
+    let broken = Recorder::start().expect("a server");
+    broken.answer(Recorded::Status(400));
+    let url = broken.url("/hunter1");
+    let secret = "file:{home}/secret";
+    let folder = tempfile::tempdir().expect("a folder");
+    let secret = secret.replace("{home}", &folder.path().display().to_string());
+    fs::write(folder.path().join("secret"), BASE64_OF_32).expect("a secret");
+    let more = format!("{BROKEN_SINK}url = {url:?}\nsecrets = [{secret:?}]\n");
+    let scene = Scene::start(&more);
+
+    let (said, code) = scene.hansho(&["--lang", "ja", "notify", "test", "pager"]);
+    assert_eq!((said.as_str(), code), ("firing: 送信しました\nresolved: 送信しました\n", Some(0)));
+    let told = scene.told();
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0]["alert"], "hansho.test");
+    assert_eq!((&told[0]["by"], &told[0]["severity"]), (&"山田".into(), &"low".into()));
+    assert_eq!(told[0]["incident"], told[1]["incident"]);
+
+    let (said, code) = scene.hansho(&["notify", "test", "broken", "--severity", "L1"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("firing: failed (client): ") && said.contains("400"), "{said}");
+    assert!(!said.contains("hunter1"), "{said}");
+    let asked = broken.requests();
+    assert_eq!(asked.len(), 1, "no second attempt, and no end without a beginning");
+    assert!(asked[0].header("webhook-signature").is_some_and(|it| it.starts_with("v1,")));
+    let (said, _) = scene.hansho(&["incident", "list"]);
+    assert!(said.contains("nothing is open"), "{said}");
+    let audit = scene.request("GET", "/api/v1/audit", "", "").1;
+    assert!(audit.contains("notify test broken"), "{audit}");
+
+    scene.post_events(&burst("a", 0));
+    let listed = scene.await_answer(&["incident", "list"], "認証失敗多発");
+    let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
+    let (said, code) = scene.hansho(&["notify", "preview", &id, "--to", "broken"]);
+    assert_eq!(code, Some(0), "{said}");
+    let document: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&document["kind"], &document["level"]), (&"firing".into(), &1.into()));
+    assert_eq!(scene.hansho(&["notify", "preview", "ffff", "--to", "broken"]).1, Some(1));
+    assert_eq!(scene.hansho(&["notify", "preview", &id, "--to", "nobody"]).1, Some(2));
+}
+
+/// What one sink never takes, others hear of, once.
+#[test]
+fn a_notification_that_is_given_up_is_an_alert() {
+    let broken = Recorder::start().expect("a server");
+    broken.answer(Recorded::Status(400));
+    let url = broken.url("/");
+    let scene = Scene::start(&format!("{BROKEN_SINK}url = {url:?}\n"));
+    scene.post_events(&burst("a", 0));
+    let began = std::time::Instant::now();
+    let of_it = |told: &Value| told["alert"] == "hansho.undelivered";
+    while !scene.told().iter().any(of_it) {
+        assert!(began.elapsed() < DEADLINE, "nobody hears of it: {:?}", scene.told());
+        std::thread::yield_now();
+    }
+    let told = scene.told().into_iter().find(of_it).expect("it was there");
+    assert_eq!(told["key"], serde_json::json!({ "sink": "broken" }));
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("認証失敗多発")), "{told}");
+    // That this alert cannot be told to the broken sink either is no further one.
+    let gave_up = |request: &Request| request.text().contains("hansho.undelivered");
+    broken.wait_until(DEADLINE, |requests| requests.iter().any(gave_up)).expect("it is tried");
+    let dead = scene.await_answer(&["notify", "list"], "hansho.undelivered");
+    assert!(dead.contains("2 given up"), "{dead}");
+    assert_eq!(scene.told().iter().filter(|told| of_it(told)).count(), 1);
+}
+
 /// What is written down is there, under that method and no other; what is refused is refused
 /// as it says.
 #[test]
@@ -273,7 +355,7 @@ fn the_api_is_as_it_is_written_down() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
     let document: Value = serde_json::from_slice(&fs::read(path).expect("a document")).unwrap();
     let paths = document["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 11);
+    assert_eq!(paths.len(), 13);
     for (path, methods) in paths {
         let actual = path.replace("{id}", "7").replace("{number}", "7").replace("{action}", "ack");
         for method in ["GET", "POST"] {

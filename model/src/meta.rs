@@ -54,6 +54,13 @@ pub enum MetaAlert {
     },
     /// Changed rules cannot be used.
     ReloadFailed,
+    /// Notifications to a sink were given up.
+    Undelivered {
+        /// Its name.
+        sink: String,
+    },
+    /// What on-call has on record contradicts itself.
+    AuditFailed,
 }
 
 /// One step of such an alert: it began or it ended.
@@ -77,7 +84,7 @@ pub struct MetaStep {
 
 impl MetaAlert {
     /// The names, in the order of the variants.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 11] = [
         "hansho.late_after_settle",
         "hansho.refused_keys",
         "hansho.refused_values",
@@ -87,11 +94,14 @@ impl MetaAlert {
         "hansho.never_matched",
         "hansho.rule_over_share",
         "hansho.reload_failed",
+        "hansho.undelivered",
+        "hansho.audit_failed",
     ];
 
     /// What the alert is called.
     pub const fn name(&self) -> &'static str {
-        let [late, keys, values, lost, held, letters, never, share, reload] = MetaAlert::NAMES;
+        let [late, keys, values, lost, held, letters, never, share, reload, undelivered, audit] =
+            MetaAlert::NAMES;
         match self {
             MetaAlert::LateAfterSettle => late,
             MetaAlert::RefusedKeys { .. } => keys,
@@ -102,6 +112,8 @@ impl MetaAlert {
             MetaAlert::NeverMatched { .. } => never,
             MetaAlert::RuleOverShare { .. } => share,
             MetaAlert::ReloadFailed => reload,
+            MetaAlert::Undelivered { .. } => undelivered,
+            MetaAlert::AuditFailed => audit,
         }
     }
 
@@ -111,7 +123,9 @@ impl MetaAlert {
             MetaAlert::RecordsLost { .. } => Severity::Critical,
             MetaAlert::RefusedKeys { .. }
             | MetaAlert::DeadLettersFailing
-            | MetaAlert::ReloadFailed => Severity::High,
+            | MetaAlert::ReloadFailed
+            | MetaAlert::Undelivered { .. }
+            | MetaAlert::AuditFailed => Severity::High,
             MetaAlert::LateAfterSettle
             | MetaAlert::RefusedValues { .. }
             | MetaAlert::HeldBack { .. }
@@ -140,6 +154,7 @@ impl MetaAlert {
                 vec![text("topic", topic), ("partition".to_owned(), number)]
             }
             MetaAlert::HeldBack { topic } => vec![text("topic", topic)],
+            MetaAlert::Undelivered { sink } => vec![text("sink", sink)],
             other => other.rule().map(|rule| text("rule", rule)).into_iter().collect(),
         }
     }
@@ -164,6 +179,8 @@ impl MetaAlert {
             MetaAlert::NeverMatched { rule: text() },
             MetaAlert::RuleOverShare { rule: text() },
             MetaAlert::ReloadFailed,
+            MetaAlert::Undelivered { sink: text() },
+            MetaAlert::AuditFailed,
         ];
         all.into_iter().find(|alert| alert.name() == name).filter(|alert| alert.key() == key)
     }
@@ -213,6 +230,14 @@ impl MetaAlert {
             MetaAlert::ReloadFailed => (
                 "changed rules cannot be used: those before go on",
                 "変更されたルールを使えません。変更前のルールで続けます",
+            ),
+            MetaAlert::Undelivered { .. } => (
+                "notifications to the sink were given up: `hansho notify list` has them",
+                "通知先への通知を断念しました。`hansho notify list` で確認できます",
+            ),
+            MetaAlert::AuditFailed => (
+                "what on-call has on record contradicts itself: someone may not be told",
+                "オンコール対応の記録に矛盾があります。通知されていない人がいるおそれがあります",
             ),
         };
         match language {
@@ -292,6 +317,8 @@ mod tests {
             MetaAlert::NeverMatched { rule: rule() },
             MetaAlert::RuleOverShare { rule: rule() },
             MetaAlert::ReloadFailed,
+            MetaAlert::Undelivered { sink: "s".to_owned() },
+            MetaAlert::AuditFailed,
         ]
     }
 

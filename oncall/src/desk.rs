@@ -12,11 +12,13 @@
 //! written goes on as if nothing had happened; only an attempt whose result was not written
 //! is made again, under the same id.
 
+mod auditor;
 mod clockwork;
 mod commands;
 mod rows;
 mod storm;
 mod telling;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -33,12 +35,14 @@ use crate::policy::Policy;
 use crate::route::Routing;
 use crate::silence::Silence;
 
+pub use auditor::{Fault, Finding};
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
 use storm::Storms;
 
 pub use rows::{Audit, Change, Row, RowKey};
 pub use storm::{DIGEST_MS, Pending, STORM_MAX};
 pub use telling::{Dead, Delivery};
+pub use trial::TRIAL_ALERT;
 
 /// Incidents kept; beyond it the one closed longest ago is forgotten, and after that the one
 /// resolved longest ago. Open ones are never.

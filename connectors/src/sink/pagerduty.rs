@@ -51,6 +51,11 @@ impl PagerDuty {
     }
 }
 
+/// The event without its key.
+pub(super) fn preview(notification: &Notification) -> String {
+    event(notification, "…")
+}
+
 /// The event; where it is too large, without its details.
 fn event(of: &Notification, routing_key: &str) -> String {
     let action = match of.kind {

@@ -47,6 +47,11 @@ impl Webhook {
         })
     }
 
+    /// The body of a request.
+    pub(super) fn preview(&self, notification: &Notification) -> String {
+        written(self.format, notification).1
+    }
+
     /// Posts a notification at an instant, which the signature holds.
     pub(super) async fn deliver(
         &self,

@@ -32,6 +32,8 @@ use crate::service::on_call::asking::{Ask, AskError, Asked, Imagined};
 const BODY_MAX: usize = 64 << 10;
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// How long the answer of a receiver that is tried out may take: two attempts, and some.
+const TRIAL_MAX: Duration = Duration::from_secs(25);
 
 /// Who may ask, and the way to the thread that answers.
 #[derive(Default)]
@@ -102,6 +104,7 @@ impl Asking {
 
     async fn ask(&self, ask: Ask, by: String) -> Reply {
         let (answer, answered) = oneshot::channel();
+        let answer_max = if matches!(ask, Ask::Test(..)) { TRIAL_MAX } else { ANSWER_MAX };
         let asked = Asked { ask, by, answer };
         let sent = {
             let way = self.way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +115,7 @@ impl Asking {
         if !sent {
             return unavailable("the service is starting or stopping; try again");
         }
-        match timeout(ANSWER_MAX, answered).await {
+        match timeout(answer_max, answered).await {
             Ok(Ok(Ok(value))) => Reply(StatusCode::OK, value),
             Ok(Ok(Err(refused))) => Reply::from(refused),
             Ok(Err(_)) | Err(_) => unavailable("no answer in time; look whether it was done"),
@@ -154,6 +157,8 @@ pub(super) fn routes(state: &Arc<super::State>) -> Router<Arc<super::State>> {
         .route("/api/v1/silences/preview", post(preview))
         .route("/api/v1/silences/{id}/expire", post(expire))
         .route("/api/v1/notifications", get(notifications))
+        .route("/api/v1/notifications/test", post(test))
+        .route("/api/v1/notifications/preview", post(render))
         .route("/api/v1/notifications/{number}/{action}", post(again))
         .route("/api/v1/route", post(route))
         .route("/api/v1/audit", get(audit))
@@ -334,6 +339,40 @@ async fn again(
     };
     match read::<Said>(&body) {
         Ok(said) => change(&state, &headers, (said.by, Scope::Admin), ask).await,
+        Err(refused) => refused,
+    }
+}
+
+/// `{"receiver": "当番", "severity": "L1", "by": "山田"}`
+async fn test(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        by: Option<String>,
+        receiver: String,
+        severity: String,
+    }
+    let shape: Shape = match read(&body) {
+        Ok(shape) => shape,
+        Err(refused) => return refused,
+    };
+    let Some(severity) = Severity::from_word(&shape.severity) else {
+        return unclear("severity: critical, high, medium or low");
+    };
+    let ask = Ask::Test(shape.receiver, severity);
+    change(&state, &headers, (shape.by, Scope::Admin), ask).await
+}
+
+/// `{"receiver": "当番", "incident": "2f00a1b2"}`
+async fn render(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        receiver: String,
+        incident: String,
+    }
+    match read::<Shape>(&body) {
+        Ok(shape) => look(&state, &headers, Ask::Render(shape.incident, shape.receiver)).await,
         Err(refused) => refused,
     }
 }

@@ -18,7 +18,7 @@ use crate::commands::Exit;
 use crate::pipeline::clock::wall_clock;
 
 /// How long the service may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// One request, and how its answer is shown.
 struct Request {
@@ -37,6 +37,8 @@ enum Shown {
     Silence,
     Preview,
     Notifications,
+    Trial,
+    Rendition,
     Receivers,
     Status,
     Done,
@@ -100,6 +102,14 @@ pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> 
 pub(crate) fn notify(args: &OnCallArgs<NotifyCommand>, language: Language) -> Result<(), Exit> {
     let request = match &args.command {
         NotifyCommand::List => get("notifications".to_owned(), Shown::Notifications),
+        NotifyCommand::Test { receiver, severity } => {
+            let body = json!({ "receiver": receiver, "severity": severity });
+            post("notifications/test".to_owned(), body, Shown::Trial)
+        }
+        NotifyCommand::Preview { incident, receiver } => {
+            let body = json!({ "receiver": receiver, "incident": incident });
+            post("notifications/preview".to_owned(), body, Shown::Rendition)
+        }
         NotifyCommand::Retry { number } => {
             post(format!("notifications/{number}/retry"), json!({}), Shown::Done)
         }
@@ -161,7 +171,8 @@ fn ask(server: &ServerArgs, mut request: Request, language: Language) -> Result<
             Format::Json => println!("{answer}"),
             Format::Text => print!("{}", show::text(request.shown, &answer, language)),
         }
-        return Ok(());
+        let is_undelivered = answer.get("delivered") == Some(&Value::Bool(false));
+        return if is_undelivered { Err(Exit::Findings) } else { Ok(()) };
     }
     let why = answer.get("error").and_then(Value::as_str).unwrap_or("no reason was given");
     Err(match status {

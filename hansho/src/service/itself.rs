@@ -112,11 +112,13 @@ impl Itself {
             MetaAlert::LateAfterSettle
             | MetaAlert::RefusedKeys { .. }
             | MetaAlert::RefusedValues { .. }
-            | MetaAlert::RecordsLost { .. } => Some(self.limits.quiet_ms),
+            | MetaAlert::RecordsLost { .. }
+            | MetaAlert::Undelivered { .. } => Some(self.limits.quiet_ms),
             MetaAlert::HeldBack { .. } | MetaAlert::DeadLettersFailing => Some(UNSAID_MAX_MS),
             MetaAlert::NeverMatched { .. }
             | MetaAlert::RuleOverShare { .. }
-            | MetaAlert::ReloadFailed => None,
+            | MetaAlert::ReloadFailed
+            | MetaAlert::AuditFailed => None,
         }
     }
 

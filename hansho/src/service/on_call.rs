@@ -7,6 +7,7 @@
 
 pub mod asking;
 mod rows;
+mod trial;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,14 +17,16 @@ use std::time::Duration;
 use connectors::sink::Sink;
 use connectors::store::Store;
 use connectors::transition_json::Recorded;
+use model::meta::MetaAlert;
 use model::notification::{DeliveryResult, Notification};
-use model::time::Timestamp;
+use model::time::{MINUTE_MS, Timestamp};
 use oncall::desk::{self, Desk, Settings};
 use oncall::incident::{LogRecord, Step};
-use oncall::outbox::{Attempt, OutboxLimits, Outcome, Ticket};
+use oncall::outbox::{Attempt, GiveUp, OutboxLimits, Outcome, Ticket};
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
+use super::reports::Reports;
 use super::{Logged, ServiceError};
 use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
@@ -37,6 +40,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const FAREWELL_MS: i64 = 10_000;
 /// Records taken in before what they changed is written: one write serves them all.
 const HEARD_AT_ONCE: usize = 512;
+/// How often the record is audited.
+const AUDIT_MS: i64 = MINUTE_MS;
 
 /// How a receiver is reached.
 #[derive(Clone)]
@@ -68,6 +73,8 @@ pub struct OnCall {
     deliveries: Vec<Delivery>,
     store: Store,
     in_flight: HashSet<Ticket>,
+    reports: Arc<Reports>,
+    audited: Timestamp,
 }
 
 impl OnCall {
@@ -80,14 +87,15 @@ impl OnCall {
         deliveries: Vec<Delivery>,
         limits: OutboxLimits,
         store: Store,
-        state: &State,
+        (state, reports): (&State, &Arc<Reports>),
     ) -> Result<OnCall, ServiceError> {
         let mut desk = Desk::new(settings, limits);
         let rows = store.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
         let rows: Vec<desk::Row> = rows.collect::<Result<_, _>>().map_err(ServiceError::Row)?;
         desk.restore(rows);
         state.note_on_call_position(desk.position());
-        Ok(OnCall { desk, deliveries, store, in_flight: HashSet::new() })
+        let (in_flight, reports) = (HashSet::new(), Arc::clone(reports));
+        Ok(OnCall { desk, deliveries, store, in_flight, reports, audited: wall_clock() })
     }
 
     /// Tells people until no more alerts come, then waits for the attempts under way.
@@ -105,7 +113,8 @@ impl OnCall {
         let mut farewell: Option<Timestamp> = None;
         loop {
             self.record_results(&answers, state);
-            asked.try_iter().for_each(|asked| asked.answer(&mut self.desk, wall_clock()));
+            let language = texts.now().language();
+            asked.try_iter().for_each(|asked| self.answer(asked, language, runtime));
             let now = wall_clock();
             self.desk.tick(now);
             self.write_down()?;
@@ -116,6 +125,7 @@ impl OnCall {
                 Some(_) => {}
             }
             self.show(state, now);
+            self.audit(now);
             match alerts.recv_timeout(LOOK_INTERVAL) {
                 Ok(logged) => self.hear_all(logged, alerts, &texts.now()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -177,7 +187,11 @@ impl OnCall {
             self.in_flight.remove(&ticket);
             if let Some(delivery) = self.desk.record(ticket, result, wall_clock()) {
                 say(&delivery);
-                state.metrics.note_delivery(&delivery.receiver, &delivery.answered.outcome);
+                let (receiver, of) = (&delivery.receiver, &delivery.answered);
+                state.metrics.note_delivery(receiver, &of.outcome);
+                if let Outcome::GaveUp { why } = &of.outcome {
+                    self.report_undelivered(receiver, &of.notification, why);
+                }
             }
         }
     }
@@ -187,6 +201,7 @@ impl OnCall {
         for dead in self.desk.take_refused() {
             let (receiver, id) = (&dead.receiver, &dead.notification.id);
             error!(receiver, id, alert = dead.notification.alert, why = %dead.why, "not delivered");
+            self.report_undelivered(&dead.receiver, &dead.notification, &dead.why);
             let outcome = Outcome::GaveUp { why: dead.why };
             state.metrics.note_delivery(&dead.receiver, &outcome);
         }
@@ -194,6 +209,35 @@ impl OnCall {
             let counts = self.desk.counts(number);
             let age_ms = counts.oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
             state.metrics.note_outbox(&receiver.name, counts.pending, age_ms);
+        }
+    }
+}
+
+impl OnCall {
+    /// Tells whoever can be told. What is said of that alert itself does not count: a sink that
+    /// takes nothing would keep it open for ever.
+    fn report_undelivered(&self, sink: &str, of: &Notification, why: &GiveUp) {
+        let alert = MetaAlert::Undelivered { sink: sink.to_owned() };
+        if of.alert != alert.name() {
+            self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.alert)));
+        }
+    }
+
+    /// Looks once a minute whether the record explains itself.
+    fn audit(&mut self, now: Timestamp) {
+        if now.0.saturating_sub(self.audited.0).saturating_abs() < AUDIT_MS {
+            return;
+        }
+        self.audited = now;
+        let findings = self.desk.findings(now);
+        for finding in &findings {
+            error!(%finding, "the record of on-call contradicts itself");
+        }
+        match findings.first() {
+            Some(first) => {
+                self.reports.see(MetaAlert::AuditFailed, None, Some(first.to_string()));
+            }
+            None => self.reports.end(MetaAlert::AuditFailed),
         }
     }
 }

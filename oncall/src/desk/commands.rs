@@ -264,7 +264,8 @@ impl Desk {
         Ok(())
     }
 
-    fn write_down(&mut self, by: &str, what: String, now: Timestamp) {
+    /// Adds to the audit log.
+    pub(super) fn write_down(&mut self, by: &str, what: String, now: Timestamp) {
         let number = self.number();
         self.audit.push_back(Audit { number, at: now, by: by.to_owned(), what });
         self.changed.insert(RowKey::Audit(number));

@@ -7,6 +7,7 @@ use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use model::transition::{Reason, Transition, TransitionKind};
 use proptest::prelude::*;
 
+use super::auditor::OVERDUE_MS;
 use super::*;
 use crate::case::Phase;
 use crate::incident::{AlertText, Step};
@@ -149,6 +150,7 @@ impl Scene {
             }
         }
         self.now = until;
+        assert_eq!(self.desk.findings(self.now), []);
     }
 
     /// What was received since this was last asked: receiver, kind, and the minute.
@@ -592,6 +594,33 @@ fn a_digest_that_cannot_be_delivered_is_kept() {
     scene.wait(MINUTE_MS);
     let dead: Vec<Kind> = scene.desk.dead().map(|dead| dead.notification.kind).collect();
     assert_eq!(dead, [Kind::Digest]);
+}
+
+#[test]
+fn the_auditor_finds_what_nobody_else_would_miss() {
+    let mut scene = Scene::new(settings(&["phone"]));
+    scene.answers = |_, _, _| failed(FailureReason::Server, None);
+    let id = scene.fire("cpu", Critical);
+    let found = |scene: &Scene, fault| {
+        assert_eq!(scene.desk.findings(scene.now), [Finding { incident: id, fault }]);
+    };
+    scene.wait(MINUTE_MS);
+
+    let due = scene.case(id).next_due().unwrap();
+    scene.now = due.plus(OVERDUE_MS);
+    assert_eq!(scene.desk.findings(scene.now), []);
+    scene.now = due.plus(OVERDUE_MS + 1);
+    found(&scene, Fault::Overdue(due));
+    scene.wait(0);
+
+    let dues = std::mem::take(&mut scene.desk.dues);
+    found(&scene, Fault::Forgotten);
+    scene.desk.dues = dues;
+
+    // A row that was lost on the disk.
+    scene.rows.retain(|key, _| !matches!(key, RowKey::Outgoing(_)));
+    scene.crash();
+    found(&scene, Fault::Unsent("phone".to_owned()));
 }
 
 #[test]

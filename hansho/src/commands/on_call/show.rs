@@ -22,6 +22,8 @@ pub(super) fn text(shown: Shown, answer: &Value, language: Language) -> String {
         Shown::Silence => reader.silence(answer),
         Shown::Preview => reader.preview(answer),
         Shown::Notifications => reader.notifications(answer),
+        Shown::Trial => reader.trial(answer),
+        Shown::Rendition => rendition(answer),
         Shown::Receivers => reader.receivers(answer),
         Shown::Status => reader.status(answer),
         Shown::Done => reader.say("done", "完了しました") + "\n",
@@ -214,6 +216,25 @@ impl Reader {
         out + &table(&rows)
     }
 
+    fn trial(&self, answer: &Value) -> String {
+        let mut out = String::new();
+        for one in list(answer, "attempts") {
+            let (kind, why) = (word(one, "kind"), plain(&word(one, "why")));
+            let what = match why.is_empty() {
+                true => self.say("delivered", "送信しました"),
+                false => {
+                    let reason = word(one, "reason");
+                    self.say(
+                        &format!("failed ({reason}): {why}"),
+                        &format!("失敗 ({reason}): {why}"),
+                    )
+                }
+            };
+            let _ = writeln!(out, "{kind}: {what}");
+        }
+        out
+    }
+
     fn receivers(&self, answer: &Value) -> String {
         let mut out = String::new();
         for one in list(answer, "receivers") {
@@ -332,6 +353,11 @@ fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A member as text; nothing where it is not there.
+/// What would be sent, safe to print.
+fn rendition(answer: &Value) -> String {
+    word(answer, "sent").lines().map(|line| format!("{}\n", plain(line))).collect()
+}
+
 fn word(of: &Value, name: &str) -> String {
     match of.get(name) {
         None | Some(Value::Null) => String::new(),

@@ -123,7 +123,9 @@ fn the_pages_list_what_the_service_says_of_itself() {
     use model::meta::MetaAlert;
     let text = |name: &str| (name.to_owned(), KeyValue::Text("x".to_owned()));
     let partition = ("partition".to_owned(), KeyValue::Int(0));
-    let keys = [vec![], vec![text("rule")], vec![text("topic")], vec![text("topic"), partition]];
+    let topic = || text("topic");
+    let keys =
+        [vec![], vec![text("rule")], vec![text("sink")], vec![topic()], vec![topic(), partition]];
     let is_alert = |alert: &str| alert.starts_with("`hansho.") && alert != "`hansho.toml`";
     for name in ["operations.md", "operations.ja.md"] {
         let page = page(name);

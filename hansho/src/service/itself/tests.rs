@@ -166,6 +166,10 @@ fn documents(language: Language) -> String {
     reports.see(MetaAlert::HeldBack { topic: auth() }, None, Some("metrics.node/0".to_owned()));
     reports.see(MetaAlert::DeadLettersFailing, None, Some("cannot write letters".to_owned()));
     reports.see(MetaAlert::ReloadFailed, None, Some("auth.rules:3: E0301".to_owned()));
+    let sink = "当番".to_owned();
+    let why = Some("認証失敗多発: 410 Gone".to_owned());
+    reports.see(MetaAlert::Undelivered { sink }, Some(1), why);
+    reports.see(MetaAlert::AuditFailed, None, Some("incident 7: 当番".to_owned()));
     let start = Timestamp::parse_rfc3339("2026-01-05T00:00:00Z").unwrap();
     let all = ShardCounts { late_after_settle: 4, ..ShardCounts::default() };
     let mut of = RuleFigures { share: Some(0.75), ..rule("認証失敗多発", refused(5, 6)) };
@@ -175,6 +179,7 @@ fn documents(language: Language) -> String {
     of.share = Some(0.25);
     let matched = RuleFigures { counts: refused(0, 0), ..never };
     reports.end(MetaAlert::ReloadFailed);
+    reports.end(MetaAlert::AuditFailed);
     let end = start.plus(MINUTE_MS + 10_000);
     said.extend(itself.look(&all, &[of, matched], end));
     said.extend(itself.hear(reports.take(), end));

@@ -47,6 +47,10 @@ pub enum Ask {
     Retry(u64),
     /// Something that was given up is to be forgotten.
     Drop(u64),
+    /// A receiver is to be tried with a notification of no importance.
+    Test(String, Severity),
+    /// What a receiver would be sent of an incident: which, and to whom.
+    Render(String, String),
     /// Who would be told of an incident.
     Route(Imagined),
     /// What people did.
@@ -118,6 +122,10 @@ fn answer(ask: Ask, by: &str, desk: &mut Desk, now: Timestamp) -> Answer {
             desk.drop_dead(number, by, now)?;
             Ok(json!({ "notification": number }))
         }
+        // These take more than the desk: see `trial`.
+        Ask::Test(..) | Ask::Render(..) => {
+            Err(AskError::Conflict("only a service that runs can do that".to_owned()))
+        }
         Ask::Route(imagined) => Ok(route(desk, &imagined, now)),
         Ask::Audit => {
             let all: Vec<_> = desk.audit().collect();
@@ -128,7 +136,7 @@ fn answer(ask: Ask, by: &str, desk: &mut Desk, now: Timestamp) -> Answer {
     }
 }
 
-fn find<'a>(desk: &'a Desk, id: &str) -> Result<&'a Case, AskError> {
+pub(super) fn find<'a>(desk: &'a Desk, id: &str) -> Result<&'a Case, AskError> {
     desk.find(id).map_err(|fits| match fits {
         0 => AskError::Unknown(format!("there is no incident {id}")),
         fits => AskError::Unclear(format!("{id} may be any of {fits} incidents; write more of it")),
