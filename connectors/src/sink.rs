@@ -1,6 +1,7 @@
 //! Where notifications go. A sink makes one attempt per call and says what came of it; whether
 //! and when there is another is not its business.
 
+pub mod alertmanager;
 pub mod document;
 pub mod format;
 pub mod http;
@@ -17,6 +18,7 @@ use model::notification::{DeliveryResult, FailureReason, Notification};
 use model::time::Timestamp;
 
 use crate::journal::{Journal, JournalError};
+use crate::sink::alertmanager::{Alertmanager, AlertmanagerSettings};
 use crate::sink::kafka::{KafkaSink, ProduceError};
 use crate::sink::pagerduty::{PagerDuty, PagerDutySettings};
 use crate::sink::webhook::{Webhook, WebhookSettings};
@@ -52,6 +54,8 @@ pub enum SinkSettings {
     Webhook(WebhookSettings),
     /// A service of PagerDuty.
     PagerDuty(PagerDutySettings),
+    /// A cluster of Alertmanagers.
+    Alertmanager(AlertmanagerSettings),
 }
 
 /// A receiver of notifications.
@@ -66,6 +70,8 @@ pub enum Sink {
     Webhook(HttpSink),
     /// See [`SinkSettings::PagerDuty`].
     PagerDuty(PagerDutySink),
+    /// See [`SinkSettings::Alertmanager`].
+    Alertmanager(AlertmanagerSink),
 }
 
 /// A file of notifications.
@@ -79,6 +85,9 @@ pub struct HttpSink(Webhook);
 
 /// A service of PagerDuty.
 pub struct PagerDutySink(PagerDuty);
+
+/// A cluster of Alertmanagers.
+pub struct AlertmanagerSink(Alertmanager);
 
 struct OpenFile {
     path: PathBuf,
@@ -121,6 +130,9 @@ impl Sink {
             SinkSettings::PagerDuty(settings) => {
                 Sink::PagerDuty(PagerDutySink(PagerDuty::new(settings)?))
             }
+            SinkSettings::Alertmanager(settings) => {
+                Sink::Alertmanager(AlertmanagerSink(Alertmanager::new(settings)?))
+            }
         })
     }
 
@@ -130,6 +142,20 @@ impl Sink {
             Sink::Stdout | Sink::File(_) | Sink::Kafka(_) => document::render(notification),
             Sink::Webhook(HttpSink(sink)) => sink.preview(notification),
             Sink::PagerDuty(_) => pagerduty::preview(notification),
+            Sink::Alertmanager(_) => alertmanager::preview(notification),
+        }
+    }
+
+    /// Says again what stands, to a receiver that forgets what is not said again: each of
+    /// these tells how an incident stands. Nothing is done for receivers of other kinds.
+    pub async fn refresh(&self, standing: &[Notification], now: Timestamp) -> DeliveryResult {
+        match self {
+            Sink::Alertmanager(AlertmanagerSink(sink)) => sink.refresh(standing, now).await,
+            Sink::Stdout
+            | Sink::File(_)
+            | Sink::Kafka(_)
+            | Sink::Webhook(_)
+            | Sink::PagerDuty(_) => DeliveryResult::Sent { receipt: None },
         }
     }
 
@@ -141,6 +167,7 @@ impl Sink {
             Sink::Kafka(TopicSink(sink)) => sink.deliver(notification).await,
             Sink::Webhook(HttpSink(sink)) => sink.deliver(notification, now).await,
             Sink::PagerDuty(PagerDutySink(sink)) => sink.deliver(notification).await,
+            Sink::Alertmanager(AlertmanagerSink(sink)) => sink.deliver(notification, now).await,
         }
     }
 }
@@ -218,6 +245,7 @@ impl fmt::Debug for SinkSettings {
                 .finish(),
             SinkSettings::Webhook(settings) => settings.fmt(f),
             SinkSettings::PagerDuty(settings) => settings.fmt(f),
+            SinkSettings::Alertmanager(settings) => settings.fmt(f),
         }
     }
 }

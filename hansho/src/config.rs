@@ -154,6 +154,7 @@ impl Config {
             severities: sink.severities,
             on: sink.on,
             spacing_ms: sink.target.spacing_ms(),
+            is_router: matches!(sink.target, Target::Alertmanager { .. }),
             fallback: sink.fallback.clone(),
         };
         let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());

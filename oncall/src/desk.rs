@@ -16,6 +16,7 @@ mod auditor;
 mod clockwork;
 mod commands;
 mod rows;
+mod standing;
 mod storm;
 mod telling;
 mod trial;
@@ -40,6 +41,7 @@ pub use commands::{Action, Command, NewSilence, Preview, Refused};
 use storm::Storms;
 
 pub use rows::{Audit, Change, Row, RowKey};
+pub use standing::ENDED_SAID_MS;
 pub use storm::{DIGEST_MS, Pending, STORM_MAX};
 pub use telling::{Dead, Delivery};
 pub use trial::TRIAL_ALERT;

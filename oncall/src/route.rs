@@ -31,6 +31,9 @@ pub struct Receiver {
     pub on: On,
     /// At least so many milliseconds between two attempts; 0 is none.
     pub spacing_ms: i64,
+    /// It routes alerts itself: it gets each of a storm, and is told again and again of what
+    /// stands.
+    pub is_router: bool,
     /// Who is told in its place when it does not get something.
     pub fallback: Option<String>,
 }

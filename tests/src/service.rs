@@ -253,10 +253,22 @@ pub fn post(address: &str, path: &str) -> io::Result<(u16, String)> {
     ask(address, &format!("POST {path} HTTP/1.1\r\nContent-Length: 0"))
 }
 
+/// One HTTP POST of a text: the status and the body of the answer.
+///
+/// # Errors
+/// As [`get`].
+pub fn post_text(address: &str, path: &str, text: &str) -> io::Result<(u16, String)> {
+    send(address, &format!("POST {path} HTTP/1.1\r\nContent-Length: {}", text.len()), text)
+}
+
 fn ask(address: &str, head: &str) -> io::Result<(u16, String)> {
+    send(address, head, "")
+}
+
+fn send(address: &str, head: &str, body: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(HTTP_MAX))?;
-    write!(stream, "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "{head}\r\nHost: {address}\r\nConnection: close\r\n\r\n{body}")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);

@@ -74,16 +74,18 @@ fn fingerprint(of: EpisodeId) -> String {
     of.to_string().get(..16).unwrap_or_default().to_owned()
 }
 
-/// The rule's labels and the key, under names that Prometheus takes; `alertname` and
-/// `severity` are the alert's own.
-fn labels(of: &Notification) -> Map<String, Value> {
+/// The rule's labels and the key, under names that Prometheus takes; some are the alert's
+/// own ([`OWN`]).
+pub(super) fn labels(of: &Notification) -> Map<String, Value> {
     let mut labels = Map::new();
     for (name, value) in &of.labels {
         labels.insert(label_name(name), value.clone().into());
     }
     for (name, value) in &of.key {
+        // Alertmanager takes an empty value for no label at all.
         let text = match value {
-            KeyValue::Null => String::new(),
+            KeyValue::Null => continue,
+            KeyValue::Text(text) if text.is_empty() => "\"\"".to_owned(),
             value => value.to_string(),
         };
         labels.insert(label_name(name), text.into());
@@ -94,7 +96,7 @@ fn labels(of: &Notification) -> Map<String, Value> {
 }
 
 /// Names that are the alert's own.
-const OWN: [&str; 2] = ["alertname", "severity"];
+const OWN: [&str; 3] = ["alertname", "severity", "severity_level"];
 
 /// A name as `[a-zA-Z_][a-zA-Z0-9_]*`, different ones for different names: letters and digits
 /// stand for themselves, `__` for a low line, `_HEX_` for any other character; so does the

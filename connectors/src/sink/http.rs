@@ -37,6 +37,7 @@ pub struct HttpSettings {
 }
 
 /// A receiver.
+#[derive(Clone)]
 pub(super) struct HttpClient {
     client: Client,
     url: Url,
@@ -70,6 +71,21 @@ impl HttpClient {
             .build()
             .map_err(|error| SinkError::Webhook { why: chain(&error.without_url()) })?;
         Ok(HttpClient { client, url, headers: headers(&settings.headers)?, place })
+    }
+
+    /// A receiver at a path below the address, unless the address names it already.
+    pub(super) fn below(settings: &HttpSettings, path: &str) -> Result<HttpClient, SinkError> {
+        let mut client = HttpClient::new(settings)?;
+        let base = client.url.path().trim_end_matches('/').to_owned();
+        if !base.ends_with(path) {
+            client.url.set_path(&format!("{base}{path}"));
+        }
+        Ok(client)
+    }
+
+    #[cfg(test)]
+    pub(super) fn url(&self) -> &Url {
+        &self.url
     }
 
     /// Posts a body with headers of its own; no value of theirs is shown to anybody.

@@ -182,6 +182,7 @@ fn settings_print_no_secret() {
     let password = ("sasl.password".to_owned(), "hunter3".to_owned());
     for settings in [
         SinkSettings::Webhook(webhook),
+        SinkSettings::Alertmanager(AlertmanagerSettings { members: vec![http.clone()] }),
         SinkSettings::PagerDuty(PagerDutySettings { http, routing_key }),
         SinkSettings::Kafka { properties: vec![password], topic: "t".to_owned(), timeout_ms: 1 },
     ] {

@@ -123,6 +123,7 @@ pub struct Metrics {
     deliveries: Family<DeliveryLabels, Counter>,
     outbox_pending: Family<ReceiverName, Gauge>,
     outbox_oldest_age: Family<ReceiverName, Seconds>,
+    confirming_fails: Family<ReceiverName, Gauge>,
     front_delay: Family<Partition, Seconds>,
     records_lost: Counter,
     rebalances: Counter,
@@ -187,6 +188,8 @@ impl Metrics {
             dead_letters: of.add("dead_letters", "Dead letters written"),
             deliveries: of.add("deliveries", "Outcomes of attempts to deliver, and refusals"),
             outbox_pending: of.add("outbox_pending", "Notifications pending"),
+            confirming_fails: of
+                .add("confirming_fails", "Whether a sink could not be told last what is open"),
             outbox_oldest_age: of
                 .add("outbox_oldest_age_seconds", "Age of the oldest pending notification"),
             front_delay: of.add(
@@ -320,6 +323,12 @@ impl Metrics {
         let labels = ReceiverName { receiver: receiver.to_owned() };
         self.outbox_pending.get_or_create(&labels).set(gauge(pending as u64));
         self.outbox_oldest_age.get_or_create(&labels).set(seconds(age_ms));
+    }
+
+    /// Shows whether a receiver could be told last how things stand.
+    pub(crate) fn note_refresh(&self, receiver: &str, is_failing: bool) {
+        let labels = ReceiverName { receiver: receiver.to_owned() };
+        self.confirming_fails.get_or_create(&labels).set(i64::from(is_failing));
     }
 
     /// Counts records that expired before they were read.

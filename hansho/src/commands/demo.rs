@@ -74,6 +74,7 @@ fn run_in(
         severities: Severities::ALL,
         on: On::ALL,
         spacing_ms: 0,
+        is_router: false,
         fallback: None,
     };
     // Nobody asks a demo.

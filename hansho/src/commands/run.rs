@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::dead_letter::DeadLetters;
+use connectors::sink::alertmanager::AlertmanagerSettings;
 use connectors::sink::http::HttpSettings;
 use connectors::sink::pagerduty::{EVENTS_URL, PagerDutySettings};
 use connectors::sink::webhook::WebhookSettings;
@@ -252,12 +253,14 @@ fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Deli
         timeout_ms: DELIVERY_TIMEOUT_MS,
         allow_private,
     };
+    let revealed = |headers: &[(String, config::Secret)]| {
+        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), reveal(value)?)));
+        headers.collect::<Result<Vec<_>, Exit>>()
+    };
     let settings = match &sink.target {
         config::Target::Webhook { url, allow_private, headers, format, secrets } => {
-            let headers: Result<Vec<_>, Exit> =
-                headers.iter().map(|(name, value)| Ok((name.clone(), reveal(value)?))).collect();
             SinkSettings::Webhook(WebhookSettings {
-                http: http(reveal(url)?, headers?, *allow_private),
+                http: http(reveal(url)?, revealed(headers)?, *allow_private),
                 format: *format,
                 secrets: secrets.iter().map(reveal).collect::<Result<_, _>>()?,
             })
@@ -268,6 +271,11 @@ fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Deli
                 http: http(url, Vec::new(), *allow_private),
                 routing_key: reveal(routing_key)?,
             })
+        }
+        config::Target::Alertmanager { urls, headers, allow_private } => {
+            let member = |url| Ok(http(reveal(url)?, revealed(headers)?, *allow_private));
+            let members = urls.iter().map(member).collect::<Result<_, Exit>>()?;
+            SinkSettings::Alertmanager(AlertmanagerSettings { members })
         }
         config::Target::Kafka { topic } => SinkSettings::Kafka {
             properties: properties.to_vec(),

@@ -135,6 +135,7 @@ pub(super) struct Sink {
     #[serde(rename = "type")]
     pub(super) sink_type: Spanned<SinkType>,
     pub(super) url: Option<Spanned<Secret>>,
+    pub(super) urls: Option<Spanned<Vec<Spanned<Secret>>>>,
     pub(super) topic: Option<Spanned<String>>,
     pub(super) path: Option<String>,
     pub(super) allow_private: Option<bool>,
@@ -184,6 +185,7 @@ pub(super) enum Heard {
 pub(super) enum SinkType {
     Webhook,
     PagerDuty,
+    Alertmanager,
     Kafka,
     File,
     Stdout,
@@ -194,6 +196,7 @@ impl SinkType {
         match self {
             SinkType::Webhook => "webhook",
             SinkType::PagerDuty => "pagerduty",
+            SinkType::Alertmanager => "alertmanager",
             SinkType::Kafka => "kafka",
             SinkType::File => "file",
             SinkType::Stdout => "stdout",
@@ -205,6 +208,7 @@ impl SinkType {
         match self {
             SinkType::Webhook => &["url", "allow_private", "headers", "format", "secrets"],
             SinkType::PagerDuty => &["routing_key", "url", "allow_private"],
+            SinkType::Alertmanager => &["urls", "headers", "allow_private"],
             SinkType::Kafka => &["topic"],
             SinkType::File => &["path"],
             SinkType::Stdout => &[],

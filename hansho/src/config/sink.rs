@@ -14,6 +14,8 @@ use super::{ConfigError, File, raw};
 
 /// The most sinks one service tells.
 pub const SINKS_MAX: usize = 64;
+/// The most members an Alertmanager cluster has.
+pub const MEMBERS_MAX: usize = 16;
 
 /// Someone who is told.
 #[derive(Clone, Debug)]
@@ -55,6 +57,15 @@ pub enum Target {
         /// Whether addresses of private networks and this machine are allowed.
         allow_private: bool,
     },
+    /// A cluster of Alertmanagers.
+    Alertmanager {
+        /// The base addresses of all its members.
+        urls: Vec<Secret>,
+        /// Sent with every request, names in lower case.
+        headers: Vec<(String, Secret)>,
+        /// Whether addresses of private networks and this machine are allowed.
+        allow_private: bool,
+    },
     /// A topic of the same Kafka.
     Kafka {
         /// Its name.
@@ -75,6 +86,7 @@ impl Target {
         match self {
             Target::PagerDuty { .. } => SPACING_MS,
             Target::Webhook { .. }
+            | Target::Alertmanager { .. }
             | Target::Kafka { .. }
             | Target::File { .. }
             | Target::Stdout => 0,
@@ -175,6 +187,20 @@ fn target(
                 allow_private,
             }
         }
+        SinkType::Alertmanager => {
+            let urls = required(file, &sink_type, "urls", raw.urls)?;
+            if urls.get_ref().is_empty() || urls.get_ref().len() > MEMBERS_MAX {
+                let what =
+                    format!("must name 1 to {MEMBERS_MAX} addresses: all members of one cluster");
+                return file.refuse(&urls, &what);
+            }
+            let urls = urls.into_inner().into_iter().map(|url| check_url(file, url));
+            Target::Alertmanager {
+                urls: urls.collect::<Result<_, _>>()?,
+                headers: check_headers(file, raw.headers)?,
+                allow_private,
+            }
+        }
         SinkType::Kafka => {
             let topic = required(file, &sink_type, "topic", raw.topic)?;
             Target::Kafka { topic: file.output_topic(topic, inputs)? }
@@ -190,6 +216,7 @@ fn target(
 fn refuse_strangers(file: &File<'_>, raw: &raw::Sink) -> Result<(), ConfigError> {
     let given = [
         ("url", raw.url.is_some()),
+        ("urls", raw.urls.is_some()),
         ("allow_private", raw.allow_private.is_some()),
         ("headers", !raw.headers.is_empty()),
         ("topic", raw.topic.is_some()),

@@ -174,6 +174,10 @@ severities = [\"緊急\", \"L2\"]
 name = \"p\"
 type = \"pagerduty\"
 routing_key = \"env:PD\"
+[[sinks]]
+name = \"am\"
+type = \"alertmanager\"
+urls = [\"http://a\", \"env:B\"]
 ";
     let config = parse(text).unwrap();
     assert_eq!(config.rules, [Path::new("etc/a.rules"), Path::new("/abs")]);
@@ -214,6 +218,7 @@ routing_key = \"env:PD\"
             "Kafka { topic: \"alerts\" }",
             "File { path: \"etc/out.jsonl\" }",
             "PagerDuty { url: None, routing_key: Secret(env:PD), allow_private: false }",
+            "Alertmanager { urls: [Secret(…), Secret(env:B)], headers: [], allow_private: false }",
         ]
     );
     assert_eq!(
@@ -270,6 +275,9 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "sinks.secrets",
             "env:NAME",
         ),
+        (with_sink("type = \"alertmanager\""), 6, "sinks.type", "needs `urls"),
+        (with_sink("type = \"alertmanager\"\nurls = []"), 7, "sinks.urls", "1 to 16"),
+        (with_sink("type = \"alertmanager\"\nurls = [\"a\"]"), 7, "sinks.urls", "https://"),
         (with_sink("type = \"pagerduty\""), 6, "sinks.type", "needs `routing_key = \"…\"`"),
         (
             with_sink("type = \"pagerduty\"\nrouting_key = \"0123\""),

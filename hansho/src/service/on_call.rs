@@ -6,6 +6,7 @@
 //! result was not written, under the same id.
 
 pub mod asking;
+mod refresh;
 mod rows;
 mod trial;
 
@@ -33,6 +34,7 @@ use crate::api::State;
 use crate::console::Console;
 use crate::pipeline::clock::wall_clock;
 use asking::Asked;
+use refresh::{Router, Routers};
 
 /// The longest sleep between looks at what is due.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
@@ -61,10 +63,12 @@ impl Delivery {
     }
 }
 
-/// What an attempt came to.
-struct Attempted {
-    ticket: Ticket,
-    result: DeliveryResult,
+/// What came of something that was said to a receiver.
+enum Answered {
+    /// Of an attempt.
+    Attempt { ticket: Ticket, result: DeliveryResult },
+    /// Of saying how things stand.
+    Refresh { receiver: usize, result: DeliveryResult },
 }
 
 /// The desk, and what connects it with the world.
@@ -75,6 +79,7 @@ pub struct OnCall {
     in_flight: HashSet<Ticket>,
     reports: Arc<Reports>,
     audited: Timestamp,
+    routers: Routers,
 }
 
 impl OnCall {
@@ -94,8 +99,12 @@ impl OnCall {
         let rows: Vec<desk::Row> = rows.collect::<Result<_, _>>().map_err(ServiceError::Row)?;
         desk.restore(rows);
         state.note_on_call_position(desk.position());
+        let receivers = desk.settings().routing.receivers().iter().enumerate();
+        let routers = receivers.filter(|(_, it)| it.is_router);
+        let routers = routers.map(|(number, _)| (number, Router::default())).collect();
         let (in_flight, reports) = (HashSet::new(), Arc::clone(reports));
-        Ok(OnCall { desk, deliveries, store, in_flight, reports, audited: wall_clock() })
+        let audited = wall_clock();
+        Ok(OnCall { desk, deliveries, store, in_flight, reports, audited, routers })
     }
 
     /// Tells people until no more alerts come, then waits for the attempts under way.
@@ -112,7 +121,7 @@ impl OnCall {
         let (answer, answers) = mpsc::channel();
         let mut farewell: Option<Timestamp> = None;
         loop {
-            self.record_results(&answers, state);
+            self.record_results(&answers, state, (&answer, runtime));
             let language = texts.now().language();
             asked.try_iter().for_each(|asked| self.answer(asked, language, runtime));
             let now = wall_clock();
@@ -166,24 +175,49 @@ impl OnCall {
         Ok(self.store.write(&changes)?)
     }
 
-    fn send_due(&mut self, now: Timestamp, answer: &Sender<Attempted>, runtime: &Handle) {
-        for Attempt { ticket, receiver, notification, .. } in self.desk.due(now) {
-            let Some(delivery) = self.deliveries.get(receiver).cloned() else {
-                continue;
+    fn send_due(&mut self, now: Timestamp, answer: &Sender<Answered>, runtime: &Handle) {
+        for attempt in self.desk.due(now) {
+            let router = self.routers.get_mut(&attempt.receiver);
+            let attempt = match router {
+                Some(router) => router.holds(attempt, now),
+                None => Some(attempt),
             };
-            self.in_flight.insert(ticket);
-            let answer = answer.clone();
-            runtime.spawn(async move {
-                let result = delivery.attempt(&notification).await;
-                // The thread at the other end only goes away when the service ends: then
-                // the attempt is made again, with the same id.
-                drop(answer.send(Attempted { ticket, result }));
-            });
+            if let Some(attempt) = attempt {
+                self.start(attempt, answer, runtime);
+            }
         }
+        self.refresh(now, answer, runtime);
     }
 
-    fn record_results(&mut self, answers: &Receiver<Attempted>, state: &State) {
-        while let Ok(Attempted { ticket, result }) = answers.try_recv() {
+    fn start(&mut self, attempt: Attempt, answer: &Sender<Answered>, runtime: &Handle) {
+        let Attempt { ticket, receiver, notification, .. } = attempt;
+        let Some(delivery) = self.deliveries.get(receiver).cloned() else {
+            return;
+        };
+        self.in_flight.insert(ticket);
+        let answer = answer.clone();
+        runtime.spawn(async move {
+            let result = delivery.attempt(&notification).await;
+            // The thread at the other end only goes away when the service ends: then
+            // the attempt is made again, with the same id.
+            drop(answer.send(Answered::Attempt { ticket, result }));
+        });
+    }
+
+    fn record_results(
+        &mut self,
+        answers: &Receiver<Answered>,
+        state: &State,
+        way: (&Sender<Answered>, &Handle),
+    ) {
+        while let Ok(answered) = answers.try_recv() {
+            let (ticket, result) = match answered {
+                Answered::Attempt { ticket, result } => (ticket, result),
+                Answered::Refresh { receiver, result } => {
+                    self.end_refresh(receiver, &result, state, way);
+                    continue;
+                }
+            };
             self.in_flight.remove(&ticket);
             if let Some(delivery) = self.desk.record(ticket, result, wall_clock()) {
                 say(&delivery);

@@ -114,6 +114,7 @@ impl Place {
             severities: Severities::ALL,
             on: On::ALL,
             spacing_ms: 0,
+            is_router: false,
             fallback: None,
         };
         let (_, asked) = mpsc::channel();

@@ -98,8 +98,10 @@ impl Desk {
         kind: NotificationKind,
         now: Timestamp,
     ) -> bool {
-        let is_exempt =
-            case.severity == Severity::Critical || kind == NotificationKind::Acknowledged;
+        let receivers = self.settings.routing.receivers();
+        let is_exempt = case.severity == Severity::Critical
+            || kind == NotificationKind::Acknowledged
+            || receivers.get(receiver).is_some_and(|it| it.is_router);
         let most = self.settings.storm_max;
         if is_exempt || !self.storms.is_too_much(receiver, most, now) {
             return false;

@@ -178,7 +178,7 @@ impl Desk {
         self.sources.explain(inhibitions, case).then(|| "an incident that explains it".to_owned())
     }
 
-    fn hears(&self, number: usize, kind: NotificationKind) -> bool {
+    pub(super) fn hears(&self, number: usize, kind: NotificationKind) -> bool {
         let receiver = self.settings.routing.receivers().get(number);
         receiver.is_some_and(|receiver| receiver.on.includes(kind))
     }
@@ -340,7 +340,8 @@ impl Desk {
         (!case.receivers.contains_key(&fallback)).then_some((number, fallback))
     }
 
-    pub(super) fn name_of(&self, receiver: usize) -> String {
+    /// The name of a receiver; `?` where there is none of that number.
+    pub fn name_of(&self, receiver: usize) -> String {
         let receiver = self.settings.routing.receivers().get(receiver);
         receiver.map_or_else(|| "?".to_owned(), |receiver| receiver.name.clone())
     }

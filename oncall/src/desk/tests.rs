@@ -40,6 +40,7 @@ fn receiver(name: &str) -> Receiver {
         severities: Severities::ALL,
         on: On::ALL,
         spacing_ms: 0,
+        is_router: false,
         fallback: None,
     }
 }
@@ -594,6 +595,42 @@ fn a_digest_that_cannot_be_delivered_is_kept() {
     scene.wait(MINUTE_MS);
     let dead: Vec<Kind> = scene.desk.dead().map(|dead| dead.notification.kind).collect();
     assert_eq!(dead, [Kind::Digest]);
+}
+
+#[test]
+fn a_router_gets_each_of_a_storm_and_hears_again_what_stands() {
+    let mut of = settings(&["phone"]);
+    let router = Receiver { is_router: true, ..receiver("am") };
+    of.routing = Routing::to_all(vec![receiver("phone"), router]);
+    let mut scene = Scene::new(Settings { storm_max: 2, ..of });
+    let names: Vec<String> = (0..6).map(|n| format!("a{n}")).collect();
+    for name in &names {
+        scene.fire(name, High);
+    }
+    scene.wait(SECOND_MS);
+    let heard = |scene: &mut Scene, who: &str| {
+        scene.got().into_iter().filter(|(name, ..)| name == who).count()
+    };
+    assert_eq!(heard(&mut scene, "am"), 6);
+    scene.resolve("a1");
+    // What is on its way has not been heard of yet.
+    scene.answers = |_, _, _| failed(FailureReason::Server, None);
+    scene.fire("late", Low);
+    scene.wait(SECOND_MS);
+    scene.crash();
+    let stands = |scene: &Scene| {
+        let standing = scene.desk.standing(1, scene.now);
+        let said: Vec<(String, Kind)> =
+            standing.into_iter().map(|of| (of.alert, of.kind)).collect();
+        said.into_iter().collect::<BTreeMap<_, _>>()
+    };
+    let mut want: BTreeMap<String, Kind> =
+        names.iter().map(|name| (name.clone(), Kind::Firing)).collect();
+    want.insert("a1".to_owned(), Kind::Resolved);
+    assert_eq!(stands(&scene), want);
+    scene.now = scene.now.plus(ENDED_SAID_MS);
+    want.remove("a1");
+    assert_eq!(stands(&scene), want);
 }
 
 #[test]

@@ -8,6 +8,7 @@ fn receiver(name: &str, severities: &[Severity]) -> Receiver {
         severities: severities.iter().copied().collect(),
         on: On::ALL,
         spacing_ms: 0,
+        is_router: false,
         fallback: None,
     }
 }

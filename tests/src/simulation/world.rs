@@ -76,6 +76,7 @@ impl World {
                 },
                 on: On { resolve: random.chance(80), ..On::ALL },
                 spacing_ms: random.one_of(&[0, 0, 5], 0),
+                is_router: false,
                 fallback: None,
             })
             .collect();

@@ -20,7 +20,6 @@ fn alertmanagers_body_has_all_its_fields() {
         "ip": "203.0.113.9",
         "code": i64::MAX.to_string(),
         "ok": "true",
-        "none": "",
     });
     assert_eq!(firing["version"], "4");
     assert_eq!(firing["status"], "firing");

@@ -190,6 +190,7 @@ fn documents(language: Language) -> String {
         severities: Severities::ALL,
         on: On::ALL,
         spacing_ms: 0,
+        is_router: false,
         fallback: None,
     };
     let settings = Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() };

@@ -1,0 +1,154 @@
+//! The programs of others at the far end of a sink, as they are installed everywhere.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use common::{failures, rules};
+use serde_json::Value;
+use tests::recorder::{Recorder, Request};
+use tests::service::{Service, free_port, get, post_text};
+
+/// No scenario waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// An instant in the past, so that nothing here waits for a window to pass.
+const START_MS: i64 = 1_767_225_600_000;
+
+/// A service without Kafka that tells one sink.
+struct Scene {
+    service: Service,
+    address: String,
+}
+
+impl Scene {
+    fn start(sink: &str) -> Scene {
+        let address = format!("127.0.0.1:{}", free_port().expect("a port"));
+        let config = format!(
+            "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\nlanguage = \"ja\"\n\
+             [api]\nlisten = \"{address}\"\n[streams.auth]\ntype = \"http\"\n\
+             [[sinks]]\nname = \"peer\"\n{sink}\n",
+            rules("burst.rules").display()
+        );
+        let mut service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
+        service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+        Scene { service, address }
+    }
+
+    fn crash_and_restart(&mut self) {
+        self.service.kill9();
+        self.service.restart().expect("it starts again");
+        self.service.wait_for_ok(&self.address, "/readyz", DEADLINE).expect("it is ready");
+    }
+
+    fn burst(&self) {
+        self.events(&failures("a", (0..12).map(|n| START_MS + n * 1_000)));
+    }
+
+    /// Time passes until the burst is over.
+    fn calm(&self) {
+        self.events(&failures("z", [START_MS + 9 * 60_000]));
+    }
+
+    fn events(&self, lines: &str) {
+        assert_eq!(post_text(&self.address, "/ingest/auth", lines).expect("it listens").0, 200);
+    }
+}
+
+/// Whether a program is there; in CI it must be.
+fn is_installed(program: &str, package: &str) -> bool {
+    let found = std::process::Command::new(program).arg("--version").output().is_ok();
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(found || !in_ci, "CI needs {program}: {package}");
+    if !found {
+        eprintln!("not shown, {program} is missing: {package}");
+    }
+    found
+}
+
+fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < DEADLINE, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+fn alerts_of(router: &str) -> Vec<Value> {
+    let (status, body) = get(router, "/api/v2/alerts").expect("it answers");
+    assert_eq!(status, 200, "{body}");
+    serde_json::from_str(&body).expect("JSON")
+}
+
+fn statuses(requests: &[Request]) -> Vec<String> {
+    let status = |request: &Request| {
+        let body: Value = serde_json::from_str(&request.text()).expect("JSON");
+        body["status"].as_str().expect("a status").to_owned()
+    };
+    requests.iter().map(status).collect()
+}
+
+#[test]
+fn a_real_alertmanager_pages_once_and_hears_of_the_end() {
+    if !is_installed("prometheus-alertmanager", "apt-get install prometheus-alertmanager") {
+        return;
+    }
+    let pager = Recorder::start().expect("a server");
+    let mut router = Service::new("prometheus-alertmanager").expect("a folder");
+    let config = router.home().join("alertmanager.yml");
+    let settings = format!(
+        "route:\n  receiver: pager\n  group_by: ['...']\n  group_wait: 0s\n  \
+         group_interval: 1s\n  repeat_interval: 1h\n\
+         receivers:\n- name: pager\n  webhook_configs:\n  - url: {:?}\n    send_resolved: true\n",
+        pager.url("/")
+    );
+    fs::write(&config, settings).expect("it is written");
+    let at = format!("127.0.0.1:{}", free_port().expect("a port"));
+    let arguments = [
+        format!("--config.file={}", config.display()),
+        format!("--storage.path={}", router.home().join("data").display()),
+        format!("--web.listen-address={at}"),
+        "--cluster.listen-address=".to_owned(),
+    ];
+    router.start(&arguments.each_ref().map(String::as_str)).expect("it starts");
+    router.wait_for_ok(&at, "/-/ready", DEADLINE).expect("it is ready");
+
+    let sink = format!("type = \"alertmanager\"\nurls = [\"http://{at}\"]\nallow_private = true");
+    let mut scene = Scene::start(&sink);
+    scene.burst();
+    let paged = pager.wait_for(1, DEADLINE).expect("it pages");
+    let page: Value = serde_json::from_str(&paged[0].text()).expect("JSON");
+    let labels = &page["alerts"][0]["labels"];
+    assert_eq!(labels["alertname"], "認証失敗多発");
+    assert_eq!((&labels["severity"], &labels["user_2e_name"]), (&"critical".into(), &"a".into()));
+    let first = wait_until("it has the alert", || alerts_of(&at).pop());
+    assert_eq!(first["status"]["state"], "active");
+
+    // What lives in its memory only is confirmed by whoever begins again.
+    scene.crash_and_restart();
+    let confirmed = wait_until("it is confirmed", || {
+        alerts_of(&at).pop().filter(|alert| alert["updatedAt"] != first["updatedAt"])
+    });
+    assert_eq!(confirmed["fingerprint"], first["fingerprint"]);
+    scene.calm();
+    let all = pager.wait_until(DEADLINE, |requests| requests.len() >= 2).expect("it ends");
+    assert_eq!(statuses(&all), ["firing", "resolved"], "one page, one end");
+    wait_until("nothing is open there", || alerts_of(&at).is_empty().then_some(()));
+
+    // An Alertmanager that forgot everything learns what is open from the next confirmation.
+    scene.events(&failures("b", (0..12).map(|n| START_MS + 600_000 + n * 1_000)));
+    pager.wait_for(3, DEADLINE).expect("it pages");
+    router.kill9();
+    fs::remove_dir_all(router.home().join("data")).expect("it had some");
+    router.restart().expect("it starts again");
+    router.wait_for_ok(&at, "/-/ready", DEADLINE).expect("it is ready");
+    assert!(alerts_of(&at).is_empty());
+    scene.crash_and_restart();
+    let again = wait_until("it is told again", || alerts_of(&at).pop());
+    assert_eq!(again["labels"]["user_2e_name"], "b");
+}
