@@ -6,8 +6,10 @@ pub mod document;
 pub mod format;
 pub mod http;
 pub mod kafka;
+pub mod mail;
 pub mod pagerduty;
 pub mod webhook;
+pub mod words;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -20,6 +22,7 @@ use model::time::Timestamp;
 use crate::journal::{Journal, JournalError};
 use crate::sink::alertmanager::{Alertmanager, AlertmanagerSettings};
 use crate::sink::kafka::{KafkaSink, ProduceError};
+use crate::sink::mail::{Mail, MailSettings};
 use crate::sink::pagerduty::{PagerDuty, PagerDutySettings};
 use crate::sink::webhook::{Webhook, WebhookSettings};
 use crate::source::kafka::properties::Shown;
@@ -56,6 +59,8 @@ pub enum SinkSettings {
     PagerDuty(PagerDutySettings),
     /// A cluster of Alertmanagers.
     Alertmanager(AlertmanagerSettings),
+    /// Recipients of mail.
+    Mail(Box<MailSettings>),
 }
 
 /// A receiver of notifications.
@@ -72,6 +77,8 @@ pub enum Sink {
     PagerDuty(PagerDutySink),
     /// See [`SinkSettings::Alertmanager`].
     Alertmanager(AlertmanagerSink),
+    /// See [`SinkSettings::Mail`].
+    Mail(MailSink),
 }
 
 /// A file of notifications.
@@ -88,6 +95,9 @@ pub struct PagerDutySink(PagerDuty);
 
 /// A cluster of Alertmanagers.
 pub struct AlertmanagerSink(Alertmanager);
+
+/// Recipients of mail.
+pub struct MailSink(Box<Mail>);
 
 struct OpenFile {
     path: PathBuf,
@@ -133,6 +143,7 @@ impl Sink {
             SinkSettings::Alertmanager(settings) => {
                 Sink::Alertmanager(AlertmanagerSink(Alertmanager::new(settings)?))
             }
+            SinkSettings::Mail(settings) => Sink::Mail(MailSink(Box::new(Mail::new(settings)?))),
         })
     }
 
@@ -143,6 +154,7 @@ impl Sink {
             Sink::Webhook(HttpSink(sink)) => sink.preview(notification),
             Sink::PagerDuty(_) => pagerduty::preview(notification),
             Sink::Alertmanager(_) => alertmanager::preview(notification),
+            Sink::Mail(MailSink(sink)) => sink.preview(notification),
         }
     }
 
@@ -155,7 +167,8 @@ impl Sink {
             | Sink::File(_)
             | Sink::Kafka(_)
             | Sink::Webhook(_)
-            | Sink::PagerDuty(_) => DeliveryResult::Sent { receipt: None },
+            | Sink::PagerDuty(_)
+            | Sink::Mail(_) => DeliveryResult::Sent { receipt: None },
         }
     }
 
@@ -168,6 +181,7 @@ impl Sink {
             Sink::Webhook(HttpSink(sink)) => sink.deliver(notification, now).await,
             Sink::PagerDuty(PagerDutySink(sink)) => sink.deliver(notification).await,
             Sink::Alertmanager(AlertmanagerSink(sink)) => sink.deliver(notification, now).await,
+            Sink::Mail(MailSink(sink)) => sink.deliver(notification, now).await,
         }
     }
 }
@@ -246,6 +260,7 @@ impl fmt::Debug for SinkSettings {
             SinkSettings::Webhook(settings) => settings.fmt(f),
             SinkSettings::PagerDuty(settings) => settings.fmt(f),
             SinkSettings::Alertmanager(settings) => settings.fmt(f),
+            SinkSettings::Mail(settings) => settings.fmt(f),
         }
     }
 }

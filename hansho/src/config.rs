@@ -32,8 +32,8 @@ use crate::api::on_call::Scope;
 pub use kafka::{Kafka, Start};
 pub use limits::Limits;
 pub use on_call::{Calendars, OnCall};
-pub use secret::Secret;
-pub use sink::{Sink, Target};
+pub use secret::{SECRET_MAX, Secret};
+pub use sink::{MailTarget, Sink, Target};
 pub use stream::{Ingest, Input};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.

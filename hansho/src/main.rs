@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod config;
 mod console;
+mod deliveries;
 mod pipeline;
 mod recorded;
 mod reload;

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{failures, rules};
@@ -79,6 +80,60 @@ fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Keeps every mail it gets as a file of its own, named by its number.
+const MAILBOX: &str = r#"
+import asyncio, pathlib, sys
+from aiosmtpd.controller import Controller
+class Keep:
+    count = 0
+    async def handle_DATA(self, server, session, envelope):
+        folder = pathlib.Path(sys.argv[2])
+        part = folder / "part"
+        part.write_bytes(envelope.content)
+        part.rename(folder / f"{self.count:04}.eml")
+        self.count += 1
+        return "250 kept"
+controller = Controller(Keep(), hostname="127.0.0.1", port=int(sys.argv[1]))
+controller.start()
+print("listening", flush=True)
+asyncio.new_event_loop().run_forever()
+"#;
+
+/// One line a mail: subject, id, thread, what answers what, kinds of its parts and its text.
+const READER: &str = r#"
+import email, email.policy, json, pathlib, sys
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.eml")):
+    mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    text = mail.get_body(("plain",)).get_content()
+    html = mail.get_body(("html",)).get_content()
+    names = ["Subject", "Message-ID", "References", "In-Reply-To", "From", "To", "X-Priority"]
+    kept = {name: str(mail[name]) for name in names}
+    print(json.dumps({**kept, "text": text, "html": html, "defects": len(mail.defects)}))
+"#;
+
+fn python() -> PathBuf {
+    std::env::var_os("HANSHO_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from)
+}
+
+fn has_aiosmtpd() -> bool {
+    let look = std::process::Command::new(python()).args(["-c", "import aiosmtpd"]).output();
+    let found = look.is_ok_and(|output| output.status.success());
+    let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(found || !in_ci, "CI needs aiosmtpd: pip install aiosmtpd, HANSHO_PYTHON names it");
+    if !found {
+        eprintln!("not shown, aiosmtpd is missing: pip install aiosmtpd");
+    }
+    found
+}
+
+fn mails(folder: &Path) -> Vec<Value> {
+    let read = std::process::Command::new(python()).args(["-c", READER]).arg(folder).output();
+    let read = read.expect("python runs");
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let text = String::from_utf8(read.stdout).expect("UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
 fn alerts_of(router: &str) -> Vec<Value> {
     let (status, body) = get(router, "/api/v2/alerts").expect("it answers");
     assert_eq!(status, 200, "{body}");
@@ -151,4 +206,51 @@ fn a_real_alertmanager_pages_once_and_hears_of_the_end() {
     scene.crash_and_restart();
     let again = wait_until("it is told again", || alerts_of(&at).pop());
     assert_eq!(again["labels"]["user_2e_name"], "b");
+}
+
+#[test]
+fn a_real_mail_server_gets_one_thread_an_incident() {
+    if !has_aiosmtpd() {
+        return;
+    }
+    let mut server = Service::new(python()).expect("a folder");
+    let folder = server.home().join("mails");
+    fs::create_dir(&folder).expect("a folder");
+    let port = free_port().expect("a port").to_string();
+    let at = folder.display().to_string();
+    server.start(&["-c", MAILBOX, &port, &at]).expect("it starts");
+    server.wait_for_line("listening", DEADLINE).expect("it listens");
+    let sink = format!(
+        "type = \"mail\"\nserver = \"127.0.0.1:{port}\"\ntls = \"none\"\nallow_private = true\n\
+         from = \"半鐘 <hansho@ops.example>\"\n\
+         to = [\"当番 <oncall@ops.example>\", \"b@ops.example\"]"
+    );
+    let mut scene = Scene::start(&sink);
+    scene.burst();
+    let arrived = |count: usize| {
+        wait_until("mail comes", || {
+            let names = fs::read_dir(&folder).expect("a folder").flatten();
+            let kept = names.filter(|it| it.path().extension().is_some_and(|it| it == "eml"));
+            (kept.count() >= count).then_some(())
+        });
+        mails(&folder)
+    };
+    arrived(1);
+    scene.crash_and_restart();
+    scene.calm();
+    let mails = arrived(2);
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    let subjects = mails.iter().map(|mail| mail["Subject"].as_str().expect("a subject"));
+    let subjects: Vec<&str> = subjects.collect();
+    assert!(subjects[0].starts_with("[緊急] 認証失敗多発"), "{subjects:?}");
+    assert!(subjects[1].starts_with("[解消] 認証失敗多発"), "{subjects:?}");
+    assert_eq!(mails[0]["References"], mails[1]["References"]);
+    assert_eq!(mails[0]["References"], mails[0]["In-Reply-To"]);
+    assert_ne!(mails[0]["Message-ID"], mails[1]["Message-ID"]);
+    assert_eq!(mails[0]["From"], "半鐘 <hansho@ops.example>");
+    assert_eq!(mails[0]["To"], "当番 <oncall@ops.example>, b@ops.example");
+    assert_eq!((&mails[0]["X-Priority"], &mails[0]["defects"]), (&"1".into(), &0.into()));
+    let text = mails[0]["text"].as_str().expect("a text");
+    assert!(text.contains("対応期限: ") && text.contains("キー: user.name=a"), "{text}");
+    assert!(mails[0]["html"].as_str().expect("a text").contains("<td>user.name=a</td>"));
 }

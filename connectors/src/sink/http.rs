@@ -275,7 +275,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<IpAddr> {
 }
 
 /// An error with its causes, each once.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -7,11 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::dead_letter::DeadLetters;
-use connectors::sink::alertmanager::AlertmanagerSettings;
-use connectors::sink::http::HttpSettings;
-use connectors::sink::pagerduty::{EVENTS_URL, PagerDutySettings};
-use connectors::sink::webhook::WebhookSettings;
-use connectors::sink::{DELIVERY_TIMEOUT_MS, Secret, Sink, SinkSettings};
+use connectors::sink::words::Reader;
 use connectors::source::kafka::{KafkaError, KafkaSettings, Start};
 use model::message::Language;
 use tokio::net::TcpListener;
@@ -27,6 +23,7 @@ use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
 use crate::config::{self, Config};
+use crate::deliveries::{Shared, delivery};
 use crate::reload::Reloader;
 use crate::rule_files::{Rules, load_rules};
 use crate::service::{self, Delivery, Inputs, Outgoing, ServiceError, ServiceParts};
@@ -51,14 +48,16 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
     };
     let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
-    let deliveries: Result<Vec<Delivery>, Exit> =
-        config.sinks.iter().map(|sink| delivery(sink, &properties)).collect();
+    let reader = Reader { language, zone: config.timezone.clone() };
+    let shared = Shared { properties: &properties, reader: &reader };
+    let deliveries = config.sinks.iter().map(|sink| delivery(sink, &shared));
+    let deliveries = deliveries.collect::<Result<Vec<Delivery>, String>>();
     let (asking, asked) = std::sync::mpsc::channel();
     let on_call = config.on_call(&rules.set.calendars);
     let outgoing = Outgoing {
         on_call: on_call.map_err(|why| Exit::Usage.because(why))?,
         asked,
-        deliveries: deliveries?,
+        deliveries: deliveries.map_err(|why| Exit::Usage.because(why))?,
         outbox: config.outbox_limits(),
         dead_letters: letters,
     };
@@ -240,51 +239,4 @@ fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
         Ok((name.clone(), value))
     };
     config.kafka.iter().flat_map(|kafka| &kafka.properties).map(reveal).collect()
-}
-
-fn delivery(sink: &config::Sink, properties: &[(String, String)]) -> Result<Delivery, Exit> {
-    let usage =
-        |error: &dyn std::fmt::Display| Exit::Usage.because(format!("sink {}: {error}", sink.name));
-    let reveal =
-        |secret: &config::Secret| secret.reveal().map(Secret::new).map_err(|error| usage(&error));
-    let http = |url: Secret, headers, allow_private| HttpSettings {
-        url,
-        headers,
-        timeout_ms: DELIVERY_TIMEOUT_MS,
-        allow_private,
-    };
-    let revealed = |headers: &[(String, config::Secret)]| {
-        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), reveal(value)?)));
-        headers.collect::<Result<Vec<_>, Exit>>()
-    };
-    let settings = match &sink.target {
-        config::Target::Webhook { url, allow_private, headers, format, secrets } => {
-            SinkSettings::Webhook(WebhookSettings {
-                http: http(reveal(url)?, revealed(headers)?, *allow_private),
-                format: *format,
-                secrets: secrets.iter().map(reveal).collect::<Result<_, _>>()?,
-            })
-        }
-        config::Target::PagerDuty { url, routing_key, allow_private } => {
-            let url = url.as_ref().map_or_else(|| Ok(Secret::new(EVENTS_URL)), reveal)?;
-            SinkSettings::PagerDuty(PagerDutySettings {
-                http: http(url, Vec::new(), *allow_private),
-                routing_key: reveal(routing_key)?,
-            })
-        }
-        config::Target::Alertmanager { urls, headers, allow_private } => {
-            let member = |url| Ok(http(reveal(url)?, revealed(headers)?, *allow_private));
-            let members = urls.iter().map(member).collect::<Result<_, Exit>>()?;
-            SinkSettings::Alertmanager(AlertmanagerSettings { members })
-        }
-        config::Target::Kafka { topic } => SinkSettings::Kafka {
-            properties: properties.to_vec(),
-            topic: topic.clone(),
-            timeout_ms: DELIVERY_TIMEOUT_MS,
-        },
-        config::Target::File { path } => SinkSettings::File { path: path.clone() },
-        config::Target::Stdout => SinkSettings::Stdout,
-    };
-    let sink = Sink::new(&settings).map_err(|error| usage(&error))?;
-    Ok(Delivery::Sink(Arc::new(sink)))
 }

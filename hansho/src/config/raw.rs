@@ -148,6 +148,13 @@ pub(super) struct Sink {
     #[serde(default)]
     pub(super) secrets: Vec<Spanned<Secret>>,
     pub(super) routing_key: Option<Spanned<Secret>>,
+    pub(super) server: Option<Spanned<String>>,
+    pub(super) tls: Option<Security>,
+    pub(super) ca_file: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<Spanned<Secret>>,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<Spanned<Vec<String>>>,
     pub(super) fallback: Option<Spanned<String>>,
 }
 
@@ -170,6 +177,26 @@ impl Format {
     }
 }
 
+/// How the way to a mail server is kept private.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Security {
+    #[default]
+    StartTls,
+    Tls,
+    None,
+}
+
+impl Security {
+    pub(super) const fn checked(self) -> connectors::sink::mail::Security {
+        match self {
+            Security::StartTls => connectors::sink::mail::Security::StartTls,
+            Security::Tls => connectors::sink::mail::Security::Tls,
+            Security::None => connectors::sink::mail::Security::Plain,
+        }
+    }
+}
+
 /// What a sink hears of an incident.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -186,6 +213,7 @@ pub(super) enum SinkType {
     Webhook,
     PagerDuty,
     Alertmanager,
+    Mail,
     Kafka,
     File,
     Stdout,
@@ -197,6 +225,7 @@ impl SinkType {
             SinkType::Webhook => "webhook",
             SinkType::PagerDuty => "pagerduty",
             SinkType::Alertmanager => "alertmanager",
+            SinkType::Mail => "mail",
             SinkType::Kafka => "kafka",
             SinkType::File => "file",
             SinkType::Stdout => "stdout",
@@ -209,6 +238,9 @@ impl SinkType {
             SinkType::Webhook => &["url", "allow_private", "headers", "format", "secrets"],
             SinkType::PagerDuty => &["routing_key", "url", "allow_private"],
             SinkType::Alertmanager => &["urls", "headers", "allow_private"],
+            SinkType::Mail => {
+                &["server", "tls", "ca_file", "username", "password", "from", "to", "allow_private"]
+            }
             SinkType::Kafka => &["topic"],
             SinkType::File => &["path"],
             SinkType::Stdout => &[],

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use connectors::sink::format::Format;
+use connectors::sink::mail::{RECIPIENTS_MAX, Security};
 use connectors::sink::pagerduty::SPACING_MS;
 use oncall::route::On;
 use oncall::severities::Severities;
@@ -66,6 +67,8 @@ pub enum Target {
         /// Whether addresses of private networks and this machine are allowed.
         allow_private: bool,
     },
+    /// Recipients of mail.
+    Mail(Box<MailTarget>),
     /// A topic of the same Kafka.
     Kafka {
         /// Its name.
@@ -80,6 +83,27 @@ pub enum Target {
     Stdout,
 }
 
+/// How mail is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailTarget {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the way there is kept private.
+    pub security: Security,
+    /// A file of certificates to trust besides the usual ones.
+    pub ca_file: Option<PathBuf>,
+    /// User and password.
+    pub login: Option<(String, Secret)>,
+    /// The sender.
+    pub from: String,
+    /// The recipients.
+    pub to: Vec<String>,
+    /// Whether addresses of private networks and this machine are allowed.
+    pub allow_private: bool,
+}
+
 impl Target {
     /// The least time between two attempts that the receiver allows, in milliseconds.
     pub(super) const fn spacing_ms(&self) -> i64 {
@@ -87,6 +111,7 @@ impl Target {
             Target::PagerDuty { .. } => SPACING_MS,
             Target::Webhook { .. }
             | Target::Alertmanager { .. }
+            | Target::Mail(_)
             | Target::Kafka { .. }
             | Target::File { .. }
             | Target::Stdout => 0,
@@ -169,7 +194,7 @@ fn target(
 ) -> Result<Target, ConfigError> {
     use raw::SinkType;
     refuse_strangers(file, &raw)?;
-    let sink_type = raw.sink_type;
+    let sink_type = raw.sink_type.clone();
     let allow_private = raw.allow_private.unwrap_or(false);
     Ok(match sink_type.get_ref() {
         SinkType::Webhook => Target::Webhook {
@@ -201,6 +226,7 @@ fn target(
                 allow_private,
             }
         }
+        SinkType::Mail => Target::Mail(Box::new(mail(file, raw)?)),
         SinkType::Kafka => {
             let topic = required(file, &sink_type, "topic", raw.topic)?;
             Target::Kafka { topic: file.output_topic(topic, inputs)? }
@@ -209,6 +235,45 @@ fn target(
             Target::File { path: file.resolve(&required(file, &sink_type, "path", raw.path)?) }
         }
         SinkType::Stdout => Target::Stdout,
+    })
+}
+
+fn mail(file: &File<'_>, raw: raw::Sink) -> Result<MailTarget, ConfigError> {
+    let sink_type = raw.sink_type;
+    let server = required(file, &sink_type, "server", raw.server)?;
+    let security = raw.tls.unwrap_or_default().checked();
+    let port = match server.get_ref().rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && !host.ends_with(':') => port.parse().ok(),
+        _ => None,
+    };
+    let (Some(port), Some((host, _))) = (port, server.get_ref().rsplit_once(':')) else {
+        return file.refuse(&server, "is no HOST:PORT; write \"mail.example.com:587\"");
+    };
+    let to = required(file, &sink_type, "to", raw.to)?;
+    if to.get_ref().is_empty() || to.get_ref().len() > RECIPIENTS_MAX {
+        return file.refuse(&to, &format!("must name 1 to {RECIPIENTS_MAX} recipients"));
+    }
+    let password = raw.password.map(|it| file.kept_out_of_the_file("password", it)).transpose()?;
+    let login = match (raw.username, password) {
+        (Some(username), Some(password)) => Some((username, password)),
+        (None, None) => None,
+        _ => {
+            let what = "needs `username` and `password` together, or neither";
+            return file.refuse(&sink_type, what);
+        }
+    };
+    if login.is_some() && security == Security::Plain {
+        return file.refuse(&sink_type, "would send a password in clear; leave tls out");
+    }
+    Ok(MailTarget {
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port,
+        security,
+        ca_file: raw.ca_file.map(|path| file.resolve(&path)),
+        login,
+        from: required(file, &sink_type, "from", raw.from)?,
+        to: to.into_inner(),
+        allow_private: raw.allow_private.unwrap_or(false),
     })
 }
 
@@ -224,6 +289,13 @@ fn refuse_strangers(file: &File<'_>, raw: &raw::Sink) -> Result<(), ConfigError>
         ("format", raw.format.is_some()),
         ("secrets", !raw.secrets.is_empty()),
         ("routing_key", raw.routing_key.is_some()),
+        ("server", raw.server.is_some()),
+        ("tls", raw.tls.is_some()),
+        ("ca_file", raw.ca_file.is_some()),
+        ("username", raw.username.is_some()),
+        ("password", raw.password.is_some()),
+        ("from", raw.from.is_some()),
+        ("to", raw.to.is_some()),
     ];
     let sink_type = raw.sink_type.get_ref();
     match given.iter().find(|(key, given)| *given && !sink_type.keys().contains(key)) {

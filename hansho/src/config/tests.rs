@@ -178,6 +178,15 @@ routing_key = \"env:PD\"
 name = \"am\"
 type = \"alertmanager\"
 urls = [\"http://a\", \"env:B\"]
+[[sinks]]
+name = \"post\"
+type = \"mail\"
+server = \"[::1]:587\"
+username = \"u\"
+password = \"env:PW\"
+ca_file = \"ca.pem\"
+from = \"a@b\"
+to = [\"c@d\"]
 ";
     let config = parse(text).unwrap();
     assert_eq!(config.rules, [Path::new("etc/a.rules"), Path::new("/abs")]);
@@ -219,6 +228,9 @@ urls = [\"http://a\", \"env:B\"]
             "File { path: \"etc/out.jsonl\" }",
             "PagerDuty { url: None, routing_key: Secret(env:PD), allow_private: false }",
             "Alertmanager { urls: [Secret(…), Secret(env:B)], headers: [], allow_private: false }",
+            "Mail(MailTarget { host: \"::1\", port: 587, security: StartTls, ca_file: \
+             Some(\"etc/ca.pem\"), login: Some((\"u\", Secret(env:PW))), from: \"a@b\", \
+             to: [\"c@d\"], allow_private: false })",
         ]
     );
     assert_eq!(
@@ -278,6 +290,26 @@ fn an_error_names_file_line_key_and_the_way_out() {
         (with_sink("type = \"alertmanager\""), 6, "sinks.type", "needs `urls"),
         (with_sink("type = \"alertmanager\"\nurls = []"), 7, "sinks.urls", "1 to 16"),
         (with_sink("type = \"alertmanager\"\nurls = [\"a\"]"), 7, "sinks.urls", "https://"),
+        (with_sink("type = \"mail\""), 6, "sinks.type", "needs `server"),
+        (with_sink("type = \"mail\"\nserver = \"x\""), 7, "sinks.server", "HOST:PORT"),
+        (with_sink("type = \"mail\"\nserver = \"::1\""), 7, "sinks.server", "HOST:PORT"),
+        (with_sink("type = \"mail\"\nserver = \"x:25\""), 6, "sinks.type", "needs `to"),
+        (with_sink("type = \"mail\"\nserver = \"x:25\"\nto = []"), 8, "sinks.to", "1 to 100"),
+        (
+            with_sink("type = \"mail\"\nserver = \"x:25\"\nto = [\"a@b\"]\npassword = \"p\""),
+            9,
+            "sinks.password",
+            "env:NAME",
+        ),
+        (
+            with_sink(
+                "type = \"mail\"\nserver = \"x:25\"\nto = [\"a@b\"]\ntls = \"none\"\n\
+                 username = \"u\"\npassword = \"env:P\"",
+            ),
+            6,
+            "sinks.type",
+            "in clear",
+        ),
         (with_sink("type = \"pagerduty\""), 6, "sinks.type", "needs `routing_key = \"…\"`"),
         (
             with_sink("type = \"pagerduty\"\nrouting_key = \"0123\""),
