@@ -8,6 +8,7 @@ pub mod http;
 pub mod kafka;
 pub mod mail;
 pub mod pagerduty;
+pub mod slack;
 pub mod webhook;
 pub mod words;
 
@@ -24,6 +25,7 @@ use crate::sink::alertmanager::{Alertmanager, AlertmanagerSettings};
 use crate::sink::kafka::{KafkaSink, ProduceError};
 use crate::sink::mail::{Mail, MailSettings};
 use crate::sink::pagerduty::{PagerDuty, PagerDutySettings};
+use crate::sink::slack::{Slack, SlackSettings};
 use crate::sink::webhook::{Webhook, WebhookSettings};
 use crate::source::kafka::properties::Shown;
 
@@ -61,6 +63,8 @@ pub enum SinkSettings {
     Alertmanager(AlertmanagerSettings),
     /// Recipients of mail.
     Mail(Box<MailSettings>),
+    /// A channel of Slack.
+    Slack(SlackSettings),
 }
 
 /// A receiver of notifications.
@@ -79,6 +83,8 @@ pub enum Sink {
     Alertmanager(AlertmanagerSink),
     /// See [`SinkSettings::Mail`].
     Mail(MailSink),
+    /// See [`SinkSettings::Slack`].
+    Slack(SlackSink),
 }
 
 /// A file of notifications.
@@ -98,6 +104,9 @@ pub struct AlertmanagerSink(Alertmanager);
 
 /// Recipients of mail.
 pub struct MailSink(Box<Mail>);
+
+/// A channel of Slack.
+pub struct SlackSink(Slack);
 
 struct OpenFile {
     path: PathBuf,
@@ -144,6 +153,7 @@ impl Sink {
                 Sink::Alertmanager(AlertmanagerSink(Alertmanager::new(settings)?))
             }
             SinkSettings::Mail(settings) => Sink::Mail(MailSink(Box::new(Mail::new(settings)?))),
+            SinkSettings::Slack(settings) => Sink::Slack(SlackSink(Slack::new(settings)?)),
         })
     }
 
@@ -155,6 +165,7 @@ impl Sink {
             Sink::PagerDuty(_) => pagerduty::preview(notification),
             Sink::Alertmanager(_) => alertmanager::preview(notification),
             Sink::Mail(MailSink(sink)) => sink.preview(notification),
+            Sink::Slack(SlackSink(sink)) => sink.preview(notification),
         }
     }
 
@@ -168,12 +179,19 @@ impl Sink {
             | Sink::Kafka(_)
             | Sink::Webhook(_)
             | Sink::PagerDuty(_)
-            | Sink::Mail(_) => DeliveryResult::Sent { receipt: None },
+            | Sink::Mail(_)
+            | Sink::Slack(_) => DeliveryResult::Sent { receipt: None },
         }
     }
 
-    /// Makes exactly one attempt, at the instant `now`.
-    pub async fn deliver(&self, notification: &Notification, now: Timestamp) -> DeliveryResult {
+    /// Makes exactly one attempt, at the instant `now`; `receipt` is what the receiver calls
+    /// what it has of the incident already.
+    pub async fn deliver(
+        &self,
+        notification: &Notification,
+        receipt: Option<&str>,
+        now: Timestamp,
+    ) -> DeliveryResult {
         match self {
             Sink::Stdout => verdict("standard output", print(&document::render(notification))),
             Sink::File(FileSink(file)) => append(file, document::render(notification)).await,
@@ -182,6 +200,7 @@ impl Sink {
             Sink::PagerDuty(PagerDutySink(sink)) => sink.deliver(notification).await,
             Sink::Alertmanager(AlertmanagerSink(sink)) => sink.deliver(notification, now).await,
             Sink::Mail(MailSink(sink)) => sink.deliver(notification, now).await,
+            Sink::Slack(SlackSink(sink)) => sink.deliver(notification, receipt).await,
         }
     }
 }
@@ -261,6 +280,7 @@ impl fmt::Debug for SinkSettings {
             SinkSettings::PagerDuty(settings) => settings.fmt(f),
             SinkSettings::Alertmanager(settings) => settings.fmt(f),
             SinkSettings::Mail(settings) => settings.fmt(f),
+            SinkSettings::Slack(settings) => settings.fmt(f),
         }
     }
 }

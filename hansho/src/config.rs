@@ -33,7 +33,7 @@ pub use kafka::{Kafka, Start};
 pub use limits::Limits;
 pub use on_call::{Calendars, OnCall};
 pub use secret::{SECRET_MAX, Secret};
-pub use sink::{MailTarget, Sink, Target};
+pub use sink::{MailTarget, Sink, SlackDoor, Target};
 pub use stream::{Ingest, Input};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.

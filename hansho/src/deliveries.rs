@@ -9,11 +9,12 @@ use connectors::sink::alertmanager::AlertmanagerSettings;
 use connectors::sink::http::HttpSettings;
 use connectors::sink::mail::MailSettings;
 use connectors::sink::pagerduty::{EVENTS_URL, PagerDutySettings};
+use connectors::sink::slack::{API_URL, Door, SlackSettings};
 use connectors::sink::webhook::WebhookSettings;
 use connectors::sink::words::Reader;
 use connectors::sink::{DELIVERY_TIMEOUT_MS, Secret, Sink, SinkSettings};
 
-use crate::config::{self, MailTarget, SECRET_MAX, Target};
+use crate::config::{self, MailTarget, SECRET_MAX, SlackDoor, Target};
 use crate::service::Delivery;
 
 /// What sinks share.
@@ -53,6 +54,10 @@ fn settings(target: &Target, shared: &Shared<'_>) -> Result<SinkSettings, String
             let members = urls.iter().map(member).collect::<Result<_, _>>()?;
             SinkSettings::Alertmanager(AlertmanagerSettings { members })
         }
+        Target::Slack { door, allow_private } => {
+            let (door, reader) = (slack(door, *allow_private)?, shared.reader.clone());
+            SinkSettings::Slack(SlackSettings { door, reader })
+        }
         Target::Mail(target) => SinkSettings::Mail(Box::new(mail(target, shared.reader)?)),
         Target::Kafka { topic } => SinkSettings::Kafka {
             properties: shared.properties.to_vec(),
@@ -72,6 +77,17 @@ fn http(
     let headers = headers.iter().map(|(name, value)| Ok((name.clone(), reveal(value)?)));
     let headers = headers.collect::<Result<_, String>>()?;
     Ok(HttpSettings { url, headers, timeout_ms: DELIVERY_TIMEOUT_MS, allow_private })
+}
+
+fn slack(door: &SlackDoor, allow_private: bool) -> Result<Door, String> {
+    Ok(match door {
+        SlackDoor::Webhook(url) => Door::Webhook(http(reveal(url)?, &[], allow_private)?),
+        SlackDoor::Api { token, channel, url } => {
+            let url = url.as_ref().map_or_else(|| Ok(Secret::new(API_URL)), reveal)?;
+            let http = http(url, &[], allow_private)?;
+            Door::Api { http, token: reveal(token)?, channel: channel.clone() }
+        }
+    })
 }
 
 fn mail(of: &MailTarget, reader: &Reader) -> Result<MailSettings, String> {

@@ -322,6 +322,49 @@ fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
     assert_eq!(scene.hansho(&["notify", "preview", &id, "--to", "nobody"]).1, Some(2));
 }
 
+/// In a channel an incident is one message from its beginning to its end.
+#[test]
+fn a_channel_sees_one_message_an_incident() {
+    let slack = Recorder::start().expect("a server");
+    let known = "{\"ok\":true,\"channel\":\"C042\",\"ts\":\"17.25\"}";
+    slack.answer(Recorded::Text(known.to_owned()));
+    let folder = tempfile::tempdir().expect("a folder");
+    let token = folder.path().join("token");
+    fs::write(&token, "xoxb-hunter1\n").expect("a token");
+    let mut scene = Scene::start(&format!(
+        "[[sinks]]\nname = \"chat\"\ntype = \"slack\"\nchannel = \"C042\"\nallow_private = true\n\
+         token = \"file:{}\"\napi_url = {:?}\n",
+        token.display(),
+        slack.url("/api")
+    ));
+    let methods = |count: usize| {
+        let requests = slack.wait_for(count, DEADLINE).expect("it is told");
+        let method = |it: &Request| it.path.rsplit('/').next().map(str::to_owned);
+        requests.iter().filter_map(method).collect::<Vec<_>>()
+    };
+    scene.post_events(&burst("a", 0));
+    methods(1);
+    let listed = scene.await_answer(&["incident", "list"], "認証失敗多発");
+    let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
+    // It is known by its time, also after a crash.
+    scene.await_answer(&["incident", "show", &id], "told: chat firing");
+    scene.service.kill9();
+    scene.service.restart().expect("it starts again");
+    let address = format!("127.0.0.1:{}", scene.port);
+    scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    assert_eq!(scene.hansho(&["incident", "ack", &id]).1, Some(0));
+    methods(2);
+    scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
+    let wanted = ["chat.postMessage", "chat.update", "chat.update", "chat.postMessage"];
+    assert_eq!(methods(4), wanted);
+    let bodies: Vec<Value> =
+        slack.requests().iter().map(|it| serde_json::from_str(&it.text()).unwrap()).collect();
+    assert_eq!((&bodies[1]["ts"], &bodies[2]["ts"]), (&"17.25".into(), &"17.25".into()));
+    assert_eq!(bodies[3]["thread_ts"], "17.25");
+    assert!(bodies[1]["text"].as_str().is_some_and(|it| it.starts_with("[対応開始]")));
+    assert!(bodies[2]["text"].as_str().is_some_and(|it| it.starts_with("[解消]")));
+}
+
 /// What one sink never takes, others hear of, once.
 #[test]
 fn a_notification_that_is_given_up_is_an_alert() {

@@ -161,7 +161,15 @@ impl Desk {
 
     /// The attempts to make now, each to be answered by [`Desk::record`].
     pub fn due(&mut self, now: Timestamp) -> Vec<Attempt> {
-        self.outbox.due(now)
+        let mut attempts = self.outbox.due(now);
+        for attempt in &mut attempts {
+            let case = self.cases.get(&attempt.notification.incident);
+            let told = case.and_then(|case| case.receivers.get(&self.name_of(attempt.receiver)));
+            if let Some(Told::Delivered { receipt }) = told {
+                attempt.receipt = Some(receipt.clone()).filter(|receipt| !receipt.is_empty());
+            }
+        }
+        attempts
     }
 
     /// Records what an attempt came to; `None` for a ticket that is not in flight.

@@ -89,6 +89,8 @@ pub struct Attempt {
     pub number: u32,
     /// What to deliver.
     pub notification: Arc<Notification>,
+    /// What the receiver calls what it has of the incident already, where it said so.
+    pub receipt: Option<String>,
 }
 
 /// What became of an attempt.
@@ -299,6 +301,7 @@ impl Outbox {
                     receiver,
                     number: taken.attempts,
                     notification: Arc::clone(&taken.notification),
+                    receipt: None,
                 });
             }
         }

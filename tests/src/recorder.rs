@@ -47,6 +47,8 @@ pub enum Answer {
     Status(u16),
     /// A status and a `Retry-After` in seconds.
     RetryAfter(u16, u32),
+    /// 200 and a text.
+    Text(String),
     /// No answer: the connection is closed.
     Close,
 }
@@ -164,6 +166,7 @@ impl Shared {
         let answer = book.script.pop_front().unwrap_or_else(|| book.otherwise.clone());
         request.answered = match answer {
             Answer::Status(status) | Answer::RetryAfter(status, _) => status,
+            Answer::Text(_) => 200,
             Answer::Close => 0,
         };
         book.requests.push(request);
@@ -192,14 +195,19 @@ fn converse(stream: TcpStream, shared: &Shared) {
     let mut reading = BufReader::new(stream);
     while let Ok(Some(request)) = read_request(&mut reading) {
         let is_last = request.header("connection").is_some_and(|value| value == "close");
+        let mut body = String::new();
         let head = match shared.record(request) {
             Answer::Status(status) => format!("HTTP/1.1 {status} Scripted\r\n"),
+            Answer::Text(text) => {
+                body = text;
+                "HTTP/1.1 200 Scripted\r\n".to_owned()
+            }
             Answer::RetryAfter(status, seconds) => {
                 format!("HTTP/1.1 {status} Scripted\r\nRetry-After: {seconds}\r\n")
             }
             Answer::Close => return,
         };
-        let answer = format!("{head}Content-Length: 0\r\n\r\n");
+        let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         if answering.write_all(answer.as_bytes()).is_err() || is_last {
             return;
         }

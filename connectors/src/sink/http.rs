@@ -46,6 +46,15 @@ pub(super) struct HttpClient {
     place: String,
 }
 
+/// What a receiver answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// `Retry-After`, in milliseconds from the answer.
+    pub(super) after_ms: Option<i64>,
+    /// Its first [`MAX_ANSWER_BYTES`].
+    pub(super) body: Vec<u8>,
+}
+
 impl HttpClient {
     pub(super) fn new(settings: &HttpSettings) -> Result<HttpClient, SinkError> {
         let refused = |why: &str| SinkError::Webhook { why: why.to_owned() };
@@ -88,43 +97,67 @@ impl HttpClient {
         &self.url
     }
 
-    /// Posts a body with headers of its own; no value of theirs is shown to anybody.
+    /// `host:port`, to name it.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Posts a body with headers of its own and judges the answer by its status.
     pub(super) async fn post(
         &self,
         headers: &[(&'static str, String)],
         body: String,
     ) -> DeliveryResult {
+        match self.ask(headers, body).await {
+            Ok(answer) => self.judge(&answer),
+            Err(failed) => failed,
+        }
+    }
+
+    /// Posts a body with headers of its own, of which no value is shown to anybody.
+    ///
+    /// # Errors
+    /// What it comes to where there is no answer.
+    pub(super) async fn ask(
+        &self,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<Answer, DeliveryResult> {
         let mut request = self.client.post(self.url.clone()).headers(self.headers.clone());
         for (name, value) in headers {
             let Ok(value) = HeaderValue::from_str(value) else {
                 let why = format!("{}: the header {name} cannot be sent", self.place);
-                return DeliveryResult::Reject { reason: FailureReason::Client, why };
+                return Err(DeliveryResult::Reject { reason: FailureReason::Client, why });
             };
             request = request.header(*name, value);
         }
         match request.body(body).send().await {
-            Ok(response) => self.judge(response).await,
+            Ok(response) => Ok(Answer {
+                status: response.status(),
+                after_ms: retry_after_ms(response.headers(), SystemTime::now()),
+                // The receiver has it as soon as the status says so: a body that breaks off
+                // later changes nothing.
+                body: read_answer(response).await,
+            }),
             Err(error) => {
                 let reason = match error.is_timeout() {
                     true => FailureReason::Timeout,
                     false => FailureReason::Network,
                 };
                 let why = format!("{}: {}", self.place, chain(&error.without_url()));
-                DeliveryResult::Retry { reason, why, after_ms: None }
+                Err(DeliveryResult::Retry { reason, why, after_ms: None })
             }
         }
     }
 
-    async fn judge(&self, response: reqwest::Response) -> DeliveryResult {
-        let status = response.status();
-        let after_ms = retry_after_ms(response.headers(), SystemTime::now());
-        // The receiver has it as soon as the status says so: a body that breaks off later
-        // changes nothing.
-        let answer = read_answer(response).await;
+    /// What an answer means by its status.
+    pub(super) fn judge(&self, answer: &Answer) -> DeliveryResult {
+        let Answer { status, after_ms, body } = answer;
+        let (status, after_ms) = (*status, *after_ms);
         if status.is_success() {
             return DeliveryResult::Sent { receipt: None };
         }
-        let why = format!("{} answered {status}: {}", self.place, shown(&answer));
+        let why = format!("{} answered {status}: {}", self.place, shown(body));
         let reason = reason_of(status);
         match reason {
             FailureReason::Auth => {
@@ -178,7 +211,7 @@ async fn read_answer(mut response: reqwest::Response) -> Vec<u8> {
 }
 
 /// The beginning of an answer, safe to print: control characters escaped.
-fn shown(answer: &[u8]) -> String {
+pub(super) fn shown(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer.get(..SHOWN_ANSWER_BYTES).unwrap_or(answer));
     text.escape_debug().to_string()
 }

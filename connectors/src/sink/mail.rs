@@ -248,8 +248,8 @@ impl Mail {
 
     fn text(&self, of: &Notification) -> String {
         let mut text = format!("{}\n\n", self.reader.title(of));
-        for (name, fact) in self.reader.facts(of) {
-            text += &format!("{name}: {fact}\n");
+        for fact in self.reader.facts(of) {
+            text += &format!("{}: {}\n", fact.name, fact.text);
         }
         text
     }
@@ -263,8 +263,8 @@ impl Mail {
             .reader
             .facts(of)
             .iter()
-            .map(|(name, fact)| {
-                let (name, fact) = (escaped(name), linked(fact));
+            .map(|fact| {
+                let (name, fact) = (escaped(&fact.name), linked(&fact.text));
                 format!("<tr><th align=\"left\" valign=\"top\">{name}</th><td>{fact}</td></tr>")
             })
             .collect();

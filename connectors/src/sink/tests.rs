@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use model::decimal::Decimal;
 use model::key::KeyValue;
+use model::message::Language;
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -16,6 +17,8 @@ use super::*;
 use crate::broker::EmbeddedBroker;
 use crate::sink::format::Format;
 use crate::sink::http::HttpSettings;
+use crate::sink::slack::Door;
+use crate::sink::words::tests::reader;
 
 /// A notification with something awkward in every field.
 pub(super) fn notification() -> Notification {
@@ -85,11 +88,11 @@ async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
     let sink = Sink::new(&settings).unwrap();
     let line = document::render(&notification());
     assert_eq!(
-        sink.deliver(&notification(), Timestamp(0)).await,
+        sink.deliver(&notification(), None, Timestamp(0)).await,
         DeliveryResult::Sent { receipt: None }
     );
     assert_eq!(
-        sink.deliver(&notification(), Timestamp(0)).await,
+        sink.deliver(&notification(), None, Timestamp(0)).await,
         DeliveryResult::Sent { receipt: None }
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{line}\n{line}\n"));
@@ -103,20 +106,20 @@ async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
         file.path = folder.path().join("no/where");
     }
     let DeliveryResult::Retry { why, after_ms: None, .. } =
-        sink.deliver(&notification(), Timestamp(0)).await
+        sink.deliver(&notification(), None, Timestamp(0)).await
     else {
         panic!("it was delivered nowhere");
     };
     assert!(why.contains("no/where"), "{why}");
     file.lock().unwrap().path = path.clone();
     assert_eq!(
-        sink.deliver(&notification(), Timestamp(0)).await,
+        sink.deliver(&notification(), None, Timestamp(0)).await,
         DeliveryResult::Sent { receipt: None }
     );
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
     assert!(Sink::new(&SinkSettings::File { path: folder.path().join("no/where") }).is_err());
     assert_eq!(
-        Sink::Stdout.deliver(&notification(), Timestamp(0)).await,
+        Sink::Stdout.deliver(&notification(), None, Timestamp(0)).await,
         DeliveryResult::Sent { receipt: None }
     );
 }
@@ -132,7 +135,7 @@ async fn a_topic_gets_the_document_under_its_incident_and_a_dead_broker_is_a_ret
     };
     let sink = Sink::new(&settings(60_000)).unwrap();
     assert_eq!(
-        sink.deliver(&notification(), Timestamp(0)).await,
+        sink.deliver(&notification(), None, Timestamp(0)).await,
         DeliveryResult::Sent { receipt: None }
     );
     let (key, payload) = first_record(&broker, "alerts");
@@ -141,7 +144,7 @@ async fn a_topic_gets_the_document_under_its_incident_and_a_dead_broker_is_a_ret
 
     broker.set_reachable(false).unwrap();
     let sink = Sink::new(&settings(1_000)).unwrap();
-    let DeliveryResult::Retry { why, .. } = sink.deliver(&notification(), Timestamp(0)).await
+    let DeliveryResult::Retry { why, .. } = sink.deliver(&notification(), None, Timestamp(0)).await
     else {
         panic!("it was delivered nowhere");
     };
@@ -178,11 +181,14 @@ fn settings_print_no_secret() {
     };
     let secrets = vec![Secret::new("hunter4")];
     let routing_key = Secret::new("hunter5");
+    let token = Secret::new("hunter6");
+    let door = Door::Api { http: http.clone(), token, channel: "C1".to_owned() };
     let webhook = WebhookSettings { http: http.clone(), format: Format::Hansho, secrets };
     let password = ("sasl.password".to_owned(), "hunter3".to_owned());
     for settings in [
         SinkSettings::Webhook(webhook),
         SinkSettings::Alertmanager(AlertmanagerSettings { members: vec![http.clone()] }),
+        SinkSettings::Slack(SlackSettings { door, reader: reader(Language::Ja) }),
         SinkSettings::PagerDuty(PagerDutySettings { http, routing_key }),
         SinkSettings::Kafka { properties: vec![password], topic: "t".to_owned(), timeout_ms: 1 },
     ] {

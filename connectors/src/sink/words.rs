@@ -16,6 +16,32 @@ pub struct Reader {
     pub zone: TimeZone,
 }
 
+/// Something that is known of an incident.
+pub(super) struct Fact {
+    /// What.
+    pub(super) what: What,
+    /// How the reader calls it.
+    pub(super) name: String,
+    /// One line.
+    pub(super) text: String,
+}
+
+/// What may be known of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Severity,
+    Deadline,
+    Key,
+    Value,
+    Since,
+    Ended,
+    By,
+    Missed,
+    Runbook,
+    Rule,
+    Incident,
+}
+
 impl Reader {
     /// One line: `[緊急] 認証失敗多発: …`; control characters are spaces.
     pub(super) fn title(&self, of: &Notification) -> String {
@@ -50,7 +76,7 @@ impl Reader {
     }
 
     /// What is known of it, each with its name; nothing empty.
-    pub(super) fn facts(&self, of: &Notification) -> Vec<(String, String)> {
+    pub(super) fn facts(&self, of: &Notification) -> Vec<Fact> {
         let key: Vec<String> =
             of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let deadline = match (of.kind, of.deadline) {
@@ -68,20 +94,26 @@ impl Reader {
         });
         let ended = (of.kind == NotificationKind::Resolved).then(|| self.clock(of.at));
         let facts = [
-            (self.say("severity", "重大度"), Some(self.severity(of.severity).to_owned())),
-            (self.say("respond by", "対応期限"), deadline),
-            (self.say("key", "キー"), Some(key.join(" "))),
-            (self.say("value", "値"), self.measured(of.value, of.threshold)),
-            (self.say("since", "発生"), Some(self.clock(of.since))),
-            (self.say("ended", "解消"), ended),
-            (self.say("by", "対応者"), of.by.clone()),
-            (self.say("missed", "未達"), missed),
-            (self.say("runbook", "手順書"), of.runbook.clone()),
-            (self.say("rule", "ルール"), Some(of.reading.clone())),
-            (self.say("incident", "インシデント"), Some(of.incident.to_string())),
+            (
+                What::Severity,
+                self.say("severity", "重大度"),
+                Some(self.severity(of.severity).to_owned()),
+            ),
+            (What::Deadline, self.say("respond by", "対応期限"), deadline),
+            (What::Key, self.say("key", "キー"), Some(key.join(" "))),
+            (What::Value, self.say("value", "値"), self.measured(of.value, of.threshold)),
+            (What::Since, self.say("since", "発生"), Some(self.clock(of.since))),
+            (What::Ended, self.say("ended", "解消"), ended),
+            (What::By, self.say("by", "対応者"), of.by.clone()),
+            (What::Missed, self.say("missed", "未達"), missed),
+            (What::Runbook, self.say("runbook", "手順書"), of.runbook.clone()),
+            (What::Rule, self.say("rule", "ルール"), Some(of.reading.clone())),
+            (What::Incident, self.say("incident", "インシデント"), Some(of.incident.to_string())),
         ];
-        let known = facts.into_iter().filter_map(|(name, fact)| Some((name, one_line(&fact?))));
-        known.filter(|(_, fact)| !fact.is_empty()).collect()
+        let known = facts
+            .into_iter()
+            .filter_map(|(what, name, fact)| Some(Fact { what, name, text: one_line(&fact?) }));
+        known.filter(|fact| !fact.text.is_empty()).collect()
     }
 
     /// A severity's word.
@@ -179,12 +211,12 @@ pub(super) mod tests {
     #[test]
     fn facts_are_told_by_the_readers_clock_and_never_empty() {
         let facts = reader(Language::Ja).facts(&notification());
-        let fact = |name: &str| facts.iter().find(|it| it.0 == name).map(|it| it.1.as_str());
+        let fact = |name: &str| facts.iter().find(|it| it.name == name).map(|it| it.text.as_str());
         assert_eq!(fact("対応期限"), Some("1970-01-01 09:30:54 +09:00"));
         assert_eq!(fact("発生"), Some("1970-01-01 09:00:01 +09:00"));
         assert_eq!(fact("値"), Some("12345678901234567.123456789 (しきい値 0.05)"));
         assert_eq!(fact("手順書"), None);
-        assert!(facts.iter().all(|(_, fact)| !fact.is_empty() && *fact == one_line(fact)));
+        assert!(facts.iter().all(|it| !it.text.is_empty() && it.text == one_line(&it.text)));
         assert_eq!((cut("失敗した", 3), cut("失敗", 3)), ("失敗…".to_owned(), "失敗".to_owned()));
     }
 }

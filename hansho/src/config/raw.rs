@@ -148,6 +148,9 @@ pub(super) struct Sink {
     #[serde(default)]
     pub(super) secrets: Vec<Spanned<Secret>>,
     pub(super) routing_key: Option<Spanned<Secret>>,
+    pub(super) token: Option<Spanned<Secret>>,
+    pub(super) channel: Option<String>,
+    pub(super) api_url: Option<Spanned<Secret>>,
     pub(super) server: Option<Spanned<String>>,
     pub(super) tls: Option<Security>,
     pub(super) ca_file: Option<String>,
@@ -214,6 +217,7 @@ pub(super) enum SinkType {
     PagerDuty,
     Alertmanager,
     Mail,
+    Slack,
     Kafka,
     File,
     Stdout,
@@ -226,6 +230,7 @@ impl SinkType {
             SinkType::PagerDuty => "pagerduty",
             SinkType::Alertmanager => "alertmanager",
             SinkType::Mail => "mail",
+            SinkType::Slack => "slack",
             SinkType::Kafka => "kafka",
             SinkType::File => "file",
             SinkType::Stdout => "stdout",
@@ -238,6 +243,7 @@ impl SinkType {
             SinkType::Webhook => &["url", "allow_private", "headers", "format", "secrets"],
             SinkType::PagerDuty => &["routing_key", "url", "allow_private"],
             SinkType::Alertmanager => &["urls", "headers", "allow_private"],
+            SinkType::Slack => &["url", "token", "channel", "api_url", "allow_private"],
             SinkType::Mail => {
                 &["server", "tls", "ca_file", "username", "password", "from", "to", "allow_private"]
             }

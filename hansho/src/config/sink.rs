@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use connectors::sink::format::Format;
 use connectors::sink::mail::{RECIPIENTS_MAX, Security};
-use connectors::sink::pagerduty::SPACING_MS;
+use connectors::sink::{pagerduty, slack};
 use oncall::route::On;
 use oncall::severities::Severities;
 use toml::Spanned;
@@ -69,6 +69,13 @@ pub enum Target {
     },
     /// Recipients of mail.
     Mail(Box<MailTarget>),
+    /// A channel of Slack.
+    Slack {
+        /// By which door.
+        door: SlackDoor,
+        /// Whether addresses of private networks and this machine are allowed.
+        allow_private: bool,
+    },
     /// A topic of the same Kafka.
     Kafka {
         /// Its name.
@@ -81,6 +88,22 @@ pub enum Target {
     },
     /// JSON lines on standard output.
     Stdout,
+}
+
+/// The doors of Slack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlackDoor {
+    /// An incoming webhook.
+    Webhook(Secret),
+    /// The Web API.
+    Api {
+        /// Of a bot.
+        token: Secret,
+        /// The channel's id.
+        channel: String,
+        /// Where the API is; `None` is Slack's own.
+        url: Option<Secret>,
+    },
 }
 
 /// How mail is sent.
@@ -108,7 +131,8 @@ impl Target {
     /// The least time between two attempts that the receiver allows, in milliseconds.
     pub(super) const fn spacing_ms(&self) -> i64 {
         match self {
-            Target::PagerDuty { .. } => SPACING_MS,
+            Target::PagerDuty { .. } => pagerduty::SPACING_MS,
+            Target::Slack { .. } => slack::SPACING_MS,
             Target::Webhook { .. }
             | Target::Alertmanager { .. }
             | Target::Mail(_)
@@ -226,6 +250,7 @@ fn target(
                 allow_private,
             }
         }
+        SinkType::Slack => Target::Slack { door: slack_door(file, raw)?, allow_private },
         SinkType::Mail => Target::Mail(Box::new(mail(file, raw)?)),
         SinkType::Kafka => {
             let topic = required(file, &sink_type, "topic", raw.topic)?;
@@ -236,6 +261,23 @@ fn target(
         }
         SinkType::Stdout => Target::Stdout,
     })
+}
+
+fn slack_door(file: &File<'_>, raw: raw::Sink) -> Result<SlackDoor, ConfigError> {
+    match (raw.url, raw.token) {
+        (Some(url), None) if raw.channel.is_none() && raw.api_url.is_none() => {
+            Ok(SlackDoor::Webhook(file.kept_out_of_the_file("url, which holds a token,", url)?))
+        }
+        (None, Some(token)) => Ok(SlackDoor::Api {
+            token: file.kept_out_of_the_file("token", token)?,
+            channel: required(file, &raw.sink_type, "channel", raw.channel)?,
+            url: raw.api_url.map(|url| check_url(file, url)).transpose()?,
+        }),
+        _ => {
+            let what = "needs `url` of an incoming webhook, or `token` and `channel`";
+            file.refuse(&raw.sink_type, what)
+        }
+    }
 }
 
 fn mail(file: &File<'_>, raw: raw::Sink) -> Result<MailTarget, ConfigError> {
@@ -289,6 +331,9 @@ fn refuse_strangers(file: &File<'_>, raw: &raw::Sink) -> Result<(), ConfigError>
         ("format", raw.format.is_some()),
         ("secrets", !raw.secrets.is_empty()),
         ("routing_key", raw.routing_key.is_some()),
+        ("token", raw.token.is_some()),
+        ("channel", raw.channel.is_some()),
+        ("api_url", raw.api_url.is_some()),
         ("server", raw.server.is_some()),
         ("tls", raw.tls.is_some()),
         ("ca_file", raw.ca_file.is_some()),

@@ -187,6 +187,11 @@ password = \"env:PW\"
 ca_file = \"ca.pem\"
 from = \"a@b\"
 to = [\"c@d\"]
+[[sinks]]
+name = \"chat\"
+type = \"slack\"
+token = \"env:T\"
+channel = \"C1\"
 ";
     let config = parse(text).unwrap();
     assert_eq!(config.rules, [Path::new("etc/a.rules"), Path::new("/abs")]);
@@ -231,6 +236,8 @@ to = [\"c@d\"]
             "Mail(MailTarget { host: \"::1\", port: 587, security: StartTls, ca_file: \
              Some(\"etc/ca.pem\"), login: Some((\"u\", Secret(env:PW))), from: \"a@b\", \
              to: [\"c@d\"], allow_private: false })",
+            "Slack { door: Api { token: Secret(env:T), channel: \"C1\", url: None }, \
+             allow_private: false }",
         ]
     );
     assert_eq!(
@@ -290,6 +297,10 @@ fn an_error_names_file_line_key_and_the_way_out() {
         (with_sink("type = \"alertmanager\""), 6, "sinks.type", "needs `urls"),
         (with_sink("type = \"alertmanager\"\nurls = []"), 7, "sinks.urls", "1 to 16"),
         (with_sink("type = \"alertmanager\"\nurls = [\"a\"]"), 7, "sinks.urls", "https://"),
+        (with_sink("type = \"slack\""), 6, "sinks.type", "`url` of an incoming webhook"),
+        (with_sink("type = \"slack\"\ntoken = \"env:T\""), 6, "sinks.type", "needs `channel"),
+        (with_sink("type = \"slack\"\nurl = \"https://h/T0\""), 7, "sinks.url", "env:NAME"),
+        (with_sink("type = \"slack\"\ntoken = \"xoxb-1\""), 7, "sinks.token", "env:NAME"),
         (with_sink("type = \"mail\""), 6, "sinks.type", "needs `server"),
         (with_sink("type = \"mail\"\nserver = \"x\""), 7, "sinks.server", "HOST:PORT"),
         (with_sink("type = \"mail\"\nserver = \"::1\""), 7, "sinks.server", "HOST:PORT"),

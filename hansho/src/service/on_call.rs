@@ -55,9 +55,9 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    async fn attempt(&self, notification: &Notification) -> DeliveryResult {
+    async fn attempt(&self, notification: &Notification, receipt: Option<&str>) -> DeliveryResult {
         match self {
-            Delivery::Sink(sink) => sink.deliver(notification, wall_clock()).await,
+            Delivery::Sink(sink) => sink.deliver(notification, receipt, wall_clock()).await,
             Delivery::Console(console) => console.show(notification),
         }
     }
@@ -190,14 +190,14 @@ impl OnCall {
     }
 
     fn start(&mut self, attempt: Attempt, answer: &Sender<Answered>, runtime: &Handle) {
-        let Attempt { ticket, receiver, notification, .. } = attempt;
+        let Attempt { ticket, receiver, notification, receipt, .. } = attempt;
         let Some(delivery) = self.deliveries.get(receiver).cloned() else {
             return;
         };
         self.in_flight.insert(ticket);
         let answer = answer.clone();
         runtime.spawn(async move {
-            let result = delivery.attempt(&notification).await;
+            let result = delivery.attempt(&notification, receipt.as_deref()).await;
             // The thread at the other end only goes away when the service ends: then
             // the attempt is made again, with the same id.
             drop(answer.send(Answered::Attempt { ticket, result }));

@@ -598,6 +598,32 @@ fn a_digest_that_cannot_be_delivered_is_kept() {
 }
 
 #[test]
+fn what_a_receiver_calls_a_message_comes_back_with_the_next() {
+    let mut scene = Scene::new(settings(&["chat", "phone"]));
+    let attempts = |scene: &mut Scene, answer: Option<&str>| {
+        scene.desk.tick(scene.now);
+        let due = scene.desk.due(scene.now);
+        let known: Vec<(usize, Option<String>)> =
+            due.iter().map(|it| (it.receiver, it.receipt.clone())).collect();
+        for attempt in due {
+            let receipt = answer.filter(|_| attempt.receiver == 0).map(str::to_owned);
+            let sent = DeliveryResult::Sent { receipt };
+            scene.desk.record(attempt.ticket, sent, scene.now).unwrap();
+        }
+        scene.write();
+        known
+    };
+    let id = scene.fire("cpu", High);
+    assert_eq!(attempts(&mut scene, Some("C1:1.5")), [(0, None), (1, None)]);
+    scene.act(id, Action::Acknowledge).unwrap();
+    scene.crash();
+    let known = Some("C1:1.5".to_owned());
+    assert_eq!(attempts(&mut scene, None), [(0, known.clone()), (1, None)]);
+    scene.resolve("cpu");
+    assert_eq!(attempts(&mut scene, None), [(0, known), (1, None)]);
+}
+
+#[test]
 fn a_router_gets_each_of_a_storm_and_hears_again_what_stands() {
     let mut of = settings(&["phone"]);
     let router = Receiver { is_router: true, ..receiver("am") };

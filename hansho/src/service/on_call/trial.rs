@@ -73,10 +73,14 @@ async fn try_out(
 ) {
     let mut attempts: Vec<Value> = Vec::new();
     let mut is_delivered = true;
+    let mut known: Option<String> = None;
     for notification in trial.map(Arc::new) {
-        let result = delivery.attempt(&notification).await;
+        let result = delivery.attempt(&notification, known.as_deref()).await;
         is_delivered = matches!(result, DeliveryResult::Sent { .. });
         attempts.push(told(&notification, &result));
+        if let DeliveryResult::Sent { receipt } = result {
+            known = receipt;
+        }
         if !is_delivered {
             break;
         }
