@@ -106,7 +106,7 @@ pub struct AlertmanagerSink(Alertmanager);
 pub struct MailSink(Box<Mail>);
 
 /// A channel of Slack.
-pub struct SlackSink(Slack);
+pub struct SlackSink(Box<Slack>);
 
 struct OpenFile {
     path: PathBuf,
@@ -153,7 +153,9 @@ impl Sink {
                 Sink::Alertmanager(AlertmanagerSink(Alertmanager::new(settings)?))
             }
             SinkSettings::Mail(settings) => Sink::Mail(MailSink(Box::new(Mail::new(settings)?))),
-            SinkSettings::Slack(settings) => Sink::Slack(SlackSink(Slack::new(settings)?)),
+            SinkSettings::Slack(settings) => {
+                Sink::Slack(SlackSink(Box::new(Slack::new(settings)?)))
+            }
         })
     }
 

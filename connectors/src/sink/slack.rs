@@ -59,8 +59,8 @@ pub(super) struct Slack {
 }
 
 enum Opened {
-    Webhook(HttpClient),
-    Api(Api),
+    Webhook(Box<HttpClient>),
+    Api(Box<Api>),
 }
 
 /// The Web API and the channel that is told.
@@ -84,13 +84,13 @@ enum Said {
 impl Slack {
     pub(super) fn new(settings: &SlackSettings) -> Result<Slack, SinkError> {
         let door = match &settings.door {
-            Door::Webhook(http) => Opened::Webhook(HttpClient::new(http)?),
-            Door::Api { http, token, channel } => Opened::Api(Api {
+            Door::Webhook(http) => Opened::Webhook(Box::new(HttpClient::new(http)?)),
+            Door::Api { http, token, channel } => Opened::Api(Box::new(Api {
                 post: HttpClient::below(http, "/chat.postMessage")?,
                 update: HttpClient::below(http, "/chat.update")?,
                 token: token.clone(),
                 channel: channel.clone(),
-            }),
+            })),
         };
         Ok(Slack { door, reader: settings.reader.clone() })
     }
