@@ -97,6 +97,7 @@ impl Rules {
             shards: 1,
             early: false,
             keys_per_rule_max: KEYS_PER_RULE_MAX,
+            remembering: None,
         };
         Shard::new(Arc::clone(&self.program), settings, &Restored::default())
     }

@@ -20,6 +20,11 @@ impl Absence {
         self.last = self.last.max(time);
     }
 
+    /// When it was last heard of, or could first have been.
+    pub(crate) const fn last(&self) -> i64 {
+        self.last
+    }
+
     /// Whether it is absent at `now`.
     pub(crate) fn is_true(&self, now: i64) -> bool {
         now >= self.begins_at() && !self.is_forgotten(now)

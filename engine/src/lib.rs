@@ -40,6 +40,7 @@ mod wheel;
 mod window;
 
 pub mod identity;
+pub mod memory;
 pub mod resume;
 pub mod shard;
 pub mod succession;

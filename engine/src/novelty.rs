@@ -31,6 +31,16 @@ impl Novelty {
         true
     }
 
+    /// Knows of a value that it was last seen at an instant, not before any other's.
+    pub(crate) fn recall(&mut self, value: i128, at: i64) {
+        self.seen.see(value, at);
+    }
+
+    /// The values seen after an instant, the newest first, and when.
+    pub(crate) fn seen_since(&self, after: i64) -> impl Iterator<Item = (i128, i64)> + '_ {
+        self.seen.newest_first().take_while(move |(_, at)| *at > after)
+    }
+
     /// Whether a value is new at `now`.
     pub(crate) fn matches(&self, now: i64) -> bool {
         self.matched == Some(now)

@@ -118,6 +118,16 @@ impl Recency {
         })
     }
 
+    /// As [`Recency::iter`] from the other end: the one that was seen last comes first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = (i128, i64)> + '_ {
+        let mut at = self.last;
+        std::iter::from_fn(move || {
+            let seen = self.seen.get(at as usize)?;
+            at = seen.before;
+            Some((seen.value, seen.at))
+        })
+    }
+
     /// Number of values.
     pub(crate) fn len(&self) -> usize {
         self.by_value.len()
@@ -208,6 +218,8 @@ mod tests {
                 prop_assert_eq!(recency.oldest(), plain.first().map(|it| it.1));
                 prop_assert_eq!(recency.newest(), plain.last().map(|it| it.1));
                 prop_assert_eq!(recency.iter().collect::<Vec<_>>(), plain.clone());
+                let backwards = recency.newest_first().collect::<Vec<_>>();
+                prop_assert!(backwards.into_iter().eq(plain.iter().rev().copied()));
             }
         }
     }

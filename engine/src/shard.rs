@@ -1,6 +1,7 @@
 //! A shard: the key groups of one thread, judged instant by instant.
 
 mod domain;
+mod evidence;
 mod fields;
 mod seeds;
 mod state;
@@ -17,6 +18,7 @@ use model::time::Timestamp;
 use model::transition::{Early, KeyPart, Transition};
 
 use crate::key_group::KEY_GROUPS;
+use crate::memory::{Memory, Remembering};
 use crate::program::Program;
 use domain::Domain;
 use states::States;
@@ -45,6 +47,8 @@ pub struct Restored {
     pub published: Vec<Timestamp>,
     /// Episodes that were open then.
     pub open: Vec<OpenEpisode>,
+    /// What rules knew at an instant: they begin after it, with that.
+    pub memories: Vec<Memory>,
 }
 
 /// An episode that fires.
@@ -89,6 +93,8 @@ pub struct ShardSettings {
     pub early: bool,
     /// Keys one rule may hold state for, over all key groups: see [`keys_share`].
     pub keys_per_rule_max: u32,
+    /// Whether rules tell what they remember for long, and how often.
+    pub remembering: Option<Remembering>,
 }
 
 /// Keys one rule may hold state for unless configured otherwise.
@@ -111,6 +117,8 @@ pub struct Out {
     pub transitions: Vec<Transition>,
     /// Early notices, in the order they were found.
     pub early: Vec<Early>,
+    /// What rules have learnt, as of instants up to which everything is told.
+    pub memories: Vec<Memory>,
 }
 
 /// What a shard holds and has refused.
@@ -152,7 +160,7 @@ impl Shard {
     /// Events of one horizon before that are expected again: they rebuild windows and
     /// publish nothing.
     pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> Shard {
-        let domains = Domain::divide(&program, settings.early, restored);
+        let domains = Domain::divide(&program, settings, restored);
         let signals = 0..program.signal_count();
         let hears = |signal: usize| {
             let heard = domains.iter().enumerate();

@@ -26,6 +26,7 @@ mod sync {
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use engine::memory::Remembering;
 use engine::program::Program;
 use engine::shard::{Restored, Shard, ShardSettings};
 use model::observation::Batch;
@@ -44,6 +45,8 @@ pub struct RoadSettings {
     pub early: bool,
     /// Keys one rule may hold state for.
     pub keys_per_rule_max: u32,
+    /// Whether rules tell what they remember for long, and how often.
+    pub remembering: Option<Remembering>,
 }
 
 /// The reading thread's end: observations and marks go in.
@@ -71,6 +74,7 @@ pub(crate) fn open_road(
             shards: workers,
             early: settings.early,
             keys_per_rule_max: settings.keys_per_rule_max,
+            remembering: settings.remembering,
         };
         Shard::new(Arc::clone(program), settings, restored)
     };

@@ -67,7 +67,12 @@ impl<L: Listener> Recorded<L> {
     ) -> Result<Recorded<L>, Exit> {
         let inputs = Inputs::open(files, &set.streams, program.horizon_ms())?;
         let Course { workers, year, drain } = course;
-        let settings = RoadSettings { workers, early: false, keys_per_rule_max: KEYS_PER_RULE_MAX };
+        let settings = RoadSettings {
+            workers,
+            early: false,
+            keys_per_rule_max: KEYS_PER_RULE_MAX,
+            remembering: None,
+        };
         let (inlet, outlet) = open_road(program, settings, &Restored::default());
         let intake = Intake::new(program, &set.streams, year, inlet.shards())
             .map_err(|error| Exit::Usage.because(error))?;

@@ -63,8 +63,13 @@ pub(crate) fn play(rules: &RuleSet, test: &Test) -> Result<Played, ProgramError>
         ..RuleSet::default()
     };
     let program = Arc::new(Program::compile(&alone)?);
-    let settings =
-        ShardSettings { index: 0, shards: 1, early: false, keys_per_rule_max: KEYS_PER_RULE_MAX };
+    let settings = ShardSettings {
+        index: 0,
+        shards: 1,
+        early: false,
+        keys_per_rule_max: KEYS_PER_RULE_MAX,
+        remembering: None,
+    };
     let mut shard = Shard::new(Arc::clone(&program), settings, &Restored::default());
     let mut marks = Marks::unsettled(rules.streams.len());
     let mut batches = [Batch::default()];

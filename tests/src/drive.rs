@@ -147,6 +147,7 @@ impl<'a> Runner<'a> {
                 shards: course.shards,
                 early: course.early,
                 keys_per_rule_max: KEYS_PER_RULE_MAX,
+                remembering: None,
             };
             let shard = Shard::new(Arc::clone(&program), settings, restored);
             (shard, Out::default())

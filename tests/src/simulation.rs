@@ -1,13 +1,14 @@
 //! A service that dies: the production state machines under crashes drawn from a seed.
 //!
-//! What survives a crash is the logs, the alert log, the state log's peaks, the commits and the
-//! rows of on-call. A worker reads partitions that come and go, steps its shards, appends what
+//! What survives a crash is the logs, the alert log, the state log, the commits and the rows of
+//! on-call. A worker reads partitions that come and go, steps its shards, appends what
 //! they tell, lets on-call fold and send it, commits, and drops from the alert log what nobody
 //! needs; it may die before and after each append, row, commit and compaction, and its
 //! successor starts from what survived (ARCHITECTURE D8, D9, D13). A [`Design`] other than the
 //! right one leaves out a part of that, to show that the checker ([`verdict`]) notices.
 
 mod compaction;
+mod memory;
 mod people;
 mod recovery;
 pub mod verdict;
@@ -18,6 +19,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use engine::memory::MemoryId;
 use engine::program::{Program, ProgramError};
 use engine::shard::ShardCounts;
 use model::decimal::Decimal;
@@ -27,6 +29,7 @@ use model::transition::{Early, EpisodeId, Transition};
 use oncall::desk::{Row, RowKey};
 
 use crate::drawn::{Case, Random};
+use memory::Kept;
 use views::Views;
 use worker::Worker;
 use world::World;
@@ -69,11 +72,17 @@ pub enum Design {
     CompactsOpenEpisode,
     /// Drops records of closed episodes that a successor derives again.
     CompactsBeyondCommit,
+    /// Reads on where memories are whole, and does not take them up.
+    ForgottenMemory,
+    /// Takes up what rules knew last, not what they knew where reading begins.
+    NewestMemory,
+    /// Writes what rules have learnt after the commit that relies on it.
+    CommitBeforeMemory,
 }
 
 impl Design {
     /// All the wrong ones.
-    pub const WRONG: [Design; 15] = [
+    pub const WRONG: [Design; 18] = [
         Design::NoReplay,
         Design::SilentByOffset,
         Design::CommitBeforeAppend,
@@ -89,6 +98,9 @@ impl Design {
         Design::AnsweredBeforeLanding,
         Design::CompactsOpenEpisode,
         Design::CompactsBeyondCommit,
+        Design::ForgottenMemory,
+        Design::NewestMemory,
+        Design::CommitBeforeMemory,
     ];
 }
 
@@ -103,8 +115,10 @@ pub struct Survivors {
     aged: usize,
     /// By record of the alert log: when the service saw it.
     pub detected: Vec<Timestamp>,
-    /// The state log: the newest peak of each open episode, true by itself.
+    /// The newest peak of each open episode, true by itself.
     pub peaks: BTreeMap<EpisodeId, Option<Decimal>>,
+    /// The state log: by rule what it remembers for long.
+    state_log: BTreeMap<MemoryId, Kept>,
     /// By log: the text of its last commit.
     commits: BTreeMap<usize, String>,
     /// What on-call keeps beside the alert log.
@@ -199,7 +213,7 @@ fn run(case: &Case, course: Course) -> Result<Ended, ProgramError> {
     let mut views = Views::new(case)?;
     let mut now_ms = 0;
     loop {
-        let mut worker = Worker::start(case, &world, &program, course, &survivors, now_ms);
+        let mut worker = Worker::start(case, &world, &program, course, &mut survivors, now_ms);
         views.begin(&worker.published);
         match worker.work(&mut survivors, &mut views, &mut fate) {
             Ok(last) => return Ok(Ended { survivors, views, world, last }),

@@ -77,6 +77,7 @@ impl Bench {
             shards: 1,
             early: true,
             keys_per_rule_max: KEYS_PER_RULE_MAX,
+            remembering: None,
         };
         let program = Arc::new(Program::compile(&rules).unwrap());
         Bench {

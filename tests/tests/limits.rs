@@ -126,6 +126,7 @@ impl Flood {
             shards: 1,
             early: true,
             keys_per_rule_max: KEYS_PER_RULE_MAX,
+            remembering: None,
         };
         Flood {
             shard: Shard::new(program, settings, &Restored::default()),

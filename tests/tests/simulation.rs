@@ -73,7 +73,7 @@ impl Sums {
 }
 
 /// Everything out of the ordinary that runs must meet.
-const DEEDS: [&str; 20] = [
+const DEEDS: [&str; 21] = [
     "input lay there whole",
     "time passed by itself",
     "late or from the future",
@@ -93,6 +93,7 @@ const DEEDS: [&str; 20] = [
     "sent and never heard of",
     "alert log made shorter",
     "open episode kept in a shorter log",
+    "memory taken up",
     "crashed",
 ];
 

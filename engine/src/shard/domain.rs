@@ -8,10 +8,11 @@ use model::time::Timestamp;
 
 use super::states::States;
 use super::table::StateId;
-use super::{Out, Restored, Watched};
+use super::{Out, Restored, ShardSettings, Watched};
 use crate::aggregate::sooner;
 use crate::key_group::group_of;
 use crate::keys::KeyId;
+use crate::memory::Remembering;
 use crate::probe::announces_early;
 use crate::program::{Input, Program};
 use crate::reorder::{Reorder, Waiting};
@@ -35,6 +36,10 @@ pub struct Domain {
     published: i64,
     is_warm: bool,
     is_seeded: bool,
+    /// How its rules tell what they have learnt, where one of them does.
+    remembering: Option<Remembering>,
+    /// What was learnt is told before anything later than this is applied.
+    tells_at: i64,
     /// States to be judged at the instant at hand; kept for its memory.
     touched: Vec<StateId>,
 }
@@ -72,8 +77,12 @@ impl Agenda {
 }
 
 impl Domain {
-    /// The domains of a program; with `early` rising triggers are announced ahead of settling.
-    pub(crate) fn divide(program: &Program, early: bool, restored: &Restored) -> Vec<Domain> {
+    /// The domains of a program.
+    pub(crate) fn divide(
+        program: &Program,
+        settings: ShardSettings,
+        restored: &Restored,
+    ) -> Vec<Domain> {
         let mut domains: Vec<Domain> = Vec::new();
         for (index, rule) in program.rules().iter().enumerate() {
             let known = domains.iter().position(|domain| domain.streams == rule.streams);
@@ -85,7 +94,11 @@ impl Domain {
                 continue;
             };
             domain.rules.push(index);
-            let is_early = early && announces_early(&rule.alert);
+            let how = settings.remembering.filter(|how| rule.recall(*how).is_some());
+            if how.is_some() {
+                (domain.remembering, domain.tells_at) = (how, i64::MIN);
+            }
+            let is_early = settings.early && announces_early(&rule.alert);
             for (signal, input) in &rule.inputs {
                 let listener = Listener { rule: index as u32, input: *input, is_early };
                 let known = domain.listeners.len().max(*signal as usize + 1);
@@ -115,6 +128,8 @@ impl Domain {
             published,
             is_warm: published == i64::MIN,
             is_seeded: false,
+            remembering: None,
+            tells_at: i64::MAX,
             touched: Vec::new(),
         }
     }
@@ -201,8 +216,12 @@ impl Domain {
             let due = sooner(self.agenda.timers.next(), opening);
             let next = sooner(self.reorder.next(), due);
             let Some(now) = next.filter(|now| *now <= until) else {
+                self.tell_learnt(until, states, out);
                 return;
             };
+            if now > self.tells_at {
+                self.tell_learnt(now - 1, states, out);
+            }
             self.judge_instant((now, opens), states, out);
         }
     }
@@ -232,6 +251,15 @@ impl Domain {
         for id in self.touched.drain(..) {
             states.judge(id, (now, self.published), &mut self.agenda, out);
         }
+    }
+
+    /// Tells what its rules have learnt up to the last point of the grid, all instants up to
+    /// `judged` being judged.
+    fn tell_learnt(&mut self, judged: i64, states: &mut States, out: &mut Out) {
+        let Some(remembering) = self.remembering.filter(|_| judged > i64::MIN) else { return };
+        let point = remembering.point(judged);
+        states.tell_learnt(&self.rules, point, out);
+        self.tells_at = point.saturating_add(remembering.every_ms);
     }
 
     /// Tells the rules when their streams had their first event: some have something to say

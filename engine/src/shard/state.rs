@@ -2,12 +2,10 @@
 
 use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key, encode_key};
-use model::observation::Origin;
 use model::time::Timestamp;
 use model::transition::{KeyPart, Reason, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Roster, Trigger};
 
-use crate::absence::Absence;
 use crate::aggregate::sooner;
 use crate::condition::{First, Judging, Measures, waits_for_ms};
 use crate::episode::{Episode, Step, Steps, Verdict, rung_of};
@@ -16,13 +14,12 @@ use crate::identity::episode_id;
 use crate::keys::KeyId;
 use crate::levels::Levels;
 use crate::measured::Measured;
-use crate::novelty::Novelty;
 use crate::program::{Input, RulePlan};
 use crate::reorder::Waiting;
-use crate::sequence::{Obligations, Sequence};
 use crate::timer::Alarm;
 
 use super::OpenEpisode;
+use super::evidence::Evidence;
 use super::fields::Fields;
 
 /// Whose state it is: index of a rule in the program, and a key.
@@ -45,21 +42,10 @@ pub struct State {
     pub(super) opening: Alarm,
     /// The instant at which it was last put on the list to be judged.
     touched: i64,
+    /// Something was seen that its rule has not told as learnt.
+    pub(super) is_fresh: bool,
     /// Where the message shows fields of the event, and apart: few messages do.
     fields: Option<Box<Fields>>,
-}
-
-/// What a trigger remembers beside windows.
-#[derive(Debug)]
-enum Evidence {
-    /// Nothing: its windows say it all.
-    Windows,
-    /// The instant of the newest event.
-    Any(Option<i64>),
-    Sequence(Box<Sequence>),
-    ThenNot(Box<Obligations>),
-    Absent(Absence),
-    New(Box<Novelty>),
 }
 
 /// An instant and what holds at it for all keys of a rule.
@@ -90,6 +76,7 @@ impl State {
             alarm: Alarm::default(),
             opening: Alarm::default(),
             touched: i64::MIN,
+            is_fresh: false,
             fields: None,
         }
     }
@@ -121,10 +108,19 @@ impl State {
 
     /// Counts the absence of its key from an instant on, where that is what it watches.
     pub(super) fn expect(&mut self, from: i64, alert: &Alert) {
-        if let Trigger::Absent { within_ms, roster, .. } = &alert.trigger {
-            let seen_ms = if let Roster::Seen(seen_ms) = roster { Some(*seen_ms) } else { None };
-            self.evidence = Evidence::Absent(Absence::new(from, *within_ms, seen_ms));
+        if matches!(alert.trigger, Trigger::Absent { .. }) {
+            self.evidence = Evidence::since(from, &alert.trigger);
         }
+    }
+
+    /// Knows of a sighting of an earlier run; they come in the order of their instants.
+    pub(super) fn recall(&mut self, value: i128, at: i64) {
+        self.evidence.recall(value, at);
+    }
+
+    /// What was seen after an instant: values, and the last instant of each.
+    pub(super) fn seen_since(&self, after: i64) -> Vec<(i128, i64)> {
+        self.evidence.seen_since(after)
     }
 
     /// Adds an observation of the instant `now`; false when there is no room for it.
@@ -406,66 +402,6 @@ impl State {
         let turn = plan.next_turn(now);
         let dues = [change, held_until, is_known, own, closing, begins, ends, turn];
         (dues.into_iter().flatten().filter(|due| *due > now).min(), opening)
-    }
-}
-
-impl Evidence {
-    fn new(trigger: &Trigger) -> Evidence {
-        match trigger {
-            Trigger::Condition(_) => Evidence::Windows,
-            Trigger::Any { .. } => Evidence::Any(None),
-            Trigger::Sequence { steps, first_count, within_ms } => {
-                let sequence = Sequence::new(steps.len(), *first_count, *within_ms);
-                Evidence::Sequence(Box::new(sequence))
-            }
-            Trigger::ThenNot { within_ms, .. } => {
-                Evidence::ThenNot(Box::new(Obligations::new(*within_ms)))
-            }
-            Trigger::Absent { within_ms, roster, .. } => {
-                let seen_ms = if let Roster::Seen(seen) = roster { Some(*seen) } else { None };
-                // Nothing is absent before it is expected.
-                Evidence::Absent(Absence::new(i64::MIN, *within_ms, seen_ms))
-            }
-            Trigger::New { within_ms, values_max, .. } => {
-                Evidence::New(Box::new(Novelty::new(*within_ms, *values_max)))
-            }
-        }
-    }
-
-    /// Takes an event in; false when there is no room for it.
-    fn take_in(&mut self, step: u8, now: i64, waiting: &Waiting) -> bool {
-        let origin: Origin = waiting.order.1;
-        match self {
-            Evidence::Windows => {}
-            Evidence::Any(newest) => *newest = Some(now),
-            Evidence::Sequence(sequence) => sequence.take_in(step, now, origin),
-            Evidence::ThenNot(obligations) => obligations.take_in(step, now, origin),
-            Evidence::Absent(absence) => absence.take_in(now),
-            Evidence::New(novelty) => return novelty.take_in(waiting.value, now),
-        }
-        true
-    }
-
-    /// When it begins or ends to be true, or can be let go of, by itself.
-    fn next_dues(&self) -> [Option<i64>; 2] {
-        match self {
-            Evidence::Windows | Evidence::Any(_) => [None, None],
-            Evidence::Sequence(sequence) => [sequence.over_at(), None],
-            Evidence::ThenNot(obligations) => [obligations.next_due(), None],
-            Evidence::Absent(absence) => [Some(absence.begins_at()), absence.forgotten_at()],
-            Evidence::New(novelty) => [novelty.next_due(), None],
-        }
-    }
-
-    /// Whether it remembers nothing that matters at `now`.
-    fn is_over(&self, now: i64) -> bool {
-        match self {
-            Evidence::Windows | Evidence::Any(_) => true,
-            Evidence::Sequence(sequence) => sequence.is_over(now),
-            Evidence::ThenNot(obligations) => obligations.next_due().is_none(),
-            Evidence::Absent(absence) => absence.is_forgotten(now),
-            Evidence::New(novelty) => novelty.is_empty(),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! All states of a shard, and the keys they belong to.
 
+mod memories;
 mod turn;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::state::{Instant, Place, State, named_fields, named_key};
 use super::statistics::RuleCounts;
 use super::table::{StateId, Table};
 use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share};
+use crate::aggregate::sooner;
 use crate::condition::First;
 use crate::episode::{Step, severity_of};
 use crate::hours::{Hours, Open};
@@ -29,6 +31,7 @@ use crate::program::{Program, RulePlan};
 use crate::reorder::Waiting;
 use crate::ring::is_mostly_free;
 use crate::timer::Timers;
+use memories::Learnt;
 
 /// The states of all rules.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct States {
     table: Table,
     /// By rule: what holds for all its keys.
     rules: Vec<RuleState>,
+    /// By rule: what it has learnt.
+    learnt: Vec<Learnt>,
     probes: HashMap<Place, Probe>,
     /// By (rule, key group), to hold the limit.
     held: HashMap<(u32, u32), Held>,
@@ -97,6 +102,7 @@ impl States {
     ) -> States {
         let mut states = States {
             keys: Keys::default(),
+            learnt: Learnt::nothing(&program, settings.remembering),
             program,
             settings,
             table: Table::default(),
@@ -109,6 +115,9 @@ impl States {
         states.rules.resize(states.program.rules().len(), RuleState::default());
         for open in &restored.open {
             states.reopen(open);
+        }
+        for memory in &restored.memories {
+            states.recall(memory);
         }
         states
     }
@@ -163,6 +172,9 @@ impl States {
         waiting: &Waiting,
     ) -> Option<StateId> {
         let rule = listener.rule as usize;
+        if now <= self.recalled(rule) {
+            return None;
+        }
         let place = (listener.rule, waiting.key);
         self.rules.get_mut(rule)?.counts.take_in();
         let has_roster = self.program.rules().get(rule)?.has_roster;
@@ -186,7 +198,9 @@ impl States {
             self.refused_values += refused;
             self.rules.get_mut(rule)?.counts.refused_values += refused;
         }
-        state.touch(now).then_some(id)
+        let is_first = state.touch(now);
+        self.learn(rule, id);
+        is_first.then_some(id)
     }
 
     /// Counts an observation that came too late for those it would have fed.
@@ -235,6 +249,7 @@ impl States {
         let Some(plan) = program.rules().get(rule as usize).filter(|plan| plan.is_seeded) else {
             return;
         };
+        let due = first.max(self.recalled(rule as usize).saturating_add(1));
         for bytes in seeded_keys(&plan.alert) {
             let group = group_of(key_hash(&bytes));
             if shard_of(group, self.settings.shards) != self.settings.index {
@@ -249,7 +264,7 @@ impl States {
                 if is_new {
                     state.expect(first, &plan.alert);
                 }
-                timers.hasten(&mut state.alarm, first, id);
+                timers.hasten(&mut state.alarm, due, id);
             }
             self.keys.release(key);
         }
@@ -389,15 +404,19 @@ impl States {
         }
     }
 
-    /// Judges the episodes that were left open at the instants at which another wording of
-    /// their rule begins to judge them, whether or not an event comes.
+    /// Judges what an earlier run left, whether or not an event comes: where its rule was taken
+    /// up as soon as that begins, and when another wording of the rule begins to judge.
     pub(crate) fn await_turns(&mut self, rules: &[usize], timers: &mut Timers<StateId>) {
         for (id, state) in self.table.states.iter_mut() {
             let rule = state.place.0 as usize;
             let plan =
                 self.program.rules().get(rule).filter(|_| rules.binary_search(&rule).is_ok());
-            if let Some(turn) = plan.and_then(|plan| plan.next_turn(i64::MIN)) {
-                timers.hasten(&mut state.alarm, turn, id);
+            let recalled = self.learnt.get(rule).map_or(i64::MIN, |learnt| learnt.recalled);
+            let begins = recalled.saturating_add(1);
+            let turn = plan.and_then(|plan| plan.next_turn(i64::MIN)).map(|at| at.max(begins));
+            let begins = plan.and((recalled > i64::MIN).then_some(begins));
+            if let Some(due) = sooner(turn, begins) {
+                timers.hasten(&mut state.alarm, due, id);
             }
         }
     }

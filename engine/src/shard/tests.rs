@@ -26,7 +26,13 @@ impl Bench {
 
     fn of(rules: &RuleSet, restored: &Restored, keys_per_rule_max: u32) -> Bench {
         let program = Arc::new(Program::compile(rules).unwrap());
-        let settings = ShardSettings { index: 0, shards: 1, early: true, keys_per_rule_max };
+        let settings = ShardSettings {
+            index: 0,
+            shards: 1,
+            early: true,
+            keys_per_rule_max,
+            remembering: None,
+        };
         let shard = Shard::new(program, settings, restored);
         Bench { shard, marks: Marks::unsettled(2), offset: 0 }
     }
@@ -288,7 +294,7 @@ fn open(since: i64) -> OpenEpisode {
 }
 
 fn restored(published: i64, open: Vec<OpenEpisode>) -> Restored {
-    Restored { published: vec![Timestamp(published); 2], open }
+    Restored { published: vec![Timestamp(published); 2], open, memories: Vec::new() }
 }
 
 #[test]

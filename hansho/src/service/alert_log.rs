@@ -332,8 +332,11 @@ impl History {
             }
         }
         self.recall_peaks(&mut open);
-        let restored =
-            Restored { published: published.to_vec(), open: open.into_values().collect() };
+        let restored = Restored {
+            published: published.to_vec(),
+            open: open.into_values().collect(),
+            memories: Vec::new(),
+        };
         Resumed { restored, ended }
     }
 

@@ -159,6 +159,7 @@ pub(super) fn live(
         workers: parts.workers,
         early: true,
         keys_per_rule_max: parts.keys_per_rule,
+        remembering: None,
     };
     let program = Arc::clone(&rules.program);
     let intake = Intake::new(&program, &rules.set.streams, None, parts.workers)

@@ -58,7 +58,7 @@ pub fn run_across(
         ended(&told.transitions, open, |alert| first.ends_at(alert, &second, &by_name));
 
     let case = Case { rules: after.clone(), logs: case.logs.clone() };
-    let restored = Restored { published: settled.clone(), open };
+    let restored = Restored { published: settled.clone(), open, ..Restored::default() };
     let mut runner = Runner::new(&case, second, course, &restored);
     runner.read_on(random, i64::MAX);
     runner.finish(false);
@@ -115,7 +115,8 @@ pub fn run_adopting_each(
         }
     }
     let open = went_on.shards.iter().flat_map(|(shard, _)| shard.open_episodes()).collect();
-    let restored = Restored { published: went_on.marks.settled.clone(), open };
+    let restored =
+        Restored { published: went_on.marks.settled.clone(), open, ..Restored::default() };
     let read_again = Runner::new(case, Arc::clone(&went_on.program), course, &restored);
     went_on.shards.iter_mut().for_each(|(_, out)| *out = Out::default());
     Ok(Some([went_on, read_again].map(|mut runner| {

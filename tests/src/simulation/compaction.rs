@@ -8,8 +8,9 @@ use model::time::Timestamp;
 use oncall::compaction::{Candidate, kept};
 use oncall::incident::Step;
 
+use super::memory;
 use super::recovery::{commits, published, published_of};
-use super::{Crash, Design, Fate, Survivors, Told};
+use super::{Course, Crash, Design, Fate, Survivors, Told};
 use crate::drawn::Case;
 
 impl Survivors {
@@ -29,11 +30,12 @@ impl Survivors {
 /// Makes the log shorter; a crash leaves the old one or the new one.
 pub(super) fn compact(
     (case, program): (&Case, &Program),
-    design: Design,
+    course: Course,
     survivors: &mut Survivors,
     fate: &mut Fate,
 ) -> Result<(), Crash> {
     fate.survive()?;
+    let design = course.design;
     let published = published(case, &commits(survivors));
     let log: Vec<(usize, Candidate<'_>)> = survivors
         .log()
@@ -62,6 +64,7 @@ pub(super) fn compact(
         }
     }
     survivors.gone.extend(gone);
+    memory::compact(survivors, program, memory::remembering(course.seed), &published);
     fate.survive()
 }
 

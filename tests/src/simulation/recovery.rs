@@ -66,8 +66,8 @@ pub(super) fn restored(
         _ => published.to_vec(),
     };
     match design {
-        Design::ForgottenLifecycle => Restored { published, open: Vec::new() },
-        _ => Restored { published, open: open.into_values().collect() },
+        Design::ForgottenLifecycle => Restored { published, ..Restored::default() },
+        _ => Restored { published, open: open.into_values().collect(), ..Restored::default() },
     }
 }
 

@@ -14,6 +14,7 @@ use model::time::Timestamp;
 use model::transition::{EpisodeId, TransitionKind};
 
 use super::compaction::compact;
+use super::memory::{keep, mark, read_after, remembering, take_up};
 use super::people::People;
 use super::recovery::{commits, published, restored};
 use super::views::Views;
@@ -60,12 +61,14 @@ impl<'a> Worker<'a> {
         world: &'a World,
         program: &'a Arc<Program>,
         course: Course,
-        survivors: &Survivors,
+        survivors: &mut Survivors,
         now_ms: i64,
     ) -> Worker<'a> {
         let commits = commits(survivors);
         let published = published(case, &commits);
-        let restored = restored(&published, program, survivors, course.design);
+        let mut restored = restored(&published, program, survivors, course.design);
+        let how = remembering(course.seed);
+        restored.memories = take_up(survivors, program, how, &published, course.design);
         let shard = |index| (shard(program, course, world.early, index, &restored), Out::default());
         let reader = |(at, log): (usize, &Log)| {
             let commit = commits.get(&at);
@@ -137,7 +140,7 @@ impl<'a> Worker<'a> {
             }
             if fate.random.chance(10) {
                 let rules = (self.case, self.program.as_ref());
-                compact(rules, self.course.design, survivors, fate)?;
+                compact(rules, self.course, survivors, fate)?;
             }
         }
         self.settle_all(views);
@@ -332,6 +335,7 @@ impl<'a> Worker<'a> {
                 out.transitions.append(&mut told.transitions);
                 out.early.append(&mut told.early);
             }
+            out.memories.append(&mut told.memories);
         }
     }
 
@@ -360,6 +364,19 @@ impl<'a> Worker<'a> {
         }
         (0..self.shards.len()).for_each(|shard| self.step(shard));
         views.settle(&self.marks);
+    }
+
+    /// Writes what rules have learnt.
+    fn remember(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
+        for (_, out) in &mut self.shards {
+            for memory in out.memories.drain(..) {
+                for sighting in memory.sightings {
+                    fate.survive()?;
+                    keep(survivors, memory.id, sighting);
+                }
+            }
+        }
+        fate.survive()
     }
 
     /// Appends what the shards told; what the log holds already is only counted.
@@ -401,6 +418,12 @@ impl<'a> Worker<'a> {
                 survivors.peaks.insert(id, open.peak);
             }
         }
+        let is_late = self.course.design == Design::CommitBeforeMemory;
+        if !is_late {
+            self.remember(survivors, fate)?;
+        }
+        let how = remembering(self.course.seed);
+        mark(survivors, self.program, how, &settled);
         fate.survive()?;
         views.commits.push((survivors.alert_log.len(), settled.clone()));
         let away: Vec<usize> = self
@@ -428,7 +451,7 @@ impl<'a> Worker<'a> {
                 Design::RewoundByTime => reader.front.front().unwrap_or(told),
                 _ => told,
             };
-            let known_before = from.minus(horizon_ms(self.program, log.stream) + 1);
+            let known_before = read_after(survivors, self.program, how, (log.stream, from));
             let resume = reader.resume.resume_after(known_before, end);
             let point = CommitPoint {
                 position: reader.next as i64,
@@ -439,6 +462,9 @@ impl<'a> Worker<'a> {
                 rules: self.program.hash(),
             };
             survivors.commits.insert(at, point.encode());
+        }
+        if is_late {
+            self.remember(survivors, fate)?;
         }
         fate.survive()
     }
@@ -478,7 +504,13 @@ fn shard(
     restored: &Restored,
 ) -> Shard {
     let shards = course.shards;
-    let settings = ShardSettings { index, shards, early, keys_per_rule_max: KEYS_PER_RULE_MAX };
+    let settings = ShardSettings {
+        index,
+        shards,
+        early,
+        keys_per_rule_max: KEYS_PER_RULE_MAX,
+        remembering: remembering(course.seed),
+    };
     Shard::new(Arc::clone(program), settings, restored)
 }
 

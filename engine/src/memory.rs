@@ -1,0 +1,110 @@
+//! What rules remember for longer than anybody wants to read again after a restart.
+//!
+//! `new … within 30d` and `absent … within 5m seen 7d` know of each value, or key, when it was
+//! last seen. Instead of reading thirty days again, a successor is given what was known at an
+//! instant R, and reads what came after it: a value's last sighting up to R is a fact that no
+//! later event makes untrue, so that facts may be written, repeated and read in any order.
+//!
+//! The instants R lie on a grid of event time, the same for all shards, whatever their number.
+//! A shard tells the sightings since one point of the grid when it passes the next, before it
+//! judges anything later: so for each point, among all that was told, the newest sighting of
+//! a value not later than the point is the one it knew there.
+
+use model::time::Timestamp;
+use rules_dsl::rule::{Alert, Trigger};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::program::RulePlan;
+
+/// When memories are told, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembering {
+    /// The grid: sightings are told once in so much event time, in milliseconds.
+    pub every_ms: i64,
+    /// A rule whose trigger reaches back less is read again instead. At least the grid.
+    pub beyond_ms: i64,
+}
+
+impl Default for Remembering {
+    fn default() -> Remembering {
+        Remembering { every_ms: 60_000, beyond_ms: 600_000 }
+    }
+}
+
+/// Names what a rule remembers: its name, and what decides its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemoryId(pub u128);
+
+/// A value of a key, or a key itself, was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sighting {
+    /// The key's canonical bytes.
+    pub key: Vec<u8>,
+    /// The value's fingerprint; 0 where the key is what is seen.
+    pub value: i128,
+    /// The last instant of it.
+    pub at: i64,
+}
+
+/// Sightings of one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Whose they are.
+    pub id: MemoryId,
+    /// All that it knew at this instant, or a part of what it has learnt by then.
+    pub until: Timestamp,
+    /// In no order, each value once.
+    pub sightings: Vec<Sighting>,
+}
+
+/// How a rule that remembers is taken up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recall {
+    /// What names its memory.
+    pub id: MemoryId,
+    every_ms: i64,
+    /// How much of the past decides what happens next beside what it remembers.
+    running_ms: i64,
+}
+
+impl Remembering {
+    /// The point of the grid at or before an instant.
+    pub(crate) const fn point(self, at: i64) -> i64 {
+        at.saturating_sub(at.rem_euclid(self.every_ms))
+    }
+}
+
+impl RulePlan {
+    /// How the rule is taken up again; `None` where it is read again.
+    pub fn recall(&self, remembering: Remembering) -> Option<Recall> {
+        let reach_ms = self.alert.trigger.reach_ms();
+        let remembers = match &self.alert.trigger {
+            Trigger::New { .. } | Trigger::Absent { .. } => self.alert.tops.is_empty(),
+            _ => false,
+        };
+        let is_long = reach_ms >= remembering.beyond_ms.max(remembering.every_ms);
+        (remembers && is_long && !self.is_watch).then(|| Recall {
+            id: memory_id(&self.alert, self.stateful),
+            every_ms: remembering.every_ms,
+            running_ms: self.horizon_ms().saturating_sub(reach_ms),
+        })
+    }
+}
+
+impl Recall {
+    /// The instant as of which its memory is taken up by who has told everything up to
+    /// `settled`: what came after it is read again.
+    pub fn point(&self, settled: Timestamp) -> Timestamp {
+        let needed = settled.minus(self.running_ms.saturating_add(1)).0;
+        Timestamp(Remembering { every_ms: self.every_ms, beyond_ms: 0 }.point(needed))
+    }
+}
+
+fn memory_id(alert: &Alert, stateful: u128) -> MemoryId {
+    let mut bytes = stateful.to_le_bytes().to_vec();
+    bytes.extend_from_slice(alert.name.as_bytes());
+    MemoryId(xxh3_128(&bytes))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::event::{Event, Value};
+use model::observation::{Batch, Marks, Origin};
+use model::transition::{Transition, TransitionKind};
+use proptest::prelude::*;
+use rules_dsl::rule::{Roster, RuleSet};
+
+use super::*;
+use crate::program::{ObserveCounts, Program};
+use crate::sample::{alert, rule_set, selection};
+use crate::shard::{KEYS_PER_RULE_MAX, OpenEpisode, Out, Restored, Shard, ShardSettings};
+
+const HOW: Remembering = Remembering { every_ms: 7, beyond_ms: 7 };
+const HOSTS: [&str; 3] = ["a", "b", "c"];
+/// First of the events: rules that learn know since when.
+const FIRST: i64 = 1;
+
+/// An event of the drawn log: its instant, host and value.
+type Drawn = (i64, usize, i64);
+
+/// What shards tell of a log from an instant on, up to its end.
+fn run(
+    rules: &RuleSet,
+    events: &[Drawn],
+    restored: &Restored,
+    (shards, read_after, end): (usize, i64, i64),
+) -> Out {
+    let program = Arc::new(Program::compile(rules).unwrap());
+    let mut marks = Marks::unsettled(1);
+    marks.first[0] = Some(Timestamp(FIRST));
+    let mut batches = vec![Batch::default(); shards];
+    for (offset, (time, host, value)) in (0..).zip(events).filter(|(_, it)| it.0 > read_after) {
+        let text = value.to_string();
+        let values = [Value::Text(HOSTS[*host]), Value::Text(&text)];
+        let event = Event { time: Timestamp(*time), values: &values, items: &[] };
+        let origin = Origin { stream: 0, partition: 0, offset, index: 0 };
+        program.observe(&event, origin, &mut batches, &mut ObserveCounts::default());
+    }
+    marks.settled[0] = Timestamp(end);
+    let mut out = Out::default();
+    for (index, batch) in batches.iter().enumerate() {
+        let settings = ShardSettings {
+            index,
+            shards,
+            early: false,
+            keys_per_rule_max: KEYS_PER_RULE_MAX,
+            remembering: Some(HOW),
+        };
+        let mut shard = Shard::new(Arc::clone(&program), settings, restored);
+        shard.step(batch, &marks, &mut out);
+    }
+    let order = |it: &Transition| (it.at, it.alert.clone(), it.key.clone());
+    out.transitions.sort_by_key(order);
+    out
+}
+
+/// What is open after some transitions.
+fn open(told: &[Transition]) -> Vec<OpenEpisode> {
+    let mut open = BTreeMap::new();
+    for of in told {
+        let key = model::key::encode_key(of.key.iter().map(|(_, value)| value));
+        let place = (of.alert.clone(), key.clone());
+        if of.kind == TransitionKind::Resolved {
+            open.remove(&place);
+            continue;
+        }
+        let episode = OpenEpisode {
+            alert: of.alert.clone(),
+            key,
+            since: of.since,
+            peak: None,
+            severity: of.severity,
+            fields: Vec::new(),
+        };
+        open.insert(place, episode);
+    }
+    open.into_values().collect()
+}
+
+/// What rules knew at the points from which whoever has told up to `settled` begins.
+fn memories(rules: &RuleSet, told: &Out, settled: i64) -> Vec<Memory> {
+    let program = Program::compile(rules).unwrap();
+    let recalls = program.rules().iter().map(|rule| rule.recall(HOW).unwrap());
+    let memory = |recall: Recall| {
+        let until = recall.point(Timestamp(settled));
+        let mut newest: BTreeMap<(Vec<u8>, i128), i64> = BTreeMap::new();
+        let own = told.memories.iter().filter(|memory| memory.id == recall.id);
+        for Sighting { key, value, at } in own.flat_map(|memory| &memory.sightings) {
+            let slot = newest.entry((key.clone(), *value)).or_insert(i64::MIN);
+            *slot = if *at <= until.0 { (*slot).max(*at) } else { *slot };
+        }
+        newest.retain(|_, at| *at > i64::MIN);
+        let sightings = newest.into_iter().map(|((key, value), at)| Sighting { key, value, at });
+        Memory { id: recall.id, until, sightings: sightings.collect() }
+    };
+    recalls.map(memory).collect()
+}
+
+fn rules(values_max: u32, learn_ms: i64, seen_ms: i64, keep_ms: i64) -> RuleSet {
+    let mut new = alert("new");
+    new.trigger = Trigger::New {
+        of: selection(0),
+        fields: vec![1],
+        within_ms: 30,
+        learn_ms,
+        values_max,
+    };
+    (new.keep_ms, new.hold_ms) = (keep_ms, 0);
+    let mut absent = alert("absent");
+    let roster = Roster::Seen(seen_ms);
+    absent.trigger = Trigger::Absent { of: selection(0), within_ms: 12, roster };
+    (absent.keep_ms, absent.hold_ms, absent.for_ms) = (0, 0, 2);
+    rule_set(&["s"], vec![absent, new])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    /// Wherever a run is cut, a successor that takes its memory up and reads only what came
+    /// after that tells what it would have, on any number of shards, also where there was no
+    /// room for some value.
+    #[test]
+    fn what_is_taken_up_is_what_was_known(
+        drawn in prop::collection::vec((0_i64..6, 0_usize..3, 0_i64..6), 1..80),
+        cut in 0_i64..300,
+        settings in (1_u32..5, 0_i64..20, 13_i64..40, 0_i64..9),
+        shards in (1_usize..4, 1_usize..4),
+    ) {
+        let rules = rules(settings.0, settings.1, settings.2, settings.3);
+        let events = drawn.into_iter().scan(FIRST, |now, (later, host, value)| {
+            *now += later;
+            Some((*now, host, value))
+        });
+        let events: Vec<Drawn> = events.collect();
+        let whole = run(&rules, &events, &Restored::default(), (shards.0, i64::MIN, 400));
+        let before = run(&rules, &events, &Restored::default(), (shards.0, i64::MIN, cut));
+        let memories = memories(&rules, &before, cut);
+        let read_after = memories.iter().map(|memory| memory.until.0).min().unwrap();
+        let published = vec![Timestamp(cut)];
+        let restored = Restored { published, open: open(&before.transitions), memories };
+        let after = run(&rules, &events, &restored, (shards.1, read_after, 400));
+        let told = [before.transitions, after.transitions].concat();
+        prop_assert_eq!(told, whole.transitions);
+    }
+}
+
+#[test]
+fn only_long_memories_are_told() {
+    let program = Program::compile(&rules(9, 0, 13, 0)).unwrap();
+    let recalled = |beyond_ms: i64| {
+        let how = Remembering { every_ms: 7, beyond_ms };
+        program.rules().iter().filter(|rule| rule.recall(how).is_some()).count()
+    };
+    // `new` reaches back 30 ms, `absent` 13 and 12.
+    assert_eq!((recalled(25), recalled(26), recalled(30), recalled(31)), (2, 1, 1, 0));
+    let counting = Program::compile(&rule_set(&["s"], vec![alert("count")])).unwrap();
+    assert_eq!(counting.rules()[0].recall(HOW), None);
+}

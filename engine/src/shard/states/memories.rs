@@ -1,0 +1,106 @@
+//! What rules have learnt: told point by point, and taken up by a successor.
+
+use model::time::Timestamp;
+
+use super::States;
+use crate::key_group::{group_of, key_hash, shard_of};
+use crate::memory::{Memory, MemoryId, Remembering, Sighting};
+use crate::program::Program;
+use crate::shard::Out;
+use crate::shard::table::StateId;
+
+/// What a rule has learnt, and how much of it is told.
+#[derive(Debug)]
+pub(super) struct Learnt {
+    /// What names its memory; none is told of a rule that is read again.
+    id: Option<MemoryId>,
+    /// It was taken up as of this instant, and begins after it.
+    // INVARIANT: nothing is applied or judged up to here.
+    pub(super) recalled: i64,
+    /// Sightings up to here are told.
+    told: i64,
+    /// The states that have seen something since.
+    fresh: Vec<StateId>,
+}
+
+impl Learnt {
+    /// By rule: nothing.
+    pub(super) fn nothing(program: &Program, remembering: Option<Remembering>) -> Vec<Learnt> {
+        let rules = program.rules().iter().map(|rule| Learnt {
+            id: remembering.and_then(|how| rule.recall(how)).map(|recall| recall.id),
+            recalled: i64::MIN,
+            told: i64::MIN,
+            fresh: Vec::new(),
+        });
+        rules.collect()
+    }
+}
+
+impl States {
+    /// Takes up what a rule knew at an instant, of the keys that are ours.
+    pub(super) fn recall(&mut self, memory: &Memory) {
+        let is_it = |learnt: &Learnt| learnt.id == Some(memory.id);
+        let Some(rule) = self.learnt.iter().position(is_it) else { return };
+        if let Some(learnt) = self.learnt.get_mut(rule) {
+            (learnt.recalled, learnt.told) = (memory.until.0, memory.until.0);
+        }
+        let mut sightings: Vec<(u32, &Sighting)> = Vec::new();
+        for sighting in &memory.sightings {
+            let group = group_of(key_hash(&sighting.key));
+            if shard_of(group, self.settings.shards) == self.settings.index {
+                sightings.push((group, sighting));
+            }
+        }
+        sightings.sort_by_key(|(_, sighting)| sighting.at);
+        for (group, Sighting { key, value, at }) in sightings {
+            let key = self.keys.acquire(key, group);
+            // Who had room then has it now.
+            let id = self.find_or_make((rule as u32, key), true);
+            if let Some(state) = id.and_then(|id| self.table.states.get_mut(id)) {
+                state.recall(*value, *at);
+            }
+            self.keys.release(key);
+        }
+    }
+
+    /// Up to which instant a rule was taken up: it begins after it.
+    pub(super) fn recalled(&self, rule: usize) -> i64 {
+        self.learnt.get(rule).map_or(i64::MIN, |learnt| learnt.recalled)
+    }
+
+    /// Notes that a state has seen something.
+    pub(super) fn learn(&mut self, rule: usize, id: StateId) {
+        let Some(learnt) = self.learnt.get_mut(rule).filter(|learnt| learnt.id.is_some()) else {
+            return;
+        };
+        if let Some(state) = self.table.states.get_mut(id).filter(|state| !state.is_fresh) {
+            state.is_fresh = true;
+            learnt.fresh.push(id);
+        }
+    }
+
+    /// Tells what some rules have learnt up to `until`; nothing later is applied yet.
+    pub(crate) fn tell_learnt(&mut self, rules: &[usize], until: i64, out: &mut Out) {
+        for rule in rules {
+            let Some(learnt) = self.learnt.get_mut(*rule) else { continue };
+            let Some(id) = learnt.id.filter(|_| until > learnt.told) else { continue };
+            let after = std::mem::replace(&mut learnt.told, until);
+            let mut sightings = Vec::new();
+            for state in std::mem::take(&mut learnt.fresh) {
+                // What a state left behind may have become another rule's.
+                let is_ours =
+                    |state: &&mut super::State| state.is_fresh && state.place.0 as usize == *rule;
+                let Some(state) = self.table.states.get_mut(state).filter(is_ours) else {
+                    continue;
+                };
+                state.is_fresh = false;
+                let key = self.keys.bytes(state.place.1);
+                let seen = state.seen_since(after).into_iter();
+                sightings.extend(seen.map(|(value, at)| Sighting { key: key.to_vec(), value, at }));
+            }
+            if !sightings.is_empty() {
+                out.memories.push(Memory { id, until: Timestamp(until), sightings });
+            }
+        }
+    }
+}
