@@ -389,7 +389,9 @@ impl State {
         let change = self.next_change(plan);
         let held = !is_inactive || self.measures.is_any_true();
         let held_until = held.then(|| self.measures.held_until(alert.hold_ms, now)).flatten();
-        let waits = alert.trigger.condition().filter(|_| plan.is_seeded);
+        // Without keys there is something to know as soon as the streams are old enough, also
+        // where it is an event that asks: what was known is held for it.
+        let waits = alert.trigger.condition().filter(|_| alert.by.is_empty());
         let is_known = waits.zip(at.first).and_then(|(condition, first)| {
             let waits = condition.compares.iter().filter_map(|it| waits_for_ms(condition, it));
             waits.map(|ms| first.saturating_add(ms)).filter(|due| *due > now).min()
