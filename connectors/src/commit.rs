@@ -4,6 +4,7 @@
 //! what was published is known by instant, not by offset; so the rest rides along with it.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Longest text [`CommitPoint::encode`] writes, in bytes. Kafka takes 4096.
 pub const MAX_COMMIT_TEXT_BYTES: usize = 256;
@@ -12,6 +13,8 @@ pub const MAX_COMMIT_TEXT_BYTES: usize = 256;
 const HEAD: &str = "hansho 1";
 /// What stands for an instant nobody knows yet.
 const UNKNOWN: &str = "-";
+/// The word of a commit that relies on memories; there is none in the others.
+const MEMORY: &str = " memory=1";
 
 /// How far one partition is read, and what a successor needs to go on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,14 @@ pub struct CommitPoint {
     pub first: Option<i64>,
     /// Hash of the rule set in force.
     pub rules: u64,
+    /// Whether `replay_from` relies on what rules remember: without that, a successor has to
+    /// read from further back.
+    pub remembers: bool,
 }
+
+/// Says of a commit since when records are to be read again, by when they were recorded, in ms:
+/// where whoever goes on needs more of the past than it says. `None` where it says enough.
+pub type ReachBack = Arc<dyn Fn(&CommitPoint) -> Option<i64> + Send + Sync>;
 
 /// Why a text is no commit point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +64,7 @@ impl CommitPoint {
             Instant(self.first),
             self.rules,
         );
+        let body = body + if self.remembers { MEMORY } else { "" };
         let sum = checksum(body.as_bytes());
         format!("{body} sum={sum:016x}")
     }
@@ -91,6 +102,7 @@ fn parse_fields(body: &str) -> Option<CommitPoint> {
         settled: field("settled")?.parse().ok()?,
         first: instant(field("first")?)?,
         rules: u64::from_str_radix(field("rules")?, 16).ok()?,
+        remembers: field("memory").is_some(),
     })
 }
 
@@ -133,8 +145,9 @@ mod tests {
     fn points() -> impl Strategy<Value = CommitPoint> {
         let offsets = (0..=i64::MAX).prop_flat_map(|position| (Just(position), 0..=position));
         let instants = (any::<Option<i64>>(), any::<i64>(), any::<Option<i64>>());
-        (offsets, instants, any::<u64>()).prop_map(
-            |((position, replay_from), (front, settled, first), rules)| CommitPoint {
+        (offsets, instants, any::<(u64, bool)>()).prop_map(
+            |((position, replay_from), (front, settled, first), (rules, remembers))| CommitPoint {
+                remembers,
                 position,
                 replay_from,
                 front,
@@ -184,12 +197,15 @@ mod tests {
             settled: 1_700_000_000_000,
             first: Some(-1),
             rules: 7,
+            remembers: false,
         };
         let text = "hansho 1 position=80 replay_from=50 front=- settled=1700000000000 first=-1 \
                     rules=0000000000000007 sum=";
         assert_eq!(point.encode().split_at(text.len()).0, text);
         assert_eq!(CommitPoint::parse(""), Err(CommitError::Absent));
         assert_eq!(CommitPoint::parse("hansho 2 position=80"), Err(CommitError::Foreign));
+        let remembers = CommitPoint { remembers: true, ..point }.encode();
+        assert!(remembers.contains(" rules=0000000000000007 memory=1 sum="), "{remembers}");
         let backwards = CommitPoint { replay_from: 81, ..point };
         assert_eq!(CommitPoint::parse(&backwards.encode()), Err(CommitError::Damaged));
     }

@@ -129,6 +129,7 @@ mod tests {
             settled: 1_700_000_000_000,
             first: Some(-1),
             rules: 7,
+            remembers: true,
         };
         let parts = vec![
             Part { device: 1, inode: u64::MAX, base: 0 },

@@ -10,8 +10,10 @@
 //! judges anything later: so for each point, among all that was told, the newest sighting of
 //! a value not later than the point is the one it knew there.
 
+use std::collections::BTreeMap;
+
 use model::time::Timestamp;
-use rules_dsl::rule::{Alert, Trigger};
+use rules_dsl::rule::{Alert, REMEMBERED_BEYOND_MS, REMEMBERED_EVERY_MS};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::program::RulePlan;
@@ -23,12 +25,6 @@ pub struct Remembering {
     pub every_ms: i64,
     /// A rule whose trigger reaches back less is read again instead. At least the grid.
     pub beyond_ms: i64,
-}
-
-impl Default for Remembering {
-    fn default() -> Remembering {
-        Remembering { every_ms: 60_000, beyond_ms: 600_000 }
-    }
 }
 
 /// Names what a rule remembers: its name, and what decides its state.
@@ -68,6 +64,10 @@ pub struct Recall {
 }
 
 impl Remembering {
+    /// As `check` says of rules.
+    pub const DEFAULT: Remembering =
+        Remembering { every_ms: REMEMBERED_EVERY_MS, beyond_ms: REMEMBERED_BEYOND_MS };
+
     /// The point of the grid at or before an instant.
     pub(crate) const fn point(self, at: i64) -> i64 {
         at.saturating_sub(at.rem_euclid(self.every_ms))
@@ -77,13 +77,9 @@ impl Remembering {
 impl RulePlan {
     /// How the rule is taken up again; `None` where it is read again.
     pub fn recall(&self, remembering: Remembering) -> Option<Recall> {
-        let reach_ms = self.alert.trigger.reach_ms();
-        let remembers = match &self.alert.trigger {
-            Trigger::New { .. } | Trigger::Absent { .. } => self.alert.tops.is_empty(),
-            _ => false,
-        };
+        let reach_ms = self.alert.remembered_ms()?;
         let is_long = reach_ms >= remembering.beyond_ms.max(remembering.every_ms);
-        (remembers && is_long && !self.is_watch).then(|| Recall {
+        is_long.then(|| Recall {
             id: memory_id(&self.alert, self.stateful),
             every_ms: remembering.every_ms,
             running_ms: self.horizon_ms().saturating_sub(reach_ms),
@@ -95,9 +91,26 @@ impl Recall {
     /// The instant as of which its memory is taken up by who has told everything up to
     /// `settled`: what came after it is read again.
     pub fn point(&self, settled: Timestamp) -> Timestamp {
-        let needed = settled.minus(self.running_ms.saturating_add(1)).0;
-        Timestamp(Remembering { every_ms: self.every_ms, beyond_ms: 0 }.point(needed))
+        self.told_until(settled.minus(self.running_ms.saturating_add(1)))
     }
+
+    /// Up to where shards that have settled so far have told what the rule has learnt.
+    pub fn told_until(&self, settled: Timestamp) -> Timestamp {
+        Timestamp(Remembering { every_ms: self.every_ms, beyond_ms: 0 }.point(settled.0))
+    }
+}
+
+/// What was known at an instant: of each value the newest sighting not later.
+pub fn known_at<'a>(
+    sightings: impl IntoIterator<Item = &'a Sighting>,
+    until: Timestamp,
+) -> Vec<Sighting> {
+    let mut newest: BTreeMap<(&[u8], i128), i64> = BTreeMap::new();
+    for Sighting { key, value, at } in sightings.into_iter().filter(|it| it.at <= until.0) {
+        newest.entry((key, *value)).and_modify(|known| *known = (*known).max(*at)).or_insert(*at);
+    }
+    let newest = newest.into_iter();
+    newest.map(|((key, value), at)| Sighting { key: key.to_vec(), value, at }).collect()
 }
 
 fn memory_id(alert: &Alert, stateful: u128) -> MemoryId {

@@ -337,7 +337,7 @@ impl SignalPlan {
         } else if let Some(batch) = batches.first_mut() {
             self.push_row(event, place, (hash, value), start, batch);
         }
-        counts.observations += 1;
+        counts.hear(self.id);
     }
 
     /// Appends the row of a key that stands at the end of the batch's arena.

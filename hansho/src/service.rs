@@ -20,6 +20,7 @@ pub mod reader;
 pub mod reports;
 mod shares;
 mod sources;
+mod state_log;
 mod stdin;
 mod teller;
 

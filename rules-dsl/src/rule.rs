@@ -181,7 +181,23 @@ pub struct KeyPart {
     pub optional: bool,
 }
 
+/// What rules remember is kept apart once in so much event time, in milliseconds: what is read
+/// again after a restart stays within minutes, and what is written within what changed in one.
+pub const REMEMBERED_EVERY_MS: i64 = 60_000;
+/// Only what reaches back at least so far is kept apart; the rest is read again.
+pub const REMEMBERED_BEYOND_MS: i64 = 600_000;
+
 impl Alert {
+    /// How far back it remembers when each value, or key, was last seen, in milliseconds; `None`
+    /// where it remembers more than that.
+    pub fn remembered_ms(&self) -> Option<i64> {
+        let remembers = match &self.trigger {
+            Trigger::New { .. } | Trigger::Absent { .. } => self.tops.is_empty(),
+            _ => false,
+        };
+        remembers.then(|| self.trigger.reach_ms())
+    }
+
     /// How much of the past decides what happens next, in milliseconds: after a restart the
     /// events of this long before the settled instant are read again.
     pub fn horizon_ms(&self) -> i64 {

@@ -325,7 +325,7 @@ fn what_a_restart_reads_again_is_told_to_the_hour_or_day() {
         ("失敗 1回/1h keep 1m", "about 2h", "約2時間"),
         ("any 失敗 and 成功 < 1回 within 12h by user", "about 24h", "約24時間"),
         ("失敗 1回/15d", "45d", "45日"),
-        ("new src in 成功 within 30d by user", "about 37d", "約37日"),
+        ("new src in 成功 within 3m learn 1m by user", "5m", "5分"),
     ];
     for (trigger, en, ja) in cases {
         let text = format!("{BASE}alert a {trigger} high");
@@ -336,5 +336,19 @@ fn what_a_restart_reads_again_is_told_to_the_hour_or_day() {
         let tail_ja = said.cost_ja.split_once("再起動時は直近").map(|(_, tail)| tail);
         assert_eq!(tail_en, Some(en), "{trigger}");
         assert_eq!(tail_ja, Some(&*format!("{ja}を読み直す")), "{trigger}");
+    }
+    // What was seen longer ago is kept apart.
+    let cases = [
+        ("new src in 成功 within 30d by user", "2m", "2分"),
+        ("absent 成功 within 5m seen 7d by user", "1m", "1分"),
+    ];
+    for (trigger, en, ja) in cases {
+        let text = format!("{BASE}alert a {trigger} high");
+        let compiled = compile(&[SourceFile { name: "x".to_owned(), text }]);
+        let said = compiled.readings.first().unwrap();
+        let en = format!("recovery re-reads {en} and recalls what it saw before");
+        assert!(said.cost_en.ends_with(&en), "{}", said.cost_en);
+        let ja = format!("再起動時は直近{ja}を読み直し、それより前は記録から復元する");
+        assert!(said.cost_ja.ends_with(&ja), "{}", said.cost_ja);
     }
 }

@@ -24,7 +24,7 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::commit::CommitPoint;
+use crate::commit::{CommitPoint, ReachBack};
 use crate::source::{Oversized, Progress, ReadState};
 use context::{Change, Context, Note};
 use partition::{Found, Partition};
@@ -52,11 +52,8 @@ pub struct KafkaSettings {
     pub start: Start,
     /// This member must own every partition of every topic: `mode one`.
     pub alone: bool,
-    /// Hash of the rules in force; a commit made under others may not reach back far enough.
-    pub rules: u64,
-    /// By topic: where a commit was made under other rules, everything recorded at this
-    /// instant or later is read again, in ms.
-    pub reach_back: Vec<Option<i64>>,
+    /// By topic: whether a commit says enough of the past. Where there is none, it does.
+    pub reach_back: Vec<ReachBack>,
 }
 
 /// Where a partition without a commit starts.
@@ -205,10 +202,9 @@ impl KafkaSource {
         })
     }
 
-    /// Other rules are in force that need no more of the past: commits are made under these
-    /// from here on.
-    pub const fn note_rules(&mut self, rules: u64) {
-        self.settings.rules = rules;
+    /// Whoever reads on has all of the past: commits say enough from here on.
+    pub fn trust_commits(&mut self) {
+        self.settings.reach_back.clear();
     }
 
     /// Serves the group for at most `timeout` and tells what happened. Call it at least every
@@ -404,9 +400,7 @@ impl fmt::Debug for KafkaSettings {
             .field("topics", &self.topics)
             .field("start", &self.start)
             .field("alone", &self.alone)
-            .field("rules", &self.rules)
-            .field("reach_back", &self.reach_back)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use model::event::{Event, Value};
 use model::observation::{Batch, Marks, Origin};
 use model::transition::{Transition, TransitionKind};
 use proptest::prelude::*;
-use rules_dsl::rule::{Roster, RuleSet};
+use rules_dsl::rule::{Roster, RuleSet, Trigger};
 
 use super::*;
 use crate::program::{ObserveCounts, Program};
@@ -85,28 +85,17 @@ fn memories(rules: &RuleSet, told: &Out, settled: i64) -> Vec<Memory> {
     let recalls = program.rules().iter().map(|rule| rule.recall(HOW).unwrap());
     let memory = |recall: Recall| {
         let until = recall.point(Timestamp(settled));
-        let mut newest: BTreeMap<(Vec<u8>, i128), i64> = BTreeMap::new();
         let own = told.memories.iter().filter(|memory| memory.id == recall.id);
-        for Sighting { key, value, at } in own.flat_map(|memory| &memory.sightings) {
-            let slot = newest.entry((key.clone(), *value)).or_insert(i64::MIN);
-            *slot = if *at <= until.0 { (*slot).max(*at) } else { *slot };
-        }
-        newest.retain(|_, at| *at > i64::MIN);
-        let sightings = newest.into_iter().map(|((key, value), at)| Sighting { key, value, at });
-        Memory { id: recall.id, until, sightings: sightings.collect() }
+        let sightings = known_at(own.flat_map(|memory| &memory.sightings), until);
+        Memory { id: recall.id, until, sightings }
     };
     recalls.map(memory).collect()
 }
 
 fn rules(values_max: u32, learn_ms: i64, seen_ms: i64, keep_ms: i64) -> RuleSet {
     let mut new = alert("new");
-    new.trigger = Trigger::New {
-        of: selection(0),
-        fields: vec![1],
-        within_ms: 30,
-        learn_ms,
-        values_max,
-    };
+    new.trigger =
+        Trigger::New { of: selection(0), fields: vec![1], within_ms: 30, learn_ms, values_max };
     (new.keep_ms, new.hold_ms) = (keep_ms, 0);
     let mut absent = alert("absent");
     let roster = Roster::Seen(seen_ms);

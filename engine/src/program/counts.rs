@@ -13,22 +13,47 @@ pub struct ObserveCounts {
     pub skipped_missing_value: u64,
     /// By signal, as far as there were any: those without a field of the key.
     keyless: Vec<u64>,
+    /// By signal, as far as there were any: those that were observed.
+    heard: Vec<u64>,
 }
 
 impl ObserveCounts {
     /// Events a rule selects and skips because a field of its key is missing.
     pub fn skipped_of(&self, rule: &RulePlan) -> u64 {
-        let mut signals: Vec<u32> = rule.signals().collect();
-        signals.sort_unstable();
-        signals.dedup();
-        signals.iter().filter_map(|signal| self.keyless.get(*signal as usize)).sum()
+        sum_of(&self.keyless, rule)
+    }
+
+    /// Events a rule selects and observes.
+    pub fn observed_of(&self, rule: &RulePlan) -> u64 {
+        sum_of(&self.heard, rule)
+    }
+
+    /// Notes an observation of a signal.
+    pub(super) fn hear(&mut self, signal: u32) {
+        self.observations += 1;
+        count(&mut self.heard, signal);
     }
 
     /// Notes an event of a signal without a field of its key.
     pub(super) fn skip_keyless(&mut self, signal: u32) {
         self.skipped_missing_key += 1;
-        let known = self.keyless.len().max(signal as usize + 1);
-        self.keyless.resize(known, 0);
-        self.keyless.get_mut(signal as usize).into_iter().for_each(|count| *count += 1);
+        count(&mut self.keyless, signal);
     }
+}
+
+/// Counts one more of a signal.
+fn count(counts: &mut Vec<u64>, signal: u32) {
+    let at = signal as usize;
+    if at >= counts.len() {
+        counts.resize(at + 1, 0);
+    }
+    counts.get_mut(at).into_iter().for_each(|count| *count += 1);
+}
+
+/// What was counted of the signals of a rule, each once.
+fn sum_of(counts: &[u64], rule: &RulePlan) -> u64 {
+    let mut signals: Vec<u32> = rule.signals().collect();
+    signals.sort_unstable();
+    signals.dedup();
+    signals.iter().filter_map(|signal| counts.get(*signal as usize)).sum()
 }

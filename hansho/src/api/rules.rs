@@ -20,14 +20,23 @@ pub struct RuleFigures {
     pub rule: String,
     /// Whether it is a watch, which never fires.
     pub is_watch: bool,
-    /// Events of its streams, at which its filters looked.
-    pub evaluated: u64,
-    /// Selected events without a field of its key.
-    pub skipped_missing_key: u64,
-    /// What the shards made of the rest.
+    /// What became of the events of its streams.
+    pub read: ReadFigures,
+    /// What the shards made of those that were observed.
     pub counts: RuleCounts,
     /// Its part of the work of all rules, 0 to 1, in the last minute that was measured.
     pub share: Option<f64>,
+}
+
+/// What became of the events of a rule's streams as they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadFigures {
+    /// Events of its streams, at which its filters looked.
+    pub evaluated: u64,
+    /// Those that its filters left, by input; they may not have settled yet.
+    pub observed: u64,
+    /// Those that they left without a field of its key.
+    pub skipped_missing_key: u64,
 }
 
 /// A metric that only grows.
@@ -36,14 +45,14 @@ type Total = (&'static str, &'static str, fn(&RuleFigures) -> u64);
 type Level = (&'static str, &'static str, fn(&RuleFigures) -> Option<f64>);
 
 const TOTALS: [Total; 10] = [
-    ("rule_evaluated", "Events of the streams of a rule", |of| of.evaluated),
+    ("rule_evaluated", "Events of the streams of a rule", |of| of.read.evaluated),
     ("rule_matched", "Observations of a rule", |of| of.counts.matched),
     ("rule_judged", "Judgements of a key of a rule", |of| of.counts.judged),
     ("rule_true", "Judgements that found a rule true", |of| of.counts.truths),
     ("rule_fired", "Episodes of a rule", |of| of.counts.fired),
     ("rule_late", "Observations of a rule after their instant", |of| of.counts.late),
     ("rule_skipped_missing_key", "Events without a field of the key of a rule", |of| {
-        of.skipped_missing_key
+        of.read.skipped_missing_key
     }),
     ("rule_refused_keys", "Observations of new keys refused at the limit of a rule", |of| {
         of.counts.refused_keys
@@ -98,11 +107,9 @@ impl RuleTable {
     }
 
     /// Shows what the reading thread knows of each rule: events, and those without a key.
-    pub(crate) fn note_read(&self, figures: impl Iterator<Item = (u64, u64)>) {
+    pub(crate) fn note_read(&self, figures: impl Iterator<Item = ReadFigures>) {
         self.change(|rows| {
-            for (row, (evaluated, skipped)) in rows.iter_mut().zip(figures) {
-                (row.evaluated, row.skipped_missing_key) = (evaluated, skipped);
-            }
+            rows.iter_mut().zip(figures).for_each(|(row, figures)| row.read = figures);
         });
     }
 
@@ -151,7 +158,7 @@ impl RuleTable {
             json!({
                 "rule": of.rule,
                 "watch": of.is_watch,
-                "evaluated": of.evaluated,
+                "evaluated": of.read.evaluated,
                 "matched": of.counts.matched,
                 "judged": of.counts.judged,
                 "true": of.counts.truths,
@@ -159,7 +166,7 @@ impl RuleTable {
                 "last_fired": of.counts.last_fired.map(|at| at.to_string()),
                 "keys": of.counts.keys,
                 "late": of.counts.late,
-                "skipped_missing_key": of.skipped_missing_key,
+                "skipped_missing_key": of.read.skipped_missing_key,
                 "refused_keys": of.counts.refused_keys,
                 "refused_values": of.counts.refused_values,
                 "work": of.counts.work,

@@ -15,6 +15,7 @@ use rules_dsl::source::SourceFile;
 use tokio::runtime::Runtime;
 
 use super::metrics::EventTotals;
+use super::rules::ReadFigures;
 use super::*;
 use crate::reload::Reloaded;
 
@@ -120,7 +121,9 @@ fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
     let state = state();
     let rules = &state.metrics.rules;
     rules.begin(&program());
-    rules.note_read([(11, 0), (11, 12)].into_iter());
+    let read =
+        |skipped_missing_key| ReadFigures { evaluated: 11, observed: 0, skipped_missing_key };
+    rules.note_read([read(0), read(12)].into_iter());
     rules.note_shards(&[RuleCounts::default(), counted()]);
     rules.note_shares(&[0.25, 0.75]);
     with_server(&state, |to| {

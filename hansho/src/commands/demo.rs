@@ -86,7 +86,7 @@ fn run_in(
         outbox: OutboxLimits::default(),
         dead_letters: letters,
     };
-    let parts = parts(&rules, &broker, topics, state_dir, &texts);
+    let parts = parts(&broker, topics, state_dir, &texts);
     let state = Arc::clone(&parts.state);
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| unreachable(&error))?;
@@ -128,7 +128,6 @@ async fn end_signal() {
 }
 
 fn parts(
-    rules: &Rules,
     broker: &EmbeddedBroker,
     topics: Vec<String>,
     state_dir: &Path,
@@ -149,7 +148,6 @@ fn parts(
             topics,
             start: Start::Beginning,
             alone: true,
-            rules: rules.program.hash(),
             reach_back: Vec::new(),
         }),
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),

@@ -192,7 +192,6 @@ fn parts(
                 config::Start::End => Start::End,
             },
             alone: true,
-            rules: rules.program.hash(),
             reach_back: Vec::new(),
         }),
         texts,

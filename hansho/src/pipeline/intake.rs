@@ -11,6 +11,8 @@ use model::observation::{Batch, Origin};
 use model::schema::Schema;
 use model::time::Timestamp;
 
+use crate::api::rules::ReadFigures;
+
 /// A batch is handed over when it holds this many rows, or this many bytes of keys.
 pub const BATCH_ROWS: usize = 1024;
 pub const BATCH_BYTES: usize = 256 * 1024;
@@ -253,11 +255,12 @@ impl Intake {
 
     /// By rule, in the order of the program: events of its streams that counted, and how many
     /// of those it selected lack a field of its key.
-    pub(crate) fn rule_figures(&self) -> impl Iterator<Item = (u64, u64)> {
+    pub(crate) fn rule_figures(&self) -> impl Iterator<Item = ReadFigures> {
         let accepted = |stream: &usize| self.streams.get(*stream).map_or(0, |of| of.accepted);
-        self.program.rules().iter().map(move |rule| {
-            let events = rule.streams.iter().map(accepted).sum();
-            (events, self.counts.observed.skipped_of(rule))
+        self.program.rules().iter().map(move |rule| ReadFigures {
+            evaluated: rule.streams.iter().map(accepted).sum(),
+            observed: self.counts.observed.observed_of(rule),
+            skipped_missing_key: self.counts.observed.skipped_of(rule),
         })
     }
 }

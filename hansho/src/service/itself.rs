@@ -164,15 +164,15 @@ impl Itself {
 
     fn look_at_matches(&mut self, of: &RuleFigures, now: Timestamp) -> Option<Said> {
         let alert = MetaAlert::NeverMatched { rule: of.rule.clone() };
-        if of.counts.matched > 0 {
+        if of.read.observed > 0 {
             return self.end(&alert, now);
         }
         let after = self.limits.never_matched_after;
         let is_open = self.open.contains_key(&alert);
-        if is_open || of.evaluated < after {
+        if is_open || of.read.evaluated < after {
             return None;
         }
-        self.see(alert, Some(count(of.evaluated)), Some(count(after)), None, now)
+        self.see(alert, Some(count(of.read.evaluated)), Some(count(after)), None, now)
     }
 
     fn look_at_share(&mut self, of: &RuleFigures, rules: usize, now: Timestamp) -> Option<Said> {

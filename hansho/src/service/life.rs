@@ -15,10 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
+use connectors::commit::ReachBack;
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, StateDir};
 use connectors::transition_json::Recorded;
-use engine::shard::{Shard, ShardCounts};
+use engine::shard::ShardCounts;
 use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
@@ -32,7 +33,8 @@ use super::progress::Told;
 use super::reader::Reader;
 use super::reader::facts::{StreamFacts, stream_facts};
 use super::sources::{Sources, Wanted};
-use super::teller::Teller;
+use super::state_log::{KeptFrom, REMEMBERING, StateLog};
+use super::teller::{LastWords, Teller};
 use super::{Logged, ServiceError, ServiceParts, joined};
 use crate::alert_text::AlertTexts;
 use crate::api::metrics::EventTotals;
@@ -151,7 +153,8 @@ pub(super) fn live(
     let Memory { mut alert_log, history } = memory;
     let InForce { rules, after } = rules;
     let old_texts = after.as_ref().map(|after| parts.texts.now().of(&after.rules));
-    let wanted = take_up(parts, &rules, after.as_ref())?;
+    let (mut state_log, memories) = StateLog::open(state_dir)?;
+    let wanted = take_up(parts, &rules, reach_back(&rules, after.as_ref(), &memories.kept()))?;
 
     let told = Arc::new(Told::new(rules.set.streams.len()));
     let source = Sources::open(parts, &rules, wanted, state_dir)?;
@@ -159,7 +162,7 @@ pub(super) fn live(
         workers: parts.workers,
         early: true,
         keys_per_rule_max: parts.keys_per_rule,
-        remembering: None,
+        remembering: Some(REMEMBERING),
     };
     let program = Arc::clone(&rules.program);
     let intake = Intake::new(&program, &rules.set.streams, None, parts.workers)
@@ -178,11 +181,14 @@ pub(super) fn live(
     let mut compactor = Compactor::new(&rules, state_dir, &parts.state);
     compactor.tend(&mut alert_log, &published, wall_clock());
     (0..).zip(&published).for_each(|(stream, at)| told.note_committed(stream, *at));
-    reader.begin_after(&published, history.told_until(&program));
-    let resumed = history.resumed(&published, &program, after.as_ref());
+    let recalled = state_log.take_up(&program, memories, &published)?;
+    reader.begin_after(&published, history.told_until(&program), (&rules, &recalled.kept));
+    let mut resumed = history.resumed(&published, &program, after.as_ref());
+    resumed.restored.memories = recalled.memories;
     let (inlet, outlet) = open_road(&program, road, &resumed.restored);
     let ended = ended_records(resumed.ended, old_texts.as_ref());
-    let road = (Road { inlet, outlet, told, ended }, (alert_log, compactor), history);
+    let logs = Logs { alert_log, compactor, state_log };
+    let road = (Road { inlet, outlet, told, ended }, logs, history);
     let life = Life { parts, state_dir, rules, reader, shards_before };
     life.run(road, tell_on_call, stop)
 }
@@ -194,6 +200,13 @@ struct Road {
     told: Arc<Told>,
     /// What ended because rules were changed.
     ended: Vec<Recorded>,
+}
+
+/// The logs that a teller writes.
+pub(super) struct Logs {
+    pub(super) alert_log: Journal,
+    pub(super) compactor: Compactor,
+    pub(super) state_log: StateLog,
 }
 
 /// A life under way.
@@ -210,14 +223,14 @@ impl Life<'_> {
     /// cannot adopt.
     fn run(
         mut self,
-        (mut road, mut alert_log, mut history): (Road, (Journal, Compactor), History),
+        (mut road, mut logs, mut history): (Road, Logs, History),
         tell_on_call: &SyncSender<Logged>,
         stop: &AtomicBool,
     ) -> Result<Option<Replacement>, ServiceError> {
         loop {
             let Road { inlet, outlet, told, ended } = road;
             let so_far = Arc::clone(&told);
-            let mut teller = Teller::new(outlet, alert_log, &history, told, self.parts);
+            let mut teller = Teller::new(outlet, logs, &history, told, self.parts);
             teller.carry(self.shards_before);
             drop(history);
             let to_on_call = tell_on_call.clone();
@@ -229,13 +242,12 @@ impl Life<'_> {
             let adopted = proposal.as_ref().filter(|it| may_go_on && self.may_adopt(&it.rules));
             if adopted.is_none() {
                 let (settled, mut carried) = self.reader.close();
-                let (refused, _) = told?;
-                carried.shards = refused;
+                carried.shards = told?.refused;
                 read?;
                 return Ok(proposal.map(|proposal| Replacement { proposal, settled, carried }));
             }
-            let (Some(proposal), Ok((_, shards))) = (proposal, told) else { return Ok(None) };
-            (road, alert_log, history) = self.adopt(proposal, shards)?;
+            let (Some(proposal), Ok(told)) = (proposal, told) else { return Ok(None) };
+            (road, logs, history) = self.adopt(proposal, told)?;
             (0..).zip(so_far.committed()).for_each(|(at, of)| road.told.note_committed(at, of));
         }
     }
@@ -252,8 +264,8 @@ impl Life<'_> {
     fn adopt(
         &mut self,
         proposal: Proposal,
-        mut shards: Vec<Shard>,
-    ) -> Result<(Road, (Journal, Compactor), History), ServiceError> {
+        LastWords { mut shards, state_log, .. }: LastWords,
+    ) -> Result<(Road, Logs, History), ServiceError> {
         let settled = self.reader.settled_streams();
         let Memory { mut alert_log, mut history } = Memory::read(self.state_dir)?;
         let written = (&mut alert_log, &mut history);
@@ -263,13 +275,14 @@ impl Life<'_> {
         let Rules { program, set, .. } = &self.rules;
         info!(by, rules = hex(program.hash()), "other rules are in force; nothing is read again");
         shards.iter_mut().for_each(|shard| shard.adopt(program));
-        take_up(self.parts, &self.rules, None)?;
+        // What is open goes on: nothing is opened to read it.
+        take_up(self.parts, &self.rules, Vec::new())?;
         let told = Arc::new(Told::new(set.streams.len()));
         let (inlet, outlet) = go_on(shards);
         self.reader.adopt(&self.rules, Arc::clone(&told), &inlet);
         let compactor = Compactor::new(&self.rules, self.state_dir, &self.parts.state);
         let road = Road { inlet, outlet, told, ended: Vec::new() };
-        Ok((road, (alert_log, compactor), history))
+        Ok((road, Logs { alert_log, compactor, state_log }, history))
     }
 }
 
@@ -277,12 +290,10 @@ impl Life<'_> {
 fn take_up(
     parts: &mut ServiceParts,
     rules: &Rules,
-    after: Option<&Replaced>,
+    reach_back: Vec<ReachBack>,
 ) -> Result<Vec<Wanted>, ServiceError> {
     let inputs = parts.inputs.of(&rules.set).map_err(ServiceError::Rules)?;
-    let mut since = after.map_or_else(Vec::new, |after| reach_back(rules, after));
-    since.resize(inputs.len(), None);
-    let wanted = inputs.into_iter().zip(since);
+    let wanted = inputs.into_iter().zip(reach_back);
     let wanted = wanted.map(|(input, reach_back)| Wanted { input, reach_back }).collect();
     parts.texts.change(parts.texts.now().of(rules));
     parts.state.metrics.rules.begin(&rules.program);
@@ -291,24 +302,32 @@ fn take_up(
     Ok(wanted)
 }
 
-/// By stream: since when records must be read again to know all that its rules depend on, of
-/// a commit that other rules made.
+/// By stream: since when records must be read again to know all that its rules depend on, where
+/// a commit was made by other rules, or relies on memories that are not there.
 ///
 /// An event is at most so much older than its record, or it was refused: what was recorded
 /// before has no event later than the horizon begins. Where such records set the front of
 /// their partition, it lay before the horizon, and so did all that it made late.
-fn reach_back(rules: &Rules, after: &Replaced) -> Vec<Option<i64>> {
+fn reach_back(rules: &Rules, after: Option<&Replaced>, kept: &KeptFrom) -> Vec<ReachBack> {
     let streams = &rules.set.streams;
     let settled = |stream: &usize| {
-        let name = streams.get(*stream).map(|schema| &schema.name);
-        name.and_then(|name| after.settled.get(name)).copied()
+        let name = streams.get(*stream).map(|schema| &schema.name)?;
+        after?.settled.get(name).copied()
     };
-    let of = |facts: StreamFacts| {
-        let known = facts.companions.iter().map(settled).collect::<Option<Vec<Timestamp>>>()?;
-        let settled = known.into_iter().min().filter(|at| at.0 > i64::MIN)?;
-        Some(settled.minus(facts.horizon_ms + 1).minus(FUTURE_MAX_MS).0)
+    let hash = rules.program.hash();
+    let of = |facts: StreamFacts| -> ReachBack {
+        let known = facts.companions.iter().map(settled).collect::<Option<Vec<Timestamp>>>();
+        let replaced = known.and_then(|known| known.into_iter().min());
+        let replaced = replaced.filter(|at| at.0 > i64::MIN).map(|at| facts.read_after(at));
+        Arc::new(move |point| {
+            let settled = Timestamp(point.settled);
+            let is_torn = point.remembers && facts.has_forgotten(settled);
+            let torn = is_torn.then(|| settled.minus(facts.horizon_ms() + 1));
+            let after = if point.rules == hash { torn } else { replaced.or(torn) };
+            after.map(|after| after.minus(FUTURE_MAX_MS).0)
+        })
     };
-    stream_facts(rules).into_iter().map(of).collect()
+    stream_facts(rules, REMEMBERING, kept).into_iter().map(of).collect()
 }
 
 fn ended_records(ended: Vec<Transition>, texts: Option<&AlertTexts>) -> Vec<Recorded> {

@@ -1,11 +1,12 @@
 //! The reader: partitions of all sources in step with each other, and the commits.
 
+mod commit;
 pub mod dead;
 pub(super) mod facts;
 mod held;
 mod turn;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use super::life::Carried;
 use super::progress::Told;
 use super::reports::Reports;
 use super::sources::Sources;
+use super::state_log::{KeptFrom, REMEMBERING};
 use super::{ServiceError, ServiceParts};
 use crate::api::State;
 use crate::api::metrics::EventTotals;
@@ -34,7 +36,7 @@ use crate::rule_files::Rules;
 
 use dead::Burial;
 use facts::{StreamFacts, stream_facts};
-use held::{Held, committed};
+use held::Held;
 
 /// Records read from one partition before the next has its turn.
 const RECORDS_A_TURN: usize = 512;
@@ -102,7 +104,7 @@ impl Reader {
         (parts, rules): (&ServiceParts, &Rules),
         told: Arc<Told>,
     ) -> Reader {
-        let streams = stream_facts(rules);
+        let streams = stream_facts(rules, REMEMBERING, &KeptFrom::new());
         let topics = source.names().to_vec();
         let names: Vec<String> = rules.set.streams.iter().map(|it| it.name.clone()).collect();
         Reader {
@@ -163,10 +165,16 @@ impl Reader {
     }
 
     /// Begins where an earlier life has told everything up to `published`, and something up to
-    /// `told_until`.
-    pub(crate) fn begin_after(&mut self, published: &[Timestamp], told_until: Vec<Timestamp>) {
+    /// `told_until`; what the rules remember is `kept`.
+    pub(crate) fn begin_after(
+        &mut self,
+        published: &[Timestamp],
+        told_until: Vec<Timestamp>,
+        (rules, kept): (&Rules, &KeptFrom),
+    ) {
         self.published = published.to_vec();
         self.told_until = told_until;
+        self.streams = stream_facts(rules, REMEMBERING, kept);
     }
 
     /// Whether rules wait that may be put in force: what the log holds of those in force was
@@ -415,70 +423,6 @@ impl Reader {
             refused_future: before.refused_future + counts.refused_future,
             skipped_missing_key: before.skipped_missing_key + counts.observed.skipped_missing_key,
             observations: before.observations + counts.observed.observations,
-        }
-    }
-
-    /// Commits how far every partition is done, once its dead letters are safe.
-    fn commit(&mut self) {
-        self.committed_at = monotonic();
-        // What was lost must not be committed before people can be told of it.
-        if !self.reports.are_logged() {
-            return;
-        }
-        if let Err(error) = self.burial.flush() {
-            error!(%error, "dead letters cannot be written; nothing is committed meanwhile");
-            self.state.health.note_trouble(&error.to_string());
-            self.letters_fail = true;
-            self.reports.see(MetaAlert::DeadLettersFailing, None, Some(error.to_string()));
-            return;
-        }
-        if std::mem::take(&mut self.letters_fail) {
-            self.state.health.note_recovered();
-        }
-        // Streams that settle together are committed together: a successor goes on at the least
-        // of what they say, and must be told to read all of them from before it.
-        let away: BTreeSet<usize> = self
-            .held
-            .iter()
-            .filter(|(_, held)| !held.is_ours)
-            .map(|((topic, _), _)| *topic)
-            .collect();
-        let mut points = Vec::new();
-        for ((topic, partition), held) in &mut self.held {
-            let Some(stream) = self.streams.get(*topic) else {
-                continue;
-            };
-            if stream.companions.iter().any(|companion| away.contains(companion)) {
-                continue;
-            }
-            let told = |stream: &usize| self.told.settled(*stream);
-            let settled = stream.companions.iter().map(told).min().unwrap_or_default();
-            if settled == Timestamp(i64::MIN) {
-                continue;
-            }
-            let resume = held.partition.resume_after(settled.minus(stream.horizon_ms + 1));
-            let point = CommitPoint {
-                position: held.partition.next_offset,
-                replay_from: resume.offset,
-                front: resume.front.map(|front| front.0),
-                settled: self.told.settled(*topic).0,
-                first: self.intake.first(*topic).map(|first| first.0),
-                rules: self.rules_hash,
-            };
-            if held.committed.as_ref() != Some(&point) {
-                held.committed = Some(point);
-                points.push((*topic, *partition, point));
-            }
-        }
-        match self.source.commit(&points) {
-            Ok(()) => {
-                self.state.metrics.note_commit(wall_clock());
-                committed(&self.held).for_each(|(topic, at)| self.told.note_committed(topic, at));
-            }
-            Err(error) => {
-                warn!(error, "commit failed; it is tried again");
-                self.held.values_mut().for_each(|held| held.committed = None);
-            }
         }
     }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use connectors::commit::CommitPoint;
+use connectors::commit::{CommitPoint, ReachBack};
 use connectors::commit_file::{LocalCommit, read_commits, write_commits};
 use connectors::journal::StateDir;
 use connectors::source::kafka::{KafkaSource, SourceEvent};
@@ -33,13 +34,14 @@ const BEGINNING: CommitPoint = CommitPoint {
     settled: i64::MIN,
     first: None,
     rules: 0,
+    remembers: false,
 };
 
 /// Where a life wants to read one stream from.
 pub(super) struct Wanted {
     pub(super) input: Input,
-    /// Where a commit was made under other rules: since when events matter to those in force.
-    pub(super) reach_back: Option<i64>,
+    /// Whether a commit says enough of the past.
+    pub(super) reach_back: ReachBack,
 }
 
 /// Every partition of every stream.
@@ -98,36 +100,31 @@ impl Sources {
             names: Vec::new(),
             events: Vec::new(),
         };
-        sources.connect(parts, &wanted, rules.program.hash())?;
-        sources.open_local(parts, (names, wanted), (known, rules.program.hash()), state_dir)?;
+        sources.connect(parts, &wanted)?;
+        sources.open_local(parts, (names, wanted), known, state_dir)?;
         Ok(sources)
     }
 
-    /// Commits are made under other rules from here on, which need no more of the past.
-    pub(super) fn note_rules(&mut self, rules: u64) {
+    /// Whoever reads on has all of the past: commits say enough from here on.
+    pub(super) fn trust_commits(&mut self) {
         if let Some(kafka) = &mut self.kafka {
-            kafka.note_rules(rules);
+            kafka.trust_commits();
         }
     }
 
     /// Reads the streams of Kafka, if there are any.
-    fn connect(
-        &mut self,
-        parts: &mut ServiceParts,
-        wanted: &[Wanted],
-        rules: u64,
-    ) -> Result<(), ServiceError> {
+    fn connect(&mut self, parts: &mut ServiceParts, wanted: &[Wanted]) -> Result<(), ServiceError> {
         let mut reach_back = Vec::new();
         let mut topics = Vec::new();
         for (stream, wanted) in wanted.iter().enumerate() {
             if let Input::Topic(topic) = &wanted.input {
                 self.kafka_streams.push(stream);
                 topics.push(topic.clone());
-                reach_back.push(wanted.reach_back);
+                reach_back.push(Arc::clone(&wanted.reach_back));
             }
         }
         if let Some(kafka) = parts.kafka.as_mut().filter(|_| !topics.is_empty()) {
-            (kafka.topics, kafka.rules, kafka.reach_back) = (topics, rules, reach_back);
+            (kafka.topics, kafka.reach_back) = (topics, reach_back);
             self.kafka = Some(KafkaSource::connect(kafka).map_err(ServiceError::Kafka)?);
         }
         Ok(())
@@ -137,14 +134,14 @@ impl Sources {
         &mut self,
         parts: &mut ServiceParts,
         (names, wanted): (Vec<String>, Vec<Wanted>),
-        (known, rules): (Vec<LocalCommit>, u64),
+        known: Vec<LocalCommit>,
         state_dir: &StateDir,
     ) -> Result<(), ServiceError> {
         let mut posted = BTreeMap::new();
         for (stream, (name, wanted)) in names.into_iter().zip(wanted).enumerate() {
             let commit = known.iter().find(|commit| commit.stream == name);
-            let others = commit.filter(|commit| commit.point.rules != rules);
-            let is_reaching = wanted.reach_back.is_some() && others.is_some();
+            let is_reaching =
+                commit.is_some_and(|commit| (wanted.reach_back)(&commit.point).is_some());
             let label = match wanted.input {
                 Input::Topic(topic) => topic,
                 Input::File(path) => {
@@ -177,7 +174,7 @@ impl Sources {
         &self.names
     }
 
-    /// Follows a file from its commit on. Where other rules made that, it is read from the
+    /// Follows a file from its commit on. Where that says too little, it is read from the
     /// beginning of the first file the commit needs: lines do not say when they were written.
     fn follow_file(
         &mut self,
@@ -203,7 +200,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Reads a spool from its commit on, or all that it still has where other rules made that.
+    /// Reads a spool from its commit on, or all that it still has where that says too little.
     fn read_spool(
         &mut self,
         stream: usize,

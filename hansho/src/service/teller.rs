@@ -20,9 +20,11 @@ use super::alert_log::{
     EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
 };
 use super::itself::{Itself, Said};
+use super::life::Logs;
 use super::progress::Told;
 use super::reports::Reports;
 use super::shares::Shares;
+use super::state_log::StateLog;
 use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
 use crate::api::State;
@@ -39,6 +41,7 @@ pub struct Teller {
     outlet: Outlet,
     alert_log: Journal,
     compactor: Compactor,
+    state_log: StateLog,
     /// The number of the next record.
     next_sequence: u64,
     texts: Arc<AlertTexts>,
@@ -68,6 +71,16 @@ pub struct Teller {
     is_unsynced: bool,
 }
 
+/// What is left when all is told.
+pub struct LastWords {
+    /// What the shards have refused so far.
+    pub refused: ShardCounts,
+    /// The shards, which may go on.
+    pub shards: Vec<Shard>,
+    /// The state log, open to go on.
+    pub state_log: StateLog,
+}
+
 /// However the teller ends, nothing more will be told: the reader must not wait for it.
 struct CompleteOnDrop(Arc<Told>);
 
@@ -81,7 +94,7 @@ impl Teller {
     /// A teller for these shards that knows what the log held before.
     pub(crate) fn new(
         outlet: Outlet,
-        (alert_log, compactor): (Journal, Compactor),
+        Logs { alert_log, compactor, state_log }: Logs,
         history: &History,
         told: Arc<Told>,
         parts: &ServiceParts,
@@ -95,6 +108,7 @@ impl Teller {
             outlet,
             alert_log,
             compactor,
+            state_log,
             next_sequence: history.next_sequence(),
             texts,
             told,
@@ -121,7 +135,7 @@ impl Teller {
     }
 
     /// Tells what `ended` with the rules before, then what the shards find until they have
-    /// ended; what they have refused by then, and the shards.
+    /// ended.
     ///
     /// # Errors
     /// The alert log cannot be written: the service must stop, and a restart tells again.
@@ -129,7 +143,7 @@ impl Teller {
         mut self,
         mut ended: Vec<Recorded>,
         on_call: &SyncSender<Logged>,
-    ) -> Result<(ShardCounts, Vec<Shard>), ServiceError> {
+    ) -> Result<LastWords, ServiceError> {
         let _complete = CompleteOnDrop(Arc::clone(&self.told));
         ended.retain(|recorded| !self.known.contains(&record_id(recorded)));
         self.log(ended, on_call)?;
@@ -148,7 +162,7 @@ impl Teller {
         self.tell_of_itself(on_call)?;
         let refused = self.all_counts();
         let shards = self.outlet.join().map_err(|_| ServiceError::Thread("shard"))?;
-        Ok((refused, shards))
+        Ok(LastWords { refused, shards, state_log: self.state_log })
     }
 
     fn all_counts(&self) -> ShardCounts {
@@ -173,6 +187,9 @@ impl Teller {
                 Recorded::Transition(transition, message)
             });
             fresh.extend(early.chain(steps));
+            for memory in &told.out.memories {
+                self.state_log.learn(memory)?;
+            }
             if let Some(slot) = self.counts.get_mut(shard) {
                 *slot = told.counts;
             }
@@ -199,8 +216,7 @@ impl Teller {
         }
         self.log(fresh, on_call)?;
         self.settled = settled;
-        self.acknowledge();
-        Ok(())
+        self.acknowledge()
     }
 
     /// Tells what was noticed about the service itself. Until it is in the alert log, nothing
@@ -292,18 +308,22 @@ impl Teller {
         Ok(())
     }
 
-    /// Lets the reader commit what every shard has told.
-    fn acknowledge(&mut self) {
-        for stream in 0..self.settled.first().map_or(0, Vec::len) {
+    /// Lets the reader commit what every shard has told, once what was learnt by then is kept.
+    fn acknowledge(&mut self) -> Result<(), ServiceError> {
+        let streams = 0..self.told.streams();
+        let least = |stream: usize| {
             let told = self.settled.iter().filter_map(|shard| shard.get(stream)).min();
-            if let Some(told) = told {
-                self.told.acknowledge(stream, *told);
-            }
-        }
+            told.copied().unwrap_or(Timestamp(i64::MIN))
+        };
+        let settled: Vec<Timestamp> = streams.map(least).collect();
+        self.state_log.settle(&settled)?;
+        self.state_log.tend(&self.told.committed());
+        (0..).zip(&settled).for_each(|(stream, told)| self.told.acknowledge(stream, *told));
         let all = self.all_counts();
         self.told.note_waiting(all.waiting);
         self.state.metrics.note_shards(&all);
         self.state.health.note_told(wall_clock());
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use model::schema::Schema;
 use model::time::{DAY_MS, HOUR_MS};
 
 use crate::check::Subject;
-use crate::rule::{Alert, Measure, Trigger, Window};
+use crate::rule::{Alert, Measure, REMEMBERED_BEYOND_MS, REMEMBERED_EVERY_MS, Trigger, Window};
 
 /// An instant and how many events it has.
 const STAMP_BYTES: u32 = 16;
@@ -28,7 +28,10 @@ pub(super) fn cost(
     streams: &[Arc<Schema>],
     language: Language,
 ) -> String {
-    let again = roughly(alert.horizon_ms(), language);
+    let recalled = alert.remembered_ms().filter(|reach| *reach >= REMEMBERED_BEYOND_MS);
+    let horizon_ms = alert.horizon_ms();
+    let again_ms = recalled.map_or(horizon_ms, |reach| horizon_ms - reach + REMEMBERED_EVERY_MS);
+    let again = roughly(again_ms, language);
     let kept = kept(alert, subject, language);
     let crosses = crosses_partitions(alert, streams);
     match language {
@@ -38,7 +41,8 @@ pub(super) fn cost(
                 Some(false) => "; each key lies in one partition",
                 None => "",
             };
-            format!("{kept}; recovery re-reads {again}{lies}")
+            let recalls = if recalled.is_some() { " and recalls what it saw before" } else { "" };
+            format!("{kept}; recovery re-reads {again}{recalls}{lies}")
         }
         Language::Ja => {
             let lies = match crosses {
@@ -46,7 +50,12 @@ pub(super) fn cost(
                 Some(false) => "、各キーは一つのパーティションに収まる",
                 None => "",
             };
-            format!("{kept}、再起動時は直近{again}を読み直す{lies}")
+            let ends = if recalled.is_some() {
+                "し、それより前は記録から復元する"
+            } else {
+                "す"
+            };
+            format!("{kept}、再起動時は直近{again}を読み直{ends}{lies}")
         }
     }
 }

@@ -1,8 +1,6 @@
 //! The state log: what rules remember for long, written as facts, and taken up by a successor.
 
-use std::collections::BTreeMap;
-
-use engine::memory::{Memory, MemoryId, Recall, Remembering, Sighting};
+use engine::memory::{Memory, MemoryId, Recall, Remembering, Sighting, known_at};
 use engine::program::{Program, RulePlan};
 use model::time::Timestamp;
 
@@ -53,8 +51,8 @@ pub(super) fn take_up(
             Some(kept) => {
                 let sightings = match design {
                     Design::ForgottenMemory => Vec::new(),
-                    Design::NewestMemory => newest(&kept.sightings, Timestamp(i64::MAX)),
-                    _ => newest(&kept.sightings, point),
+                    Design::NewestMemory => known_at(&kept.sightings, Timestamp(i64::MAX)),
+                    _ => known_at(&kept.sightings, point),
                 };
                 memories.push(Memory { id: recall.id, until: point, sightings });
                 survivors.note("memory taken up");
@@ -67,16 +65,6 @@ pub(super) fn take_up(
         }
     }
     memories
-}
-
-/// Of each value the newest sighting not later than an instant.
-fn newest(sightings: &[Sighting], until: Timestamp) -> Vec<Sighting> {
-    let mut newest: BTreeMap<(&[u8], i128), i64> = BTreeMap::new();
-    for Sighting { key, value, at } in sightings.iter().filter(|it| it.at <= until.0) {
-        newest.entry((key, *value)).and_modify(|known| *known = (*known).max(*at)).or_insert(*at);
-    }
-    let sightings = newest.into_iter();
-    sightings.map(|((key, value), at)| Sighting { key: key.to_vec(), value, at }).collect()
 }
 
 /// Writes a sighting down.
@@ -132,7 +120,7 @@ pub(super) fn compact(
         if let Some(kept) = survivors.state_log.get_mut(&recall.id).filter(|_| told.0 > i64::MIN) {
             let point = recall.point(told);
             let later = kept.sightings.iter().filter(|it| it.at > point.0).cloned();
-            kept.sightings = newest(&kept.sightings, point).into_iter().chain(later).collect();
+            kept.sightings = known_at(&kept.sightings, point).into_iter().chain(later).collect();
         }
     }
 }

@@ -460,6 +460,7 @@ impl<'a> Worker<'a> {
                 settled: told.0,
                 first: self.marks.first[stream].map(|first| first.0),
                 rules: self.program.hash(),
+                remembers: false,
             };
             survivors.commits.insert(at, point.encode());
         }

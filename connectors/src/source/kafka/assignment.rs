@@ -135,8 +135,8 @@ impl KafkaSource {
         elements.iter().map(read).collect()
     }
 
-    /// The first offset recorded late enough for the rules in force, where the commit is one of
-    /// other rules. None where nothing was: then all of it happened before.
+    /// The first offset recorded late enough, where the commit does not reach back far enough.
+    /// None where nothing was: then all of it happened before.
     fn reached_back(
         &self,
         topic: usize,
@@ -144,13 +144,10 @@ impl KafkaSource {
         partition: i32,
         left: &Left,
     ) -> Result<Option<i64>, ClientError> {
-        let since = self.settings.reach_back.get(topic).copied().flatten();
-        let (Left::Point(point), Some(since)) = (left, since) else {
+        let Left::Point(point) = left else { return Ok(None) };
+        let Some(since) = self.settings.reach_back.get(topic).and_then(|since| since(point)) else {
             return Ok(None);
         };
-        if point.rules == self.settings.rules {
-            return Ok(None);
-        }
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition_offset(name, partition, Offset::Offset(since.max(0)))?;
         let found = self.consumer.offsets_for_times(wanted, QUERY_TIMEOUT)?;

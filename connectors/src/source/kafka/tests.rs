@@ -21,7 +21,6 @@ fn settings(broker: &EmbeddedBroker, group: &str, topics: &[&str]) -> KafkaSetti
         topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
         start: Start::Beginning,
         alone: false,
-        rules: 0,
         reach_back: Vec::new(),
     }
 }
@@ -118,7 +117,7 @@ impl Bench {
 
 fn point(position: i64, replay_from: i64) -> CommitPoint {
     let (front, first) = (Some(1), Some(0));
-    CommitPoint { position, replay_from, front, settled: 9, first, rules: 0xfeed }
+    CommitPoint { position, replay_from, front, settled: 9, first, rules: 0xfeed, remembers: false }
 }
 
 #[test]

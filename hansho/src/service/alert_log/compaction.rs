@@ -24,6 +24,7 @@ use tracing::{debug, info, warn};
 
 use super::super::in_force::{Change, EARLIER_MAX, file_of, hash_of_file};
 use super::super::reader::facts::{StreamFacts, stream_facts};
+use super::super::state_log::{KeptFrom, REMEMBERING};
 use super::{Entry, EpisodeName, Head, Logged, canonical, published_of, transition_of, write_line};
 use crate::api::State;
 use crate::rule_files::Rules;
@@ -85,7 +86,7 @@ impl Compactor {
             state: Arc::clone(state),
             program: Arc::clone(&rules.program),
             names: rules.set.streams.iter().map(|schema| schema.name.clone()).collect(),
-            facts: stream_facts(rules),
+            facts: stream_facts(rules, REMEMBERING, &KeptFrom::new()),
             due_at: 0,
         }
     }
@@ -140,7 +141,7 @@ impl Compactor {
         let of = |stream: &usize| published.get(*stream).copied().unwrap_or(Timestamp(i64::MIN));
         let from = |facts: &StreamFacts| {
             let told = facts.companions.iter().map(of).min().unwrap_or(Timestamp(i64::MIN));
-            told.minus(facts.horizon_ms)
+            told.minus(facts.horizon_ms())
         };
         let judged_from = self.names.iter().cloned().zip(self.facts.iter().map(from)).collect();
         let detected_before = now.minus(KEEP_MS);

@@ -12,6 +12,7 @@ use oncall::severities::Severities;
 use super::super::Logged;
 use super::super::alert_log::{History, write_line};
 use super::*;
+use crate::api::rules::ReadFigures;
 use crate::service::reports::Reports;
 use connectors::transition_json::Recorded;
 
@@ -34,7 +35,8 @@ fn brief(said: &[Said]) -> Vec<String> {
 }
 
 fn rule(name: &str, counts: RuleCounts) -> RuleFigures {
-    RuleFigures { rule: name.to_owned(), counts, ..RuleFigures::default() }
+    let read = ReadFigures { observed: counts.matched, ..ReadFigures::default() };
+    RuleFigures { rule: name.to_owned(), counts, read, ..RuleFigures::default() }
 }
 
 fn refused(keys: u64, values: u64) -> RuleCounts {
@@ -65,9 +67,10 @@ fn what_is_counted_is_told_once_and_ends_when_nothing_is_added() {
 #[test]
 fn a_rule_is_looked_at_for_matches_and_its_share() {
     let mut itself = itself();
-    let mut look = |now, evaluated, matched, share, others: usize| {
-        let counts = RuleCounts { matched, ..RuleCounts::default() };
-        let of = RuleFigures { evaluated, share: Some(share), ..rule("r", counts) };
+    // What is observed counts, settled or not.
+    let mut look = |now, evaluated, observed, share, others: usize| {
+        let read = ReadFigures { evaluated, observed, skipped_missing_key: 0 };
+        let of = RuleFigures { read, share: Some(share), ..rule("r", RuleCounts::default()) };
         let mut rules = vec![of];
         rules.resize(1 + others, rule("s", refused(0, 0)));
         brief(&itself.look(&ShardCounts::default(), &rules, Timestamp(now))).join(", ")
@@ -173,11 +176,12 @@ fn documents(language: Language) -> String {
     let start = Timestamp::parse_rfc3339("2026-01-05T00:00:00Z").unwrap();
     let all = ShardCounts { late_after_settle: 4, ..ShardCounts::default() };
     let mut of = RuleFigures { share: Some(0.75), ..rule("認証失敗多発", refused(5, 6)) };
-    let never = RuleFigures { evaluated: 100, ..rule("quiet", RuleCounts::default()) };
+    let read = ReadFigures { evaluated: 100, ..ReadFigures::default() };
+    let never = RuleFigures { read, ..rule("quiet", RuleCounts::default()) };
     let mut said = itself.hear(reports.take(), start);
     said.extend(itself.look(&all, &[of.clone(), never.clone()], start));
     of.share = Some(0.25);
-    let matched = RuleFigures { counts: refused(0, 0), ..never };
+    let matched = RuleFigures { read: ReadFigures { observed: 1, ..read }, ..never };
     reports.end(MetaAlert::ReloadFailed);
     reports.end(MetaAlert::AuditFailed);
     let end = start.plus(MINUTE_MS + 10_000);

@@ -49,7 +49,7 @@ impl Held {
         taken_up: Instant,
     ) -> Held {
         let from = ResumePoint { offset, front };
-        let partition = Partition::new(stream, number, facts.lateness_ms, facts.horizon_ms, from);
+        let partition = Partition::new(stream, number, facts.lateness_ms, facts.reread_ms(), from);
         Held {
             partition,
             unread_from: offset,
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn time_passes_by_itself_only_in_a_partition_that_is_ours_and_was_asked() {
         let start = crate::pipeline::clock::monotonic();
-        let facts = StreamFacts { lateness_ms: 5, horizon_ms: 1000, companions: vec![0] };
+        let facts = StreamFacts::alone(5, 1000);
         let mut held = Held::new(0, 0, &facts, (0, Some(Timestamp(1000))), start);
         let say = |held: &mut Held, state, ms| {
             held.note(state, Timestamp(0), start + Duration::from_millis(ms), 100);

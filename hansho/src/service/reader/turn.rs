@@ -20,7 +20,7 @@ impl Reader {
     /// what waits are as they were; of time the shards are told again what they were told.
     pub(in crate::service) fn adopt(&mut self, rules: &Rules, told: Arc<Told>, inlet: &Inlet) {
         self.rules_hash = rules.program.hash();
-        self.source.note_rules(self.rules_hash);
+        self.source.trust_commits();
         self.told = told;
         for (stream, settled) in self.marked.iter().enumerate() {
             if *settled > Timestamp(i64::MIN) {
