@@ -49,6 +49,8 @@ pub enum Answer {
     RetryAfter(u16, u32),
     /// 200 and a text.
     Text(String),
+    /// A status and a text.
+    Words(u16, String),
     /// No answer: the connection is closed.
     Close,
 }
@@ -165,7 +167,9 @@ impl Shared {
         let mut book = self.book();
         let answer = book.script.pop_front().unwrap_or_else(|| book.otherwise.clone());
         request.answered = match answer {
-            Answer::Status(status) | Answer::RetryAfter(status, _) => status,
+            Answer::Status(status) | Answer::RetryAfter(status, _) | Answer::Words(status, _) => {
+                status
+            }
             Answer::Text(_) => 200,
             Answer::Close => 0,
         };
@@ -201,6 +205,10 @@ fn converse(stream: TcpStream, shared: &Shared) {
             Answer::Text(text) => {
                 body = text;
                 "HTTP/1.1 200 Scripted\r\n".to_owned()
+            }
+            Answer::Words(status, text) => {
+                body = text;
+                format!("HTTP/1.1 {status} Scripted\r\n")
             }
             Answer::RetryAfter(status, seconds) => {
                 format!("HTTP/1.1 {status} Scripted\r\nRetry-After: {seconds}\r\n")
