@@ -50,10 +50,13 @@ impl<'a> Side<'a> {
 
 /// The median of some ratios, and the least and the greatest of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    median: f64,
-    least: f64,
-    greatest: f64,
+pub struct Spread {
+    /// As many are less as are greater.
+    pub median: f64,
+    /// The least.
+    pub least: f64,
+    /// The greatest.
+    pub greatest: f64,
 }
 
 impl Harness {
@@ -158,7 +161,7 @@ fn children_cpu() -> Duration {
 
 impl Spread {
     /// Of at least one ratio; of an even number the upper middle one is the median.
-    fn of(mut ratios: Vec<f64>) -> Spread {
+    pub fn of(mut ratios: Vec<f64>) -> Spread {
         ratios.sort_by(f64::total_cmp);
         Spread {
             median: ratios[ratios.len() / 2],

@@ -9,6 +9,7 @@ pub mod kafka;
 pub mod mail;
 pub mod pagerduty;
 pub mod slack;
+mod veil;
 pub mod webhook;
 pub mod words;
 

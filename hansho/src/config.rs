@@ -140,7 +140,7 @@ impl Config {
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let file = File { path, text };
         let raw: raw::Config = toml::from_str(text)
-            .map_err(|error| file.error(error.span(), error.message().to_owned()))?;
+            .map_err(|error| file.error(error.span(), without_value(error.message())))?;
         file.check(raw)
     }
 
@@ -322,6 +322,16 @@ impl File<'_> {
         let key = line.and_then(|line| key_at(self.text, line));
         let (path, what) = (self.path.to_owned(), what.trim_end().to_owned());
         ConfigError { path, line, key, what, is_unread: false }
+    }
+}
+
+/// What a reader of TOML says of a value of the wrong type, without the value: a secret that
+/// stands where a list or a table belongs is one all the same.
+fn without_value(message: &str) -> String {
+    let rest = message.strip_prefix("invalid type: string \"");
+    match rest.and_then(|rest| rest.rsplit_once("\", expected ")) {
+        Some((_, expected)) => format!("invalid type: a text, expected {expected}"),
+        None => message.to_owned(),
     }
 }
 

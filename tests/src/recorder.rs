@@ -49,8 +49,16 @@ pub enum Answer {
     RetryAfter(u16, u32),
     /// 200 and a text.
     Text(String),
+    /// A status and a text.
+    Words(u16, String),
     /// No answer: the connection is closed.
     Close,
+    /// No answer, and the connection stays open until its client gives up.
+    Hang,
+    /// A status and the beginning of a body whose rest does not come while the client waits.
+    Slow(u16),
+    /// A status and a body that does not end while the client reads.
+    Huge(u16),
 }
 
 /// A recording server on a free loopback port; it ends when dropped.
@@ -165,9 +173,13 @@ impl Shared {
         let mut book = self.book();
         let answer = book.script.pop_front().unwrap_or_else(|| book.otherwise.clone());
         request.answered = match answer {
-            Answer::Status(status) | Answer::RetryAfter(status, _) => status,
+            Answer::Status(status)
+            | Answer::RetryAfter(status, _)
+            | Answer::Words(status, _)
+            | Answer::Slow(status)
+            | Answer::Huge(status) => status,
             Answer::Text(_) => 200,
-            Answer::Close => 0,
+            Answer::Close | Answer::Hang => 0,
         };
         book.requests.push(request);
         self.grew.notify_all();
@@ -202,16 +214,45 @@ fn converse(stream: TcpStream, shared: &Shared) {
                 body = text;
                 "HTTP/1.1 200 Scripted\r\n".to_owned()
             }
+            Answer::Words(status, text) => {
+                body = text;
+                format!("HTTP/1.1 {status} Scripted\r\n")
+            }
             Answer::RetryAfter(status, seconds) => {
                 format!("HTTP/1.1 {status} Scripted\r\nRetry-After: {seconds}\r\n")
             }
             Answer::Close => return,
+            Answer::Hang => return wait_for_end(&mut reading),
+            Answer::Slow(status) => {
+                let begun = answering.write_all(format!("{}{}", endless(status), "x").as_bytes());
+                return if begun.is_ok() {
+                    wait_for_end(&mut reading)
+                };
+            }
+            Answer::Huge(status) => {
+                let mut sent = answering.write_all(endless(status).as_bytes());
+                while sent.is_ok() {
+                    sent = answering.write_all(&[b'x'; 4096]);
+                }
+                return;
+            }
         };
         let answer = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
         if answering.write_all(answer.as_bytes()).is_err() || is_last {
             return;
         }
     }
+}
+
+/// Reads until the client closes the connection.
+fn wait_for_end(reading: &mut impl Read) {
+    let mut chunk = [0; 256];
+    while matches!(reading.read(&mut chunk), Ok(1..)) {}
+}
+
+/// The head of an answer that is said to be a GiB long.
+fn endless(status: u16) -> String {
+    format!("HTTP/1.1 {status} Scripted\r\nContent-Length: {}\r\n\r\n", 1 << 30)
 }
 
 /// Reads one HTTP/1.1 request; nothing at a clean end of the connection.

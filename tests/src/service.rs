@@ -24,6 +24,7 @@ pub struct Service {
     program: PathBuf,
     home: TempDir,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     lines: Arc<Lines>,
     running: Option<Running>,
 }
@@ -51,6 +52,7 @@ impl Service {
             program: program.into(),
             home: TempDir::with_prefix("hansho-service-")?,
             arguments: Vec::new(),
+            environment: Vec::new(),
             lines: Arc::default(),
             running: None,
         })
@@ -74,6 +76,11 @@ impl Service {
         self.home.path()
     }
 
+    /// Sets a variable of the environment for every start from now on.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts the program in its home folder. One that runs already is killed first.
     ///
     /// # Errors
@@ -91,6 +98,7 @@ impl Service {
         self.kill9();
         let mut process = Command::new(&self.program)
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

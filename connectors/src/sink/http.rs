@@ -12,6 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 
+use crate::sink::veil::Veil;
 use crate::sink::{Secret, SinkError};
 
 /// Most bytes of an answer that are read; the rest is left to the connection's end.
@@ -44,6 +45,8 @@ pub(super) struct HttpClient {
     headers: HeaderMap,
     /// `host:port`, to name it.
     place: String,
+    /// Lies over what the receiver says back.
+    veil: Veil,
 }
 
 /// What a receiver answered.
@@ -79,7 +82,16 @@ impl HttpClient {
             .user_agent(concat!("hansho/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| SinkError::Webhook { why: chain(&error.without_url()) })?;
-        Ok(HttpClient { client, url, headers: headers(&settings.headers)?, place })
+        let mut veil = Veil::default();
+        veil.hide_address(&url);
+        settings.headers.iter().for_each(|(_, value)| veil.hide_header(value.expose()));
+        Ok(HttpClient { client, url, headers: headers(&settings.headers)?, place, veil })
+    }
+
+    /// With another secret that the receiver is shown, and must not be quoted with.
+    pub(super) fn hiding(mut self, secret: &Secret) -> HttpClient {
+        self.veil.hide(secret.expose());
+        self
     }
 
     /// A receiver at a path below the address, unless the address names it already.
@@ -150,6 +162,15 @@ impl HttpClient {
         }
     }
 
+    /// The beginning of an answer, safe to print: secrets struck out, control characters
+    /// escaped.
+    pub(super) fn shown(&self, answer: &[u8]) -> String {
+        // Cut afterwards: a secret must not be cut in two and be known no more.
+        let text = self.veil.over(&String::from_utf8_lossy(answer));
+        let shown = text.get(..text.floor_char_boundary(SHOWN_ANSWER_BYTES)).unwrap_or_default();
+        shown.escape_debug().to_string()
+    }
+
     /// What an answer means by its status.
     pub(super) fn judge(&self, answer: &Answer) -> DeliveryResult {
         let Answer { status, after_ms, body } = answer;
@@ -157,7 +178,7 @@ impl HttpClient {
         if status.is_success() {
             return DeliveryResult::Sent { receipt: None };
         }
-        let why = format!("{} answered {status}: {}", self.place, shown(body));
+        let why = format!("{} answered {status}: {}", self.place, self.shown(body));
         let reason = reason_of(status);
         match reason {
             FailureReason::Auth => {
@@ -208,12 +229,6 @@ async fn read_answer(mut response: reqwest::Response) -> Vec<u8> {
         }
     }
     answer
-}
-
-/// The beginning of an answer, safe to print: control characters escaped.
-pub(super) fn shown(answer: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answer.get(..SHOWN_ANSWER_BYTES).unwrap_or(answer));
-    text.escape_debug().to_string()
 }
 
 /// `Retry-After` in ms from now: seconds, or the date HTTP writes.

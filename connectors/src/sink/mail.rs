@@ -16,6 +16,7 @@ use model::severity::Severity;
 use model::time::{MINUTE_MS, Timestamp};
 
 use crate::sink::http::{chain, is_private};
+use crate::sink::veil::Veil;
 use crate::sink::words::{Reader, cut, one_line};
 use crate::sink::{Secret, SinkError};
 
@@ -76,6 +77,8 @@ pub(super) struct Mail {
     timeout: Duration,
     allow_private: bool,
     reader: Reader,
+    /// Lies over what the server says back.
+    veil: Veil,
 }
 
 /// What a server refused, or what kept it from being asked.
@@ -109,6 +112,8 @@ impl Mail {
         let to: Vec<Mailbox> =
             settings.to.iter().map(|text| mailbox("to", text)).collect::<Result<_, _>>()?;
         let login = settings.login.as_ref();
+        let mut veil = Veil::default();
+        login.into_iter().for_each(|(_, password)| veil.hide(password.expose()));
         Ok(Mail {
             host: settings.host.clone(),
             port: settings.port,
@@ -121,6 +126,7 @@ impl Mail {
             timeout: Duration::from_millis(settings.timeout_ms),
             allow_private: settings.allow_private,
             reader: settings.reader.clone(),
+            veil,
         })
     }
 
@@ -204,7 +210,7 @@ impl Mail {
             Trouble::Address(why) => (FailureReason::Network, why.clone()),
             Trouble::Smtp(error) => (reason_of(error), chain(error)),
         };
-        let why = format!("{place}: {}", cut(&one_line(&why), SHOWN_ANSWER_MAX));
+        let why = format!("{place}: {}", cut(&one_line(&self.veil.over(&why)), SHOWN_ANSWER_MAX));
         let is_for_good = matches!(trouble, Trouble::Smtp(error) if error.is_permanent());
         match reason {
             FailureReason::Auth => {

@@ -42,7 +42,8 @@ impl PagerDuty {
             let why = "the routing key is no integration key of PagerDuty: 32 letters and digits";
             return Err(SinkError::Webhook { why: why.to_owned() });
         }
-        Ok(PagerDuty { client: HttpClient::new(&settings.http)?, routing_key })
+        let client = HttpClient::new(&settings.http)?.hiding(&routing_key);
+        Ok(PagerDuty { client, routing_key })
     }
 
     pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {

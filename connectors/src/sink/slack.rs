@@ -7,7 +7,7 @@ use model::notification::{DeliveryResult, FailureReason, Notification, Notificat
 use model::time::MINUTE_MS;
 use serde_json::{Map, Value, json};
 
-use crate::sink::http::{Answer, HttpClient, HttpSettings, shown};
+use crate::sink::http::{Answer, HttpClient, HttpSettings};
 use crate::sink::mail::{RESOLVED_COLOR, color};
 use crate::sink::words::{Fact, Reader, What, cut};
 use crate::sink::{Secret, SinkError};
@@ -86,8 +86,8 @@ impl Slack {
         let door = match &settings.door {
             Door::Webhook(http) => Opened::Webhook(Box::new(HttpClient::new(http)?)),
             Door::Api { http, token, channel } => Opened::Api(Box::new(Api {
-                post: HttpClient::below(http, "/chat.postMessage")?,
-                update: HttpClient::below(http, "/chat.update")?,
+                post: HttpClient::below(http, "/chat.postMessage")?.hiding(token),
+                update: HttpClient::below(http, "/chat.update")?.hiding(token),
                 token: token.clone(),
                 channel: channel.clone(),
             })),
@@ -227,7 +227,7 @@ impl Api {
         if said.get("ok") == Some(&Value::Bool(true)) {
             return Said::Done { channel: text("channel").to_owned(), ts: text("ts").to_owned() };
         }
-        judge(text("error"), &answer, client.place())
+        judge(text("error"), &answer, client)
     }
 }
 
@@ -236,7 +236,7 @@ async fn call(client: &HttpClient, message: Map<String, Value>) -> DeliveryResul
     let headers = [("content-type", "application/json".to_owned())];
     match client.ask(&headers, Value::Object(message).to_string()).await {
         Ok(answer) if is_gone(&answer) => {
-            let why = format!("{} answered: {}", client.place(), shown(&answer.body));
+            let why = format!("{} answered: {}", client.place(), client.shown(&answer.body));
             DeliveryResult::Reject { reason: FailureReason::Gone, why }
         }
         Ok(answer) => client.judge(&answer),
@@ -277,8 +277,8 @@ fn is_gone(answer: &Answer) -> bool {
 }
 
 /// What an error of the Web API means.
-fn judge(error: &str, answer: &Answer, place: &str) -> Said {
-    let why = format!("{place} answered: {}", shown(error.as_bytes()));
+fn judge(error: &str, answer: &Answer, client: &HttpClient) -> Said {
+    let why = format!("{} answered: {}", client.place(), client.shown(error.as_bytes()));
     let retry = |reason, after_ms| {
         let why = why.clone();
         Said::Failed(DeliveryResult::Retry { reason, why, after_ms })

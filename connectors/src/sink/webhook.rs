@@ -42,7 +42,7 @@ impl Webhook {
         });
         Ok(Webhook {
             secrets: decoded.collect::<Result<_, _>>()?,
-            client: HttpClient::new(&settings.http)?,
+            client: settings.secrets.iter().fold(HttpClient::new(&settings.http)?, hiding),
             format: settings.format,
         })
     }
@@ -83,6 +83,13 @@ fn signature(secrets: &[Vec<u8>], id: &str, at_s: i64, body: &str) -> String {
         Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
     };
     secrets.iter().filter_map(of).collect::<Vec<_>>().join(" ")
+}
+
+/// With a secret struck out of what the receiver says, as it is handed out and decoded.
+fn hiding(client: HttpClient, secret: &Secret) -> HttpClient {
+    let client = client.hiding(secret);
+    let bytes = decode_secret(secret.expose()).and_then(|bytes| String::from_utf8(bytes).ok());
+    bytes.map_or(client.clone(), |text| client.hiding(&Secret::new(text)))
 }
 
 /// The bytes of a secret as it is handed out: `whsec_` and base64.

@@ -25,7 +25,7 @@ pub const DIGEST_MS: i64 = 30 * SECOND_MS;
 /// Alerts a digest names; further ones are only counted.
 pub const NAMED_MAX: usize = 10;
 /// Alerts whose news are counted one by one, so that the busiest can be named.
-const COUNTED_MAX: usize = 64;
+pub(super) const COUNTED_MAX: usize = 64;
 
 /// What one receiver is to be told of one service at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,15 @@ impl Storms {
     /// When the first digest is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.pending.values().map(|pending| pending.due).min()
+    }
+
+    /// Receivers counted, the most that is remembered of one, digests that collect, and the
+    /// most alerts one of them counts by name.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> [usize; 4] {
+        let lately = self.lately.values().map(VecDeque::len).max();
+        let named = self.pending.values().map(|pending| pending.news.len()).max();
+        [self.lately.len(), lately.unwrap_or(0), self.pending.len(), named.unwrap_or(0)]
     }
 
     /// Counts something a receiver is to be told; whether it is too much.

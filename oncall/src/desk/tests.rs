@@ -17,6 +17,8 @@ use crate::policy;
 use crate::route::{Mute, On, Receiver, Route};
 use crate::severities::Severities;
 
+mod storms;
+
 /// What a receiver answers, by its name, what it is told, and when.
 type Answers = fn(&str, &Notification, Timestamp) -> DeliveryResult;
 
@@ -55,9 +57,10 @@ fn matchers(texts: &[&str]) -> Vec<Matcher> {
 }
 
 fn record(transition: &Transition) -> (Step<'_>, AlertText) {
+    let service = transition.alert.split_once('/').map_or("pay", |(service, _)| service);
     let text = AlertText {
         message: "m".to_owned(),
-        labels: vec![("service".to_owned(), "pay".to_owned())],
+        labels: vec![("service".to_owned(), service.to_owned())],
         detected: transition.at,
         ..AlertText::default()
     };

@@ -1,0 +1,564 @@
+//! No secret of the configuration is said anywhere: not in a log at its most talkative, not by
+//! the API or a command, not in a metric, and in no file of the service's own. A receiver that
+//! repeats in its answer what it was sent is no exception.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::fs;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::{failures, rules};
+use connectors::source::kafka::properties::{ALLOWED_PROPERTIES, Property};
+use serde_json::{Value, json};
+use tests::recorder::{Answer, Recorder};
+use tests::service::{Service, free_port};
+
+/// No scenario waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// An instant in the past, so that nothing here waits for a window to pass.
+const START_MS: i64 = 1_767_225_600_000;
+/// The sinks of the scene that are told over HTTP.
+const HTTP: [&str; 5] = ["hook", "page", "router", "chat", "bot"];
+
+/// The second member of the Alertmanagers, who knows nothing of the first one's address.
+const SECOND: &str = "router-2";
+
+/// How a secret is kept out of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Env,
+    File,
+}
+
+/// The secrets of one configuration, each recognisable and known by the field it is for.
+struct Planted {
+    form: Form,
+    folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+    /// The sink that what is planted now is for; empty for none.
+    sink: &'static str,
+    cores: Vec<Core>,
+}
+
+/// One secret.
+struct Core {
+    /// The part of it that nothing may hold.
+    text: String,
+    /// The field of `raw.rs` or the property of Kafka that has it.
+    field: &'static str,
+    sink: &'static str,
+}
+
+impl Planted {
+    fn new(form: Form) -> Planted {
+        let folder = tempfile::tempdir().expect("a folder");
+        Planted { form, folder, environment: Vec::new(), sink: "", cores: Vec::new() }
+    }
+
+    /// Makes a secret for a field of `raw.rs` or a property of Kafka, and says where it is
+    /// kept; `around` is the whole value, its `CORE` the secret in it.
+    fn plant(&mut self, field: &'static str, around: &str) -> String {
+        let number = self.cores.len();
+        let core = format!("hunter{number:02}xq{number:02}zkvbwqjxy");
+        self.keep(field, core.clone(), &around.replace("CORE", &core))
+    }
+
+    /// The same for a key that signs: what is written down is its base64.
+    fn plant_signing(&mut self, field: &'static str) -> String {
+        let number = self.cores.len();
+        let core = format!("hunter{number:02}signingkeyofthirtytwo!!");
+        let text = format!("whsec_{}", STANDARD.encode(&core));
+        self.keep(field, core, &text)
+    }
+
+    fn keep(&mut self, field: &'static str, core: String, text: &str) -> String {
+        let number = self.cores.len();
+        self.cores.push(Core { text: core, field, sink: self.sink });
+        match self.form {
+            Form::Env => {
+                let name = format!("HANSHO_PLANTED_{number}");
+                self.environment.push((name.clone(), text.to_owned()));
+                format!("env:{name}")
+            }
+            Form::File => {
+                let path = self.folder.path().join(number.to_string());
+                fs::write(&path, format!("{text}\n")).expect("a secret");
+                format!("file:{}", path.display())
+            }
+        }
+    }
+
+    /// What was planted for a field first.
+    fn core(&self, field: &str) -> &str {
+        let planted = self.cores.iter().find(|core| core.field == field);
+        &planted.unwrap_or_else(|| panic!("nothing is planted for {field}")).text
+    }
+
+    /// What a receiver could repeat: the secrets of one sink, as they are or in base64.
+    fn repeated(&self, sink: &str, is_coded: bool) -> String {
+        let own = self.cores.iter().filter(|core| core.sink == sink);
+        let forms = own.map(|core| match is_coded {
+            true => STANDARD.encode(&core.text),
+            false => core.text.clone(),
+        });
+        let forms: Vec<String> = forms.collect();
+        assert!(!forms.is_empty(), "{sink}");
+        format!("no: {}", forms.join(" "))
+    }
+
+    /// That a text holds no secret, in clear or in base64, wherever that begins.
+    #[track_caller]
+    fn is_not_in(&self, place: &str, text: &str) {
+        for core in &self.cores {
+            let coded = (0..3).map(|shift| base64_inside(&core.text, shift));
+            for form in coded.chain([core.text.clone()]) {
+                let field = core.field;
+                assert!(!text.contains(&form), "{field} is in {place}, as {form}:\n{text}");
+            }
+        }
+    }
+}
+
+/// The base64 of a text that stands `shift` bytes after the beginning of what is encoded,
+/// without the characters that its neighbours have a part in.
+fn base64_inside(text: &str, shift: usize) -> String {
+    let whole = STANDARD.encode("\0".repeat(shift) + text);
+    let (first, last) = ((shift * 8).div_ceil(6), (shift + text.len()) * 8 / 6);
+    whole[first..last].to_owned()
+}
+
+struct Scene {
+    planted: Planted,
+    service: Service,
+    address: String,
+    /// The receiver of each sink over HTTP.
+    recorders: BTreeMap<&'static str, Recorder>,
+}
+
+impl Scene {
+    fn start(form: Form) -> Scene {
+        let mut planted = Planted::new(form);
+        let recorders = recorders();
+        let port = free_port().expect("a port");
+        let config = config(&mut planted, &recorders, port);
+        let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+        service.set_env("HANSHO_LOG", "trace");
+        service.set_env("RUST_LOG", "trace");
+        service.set_env("RUST_BACKTRACE", "1");
+        for (name, value) in &planted.environment {
+            service.set_env(name, value);
+        }
+        let path = service.home().join("hansho.toml");
+        fs::write(&path, &config).expect("a configuration");
+        service.start(&["run", "--config", &path.display().to_string()]).expect("it starts");
+        let address = format!("127.0.0.1:{port}");
+        service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+        Scene { planted, service, address, recorders }
+    }
+
+    /// Runs a command as one who may do everything, and returns what it printed.
+    fn hansho(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
+        command.args(arguments).args(["--server", &format!("http://{}", self.address)]);
+        command.env("HANSHO_LOG", "trace").env("HANSHO_TOKEN", self.planted.core("Token.token"));
+        let output = command.output().expect("it runs");
+        let said = [output.stdout, output.stderr].map(|it| String::from_utf8(it).expect("UTF-8"));
+        let said = said.concat();
+        self.planted.is_not_in(&format!("hansho {arguments:?}"), &said);
+        said
+    }
+
+    /// One request as one who may do everything: the body of the answer.
+    fn request(&self, method: &str, path: &str, token: &str, body: &str) -> String {
+        let (length, address) = (body.len(), &self.address);
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let mut stream = std::net::TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        stream.write_all(head.as_bytes()).expect("sent");
+        let answer = std::io::read_to_string(stream).expect("an answer");
+        self.planted.is_not_in(&format!("{method} {path}"), &answer);
+        answer
+    }
+
+    fn admin(&self, method: &str, path: &str, body: &str) -> String {
+        self.request(method, path, self.planted.core("Token.token"), body)
+    }
+
+    fn post_events(&self, user: &str, minute: i64) {
+        let lines = failures(user, (0..12).map(|n| START_MS + minute * 60_000 + n * 1_000));
+        let answer =
+            self.request("POST", "/ingest/auth", self.planted.core("Ingest.token"), &lines);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let guessed = self.request("POST", "/ingest/auth", "guess", &lines);
+        assert!(guessed.starts_with("HTTP/1.1 401"), "{guessed}");
+    }
+
+    /// Asks until the answer holds all of some texts.
+    fn await_answer(&self, arguments: &[&str], wanted: &[impl AsRef<str> + Debug]) -> String {
+        let began = Instant::now();
+        loop {
+            let said = self.hansho(arguments);
+            if wanted.iter().all(|wanted| said.contains(wanted.as_ref())) {
+                return said;
+            }
+            assert!(began.elapsed() < DEADLINE, "not all of {wanted:?} in {said}");
+        }
+    }
+
+    /// From now on receivers refuse what they are sent, and repeat it.
+    fn refuse(&self, status: u16, is_coded: bool) {
+        for (sink, recorder) in &self.recorders {
+            recorder.answer(Answer::Words(status, self.planted.repeated(sink, is_coded)));
+        }
+    }
+
+    /// Tries every sink and shows what each would be sent.
+    fn try_all(&self, incident: &str, wanted: &str) {
+        for sink in HTTP {
+            let said = self.hansho(&["notify", "test", sink]);
+            assert!(said.contains(wanted), "{sink} is not {wanted}: {said}");
+            self.hansho(&["notify", "preview", incident, "--to", sink]);
+        }
+        assert!(self.hansho(&["notify", "test", "mail"]).contains("554"));
+        self.hansho(&["notify", "preview", incident, "--to", "mail"]);
+    }
+
+    /// Reads everything there is to be read.
+    fn read_all(&self, incident: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+        let document: Value = serde_json::from_slice(&fs::read(path).expect("it is")).unwrap();
+        let paths = document["paths"].as_object().expect("paths");
+        let documented = paths.iter().filter(|(_, methods)| methods.get("get").is_some());
+        let documented = documented.map(|(path, _)| path.replace("{id}", incident));
+        let more = ["/livez", "/metrics", "/rules", "/api/v1/incidents?state=lost", "/none"];
+        let all: Vec<String> = documented.chain(more.map(str::to_owned)).collect();
+        assert!(all.len() > 10, "{all:?}");
+        for path in &all {
+            assert!(!self.admin("GET", path, "").starts_with("HTTP/1.1 401"), "{path}");
+            self.request("GET", path, "guess", "");
+        }
+        self.admin("POST", "/-/reload", "");
+        self.admin("POST", "/api/v1/notifications/test", "{\"by\":1}");
+        for command in ["status", "incident list", "notify list", "silence list"] {
+            let words: Vec<&str> = command.split(' ').collect();
+            self.hansho(&words);
+            self.hansho(&[&words[..], &["-o", "json"]].concat());
+        }
+        self.hansho(&["incident", "show", incident]);
+        self.hansho(&["route", "test", "--severity", "critical"]);
+        self.hansho(&["check", &rules("burst.rules").display().to_string()]);
+    }
+}
+
+impl Scene {
+    /// Reads what the service printed in its life and every file it wrote.
+    fn check_what_is_left(&self) {
+        let printed = self.service.lines().join("\n");
+        assert!(printed.contains("TRACE") && printed.len() > 10_000, "{printed}");
+        self.planted.is_not_in("what it printed", &printed);
+        let all = files(self.service.home());
+        let state = self.service.home().join("state");
+        assert!(all.iter().filter(|path| path.starts_with(&state)).count() > 3, "{all:?}");
+        for path in all {
+            let bytes = fs::read(&path).expect("a file");
+            self.planted.is_not_in(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
+        }
+    }
+}
+
+/// The receivers of all sinks over HTTP.
+fn recorders() -> BTreeMap<&'static str, Recorder> {
+    let all = HTTP.into_iter().chain([SECOND]);
+    all.map(|sink| (sink, Recorder::start().expect("a server"))).collect()
+}
+
+/// A configuration with a secret in every place that takes one.
+fn config(planted: &mut Planted, recorders: &BTreeMap<&str, Recorder>, port: u16) -> String {
+    let rules = rules("burst.rules");
+    let mut lines = vec![
+        format!("rules = [{:?}]\nstate_dir = \"state\"", rules.display()),
+        format!("[api]\nlisten = \"127.0.0.1:{port}\""),
+        "[[api.tokens]]\nname = \"admin\"\nscope = \"admin\"".to_owned(),
+        format!("token = {:?}", planted.plant("Token.token", "CORE")),
+        format!("[ingest]\ntoken = {:?}", planted.plant("Ingest.token", "CORE")),
+        "[streams.auth]\ntype = \"http\"".to_owned(),
+        kafka(planted, "sasl_plaintext", |_| true),
+        "[[sinks]]\nname = \"downstream\"\ntype = \"kafka\"\ntopic = \"alerts\"".to_owned(),
+        "[[sinks]]\nname = \"good\"\ntype = \"file\"\npath = \"told.jsonl\"".to_owned(),
+    ];
+    for sink in HTTP {
+        planted.sink = sink;
+        lines.push(format!("[[sinks]]\nname = {sink:?}\nallow_private = true"));
+        lines.push(http_sink(planted, sink, recorders));
+    }
+    planted.sink = "mail";
+    lines.push("[[sinks]]\nname = \"mail\"\ntype = \"mail\"\nallow_private = true".to_owned());
+    lines.push("username = \"u\"\nfrom = \"a@b.example\"\nto = [\"c@b.example\"]".to_owned());
+    lines.push(format!("password = {:?}", planted.plant("Sink.password", "CORE")));
+    let mail = mail_server(planted.core("Sink.password").to_owned());
+    lines.push(format!("server = \"127.0.0.1:{mail}\""));
+    lines.join("\n") + "\n"
+}
+
+fn http_sink(planted: &mut Planted, sink: &str, recorders: &BTreeMap<&str, Recorder>) -> String {
+    let at = |sink: &str, path: &str| recorders[sink].url(path);
+    match sink {
+        "hook" => format!(
+            "type = \"webhook\"\nurl = {:?}\nsecrets = [{:?}, {:?}]\n\
+             headers.authorization = {:?}\nheaders.x-api-key = {:?}",
+            planted.plant("Sink.url", &at(sink, "/hook/CORE?key=1")),
+            planted.plant_signing("Sink.secrets"),
+            planted.plant_signing("Sink.secrets"),
+            planted.plant("Sink.headers", "Bearer CORE"),
+            planted.plant("Sink.headers", "CORE"),
+        ),
+        "page" => format!(
+            "type = \"pagerduty\"\nurl = {:?}\nrouting_key = {:?}",
+            planted.plant("Sink.url", &at(sink, "/page?token=CORE")),
+            planted.plant("Sink.routing_key", "CORE"),
+        ),
+        "router" => {
+            let first = planted.plant("Sink.urls", &at(sink, "/CORE"));
+            let authorization = planted.plant("Sink.headers", "Basic CORE");
+            planted.sink = SECOND;
+            let second = planted.plant("Sink.urls", &at(SECOND, "/CORE"));
+            format!(
+                "type = \"alertmanager\"\nurls = [{first:?}, {second:?}]\n\
+                 headers.authorization = {authorization:?}"
+            )
+        }
+        "chat" => format!(
+            "type = \"slack\"\nurl = {:?}",
+            planted.plant("Sink.url", &at(sink, "/services/T0/B0/CORE")),
+        ),
+        _ => format!(
+            "type = \"slack\"\nchannel = \"C1\"\ntoken = {:?}\napi_url = {:?}",
+            planted.plant("Sink.token", "CORE"),
+            planted.plant("Sink.api_url", &at(sink, "/CORE/api")),
+        ),
+    }
+}
+
+/// A Kafka that nobody can reach, with everything secret it takes.
+fn kafka(planted: &mut Planted, protocol: &str, is_wanted: fn(&str) -> bool) -> String {
+    let mut table = format!(
+        "[kafka.properties]\n\"bootstrap.servers\" = \"127.0.0.1:1\"\n\
+         \"security.protocol\" = \"{protocol}\"\n\"sasl.mechanism\" = \"PLAIN\"\n\
+         \"sasl.username\" = \"u\"\n"
+    );
+    let secret = |it: &&Property| it.secret && is_wanted(it.name);
+    for property in ALLOWED_PROPERTIES.iter().filter(secret) {
+        let kept = planted.plant(property.name, "CORE");
+        table += &format!("{:?} = {kept:?}\n", property.name);
+    }
+    table.pop();
+    table
+}
+
+/// A mail server that sends everybody away with the password they would have shown.
+fn mail_server(password: String) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        let plain = STANDARD.encode(format!("\0u\0{password}"));
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(format!("554 {password} {plain}\r\n").as_bytes());
+        }
+    });
+    port
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("it").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn no_secret_of_the_environment_is_said_whatever_goes_wrong() {
+    check_that_nothing_is_said(Form::Env);
+}
+
+#[test]
+fn no_secret_of_a_file_is_said_whatever_goes_wrong() {
+    check_that_nothing_is_said(Form::File);
+}
+
+fn check_that_nothing_is_said(form: Form) {
+    let mut scene = Scene::start(form);
+    scene.refuse(400, false);
+    scene.post_events("a", 0);
+    let given_up = HTTP.map(|sink| format!("\"receiver\":\"{sink}\""));
+    scene.await_answer(&["notify", "list", "-o", "json"], &given_up);
+    let listed = scene.await_answer(&["incident", "list"], &["認証失敗多発"]);
+    let line = listed.lines().find(|line| line.contains("認証失敗多発")).expect("it is");
+    let incident: String = line.chars().take(8).collect();
+
+    scene.refuse(401, true);
+    scene.post_events("b", 2);
+    scene.try_all(&incident, "401");
+    scene.refuse(500, false);
+    scene.post_events("c", 4);
+    scene.try_all(&incident, "500");
+    // Slack says in a body with which status 200 comes what is wrong.
+    let error = scene.planted.repeated("bot", false);
+    scene.recorders["bot"].answer(Answer::Text(json!({ "error": error }).to_string()));
+    assert!(scene.hansho(&["notify", "test", "bot"]).contains("no: "));
+    let gone = format!("no_service {}", scene.planted.repeated("chat", false));
+    scene.recorders["chat"].answer(Answer::Words(404, gone));
+    assert!(scene.hansho(&["notify", "test", "chat"]).contains("no_service"));
+    scene.recorders.values().for_each(|recorder| recorder.answer(Answer::Close));
+    scene.post_events("d", 6);
+    scene.try_all(&incident, "failed (network)");
+    scene.recorders.clear();
+    scene.try_all(&incident, "failed (network)");
+    scene.hansho(&["notify", "test", "downstream"]);
+    scene.read_all(&incident);
+    scene.service.terminate(DEADLINE).expect("it ends");
+    scene.check_what_is_left();
+}
+
+/// A field that takes a secret and is not planted above would be one that nobody looks for.
+#[test]
+fn every_field_that_takes_a_secret_is_planted() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/raw.rs");
+    let source = fs::read_to_string(source).expect("the tables");
+    let (mut table, mut fields) = ("", BTreeSet::new());
+    for line in source.lines() {
+        let line = line.trim();
+        if line.starts_with("use ") || line.starts_with("//") {
+            continue;
+        }
+        if let Some(begun) = line.strip_prefix("pub(super) struct ") {
+            table = begun.trim_end_matches(" {");
+        } else if let Some((name, _)) = line.split_once(':').filter(|(_, of)| of.contains("Secret"))
+        {
+            fields.insert(format!("{table}.{}", name.trim_start_matches("pub(super) ")));
+        }
+    }
+    let recorders = recorders();
+    let mut planted = Planted::new(Form::Env);
+    config(&mut planted, &recorders, 0);
+    let names: BTreeSet<&str> = ALLOWED_PROPERTIES.iter().map(|property| property.name).collect();
+    let of_config = |field: &&str| !names.contains(field);
+    let all: BTreeSet<&str> = planted.cores.iter().map(|core| core.field).collect();
+    let mut have: BTreeSet<String> =
+        all.iter().copied().filter(of_config).map(str::to_owned).collect();
+    // Those of Kafka are a table that is planted by name.
+    have.insert("Kafka.properties".to_owned());
+    assert_eq!(fields, have);
+    assert_eq!(fields.len(), 11);
+    let elsewhere = ["scalar.rs", "limits.rs", "on_call.rs", "stream.rs"];
+    for name in elsewhere {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config").join(name);
+        let text = fs::read_to_string(path).expect("a source");
+        let is_read = text
+            .split("Deserialize)]")
+            .skip(1)
+            .any(|of| of.split_once('}').is_some_and(|(of, _)| of.contains("Secret")));
+        assert!(!is_read, "{name} reads a secret; let raw.rs do so");
+    }
+}
+
+/// Also where the service does not start, it says what is wrong without the value.
+#[test]
+fn no_secret_is_said_by_a_service_that_cannot_start() {
+    let rules = rules("burst.rules").display().to_string();
+    let sink = "[[sinks]]\nname = \"x\"\ntype = \"stdout\"\n";
+    for form in [Form::Env, Form::File] {
+        let mut planted = Planted::new(form);
+        let head = format!("rules = [{rules:?}]\n[api]\nlisten = \"127.0.0.1:0\"\n{sink}");
+        let http = format!("{head}[streams.auth]\ntype = \"http\"\n");
+        let hook = "[[sinks]]\nname = \"hook\"\ntype = \"webhook\"\nurl = ";
+        let cases = [
+            head.clone() + &kafka(&mut planted, "sasl_ssl", |_| true),
+            head.clone() + &kafka(&mut planted, "sasl_ssl", |it| it.starts_with("ssl.key.")),
+            head.clone() + &kafka(&mut planted, "sasl_ssl", |it| it == "ssl.certificate.pem"),
+            format!("{http}{hook}{:?}", planted.plant("Sink.url", "hxxp:CORE")),
+            format!("{http}{hook}{:?}", planted.plant("Sink.url", "http://127.0.0.1/CORE")),
+            format!(
+                "{http}{hook}\"http://x.example\"\nheaders.token = {:?}",
+                planted.plant("Sink.headers", "CORE\u{7f}")
+            ),
+            format!(
+                "{http}{hook}\"http://x.example\"\nsecrets = [{:?}]",
+                planted.plant("Sink.secrets", "CORE")
+            ),
+            format!(
+                "{http}[[sinks]]\nname = \"page\"\ntype = \"pagerduty\"\nrouting_key = {:?}",
+                planted.plant("Sink.routing_key", "CORE!")
+            ),
+        ];
+        for config in cases {
+            refuse_to_start(&planted, &config);
+        }
+    }
+}
+
+/// Who writes a secret in clear, or where a table or list belongs, is told so without it.
+#[test]
+fn no_secret_in_clear_is_said_back() {
+    let rules = rules("burst.rules").display().to_string();
+    let mut planted = Planted::new(Form::Env);
+    planted.plant("in clear", "CORE");
+    let core = planted.core("in clear").to_owned();
+    let head = format!("rules = [{rules:?}]\n[[sinks]]\nname = \"x\"\n");
+    let hook = "type = \"webhook\"\nurl = \"https://x.example\"\n";
+    let cases = [
+        format!("{hook}headers = \"Bearer {core}\""),
+        format!("{hook}headers.token = \"{core}\""),
+        format!("{hook}headers.token = [\"{core}\"]"),
+        format!("{hook}secrets = \"whsec_{core}\""),
+        format!("{hook}secrets = [\"{core}\"]"),
+        format!("{hook}secret = \"{core}\""),
+        format!("{hook}secrets = [\"{core}"),
+        format!("type = \"webhook\"\nurl = \"https://u:{core}@x.example/\""),
+        format!("type = \"webhook\"\nurl = \"{core}\""),
+        format!("type = \"alertmanager\"\nurls = \"https://x.example/{core}\""),
+        format!("type = \"slack\"\nurl = \"https://x.example/{core}\""),
+        format!("type = \"slack\"\nchannel = \"C1\"\ntoken = \"{core}\""),
+        format!("type = \"pagerduty\"\nrouting_key = \"{core}\""),
+        format!("type = \"stdout\"\n[api]\ntokens = \"{core}\""),
+        format!("type = \"stdout\"\n[api]\ntokens = [\"{core}\"]"),
+        format!("type = \"stdout\"\n[kafka]\nproperties = \"sasl.password={core}\""),
+        format!("type = \"stdout\"\n[kafka.properties]\n\"sasl.password\" = \"{core}\""),
+        format!("type = \"stdout\"\n[ingest]\ntoken = \"{core}\""),
+        format!("type = \"stdout\"\ningest = \"{core}\""),
+    ];
+    for config in cases {
+        refuse_to_start(&planted, &format!("{head}{config}\n"));
+    }
+}
+
+/// Runs a service that ends by itself, and reads what it said.
+fn refuse_to_start(planted: &Planted, config: &str) {
+    let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+    service.set_env("HANSHO_LOG", "trace");
+    for (name, value) in &planted.environment {
+        service.set_env(name, value);
+    }
+    let path = service.home().join("hansho.toml");
+    fs::write(&path, config).expect("a configuration");
+    service.start(&["run", "--config", &path.display().to_string()]).expect("it starts");
+    let ended = service.wait_for_exit(DEADLINE);
+    let said = service.lines().join("\n");
+    let refused = [Some(2), Some(3)];
+    assert!(
+        ended.is_some_and(|ended| refused.contains(&ended.code())),
+        "{ended:?}\n{config}\n{said}"
+    );
+    planted.is_not_in(config.lines().last().unwrap_or_default(), &said);
+}
