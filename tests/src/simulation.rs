@@ -4,32 +4,35 @@
 //! on-call. A worker reads partitions that come and go, steps its shards, appends what
 //! they tell, lets on-call fold and send it, commits, and drops from the alert log what nobody
 //! needs; it may die before and after each append, row, commit and compaction, and its
-//! successor starts from what survived (ARCHITECTURE D8, D9, D13). A [`Design`] other than the
+//! successor starts from what survived (ARCHITECTURE D8, D9, D10, D13). In some runs other rules
+//! are put in force meanwhile. A [`Design`] other than the
 //! right one leaves out a part of that, to show that the checker ([`verdict`]) notices.
 
 mod compaction;
 mod memory;
 mod people;
 mod recovery;
+mod reload;
 pub mod verdict;
 mod views;
 mod worker;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use engine::memory::MemoryId;
-use engine::program::{Program, ProgramError};
+use engine::program::ProgramError;
 use engine::shard::ShardCounts;
 use model::decimal::Decimal;
 use model::notification::Notification;
 use model::time::Timestamp;
 use model::transition::{Early, EpisodeId, Transition};
 use oncall::desk::{Row, RowKey};
+use rules_dsl::rule::RuleSet;
 
 use crate::drawn::{Case, Random};
 use memory::Kept;
+use reload::{InForce, Replaced};
 use views::Views;
 use worker::Worker;
 use world::World;
@@ -78,11 +81,13 @@ pub enum Design {
     NewestMemory,
     /// Writes what rules have learnt after the commit that relies on it.
     CommitBeforeMemory,
+    /// Knows after a crash of no other rules than those it began with.
+    ForgottenRules,
 }
 
 impl Design {
     /// All the wrong ones.
-    pub const WRONG: [Design; 18] = [
+    pub const WRONG: [Design; 19] = [
         Design::NoReplay,
         Design::SilentByOffset,
         Design::CommitBeforeAppend,
@@ -101,6 +106,7 @@ impl Design {
         Design::ForgottenMemory,
         Design::NewestMemory,
         Design::CommitBeforeMemory,
+        Design::ForgottenRules,
     ];
 }
 
@@ -119,6 +125,8 @@ pub struct Survivors {
     pub peaks: BTreeMap<EpisodeId, Option<Decimal>>,
     /// The state log: by rule what it remembers for long.
     state_log: BTreeMap<MemoryId, Kept>,
+    /// The record in the alert log of rules that came into force.
+    replaced: Option<Replaced>,
     /// By log: the text of its last commit.
     commits: BTreeMap<usize, String>,
     /// What on-call keeps beside the alert log.
@@ -172,13 +180,15 @@ impl Fate {
 
 /// A run's course: every choice follows from the seed.
 #[derive(Clone, Copy, Debug)]
-pub struct Course {
+pub struct Course<'a> {
     /// The seed of cuts, orders, crashes and the world around the service.
     pub seed: u64,
     /// Number of shards.
     pub shards: usize,
     /// How the service is designed.
     pub design: Design,
+    /// The rules that replace those of the case at some moment.
+    pub after: Option<&'a RuleSet>,
 }
 
 /// A run that came to its end.
@@ -203,8 +213,7 @@ struct LastWords {
 }
 
 /// Runs a case to its end through any number of crashes.
-fn run(case: &Case, course: Course) -> Result<Ended, ProgramError> {
-    let program = Arc::new(Program::compile(&case.rules)?);
+fn run(case: &Case, course: Course<'_>) -> Result<Ended, ProgramError> {
     let mut random = Random::new(course.seed);
     let world = World::draw(case, &mut random);
     let crash_percent = random.one_of(&[0, 2, 8, 20], 2);
@@ -213,7 +222,8 @@ fn run(case: &Case, course: Course) -> Result<Ended, ProgramError> {
     let mut views = Views::new(case)?;
     let mut now_ms = 0;
     loop {
-        let mut worker = Worker::start(case, &world, &program, course, &mut survivors, now_ms);
+        let rules = InForce::of(case, course, &survivors)?;
+        let mut worker = Worker::start(case, &world, &rules, course, &mut survivors, now_ms);
         views.begin(&worker.published);
         match worker.work(&mut survivors, &mut views, &mut fate) {
             Ok(last) => return Ok(Ended { survivors, views, world, last }),

@@ -30,13 +30,13 @@ impl Survivors {
 /// Makes the log shorter; a crash leaves the old one or the new one.
 pub(super) fn compact(
     (case, program): (&Case, &Program),
-    course: Course,
+    course: Course<'_>,
     survivors: &mut Survivors,
     fate: &mut Fate,
 ) -> Result<(), Crash> {
     fate.survive()?;
     let design = course.design;
-    let published = published(case, &commits(survivors));
+    let published = published(case, &commits(survivors), survivors.replaced.as_ref());
     let log: Vec<(usize, Candidate<'_>)> = survivors
         .log()
         .map(|(number, told)| (number, candidate((case, program), &published, told)))

@@ -7,8 +7,9 @@ use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
 use model::key::encode_key;
 use model::time::Timestamp;
-use model::transition::TransitionKind;
+use model::transition::{Transition, TransitionKind};
 
+use super::reload::{InForce, Replaced};
 use super::{Design, Survivors, Told};
 use crate::drawn::Case;
 
@@ -19,8 +20,14 @@ pub(super) fn commits(survivors: &Survivors) -> BTreeMap<usize, CommitPoint> {
 }
 
 /// By stream: up to where an earlier life has told everything.
-pub(super) fn published(case: &Case, commits: &BTreeMap<usize, CommitPoint>) -> Vec<Timestamp> {
-    let mut published = vec![Timestamp(i64::MIN); case.rules.streams.len()];
+pub(super) fn published(
+    case: &Case,
+    commits: &BTreeMap<usize, CommitPoint>,
+    replaced: Option<&Replaced>,
+) -> Vec<Timestamp> {
+    let by_others = replaced.map(|replaced| replaced.settled.clone());
+    let mut published =
+        by_others.unwrap_or_else(|| vec![Timestamp(i64::MIN); case.rules.streams.len()]);
     for (at, commit) in commits {
         let stream = case.logs[*at].stream as usize;
         published[stream] = published[stream].max(Timestamp(commit.settled));
@@ -28,47 +35,76 @@ pub(super) fn published(case: &Case, commits: &BTreeMap<usize, CommitPoint>) -> 
     published
 }
 
-/// What the log says of the past: D9, the fold of transitions as of the committed instant.
+/// An open episode, and what was told of it last.
+pub(super) struct Open {
+    pub(super) episode: OpenEpisode,
+    pub(super) told: Transition,
+}
+
+/// What the log says of the past: D9, the fold of transitions as of the committed instant, and
+/// what ended because rules were changed. What was told before they were is told, all of it.
 pub(super) fn restored(
     published: &[Timestamp],
-    program: &Program,
+    (case, in_force): (&Case, &InForce),
     survivors: &Survivors,
     design: Design,
-) -> Restored {
-    let mut open: BTreeMap<(String, Vec<u8>), OpenEpisode> = BTreeMap::new();
-    for (_, told) in survivors.log() {
-        let Told::Settled(transition) = told else {
-            continue;
-        };
-        let is_told = transition.at <= published_of(program, published, &transition.alert);
-        if !is_told && design != Design::LatestLifecycle {
-            continue;
+) -> (Restored, Vec<Transition>) {
+    let told_before = survivors.replaced.as_ref().map_or(0, |replaced| replaced.told_before);
+    let mut open: BTreeMap<(String, Vec<u8>), Open> = BTreeMap::new();
+    let settled = |(number, told): (usize, &Told)| match told {
+        Told::Settled(transition) => Some((number, transition.clone())),
+        Told::Early(_) => None,
+    };
+    let log: Vec<(usize, Transition)> = survivors.log().filter_map(settled).collect();
+    let (before, since): (Vec<_>, Vec<_>) =
+        log.into_iter().partition(|(number, _)| *number < told_before);
+    for (_, transition) in before {
+        fold(&mut open, transition, survivors, design);
+    }
+    let ended = in_force.end(case, survivors, &mut open);
+    for (_, transition) in since {
+        let told = published_of(&in_force.program, published, &transition.alert);
+        if transition.at <= told || design == Design::LatestLifecycle {
+            fold(&mut open, transition, survivors, design);
         }
-        let key = encode_key(transition.key.iter().map(|(_, value)| value));
-        let owner = (transition.alert.clone(), key.clone());
-        if transition.kind == TransitionKind::Resolved {
-            open.remove(&owner);
-            continue;
-        }
-        let kept = survivors.peaks.get(&transition.episode).copied().flatten();
-        let episode = OpenEpisode {
-            alert: transition.alert.clone(),
-            key,
-            since: transition.since,
-            peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.value),
-            severity: transition.severity,
-            fields: transition.fields.clone(),
-        };
-        open.insert(owner, episode);
     }
     let published = match design {
         Design::SilentByOffset => Vec::new(),
         _ => published.to_vec(),
     };
-    match design {
-        Design::ForgottenLifecycle => Restored { published, ..Restored::default() },
-        _ => Restored { published, open: open.into_values().collect(), ..Restored::default() },
+    let open = match design {
+        Design::ForgottenLifecycle => Vec::new(),
+        _ => open.into_values().map(|open| open.episode).collect(),
+    };
+    (Restored { published, open, ..Restored::default() }, ended)
+}
+
+fn fold(
+    open: &mut BTreeMap<(String, Vec<u8>), Open>,
+    transition: Transition,
+    survivors: &Survivors,
+    design: Design,
+) {
+    let key = encode_key(transition.key.iter().map(|(_, value)| value));
+    let owner = (transition.alert.clone(), key.clone());
+    if transition.kind == TransitionKind::Resolved {
+        // An end by a change may come after another episode has begun.
+        let is_it = |open: &Open| open.episode.since == transition.since;
+        if open.get(&owner).is_some_and(is_it) {
+            open.remove(&owner);
+        }
+        return;
     }
+    let kept = survivors.peaks.get(&transition.episode).copied().flatten();
+    let episode = OpenEpisode {
+        alert: transition.alert.clone(),
+        key,
+        since: transition.since,
+        peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.value),
+        severity: transition.severity,
+        fields: transition.fields.clone(),
+    };
+    open.insert(owner, Open { episode, told: transition });
 }
 
 /// The instant up to which an alert had been told: the least of its streams'.

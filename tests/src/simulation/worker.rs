@@ -17,6 +17,7 @@ use super::compaction::compact;
 use super::memory::{keep, mark, read_after, remembering, take_up};
 use super::people::People;
 use super::recovery::{commits, published, restored};
+use super::reload::{InForce, Replaced, may_be_replaced};
 use super::views::Views;
 use super::world::World;
 use super::{Course, Crash, Design, Fate, LastWords, Survivors, Told};
@@ -31,7 +32,7 @@ pub(super) struct Worker<'a> {
     case: &'a Case,
     world: &'a World,
     program: &'a Arc<Program>,
-    course: Course,
+    course: Course<'a>,
     pub(super) now_ms: i64,
     /// By stream: what an earlier life has told.
     pub(super) published: Vec<Timestamp>,
@@ -59,19 +60,27 @@ impl<'a> Worker<'a> {
     pub(super) fn start(
         case: &'a Case,
         world: &'a World,
-        program: &'a Arc<Program>,
-        course: Course,
+        rules: &'a InForce,
+        course: Course<'a>,
         survivors: &mut Survivors,
         now_ms: i64,
     ) -> Worker<'a> {
         let commits = commits(survivors);
-        let published = published(case, &commits);
-        let mut restored = restored(&published, program, survivors, course.design);
+        let program = &rules.program;
+        let published = published(case, &commits, survivors.replaced.as_ref());
+        let (mut restored, ended) = restored(&published, (case, rules), survivors, course.design);
         let how = remembering(course.seed);
         restored.memories = take_up(survivors, program, how, &published, course.design);
         let shard = |index| (shard(program, course, world.early, index, &restored), Out::default());
+        let mut shards: Vec<(Shard, Out)> = (0..course.shards).map(shard).collect();
+        if let Some((_, out)) = shards.first_mut() {
+            survivors.deeds_of(&ended);
+            out.transitions.extend(ended);
+        }
         let reader = |(at, log): (usize, &Log)| {
-            let commit = commits.get(&at);
+            // Other rules need more of the past than a commit says that is not of theirs.
+            let is_held = commits.contains_key(&at);
+            let commit = commits.get(&at).filter(|commit| commit.rules == program.hash());
             let next = commit.map_or(0, |commit| match course.design {
                 Design::NoReplay => commit.position,
                 _ => commit.replay_from,
@@ -82,8 +91,8 @@ impl<'a> Worker<'a> {
                 front: Front::new(lateness_ms(case, log), front),
                 silence: Silence::default(),
                 resume: ResumeIndex::new(horizon_ms(program, log.stream)),
-                is_held: commit.is_some(),
-                is_ours: commit.is_some(),
+                is_held,
+                is_ours: is_held,
             }
         };
         let mut marks = Marks::unsettled(program.stream_count());
@@ -103,7 +112,7 @@ impl<'a> Worker<'a> {
             published,
             readers: case.logs.iter().enumerate().map(reader).collect(),
             batches: vec![Batch::default(); course.shards],
-            shards: (0..course.shards).map(shard).collect(),
+            shards,
             marks,
             silent_until: match course.design {
                 Design::SilentByOffset => (0..case.logs.len()).map(position).collect(),
@@ -138,6 +147,7 @@ impl<'a> Worker<'a> {
             if self.people.pending() == 0 {
                 survivors.age();
             }
+            self.reload(survivors, views, fate)?;
             if fate.random.chance(10) {
                 let rules = (self.case, self.program.as_ref());
                 compact(rules, self.course, survivors, fate)?;
@@ -148,6 +158,36 @@ impl<'a> Worker<'a> {
         self.commit(survivors, views, fate)?;
         self.people.finish(survivors, fate, &mut self.now_ms)?;
         Ok(self.last_words())
+    }
+
+    /// Now and then other rules are put in force: the record is written, and the next life
+    /// begins with it.
+    fn reload(
+        &mut self,
+        survivors: &mut Survivors,
+        views: &mut Views,
+        fate: &mut Fate,
+    ) -> Result<(), Crash> {
+        let is_due = self.course.after.is_some()
+            && self.world.idle_ms.is_none()
+            && survivors.replaced.is_none();
+        if !is_due || !fate.random.chance(10) {
+            return Ok(());
+        }
+        (0..self.shards.len()).for_each(|shard| self.step(shard));
+        views.settle(&self.marks);
+        self.append(survivors, fate)?;
+        let settled = self.marks.settled.iter().zip(&self.published);
+        let settled: Vec<Timestamp> = settled.map(|(mark, told)| *mark.max(told)).collect();
+        if !may_be_replaced(self.program, survivors, &settled) {
+            return Ok(());
+        }
+        self.keep_peaks(survivors);
+        fate.survive()?;
+        let (told_before, crashes) = (survivors.alert_log.len(), survivors.crashes + 1);
+        survivors.replaced = Some(Replaced { settled, told_before, crashes });
+        survivors.note("rules replaced");
+        Err(Crash)
     }
 
     pub(super) fn die(&mut self, survivors: &mut Survivors, fate: &mut Fate) {
@@ -366,6 +406,16 @@ impl<'a> Worker<'a> {
         views.settle(&self.marks);
     }
 
+    /// Writes the peaks of open episodes.
+    fn keep_peaks(&self, survivors: &mut Survivors) {
+        for (shard, _) in &self.shards {
+            for open in shard.open_episodes() {
+                let id = engine::identity::episode_id(&open.alert, &open.key, open.since);
+                survivors.peaks.insert(id, open.peak);
+            }
+        }
+    }
+
     /// Writes what rules have learnt.
     fn remember(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
         for (_, out) in &mut self.shards {
@@ -412,12 +462,7 @@ impl<'a> Worker<'a> {
             shards.min().flatten().unwrap_or(Timestamp(i64::MIN))
         };
         let settled: Vec<Timestamp> = streams.map(least).collect();
-        for (shard, _) in &self.shards {
-            for open in shard.open_episodes() {
-                let id = engine::identity::episode_id(&open.alert, &open.key, open.since);
-                survivors.peaks.insert(id, open.peak);
-            }
-        }
+        self.keep_peaks(survivors);
         let is_late = self.course.design == Design::CommitBeforeMemory;
         if !is_late {
             self.remember(survivors, fate)?;
@@ -442,14 +487,15 @@ impl<'a> Worker<'a> {
             if away.iter().any(|away| joined.contains(away)) {
                 continue;
             }
-            let told = settled[stream];
-            if told == Timestamp(i64::MIN) {
+            let (told, joint) = (settled[stream], joined.iter().map(|of| settled[*of]).min());
+            let joint = joint.unwrap_or(told);
+            if joint == Timestamp(i64::MIN) {
                 continue;
             }
             let end = ResumePoint { offset: reader.next as i64, front: reader.front.front() };
             let from = match self.course.design {
                 Design::RewoundByTime => reader.front.front().unwrap_or(told),
-                _ => told,
+                _ => joint,
             };
             let known_before = read_after(survivors, self.program, how, (log.stream, from));
             let resume = reader.resume.resume_after(known_before, end);
@@ -499,7 +545,7 @@ impl<'a> Worker<'a> {
 
 fn shard(
     program: &Arc<Program>,
-    course: Course,
+    course: Course<'_>,
     early: bool,
     index: usize,
     restored: &Restored,
