@@ -39,6 +39,7 @@ mod totals;
 mod wheel;
 mod window;
 
+pub mod announced;
 pub mod identity;
 pub mod memory;
 pub mod resume;

@@ -89,19 +89,20 @@ impl<'a> Fold<'a> {
     fn take(&mut self, candidate: &Candidate<'a>) {
         let index = self.kept.len();
         self.kept.push(true);
-        let (alert, key, at) = match candidate.step {
-            Step::Transition(of) => (of.alert.as_str(), &of.key, of.at),
-            Step::Early(of) => (of.alert.as_str(), &of.key, of.at),
+        let (alert, key) = match candidate.step {
+            Step::Transition(of) => (of.alert.as_str(), &of.key),
+            Step::Early(of) => (of.alert.as_str(), &of.key),
         };
+        let began = began(candidate.step);
         let key = encode_key(key.iter().map(|(_, value)| value));
         let line = self.lines.entry((alert, key)).or_default();
         let is_settled = matches!(candidate.step, Step::Transition(_));
-        for seen in line.passed(at, is_settled) {
+        for seen in line.passed(began, is_settled) {
             set(&mut self.kept, seen.index, false);
         }
         line.is_frozen |= !candidate.is_done;
         if line.is_frozen {
-            line.meets(at);
+            line.meets(began);
         } else {
             line.note(index, candidate, &mut self.incidents);
         }
@@ -122,17 +123,17 @@ impl<'a> Fold<'a> {
 
 impl Line {
     /// What may go because the next record meets nothing of it.
-    fn passed(&mut self, at: Timestamp, is_settled: bool) -> Vec<Seen> {
+    fn passed(&mut self, began: Timestamp, is_settled: bool) -> Vec<Seen> {
         match self.quiet {
             // A settled record is remembered in the place of all before it.
-            Some(quiet) if at > quiet.barrier && is_settled => self.drain_quiet(),
+            Some(quiet) if began > quiet.barrier && is_settled => self.drain_quiet(),
             _ => Vec::new(),
         }
     }
 
     /// It meets what was remembered: as long as it stays, so does that.
-    fn meets(&mut self, at: Timestamp) {
-        self.quiet.take_if(|quiet| at <= quiet.barrier);
+    fn meets(&mut self, began: Timestamp) {
+        self.quiet.take_if(|quiet| began <= quiet.barrier);
     }
 
     fn drain_quiet(&mut self) -> Vec<Seen> {
@@ -168,7 +169,7 @@ impl Line {
         match &mut self.quiet {
             // What was overtaken goes with what overtook it.
             Some(quiet) if !is_effective && quiet.len + 1 == self.segment.len() => quiet.len += 1,
-            _ => self.meets(at),
+            _ => self.meets(began(step)),
         }
         if open > open_before {
             self.opened = Some((at, self.segment.len() - 1));
@@ -215,6 +216,14 @@ impl Line {
             }
         }
         gone
+    }
+}
+
+/// When what a record tells of began: ids are of that instant.
+const fn began(step: Step<'_>) -> Timestamp {
+    match step {
+        Step::Transition(of) => of.since,
+        Step::Early(of) => of.at,
     }
 }
 

@@ -319,7 +319,8 @@ impl Line {
         if self.mark != Some(to.at) {
             self.mark = Some(to.at);
             self.at_mark.clear();
-            self.spent.retain(|(opened, _)| *opened >= to.at);
+            // An episode that had to last before it fired has the id of when it began.
+            self.spent.retain(|(opened, _)| *opened >= to.since);
         }
         self.at_mark.push(seen);
         true

@@ -5,8 +5,8 @@
 //! they tell, lets on-call fold and send it, commits, and drops from the alert log what nobody
 //! needs; it may die before and after each append, row, commit and compaction, and its
 //! successor starts from what survived (ARCHITECTURE D8, D9, D10, D13). In some runs other rules
-//! are put in force meanwhile. A [`Design`] other than the
-//! right one leaves out a part of that, to show that the checker ([`verdict`]) notices.
+//! are put in force meanwhile. A [`Design`] other than the right one leaves out a part of that, to
+//! show that the checker ([`verdict`]) notices.
 
 mod compaction;
 mod memory;
@@ -83,11 +83,13 @@ pub enum Design {
     CommitBeforeMemory,
     /// Knows after a crash of no other rules than those it began with.
     ForgottenRules,
+    /// Leaves open what was announced under rules that were replaced before it settled.
+    ForgottenNotices,
 }
 
 impl Design {
     /// All the wrong ones.
-    pub const WRONG: [Design; 19] = [
+    pub const WRONG: [Design; 20] = [
         Design::NoReplay,
         Design::SilentByOffset,
         Design::CommitBeforeAppend,
@@ -107,6 +109,7 @@ impl Design {
         Design::NewestMemory,
         Design::CommitBeforeMemory,
         Design::ForgottenRules,
+        Design::ForgottenNotices,
     ];
 }
 
@@ -154,6 +157,8 @@ pub enum Told {
     Settled(Transition),
     /// An early notice.
     Early(Early),
+    /// The end of an early notice that no episode took up.
+    Withdrawn(Transition),
 }
 
 /// The worker died.

@@ -35,10 +35,13 @@ fn simulate(seed: u64, design: Design) -> Result<Survivors, String> {
 /// when it was written.
 fn drawn_after(seed: u64, case: &mut Case) -> Option<RuleSet> {
     let mut random = Random::new(seed.rotate_left(32));
-    if !random.chance(40) {
+    if !random.chance(60) {
         return None;
     }
     let mut after = edited(&mut random, &case.rules);
+    if random.chance(50) && after.alerts.len() > 1 {
+        after.alerts.remove(0);
+    }
     for alert in case.rules.alerts.iter_mut().chain(&mut after.alerts) {
         widened(alert);
         alert.is_shadow = false;
@@ -91,7 +94,7 @@ impl Sums {
 }
 
 /// Everything out of the ordinary that runs must meet.
-const DEEDS: [&str; 23] = [
+const DEEDS: [&str; 24] = [
     "input lay there whole",
     "time passed by itself",
     "late or from the future",
@@ -114,6 +117,7 @@ const DEEDS: [&str; 23] = [
     "memory taken up",
     "rules replaced",
     "ended by a change of rules",
+    "notice withdrawn",
     "crashed",
 ];
 

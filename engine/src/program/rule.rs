@@ -79,6 +79,11 @@ impl RulePlan {
         earlier.fold(self.alert.horizon_ms(), i64::max)
     }
 
+    /// How long it must be true before it fires, in milliseconds, in the longest of its wordings.
+    pub(crate) fn for_ms(&self) -> i64 {
+        self.earlier.iter().map(|earlier| earlier.alert.for_ms).fold(self.alert.for_ms, i64::max)
+    }
+
     /// The wording that judges an instant, and the last instant it does.
     pub(crate) fn wording(&self, now: i64) -> (&Alert, i64) {
         let earlier = self.earlier.iter().find(|earlier| now <= earlier.until);

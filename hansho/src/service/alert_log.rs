@@ -9,6 +9,7 @@ use std::path::Path;
 use connectors::transition_json::{
     Form, Recorded, read_record, write_early, write_meta, write_transition,
 };
+use engine::announced::Announced;
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
 use engine::succession::{SettledStreams, ended_by_change};
@@ -265,6 +266,20 @@ impl History {
     /// What the records are known by: one that is derived again is not written twice.
     pub(crate) fn record_ids(&self) -> HashSet<RecordId> {
         self.logged.iter().map(|logged| record_id(&logged.recorded)).collect()
+    }
+
+    /// Early notices that no settled episode has taken up.
+    pub(super) fn announced(&self) -> Announced {
+        let mut announced = Announced::default();
+        for logged in &self.logged {
+            match &logged.recorded {
+                Recorded::Transition(transition, _) => announced.settle(transition),
+                Recorded::Early(early, _) => announced.announce(early),
+                Recorded::Meta(..) => {}
+            }
+        }
+        announced.go_on();
+        announced
     }
 
     /// Rules that came into force, oldest first.

@@ -230,7 +230,8 @@ impl Life<'_> {
         loop {
             let Road { inlet, outlet, told, ended } = road;
             let so_far = Arc::clone(&told);
-            let mut teller = Teller::new(outlet, logs, &history, told, self.parts);
+            let program = Arc::clone(&self.rules.program);
+            let mut teller = Teller::new(outlet, logs, &history, told, (self.parts, program));
             teller.carry(self.shards_before);
             drop(history);
             let to_on_call = tell_on_call.clone();

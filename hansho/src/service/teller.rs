@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use connectors::journal::Journal;
 use connectors::transition_json::Recorded;
+use engine::announced::Announced;
+use engine::program::Program;
 use engine::shard::statistics::RuleCounts;
 use engine::shard::{OpenEpisode, Shard, ShardCounts, Watched};
 use model::decimal::Decimal;
@@ -45,6 +47,7 @@ pub struct Teller {
     /// The number of the next record.
     next_sequence: u64,
     texts: Arc<AlertTexts>,
+    program: Arc<Program>,
     told: Arc<Told>,
     reports: Arc<Reports>,
     itself: Itself,
@@ -55,6 +58,8 @@ pub struct Teller {
     state: Arc<State>,
     /// Records an earlier run wrote: they are derived again after a crash, not written again.
     known: HashSet<RecordId>,
+    /// Early notices that are not settled.
+    announced: Announced,
     /// By shard: how far each stream is told.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
@@ -97,7 +102,7 @@ impl Teller {
         Logs { alert_log, compactor, state_log }: Logs,
         history: &History,
         told: Arc<Told>,
-        parts: &ServiceParts,
+        (parts, program): (&ServiceParts, Arc<Program>),
     ) -> Teller {
         let streams = told.streams();
         let texts = parts.texts.now();
@@ -118,6 +123,8 @@ impl Teller {
             shown_at: Timestamp(i64::MIN),
             state: Arc::clone(&parts.state),
             known: history.record_ids(),
+            announced: history.announced(),
+            program,
             settled: vec![vec![Timestamp(i64::MIN); streams]; parts.workers.max(1)],
             counts: vec![ShardCounts::default(); parts.workers.max(1)],
             counts_before: ShardCounts::default(),
@@ -216,7 +223,32 @@ impl Teller {
         }
         self.log(fresh, on_call)?;
         self.settled = settled;
+        self.withdraw(on_call)?;
         self.acknowledge()
+    }
+
+    /// Ends what was announced and has settled with nothing to show for it.
+    fn withdraw(&mut self, on_call: &SyncSender<Logged>) -> Result<(), ServiceError> {
+        if self.announced.is_empty() {
+            return Ok(());
+        }
+        let settled = self.told_by_all();
+        let ends = self.announced.withdrawn(&self.program, &settled).into_iter().map(|end| {
+            let message = self.texts.transition(&end);
+            Recorded::Transition(end, message)
+        });
+        let mut ends: Vec<Recorded> = ends.collect();
+        ends.retain(|recorded| !self.known.contains(&record_id(recorded)));
+        self.log(ends, on_call)
+    }
+
+    /// By stream: how far all shards have told it.
+    fn told_by_all(&self) -> Vec<Timestamp> {
+        let least = |stream: usize| {
+            let told = self.settled.iter().filter_map(|shard| shard.get(stream)).min();
+            told.copied().unwrap_or(Timestamp(i64::MIN))
+        };
+        (0..self.told.streams()).map(least).collect()
     }
 
     /// Tells what was noticed about the service itself. Until it is in the alert log, nothing
@@ -301,6 +333,11 @@ impl Teller {
         }
         self.alert_log.sync()?;
         for logged in logged {
+            match &logged.recorded {
+                Recorded::Transition(transition, _) => self.announced.settle(transition),
+                Recorded::Early(early, _) => self.announced.announce(early),
+                Recorded::Meta(..) => {}
+            }
             note(&logged.recorded, &self.state);
             drop(on_call.send(logged));
         }
@@ -310,12 +347,7 @@ impl Teller {
 
     /// Lets the reader commit what every shard has told, once what was learnt by then is kept.
     fn acknowledge(&mut self) -> Result<(), ServiceError> {
-        let streams = 0..self.told.streams();
-        let least = |stream: usize| {
-            let told = self.settled.iter().filter_map(|shard| shard.get(stream)).min();
-            told.copied().unwrap_or(Timestamp(i64::MIN))
-        };
-        let settled: Vec<Timestamp> = streams.map(least).collect();
+        let settled = self.told_by_all();
         self.state_log.settle(&settled)?;
         self.state_log.tend(&self.told.committed());
         (0..).zip(&settled).for_each(|(stream, told)| self.told.acknowledge(stream, *told));

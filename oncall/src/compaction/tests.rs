@@ -36,6 +36,12 @@ impl Written {
     }
 }
 
+impl Written {
+    fn began(&self) -> i64 {
+        began(self.step()).0
+    }
+}
+
 fn named(key: u8) -> Vec<KeyPart> {
     vec![("k".to_owned(), KeyValue::Int(key.into()))]
 }
@@ -161,7 +167,11 @@ fn logs() -> impl Strategy<Value = Vec<Written>> {
             let at = *now + later;
             let mut written = match (what, *open) {
                 (0..3, _) => early(key, at + later - 3, severity),
-                (3..6, None) => settled(key, TransitionKind::Firing, at, at, severity),
+                (3..6, None) => {
+                    // Some have to last before they fire.
+                    let since = at - i64::from(later > 1);
+                    settled(key, TransitionKind::Firing, since, at, severity)
+                }
                 (6, None) => early(key, at + 1, severity),
                 (3..5, Some(since)) => settled(key, TransitionKind::Changed, since, at, severity),
                 (5..7, Some(since)) => settled(key, TransitionKind::Again, since, at, severity),
@@ -176,7 +186,7 @@ fn logs() -> impl Strategy<Value = Vec<Written>> {
             if let Record::Settled(of) = &written.record {
                 *now = at;
                 match of.kind {
-                    TransitionKind::Firing => *open = Some(at),
+                    TransitionKind::Firing => *open = Some(of.since.0),
                     // Another episode may begin where one ends, but not where it began.
                     TransitionKind::Resolved => (*open, *now) = (None, at.max(of.since.0 + 1)),
                     _ => {}
@@ -200,8 +210,9 @@ proptest! {
         aged in 0..160usize,
     ) {
         let (before, after) = log.split_at(cut.min(log.len()));
-        // Whatever comes later is later than the instant up to which all was told.
-        let next = after.iter().map(Written::at).min().unwrap_or(1_000);
+        // Whatever comes later has begun later than the instant up to which all was told, for
+        // what is done is old.
+        let next = after.iter().map(Written::began).min().unwrap_or(1_000);
         let told = next - 1 - (back - 10).max(0);
         let left = compacted(before, |index, written| written.at() <= told && index < aged);
         let (mut whole, mut short) = (Incidents::default(), Incidents::default());

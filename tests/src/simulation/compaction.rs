@@ -75,7 +75,7 @@ fn candidate<'a>(
     told: &'a Told,
 ) -> Candidate<'a> {
     let (step, name, at) = match told {
-        Told::Settled(of) => (Step::Transition(of), &of.alert, of.at),
+        Told::Settled(of) | Told::Withdrawn(of) => (Step::Transition(of), &of.alert, of.at),
         Told::Early(of) => (Step::Early(of), &of.alert, of.at),
     };
     let is_shadow = case.rules.alerts.iter().any(|alert| alert.name == *name && alert.is_shadow);

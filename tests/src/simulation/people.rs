@@ -40,7 +40,7 @@ fn with_record<T>(
     each: impl FnOnce(&LogRecord<'_>) -> T,
 ) -> T {
     let (step, name) = match told {
-        Told::Settled(transition) => (Step::Transition(transition), &transition.alert),
+        Told::Settled(of) | Told::Withdrawn(of) => (Step::Transition(of), &of.alert),
         Told::Early(early) => (Step::Early(early), &early.alert),
     };
     let text = AlertText { detected, ..AlertText::default() };

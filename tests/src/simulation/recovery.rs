@@ -53,7 +53,7 @@ pub(super) fn restored(
     let mut open: BTreeMap<(String, Vec<u8>), Open> = BTreeMap::new();
     let settled = |(number, told): (usize, &Told)| match told {
         Told::Settled(transition) => Some((number, transition.clone())),
-        Told::Early(_) => None,
+        Told::Early(_) | Told::Withdrawn(_) => None,
     };
     let log: Vec<(usize, Transition)> = survivors.log().filter_map(settled).collect();
     let (before, since): (Vec<_>, Vec<_>) =

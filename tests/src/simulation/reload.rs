@@ -87,7 +87,7 @@ pub(super) fn may_be_replaced(
 ) -> bool {
     let mut log = survivors.log().filter_map(|(_, told)| match told {
         Told::Settled(transition) => Some(transition),
-        Told::Early(_) => None,
+        Told::Early(_) | Told::Withdrawn(_) => None,
     });
     log.all(|told| told.at <= published_of(program, settled, &told.alert))
 }

@@ -11,6 +11,7 @@ use super::people::{given_up, notice, told_in_calm};
 use super::reload::wanted;
 use super::{Course, Ended, Survivors, Told, run};
 use crate::drawn::Case;
+use crate::drive::oracle_input;
 
 /// Runs a case and says what survived.
 ///
@@ -29,7 +30,7 @@ pub fn check(case: &Case, course: Course<'_>) -> Result<Survivors, String> {
     let is_exact = !has_late || (ended.survivors.crashes == 0 && !ended.views.is_torn());
     if is_exact {
         transitions(case, &ended, &want)?;
-        pages(case, &want, &ended.survivors)?;
+        pages((case, course), &want, &ended.survivors)?;
     }
     let counted = ended.last.counts.late_after_settle;
     if ended.survivors.crashes == 0 && counted != ended.views.rows_late {
@@ -96,7 +97,7 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
 fn settled(log: &[Told]) -> impl Iterator<Item = &Transition> {
     log.iter().filter_map(|told| match told {
         Told::Settled(transition) => Some(transition),
-        Told::Early(_) => None,
+        Told::Early(_) | Told::Withdrawn(_) => None,
     })
 }
 
@@ -120,7 +121,11 @@ fn unacknowledged(
 
 /// Folds the log as on-call does: one incident for each episode, none without, and no
 /// severity told twice or after a higher one.
-fn pages(case: &Case, want: &[Transition], survivors: &Survivors) -> Result<(), String> {
+fn pages(
+    (case, course): (&Case, Course<'_>),
+    want: &[Transition],
+    survivors: &Survivors,
+) -> Result<(), String> {
     let is_shadow = |name: &str| case.rules.alerts.iter().any(|it| it.name == name && it.is_shadow);
     let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.alert)).collect();
     let mut incidents = Incidents::default();
@@ -149,19 +154,32 @@ fn pages(case: &Case, want: &[Transition], survivors: &Survivors) -> Result<(), 
         }
     }
     let firing = want.iter().filter(|t| t.kind == TransitionKind::Firing).count();
-    let open =
-        incidents.open().filter(|(name, incident)| incident.episode.is_none() && !is_shadow(name));
-    let open = open.count();
+    // What was true at the last instants may have to last before it fires.
+    let alerts = case.rules.alerts.iter().chain(course.after.iter().flat_map(|it| &it.alerts));
+    let lasting_ms = alerts.map(|alert| alert.for_ms).max().unwrap_or(0);
+    let end = oracle_input(case).1;
+    let unsettled = incidents.open().filter(|(_, incident)| incident.episode.is_none());
+    let opened: Vec<Timestamp> = unsettled
+        .filter(|(name, _)| !is_shadow(name))
+        .map(|(_, incident)| incident.opened)
+        .collect();
+    let open = opened.len();
+    let overdue = opened.iter().filter(|opened| opened.plus(lasting_ms) <= end).count();
     let counts = incidents.counts();
-    // An early notice of the last, unsettled stretch has no episode before the end.
-    if highest.len() != firing + open || counts.contradictions > 0 {
+    // Where rules were replaced before it settled, what was announced may come to nothing.
+    let withdrawn = survivors.alert_log.iter().filter(|told| matches!(told, Told::Withdrawn(_)));
+    let withdrawn = withdrawn.count();
+    let is_broken = overdue > 0 || (withdrawn > 0 && survivors.replaced.is_none());
+    let pages = firing + withdrawn + open;
+    if is_broken || highest.len() != pages || counts.contradictions > 0 {
         let pages = highest.len();
         return Err(format!(
-            "{pages} incidents for {firing} episodes, {open} unsettled, {counts:?}"
+            "{pages} incidents for {firing} episodes, {withdrawn} withdrawn, {open} unsettled, \
+             {counts:?}"
         ));
     }
     let resolved = want.iter().filter(|t| t.kind == TransitionKind::Resolved).count();
-    if ended != resolved {
+    if ended != resolved + withdrawn {
         return Err(format!("{ended} ends told of {resolved}"));
     }
     Ok(())

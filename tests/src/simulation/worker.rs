@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use connectors::commit::CommitPoint;
+use engine::announced::Announced;
 use engine::program::{ObserveCounts, Program};
 use engine::resume::{ResumeIndex, ResumePoint};
 use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardCounts, ShardSettings};
@@ -16,7 +17,7 @@ use model::transition::{EpisodeId, TransitionKind};
 use super::compaction::compact;
 use super::memory::{keep, mark, read_after, remembering, take_up};
 use super::people::People;
-use super::recovery::{commits, published, restored};
+use super::recovery::{self, commits, published, restored};
 use super::reload::{InForce, Replaced, may_be_replaced};
 use super::views::Views;
 use super::world::World;
@@ -36,6 +37,8 @@ pub(super) struct Worker<'a> {
     pub(super) now_ms: i64,
     /// By stream: what an earlier life has told.
     pub(super) published: Vec<Timestamp>,
+    /// By stream: up to where that was committed, with when the stream began.
+    committed: Vec<Timestamp>,
     readers: Vec<Reader>,
     batches: Vec<Batch>,
     shards: Vec<(Shard, Out)>,
@@ -43,6 +46,7 @@ pub(super) struct Worker<'a> {
     silent_until: Vec<usize>,
     known: HashSet<(EpisodeId, Option<TransitionKind>, Timestamp, Severity)>,
     people: People<'a>,
+    announced: Announced,
 }
 
 /// The reader of one partition.
@@ -102,6 +106,9 @@ impl<'a> Worker<'a> {
                 *first = Some(first.map_or(told, |first| first.min(told)));
             }
         }
+        let mut announced = Announced::default();
+        survivors.log().for_each(|(_, told)| note(&mut announced, told));
+        announced.go_on();
         let position = |at: usize| commits.get(&at).map_or(0, |commit| commit.position as usize);
         Worker {
             case,
@@ -110,6 +117,7 @@ impl<'a> Worker<'a> {
             course,
             now_ms,
             published,
+            committed: recovery::published(case, &commits, None),
             readers: case.logs.iter().enumerate().map(reader).collect(),
             batches: vec![Batch::default(); course.shards],
             shards,
@@ -119,6 +127,7 @@ impl<'a> Worker<'a> {
                 _ => Vec::new(),
             },
             known: survivors.log().map(|(_, told)| identity(told)).collect(),
+            announced,
             people: People::start(case, world, course.design, survivors, now_ms),
         }
     }
@@ -171,7 +180,7 @@ impl<'a> Worker<'a> {
         let is_due = self.course.after.is_some()
             && self.world.idle_ms.is_none()
             && survivors.replaced.is_none();
-        if !is_due || !fate.random.chance(10) {
+        if !is_due || !fate.random.chance(25) {
             return Ok(());
         }
         (0..self.shards.len()).for_each(|shard| self.step(shard));
@@ -309,7 +318,7 @@ impl<'a> Worker<'a> {
             self.program.observe(&event(record), origin, &mut self.batches, &mut counts);
             let stream = log.stream as usize;
             let first = self.marks.first[stream];
-            if time > self.marks.settled[stream].max(self.published[stream]) {
+            if time > self.marks.settled[stream].max(self.committed[stream]) {
                 self.marks.first[stream] = Some(first.map_or(time, |first| first.min(time)));
             } else if first.is_none_or(|first| time < first) {
                 // Rules that join streams may still take it, where others drop it.
@@ -406,6 +415,19 @@ impl<'a> Worker<'a> {
         views.settle(&self.marks);
     }
 
+    /// Ends what was announced and has settled with nothing to show for it.
+    fn withdraw(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
+        if self.course.design == Design::ForgottenNotices {
+            return Ok(());
+        }
+        let settled = self.settled_by_all();
+        for end in self.announced.withdrawn(self.program, &settled) {
+            survivors.note("notice withdrawn");
+            self.write(Told::Withdrawn(end), survivors, fate)?;
+        }
+        Ok(())
+    }
+
     /// Writes the peaks of open episodes.
     fn keep_peaks(&self, survivors: &mut Survivors) {
         for (shard, _) in &self.shards {
@@ -429,23 +451,49 @@ impl<'a> Worker<'a> {
         fate.survive()
     }
 
-    /// Appends what the shards told; what the log holds already is only counted.
+    /// Appends what the shards told.
     fn append(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
-        for (_, out) in &mut self.shards {
-            let early = out.early.drain(..).map(Told::Early);
-            let settled = out.transitions.drain(..).map(Told::Settled);
-            for told in early.chain(settled) {
-                fate.survive()?;
-                if self.known.insert(identity(&told)) {
-                    survivors.alert_log.push(told);
-                    survivors.detected.push(Timestamp(self.now_ms));
-                } else {
-                    survivors.repeated += 1;
-                }
-                fate.survive()?;
+        for shard in 0..self.shards.len() {
+            let out = self.shards.get_mut(shard).map(|(_, out)| std::mem::take(out));
+            let Out { transitions, early, memories } = out.unwrap_or_default();
+            for told in early.into_iter().map(Told::Early) {
+                self.write(told, survivors, fate)?;
+            }
+            for told in transitions.into_iter().map(Told::Settled) {
+                self.write(told, survivors, fate)?;
+            }
+            if let Some((_, out)) = self.shards.get_mut(shard) {
+                out.memories = memories;
             }
         }
-        Ok(())
+        self.withdraw(survivors, fate)
+    }
+
+    /// Appends a record; what the log holds already is only counted.
+    fn write(
+        &mut self,
+        told: Told,
+        survivors: &mut Survivors,
+        fate: &mut Fate,
+    ) -> Result<(), Crash> {
+        fate.survive()?;
+        if self.known.insert(identity(&told)) {
+            note(&mut self.announced, &told);
+            survivors.alert_log.push(told);
+            survivors.detected.push(Timestamp(self.now_ms));
+        } else {
+            survivors.repeated += 1;
+        }
+        fate.survive()
+    }
+
+    /// By stream: how far all shards have settled.
+    fn settled_by_all(&self) -> Vec<Timestamp> {
+        let least = |stream: usize| {
+            let shards = self.shards.iter().map(|(shard, _)| shard.settled().get(stream).copied());
+            shards.min().flatten().unwrap_or(Timestamp(i64::MIN))
+        };
+        (0..self.program.stream_count()).map(least).collect()
     }
 
     /// Writes peaks, then the commit: everything told is in the log by then.
@@ -456,12 +504,7 @@ impl<'a> Worker<'a> {
         fate: &mut Fate,
     ) -> Result<(), Crash> {
         fate.survive()?;
-        let streams = 0..self.program.stream_count();
-        let least = |stream: usize| {
-            let shards = self.shards.iter().map(|(shard, _)| shard.settled().get(stream).copied());
-            shards.min().flatten().unwrap_or(Timestamp(i64::MIN))
-        };
-        let settled: Vec<Timestamp> = streams.map(least).collect();
+        let settled = self.settled_by_all();
         self.keep_peaks(survivors);
         let is_late = self.course.design == Design::CommitBeforeMemory;
         if !is_late {
@@ -575,9 +618,16 @@ fn accepted_times(case: &Case, log: &Log) -> Vec<i64> {
     accepted.map(|((time, _), _)| time).collect()
 }
 
+fn note(announced: &mut Announced, told: &Told) {
+    match told {
+        Told::Settled(transition) | Told::Withdrawn(transition) => announced.settle(transition),
+        Told::Early(early) => announced.announce(early),
+    }
+}
+
 fn identity(told: &Told) -> (EpisodeId, Option<TransitionKind>, Timestamp, Severity) {
     match told {
-        Told::Settled(transition) => {
+        Told::Settled(transition) | Told::Withdrawn(transition) => {
             (transition.episode, Some(transition.kind), transition.at, transition.severity)
         }
         Told::Early(early) => (early.episode, None, early.at, early.severity),
