@@ -129,6 +129,7 @@ pub struct Metrics {
     rebalances: Counter,
     last_commit: Seconds,
     alert_log: Gauge,
+    state_log: Gauge,
     alert_log_dropped: Counter,
     partitions_idle: Gauge,
     partitions_held_back: Gauge,
@@ -199,6 +200,7 @@ impl Metrics {
             records_lost: of.add("records_lost", "Records that expired before they were read"),
             rebalances: of.add("rebalances", "Times partitions were assigned anew"),
             alert_log: of.add("alert_log_bytes", "Length of the alert log"),
+            state_log: of.add("state_log_bytes", "Length of the state log"),
             alert_log_dropped: of.add(
                 "alert_log_dropped",
                 "Lines dropped from the alert log because nobody needs them any more",
@@ -348,6 +350,10 @@ impl Metrics {
     }
 
     /// Shows how long the alert log is, in bytes.
+    pub(crate) fn note_state_log(&self, length: u64) {
+        self.state_log.set(gauge(length));
+    }
+
     pub(crate) fn note_alert_log(&self, length: u64) {
         self.alert_log.set(gauge(length));
     }

@@ -194,6 +194,7 @@ fn every_figure_is_registered_and_labelled() {
     metrics.note_front("auth", 2, Timestamp(500), Timestamp(2_000));
     metrics.note_commit(Timestamp(1_250));
     metrics.note_compacted(19, 800);
+    metrics.note_state_log(70);
     metrics.note_transition(TransitionKind::Firing, Severity::Critical);
     metrics.note_early(Severity::High);
     metrics.note_incidents(12);
@@ -259,6 +260,7 @@ fn every_figure_is_registered_and_labelled() {
         "records_lost_total 13",
         "rebalances_total 1",
         "alert_log_bytes 800",
+        "state_log_bytes 70",
         "alert_log_dropped_total 19",
         "last_commit_timestamp_seconds 1.25",
         "partitions_idle 14",

@@ -16,6 +16,8 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
+use crate::api::metrics::Metrics;
+
 /// Its file.
 pub const STATE_LOG: &str = "state.jsonl";
 /// A log of fewer bytes is not made shorter: 8 MiB.
@@ -195,8 +197,9 @@ impl StateLog {
 
     /// Makes the log shorter if it has outgrown what it must hold: sightings that no successor
     /// of who has `committed` takes up any more go. Whatever fails leaves it as it is.
-    pub(super) fn tend(&mut self, committed: &[Timestamp]) {
+    pub(super) fn tend(&mut self, committed: &[Timestamp], metrics: &Metrics) {
         let before = self.journal.length();
+        metrics.note_state_log(before);
         if before < self.due_at {
             return;
         }
@@ -206,6 +209,7 @@ impl StateLog {
             }
             Err(why) => warn!(why, "the state log cannot be made shorter; it grows on meanwhile"),
         }
+        metrics.note_state_log(self.journal.length());
         self.due_at = (self.journal.length() * GROWTH).max(STATE_LOG_LEFT_BYTES);
     }
 

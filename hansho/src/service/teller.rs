@@ -349,7 +349,7 @@ impl Teller {
     fn acknowledge(&mut self) -> Result<(), ServiceError> {
         let settled = self.told_by_all();
         self.state_log.settle(&settled)?;
-        self.state_log.tend(&self.told.committed());
+        self.state_log.tend(&self.told.committed(), &self.state.metrics);
         (0..).zip(&settled).for_each(|(stream, told)| self.told.acknowledge(stream, *told));
         let all = self.all_counts();
         self.told.note_waiting(all.waiting);

@@ -136,7 +136,7 @@ fn a_shorter_log_says_the_same_to_whoever_may_read_it() {
     let before: Vec<_> = [committed, 99 * HOUR_MS, 100 * HOUR_MS].map(known).into();
     let (mut log, _) = place.begin(committed);
     log.due_at = 0;
-    log.tend(&[Timestamp(committed)]);
+    log.tend(&[Timestamp(committed)], &Metrics::new());
     let shorter = log.journal.length();
     assert!(shorter * 20 < whole, "{shorter} of {whole}");
     assert!(log.due_at >= STATE_LOG_LEFT_BYTES);
