@@ -327,6 +327,9 @@ pub enum RouteCommand {
         /// Labels and components of the key: NAME=VALUE
         #[arg(long = "label", value_name = "NAME=VALUE")]
         labels: Vec<String>,
+        /// When, such as 2026-01-31T09:00:00+09:00; now unless given
+        #[arg(long, value_name = "INSTANT")]
+        at: Option<String>,
     },
 }
 

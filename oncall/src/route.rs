@@ -59,12 +59,14 @@ pub struct Route {
     /// Receivers by name.
     pub receivers: Vec<String>,
     /// While this calendar is open, they are not told; they are when it closes.
-    pub mute: Option<Mute>,
+    pub mute: Option<Hours>,
+    /// A shift: only while this calendar is open does the route take anything.
+    pub during: Option<Hours>,
 }
 
-/// Hours in which nobody is told.
+/// A calendar and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mute {
+pub struct Hours {
     /// The calendar's name.
     pub name: String,
     /// Its hours.
@@ -98,6 +100,12 @@ impl On {
     }
 }
 
+impl Route {
+    fn is_on_shift(&self, now: Timestamp) -> bool {
+        self.during.as_ref().is_none_or(|hours| hours.calendar.is_open(now))
+    }
+}
+
 impl Routing {
     /// Receivers in the order of their numbers, with no route: each is told of everything.
     pub fn to_all(receivers: Vec<Receiver>) -> Routing {
@@ -120,11 +128,12 @@ impl Routing {
     }
 
     /// The numbers of those who are to hear of an incident, each with the mute on its way
-    /// where every way to it has one that is open now.
+    /// where every way to it has one that is open now. A route out of its shift takes nothing:
+    /// what no other takes goes to the default.
     pub fn wanted(&self, subject: &Subject<'_>, now: Timestamp) -> BTreeMap<usize, Option<&str>> {
         let mut wanted: BTreeMap<usize, Option<&str>> = BTreeMap::new();
         let mut is_routed = false;
-        for route in self.routes.iter().filter(|route| all_match(&route.matchers, subject)) {
+        for route in self.matching(subject).filter(|route| route.is_on_shift(now)) {
             is_routed = true;
             let mute = route.mute.as_ref().filter(|mute| mute.calendar.is_open(now));
             let mute = mute.map(|mute| mute.name.as_str());
@@ -140,6 +149,16 @@ impl Routing {
         }
         wanted.retain(|number, _| self.hears(*number, subject.severity));
         wanted
+    }
+
+    /// The calendars of routes that match an incident and take nothing of it now.
+    pub fn off_shift(&self, subject: &Subject<'_>, now: Timestamp) -> Vec<&str> {
+        let off = self.matching(subject).filter(|route| !route.is_on_shift(now));
+        off.filter_map(|route| route.during.as_ref()).map(|hours| hours.name.as_str()).collect()
+    }
+
+    fn matching(&self, subject: &Subject<'_>) -> impl Iterator<Item = &Route> {
+        self.routes.iter().filter(|route| all_match(&route.matchers, subject))
     }
 
     /// Routes that no incident of these alerts can take, by their place: each of their

@@ -386,16 +386,22 @@ async fn route(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
         severity: String,
         #[serde(default)]
         labels: std::collections::BTreeMap<String, String>,
+        at: Option<String>,
     }
     let shape: Shape = match read(&body) {
         Ok(shape) => shape,
         Err(refused) => return refused,
     };
+    let at = shape.at.map(|text| Timestamp::parse_rfc3339(&text));
+    if at.as_ref().is_some_and(Option::is_none) {
+        return unclear("at: an instant such as 2026-01-31T09:00:00+09:00");
+    }
     let Some(severity) = Severity::from_word(&shape.severity) else {
         return unclear("severity: critical, high, medium or low");
     };
     let labels = shape.labels.into_iter().collect();
-    look(&state, &headers, Ask::Route(Imagined { alert: shape.alert, severity, labels })).await
+    let imagined = Imagined { alert: shape.alert, severity, labels, at: at.flatten() };
+    look(&state, &headers, Ask::Route(imagined)).await
 }
 
 /// Something is to be changed by someone, who must be known.

@@ -122,7 +122,7 @@ pub(crate) fn notify(args: &OnCallArgs<NotifyCommand>, language: Language) -> Re
 
 /// `hansho route`.
 pub(crate) fn route(args: &OnCallArgs<RouteCommand>, language: Language) -> Result<(), Exit> {
-    let RouteCommand::Test { alert, severity, labels } = &args.command;
+    let RouteCommand::Test { alert, severity, labels, at } = &args.command;
     let mut named = serde_json::Map::new();
     for label in labels {
         let Some((name, value)) = label.split_once('=') else {
@@ -130,7 +130,7 @@ pub(crate) fn route(args: &OnCallArgs<RouteCommand>, language: Language) -> Resu
         };
         named.insert(name.to_owned(), value.into());
     }
-    let body = json!({ "alert": alert, "severity": severity, "labels": named });
+    let body = json!({ "alert": alert, "severity": severity, "labels": named, "at": at });
     ask(&args.server, post("route".to_owned(), body, Shown::Receivers), language)
 }
 

@@ -12,7 +12,7 @@ use oncall::inhibition::{INHIBITIONS_MAX, Inhibition};
 use oncall::levels::{Level, Levels};
 use oncall::matcher::Matcher;
 use oncall::policy::{Policy, ROUNDS_MAX, STEPS_MAX, Step};
-use oncall::route::{Mute, ROUTES_MAX, Route, Routing};
+use oncall::route::{Hours, ROUTES_MAX, Route, Routing};
 use toml::Spanned;
 
 use super::{ConfigError, File, raw};
@@ -24,9 +24,16 @@ pub struct OnCall {
     /// By severity: the calendar its clock runs on.
     clocks: BTreeMap<Severity, String>,
     policies: Vec<Policy>,
-    routes: Vec<(Route, Option<String>)>,
+    routes: Vec<(Route, Calls)>,
     default: Vec<String>,
     inhibitions: Vec<Inhibition>,
+}
+
+/// The calendars a route names.
+#[derive(Clone, Debug)]
+struct Calls {
+    mute: Option<String>,
+    during: Option<String>,
 }
 
 /// By name.
@@ -59,11 +66,15 @@ impl OnCall {
             let (above, below, what) = (wrong.above, wrong.below, wrong.what);
             format!("[severities]: {above} would be less urgent than {below} by its {what}")
         })?;
-        let route = |(route, mute): &(Route, Option<String>)| {
-            let mute = mute
-                .as_ref()
-                .map(|name| calendar(name).map(|calendar| Mute { name: name.clone(), calendar }));
-            Ok(Route { mute: mute.transpose()?, ..route.clone() })
+        let hours = |name: &Option<String>| {
+            let hours = |name: &String| {
+                calendar(name).map(|calendar| Hours { name: name.clone(), calendar })
+            };
+            name.as_ref().map(hours).transpose()
+        };
+        let route = |(route, calls): &(Route, Calls)| {
+            let (mute, during) = (hours(&calls.mute)?, hours(&calls.during)?);
+            Ok(Route { mute, during, ..route.clone() })
         };
         let routes = self.routes.iter().map(route).collect::<Result<Vec<_>, String>>()?;
         Ok(Settings {
@@ -100,7 +111,8 @@ pub(super) fn check(
     let routes = raw.routes.into_iter().map(|route| {
         let matchers = matchers(file, &route.matchers)?;
         let receivers = known(file, route.notify, sinks)?;
-        Ok((Route { matchers, receivers, mute: None }, route.mute))
+        let calls = Calls { mute: route.mute, during: route.during };
+        Ok((Route { matchers, receivers, mute: None, during: None }, calls))
     });
     let routes = routes.collect::<Result<_, ConfigError>>()?;
     if raw.inhibitions.len() > INHIBITIONS_MAX {

@@ -294,6 +294,7 @@ pub(super) struct Route {
     pub(super) matchers: Spanned<Vec<String>>,
     pub(super) notify: Vec<Spanned<String>>,
     pub(super) mute: Option<String>,
+    pub(super) during: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

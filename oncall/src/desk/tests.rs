@@ -14,7 +14,7 @@ use crate::incident::{AlertText, Step};
 use crate::matcher::Matcher;
 use crate::outbox::{GiveUp, OutboxLimits};
 use crate::policy;
-use crate::route::{Mute, On, Receiver, Route};
+use crate::route::{Hours, On, Receiver, Route};
 use crate::severities::Severities;
 
 mod storms;
@@ -474,6 +474,7 @@ fn routes_are_a_set_and_what_none_takes_goes_to_the_default() {
         matchers: matchers(texts),
         receivers: vec![who.to_owned()],
         mute: None,
+        during: None,
     };
     let mut all = settings(&["soc", "web", "rest"]);
     let routes = vec![route(&["alert=~auth.*"], "soc"), route(&["service=pay"], "web")];
@@ -503,7 +504,8 @@ fn a_route_is_mute_while_its_calendar_is_open_also_in_the_night_clocks_change() 
     let routes = vec![Route {
         matchers: Vec::new(),
         receivers: vec!["pager".to_owned()],
-        mute: Some(Mute { name: "夜間".to_owned(), calendar }),
+        mute: Some(Hours { name: "夜間".to_owned(), calendar }),
+        during: None,
     }];
     all.routing = all.routing.by(routes, vec!["pager".to_owned()]);
     let mut scene = Scene::new(all);
@@ -514,6 +516,43 @@ fn a_route_is_mute_while_its_calendar_is_open_also_in_the_night_clocks_change() 
     scene.wait(2 * MINUTE_MS);
     assert_eq!(scene.got[0].2.0 / MINUTE_MS, instant("2026-11-01T08:00:00Z").0 / MINUTE_MS);
     assert_eq!(scene.kinds(), [Kind::Firing]);
+}
+
+/// Who is on duty is told; in the night in which clocks go back the hour that comes twice is of
+/// one shift both times. Whoever was told hears the end, on duty or not.
+#[test]
+fn a_shift_takes_what_comes_while_its_calendar_is_open() {
+    use model::calendar::{Calendar, Span, Zone};
+    let instant = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
+    let change = instant("2026-11-01T06:00:00Z");
+    let zone = Zone { offsets: vec![(Timestamp(0), -4 * 3600), (change, -5 * 3600)] };
+    let span = Span { weekdays: 0b111_1111, from_minute: 60, until_minute: 120 };
+    let calendar = Calendar { spans: vec![span], zone, closed_days: Vec::new() };
+    let mut all = settings(&["night", "rest"]);
+    let during = Some(Hours { name: "夜間".to_owned(), calendar });
+    let receivers = vec!["night".to_owned()];
+    let routes = vec![Route { matchers: Vec::new(), receivers, mute: None, during }];
+    all.routing = all.routing.by(routes, vec!["rest".to_owned()]);
+    let subject = crate::matcher::Subject { alert: "cpu", severity: Low, key: &[], labels: &[] };
+    for (at, who, off) in [
+        ("2026-11-01T04:59:00Z", 1, &["夜間"][..]),
+        ("2026-11-01T05:00:00Z", 0, &[]),
+        ("2026-11-01T06:30:00Z", 0, &[]),
+        ("2026-11-01T07:00:00Z", 1, &["夜間"]),
+    ] {
+        let now = instant(at);
+        let wanted: Vec<usize> = all.routing.wanted(&subject, now).into_keys().collect();
+        assert_eq!((wanted, all.routing.off_shift(&subject, now).as_slice()), (vec![who], off));
+    }
+    let mut scene = Scene::new(all);
+    scene.now = instant("2026-11-01T06:59:00Z");
+    scene.fire("cpu", Low);
+    scene.wait(MINUTE_MS * 2);
+    scene.resolve("cpu");
+    scene.wait(MINUTE_MS);
+    let told: Vec<_> = scene.got().into_iter().map(|(who, kind, _)| (who, kind)).collect();
+    let night = "night".to_owned();
+    assert_eq!(told, [(night.clone(), Kind::Firing), (night, Kind::Resolved)]);
 }
 
 #[test]

@@ -248,6 +248,15 @@ impl Reader {
         if out.is_empty() {
             out = self.say("nobody would be told\n", "通知先はありません\n");
         }
+        for calendar in list(answer, "off_shift").iter().filter_map(Value::as_str) {
+            let calendar = plain(calendar);
+            let (en, ja) = ("a route is off its shift", "時間外のルートがあります");
+            let _ = writeln!(
+                out,
+                "{}",
+                self.say(&format!("{en}: {calendar}"), &format!("{ja}: {calendar}"))
+            );
+        }
         out
     }
 

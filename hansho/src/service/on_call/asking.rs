@@ -68,6 +68,8 @@ pub struct Imagined {
     pub severity: Severity,
     /// Labels and components of the key, by name.
     pub labels: Vec<(String, String)>,
+    /// When it opens; now unless said.
+    pub at: Option<Timestamp>,
 }
 
 /// A document, or why there is none.
@@ -233,7 +235,8 @@ fn notifications(desk: &Desk) -> Value {
 }
 
 fn route(desk: &Desk, imagined: &Imagined, now: Timestamp) -> Value {
-    let Imagined { alert, severity, labels } = imagined;
+    let Imagined { alert, severity, labels, at } = imagined;
+    let now = at.unwrap_or(now);
     let subject = Subject { alert, severity: *severity, key: &[], labels };
     let settings = desk.settings();
     let wanted = settings.routing.wanted(&subject, now);
@@ -247,6 +250,7 @@ fn route(desk: &Desk, imagined: &Imagined, now: Timestamp) -> Value {
     let level = settings.levels.level(*severity);
     json!({
         "receivers": receivers,
+        "off_shift": settings.routing.off_shift(&subject, now),
         "policy": level.policy,
         "deadline": settings.levels.deadline(*severity, now).map(|due| due.to_string()),
     })
