@@ -126,6 +126,8 @@ pub struct Survivors {
     pub detected: Vec<Timestamp>,
     /// The newest peak of each open episode, true by itself.
     pub peaks: BTreeMap<EpisodeId, Option<Decimal>>,
+    /// By stream: up to where something may be in one of them.
+    peaks_as_of: Vec<Timestamp>,
     /// The state log: by rule what it remembers for long.
     state_log: BTreeMap<MemoryId, Kept>,
     /// The record in the alert log of rules that came into force.

@@ -1,8 +1,8 @@
 //! The lines of the alert log, and what they say of the past.
 
 pub mod compaction;
+pub(super) mod peaks;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -22,6 +22,7 @@ use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use self::peaks::{EpisodeName, KeptPeak, episode_name, read_peak};
 use super::in_force::{Change, Replaced, read_change};
 use super::{Logged, ServiceError};
 
@@ -70,49 +71,6 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(&record);
     out.push(b'}');
-}
-
-/// The furthest value an open episode has reached: an upsert, the newest is true.
-#[derive(Serialize, Deserialize)]
-struct PeakLine<'a> {
-    #[serde(borrow)]
-    peak_of: Cow<'a, str>,
-    key_bytes: Cow<'a, str>,
-    since_ms: i64,
-    peak: Cow<'a, str>,
-}
-
-/// What names an open episode: alert, key bytes and `since`.
-pub type EpisodeName = (String, Vec<u8>, Timestamp);
-
-/// The name of an open episode.
-pub fn episode_name(open: &OpenEpisode) -> EpisodeName {
-    (open.alert.clone(), open.key.clone(), open.since)
-}
-
-/// A line that keeps an open episode's peak, without its end.
-pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
-    let line = PeakLine {
-        peak_of: open.alert.as_str().into(),
-        key_bytes: open.key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-        since_ms: open.since.0,
-        peak: peak.to_string().into(),
-    };
-    // A struct of texts and numbers always serializes.
-    serde_json::to_vec(&line).unwrap_or_default()
-}
-
-/// How every line of a peak begins: nothing else in the log does.
-const PEAK_HEAD: &[u8] = b"{\"peak_of\":";
-
-fn read_peak(line: &[u8]) -> Option<(EpisodeName, Decimal)> {
-    let line = Some(line).filter(|line| line.starts_with(PEAK_HEAD))?;
-    let line: PeakLine<'_> = serde_json::from_slice(line).ok()?;
-    let pairs = line.key_bytes.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let key = pairs.map(byte).collect::<Option<Vec<u8>>>()?;
-    let name = (line.peak_of.into_owned(), key, Timestamp(line.since_ms));
-    Some((name, Decimal::parse(&line.peak).ok()?))
 }
 
 /// Reads a record whose number is `next`, or greater where others were dropped before it.
@@ -169,7 +127,7 @@ impl Head {
 enum Entry {
     Head(Head),
     Change(Change),
-    Peak(EpisodeName, Decimal),
+    Peak(EpisodeName, KeptPeak),
     Record(Box<Logged>),
 }
 
@@ -193,7 +151,7 @@ impl Entry {
 #[derive(Default)]
 pub struct History {
     logged: Vec<Logged>,
-    peaks: BTreeMap<EpisodeName, Decimal>,
+    peaks: BTreeMap<EpisodeName, KeptPeak>,
     /// Rules that came into force, oldest first.
     changes: Vec<Change>,
     /// How many records stood in the log before the newest of them.
@@ -282,6 +240,11 @@ impl History {
         announced
     }
 
+    /// The newest peak of every episode that has one in the log.
+    pub(super) fn peaks(&self) -> BTreeMap<EpisodeName, Decimal> {
+        self.peaks.iter().map(|(name, kept)| (name.clone(), kept.peak)).collect()
+    }
+
     /// Rules that came into force, oldest first.
     pub(super) fn changes(&self) -> &[Change] {
         &self.changes
@@ -293,9 +256,17 @@ impl History {
         self.told_before = self.logged.len();
     }
 
-    /// By stream: the last instant of which something was told by the rules in force.
+    /// By stream: the last instant of which something was told by the rules in force, or may be
+    /// in the peak of an open episode.
     pub(super) fn told_until(&self, program: &Program) -> Vec<Timestamp> {
         let mut until = vec![Timestamp(i64::MIN); program.stream_count()];
+        for ((alert, ..), kept) in &self.peaks {
+            let streams = program.rule(alert).map(|rule| &rule.streams);
+            for stream in streams.into_iter().flatten() {
+                let slot = until.get_mut(*stream).zip(kept.as_of);
+                slot.into_iter().for_each(|(slot, as_of)| *slot = (*slot).max(as_of));
+            }
+        }
         for logged in self.logged.iter().skip(self.told_before) {
             let Recorded::Transition(transition, _) = &logged.recorded else { continue };
             let streams = program.rule(&transition.alert).map(|rule| &rule.streams);
@@ -357,7 +328,8 @@ impl History {
 
     fn recall_peaks(&self, open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>) {
         for episode in open.values_mut() {
-            episode.peak = self.peaks.get(&episode_name(episode)).copied().or(episode.peak);
+            let kept = self.peaks.get(&episode_name(episode)).map(|kept| kept.peak);
+            episode.peak = kept.or(episode.peak);
         }
     }
 }
@@ -369,7 +341,7 @@ const fn transition_of(logged: &Logged) -> Option<&Transition> {
     }
 }
 
-fn published_of(program: &Program, published: &[Timestamp], alert: &str) -> Timestamp {
+pub(super) fn published_of(program: &Program, published: &[Timestamp], alert: &str) -> Timestamp {
     let streams = program.rule(alert).map(|rule| &rule.streams);
     let of = |stream: &usize| published.get(*stream).copied().unwrap_or(Timestamp(i64::MIN));
     streams.and_then(|streams| streams.iter().map(of).min()).unwrap_or(Timestamp(i64::MIN))

@@ -1,6 +1,6 @@
 //! The teller: what shards found goes into the alert log, then to on-call.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread;
@@ -12,15 +12,13 @@ use engine::announced::Announced;
 use engine::program::Program;
 use engine::shard::statistics::RuleCounts;
 use engine::shard::{OpenEpisode, Shard, ShardCounts, Watched};
-use model::decimal::Decimal;
 use model::meta::MetaAlert;
 use model::time::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::alert_log::compaction::Compactor;
-use super::alert_log::{
-    EpisodeName, History, RecordId, episode_name, peak_line, record_id, write_line,
-};
+use super::alert_log::peaks::LoggedPeaks;
+use super::alert_log::{History, RecordId, published_of, record_id, write_line};
 use super::itself::{Itself, Said};
 use super::life::Logs;
 use super::progress::Told;
@@ -70,8 +68,7 @@ pub struct Teller {
     shares: Shares,
     /// By shard: what its watches show.
     watched: Vec<Vec<Watched>>,
-    /// By shard: the peaks of open episodes as the log has them.
-    peaks: Vec<HashMap<EpisodeName, Decimal>>,
+    peaks: LoggedPeaks,
     /// Something was appended that was not synced.
     is_unsynced: bool,
 }
@@ -131,7 +128,7 @@ impl Teller {
             rules: vec![Vec::new(); parts.workers.max(1)],
             shares: Shares::default(),
             watched: vec![Vec::new(); parts.workers.max(1)],
-            peaks: vec![HashMap::new(); parts.workers.max(1)],
+            peaks: LoggedPeaks::new(history.peaks(), parts.workers.max(1)),
             is_unsynced: false,
         }
     }
@@ -208,7 +205,7 @@ impl Teller {
                 *slot = rules;
             }
             let Some(open) = told.open else { continue };
-            self.keep_peaks(shard, &open)?;
+            self.keep_peaks(shard, &open, &told.settled)?;
             if let Some(slot) = settled.get_mut(shard) {
                 *slot = told.settled;
             }
@@ -293,18 +290,17 @@ impl Teller {
     }
 
     /// Notes the peaks of open episodes where they have moved.
-    fn keep_peaks(&mut self, shard: usize, open: &[OpenEpisode]) -> Result<(), ServiceError> {
-        let Some(kept) = self.peaks.get_mut(shard) else { return Ok(()) };
-        let mut now = HashMap::new();
-        for episode in open {
-            let (name, Some(peak)) = (episode_name(episode), episode.peak) else { continue };
-            if kept.get(&name) != Some(&peak) {
-                self.alert_log.append(&peak_line(episode, peak))?;
-                self.is_unsynced = true;
-            }
-            now.insert(name, peak);
+    fn keep_peaks(
+        &mut self,
+        shard: usize,
+        open: &[OpenEpisode],
+        settled: &[Timestamp],
+    ) -> Result<(), ServiceError> {
+        let as_of = |alert: &str| published_of(&self.program, settled, alert);
+        for line in self.peaks.moved(shard, open, as_of) {
+            self.alert_log.append(&line)?;
+            self.is_unsynced = true;
         }
-        *kept = now;
         Ok(())
     }
 

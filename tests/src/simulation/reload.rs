@@ -79,7 +79,8 @@ impl InForce {
     }
 }
 
-/// Whether the rules in force may be replaced: all that the log holds of them, they have judged.
+/// Whether the rules in force may be replaced: all that the log holds of them, peaks included,
+/// they have judged.
 pub(super) fn may_be_replaced(
     program: &Program,
     survivors: &Survivors,
@@ -89,7 +90,9 @@ pub(super) fn may_be_replaced(
         Told::Settled(transition) => Some(transition),
         Told::Early(_) | Told::Withdrawn(_) => None,
     });
+    let mut peaks = survivors.peaks_as_of.iter().zip(settled);
     log.all(|told| told.at <= published_of(program, settled, &told.alert))
+        && peaks.all(|(as_of, settled)| as_of <= settled)
 }
 
 /// What the naive interpreter makes of a run, whose rules may have been replaced.

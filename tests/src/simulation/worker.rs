@@ -430,6 +430,11 @@ impl<'a> Worker<'a> {
 
     /// Writes the peaks of open episodes.
     fn keep_peaks(&self, survivors: &mut Survivors) {
+        let as_of = &mut survivors.peaks_as_of;
+        as_of.resize(self.program.stream_count(), Timestamp(i64::MIN));
+        for settled in self.shards.iter().map(|(shard, _)| shard.settled()) {
+            as_of.iter_mut().zip(settled).for_each(|(as_of, at)| *as_of = (*as_of).max(*at));
+        }
         for (shard, _) in &self.shards {
             for open in shard.open_episodes() {
                 let id = engine::identity::episode_id(&open.alert, &open.key, open.since);

@@ -25,7 +25,8 @@ use tracing::{debug, info, warn};
 use super::super::in_force::{Change, EARLIER_MAX, file_of, hash_of_file};
 use super::super::reader::facts::{StreamFacts, stream_facts};
 use super::super::state_log::{KeptFrom, REMEMBERING};
-use super::{Entry, EpisodeName, Head, Logged, canonical, published_of, transition_of, write_line};
+use super::peaks::EpisodeName;
+use super::{Entry, Head, Logged, canonical, published_of, transition_of, write_line};
 use crate::api::State;
 use crate::rule_files::Rules;
 

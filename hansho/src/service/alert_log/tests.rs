@@ -5,6 +5,7 @@ use rules_dsl::source::SourceFile;
 
 use engine::succession::SettledStreams;
 
+use super::peaks::{LoggedPeaks, peak_line};
 use super::*;
 use crate::rule_files::{Rules, load_rules};
 
@@ -102,13 +103,36 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
     let earlier = OpenEpisode { since: Timestamp(50), ..open.clone() };
     let lines = vec![
         line(&firing),
-        peak_line(&open, Decimal::from_int(3)),
-        peak_line(&open, Decimal::parse("7.5").unwrap()),
-        peak_line(&earlier, Decimal::from_int(99)),
+        peak_line(&open, Decimal::from_int(3), Timestamp(170)),
+        peak_line(&open, Decimal::parse("7.5").unwrap(), Timestamp(150)),
+        peak_line(&earlier, Decimal::from_int(99), Timestamp(60)),
     ];
+    // Other rules wait until all that is in a peak has been judged again.
+    assert_eq!(history(lines.clone()).told_until(&program()), [Timestamp(150)]);
     let restored = history(lines).resumed(&[Timestamp(100)], &program(), None).restored;
     let peaks: Vec<_> = restored.open.iter().map(|open| open.peak).collect();
     assert_eq!(peaks, [Decimal::parse("7.5").ok()]);
+}
+
+#[test]
+fn a_peak_that_has_not_moved_keeps_its_instant() {
+    let firing = transition(TransitionKind::Firing, "ann", 10, 0);
+    let mut lines = vec![line(&firing)];
+    let open = |peak| {
+        let mut open = history(vec![line(&firing)]).resumed(&[Timestamp(100)], &program(), None);
+        let mut open = open.restored.open.remove(0);
+        open.peak = Some(Decimal::from_int(peak));
+        [open]
+    };
+    lines.extend(LoggedPeaks::new(BTreeMap::new(), 1).moved(0, &open(7), |_| Timestamp(170)));
+    // The next life has judged less when it shows what it took up.
+    let mut next = LoggedPeaks::new(history(lines.clone()).peaks(), 2);
+    lines.extend(next.moved(1, &open(7), |_| Timestamp(100)));
+    assert_eq!(history(lines.clone()).told_until(&program()), [Timestamp(170)]);
+    lines.extend(next.moved(1, &open(8), |_| Timestamp(180)));
+    lines.extend(next.moved(1, &open(8), |_| Timestamp(190)));
+    assert_eq!(history(lines.clone()).told_until(&program()), [Timestamp(180)]);
+    assert_eq!(lines.len(), 3, "what moved, and nothing else");
 }
 
 #[test]

@@ -12,8 +12,9 @@ use model::severity::Severity;
 use model::transition::{EpisodeId, TransitionKind};
 use oncall::incident::{AlertText, Incident, Incidents, LogRecord, Notice};
 
+use super::super::peaks::peak_line;
 use super::super::tests::{RULES, history, rules, transition};
-use super::super::{History, RecordId, peak_line, record_id};
+use super::super::{History, RecordId, record_id};
 use super::*;
 use crate::service::in_force::{Replaced, read_change};
 
@@ -115,7 +116,7 @@ impl Drawn {
 
     fn peak(&mut self, name: &str, since: i64) {
         let (peak, open) = (Decimal::from_int(self.random.within(3, 99)), opened(name, since));
-        self.lines.push(peak_line(&open, peak));
+        self.lines.push(peak_line(&open, peak, Timestamp(since)));
     }
 
     /// Something of the service itself begins or ends.
