@@ -1,5 +1,7 @@
 //! Absence: how long nothing has come of one key.
 
+use crate::snapshot::packed;
+
 /// When one key was last heard of.
 #[derive(Clone, Copy, Debug)]
 pub struct Absence {
@@ -45,6 +47,8 @@ impl Absence {
         self.seen_ms.map(|seen| self.last.saturating_add(seen))
     }
 }
+
+packed!(Absence { last, within_ms, seen_ms });
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use crate::panes::{Course, Growth, Moments, Part, Run, Sample};
 use crate::ranked::Ranked;
 use crate::recency::Recency;
 use crate::ring::{Folded, Pane, Ring};
+use crate::snapshot::packed;
 use crate::totals::{Events, Grown, Quantile, Spread, Sum};
 
 /// Events by instant.
@@ -437,3 +438,13 @@ pub(crate) fn sooner(a: Option<i64>, b: Option<i64>) -> Option<i64> {
         (some, None) | (None, some) => some,
     }
 }
+
+packed!(Extreme { candidates, is_largest, events });
+packed!(Last { newest, ahead, events });
+packed!(Distinct { values, ahead, open, events });
+packed!(Ratio { part, whole });
+packed!(enum Aggregate {
+    0 => Count(of), 1 => Ratio(of), 2 => Sum(of), 3 => Extreme(of), 4 => Last(of),
+    5 => Distinct(of), 6 => Grown(of), 7 => GrownInSteps(of), 8 => Spread(of),
+    9 => SpreadInSteps(of), 10 => Quantile(of),
+});

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use crate::formula;
 use crate::measured::Measured;
+use crate::snapshot::packed;
 use crate::window::{Window, WindowPlan};
 
 /// The windows of a condition for one key, and the truth of its comparisons.
@@ -272,6 +273,9 @@ fn windows_of<'a>(
         }
     }
 }
+
+packed!(Measures { windows, held });
+packed!(Held { truth, unknown_since, was_known });
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use rules_dsl::rule::{Alert, Comparison};
 use smallvec::{SmallVec, smallvec};
 
 use crate::measured::Measured;
+use crate::snapshot::{Packed, packed};
 
 /// The state of one (alert, key).
 #[derive(Debug, Default)]
@@ -321,6 +322,29 @@ fn further(comparison: Comparison, a: Option<Decimal>, b: Option<Decimal>) -> Op
         (Some(a), Some(b)) if comparison.is_low() => Some(a.min(b)),
         (Some(a), Some(b)) => Some(a.max(b)),
         (some, None) | (None, some) => some,
+    }
+}
+
+packed!(Episode { phase });
+packed!(Course { since, peak, severity, highest });
+
+impl Packed for Phase {
+    fn pack(&self, out: &mut Vec<u8>) {
+        let (course, false_since) = match self {
+            Phase::Inactive => (None, None),
+            Phase::Pending(course) => (Some(course), None),
+            Phase::Firing { course, false_since } => (Some(course), Some(false_since)),
+        };
+        (course.copied(), false_since.copied()).pack(out);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Phase> {
+        match Packed::unpack(from)? {
+            (None, None::<Option<i64>>) => Some(Phase::Inactive),
+            (Some(course), None) => Some(Phase::Pending(course)),
+            (Some(course), Some(false_since)) => Some(Phase::Firing { course, false_since }),
+            (None, Some(_)) => None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use model::key::decode_key;
 use rules_dsl::rule::{Alert, Comparison, OverrideRow};
 
 use crate::measured::Measured;
+use crate::snapshot::packed;
 
 /// The levels of one key: the rule's own, or those of the row of a table that names it.
 #[derive(Clone, Debug)]
@@ -64,6 +65,8 @@ fn row<'a>(alert: &'a Alert, key: &[u8]) -> Option<&'a OverrideRow> {
     let part = parts.get(overrides.key)?.to_string();
     overrides.rows.iter().find(|row| row.key.as_ref().is_none_or(|wanted| *wanted == part))
 }
+
+packed!(Levels { comparison, level, clear, rungs });
 
 #[cfg(test)]
 mod tests {

@@ -44,6 +44,7 @@ pub mod identity;
 pub mod memory;
 pub mod resume;
 pub mod shard;
+pub mod snapshot;
 pub mod succession;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Values a key has not had for long: `new geo.country in 認証成功 within 30d`.
 
 use crate::recency::Recency;
+use crate::snapshot::packed;
 
 /// The values of one key and when each was last seen.
 #[derive(Debug)]
@@ -61,6 +62,8 @@ impl Novelty {
         self.seen.len() == 0
     }
 }
+
+packed!(Novelty { within_ms, values_max, seen, matched });
 
 #[cfg(test)]
 mod tests {

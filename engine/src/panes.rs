@@ -3,6 +3,7 @@
 use num_bigint::BigInt;
 
 use crate::ring::Pane;
+use crate::snapshot::packed;
 
 /// How many events an instant has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,3 +168,10 @@ impl Spreads for Moments {
         (self.events, self.sum, self.squares.clone())
     }
 }
+
+packed!(Run { at, events });
+packed!(Part { at, events, sum });
+packed!(Sample { at, value });
+packed!(Course { at, events, growth, first, last, grown });
+packed!(Moments { at, events, sum, squares });
+packed!(enum Growth { 0 => Delta, 1 => Increase, 2 => Rate(window_ms) });

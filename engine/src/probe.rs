@@ -10,6 +10,7 @@ use rules_dsl::rule::{Alert, Measure, Trigger};
 use crate::levels::Levels;
 use crate::measured::Measured;
 use crate::shard::EARLY_EVENTS_MAX;
+use crate::snapshot::packed;
 
 /// What one key has shown to one early trigger.
 #[derive(Debug)]
@@ -146,3 +147,5 @@ impl Probe {
         Some(Found { at, measured: Some(measured), rung, events })
     }
 }
+
+packed!(Probe { levels, stamps, announced });

@@ -131,6 +131,12 @@ impl Program {
         at.ok().and_then(|at| self.rules.get(at))
     }
 
+    /// Names what state under it means: the rules, and what judged before them.
+    pub(crate) fn lineage(&self) -> u64 {
+        let wordings = self.rules.iter().map(|rule| (rule.begins, &rule.earlier));
+        xxh3_64(format!("{} {:?}", self.hash, wordings.collect::<Vec<_>>()).as_bytes())
+    }
+
     pub(crate) fn rules_mut(&mut self) -> &mut [RulePlan] {
         &mut self.rules
     }

@@ -1,5 +1,7 @@
 //! A multiset that knows the value of every rank.
 
+use crate::snapshot::packed;
+
 /// Values a block holds before it is split.
 const BLOCK_MAX: usize = 512;
 
@@ -67,6 +69,8 @@ impl Ranked {
         self.blocks.partition_point(|block| block.last().is_some_and(|last| *last < value))
     }
 }
+
+packed!(Ranked { blocks, len });
 
 #[cfg(test)]
 mod tests {

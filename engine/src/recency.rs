@@ -4,6 +4,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::snapshot::Packed;
+
 /// No value: the end of the chain.
 const NONE: u32 = u32::MAX;
 /// Values below which memory is not given back.
@@ -183,6 +185,18 @@ impl FromIterator<(i128, i64)> for Recency {
             recency.see(value, at);
         }
         recency
+    }
+}
+
+impl Packed for Recency {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.len().pack(out);
+        self.iter().for_each(|seen| seen.pack(out));
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Recency> {
+        let seen: Vec<(i128, i64)> = Packed::unpack(from)?;
+        Some(seen.into_iter().collect())
     }
 }
 

@@ -93,6 +93,11 @@ impl Reorder {
         is_now.then(|| self.strays.pop()).flatten().map(|Reverse(waiting)| waiting)
     }
 
+    /// All that wait: first what came in order, in its order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.queue.iter().chain(self.strays.iter().map(|Reverse(stray)| stray))
+    }
+
     /// Gives memory back that only a crowd needed.
     pub(crate) fn give_back(&mut self) {
         give_back(&mut self.queue);

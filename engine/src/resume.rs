@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use model::time::Timestamp;
 
+use crate::snapshot::packed;
+
 /// Buckets kept for one horizon: the finer, the less is read again for nothing.
 const BUCKETS_PER_HORIZON: i64 = 1024;
 /// Buckets kept at most: where nothing is forgotten for long, they become coarser instead.
@@ -75,6 +77,9 @@ impl ResumeIndex {
         self.buckets.values().copied().min_by_key(|point| point.offset).unwrap_or(end)
     }
 }
+
+packed!(ResumeIndex { bucket_ms, buckets, last });
+packed!(ResumePoint { offset, front });
 
 #[cfg(test)]
 mod tests {

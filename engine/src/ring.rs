@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::snapshot::{Packed, packed};
+
 /// Entries below which a collection keeps its memory.
 const SPARE_MAX: usize = 32;
 
@@ -122,4 +124,17 @@ pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
 /// Whether a collection has come to use so little of its memory that some is to be given back.
 pub(crate) const fn is_mostly_free(len: usize, room: usize) -> bool {
     room > SPARE_MAX && len < room / 4
+}
+
+packed!(Ring<P> { panes, inside });
+
+impl<T: Total<Pane: Packed> + Packed> Packed for Folded<T> {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.ring.pack(out);
+        self.total.pack(out);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Folded<T>> {
+        Some(Folded { ring: Packed::unpack(from)?, total: Packed::unpack(from)? })
+    }
 }

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use model::observation::Origin;
 
+use crate::snapshot::packed;
+
 /// The place of an event: its time, then where it stood.
 type Order = (i64, Origin);
 
@@ -176,6 +178,10 @@ impl Obligations {
         self.begun.front().map(|begun| begun.saturating_add(self.within_ms))
     }
 }
+
+packed!(Gathered { event, steps });
+packed!(Sequence { first_count, firsts, reached, gathered, within_ms, matched });
+packed!(Obligations { within_ms, begun, gathered, matched });
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ mod domain;
 mod evidence;
 mod fields;
 mod seeds;
+mod snapshot;
 mod state;
 mod states;
 pub mod statistics;

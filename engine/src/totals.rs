@@ -12,6 +12,7 @@ use crate::measured::Measured;
 use crate::panes::{Growth, Leads, Part, Run, Sample, Spreads};
 use crate::ranked::Ranked;
 use crate::ring::Total;
+use crate::snapshot::{Packed, packed};
 
 /// Number of events.
 #[derive(Debug, Default)]
@@ -176,5 +177,20 @@ impl Quantile {
     pub(crate) fn measured(&self) -> Option<Measured> {
         let rank = (self.ranked.len() * self.permille as usize).div_ceil(1000);
         self.ranked.at_rank(rank.max(1)).map(Measured::whole)
+    }
+}
+
+packed!(Sum { sum, events, is_mean });
+packed!(Grown<P> { grown, last, events, growth, of });
+packed!(Spread<P> { sum, squares, events, of });
+packed!(Quantile { ranked, permille });
+
+impl Packed for Events {
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.0.pack(out);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Events> {
+        Packed::unpack(from).map(Events)
     }
 }

@@ -40,6 +40,7 @@ use rules_dsl::rule::{self, Comparison, Measure};
 use crate::aggregate::{Aggregate, Structure, sooner};
 use crate::measured::Measured;
 use crate::panes::{Growth, Run};
+use crate::snapshot::packed;
 
 /// What all windows of a rule's one measure have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,6 +192,8 @@ fn structure(window: &rule::Window) -> Structure {
         Measure::Quantile { permille, .. } => Structure::Quantile { permille: *permille },
     }
 }
+
+packed!(Window { aggregate });
 
 #[cfg(test)]
 mod tests;

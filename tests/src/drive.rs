@@ -26,6 +26,8 @@ pub struct Course {
     pub early: bool,
     /// Whether time goes on after the end until no timer is left.
     pub drain: bool,
+    /// Whether shards are replaced now and then by what their snapshots say.
+    pub snapshots: bool,
 }
 
 /// How batches are cut: one course reads a record at a time, another whole partitions.
@@ -124,9 +126,20 @@ pub fn run(case: &Case, random: &mut Random, course: Course) -> Result<Told, Pro
     Ok(runner.told())
 }
 
+const fn settings(course: Course, index: usize) -> ShardSettings {
+    ShardSettings {
+        index,
+        shards: course.shards,
+        early: course.early,
+        keys_per_rule_max: KEYS_PER_RULE_MAX,
+        remembering: None,
+    }
+}
+
 struct Runner<'a> {
     case: &'a Case,
     program: Arc<Program>,
+    course: Course,
     readers: Vec<(usize, Front)>,
     batches: Vec<Batch>,
     shards: Vec<(Shard, Out)>,
@@ -142,19 +155,13 @@ impl<'a> Runner<'a> {
         restored: &Restored,
     ) -> Runner<'a> {
         let shard = |index| {
-            let settings = ShardSettings {
-                index,
-                shards: course.shards,
-                early: course.early,
-                keys_per_rule_max: KEYS_PER_RULE_MAX,
-                remembering: None,
-            };
-            let shard = Shard::new(Arc::clone(&program), settings, restored);
+            let shard = Shard::new(Arc::clone(&program), settings(course, index), restored);
             (shard, Out::default())
         };
         let readers = case.logs.iter().map(|log| (0, Front::new(lateness_ms(case, log), None)));
         Runner {
             case,
+            course,
             readers: readers.collect(),
             batches: vec![Batch::default(); course.shards],
             shards: (0..course.shards).map(shard).collect(),
@@ -183,6 +190,9 @@ impl<'a> Runner<'a> {
             for shard in 0..self.shards.len() {
                 if random.chance(cuts.step_percent) {
                     self.step(shard);
+                    if self.course.snapshots && random.chance(30) {
+                        self.replace(shard);
+                    }
                 }
             }
         }
@@ -238,6 +248,16 @@ impl<'a> Runner<'a> {
         {
             shard.step(batch, &self.marks, out);
             batch.clear();
+        }
+    }
+
+    /// Puts what the snapshot of a shard says in the place of the shard.
+    fn replace(&mut self, index: usize) {
+        let of_shard = settings(self.course, index);
+        if let Some((shard, _)) = self.shards.get_mut(index) {
+            let snapshot = shard.snapshot();
+            let again = Shard::resume(&self.program, of_shard, &snapshot, &[]);
+            *shard = again.expect("a snapshot of the same rules and settings");
         }
     }
 

@@ -113,7 +113,7 @@ fn check(folder: &Path, rules: RuleSet) -> Option<String> {
     let (events, end) = oracle_input(&case);
     let naive = transitions(&case.rules, &events, end, drain);
     let engine = |shards| {
-        let course = Course { shards, early: false, drain };
+        let course = Course { shards, early: false, drain, snapshots: false };
         run(&case, &mut Random::new(shards as u64), course).unwrap().transitions
     };
     compare("the naive interpreter", &want, &naive)

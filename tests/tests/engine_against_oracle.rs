@@ -41,7 +41,7 @@ fn fault(case: &Case, seed: u64) -> Option<String> {
         let want_shown = watched(&case.rules, &events, end);
         for shards in [1, 2, 3] {
             let mut random = Random::new(seed ^ shards as u64);
-            let course = Course { shards, early: shards != 2, drain };
+            let course = Course { shards, early: shards != 2, drain, snapshots: shards == 3 };
             let told = match run(case, &mut random, course) {
                 Ok(told) => told,
                 Err(error) => return Some(error.to_string()),
@@ -521,7 +521,7 @@ fn a_seed_that_was_red_stays_green() {
 
 /// The lines a run writes.
 fn lines(case: &Case, seed: u64, shards: usize, drain: bool) -> Vec<u8> {
-    let course = Course { shards, early: false, drain };
+    let course = Course { shards, early: false, drain, snapshots: false };
     let told = run(case, &mut Random::new(seed), course).unwrap();
     assert_eq!(told.late_after_settle, 0);
     let mut bytes = Vec::new();
@@ -593,7 +593,7 @@ fn an_early_notice_lies_in_one_episode_and_pages_once() {
         let case = rising(seed);
         let mut random = Random::new(seed ^ 1);
         let shards = random.within(1, 3) as usize;
-        let course = Course { shards, early: true, drain: true };
+        let course = Course { shards, early: true, drain: true, snapshots: random.chance(50) };
         let told = run(&case, &mut random, course).map_err(|error| error.to_string())?;
         *sum = [sum[0] + told.early.len() as u64, sum[1] + told.transitions.len() as u64];
         wrong_notice(&told, true).map_or(Ok(()), |why| Err(format!("{why}\n{}", show(&case))))

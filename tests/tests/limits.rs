@@ -67,7 +67,8 @@ fn who_is_refused_depends_neither_on_threads_nor_on_arrival() {
     for seed in 0..3 {
         let case = crowd(seed);
         let told = |shards: usize, course: u64| -> Told {
-            let course_of = Course { shards, early: course % 2 == 1, drain: true };
+            let course_of =
+                Course { shards, early: course % 2 == 1, drain: true, snapshots: false };
             let told = run(&case, &mut Random::new(seed << 8 | course), course_of).unwrap();
             assert_eq!(told.late_after_settle, 0);
             told

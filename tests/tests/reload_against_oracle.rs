@@ -67,7 +67,7 @@ fn check(case: &Case, after: &RuleSet, seed: u64) -> Result<Shown, String> {
     let mut shown = Shown::default();
     for shards in [1, 2, 3] {
         let mut random = Random::new(seed ^ shards as u64);
-        let course = Course { shards, early: shards != 2, drain: false };
+        let course = Course { shards, early: shards != 2, drain: false, snapshots: shards == 3 };
         let told = run_across(case, after, &mut random, course);
         let told = told.map_err(|error| error.to_string())?;
         let fault = |fault| format!("{shards} shards, {fault}");
@@ -151,7 +151,7 @@ fn shards_that_go_on_tell_what_those_tell_that_read_again() {
             afters.push(next);
         }
         let shards = random.within(1, 3) as usize;
-        let course = Course { shards, early: false, drain: false };
+        let course = Course { shards, early: false, drain: false, snapshots: false };
         // As many of them as may be adopted.
         for many in (2..=afters.len()).rev() {
             let mut random = Random::new(seed);

@@ -1,5 +1,7 @@
 //! A domain: the rules that read the same streams, and so settle together.
 
+mod snapshot;
+
 use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
@@ -17,6 +19,7 @@ use crate::probe::announces_early;
 use crate::program::{Input, Program};
 use crate::reorder::{Reorder, Waiting};
 use crate::timer::Timers;
+pub(super) use snapshot::Standing;
 
 /// Observations and timers of rules that share their streams.
 #[derive(Debug)]
@@ -32,7 +35,9 @@ pub struct Domain {
     repeated: u64,
     agenda: Agenda,
     settled: i64,
-    /// Transitions up to here were published by an earlier run.
+    /// Up to here an earlier run has told what there was, and counted what it refused.
+    told_before: i64,
+    /// Up to here instants are rehearsed: windows are rebuilt of what is read again.
     published: i64,
     is_warm: bool,
     is_seeded: bool,
@@ -125,6 +130,7 @@ impl Domain {
             repeated: 0,
             agenda: Agenda::default(),
             settled: i64::MIN,
+            told_before: published,
             published,
             is_warm: published == i64::MIN,
             is_seeded: false,
@@ -167,7 +173,7 @@ impl Domain {
             || self.waiting_once.entry(row.time.0).or_default().insert((row.signal, key, row.id));
         let listeners = of_signal(&self.listeners, row.signal).iter().filter(|_| is_new);
         for Listener { rule, .. } in listeners.filter(|it| it.is_early) {
-            let said_until = self.settled.max(self.published);
+            let said_until = self.settled.max(self.told_before);
             states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
         }
         self.reorder.push(Waiting {
@@ -239,7 +245,7 @@ impl Domain {
                 continue;
             }
             for listener in of_signal(&self.listeners, waiting.signal) {
-                if let Some(id) = states.apply(*listener, (now, self.published), &waiting) {
+                if let Some(id) = states.apply(*listener, (now, self.told_before), &waiting) {
                     self.touched.push(id);
                 }
             }
@@ -280,7 +286,7 @@ impl Domain {
 
     /// The instant up to which everything has been told, now or by an earlier run.
     pub(crate) fn told(&self) -> Timestamp {
-        Timestamp(self.settled.max(self.published))
+        Timestamp(self.settled.max(self.told_before))
     }
 
     /// Adds what its watches show at the newest settled instant.

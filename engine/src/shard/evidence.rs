@@ -7,6 +7,7 @@ use crate::absence::Absence;
 use crate::novelty::Novelty;
 use crate::reorder::Waiting;
 use crate::sequence::{Obligations, Sequence};
+use crate::snapshot::packed;
 
 /// What a trigger remembers beside windows.
 #[derive(Debug)]
@@ -111,3 +112,8 @@ impl Evidence {
         }
     }
 }
+
+packed!(enum Evidence {
+    0 => Windows, 1 => Any(newest), 2 => Sequence(of), 3 => ThenNot(of), 4 => Absent(of),
+    5 => New(of),
+});

@@ -8,6 +8,8 @@ use model::key::{KeyValue, decode_key};
 use model::transition::TopValues;
 use rules_dsl::rule::Alert;
 
+use crate::snapshot::packed;
+
 /// Newest events of a key of which a message may show the commonest values.
 pub const TOP_EVENTS_MAX: usize = 64;
 
@@ -57,3 +59,5 @@ impl Fields {
         alert.tops.iter().map(top).collect()
     }
 }
+
+packed!(Fields { at, newest, fired, recent });

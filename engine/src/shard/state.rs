@@ -1,5 +1,7 @@
 //! One (alert, key): what it has seen, its episode, and when to look at it again.
 
+mod snapshot;
+
 use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key, encode_key};
 use model::time::Timestamp;
@@ -21,6 +23,7 @@ use crate::timer::Alarm;
 use super::OpenEpisode;
 use super::evidence::Evidence;
 use super::fields::Fields;
+pub use snapshot::Due;
 
 /// Whose state it is: index of a rule in the program, and a key.
 pub type Place = (u32, KeyId);

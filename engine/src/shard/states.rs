@@ -1,6 +1,7 @@
 //! All states of a shard, and the keys they belong to.
 
 mod memories;
+mod snapshot;
 mod turn;
 
 use std::sync::Arc;

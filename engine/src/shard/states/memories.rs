@@ -18,9 +18,9 @@ pub(super) struct Learnt {
     // INVARIANT: nothing is applied or judged up to here.
     pub(super) recalled: i64,
     /// Sightings up to here are told.
-    told: i64,
+    pub(super) told: i64,
     /// The states that have seen something since.
-    fresh: Vec<StateId>,
+    pub(super) fresh: Vec<StateId>,
 }
 
 impl Learnt {

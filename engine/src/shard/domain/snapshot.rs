@@ -1,0 +1,71 @@
+//! How far a domain has come, and what waits there, as bytes.
+
+use model::time::Timestamp;
+
+use super::{Agenda, Domain};
+use crate::key_group::{group_of, key_hash};
+use crate::reorder::Waiting;
+use crate::shard::states::States;
+use crate::snapshot::{Packed, packed};
+
+/// How far a domain has come.
+pub(in crate::shard) struct Standing {
+    settled: i64,
+    published: i64,
+    is_warm: bool,
+    is_seeded: bool,
+    tells_at: i64,
+}
+
+packed!(Standing { settled, published, is_warm, is_seeded, tells_at });
+
+impl Domain {
+    pub(in crate::shard) const fn standing(&self) -> Standing {
+        let Domain { settled, published, is_warm, is_seeded, tells_at, .. } = *self;
+        Standing { settled, published, is_warm, is_seeded, tells_at }
+    }
+
+    /// Goes on from there, where a later run has told everything up to `published`, by stream.
+    pub(in crate::shard) fn resume(&mut self, standing: &Standing, published: &[Timestamp]) {
+        let Standing { settled, published: rehearsed, is_warm, is_seeded, tells_at } = *standing;
+        (self.settled, self.published) = (settled, rehearsed);
+        (self.is_warm, self.is_seeded, self.tells_at) = (is_warm, is_seeded, tells_at);
+        let told =
+            self.streams.iter().map(|stream| published.get(*stream).map_or(i64::MIN, |t| t.0));
+        self.told_before = told.min().unwrap_or(i64::MIN).max(rehearsed);
+    }
+
+    /// Whether a rule is one of its own, and if so what is due when.
+    pub(in crate::shard) fn agenda_of(&mut self, rule: usize) -> Option<&mut Agenda> {
+        self.rules.binary_search(&rule).is_ok().then_some(&mut self.agenda)
+    }
+
+    pub(in crate::shard) fn pack_waiting(&self, states: &States, out: &mut Vec<u8>) {
+        self.reorder.len().pack(out);
+        for Waiting { order, id, signal, key, value, fields } in self.reorder.iter() {
+            (*order, *id, *signal, *value).pack(out);
+            states.keys.bytes(*key).to_vec().pack(out);
+            fields.pack(out);
+        }
+    }
+
+    pub(in crate::shard) fn unpack_waiting(
+        &mut self,
+        states: &mut States,
+        from: &mut &[u8],
+    ) -> Option<()> {
+        for _ in 0..usize::unpack(from)? {
+            let (order, id, signal, value) = Packed::unpack(from)?;
+            let bytes: Vec<u8> = Packed::unpack(from)?;
+            let fields = Packed::unpack(from)?;
+            let key = states.keys.acquire(&bytes, group_of(key_hash(&bytes)));
+            let waiting = Waiting { order, id, signal, key, value, fields };
+            if id != 0 {
+                let once = self.waiting_once.entry(waiting.order.0.0).or_default();
+                once.insert((signal, key, id));
+            }
+            self.reorder.push(waiting);
+        }
+        Some(())
+    }
+}

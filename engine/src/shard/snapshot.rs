@@ -1,0 +1,71 @@
+//! A shard as bytes, and a shard that goes on from them.
+//!
+//! What follows from the program is not in them: whom a signal feeds, which timers run, who may
+//! hold how much. Nor are the figures, which are of one process.
+
+use std::sync::Arc;
+
+use model::time::Timestamp;
+
+use super::domain::{Domain, Standing};
+use super::{Restored, Shard, ShardSettings};
+use crate::program::Program;
+use crate::snapshot::Packed;
+
+/// What is packed, and how. INVARIANT: another number for whatever is packed in another way.
+const VERSION: u32 = 1;
+
+impl Shard {
+    /// Everything it knows. Taken between two steps, and only then, it is as of one instant.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        head(&self.program, self.states.settings()).pack(&mut out);
+        self.settled.pack(&mut out);
+        self.domains.iter().map(Domain::standing).collect::<Vec<_>>().pack(&mut out);
+        self.domains.iter().for_each(|domain| domain.pack_waiting(&self.states, &mut out));
+        self.states.pack(&mut out);
+        out
+    }
+
+    /// A shard that goes on where the one of a snapshot was: what it had taken in must not come
+    /// again, and all after it must. It tells again what the other told after the snapshot was
+    /// taken, but counts nothing anew up to `published`, by stream.
+    ///
+    /// `None` where the snapshot is of other rules, another division of the work, or another
+    /// version, or is no snapshot.
+    pub fn resume(
+        program: &Arc<Program>,
+        settings: ShardSettings,
+        mut snapshot: &[u8],
+        published: &[Timestamp],
+    ) -> Option<Shard> {
+        let from = &mut snapshot;
+        if <(u64, Vec<u64>)>::unpack(from)? != head(program, settings) {
+            return None;
+        }
+        let mut shard = Shard::new(Arc::clone(program), settings, &Restored::default());
+        let settled: Vec<Timestamp> = Packed::unpack(from)?;
+        let standings: Vec<Standing> = Packed::unpack(from)?;
+        shard.settled = settled;
+        for (slot, published) in shard.settled.iter_mut().zip(published) {
+            *slot = (*slot).max(*published);
+        }
+        for (domain, standing) in shard.domains.iter_mut().zip(&standings) {
+            domain.resume(standing, published);
+        }
+        for domain in &mut shard.domains {
+            domain.unpack_waiting(&mut shard.states, from)?;
+        }
+        shard.states.unpack(&mut shard.domains, from)?;
+        from.is_empty().then_some(shard)
+    }
+}
+
+/// What must be the same where state is taken up again.
+fn head(program: &Program, settings: ShardSettings) -> (u64, Vec<u64>) {
+    let ShardSettings { index, shards, early, keys_per_rule_max, remembering } = settings;
+    let grid = remembering.map_or([0, 0], |how| [how.every_ms as u64, how.beyond_ms as u64]);
+    let division = [index as u64, shards as u64, u64::from(early), u64::from(keys_per_rule_max)];
+    let of = [u64::from(VERSION)].into_iter().chain(division).chain(grid);
+    (program.lineage(), of.collect())
+}
