@@ -62,6 +62,11 @@ impl Front {
     pub const fn settled_at(&self, front: Timestamp) -> Timestamp {
         front.minus(self.lateness_ms).minus(1)
     }
+
+    /// How far time had come where an earlier run has told everything up to `settled`.
+    pub const fn reached_at(&self, settled: Timestamp) -> Timestamp {
+        settled.plus(1).plus(self.lateness_ms)
+    }
 }
 
 /// How time passes by itself in a partition that is known empty (LANGUAGE §3.6).
@@ -104,6 +109,11 @@ impl Silence {
                 self.empty = Some(KnownEmpty { from, since_ms: now_ms, until_ms: now_ms });
             }
         }
+    }
+
+    /// An earlier run had seen time come to here, and all that it had read is read again.
+    pub fn resume(&mut self, reached: Timestamp) {
+        self.passed = self.passed.max(Some(reached));
     }
 
     /// There is more to read, or nobody knows.

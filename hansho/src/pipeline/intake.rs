@@ -123,6 +123,11 @@ impl Partition {
         self.front.settled_at(front)
     }
 
+    /// How far time had come in it where everything up to `settled` is told.
+    pub(crate) const fn reached_at(&self, settled: Timestamp) -> Timestamp {
+        self.front.reached_at(settled)
+    }
+
     /// Where to read it again to know everything later than `instant`.
     pub(crate) fn resume_after(&mut self, instant: Timestamp) -> ResumePoint {
         let end = ResumePoint { offset: self.next_offset, front: self.front.front() };

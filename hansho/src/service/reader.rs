@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use connectors::commit::CommitPoint;
 use connectors::source::ReadState;
 use connectors::source::kafka::SourceEvent;
+use engine::resume::ResumePoint;
 use engine::shard::ShardCounts;
 use engine::succession::SettledStreams;
 use model::meta::MetaAlert;
@@ -297,10 +298,13 @@ impl Reader {
         if let Some(commit) = commit {
             self.intake.note_settled(topic, Timestamp(commit.settled));
         }
+        let settled = commit.map(|point| Timestamp(point.settled));
         // Read from further back than the commit says, its front is not known there.
         let commit = commit.filter(|point| point.replay_from <= start);
         let front = commit.and_then(|point| point.front).map(Timestamp);
-        let mut held = Held::new(topic, partition, stream, (start, front), monotonic());
+        let from = ResumePoint { offset: start, front };
+        let told = settled.filter(|settled| settled.0 > i64::MIN);
+        let mut held = Held::new(topic, partition, stream, from, told, monotonic());
         held.unread_from = commit.map_or(start, |commit| commit.position);
         self.held.insert((topic, partition), held);
     }

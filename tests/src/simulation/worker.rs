@@ -54,6 +54,8 @@ struct Reader {
     next: usize,
     front: Front,
     silence: Silence,
+    /// Up to here an earlier life has told everything.
+    told: Option<Timestamp>,
     resume: ResumeIndex,
     /// Whether the partition has been assigned once, and whether it is now.
     is_held: bool,
@@ -90,7 +92,9 @@ impl<'a> Worker<'a> {
                 _ => commit.replay_from,
             });
             let front = commit.and_then(|commit| commit.front).map(Timestamp);
+            let told = commits.get(&at).map(|commit| Timestamp(commit.settled));
             Reader {
+                told: told.filter(|told| told.0 > i64::MIN),
                 next: next as usize,
                 front: Front::new(lateness_ms(case, log), front),
                 silence: Silence::default(),
@@ -293,6 +297,9 @@ impl<'a> Worker<'a> {
         let front = reader.front.front();
         match self.world.idle_ms {
             Some(_) if !follows => {
+                if let Some(told) = reader.told.take() {
+                    reader.silence.resume(reader.front.reached_at(told));
+                }
                 reader.silence.note_empty(front, Timestamp(self.now_ms), self.now_ms);
             }
             _ => reader.silence.end(front, idle_ms),

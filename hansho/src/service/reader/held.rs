@@ -25,6 +25,8 @@ pub struct Held {
     /// Whether everything there was has been read once.
     pub was_empty: bool,
     taken_up: Instant,
+    /// Up to here an earlier run has told everything, be it that time passed by itself.
+    told: Option<Timestamp>,
     silence: Silence,
     /// Since when it has not been read so that others can catch up.
     held_back: Option<Instant>,
@@ -40,23 +42,24 @@ pub(super) fn committed(
 }
 
 impl Held {
-    /// A partition to be read from `start` on, where its front was what is said there.
+    /// A partition to be read from some point on, of which everything up to `told` was told.
     pub(super) fn new(
         stream: usize,
         number: i32,
         facts: &StreamFacts,
-        (offset, front): (i64, Option<Timestamp>),
+        from: ResumePoint,
+        told: Option<Timestamp>,
         taken_up: Instant,
     ) -> Held {
-        let from = ResumePoint { offset, front };
         let partition = Partition::new(stream, number, facts.lateness_ms, facts.reread_ms(), from);
         Held {
             partition,
-            unread_from: offset,
+            unread_from: from.offset,
             is_ours: true,
             committed: None,
             was_empty: false,
             taken_up,
+            told,
             silence: Silence::default(),
             held_back: None,
         }
@@ -68,6 +71,10 @@ impl Held {
         let front = self.partition.front();
         match state {
             ReadState::Empty => {
+                // All that an earlier run had read, it has read again.
+                if let Some(told) = self.told.take() {
+                    self.silence.resume(self.partition.reached_at(told));
+                }
                 let elapsed = now.saturating_duration_since(self.taken_up).as_millis();
                 let now_ms = i64::try_from(elapsed).unwrap_or(i64::MAX);
                 self.silence.note_empty(front, wall, now_ms);
@@ -121,7 +128,8 @@ mod tests {
     fn time_passes_by_itself_only_in_a_partition_that_is_ours_and_was_asked() {
         let start = crate::pipeline::clock::monotonic();
         let facts = StreamFacts::alone(5, 1000);
-        let mut held = Held::new(0, 0, &facts, (0, Some(Timestamp(1000))), start);
+        let from = ResumePoint { offset: 0, front: Some(Timestamp(1000)) };
+        let mut held = Held::new(0, 0, &facts, from, None, start);
         let say = |held: &mut Held, state, ms| {
             held.note(state, Timestamp(0), start + Duration::from_millis(ms), 100);
             held.settled(100)
@@ -136,5 +144,20 @@ mod tests {
         assert_eq!(held.settled(100), Some(Timestamp(1044)));
         assert_eq!(say(&mut held, ReadState::Empty, 60_000), Some(Timestamp(1044)));
         assert_eq!(say(&mut held, ReadState::Empty, 60_130), Some(Timestamp(1074)));
+    }
+    /// After a restart in a silence time goes on where it was, once what is there is read.
+    #[test]
+    fn a_silence_goes_on_where_an_earlier_run_had_come() {
+        let start = crate::pipeline::clock::monotonic();
+        let from = ResumePoint { offset: 0, front: Some(Timestamp(1000)) };
+        let facts = StreamFacts::alone(5, 1000);
+        let mut held = Held::new(0, 0, &facts, from, Some(Timestamp(9000)), start);
+        let say = |held: &mut Held, state, ms| {
+            held.note(state, Timestamp(0), start + Duration::from_millis(ms), 100);
+            held.settled(100)
+        };
+        assert_eq!(say(&mut held, ReadState::More, 0), Some(Timestamp(994)));
+        assert_eq!(say(&mut held, ReadState::Empty, 10), Some(Timestamp(9000)));
+        assert_eq!(say(&mut held, ReadState::Empty, 150), Some(Timestamp(9040)));
     }
 }
