@@ -235,9 +235,12 @@ impl Shard {
         &self.settled
     }
 
-    /// Episodes that fire, with what a restart needs to know of them.
+    /// Episodes that fire, with what a restart needs to know of them; none of rules that have
+    /// still to come to where an earlier run was, which knew more.
     pub fn open_episodes(&self) -> Vec<OpenEpisode> {
-        self.states.open_episodes()
+        let domain_of = |rule| self.domains.iter().find(|domain| domain.judges(rule));
+        let is_current = |rule| domain_of(rule).is_some_and(Domain::is_current);
+        self.states.open_episodes(is_current)
     }
 
     /// What the watches show now, ordered by watch and key; nothing of what is unknown.

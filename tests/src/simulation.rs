@@ -13,6 +13,7 @@ mod memory;
 mod people;
 mod recovery;
 mod reload;
+mod snapshot;
 pub mod verdict;
 mod views;
 mod worker;
@@ -33,6 +34,7 @@ use rules_dsl::rule::RuleSet;
 use crate::drawn::{Case, Random};
 use memory::Kept;
 use reload::{InForce, Replaced};
+use snapshot::Snapshot;
 use views::Views;
 use worker::Worker;
 use world::World;
@@ -85,11 +87,17 @@ pub enum Design {
     ForgottenRules,
     /// Leaves open what was announced under rules that were replaced before it settled.
     ForgottenNotices,
+    /// Writes a snapshot of shards before what they told is in the alert log.
+    SnapshotBeforeAppend,
+    /// Takes shards up from a snapshot, and reads on where the newest commit says.
+    SnapshotWithNewestCommit,
+    /// Forgets, with a snapshot, where the past of a partition would have to be read again.
+    SnapshotWithoutPast,
 }
 
 impl Design {
     /// All the wrong ones.
-    pub const WRONG: [Design; 20] = [
+    pub const WRONG: [Design; 23] = [
         Design::NoReplay,
         Design::SilentByOffset,
         Design::CommitBeforeAppend,
@@ -110,6 +118,9 @@ impl Design {
         Design::CommitBeforeMemory,
         Design::ForgottenRules,
         Design::ForgottenNotices,
+        Design::SnapshotBeforeAppend,
+        Design::SnapshotWithNewestCommit,
+        Design::SnapshotWithoutPast,
     ];
 }
 
@@ -134,6 +145,8 @@ pub struct Survivors {
     replaced: Option<Replaced>,
     /// By log: the text of its last commit.
     commits: BTreeMap<usize, String>,
+    /// What shards and readers knew at a commit: a cache.
+    snapshot: Option<Snapshot>,
     /// What on-call keeps beside the alert log.
     pub rows: BTreeMap<RowKey, Row>,
     /// What receivers got, in order: the receiver's number and the notification.
@@ -196,6 +209,8 @@ pub struct Course<'a> {
     pub design: Design,
     /// The rules that replace those of the case at some moment.
     pub after: Option<&'a RuleSet>,
+    /// Whether snapshots are written and taken up.
+    pub snapshots: bool,
 }
 
 /// A run that came to its end.
@@ -232,6 +247,8 @@ fn run(case: &Case, course: Course<'_>) -> Result<Ended, ProgramError> {
         let rules = InForce::of(case, course, &survivors)?;
         let mut worker = Worker::start(case, &world, &rules, course, &mut survivors, now_ms);
         views.begin(&worker.published);
+        // Shards that were taken up from a snapshot have settled something.
+        views.settle(worker.marks());
         match worker.work(&mut survivors, &mut views, &mut fate) {
             Ok(last) => return Ok(Ended { survivors, views, world, last }),
             Err(Crash) => {

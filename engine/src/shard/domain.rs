@@ -35,10 +35,7 @@ pub struct Domain {
     repeated: u64,
     agenda: Agenda,
     settled: i64,
-    /// Up to here an earlier run has told what there was, and counted what it refused.
-    told_before: i64,
-    /// Up to here instants are rehearsed: windows are rebuilt of what is read again.
-    published: i64,
+    past: Past,
     is_warm: bool,
     is_seeded: bool,
     /// How its rules tell what they have learnt, where one of them does.
@@ -54,6 +51,16 @@ const TOUCHED_SPARE: usize = 1_024;
 
 /// An observation by signal, key and hash of its event's id.
 type Identified = (u32, KeyId, u64);
+
+/// What earlier runs have done.
+#[derive(Clone, Copy, Debug)]
+pub struct Past {
+    /// Up to here they told what there was, and counted what they refused.
+    pub told: i64,
+    /// Up to here instants are rehearsed: windows are rebuilt of what is read again. A domain
+    /// that goes on from a snapshot has nothing to rebuild.
+    pub rehearsed: i64,
+}
 
 /// What is due when.
 #[derive(Debug, Default)]
@@ -130,8 +137,7 @@ impl Domain {
             repeated: 0,
             agenda: Agenda::default(),
             settled: i64::MIN,
-            told_before: published,
-            published,
+            past: Past { told: published, rehearsed: published },
             is_warm: published == i64::MIN,
             is_seeded: false,
             remembering: None,
@@ -173,7 +179,7 @@ impl Domain {
             || self.waiting_once.entry(row.time.0).or_default().insert((row.signal, key, row.id));
         let listeners = of_signal(&self.listeners, row.signal).iter().filter(|_| is_new);
         for Listener { rule, .. } in listeners.filter(|it| it.is_early) {
-            let said_until = self.settled.max(self.told_before);
+            let said_until = self.settled.max(self.past.told);
             states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
         }
         self.reorder.push(Waiting {
@@ -201,9 +207,9 @@ impl Domain {
             }
             // Up to here an earlier run has spoken: the instants are rehearsed to rebuild
             // windows, while the episodes it left open are taken at its word.
-            self.judge_until(until.min(self.published), states, out);
-            if until > self.published {
-                let next = self.published.saturating_add(1);
+            self.judge_until(until.min(self.past.rehearsed), states, out);
+            if until > self.past.rehearsed {
+                let next = self.past.rehearsed.saturating_add(1);
                 states.wake(&self.rules, next, &mut self.agenda.timers);
                 self.is_warm = true;
             }
@@ -245,7 +251,7 @@ impl Domain {
                 continue;
             }
             for listener in of_signal(&self.listeners, waiting.signal) {
-                if let Some(id) = states.apply(*listener, (now, self.told_before), &waiting) {
+                if let Some(id) = states.apply(*listener, (now, self.past), &waiting) {
                     self.touched.push(id);
                 }
             }
@@ -255,7 +261,7 @@ impl Domain {
             states.answer(&self.rules, (now, opens), &mut self.agenda, &mut self.touched);
         }
         for id in self.touched.drain(..) {
-            states.judge(id, (now, self.published), &mut self.agenda, out);
+            states.judge(id, (now, self.past), &mut self.agenda, out);
         }
     }
 
@@ -286,7 +292,17 @@ impl Domain {
 
     /// The instant up to which everything has been told, now or by an earlier run.
     pub(crate) fn told(&self) -> Timestamp {
-        Timestamp(self.settled.max(self.told_before))
+        Timestamp(self.settled.max(self.past.told))
+    }
+
+    /// Whether a rule is one of its own.
+    pub(crate) fn judges(&self, rule: usize) -> bool {
+        self.rules.binary_search(&rule).is_ok()
+    }
+
+    /// Whether it has come to where an earlier run was.
+    pub(crate) const fn is_current(&self) -> bool {
+        self.settled >= self.past.told
     }
 
     /// Adds what its watches show at the newest settled instant.

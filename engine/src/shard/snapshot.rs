@@ -28,8 +28,8 @@ impl Shard {
     }
 
     /// A shard that goes on where the one of a snapshot was: what it had taken in must not come
-    /// again, and all after it must. It tells again what the other told after the snapshot was
-    /// taken, but counts nothing anew up to `published`, by stream.
+    /// again, and all after it must. Up to `published`, by stream, all was told since: nothing of
+    /// that is told or counted again.
     ///
     /// `None` where the snapshot is of other rules, another division of the work, or another
     /// version, or is no snapshot.
@@ -68,4 +68,54 @@ fn head(program: &Program, settings: ShardSettings) -> (u64, Vec<u64>) {
     let division = [index as u64, shards as u64, u64::from(early), u64::from(keys_per_rule_max)];
     let of = [u64::from(VERSION)].into_iter().chain(division).chain(grid);
     (program.lineage(), of.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::decimal::Decimal;
+
+    use super::*;
+    use crate::memory::Remembering;
+    use crate::sample;
+
+    #[test]
+    fn a_snapshot_of_anything_else_is_refused() {
+        let rule_set = |level| {
+            let mut alert = sample::alert("x");
+            sample::single(&mut alert).1.level = Decimal::from_int(level);
+            sample::rule_set(&["s"], vec![alert])
+        };
+        let program = |level| Arc::new(Program::compile(&rule_set(level)).unwrap());
+        let settings = ShardSettings {
+            index: 1,
+            shards: 2,
+            early: true,
+            keys_per_rule_max: 10,
+            remembering: Some(Remembering::DEFAULT),
+        };
+        let (rules, others) = (program(3), program(4));
+        let shard = Shard::new(Arc::clone(&rules), settings, &Restored::default());
+        let snapshot = shard.snapshot();
+        let resume = |program: &Arc<Program>, settings, bytes: &[u8]| {
+            Shard::resume(program, settings, bytes, &[]).map(|shard| shard.snapshot())
+        };
+        assert_eq!(resume(&rules, settings, &snapshot).as_ref(), Some(&snapshot));
+        assert_eq!(resume(&others, settings, &snapshot), None);
+        let replaced = Program::compile(&rule_set(3)).unwrap();
+        let settled = [("s".to_owned(), Timestamp(5))].into();
+        let others = Arc::new(replaced.succeed(&others, &settled));
+        assert_eq!(resume(&others, settings, &snapshot), None);
+        for settings in [
+            ShardSettings { index: 0, ..settings },
+            ShardSettings { shards: 3, ..settings },
+            ShardSettings { early: false, ..settings },
+            ShardSettings { keys_per_rule_max: 11, ..settings },
+            ShardSettings { remembering: None, ..settings },
+        ] {
+            assert_eq!(resume(&rules, settings, &snapshot), None, "{settings:?}");
+        }
+        let longer: Vec<u8> = snapshot.iter().copied().chain([0]).collect();
+        assert_eq!(resume(&rules, settings, &longer), None);
+        assert_eq!(resume(&rules, settings, &snapshot[..snapshot.len() - 1]), None);
+    }
 }

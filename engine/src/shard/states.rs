@@ -12,7 +12,7 @@ use model::time::Timestamp;
 use model::transition::Early;
 use rules_dsl::rule::Alert;
 
-use super::domain::{Agenda, Listener};
+use super::domain::{Agenda, Listener, Past};
 use super::seeds::seeded_keys;
 use super::state::{Instant, Place, State, named_fields, named_key};
 use super::statistics::RuleCounts;
@@ -165,11 +165,11 @@ impl States {
     }
 
     /// Adds an observation to the state of a rule and its key; the state when it is now to
-    /// be judged. What was refused up to `published` an earlier run has counted.
+    /// be judged.
     pub(crate) fn apply(
         &mut self,
         listener: Listener,
-        (now, published): (i64, i64),
+        (now, past): (i64, Past),
         waiting: &Waiting,
     ) -> Option<StateId> {
         let rule = listener.rule as usize;
@@ -183,7 +183,7 @@ impl States {
             None if !has_roster => self.find_or_make(place, false),
             known => known,
         };
-        let refused = u64::from(now > published);
+        let refused = u64::from(now > past.told);
         let Some(id) = known else {
             // Nothing else would let go of what was seen of a refused key.
             self.drop_probe(place);
@@ -273,11 +273,11 @@ impl States {
 
     /// Judges a state at `now`, tells what changed and sets its alarm.
     ///
-    /// Up to `published` an instant is rehearsed: an earlier run has told what changed.
+    /// What changed in the past was told by an earlier run.
     pub(crate) fn judge(
         &mut self,
         id: StateId,
-        (now, published): (i64, i64),
+        (now, past): (i64, Past),
         agenda: &mut Agenda,
         out: &mut Out,
     ) {
@@ -291,22 +291,26 @@ impl States {
             return;
         };
         let windows = plan.windows.len();
-        if now > published && state.stays(now, plan) {
+        if now > past.rehearsed && state.stays(now, plan) {
             of_rule.counts.judge(state.truth, windows);
             let due = state.next_due(now, plan);
             agenda.timers.set(&mut state.alarm, due, id);
             return;
         }
         let open = of_rule.open_at(now, plan);
-        let at = Instant { now, published, open, first: of_rule.first };
+        let at = Instant { now, published: past.rehearsed, open, first: of_rule.first };
         let key = self.keys.bytes(state.place.1);
         let (steps, value) = state.judge(&at, plan, key);
         of_rule.counts.judge(state.truth, windows);
         for step in steps {
+            let transition = state.tell(step, value.as_ref(), now, plan, key);
+            if now <= past.told {
+                continue;
+            }
             if matches!(step, Step::Fired { .. }) {
                 of_rule.counts.fire(now);
             }
-            out.transitions.push(state.tell(step, value.as_ref(), now, plan, key));
+            out.transitions.push(transition);
         }
         if state.is_over(now, plan) {
             let window_ms = plan.alert.trigger.window_ms();
@@ -432,8 +436,10 @@ impl States {
         }
     }
 
-    pub(crate) fn open_episodes(&self) -> Vec<OpenEpisode> {
+    pub(crate) fn open_episodes(&self, is_told: impl Fn(usize) -> bool) -> Vec<OpenEpisode> {
+        let is_told: Vec<bool> = (0..self.rules.len()).map(is_told).collect();
         let open = self.table.states.values().filter_map(|state| {
+            is_told.get(state.place.0 as usize).filter(|is_told| **is_told)?;
             let alert = alert_of(&self.program, state.place)?;
             Some(OpenEpisode {
                 alert: alert.name.clone(),

@@ -34,15 +34,16 @@ fn recalls(
     rules.filter_map(move |rule| Some((rule, rule.recall(how?)?)))
 }
 
-/// What a successor takes up. Of a rule whose memory is not whole, writing begins anew.
+/// What a successor takes up, and whether that is everything. Of a rule whose memory is not whole,
+/// writing begins anew.
 pub(super) fn take_up(
     survivors: &mut Survivors,
     program: &Program,
     how: Option<Remembering>,
     published: &[Timestamp],
     design: Design,
-) -> Vec<Memory> {
-    let mut memories = Vec::new();
+) -> (Vec<Memory>, bool) {
+    let (mut memories, mut is_whole) = (Vec::new(), true);
     for (rule, recall) in recalls(program, how) {
         let told = published_of(program, published, &rule.alert.name);
         let point = recall.point(told);
@@ -58,13 +59,14 @@ pub(super) fn take_up(
                 survivors.note("memory taken up");
             }
             None => {
+                is_whole = false;
                 let (from, until) = (told, Timestamp(i64::MIN));
                 let kept = Kept { from, until, sightings: Vec::new() };
                 survivors.state_log.insert(recall.id, kept);
             }
         }
     }
-    memories
+    (memories, is_whole)
 }
 
 /// Writes a sighting down.

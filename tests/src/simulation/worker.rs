@@ -1,6 +1,6 @@
 //! One life of the service: it reads, steps its shards, tells and commits.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use connectors::commit::CommitPoint;
@@ -19,6 +19,7 @@ use super::memory::{keep, mark, read_after, remembering, take_up};
 use super::people::People;
 use super::recovery::{self, commits, published, restored};
 use super::reload::{InForce, Replaced, may_be_replaced};
+use super::snapshot;
 use super::views::Views;
 use super::world::World;
 use super::{Course, Crash, Design, Fate, LastWords, Survivors, Told};
@@ -32,17 +33,17 @@ const LONG_AFTER_MS: i64 = 1_000_000;
 pub(super) struct Worker<'a> {
     case: &'a Case,
     world: &'a World,
-    program: &'a Arc<Program>,
-    course: Course<'a>,
+    pub(super) program: &'a Arc<Program>,
+    pub(super) course: Course<'a>,
     pub(super) now_ms: i64,
     /// By stream: what an earlier life has told.
     pub(super) published: Vec<Timestamp>,
     /// By stream: up to where that was committed, with when the stream began.
     committed: Vec<Timestamp>,
-    readers: Vec<Reader>,
+    pub(super) readers: Vec<Reader>,
     batches: Vec<Batch>,
-    shards: Vec<(Shard, Out)>,
-    marks: Marks,
+    pub(super) shards: Vec<(Shard, Out)>,
+    pub(super) marks: Marks,
     silent_until: Vec<usize>,
     known: HashSet<(EpisodeId, Option<TransitionKind>, Timestamp, Severity)>,
     people: People<'a>,
@@ -50,16 +51,26 @@ pub(super) struct Worker<'a> {
 }
 
 /// The reader of one partition.
-struct Reader {
-    next: usize,
-    front: Front,
+pub(super) struct Reader {
+    pub(super) next: usize,
+    pub(super) front: Front,
     silence: Silence,
     /// Up to here an earlier life has told everything.
     told: Option<Timestamp>,
-    resume: ResumeIndex,
+    pub(super) resume: ResumeIndex,
     /// Whether the partition has been assigned once, and whether it is now.
-    is_held: bool,
+    pub(super) is_held: bool,
     is_ours: bool,
+}
+
+impl Reader {
+    /// Nothing follows what was read.
+    fn note_empty(&mut self, now_ms: i64) {
+        if let Some(told) = self.told.take() {
+            self.silence.resume(self.front.reached_at(told));
+        }
+        self.silence.note_empty(self.front.front(), Timestamp(now_ms), now_ms);
+    }
 }
 
 impl<'a> Worker<'a> {
@@ -76,34 +87,28 @@ impl<'a> Worker<'a> {
         let published = published(case, &commits, survivors.replaced.as_ref());
         let (mut restored, ended) = restored(&published, (case, rules), survivors, course.design);
         let how = remembering(course.seed);
-        restored.memories = take_up(survivors, program, how, &published, course.design);
-        let shard = |index| (shard(program, course, world.early, index, &restored), Out::default());
-        let mut shards: Vec<(Shard, Out)> = (0..course.shards).map(shard).collect();
+        let (memories, is_whole) = take_up(survivors, program, how, &published, course.design);
+        restored.memories = memories;
+        let early = world.early;
+        let how = (course, early, is_whole);
+        let (snapshot, resumed) = snapshot::take_up(program, how, survivors, &published).unzip();
+        let shard = |index| (shard(program, course, early, index, &restored), Out::default());
+        let mut shards: Vec<(Shard, Out)> =
+            resumed.unwrap_or_else(|| (0..course.shards).map(shard).collect());
         if let Some((_, out)) = shards.first_mut() {
             survivors.deeds_of(&ended);
             out.transitions.extend(ended);
         }
-        let reader = |(at, log): (usize, &Log)| {
-            // Other rules need more of the past than a commit says that is not of theirs.
-            let is_held = commits.contains_key(&at);
-            let commit = commits.get(&at).filter(|commit| commit.rules == program.hash());
-            let next = commit.map_or(0, |commit| match course.design {
-                Design::NoReplay => commit.position,
-                _ => commit.replay_from,
-            });
-            let front = commit.and_then(|commit| commit.front).map(Timestamp);
-            let told = commits.get(&at).map(|commit| Timestamp(commit.settled));
-            Reader {
-                told: told.filter(|told| told.0 > i64::MIN),
-                next: next as usize,
-                front: Front::new(lateness_ms(case, log), front),
-                silence: Silence::default(),
-                resume: ResumeIndex::new(horizon_ms(program, log.stream)),
-                is_held,
-                is_ours: is_held,
-            }
-        };
+        let mut readers: Vec<Reader> =
+            (0..case.logs.len()).map(|at| reader(at, (case, program), course, &commits)).collect();
         let mut marks = Marks::unsettled(program.stream_count());
+        if let Some(snapshot) = &snapshot {
+            marks = snapshot.marks().clone();
+            for (at, reader) in readers.iter_mut().enumerate() {
+                let lateness_ms = lateness_ms(case, &case.logs[at]);
+                snapshot.put(at, reader, (commits.get(&at), lateness_ms), course.design);
+            }
+        }
         for (at, commit) in &commits {
             let first = marks.first.get_mut(case.logs[*at].stream as usize);
             if let (Some(first), Some(told)) = (first, commit.first.map(Timestamp)) {
@@ -122,7 +127,7 @@ impl<'a> Worker<'a> {
             now_ms,
             published,
             committed: recovery::published(case, &commits, None),
-            readers: case.logs.iter().enumerate().map(reader).collect(),
+            readers,
             batches: vec![Batch::default(); course.shards],
             shards,
             marks,
@@ -155,6 +160,9 @@ impl<'a> Worker<'a> {
             self.append(survivors, fate)?;
             if commits && self.course.design != Design::CommitBeforeAppend {
                 self.commit(survivors, views, fate)?;
+                if self.course.snapshots {
+                    self.snapshot(survivors, views, fate)?;
+                }
             }
             self.people.turn(survivors, fate, self.now_ms)?;
             if self.people.pending() == 0 {
@@ -201,6 +209,10 @@ impl<'a> Worker<'a> {
         survivors.replaced = Some(Replaced { settled, told_before, crashes });
         survivors.note("rules replaced");
         Err(Crash)
+    }
+
+    pub(super) const fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     pub(super) fn die(&mut self, survivors: &mut Survivors, fate: &mut Fate) {
@@ -296,12 +308,7 @@ impl<'a> Worker<'a> {
         let follows = place.arrivals.get(reader.next).is_some_and(|at| *at <= self.now_ms);
         let front = reader.front.front();
         match self.world.idle_ms {
-            Some(_) if !follows => {
-                if let Some(told) = reader.told.take() {
-                    reader.silence.resume(reader.front.reached_at(told));
-                }
-                reader.silence.note_empty(front, Timestamp(self.now_ms), self.now_ms);
-            }
+            Some(_) if !follows => reader.note_empty(self.now_ms),
             _ => reader.silence.end(front, idle_ms),
         }
     }
@@ -378,7 +385,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn step(&mut self, shard: usize) {
+    pub(super) fn step(&mut self, shard: usize) {
         let speaks =
             self.readers.iter().zip(&self.silent_until).all(|(reader, at)| reader.next >= *at);
         if let (Some((shard, out)), Some(batch)) =
@@ -409,8 +416,7 @@ impl<'a> Worker<'a> {
                 for after_ms in [0, LONG_AFTER_MS] {
                     self.now_ms += after_ms;
                     for reader in &mut self.readers {
-                        let wall = Timestamp(self.now_ms);
-                        reader.silence.note_empty(reader.front.front(), wall, self.now_ms);
+                        reader.note_empty(self.now_ms);
                     }
                 }
                 for stream in 0..self.marks.settled.len() {
@@ -464,7 +470,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Appends what the shards told.
-    fn append(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
+    pub(super) fn append(
+        &mut self,
+        survivors: &mut Survivors,
+        fate: &mut Fate,
+    ) -> Result<(), Crash> {
         for shard in 0..self.shards.len() {
             let out = self.shards.get_mut(shard).map(|(_, out)| std::mem::take(out));
             let Out { transitions, early, memories } = out.unwrap_or_default();
@@ -605,15 +615,45 @@ fn shard(
     index: usize,
     restored: &Restored,
 ) -> Shard {
-    let shards = course.shards;
-    let settings = ShardSettings {
+    Shard::new(Arc::clone(program), settings(course, early, index), restored)
+}
+
+pub(super) fn settings(course: Course<'_>, early: bool, index: usize) -> ShardSettings {
+    ShardSettings {
         index,
-        shards,
+        shards: course.shards,
         early,
         keys_per_rule_max: KEYS_PER_RULE_MAX,
         remembering: remembering(course.seed),
-    };
-    Shard::new(Arc::clone(program), settings, restored)
+    }
+}
+
+/// Where a partition is read from, by its commit.
+fn reader(
+    at: usize,
+    (case, program): (&Case, &Program),
+    course: Course<'_>,
+    commits: &BTreeMap<usize, CommitPoint>,
+) -> Reader {
+    let log = &case.logs[at];
+    // Other rules need more of the past than a commit says that is not of theirs.
+    let is_held = commits.contains_key(&at);
+    let commit = commits.get(&at).filter(|commit| commit.rules == program.hash());
+    let next = commit.map_or(0, |commit| match course.design {
+        Design::NoReplay => commit.position,
+        _ => commit.replay_from,
+    });
+    let front = commit.and_then(|commit| commit.front).map(Timestamp);
+    let told = commits.get(&at).map(|commit| Timestamp(commit.settled));
+    Reader {
+        told: told.filter(|told| told.0 > i64::MIN),
+        next: next as usize,
+        front: Front::new(lateness_ms(case, log), front),
+        silence: Silence::default(),
+        resume: ResumeIndex::new(horizon_ms(program, log.stream)),
+        is_held,
+        is_ours: is_held,
+    }
 }
 
 /// How much of the past the rules of a stream need.

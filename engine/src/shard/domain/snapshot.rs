@@ -2,7 +2,7 @@
 
 use model::time::Timestamp;
 
-use super::{Agenda, Domain};
+use super::{Agenda, Domain, Past};
 use crate::key_group::{group_of, key_hash};
 use crate::reorder::Waiting;
 use crate::shard::states::States;
@@ -11,33 +11,33 @@ use crate::snapshot::{Packed, packed};
 /// How far a domain has come.
 pub(in crate::shard) struct Standing {
     settled: i64,
-    published: i64,
+    rehearsed: i64,
     is_warm: bool,
     is_seeded: bool,
     tells_at: i64,
 }
 
-packed!(Standing { settled, published, is_warm, is_seeded, tells_at });
+packed!(Standing { settled, rehearsed, is_warm, is_seeded, tells_at });
 
 impl Domain {
     pub(in crate::shard) const fn standing(&self) -> Standing {
-        let Domain { settled, published, is_warm, is_seeded, tells_at, .. } = *self;
-        Standing { settled, published, is_warm, is_seeded, tells_at }
+        let Domain { settled, is_warm, is_seeded, tells_at, past, .. } = *self;
+        Standing { settled, rehearsed: past.rehearsed, is_warm, is_seeded, tells_at }
     }
 
     /// Goes on from there, where a later run has told everything up to `published`, by stream.
     pub(in crate::shard) fn resume(&mut self, standing: &Standing, published: &[Timestamp]) {
-        let Standing { settled, published: rehearsed, is_warm, is_seeded, tells_at } = *standing;
-        (self.settled, self.published) = (settled, rehearsed);
-        (self.is_warm, self.is_seeded, self.tells_at) = (is_warm, is_seeded, tells_at);
-        let told =
-            self.streams.iter().map(|stream| published.get(*stream).map_or(i64::MIN, |t| t.0));
-        self.told_before = told.min().unwrap_or(i64::MIN).max(rehearsed);
+        let Standing { settled, rehearsed, is_warm, is_seeded, tells_at } = *standing;
+        (self.settled, self.is_warm) = (settled, is_warm);
+        (self.is_seeded, self.tells_at) = (is_seeded, tells_at);
+        let told = self.streams.iter().map(|at| published.get(*at).map_or(i64::MIN, |it| it.0));
+        let told = told.min().unwrap_or(i64::MIN);
+        self.past = Past { told: told.max(rehearsed), rehearsed };
     }
 
     /// Whether a rule is one of its own, and if so what is due when.
     pub(in crate::shard) fn agenda_of(&mut self, rule: usize) -> Option<&mut Agenda> {
-        self.rules.binary_search(&rule).is_ok().then_some(&mut self.agenda)
+        self.judges(rule).then_some(&mut self.agenda)
     }
 
     pub(in crate::shard) fn pack_waiting(&self, states: &States, out: &mut Vec<u8>) {
