@@ -87,7 +87,7 @@ pub enum Design {
     ForgottenRules,
     /// Leaves open what was announced under rules that were replaced before it settled.
     ForgottenNotices,
-    /// Writes a snapshot of shards before what they told is in the alert log.
+    /// Writes a snapshot of shards before what they told and had learnt is in the logs.
     SnapshotBeforeAppend,
     /// Takes shards up from a snapshot, and reads on where the newest commit says.
     SnapshotWithNewestCommit,

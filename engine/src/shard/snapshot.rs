@@ -73,10 +73,14 @@ fn head(program: &Program, settings: ShardSettings) -> (u64, Vec<u64>) {
 #[cfg(test)]
 mod tests {
     use model::decimal::Decimal;
+    use model::event::{Event, Value};
+    use model::observation::{Batch, Marks, Origin};
 
     use super::*;
     use crate::memory::Remembering;
+    use crate::program::ObserveCounts;
     use crate::sample;
+    use crate::shard::Out;
 
     #[test]
     fn a_snapshot_of_anything_else_is_refused() {
@@ -117,5 +121,48 @@ mod tests {
         let longer: Vec<u8> = snapshot.iter().copied().chain([0]).collect();
         assert_eq!(resume(&rules, settings, &longer), None);
         assert_eq!(resume(&rules, settings, &snapshot[..snapshot.len() - 1]), None);
+    }
+
+    /// What it knew of an open episode then is less than the earlier run knew when it ended.
+    #[test]
+    fn nothing_is_told_again_and_no_episode_shown_before_it_is_where_the_earlier_run_was() {
+        let program = Arc::new(
+            Program::compile(&sample::rule_set(&["s"], vec![sample::alert("x")])).unwrap(),
+        );
+        let settings = ShardSettings {
+            index: 0,
+            shards: 1,
+            early: false,
+            keys_per_rule_max: 10,
+            remembering: None,
+        };
+        let step = |shard: &mut Shard, times: &[i64], mark: i64| {
+            let mut batches = [Batch::default()];
+            for (offset, time) in (0..).zip(times) {
+                let origin = Origin { stream: 0, partition: 0, offset: *time + offset, index: 0 };
+                let values = [Value::Text("a")];
+                let event = Event { time: Timestamp(*time), values: &values, items: &[] };
+                program.observe(&event, origin, &mut batches, &mut ObserveCounts::default());
+            }
+            let marks = Marks {
+                settled: vec![Timestamp(mark)],
+                first: vec![times.first().copied().map(Timestamp)],
+            };
+            let mut out = Out::default();
+            shard.step(&batches[0], &marks, &mut out);
+            let at = out.transitions.iter().map(|told| (told.kind.name(), told.at.0));
+            (at.collect::<Vec<_>>(), shard.open_episodes().len())
+        };
+        let mut shard = Shard::new(Arc::clone(&program), settings, &Restored::default());
+        assert_eq!(step(&mut shard, &[1, 3, 5], 4), (vec![], 0));
+        let snapshot = shard.snapshot();
+        assert_eq!(step(&mut shard, &[], 5), (vec![("firing", 5)], 1));
+        let published = [Timestamp(7)];
+        let mut again = Shard::resume(&program, settings, &snapshot, &published).unwrap();
+        assert_eq!(again.settled(), published);
+        assert_eq!(step(&mut again, &[], 6), (vec![], 0));
+        assert_eq!(again.rule_counts()[0].fired, 0);
+        assert_eq!(step(&mut again, &[], 7), (vec![], 1));
+        assert_eq!(step(&mut again, &[], 40), (vec![("resolved", 21)], 0));
     }
 }

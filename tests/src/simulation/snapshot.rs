@@ -14,6 +14,7 @@ use super::recovery::commits;
 use super::views::Views;
 use super::worker::{Reader, Worker, settings};
 use super::{Course, Crash, Design, Fate, Survivors};
+use crate::drawn::Random;
 
 /// What shards and readers knew at a commit.
 #[derive(Clone, Debug)]
@@ -41,7 +42,9 @@ pub(super) fn take_up(
     survivors: &mut Survivors,
     published: &[Timestamp],
 ) -> Option<(Snapshot, Vec<(Shard, Out)>)> {
-    let snapshot = survivors.snapshot.as_ref().filter(|_| is_whole)?;
+    // A cache may be lost at any time.
+    let is_lost = Random::new(course.seed ^ survivors.crashes).chance(40);
+    let snapshot = survivors.snapshot.as_ref().filter(|_| is_whole && !is_lost)?;
     let commits = commits(survivors);
     let is_behind = |(at, place): (usize, &Place)| {
         !place.is_held || commits.get(&at).is_some_and(|it| it.position >= place.next as i64)
@@ -86,8 +89,8 @@ impl Snapshot {
 }
 
 impl Worker<'_> {
-    /// Now and then, at a commit, notes what shards and readers know: once all is in the alert
-    /// log that the shards told by then.
+    /// Now and then, at a commit, notes what shards and readers know: once all is in the logs
+    /// that the shards told by then.
     pub(super) fn snapshot(
         &mut self,
         survivors: &mut Survivors,
@@ -99,7 +102,6 @@ impl Worker<'_> {
         }
         (0..self.shards.len()).for_each(|shard| self.step(shard));
         views.settle(&self.marks);
-        let is_late = self.course.design != Design::SnapshotBeforeAppend;
         let place = |reader: &Reader| Place {
             next: reader.next,
             front: reader.front.front(),
@@ -111,8 +113,9 @@ impl Worker<'_> {
             readers: self.readers.iter().map(place).collect(),
             marks: self.marks.clone(),
         };
-        if is_late {
+        if self.course.design != Design::SnapshotBeforeAppend {
             self.append(survivors, fate)?;
+            self.remember(survivors, fate)?;
         }
         fate.survive()?;
         survivors.snapshot = Some(snapshot);

@@ -457,7 +457,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Writes what rules have learnt.
-    fn remember(&mut self, survivors: &mut Survivors, fate: &mut Fate) -> Result<(), Crash> {
+    pub(super) fn remember(
+        &mut self,
+        survivors: &mut Survivors,
+        fate: &mut Fate,
+    ) -> Result<(), Crash> {
         for (_, out) in &mut self.shards {
             for memory in out.memories.drain(..) {
                 for sighting in memory.sightings {
