@@ -36,9 +36,19 @@ pub struct CommitPoint {
     pub remembers: bool,
 }
 
-/// Says of a commit since when records are to be read again, by when they were recorded, in ms:
-/// where whoever goes on needs more of the past than it says. `None` where it says enough.
-pub type ReachBack = Arc<dyn Fn(&CommitPoint) -> Option<i64> + Send + Sync>;
+/// Says of a partition, given its number, and its commit from where whoever goes on reads it.
+pub type ReachBack = Arc<dyn Fn(i32, &CommitPoint) -> Reach + Send + Sync>;
+
+/// From where a partition is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From where the commit says.
+    Committed,
+    /// More of the past is needed: all that was recorded since then, in ms.
+    Since(i64),
+    /// From this offset: what lies before is known.
+    Offset(i64),
+}
 
 /// Why a text is no commit point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

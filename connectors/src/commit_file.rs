@@ -4,12 +4,12 @@
 //! files its offsets mean.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::commit::{CommitPoint, checksum};
-use crate::journal::{JournalError, failed, sync_folder_of};
+use crate::journal::{JournalError, replace_file};
 use crate::source::tail::Part;
 
 /// First line; a change of those after it changes the number.
@@ -47,14 +47,7 @@ pub fn write_commits(path: &Path, commits: &[LocalCommit]) -> Result<(), Journal
         text.push_str(&format!("{} parts={parts} stream={stream}\n", point.encode()));
     }
     text.push_str(&format!("sum={:016x}\n", checksum(text.as_bytes())));
-    let beside = path.with_extension("tmp");
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(|error| failed("write", &beside, error))?;
-    fs::rename(&beside, path).map_err(|error| failed("replace", path, error))?;
-    sync_folder_of(path)
+    replace_file(path, text.as_bytes())
 }
 
 /// Reads what [`write_commits`] wrote; nothing where there is no file.

@@ -132,7 +132,7 @@ impl Program {
     }
 
     /// Names what state under it means: the rules, and what judged before them.
-    pub(crate) fn lineage(&self) -> u64 {
+    pub fn lineage(&self) -> u64 {
         let wordings = self.rules.iter().map(|rule| (rule.begins, &rule.earlier));
         xxh3_64(format!("{} {:?}", self.hash, wordings.collect::<Vec<_>>()).as_bytes())
     }

@@ -17,7 +17,7 @@ const BUCKETS_MAX: usize = 4 * BUCKETS_PER_HORIZON as usize;
 /// Reading again from a *time* would lose events that came out of order; reading from the
 /// first *offset* with an event later than the instant loses none. The front just before
 /// that offset goes with it, so that what was late is late again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ResumeIndex {
     bucket_ms: i64,
     buckets: BTreeMap<i64, ResumePoint>,

@@ -33,6 +33,11 @@ impl Front {
         Front { lateness_ms, front }
     }
 
+    /// Goes on from a front that was.
+    pub const fn put(&mut self, front: Option<Timestamp>) {
+        self.front = front;
+    }
+
     /// Judges the next event of the partition and moves the front.
     ///
     /// `recorded` is the record's own timestamp, where the log keeps one.

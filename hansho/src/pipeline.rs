@@ -61,24 +61,28 @@ pub struct Outlet {
     threads: Vec<JoinHandle<Shard>>,
 }
 
+impl RoadSettings {
+    /// The settings of every shard.
+    pub(crate) fn shards(self) -> impl Iterator<Item = ShardSettings> {
+        let shards = self.workers.max(1);
+        (0..shards).map(move |index| ShardSettings {
+            index,
+            shards,
+            early: self.early,
+            keys_per_rule_max: self.keys_per_rule_max,
+            remembering: self.remembering,
+        })
+    }
+}
+
 /// Starts the shards of a program.
 pub(crate) fn open_road(
     program: &Arc<Program>,
     settings: RoadSettings,
     restored: &Restored,
 ) -> (Inlet, Outlet) {
-    let workers = settings.workers.max(1);
-    let shard = |index| {
-        let settings = ShardSettings {
-            index,
-            shards: workers,
-            early: settings.early,
-            keys_per_rule_max: settings.keys_per_rule_max,
-            remembering: settings.remembering,
-        };
-        Shard::new(Arc::clone(program), settings, restored)
-    };
-    go_on((0..workers).map(shard).collect())
+    let shard = |settings| Shard::new(Arc::clone(program), settings, restored);
+    go_on(settings.shards().map(shard).collect())
 }
 
 /// Starts the threads of shards, in their order. Those that stopped before know no marks: what
@@ -109,6 +113,12 @@ impl Inlet {
     pub(crate) fn deliver(&mut self, batches: &mut [Batch]) -> bool {
         let lanes = self.lanes.iter_mut().zip(batches);
         lanes.fold(true, |all, (lane, batch)| lane.deliver(batch) && all)
+    }
+
+    /// Asks every shard for a snapshot as of all that was delivered, to go with what its reader
+    /// knew then; true when all have been asked.
+    pub(crate) fn cut(&mut self, known: &Arc<Vec<u8>>) -> bool {
+        self.lanes.iter_mut().all(|lane| lane.cut(known))
     }
 
     /// Says how far time has passed in a stream; only after its observations are delivered.

@@ -19,6 +19,7 @@ mod progress;
 pub mod reader;
 pub mod reports;
 mod shares;
+mod snapshot;
 mod sources;
 mod state_log;
 mod stdin;

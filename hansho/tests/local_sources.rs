@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{failures, hansho, rules};
 use serde_json::Value;
-use tests::service::{Service, free_port};
+use tests::service::{Service, free_port, get};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -29,7 +29,8 @@ fn service(port: u16, stream: &str) -> Service {
 fn service_of(rules: &Path, port: u16, stream: &str) -> Service {
     let config = format!(
         "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n[api]\nlisten = \"127.0.0.1:{port}\"\n\
-         [limits]\nidle = \"1h\"\n[ingest]\ntoken = \"file:{{home}}/token\"\n\
+         [limits]\nidle = \"1h\"\nsnapshot_every = \"1ms\"\n\
+         [ingest]\ntoken = \"file:{{home}}/token\"\n\
          [streams.auth]\n{stream}\n\
          [[sinks]]\nname = \"out\"\ntype = \"file\"\npath = \"{{home}}/told.jsonl\"\n\
          [[sinks]]\nname = \"show\"\ntype = \"stdout\"\n",
@@ -158,6 +159,53 @@ fn a_file_is_followed_over_kills_and_a_rotation() {
     service.kill9();
     service.restart().expect("it starts again");
     service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+    check_told_as_replayed(&service, &parts.concat());
+}
+
+/// What a snapshot holds is not read again, after a kill and after a stop.
+#[test]
+fn a_service_goes_on_from_its_snapshot() {
+    let port = free_port().expect("a port");
+    let address = format!("127.0.0.1:{port}");
+    let mut service = service(port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
+    let path = service.home().join("auth.jsonl");
+    let append = |text: &str| {
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).expect("written");
+    };
+    let figure = |name: &str| {
+        let metrics = get(&address, "/metrics").map(|(_, text)| text).unwrap_or_default();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        line.unwrap_or(0_f64)
+    };
+    let until = |service: &Service, name: &str, is_enough: &dyn Fn(f64) -> bool| {
+        let deadline = std::time::Instant::now() + DEADLINE;
+        while !is_enough(figure(name)) {
+            assert!(std::time::Instant::now() < deadline, "{}", service.lines().join("\n"));
+            let _ = service.wait_for_line("never said", Duration::from_millis(20));
+        }
+    };
+    let at = |second: i64| START_MS + second * 1_000;
+    let parts = [
+        failures("a", (0..8).map(at)),
+        failures("a", [at(8)]),
+        failures("a", [at(9)]) + &failures("z", [at(900)]),
+    ];
+    let decoded = "hansho_events_decoded_total";
+    append(&parts[0]);
+    until(&service, decoded, &|events| events >= 8.0);
+    until(&service, "hansho_snapshot_bytes", &|bytes| bytes > 0.0);
+    service.kill9();
+    append(&parts[1]);
+    service.restart().expect("it starts again");
+    until(&service, decoded, &|events| events > 0.0);
+    until(&service, "hansho_last_commit_timestamp_seconds", &|at| at > 0.0);
+    assert_eq!(figure(decoded) as u64, 1, "{}", service.lines().join("\n"));
+    assert!(service.terminate(DEADLINE).is_some_and(|status| status.success()));
+    append(&parts[2]);
+    service.restart().expect("it starts again");
+    wait_for_end(&mut service, "a");
+    assert_eq!(figure(decoded) as u64, 2, "{}", service.lines().join("\n"));
     check_told_as_replayed(&service, &parts.concat());
 }
 

@@ -52,7 +52,8 @@ pub struct KafkaSettings {
     pub start: Start,
     /// This member must own every partition of every topic: `mode one`.
     pub alone: bool,
-    /// By topic: whether a commit says enough of the past. Where there is none, it does.
+    /// By topic: from where a partition with a commit is read. Where there is none, from where the
+    /// commit says.
     pub reach_back: Vec<ReachBack>,
 }
 

@@ -130,6 +130,7 @@ pub struct Metrics {
     last_commit: Seconds,
     alert_log: Gauge,
     state_log: Gauge,
+    snapshot: Gauge,
     alert_log_dropped: Counter,
     partitions_idle: Gauge,
     partitions_held_back: Gauge,
@@ -201,6 +202,7 @@ impl Metrics {
             rebalances: of.add("rebalances", "Times partitions were assigned anew"),
             alert_log: of.add("alert_log_bytes", "Length of the alert log"),
             state_log: of.add("state_log_bytes", "Length of the state log"),
+            snapshot: of.add("snapshot_bytes", "Length of the newest snapshot"),
             alert_log_dropped: of.add(
                 "alert_log_dropped",
                 "Lines dropped from the alert log because nobody needs them any more",
@@ -350,6 +352,15 @@ impl Metrics {
     }
 
     /// Shows how long the alert log is, in bytes.
+    pub(crate) fn note_snapshot(&self, length: u64) {
+        self.snapshot.set(gauge(length));
+    }
+
+    /// How long the newest snapshot is, in bytes.
+    pub(crate) fn snapshot_bytes(&self) -> u64 {
+        u64::try_from(self.snapshot.get()).unwrap_or(0)
+    }
+
     pub(crate) fn note_state_log(&self, length: u64) {
         self.state_log.set(gauge(length));
     }

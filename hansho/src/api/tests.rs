@@ -195,6 +195,7 @@ fn every_figure_is_registered_and_labelled() {
     metrics.note_commit(Timestamp(1_250));
     metrics.note_compacted(19, 800);
     metrics.note_state_log(70);
+    metrics.note_snapshot(80);
     metrics.note_transition(TransitionKind::Firing, Severity::Critical);
     metrics.note_early(Severity::High);
     metrics.note_incidents(12);
@@ -260,6 +261,7 @@ fn every_figure_is_registered_and_labelled() {
         "records_lost_total 13",
         "rebalances_total 1",
         "alert_log_bytes 800",
+        "snapshot_bytes 80",
         "state_log_bytes 70",
         "alert_log_dropped_total 19",
         "last_commit_timestamp_seconds 1.25",

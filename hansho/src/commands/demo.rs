@@ -156,6 +156,7 @@ fn parts(
             skew_max_ms: limits.skew_max_ms,
             unsettled_bytes: limits.unsettled_bytes,
             held_back_max_ms: limits.held_back_max_ms,
+            snapshot_every_ms: limits.snapshot_every_ms,
         },
         keys_per_rule: limits.keys_per_rule,
         meta: limits.meta,

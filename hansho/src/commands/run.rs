@@ -206,6 +206,7 @@ fn parts(
             skew_max_ms: config.limits.skew_max_ms,
             unsettled_bytes: config.limits.unsettled_bytes,
             held_back_max_ms: config.limits.held_back_max_ms,
+            snapshot_every_ms: config.limits.snapshot_every_ms,
         },
         keys_per_rule: config.limits.keys_per_rule,
         meta: config.limits.meta,

@@ -26,6 +26,8 @@ pub struct Limits {
     pub storm_max: usize,
     /// How long, in ms, a topic may go unread so that others catch up before people are told.
     pub held_back_max_ms: i64,
+    /// How often, in ms, snapshots are written; `None` is never.
+    pub snapshot_every_ms: Option<i64>,
     /// When else the service speaks of itself.
     pub meta: MetaLimits,
 }
@@ -40,6 +42,7 @@ impl Default for Limits {
             pending_max: PENDING_MAX,
             storm_max: STORM_MAX,
             held_back_max_ms: 5 * MINUTE_MS,
+            snapshot_every_ms: Some(MINUTE_MS),
             meta: MetaLimits {
                 quiet_ms: 10 * MINUTE_MS,
                 never_matched_after: 1_000_000,
@@ -62,6 +65,7 @@ pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigE
         pending_max: at_least_one(file, raw.pending_max, default.pending_max, no_notice)?,
         storm_max: at_least_one(file, raw.storm_max, default.storm_max, no_notice)?,
         held_back_max_ms: raw.held_back_max.map_or(default.held_back_max_ms, |most| most.0),
+        snapshot_every_ms: raw.snapshot_every.map_or(default.snapshot_every_ms, |every| every.0),
         meta: MetaLimits {
             quiet_ms: raw.meta_quiet.map_or(default.meta.quiet_ms, |quiet| quiet.0),
             never_matched_after: at_least_one(

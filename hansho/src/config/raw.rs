@@ -115,6 +115,7 @@ pub(super) struct Limits {
     pub(super) keys_per_rule: Option<Spanned<u32>>,
     pub(super) pending_max: Option<Spanned<usize>>,
     pub(super) held_back_max: Option<Duration>,
+    pub(super) snapshot_every: Option<ResponseTime>,
     pub(super) meta_quiet: Option<Duration>,
     pub(super) never_matched_after: Option<Spanned<u64>>,
     pub(super) rule_share_max: Option<Spanned<u8>>,

@@ -90,6 +90,7 @@ fn the_defaults_the_example_shows_are_the_defaults() {
         "skew_max",
         "unsettled_bytes",
         "pending_max",
+        "snapshot_every",
         "spool_bytes",
         "file",
         "respond_within",
@@ -143,6 +144,7 @@ keys_per_rule = 8
 pending_max = 7
 storm_max = 8
 held_back_max = \"9m\"
+snapshot_every = \"none\"
 meta_quiet = \"10s\"
 never_matched_after = 11
 rule_share_max = 12
@@ -213,6 +215,7 @@ channel = \"C1\"
         pending_max: 7,
         storm_max: 8,
         held_back_max_ms: 9 * MINUTE_MS,
+        snapshot_every_ms: None,
         meta: MetaLimits { quiet_ms: 10_000, never_matched_after: 11, rule_share_max: 12 },
     };
     assert_eq!(config.limits, limits);

@@ -49,6 +49,17 @@ pub struct Partition {
     resume: ResumeIndex,
 }
 
+/// Where the reading of a partition stands.
+#[derive(Debug)]
+pub struct Place {
+    /// The offset after the last record read.
+    pub offset: i64,
+    /// The partition's front.
+    pub front: Option<Timestamp>,
+    /// Where its past lies.
+    pub past: ResumeIndex,
+}
+
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -104,6 +115,19 @@ impl Partition {
     /// The partition's front.
     pub(crate) fn front(&self) -> Option<Timestamp> {
         self.front.front()
+    }
+
+    /// Where its reading stands.
+    pub(crate) fn place(&self) -> Place {
+        let (offset, front) = (self.next_offset, self.front.front());
+        Place { offset, front, past: self.resume.clone() }
+    }
+
+    /// Goes on from where the reading stood.
+    pub(crate) fn put(&mut self, place: Place) {
+        self.next_offset = place.offset;
+        self.front.put(place.front);
+        self.resume = place.past;
     }
 
     /// Judges the next event, and moves the front.

@@ -39,12 +39,32 @@ pub struct Told {
     pub rules: Option<Vec<RuleCounts>>,
     /// What the shard holds and has refused.
     pub counts: ShardCounts,
+    /// Where the reader asked for it: the shard as of a moment before the last of this.
+    pub cut: Option<Cut>,
+}
+
+/// What reader and shard knew when all that was delivered until then was taken in.
+#[derive(Debug)]
+pub struct Cut {
+    /// The reader's part, which all shards get.
+    pub known: Arc<Vec<u8>>,
+    /// The shard's part: see [`Shard::snapshot`].
+    pub shard: Vec<u8>,
+}
+
+/// What is on its way to a shard.
+enum Parcel {
+    Batch(Batch),
+    /// A snapshot is wanted as of here.
+    Cut(Arc<Vec<u8>>),
 }
 
 /// The reading thread's end of a lane.
 pub struct Inbound {
-    full: Producer<Batch>,
+    full: Producer<Parcel>,
     spare: Consumer<Batch>,
+    /// The reader's part of the newest snapshot it was asked for.
+    asked: Option<Arc<Vec<u8>>>,
     thread: Thread,
 }
 
@@ -64,7 +84,17 @@ impl Inbound {
             return false;
         }
         let fresh = self.spare.pop().unwrap_or_default();
-        self.full.push(mem::replace(batch, fresh)).is_ok()
+        self.full.push(Parcel::Batch(mem::replace(batch, fresh))).is_ok()
+    }
+
+    /// Asks for a snapshot, once; false when there is no room.
+    pub(crate) fn cut(&mut self, known: &Arc<Vec<u8>>) -> bool {
+        let is_asked = self.asked.as_ref().is_some_and(|asked| Arc::ptr_eq(asked, known));
+        if !is_asked && self.full.push(Parcel::Cut(Arc::clone(known))).is_ok() {
+            self.asked = Some(Arc::clone(known));
+            return true;
+        }
+        is_asked
     }
 
     pub(crate) fn wake(&self) {
@@ -87,12 +117,14 @@ impl Outbound {
 /// The shard's own end: it owns everything it touches.
 struct Runner {
     shard: Shard,
-    full: Consumer<Batch>,
+    full: Consumer<Parcel>,
     spare: Producer<Batch>,
     told: Producer<Told>,
     shared: Arc<Shared>,
     marks: Marks,
     next_marks: Marks,
+    /// A snapshot that is still to be told.
+    cut: Option<Cut>,
     /// What found no room in the outbound ring.
     unsaid: Option<Told>,
     /// When it last looked at its open episodes, and whether it has told something since.
@@ -115,13 +147,15 @@ pub(crate) fn start(shard: Shard, shared: Arc<Shared>) -> (Inbound, Outbound, Jo
         shared,
         marks: Marks::unsettled(streams),
         next_marks: Marks::unsettled(streams),
+        cut: None,
         unsaid: None,
         looked_at: monotonic(),
         is_unseen: false,
         has_drained: false,
     };
     let thread = thread::spawn(move || runner.run());
-    (Inbound { full, spare, thread: thread.thread().clone() }, Outbound { told }, thread)
+    let inbound = Inbound { full, spare, asked: None, thread: thread.thread().clone() };
+    (inbound, Outbound { told }, thread)
 }
 
 impl Runner {
@@ -149,16 +183,21 @@ impl Runner {
     fn work(&mut self, is_closing: bool) -> bool {
         let mut out = Out::default();
         let mut any = false;
-        let Runner { shared, shard, full, spare, marks, next_marks, .. } = self;
+        let Runner { shared, shard, full, spare, marks, next_marks, cut, .. } = self;
         shared.receive(
             next_marks,
             || full.pop().ok(),
-            |mut batch: Batch| {
+            |parcel| {
                 any = true;
-                shard.step(&batch, marks, &mut out);
-                batch.clear();
-                // A full ring of spares means memory enough: this one is let go.
-                drop(spare.push(batch));
+                match parcel {
+                    Parcel::Batch(mut batch) => {
+                        shard.step(&batch, marks, &mut out);
+                        batch.clear();
+                        // A full ring of spares means memory enough: this one is let go.
+                        drop(spare.push(batch));
+                    }
+                    Parcel::Cut(known) => *cut = Some(Cut { known, shard: shard.snapshot() }),
+                }
             },
         );
         if self.next_marks != self.marks {
@@ -198,6 +237,7 @@ impl Runner {
             watched: looks.then(|| self.shard.watched()),
             rules: looks.then(|| self.shard.rule_counts()),
             counts: self.shard.counts(),
+            cut: self.cut.take(),
         }
     }
 

@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread;
 
-use connectors::commit::ReachBack;
+use connectors::commit::{Reach, ReachBack};
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, StateDir};
 use connectors::transition_json::Recorded;
-use engine::shard::ShardCounts;
+use engine::shard::{Shard, ShardCounts};
 use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
@@ -32,6 +32,7 @@ use super::in_force::{InForce, Proposal, Replaced, following, in_force, put_in_f
 use super::progress::Told;
 use super::reader::Reader;
 use super::reader::facts::{StreamFacts, stream_facts};
+use super::snapshot::{Snapshot, Snapshots};
 use super::sources::{Sources, Wanted};
 use super::state_log::{KeptFrom, REMEMBERING, StateLog};
 use super::teller::{LastWords, Teller};
@@ -154,10 +155,6 @@ pub(super) fn live(
     let InForce { rules, after } = rules;
     let old_texts = after.as_ref().map(|after| parts.texts.now().of(&after.rules));
     let (mut state_log, memories) = StateLog::open(state_dir)?;
-    let wanted = take_up(parts, &rules, reach_back(&rules, after.as_ref(), &memories.kept()))?;
-
-    let told = Arc::new(Told::new(rules.set.streams.len()));
-    let source = Sources::open(parts, &rules, wanted, state_dir)?;
     let road = RoadSettings {
         workers: parts.workers,
         early: true,
@@ -165,19 +162,10 @@ pub(super) fn live(
         remembering: Some(REMEMBERING),
     };
     let program = Arc::clone(&rules.program);
-    let intake = Intake::new(&program, &rules.set.streams, None, parts.workers)
-        .map_err(ServiceError::Schema)?;
     let shards_before = std::mem::take(&mut carried.shards);
-    let mut reader = Reader::new(source, intake, carried, (parts, &rules), Arc::clone(&told));
-    let Some(mut published) = reader.wait_for_partitions(stop)? else {
-        return Ok(None);
-    };
-    for (slot, schema) in published.iter_mut().zip(&rules.set.streams) {
-        let by_others = after.as_ref().and_then(|after| after.settled.get(&schema.name));
-        // Nor is told again what the log no longer holds.
-        let dropped = history.published().get(&schema.name);
-        *slot = by_others.into_iter().chain(dropped).copied().fold(*slot, Timestamp::max);
-    }
+    let past = Past { after: after.as_ref(), history: &history, kept: memories.kept() };
+    let begun = begin((parts, state_dir), (&rules, road), &past, carried, stop)?;
+    let Some(Begun { mut reader, told, published, shards }) = begun else { return Ok(None) };
     let mut compactor = Compactor::new(&rules, state_dir, &parts.state);
     compactor.tend(&mut alert_log, &published, wall_clock());
     (0..).zip(&published).for_each(|(stream, at)| told.note_committed(stream, *at));
@@ -185,12 +173,88 @@ pub(super) fn live(
     reader.begin_after(&published, history.told_until(&program), (&rules, &recalled.kept));
     let mut resumed = history.resumed(&published, &program, after.as_ref());
     resumed.restored.memories = recalled.memories;
-    let (inlet, outlet) = open_road(&program, road, &resumed.restored);
+    let (inlet, outlet) = match shards {
+        Some(shards) => go_on(shards),
+        None => open_road(&program, road, &resumed.restored),
+    };
+    reader.mark_again(&inlet);
     let ended = ended_records(resumed.ended, old_texts.as_ref());
-    let logs = Logs { alert_log, compactor, state_log };
+    let snapshots = Snapshots::new(state_dir, &program, parts.workers, &parts.state);
+    let logs = Logs { alert_log, compactor, state_log, snapshots };
     let road = (Road { inlet, outlet, told, ended }, logs, history);
     let life = Life { parts, state_dir, rules, reader, shards_before };
     life.run(road, tell_on_call, stop)
+}
+
+/// What the logs say before anything is read.
+struct Past<'a> {
+    after: Option<&'a Replaced>,
+    history: &'a History,
+    kept: KeptFrom,
+}
+
+/// A life that has its partitions.
+struct Begun {
+    reader: Reader,
+    told: Arc<Told>,
+    /// By stream: up to here an earlier life has told everything.
+    published: Vec<Timestamp>,
+    /// Where a snapshot is taken up, the shards that go on.
+    shards: Option<Vec<Shard>>,
+}
+
+/// Opens the sources where a snapshot says, or where the commits do; `None` when the service is
+/// stopped before it has its partitions.
+fn begin(
+    (parts, state_dir): (&mut ServiceParts, &StateDir),
+    (rules, road): (&Rules, RoadSettings),
+    past: &Past<'_>,
+    mut carried: Carried,
+    stop: &AtomicBool,
+) -> Result<Option<Begun>, ServiceError> {
+    let (program, streams) = (&rules.program, &rules.set.streams);
+    let mut snapshot = Snapshot::find(state_dir, program);
+    loop {
+        let wanted = take_up(parts, rules, reach_back(rules, past, snapshot.as_ref()))?;
+        let told = Arc::new(Told::new(streams.len()));
+        let source = Sources::open(parts, rules, wanted, state_dir)?;
+        let intake =
+            Intake::new(program, streams, None, parts.workers).map_err(ServiceError::Schema)?;
+        let mut reader = Reader::new(source, intake, carried, (parts, rules), Arc::clone(&told));
+        let Some(mut published) = reader.wait_for_partitions(stop)? else {
+            return Ok(None);
+        };
+        for (slot, schema) in published.iter_mut().zip(streams) {
+            let by_others = past.after.and_then(|after| after.settled.get(&schema.name));
+            // Nor is told again what the log no longer holds.
+            let dropped = past.history.published().get(&schema.name);
+            *slot = by_others.into_iter().chain(dropped).copied().fold(*slot, Timestamp::max);
+        }
+        let Some(Snapshot { known, shards }) = snapshot.take() else {
+            return Ok(Some(Begun { reader, told, published, shards: None }));
+        };
+        let shards = shards.resume(program, road, &published);
+        let shards = shards.filter(|_| past.remembers(rules, &published) && reader.resume(known));
+        if let Some(shards) = shards {
+            let states: u64 = shards.iter().map(|shard| shard.counts().states).sum();
+            info!(states, "a snapshot is taken up; nothing is read again");
+            return Ok(Some(Begun { reader, told, published, shards: Some(shards) }));
+        }
+        info!("the snapshot does not fit what was committed; one horizon is read again");
+        carried = reader.close().1;
+    }
+}
+
+impl Past<'_> {
+    /// Whether what rules remember for long is all there: a log that begins anew would miss what
+    /// the shards of a snapshot have told already.
+    fn remembers(&self, rules: &Rules, published: &[Timestamp]) -> bool {
+        let told = |stream: &usize| published.get(*stream).copied();
+        stream_facts(rules, REMEMBERING, &self.kept).iter().all(|facts| {
+            let settled = facts.companions.iter().filter_map(told).min();
+            settled.is_none_or(|settled| !facts.has_forgotten(settled))
+        })
+    }
 }
 
 /// What tells, from one wording of the rules to the next.
@@ -207,6 +271,7 @@ pub(super) struct Logs {
     pub(super) alert_log: Journal,
     pub(super) compactor: Compactor,
     pub(super) state_log: StateLog,
+    pub(super) snapshots: Snapshots,
 }
 
 /// A life under way.
@@ -240,6 +305,9 @@ impl Life<'_> {
             let told = joined(teller, "teller");
             let proposal = self.parts.slot.take().filter(|_| !stop.load(Ordering::Acquire));
             let may_go_on = read.is_ok() && told.is_ok();
+            if proposal.is_none() && may_go_on {
+                return self.end(told?);
+            }
             let adopted = proposal.as_ref().filter(|it| may_go_on && self.may_adopt(&it.rules));
             if adopted.is_none() {
                 let (settled, mut carried) = self.reader.close();
@@ -251,6 +319,19 @@ impl Life<'_> {
             (road, logs, history) = self.adopt(proposal, told)?;
             (0..).zip(so_far.committed()).for_each(|(at, of)| road.told.note_committed(at, of));
         }
+    }
+
+    /// Ends for good, and leaves a snapshot of its end.
+    fn end(
+        self,
+        LastWords { shards, snapshots, .. }: LastWords,
+    ) -> Result<Option<Replacement>, ServiceError> {
+        let is_wanted = self.parts.limits.snapshot_every_ms.is_some();
+        if let Some(known) = self.reader.known().filter(|_| is_wanted) {
+            snapshots.write_last(&known, &shards);
+        }
+        self.reader.close();
+        Ok(None)
     }
 
     /// Whether shards and reader may go on with other rules as they are.
@@ -282,8 +363,10 @@ impl Life<'_> {
         let (inlet, outlet) = go_on(shards);
         self.reader.adopt(&self.rules, Arc::clone(&told), &inlet);
         let compactor = Compactor::new(&self.rules, self.state_dir, &self.parts.state);
+        let snapshots =
+            Snapshots::new(self.state_dir, program, self.parts.workers, &self.parts.state);
         let road = Road { inlet, outlet, told, ended: Vec::new() };
-        Ok((road, Logs { alert_log, compactor, state_log }, history))
+        Ok((road, Logs { alert_log, compactor, state_log, snapshots }, history))
     }
 }
 
@@ -303,32 +386,38 @@ fn take_up(
     Ok(wanted)
 }
 
-/// By stream: since when records must be read again to know all that its rules depend on, where
-/// a commit was made by other rules, or relies on memories that are not there.
+/// By stream: from where its partitions are read. That is where a snapshot says, if the commit has
+/// come to it; and further back than the commit says where that was made by other rules, or relies
+/// on memories that are not there.
 ///
 /// An event is at most so much older than its record, or it was refused: what was recorded
 /// before has no event later than the horizon begins. Where such records set the front of
 /// their partition, it lay before the horizon, and so did all that it made late.
-fn reach_back(rules: &Rules, after: Option<&Replaced>, kept: &KeptFrom) -> Vec<ReachBack> {
+fn reach_back(rules: &Rules, past: &Past<'_>, snapshot: Option<&Snapshot>) -> Vec<ReachBack> {
     let streams = &rules.set.streams;
     let settled = |stream: &usize| {
         let name = streams.get(*stream).map(|schema| &schema.name)?;
-        after?.settled.get(name).copied()
+        past.after?.settled.get(name).copied()
     };
     let hash = rules.program.hash();
-    let of = |facts: StreamFacts| -> ReachBack {
+    let of = |(stream, facts): (usize, StreamFacts)| -> ReachBack {
         let known = facts.companions.iter().map(settled).collect::<Option<Vec<Timestamp>>>();
         let replaced = known.and_then(|known| known.into_iter().min());
         let replaced = replaced.filter(|at| at.0 > i64::MIN).map(|at| facts.read_after(at));
-        Arc::new(move |point| {
+        let offsets = snapshot.map(|snapshot| snapshot.offsets(stream)).unwrap_or_default();
+        Arc::new(move |partition, point| {
             let settled = Timestamp(point.settled);
             let is_torn = point.remembers && facts.has_forgotten(settled);
             let torn = is_torn.then(|| settled.minus(facts.horizon_ms() + 1));
             let after = if point.rules == hash { torn } else { replaced.or(torn) };
-            after.map(|after| after.minus(FUTURE_MAX_MS).0)
+            if let Some(after) = after {
+                return Reach::Since(after.minus(FUTURE_MAX_MS).0);
+            }
+            let offset = offsets.get(&partition).filter(|offset| **offset <= point.position);
+            offset.map_or(Reach::Committed, |offset| Reach::Offset(*offset))
         })
     };
-    stream_facts(rules, REMEMBERING, kept).into_iter().map(of).collect()
+    stream_facts(rules, REMEMBERING, &past.kept).into_iter().enumerate().map(of).collect()
 }
 
 fn ended_records(ended: Vec<Transition>, texts: Option<&AlertTexts>) -> Vec<Recorded> {

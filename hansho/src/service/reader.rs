@@ -4,6 +4,7 @@ mod commit;
 pub mod dead;
 pub(super) mod facts;
 mod held;
+mod snapshot;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -63,6 +64,8 @@ pub struct ReaderLimits {
     pub unsettled_bytes: u64,
     /// How long a topic may go unread so that others catch up before people are told.
     pub held_back_max_ms: i64,
+    /// How often, at most, snapshots are taken; `None` is never.
+    pub snapshot_every_ms: Option<i64>,
 }
 
 /// Reads all partitions of all topics on one thread.
@@ -90,6 +93,8 @@ pub struct Reader {
     /// By stream: how far time was said to have passed.
     marked: Vec<Timestamp>,
     committed_at: Instant,
+    /// When the last snapshot was asked for.
+    cut_at: Instant,
     /// What the group said while there was no room for more records.
     unheard: Vec<SourceEvent>,
     /// Dead letters could not be written when last tried.
@@ -127,6 +132,7 @@ impl Reader {
             topics,
             rules_hash: rules.program.hash(),
             committed_at: monotonic(),
+            cut_at: monotonic(),
             unheard: Vec::new(),
             letters_fail: false,
         }
@@ -150,7 +156,11 @@ impl Reader {
                 {
                     *slot = (*slot).max(Timestamp(commit.settled));
                 }
-                self.follow(event)?;
+                // What is lost is lost to whoever reads on, which may be another reader.
+                match event {
+                    SourceEvent::Lost { .. } => self.unheard.push(event),
+                    event => self.follow(event)?,
+                }
             }
             let assigned = |stream| self.held.keys().any(|(topic, _)| *topic == stream);
             let all = (0..self.streams.len()).all(assigned);
@@ -197,26 +207,26 @@ impl Reader {
     /// # Errors
     /// Another member of the group.
     pub(crate) fn run(&mut self, mut inlet: Inlet, stop: &AtomicBool) -> Result<(), ServiceError> {
-        let ended = loop {
+        let mut ended = self.serve_group(Duration::ZERO);
+        while ended.is_ok() {
             let is_over = stop.load(Ordering::Acquire) || self.told.is_complete();
             if is_over || self.may_be_replaced() {
-                break Ok(());
+                break;
             }
             let read = self.read_turn(&mut inlet);
             let patience = if read == 0 { IDLE_POLL } else { Duration::ZERO };
-            if let Err(error) = self.serve_group(patience) {
-                break Err(error);
-            }
+            ended = self.serve_group(patience);
             self.mark(&inlet);
             inlet.wake();
             if monotonic().duration_since(self.committed_at) >= COMMIT_INTERVAL {
                 // Last: what is reported now is logged by the next commit.
                 self.commit();
+                self.cut(&mut inlet);
                 self.state.metrics.rules.note_read(self.intake.rule_figures());
                 self.note_held_back();
             }
             self.state.health.note_read(wall_clock());
-        };
+        }
         inlet.close(false);
         while !self.told.is_complete() {
             inlet.wake();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use connectors::commit::{CommitPoint, ReachBack};
+use connectors::commit::{CommitPoint, Reach, ReachBack};
 use connectors::commit_file::{LocalCommit, read_commits, write_commits};
 use connectors::journal::StateDir;
 use connectors::source::kafka::{KafkaSource, SourceEvent};
@@ -40,7 +40,7 @@ const BEGINNING: CommitPoint = CommitPoint {
 /// Where a life wants to read one stream from.
 pub(super) struct Wanted {
     pub(super) input: Input,
-    /// Whether a commit says enough of the past.
+    /// From where its partitions are read.
     pub(super) reach_back: ReachBack,
 }
 
@@ -140,18 +140,18 @@ impl Sources {
         let mut posted = BTreeMap::new();
         for (stream, (name, wanted)) in names.into_iter().zip(wanted).enumerate() {
             let commit = known.iter().find(|commit| commit.stream == name);
-            let is_reaching =
-                commit.is_some_and(|commit| (wanted.reach_back)(&commit.point).is_some());
+            let reach = commit.map(|commit| (wanted.reach_back)(0, &commit.point));
+            let reach = reach.unwrap_or(Reach::Committed);
             let label = match wanted.input {
                 Input::Topic(topic) => topic,
                 Input::File(path) => {
-                    self.follow_file(stream, name, &path, (commit, is_reaching))?;
+                    self.follow_file(stream, name, &path, (commit, reach))?;
                     path.display().to_string()
                 }
                 Input::Http => {
                     let (spool, _) = spool_of(parts, &name, state_dir)?;
                     posted.insert(name.clone(), spool.clone());
-                    self.read_spool(stream, name.clone(), spool, (commit, is_reaching));
+                    self.read_spool(stream, name.clone(), spool, (commit, reach));
                     format!("spool/{name}")
                 }
                 Input::Stdin => {
@@ -159,7 +159,7 @@ impl Sources {
                     if is_new {
                         stdin::read_stdin(name.clone(), spool.clone());
                     }
-                    self.read_spool(stream, name.clone(), spool, (commit, is_reaching));
+                    self.read_spool(stream, name.clone(), spool, (commit, reach));
                     format!("spool/{name}")
                 }
             };
@@ -181,12 +181,12 @@ impl Sources {
         stream: usize,
         name: String,
         path: &Path,
-        (commit, is_reaching): (Option<&LocalCommit>, bool),
+        (commit, reach): (Option<&LocalCommit>, Reach),
     ) -> Result<(), ServiceError> {
         let files = commit.map_or(&[][..], |commit| &commit.parts);
-        let wanted = commit.map_or(0, |commit| commit.point.replay_from);
+        let wanted = wanted_of(commit, reach);
         let first = files.first().map_or(wanted, |part| part.base.min(wanted));
-        let from = if is_reaching { first } else { wanted };
+        let from = if let Reach::Since(_) = reach { first } else { wanted };
         let resumed = match Tail::resume(path, files, from) {
             Ok((_, Resumed::Lost(_))) if from < wanted => {
                 Tail::resume(path, files, wanted).map(|resumed| (resumed, wanted))
@@ -206,9 +206,10 @@ impl Sources {
         stream: usize,
         name: String,
         spool: Spool,
-        (commit, is_reaching): (Option<&LocalCommit>, bool),
+        (commit, reach): (Option<&LocalCommit>, Reach),
     ) {
-        let wanted = commit.map_or(0, |commit| commit.point.replay_from);
+        let wanted = wanted_of(commit, reach);
+        let is_reaching = matches!(reach, Reach::Since(_));
         let (reader, start) = spool.reader(if is_reaching { 0 } else { wanted });
         let wanted = if is_reaching { wanted.min(start) } else { wanted };
         self.add(stream, name, LocalLog::Spool(spool, reader), commit, (wanted, start));
@@ -359,6 +360,12 @@ impl Local {
             warn!(%error, "a part of a spool cannot be deleted; it is tried again");
         }
     }
+}
+
+/// From which offset on the one partition of a stream is to be there.
+fn wanted_of(commit: Option<&LocalCommit>, reach: Reach) -> i64 {
+    let committed = commit.map_or(0, |commit| commit.point.replay_from);
+    if let Reach::Offset(offset) = reach { offset } else { committed }
 }
 
 /// The spool of a stream, and whether this opened it.

@@ -24,6 +24,7 @@ use super::life::Logs;
 use super::progress::Told;
 use super::reports::Reports;
 use super::shares::Shares;
+use super::snapshot::Snapshots;
 use super::state_log::StateLog;
 use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
@@ -69,6 +70,7 @@ pub struct Teller {
     /// By shard: what its watches show.
     watched: Vec<Vec<Watched>>,
     peaks: LoggedPeaks,
+    snapshots: Snapshots,
     /// Something was appended that was not synced.
     is_unsynced: bool,
 }
@@ -81,6 +83,8 @@ pub struct LastWords {
     pub shards: Vec<Shard>,
     /// The state log, open to go on.
     pub state_log: StateLog,
+    /// What writes snapshots.
+    pub snapshots: Snapshots,
 }
 
 /// However the teller ends, nothing more will be told: the reader must not wait for it.
@@ -96,7 +100,7 @@ impl Teller {
     /// A teller for these shards that knows what the log held before.
     pub(crate) fn new(
         outlet: Outlet,
-        Logs { alert_log, compactor, state_log }: Logs,
+        Logs { alert_log, compactor, state_log, snapshots }: Logs,
         history: &History,
         told: Arc<Told>,
         (parts, program): (&ServiceParts, Arc<Program>),
@@ -129,6 +133,7 @@ impl Teller {
             shares: Shares::default(),
             watched: vec![Vec::new(); parts.workers.max(1)],
             peaks: LoggedPeaks::new(history.peaks(), parts.workers.max(1)),
+            snapshots,
             is_unsynced: false,
         }
     }
@@ -166,7 +171,8 @@ impl Teller {
         self.tell_of_itself(on_call)?;
         let refused = self.all_counts();
         let shards = self.outlet.join().map_err(|_| ServiceError::Thread("shard"))?;
-        Ok(LastWords { refused, shards, state_log: self.state_log })
+        let (state_log, snapshots) = (self.state_log, self.snapshots);
+        Ok(LastWords { refused, shards, state_log, snapshots })
     }
 
     fn all_counts(&self) -> ShardCounts {
@@ -197,6 +203,9 @@ impl Teller {
             if let Some(slot) = self.counts.get_mut(shard) {
                 *slot = told.counts;
             }
+            if let Some(cut) = told.cut {
+                self.snapshots.take_in(shard, cut);
+            }
             if let (Some(slot), Some(watched)) = (self.watched.get_mut(shard), told.watched) {
                 *slot = watched;
                 self.state.note_watched(self.watched.iter().flatten().cloned().collect());
@@ -221,7 +230,9 @@ impl Teller {
         self.log(fresh, on_call)?;
         self.settled = settled;
         self.withdraw(on_call)?;
-        self.acknowledge()
+        self.acknowledge()?;
+        self.snapshots.settle();
+        Ok(())
     }
 
     /// Ends what was announced and has settled with nothing to show for it.

@@ -7,6 +7,7 @@ use connectors::sink::{Sink, SinkSettings};
 use connectors::source::kafka::Start;
 use jiff::tz::TimeZone;
 use model::message::Language;
+use model::time::MINUTE_MS;
 use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
 use serde_json::Value;
@@ -95,6 +96,7 @@ impl Place {
                 skew_max_ms: limits.skew_max_ms,
                 unsettled_bytes: limits.unsettled_bytes,
                 held_back_max_ms: limits.held_back_max_ms,
+                snapshot_every_ms: limits.snapshot_every_ms,
             },
             keys_per_rule: limits.keys_per_rule,
             meta: limits.meta,
@@ -173,6 +175,8 @@ impl Drop for Running<'_> {
 fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.meta.never_matched_after = 100;
+    // Most of these are about what is known without one.
+    limits.snapshot_every_ms = None;
     limits
 }
 
@@ -360,4 +364,72 @@ fn a_lost_state_log_is_read_again() {
         let state_log = place.folder.path().join("state").join(state_log::STATE_LOG);
         std::fs::remove_file(state_log).unwrap();
     }
+}
+
+const OFTEN: &str = r#"
+stream a { ts: time("unix_ms"), user: str } lateness 1ms
+filter marked = a where user == "marker"
+alert often   count(a) >= 3 within 24h  by user  low
+alert marker  any marked  keep 20ms  low
+"#;
+
+/// Three events of one user, the service stopped after two: how often that was told, after the
+/// records of the first two have expired.
+fn told_across_a_stop(limits: Limits, between: impl Fn(&Path)) -> usize {
+    let place = Place::new(OFTEN, &["a"]);
+    let letters = place.folder.path().join("letters.jsonl");
+    let start = wall_clock().0 - 7_200_000;
+    let event = |seconds: i64, user: &str| {
+        let at = start + seconds * 1_000;
+        place.send("a", &format!(r#"{{"ts":{at},"user":"{user}"}}"#));
+    };
+    let firings = |place: &Place, alert: &str| {
+        let is_it = |one: &Value| one["alert"] == alert && one["kind"] == "firing";
+        place.told().into_iter().filter(is_it).count()
+    };
+    let running = place.run(limits, &letters);
+    event(0, "u");
+    event(1, "u");
+    // The broker keeps 5 MiB of a partition: of these the oldest go, once they are read.
+    let long = "z".repeat(100_000);
+    for round in 1..=8 {
+        (0..10).for_each(|number| event(round * 20 + number, &format!("{long}{round}{number}")));
+        event(round * 20 + 11, "marker");
+        event(round * 20 + 12, "x");
+        running.until("a marker", |place| firings(place, "marker") == round as usize);
+    }
+    running.stop();
+
+    between(&place.folder.path().join("state").join(snapshot::SNAPSHOT));
+    let running = place.run(limits, &letters);
+    event(200, "u");
+    event(201, "marker");
+    event(202, "x");
+    running.until("the last marker", |place| firings(place, "marker") == 9);
+    running.stop();
+    assert_eq!(place.of_itself(), BTreeMap::new());
+    let told = place.told();
+    let is_of_u = |one: &&Value| one["alert"] == "often" && one["key"]["user"] == "u";
+    told.iter().filter(is_of_u).filter(|one| one["kind"] == "firing").count()
+}
+
+#[test]
+fn a_snapshot_knows_what_cannot_be_read_again() {
+    let with = Limits { snapshot_every_ms: Some(MINUTE_MS), ..limits() };
+    assert_eq!(told_across_a_stop(with, |path| assert!(path.exists())), 1);
+    // Without one nobody can know.
+    assert_eq!(told_across_a_stop(limits(), |path| assert!(!path.exists())), 0);
+}
+
+/// A snapshot is a cache: whatever is wrong with it, the service does what it does without.
+#[test]
+fn a_damaged_snapshot_is_as_good_as_none() {
+    let with = Limits { snapshot_every_ms: Some(MINUTE_MS), ..limits() };
+    let damaged = |path: &Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    assert_eq!(told_across_a_stop(with, damaged), 0);
 }

@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionLi
 use super::context::{Change, Context};
 use super::partition::Partition;
 use super::{KafkaSource, QUERY_TIMEOUT, RETRY_INTERVAL, SETTLE_INTERVAL, SourceEvent, Start};
-use crate::commit::{CommitError, CommitPoint};
+use crate::commit::{CommitError, CommitPoint, Reach};
 
 /// Where one partition starts to be read, and why.
 pub(super) struct Opening {
@@ -112,8 +112,10 @@ impl KafkaSource {
                 continue;
             };
             let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
-            let reached = self.reached_back(topic, &name, partition, &left)?;
-            let mut opening = self.opening(topic, partition, left, (low, high));
+            let reach = self.reach(topic, partition, &left);
+            let reached = self.reached_back(&name, partition, reach)?;
+            let known = if let Reach::Offset(offset) = reach { Some(offset) } else { None };
+            let mut opening = self.opening(topic, partition, (left, known), (low, high));
             opening.start = reached.map_or(opening.start, |at| opening.start.min(at.max(low)));
             openings.push(opening);
         }
@@ -135,19 +137,23 @@ impl KafkaSource {
         elements.iter().map(read).collect()
     }
 
+    /// From where a partition is to be read, given what was left.
+    fn reach(&self, topic: usize, partition: i32, left: &Left) -> Reach {
+        match (left, self.settings.reach_back.get(topic)) {
+            (Left::Point(point), Some(reach)) => reach(partition, point),
+            _ => Reach::Committed,
+        }
+    }
+
     /// The first offset recorded late enough, where the commit does not reach back far enough.
     /// None where nothing was: then all of it happened before.
     fn reached_back(
         &self,
-        topic: usize,
         name: &str,
         partition: i32,
-        left: &Left,
+        reach: Reach,
     ) -> Result<Option<i64>, ClientError> {
-        let Left::Point(point) = left else { return Ok(None) };
-        let Some(since) = self.settings.reach_back.get(topic).and_then(|since| since(point)) else {
-            return Ok(None);
-        };
+        let Reach::Since(since) = reach else { return Ok(None) };
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition_offset(name, partition, Offset::Offset(since.max(0)))?;
         let found = self.consumer.offsets_for_times(wanted, QUERY_TIMEOUT)?;
@@ -158,16 +164,17 @@ impl KafkaSource {
         })
     }
 
-    /// Where a partition starts, given what was left and which offsets (from, to) are retained.
+    /// Where a partition starts, given what was left, up to where it is known, and which offsets
+    /// (from, to) are retained.
     fn opening(
         &mut self,
         topic: usize,
         partition: i32,
-        left: Left,
+        (left, known): (Left, Option<i64>),
         (low, high): (i64, i64),
     ) -> Opening {
         let (commit, wanted) = match left {
-            Left::Point(point) => (Some(point), point.replay_from),
+            Left::Point(point) => (Some(point), known.unwrap_or(point.replay_from)),
             Left::Offset(offset, error) => {
                 self.unreadable_commits += 1;
                 let name = self.settings.topics.get(topic).map_or("", String::as_str);

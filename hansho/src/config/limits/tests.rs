@@ -56,6 +56,7 @@ fn settings() -> BTreeMap<&'static str, String> {
         pending_max,
         storm_max,
         held_back_max_ms,
+        snapshot_every_ms,
         meta: MetaLimits { quiet_ms, never_matched_after, rule_share_max },
     } = Limits::default();
     BTreeMap::from([
@@ -66,6 +67,7 @@ fn settings() -> BTreeMap<&'static str, String> {
         ("`limits.pending_max`", pending_max.to_string()),
         ("`limits.storm_max`", storm_max.to_string()),
         ("`limits.held_back_max`", seconds(held_back_max_ms)),
+        ("`limits.snapshot_every`", seconds(snapshot_every_ms.unwrap())),
         ("`limits.meta_quiet`", seconds(quiet_ms)),
         ("`limits.never_matched_after`", never_matched_after.to_string()),
         ("`limits.rule_share_max`", rule_share_max.to_string()),

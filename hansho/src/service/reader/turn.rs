@@ -22,6 +22,11 @@ impl Reader {
         self.rules_hash = rules.program.hash();
         self.source.trust_commits();
         self.told = told;
+        self.mark_again(inlet);
+    }
+
+    /// Says again how far time has passed, to shards that go on.
+    pub(in crate::service) fn mark_again(&self, inlet: &Inlet) {
         for (stream, settled) in self.marked.iter().enumerate() {
             if *settled > Timestamp(i64::MIN) {
                 inlet.mark(stream, *settled, self.intake.first(stream));
