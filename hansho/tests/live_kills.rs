@@ -360,7 +360,7 @@ fn read_store(service: &Service) -> (Vec<Case>, Desk) {
     };
     let settings = Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() };
     let mut desk = Desk::new(settings, OutboxLimits::default());
-    desk.restore(rows.iter().cloned());
+    desk.restore(rows.iter().cloned(), now());
     let case = |row| if let Row::Case(case) = row { Some(*case) } else { None };
     (rows.into_iter().filter_map(case).collect(), desk)
 }

@@ -15,6 +15,7 @@
 mod auditor;
 mod clockwork;
 mod commands;
+mod reconfigure;
 mod rows;
 mod standing;
 mod storm;
@@ -38,6 +39,7 @@ use crate::silence::Silence;
 
 pub use auditor::{Fault, Finding};
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
+use reconfigure::Left;
 use storm::Storms;
 
 pub use rows::{Audit, Change, Row, RowKey};
@@ -57,7 +59,7 @@ pub const DEAD_MAX: usize = 10_000;
 pub const AUDIT_MAX: usize = 100_000;
 
 /// What a configuration says about on-call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What each severity asks of people.
     pub levels: Levels,
@@ -88,6 +90,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Desk {
     settings: Settings,
+    left: Vec<Left>,
     incidents: Incidents,
     /// Records of the alert log that were taken in.
     position: u64,
@@ -116,12 +119,9 @@ pub struct Desk {
 impl Desk {
     /// A desk at which nothing has happened.
     pub fn new(settings: Settings, limits: OutboxLimits) -> Desk {
-        let mut outbox = Outbox::new(limits);
-        for (number, receiver) in settings.routing.receivers().iter().enumerate() {
-            outbox.space_out(number, receiver.spacing_ms);
-        }
-        Desk {
+        let mut desk = Desk {
             settings,
+            left: Vec::new(),
             incidents: Incidents::default(),
             position: 0,
             cases: BTreeMap::new(),
@@ -130,7 +130,7 @@ impl Desk {
             over: BTreeSet::new(),
             sources: Sources::default(),
             silences: BTreeMap::new(),
-            outbox,
+            outbox: Outbox::new(limits),
             dead: BTreeMap::new(),
             dead_forgotten: 0,
             refused: Vec::new(),
@@ -138,8 +138,10 @@ impl Desk {
             audit: VecDeque::new(),
             next_number: 1,
             looked_at: Timestamp::EARLIEST,
-            changed: BTreeSet::new(),
-        }
+            changed: BTreeSet::from([RowKey::Fallbacks]),
+        };
+        desk.space_out();
+        desk
     }
 
     /// Takes in the next record of the alert log, `sequence` from 0. What was taken in before
@@ -179,8 +181,21 @@ impl Desk {
         result: DeliveryResult,
         now: Timestamp,
     ) -> Option<Delivery> {
+        let receiver = self.outbox.receiver_of(ticket)?;
         let answered = self.outbox.record(ticket, result, now)?;
-        Some(self.take_answer(ticket.receiver(), answered, now))
+        let delivery = self.take_answer(receiver, answered, now);
+        self.pass_on(now);
+        Some(delivery)
+    }
+
+    /// Takes an attempt back that was never made.
+    pub fn withdraw(&mut self, ticket: Ticket) {
+        self.outbox.withdraw(ticket);
+    }
+
+    /// The number that the receiver of an attempt in flight has now.
+    pub fn receiver_of(&self, ticket: Ticket) -> Option<usize> {
+        self.outbox.receiver_of(ticket)
     }
 
     /// What was given up without an attempt since this was last asked, for logs and figures.

@@ -8,6 +8,7 @@
 //! [`Outcome::GaveUp`] that says why, and both are counted.
 
 mod backoff;
+mod handover;
 mod queue;
 
 use std::collections::BTreeSet;
@@ -38,10 +39,9 @@ pub struct OutboxLimits {
     pub in_flight_max: usize,
 }
 
-/// Names one attempt until its result is recorded.
+/// Names one attempt until its result is recorded, whatever number its receiver has then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket {
-    receiver: usize,
     row: u64,
 }
 
@@ -188,22 +188,21 @@ impl Default for OutboxLimits {
     }
 }
 
-impl Ticket {
-    /// The receiver's number.
-    pub fn receiver(self) -> usize {
-        self.receiver
+impl OutboxLimits {
+    /// With room for one.
+    fn usable(self) -> OutboxLimits {
+        OutboxLimits {
+            pending_max: self.pending_max.max(1),
+            in_flight_max: self.in_flight_max.max(1),
+        }
     }
 }
 
 impl Outbox {
     /// An empty outbox.
     pub fn new(limits: OutboxLimits) -> Outbox {
-        let limits = OutboxLimits {
-            pending_max: limits.pending_max.max(1),
-            in_flight_max: limits.in_flight_max.max(1),
-        };
         Outbox {
-            limits,
+            limits: limits.usable(),
             queues: Vec::new(),
             counts: Vec::new(),
             next_row: 0,
@@ -252,15 +251,9 @@ impl Outbox {
         let number = self.next_row;
         self.next_row += 1;
         self.changed.insert(number);
-        let pending_max = self.limits.pending_max;
-        let queue = self.queue(receiver);
-        queue.insert(number, Row { notification, attempts: 0, at: now, expires, failure: None });
-        if queue.len() <= pending_max {
-            return None;
-        }
-        let (number, victim) = queue.evict()?;
-        self.changed.insert(number);
-        Some(self.refuse(receiver, victim.notification, GiveUp::Crowded))
+        let row = Row { notification, attempts: 0, at: now, expires, failure: None };
+        self.queue(receiver).insert(number, row);
+        self.make_room(receiver)
     }
 
     /// Takes out what still waits to tell a receiver of an incident that has ended, and says
@@ -278,16 +271,6 @@ impl Outbox {
         Some(missed)
     }
 
-    /// Takes out everything that waits for a receiver that is there no more.
-    pub fn abandon(&mut self, receiver: usize) -> Vec<Refusal> {
-        let queue = self.queue(receiver);
-        let gone: Vec<(u64, Row)> = std::iter::from_fn(|| queue.evict()).collect();
-        self.changed.extend(gone.iter().map(|(number, _)| *number));
-        let refuse =
-            |(_, row): (u64, Row)| self.refuse(receiver, row.notification, GiveUp::Unknown);
-        gone.into_iter().map(refuse).collect()
-    }
-
     /// The attempts to make now, each to be answered by [`Outbox::record`].
     ///
     /// Of an incident a receiver gets one notification at a time, in the order pushed;
@@ -297,7 +280,7 @@ impl Outbox {
         for (receiver, queue) in self.queues.iter_mut().enumerate() {
             while let Some((row, taken)) = queue.take_due(now, self.limits.in_flight_max) {
                 attempts.push(Attempt {
-                    ticket: Ticket { receiver, row },
+                    ticket: Ticket { row },
                     receiver,
                     number: taken.attempts,
                     notification: Arc::clone(&taken.notification),
@@ -322,7 +305,8 @@ impl Outbox {
         result: DeliveryResult,
         now: Timestamp,
     ) -> Option<Answered> {
-        let queue = self.queues.get_mut(ticket.receiver)?;
+        let receiver = self.receiver_of(ticket)?;
+        let queue = self.queues.get_mut(receiver)?;
         let row = queue.in_flight(ticket.row)?;
         let (notification, attempt) = (Arc::clone(&row.notification), row.attempts);
         let expires = row.expires;
@@ -355,7 +339,7 @@ impl Outbox {
             }
         }
         self.changed.insert(ticket.row);
-        self.count(ticket.receiver, |counts| counts.add(&outcome));
+        self.count(receiver, |counts| counts.add(&outcome));
         Some(Answered { notification, attempt, outcome })
     }
 

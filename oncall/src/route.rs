@@ -74,7 +74,7 @@ pub struct Hours {
 }
 
 /// Everyone who may be told; a receiver's place here is its number in the outbox.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routing {
     receivers: Vec<Receiver>,
     routes: Vec<Route>,
@@ -188,6 +188,12 @@ impl Routing {
 /// once an instant.
 pub fn notification_id(case: &Case, kind: NotificationKind, at: Timestamp, to: &str) -> String {
     id_of(case.id, kind, case.severity, at, to)
+}
+
+/// The id of a notification that goes to another receiver than it was made for.
+pub(crate) fn readdressed(id: &str, to: &str) -> String {
+    let what = id.rsplit_once('-').map_or(id, |(what, _)| what);
+    format!("{what}-{:016x}", fnv_64(to.as_bytes()))
 }
 
 fn id_of(

@@ -97,7 +97,7 @@ impl OnCall {
         let mut desk = Desk::new(settings, limits);
         let rows = store.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
         let rows: Vec<desk::Row> = rows.collect::<Result<_, _>>().map_err(ServiceError::Row)?;
-        desk.restore(rows);
+        desk.restore(rows, wall_clock());
         state.note_on_call_position(desk.position());
         let receivers = desk.settings().routing.receivers().iter().enumerate();
         let routers = receivers.filter(|(_, it)| it.is_router);

@@ -1,12 +1,14 @@
 //! What a desk keeps beside the alert log: rows that name themselves when they change.
 
+use std::collections::BTreeMap;
+
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 use serde::{Deserialize, Serialize};
 
 use super::{Dead, Desk, Pending};
 use crate::case::Case;
-use crate::outbox::{GiveUp, Outgoing};
+use crate::outbox::Outgoing;
 use crate::silence::Silence;
 
 /// One thing on-call keeps beside the alert log.
@@ -26,6 +28,8 @@ pub enum Row {
     Audit(Audit),
     /// What is told in sum.
     Digest(Pending),
+    /// Who stands in for whom: settings in which a receiver is no more do not say it.
+    Fallbacks(BTreeMap<String, String>),
 }
 
 /// What a row is kept under.
@@ -45,6 +49,8 @@ pub enum RowKey {
     Audit(u64),
     /// By number.
     Digest(u64),
+    /// There is one, where anybody stands in for anybody.
+    Fallbacks,
 }
 
 /// A change of a row: what it is now, or that it is gone.
@@ -72,17 +78,19 @@ pub struct Audit {
 
 impl Desk {
     /// Takes over what was written before a restart, in the order of keys; before the alert
-    /// log is read.
-    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>) {
+    /// log is read. Where the settings are others, it is as if they had been changed now.
+    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>, now: Timestamp) {
         let mut outgoing = Vec::new();
+        let mut fallbacks = BTreeMap::new();
         for row in rows {
             match row {
                 Row::Position(position) => self.position = position,
                 Row::Case(case) => {
                     self.put_back(*case);
                 }
-                // What is given up gets a number, which others must not have already.
+                // Whom they are for is only known when all is read.
                 Row::Outgoing(name, row) => outgoing.push((name, row)),
+                Row::Fallbacks(known) => fallbacks = known,
                 Row::Dead(dead) => {
                     self.next_number = self.next_number.max(dead.number + 1);
                     self.dead.insert(dead.number, dead);
@@ -101,25 +109,11 @@ impl Desk {
                 }
             }
         }
-        outgoing.into_iter().for_each(|(name, row)| self.restore_outgoing(name, row));
-        let open: Vec<Case> = self.cases.values().filter(|it| it.is_open()).cloned().collect();
-        for case in open {
-            self.sources.open(&self.settings.inhibitions, &case.subject());
-        }
-    }
-
-    /// A receiver that is configured no more will never have it.
-    fn restore_outgoing(&mut self, name: String, row: Outgoing) {
-        if let Some(receiver) = self.settings.routing.number(&name) {
+        for (name, row) in outgoing {
+            let receiver = self.number_of(&name, &fallbacks);
             self.outbox.restore(Outgoing { receiver, ..row });
-            return;
         }
-        let number = self.number();
-        let Outgoing { number: gone, notification, attempts, .. } = row;
-        let (at, why) = (notification.detected, GiveUp::Unknown);
-        let dead = Dead { number, at, receiver: name, notification, attempts, why };
-        self.dead.insert(number, dead);
-        self.changed.extend([RowKey::Dead(number), RowKey::Outgoing(gone)]);
+        self.take_up(&fallbacks, now);
     }
 
     /// What has changed since this was last asked, to be written down in one piece.
@@ -145,6 +139,9 @@ impl Desk {
             }
             RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
             RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
+            RowKey::Fallbacks => {
+                Some(self.fallbacks()).filter(|known| !known.is_empty()).map(Row::Fallbacks)
+            }
             RowKey::Digest(number) => self.storms.get(number).cloned().map(Row::Digest),
             RowKey::Audit(number) => {
                 self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)

@@ -74,6 +74,18 @@ impl Storms {
         self.pending.values().map(|pending| pending.due).min()
     }
 
+    /// Gives receivers other numbers, as the outbox does.
+    pub(super) fn renumber(&mut self, next: &[Option<usize>]) {
+        let lately = std::mem::take(&mut self.lately).into_iter();
+        let moved = lately.filter_map(|(number, at)| Some(((*next.get(number)?)?, at)));
+        self.lately = moved.collect();
+    }
+
+    /// Takes out what is summed up for those who are configured no more.
+    pub(super) fn take_of_others(&mut self, is_configured: impl Fn(&str) -> bool) -> Vec<Pending> {
+        self.pending.extract_if(.., |_, it| !is_configured(&it.receiver)).map(|it| it.1).collect()
+    }
+
     /// Receivers counted, the most that is remembered of one, digests that collect, and the
     /// most alerts one of them counts by name.
     #[cfg(test)]
@@ -178,7 +190,7 @@ fn service_of(case: &Case) -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| case.alert.clone())
 }
 
-fn digest(of: &Pending) -> Notification {
+pub(super) fn digest(of: &Pending) -> Notification {
     let id = fnv_64(format!("{} {}", of.service, of.due.0).as_bytes());
     let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
     let to = fnv_64(of.receiver.as_bytes());

@@ -233,7 +233,7 @@ impl Desk {
         }
     }
 
-    fn keep_dead(
+    pub(super) fn keep_dead(
         &mut self,
         receiver: usize,
         (notification, attempts): (Arc<Notification>, u32),
@@ -298,7 +298,7 @@ impl Desk {
     }
 
     /// Keeps what a receiver will not get, and tells those who stand in for it.
-    fn bury(
+    pub(super) fn bury(
         &mut self,
         case: &mut Case,
         receiver: usize,
@@ -335,15 +335,14 @@ impl Desk {
 
     /// Who is told in the place of a receiver, where they have not been yet.
     fn stand_in(&self, receiver: usize, case: &Case) -> Option<(usize, String)> {
-        let fallback = self.settings.routing.receivers().get(receiver)?.fallback.clone()?;
-        let number = self.settings.routing.number(&fallback)?;
+        let (number, fallback) = self.fallback(receiver)?;
         (!case.receivers.contains_key(&fallback)).then_some((number, fallback))
     }
 
-    /// The name of a receiver; `?` where there is none of that number.
+    /// The name of a receiver, also of one that is configured no more while an attempt is in
+    /// flight; `?` where there is none of that number.
     pub fn name_of(&self, receiver: usize) -> String {
-        let receiver = self.settings.routing.receivers().get(receiver);
-        receiver.map_or_else(|| "?".to_owned(), |receiver| receiver.name.clone())
+        self.name(receiver).unwrap_or("?").to_owned()
     }
 
     /// Gives a notification that was given up another try.

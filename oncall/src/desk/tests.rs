@@ -17,6 +17,7 @@ use crate::policy;
 use crate::route::{Hours, On, Receiver, Route};
 use crate::severities::Severities;
 
+mod reconfigured;
 mod storms;
 
 /// What a receiver answers, by its name, what it is told, and when.
@@ -87,7 +88,7 @@ impl Scene {
     fn crash(&mut self) {
         self.desk = Desk::new(self.settings.clone(), OutboxLimits::default());
         let row = |text: &String| serde_json::from_str::<Row>(text).unwrap();
-        self.desk.restore(self.rows.values().map(row));
+        self.desk.restore(self.rows.values().map(row), self.now);
         self.hear_from(0);
     }
 

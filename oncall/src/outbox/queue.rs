@@ -179,6 +179,24 @@ impl Queue {
         }
     }
 
+    /// Puts a row in flight back whose attempt was not made.
+    pub(super) fn withdraw(&mut self, number: u64) {
+        if let Some(row) = self.rows.get_mut(&number)
+            && self.flying.remove(&number)
+        {
+            row.attempts = row.attempts.saturating_sub(1);
+            self.evictable.insert(rank(number, row));
+            self.waiting.insert((row.at, number));
+        }
+    }
+
+    /// Takes out all rows that are not in flight, in the order pushed.
+    pub(super) fn take_grounded(&mut self) -> Vec<(u64, Row)> {
+        let grounded = self.rows.keys().filter(|number| !self.flying.contains(number));
+        let grounded: Vec<u64> = grounded.copied().collect();
+        grounded.into_iter().filter_map(|number| Some((number, self.remove(number)?))).collect()
+    }
+
     /// Takes a row out; the next of its incident may then be attempted.
     pub(super) fn remove(&mut self, number: u64) -> Option<Row> {
         let row = self.rows.remove(&number)?;

@@ -366,13 +366,41 @@ fn who_has_not_heard_that_it_began_hears_both_in_one() {
 }
 
 #[test]
-fn who_is_there_no_more_leaves_reasons() {
+fn what_is_pending_moves_with_its_receiver_and_is_answered_by_the_same_ticket() {
     let mut outbox = outbox();
     push(&mut outbox, 0, 1, Firing);
-    push(&mut outbox, 0, 2, Firing);
-    let gone = outbox.abandon(0);
-    assert!(gone.iter().all(|refusal| refusal.why == GiveUp::Unknown));
-    assert_eq!((gone.len(), outbox.counts(0).pending), (2, 0));
+    push(&mut outbox, 1, 1, Firing);
+    push(&mut outbox, 1, 1, Resolved);
+    push(&mut outbox, 1, 2, Firing);
+    let attempts = outbox.due(Timestamp(0));
+    let of = |receiver: usize| attempts.iter().find(|it| it.receiver == receiver).unwrap().ticket;
+    outbox.take_changes();
+    outbox.renumber(&[Some(3), Some(0)]);
+    assert_eq!(outbox.receiver_of(of(0)), Some(3));
+    let moved = |outbox: &Outbox| [0, 1, 3].map(|number| outbox.counts(number).pending);
+    assert_eq!((moved(&outbox), outbox.take_changes()), ([3, 0, 1], Vec::new()));
+
+    // What is under way stays; what waits can be taken out and given to someone else.
+    outbox.withdraw(of(1));
+    outbox.withdraw(of(1));
+    assert_eq!(outbox.record(of(1), SENT, Timestamp(0)), None, "that attempt was not made");
+    let out = outbox.take_out(0);
+    let kinds: Vec<NotificationKind> = out.iter().map(|row| row.notification.kind).collect();
+    assert_eq!((kinds.as_slice(), moved(&outbox)), (&[Firing, Resolved][..], [1, 0, 1]));
+    assert!(out.iter().all(|row| row.attempts == 0));
+    for row in out {
+        assert_eq!(outbox.readdress(Outgoing { receiver: 1, ..row }), None);
+    }
+    outbox.bound(OutboxLimits { pending_max: 2, in_flight_max: 1 });
+    let again = outbox.due(Timestamp(0));
+    assert_eq!(again.iter().map(|it| it.receiver).collect::<Vec<_>>(), [1]);
+    assert!(outbox.record(of(0), SENT, Timestamp(0)).is_some());
+    assert_eq!(moved(&outbox), [1, 2, 0]);
+    let row = outbox.row(0).or(outbox.row(1)).unwrap();
+    assert_eq!(row.attempts, 1, "the one in flight");
+    push(&mut outbox, 2, 5, Firing);
+    outbox.renumber(&[Some(2), Some(0), Some(1)]);
+    assert_eq!(moved(&outbox), [2, 1, 0]);
 }
 
 proptest! {

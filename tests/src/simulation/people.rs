@@ -94,7 +94,7 @@ impl<'a> People<'a> {
         now_ms: i64,
     ) -> People<'a> {
         let mut desk = Desk::new(world.on_call.clone(), world.limits);
-        desk.restore(survivors.rows.values().cloned());
+        desk.restore(survivors.rows.values().cloned(), Timestamp(now_ms));
         let (flights, attempts) = (Vec::new(), 0);
         let mut people = People { case, world, design, desk, heard: 0, flights, attempts };
         while (people.heard as u64) < people.desk.position() {

@@ -53,7 +53,7 @@ impl OnCall {
     /// Begins to say how things stand, where that is due and nothing is on its way.
     pub(super) fn refresh(&mut self, now: Timestamp, answer: &Sender<Answered>, runtime: &Handle) {
         for (number, router) in self.routers.iter_mut().filter(|(_, router)| router.is_due(now)) {
-            if self.in_flight.iter().any(|ticket| ticket.receiver() == *number) {
+            if self.in_flight.iter().any(|it| self.desk.receiver_of(*it) == Some(*number)) {
                 continue;
             }
             let Some(Delivery::Sink(sink)) = self.deliveries.get(*number) else { continue };

@@ -45,6 +45,7 @@ fn key(key: RowKey) -> Vec<u8> {
         RowKey::Silence(number) => (b'e', u128::from(number)),
         RowKey::Audit(number) => (b'f', u128::from(number)),
         RowKey::Digest(number) => (b'g', u128::from(number)),
+        RowKey::Fallbacks => (b'h', 0),
     };
     let mut bytes = vec![tag];
     bytes.extend_from_slice(&number.to_be_bytes());
@@ -84,6 +85,7 @@ mod tests {
             RowKey::Silence(1),
             RowKey::Audit(1),
             RowKey::Digest(1),
+            RowKey::Fallbacks,
         ];
         assert!(keys.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
         assert!(keys.is_sorted());
