@@ -38,7 +38,7 @@ pub const DELIVERY_TIMEOUT_MS: u64 = 10_000;
 pub struct Secret(String);
 
 /// What a sink is made of.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SinkSettings {
     /// Lines of JSON on standard output.
     Stdout,

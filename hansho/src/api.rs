@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::reload::{Reloaded, Reloader, hex};
+use crate::reload::{Reloaded, Reloader};
 use health::Health;
 use ingest::Ingest;
 use metrics::Metrics;
@@ -154,18 +154,15 @@ async fn rules(extract::State(state): extract::State<Arc<State>>) -> impl IntoRe
     ([(header::CONTENT_TYPE, "application/json")], state.metrics.rules.page().to_string())
 }
 
-/// Reads the rules anew; 400 and the reasons where they cannot run.
+/// Reads rules and configuration anew; 400 and the reasons where they cannot run.
 async fn reload(
     extract::State(reloader): extract::State<Option<Arc<Reloader>>>,
 ) -> (StatusCode, String) {
     let Some(reloader) = reloader else {
-        return (StatusCode::NOT_FOUND, "these rules are read once\n".to_owned());
+        return (StatusCode::NOT_FOUND, "rules and configuration are read once\n".to_owned());
     };
     match spawn_blocking(move || reloader.reload("api")).await {
-        Ok(Reloaded::Accepted { rules }) => (StatusCode::OK, format!("rules {}\n", hex(rules))),
-        Ok(Reloaded::Unchanged { rules }) => {
-            (StatusCode::OK, format!("rules {} are in force already\n", hex(rules)))
-        }
+        Ok(Reloaded::Taken(taken)) => (StatusCode::OK, format!("{taken}\n")),
         Ok(Reloaded::Refused(why)) => (StatusCode::BAD_REQUEST, format!("{why}\n")),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }

@@ -8,6 +8,7 @@ mod kafka;
 mod limits;
 mod on_call;
 mod raw;
+mod restart;
 mod scalar;
 mod secret;
 mod sink;

@@ -25,16 +25,47 @@ pub struct Shared<'a> {
     pub reader: &'a Reader,
 }
 
-/// How a sink is reached.
-///
-/// # Errors
-/// A secret that is not where the configuration says, and what the sink itself refuses; with
-/// the sink's name.
-pub fn delivery(sink: &config::Sink, shared: &Shared<'_>) -> Result<Delivery, String> {
-    let named = |why: String| format!("sink {}: {why}", sink.name);
-    let settings = settings(&sink.target, shared).map_err(named)?;
-    let sink = Sink::new(&settings).map_err(|error| named(error.to_string()))?;
-    Ok(Delivery::Sink(Arc::new(sink)))
+/// Sinks, each with what it was made of; printed nowhere, for it holds secrets.
+#[derive(Clone, Default)]
+pub struct Sinks(Vec<(SinkSettings, Delivery)>);
+
+impl Sinks {
+    /// The sinks of a configuration, in its order. One that is made of the same as one before
+    /// is that one: a file is not opened twice, nor is a connection given up.
+    ///
+    /// # Errors
+    /// A secret that is not where the configuration says, and what the sink itself refuses; with
+    /// the sink's name.
+    pub(crate) fn new(
+        all: &[config::Sink],
+        shared: &Shared<'_>,
+        before: &Sinks,
+    ) -> Result<Sinks, String> {
+        let made = |sink: &config::Sink| {
+            let named = |why: String| format!("sink {}: {why}", sink.name);
+            let settings = settings(&sink.target, shared).map_err(named)?;
+            let known = before.0.iter().find(|(of, _)| *of == settings);
+            let delivery = match known {
+                Some((_, delivery)) => delivery.clone(),
+                None => {
+                    let sink = Sink::new(&settings).map_err(|error| named(error.to_string()))?;
+                    Delivery::Sink(Arc::new(sink))
+                }
+            };
+            Ok((settings, delivery))
+        };
+        all.iter().map(made).collect::<Result<_, _>>().map(Sinks)
+    }
+
+    /// How each receiver is reached, in the order of the configuration.
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        self.0.iter().map(|(_, delivery)| delivery.clone()).collect()
+    }
+
+    /// Whether they are made of the same, in the same order.
+    pub(crate) fn are_alike(&self, other: &Sinks) -> bool {
+        self.0.iter().map(|it| &it.0).eq(other.0.iter().map(|it| &it.0))
+    }
 }
 
 fn settings(target: &Target, shared: &Shared<'_>) -> Result<SinkSettings, String> {

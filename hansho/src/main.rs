@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod console;
 mod deliveries;
+mod on_call_parts;
 mod pipeline;
 mod recorded;
 mod reload;

@@ -1,156 +1,259 @@
-//! Rules that are edited while the service runs: read, checked, and handed to it.
+//! What is edited while the service runs: rules and the settings of on-call, read and checked
+//! together, and handed to it all or none.
 
+mod slot;
+
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::codec::Decoder;
-use model::message::Language;
+use connectors::sink::words::Reader;
 use model::meta::MetaAlert;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::api::State;
+use crate::config::{Config, Input, Target};
+use crate::deliveries::Shared;
+use crate::on_call_parts::OnCallParts;
 use crate::pipeline::clock::wall_clock;
-use crate::rule_files::load_rules;
+use crate::rule_files::{Rules, load_rules};
+use crate::service::on_call::Change;
 use crate::service::reports::Reports;
 use crate::service::{Inputs, Proposal};
 
-/// Where rules are read from, and where they go.
-#[derive(Debug)]
+pub use slot::Slot;
+
+/// What a service was started with, as far as a reload needs it: all this stays until it ends.
+pub struct Started {
+    /// The configuration file.
+    pub path: PathBuf,
+    /// What it said then.
+    pub config: Config,
+    /// Where streams are read from.
+    pub inputs: Inputs,
+    /// How Kafka is reached.
+    pub properties: Vec<(String, String)>,
+    /// The language and zone of the people who read.
+    pub reader: Reader,
+}
+
+/// Where things are read from, and where they go.
 pub struct Reloader {
-    paths: Vec<PathBuf>,
-    language: Language,
-    inputs: Inputs,
+    started: Started,
     slot: Arc<Slot>,
     reports: Arc<Reports>,
     state: Arc<State>,
     /// One at a time.
-    turn: Mutex<()>,
+    taken: Mutex<InForce>,
 }
 
-/// Rules on their way to the service: the newest are all that matter.
-#[derive(Default)]
-pub struct Slot {
-    waiting: Mutex<Option<Proposal>>,
-    is_waiting: AtomicBool,
-    /// Hash of the rules in force, or on their way.
-    newest: Mutex<Option<u64>>,
+/// What was taken up last.
+struct InForce {
+    on_call: OnCallParts,
+    /// The streams of the rules, by name.
+    streams: BTreeSet<String>,
 }
 
 /// What a reload came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// The rules judge from the first instant not yet settled.
-    Accepted {
-        /// Their hash.
-        rules: u64,
-    },
-    /// They say what those in force say.
-    Unchanged {
-        /// Their hash.
-        rules: u64,
-    },
-    /// They cannot run, and those in force go on; the reasons, as people read them.
+    /// All of it can run, and does where it is new.
+    Taken(Taken),
+    /// Something cannot run, and all that is in force goes on; why, as people read it.
     Refused(String),
 }
 
-impl Slot {
-    /// Hands rules over; what was waiting is forgotten.
-    pub(crate) fn put(&self, proposal: Proposal) {
-        let hash = proposal.rules.program.hash();
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash);
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(proposal);
-        self.is_waiting.store(true, Ordering::Release);
-    }
-
-    /// Whether rules wait.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.is_waiting.load(Ordering::Acquire)
-    }
-
-    /// Takes the rules that wait.
-    pub(crate) fn take(&self) -> Option<Proposal> {
-        self.is_waiting.store(false, Ordering::Release);
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Notes which rules are in force, unless others are on their way.
-    pub(crate) fn note_in_force(&self, rules: u64) {
-        if !self.is_waiting() {
-            *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(rules);
-        }
-    }
-
-    fn is_newest(&self, rules: u64) -> bool {
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) == Some(rules)
-    }
-}
-
-impl std::fmt::Debug for Slot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slot").field("is_waiting", &self.is_waiting).finish_non_exhaustive()
-    }
+/// What was read and is in force, or on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The hash of the rules.
+    pub rules: u64,
+    /// Whether they say something else: they judge from the first instant not yet settled.
+    pub are_rules_new: bool,
+    /// Whether on-call is to go by other settings.
+    pub is_on_call_new: bool,
+    /// Keys of the configuration that differ and wait for a restart.
+    pub needs_restart: Vec<String>,
 }
 
 impl Reloader {
-    /// Reads rules from these paths for the service at the other end of the slot.
+    /// Reads anew for the service at the other end of the slot, which was started with rules of
+    /// these streams and goes by `on_call`.
     pub(crate) fn new(
-        paths: Vec<PathBuf>,
-        language: Language,
-        inputs: Inputs,
+        started: Started,
+        (on_call, rules): (OnCallParts, &Rules),
         (slot, reports): (&Arc<Slot>, &Arc<Reports>),
         state: Arc<State>,
     ) -> Reloader {
         let (slot, reports) = (Arc::clone(slot), Arc::clone(reports));
-        Reloader { paths, language, inputs, slot, reports, state, turn: Mutex::default() }
+        let taken = Mutex::new(InForce { on_call, streams: streams(rules) });
+        Reloader { started, slot, reports, state, taken }
     }
 
-    /// Reads the rules anew and hands them to the service; whatever keeps them from running
-    /// leaves those in force as they are. It reads files: not for a thread that must not wait.
+    /// Reads the configuration and the rules anew and hands them to the service; whatever keeps
+    /// any of it from running leaves all that is in force as it is. It reads files: not for a
+    /// thread that must not wait.
     pub(crate) fn reload(&self, by: &'static str) -> Reloaded {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.proposal(by);
+        let mut in_force = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match self.read(&in_force) {
+            Ok((rules, on_call, needs_restart)) => {
+                let taken = self.take_up((rules, on_call), &mut in_force, by);
+                Reloaded::Taken(Taken { needs_restart, ..taken })
+            }
+            Err(why) => Reloaded::Refused(why),
+        };
         self.state.metrics.note_reload(&outcome, wall_clock());
         match &outcome {
-            Reloaded::Accepted { rules } => info!(by, rules = hex(*rules), "rules accepted"),
-            Reloaded::Unchanged { rules } => {
-                info!(by, rules = hex(*rules), "rules unchanged");
-                self.reports.end(MetaAlert::ReloadFailed);
-            }
+            Reloaded::Taken(taken) => self.say(by, taken),
             Reloaded::Refused(why) => self.note_reload_failed(by, why),
         }
         outcome
     }
 
-    fn proposal(&self, by: &'static str) -> Reloaded {
-        let rules = match load_rules(&self.paths, self.language) {
-            Ok(rules) => rules,
-            Err(error) => return Reloaded::Refused(error.to_string()),
-        };
-        let hash = rules.program.hash();
-        if self.slot.is_newest(hash) {
-            return Reloaded::Unchanged { rules: hash };
-        }
-        // Whatever would end the service at its next start is found here.
-        if let Err(why) = self.inputs.of(&rules.set) {
-            return Reloaded::Refused(why);
-        }
+    /// Reads and checks all there is. Whatever would end the service at its next start is found
+    /// here, and what would only do so in one that runs.
+    fn read(&self, in_force: &InForce) -> Result<(Rules, OnCallParts, Vec<String>), String> {
+        let Started { path, config: running, inputs, properties, reader } = &self.started;
+        let config = Config::load(path).map_err(|error| error.to_string())?;
+        let rules = load_rules(&config.rules, reader.language);
+        let rules = rules.map_err(|error| error.to_string())?;
+        let in_file = |why: String| format!("{}: {why}", path.display());
+        let next = Inputs::configured(&config, &rules.set).map_err(in_file)?;
+        self.check_streams(&rules, &next, in_force).map_err(in_file)?;
         for schema in &rules.set.streams {
-            if let Err(error) = Decoder::new(Arc::clone(schema), None) {
-                return Reloaded::Refused(error.to_string());
-            }
+            Decoder::new(Arc::clone(schema), None).map_err(|error| error.to_string())?;
         }
-        self.slot.put(Proposal { rules, by });
-        Reloaded::Accepted { rules: hash }
+        let is_read = |topic: &String| {
+            let read = inputs.named.values().any(|input| *input == Input::Topic(topic.clone()));
+            read.then(|| format!("a sink writes the topic {topic}, which is read until a restart"))
+        };
+        let written = config.sinks.iter().filter_map(|sink| match &sink.target {
+            Target::Kafka { topic } => is_read(topic),
+            _ => None,
+        });
+        if let Some(why) = { written }.next() {
+            return Err(in_file(why));
+        }
+        if config.tokens.is_empty() && !running.listen.ip().is_loopback() {
+            let address = running.listen;
+            return Err(in_file(format!(
+                "[[api.tokens]] has none, and {address} is served until a restart: anyone could \
+                 silence alerts"
+            )));
+        }
+        let shared = Shared { properties, reader };
+        let before = &in_force.on_call.sinks;
+        let on_call = OnCallParts::new(&config, &rules.set.calendars, &shared, before);
+        Ok((rules, on_call.map_err(in_file)?, config.needs_restart(running)))
     }
 
-    /// Says that rules were refused: those in force go on. The alert lasts until rules are
-    /// read that can run; its message has room for the first line of why.
+    /// A stream that is read goes on as it is read; one that comes must be read as it is
+    /// configured, which only a start can do where that is elsewhere.
+    fn check_streams(
+        &self,
+        rules: &Rules,
+        next: &Inputs,
+        in_force: &InForce,
+    ) -> Result<(), String> {
+        self.started.inputs.of(&rules.set)?;
+        let new = rules.set.streams.iter().filter(|it| !in_force.streams.contains(&it.name));
+        let moved = { new }.find(|it| self.started.inputs.input(it) != next.input(it));
+        match moved {
+            Some(schema) => Err(format!(
+                "[streams.{}] is taken up by a restart only, and the rules have that stream now",
+                schema.name
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Hands over what was read; nothing can go wrong any more.
+    fn take_up(
+        &self,
+        (rules, on_call): (Rules, OnCallParts),
+        in_force: &mut InForce,
+        by: &'static str,
+    ) -> Taken {
+        let hash = rules.program.hash();
+        let taken = Taken {
+            rules: hash,
+            are_rules_new: !self.slot.is_newest(hash),
+            is_on_call_new: !on_call.are_alike(&in_force.on_call),
+            needs_restart: Vec::new(),
+        };
+        if taken.is_on_call_new {
+            self.state.asking.admit(on_call.tokens.clone());
+            self.slot.put_on_call(Change {
+                settings: on_call.settings.clone(),
+                deliveries: on_call.sinks.deliveries(),
+                outbox: on_call.outbox,
+                by,
+            });
+        }
+        *in_force = InForce { on_call, streams: streams(&rules) };
+        if taken.are_rules_new {
+            self.slot.put(Proposal { rules, by });
+        } else {
+            self.reports.end(MetaAlert::ReloadFailed);
+        }
+        taken
+    }
+
+    fn say(&self, by: &str, taken: &Taken) {
+        let rules = hex(taken.rules);
+        match taken.are_rules_new {
+            true => info!(by, rules, "rules accepted"),
+            false => info!(by, rules, "rules unchanged"),
+        }
+        if !taken.needs_restart.is_empty() {
+            let keys = taken.needs_restart.join(", ");
+            warn!(by, keys, "these keys of the configuration need a restart");
+        }
+    }
+
+    /// Says that something was refused: what is in force goes on. The alert lasts until a
+    /// reload finds all that it reads right; its message has room for the first line of why.
     fn note_reload_failed(&self, by: &str, diagnostics: &str) {
         let first = diagnostics.lines().next().map(str::to_owned);
         self.reports.see(MetaAlert::ReloadFailed, None, first);
-        error!(by, "the rules cannot be reloaded; those in force go on\n{diagnostics}");
+        error!(by, "nothing is reloaded; what is in force goes on\n{diagnostics}");
     }
+}
+
+impl Taken {
+    /// Whether anything is.
+    pub(crate) fn is_new(&self) -> bool {
+        self.are_rules_new || self.is_on_call_new
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rules {}", hex(self.rules))?;
+        if !self.are_rules_new {
+            f.write_str(" are in force already")?;
+        }
+        if self.is_on_call_new {
+            f.write_str("\nother on-call settings are taken up")?;
+        }
+        match self.needs_restart.as_slice() {
+            [] => Ok(()),
+            keys => write!(f, "\nneeds a restart: {}", keys.join(", ")),
+        }
+    }
+}
+
+impl fmt::Debug for Reloader {
+    /// Nothing but the file: sinks and tokens hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("path", &self.started.path).finish_non_exhaustive()
+    }
+}
+
+fn streams(rules: &Rules) -> BTreeSet<String> {
+    rules.set.streams.iter().map(|schema| schema.name.clone()).collect()
 }
 
 /// A hash of rules as logs and pages show it.

@@ -41,6 +41,7 @@ use connectors::source::spool::Spool;
 use connectors::store::{Store, StoreError};
 use connectors::transition_json::Recorded;
 use engine::shard::ShardCounts;
+use model::schema::Schema;
 use model::time::Timestamp;
 use oncall::desk::Settings;
 use oncall::incident::AlertText;
@@ -50,7 +51,7 @@ use rules_dsl::rule::RuleSet;
 use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::api::metrics::EventTotals;
-use crate::config::Input;
+use crate::config::{Config, Input};
 use crate::reload::Slot;
 use crate::rule_files::Rules;
 use itself::MetaLimits;
@@ -108,6 +109,27 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// As a configuration has it for some rules.
+    ///
+    /// # Errors
+    /// What [`Inputs::of`] refuses, and a stream in the configuration that the rules lack.
+    pub(crate) fn configured(config: &Config, rules: &RuleSet) -> Result<Inputs, String> {
+        let named = config.inputs.clone();
+        let inputs = Inputs { named, without_kafka: config.kafka.is_none() };
+        inputs.of(rules)?;
+        let is_known = |name: &String| rules.streams.iter().any(|schema| schema.name == **name);
+        match inputs.named.keys().find(|name| !is_known(name)) {
+            Some(name) => Err(format!("[streams.{name}]: the rules have no stream of that name")),
+            None => Ok(inputs),
+        }
+    }
+
+    /// Where one stream is read from.
+    pub(crate) fn input(&self, schema: &Schema) -> Input {
+        let own = || Input::Topic(schema.input.clone());
+        self.named.get(&schema.name).cloned().unwrap_or_else(own)
+    }
+
     /// Where each stream of some rules is read from.
     ///
     /// # Errors
@@ -115,8 +137,7 @@ impl Inputs {
     pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<Input>, String> {
         let mut inputs: Vec<Input> = Vec::new();
         for schema in &rules.streams {
-            let own = || Input::Topic(schema.input.clone());
-            let input = self.named.get(&schema.name).cloned().unwrap_or_else(own);
+            let input = self.input(schema);
             if let Input::Topic(topic) = &input {
                 if self.without_kafka {
                     return Err(format!(
@@ -255,9 +276,10 @@ pub(crate) fn run(
     let on_call = OnCall::new(settings, deliveries, outbox, store, (&parts.state, &parts.reports))?;
     let (tell_on_call, heard) = mpsc::sync_channel(UNHEARD_MAX);
     let (on_call_state, texts) = (Arc::clone(&parts.state), Arc::clone(&parts.texts));
-    let runtime = tokio::runtime::Handle::current();
-    let on_call =
-        thread::spawn(move || on_call.run((&heard, &asked), &texts, &on_call_state, &runtime));
+    let (slot, runtime) = (Arc::clone(&parts.slot), tokio::runtime::Handle::current());
+    let on_call = thread::spawn(move || {
+        on_call.run((&heard, &asked, &slot), &texts, &on_call_state, &runtime)
+    });
     for logged in memory.history.logged() {
         // The thread at the other end only goes away with this one.
         drop(tell_on_call.send(logged.clone()));

@@ -96,8 +96,33 @@ impl Scene {
     }
 
     fn told(&self) -> Vec<Value> {
-        let told = fs::read_to_string(self.service.home().join("told.jsonl")).unwrap_or_default();
+        self.told_in("told.jsonl")
+    }
+
+    fn told_in(&self, file: &str) -> Vec<Value> {
+        let told = fs::read_to_string(self.service.home().join(file)).unwrap_or_default();
         told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// Waits until a file of a sink tells this of an alert.
+    fn await_in(&self, file: &str, alert: &str, kind: &str) -> Value {
+        let began = std::time::Instant::now();
+        loop {
+            let all = self.told_in(file).into_iter();
+            if let Some(found) = { all }.find(|it| it["alert"] == alert && it["kind"] == kind) {
+                return found;
+            }
+            assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.told_in(file));
+            std::thread::yield_now();
+        }
+    }
+
+    /// Edits the configuration and has it reloaded: the answer.
+    fn reload(&self, edit: impl FnOnce(String) -> String) -> (u16, String) {
+        let path = self.service.home().join("hansho.toml");
+        let edited = edit(fs::read_to_string(&path).expect("a configuration"));
+        fs::write(&path, edited).expect("it is edited");
+        self.request("POST", "/-/reload", "", "")
     }
 
     fn await_told(&self, kind: &str) -> Value {
@@ -388,6 +413,88 @@ fn a_notification_that_is_given_up_is_an_alert() {
     let dead = scene.await_answer(&["notify", "list"], "hansho.undelivered");
     assert!(dead.contains("2 given up"), "{dead}");
     assert_eq!(scene.told().iter().filter(|told| of_it(told)).count(), 1);
+}
+
+/// Settings are edited while the service runs: what comes goes by the new ones, what was told
+/// ends where it began, and what cannot be used changes nothing.
+#[test]
+fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("old"), "s3cret-old\n").expect("a token");
+    fs::write(folder.path().join("new"), "s3cret-new\n").expect("a token");
+    let token = |name: &str| format!("token = \"file:{}\"", folder.path().join(name).display());
+    let tokens = format!("[[api.tokens]]\nname = \"当番\"\n{}\nscope = \"act\"\n", token("old"));
+    let mut scene = Scene::start(&tokens);
+    scene.post_events(&burst("a", 0));
+    scene.await_told("firing");
+    let night = "[[sinks]]\nname = \"night\"\ntype = \"file\"\npath = \"night.jsonl\"\n\
+                 [routing]\ndefault = [\"night\"]\n";
+    let (status, said) = scene.reload(|text| {
+        text.replace(&token("old"), &token("new")).replace("\"ja\"", "\"en\"") + night
+    });
+    assert_eq!(status, 200, "{said}");
+    assert!(said.contains("are in force already\nother on-call settings are taken up\n"), "{said}");
+    assert!(said.ends_with("needs a restart: language\n"), "{said}");
+
+    scene.post_events(&burst("b", 1));
+    let told = scene.await_in("night.jsonl", "認証失敗多発", "firing");
+    assert_eq!(told["key"]["user.name"], "b");
+    assert_eq!(scene.told().len(), 1, "nobody hears anything anew");
+    scene.token = Some("s3cret-old");
+    assert_eq!(scene.hansho(&["status"]).1, Some(2));
+    scene.token = Some("s3cret-new");
+    let (said, _) = scene.hansho(&["status"]);
+    assert!(said.contains("night") && said.contains("pager"), "{said}");
+
+    let (status, said) = scene.reload(|text| text.replace("default = [\"night", "default = [\"x"));
+    assert_eq!(status, 400, "{said}");
+    assert!(said.contains("hansho.toml:") && said.contains("is no sink"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+    let told = scene.await_in("night.jsonl", "hansho.reload_failed", "firing");
+    assert!(told["message"].as_str().is_some_and(|it| it.contains("is no sink")), "{told}");
+    assert_eq!(scene.hansho(&["status"]).1, Some(0), "what was in force goes on");
+    let (status, said) = scene.reload(|text| text.replace("default = [\"x", "default = [\"night"));
+    assert_eq!((status, said.contains("taken up")), (200, false), "{said}");
+    scene.await_in("night.jsonl", "hansho.reload_failed", "resolved");
+
+    scene.post_events(&failures("z", [START_MS + 19 * 60_000]));
+    assert_eq!(scene.await_told("resolved")["key"]["user.name"], "a");
+    let told = scene.await_in("night.jsonl", "認証失敗多発", "resolved");
+    assert_eq!(told["key"]["user.name"], "b");
+}
+
+/// What a sink never took goes to who stands in for it when it is taken out, also where the
+/// service only learns so by being started anew.
+#[test]
+fn what_waits_for_a_sink_that_is_taken_out_goes_to_its_stand_in() {
+    for restarts in [false, true] {
+        let broken = Recorder::start().expect("a server");
+        broken.answer(Recorded::Status(503));
+        let sink = format!("{BROKEN_SINK}url = {:?}\nfallback = \"pager\"\n", broken.url("/"));
+        let mut scene = Scene::start(&format!("{sink}[routing]\ndefault = [\"broken\"]\n"));
+        scene.post_events(&burst("a", 0));
+        broken.wait_for(1, DEADLINE).expect("it is tried");
+        assert_eq!(scene.told(), Vec::<Value>::new());
+        let edit = |text: String| text.replace(&sink, "").replace("\"broken\"", "\"pager\"");
+        if restarts {
+            scene.service.kill9();
+            let path = scene.service.home().join("hansho.toml");
+            let text = fs::read_to_string(&path).expect("a configuration");
+            fs::write(&path, edit(text)).expect("it is edited");
+            scene.service.restart().expect("it starts again");
+        } else {
+            let (status, said) = scene.reload(edit);
+            assert_eq!(status, 200, "{said}");
+        }
+        let told = scene.await_told("firing");
+        assert_eq!(told["key"]["user.name"], "a");
+        let address = format!("127.0.0.1:{}", scene.port);
+        scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
+        let (said, _) = scene.hansho(&["notify", "list"]);
+        assert!(said.contains("0 given up") || said.contains("nothing"), "{said}");
+        scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
+        scene.await_told("resolved");
+    }
 }
 
 /// What is written down is there, under that method and no other; what is refused is refused

@@ -28,7 +28,7 @@ pub const BATCH_MAX: usize = 256;
 const ALERTS_PATH: &str = "/api/v2/alerts";
 
 /// How a cluster of Alertmanagers is reached.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AlertmanagerSettings {
     /// All its members, each at its base address.
     pub members: Vec<HttpSettings>,

@@ -25,7 +25,7 @@ const RETRY_AFTER_MAX_MS: i64 = model::time::DAY_MS;
 const LOGIN_RETRY_MS: i64 = 5 * model::time::MINUTE_MS;
 
 /// Where and how to post.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     /// `http` or `https`; path and query may hold a token and are shown to nobody.
     pub url: Secret,

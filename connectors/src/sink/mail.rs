@@ -42,7 +42,7 @@ pub enum Security {
 }
 
 /// How mail is sent.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MailSettings {
     /// The server's name or address.
     pub host: String,

@@ -20,7 +20,7 @@ pub const EVENT_BYTES_MAX: usize = 512 << 10;
 pub const SPACING_MS: i64 = 500;
 
 /// How PagerDuty is reached.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PagerDutySettings {
     /// Where events go.
     pub http: HttpSettings,

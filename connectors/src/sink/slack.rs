@@ -28,7 +28,7 @@ pub const FIELDS_MAX: usize = 10;
 const LOGIN_RETRY_MS: i64 = 5 * MINUTE_MS;
 
 /// How Slack is reached.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SlackSettings {
     /// By which of its doors.
     pub door: Door,
@@ -37,7 +37,7 @@ pub struct SlackSettings {
 }
 
 /// The doors of Slack.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Door {
     /// An incoming webhook: each notification is a message of its own.
     Webhook(HttpSettings),

@@ -14,7 +14,7 @@ use crate::sink::http::{HttpClient, HttpSettings};
 use crate::sink::{Secret, SinkError};
 
 /// How a webhook is called.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
     /// Where and how to post.
     pub http: HttpSettings,

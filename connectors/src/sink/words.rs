@@ -8,7 +8,7 @@ use model::severity::Severity;
 use model::time::Timestamp;
 
 /// Who reads: in which language, and by which clock.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// The language.
     pub language: Language,

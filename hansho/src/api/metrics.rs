@@ -234,8 +234,8 @@ impl Metrics {
     /// Counts a reload.
     pub(crate) fn note_reload(&self, came_to: &Reloaded, wall: Timestamp) {
         let outcome = match came_to {
-            Reloaded::Accepted { .. } => "accepted",
-            Reloaded::Unchanged { .. } => "unchanged",
+            Reloaded::Taken(taken) if taken.is_new() => "accepted",
+            Reloaded::Taken(_) => "unchanged",
             Reloaded::Refused(_) => "refused",
         };
         self.reloads.get_or_create(&ReloadOutcome { outcome }).inc();
@@ -327,6 +327,14 @@ impl Metrics {
         let labels = ReceiverName { receiver: receiver.to_owned() };
         self.outbox_pending.get_or_create(&labels).set(gauge(pending as u64));
         self.outbox_oldest_age.get_or_create(&labels).set(seconds(age_ms));
+    }
+
+    /// Shows nothing more of what receivers have pending, until it is shown anew: some may be
+    /// no more.
+    pub(crate) fn forget_receivers(&self) {
+        self.outbox_pending.clear();
+        self.outbox_oldest_age.clear();
+        self.confirming_fails.clear();
     }
 
     /// Shows whether a receiver could be told last how things stand.

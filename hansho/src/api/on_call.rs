@@ -43,7 +43,7 @@ pub struct Asking {
 }
 
 /// Someone who may ask.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     /// Who that is: what they do is written down under this name.
     pub name: String,
@@ -73,6 +73,12 @@ impl Asking {
     /// Only these may ask from now on.
     pub(crate) fn admit(&self, tokens: Vec<Token>) {
         *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn scope_of(&self, secret: &str) -> Option<Scope> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.iter().find(|token| token.secret == secret).map(|token| token.scope)
     }
 
     /// Who asks, where they may.

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::metrics::EventTotals;
 use super::rules::ReadFigures;
 use super::*;
-use crate::reload::Reloaded;
+use crate::reload::{Reloaded, Taken};
 
 /// Status, header lines and body of one request.
 fn request(to: SocketAddr, path: &str) -> (u16, String, String) {
@@ -206,11 +206,11 @@ fn every_figure_is_registered_and_labelled() {
     metrics.note_held_back(15);
     metrics.note_rules(6);
     metrics.note_rules(7);
-    for outcome in [
-        Reloaded::Accepted { rules: 7 },
-        Reloaded::Unchanged { rules: 7 },
-        Reloaded::Refused(String::new()),
-    ] {
+    let unchanged = Taken { rules: 7, ..Taken::default() };
+    let accepted = Taken { is_on_call_new: true, ..unchanged.clone() };
+    for outcome in
+        [Reloaded::Taken(accepted), Reloaded::Taken(unchanged), Reloaded::Refused(String::new())]
+    {
         metrics.note_reload(&outcome, Timestamp(1_500));
     }
     metrics.note_held_back_for("auth.events", 2_500);

@@ -18,15 +18,15 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::alert_text::{AlertTexts, Wording};
-use crate::api::on_call::Token;
 use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
 use crate::config::{self, Config};
-use crate::deliveries::{Shared, delivery};
-use crate::reload::Reloader;
+use crate::deliveries::{Shared, Sinks};
+use crate::on_call_parts::OnCallParts;
+use crate::reload::{Reloader, Started};
 use crate::rule_files::{Rules, load_rules};
-use crate::service::{self, Delivery, Inputs, Outgoing, ServiceError, ServiceParts};
+use crate::service::{self, Inputs, Outgoing, ServiceError, ServiceParts};
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
@@ -50,28 +50,29 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
     let reader = Reader { language, zone: config.timezone.clone() };
     let shared = Shared { properties: &properties, reader: &reader };
-    let deliveries = config.sinks.iter().map(|sink| delivery(sink, &shared));
-    let deliveries = deliveries.collect::<Result<Vec<Delivery>, String>>();
+    let calendars = &rules.set.calendars;
+    let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default());
+    let on_call = on_call.map_err(|why| Exit::Usage.because(why))?;
     let (asking, asked) = std::sync::mpsc::channel();
-    let on_call = config.on_call(&rules.set.calendars);
     let outgoing = Outgoing {
-        on_call: on_call.map_err(|why| Exit::Usage.because(why))?,
+        on_call: on_call.settings.clone(),
         asked,
-        deliveries: deliveries.map_err(|why| Exit::Usage.because(why))?,
-        outbox: config.outbox_limits(),
+        deliveries: on_call.sinks.deliveries(),
+        outbox: on_call.outbox,
         dead_letters: letters,
     };
-    let parts = parts(&config, &rules, properties, language)?;
+    let parts = parts(&config, &rules, properties.clone(), language)?;
     parts.state.asking.connect(asking);
-    parts.state.asking.admit(api_tokens(&config)?);
+    parts.state.asking.admit(on_call.tokens.clone());
+    let (listen, inputs) = (config.listen, parts.inputs.clone());
+    let started = Started { path: args.config.clone(), config, inputs, properties, reader };
     let reloader = Arc::new(Reloader::new(
-        config.rules.clone(),
-        language,
-        parts.inputs.clone(),
+        started,
+        (on_call, &rules),
         (&parts.slot, &parts.reports),
         Arc::clone(&parts.state),
     ));
-    serve_until_stopped((parts, rules), outgoing, config.listen, &reloader)
+    serve_until_stopped((parts, rules), outgoing, listen, &reloader)
 }
 
 /// Runs a service with its signals, health and metrics.
@@ -140,10 +141,10 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
     }
 }
 
-/// Reads the rules anew at every SIGHUP.
+/// Reads rules and configuration anew at every SIGHUP.
 async fn reload_on_signal(reloader: Arc<Reloader>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        warn!("SIGHUP cannot be heard; reload rules by POST /-/reload");
+        warn!("SIGHUP cannot be heard; reload by POST /-/reload");
         return;
     };
     while hangup.recv().await.is_some() {
@@ -173,13 +174,8 @@ fn parts(
     properties: Vec<(String, String)>,
     language: Language,
 ) -> Result<ServiceParts, Exit> {
-    let usage = |what: &dyn std::fmt::Display| Exit::Usage.because(what);
-    let inputs = Inputs { named: config.inputs.clone(), without_kafka: config.kafka.is_none() };
-    inputs.of(&rules.set).map_err(|why| usage(&why))?;
-    let known = |name: &String| rules.set.streams.iter().any(|schema| schema.name == **name);
-    if let Some(name) = config.inputs.keys().find(|name| !known(name)) {
-        return Err(usage(&format!("[streams.{name}]: the rules have no stream of that name")));
-    }
+    let inputs = Inputs::configured(config, &rules.set);
+    let inputs = inputs.map_err(|why| Exit::Usage.because(why))?;
     let texts = AlertTexts::new(rules, language, config.timezone.clone());
     let texts = Arc::new(Wording::new(Arc::new(texts)));
     Ok(ServiceParts {
@@ -219,18 +215,6 @@ fn parts(
 fn ingest_token(config: &Config) -> Result<Option<String>, Exit> {
     let token = config.ingest.token.as_ref().map(config::Secret::reveal).transpose();
     token.map_err(|error| Exit::Usage.because(error))
-}
-
-fn api_tokens(config: &Config) -> Result<Vec<Token>, Exit> {
-    let token = |of: &config::ApiToken| {
-        let secret = of.token.reveal().map_err(|error| Exit::Usage.because(error))?;
-        if secret.is_empty() {
-            let what = format!("[[api.tokens]] {}: the token is empty", of.name);
-            return Err(Exit::Usage.because(what));
-        }
-        Ok(Token { name: of.name.clone(), secret, scope: of.scope })
-    };
-    config.tokens.iter().map(token).collect()
 }
 
 fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {

@@ -1,33 +1,90 @@
 use std::fs;
 
+use jiff::tz::TimeZone;
+use model::message::Language;
+use tempfile::TempDir;
+
 use super::*;
+use crate::api::on_call::Scope;
+use crate::deliveries::Sinks;
+use crate::service::Delivery;
 
 const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }\n\
     alert a count(auth) >= 2 within 1m by user.name high\n";
+const CONFIG: &str = "rules = [\"a.rules\"]\n\
+    [kafka]\nproperties = { \"bootstrap.servers\" = \"localhost:9092\" }\n\
+    [[api.tokens]]\nname = \"当番\"\ntoken = \"file:token\"\nscope = \"act\"\n\
+    [[sinks]]\nname = \"pager\"\ntype = \"file\"\npath = \"told.jsonl\"\n";
+
+/// A folder with rules and a configuration, and what reloads them.
+struct Desk {
+    home: TempDir,
+    slot: Arc<Slot>,
+    reports: Arc<Reports>,
+    reloader: Reloader,
+}
+
+impl Desk {
+    /// Started with [`RULES`], none of which are in force yet, and a configuration.
+    fn start(config: &str) -> Desk {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("a.rules"), RULES).unwrap();
+        fs::write(home.path().join("hansho.toml"), config).unwrap();
+        fs::write(home.path().join("token"), "s3cret\n").unwrap();
+        let path = home.path().join("hansho.toml");
+        let config = Config::load(&path).unwrap();
+        let reader = Reader { language: Language::En, zone: TimeZone::UTC };
+        let rules = load_rules(&config.rules, Language::En).unwrap();
+        let inputs = Inputs::configured(&config, &rules.set).unwrap();
+        let shared = Shared { properties: &[], reader: &reader };
+        let calendars = &rules.set.calendars;
+        let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default()).unwrap();
+        let (slot, reports) = (Arc::new(Slot::default()), Arc::new(Reports::default()));
+        let started = Started { path, config, inputs, properties: Vec::new(), reader };
+        let state = Arc::new(State::new());
+        state.asking.admit(on_call.tokens.clone());
+        let reloader = Reloader::new(started, (on_call, &rules), (&slot, &reports), state);
+        Desk { home, slot, reports, reloader }
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.home.path().join(name), text).unwrap();
+    }
+
+    fn taken(&self) -> Taken {
+        match self.reloader.reload("test") {
+            Reloaded::Taken(taken) => taken,
+            Reloaded::Refused(why) => panic!("{why}"),
+        }
+    }
+
+    fn reported(&self) -> Vec<(MetaAlert, bool, Option<String>)> {
+        let all = self.reports.take();
+        all.into_iter().map(|it| (it.alert, it.is_so, it.detail)).collect()
+    }
+
+    /// It is refused for that reason, which is an alert, and nothing is handed over.
+    fn is_refused(&self, why: &str) {
+        let Reloaded::Refused(said) = self.reloader.reload("test") else {
+            panic!("accepted, though {why}");
+        };
+        assert!(said.contains(why), "{said}");
+        let detail = said.lines().next().map(str::to_owned);
+        assert_eq!(self.reported().pop(), Some((MetaAlert::ReloadFailed, true, detail)));
+        assert!(self.slot.take_on_call().is_none());
+    }
+}
 
 #[test]
 fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_over() {
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("a.rules");
-    let write = |text: &str| fs::write(&path, text).unwrap();
-    let slot = Arc::new(Slot::default());
-    let (paths, state) = (vec![home.path().to_owned()], Arc::new(State::new()));
-    let inputs = Inputs::default();
-    let reports = Arc::new(Reports::default());
-    let reloader = Reloader::new(paths, Language::En, inputs, (&slot, &reports), state);
-    let reported = || {
-        let all = reports.take();
-        all.into_iter().map(|it| (it.alert, it.is_so, it.detail)).collect::<Vec<_>>()
-    };
-
-    write(RULES);
-    let Reloaded::Accepted { rules: first } = reloader.reload("test") else {
-        panic!("nothing is in force yet");
-    };
+    let desk = Desk::start(CONFIG);
+    let first = desk.taken();
+    assert_eq!((first.are_rules_new, first.is_on_call_new), (true, false));
     // A comment says nothing new.
-    write(&format!("# edited\n{RULES}"));
-    assert_eq!(reloader.reload("test"), Reloaded::Unchanged { rules: first });
-    assert_eq!(reported(), [(MetaAlert::ReloadFailed, false, None)]);
+    desk.write("a.rules", &format!("# edited\n{RULES}"));
+    let again = desk.taken();
+    assert_eq!((again.rules, again.is_new()), (first.rules, false));
+    assert_eq!(desk.reported(), [(MetaAlert::ReloadFailed, false, None)]);
 
     let two_readers = RULES.replace("alert", "stream more from \"auth\" { ts: time }\nalert");
     let no_time = RULES.replace("ts: time", "ts: time \"%Q\"");
@@ -37,26 +94,128 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
         (two_readers, "auth"),
         (no_time, ""),
     ] {
-        write(&text);
-        let Reloaded::Refused(said) = reloader.reload("test") else {
-            panic!("accepted: {text}");
-        };
-        assert!(said.contains(why), "{said}");
-        let detail = said.lines().next().map(str::to_owned);
-        assert_eq!(reported(), [(MetaAlert::ReloadFailed, true, detail)]);
+        desk.write("a.rules", &text);
+        desk.is_refused(why);
     }
-    let waiting = slot.take().unwrap();
-    assert_eq!((waiting.rules.program.hash(), slot.is_waiting()), (first, false));
+    let waiting = desk.slot.take().unwrap();
+    assert_eq!((waiting.rules.program.hash(), desk.slot.is_waiting()), (first.rules, false));
 
-    write(&RULES.replace(">= 2", ">= 3"));
-    let Reloaded::Accepted { rules: second } = reloader.reload("test") else {
-        panic!("they say something new");
-    };
-    assert_ne!(first, second);
-    assert!(slot.is_waiting());
+    desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
+    let second = desk.taken();
+    assert!(second.are_rules_new && second.rules != first.rules);
+    assert!(desk.slot.is_waiting());
     // What was in force before is news again.
-    slot.take();
-    slot.note_in_force(second);
-    write(RULES);
-    assert_eq!(reloader.reload("test"), Reloaded::Accepted { rules: first });
+    desk.slot.take();
+    desk.slot.note_in_force(second.rules);
+    desk.write("a.rules", RULES);
+    let third = desk.taken();
+    assert_eq!((third.rules, third.are_rules_new), (first.rules, true));
+}
+
+#[test]
+fn settings_are_taken_up_with_the_rules_and_what_is_as_it_was_is_kept() {
+    let desk = Desk::start(CONFIG);
+    desk.slot.note_in_force(desk.taken().rules);
+    assert!(desk.slot.take_on_call().is_none(), "it says what was said at the start");
+    let more = "[[sinks]]\nname = \"log\"\ntype = \"file\"\npath = \"more.jsonl\"\n";
+    desk.write("hansho.toml", &format!("{CONFIG}{more}[routing]\ndefault = [\"log\"]\n"));
+    desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
+    let taken = desk.taken();
+    assert!(taken.are_rules_new && taken.is_on_call_new, "{taken}");
+    let first = desk.slot.take_on_call().unwrap();
+    let names = |change: &Change| -> Vec<String> {
+        change.settings.routing.receivers().iter().map(|it| it.name.clone()).collect()
+    };
+    assert_eq!(names(&first), ["pager", "log"]);
+    desk.write("hansho.toml", &CONFIG.replace("\"pager\"", "\"phone\""));
+    let taken = desk.taken();
+    assert!(!taken.are_rules_new && taken.is_on_call_new, "{taken}");
+    let second = desk.slot.take_on_call().unwrap();
+    assert_eq!(names(&second), ["phone"]);
+    let sink = |change: &Change| match &change.deliveries[0] {
+        Delivery::Sink(sink) => Arc::as_ptr(sink),
+        Delivery::Console(_) => panic!("no terminal is configured"),
+    };
+    assert_eq!(sink(&first), sink(&second), "the file is not opened twice");
+    // A secret that changed where it is kept is news, too.
+    desk.write("token", "0ther\n");
+    let taken = desk.taken();
+    assert!(taken.is_on_call_new);
+    assert!(taken.to_string().ends_with("other on-call settings are taken up"), "{taken}");
+    assert!(!desk.taken().is_new());
+    let asking = &desk.reloader.state.asking;
+    assert_eq!(asking.scope_of("0ther"), Some(Scope::Act));
+    assert_eq!(asking.scope_of("s3cret"), None);
+}
+
+#[test]
+fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes() {
+    let desk = Desk::start(CONFIG);
+    desk.slot.note_in_force(desk.taken().rules);
+    // Rules that could run alone are refused with it.
+    desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
+    let with = |more: &str| format!("{CONFIG}{more}");
+    let severities = "[severities.high]\nclock = \"業務時間\"\n";
+    let route = "[[routes]]\nmatch = []\nnotify = [\"nobody\"]\n[routing]\ndefault = [\"pager\"]\n";
+    let hook = "[[sinks]]\nname = \"hook\"\ntype = \"slack\"\nurl = \"file:lost\"\n";
+    let stranger = "[streams.web]\ntopic = \"web\"\n";
+    for (text, why) in [
+        (String::new(), "hansho.toml"),
+        (with("nonsense"), "hansho.toml:"),
+        (with(route), "hansho.toml:14: routes.notify: is no sink"),
+        (with(severities), "hansho.toml: there is no calendar `業務時間`"),
+        (with(hook), "sink hook: secret file"),
+        (with(stranger), "[streams.web]: the rules have no stream"),
+        (CONFIG.replace("file:token", "file:lost"), "[[api.tokens]] 当番: secret file"),
+        (CONFIG.replace("a.rules", "b.rules"), "b.rules"),
+    ] {
+        desk.write("hansho.toml", &text);
+        desk.is_refused(why);
+        desk.slot.take();
+    }
+    fs::remove_file(desk.home.path().join("hansho.toml")).unwrap();
+    desk.is_refused("hansho.toml: cannot be read");
+    assert_eq!(desk.reloader.state.asking.scope_of("s3cret"), Some(Scope::Act));
+    desk.write("hansho.toml", CONFIG);
+    assert!(desk.taken().are_rules_new, "once it is right, all of it is taken up");
+}
+
+#[test]
+fn what_needs_a_restart_is_named_and_the_rest_is_taken_up() {
+    let desk = Desk::start(CONFIG);
+    desk.slot.note_in_force(desk.taken().rules);
+    let edited = CONFIG.replace("[kafka]", "workers = 3\n[limits]\nidle = \"1s\"\n[kafka]");
+    let edited = edited + "[streams.auth]\ntopic = \"logins\"\n[severities.low]\nremind = \"9d\"\n";
+    desk.write("hansho.toml", &edited);
+    let taken = desk.taken();
+    assert_eq!(taken.needs_restart, ["workers", "limits.idle", "streams.auth"]);
+    assert!(taken.is_on_call_new && !taken.are_rules_new);
+    assert!(taken.to_string().ends_with("needs a restart: workers, limits.idle, streams.auth"));
+    // A stream that comes now would be read from a topic that is not its own.
+    let both =
+        edited.replace("topic = \"logins\"", "topic = \"logins\"\n[streams.b]\ntopic = \"c\"");
+    desk.write("hansho.toml", &both);
+    desk.slot.take_on_call();
+    desk.write(
+        "a.rules",
+        &format!("{RULES}stream b from \"b\" {{ ts: time }}\nalert c any b low\n"),
+    );
+    desk.is_refused("[streams.b] is taken up by a restart only");
+    desk.write("hansho.toml", &edited);
+    assert!(desk.taken().are_rules_new, "it is read from the topic of its own name");
+}
+
+#[test]
+fn what_is_served_until_a_restart_is_not_opened_to_everybody_by_a_reload() {
+    let public = CONFIG.replace("[kafka]", "[api]\nlisten = \"0.0.0.0:9464\"\n[kafka]");
+    let desk = Desk::start(&public);
+    let (before, rest) = CONFIG.split_once("[[api.tokens]]").unwrap();
+    let (_, sinks) = rest.split_once("[[sinks]]").unwrap();
+    desk.write("hansho.toml", &format!("{before}[[sinks]]{sinks}"));
+    desk.is_refused("anyone could silence alerts");
+    let read = CONFIG.replace("[[api", "[streams.auth]\ntopic = \"in\"\n[[api");
+    let desk = Desk::start(&read);
+    let loops = "[[sinks]]\nname = \"k\"\ntype = \"kafka\"\ntopic = \"in\"\n";
+    desk.write("hansho.toml", &format!("{CONFIG}{loops}"));
+    desk.is_refused("writes the topic in, which is read until a restart");
 }

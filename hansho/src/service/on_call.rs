@@ -6,6 +6,7 @@
 //! result was not written, under the same id.
 
 pub mod asking;
+mod reconfigure;
 mod refresh;
 mod rows;
 mod trial;
@@ -33,8 +34,11 @@ use crate::alert_text::{AlertTexts, Wording};
 use crate::api::State;
 use crate::console::Console;
 use crate::pipeline::clock::wall_clock;
+use crate::reload::Slot;
 use asking::Asked;
-use refresh::{Router, Routers};
+use refresh::Routers;
+
+pub use reconfigure::Change;
 
 /// The longest sleep between looks at what is due.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
@@ -68,7 +72,7 @@ enum Answered {
     /// Of an attempt.
     Attempt { ticket: Ticket, result: DeliveryResult },
     /// Of saying how things stand.
-    Refresh { receiver: usize, result: DeliveryResult },
+    Refresh { receiver: String, result: DeliveryResult },
 }
 
 /// The desk, and what connects it with the world.
@@ -99,9 +103,7 @@ impl OnCall {
         let rows: Vec<desk::Row> = rows.collect::<Result<_, _>>().map_err(ServiceError::Row)?;
         desk.restore(rows, wall_clock());
         state.note_on_call_position(desk.position());
-        let receivers = desk.settings().routing.receivers().iter().enumerate();
-        let routers = receivers.filter(|(_, it)| it.is_router);
-        let routers = routers.map(|(number, _)| (number, Router::default())).collect();
+        let routers = refresh::routers(desk.settings(), Routers::new());
         let (in_flight, reports) = (HashSet::new(), Arc::clone(reports));
         let audited = wall_clock();
         Ok(OnCall { desk, deliveries, store, in_flight, reports, audited, routers })
@@ -113,7 +115,7 @@ impl OnCall {
     /// The store cannot be written.
     pub(crate) fn run(
         mut self,
-        (alerts, asked): (&Receiver<Logged>, &Receiver<Asked>),
+        (alerts, asked, slot): (&Receiver<Logged>, &Receiver<Asked>, &Slot),
         texts: &Wording,
         state: &State,
         runtime: &Handle,
@@ -123,7 +125,12 @@ impl OnCall {
         loop {
             self.record_results(&answers, state, (&answer, runtime));
             let language = texts.now().language();
-            asked.try_iter().for_each(|asked| self.answer(asked, language, runtime));
+            self.take_up(slot, state);
+            for asked in asked.try_iter() {
+                // Who was answered that it was reloaded asks those settings.
+                self.take_up(slot, state);
+                self.answer(asked, language, runtime);
+            }
             let now = wall_clock();
             self.desk.tick(now);
             self.write_down()?;
@@ -136,7 +143,10 @@ impl OnCall {
             self.show(state, now);
             self.audit(now);
             match alerts.recv_timeout(LOOK_INTERVAL) {
-                Ok(logged) => self.hear_all(logged, alerts, &texts.now()),
+                Ok(logged) => {
+                    self.take_up(slot, state);
+                    self.hear_all(logged, alerts, &texts.now());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     farewell.get_or_insert(now.plus(FAREWELL_MS));
@@ -177,7 +187,7 @@ impl OnCall {
 
     fn send_due(&mut self, now: Timestamp, answer: &Sender<Answered>, runtime: &Handle) {
         for attempt in self.desk.due(now) {
-            let router = self.routers.get_mut(&attempt.receiver);
+            let router = self.routers.get_mut(&self.desk.name_of(attempt.receiver));
             let attempt = match router {
                 Some(router) => router.holds(attempt, now),
                 None => Some(attempt),
@@ -214,7 +224,7 @@ impl OnCall {
             let (ticket, result) = match answered {
                 Answered::Attempt { ticket, result } => (ticket, result),
                 Answered::Refresh { receiver, result } => {
-                    self.end_refresh(receiver, &result, state, way);
+                    self.end_refresh(&receiver, &result, state, way);
                     continue;
                 }
             };

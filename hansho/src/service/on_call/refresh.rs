@@ -11,7 +11,9 @@ use std::sync::mpsc::Sender;
 use connectors::sink::alertmanager::REFRESH_MS;
 use model::notification::DeliveryResult;
 use model::time::Timestamp;
+use oncall::desk::Settings;
 use oncall::outbox::Attempt;
+use oncall::route::Receiver;
 use tokio::runtime::Handle;
 use tracing::{info, warn};
 
@@ -19,8 +21,8 @@ use super::{Answered, Delivery, OnCall};
 use crate::api::State;
 use crate::pipeline::clock::wall_clock;
 
-/// The receivers that are told again and again, by number.
-pub(super) type Routers = BTreeMap<usize, Router>;
+/// The receivers that are told again and again, by name.
+pub(super) type Routers = BTreeMap<String, Router>;
 
 /// Such a receiver.
 #[derive(Debug, Default)]
@@ -33,7 +35,23 @@ pub(super) struct Router {
     is_failing: bool,
 }
 
+/// The receivers that are to be told again and again, as far as known as they were. What they
+/// are said is due at once: they may be reached elsewhere now.
+pub(super) fn routers(settings: &Settings, mut known: Routers) -> Routers {
+    let routers = settings.routing.receivers().iter().filter(|it| it.is_router);
+    let router = |it: &Receiver| {
+        let router = known.remove(&it.name).unwrap_or_default();
+        (it.name.clone(), Router { said_at: None, ..router })
+    };
+    routers.map(router).collect()
+}
+
 impl Router {
+    /// Hands out the news that wait.
+    pub(super) fn let_go(&mut self) -> Vec<Attempt> {
+        std::mem::take(&mut self.held)
+    }
+
     fn is_due(&self, now: Timestamp) -> bool {
         let since = |at: Timestamp| now.0.saturating_sub(at.0).saturating_abs();
         !self.is_being_told && self.said_at.is_none_or(|at| since(at) >= REFRESH_MS)
@@ -52,17 +70,18 @@ impl Router {
 impl OnCall {
     /// Begins to say how things stand, where that is due and nothing is on its way.
     pub(super) fn refresh(&mut self, now: Timestamp, answer: &Sender<Answered>, runtime: &Handle) {
-        for (number, router) in self.routers.iter_mut().filter(|(_, router)| router.is_due(now)) {
-            if self.in_flight.iter().any(|it| self.desk.receiver_of(*it) == Some(*number)) {
+        for (name, router) in self.routers.iter_mut().filter(|(_, router)| router.is_due(now)) {
+            let Some(number) = self.desk.settings().routing.number(name) else { continue };
+            if self.in_flight.iter().any(|it| self.desk.receiver_of(*it) == Some(number)) {
                 continue;
             }
-            let Some(Delivery::Sink(sink)) = self.deliveries.get(*number) else { continue };
-            let standing = self.desk.standing(*number, now);
+            let Some(Delivery::Sink(sink)) = self.deliveries.get(number) else { continue };
+            let standing = self.desk.standing(number, now);
             router.is_being_told = true;
-            let (number, sink, answer) = (*number, Arc::clone(sink), answer.clone());
+            let (receiver, sink, answer) = (name.clone(), Arc::clone(sink), answer.clone());
             runtime.spawn(async move {
                 let result = sink.refresh(&standing, wall_clock()).await;
-                drop(answer.send(Answered::Refresh { receiver: number, result }));
+                drop(answer.send(Answered::Refresh { receiver, result }));
             });
         }
     }
@@ -70,18 +89,17 @@ impl OnCall {
     /// It has been said how things stand, or not: the news that waited are on their way.
     pub(super) fn end_refresh(
         &mut self,
-        receiver: usize,
+        name: &str,
         result: &DeliveryResult,
         state: &State,
         (answer, runtime): (&Sender<Answered>, &Handle),
     ) {
-        let name = self.desk.name_of(receiver);
-        let Some(router) = self.routers.get_mut(&receiver) else { return };
+        let Some(router) = self.routers.get_mut(name) else { return };
         router.said_at = Some(wall_clock());
         router.is_being_told = false;
         let was_failing = router.is_failing;
         router.is_failing = !matches!(result, DeliveryResult::Sent { .. });
-        state.metrics.note_refresh(&name, router.is_failing);
+        state.metrics.note_refresh(name, router.is_failing);
         match result {
             DeliveryResult::Sent { .. } if was_failing => {
                 info!(receiver = name, "what is open is confirmed again");
@@ -93,7 +111,7 @@ impl OnCall {
                 }
             }
         }
-        for attempt in std::mem::take(&mut router.held) {
+        for attempt in router.let_go() {
             self.start(attempt, answer, runtime);
         }
     }

@@ -1,0 +1,53 @@
+//! What only a start takes up: keys that a reload compares and otherwise leaves alone.
+
+use std::collections::BTreeSet;
+
+use super::Config;
+use super::kafka::Kafka;
+
+/// Whether a key says something else in two configurations.
+type Differs = fn(&Config, &Config) -> bool;
+
+const KEYS: [(&str, Differs); 19] = [
+    ("state_dir", |a, b| a.state_dir != b.state_dir),
+    ("language", |a, b| a.language != b.language),
+    ("timezone", |a, b| a.timezone != b.timezone),
+    ("workers", |a, b| a.workers != b.workers),
+    ("api.listen", |a, b| a.listen != b.listen),
+    ("kafka.group", |a, b| of_kafka(a, |it| &it.group) != of_kafka(b, |it| &it.group)),
+    ("kafka.start", |a, b| of_kafka(a, |it| &it.start) != of_kafka(b, |it| &it.start)),
+    ("kafka.properties", |a, b| {
+        of_kafka(a, |it| &it.properties) != of_kafka(b, |it| &it.properties)
+    }),
+    ("ingest.token", |a, b| a.ingest.token != b.ingest.token),
+    ("ingest.spool_bytes", |a, b| a.ingest.spool_bytes != b.ingest.spool_bytes),
+    ("dead_letters", |a, b| a.dead_letters != b.dead_letters),
+    ("limits.idle", |a, b| a.limits.idle_ms != b.limits.idle_ms),
+    ("limits.skew_max", |a, b| a.limits.skew_max_ms != b.limits.skew_max_ms),
+    ("limits.unsettled_bytes", |a, b| a.limits.unsettled_bytes != b.limits.unsettled_bytes),
+    ("limits.keys_per_rule", |a, b| a.limits.keys_per_rule != b.limits.keys_per_rule),
+    ("limits.held_back_max", |a, b| a.limits.held_back_max_ms != b.limits.held_back_max_ms),
+    ("limits.meta_quiet", |a, b| a.limits.meta.quiet_ms != b.limits.meta.quiet_ms),
+    ("limits.never_matched_after", |a, b| {
+        a.limits.meta.never_matched_after != b.limits.meta.never_matched_after
+    }),
+    ("limits.rule_share_max", |a, b| a.limits.meta.rule_share_max != b.limits.meta.rule_share_max),
+];
+
+impl Config {
+    /// The keys that differ from what a service runs with and wait for its next start. Of
+    /// secrets it is compared where they are kept, not what they are.
+    pub(crate) fn needs_restart(&self, running: &Config) -> Vec<String> {
+        let keys = KEYS.iter().filter(|(_, differs)| differs(self, running));
+        let mut keys: Vec<String> = keys.map(|(key, _)| (*key).to_owned()).collect();
+        let streams: BTreeSet<&String> = self.inputs.keys().chain(running.inputs.keys()).collect();
+        let moved =
+            streams.into_iter().filter(|it| self.inputs.get(*it) != running.inputs.get(*it));
+        keys.extend(moved.map(|name| format!("streams.{name}")));
+        keys
+    }
+}
+
+fn of_kafka<T>(config: &Config, part: impl FnOnce(&Kafka) -> &T) -> Option<&T> {
+    config.kafka.as_ref().map(part)
+}
