@@ -463,6 +463,38 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
     assert_eq!(told["key"]["user.name"], "b");
 }
 
+/// Who is told again and again what stands is known by name: that goes on, and so do the news.
+#[test]
+fn a_cluster_hears_what_stands_over_a_reload_that_moves_it() {
+    let cluster = Recorder::start().expect("a server");
+    let urls = cluster.url("");
+    let sink = format!(
+        "[[sinks]]\nname = \"am\"\ntype = \"alertmanager\"\nallow_private = true\n\
+         urls = [{urls:?}]\n"
+    );
+    let scene = Scene::start(&sink);
+    let hears = |user: &str| {
+        let user = format!("\"{user}\"");
+        let is_of = |requests: &[Request]| requests.iter().any(|it| it.text().contains(&user));
+        cluster.wait_until(DEADLINE, is_of).expect("it is told");
+    };
+    scene.post_events(&burst("a", 0));
+    hears("a");
+    let first = "[[sinks]]\nname = \"first\"\ntype = \"stdout\"\n";
+    let (status, said) = scene.reload(|text| text.replace(&sink, &format!("{first}{sink}")));
+    assert_eq!(status, 200, "{said}");
+    scene.post_events(&burst("b", 1));
+    hears("b");
+    // What stands is said again at once, for the cluster may be another one.
+    let both = |requests: &[Request]| {
+        requests.iter().any(|it| it.text().contains("\"a\"") && it.text().contains("\"b\""))
+            || requests.iter().filter(|it| it.text().contains("\"a\"")).count() > 1
+    };
+    cluster.wait_until(DEADLINE, both).expect("it is confirmed");
+    let metrics = scene.request("GET", "/metrics", "", "").1;
+    assert!(metrics.contains("outbox_pending{receiver=\"first\"}"), "{metrics}");
+}
+
 /// What a sink never took goes to who stands in for it when it is taken out, also where the
 /// service only learns so by being started anew.
 #[test]

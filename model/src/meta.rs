@@ -228,8 +228,8 @@ impl MetaAlert {
                 "ルールが、全ルールの処理量のうち決められた割合を超えて占めています",
             ),
             MetaAlert::ReloadFailed => (
-                "changed rules cannot be used: those before go on",
-                "変更されたルールを使えません。変更前のルールで続けます",
+                "changed rules or settings cannot be used: those before go on",
+                "変更されたルールや設定を使えません。変更前のもので続けます",
             ),
             MetaAlert::Undelivered { .. } => (
                 "notifications to the sink were given up: `hansho notify list` has them",

@@ -51,3 +51,57 @@ impl Config {
 fn of_kafka<T>(config: &Config, part: impl FnOnce(&Kafka) -> &T) -> Option<&T> {
     config.kafka.as_ref().map(part)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TEXT: &str = "rules = [\"a\"]\n#top\n[kafka]\n#kafka\n\
+        properties = { \"bootstrap.servers\" = \"a:1\" }\n[limits]\n#limits\n[api]\n#api\n\
+        [ingest]\n#ingest\n[dead_letters]\n#letters\n\
+        [[sinks]]\nname = \"a\"\ntype = \"stdout\"\n#end\n";
+
+    fn config(text: &str) -> Config {
+        Config::parse(text, Path::new("hansho.toml")).unwrap()
+    }
+
+    #[test]
+    fn every_key_that_only_a_start_takes_up_is_named() {
+        let running = config(TEXT);
+        let named = |text: &str| config(text).needs_restart(&running);
+        let cases = [
+            ("#top", "state_dir = \"b\"", "state_dir, dead_letters"),
+            ("#top", "language = \"ja\"", "language"),
+            ("#top", "timezone = \"Asia/Tokyo\"", "timezone"),
+            ("#top", "workers = 255", "workers"),
+            ("#api", "listen = \"127.0.0.1:1\"", "api.listen"),
+            ("#kafka", "group = \"b\"", "kafka.group"),
+            ("#kafka", "start = \"end\"", "kafka.start"),
+            ("\"a:1\"", "\"b:1\"", "kafka.properties"),
+            ("#ingest", "token = \"env:T\"", "ingest.token"),
+            ("#ingest", "spool_bytes = \"1MiB\"", "ingest.spool_bytes"),
+            ("#letters", "file = \"b\"", "dead_letters"),
+            ("#limits", "idle = \"1s\"", "limits.idle"),
+            ("#limits", "skew_max = \"1s\"", "limits.skew_max"),
+            ("#limits", "unsettled_bytes = \"1MiB\"", "limits.unsettled_bytes"),
+            ("#limits", "keys_per_rule = 1", "limits.keys_per_rule"),
+            ("#limits", "held_back_max = \"1s\"", "limits.held_back_max"),
+            ("#limits", "meta_quiet = \"1s\"", "limits.meta_quiet"),
+            ("#limits", "never_matched_after = 1", "limits.never_matched_after"),
+            ("#limits", "rule_share_max = 1", "limits.rule_share_max"),
+            ("#end", "[streams.s]\ntype = \"http\"", "streams.s"),
+            ("#end", "[severities.low]\nremind = \"9d\"", ""),
+            ("#limits", "pending_max = 1\nstorm_max = 1", ""),
+            ("\"stdout\"", "\"file\"\npath = \"x\"", ""),
+            ("#api", "[[api.tokens]]\nname = \"a\"\ntoken = \"env:T\"\nscope = \"act\"", ""),
+            ("[\"a\"]", "[\"b\"]", ""),
+        ];
+        for (at, with, want) in cases {
+            assert_eq!(named(&TEXT.replace(at, with)).join(", "), want, "{with}");
+        }
+        let others = KEYS.iter().filter(|(key, _)| !cases.iter().any(|it| it.2.contains(key)));
+        assert_eq!(others.count(), 0, "every key has its case");
+    }
+}

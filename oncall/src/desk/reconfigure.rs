@@ -64,6 +64,11 @@ impl Desk {
         self.write_down(by, "reload on-call settings".to_owned(), now);
     }
 
+    /// A receiver is reached another way now: what waits for it after failures is tried at once.
+    pub fn reach_anew(&mut self, receiver: usize, now: Timestamp) {
+        self.outbox.begin_anew(receiver, now);
+    }
+
     /// Leaves the receivers the time they ask for between two attempts.
     pub(super) fn space_out(&mut self) {
         for (number, receiver) in self.settings.routing.receivers().iter().enumerate() {

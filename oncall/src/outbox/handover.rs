@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use model::time::Timestamp;
+
 use super::queue::{Queue, Row};
 use super::{DeliveryCounts, GiveUp, Outbox, OutboxLimits, Outgoing, Refusal, Ticket, outgoing};
 
@@ -40,6 +42,11 @@ impl Outbox {
         if let Some(queue) = receiver.and_then(|receiver| self.queues.get_mut(receiver)) {
             queue.withdraw(ticket.row);
         }
+    }
+
+    /// A receiver is reached another way now: what waits after failures is tried at once.
+    pub fn begin_anew(&mut self, receiver: usize, now: Timestamp) {
+        self.queue(receiver).begin_anew(now);
     }
 
     /// Takes out what is pending for a receiver and not in flight, in the order pushed. Each

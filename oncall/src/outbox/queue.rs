@@ -155,9 +155,18 @@ impl Queue {
 
     /// The receiver took something: what waits for it after failures need not wait longer.
     pub(super) fn wake(&mut self, now: Timestamp) {
-        if std::mem::take(&mut self.failures) < FAILURES_MAX {
-            return;
+        if std::mem::take(&mut self.failures) >= FAILURES_MAX {
+            self.hurry(now);
         }
+    }
+
+    /// The receiver is another one now: what it failed and what it asked for is of no account.
+    pub(super) fn begin_anew(&mut self, now: Timestamp) {
+        (self.failures, self.paused_until) = (0, Timestamp::EARLIEST);
+        self.hurry(now);
+    }
+
+    fn hurry(&mut self, now: Timestamp) {
         for (_, number) in std::mem::take(&mut self.waiting) {
             if let Some(row) = self.rows.get_mut(&number) {
                 row.at = row.at.min(now);

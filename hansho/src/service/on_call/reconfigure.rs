@@ -3,6 +3,9 @@
 //! They are taken up between two attempts. What is under way ends as it began, by the sink it
 //! was given to, and is answered by its ticket.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use tracing::info;
@@ -24,6 +27,18 @@ pub struct Change {
     pub by: &'static str,
 }
 
+impl Delivery {
+    /// Whether it is the very same.
+    fn is(&self, other: &Delivery) -> bool {
+        match (self, other) {
+            (Delivery::Sink(one), Delivery::Sink(other)) => Arc::ptr_eq(one, other),
+            (Delivery::Console(one), Delivery::Console(other)) => Arc::ptr_eq(one, other),
+            (Delivery::Sink(_), Delivery::Console(_))
+            | (Delivery::Console(_), Delivery::Sink(_)) => false,
+        }
+    }
+}
+
 impl OnCall {
     /// Takes up what waits to be taken up.
     pub(super) fn take_up(&mut self, slot: &Slot, state: &State) {
@@ -35,10 +50,25 @@ impl OnCall {
         for attempt in routers.values_mut().flat_map(refresh::Router::let_go) {
             self.desk.withdraw(attempt.ticket);
         }
-        self.desk.reconfigure(settings, outbox, by, wall_clock());
+        let now = wall_clock();
+        let known = self.receivers().into_iter().zip(&self.deliveries);
+        let known: BTreeMap<String, Delivery> =
+            known.map(|(name, delivery)| (name, delivery.clone())).collect();
+        self.desk.reconfigure(settings, outbox, by, now);
+        for (number, name) in self.receivers().iter().enumerate() {
+            let is_as_it_was = known.get(name).zip(deliveries.get(number));
+            if !is_as_it_was.is_some_and(|(before, delivery)| before.is(delivery)) {
+                self.desk.reach_anew(number, now);
+            }
+        }
         self.deliveries = deliveries;
         self.routers = refresh::routers(self.desk.settings(), routers);
         state.metrics.forget_receivers();
         info!(by, receivers = self.deliveries.len(), "other on-call settings are in force");
+    }
+
+    fn receivers(&self) -> Vec<String> {
+        let receivers = self.desk.settings().routing.receivers().iter();
+        receivers.map(|receiver| receiver.name.clone()).collect()
     }
 }

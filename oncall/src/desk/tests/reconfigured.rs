@@ -238,6 +238,21 @@ fn an_attempt_under_way_is_answered_whatever_was_reloaded_meanwhile() {
 }
 
 #[test]
+fn a_receiver_that_was_mended_is_tried_at_once() {
+    let mut scene = Scene::new(settings(&["a", "b"]));
+    scene.answers = |_, _, _| failed(FailureReason::RateLimited, Some(HOUR_MS));
+    scene.fire("cpu", Low);
+    scene.wait(10 * MINUTE_MS);
+    scene.answers = |_, _, _| SENT;
+    scene.reload(settings(&["x", "b", "a"]));
+    scene.desk.reach_anew(2, scene.now);
+    scene.wait(MINUTE_MS);
+    assert_eq!(scene.got(), [at("a", Kind::Firing, 10)], "nothing has changed for the other");
+    scene.wait(HOUR_MS);
+    assert_eq!(scene.got(), [at("b", Kind::Firing, 60)]);
+}
+
+#[test]
 fn who_comes_back_while_an_attempt_is_under_way_has_it() {
     let mut scene = Scene::new(settings(&["a", "b"]));
     scene.fire("cpu", High);
