@@ -138,9 +138,10 @@ impl Desk {
             audit: VecDeque::new(),
             next_number: 1,
             looked_at: Timestamp::EARLIEST,
-            changed: BTreeSet::from([RowKey::Fallbacks]),
+            changed: BTreeSet::new(),
         };
         desk.space_out();
+        desk.note_fallbacks(&BTreeMap::new());
         desk
     }
 

@@ -95,7 +95,7 @@ impl Desk {
             }
         }
         self.pass_on(now);
-        self.changed.insert(RowKey::Fallbacks);
+        self.note_fallbacks(fallbacks);
     }
 
     /// Gives what waits for receivers that are no more to who stands in for them.
@@ -208,6 +208,13 @@ impl Desk {
         let fallback = configured(name, fallbacks, routing);
         self.left.push(Left { name: name.to_owned(), fallback });
         first + self.left.len() - 1
+    }
+
+    /// Writes down who stands in for whom, where that is news.
+    pub(super) fn note_fallbacks(&mut self, known: &BTreeMap<String, String>) {
+        if self.fallbacks() != *known {
+            self.changed.insert(RowKey::Fallbacks);
+        }
     }
 
     /// Who stands in for whom, for those that something may be pending for.
