@@ -41,10 +41,9 @@ impl Desk {
         now: Timestamp,
     ) {
         let fallbacks = self.fallbacks();
-        let names = |all: &[Left]| all.iter().map(|left| left.name.clone()).collect::<Vec<_>>();
-        let receivers = self.settings.routing.receivers();
-        let mut before: Vec<String> = receivers.iter().map(|it| it.name.clone()).collect();
-        before.extend(names(&self.left));
+        let receivers = self.settings.routing.receivers().iter().map(|it| it.name.clone());
+        let left = self.left.iter().map(|it| it.name.clone());
+        let before: Vec<String> = receivers.chain(left).collect();
         self.settings = settings;
         self.left.clear();
         let next: Vec<Option<usize>> = before
