@@ -8,7 +8,7 @@ use super::kafka::Kafka;
 /// Whether a key says something else in two configurations.
 type Differs = fn(&Config, &Config) -> bool;
 
-const KEYS: [(&str, Differs); 19] = [
+const KEYS: [(&str, Differs); 20] = [
     ("state_dir", |a, b| a.state_dir != b.state_dir),
     ("language", |a, b| a.language != b.language),
     ("timezone", |a, b| a.timezone != b.timezone),
@@ -27,6 +27,7 @@ const KEYS: [(&str, Differs); 19] = [
     ("limits.unsettled_bytes", |a, b| a.limits.unsettled_bytes != b.limits.unsettled_bytes),
     ("limits.keys_per_rule", |a, b| a.limits.keys_per_rule != b.limits.keys_per_rule),
     ("limits.held_back_max", |a, b| a.limits.held_back_max_ms != b.limits.held_back_max_ms),
+    ("limits.snapshot_every", |a, b| a.limits.snapshot_every_ms != b.limits.snapshot_every_ms),
     ("limits.meta_quiet", |a, b| a.limits.meta.quiet_ms != b.limits.meta.quiet_ms),
     ("limits.never_matched_after", |a, b| {
         a.limits.meta.never_matched_after != b.limits.meta.never_matched_after
@@ -88,6 +89,7 @@ mod tests {
             ("#limits", "unsettled_bytes = \"1MiB\"", "limits.unsettled_bytes"),
             ("#limits", "keys_per_rule = 1", "limits.keys_per_rule"),
             ("#limits", "held_back_max = \"1s\"", "limits.held_back_max"),
+            ("#limits", "snapshot_every = \"none\"", "limits.snapshot_every"),
             ("#limits", "meta_quiet = \"1s\"", "limits.meta_quiet"),
             ("#limits", "never_matched_after = 1", "limits.never_matched_after"),
             ("#limits", "rule_share_max = 1", "limits.rule_share_max"),
