@@ -160,7 +160,8 @@ impl Config {
         };
         let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());
         let settings = self.on_call.settings(routing, calendars)?;
-        Ok(Settings { storm_max: self.limits.storm_max, ..settings })
+        let (storm_max, flap_max) = (self.limits.storm_max, self.limits.flap_max);
+        Ok(Settings { storm_max, flap_max, ..settings })
     }
 
     /// The limits of the outbox.

@@ -138,7 +138,14 @@ impl Console {
 
     fn summed(&self, of: &Notification) -> String {
         let (news, ended) = of.digest.as_ref().map_or((0, 0), |digest| (digest.news, digest.ended));
+        let is_flapping = of.digest.as_ref().is_some_and(|digest| digest.is_flapping);
         match self.texts.language() {
+            Language::Ja if is_flapping => {
+                format!("繰り返し: 直近1時間に発生{news}回、解消{ended}回")
+            }
+            Language::En if is_flapping => {
+                format!("flapping: began {news} times, ended {ended} times in the last hour")
+            }
             Language::Ja => format!("多発: {news}件、解消 {ended}件"),
             Language::En => format!("storm: {news} at once, {ended} over"),
         }

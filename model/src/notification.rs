@@ -107,13 +107,15 @@ pub struct Notification {
     pub digest: Option<Arc<Digest>>,
 }
 
-/// What happened in a storm.
+/// What happened in a storm, or of an alert that flaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
-    /// How often something happened.
+    /// How often something happened; of one that flaps, how often it began.
     pub news: u64,
-    /// How many of those told this way are over.
+    /// How many of those told this way are over; of one that flaps, how often it ended.
     pub ended: u64,
+    /// Whether it is of one alert and key that began and ended again and again.
+    pub is_flapping: bool,
     /// Alerts and how often each had news, the busiest first; not all of them.
     pub alerts: Vec<(String, u64)>,
 }

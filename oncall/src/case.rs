@@ -65,6 +65,9 @@ pub struct Case {
     pub deadline: Option<Timestamp>,
     /// Whether the deadline passed without an answer.
     pub is_breached: bool,
+    /// Whether its alert began and ended so often that it is told in sum.
+    #[serde(default)]
+    pub is_flapping: bool,
     /// Who is told next, while nobody has responded; after that, on demand.
     pub escalation: Option<Escalation>,
     /// When people next hear that it is still open.

@@ -15,6 +15,7 @@
 mod auditor;
 mod clockwork;
 mod commands;
+mod flapping;
 mod reconfigure;
 mod rows;
 mod standing;
@@ -39,9 +40,11 @@ use crate::silence::Silence;
 
 pub use auditor::{Fault, Finding};
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
+use flapping::{Flaps, Turn};
 use reconfigure::Left;
 use storm::Storms;
 
+pub use flapping::{FLAP_MAX, FLAP_MS, Flapping, TURNS_MAX};
 pub use rows::{Audit, Change, Row, RowKey};
 pub use standing::ENDED_SAID_MS;
 pub use storm::{DIGEST_MS, Pending, STORM_MAX};
@@ -71,6 +74,9 @@ pub struct Settings {
     pub inhibitions: Vec<Inhibition>,
     /// Notifications a minute that one receiver gets as they are, critical ones aside.
     pub storm_max: usize,
+    /// Beginnings and ends of one alert and key within an hour that are told one by one; 0 is
+    /// however many.
+    pub flap_max: usize,
 }
 
 impl Default for Settings {
@@ -82,6 +88,7 @@ impl Default for Settings {
             routing: Routing::default(),
             inhibitions: Vec::new(),
             storm_max: STORM_MAX,
+            flap_max: FLAP_MAX,
         }
     }
 }
@@ -109,6 +116,7 @@ pub struct Desk {
     /// What the outbox refused since this was last asked.
     refused: Vec<Dead>,
     storms: Storms,
+    flaps: Flaps,
     audit: VecDeque<Audit>,
     next_number: u64,
     /// When held back notifications were last looked at.
@@ -135,6 +143,7 @@ impl Desk {
             dead_forgotten: 0,
             refused: Vec::new(),
             storms: Storms::default(),
+            flaps: Flaps::default(),
             audit: VecDeque::new(),
             next_number: 1,
             looked_at: Timestamp::EARLIEST,
@@ -283,6 +292,7 @@ impl Desk {
             owner: None,
             deadline: None,
             is_breached: false,
+            is_flapping: false,
             escalation: None,
             reminder: None,
             receivers: BTreeMap::new(),
@@ -290,6 +300,7 @@ impl Desk {
             unlisted: 0,
         };
         case.note(case.times.fired, None, Happening::Fired);
+        case.is_flapping = self.flaps(&case, Turn::Began, case.times.fired);
         self.sources.open(&self.settings.inhibitions, &case.subject());
         self.call_for(&mut case, from);
         self.tell(&mut case, NotificationKind::Firing, notice.at, now);
@@ -327,6 +338,7 @@ impl Desk {
         case.note(notice.text.detected, None, Happening::Ended(notice.reason));
         if case.is_open() {
             case.end_text = Some(notice.text.clone());
+            self.flaps(&case, Turn::Ended, notice.text.detected);
             case.since = notice.since;
             self.resolve(&mut case, notice.at, now);
         }

@@ -184,6 +184,8 @@ pub(crate) struct PlainNotification {
 struct PlainDigest {
     news: u64,
     ended: u64,
+    #[serde(default)]
+    is_flapping: bool,
     alerts: Vec<(String, u64)>,
 }
 
@@ -221,8 +223,8 @@ impl Plain for Notification {
             by: it.by,
             missed,
             digest: it.digest.map(|it| {
-                let Digest { news, ended, alerts } = Digest::clone(&it);
-                PlainDigest { news, ended, alerts }
+                let Digest { news, ended, is_flapping, alerts } = Digest::clone(&it);
+                PlainDigest { news, ended, is_flapping, alerts }
             }),
         }
     }
@@ -249,8 +251,8 @@ impl Plain for Notification {
             labels: it.labels,
             by: it.by,
             missed,
-            digest: it.digest.map(|PlainDigest { news, ended, alerts }| {
-                Arc::new(Digest { news, ended, alerts })
+            digest: it.digest.map(|PlainDigest { news, ended, is_flapping, alerts }| {
+                Arc::new(Digest { news, ended, is_flapping, alerts })
             }),
         })
     }

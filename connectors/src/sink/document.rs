@@ -72,6 +72,9 @@ impl Serialize for Document<'_> {
         if let Some(digest) = digest {
             map.serialize_entry("news", &digest.news)?;
             map.serialize_entry("ended", &digest.ended)?;
+            if digest.is_flapping {
+                map.serialize_entry("flapping", &true)?;
+            }
             map.serialize_entry("alerts", &Pairs(&digest.alerts, |count: &u64| *count))?;
         }
         map.end()

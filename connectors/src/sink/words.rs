@@ -70,6 +70,9 @@ impl Reader {
             NotificationKind::Reminder => {
                 (format!("{severity}, still open"), format!("{severity}・未解消"))
             }
+            NotificationKind::Digest if of.digest.as_ref().is_some_and(|it| it.is_flapping) => {
+                (format!("{severity}, flapping"), format!("{severity}・繰り返し"))
+            }
             NotificationKind::Digest => (format!("{severity}, many"), format!("{severity}・多発")),
         };
         self.say(en, ja)
@@ -128,6 +131,12 @@ impl Reader {
     pub(super) fn summed(&self, of: &Notification) -> String {
         let Some(digest) = &of.digest else { return of.message.clone() };
         let (news, ended, named) = (digest.news, digest.ended, &of.message);
+        if digest.is_flapping {
+            return self.say(
+                format!("flapping: began {news} times and ended {ended} times in the last hour"),
+                format!("発生と解消の繰り返し: 直近1時間に発生{news}回、解消{ended}回"),
+            );
+        }
         self.say(
             format!("{news} at once, {ended} over ({named})"),
             format!("{news}件発生、{ended}件解消 ({named})"),

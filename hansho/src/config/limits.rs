@@ -2,7 +2,7 @@
 
 use engine::shard::KEYS_PER_RULE_MAX;
 use model::time::{MINUTE_MS, SECOND_MS};
-use oncall::desk::STORM_MAX;
+use oncall::desk::{FLAP_MAX, STORM_MAX};
 use oncall::outbox::PENDING_MAX;
 use toml::Spanned;
 
@@ -24,6 +24,9 @@ pub struct Limits {
     pub pending_max: usize,
     /// Notifications a minute that one sink gets as they are, critical ones aside.
     pub storm_max: usize,
+    /// Beginnings and ends of one alert and key within an hour that are told one by one; 0 is
+    /// however many.
+    pub flap_max: usize,
     /// How long, in ms, a topic may go unread so that others catch up before people are told.
     pub held_back_max_ms: i64,
     /// How often, in ms, snapshots are written; `None` is never.
@@ -41,6 +44,7 @@ impl Default for Limits {
             keys_per_rule: KEYS_PER_RULE_MAX,
             pending_max: PENDING_MAX,
             storm_max: STORM_MAX,
+            flap_max: FLAP_MAX,
             held_back_max_ms: 5 * MINUTE_MS,
             snapshot_every_ms: Some(MINUTE_MS),
             meta: MetaLimits {
@@ -64,6 +68,7 @@ pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigE
         keys_per_rule: at_least_one(file, raw.keys_per_rule, default.keys_per_rule, no_keys)?,
         pending_max: at_least_one(file, raw.pending_max, default.pending_max, no_notice)?,
         storm_max: at_least_one(file, raw.storm_max, default.storm_max, no_notice)?,
+        flap_max: raw.flap_max.unwrap_or(default.flap_max),
         held_back_max_ms: raw.held_back_max.map_or(default.held_back_max_ms, |most| most.0),
         snapshot_every_ms: raw.snapshot_every.map_or(default.snapshot_every_ms, |every| every.0),
         meta: MetaLimits {

@@ -120,6 +120,7 @@ pub(super) struct Limits {
     pub(super) never_matched_after: Option<Spanned<u64>>,
     pub(super) rule_share_max: Option<Spanned<u8>>,
     pub(super) storm_max: Option<Spanned<usize>>,
+    pub(super) flap_max: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]

@@ -95,7 +95,7 @@ mod tests {
             ("#limits", "rule_share_max = 1", "limits.rule_share_max"),
             ("#end", "[streams.s]\ntype = \"http\"", "streams.s"),
             ("#end", "[severities.low]\nremind = \"9d\"", ""),
-            ("#limits", "pending_max = 1\nstorm_max = 1", ""),
+            ("#limits", "pending_max = 1\nstorm_max = 1\nflap_max = 1", ""),
             ("\"stdout\"", "\"file\"\npath = \"x\"", ""),
             ("#api", "[[api.tokens]]\nname = \"a\"\ntoken = \"env:T\"\nscope = \"act\"", ""),
             ("[\"a\"]", "[\"b\"]", ""),

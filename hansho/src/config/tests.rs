@@ -143,6 +143,7 @@ unsettled_bytes = \"64KiB\"
 keys_per_rule = 8
 pending_max = 7
 storm_max = 8
+flap_max = 0
 held_back_max = \"9m\"
 snapshot_every = \"none\"
 meta_quiet = \"10s\"
@@ -214,6 +215,7 @@ channel = \"C1\"
         keys_per_rule: 8,
         pending_max: 7,
         storm_max: 8,
+        flap_max: 0,
         held_back_max_ms: 9 * MINUTE_MS,
         snapshot_every_ms: None,
         meta: MetaLimits { quiet_ms: 10_000, never_matched_after: 11, rule_share_max: 12 },

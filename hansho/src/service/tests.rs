@@ -123,6 +123,7 @@ impl Place {
             on_call: Settings {
                 routing: Routing::to_all(vec![receiver]),
                 storm_max: usize::MAX,
+                flap_max: 0,
                 ..Settings::default()
             },
             asked,

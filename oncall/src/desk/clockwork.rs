@@ -28,6 +28,7 @@ impl Desk {
             self.put(case);
         }
         self.tell_digests(now);
+        self.tell_flapping(now);
     }
 
     /// When [`Desk::tick`] or [`Desk::due`] next have something to do; an instant that has
@@ -37,7 +38,8 @@ impl Desk {
         let silences = self.silences.values().any(|silence| silence.ended.is_none());
         let looks = silences || !self.waiting.is_empty();
         let look = looks.then(|| self.looked_at.plus(LOOK_MS));
-        let all = [case, look, self.storms.next_due(), self.outbox.next_due()];
+        let summed = [self.storms.next_due(), self.flaps.next_due()].into_iter().flatten().min();
+        let all = [case, look, summed, self.outbox.next_due()];
         all.into_iter().flatten().min()
     }
 

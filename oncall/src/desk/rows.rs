@@ -6,7 +6,7 @@ use model::time::Timestamp;
 use model::transition::EpisodeId;
 use serde::{Deserialize, Serialize};
 
-use super::{Dead, Desk, Pending};
+use super::{Dead, Desk, Flapping, Pending};
 use crate::case::Case;
 use crate::outbox::Outgoing;
 use crate::silence::Silence;
@@ -30,6 +30,8 @@ pub enum Row {
     Digest(Pending),
     /// Who stands in for whom: settings in which a receiver is no more do not say it.
     Fallbacks(BTreeMap<String, String>),
+    /// An alert that flaps for one key.
+    Flapping(Flapping),
 }
 
 /// What a row is kept under.
@@ -51,6 +53,8 @@ pub enum RowKey {
     Digest(u64),
     /// There is one, where anybody stands in for anybody.
     Fallbacks,
+    /// By number.
+    Flapping(u64),
 }
 
 /// A change of a row: what it is now, or that it is gone.
@@ -103,6 +107,10 @@ impl Desk {
                     self.next_number = self.next_number.max(pending.number + 1);
                     self.storms.restore(pending);
                 }
+                Row::Flapping(flapping) => {
+                    self.next_number = self.next_number.max(flapping.number + 1);
+                    self.flaps.restore(flapping);
+                }
                 Row::Audit(audit) => {
                     self.next_number = self.next_number.max(audit.number + 1);
                     self.audit.push_back(audit);
@@ -113,6 +121,7 @@ impl Desk {
             let receiver = self.number_of(&name, &fallbacks);
             self.outbox.restore(Outgoing { receiver, ..row });
         }
+        self.recall_turns();
         self.take_up(&fallbacks, now);
     }
 
@@ -142,6 +151,7 @@ impl Desk {
             RowKey::Fallbacks => {
                 Some(self.fallbacks()).filter(|known| !known.is_empty()).map(Row::Fallbacks)
             }
+            RowKey::Flapping(number) => self.flaps.get(number).cloned().map(Row::Flapping),
             RowKey::Digest(number) => self.storms.get(number).cloned().map(Row::Digest),
             RowKey::Audit(number) => {
                 self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)

@@ -220,6 +220,6 @@ pub(super) fn digest(of: &Pending) -> Notification {
         labels: Vec::new(),
         by: None,
         missed: None,
-        digest: Some(Arc::new(Digest { news, ended: of.ended, alerts })),
+        digest: Some(Arc::new(Digest { news, ended: of.ended, alerts, is_flapping: false })),
     }
 }

@@ -108,7 +108,10 @@ impl Desk {
                 continue;
             }
             if told == Told::Summed {
-                self.sum_up_the_end(case, number, now);
+                // Of one that flaps, its end is told with its other turns.
+                if !case.is_flapping {
+                    self.sum_up_the_end(case, number, now);
+                }
                 continue;
             }
             // Who has not even heard that it began hears both in one.
@@ -193,7 +196,9 @@ impl Desk {
     ) {
         let Some(receiver) = self.settings.routing.receivers().get(number) else { return };
         let name = receiver.name.clone();
-        if kind != NotificationKind::Resolved && self.sums_up(case, number, kind, now) {
+        let is_summed = self.flaps_for(case, number, kind)
+            || (kind != NotificationKind::Resolved && self.sums_up(case, number, kind, now));
+        if is_summed {
             let told = case.receivers.entry(name).or_insert(Told::Summed);
             if *told == Told::Waiting {
                 *told = Told::Summed;

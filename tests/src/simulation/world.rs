@@ -87,7 +87,7 @@ impl World {
         };
         let routing = Routing::to_all(receivers);
         let (levels, storm_max) = (quiet_levels(), usize::MAX);
-        let on_call = Settings { routing, levels, storm_max, ..Settings::default() };
+        let on_call = Settings { routing, levels, storm_max, flap_max: 0, ..Settings::default() };
         World { places, idle_ms, early: random.chance(70), on_call, sinks, limits }
     }
 

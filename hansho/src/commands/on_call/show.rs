@@ -96,8 +96,12 @@ impl Reader {
 
     fn state(&self, one: &Value) -> String {
         let state = word(one, "state");
-        match (self.language, oncall::case::State::from_name(&state)) {
+        let state = match (self.language, oncall::case::State::from_name(&state)) {
             (Language::Ja, Some(known)) => known.name_ja().to_owned(),
+            _ => state,
+        };
+        match one.get("is_flapping").and_then(Value::as_bool) {
+            Some(true) => state + &self.say(", flaps", "・繰り返し"),
             _ => state,
         }
     }
@@ -419,6 +423,15 @@ mod tests {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         let shown = table(&[row(["ID", "状態", "x"]), row(["4c1f", "対応中", "y"])]);
         assert_eq!(shown, "ID    状態    x\n4c1f  対応中  y\n");
+    }
+
+    #[test]
+    fn what_flaps_says_so() {
+        let (en, ja) = (Reader { language: Language::En }, Reader { language: Language::Ja });
+        let mut one = serde_json::json!({"state": "firing", "is_flapping": true});
+        assert_eq!([en.state(&one), ja.state(&one)], ["firing, flaps", "未対応・繰り返し"]);
+        one["is_flapping"] = false.into();
+        assert_eq!([en.state(&one), ja.state(&one)], ["firing", "未対応"]);
     }
 
     #[test]

@@ -46,6 +46,7 @@ fn key(key: RowKey) -> Vec<u8> {
         RowKey::Audit(number) => (b'f', u128::from(number)),
         RowKey::Digest(number) => (b'g', u128::from(number)),
         RowKey::Fallbacks => (b'h', 0),
+        RowKey::Flapping(number) => (b'i', u128::from(number)),
     };
     let mut bytes = vec![tag];
     bytes.extend_from_slice(&number.to_be_bytes());
@@ -86,6 +87,7 @@ mod tests {
             RowKey::Audit(1),
             RowKey::Digest(1),
             RowKey::Fallbacks,
+            RowKey::Flapping(1),
         ];
         assert!(keys.windows(2).all(|pair| key(pair[0]) < key(pair[1])));
         assert!(keys.is_sorted());

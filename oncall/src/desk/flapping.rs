@@ -1,0 +1,280 @@
+//! Flapping: an alert that begins and ends again and again is told in sum.
+//!
+//! Each episode is an incident of its own, on record and escalated like any other. But where an
+//! alert has begun and ended for one key more than [`FLAP_MAX`] times within an hour, a receiver
+//! hears of it at once how often, and after that once an hour, until it has been quiet for an hour.
+//! What is most severe is told one by one, and so is the end of whatever was told by itself.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use model::key::encode_key;
+use model::notification::{Digest, Notification, NotificationKind};
+use model::severity::Severity;
+use model::time::{HOUR_MS, Timestamp};
+use model::transition::{EpisodeId, KeyPart};
+use serde::{Deserialize, Serialize};
+
+use super::{Desk, RowKey};
+use crate::case::{Case, Told};
+use crate::hash::{fnv_64, mix};
+use crate::outbox::expiry;
+
+/// Beginnings and ends of one alert and key within an hour that are told one by one, by default.
+pub const FLAP_MAX: usize = 6;
+/// How long beginnings and ends count, and how often they are told in sum, in milliseconds.
+pub const FLAP_MS: i64 = HOUR_MS;
+/// Beginnings and ends of one alert and key that are counted; more need not be told apart.
+pub const TURNS_MAX: usize = 1_000;
+/// Alerts and keys that have had a turn lately are looked through when there are so many more.
+const SWEPT_FROM: usize = 1_024;
+
+/// An alert and a key.
+type Line = (String, Vec<u8>);
+
+/// An alert that flaps for one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// Its number.
+    pub number: u64,
+    /// The alert.
+    pub alert: String,
+    /// The key, named.
+    #[serde(with = "crate::plain")]
+    pub key: Vec<KeyPart>,
+    /// The most severe it has been meanwhile.
+    #[serde(with = "crate::plain")]
+    pub severity: Severity,
+    /// When it is told in sum next, or found to be quiet.
+    #[serde(with = "crate::plain")]
+    pub due: Timestamp,
+    /// Who is told in sum.
+    pub receivers: BTreeSet<String>,
+}
+
+/// How often alerts have begun and ended lately, and which of them flap.
+#[derive(Debug, Default)]
+pub(super) struct Flaps {
+    /// By alert and key: when it began, and when it ended; at most [`TURNS_MAX`].
+    turns: HashMap<Line, VecDeque<(Timestamp, Turn)>>,
+    swept_at: usize,
+    flapping: BTreeMap<u64, Flapping>,
+    numbers: HashMap<Line, u64>,
+}
+
+/// What an alert did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Began,
+    Ended,
+}
+
+impl Flaps {
+    pub(super) fn restore(&mut self, flapping: Flapping) {
+        self.numbers.insert(line(&flapping.alert, &flapping.key), flapping.number);
+        self.flapping.insert(flapping.number, flapping);
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Flapping> {
+        self.flapping.get(&number)
+    }
+
+    /// When the first of them is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.flapping.values().map(|flapping| flapping.due).min()
+    }
+
+    /// Counts a turn; how many there were within an hour by then, this one included.
+    fn count(&mut self, line: Line, turn: Turn, at: Timestamp) -> usize {
+        let turns = self.turns.entry(line).or_default();
+        turns.push_back((at, turn));
+        if turns.len() > TURNS_MAX {
+            turns.pop_front();
+        }
+        forget_old(turns, at);
+        let count = turns.len();
+        if self.turns.len() > self.swept_at.max(SWEPT_FROM) {
+            self.turns.retain(|_, turns| {
+                forget_old(turns, at);
+                !turns.is_empty()
+            });
+            self.swept_at = 2 * self.turns.len();
+        }
+        count
+    }
+
+    /// How often it began and how often it ended within an hour before an instant.
+    fn lately(&self, line: &Line, now: Timestamp) -> (u64, u64) {
+        let turns = self.turns.get(line).into_iter().flatten();
+        let lately = turns.filter(|(at, _)| is_recent(*at, now));
+        lately.fold((0, 0), |(began, ended), (_, turn)| match turn {
+            Turn::Began => (began + 1, ended),
+            Turn::Ended => (began, ended + 1),
+        })
+    }
+
+    /// Alerts and keys with turns, and the most turns of one.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [self.turns.len(), self.turns.values().map(VecDeque::len).max().unwrap_or(0)]
+    }
+}
+
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.0.saturating_sub(at.0) < FLAP_MS
+}
+
+fn forget_old(turns: &mut VecDeque<(Timestamp, Turn)>, now: Timestamp) {
+    while turns.pop_front_if(|(at, _)| !is_recent(*at, now)).is_some() {}
+}
+
+fn line(alert: &str, key: &[KeyPart]) -> Line {
+    (alert.to_owned(), encode_key(key.iter().map(|(_, value)| value)))
+}
+
+impl Desk {
+    /// Takes up from the record how often alerts have begun and ended within the last hour.
+    pub(super) fn recall_turns(&mut self) {
+        let mut turns: Vec<(Timestamp, &Case, Turn)> = Vec::new();
+        for case in self.cases.values() {
+            turns.push((case.times.fired, case, Turn::Began));
+            turns.extend(case.end_text.as_ref().map(|text| (text.detected, case, Turn::Ended)));
+        }
+        turns.sort_by_key(|(at, ..)| *at);
+        let newest = turns.last().map(|(at, ..)| *at).unwrap_or_default();
+        let recent = turns.into_iter().filter(|(at, ..)| is_recent(*at, newest));
+        for (at, case, turn) in recent {
+            self.flaps.count(line(&case.alert, &case.key), turn, at);
+        }
+    }
+
+    /// Counts that an incident's alert began or ended; whether it flaps.
+    pub(super) fn flaps(&mut self, case: &Case, turn: Turn, at: Timestamp) -> bool {
+        let line = line(&case.alert, &case.key);
+        let count = self.flaps.count(line.clone(), turn, at);
+        let known = self.flaps.numbers.get(&line).copied();
+        let is_exempt = case.severity == Severity::Critical || self.settings.flap_max == 0;
+        let begins = count > self.settings.flap_max && turn == Turn::Began && !is_exempt;
+        let number = match known {
+            None if begins => {
+                let number = self.number();
+                self.flaps.restore(Flapping {
+                    number,
+                    alert: case.alert.clone(),
+                    key: case.key.clone(),
+                    severity: case.severity,
+                    due: at,
+                    receivers: BTreeSet::new(),
+                });
+                Some(number)
+            }
+            known => known,
+        };
+        let flapping = number.and_then(|number| self.flaps.flapping.get_mut(&number));
+        let Some(flapping) = flapping else { return false };
+        flapping.severity = flapping.severity.min(case.severity);
+        self.changed.insert(RowKey::Flapping(flapping.number));
+        !is_exempt
+    }
+
+    /// Whether something about an incident is told with the other turns of its alert.
+    pub(super) fn flaps_for(
+        &mut self,
+        case: &Case,
+        receiver: usize,
+        kind: NotificationKind,
+    ) -> bool {
+        let is_turn = matches!(kind, NotificationKind::Firing | NotificationKind::Again);
+        let Some(to) = self.settings.routing.receivers().get(receiver) else { return false };
+        if !is_turn || !case.is_flapping || to.is_router {
+            return false;
+        }
+        let number = self.flaps.numbers.get(&line(&case.alert, &case.key)).copied();
+        let flapping = number.and_then(|number| self.flaps.flapping.get_mut(&number));
+        let Some(flapping) = flapping else { return false };
+        flapping.receivers.insert(to.name.clone());
+        self.changed.insert(RowKey::Flapping(flapping.number));
+        true
+    }
+
+    /// Tells how often those that flap have done so, where it is time; who was quiet for an hour
+    /// flaps no more.
+    pub(super) fn tell_flapping(&mut self, now: Timestamp) {
+        let due = self.flaps.flapping.values().filter(|flapping| flapping.due <= now);
+        let due: Vec<Flapping> = due.cloned().collect();
+        for mut flapping in due {
+            self.changed.insert(RowKey::Flapping(flapping.number));
+            let line = line(&flapping.alert, &flapping.key);
+            let turns = self.flaps.lately(&line, now);
+            if turns == (0, 0) {
+                self.flaps.flapping.remove(&flapping.number);
+                self.flaps.numbers.remove(&line);
+                self.settle_down(&flapping, now);
+                continue;
+            }
+            for name in &flapping.receivers {
+                let Some(receiver) = self.settings.routing.number(name) else { continue };
+                let notification = roll_up(&flapping, turns, name);
+                let expires = expiry(&notification);
+                if let Some(refusal) = self.outbox.push(receiver, notification, (now, expires)) {
+                    self.bury_refused(receiver, refusal, now);
+                }
+            }
+            flapping.due = flapping.due.plus(FLAP_MS).max(now);
+            self.flaps.flapping.insert(flapping.number, flapping);
+        }
+    }
+
+    /// It is quiet: who heard only in sum of what is still open hears of it by itself.
+    fn settle_down(&mut self, flapping: &Flapping, now: Timestamp) {
+        let is_it = |case: &&Case| {
+            case.is_open() && case.alert == flapping.alert && case.key == flapping.key
+        };
+        let open: Vec<EpisodeId> = self.cases.values().filter(is_it).map(|case| case.id).collect();
+        for id in open {
+            let Some(mut case) = self.take(id) else { continue };
+            case.is_flapping = false;
+            for told in case.receivers.values_mut().filter(|told| **told == Told::Summed) {
+                *told = Told::Waiting;
+            }
+            let at = case.times.event;
+            self.tell(&mut case, NotificationKind::Firing, at, now);
+            self.put(case);
+        }
+    }
+}
+
+fn roll_up(of: &Flapping, (began, ended): (u64, u64), to: &str) -> Notification {
+    let key: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let id = fnv_64(format!("flapping {} {} {}", of.alert, key.join(" "), of.due.0).as_bytes());
+    let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
+    let to = fnv_64(to.as_bytes());
+    Notification {
+        id: format!("{incident}-digest-{to:016x}"),
+        kind: NotificationKind::Digest,
+        incident,
+        alert: of.alert.clone(),
+        severity: of.severity,
+        key: of.key.clone(),
+        at: of.due,
+        since: of.due.minus(FLAP_MS),
+        detected: of.due,
+        deadline: None,
+        value: None,
+        threshold: None,
+        reason: None,
+        // Names only: it reads the same in every language.
+        message: key.join(" "),
+        reading: String::new(),
+        runbook: None,
+        labels: Vec::new(),
+        by: None,
+        missed: None,
+        digest: Some(Arc::new(Digest {
+            news: began,
+            ended,
+            alerts: vec![(of.alert.clone(), began)],
+            is_flapping: true,
+        })),
+    }
+}
