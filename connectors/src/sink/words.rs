@@ -132,10 +132,11 @@ impl Reader {
         let Some(digest) = &of.digest else { return of.message.clone() };
         let (news, ended, named) = (digest.news, digest.ended, &of.message);
         if digest.is_flapping {
-            return self.say(
-                format!("flapping: began {news} times and ended {ended} times in the last hour"),
-                format!("発生と解消の繰り返し: 直近1時間に発生{news}回、解消{ended}回"),
+            let said = self.say(
+                format!("{named} began {news} times and ended {ended} times in the last hour"),
+                format!("{named} 直近1時間に発生{news}回、解消{ended}回"),
             );
+            return said.trim_start().to_owned();
         }
         self.say(
             format!("{news} at once, {ended} over ({named})"),
@@ -193,6 +194,8 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use model::notification::Digest;
+
     use super::*;
     use crate::sink::tests::notification;
 
@@ -215,6 +218,28 @@ pub(super) mod tests {
         different.sort();
         different.dedup();
         assert_eq!(different.len(), 16, "{news:?}");
+    }
+
+    #[test]
+    fn what_is_told_in_sum_says_how_much() {
+        let of = |is_flapping| {
+            let digest = Digest { news: 4, ended: 3, is_flapping, alerts: Vec::new() };
+            let message = if is_flapping { "host=a" } else { "cpu 4" }.to_owned();
+            let kind = NotificationKind::Digest;
+            Notification { kind, message, digest: Some(digest.into()), ..notification() }
+        };
+        let said = [(Language::En, true), (Language::Ja, true), (Language::En, false)].map(
+            |(language, is_flapping)| {
+                let (reader, of) = (reader(language), of(is_flapping));
+                format!("{}: {}", reader.news(&of), reader.summed(&of))
+            },
+        );
+        let want = [
+            "critical, flapping: host=a began 4 times and ended 3 times in the last hour",
+            "緊急・繰り返し: host=a 直近1時間に発生4回、解消3回",
+            "critical, many: 4 at once, 3 over (cpu 4)",
+        ];
+        assert_eq!(said, want);
     }
 
     #[test]

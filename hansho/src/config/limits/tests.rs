@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use connectors::journal::MAX_BUFFERED_BYTES;
-use oncall::desk::{AUDIT_MAX, CASES_MAX, DEAD_MAX};
+use oncall::desk::{AUDIT_MAX, CASES_MAX, DEAD_MAX, TURNS_MAX};
 use oncall::incident::CLOSED_MAX;
 use oncall::outbox::IN_FLIGHT_MAX;
 use oncall::silence::SILENCES_MAX;
@@ -104,6 +104,11 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("incidents on record", "記録に残すインシデント", number(CASES_MAX)),
         ("notifications given up, kept", "保持する配信できなかった通知", number(DEAD_MAX)),
         ("entries of the audit log", "監査ログの記録", number(AUDIT_MAX)),
+        (
+            "beginnings and ends counted of an alert and key",
+            "数える発生と解消 (アラートとキーごと)",
+            number(TURNS_MAX),
+        ),
         ("silences at a time", "同時に有効なサイレンス", number(SILENCES_MAX)),
         ("closed incidents remembered", "保持する閉じたインシデント", number(CLOSED_MAX)),
         ("dead letters waiting", "書き込みを待つデッドレター", number(CLOGGED)),
