@@ -558,7 +558,9 @@ impl<'a> Worker<'a> {
             }
             let (told, joint) = (settled[stream], joined.iter().map(|of| settled[*of]).min());
             let joint = joint.unwrap_or(told);
-            if joint == Timestamp(i64::MIN) {
+            // Nor is anything committed before it is read again as far as an earlier life read it.
+            let is_behind = joined.iter().any(|of| self.marks.settled[*of] < self.published[*of]);
+            if joint == Timestamp(i64::MIN) || is_behind {
                 continue;
             }
             let end = ResumePoint { offset: reader.next as i64, front: reader.front.front() };

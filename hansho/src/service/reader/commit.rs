@@ -47,7 +47,10 @@ impl Reader {
             }
             let told = |stream: &usize| self.told.settled(*stream);
             let settled = stream.companions.iter().map(told).min().unwrap_or_default();
-            if settled == Timestamp(i64::MIN) {
+            // What is only read again is committed already, and further.
+            let is_behind =
+                stream.companions.iter().any(|of| self.marked.get(*of) < self.published.get(*of));
+            if settled == Timestamp(i64::MIN) || is_behind {
                 continue;
             }
             let resume = held.partition.resume_after(stream.read_after(settled));
