@@ -69,6 +69,11 @@ impl ResumeIndex {
         }
     }
 
+    /// The places it remembers, in the order of time.
+    pub fn places(&self) -> impl Iterator<Item = ResumePoint> + '_ {
+        self.buckets.values().copied()
+    }
+
     /// The first place with an event later than `instant`; `end` where there is none.
     ///
     /// Instants must not go back: what lies at or before them is forgotten.

@@ -24,6 +24,7 @@ mod sources;
 mod state_log;
 mod stdin;
 mod teller;
+pub mod trails;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +45,7 @@ use engine::shard::ShardCounts;
 use model::schema::Schema;
 use model::time::Timestamp;
 use oncall::desk::Settings;
-use oncall::incident::AlertText;
+use oncall::incident::{AlertText, OffsetRange};
 use oncall::outbox::OutboxLimits;
 use rules_dsl::rule::RuleSet;
 
@@ -183,6 +184,8 @@ pub struct Logged {
     pub detected: Timestamp,
     /// Whether its rule was only watched then, so that nobody is told.
     pub is_shadow: bool,
+    /// Where the events of its window lie.
+    pub events: Vec<OffsetRange>,
 }
 
 /// Why the service ended by itself.
@@ -343,6 +346,7 @@ impl Logged {
             runbook: rule.and_then(|rule| rule.runbook.clone()),
             labels: rule.map_or_else(Vec::new, |rule| rule.labels.clone()),
             detected: self.detected,
+            events: self.events.clone(),
         }
     }
 }

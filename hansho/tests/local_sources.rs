@@ -162,6 +162,32 @@ fn a_file_is_followed_over_kills_and_a_rotation() {
     check_told_as_replayed(&service, &parts.concat());
 }
 
+/// The log and the API say where the events of an incident lie: of a file, which bytes.
+#[test]
+fn an_incident_says_where_its_events_lie() {
+    let port = free_port().expect("a port");
+    let mut service = service(port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
+    let path = service.home().join("auth.jsonl");
+    let at = |second: i64| START_MS + second * 1_000;
+    let before = failures("b", (0..9).map(at));
+    let events = failures("a", (200..210).map(at));
+    let lines = [before, events.clone(), failures("z", [at(900)])].concat();
+    fs::write(&path, &lines).expect("written");
+    wait_for_end(&mut service, "a");
+    let address = format!("127.0.0.1:{port}");
+    let incidents = get(&address, "/api/v1/incidents?state=firing,resolved").expect("incidents").1;
+    let incidents: Value = serde_json::from_str(&incidents).expect("JSON");
+    let id = incidents["incidents"][0]["id"].as_str().expect("an incident");
+    let incident = get(&address, &format!("/api/v1/incidents/{id}")).expect("an answer").1;
+    let incident: Value = serde_json::from_str(&incident).expect("JSON");
+    let ranges = incident["text"]["events"].as_array().expect("ranges");
+    let [range] = ranges.as_slice() else { panic!("{incident}") };
+    assert_eq!(range["source"].as_str(), path.to_str());
+    let place = |name: &str| range[name].as_u64().expect("an offset") as usize;
+    let held = lines.get(place("from")..place("to")).expect("whole lines");
+    assert!(held.contains(&events), "{range}: {held}");
+}
+
 /// What a snapshot holds is not read again, after a kill and after a stop.
 #[test]
 fn a_service_goes_on_from_its_snapshot() {

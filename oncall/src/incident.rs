@@ -58,6 +58,22 @@ pub struct AlertText {
     /// When the service saw it.
     #[serde(with = "crate::plain")]
     pub detected: Timestamp,
+    /// Where the events of its window lie.
+    #[serde(default)]
+    pub events: Vec<OffsetRange>,
+}
+
+/// Offsets of one partition, from one on up to and without another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffsetRange {
+    /// The topic, file or spool.
+    pub source: String,
+    /// The partition.
+    pub partition: i32,
+    /// The first offset.
+    pub from: i64,
+    /// The offset after the last.
+    pub to: i64,
 }
 
 /// Something to tell people about an incident, before anyone is chosen to hear it.

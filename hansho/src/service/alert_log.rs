@@ -19,6 +19,7 @@ use model::meta::MetaStep;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use oncall::incident::OffsetRange;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -35,6 +36,8 @@ struct Line<'a> {
     detected_ms: i64,
     #[serde(default)]
     shadow: bool,
+    #[serde(default)]
+    events: Vec<OffsetRange>,
     #[serde(borrow)]
     record: &'a RawValue,
 }
@@ -64,10 +67,16 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
         Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
         Recorded::Meta(step, message) => write_meta(&mut record, step, message),
     }
-    let Logged { sequence, detected: Timestamp(detected_ms), is_shadow, .. } = logged;
+    let Logged { sequence, detected: Timestamp(detected_ms), is_shadow, events, .. } = logged;
     let shadow = if *is_shadow { "\"shadow\":true," } else { "" };
-    let head =
-        format!("{{\"sequence\":{sequence},\"detected_ms\":{detected_ms},{shadow}\"record\":");
+    // A list of texts and numbers always serializes.
+    let events = match events.as_slice() {
+        [] => String::new(),
+        some => format!("\"events\":{},", serde_json::to_string(some).unwrap_or_default()),
+    };
+    let head = format!(
+        "{{\"sequence\":{sequence},\"detected_ms\":{detected_ms},{shadow}{events}\"record\":"
+    );
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(&record);
     out.push(b'}');
@@ -81,8 +90,8 @@ fn read_line(line: &[u8], next: u64) -> Result<Logged, String> {
     if sequence < next {
         return Err(format!("its number is {sequence}, where {next} is the least it can be"));
     }
-    let (detected, is_shadow) = (Timestamp(line.detected_ms), line.shadow);
-    Ok(Logged { sequence, recorded, detected, is_shadow })
+    let (detected, is_shadow, events) = (Timestamp(line.detected_ms), line.shadow, line.events);
+    Ok(Logged { sequence, recorded, detected, is_shadow, events })
 }
 
 /// The first line of a log from which records were dropped.

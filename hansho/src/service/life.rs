@@ -36,6 +36,7 @@ use super::snapshot::{Snapshot, Snapshots};
 use super::sources::{Sources, Wanted};
 use super::state_log::{KeptFrom, REMEMBERING, StateLog};
 use super::teller::{LastWords, Teller};
+use super::trails::Trails;
 use super::{Logged, ServiceError, ServiceParts, joined};
 use crate::alert_text::AlertTexts;
 use crate::api::metrics::EventTotals;
@@ -180,7 +181,8 @@ pub(super) fn live(
     reader.mark_again(&inlet);
     let ended = ended_records(resumed.ended, old_texts.as_ref());
     let snapshots = Snapshots::new(state_dir, &program, parts.workers, &parts.state);
-    let logs = Logs { alert_log, compactor, state_log, snapshots };
+    let trails = reader.trails();
+    let logs = Logs { alert_log, compactor, state_log, snapshots, trails };
     let road = (Road { inlet, outlet, told, ended }, logs, history);
     let life = Life { parts, state_dir, rules, reader, shards_before };
     life.run(road, tell_on_call, stop)
@@ -266,12 +268,13 @@ struct Road {
     ended: Vec<Recorded>,
 }
 
-/// The logs that a teller writes.
+/// The logs that a teller writes, and where it looks events up.
 pub(super) struct Logs {
     pub(super) alert_log: Journal,
     pub(super) compactor: Compactor,
     pub(super) state_log: StateLog,
     pub(super) snapshots: Snapshots,
+    pub(super) trails: Arc<Trails>,
 }
 
 /// A life under way.
@@ -366,7 +369,8 @@ impl Life<'_> {
         let snapshots =
             Snapshots::new(self.state_dir, program, self.parts.workers, &self.parts.state);
         let road = Road { inlet, outlet, told, ended: Vec::new() };
-        Ok((road, Logs { alert_log, compactor, state_log, snapshots }, history))
+        let trails = self.reader.trails();
+        Ok((road, Logs { alert_log, compactor, state_log, snapshots, trails }, history))
     }
 }
 

@@ -27,6 +27,7 @@ use super::progress::Told;
 use super::reports::Reports;
 use super::sources::Sources;
 use super::state_log::{KeptFrom, REMEMBERING};
+use super::trails::{Trail, Trails};
 use super::{ServiceError, ServiceParts};
 use crate::api::State;
 use crate::api::metrics::EventTotals;
@@ -75,6 +76,7 @@ pub struct Reader {
     held: BTreeMap<(usize, i32), Held>,
     burial: Burial,
     told: Arc<Told>,
+    trails: Arc<Trails>,
     reports: Arc<Reports>,
     state: Arc<State>,
     limits: ReaderLimits,
@@ -124,6 +126,7 @@ impl Reader {
             published: vec![Timestamp(i64::MIN); streams.len()],
             told_until: vec![Timestamp(i64::MIN); streams.len()],
             told,
+            trails: Arc::new(Trails::new(topics.clone())),
             reports: Arc::clone(&parts.reports),
             state: Arc::clone(&parts.state),
             limits: parts.limits,
@@ -316,6 +319,8 @@ impl Reader {
         let told = settled.filter(|settled| settled.0 > i64::MIN);
         let mut held = Held::new(topic, partition, stream, from, told, monotonic());
         held.unread_from = commit.map_or(start, |commit| commit.position);
+        let trail = Trail::new(stream.lateness_ms, from, std::iter::empty());
+        self.trails.begin((topic, partition), trail);
         self.held.insert((topic, partition), held);
     }
 
@@ -384,8 +389,15 @@ impl Reader {
         }
     }
 
+    /// Where the events of recent instants lie.
+    pub(crate) fn trails(&self) -> Arc<Trails> {
+        Arc::clone(&self.trails)
+    }
+
     /// Says how far time has passed in every stream. Time never goes back.
     fn mark(&mut self, inlet: &Inlet) {
+        let read = self.held.iter().map(|(at, held)| (*at, &held.partition));
+        self.trails.note(read.map(|(at, read)| (at, read.front(), read.next_offset)));
         for (stream, marked) in self.marked.iter_mut().enumerate() {
             let mine = self.held.iter().filter(|((topic, _), _)| *topic == stream);
             let settled = mine.map(|(_, held)| held.settled(self.limits.idle_ms));

@@ -14,6 +14,8 @@ use engine::shard::statistics::RuleCounts;
 use engine::shard::{OpenEpisode, Shard, ShardCounts, Watched};
 use model::meta::MetaAlert;
 use model::time::Timestamp;
+use model::transition::TransitionKind;
+use oncall::incident::OffsetRange;
 use tracing::{debug, info, warn};
 
 use super::alert_log::compaction::Compactor;
@@ -26,6 +28,7 @@ use super::reports::Reports;
 use super::shares::Shares;
 use super::snapshot::Snapshots;
 use super::state_log::StateLog;
+use super::trails::Trails;
 use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
 use crate::api::State;
@@ -71,6 +74,7 @@ pub struct Teller {
     watched: Vec<Vec<Watched>>,
     peaks: LoggedPeaks,
     snapshots: Snapshots,
+    trails: Arc<Trails>,
     /// Something was appended that was not synced.
     is_unsynced: bool,
 }
@@ -100,7 +104,7 @@ impl Teller {
     /// A teller for these shards that knows what the log held before.
     pub(crate) fn new(
         outlet: Outlet,
-        Logs { alert_log, compactor, state_log, snapshots }: Logs,
+        Logs { alert_log, compactor, state_log, snapshots, trails }: Logs,
         history: &History,
         told: Arc<Told>,
         (parts, program): (&ServiceParts, Arc<Program>),
@@ -134,6 +138,7 @@ impl Teller {
             watched: vec![Vec::new(); parts.workers.max(1)],
             peaks: LoggedPeaks::new(history.peaks(), parts.workers.max(1)),
             snapshots,
+            trails,
             is_unsynced: false,
         }
     }
@@ -328,7 +333,8 @@ impl Teller {
         let detected = wall_clock();
         let logged = fresh.into_iter().zip(self.next_sequence..).map(|(recorded, sequence)| {
             let is_shadow = self.texts.rule(alert_of(&recorded)).is_some_and(|r| r.is_shadow);
-            Logged { sequence, recorded, detected, is_shadow }
+            let events = self.events_of(&recorded);
+            Logged { sequence, recorded, detected, is_shadow, events }
         });
         let logged: Vec<Logged> = logged.collect();
         self.next_sequence += logged.len() as u64;
@@ -350,6 +356,17 @@ impl Teller {
         }
         self.compactor.tend(&mut self.alert_log, &self.told.committed(), detected);
         Ok(())
+    }
+
+    /// Where the events lie of what has begun, risen or matched.
+    fn events_of(&self, recorded: &Recorded) -> Vec<OffsetRange> {
+        match recorded {
+            Recorded::Transition(transition, _) if transition.kind != TransitionKind::Resolved => {
+                self.trails.cover(&self.program, &transition.alert, transition.at)
+            }
+            Recorded::Early(early, _) => self.trails.cover(&self.program, &early.alert, early.at),
+            Recorded::Transition(..) | Recorded::Meta(..) => Vec::new(),
+        }
     }
 
     /// Lets the reader commit what every shard has told, once what was learnt by then is kept.

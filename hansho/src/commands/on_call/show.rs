@@ -134,6 +134,11 @@ impl Reader {
         line(self.say("message", "内容"), plain(&word(text, "message")));
         line(self.say("rule", "ルール"), plain(&word(text, "reading")));
         line(self.say("runbook", "手順"), plain(&word(text, "runbook")));
+        for of in list(text, "events") {
+            let place = format!("{}/{}", plain(&word(of, "source")), word(of, "partition"));
+            let range = format!("{place}  {}..{}", word(of, "from"), word(of, "to"));
+            line(self.say("events", "イベント"), range);
+        }
         for entry in list(one, "timeline") {
             let who = word(entry, "by");
             let who = if who.is_empty() { String::new() } else { format!(" ({})", plain(&who)) };

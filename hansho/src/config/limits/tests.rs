@@ -109,6 +109,11 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
             "数える発生と解消 (アラートとキーごと)",
             number(TURNS_MAX),
         ),
+        (
+            "ranges of offsets of an alert",
+            "アラートのオフセットの範囲",
+            number(crate::service::trails::RANGES_MAX),
+        ),
         ("silences at a time", "同時に有効なサイレンス", number(SILENCES_MAX)),
         ("closed incidents remembered", "保持する閉じたインシデント", number(CLOSED_MAX)),
         ("dead letters waiting", "書き込みを待つデッドレター", number(CLOGGED)),

@@ -39,7 +39,13 @@ pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) 
         tops: Vec::new(),
     };
     let recorded = Recorded::Transition(transition, "m".to_owned());
-    Logged { sequence: 0, recorded, detected: Timestamp(9), is_shadow: user == "shadow" }
+    Logged {
+        sequence: 0,
+        recorded,
+        detected: Timestamp(9),
+        is_shadow: user == "shadow",
+        events: Vec::new(),
+    }
 }
 
 /// A line with the number of its record.
@@ -146,6 +152,19 @@ fn a_line_keeps_that_nobody_was_to_be_told() {
 }
 
 #[test]
+fn a_line_keeps_where_the_events_lie() {
+    let range =
+        |partition| OffsetRange { source: "auth \"1\"".to_owned(), partition, from: 12, to: 40 };
+    for events in [vec![], vec![range(0), range(3)]] {
+        let of = transition(TransitionKind::Firing, "a", 100, 100);
+        let logged = Logged { events: events.clone(), ..of };
+        let kept = history(vec![line(&logged)]);
+        let kept: Vec<_> = kept.logged().iter().map(|logged| logged.events.clone()).collect();
+        assert_eq!(kept, [events]);
+    }
+}
+
+#[test]
 fn a_line_that_is_no_record_is_named() {
     let good = line(&transition(TransitionKind::Firing, "a", 100, 100));
     let error = History::read(Path::new("alerts.jsonl"), vec![good, b"{}".to_vec()]).err();
@@ -224,6 +243,7 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
             recorded: Recorded::Transition(transition, "m".to_owned()),
             detected: Timestamp(9),
             is_shadow: false,
+            events: Vec::new(),
         };
         let history = log(&[told(ended.clone()), transition(Firing, "a", 201, 201)]);
         let again = history.resumed(&[Timestamp(250)], &program, Some(&replaced()));

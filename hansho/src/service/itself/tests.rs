@@ -122,7 +122,13 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
 
 fn logged((sequence, (step, message)): (u64, Said)) -> Logged {
     let detected = step.at.plus(3);
-    Logged { sequence, recorded: Recorded::Meta(step, message), detected, is_shadow: false }
+    Logged {
+        sequence,
+        recorded: Recorded::Meta(step, message),
+        detected,
+        is_shadow: false,
+        events: Vec::new(),
+    }
 }
 
 /// What an alert log holds of what was said.

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::resume::ResumePoint;
 use engine::snapshot::Packed;
 
 use super::{FULL_POLL, Reader};
 use crate::pipeline::Inlet;
 use crate::pipeline::clock::{monotonic, wall_clock};
 use crate::service::snapshot::{Known, wait_after};
+use crate::service::trails::Trail;
 
 impl Reader {
     /// Asks for a snapshot when it is time and everything read so far is committed.
@@ -59,7 +61,12 @@ impl Reader {
         if !begins.eq(was) || !is_behind || known.marked.len() != self.streams.len() {
             return false;
         }
-        for (held, place) in self.held.values_mut().zip(known.partitions.into_values()) {
+        for ((at, held), place) in self.held.iter_mut().zip(known.partitions.into_values()) {
+            let from = ResumePoint { offset: place.offset, front: place.front };
+            if let Some(stream) = self.streams.get(at.0) {
+                let trail = Trail::new(stream.lateness_ms, from, place.past.places());
+                self.trails.begin(*at, trail);
+            }
             held.partition.put(place);
         }
         for (stream, (marked, first)) in known.marked.iter().zip(known.firsts).enumerate() {

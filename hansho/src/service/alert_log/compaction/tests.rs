@@ -56,7 +56,13 @@ impl Drawn {
         }
         let detected = Timestamp(self.now * 10);
         let sequence = self.records.len() as u64;
-        let logged = Logged { sequence, recorded, detected, is_shadow: self.random.chance(10) };
+        let logged = Logged {
+            sequence,
+            recorded,
+            detected,
+            is_shadow: self.random.chance(10),
+            events: Vec::new(),
+        };
         let mut line = Vec::new();
         write_line(&mut line, &logged);
         self.lines.push(line);
