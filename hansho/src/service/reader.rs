@@ -382,6 +382,9 @@ impl Reader {
     /// Hands over all batches. While there is no room the group is served and nothing read;
     /// without a teller there will never be room again.
     fn deliver(&mut self, inlet: &mut Inlet) {
+        // Before a shard has anything of it to tell.
+        let read = self.held.iter().map(|(at, held)| (*at, &held.partition));
+        self.trails.note(read.map(|(at, read)| (at, read.front(), read.next_offset)));
         while !inlet.deliver(self.intake.batches()) && !self.told.is_complete() {
             inlet.wake();
             self.unheard.extend(self.source.poll(FULL_POLL));
@@ -396,8 +399,6 @@ impl Reader {
 
     /// Says how far time has passed in every stream. Time never goes back.
     fn mark(&mut self, inlet: &Inlet) {
-        let read = self.held.iter().map(|(at, held)| (*at, &held.partition));
-        self.trails.note(read.map(|(at, read)| (at, read.front(), read.next_offset)));
         for (stream, marked) in self.marked.iter_mut().enumerate() {
             let mine = self.held.iter().filter(|((topic, _), _)| *topic == stream);
             let settled = mine.map(|(_, held)| held.settled(self.limits.idle_ms));

@@ -52,7 +52,7 @@ impl Trails {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(at, trail);
     }
 
-    /// Notes how far partitions are read; before anybody is told how far time has passed.
+    /// Notes how far partitions are read; before what was read is handed on.
     pub(super) fn note(&self, read: impl Iterator<Item = ((usize, i32), Option<Timestamp>, i64)>) {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, front, next) in read {
