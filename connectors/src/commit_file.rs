@@ -47,7 +47,7 @@ pub fn write_commits(path: &Path, commits: &[LocalCommit]) -> Result<(), Journal
         text.push_str(&format!("{} parts={parts} stream={stream}\n", point.encode()));
     }
     text.push_str(&format!("sum={:016x}\n", checksum(text.as_bytes())));
-    replace_file(path, text.as_bytes())
+    replace_file(path, &[text.as_bytes()])
 }
 
 /// Reads what [`write_commits`] wrote; nothing where there is no file.

@@ -247,15 +247,15 @@ fn written<'l>(path: &Path, lines: impl IntoIterator<Item = &'l [u8]>) -> io::Re
     Ok((file, length))
 }
 
-/// Puts bytes in the place of a file, or of none. A crash leaves the old file or the new one, also
-/// when the system dies.
+/// Puts pieces, one after the other, in the place of a file, or of none. A crash leaves the old
+/// file or the new one, also when the system dies.
 ///
 /// # Errors
 /// [`JournalError::Io`] names the file.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+pub fn replace_file(path: &Path, pieces: &[&[u8]]) -> Result<(), JournalError> {
     let beside = path.with_extension("tmp");
     let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
+        pieces.iter().try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()
     });
     written.map_err(|error| failed("write", &beside, error))?;

@@ -21,7 +21,7 @@ use engine::shard::{Shard, ShardSettings};
 use engine::snapshot::Packed;
 use model::time::Timestamp;
 use tracing::{info, warn};
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::api::State;
 use crate::pipeline::RoadSettings;
@@ -130,16 +130,26 @@ fn write(
     known: &[u8],
     shards: &[Vec<u8>],
 ) -> Result<u64, String> {
-    let mut body = Vec::new();
-    origin.pack(&mut body);
-    body.extend_from_slice(known);
-    shards.len().pack(&mut body);
-    shards.iter().for_each(|shard| shard.pack(&mut body));
-    let mut bytes = HEAD.to_vec();
-    bytes.extend_from_slice(&xxh3_128(&body).to_le_bytes());
-    bytes.append(&mut body);
-    replace_file(path, &bytes).map_err(|error| error.to_string())?;
-    Ok(bytes.len() as u64)
+    // A state may be large: it is not put together once more in memory.
+    let mut first = Vec::new();
+    origin.pack(&mut first);
+    first.extend_from_slice(known);
+    shards.len().pack(&mut first);
+    let lengths: Vec<Vec<u8>> = shards.iter().map(|shard| packed(&shard.len())).collect();
+    let parts = lengths.iter().zip(shards).flat_map(|(length, shard)| [&length[..], shard]);
+    let body: Vec<&[u8]> = [&first[..]].into_iter().chain(parts).collect();
+    let mut hash = Xxh3::new();
+    body.iter().for_each(|piece| hash.update(piece));
+    let seal = hash.digest128().to_le_bytes();
+    let pieces: Vec<&[u8]> = [HEAD, &seal].into_iter().chain(body).collect();
+    replace_file(path, &pieces).map_err(|error| error.to_string())?;
+    Ok(pieces.iter().map(|piece| piece.len() as u64).sum())
+}
+
+fn packed(of: &impl Packed) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    of.pack(&mut bytes);
+    bytes
 }
 
 /// Puts the parts of snapshots together and writes them, aside of everything else.
@@ -202,10 +212,8 @@ impl Snapshots {
     /// Writes what a reader and its shards know when both have come to their end.
     pub(super) fn write_last(mut self, known: &Known, shards: &[Shard]) {
         self.finish();
-        let mut bytes = Vec::new();
-        known.pack(&mut bytes);
         let shards: Vec<Vec<u8>> = shards.iter().map(Shard::snapshot).collect();
-        note(write(&self.path, &self.origin, &bytes, &shards), &self.state);
+        note(write(&self.path, &self.origin, &packed(known), &shards), &self.state);
     }
 
     fn finish(&mut self) {
