@@ -56,11 +56,15 @@ impl Reader {
     /// What is said of an incident, in a word or two.
     pub(super) fn news(&self, of: &Notification) -> String {
         let severity = self.severity(of.severity);
+        let is_flapping = of.digest.as_ref().is_some_and(|digest| digest.is_flapping);
         let (en, ja) = match of.kind {
             NotificationKind::Firing => return severity.to_owned(),
             NotificationKind::Changed => (format!("now {severity}"), format!("{severity}に上昇")),
             NotificationKind::Again => {
                 (format!("{severity}, again"), format!("{severity}・再び該当"))
+            }
+            NotificationKind::Resolved if is_flapping => {
+                ("no longer flapping".to_owned(), "繰り返しの終了".to_owned())
             }
             NotificationKind::Resolved => ("resolved".to_owned(), "解消".to_owned()),
             NotificationKind::Acknowledged => ("acknowledged".to_owned(), "対応開始".to_owned()),
@@ -70,7 +74,7 @@ impl Reader {
             NotificationKind::Reminder => {
                 (format!("{severity}, still open"), format!("{severity}・未解消"))
             }
-            NotificationKind::Digest if of.digest.as_ref().is_some_and(|it| it.is_flapping) => {
+            NotificationKind::Digest if is_flapping => {
                 (format!("{severity}, flapping"), format!("{severity}・繰り返し"))
             }
             NotificationKind::Digest => (format!("{severity}, many"), format!("{severity}・多発")),
@@ -228,6 +232,10 @@ pub(super) mod tests {
             let kind = NotificationKind::Digest;
             Notification { kind, message, digest: Some(digest.into()), ..notification() }
         };
+        let over = Notification { kind: NotificationKind::Resolved, ..of(true) };
+        let titles = [Language::Ja, Language::En].map(|language| reader(language).title(&over));
+        assert_eq!(titles[0], "[繰り返しの終了] 認証\"失敗 : host=a");
+        assert_eq!(titles[1], "[no longer flapping] 認証\"失敗 : host=a");
         let said = [(Language::En, true), (Language::Ja, true), (Language::En, false)].map(
             |(language, is_flapping)| {
                 let (reader, of) = (reader(language), of(is_flapping));

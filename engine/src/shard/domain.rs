@@ -170,7 +170,10 @@ impl Domain {
         out: &mut Out,
     ) -> bool {
         if row.time.0 <= self.settled {
-            states.count_late(self.listeners.get(row.signal as usize).into_iter().flatten());
+            if self.is_current() {
+                let listeners = self.listeners.get(row.signal as usize);
+                states.count_late(listeners.into_iter().flatten());
+            }
             return false;
         }
         let key = states.keys.acquire(batch.slice(row.key), group_of(row.key_hash));

@@ -162,7 +162,11 @@ mod tests {
         assert_eq!(again.settled(), published);
         assert_eq!(step(&mut again, &[], 6), (vec![], 0));
         assert_eq!(again.rule_counts()[0].fired, 0);
+        step(&mut again, &[2], 6);
+        assert_eq!(again.counts().late_after_settle, 0, "whoever read it first has counted it");
         assert_eq!(step(&mut again, &[], 7), (vec![], 1));
+        step(&mut again, &[2], 7);
+        assert_eq!((again.counts().late_after_settle, again.rule_counts()[0].late), (1, 1));
         assert_eq!(step(&mut again, &[], 40), (vec![("resolved", 21)], 0));
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Each episode is an incident of its own, on record and escalated like any other. But where an
 //! alert has begun and ended for one key more than [`FLAP_MAX`] times within an hour, a receiver
-//! hears of it at once how often, and after that once an hour, until it has been quiet for an hour.
+//! hears of it at once how often, and after that once an hour, until it has been quiet for an hour:
+//! it hears that too.
 //! What is most severe is told one by one, and so is the end of whatever was told by itself.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use model::key::encode_key;
-use model::notification::{Digest, Notification, NotificationKind};
+use model::notification::{Digest, Notification, NotificationKind as Kind};
 use model::severity::Severity;
 use model::time::{HOUR_MS, Timestamp};
 use model::transition::{EpisodeId, KeyPart};
@@ -45,6 +46,9 @@ pub struct Flapping {
     /// The most severe it has been meanwhile.
     #[serde(with = "crate::plain")]
     pub severity: Severity,
+    /// When it began to.
+    #[serde(with = "crate::plain")]
+    pub since: Timestamp,
     /// When it is told in sum next, or found to be quiet.
     #[serde(with = "crate::plain")]
     pub due: Timestamp,
@@ -163,6 +167,7 @@ impl Desk {
                     alert: case.alert.clone(),
                     key: case.key.clone(),
                     severity: case.severity,
+                    since: at,
                     due: at,
                     receivers: BTreeSet::new(),
                 });
@@ -178,13 +183,8 @@ impl Desk {
     }
 
     /// Whether something about an incident is told with the other turns of its alert.
-    pub(super) fn flaps_for(
-        &mut self,
-        case: &Case,
-        receiver: usize,
-        kind: NotificationKind,
-    ) -> bool {
-        let is_turn = matches!(kind, NotificationKind::Firing | NotificationKind::Again);
+    pub(super) fn flaps_for(&mut self, case: &Case, receiver: usize, kind: Kind) -> bool {
+        let is_turn = matches!(kind, Kind::Firing | Kind::Again);
         let Some(to) = self.settings.routing.receivers().get(receiver) else { return false };
         if !is_turn || !case.is_flapping || to.is_router {
             return false;
@@ -206,19 +206,22 @@ impl Desk {
             self.changed.insert(RowKey::Flapping(flapping.number));
             let line = line(&flapping.alert, &flapping.key);
             let turns = self.flaps.lately(&line, now);
-            if turns == (0, 0) {
-                self.flaps.flapping.remove(&flapping.number);
-                self.flaps.numbers.remove(&line);
-                self.settle_down(&flapping, now);
-                continue;
-            }
+            let is_over = turns == (0, 0);
             for name in &flapping.receivers {
-                let Some(receiver) = self.settings.routing.number(name) else { continue };
+                let receiver = self.settings.routing.number(name);
+                let hears = |number: &usize| !is_over || self.hears(*number, Kind::Resolved);
+                let Some(receiver) = receiver.filter(hears) else { continue };
                 let notification = roll_up(&flapping, turns, name);
                 let expires = expiry(&notification);
                 if let Some(refusal) = self.outbox.push(receiver, notification, (now, expires)) {
                     self.bury_refused(receiver, refusal, now);
                 }
+            }
+            if is_over {
+                self.flaps.flapping.remove(&flapping.number);
+                self.flaps.numbers.remove(&line);
+                self.settle_down(&flapping, now);
+                continue;
             }
             flapping.due = flapping.due.plus(FLAP_MS).max(now);
             self.flaps.flapping.insert(flapping.number, flapping);
@@ -238,26 +241,31 @@ impl Desk {
                 *told = Told::Waiting;
             }
             let at = case.times.event;
-            self.tell(&mut case, NotificationKind::Firing, at, now);
+            self.tell(&mut case, Kind::Firing, at, now);
             self.put(case);
         }
     }
 }
 
+/// How often it did; without any turn, that it does no more. All that is told of one stretch has
+/// one incident, so that who keeps them by it ends what the first began.
 fn roll_up(of: &Flapping, (began, ended): (u64, u64), to: &str) -> Notification {
     let key: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let id = fnv_64(format!("flapping {} {} {}", of.alert, key.join(" "), of.due.0).as_bytes());
+    let stretch = format!("flapping {} {} {}", of.alert, key.join(" "), of.since.0);
+    let id = fnv_64(stretch.as_bytes());
     let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
-    let to = fnv_64(to.as_bytes());
+    let told = fnv_64(format!("{to} {}", of.due.0).as_bytes());
+    let is_over = (began, ended) == (0, 0);
+    let kind = if is_over { Kind::Resolved } else { Kind::Digest };
     Notification {
-        id: format!("{incident}-digest-{to:016x}"),
-        kind: NotificationKind::Digest,
+        id: format!("{incident}-{}-{told:016x}", kind.name()),
+        kind,
         incident,
         alert: of.alert.clone(),
         severity: of.severity,
         key: of.key.clone(),
         at: of.due,
-        since: of.due.minus(FLAP_MS),
+        since: of.since,
         detected: of.due,
         deadline: None,
         value: None,

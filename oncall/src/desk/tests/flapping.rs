@@ -39,6 +39,7 @@ fn what_begins_and_ends_again_and_again_is_told_in_sum_once_an_hour() {
     let id = episode(&mut scene, "cpu", High);
     assert!(scene.case(id).is_flapping);
     assert_eq!(sums(&scene), [(4, 3)], "the seventh is told in sum, at once");
+    let began = scene.got.last().map(|(_, of, _)| of.incident).unwrap();
     assert_eq!(scene.kinds(), [Kind::Digest]);
     episodes(&mut scene, "cpu", High, 5);
     assert_eq!(scene.kinds(), [], "what follows within the hour is not told");
@@ -51,7 +52,9 @@ fn what_begins_and_ends_again_and_again_is_told_in_sum_once_an_hour() {
     assert_eq!(sums(&scene), [(5, 6)], "an hour later: what happened in it");
     assert_eq!(scene.kinds(), [Kind::Digest]);
     scene.wait(FLAP_MS);
-    assert_eq!(scene.kinds(), [], "it has been quiet for an hour");
+    let over = scene.got.last().map(|(_, of, _)| (of.kind, of.incident)).unwrap();
+    assert_eq!(over, (Kind::Resolved, began), "what began with the first of them ends");
+    assert_eq!(scene.kinds(), [Kind::Resolved], "it has been quiet for an hour");
     let id = episode(&mut scene, "cpu", High);
     assert!(!scene.case(id).is_flapping);
     assert_eq!(scene.kinds(), [Kind::Firing, Kind::Resolved]);
@@ -104,7 +107,7 @@ fn what_stays_open_is_escalated_and_told_by_itself_when_it_is_quiet() {
     scene.kinds();
     scene.fire("cpu", Low);
     scene.wait(FLAP_MS + 2 * MINUTE_MS);
-    assert_eq!(scene.kinds(), [Kind::Digest, Kind::Firing]);
+    assert_eq!(scene.kinds(), [Kind::Digest, Kind::Resolved, Kind::Firing]);
     scene.resolve("cpu");
     scene.wait(MINUTE_MS);
     assert_eq!(scene.kinds(), [Kind::Resolved]);
@@ -115,7 +118,8 @@ fn what_stays_open_is_escalated_and_told_by_itself_when_it_is_quiet() {
     scene.fire("cpu", High);
     scene.wait(FLAP_MS + 30 * MINUTE_MS);
     let told = scene.kinds();
-    assert_eq!(told, [Kind::Digest, Kind::Firing, Kind::Escalated], "nobody responded in time");
+    let want = [Kind::Digest, Kind::Resolved, Kind::Firing, Kind::Escalated];
+    assert_eq!(told, want, "nobody responded in time");
 }
 
 #[test]
