@@ -75,13 +75,23 @@ impl RulePlan {
     /// How much of the past decides what happens next, in milliseconds, whichever of its
     /// wordings began a `for` or a `keep`.
     pub fn horizon_ms(&self) -> i64 {
-        let earlier = self.earlier.iter().map(|earlier| earlier.alert.horizon_ms());
-        earlier.fold(self.alert.horizon_ms(), i64::max)
+        let reach_ms = self.longest_ms(|alert| alert.trigger.reach_ms());
+        let held_ms = reach_ms.saturating_add(self.longest_ms(|alert| alert.hold_ms));
+        held_ms.saturating_add(self.running_ms())
+    }
+
+    /// How long ago a `for` or `keep` that still runs may have begun, in the longest wording.
+    pub(crate) fn running_ms(&self) -> i64 {
+        self.longest_ms(Alert::running_ms)
+    }
+
+    fn longest_ms(&self, of: impl Fn(&Alert) -> i64) -> i64 {
+        self.earlier.iter().map(|earlier| of(&earlier.alert)).fold(of(&self.alert), i64::max)
     }
 
     /// How long it must be true before it fires, in milliseconds, in the longest of its wordings.
     pub(crate) fn for_ms(&self) -> i64 {
-        self.earlier.iter().map(|earlier| earlier.alert.for_ms).fold(self.alert.for_ms, i64::max)
+        self.longest_ms(|alert| alert.for_ms)
     }
 
     /// The wording that judges an instant, and the last instant it does.

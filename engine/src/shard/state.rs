@@ -232,9 +232,10 @@ impl State {
         self.measures.advance(at.now, &plan.windows);
         let verdict = self.verdict(at, plan);
         if at.now <= at.published {
-            // As long before its end as `for` and `keep` run, the rehearsal has read all that a
-            // window reaches back to, and that an unknown value is held for.
-            let is_whole = at.now >= at.published.saturating_sub(alert.running_ms());
+            // As long before its end as `for` and `keep` run, in whatever wording, the rehearsal
+            // has read all that a window reaches back to, and that an unknown value is held for.
+            // From there on every instant is followed: what the last one says is what holds.
+            let is_whole = at.now >= at.published.saturating_sub(plan.running_ms());
             self.episode.rehearse(at.now, &verdict, is_whole, alert);
             return (Steps::new(), None);
         }
