@@ -206,18 +206,8 @@ impl Desk {
             self.changed.insert(RowKey::Flapping(flapping.number));
             let line = line(&flapping.alert, &flapping.key);
             let turns = self.flaps.lately(&line, now);
-            let is_over = turns == (0, 0);
-            for name in &flapping.receivers {
-                let receiver = self.settings.routing.number(name);
-                let hears = |number: &usize| !is_over || self.hears(*number, Kind::Resolved);
-                let Some(receiver) = receiver.filter(hears) else { continue };
-                let notification = roll_up(&flapping, turns, name);
-                let expires = expiry(&notification);
-                if let Some(refusal) = self.outbox.push(receiver, notification, (now, expires)) {
-                    self.bury_refused(receiver, refusal, now);
-                }
-            }
-            if is_over {
+            flapping.receivers.iter().for_each(|name| self.roll_up(&flapping, turns, name, now));
+            if turns == (0, 0) {
                 self.flaps.flapping.remove(&flapping.number);
                 self.flaps.numbers.remove(&line);
                 self.settle_down(&flapping, now);
@@ -225,6 +215,32 @@ impl Desk {
             }
             flapping.due = flapping.due.plus(FLAP_MS).max(now);
             self.flaps.flapping.insert(flapping.number, flapping);
+        }
+    }
+
+    /// Tells one receiver, unless something keeps it from being told, or so much happens that this
+    /// too is told in sum.
+    fn roll_up(&mut self, of: &Flapping, turns: (u64, u64), name: &str, now: Timestamp) {
+        let Some(receiver) = self.settings.routing.number(name) else { return };
+        if turns == (0, 0) {
+            // Who was told that it flaps is told that it does no more, whatever keeps other news.
+            if !self.hears(receiver, Kind::Resolved) {
+                return;
+            }
+        } else {
+            let is_it = |case: &&Case| case.alert == of.alert && case.key == of.key;
+            let newest = self.cases.values().filter(is_it).max_by_key(|case| case.times.fired);
+            let Some(newest) = newest.cloned() else { return };
+            if self.held_back(&newest, name, now).is_some()
+                || self.sums_up(&newest, receiver, Kind::Digest, now)
+            {
+                return;
+            }
+        }
+        let notification = told(of, turns, name);
+        let expires = expiry(&notification);
+        if let Some(refusal) = self.outbox.push(receiver, notification, (now, expires)) {
+            self.bury_refused(receiver, refusal, now);
         }
     }
 
@@ -242,6 +258,15 @@ impl Desk {
             }
             let at = case.times.event;
             self.tell(&mut case, Kind::Firing, at, now);
+            // Who was named by a step of the policy, and by no route.
+            let routed = self.settings.routing.wanted(&case.subject(), now);
+            let receivers = self.settings.routing.receivers().iter().enumerate();
+            let others = receivers.filter(|(number, it)| {
+                case.receivers.get(&it.name) == Some(&Told::Waiting)
+                    && !routed.iter().any(|(of, _)| of == number)
+            });
+            let others: Vec<String> = others.map(|(_, it)| it.name.clone()).collect();
+            self.tell_named(&mut case, &others, Kind::Firing, now);
             self.put(case);
         }
     }
@@ -249,16 +274,16 @@ impl Desk {
 
 /// How often it did; without any turn, that it does no more. All that is told of one stretch has
 /// one incident, so that who keeps them by it ends what the first began.
-fn roll_up(of: &Flapping, (began, ended): (u64, u64), to: &str) -> Notification {
+fn told(of: &Flapping, (began, ended): (u64, u64), to: &str) -> Notification {
     let key: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let stretch = format!("flapping {} {} {}", of.alert, key.join(" "), of.since.0);
     let id = fnv_64(stretch.as_bytes());
     let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
-    let told = fnv_64(format!("{to} {}", of.due.0).as_bytes());
+    let this = fnv_64(format!("{to} {}", of.due.0).as_bytes());
     let is_over = (began, ended) == (0, 0);
     let kind = if is_over { Kind::Resolved } else { Kind::Digest };
     Notification {
-        id: format!("{incident}-{}-{told:016x}", kind.name()),
+        id: format!("{incident}-{}-{this:016x}", kind.name()),
         kind,
         incident,
         alert: of.alert.clone(),

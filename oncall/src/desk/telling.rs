@@ -172,7 +172,7 @@ impl Desk {
     }
 
     /// What keeps a receiver from hearing of an incident.
-    fn held_back(&self, case: &Case, receiver: &str, now: Timestamp) -> Option<String> {
+    pub(super) fn held_back(&self, case: &Case, receiver: &str, now: Timestamp) -> Option<String> {
         let silence = self.silences.values().find(|it| it.covers(case, receiver, now));
         if let Some(silence) = silence {
             return Some(format!("silence {}", silence.id));

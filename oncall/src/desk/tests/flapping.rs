@@ -122,6 +122,62 @@ fn what_stays_open_is_escalated_and_told_by_itself_when_it_is_quiet() {
     assert_eq!(told, want, "nobody responded in time");
 }
 
+/// A step of the policy tells people that no route does.
+#[test]
+fn who_is_named_by_a_step_alone_is_told_too_when_it_is_quiet() {
+    let mut of = settings(&["log", "boss"]);
+    let log = vec!["log".to_owned()];
+    let everything =
+        Route { matchers: Vec::new(), receivers: log.clone(), mute: None, during: None };
+    of.routing = of.routing.by(vec![everything], log);
+    let mut scene = Scene::new(of);
+    episodes(&mut scene, "cpu", Low, 3);
+    let id = scene.fire("cpu", Low);
+    let mut case = scene.desk.take(id).unwrap();
+    scene.desk.tell_named(&mut case, &["boss".to_owned()], Kind::Firing, scene.now);
+    scene.desk.put(case);
+    scene.wait(FLAP_MS + 2 * MINUTE_MS);
+    let told = |name: &str| {
+        let told = scene.got.iter().filter(|(to, ..)| to == name).map(|(_, of, _)| of.kind);
+        told.skip_while(|kind| *kind != Kind::Digest).collect::<Vec<_>>()
+    };
+    assert_eq!(told("log"), [Kind::Digest, Kind::Resolved, Kind::Firing]);
+    assert_eq!(told("boss"), told("log"));
+}
+
+#[test]
+fn a_roll_up_is_silenced_like_anything_else_and_its_end_is_not() {
+    let mut scene = Scene::new(settings(&["log"]));
+    episodes(&mut scene, "cpu", High, 4);
+    scene.kinds();
+    scene.silence(&["alert=cpu"], FLAP_MS);
+    for _ in 0..25 {
+        episode(&mut scene, "cpu", High);
+    }
+    scene.wait(6 * MINUTE_MS + FLAP_MS - scene.now.0);
+    assert_eq!(scene.kinds(), [], "the hour is over, and it is silenced");
+    scene.wait(FLAP_MS);
+    assert_eq!(scene.kinds(), [Kind::Resolved]);
+}
+
+/// Not a roll-up for each, where very much flaps.
+#[test]
+fn where_much_flaps_that_too_is_told_in_sum() {
+    let mut scene = Scene::new(Settings { storm_max: 4, flap_max: 1, ..settings(&["log"]) });
+    let alerts: Vec<String> = (0..40).map(|number| format!("pay/a{number}")).collect();
+    for _ in 0..2 {
+        for alert in &alerts {
+            scene.fire(alert, Low);
+        }
+        scene.now = scene.now.plus(SECOND_MS);
+        alerts.iter().for_each(|alert| scene.resolve(alert));
+        scene.now = scene.now.plus(SECOND_MS);
+    }
+    scene.wait(2 * MINUTE_MS);
+    let digests = scene.kinds().into_iter().filter(|kind| *kind == Kind::Digest).count();
+    assert!(digests <= 4 + 2, "{digests}");
+}
+
 #[test]
 fn none_flaps_where_none_is_to() {
     let mut scene = Scene::new(Settings { flap_max: 0, ..settings(&["log"]) });
