@@ -68,6 +68,9 @@ pub struct Case {
     /// Whether its alert began and ended so often that it is told in sum.
     #[serde(default)]
     pub is_flapping: bool,
+    /// Until when nobody is told of it, in case something opens that explains it.
+    #[serde(default, with = "crate::plain")]
+    pub batch: Option<Timestamp>,
     /// Who is told next, while nobody has responded; after that, on demand.
     pub escalation: Option<Escalation>,
     /// When people next hear that it is still open.
@@ -301,8 +304,10 @@ impl Case {
     pub fn next_due(&self) -> Option<Timestamp> {
         let deadline = self.deadline.filter(|_| self.state == State::Firing && !self.is_breached);
         let unanswered = self.escalation.filter(|_| self.state == State::Firing);
-        let escalation = unanswered.map(|escalation| escalation.due);
-        deadline.into_iter().chain(escalation).chain(self.reminder).min()
+        // Nobody is called before anybody may be told.
+        let called = |due: Timestamp| self.batch.map_or(due, |until| until.max(due));
+        let escalation = unanswered.map(|escalation| called(escalation.due));
+        [deadline, self.batch, escalation, self.reminder].into_iter().flatten().min()
     }
 
     /// Adds to the timeline.

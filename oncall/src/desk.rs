@@ -13,6 +13,7 @@
 //! is made again, under the same id.
 
 mod auditor;
+mod batch;
 mod clockwork;
 mod commands;
 mod flapping;
@@ -293,6 +294,7 @@ impl Desk {
             deadline: None,
             is_breached: false,
             is_flapping: false,
+            batch: None,
             escalation: None,
             reminder: None,
             receivers: BTreeMap::new(),
@@ -303,7 +305,10 @@ impl Desk {
         case.is_flapping = self.flaps(&case, Turn::Began, case.times.fired);
         self.sources.open(&self.settings.inhibitions, &case.subject());
         self.call_for(&mut case, from);
-        self.tell(&mut case, NotificationKind::Firing, notice.at, now);
+        case.batch = self.batch(&case, now);
+        if case.batch.is_none() {
+            self.tell(&mut case, NotificationKind::Firing, notice.at, now);
+        }
         self.put(case);
         self.forget_cases(now);
     }
@@ -326,7 +331,7 @@ impl Desk {
             case.is_breached = false;
             self.call_for(&mut case, notice.responds_from.max(notice.text.detected));
         }
-        self.tell(&mut case, notice.kind, notice.at, now);
+        self.tell_news(&mut case, notice.kind, notice.at, now);
         self.put(case);
     }
 

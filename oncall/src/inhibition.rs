@@ -54,13 +54,25 @@ impl Sources {
 
     /// Whether an open incident explains this one. None explains itself.
     pub(crate) fn explain(&self, all: &[Inhibition], case: &Case) -> bool {
-        let subject = case.subject();
-        all.iter().enumerate().any(|(number, inhibition)| {
-            all_match(&inhibition.target, &subject)
-                && !all_match(&inhibition.source, &subject)
-                && inhibition.values(&subject).is_some_and(|it| self.0.contains_key(&(number, it)))
-        })
+        explanations(all, &case.subject()).any(|place| self.0.contains_key(&place))
     }
+}
+
+/// Whether an incident could be explained, should the right one open.
+pub(crate) fn may_be_explained(all: &[Inhibition], case: &Case) -> bool {
+    explanations(all, &case.subject()).next().is_some()
+}
+
+/// The places at which what explains an incident would stand.
+fn explanations<'a>(
+    all: &'a [Inhibition],
+    of: &'a Subject<'_>,
+) -> impl Iterator<Item = (usize, Vec<String>)> {
+    let about = all.iter().enumerate().filter(|(_, it)| {
+        // What is of both kinds is told: none explains itself.
+        all_match(&it.target, of) && !all_match(&it.source, of)
+    });
+    about.filter_map(|(number, it)| Some((number, it.values(of)?)))
 }
 
 fn places(all: &[Inhibition], of: &Subject<'_>) -> Vec<(usize, Vec<String>)> {

@@ -1,9 +1,12 @@
 //! What a severity means to people: by when to respond, on which clock, who is told next.
 
 use model::severity::Severity;
-use model::time::{HOUR_MS, MINUTE_MS, Timestamp};
+use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 use crate::clock::Clock;
+
+/// How long what could be explained waits at the most to be told, in milliseconds.
+pub const BATCH_MS_MAX: i64 = 10 * MINUTE_MS;
 
 /// What one severity asks of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,9 @@ pub struct Level {
     pub clock: Clock,
     /// How often people hear that it is still open; `None` is never.
     pub remind_every_ms: Option<i64>,
+    /// How long after its event nobody is told of what something that opens meanwhile could
+    /// explain, in milliseconds; 0 is not to wait.
+    pub batch_ms: i64,
     /// The policy that says who is told when nobody responds, by name; `None` tells those
     /// who were told already.
     pub policy: Option<String>,
@@ -49,6 +55,10 @@ impl Default for Levels {
                     Severity::High => Some(4 * HOUR_MS),
                     Severity::Medium => Some(24 * HOUR_MS),
                     Severity::Low => None,
+                },
+                batch_ms: match severity {
+                    Severity::Critical => 0,
+                    _ => 30 * SECOND_MS,
                 },
                 policy: None,
             }),
@@ -98,6 +108,9 @@ impl Levels {
             if later(higher.remind_every_ms, lower.remind_every_ms) {
                 return wrong("remind");
             }
+            if higher.batch_ms > lower.batch_ms {
+                return wrong("batch");
+            }
             if higher.clock != Clock::Always && lower.clock == Clock::Always {
                 return wrong("clock");
             }
@@ -122,10 +135,11 @@ mod tests {
         assert_eq!(Levels::default().monotonic(), Ok(()));
         assert_eq!(slow(Severity::High, |it| it.respond_within_ms = Some(HOUR_MS)), Ok(()));
         type Case = (Severity, fn(&mut Level), &'static str);
-        let cases: [Case; 4] = [
+        let cases: [Case; 5] = [
             (Severity::Critical, |it| it.respond_within_ms = Some(3 * HOUR_MS), "respond_within"),
             (Severity::High, |it| it.respond_within_ms = None, "respond_within"),
             (Severity::High, |it| it.remind_every_ms = None, "remind"),
+            (Severity::High, |it| it.batch_ms = MINUTE_MS, "batch"),
             (Severity::Critical, |it| it.clock = Clock::While(Calendar::default()), "clock"),
         ];
         for (severity, change, want) in cases {

@@ -263,7 +263,12 @@ impl Outbox {
         if queue.is_flying(incident) || !queue.has_failed(incident) {
             return None;
         }
-        let gone = queue.take_waiting(incident, |_| true);
+        self.merge(receiver, incident)
+    }
+
+    /// As [`Outbox::collapse`], of what nobody has tried to deliver yet either.
+    pub fn merge(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
+        let gone = self.queue(receiver).take_waiting(incident, |_| true);
         let (_, first) = gone.first()?;
         let why = first.failure.as_ref().map(|failure| failure.why.clone());
         let missed = Missed { at: first.notification.at, why };

@@ -92,12 +92,14 @@ impl Reader {
             (_, None) => Some(self.say("as planned", "計画的に対応")),
         };
         let missed = of.missed.as_ref().map(|missed| {
-            let why = missed.why.as_deref().unwrap_or("?");
             let at = self.clock(missed.at);
-            self.say(
-                format!("begun {at}; not delivered then: {why}"),
-                format!("{at} に発火。その時点では届かず: {why}"),
-            )
+            match &missed.why {
+                Some(why) => self.say(
+                    format!("begun {at}; not delivered then: {why}"),
+                    format!("{at} に発火。その時点では届かず: {why}"),
+                ),
+                None => self.say(format!("begun {at}"), format!("{at} に発火")),
+            }
         });
         let ended = (of.kind == NotificationKind::Resolved).then(|| self.clock(of.at));
         let facts = [

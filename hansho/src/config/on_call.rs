@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use model::calendar::Calendar;
 use model::severity::Severity;
+use model::time::MINUTE_MS;
 use oncall::clock::Clock;
 use oncall::desk::Settings;
 use oncall::inhibition::{INHIBITIONS_MAX, Inhibition};
-use oncall::levels::{Level, Levels};
+use oncall::levels::{BATCH_MS_MAX, Level, Levels, NotMonotonic};
 use oncall::matcher::Matcher;
 use oncall::policy::{Policy, ROUNDS_MAX, STEPS_MAX, Step};
 use oncall::route::{Hours, ROUTES_MAX, Route, Routing};
@@ -144,6 +145,13 @@ fn levels(
         if let Some(time) = &given.remind {
             level.remind_every_ms = time.get_ref().0;
         }
+        if let Some(time) = &given.batch {
+            level.batch_ms = time.get_ref().0;
+            if level.batch_ms > BATCH_MS_MAX {
+                let minutes = BATCH_MS_MAX / MINUTE_MS;
+                return file.refuse(time, &format!("keeps people waiting; at most {minutes}m"));
+            }
+        }
         if let Some(name) = &given.policy {
             if !policies.iter().any(|policy| policy.name == *name.get_ref()) {
                 return file.refuse(name, "is no policy; write [[policies]] with that name");
@@ -155,23 +163,34 @@ fn levels(
         }
         table = table.with(severity, level);
     }
-    if let Err(wrong) = table.monotonic() {
-        let pair = [wrong.above, wrong.below];
-        let near = Severity::ALL.into_iter().zip(given).filter(|(it, _)| pair.contains(it));
-        let spans = near.filter_map(|(_, level)| {
-            let level = level.as_ref()?;
-            let times = [level.respond_within.as_ref(), level.remind.as_ref()];
-            let place = usize::from(wrong.what == "remind");
-            times.get(place).copied().flatten().map(Spanned::span)
-        });
-        let [above, below] = pair;
-        let what = match wrong.what {
-            "remind" => format!("{above} would be recalled less often than {below}; swap the two"),
-            _ => format!("{above} would be answered later than {below}; swap the two"),
-        };
-        return Err(file.error({ spans }.next_back(), what));
+    match table.monotonic() {
+        Ok(()) => Ok((table, clocks)),
+        Err(wrong) => Err(out_of_order(file, wrong, given)),
     }
-    Ok((table, clocks))
+}
+
+/// That a severity is less urgent than the one below, at what was written of it last.
+fn out_of_order(
+    file: &File<'_>,
+    wrong: NotMonotonic,
+    given: [&Option<raw::Severity>; 4],
+) -> ConfigError {
+    let [above, below] = [wrong.above, wrong.below];
+    let near = Severity::ALL.into_iter().zip(given).filter(|(it, _)| [above, below].contains(it));
+    let spans = near.filter_map(|(_, level)| {
+        let level = level.as_ref()?;
+        match wrong.what {
+            "remind" => level.remind.as_ref().map(Spanned::span),
+            "batch" => level.batch.as_ref().map(Spanned::span),
+            _ => level.respond_within.as_ref().map(Spanned::span),
+        }
+    });
+    let how = match wrong.what {
+        "remind" => "recalled less often",
+        "batch" => "told later",
+        _ => "answered later",
+    };
+    file.error({ spans }.next_back(), format!("{above} would be {how} than {below}; swap the two"))
 }
 
 fn policies(

@@ -271,6 +271,7 @@ pub(super) struct Severity {
     pub(super) respond_within: Option<Spanned<ResponseTime>>,
     pub(super) clock: Option<String>,
     pub(super) remind: Option<Spanned<ResponseTime>>,
+    pub(super) batch: Option<Spanned<StepTime>>,
     pub(super) policy: Option<Spanned<String>>,
 }
 

@@ -96,6 +96,7 @@ fn the_defaults_the_example_shows_are_the_defaults() {
         "respond_within",
         "clock",
         "remind",
+        "batch",
     ];
     let default = |line: &str| {
         let (key, _) = line.strip_prefix("# ")?.split_once(" = ")?;
@@ -388,6 +389,18 @@ fn an_error_names_file_line_key_and_the_way_out() {
             8,
             "severities.critical.respond_within",
             "swap",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[severities.high]\nbatch = \"2m\""),
+            8,
+            "severities.high.batch",
+            "swap",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[severities.low]\nbatch = \"11m\""),
+            8,
+            "severities.low.batch",
+            "at most 10m",
         ),
         (
             with_sink("type = \"stdout\"\n[severities.high]\nrespond_within = \"none\""),

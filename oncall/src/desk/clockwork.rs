@@ -51,8 +51,11 @@ impl Desk {
             case.is_breached = true;
             case.note(now, None, Happening::Breached);
         }
+        if case.batch.is_some_and(|until| until <= now) {
+            self.end_batch(case, now);
+        }
         let is_due = case.escalation.is_some_and(|escalation| escalation.due <= now);
-        if is_due && case.state == State::Firing {
+        if is_due && case.state == State::Firing && case.batch.is_none() {
             self.escalate(case, None, now);
         }
         if case.reminder.is_some_and(|due| due <= now) {

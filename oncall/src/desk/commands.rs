@@ -228,6 +228,7 @@ impl Desk {
             }
             Action::Note(text) => Happening::Noted(words(text)),
             Action::Escalate => {
+                self.end_batch(case, now);
                 let level = self.settings.levels.level(case.severity).clone();
                 if case.escalation.is_none() {
                     case.escalation = self.policy(&level).begin(&level, now);

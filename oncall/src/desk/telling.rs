@@ -99,6 +99,9 @@ impl Desk {
     /// Tells everyone who was told of an incident that it is over, whatever keeps other news
     /// from them: who was woken may go back to sleep.
     pub(super) fn tell_the_end(&mut self, case: &mut Case, at: Timestamp, now: Timestamp) {
+        // Who was to be told in a moment hears both in one, as of what could not be delivered.
+        let was_kept = case.batch.is_some();
+        self.end_batch(case, now);
         case.receivers.retain(|_, told| *told != Told::Waiting);
         let told: Vec<(String, Told)> =
             case.receivers.iter().map(|(name, told)| (name.clone(), told.clone())).collect();
@@ -115,14 +118,12 @@ impl Desk {
                 continue;
             }
             // Who has not even heard that it began hears both in one.
-            let unheard = (told == Told::Sent).then(|| self.outbox.collapse(number, case.id));
-            self.push(
-                case,
-                number,
-                (NotificationKind::Resolved, at),
-                (None, unheard.flatten()),
-                now,
-            );
+            let unheard = match told {
+                Told::Sent if was_kept => self.outbox.merge(number, case.id),
+                Told::Sent => self.outbox.collapse(number, case.id),
+                _ => None,
+            };
+            self.push(case, number, (NotificationKind::Resolved, at), (None, unheard), now);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::policy;
 use crate::route::{Hours, On, Receiver, Route};
 use crate::severities::Severities;
 
+mod batches;
 mod flapping;
 mod reconfigured;
 mod storms;

@@ -130,6 +130,7 @@ impl Reader {
         line(self.say("phase", "段階"), self.phase(one));
         line(self.say("owner", "担当"), plain(&word(one, "owner")));
         line(self.say("deadline", "対応期限"), word(one, "deadline"));
+        line(self.say("told from", "通知開始"), word(one, "batch"));
         let text = one.get("text").unwrap_or(&Value::Null);
         line(self.say("message", "内容"), plain(&word(text, "message")));
         line(self.say("rule", "ルール"), plain(&word(text, "reading")));
