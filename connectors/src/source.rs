@@ -3,6 +3,7 @@
 pub mod file;
 pub mod kafka;
 pub mod spool;
+pub mod stdin;
 pub mod tail;
 
 use std::fmt;

@@ -28,7 +28,18 @@ pub struct StoreError {
     /// What was tried, as a verb.
     what: &'static str,
     path: PathBuf,
-    error: Box<redb::Error>,
+    error: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    /// An error of a store in the place of a file, as tests have it.
+    pub fn new(
+        what: &'static str,
+        path: &Path,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError { what, path: path.to_owned(), error: error.into() }
+    }
 }
 
 impl Store {
@@ -101,7 +112,7 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        Some(&*self.error)
     }
 }
 

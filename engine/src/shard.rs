@@ -269,7 +269,7 @@ impl Shard {
     }
 
     /// The program it runs.
-    pub fn program(&self) -> &Program {
+    pub const fn program(&self) -> &Arc<Program> {
         &self.program
     }
 }

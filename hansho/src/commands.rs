@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod fmt;
 pub mod on_call;
+pub mod recorded;
 pub mod replay;
 pub mod run;
 pub mod test;

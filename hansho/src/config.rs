@@ -26,16 +26,15 @@ use model::message::Language;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
+use server::auth::Scope;
 use toml::Spanned;
-
-use crate::api::on_call::Scope;
 
 pub use kafka::{Kafka, Start};
 pub use limits::Limits;
 pub use on_call::{Calendars, OnCall};
 pub use secret::{SECRET_MAX, Secret};
 pub use sink::{MailTarget, Sink, SlackDoor, Target};
-pub use stream::{Ingest, Input};
+pub use stream::{Ingest, Input, StreamInputs};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.
 pub const FILE_MAX: u64 = 1 << 20;

@@ -10,7 +10,7 @@ use model::notification::{DeliveryResult, FailureReason, Notification, Notificat
 use model::severity::Severity;
 use model::time::Timestamp;
 
-use crate::alert_text::AlertTexts;
+use runtime::notify::templates::{AlertTemplates, plain};
 
 const RESET: &str = "\x1b[0m";
 const DIM: &str = "\x1b[2m";
@@ -19,7 +19,7 @@ const LIVE_MS: i64 = 30_000;
 
 /// Prints notifications, two lines each: what happened to whom, and what it means.
 pub struct Console {
-    texts: Arc<AlertTexts>,
+    texts: Arc<AlertTemplates>,
     is_colored: bool,
     shown: AtomicU64,
     /// Milliseconds from the instant of an alert to the moment the service knew it.
@@ -28,7 +28,7 @@ pub struct Console {
 
 impl Console {
     /// A console on standard output; coloured only on a terminal that wants colour.
-    pub(crate) fn new(texts: Arc<AlertTexts>) -> Console {
+    pub(crate) fn new(texts: Arc<AlertTemplates>) -> Console {
         let is_colored = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let delays = Mutex::new(Histogram::new(3).ok());
         Console { texts, is_colored, shown: AtomicU64::new(0), delays }
@@ -168,29 +168,5 @@ impl Console {
             (_, Severity::Low) => "\x1b[36m",
         };
         (color, RESET)
-    }
-}
-
-/// Text from events may hold anything: control and direction characters are shown, not sent.
-pub(crate) fn plain(text: &str) -> String {
-    let marks = ['\u{200e}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
-    let is_risky = |c: char| c.is_control() || marks.iter().any(|range| range.contains(&c));
-    text.chars()
-        .flat_map(|c| {
-            let shown = if is_risky(c) { format!("\\u{{{:x}}}", c as u32) } else { c.to_string() };
-            shown.chars().collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn text_from_events_cannot_drive_the_terminal() {
-        assert_eq!(plain("山田 ok"), "山田 ok");
-        assert_eq!(plain("a\x1b[2Jb\r\n"), "a\\u{1b}[2Jb\\u{d}\\u{a}");
-        assert_eq!(plain("\u{202e}gpj.exe"), "\\u{202e}gpj.exe");
     }
 }

@@ -15,7 +15,7 @@ use connectors::sink::words::Reader;
 use connectors::sink::{DELIVERY_TIMEOUT_MS, Secret, Sink, SinkSettings};
 
 use crate::config::{self, MailTarget, SECRET_MAX, SlackDoor, Target};
-use crate::service::Delivery;
+use crate::wiring::notifiers::Notifier;
 
 /// What sinks share.
 pub struct Shared<'a> {
@@ -27,7 +27,7 @@ pub struct Shared<'a> {
 
 /// Sinks, each with what it was made of; printed nowhere, for it holds secrets.
 #[derive(Clone, Default)]
-pub struct Sinks(Vec<(SinkSettings, Delivery)>);
+pub struct Sinks(Vec<(SinkSettings, Notifier)>);
 
 impl Sinks {
     /// The sinks of a configuration, in its order. One that is made of the same as one before
@@ -49,7 +49,7 @@ impl Sinks {
                 Some((_, delivery)) => delivery.clone(),
                 None => {
                     let sink = Sink::new(&settings).map_err(|error| named(error.to_string()))?;
-                    Delivery::Sink(Arc::new(sink))
+                    Notifier::Sink(Arc::new(sink))
                 }
             };
             Ok((settings, delivery))
@@ -58,7 +58,7 @@ impl Sinks {
     }
 
     /// How each receiver is reached, in the order of the configuration.
-    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+    pub(crate) fn notifiers(&self) -> Vec<Notifier> {
         self.0.iter().map(|(_, delivery)| delivery.clone()).collect()
     }
 

@@ -1,19 +1,14 @@
 //! hansho (半鐘): a streaming alert rules engine. The binary where all rooms meet.
 
-mod alert_text;
-mod api;
 mod cli;
 mod commands;
 mod config;
 mod console;
 mod deliveries;
-mod on_call_parts;
-mod pipeline;
-mod recorded;
+mod on_call_config;
 mod reload;
 mod rule_files;
-mod scenario;
-mod service;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,5 @@
-//! What is edited while the service runs: rules and the settings of on-call, read and checked
-//! together, and handed to it all or none.
-
-mod slot;
+//! Reload: rules and the settings of on-call, read and checked together, and handed to the running
+//! node all or none.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,63 +9,85 @@ use std::sync::{Arc, Mutex, PoisonError};
 use connectors::codec::Decoder;
 use connectors::sink::words::Reader;
 use model::meta::MetaAlert;
+use runtime::notify::channel::{NotifyInput, NotifySender};
+use runtime::notify::reconfigure::OnCallConfigUpdate;
+use runtime::rules::active_rules::RuleUpdate;
+use runtime::rules::loaded::LoadedRules;
+use runtime::rules::mailbox::ReloadMailbox;
+use runtime::rules::supervisor::hex;
+use runtime::self_monitor::queue::SelfMonitorQueue;
+use runtime::telemetry::Telemetry;
+use runtime::telemetry::metrics::ReloadOutcome;
+use server::auth::TokenStore;
+use server::routes::rules::ReloadRules;
+use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
-use crate::api::State;
-use crate::config::{Config, Input, Target};
+use crate::config::{Config, Input, StreamInputs, Target};
 use crate::deliveries::Shared;
-use crate::on_call_parts::OnCallParts;
-use crate::pipeline::clock::wall_clock;
-use crate::rule_files::{Rules, load_rules};
-use crate::service::on_call::Change;
-use crate::service::reports::Reports;
-use crate::service::{Inputs, Proposal};
-
-pub use slot::Slot;
+use crate::on_call_config::OnCallConfig;
+use crate::rule_files::load_rules;
+use crate::wiring::clock::wall_clock;
+use crate::wiring::notifiers::TokioNotifiers;
 
 /// What a service was started with, as far as a reload needs it: all this stays until it ends.
-pub struct Started {
+pub struct StartupConfig {
     /// The configuration file.
     pub path: PathBuf,
     /// What it said then.
     pub config: Config,
     /// Where streams are read from.
-    pub inputs: Inputs,
+    pub inputs: StreamInputs,
     /// How Kafka is reached.
     pub properties: Vec<(String, String)>,
     /// The language and zone of the people who read.
     pub reader: Reader,
 }
 
-/// Where things are read from, and where they go.
+/// Reads configuration and rules again, and hands them to the node.
 pub struct Reloader {
-    started: Started,
-    slot: Arc<Slot>,
-    reports: Arc<Reports>,
-    state: Arc<State>,
-    /// One at a time.
-    taken: Mutex<InForce>,
+    started: StartupConfig,
+    targets: ReloadTargets,
+    /// One reload at a time.
+    active: Mutex<ActiveConfig>,
 }
 
-/// What was taken up last.
-struct InForce {
-    on_call: OnCallParts,
+/// What a reload hands over to.
+#[derive(Clone)]
+pub struct ReloadTargets {
+    /// Where rules wait for the node.
+    pub mailbox: Arc<ReloadMailbox>,
+    /// What is noticed about the node itself.
+    pub reports: Arc<SelfMonitorQueue>,
+    /// Figures.
+    pub telemetry: Arc<Telemetry>,
+    /// Tokens of the API.
+    pub tokens: Arc<TokenStore>,
+    /// The way to on-call.
+    pub notify: NotifySender,
+    /// Where attempts run.
+    pub runtime: Handle,
+}
+
+/// What was reloaded last.
+struct ActiveConfig {
+    on_call: OnCallConfig,
     /// The streams of the rules, by name.
     streams: BTreeSet<String>,
 }
 
 /// What a reload came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reloaded {
+pub enum ReloadResult {
     /// All of it can run, and does where it is new.
-    Taken(Taken),
-    /// Something cannot run, and all that is in force goes on; why, as people read it.
+    Accepted(ReloadReport),
+    /// Something cannot run, and everything stays as it is; why, for people.
     Refused(String),
 }
 
 /// What was read and is in force, or on its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct ReloadReport {
     /// The hash of the rules.
     pub rules: u64,
     /// Whether they say something else: they judge from the first instant not yet settled.
@@ -79,49 +99,47 @@ pub struct Taken {
 }
 
 impl Reloader {
-    /// Reads anew for the service at the other end of the slot, which was started with rules of
-    /// these streams and goes by `on_call`.
+    /// Reloads for a node that was started with rules of these streams and goes by `on_call`.
     pub(crate) fn new(
-        started: Started,
-        (on_call, rules): (OnCallParts, &Rules),
-        (slot, reports): (&Arc<Slot>, &Arc<Reports>),
-        state: Arc<State>,
+        started: StartupConfig,
+        on_call: OnCallConfig,
+        rules: &LoadedRules,
+        targets: ReloadTargets,
     ) -> Reloader {
-        let (slot, reports) = (Arc::clone(slot), Arc::clone(reports));
-        let taken = Mutex::new(InForce { on_call, streams: streams(rules) });
-        Reloader { started, slot, reports, state, taken }
+        let active = Mutex::new(ActiveConfig { on_call, streams: streams(rules) });
+        Reloader { started, targets, active }
     }
 
     /// Reads the configuration and the rules anew and hands them to the service; whatever keeps
     /// any of it from running leaves all that is in force as it is. It reads files: not for a
     /// thread that must not wait.
-    pub(crate) fn reload(&self, by: &'static str) -> Reloaded {
-        let mut in_force = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match self.read(&in_force) {
+    pub(crate) fn reload(&self, by: &'static str) -> ReloadResult {
+        let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match self.read(&active) {
             Ok((rules, on_call, needs_restart)) => {
-                let taken = self.take_up((rules, on_call), &mut in_force, by);
-                Reloaded::Taken(Taken { needs_restart, ..taken })
+                let report = self.hand_over(rules, on_call, &mut active, by);
+                ReloadResult::Accepted(ReloadReport { needs_restart, ..report })
             }
-            Err(why) => Reloaded::Refused(why),
+            Err(why) => ReloadResult::Refused(why),
         };
-        self.state.metrics.note_reload(&outcome, wall_clock());
+        self.targets.telemetry.metrics.note_reload(outcome.kind(), wall_clock());
         match &outcome {
-            Reloaded::Taken(taken) => self.say(by, taken),
-            Reloaded::Refused(why) => self.note_reload_failed(by, why),
+            ReloadResult::Accepted(report) => log(by, report),
+            ReloadResult::Refused(why) => self.note_reload_failed(by, why),
         }
         outcome
     }
 
     /// Reads and checks all there is. Whatever would end the service at its next start is found
     /// here, and what would only do so in one that runs.
-    fn read(&self, in_force: &InForce) -> Result<(Rules, OnCallParts, Vec<String>), String> {
-        let Started { path, config: running, inputs, properties, reader } = &self.started;
+    fn read(&self, active: &ActiveConfig) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
+        let StartupConfig { path, config: running, inputs, properties, reader } = &self.started;
         let config = Config::load(path).map_err(|error| error.to_string())?;
         let rules = load_rules(&config.rules, reader.language);
         let rules = rules.map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
-        let next = Inputs::configured(&config, &rules.set).map_err(in_file)?;
-        self.check_streams(&rules, &next, in_force).map_err(in_file)?;
+        let next = StreamInputs::configured(&config, &rules.set).map_err(in_file)?;
+        self.check_streams(&rules, &next, active).map_err(in_file)?;
         for schema in &rules.set.streams {
             Decoder::new(Arc::clone(schema), None).map_err(|error| error.to_string())?;
         }
@@ -144,8 +162,8 @@ impl Reloader {
             )));
         }
         let shared = Shared { properties, reader };
-        let before = &in_force.on_call.sinks;
-        let on_call = OnCallParts::new(&config, &rules.set.calendars, &shared, before);
+        let before = &active.on_call.sinks;
+        let on_call = OnCallConfig::new(&config, &rules.set.calendars, &shared, before);
         Ok((rules, on_call.map_err(in_file)?, config.needs_restart(running)))
     }
 
@@ -153,12 +171,12 @@ impl Reloader {
     /// configured, which only a start can do where that is elsewhere.
     fn check_streams(
         &self,
-        rules: &Rules,
-        next: &Inputs,
-        in_force: &InForce,
+        rules: &LoadedRules,
+        next: &StreamInputs,
+        active: &ActiveConfig,
     ) -> Result<(), String> {
         self.started.inputs.of(&rules.set)?;
-        let new = rules.set.streams.iter().filter(|it| !in_force.streams.contains(&it.name));
+        let new = rules.set.streams.iter().filter(|it| !active.streams.contains(&it.name));
         let moved = { new }.find(|it| self.started.inputs.input(it) != next.input(it));
         match moved {
             Some(schema) => Err(format!(
@@ -169,74 +187,104 @@ impl Reloader {
         }
     }
 
-    /// Hands over what was read; nothing can go wrong any more.
-    fn take_up(
+    /// Hands over what was read; nothing can fail any more.
+    fn hand_over(
         &self,
-        (rules, on_call): (Rules, OnCallParts),
-        in_force: &mut InForce,
+        rules: LoadedRules,
+        on_call: OnCallConfig,
+        active: &mut ActiveConfig,
         by: &'static str,
-    ) -> Taken {
+    ) -> ReloadReport {
+        let ReloadTargets { mailbox, reports, tokens, notify, runtime, .. } = &self.targets;
         let hash = rules.program.hash();
-        let taken = Taken {
+        let report = ReloadReport {
             rules: hash,
-            are_rules_new: !self.slot.is_newest(hash),
-            is_on_call_new: !on_call.are_alike(&in_force.on_call),
+            are_rules_new: !mailbox.is_newest(hash),
+            is_on_call_new: !on_call.are_alike(&active.on_call),
             needs_restart: Vec::new(),
         };
-        if taken.is_on_call_new {
-            self.state.asking.admit(on_call.tokens.clone());
-            self.slot.put_on_call(Change {
+        if report.is_on_call_new {
+            tokens.admit(on_call.tokens.clone());
+            let notifiers = on_call.sinks.notifiers();
+            // Sent before the reload is answered: whoever asks next asks the new settings.
+            notify.send(NotifyInput::Config(Box::new(OnCallConfigUpdate {
                 settings: on_call.settings.clone(),
-                deliveries: on_call.sinks.deliveries(),
+                unchanged: on_call.reached_as(&active.on_call),
+                notifiers: Box::new(TokioNotifiers::new(
+                    notifiers,
+                    runtime.clone(),
+                    notify.clone(),
+                )),
                 outbox: on_call.outbox,
                 by,
-            });
+            })));
         }
-        *in_force = InForce { on_call, streams: streams(&rules) };
-        if taken.are_rules_new {
-            self.slot.put(Proposal { rules, by });
+        *active = ActiveConfig { on_call, streams: streams(&rules) };
+        if report.are_rules_new {
+            mailbox.put(RuleUpdate { rules, by });
         } else {
-            self.reports.end(MetaAlert::ReloadFailed);
+            reports.end(MetaAlert::ReloadFailed);
         }
-        taken
+        report
     }
 
-    fn say(&self, by: &str, taken: &Taken) {
-        let rules = hex(taken.rules);
-        match taken.are_rules_new {
-            true => info!(by, rules, "rules accepted"),
-            false => info!(by, rules, "rules unchanged"),
-        }
-        if !taken.needs_restart.is_empty() {
-            let keys = taken.needs_restart.join(", ");
-            warn!(by, keys, "these keys of the configuration need a restart");
-        }
-    }
-
-    /// Says that something was refused: what is in force goes on. The alert lasts until a
-    /// reload finds all that it reads right; its message has room for the first line of why.
+    /// Reports a refusal: nothing changes. The alert lasts until a reload is accepted; its message
+    /// has room for the first line of why.
     fn note_reload_failed(&self, by: &str, diagnostics: &str) {
         let first = diagnostics.lines().next().map(str::to_owned);
-        self.reports.see(MetaAlert::ReloadFailed, None, first);
-        error!(by, "nothing is reloaded; what is in force goes on\n{diagnostics}");
+        self.targets.reports.see(MetaAlert::ReloadFailed, None, first);
+        error!(by, "reload refused; rules and settings stay as they are\n{diagnostics}");
     }
 }
 
-impl Taken {
+fn log(by: &str, report: &ReloadReport) {
+    let rules = hex(report.rules);
+    if report.are_rules_new {
+        info!(by, rules, "reload: rules accepted");
+    } else {
+        info!(by, rules, "reload: rules unchanged");
+    }
+    if !report.needs_restart.is_empty() {
+        let keys = report.needs_restart.join(", ");
+        warn!(by, keys, "these keys of the configuration need a restart");
+    }
+}
+
+impl ReloadRules for Reloader {
+    fn reload(&self, by: &'static str) -> Result<String, String> {
+        match Reloader::reload(self, by) {
+            ReloadResult::Accepted(report) => Ok(report.to_string()),
+            ReloadResult::Refused(why) => Err(why),
+        }
+    }
+}
+
+impl ReloadResult {
+    /// What it counts as.
+    const fn kind(&self) -> ReloadOutcome {
+        match self {
+            ReloadResult::Accepted(report) if report.is_new() => ReloadOutcome::Accepted,
+            ReloadResult::Accepted(_) => ReloadOutcome::Unchanged,
+            ReloadResult::Refused(_) => ReloadOutcome::Refused,
+        }
+    }
+}
+
+impl ReloadReport {
     /// Whether anything is.
-    pub(crate) fn is_new(&self) -> bool {
+    pub(crate) const fn is_new(&self) -> bool {
         self.are_rules_new || self.is_on_call_new
     }
 }
 
-impl fmt::Display for Taken {
+impl fmt::Display for ReloadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rules {}", hex(self.rules))?;
         if !self.are_rules_new {
-            f.write_str(" are in force already")?;
+            f.write_str(" are active already")?;
         }
         if self.is_on_call_new {
-            f.write_str("\nother on-call settings are taken up")?;
+            f.write_str("\non-call settings reloaded")?;
         }
         match self.needs_restart.as_slice() {
             [] => Ok(()),
@@ -252,13 +300,8 @@ impl fmt::Debug for Reloader {
     }
 }
 
-fn streams(rules: &Rules) -> BTreeSet<String> {
+fn streams(rules: &LoadedRules) -> BTreeSet<String> {
     rules.set.streams.iter().map(|schema| schema.name.clone()).collect()
-}
-
-/// A hash of rules as logs and pages show it.
-pub(crate) fn hex(rules: u64) -> String {
-    format!("{rules:016x}")
 }
 
 #[cfg(test)]

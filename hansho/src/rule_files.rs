@@ -1,49 +1,24 @@
 //! Rule files: found on disk, compiled, and everything a command needs of them.
 
 mod named;
-mod sources;
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use engine::program::{Program, ProgramError};
 use model::message::Language;
-use rules_dsl::reading::Reading;
-use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
-use rules_dsl::{Compiled, compile_in};
+use runtime::rules::loaded::{LoadedRules, RuleLoadError};
+use runtime::rules::sources::RuleSources;
 
 pub use named::Beside;
-use named::Shipped;
-use sources::Disk;
-pub use sources::RuleSources;
+use named::{Disk, Shipped};
 
 /// Files one rule set may consist of.
 const FILES_MAX: usize = 10_000;
 /// Size of one rule file in bytes.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
-
-/// Rules that compiled.
-pub struct Rules {
-    /// The checked rules.
-    pub set: RuleSet,
-    /// What each alert says back, in the order of the alerts.
-    pub readings: Vec<Reading>,
-    /// The compiled program.
-    pub program: Arc<Program>,
-    /// Warnings, rendered.
-    pub warnings: Vec<String>,
-    /// The rules' own tests.
-    pub tests: Vec<Test>,
-    /// The files, to tell places in them.
-    pub files: Vec<SourceFile>,
-    /// All that was read of the disk for them; nothing of what the program was built with.
-    pub sources: RuleSources,
-}
 
 /// Why there are no rules to run.
 #[derive(Debug)]
@@ -54,12 +29,8 @@ pub enum RulesError {
     Empty { path: PathBuf },
     /// More or larger files than one rule set may have.
     TooLarge { path: PathBuf },
-    /// The rules have errors, rendered.
-    Broken(Vec<String>),
-    /// The rules declare no alert and no watch.
-    NoAlerts,
-    /// The rules cannot be compiled to run.
-    Program(ProgramError),
+    /// The rules cannot run.
+    Load(RuleLoadError),
 }
 
 impl fmt::Display for RulesError {
@@ -76,11 +47,7 @@ impl fmt::Display for RulesError {
                 "{}: a rule set has at most {FILES_MAX} files of {FILE_BYTES_MAX} bytes",
                 path.display()
             ),
-            RulesError::Broken(diagnostics) => f.write_str(&diagnostics.join("\n")),
-            RulesError::NoAlerts => {
-                f.write_str("the rules declare no alert and no watch: there is nothing to do")
-            }
-            RulesError::Program(error) => error.fmt(f),
+            RulesError::Load(error) => error.fmt(f),
         }
     }
 }
@@ -90,7 +57,7 @@ impl std::error::Error for RulesError {}
 impl RulesError {
     /// Whether the rules are at fault, and not the way to them.
     pub(crate) const fn is_finding(&self) -> bool {
-        matches!(self, RulesError::Broken(_) | RulesError::NoAlerts | RulesError::Program(_))
+        matches!(self, RulesError::Load(_))
     }
 }
 
@@ -157,43 +124,28 @@ const SHIPPED: [(&str, &str); 4] = [
 ///
 /// # Errors
 /// None for rules that their tests accept.
-pub(crate) fn load_shipped_rules(language: Language) -> Result<Rules, RulesError> {
+pub(crate) fn load_shipped_rules(language: Language) -> Result<LoadedRules, RulesError> {
     let file = |(name, text): (&str, &str)| SourceFile {
         name: format!("rules/{name}"),
         text: text.to_owned(),
     };
     let files = SHIPPED.map(file);
-    ready(files.into(), &Shipped, language)
+    LoadedRules::compile(files.into(), &Shipped, language).map_err(RulesError::Load)
 }
 
 /// Reads, checks and compiles rules.
 ///
 /// # Errors
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
-pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules, RulesError> {
-    let disk = Disk::default();
-    let mut rules = ready(read_sources(paths)?, &disk, language)?;
-    rules.sources = RuleSources::new(&rules.files, disk);
-    Ok(rules)
-}
-
-fn ready(
-    files: Vec<SourceFile>,
-    surroundings: &impl Surroundings,
+pub(crate) fn load_rules(
+    paths: &[PathBuf],
     language: Language,
-) -> Result<Rules, RulesError> {
-    let compiled = compile_in(&files, surroundings);
-    let rendered = compiled.diagnostics.iter().map(|d| d.render(&files, language)).collect();
-    let Some(set) = compiled.rules else {
-        return Err(RulesError::Broken(rendered));
-    };
-    if set.alerts.is_empty() && set.watches.is_empty() {
-        return Err(RulesError::NoAlerts);
-    }
-    let program = Arc::new(Program::compile(&set).map_err(RulesError::Program)?);
-    let Compiled { readings, tests, .. } = compiled;
-    let sources = RuleSources::default();
-    Ok(Rules { set, readings, program, warnings: rendered, tests, files, sources })
+) -> Result<LoadedRules, RulesError> {
+    let disk = Disk::default();
+    let rules = LoadedRules::compile(read_sources(paths)?, &disk, language);
+    let rules = rules.map_err(RulesError::Load)?;
+    let sources = RuleSources::of(&rules.files, disk.into_read());
+    Ok(LoadedRules { sources, ..rules })
 }
 
 #[cfg(test)]

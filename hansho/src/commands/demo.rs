@@ -2,7 +2,6 @@
 
 mod traffic;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,17 +17,18 @@ use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
+use runtime::notify::templates::AlertTemplates;
+use runtime::rules::loaded::LoadedRules;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::alert_text::{AlertTexts, Wording};
-use crate::api::State;
 use crate::cli::DemoArgs;
 use crate::commands::Exit;
-use crate::config::Limits;
+use crate::config::{Limits, StreamInputs};
 use crate::console::Console;
-use crate::rule_files::{Rules, load_rules, load_shipped_rules};
-use crate::service::{self, Delivery, Inputs, Outgoing, ReaderLimits, ServiceParts};
+use crate::rule_files::{load_rules, load_shipped_rules};
+use crate::wiring::notifiers::Notifier;
+use crate::wiring::service::{ServiceHandles, ServiceOutput, ServiceSettings, run_service};
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 2;
@@ -52,7 +52,7 @@ pub(crate) fn demo(args: &DemoArgs, language: Language) -> Result<(), Exit> {
 
 fn run_in(
     state_dir: &Path,
-    rules: Rules,
+    rules: LoadedRules,
     duration: Option<Duration>,
     language: Language,
 ) -> Result<(), Exit> {
@@ -60,8 +60,8 @@ fn run_in(
     let topics: Vec<String> = rules.set.streams.iter().map(|s| s.input.clone()).collect();
     let declared: Vec<(&str, i32)> = topics.iter().map(|t| (t.as_str(), PARTITIONS)).collect();
     let broker = EmbeddedBroker::start(&declared).map_err(|error| unreachable(&error))?;
-    let texts = Arc::new(AlertTexts::new(&rules, language, TimeZone::system()));
-    let console = Arc::new(Console::new(Arc::clone(&texts)));
+    let templates = Arc::new(AlertTemplates::new(&rules, language, TimeZone::system()));
+    let console = Arc::new(Console::new(Arc::clone(&templates)));
     greet(&rules, &broker.bootstrap_servers(), language);
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -77,17 +77,14 @@ fn run_in(
         is_router: false,
         fallback: None,
     };
-    // Nobody asks a demo.
-    let (_, asked) = std::sync::mpsc::channel();
-    let outgoing = Outgoing {
+    let output = ServiceOutput {
         on_call: Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() },
-        asked,
-        deliveries: vec![Delivery::Console(Arc::clone(&console))],
+        notifiers: vec![Notifier::Console(Arc::clone(&console))],
         outbox: OutboxLimits::default(),
-        dead_letters: letters,
+        dead_letters: Box::new(letters),
     };
-    let parts = parts(&broker, topics, state_dir, &texts);
-    let state = Arc::clone(&parts.state);
+    let settings = settings(&broker, topics, language);
+    let (handles, inbox) = ServiceHandles::new(Arc::clone(&templates));
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| unreachable(&error))?;
     let guard = runtime.enter();
@@ -105,13 +102,13 @@ fn run_in(
         }
         timer.store(true, Ordering::Release);
     });
-    let ended = service::run(parts, rules, outgoing, &stop);
+    let ended = run_service(state_dir, rules, settings, output, &handles, inbox, &stop);
     stop.store(true, Ordering::Release);
     drop(guard);
     let sent = traffic.join().unwrap_or(0);
     farewell(sent, &console, language);
-    let watched = state.watched();
-    watched.iter().take(WATCHED_SHOWN_MAX).for_each(|one| println!("{}", texts.watched(one)));
+    let watched = handles.telemetry.watched();
+    watched.iter().take(WATCHED_SHOWN_MAX).for_each(|one| println!("{}", templates.watched(one)));
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended.map_err(|error| unreachable(&error))
 }
@@ -127,21 +124,12 @@ async fn end_signal() {
     }
 }
 
-fn parts(
-    broker: &EmbeddedBroker,
-    topics: Vec<String>,
-    state_dir: &Path,
-    texts: &Arc<AlertTexts>,
-) -> ServiceParts {
+fn settings(broker: &EmbeddedBroker, topics: Vec<String>, language: Language) -> ServiceSettings {
     let properties = vec![("bootstrap.servers".to_owned(), broker.bootstrap_servers())];
-    let limits = Limits::default();
-    ServiceParts {
-        texts: Arc::new(Wording::new(Arc::clone(texts))),
-        inputs: Inputs::default(),
+    ServiceSettings {
+        inputs: StreamInputs::default(),
         spool_bytes: 0,
         ingest_token: None,
-        spools: BTreeMap::new(),
-        slot: Arc::default(),
         kafka: Some(KafkaSettings {
             properties,
             group: "hansho-demo".to_owned(),
@@ -151,22 +139,12 @@ fn parts(
             reach_back: Vec::new(),
         }),
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
-        limits: ReaderLimits {
-            idle_ms: 2_000,
-            skew_max_ms: limits.skew_max_ms,
-            unsettled_bytes: limits.unsettled_bytes,
-            held_back_max_ms: limits.held_back_max_ms,
-            snapshot_every_ms: limits.snapshot_every_ms,
-        },
-        keys_per_rule: limits.keys_per_rule,
-        meta: limits.meta,
-        reports: Arc::default(),
-        state_dir: state_dir.to_owned(),
-        state: Arc::new(State::new()),
+        limits: Limits { idle_ms: 2_000, ..Limits::default() },
+        language,
     }
 }
 
-fn greet(rules: &Rules, broker: &str, language: Language) {
+fn greet(rules: &LoadedRules, broker: &str, language: Language) {
     let (alerts, streams) = (rules.set.alerts.len(), rules.set.streams.len());
     match language {
         Language::Ja => println!(

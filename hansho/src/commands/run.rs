@@ -1,6 +1,5 @@
 //! `hansho run`: the service.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,8 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::dead_letter::DeadLetters;
 use connectors::sink::words::Reader;
-use connectors::source::kafka::{KafkaError, KafkaSettings, Start};
+use connectors::source::kafka::{KafkaSettings, Start};
 use model::message::Language;
+use runtime::error::NodeError;
+use runtime::notify::channel::NotifyInbox;
+use runtime::notify::templates::AlertTemplates;
+use runtime::rules::loaded::LoadedRules;
+use server::serve::{AppState, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,16 +21,25 @@ use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::alert_text::{AlertTexts, Wording};
-use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
-use crate::config::{self, Config};
+use crate::config::{self, Config, StreamInputs};
 use crate::deliveries::{Shared, Sinks};
-use crate::on_call_parts::OnCallParts;
-use crate::reload::{Reloader, Started};
-use crate::rule_files::{Rules, load_rules};
-use crate::service::{self, Inputs, Outgoing, ServiceError, ServiceParts};
+use crate::on_call_config::OnCallConfig;
+use crate::reload::{ReloadTargets, Reloader, StartupConfig};
+use crate::rule_files::load_rules;
+use crate::wiring::service::{ServiceHandles, ServiceOutput, ServiceSettings, run_service};
+
+/// A service, and the surfaces around it.
+struct Startup {
+    rules: LoadedRules,
+    settings: ServiceSettings,
+    output: ServiceOutput,
+    handles: ServiceHandles,
+    inbox: NotifyInbox,
+    on_call: OnCallConfig,
+    reload: StartupConfig,
+}
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
@@ -35,6 +48,11 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         let exit = if error.is_unread { Exit::Unreachable } else { Exit::Usage };
         exit.because(error)
     })?;
+    serve_until_stopped(start(args, config, language)?)
+}
+
+/// Reads everything that the configuration names.
+fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, Exit> {
     let language = config.language.unwrap_or(language);
     let rules = load_rules(&config.rules, language)?;
     rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
@@ -51,70 +69,69 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     let reader = Reader { language, zone: config.timezone.clone() };
     let shared = Shared { properties: &properties, reader: &reader };
     let calendars = &rules.set.calendars;
-    let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default());
+    let on_call = OnCallConfig::new(&config, calendars, &shared, &Sinks::default());
     let on_call = on_call.map_err(|why| Exit::Usage.because(why))?;
-    let (asking, asked) = std::sync::mpsc::channel();
-    let outgoing = Outgoing {
+    let output = ServiceOutput {
         on_call: on_call.settings.clone(),
-        asked,
-        deliveries: on_call.sinks.deliveries(),
+        notifiers: on_call.sinks.notifiers(),
         outbox: on_call.outbox,
-        dead_letters: letters,
+        dead_letters: Box::new(letters),
     };
-    let parts = parts(&config, &rules, properties.clone(), language)?;
-    parts.state.asking.connect(asking);
-    parts.state.asking.admit(on_call.tokens.clone());
-    let (listen, inputs) = (config.listen, parts.inputs.clone());
-    let started = Started { path: args.config.clone(), config, inputs, properties, reader };
-    let reloader = Arc::new(Reloader::new(
-        started,
-        (on_call, &rules),
-        (&parts.slot, &parts.reports),
-        Arc::clone(&parts.state),
-    ));
-    serve_until_stopped((parts, rules), outgoing, listen, &reloader)
+    let settings = settings(&config, &rules, properties.clone(), language)?;
+    let templates = AlertTemplates::new(&rules, language, config.timezone.clone());
+    let (handles, inbox) = ServiceHandles::new(Arc::new(templates));
+    let (path, inputs) = (args.config.clone(), settings.inputs.clone());
+    let reload = StartupConfig { path, config, inputs, properties, reader };
+    Ok(Startup { rules, settings, output, handles, inbox, on_call, reload })
 }
 
 /// Runs a service with its signals, health and metrics.
-fn serve_until_stopped(
-    (parts, rules): (ServiceParts, Rules),
-    outgoing: Outgoing,
-    address: SocketAddr,
-    reloader: &Arc<Reloader>,
-) -> Result<(), Exit> {
+fn serve_until_stopped(startup: Startup) -> Result<(), Exit> {
+    let Startup { rules, settings, output, handles, inbox, on_call, reload } = startup;
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = runtime.enter();
-    start_api(&runtime, address, &parts.state, reloader)?;
+    let app = AppState {
+        ingest: Arc::clone(&handles.ingest),
+        ..AppState::new(Arc::clone(&handles.telemetry))
+    };
+    app.on_call.connect(handles.notify.clone());
+    app.tokens.admit(on_call.tokens.clone());
+    let targets = ReloadTargets {
+        mailbox: Arc::clone(&handles.mailbox),
+        reports: Arc::clone(&handles.reports),
+        telemetry: Arc::clone(&handles.telemetry),
+        tokens: Arc::clone(&app.tokens),
+        notify: handles.notify.clone(),
+        runtime: runtime.handle().clone(),
+    };
+    let (listen, state_dir) = (reload.config.listen, reload.config.state_dir.clone());
+    let reloader = Arc::new(Reloader::new(reload, on_call, &rules, targets));
+    let app = AppState { reload: Some(Arc::<Reloader>::clone(&reloader)), ..app };
+    start_api(&runtime, listen, app)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
-    runtime.spawn(reload_on_signal(Arc::clone(reloader)));
-    info!(rules = rules.set.alerts.len(), workers = parts.workers, "hansho starts");
-    let ended = service::run(parts, rules, outgoing, &stop);
+    runtime.spawn(reload_on_signal(reloader));
+    info!(rules = rules.set.alerts.len(), workers = settings.workers, "hansho starts");
+    let ended = run_service(&state_dir, rules, settings, output, &handles, inbox, &stop);
     drop(_guard);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     info!("hansho ends");
     ended.map_err(|error| match error {
-        ServiceError::NotAlone { .. }
-        | ServiceError::Schema(_)
-        | ServiceError::Kafka(KafkaError::Property(_)) => Exit::Usage.because(error),
+        NodeError::NotAlone { .. }
+        | NodeError::Schema(_)
+        | NodeError::Source { is_configuration: true, .. } => Exit::Usage.because(error),
         _ => Exit::Unreachable.because(error),
     })
 }
 
-fn start_api(
-    runtime: &Runtime,
-    address: SocketAddr,
-    state: &Arc<State>,
-    reloader: &Arc<Reloader>,
-) -> Result<(), Exit> {
+fn start_api(runtime: &Runtime, address: SocketAddr, app: AppState) -> Result<(), Exit> {
     let listener = runtime.block_on(TcpListener::bind(address)).map_err(|error| {
         Exit::Unreachable.because(format!("cannot listen on {address}: {error}; set [api] listen"))
     })?;
     info!(%address, "health and metrics are served");
-    let (state, reloader) = (Arc::clone(state), Arc::clone(reloader));
     runtime.spawn(async move {
-        if let Err(error) = serve(listener, state, Some(reloader), std::future::pending()).await {
+        if let Err(error) = serve(listener, Arc::new(app), std::future::pending()).await {
             warn!(%error, "health and metrics are no longer served");
         }
     });
@@ -126,7 +143,7 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
     let (Ok(mut term), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        warn!("signals cannot be heard; end the service with kill -9, which loses nothing");
+        warn!("signals cannot be received; end the service with kill -9, which loses nothing");
         return;
     };
     for _ in 0..2 {
@@ -144,7 +161,7 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
 /// Reads rules and configuration anew at every SIGHUP.
 async fn reload_on_signal(reloader: Arc<Reloader>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        warn!("SIGHUP cannot be heard; reload by POST /-/reload");
+        warn!("SIGHUP cannot be received; reload by POST /-/reload");
         return;
     };
     while hangup.recv().await.is_some() {
@@ -168,17 +185,15 @@ fn start_log() {
     }
 }
 
-fn parts(
+fn settings(
     config: &Config,
-    rules: &Rules,
+    rules: &LoadedRules,
     properties: Vec<(String, String)>,
     language: Language,
-) -> Result<ServiceParts, Exit> {
-    let inputs = Inputs::configured(config, &rules.set);
+) -> Result<ServiceSettings, Exit> {
+    let inputs = StreamInputs::configured(config, &rules.set);
     let inputs = inputs.map_err(|why| Exit::Usage.because(why))?;
-    let texts = AlertTexts::new(rules, language, config.timezone.clone());
-    let texts = Arc::new(Wording::new(Arc::new(texts)));
-    Ok(ServiceParts {
+    Ok(ServiceSettings {
         kafka: config.kafka.as_ref().map(|kafka| KafkaSettings {
             properties,
             group: kafka.group.clone(),
@@ -190,25 +205,12 @@ fn parts(
             alone: true,
             reach_back: Vec::new(),
         }),
-        texts,
         inputs,
         spool_bytes: config.ingest.spool_bytes,
         ingest_token: ingest_token(config)?,
-        spools: BTreeMap::new(),
-        slot: Arc::default(),
         workers: config.workers,
-        limits: service::ReaderLimits {
-            idle_ms: config.limits.idle_ms,
-            skew_max_ms: config.limits.skew_max_ms,
-            unsettled_bytes: config.limits.unsettled_bytes,
-            held_back_max_ms: config.limits.held_back_max_ms,
-            snapshot_every_ms: config.limits.snapshot_every_ms,
-        },
-        keys_per_rule: config.limits.keys_per_rule,
-        meta: config.limits.meta,
-        reports: Arc::default(),
-        state_dir: config.state_dir.clone(),
-        state: Arc::new(State::new()),
+        limits: config.limits.clone(),
+        language,
     })
 }
 

@@ -12,11 +12,15 @@ use model::transition::{Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Claim, Test};
 use rules_dsl::source::SourceFile;
 
-use crate::alert_text::AlertTexts;
+use runtime::notify::templates::AlertTemplates;
+use runtime::rule_test::{
+    ComparedLine, PlayError, PlayedTest, TestComparison, after, compare, kind, play,
+};
+use runtime::rules::loaded::{LoadedRules, RuleLoadError};
+
 use crate::cli::TestArgs;
 use crate::commands::Exit;
-use crate::rule_files::{Rules, RulesError, load_rules};
-use crate::scenario::{Comparison, Line, Played, after, compare, kind, play};
+use crate::rule_files::{RulesError, load_rules};
 
 /// A test that was played.
 struct Verdict<'a> {
@@ -35,7 +39,7 @@ pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
     // A message is as expected when it is in one of the languages: who plays the test may
     // read the other.
     let texts =
-        [language, other(language)].map(|language| AlertTexts::new(&rules, language, zone.clone()));
+        [language, other(language)].map(|language| AlertTemplates::new(&rules, language, zone.clone()));
     let mut verdicts = Vec::new();
     for test in &rules.tests {
         verdicts.push(verdict(&rules, &texts, test)?);
@@ -64,11 +68,11 @@ const fn other(language: Language) -> Language {
 }
 
 fn verdict<'a>(
-    rules: &Rules,
-    texts: &[AlertTexts; 2],
+    rules: &LoadedRules,
+    texts: &[AlertTemplates; 2],
     test: &'a Test,
 ) -> Result<Verdict<'a>, Exit> {
-    let played = play(&rules.set, test).map_err(RulesError::Program)?;
+    let played = play(&rules.set, test).map_err(unplayable)?;
     let comparison = compare(test, &played, |transition, wanted| {
         texts.iter().any(|texts| texts.transition(transition) == wanted)
     });
@@ -79,6 +83,13 @@ fn verdict<'a>(
         differences((rules, own), test, &played, &comparison)
     };
     Ok(Verdict { test, place: place(&rules.files, test.place), differences })
+}
+
+fn unplayable(error: PlayError) -> Exit {
+    match error {
+        PlayError::Program(error) => RulesError::Load(RuleLoadError::Program(error)).into(),
+        PlayError::Schema(error) => Exit::Usage.because(error),
+    }
 }
 
 /// `rules/auth.rules:30`
@@ -92,10 +103,10 @@ fn place(files: &[SourceFile], place: rules_dsl::source::Place) -> String {
 /// What was expected (`-`), what was told instead (`+`), and between them what is as it
 /// should be; every told line can be pasted into the test.
 fn differences(
-    (rules, texts): (&Rules, &AlertTexts),
+    (rules, texts): (&LoadedRules, &AlertTemplates),
     test: &Test,
-    played: &Played,
-    comparison: &Comparison,
+    played: &PlayedTest,
+    comparison: &TestComparison,
 ) -> String {
     let alert = rules.set.alerts.iter().find(|alert| alert.name == test.alert);
     let told = |number: usize| match (played.transitions.get(number), alert) {
@@ -115,13 +126,13 @@ fn differences(
     for line in &comparison.lines {
         // Writing into a String cannot fail.
         let _ = match line {
-            Line::Same(at, _) => writeln!(out, "    {}", written(*at)),
-            Line::Missing(at) => {
+            ComparedLine::Same(at, _) => writeln!(out, "    {}", written(*at)),
+            ComparedLine::Missing(at) => {
                 writeln!(out, "  - {}    # line {}", written(*at), line_of(*at))
             }
-            Line::Unexpected(number) => writeln!(out, "  + {}", told(*number)),
-            Line::Late { told, expected: 0 } => writeln!(out, "  + expect late {told}"),
-            Line::Late { told, expected } => {
+            ComparedLine::Unexpected(number) => writeln!(out, "  + {}", told(*number)),
+            ComparedLine::Late { told, expected: 0 } => writeln!(out, "  + expect late {told}"),
+            ComparedLine::Late { told, expected } => {
                 writeln!(out, "  - expect late {expected}\n  + expect late {told}")
             }
         };
@@ -131,9 +142,9 @@ fn differences(
 
 /// What the expectations of a kind that were not met say: the same is to be shown of what was
 /// told instead.
-fn claimed(test: &Test, comparison: &Comparison, of: TransitionKind) -> Vec<&'static str> {
+fn claimed(test: &Test, comparison: &TestComparison, of: TransitionKind) -> Vec<&'static str> {
     let missing = comparison.lines.iter().filter_map(|line| match line {
-        Line::Missing(at) => test.expected.get(*at),
+        ComparedLine::Missing(at) => test.expected.get(*at),
         _ => None,
     });
     let alike = missing.filter(|expected| kind(expected.what) == Some(of));
@@ -157,7 +168,7 @@ fn spelled(
     test: &Test,
     alert: &Alert,
     claimed: &[&str],
-    texts: &AlertTexts,
+    texts: &AlertTemplates,
 ) -> String {
     let word = match transition.kind {
         TransitionKind::Firing => "fire",
@@ -217,7 +228,7 @@ fn spelled(
     format!("expect {word} at {at} {{ {fields} }}")
 }
 
-fn report(rules: &Rules, verdicts: &[Verdict<'_>], language: Language) -> String {
+fn report(rules: &LoadedRules, verdicts: &[Verdict<'_>], language: Language) -> String {
     let mut out = String::new();
     for verdict in verdicts {
         let word = if verdict.differences.is_empty() { "ok  " } else { "FAIL" };

@@ -7,7 +7,7 @@ use oncall::outbox::PENDING_MAX;
 use toml::Spanned;
 
 use super::{ConfigError, File, raw};
-use crate::service::itself::MetaLimits;
+use runtime::self_monitor::monitor::MetaLimits;
 
 /// What bounds the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use model::schema::Schema;
+use rules_dsl::rule::RuleSet;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::secret::Secret;
-use super::{ConfigError, File, raw};
+use super::{Config, ConfigError, File, raw};
 
 /// Where a stream is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,64 @@ pub enum Input {
     Http,
     /// Standard input.
     Stdin,
+}
+
+/// Where streams are read from that are not read from the topic of their own name.
+#[derive(Clone, Debug, Default)]
+pub struct StreamInputs {
+    /// By stream name.
+    pub named: BTreeMap<String, Input>,
+    /// Whether there is no Kafka to read topics from.
+    pub without_kafka: bool,
+}
+
+impl StreamInputs {
+    /// As a configuration has it for some rules.
+    ///
+    /// # Errors
+    /// What [`StreamInputs::of`] refuses, and a stream in the configuration that the rules lack.
+    pub(crate) fn configured(config: &Config, rules: &RuleSet) -> Result<StreamInputs, String> {
+        let named = config.inputs.clone();
+        let inputs = StreamInputs { named, without_kafka: config.kafka.is_none() };
+        inputs.of(rules)?;
+        let is_known = |name: &String| rules.streams.iter().any(|schema| schema.name == **name);
+        match inputs.named.keys().find(|name| !is_known(name)) {
+            Some(name) => Err(format!("[streams.{name}]: the rules have no stream of that name")),
+            None => Ok(inputs),
+        }
+    }
+
+    /// Where one stream is read from.
+    pub(crate) fn input(&self, schema: &Schema) -> Input {
+        let own = || Input::Topic(schema.input.clone());
+        self.named.get(&schema.name).cloned().unwrap_or_else(own)
+    }
+
+    /// Where each stream of some rules is read from.
+    ///
+    /// # Errors
+    /// Two streams would read one topic, or one would read a topic without a Kafka.
+    pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<Input>, String> {
+        let mut inputs: Vec<Input> = Vec::new();
+        for schema in &rules.streams {
+            let input = self.input(schema);
+            if let Input::Topic(topic) = &input {
+                if self.without_kafka {
+                    return Err(format!(
+                        "a stream reads the topic {topic}, and no [kafka] is configured: set \
+                         kafka.properties, or a type in [streams]"
+                    ));
+                }
+                if inputs.contains(&input) {
+                    return Err(format!(
+                        "two streams read the topic {topic}: give each its own topic in [streams]"
+                    ));
+                }
+            }
+            inputs.push(input);
+        }
+        Ok(inputs)
+    }
 }
 
 /// How events are taken from elsewhere than a log.

@@ -9,7 +9,7 @@ use oncall::levels::Levels;
 use oncall::route::On;
 
 use super::*;
-use crate::service::itself::MetaLimits;
+use runtime::self_monitor::monitor::MetaLimits;
 
 /// The least that is a configuration, with room for one more line of each part.
 const LEAST: &str = "

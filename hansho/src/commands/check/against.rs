@@ -3,10 +3,11 @@
 mod sketch;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use engine::key_group::key_hash;
-use engine::program::{Program, RulePlan};
+use engine::program::{Program, ProgramError, RulePlan};
 use engine::shard::KEYS_PER_RULE_MAX;
 use hdrhistogram::Histogram;
 use model::key::encode_key;
@@ -16,15 +17,17 @@ use rules_dsl::against::{
     KeySample, LATE_ONE_IN, Room, RuleSample, Sample, SelectionSample, StreamSample, together_ms,
 };
 use rules_dsl::rule::{RuleSet, Trigger};
+use runtime::ingest::admission::AdmissionOutcome;
+use runtime::ingest::reader::WAITING_BYTES;
+use runtime::replay::{ReplayObserver, ReplayOptions};
+use runtime::rules::loaded::RuleLoadError;
 
 use sketch::Sketch;
 
 use crate::commands::Exit;
+use crate::commands::recorded::{Complaints, run_replay};
 use crate::config::Limits;
-use crate::pipeline::intake::Fate;
-use crate::recorded::{Course, Listener, Recorded};
 use crate::rule_files::RulesError;
-use crate::service::reader::WAITING_BYTES;
 
 /// Instants that are kept to tell how far apart events come; later ones are not looked at.
 const INSTANTS_MAX: usize = 4_000_000;
@@ -33,15 +36,21 @@ const DISTANCES_MIN: usize = 10;
 
 /// Reads and judges recorded events.
 pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Result<Sample, Exit> {
-    let program = Arc::new(Program::compile(set).map_err(RulesError::Program)?);
-    let survey = Survey::new(set, &program);
-    let course = Course { workers: 1, year, drain: false };
-    let (survey, _) = Recorded::open(set, &program, files, course, survey)?.run()?;
+    let program = Arc::new(Program::compile(set).map_err(program_error)?);
+    let survey = SampleStats::new(set, &program);
+    let options = ReplayOptions { workers: 1, year, drain: false };
+    let (survey, _) = run_replay(set, &program, files, options, survey)?;
+    survey.complaints.report();
     Ok(survey.sample(&program))
 }
 
+fn program_error(error: ProgramError) -> RulesError {
+    RulesError::Load(RuleLoadError::Program(error))
+}
+
 /// What is noted while events pass.
-struct Survey {
+struct SampleStats {
+    complaints: Complaints,
     streams: Vec<StreamSurvey>,
     signals: HashMap<u32, SignalSurvey>,
     /// Instants kept of all signals.
@@ -95,8 +104,8 @@ struct Fired {
     has_ended: bool,
 }
 
-impl Survey {
-    fn new(set: &RuleSet, program: &Program) -> Survey {
+impl SampleStats {
+    fn new(set: &RuleSet, program: &Program) -> SampleStats {
         // Two digits are as exact as the advice that is made of it.
         let late = || Histogram::new(2).ok();
         let stream = |lateness_ms: i64| {
@@ -110,7 +119,8 @@ impl Survey {
             }
         }
         let keys = |plan: &RulePlan| KeySurvey::new(together_ms(&plan.alert).unwrap_or(0));
-        Survey {
+        SampleStats {
+            complaints: Complaints::default(),
             streams: set.streams.iter().filter_map(|schema| stream(schema.lateness_ms)).collect(),
             keys: program.rules().iter().map(keys).collect(),
             keyed,
@@ -175,19 +185,25 @@ impl Survey {
     }
 }
 
-impl Listener for Survey {
-    fn took(&mut self, stream: usize, fate: Fate) {
+impl ReplayObserver for SampleStats {
+    type Error = Exit;
+
+    fn undecodable(&mut self, input: &str, line: i64, why: &dyn Display) {
+        self.complaints.note(input, line, why);
+    }
+
+    fn admitted(&mut self, stream: usize, outcome: AdmissionOutcome) {
         let Some(stream) = self.streams.get_mut(stream) else {
             return;
         };
-        match fate {
-            Fate::Accepted => stream.events += 1,
-            Fate::Late { behind_ms } => {
+        match outcome {
+            AdmissionOutcome::Accepted => stream.events += 1,
+            AdmissionOutcome::Late { behind_ms } => {
                 stream.events += 1;
                 // It grows as needed; only then could it refuse.
                 stream.late.record(behind_ms.unsigned_abs()).ok();
             }
-            Fate::Future { .. } => {}
+            AdmissionOutcome::Future { .. } => {}
         }
     }
 

@@ -10,7 +10,7 @@ use connectors::sink::kafka::ProduceError;
 use model::time::{MINUTE_MS, SECOND_MS, Timestamp};
 use serde_json::{Value, json};
 
-use crate::pipeline::clock::wall_clock;
+use crate::wiring::clock::wall_clock;
 
 /// Length of one beat of the traffic.
 const BEAT_MS: i64 = 100;

@@ -8,11 +8,12 @@ use model::transition::{KeyPart, Transition, TransitionKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::alert_text::AlertTexts;
+use runtime::ingest::admission::IngestCounts;
+use runtime::notify::templates::AlertTemplates;
+use runtime::pipeline::shard_worker::ShardOutput;
+
 use crate::cli::{Format, ReplayArgs};
-use crate::pipeline::Told;
-use crate::pipeline::clock::monotonic;
-use crate::pipeline::intake::IntakeCounts;
+use crate::wiring::clock::monotonic;
 
 /// Counted while the replay runs.
 pub struct Summary {
@@ -65,9 +66,9 @@ impl Summary {
     }
 
     /// Notes what a shard holds, and what its watches show where it has looked.
-    pub(crate) fn note(&mut self, shard: usize, told: &mut Told) {
-        self.shards.insert(shard, told.counts);
-        if let Some(watched) = told.watched.take() {
+    pub(crate) fn note(&mut self, shard: usize, output: &mut ShardOutput) {
+        self.shards.insert(shard, output.counts);
+        if let Some(watched) = output.inspection.as_mut().and_then(|of| of.watched.take()) {
             self.watched.insert(shard, watched);
         }
     }
@@ -82,7 +83,7 @@ impl Summary {
     }
 
     /// Prints it to standard error.
-    pub(crate) fn print(&self, counts: IntakeCounts, args: &ReplayArgs, texts: &AlertTexts) {
+    pub(crate) fn print(&self, counts: IngestCounts, args: &ReplayArgs, texts: &AlertTemplates) {
         let all: ShardCounts = self.shards.values().copied().sum();
         let now = monotonic();
         let elapsed_s = now.duration_since(self.started).as_secs_f64();
@@ -113,7 +114,7 @@ impl Summary {
     }
 
     /// What the watches showed at the end, ordered by watch and key.
-    fn shown(&self, texts: &AlertTexts) -> Vec<Shown> {
+    fn shown(&self, texts: &AlertTemplates) -> Vec<Shown> {
         let mut all: Vec<&Watched> = self.watched.values().flatten().collect();
         all.sort();
         let shown = all.into_iter().filter_map(|one| {

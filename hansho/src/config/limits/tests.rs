@@ -78,12 +78,13 @@ fn settings() -> BTreeMap<&'static str, String> {
 
 /// Every bound that no setting moves: in English, in Japanese, and how many.
 fn fixed() -> Vec<(&'static str, &'static str, String)> {
-    use crate::api::watches::WATCH_SERIES_MAX;
-    use crate::pipeline::intake::{BATCH_BYTES, BATCH_ROWS};
-    use crate::pipeline::lane::{INBOUND_BATCHES, OUTBOUND_TOLD};
-    use crate::service::UNHEARD_MAX;
-    use crate::service::alert_log::compaction::ALERT_LOG_LEFT_BYTES;
-    use crate::service::reader::dead::{CLOGGED, TOLD_MAX};
+    use runtime::alert_log::compaction::LogRetention;
+    use runtime::ingest::admission::{BATCH_BYTES, BATCH_ROWS};
+    use runtime::ingest::dead_letter::{LOGGED_MAX, PENDING_MAX};
+    use runtime::notify::channel::RECORDS_PENDING_MAX;
+    use runtime::notify::templates::MESSAGE_BYTES_MAX;
+    use runtime::pipeline::shard_worker::{INBOUND_BATCHES, OUTBOUND_OUTPUTS};
+    use runtime::telemetry::watch_metrics::WATCH_SERIES_MAX;
     let number = |most: usize| grouped(most as u64);
     let bytes = |most: usize| size(most as u64);
     vec![
@@ -91,15 +92,15 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("rows of a batch", "バッチの行", number(BATCH_ROWS)),
         ("keys of a batch", "バッチのキー", bytes(BATCH_BYTES)),
         ("batches waiting for a worker", "ワーカーの処理を待つバッチ", number(INBOUND_BATCHES)),
-        ("answers of a worker waiting", "書き込みを待つワーカーの結果", number(OUTBOUND_TOLD)),
+        ("answers of a worker waiting", "書き込みを待つワーカーの結果", number(OUTBOUND_OUTPUTS)),
         (
             "events of a key kept for early notices",
             "早期通知のために保持するキーごとのイベント",
             number(engine::shard::EARLY_EVENTS_MAX),
         ),
         ("keys exported of a watch", "watch ごとに出力するキー", number(WATCH_SERIES_MAX)),
-        ("alerts waiting for on-call", "通知処理を待つアラート", number(UNHEARD_MAX)),
-        ("a message", "メッセージ", bytes(crate::alert_text::MESSAGE_BYTES_MAX)),
+        ("alerts waiting for on-call", "通知処理を待つアラート", number(RECORDS_PENDING_MAX)),
+        ("a message", "メッセージ", bytes(MESSAGE_BYTES_MAX)),
         ("attempts in flight of a sink", "通知先ごとに同時に送信する通知", number(IN_FLIGHT_MAX)),
         ("incidents on record", "記録に残すインシデント", number(CASES_MAX)),
         ("notifications given up, kept", "保持する配信できなかった通知", number(DEAD_MAX)),
@@ -112,17 +113,17 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         (
             "ranges of offsets of an alert",
             "アラートのオフセットの範囲",
-            number(crate::service::trails::RANGES_MAX),
+            number(runtime::ingest::offset_index::RANGES_MAX),
         ),
         ("silences at a time", "同時に有効なサイレンス", number(SILENCES_MAX)),
         ("closed incidents remembered", "保持する閉じたインシデント", number(CLOSED_MAX)),
-        ("dead letters waiting", "書き込みを待つデッドレター", number(CLOGGED)),
-        ("dead letters logged", "ログにも出力するデッドレター", grouped(TOLD_MAX)),
+        ("dead letters waiting", "書き込みを待つデッドレター", number(PENDING_MAX)),
+        ("dead letters logged", "ログにも出力するデッドレター", grouped(LOGGED_MAX)),
         ("lines of a log kept in memory", "メモリに保持するログの行", bytes(MAX_BUFFERED_BYTES)),
         (
             "an alert log that is left as it is",
             "動作中に整理しないアラートログ",
-            size(ALERT_LOG_LEFT_BYTES),
+            size(LogRetention::default().compact_bytes_min),
         ),
         ("`hansho.toml`", "`hansho.toml`", size(crate::config::FILE_MAX)),
         ("a secret", "秘密情報", size(crate::config::secret::SECRET_MAX)),

@@ -1,0 +1,185 @@
+//! The service: a node with its logs, sources, notifiers and threads.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use connectors::journal::StateDir;
+use connectors::source::kafka::KafkaSettings;
+use connectors::store::Store;
+use engine::memory::Remembering;
+use model::message::Language;
+use oncall::desk::Settings;
+use oncall::outbox::OutboxLimits;
+use runtime::alert_log::compaction::LogRetention;
+use runtime::error::NodeError;
+use runtime::ingest::reader::ReaderLimits;
+use runtime::io::{Clock, DeadLetterLog};
+use runtime::node::{Node, NodeParts, NodeSettings, NodeShared, NotifyParts};
+use runtime::notify::channel::{NotifyInbox, NotifySender, channel};
+use runtime::notify::templates::{AlertTemplates, SharedTemplates};
+use runtime::pipeline::PipelineSettings;
+use runtime::rules::loaded::{LoadedRules, TextArchive};
+use runtime::rules::mailbox::ReloadMailbox;
+use runtime::self_monitor::queue::SelfMonitorQueue;
+use runtime::telemetry::Telemetry;
+use server::routes::ingest::IngestSpools;
+use tokio::runtime::Handle;
+
+use crate::config::{Limits, StreamInputs};
+use crate::wiring::clock::SystemClock;
+use crate::wiring::log_store::FileLogStore;
+use crate::wiring::notifiers::{Notifier, TokioNotifiers};
+use crate::wiring::sources::SourceWiring;
+use crate::wiring::threads::{MachineThreads, run_node};
+
+/// How often progress is committed, in ms.
+const COMMIT_EVERY_MS: i64 = 1_000;
+/// Time within which the partitions of all streams are to be assigned, in ms.
+const ASSIGNMENT_WAIT_MS: i64 = 10_000;
+/// How often shards inspect open episodes, watches and rule counts, in ms.
+const INSPECT_EVERY_MS: i64 = 500;
+
+/// What a service and the surfaces around it share.
+#[derive(Clone)]
+pub struct ServiceHandles {
+    /// Health and figures.
+    pub telemetry: Arc<Telemetry>,
+    /// Where rules wait for the node.
+    pub mailbox: Arc<ReloadMailbox>,
+    /// What is noticed about the node itself.
+    pub reports: Arc<SelfMonitorQueue>,
+    /// The texts of the active rules.
+    pub templates: Arc<SharedTemplates>,
+    /// Where events are posted.
+    pub ingest: Arc<IngestSpools>,
+    /// The way to on-call.
+    pub notify: NotifySender,
+}
+
+/// How a service is set up.
+pub struct ServiceSettings {
+    /// Kafka; the topics are those of the active rules.
+    pub kafka: Option<KafkaSettings>,
+    /// Where each stream is read from.
+    pub inputs: StreamInputs,
+    /// The most that a spool may hold, in bytes.
+    pub spool_bytes: u64,
+    /// What senders of events must show.
+    pub ingest_token: Option<String>,
+    /// Number of shards.
+    pub workers: usize,
+    /// What bounds the service.
+    pub limits: Limits,
+    /// The language of diagnostics.
+    pub language: Language,
+}
+
+/// Whom a service notifies.
+pub struct ServiceOutput {
+    /// Whom to notify of what, and what is asked of them.
+    pub on_call: Settings,
+    /// How each receiver is reached, in the same order.
+    pub notifiers: Vec<Notifier>,
+    /// The limits of the outbox.
+    pub outbox: OutboxLimits,
+    /// Where records go that are no events.
+    pub dead_letters: Box<dyn DeadLetterLog>,
+}
+
+impl ServiceHandles {
+    /// Handles of a service that is not started yet, and what its on-call receives.
+    pub(crate) fn new(templates: Arc<AlertTemplates>) -> (ServiceHandles, NotifyInbox) {
+        let (notify, inbox) = channel();
+        let handles = ServiceHandles {
+            telemetry: Arc::new(Telemetry::new()),
+            mailbox: Arc::default(),
+            reports: Arc::default(),
+            templates: Arc::new(SharedTemplates::new(templates)),
+            ingest: Arc::default(),
+            notify,
+        };
+        (handles, inbox)
+    }
+}
+
+impl ServiceSettings {
+    fn node(&self) -> NodeSettings {
+        let limits = &self.limits;
+        NodeSettings {
+            pipeline: PipelineSettings {
+                workers: self.workers,
+                early: true,
+                keys_per_rule_max: limits.keys_per_rule,
+                state_checkpoints: Some(Remembering::DEFAULT),
+                inspect_every_ms: INSPECT_EVERY_MS,
+            },
+            reader: ReaderLimits {
+                idle_ms: limits.idle_ms,
+                skew_max_ms: limits.skew_max_ms,
+                unsettled_bytes: limits.unsettled_bytes,
+                held_back_max_ms: limits.held_back_max_ms,
+                snapshot_every_ms: limits.snapshot_every_ms,
+            },
+            meta: limits.meta,
+            retention: LogRetention::default(),
+            commit_every_ms: COMMIT_EVERY_MS,
+            assignment_wait_ms: ASSIGNMENT_WAIT_MS,
+        }
+    }
+}
+
+/// Runs a service until `stop` is set or something makes it impossible to continue.
+///
+/// Sinks are called on the tokio runtime that this is called from; everything else has threads
+/// of its own.
+///
+/// # Errors
+/// See [`NodeError`]. After any of them a restart continues where this run ended.
+pub(crate) fn run_service(
+    state_dir: &Path,
+    rules: LoadedRules,
+    settings: ServiceSettings,
+    output: ServiceOutput,
+    handles: &ServiceHandles,
+    inbox: NotifyInbox,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), NodeError> {
+    let clock = SystemClock::start();
+    let store = FileLogStore::new(StateDir::open(state_dir)?);
+    let state_dir = store.state_dir();
+    let node = settings.node();
+    let rows = Store::open(&state_dir.file("oncall.redb"))?;
+    let notifiers =
+        TokioNotifiers::new(output.notifiers, Handle::current(), handles.notify.clone());
+    let notify = NotifyParts {
+        settings: output.on_call,
+        outbox: output.outbox,
+        notifiers: Box::new(notifiers),
+        rows: Box::new(rows),
+        inbox,
+    };
+    let shared = NodeShared {
+        store: Arc::new(store),
+        archive: Arc::new(TextArchive { language: settings.language }),
+        templates: Arc::clone(&handles.templates),
+        mailbox: Arc::clone(&handles.mailbox),
+        reports: Arc::clone(&handles.reports),
+        telemetry: Arc::clone(&handles.telemetry),
+        notify: handles.notify.clone(),
+    };
+    let sources = SourceWiring {
+        kafka: settings.kafka,
+        inputs: settings.inputs,
+        spool_bytes: settings.spool_bytes,
+        ingest_token: settings.ingest_token,
+        spools: BTreeMap::new(),
+        state_dir,
+        ingest: Arc::clone(&handles.ingest),
+    };
+    let executor = MachineThreads::new(clock);
+    let parts = NodeParts { rules, sources, executor, dead_letters: output.dead_letters };
+    let node = Node::recover(parts, notify, shared, node, clock.now())?;
+    run_node(node, &handles.notify, clock, stop)
+}

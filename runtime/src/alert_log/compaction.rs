@@ -1,0 +1,356 @@
+//! Compaction of the alert log: a shorter log that says the same.
+//!
+//! Dropped are: records of episodes that are closed, published, committed, folded by on-call and
+//! older than the retention; of open ones what nobody needs any more ([`oncall::compaction`]);
+//! peaks but the newest of each open episode; records of rule changes behind which everything lies
+//! that is replayed, and the rules that no record names. What stays keeps its number. The head says
+//! how far everything dropped was published, so that it is not published again even where a commit
+//! was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use connectors::journal::JournalError;
+use connectors::transition_json::Recorded;
+use engine::program::Program;
+use engine::succession::SettledStreams;
+use model::time::{DAY_MS, Timestamp};
+use model::transition::{Early, Transition};
+use oncall::compaction::{Candidate, kept};
+use oncall::incident::Step;
+use tracing::{debug, info, warn};
+
+use super::peaks::EpisodeName;
+use super::record::{LoggedRecord, canonical, published_of, transition_of, write_line};
+use super::replay::{LogEntry, LogHead};
+use crate::checkpoint::state_log::KeptFrom;
+use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
+use crate::io::{LineLog, LogStore};
+use crate::node::{NodeSettings, NodeShared};
+use crate::notify::channel::NotifyPosition;
+use crate::rules::active_rules::{PREVIOUS_MAX, RuleChange, file_of, hash_of_file};
+use crate::rules::loaded::LoadedRules;
+use crate::telemetry::Telemetry;
+
+/// When a log is compacted, and what stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogRetention {
+    /// How long a record stays after it was detected, whatever became of it, in ms: longer than
+    /// the time for which a notification is retried, and than on-call may have been down besides.
+    pub keep_ms: i64,
+    /// A log of fewer bytes is only compacted at a start.
+    pub compact_bytes_min: u64,
+}
+
+impl Default for LogRetention {
+    fn default() -> LogRetention {
+        LogRetention { keep_ms: 2 * DAY_MS, compact_bytes_min: 8 << 20 }
+    }
+}
+
+/// A log is looked at again when it is so many times as long as what was left of it: each
+/// byte that is appended is so read about once, however long the log is.
+const GROWTH: u64 = 2;
+
+/// How the line of a record begins that has its number.
+const NUMBERED: &[u8] = b"{\"sequence\":";
+
+/// Compacts the alert log from time to time.
+pub struct AlertLogCompactor {
+    store: Arc<dyn LogStore>,
+    telemetry: Arc<Telemetry>,
+    notified: NotifyPosition,
+    retention: LogRetention,
+    program: Arc<Program>,
+    names: Vec<String>,
+    requirements: Vec<ReplayRequirements>,
+    /// The length at which it is due.
+    due_at: u64,
+}
+
+/// The rule that decides which lines stay.
+struct RetentionRule<'a> {
+    program: &'a Program,
+    /// By stream: no recovery derives again what is published up to here.
+    published: &'a [Timestamp],
+    /// What was detected before is old.
+    detected_before: Timestamp,
+    /// On-call has folded records with lesser numbers, durably.
+    folded: u64,
+    /// By stream name: this instant and later ones may be evaluated again.
+    replayed_from: SettledStreams,
+}
+
+/// A log after compaction.
+struct CompactedLog {
+    lines: Vec<Vec<u8>>,
+    /// How many lines it has fewer, heads aside.
+    dropped: usize,
+    /// Hashes of the rules it names.
+    rules: BTreeSet<u64>,
+}
+
+impl AlertLogCompactor {
+    /// For the log of a node under these rules.
+    pub(crate) fn new(
+        rules: &LoadedRules,
+        shared: &NodeShared,
+        settings: &NodeSettings,
+    ) -> AlertLogCompactor {
+        let how = settings.pipeline.state_checkpoints;
+        AlertLogCompactor {
+            store: Arc::clone(&shared.store),
+            telemetry: Arc::clone(&shared.telemetry),
+            notified: shared.notify.position(),
+            retention: settings.retention,
+            program: Arc::clone(&rules.program),
+            names: rules.set.streams.iter().map(|schema| schema.name.clone()).collect(),
+            requirements: replay_requirements(rules, how, &KeptFrom::new()),
+            due_at: 0,
+        }
+    }
+
+    /// Compacts the log if it has outgrown what it must hold, or was not compacted yet. Whatever
+    /// fails leaves it as it is, and it grows on.
+    ///
+    /// `published` says by stream up to where recovery will know that everything is published.
+    pub(crate) fn compact_if_due(
+        &mut self,
+        log: &mut dyn LineLog,
+        published: &[Timestamp],
+        now: Timestamp,
+    ) {
+        self.telemetry.metrics.note_alert_log(log.length());
+        if log.length() < self.due_at {
+            return;
+        }
+        let before = log.length();
+        match self.compact(log, published, now) {
+            Ok(0) => debug!(before, "nothing of the alert log can be dropped yet"),
+            Ok(dropped) => {
+                self.telemetry.metrics.note_compacted(dropped as u64, log.length());
+                info!(dropped, before, bytes = log.length(), "alert log compacted");
+            }
+            Err(why) => warn!(why, "alert log cannot be compacted; it grows meanwhile"),
+        }
+        self.due_at = (log.length() * GROWTH).max(self.retention.compact_bytes_min);
+    }
+
+    /// Number of lines dropped.
+    fn compact(
+        &self,
+        log: &mut dyn LineLog,
+        published: &[Timestamp],
+        now: Timestamp,
+    ) -> Result<usize, String> {
+        let said = |error: JournalError| error.to_string();
+        log.sync().map_err(said)?;
+        let lines = log.lines().map_err(said)?;
+        let rule = self.retention_rule(published, now);
+        let CompactedLog { lines, dropped, rules } = rule.apply(lines, &self.names)?;
+        if dropped > 0 {
+            log.rewrite(&lines).map_err(said)?;
+        }
+        // Only once no line names them.
+        self.remove_rules(&rules).map_err(|error| error.to_string())?;
+        Ok(dropped)
+    }
+
+    fn retention_rule<'a>(
+        &'a self,
+        published: &'a [Timestamp],
+        now: Timestamp,
+    ) -> RetentionRule<'a> {
+        let of = |stream: &usize| published.get(*stream).copied().unwrap_or(Timestamp(i64::MIN));
+        let from = |of_stream: &ReplayRequirements| {
+            let least = of_stream.companions.iter().map(of).min();
+            least.unwrap_or(Timestamp(i64::MIN)).minus(of_stream.horizon_ms())
+        };
+        let from = self.requirements.iter().map(from);
+        RetentionRule {
+            program: &self.program,
+            published,
+            detected_before: now.minus(self.retention.keep_ms),
+            folded: self.notified.get(),
+            replayed_from: self.names.iter().cloned().zip(from).collect(),
+        }
+    }
+
+    fn remove_rules(&self, named: &BTreeSet<u64>) -> io::Result<()> {
+        for name in self.store.names()? {
+            let hash = hash_of_file(&name).filter(|hash| !named.contains(hash));
+            if let Some(hash) = hash {
+                self.store.remove(&file_of(hash)).map_err(io::Error::other)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for AlertLogCompactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AlertLogCompactor").field("due_at", &self.due_at).finish_non_exhaustive()
+    }
+}
+
+/// A record as the folds read it.
+enum PublishedKind<'a> {
+    Settled(&'a Transition),
+    Meta(Box<Transition>),
+    Early(&'a Early),
+}
+
+impl<'a> PublishedKind<'a> {
+    fn of(recorded: &'a Recorded) -> PublishedKind<'a> {
+        match recorded {
+            Recorded::Transition(transition, _) => PublishedKind::Settled(transition),
+            Recorded::Early(early, _) => PublishedKind::Early(early),
+            Recorded::Meta(step, _) => PublishedKind::Meta(Box::new(step.as_transition())),
+        }
+    }
+
+    fn step(&self) -> Step<'_> {
+        match self {
+            PublishedKind::Settled(transition) => Step::Transition(transition),
+            PublishedKind::Meta(transition) => Step::Transition(transition),
+            PublishedKind::Early(early) => Step::Early(early),
+        }
+    }
+}
+
+impl RetentionRule<'_> {
+    /// The lines that stay, in their order, behind a new head.
+    fn apply(&self, lines: Vec<Vec<u8>>, names: &[String]) -> Result<CompactedLog, String> {
+        let mut entries = Vec::with_capacity(lines.len());
+        let (mut next, mut before) = (0, LogHead::default());
+        for line in lines {
+            let entry = LogEntry::read(&line, next)?;
+            match &entry {
+                LogEntry::Head(head) => before = head.clone(),
+                LogEntry::Record(logged) => next = logged.sequence + 1,
+                LogEntry::Change(_) | LogEntry::Peak(..) => {}
+            }
+            entries.push((entry, line));
+        }
+        let records = self.records(&entries);
+        let peaks = newest_peaks(&entries, &records);
+        let changes: Vec<&RuleChange> = entries
+            .iter()
+            .filter_map(|(entry, _)| match entry {
+                LogEntry::Change(change) => Some(change),
+                _ => None,
+            })
+            .collect();
+        let first_change = self.first_needed(&changes);
+        let rules = changes.iter().skip(first_change).map(|change| change.rules).collect();
+
+        let published = names.iter().zip(self.published).map(|(name, at)| {
+            let known = before.published.get(name).copied();
+            (name.clone(), known.map_or(*at, |known| known.max(*at)))
+        });
+        let published = published.filter(|(_, at)| *at > Timestamp(i64::MIN)).collect();
+        let next_sequence = next.max(before.next_sequence);
+        let mut left = vec![LogHead { next_sequence, published }.line()];
+        let (mut change, mut dropped) = (0, 0);
+        for (index, (entry, line)) in entries.into_iter().enumerate() {
+            let stays = match &entry {
+                // The new one stands in its place.
+                LogEntry::Head(_) => continue,
+                LogEntry::Change(_) => {
+                    change += 1;
+                    change > first_change
+                }
+                LogEntry::Peak(name, _) => peaks.get(name) == Some(&index),
+                LogEntry::Record(_) => records.contains(&index),
+            };
+            match entry {
+                _ if !stays => dropped += 1,
+                // A line of an earlier build gets its number now.
+                LogEntry::Record(logged) if !line.starts_with(NUMBERED) => {
+                    let mut line = Vec::new();
+                    write_line(&mut line, &logged);
+                    left.push(line);
+                }
+                _ => left.push(line),
+            }
+        }
+        Ok(CompactedLog { lines: left, dropped, rules })
+    }
+
+    /// The places of the records that stay.
+    fn records(&self, entries: &[(LogEntry, Vec<u8>)]) -> BTreeSet<usize> {
+        let records = entries.iter().enumerate().filter_map(|(index, (entry, _))| match entry {
+            LogEntry::Record(logged) => Some((index, &**logged, PublishedKind::of(&logged.recorded))),
+            _ => None,
+        });
+        let records: Vec<(usize, &LoggedRecord, PublishedKind<'_>)> = records.collect();
+        // No later step of the service itself is dated before the newest one.
+        let metas = records.iter().filter_map(|(_, logged, _)| match &logged.recorded {
+            Recorded::Meta(step, _) => Some((step.at, logged.sequence)),
+            _ => None,
+        });
+        let newest = metas.max().map(|(_, sequence)| sequence);
+        let candidates = records.iter().map(|(_, logged, told)| {
+            let step = told.step();
+            let (alert, at) = match step {
+                Step::Transition(of) => (&of.alert, of.at),
+                Step::Early(of) => (&of.alert, of.at),
+            };
+            let is_old = logged.detected < self.detected_before;
+            let is_folded = logged.sequence < self.folded;
+            let is_done =
+                is_old && is_folded && Some(logged.sequence) != newest && self.is_published(alert, at);
+            Candidate { step, is_shadow: logged.is_shadow, is_done }
+        });
+        let stays = kept(candidates);
+        let places = records.iter().map(|(index, ..)| *index).zip(stays);
+        places.filter(|(_, stays)| *stays).map(|(index, _)| index).collect()
+    }
+
+    /// Whether no successor derives it again. What rules told that are no more is told.
+    fn is_published(&self, alert: &str, at: Timestamp) -> bool {
+        self.program.rule(alert).is_none()
+            || at <= published_of(self.program, self.published, alert)
+    }
+
+    /// The place among all changes of the first one that is needed: the rules before a change
+    /// are, while instants up to it may be judged again.
+    fn first_needed(&self, changes: &[&RuleChange]) -> usize {
+        let least = changes.len().saturating_sub(PREVIOUS_MAX + 1);
+        let mut first = changes.len().saturating_sub(1);
+        while first > least
+            && changes.get(first).is_some_and(|change| self.may_be_replayed(&change.settled))
+        {
+            first -= 1;
+        }
+        first
+    }
+
+    /// Also while the ends that the change has brought, at the next instant, may be told again.
+    fn may_be_replayed(&self, settled: &SettledStreams) -> bool {
+        let from = |name: &String| self.replayed_from.get(name);
+        settled.iter().any(|(name, settled)| from(name).is_some_and(|from| from <= settled))
+    }
+}
+
+/// By open episode: the place of its newest peak.
+fn newest_peaks(
+    entries: &[(LogEntry, Vec<u8>)],
+    records: &BTreeSet<usize>,
+) -> BTreeMap<EpisodeName, usize> {
+    let named = records.iter().filter_map(|index| match entries.get(*index) {
+        Some((LogEntry::Record(logged), _)) => transition_of(logged),
+        _ => None,
+    });
+    let named: BTreeSet<EpisodeName> =
+        named.map(|of| (of.alert.clone(), canonical(&of.key), of.since)).collect();
+    let peaks = entries.iter().enumerate().filter_map(|(index, (entry, _))| match entry {
+        LogEntry::Peak(name, _) if named.contains(name) => Some((name.clone(), index)),
+        _ => None,
+    });
+    peaks.collect()
+}
+
+#[cfg(test)]
+mod tests;

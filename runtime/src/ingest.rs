@@ -1,0 +1,12 @@
+//! Input: partitions of all sources in step with each other, admission, commits, dead letters.
+
+pub mod reader;
+
+pub mod admission;
+mod adopt;
+mod commit;
+pub mod dead_letter;
+pub mod offset_index;
+pub(crate) mod partition;
+pub mod reader_checkpoint;
+pub(crate) mod replay_requirements;

@@ -1,0 +1,71 @@
+//! Requests that need the receivers themselves: test notifications and previews.
+
+use model::message::Language;
+use model::severity::Severity;
+use model::time::Timestamp;
+use oncall::desk::Refused;
+
+use super::ReceiverTest;
+use super::requests::answers::RenderedNotification;
+use super::requests::{
+    OnCallAnswer, OnCallError, OnCallQuery, OnCallReply, OnCallRequest, ReplyChannel, find_incident,
+};
+use super::worker::{NotifyWorker, PendingReply};
+
+impl NotifyWorker {
+    /// Answers a request: once what it changed is durable, or when a receiver that is tested has
+    /// answered.
+    pub(super) fn answer(&mut self, request: OnCallRequest, language: Language, now: Timestamp) {
+        let OnCallRequest { query, by, reply: channel } = request;
+        let reply = match query {
+            OnCallQuery::TestReceiver { receiver, severity } => {
+                self.test((&receiver, severity), &by, language, channel, now);
+                return;
+            }
+            OnCallQuery::RenderNotification { incident, receiver } => {
+                self.render(&incident, receiver, now)
+            }
+            query => super::requests::answer(query, &by, &mut self.desk, now),
+        };
+        self.replies.push(PendingReply { channel, reply });
+    }
+
+    fn test(
+        &mut self,
+        of: (&str, Severity),
+        by: &str,
+        language: Language,
+        channel: ReplyChannel,
+        now: Timestamp,
+    ) {
+        let (receiver, severity) = of;
+        let message = match language {
+            Language::En => format!("a test of {receiver} by {by}: nothing has happened"),
+            Language::Ja => {
+                format!("【テスト】{by} による {receiver} への送信テストです。対応は不要です")
+            }
+        };
+        let test = self.desk.trial(receiver, (severity, &message), by, now);
+        match test {
+            Ok((number, notifications)) if number < self.notifiers.len() => {
+                let name = receiver.to_owned();
+                self.notifiers.test(number, ReceiverTest { name, notifications, reply: channel });
+            }
+            Ok(_) => self.refuse(channel, Refused::Unknown),
+            Err(refused) => self.refuse(channel, refused),
+        }
+    }
+
+    fn refuse(&mut self, channel: ReplyChannel, refused: Refused) {
+        let reply = Err(OnCallError::from(refused));
+        self.replies.push(PendingReply { channel, reply });
+    }
+
+    fn render(&self, incident: &str, receiver: String, now: Timestamp) -> OnCallReply {
+        let incident = find_incident(&self.desk, incident)?.id;
+        let (number, notification) = self.desk.rendition(incident, &receiver, now)?;
+        let sent = self.notifiers.preview(number, &notification);
+        let sent = sent.ok_or(OnCallError::from(Refused::Unknown))?;
+        Ok(OnCallAnswer::Rendered(RenderedNotification { receiver, sent }))
+    }
+}

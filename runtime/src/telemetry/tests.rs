@@ -1,0 +1,198 @@
+use std::collections::BTreeSet;
+
+use engine::shard::statistics::RuleCounts;
+use engine::shard::{ShardCounts, Watched};
+use model::decimal::Decimal;
+use model::key::KeyValue;
+use model::notification::FailureReason;
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::TransitionKind;
+use oncall::outbox::{Failure, GiveUp, Outcome};
+use rules_dsl::source::SourceFile;
+
+use super::metrics::{EventTotals, Metrics, ReloadOutcome};
+use super::rule_metrics::{ReadFigures, RuleActivityList};
+use super::*;
+
+/// A program of two rules over one stream, `r` without a key and `s` by user.
+fn program() -> engine::program::Program {
+    let text = "stream a { ts: time, user: str }\nalert r any a high\nalert s any a by user low";
+    let file = SourceFile { name: "r.rules".to_owned(), text: text.to_owned() };
+    let set = rules_dsl::compile(&[file]).rules.expect("two rules");
+    engine::program::Program::compile(&set).expect("a program")
+}
+
+fn counted() -> RuleCounts {
+    RuleCounts {
+        matched: 1,
+        late: 2,
+        refused_keys: 3,
+        refused_values: 4,
+        judged: 5,
+        truths: 6,
+        fired: 7,
+        last_fired: Some(Timestamp(8_500)),
+        keys: 9,
+        work: 10,
+    }
+}
+
+#[test]
+fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
+    let state = Telemetry::new();
+    let rules = &state.metrics.rules;
+    rules.begin(&program());
+    let read =
+        |skipped_missing_key| ReadFigures { evaluated: 11, observed: 0, skipped_missing_key };
+    rules.note_read([read(0), read(12)].into_iter());
+    rules.note_shards(&[RuleCounts::default(), counted()]);
+    rules.note_shares(&[0.25, 0.75]);
+    let page = serde_json::to_value(rules.report()).unwrap();
+    let of_r = &page["rules"][0];
+    assert_eq!((&of_r["rule"], &of_r["last_fired"]), (&"r".into(), &serde_json::Value::Null));
+    let want = serde_json::json!({
+        "rule": "s", "watch": false, "evaluated": 11, "matched": 1, "judged": 5, "true": 6,
+        "fired": 7, "last_fired": "1970-01-01T00:00:08.500Z", "keys": 9, "late": 2,
+        "skipped_missing_key": 12, "refused_keys": 3, "refused_values": 4, "work": 10,
+        "share": 0.75,
+    });
+    assert_eq!(page["rules"][1], want);
+    // The document is written in the order of its members' names, as it always was.
+    let written = serde_json::to_string(&rules.report()).unwrap();
+    assert_eq!(written, page.to_string());
+    let read: RuleActivityList = serde_json::from_str(&written).unwrap();
+    assert_eq!(read, rules.report());
+    let text = state.metrics.render().unwrap();
+    let want = [
+        "rule_evaluated_total{rule=\"s\"} 11",
+        "rule_matched_total{rule=\"s\"} 1",
+        "rule_judged_total{rule=\"s\"} 5",
+        "rule_true_total{rule=\"s\"} 6",
+        "rule_fired_total{rule=\"s\"} 7",
+        "rule_late_total{rule=\"s\"} 2",
+        "rule_skipped_missing_key_total{rule=\"s\"} 12",
+        "rule_refused_keys_total{rule=\"s\"} 3",
+        "rule_refused_values_total{rule=\"s\"} 4",
+        "rule_work_total{rule=\"s\"} 10",
+        "rule_keys{rule=\"s\"} 9.0",
+        "rule_last_fired_timestamp_seconds{rule=\"s\"} 8.5",
+        "rule_work_share{rule=\"s\"} 0.75",
+    ];
+    let got: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("hansho_")).collect();
+    let of_s: BTreeSet<&str> = got.iter().copied().filter(|l| l.contains("\"s\"")).collect();
+    assert_eq!(of_s, want.into());
+    assert!(!text.contains("timestamp_seconds{rule=\"r\"}"), "what never fired has no instant");
+    // Other rules take their place.
+    rules.begin(&program());
+    assert!(!state.metrics.render().unwrap().contains("rule_work_share{"));
+}
+
+#[test]
+fn every_figure_is_registered_and_labelled() {
+    let metrics = Metrics::new();
+    let totals = EventTotals {
+        decoded: 10,
+        undecodable: 2,
+        late: 3,
+        refused_future: 4,
+        skipped_missing_key: 5,
+        observations: 6,
+    };
+    metrics.note_events(&totals);
+    metrics.note_events(&EventTotals::default());
+    metrics.note_shards(&ShardCounts {
+        late_after_settle: 7,
+        refused_keys: 8,
+        refused_values: 16,
+        repeated: 18,
+        states: 9,
+        waiting: 11,
+        keys: 0,
+    });
+    let key = vec![("service".to_owned(), KeyValue::Text("pay".to_owned()))];
+    let (watch, value) = ("API呼び出し".to_owned(), Decimal::from_int(17));
+    metrics.note_watches([Watched { watch, key, value, at: Timestamp(0) }].iter());
+    metrics.note_front("auth", 2, Timestamp(500), Timestamp(2_000));
+    metrics.note_commit(Timestamp(1_250));
+    metrics.note_compacted(19, 800);
+    metrics.note_state_log(70);
+    metrics.note_snapshot(80);
+    metrics.note_transition(TransitionKind::Firing, Severity::Critical);
+    metrics.note_early(Severity::High);
+    metrics.note_incidents(12);
+    metrics.note_dead_letters(1);
+    metrics.note_lost(13);
+    metrics.note_rebalance();
+    metrics.note_idle(14);
+    metrics.note_held_back(15);
+    metrics.note_rules(6);
+    metrics.note_rules(7);
+    for outcome in [ReloadOutcome::Accepted, ReloadOutcome::Unchanged, ReloadOutcome::Refused] {
+        metrics.note_reload(outcome, Timestamp(1_500));
+    }
+    metrics.note_held_back_for("auth.events", 2_500);
+    metrics.note_of_itself("hansho.refused_keys", 1);
+    let failure = Failure { reason: FailureReason::Server, why: String::new() };
+    let gave_up = |why| Outcome::GaveUp { why };
+    for outcome in [
+        Outcome::Delivered { receipt: None },
+        Outcome::Retrying { at: Timestamp(0), failure: failure.clone() },
+        gave_up(GiveUp::Rejected(failure)),
+        gave_up(GiveUp::TooOld(None)),
+        gave_up(GiveUp::Crowded),
+    ] {
+        metrics.note_delivery("当番", &outcome);
+    }
+    metrics.note_outbox("\"log\"", 2, 2_500);
+    let text = metrics.render().unwrap();
+    let got: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("hansho_")).collect();
+    let want = [
+        "events_read_total 12",
+        "events_decoded_total 10",
+        "undecodable_total 2",
+        "late_total 3",
+        "refused_future_total 4",
+        "skipped_missing_key_total 5",
+        "observations_total 6",
+        "late_after_settle_total 7",
+        "refused_keys_total 8",
+        "refused_values_total 16",
+        "repeated_total 18",
+        "watch{watch=\"API呼び出し\",service=\"pay\"} 17.0",
+        "watch_keys_left_out 0",
+        "states 9",
+        "observations_waiting 11",
+        "transitions_total{severity=\"critical\",kind=\"firing\"} 1",
+        "early_notices_total{severity=\"high\"} 1",
+        "incidents_open 12",
+        "dead_letters_total 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"delivered\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"retrying\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"rejected\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"too_old\"} 1",
+        "deliveries_total{receiver=\"当番\",outcome=\"crowded\"} 1",
+        "outbox_pending{receiver=\"\\\"log\\\"\"} 2",
+        "outbox_oldest_age_seconds{receiver=\"\\\"log\\\"\"} 2.5",
+        "front_delay_seconds{stream=\"auth\",partition=\"2\"} 1.5",
+        "records_lost_total 13",
+        "rebalances_total 1",
+        "alert_log_bytes 800",
+        "snapshot_bytes 80",
+        "state_log_bytes 70",
+        "alert_log_dropped_total 19",
+        "last_commit_timestamp_seconds 1.25",
+        "partitions_idle 14",
+        "partitions_held_back 15",
+        "rules_info{hash=\"0000000000000007\"} 1",
+        "reload_total{outcome=\"accepted\"} 1",
+        "reload_total{outcome=\"unchanged\"} 1",
+        "reload_total{outcome=\"refused\"} 1",
+        "reload_last_success_timestamp_seconds 1.5",
+        "held_back_seconds{topic=\"auth.events\"} 2.5",
+        "meta_alerts_open{alert=\"hansho.refused_keys\"} 1",
+    ];
+    assert_eq!(got, want.into());
+}
