@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::decimal::Decimal;
 use model::event::Value;
-use model::schema::{Codec, Field, FieldType, Schema, TimeFormat};
+use model::schema::{Codec, Field, FieldType, Schema, TimeFormat, UnixUnit};
 use model::time::Timestamp;
 use rules_dsl::rule::RuleSet;
 
@@ -129,7 +129,7 @@ pub fn case(random: &mut Random, width: Width) -> Case {
 
 fn schema(random: &mut Random, index: usize) -> Arc<Schema> {
     let kinds = [
-        ("ts", FieldType::Time(TimeFormat::Auto)),
+        ("ts", FieldType::Time(TimeFormat::Unix(UnixUnit::Milliseconds))),
         ("host", FieldType::Str),
         ("level", FieldType::Float),
         ("tag", FieldType::Str),
@@ -211,6 +211,26 @@ fn repeat(random: &mut Random, logs: &mut [Log]) {
             log.records.insert(place, record);
         }
     }
+}
+
+/// The records of a log as a producer writes them: one JSON object each.
+pub fn payloads(case: &Case, log: &Log) -> Vec<Vec<u8>> {
+    let schema = &case.rules.streams[log.stream as usize];
+    let payload = |record: &Logged| {
+        let fields = schema.fields.iter().zip(&record.values).filter_map(|(field, value)| {
+            let value = match value {
+                Value::Missing => return None,
+                Value::Text(text) => format!("{text:?}"),
+                Value::Number(number) => number.to_string(),
+                Value::Bool(truth) => truth.to_string(),
+                Value::Time(at) => at.0.to_string(),
+                other => unreachable!("{other:?} is not drawn"),
+            };
+            Some(format!("\"{}\":{value}", field.name))
+        });
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(",")).into_bytes()
+    };
+    log.records.iter().map(payload).collect()
 }
 
 fn halves(count: i64) -> Decimal {

@@ -1,97 +1,91 @@
-//! A service that dies: the production state machines under crashes drawn from a seed.
+//! The node under a simulator: the shipped machines of `runtime`, with crashes drawn from a seed.
 //!
-//! What survives a crash is the logs, the alert log, the state log, the commits and the rows of
-//! on-call. A worker reads partitions that come and go, steps its shards, appends what
-//! they tell, lets on-call fold and send it, commits, and drops from the alert log what nobody
-//! needs; it may die before and after each append, row, commit and compaction, and its
-//! successor starts from what survived (ARCHITECTURE D8, D9, D10, D13). In some runs other rules
-//! are put in force meanwhile. A [`Design`] other than the right one leaves out a part of that, to
-//! show that the checker ([`verdict`]) notices.
+//! A seed draws rules, records and an environment: when records arrive, which partitions come and
+//! go, how receivers answer. A scheduler steps the machines of [`runtime::node`] in a drawn order;
+//! everything outside of them is simulated: logs that lose what was not synced ([`disk`]), sources
+//! ([`sources`]), notifiers ([`notifiers`]), clocks. The node may crash before and after each
+//! effect, and recovers from what survived. The checker ([`verdict`]) compares what the alert log
+//! and the receivers have with a naive interpreter.
+//!
+//! A [`Design`] other than the right one patches an input or an effect of the node: a sync that
+//! lies, a line that is dropped, two effects that are swapped. Each must be found: that shows that
+//! the checker notices, and what each promise of the node is for. Nothing wrong is compiled into
+//! the node itself.
 
-mod compaction;
-mod memory;
-mod people;
-mod recovery;
-mod reload;
-mod snapshot;
+mod disk;
+mod environment;
+mod expected;
+mod life;
+mod notifiers;
+mod schedule;
+mod sources;
 pub mod verdict;
-mod views;
-mod worker;
-mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use engine::memory::MemoryId;
-use engine::program::ProgramError;
-use engine::shard::ShardCounts;
-use model::decimal::Decimal;
 use model::notification::Notification;
-use model::time::Timestamp;
-use model::transition::{Early, EpisodeId, Transition};
-use oncall::desk::{Row, RowKey};
 use rules_dsl::rule::RuleSet;
+use runtime::alert_log::record::LoggedRecord;
 
-use crate::drawn::{Case, Random};
-use memory::Kept;
-use reload::{InForce, Replaced};
-use snapshot::Snapshot;
-use views::Views;
-use worker::Worker;
-use world::World;
+use crate::drawn::Random;
 
 /// Crashes of one run at most: each run comes to its end.
 const CRASHES_MAX: u64 = 12;
 
-/// How the service is designed: the right way, or wrong in one respect.
+/// How the node is designed: the right way, or wrong in one respect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Design {
-    /// ARCHITECTURE D8, D9, D13 and LANGUAGE §3.6.
+    /// ARCHITECTURE D8, D9, D13 and LANGUAGE §3.6: nothing is patched.
     Right,
-    /// Reads on at the committed position: windows begin empty.
+    /// Sources start at the committed position: windows begin empty.
     NoReplay,
-    /// Is silent until the committed positions are reached, not until the settled instant.
+    /// Silent until the committed positions are reached, not until the settled instant: commits
+    /// lose the instant, and records are dropped from the alert log until then.
     SilentByOffset,
-    /// Commits what is settled before it is appended.
+    /// The sync of the alert log lies: a commit may be durable before it.
     CommitBeforeAppend,
-    /// Knows nothing of the episodes that were open.
+    /// The alert log hides the firing of open episodes.
     ForgottenLifecycle,
-    /// Takes the newest record of each key for its state, not the state as of the commit.
+    /// Commits say that everything in the alert log is settled: the newest record of each key is
+    /// taken for its state.
     LatestLifecycle,
-    /// Reads again one horizon before the newest event read, not before the settled instant.
+    /// Commits say to replay one horizon before the newest event read, not before the settled
+    /// instant.
     RewoundByTime,
-    /// Does not keep the peaks of open episodes.
+    /// The alert log drops the peaks of open episodes.
     ForgottenPeaks,
-    /// Leaves a partition that is empty out of the minimum at once.
+    /// A partition that is empty leaves the minimum at once.
     IdleLeftOut,
-    /// Lets time pass in a partition that does not answer or is not ours, if it was empty before.
+    /// A partition that does not answer, or is not ours, is taken for empty.
     UnreachableIsEmpty,
-    /// Lets time pass in a partition that was not asked again, if it was empty before.
+    /// A partition that was not asked again is taken for empty, if it was empty before.
     HeldBackIsEmpty,
-    /// Writes an attempt's result down before the attempt is made.
+    /// An attempt's outcome is written before the attempt is made.
     RecordedBeforeSend,
-    /// Writes on-call's position in the alert log down before the outbox's rows.
+    /// On-call's position in the alert log is written before the outbox's rows.
     PositionBeforeOutbox,
-    /// Takes an attempt for done when it is made: the next of its incident may overtake it.
+    /// An attempt's outcome is known when it is made: the next of its incident may overtake it.
     AnsweredBeforeLanding,
-    /// Drops old records of episodes that are open from the alert log.
+    /// Compaction drops records of episodes that are open.
     CompactsOpenEpisode,
-    /// Drops records of closed episodes that a successor derives again.
+    /// Compaction believes commits that are not durable.
     CompactsBeyondCommit,
-    /// Reads on where memories are whole, and does not take them up.
+    /// The state log loses sightings.
     ForgottenMemory,
-    /// Takes up what rules knew last, not what they knew where reading begins.
+    /// The state log dates sightings back: the newest state is restored, not that of where
+    /// replay begins.
     NewestMemory,
-    /// Writes what rules have learnt after the commit that relies on it.
+    /// The sync of the state log lies: a commit may be durable before it.
     CommitBeforeMemory,
-    /// Knows after a crash of no other rules than those it began with.
+    /// The alert log hides that rules were replaced.
     ForgottenRules,
-    /// Leaves open what was announced under rules that were replaced before it settled.
+    /// The alert log loses the ends of early alerts that no episode took up.
     ForgottenNotices,
-    /// Writes a snapshot of shards before what they told and had learnt is in the logs.
+    /// Snapshots are durable before the logs are.
     SnapshotBeforeAppend,
-    /// Takes shards up from a snapshot, and reads on where the newest commit says.
+    /// Sources start at the newest commit, whatever the snapshot says.
     SnapshotWithNewestCommit,
-    /// Forgets, with a snapshot, where the past of a partition would have to be read again.
+    /// Snapshots lose where the past of a partition lies.
     SnapshotWithoutPast,
 }
 
@@ -124,63 +118,31 @@ impl Design {
     ];
 }
 
-/// What outlives a crash.
+/// What outlives a crash, as the checker sees it.
 #[derive(Clone, Debug, Default)]
 pub struct Survivors {
-    /// Transitions and early notices, as they were appended.
-    pub alert_log: Vec<Told>,
-    /// Numbers of those that were dropped from it since.
-    gone: BTreeSet<usize>,
-    /// So many of its first records everybody has been told of.
-    aged: usize,
-    /// By record of the alert log: when the service saw it.
-    pub detected: Vec<Timestamp>,
-    /// The newest peak of each open episode, true by itself.
-    pub peaks: BTreeMap<EpisodeId, Option<Decimal>>,
-    /// By stream: up to where something may be in one of them.
-    peaks_as_of: Vec<Timestamp>,
-    /// The state log: by rule what it remembers for long.
-    state_log: BTreeMap<MemoryId, Kept>,
-    /// The record in the alert log of rules that came into force.
-    replaced: Option<Replaced>,
-    /// By log: the text of its last commit.
-    commits: BTreeMap<usize, String>,
-    /// What shards and readers knew at a commit: a cache.
-    snapshot: Option<Snapshot>,
-    /// What on-call keeps beside the alert log.
-    pub rows: BTreeMap<RowKey, Row>,
+    /// Every record that ever was in the alert log, in order; compaction drops none of them here.
+    pub alert_log: Vec<LoggedRecord>,
     /// What receivers got, in order: the receiver's number and the notification.
     pub received: Vec<(usize, Notification)>,
     /// Crashes so far.
     pub crashes: u64,
-    /// Transitions derived again and known from the log.
-    pub repeated: u64,
-    /// How often anything out of the ordinary happened.
-    pub deeds: BTreeMap<&'static str, u64>,
+    /// Number of occurrences of everything out of the ordinary.
+    pub occurrences: BTreeMap<&'static str, u64>,
 }
 
 impl Survivors {
-    fn note(&mut self, deed: &'static str) {
-        *self.deeds.entry(deed).or_insert(0) += 1;
+    fn count(&mut self, what: &'static str) {
+        *self.occurrences.entry(what).or_insert(0) += 1;
     }
 }
 
-/// A record of the alert log.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Told {
-    /// A settled transition.
-    Settled(Transition),
-    /// An early notice.
-    Early(Early),
-    /// The end of an early notice that no episode took up.
-    Withdrawn(Transition),
-}
-
-/// The worker died.
+/// The effect was not made, or its maker will not know that it was: the node is dead.
 #[derive(Debug)]
 struct Crash;
 
 /// The dice of one run.
+#[derive(Debug)]
 struct Fate {
     random: Random,
     crash_percent: u64,
@@ -188,74 +150,27 @@ struct Fate {
 }
 
 impl Fate {
-    /// A place at which a worker may die.
-    fn survive(&mut self) -> Result<(), Crash> {
+    /// A moment at which the node may crash.
+    fn survives(&mut self) -> bool {
         if self.crashes_left > 0 && self.random.chance(self.crash_percent) {
             self.crashes_left -= 1;
-            return Err(Crash);
+            return false;
         }
-        Ok(())
+        true
     }
 }
 
-/// A run's course: every choice follows from the seed.
+/// A run's options: every choice follows from the seed.
 #[derive(Clone, Copy, Debug)]
-pub struct Course<'a> {
-    /// The seed of cuts, orders, crashes and the world around the service.
+pub struct RunOptions<'a> {
+    /// The seed of cuts, orders, crashes and the environment of the node.
     pub seed: u64,
     /// Number of shards.
     pub shards: usize,
-    /// How the service is designed.
+    /// How the node is designed.
     pub design: Design,
     /// The rules that replace those of the case at some moment.
     pub after: Option<&'a RuleSet>,
-    /// Whether snapshots are written and taken up.
+    /// Whether snapshots are written and resumed from.
     pub snapshots: bool,
-}
-
-/// A run that came to its end.
-struct Ended {
-    survivors: Survivors,
-    views: Views,
-    world: World,
-    last: LastWords,
-}
-
-/// What the last life held when everything had been said and every window had passed.
-#[derive(Debug, Default)]
-struct LastWords {
-    counts: ShardCounts,
-    /// Episodes that stay open whatever time passes, and their different keys.
-    open: u64,
-    open_keys: u64,
-    /// The same of shards that never saw an event.
-    fresh: ShardCounts,
-    /// Deliveries still pending.
-    pending: usize,
-}
-
-/// Runs a case to its end through any number of crashes.
-fn run(case: &Case, course: Course<'_>) -> Result<Ended, ProgramError> {
-    let mut random = Random::new(course.seed);
-    let world = World::draw(case, &mut random);
-    let crash_percent = random.one_of(&[0, 2, 8, 20], 2);
-    let mut fate = Fate { random, crash_percent, crashes_left: CRASHES_MAX };
-    let mut survivors = Survivors::default();
-    let mut views = Views::new(case)?;
-    let mut now_ms = 0;
-    loop {
-        let rules = InForce::of(case, course, &survivors)?;
-        let mut worker = Worker::start(case, &world, &rules, course, &mut survivors, now_ms);
-        views.begin(&worker.published);
-        // Shards that were taken up from a snapshot have settled something.
-        views.settle(worker.marks());
-        match worker.work(&mut survivors, &mut views, &mut fate) {
-            Ok(last) => return Ok(Ended { survivors, views, world, last }),
-            Err(Crash) => {
-                worker.die(&mut survivors, &mut fate);
-                survivors.crashes += 1;
-                now_ms = worker.now_ms + fate.random.within(0, 10);
-            }
-        }
-    }
 }

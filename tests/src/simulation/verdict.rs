@@ -2,39 +2,50 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::notification::{Notification, NotificationKind};
+use connectors::transition_json::Recorded;
+use model::message::Language;
+use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Transition, TransitionKind};
-use oncall::incident::Incidents;
+use oncall::desk::{Desk, Row, Settings};
+use oncall::incident::{Incidents, LogRecord, Notice, Step};
+use oncall::outbox::OutboxLimits;
+use oncall::route::{Receiver, Routing};
+use rules_dsl::rule::{Alert, RuleSet};
+use runtime::alert_log::record::LoggedRecord;
+use runtime::notify::rows;
+use runtime::notify::templates::AlertTemplates;
+use runtime::rules::loaded::LoadedRules;
 
-use super::people::{given_up, notice, told_in_calm};
-use super::reload::wanted;
-use super::{Course, Ended, Survivors, Told, run};
-use crate::drawn::Case;
+use super::schedule::{Ended, Leftovers, run};
+use super::{RunOptions, Survivors};
+use crate::drawn::{Case, same_state};
 use crate::drive::oracle_input;
+use crate::oracle::{Change, transitions_across};
 
 /// Runs a case and says what survived.
 ///
 /// # Errors
 /// What is wrong with the run.
-pub fn check(case: &Case, course: Course<'_>) -> Result<Survivors, String> {
-    let mut ended = run(case, course).map_err(|error| error.to_string())?;
-    if let Some(fault) = ended.views.fault.take() {
+pub fn check(case: &Case, options: RunOptions<'_>) -> Result<Survivors, String> {
+    let mut ended = run(case, options)?;
+    if let Some(fault) = ended.state.expected.fault.take() {
         return Err(fault);
     }
-    let want = wanted(case, course, &ended.survivors);
-    let want = want.unwrap_or_else(|| ended.views.wanted(case));
-    let has_late = ended.views.has_late();
+    let want = wanted(case, options, &ended);
+    let want = want.unwrap_or_else(|| ended.state.expected.wanted(case));
+    let has_late = ended.state.expected.has_late();
+    let (crashes, is_torn) = (ended.state.survivors.crashes, ended.state.expected.is_torn());
     // After a restart an event may be in time that was late before, or the other way: the same
     // answers are promised where none is late (LANGUAGE §3.17).
-    let is_exact = !has_late || (ended.survivors.crashes == 0 && !ended.views.is_torn());
+    let is_exact = !has_late || (crashes == 0 && !is_torn);
     if is_exact {
         transitions(case, &ended, &want)?;
-        pages((case, course), &want, &ended.survivors)?;
+        pages(case, &want, &ended)?;
     }
-    let counted = ended.last.counts.late_after_settle;
-    if ended.survivors.crashes == 0 && counted != ended.views.rows_late {
-        let rows = ended.views.rows_late;
+    let counted = ended.left.counts.late_after_settle;
+    if crashes == 0 && counted != ended.state.expected.rows_late {
+        let rows = ended.state.expected.rows_late;
         return Err(format!("{counted} counted late after settling, not {rows}"));
     }
     if is_exact {
@@ -42,38 +53,53 @@ pub fn check(case: &Case, course: Course<'_>) -> Result<Survivors, String> {
     }
     memory(&ended)?;
     tally(case, &mut ended, has_late, &want);
-    Ok(ended.survivors)
+    Ok(ended.state.survivors)
+}
+
+/// What the naive interpreter makes of a run whose rules were replaced.
+fn wanted(case: &Case, options: RunOptions<'_>, ended: &Ended) -> Option<Vec<Transition>> {
+    let (after, settled) = options.after.zip(ended.state.replaced.as_deref())?;
+    let (events, _) = oracle_input(case);
+    let kept = kept(&case.rules, after);
+    let change = Change { before: &case.rules, after, kept: &kept, settled };
+    Some(transitions_across(change, &events, ended.state.expected.settled_by_all()))
+}
+
+/// The alerts whose state continues.
+fn kept(before: &RuleSet, after: &RuleSet) -> BTreeSet<String> {
+    let is_kept = |new: &&Alert| before.alerts.iter().any(|old| same_state(old, new));
+    after.alerts.iter().filter(is_kept).map(|alert| alert.name.clone()).collect()
 }
 
 /// Counts what the run met.
 fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
     let times = case.logs.iter().flat_map(|log| log.records.iter().map(|record| record.time));
     let latest = times.max().map(Timestamp);
-    let counts = &ended.last.counts;
+    let counts = ended.left.counts;
     for (deed, met) in [
-        ("late after settling, with crashes", has_late && ended.survivors.crashes > 0),
+        ("late after settling, with crashes", has_late && ended.state.survivors.crashes > 0),
         (
             "late after settling, counted",
-            counts.late_after_settle > 0 && ended.survivors.crashes == 0,
+            counts.late_after_settle > 0 && ended.state.survivors.crashes == 0,
         ),
-        ("time passed by itself", ended.world.idle_ms.is_some()),
-        ("input lay there whole", ended.world.idle_ms.is_none()),
+        ("time passed by itself", ended.state.environment.idle_ms.is_some()),
+        ("input lay there whole", ended.state.environment.idle_ms.is_none()),
         ("event repeated under its id", counts.repeated > 0),
         (
             "fired in silence",
-            ended.world.idle_ms.is_some()
+            ended.state.environment.idle_ms.is_some()
                 && want.iter().any(|t| t.kind == TransitionKind::Firing && Some(t.at) > latest),
         ),
     ] {
         if met {
-            ended.survivors.note(deed);
+            ended.state.survivors.count(deed);
         }
     }
 }
 
 /// The log holds what the naive interpreter tells, and held it before it was committed.
 fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), String> {
-    let told: Vec<&Transition> = settled(&ended.survivors.alert_log).collect();
+    let told: Vec<&Transition> = settled(&ended.state.survivors.alert_log).collect();
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for (transition, by) in want.iter().map(|it| (it, -1)).chain(told.iter().map(|it| (*it, 1))) {
         *counts.entry(format!("{transition:?}")).or_insert(0) += by;
@@ -84,9 +110,10 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
         return Err(format!("lost {lost}, invented {invented}: {first}"));
     }
     // Of rules that were replaced, the streams of an alert may be others by now.
-    let commits = ended.views.commits.iter().filter(|_| ended.survivors.replaced.is_none());
+    let commits = ended.state.expected.commits.iter();
+    let commits = commits.filter(|_| ended.state.replaced.is_none());
     for (length, settled) in commits {
-        let log = &ended.survivors.alert_log[..*length];
+        let log = &ended.state.survivors.alert_log[..*length];
         if let Some(first) = unacknowledged(case, want, log, settled) {
             return Err(format!("committed before it was in the log: {first}"));
         }
@@ -94,18 +121,36 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
     Ok(())
 }
 
-fn settled(log: &[Told]) -> impl Iterator<Item = &Transition> {
-    log.iter().filter_map(|told| match told {
-        Told::Settled(transition) => Some(transition),
-        Told::Early(_) | Told::Withdrawn(_) => None,
+/// Settled transitions; the ends of early alerts that no episode took up are none.
+fn settled(log: &[LoggedRecord]) -> impl Iterator<Item = &Transition> {
+    let early: BTreeSet<EpisodeId> = log
+        .iter()
+        .filter_map(|record| match &record.recorded {
+            Recorded::Early(early, _) => Some(early.episode),
+            _ => None,
+        })
+        .collect();
+    log.iter().filter_map(move |record| match &record.recorded {
+        Recorded::Transition(of, _) if !early.contains(&of.episode) => Some(of),
+        _ => None,
     })
+}
+
+/// Number of early alerts that ended without an episode.
+fn withdrawn(log: &[LoggedRecord]) -> usize {
+    let all = log.iter().filter(|record| matches!(record.recorded, Recorded::Transition(..)));
+    all.count() - settled(log).count()
+}
+
+fn is_meta(record: &LoggedRecord) -> bool {
+    matches!(record.recorded, Recorded::Meta(..))
 }
 
 /// A transition up to the settled instants that the log does not hold.
 fn unacknowledged(
     case: &Case,
     want: &[Transition],
-    log: &[Told],
+    log: &[LoggedRecord],
     settled_at: &[Timestamp],
 ) -> Option<String> {
     let id = |t: &Transition| (t.episode, t.kind.name(), t.at, t.severity);
@@ -121,18 +166,17 @@ fn unacknowledged(
 
 /// Folds the log as on-call does: one incident for each episode, none without, and no
 /// severity told twice or after a higher one.
-fn pages(
-    (case, course): (&Case, Course<'_>),
-    want: &[Transition],
-    survivors: &Survivors,
-) -> Result<(), String> {
+fn pages(case: &Case, want: &[Transition], ended: &Ended) -> Result<(), String> {
+    let survivors = &ended.state.survivors;
+    let is_replaced = ended.state.replaced.is_some();
     let is_shadow = |name: &str| case.rules.alerts.iter().any(|it| it.name == name && it.is_shadow);
     let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.alert)).collect();
+    let templates = templates(case);
     let mut incidents = Incidents::default();
     let mut highest: BTreeMap<EpisodeId, u8> = BTreeMap::new();
     let mut ended = 0_usize;
-    for (told, detected) in survivors.alert_log.iter().zip(&survivors.detected) {
-        let Some(notice) = notice(case, &mut incidents, told, *detected) else { continue };
+    for record in survivors.alert_log.iter().filter(|record| !is_meta(record)) {
+        let Some(notice) = notice(&mut incidents, record, &templates) else { continue };
         let last = highest.get(&notice.incident).copied();
         match notice.kind {
             NotificationKind::Resolved => ended += 1,
@@ -154,22 +198,12 @@ fn pages(
         }
     }
     let firing = want.iter().filter(|t| t.kind == TransitionKind::Firing).count();
-    // What was true at the last instants may have to last before it fires.
-    let alerts = case.rules.alerts.iter().chain(course.after.iter().flat_map(|it| &it.alerts));
-    let lasting_ms = alerts.map(|alert| alert.for_ms).max().unwrap_or(0);
-    let end = oracle_input(case).1;
     let unsettled = incidents.open().filter(|(_, incident)| incident.episode.is_none());
-    let opened: Vec<Timestamp> = unsettled
-        .filter(|(name, _)| !is_shadow(name))
-        .map(|(_, incident)| incident.opened)
-        .collect();
-    let open = opened.len();
-    let overdue = opened.iter().filter(|opened| opened.plus(lasting_ms) <= end).count();
+    let open = unsettled.filter(|(name, _)| !is_shadow(name)).count();
     let counts = incidents.counts();
     // Where rules were replaced before it settled, what was announced may come to nothing.
-    let withdrawn = survivors.alert_log.iter().filter(|told| matches!(told, Told::Withdrawn(_)));
-    let withdrawn = withdrawn.count();
-    let is_broken = overdue > 0 || (withdrawn > 0 && survivors.replaced.is_none());
+    let withdrawn = withdrawn(&survivors.alert_log);
+    let is_broken = open > 0 || (withdrawn > 0 && !is_replaced);
     let pages = firing + withdrawn + open;
     if is_broken || highest.len() != pages || counts.contradictions > 0 {
         let pages = highest.len();
@@ -185,27 +219,104 @@ fn pages(
     Ok(())
 }
 
-/// What each receiver is to get, in order: the fold of the log, routed. Without early notices
-/// the oracle's transitions alone say the same.
+/// The templates of a run's rules: only what they say of labels and readings counts here.
+fn templates(case: &Case) -> AlertTemplates {
+    let rules = LoadedRules::from_set(case.rules.clone()).expect("they compiled before");
+    AlertTemplates::new(&rules, Language::En, runtime::rules::environment::utc())
+}
+
+/// What the fold makes of a record of the alert log.
+fn notice(
+    incidents: &mut Incidents,
+    record: &LoggedRecord,
+    templates: &AlertTemplates,
+) -> Option<Notice> {
+    with_record(record, templates, |record| incidents.apply(record))
+}
+
+/// A record of the alert log as on-call folds it.
+fn with_record<T>(
+    record: &LoggedRecord,
+    templates: &AlertTemplates,
+    each: impl FnOnce(&LogRecord<'_>) -> T,
+) -> T {
+    let meta;
+    let step = match &record.recorded {
+        Recorded::Transition(of, _) => Step::Transition(of),
+        Recorded::Early(of, _) => Step::Early(of),
+        Recorded::Meta(of, _) => {
+            meta = of.as_transition();
+            Step::Transition(&meta)
+        }
+    };
+    let text = record.text(templates);
+    each(&LogRecord { step, text: &text, is_shadow: record.is_shadow })
+}
+
+/// What each receiver gets of a log, in order, where every attempt succeeds at once.
+fn sent_in_calm(
+    case: &Case,
+    ended: &Ended,
+    log: impl Iterator<Item = LoggedRecord>,
+) -> Vec<(usize, Notification)> {
+    let environment = &ended.state.environment;
+    let receivers = environment.on_call.routing.receivers().iter();
+    let at_once = receivers.map(|it| Receiver { spacing_ms: 0, ..it.clone() }).collect();
+    let on_call = Settings { routing: Routing::to_all(at_once), ..environment.on_call.clone() };
+    let mut desk = Desk::new(on_call, OutboxLimits::default());
+    let (mut all, templates) = (Vec::new(), templates(case));
+    for (sequence, record) in log.enumerate() {
+        let detected = record.detected;
+        with_record(&record, &templates, |record| desk.hear(sequence as u64, record, detected));
+        loop {
+            let due = desk.due(detected);
+            if due.is_empty() {
+                break;
+            }
+            for attempt in due {
+                all.push((attempt.receiver, (*attempt.notification).clone()));
+                desk.record(attempt.ticket, DeliveryResult::Sent { receipt: None }, detected);
+            }
+        }
+    }
+    all
+}
+
+/// What each receiver is to get, in order: the fold of the log, routed. Without early alerts the
+/// oracle's transitions alone say the same.
 fn expected(
     case: &Case,
     ended: &Ended,
     want: &[Transition],
 ) -> Result<Vec<(usize, Notification)>, String> {
-    let routed =
-        |log: &mut dyn Iterator<Item = (Told, Timestamp)>| told_in_calm(case, &ended.world, log);
-    let Survivors { alert_log, detected, .. } = &ended.survivors;
-    let logged = routed(&mut alert_log.iter().cloned().zip(detected.iter().copied()));
-    if !ended.world.early {
-        let oracle = want.iter().cloned().map(|t| (Told::Settled(t), Timestamp(0)));
+    let log = ended.state.survivors.alert_log.iter().filter(|record| !is_meta(record)).cloned();
+    let logged = sent_in_calm(case, ended, log);
+    if !ended.state.environment.early {
+        let oracle = want.iter().cloned().map(|t| LoggedRecord {
+            sequence: 0,
+            is_shadow: case.rules.alerts.iter().any(|it| it.name == t.alert && it.is_shadow),
+            recorded: Recorded::Transition(t, String::new()),
+            detected: Timestamp(0),
+            events: Vec::new(),
+        });
         let ids = |all: &[(usize, Notification)]| -> BTreeSet<String> {
             all.iter().map(|(_, notification)| notification.id.clone()).collect()
         };
-        if ids(&logged) != ids(&routed(&mut oracle.into_iter())) {
+        if ids(&logged) != ids(&sent_in_calm(case, ended, oracle.into_iter())) {
             return Err("the log's notifications are not those of the oracle's episodes".to_owned());
         }
     }
     Ok(logged)
+}
+
+/// What was dropped, by receiver's name and notification.
+fn given_up(ended: &Ended) -> Vec<(String, Notification)> {
+    let rows = ended.state.disk.rows.iter();
+    let dead = rows.filter_map(|(key, row)| match rows::read(key, row) {
+        Ok(Row::Dead(dead)) => Some((dead.receiver.clone(), (*dead.notification).clone())),
+        _ => None,
+    });
+    dead.collect()
 }
 
 /// Every notification has come, was given up for a reason or is told by a later one; none else
@@ -215,7 +326,8 @@ fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), S
         expected.iter().enumerate().map(|(place, of)| (of.1.id.as_str(), (place, of))).collect();
     let mut got: BTreeSet<&str> = BTreeSet::new();
     let mut last: BTreeMap<(usize, EpisodeId), usize> = BTreeMap::new();
-    for (receiver, notification) in &ended.survivors.received {
+    let received = ended.state.survivors.received.iter();
+    for (receiver, notification) in received.filter(|(_, of)| !of.alert.starts_with("hansho.")) {
         let id = notification.id.as_str();
         let of = (*receiver, Notification { missed: None, ..notification.clone() });
         match known.get(id) {
@@ -245,13 +357,13 @@ fn excused(
     expected: &[(usize, Notification)],
     got: &BTreeSet<&str>,
 ) -> BTreeSet<String> {
-    let receivers = ended.world.on_call.routing.receivers();
+    let receivers = ended.state.environment.on_call.routing.receivers();
     let mut all: BTreeSet<String> = BTreeSet::new();
     let mut unreached: BTreeSet<(usize, EpisodeId)> = BTreeSet::new();
-    let told_both = ended.survivors.received.iter().filter(|(_, of)| of.missed.is_some());
+    let told_both = ended.state.survivors.received.iter().filter(|(_, of)| of.missed.is_some());
     let mut told_both: BTreeSet<(usize, EpisodeId)> =
         told_both.map(|(receiver, of)| (*receiver, of.incident)).collect();
-    for (name, of) in given_up(&ended.survivors) {
+    for (name, of) in given_up(ended) {
         all.insert(of.id.clone());
         let number = receivers.iter().position(|receiver| receiver.name == name);
         let line = number.map(|number| (number, of.incident));
@@ -280,13 +392,13 @@ fn excused(
 /// Nothing is left of what has passed but what shards hold that never saw an event, and the
 /// episodes that go on without events (LANGUAGE §3.5, §3.11).
 fn memory(ended: &Ended) -> Result<(), String> {
-    let super::LastWords { counts, open, open_keys, fresh, pending } = &ended.last;
+    let Leftovers { counts, open, open_keys, fresh, pending } = &ended.left;
     let is_back = counts.waiting == 0
         && counts.states <= fresh.states + open
         && counts.keys <= fresh.keys + open_keys;
     if is_back && *pending == 0 {
         return Ok(());
     }
-    let crashes = ended.survivors.crashes;
-    Err(format!("memory is not back after {crashes} crashes: {:?}", ended.last))
+    let crashes = ended.state.survivors.crashes;
+    Err(format!("memory is not back after {crashes} crashes: {:?}", ended.left))
 }

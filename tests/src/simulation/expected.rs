@@ -1,10 +1,10 @@
-//! What each group of rules may know: the accepted events, but for those that came when their
+//! What is expected of each group of rules: it knows the accepted events, but for those that came when their
 //! instant was settled already (LANGUAGE §3.6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::program::{ObserveCounts, Program, ProgramError};
-use model::observation::{Batch, Marks};
+use model::observation::Batch;
 use model::time::Timestamp;
 use model::transition::Transition;
 use rules_dsl::rule::{Alert, RuleSet, Watch};
@@ -13,13 +13,13 @@ use crate::drawn::{Case, Log};
 use crate::drive::{event, lateness_ms, origin};
 use crate::oracle::{AcceptedEvent, accepted, transitions};
 
-use super::world::World;
+use super::environment::Environment;
 
 /// A record: the log and its offset there.
 type At = (usize, usize);
 
 /// The rules of one set of streams, which settle together.
-struct View {
+struct RuleGroup {
     streams: Vec<usize>,
     rules: RuleSet,
     program: Program,
@@ -29,11 +29,11 @@ struct View {
     late: BTreeSet<At>,
 }
 
-/// All groups of rules, over all lives of the service.
-pub(super) struct Views {
-    views: Vec<View>,
+/// All groups of rules, over all runs of the node.
+pub(super) struct Expected {
+    views: Vec<RuleGroup>,
     /// By log: how many records have been read in any life.
-    read: Vec<usize>,
+    positions: Vec<usize>,
     /// An event came that one life, or one thread, would have dropped and another did not.
     is_torn: bool,
     /// Observations that must have been counted as late.
@@ -50,8 +50,8 @@ fn streams_of(alert: &Alert) -> Vec<usize> {
     streams.into_iter().collect()
 }
 
-impl Views {
-    pub(super) fn new(case: &Case) -> Result<Views, ProgramError> {
+impl Expected {
+    pub(super) fn new(case: &Case) -> Result<Expected, ProgramError> {
         let mut groups: BTreeMap<Vec<usize>, (Vec<Alert>, Vec<Watch>)> = BTreeMap::new();
         for alert in &case.rules.alerts {
             groups.entry(streams_of(alert)).or_default().0.push(alert.clone());
@@ -63,11 +63,11 @@ impl Views {
             let rules = RuleSet { alerts, watches, ..case.rules.clone() };
             let program = Program::compile(&rules)?;
             let (settled, ever) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
-            Ok(View { streams, rules, program, settled, ever, late: BTreeSet::new() })
+            Ok(RuleGroup { streams, rules, program, settled, ever, late: BTreeSet::new() })
         };
-        Ok(Views {
+        Ok(Expected {
             views: groups.into_iter().map(view).collect::<Result<_, _>>()?,
-            read: vec![0; case.logs.len()],
+            positions: vec![0; case.logs.len()],
             is_torn: false,
             rows_late: 0,
             commits: Vec::new(),
@@ -75,7 +75,7 @@ impl Views {
         })
     }
 
-    /// A life begins in which this was told before, by stream.
+    /// A run begins before which this was published, by stream.
     pub(super) fn begin(&mut self, published: &[Timestamp]) {
         for view in &mut self.views {
             let least = view.streams.iter().filter_map(|at| published.get(*at).copied()).min();
@@ -84,10 +84,10 @@ impl Views {
         }
     }
 
-    /// All shards have settled what the marks allow.
-    pub(super) fn settle(&mut self, marks: &Marks) {
+    /// All shards have settled what the watermarks allow.
+    pub(super) fn settle(&mut self, watermarks: &[Timestamp]) {
         for view in &mut self.views {
-            let least = view.streams.iter().filter_map(|at| marks.settled.get(*at).copied()).min();
+            let least = view.streams.iter().filter_map(|at| watermarks.get(*at).copied()).min();
             view.settled = view.settled.max(least.unwrap_or(view.settled));
         }
     }
@@ -99,13 +99,13 @@ impl Views {
     }
 
     /// A record was read that its partition accepts.
-    pub(super) fn hear(&mut self, case: &Case, world: &World, (at, offset): At) {
-        let (Some(log), Some(place)) = (case.logs.get(at), world.places.get(at)) else { return };
+    pub(super) fn read(&mut self, case: &Case, environment: &Environment, (at, offset): At) {
+        let (Some(log), Some(place)) = (case.logs.get(at), environment.places.get(at)) else { return };
         let (Some(record), Some(arrived)) = (log.records.get(offset), place.arrivals.get(offset))
         else {
             return;
         };
-        let is_first_time = offset >= self.read[at];
+        let is_first_time = offset >= self.positions[at];
         let time = Timestamp(record.time);
         let mut is_late = false;
         for view in
@@ -122,7 +122,7 @@ impl Views {
                 (is_late, self.is_torn) = (true, true);
             }
         }
-        let Some(idle_ms) = world.idle_ms else {
+        let Some(idle_ms) = environment.idle_ms else {
             if is_late {
                 self.fault = Some(format!("late where time never passes by itself: {record:?}"));
             }
@@ -140,9 +140,14 @@ impl Views {
 
     /// Everything up to here has been read once.
     pub(super) fn has_read(&mut self, at: usize, offset: usize) {
-        if let Some(read) = self.read.get_mut(at) {
+        if let Some(read) = self.positions.get_mut(at) {
             *read = (*read).max(offset + 1);
         }
+    }
+
+    /// By stream: the least instant that every group of rules has settled.
+    pub(super) fn settled_by_all(&self) -> Timestamp {
+        self.views.iter().map(|view| view.settled).min().unwrap_or(Timestamp(i64::MIN))
     }
 
     /// Whether it is unknown of an event if it counts.
@@ -172,7 +177,7 @@ impl Views {
     }
 }
 
-impl View {
+impl RuleGroup {
     fn accepted(&self, case: &Case, (at, log): (usize, &Log)) -> Vec<AcceptedEvent<'static>> {
         let records: Vec<(i64, Option<i64>)> =
             log.records.iter().map(|record| (record.time, record.recorded)).collect();

@@ -1,8 +1,9 @@
-//! What is around the service: when records arrive, which partitions are there, and how
-//! receivers answer. Time is in milliseconds and runs as event time does.
+//! The environment of a node: when records arrive, which partitions are there, and how receivers
+//! answer. Time is in milliseconds and runs as event time does.
 
 use std::ops::Range;
 
+use engine::memory::Remembering;
 use model::notification::{DeliveryResult, FailureReason};
 use model::severity::Severity;
 use oncall::desk::Settings;
@@ -17,8 +18,8 @@ use crate::drive::lateness_ms;
 /// From when on no partition is away and every one has appeared.
 const SETTLED_DOWN_MS: i64 = 400;
 
-/// The world of one run.
-pub(super) struct World {
+/// The environment of one run.
+pub(super) struct Environment {
     /// By log.
     pub(super) places: Vec<Place>,
     /// How long a partition must be known empty before time passes there; `None` where all
@@ -29,6 +30,19 @@ pub(super) struct World {
     pub(super) on_call: Settings,
     pub(super) sinks: Vec<Sink>,
     pub(super) limits: OutboxLimits,
+    /// How much of the past the rules depend on.
+    pub(super) horizon_ms: i64,
+    /// How often rules checkpoint what they remember for long.
+    pub(super) state_checkpoints: Option<Remembering>,
+    pub(super) inspect_every_ms: i64,
+    pub(super) skew_max_ms: i64,
+    pub(super) snapshot_every_ms: i64,
+    pub(super) commit_every_ms: i64,
+    pub(super) assignment_wait_ms: i64,
+    /// How long records stay in the alert log at least.
+    pub(super) keep_ms: i64,
+    /// When the rules on the disk are edited; never where time passes by itself.
+    pub(super) edited_at_ms: i64,
 }
 
 /// What happens to one partition.
@@ -55,8 +69,8 @@ pub(super) enum Sink {
     Gone,
 }
 
-impl World {
-    pub(super) fn draw(case: &Case, random: &mut Random) -> World {
+impl Environment {
+    pub(super) fn draw(case: &Case, random: &mut Random) -> Environment {
         let is_live = random.chance(50);
         let idle_ms = is_live.then(|| random.one_of(&[0, 5, 20], 5));
         let (has_stragglers, adds) = (random.chance(40), random.chance(30));
@@ -88,7 +102,28 @@ impl World {
         let routing = Routing::to_all(receivers);
         let (levels, storm_max) = (quiet_levels(), usize::MAX);
         let on_call = Settings { routing, levels, storm_max, flap_max: 0, ..Settings::default() };
-        World { places, idle_ms, early: random.chance(70), on_call, sinks, limits }
+        let early = random.chance(70);
+        let every_ms = random.one_of(&[1, 3, 10], 3);
+        let checkpoints = Remembering { every_ms, beyond_ms: every_ms };
+        let longest_ms = case.logs.iter().flat_map(|log| log.records.iter().map(|of| of.time)).max();
+        let edited_at_ms = random.within(0, longest_ms.unwrap_or(0).max(1));
+        Environment {
+            places,
+            idle_ms,
+            early,
+            on_call,
+            sinks,
+            limits,
+            horizon_ms: 0,
+            state_checkpoints: random.chance(75).then_some(checkpoints),
+            inspect_every_ms: random.one_of(&[1, 1, 4, 20], 1),
+            skew_max_ms: random.one_of(&[5, 60_000, 60_000], 60_000),
+            snapshot_every_ms: random.one_of(&[1, 5, 20], 5),
+            commit_every_ms: random.one_of(&[1, 2, 5, 20], 2),
+            assignment_wait_ms: random.one_of(&[0, 20, 400], 20),
+            keep_ms: random.one_of(&[0, 5, 50], 5),
+            edited_at_ms: if is_live { i64::MAX } else { edited_at_ms },
+        }
     }
 
     /// Whether nothing will come or go any more.

@@ -1,0 +1,187 @@
+//! The state of one run: what survives a crash, what happens around the node, and the checker's
+//! notes. The simulated traits share it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use connectors::commit::CommitPoint;
+use model::time::Timestamp;
+use runtime::io::Now;
+
+use super::disk::Disk;
+use super::environment::Environment;
+use super::expected::Expected;
+use super::notifiers::Flight;
+use super::{Crash, Design, Fate, Survivors};
+use crate::drawn::Case;
+
+/// The state of one run, shared by everything that is simulated.
+pub(super) struct RunState {
+    pub(super) case: Case,
+    pub(super) environment: Environment,
+    pub(super) design: Design,
+    pub(super) fate: Fate,
+    pub(super) now_ms: i64,
+    /// Whether the node has crashed: no effect is made any more.
+    pub(super) is_dead: bool,
+    /// Whether all input was read: time passes by itself everywhere.
+    pub(super) is_finishing: bool,
+    pub(super) disk: Disk,
+    /// By log: the text of its durable commit.
+    pub(super) commits: BTreeMap<usize, String>,
+    pub(super) flights: Vec<Flight>,
+    pub(super) attempts: u32,
+    pub(super) survivors: Survivors,
+    pub(super) expected: Expected,
+    /// Where other rules were activated, by stream.
+    pub(super) replaced: Option<Vec<Timestamp>>,
+    /// By log: which of its records its partition accepts.
+    pub(super) accepted: Vec<Vec<bool>>,
+    /// By log and record: its bytes.
+    pub(super) payloads: Vec<Vec<Vec<u8>>>,
+    /// By log: the furthest record that any run has read.
+    pub(super) positions: Vec<usize>,
+    pub(super) run: RunNotes,
+}
+
+/// What the checker knows of the run under way.
+#[derive(Debug, Default)]
+pub(super) struct RunNotes {
+    /// By stream: the published watermark.
+    pub(super) watermarks: Vec<Timestamp>,
+    /// By stream: up to where an earlier run has committed.
+    pub(super) committed: Vec<Timestamp>,
+    /// By stream: the earliest event that counts.
+    pub(super) firsts: Vec<Option<i64>>,
+    /// Logs whose partition is assigned, with where each is read next.
+    pub(super) next: BTreeMap<usize, usize>,
+    /// Logs that were assigned before and are not now.
+    pub(super) revoked: BTreeSet<usize>,
+    /// Whether a snapshot was resumed from.
+    pub(super) is_resumed: bool,
+}
+
+/// A handle on the state of a run.
+#[derive(Clone)]
+pub(super) struct Run(Arc<Mutex<RunState>>);
+
+impl Run {
+    pub(super) fn new(state: RunState) -> Run {
+        Run(Arc::new(Mutex::new(state)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, RunState> {
+        self.0.lock().unwrap()
+    }
+
+    pub(super) fn into_state(self) -> RunState {
+        Arc::into_inner(self.0).expect("the node is gone").into_inner().unwrap()
+    }
+}
+
+impl RunState {
+    /// The clocks: both run as event time does.
+    pub(super) const fn now(&self) -> Now {
+        Now { wall: Timestamp(self.now_ms), monotonic_ms: self.now_ms }
+    }
+
+    /// Makes one effect, unless the node crashes right before it; it may crash right after.
+    pub(super) fn effect<T>(&mut self, make: impl FnOnce(&mut RunState) -> T) -> Result<T, Crash> {
+        if self.is_dead {
+            return Err(Crash);
+        }
+        if !self.fate.survives() {
+            self.is_dead = true;
+            return Err(Crash);
+        }
+        let made = make(self);
+        if !self.fate.survives() {
+            self.is_dead = true;
+            return Err(Crash);
+        }
+        Ok(made)
+    }
+
+    /// The durable commit of a log.
+    pub(super) fn commit_of(&self, at: usize) -> Option<CommitPoint> {
+        self.commits.get(&at).map(|text| CommitPoint::parse(text).unwrap())
+    }
+
+    /// By stream: up to where everything is published, as the commits and the record of a change
+    /// of rules say.
+    pub(super) fn published(&self) -> Vec<Timestamp> {
+        let never = || vec![Timestamp(i64::MIN); self.case.rules.streams.len()];
+        let mut published = self.replaced.clone().unwrap_or_else(never);
+        for (at, log) in self.case.logs.iter().enumerate() {
+            if let Some(commit) = self.commit_of(at) {
+                let slot = &mut published[log.stream as usize];
+                *slot = (*slot).max(Timestamp(commit.settled));
+            }
+        }
+        published
+    }
+
+    /// Starts the notes of another run.
+    pub(super) fn begin_run(&mut self) {
+        let streams = self.case.rules.streams.len();
+        let published = self.published();
+        self.expected.begin(&published);
+        let mut run = RunNotes {
+            watermarks: Vec::new(),
+            committed: vec![Timestamp(i64::MIN); streams],
+            firsts: vec![None; streams],
+            ..RunNotes::default()
+        };
+        for (at, log) in self.case.logs.iter().enumerate() {
+            let Some(commit) = self.commit_of(at) else { continue };
+            let stream = log.stream as usize;
+            run.committed[stream] = run.committed[stream].max(Timestamp(commit.settled));
+            if let Some(first) = commit.first {
+                let known = &mut run.firsts[stream];
+                *known = Some(known.map_or(first, |known| known.min(first)));
+            }
+        }
+        self.run = run;
+        self.is_dead = false;
+    }
+
+    /// The node is gone: what was under way is lost, or not.
+    pub(super) fn crash(&mut self) {
+        self.survivors.crashes += 1;
+        self.disk.crash(&mut self.fate.random, &mut self.survivors);
+        self.land_in_crash();
+        self.now_ms += self.fate.random.within(0, 10);
+    }
+
+    /// A record was drained that its partition may accept.
+    pub(super) fn note_read(&mut self, at: usize, offset: usize) {
+        let log = &self.case.logs[at];
+        let (stream, time) = (log.stream as usize, log.records[offset].time);
+        if self.accepted[at][offset] {
+            let settled = self.run.watermarks.get(stream).copied();
+            let settled = settled.unwrap_or(Timestamp(i64::MIN)).max(self.run.committed[stream]);
+            let first = self.run.firsts[stream];
+            if Timestamp(time) > settled {
+                self.run.firsts[stream] = Some(first.map_or(time, |first| first.min(time)));
+            } else if first.is_none_or(|first| time < first) {
+                // Rules that join streams may still take it, where others drop it.
+                self.expected.begin_late(stream, Timestamp(time));
+            }
+            self.expected.read(&self.case, &self.environment, (at, offset));
+        } else {
+            self.survivors.count("late or from the future");
+        }
+        self.expected.has_read(at, offset);
+        self.positions[at] = self.positions[at].max(offset + 1);
+    }
+
+    /// Whether every record of every log was read.
+    pub(super) fn has_read_all(&self) -> bool {
+        let logs = self.case.logs.iter().enumerate();
+        let is_read = |at: usize, records: usize| {
+            self.run.next.get(&at).map_or(records == 0, |next| *next >= records)
+        };
+        logs.into_iter().all(|(at, log)| is_read(at, log.records.len()))
+    }
+
+}

@@ -1,0 +1,224 @@
+//! Sources of a run: partitions that come and go, brokers that do not answer, commits.
+
+use connectors::commit::{CommitPoint, Reach, ReachBack};
+use connectors::source::kafka::SourceEvent;
+use connectors::source::{Oversized, Progress, ReadState};
+use connectors::transition_json::Recorded;
+use model::event::Record;
+use model::time::Timestamp;
+use runtime::error::NodeError;
+use runtime::io::{PartitionCommit, SourceFactory, Sources, StreamPartition};
+use runtime::rules::loaded::LoadedRules;
+
+use super::life::{Run, RunState};
+use super::{Crash, Design};
+
+/// Opens the sources of a run.
+pub(super) struct SimulatedFactory(pub(super) Run);
+
+/// The partitions of a run.
+pub(super) struct SimulatedSources {
+    run: Run,
+    names: Vec<String>,
+    reach_back: Vec<ReachBack>,
+}
+
+impl SourceFactory for SimulatedFactory {
+    type Sources = SimulatedSources;
+
+    fn check(&self, _: &LoadedRules) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        rules: &LoadedRules,
+        reach_back: Vec<ReachBack>,
+    ) -> Result<SimulatedSources, NodeError> {
+        let mut state = self.0.lock();
+        state.run.next.clear();
+        state.run.revoked.clear();
+        let names = rules.set.streams.iter().map(|schema| schema.name.clone()).collect();
+        Ok(SimulatedSources { run: self.0.clone(), names, reach_back })
+    }
+
+    fn note_active(&mut self, _: &LoadedRules) {}
+}
+
+impl RunState {
+    /// Whether a partition is this member's now.
+    fn is_ours(&self, at: usize) -> bool {
+        let place = &self.environment.places[at];
+        place.appears_ms <= self.now_ms && !place.away.contains(&self.now_ms)
+    }
+
+    /// Where a partition is read from, by what its commit says.
+    fn start_of(&self, at: usize, commit: Option<CommitPoint>, reach: &ReachBack) -> i64 {
+        let Some(commit) = commit else { return 0 };
+        match (self.design, reach(self.case.logs[at].partition, &commit)) {
+            (Design::NoReplay, _) => commit.position,
+            (_, Reach::Committed) => commit.replay_from,
+            (_, Reach::Offset(offset)) => offset,
+            (_, Reach::Since(since)) => {
+                // The first record that was recorded late enough; lines do not say when.
+                let records = &self.case.logs[at].records;
+                let is_late = |of: &crate::drawn::Logged| of.recorded.is_none_or(|at| at >= since);
+                let first = records.iter().position(is_late).unwrap_or(records.len()) as i64;
+                first.min(commit.replay_from)
+            }
+        }
+    }
+
+    fn commit_shown(&self, at: usize) -> Option<CommitPoint> {
+        let commit = self.commit_of(at)?;
+        if self.design != Design::LatestLifecycle {
+            return Some(commit);
+        }
+        let newest = self.survivors.alert_log.iter().filter_map(|record| match &record.recorded {
+            Recorded::Transition(of, _) => Some(of.at.0),
+            _ => None,
+        });
+        Some(CommitPoint { settled: newest.max().unwrap_or(commit.settled), ..commit })
+    }
+}
+
+impl Sources for SimulatedSources {
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn poll(&mut self) -> Vec<SourceEvent> {
+        let mut state = self.run.lock();
+        let mut events = Vec::new();
+        for at in 0..state.case.logs.len() {
+            let (topic, partition) = {
+                let log = &state.case.logs[at];
+                (log.stream as usize, log.partition)
+            };
+            let is_assigned = state.run.next.contains_key(&at) && !state.run.revoked.contains(&at);
+            match (is_assigned, state.is_ours(at)) {
+                (false, true) => {
+                    let commit = state.commit_shown(at);
+                    let start = state.start_of(at, commit, &self.reach_back[topic]);
+                    let is_back = state.run.revoked.remove(&at);
+                    if is_back {
+                        state.survivors.count("partition given back");
+                    } else if state.environment.places[at].is_added() {
+                        state.survivors.count("partition added");
+                    }
+                    let is_newest = state.design == Design::SnapshotWithNewestCommit;
+                    let read = commit.filter(|_| is_newest).map_or(start, |of| of.position);
+                    state.run.next.insert(at, read as usize);
+                    events.push(SourceEvent::Assigned { topic, partition, commit, start });
+                }
+                (true, false) => {
+                    if state.design == Design::UnreachableIsEmpty {
+                        continue;
+                    }
+                    state.survivors.count("partition taken away");
+                    state.run.revoked.insert(at);
+                    events.push(SourceEvent::Revoked { topic, partition });
+                }
+                _ => {}
+            }
+        }
+        events
+    }
+
+    fn drain(
+        &mut self,
+        of: StreamPartition,
+        budget: usize,
+        mut each: impl FnMut(Result<Record<'_>, Oversized>),
+    ) -> Progress {
+        let mut state = self.run.lock();
+        let mut logs = state.case.logs.iter();
+        let at = logs.position(|log| (log.stream as usize, log.partition) == of);
+        let waiting = Progress { read: 0, state: ReadState::Waiting };
+        let Some(at) = at.filter(|at| state.run.next.contains_key(at)) else { return waiting };
+        let is_empty = Progress { read: 0, state: ReadState::Empty };
+        let is_mute = state.environment.places[at].mute.contains(&state.now_ms);
+        if is_mute || !state.is_ours(at) {
+            if is_mute {
+                state.survivors.count("no answer from a broker");
+            }
+            return if state.design == Design::UnreachableIsEmpty { is_empty } else { waiting };
+        }
+        let patience = if state.environment.idle_ms.is_some() { 75 } else { 60 };
+        if !state.is_finishing && !state.fate.random.chance(patience) {
+            return if state.design == Design::HeldBackIsEmpty { is_empty } else { waiting };
+        }
+        let most = state.fate.random.within(1, 4).min(budget as i64);
+        let mut read = 0;
+        while read < most as usize {
+            let next = state.run.next[&at];
+            let arrived = state.environment.places[at].arrivals.get(next);
+            if arrived.is_none_or(|arrived| *arrived > state.now_ms) {
+                break;
+            }
+            state.run.next.insert(at, next + 1);
+            state.note_read(at, next);
+            let record = &state.case.logs[at].records[next];
+            each(Ok(Record {
+                partition: of.1,
+                offset: next as i64,
+                timestamp: record.recorded.map(Timestamp),
+                payload: &state.payloads[at][next],
+            }));
+            read += 1;
+        }
+        let next = state.run.next[&at];
+        let follows = state.environment.places[at].arrivals.get(next);
+        let follows = follows.is_some_and(|arrived| *arrived <= state.now_ms);
+        let passes = state.environment.idle_ms.is_some() || state.is_finishing;
+        let read_state = match (follows, passes) {
+            (true, _) => ReadState::More,
+            (false, true) => ReadState::Empty,
+            (false, false) => ReadState::Waiting,
+        };
+        Progress { read, state: read_state }
+    }
+
+    fn commit(&mut self, points: &[PartitionCommit]) -> Result<(), String> {
+        let mut state = self.run.lock();
+        state.before_commit();
+        let lies = state.design == Design::CompactsBeyondCommit && state.fate.random.chance(80);
+        let commit = |state: &mut RunState| {
+            for (stream, partition, point) in points {
+                let mut logs = state.case.logs.iter();
+                let is_it = |log: &crate::drawn::Log| {
+                    (log.stream as usize, log.partition) == (*stream, *partition)
+                };
+                if let Some(at) = logs.position(is_it).filter(|_| !lies) {
+                    let text = state.patched(at, *point).encode();
+                    state.commits.insert(at, text);
+                }
+            }
+            if !points.is_empty() {
+                state.note_commit(points);
+            }
+        };
+        state.effect(commit).map_err(|Crash| "the node has crashed".to_owned())
+    }
+
+    fn trust_commits(&mut self) {
+        for reach in &mut self.reach_back {
+            *reach = std::sync::Arc::new(|_, _| Reach::Committed);
+        }
+    }
+
+    fn close(self) {}
+}
+
+impl RunState {
+    /// Notes how long the alert log was at a commit, and what it says is settled.
+    fn note_commit(&mut self, points: &[PartitionCommit]) {
+        let mut settled = vec![Timestamp(i64::MIN); self.case.rules.streams.len()];
+        for (stream, _, point) in points {
+            settled[*stream] = settled[*stream].max(Timestamp(point.settled));
+        }
+        self.survivors.count("committed");
+        let length = self.survivors.alert_log.len();
+        self.expected.commits.push((length, settled));
+    }
+}
