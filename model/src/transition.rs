@@ -76,7 +76,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Reason; 5] =
+    /// All reasons.
+    pub const ALL: [Reason; 5] =
         [Reason::Cleared, Reason::NoData, Reason::Calendar, Reason::Forgotten, Reason::RuleChanged];
 
     /// The words JSON uses.

@@ -1,6 +1,4 @@
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 
 use engine::shard::statistics::RuleCounts;
 use engine::shard::{ShardCounts, Watched};
@@ -12,86 +10,10 @@ use model::time::Timestamp;
 use model::transition::TransitionKind;
 use oncall::outbox::{Failure, GiveUp, Outcome};
 use rules_dsl::source::SourceFile;
-use tokio::runtime::Runtime;
 
-use super::metrics::EventTotals;
-use super::rules::ReadFigures;
+use super::metrics::{EventTotals, Metrics, ReloadOutcome};
+use super::rule_metrics::{ReadFigures, RuleActivityList};
 use super::*;
-use crate::reload::{Reloaded, Taken};
-
-/// Status, header lines and body of one request.
-fn request(to: SocketAddr, path: &str) -> (u16, String, String) {
-    let mut stream = TcpStream::connect(to).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: hansho\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_owned(), body.to_owned())
-}
-
-fn state() -> Arc<State> {
-    Arc::new(State::new())
-}
-
-/// Runs `client` against served pages, then stops the server and waits for its end.
-fn with_server(state: &Arc<State>, client: impl FnOnce(SocketAddr)) {
-    let runtime = Runtime::new().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = runtime.spawn(serve(listener, Arc::clone(state), None, async {
-        stopped.await.unwrap();
-    }));
-    client(address);
-    stop.send(()).unwrap();
-    runtime.block_on(server).unwrap().unwrap();
-    assert!(TcpStream::connect(address).is_err(), "it still listens");
-}
-
-#[test]
-fn health_pages_answer_with_status_and_reason() {
-    let state = state();
-    with_server(&state, |to| {
-        let check = |path, want: (u16, &str)| {
-            let (status, _, body) = request(to, path);
-            assert_eq!((status, body.as_str()), want, "{path}");
-        };
-        check("/livez", (200, "ok\n"));
-        check("/readyz", (503, "no partitions are assigned yet\n"));
-        state.health.note_assigned();
-        state.health.note_caught_up();
-        state.health.note_told(wall_clock());
-        check("/readyz", (200, "ok\n"));
-        check("/nowhere", (404, ""));
-    });
-}
-
-#[test]
-fn a_client_that_never_finishes_does_not_hold_up_the_end() {
-    let state = state();
-    let mut held = None;
-    with_server(&state, |to| {
-        let mut stream = TcpStream::connect(to).unwrap();
-        write!(stream, "GET /livez HTTP/1.1\r\n").unwrap();
-        assert_eq!(request(to, "/livez").0, 200);
-        held = Some(stream);
-    });
-    assert!(held.is_some());
-}
-
-#[test]
-fn metrics_are_served_as_open_metrics() {
-    let state = state();
-    state.metrics.note_lost(3);
-    with_server(&state, |to| {
-        let (status, head, body) = request(to, "/metrics");
-        assert_eq!(status, 200);
-        assert!(head.to_ascii_lowercase().contains("content-type: application/openmetrics-text"));
-        assert!(body.contains("\nhansho_records_lost_total 3\n"), "{body}");
-        assert!(body.ends_with("# EOF\n"), "{body}");
-    });
-}
 
 /// A program of two rules over one stream, `r` without a key and `s` by user.
 fn program() -> engine::program::Program {
@@ -118,7 +40,7 @@ fn counted() -> RuleCounts {
 
 #[test]
 fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
-    let state = state();
+    let state = Telemetry::new();
     let rules = &state.metrics.rules;
     rules.begin(&program());
     let read =
@@ -126,20 +48,21 @@ fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
     rules.note_read([read(0), read(12)].into_iter());
     rules.note_shards(&[RuleCounts::default(), counted()]);
     rules.note_shares(&[0.25, 0.75]);
-    with_server(&state, |to| {
-        let (status, head, body) = request(to, "/rules");
-        assert!(status == 200 && head.contains("application/json"), "{head}");
-        let page: serde_json::Value = serde_json::from_str(&body).unwrap();
-        let of_r = &page["rules"][0];
-        assert_eq!((&of_r["rule"], &of_r["last_fired"]), (&"r".into(), &serde_json::Value::Null));
-        let want = serde_json::json!({
-            "rule": "s", "watch": false, "evaluated": 11, "matched": 1, "judged": 5, "true": 6,
-            "fired": 7, "last_fired": "1970-01-01T00:00:08.500Z", "keys": 9, "late": 2,
-            "skipped_missing_key": 12, "refused_keys": 3, "refused_values": 4, "work": 10,
-            "share": 0.75,
-        });
-        assert_eq!(page["rules"][1], want);
+    let page = serde_json::to_value(rules.report()).unwrap();
+    let of_r = &page["rules"][0];
+    assert_eq!((&of_r["rule"], &of_r["last_fired"]), (&"r".into(), &serde_json::Value::Null));
+    let want = serde_json::json!({
+        "rule": "s", "watch": false, "evaluated": 11, "matched": 1, "judged": 5, "true": 6,
+        "fired": 7, "last_fired": "1970-01-01T00:00:08.500Z", "keys": 9, "late": 2,
+        "skipped_missing_key": 12, "refused_keys": 3, "refused_values": 4, "work": 10,
+        "share": 0.75,
     });
+    assert_eq!(page["rules"][1], want);
+    // The document is written in the order of its members' names, as it always was.
+    let written = serde_json::to_string(&rules.report()).unwrap();
+    assert_eq!(written, page.to_string());
+    let read: RuleActivityList = serde_json::from_str(&written).unwrap();
+    assert_eq!(read, rules.report());
     let text = state.metrics.render().unwrap();
     let want = [
         "rule_evaluated_total{rule=\"s\"} 11",
@@ -206,12 +129,8 @@ fn every_figure_is_registered_and_labelled() {
     metrics.note_held_back(15);
     metrics.note_rules(6);
     metrics.note_rules(7);
-    let unchanged = Taken { rules: 7, ..Taken::default() };
-    let accepted = Taken { is_on_call_new: true, ..unchanged.clone() };
-    for outcome in
-        [Reloaded::Taken(accepted), Reloaded::Taken(unchanged), Reloaded::Refused(String::new())]
-    {
-        metrics.note_reload(&outcome, Timestamp(1_500));
+    for outcome in [ReloadOutcome::Accepted, ReloadOutcome::Unchanged, ReloadOutcome::Refused] {
+        metrics.note_reload(outcome, Timestamp(1_500));
     }
     metrics.note_held_back_for("auth.events", 2_500);
     metrics.note_of_itself("hansho.refused_keys", 1);

@@ -1,4 +1,4 @@
-//! The service's figures, registered in one place.
+//! Metrics of the node, registered in one place.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,14 +14,13 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Metric, Registry};
 
-use super::rules::RuleTable;
-use super::watches::Watches;
-use crate::reload::{Reloaded, hex};
+use super::rule_metrics::RuleMetrics;
+use super::watch_metrics::WatchMetrics;
 
 /// A gauge of seconds.
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// What the reading thread made of its input since the start.
+/// Totals of the reading thread since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventTotals {
     /// Events that were decoded.
@@ -34,68 +33,79 @@ pub struct EventTotals {
     pub refused_future: u64,
     /// Selected events without a field of the alert's key.
     pub skipped_missing_key: u64,
-    /// What was left of events after filters.
+    /// Observations that filters made of events.
     pub observations: u64,
 }
 
-/// Figures of one partition.
+/// Outcome of a reload of rules and configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// Something new is active, or becomes so.
+    Accepted,
+    /// All of it is active already.
+    Unchanged,
+    /// Something of it cannot run; nothing changes.
+    Refused,
+}
+
+/// Labels of one partition.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Partition {
+struct PartitionLabels {
     stream: String,
     partition: i32,
 }
 
-/// Figures of one topic.
+/// Labels of one topic.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct TopicName {
+struct TopicLabels {
     topic: String,
 }
 
-/// Figures of one severity.
+/// Labels of one severity.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct SeverityName {
+struct SeverityLabels {
     severity: &'static str,
 }
 
-/// Figures of one kind of transition.
+/// Labels of one kind of transition.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct TransitionLabels {
     severity: &'static str,
     kind: &'static str,
 }
 
-/// Figures of one receiver.
+/// Labels of one receiver.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReceiverName {
+struct ReceiverLabels {
     receiver: String,
 }
 
-/// Figures of one alert of the service about itself.
+/// Labels of one alert of the node about itself.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct AlertName {
+struct AlertLabels {
     alert: &'static str,
 }
 
-/// Figures of what attempts came to.
+/// Labels of one outcome of a delivery attempt.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct DeliveryLabels {
     receiver: String,
     outcome: &'static str,
 }
 
-/// The rules in force.
+/// Labels of the active rules.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RulesHash {
+struct RulesLabels {
     hash: String,
 }
 
-/// Figures of what reloads came to.
+/// Labels of one outcome of a reload.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ReloadOutcome {
+struct ReloadLabels {
     outcome: &'static str,
 }
 
-/// Every figure.
+/// All metrics of the node.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -110,21 +120,21 @@ pub struct Metrics {
     refused_keys: Counter,
     refused_values: Counter,
     repeated: Counter,
-    watches: Watches,
-    /// Figures by rule.
-    pub rules: RuleTable,
+    watches: WatchMetrics,
+    /// Metrics by rule.
+    pub rules: RuleMetrics,
     states: Gauge,
     waiting: Gauge,
     transitions: Family<TransitionLabels, Counter>,
-    early: Family<SeverityName, Counter>,
+    early: Family<SeverityLabels, Counter>,
     incidents_open: Gauge,
-    of_itself: Family<AlertName, Gauge>,
+    of_itself: Family<AlertLabels, Gauge>,
     dead_letters: Counter,
     deliveries: Family<DeliveryLabels, Counter>,
-    outbox_pending: Family<ReceiverName, Gauge>,
-    outbox_oldest_age: Family<ReceiverName, Seconds>,
-    confirming_fails: Family<ReceiverName, Gauge>,
-    front_delay: Family<Partition, Seconds>,
+    outbox_pending: Family<ReceiverLabels, Gauge>,
+    outbox_oldest_age: Family<ReceiverLabels, Seconds>,
+    confirming_fails: Family<ReceiverLabels, Gauge>,
+    front_delay: Family<PartitionLabels, Seconds>,
     records_lost: Counter,
     rebalances: Counter,
     last_commit: Seconds,
@@ -134,29 +144,46 @@ pub struct Metrics {
     alert_log_dropped: Counter,
     partitions_idle: Gauge,
     partitions_held_back: Gauge,
-    rules_in_force: Family<RulesHash, Gauge>,
-    reloads: Family<ReloadOutcome, Counter>,
+    rules_in_force: Family<RulesLabels, Gauge>,
+    reloads: Family<ReloadLabels, Counter>,
     last_reload: Seconds,
-    held_back: Family<TopicName, Seconds>,
+    held_back: Family<TopicLabels, Seconds>,
 }
 
 /// Registers metrics under one prefix.
 #[derive(Debug, Default)]
-pub struct Register(Registry);
+pub struct MetricRegistrar(Registry);
 
-impl Register {
-    /// `name` without prefix and suffix, `help` without full stop: both are added.
-    pub(crate) fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+impl MetricRegistrar {
+    /// Registers a metric. `name` comes without prefix and suffix, `help` without full stop:
+    /// both are added.
+    pub fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
         let metric = M::default();
         self.0.register(name, help, metric.clone());
         metric
     }
 }
 
+impl ReloadOutcome {
+    const fn name(self) -> &'static str {
+        match self {
+            ReloadOutcome::Accepted => "accepted",
+            ReloadOutcome::Unchanged => "unchanged",
+            ReloadOutcome::Refused => "refused",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
 impl Metrics {
-    /// All figures at zero.
-    pub(crate) fn new() -> Metrics {
-        let mut of = Register(Registry::with_prefix("hansho"));
+    /// All metrics at zero.
+    pub fn new() -> Metrics {
+        let mut of = MetricRegistrar(Registry::with_prefix("hansho"));
         Metrics {
             events_read: of.add("events_read", "Events decoded, and records that could not be"),
             events_decoded: of.add("events_decoded", "Events that were decoded"),
@@ -178,8 +205,8 @@ impl Metrics {
                 "repeated",
                 "Observations of events that had come before with the same id and time",
             ),
-            watches: Watches::new(&mut of),
-            rules: RuleTable::new(&mut of),
+            watches: WatchMetrics::new(&mut of),
+            rules: RuleMetrics::new(&mut of),
             states: of.add("states", "States of alerts and keys held"),
             waiting: of.add("observations_waiting", "Observations that wait to be settled"),
             transitions: of.add("transitions", "Settled transitions"),
@@ -225,27 +252,22 @@ impl Metrics {
         }
     }
 
-    /// Shows which rules are in force.
-    pub(crate) fn note_rules(&self, hash: u64) {
+    /// Sets the hash of the active rules.
+    pub fn note_rules(&self, hash: u64) {
         self.rules_in_force.clear();
-        self.rules_in_force.get_or_create(&RulesHash { hash: hex(hash) }).set(1);
+        self.rules_in_force.get_or_create(&RulesLabels { hash: format!("{hash:016x}") }).set(1);
     }
 
     /// Counts a reload.
-    pub(crate) fn note_reload(&self, came_to: &Reloaded, wall: Timestamp) {
-        let outcome = match came_to {
-            Reloaded::Taken(taken) if taken.is_new() => "accepted",
-            Reloaded::Taken(_) => "unchanged",
-            Reloaded::Refused(_) => "refused",
-        };
-        self.reloads.get_or_create(&ReloadOutcome { outcome }).inc();
-        if outcome != "refused" {
+    pub fn note_reload(&self, outcome: ReloadOutcome, wall: Timestamp) {
+        self.reloads.get_or_create(&ReloadLabels { outcome: outcome.name() }).inc();
+        if outcome != ReloadOutcome::Refused {
             self.last_reload.set(seconds(wall.0));
         }
     }
 
-    /// Shows what the reading thread made of its input.
-    pub(crate) fn note_events(&self, totals: &EventTotals) {
+    /// Sets the totals of the reading thread.
+    pub fn note_events(&self, totals: &EventTotals) {
         set_total(&self.events_read, totals.decoded + totals.undecodable);
         set_total(&self.events_decoded, totals.decoded);
         set_total(&self.undecodable, totals.undecodable);
@@ -255,8 +277,8 @@ impl Metrics {
         set_total(&self.observations, totals.observations);
     }
 
-    /// Shows the sums over all shards: totals since the start, and figures of now.
-    pub(crate) fn note_shards(&self, all: &ShardCounts) {
+    /// Sets the sums over all shards: totals since the start, and current values.
+    pub fn note_shards(&self, all: &ShardCounts) {
         set_total(&self.late_after_settle, all.late_after_settle);
         set_total(&self.refused_keys, all.refused_keys);
         set_total(&self.refused_values, all.refused_values);
@@ -265,51 +287,45 @@ impl Metrics {
         self.waiting.set(gauge(all.waiting));
     }
 
-    /// Shows what the watches show now, and nothing that they no longer do.
-    pub(crate) fn note_watches<'a>(&self, watched: impl Iterator<Item = &'a Watched>) {
+    /// Replaces the current values of all watches.
+    pub fn note_watches<'a>(&self, watched: impl Iterator<Item = &'a Watched>) {
         self.watches.note(watched);
     }
 
-    /// Shows how far a partition's newest event time lies behind the clock.
-    pub(crate) fn note_front(
-        &self,
-        stream: &str,
-        partition: i32,
-        front: Timestamp,
-        now: Timestamp,
-    ) {
-        let labels = Partition { stream: stream.to_owned(), partition };
+    /// Sets how far a partition's newest event time lies behind the clock.
+    pub fn note_front(&self, stream: &str, partition: i32, front: Timestamp, now: Timestamp) {
+        let labels = PartitionLabels { stream: stream.to_owned(), partition };
         self.front_delay.get_or_create(&labels).set(seconds(now.0.saturating_sub(front.0)));
     }
 
     /// Counts a settled transition.
-    pub(crate) fn note_transition(&self, kind: TransitionKind, severity: Severity) {
+    pub fn note_transition(&self, kind: TransitionKind, severity: Severity) {
         let labels = TransitionLabels { severity: severity.name(), kind: kind.name() };
         self.transitions.get_or_create(&labels).inc();
     }
 
     /// Counts an early notice.
-    pub(crate) fn note_early(&self, severity: Severity) {
-        self.early.get_or_create(&SeverityName { severity: severity.name() }).inc();
+    pub fn note_early(&self, severity: Severity) {
+        self.early.get_or_create(&SeverityLabels { severity: severity.name() }).inc();
     }
 
-    /// Shows how many incidents are open.
-    pub(crate) fn note_incidents(&self, open: usize) {
+    /// Sets the number of open incidents.
+    pub fn note_incidents(&self, open: usize) {
         self.incidents_open.set(gauge(open as u64));
     }
 
-    /// Shows how many alerts of a name, which are about the service itself, are open.
-    pub(crate) fn note_of_itself(&self, alert: &'static str, open: usize) {
-        self.of_itself.get_or_create(&AlertName { alert }).set(gauge(open as u64));
+    /// Sets the number of open alerts of one name about the node itself.
+    pub fn note_of_itself(&self, alert: &'static str, open: usize) {
+        self.of_itself.get_or_create(&AlertLabels { alert }).set(gauge(open as u64));
     }
 
-    /// Shows how many records became dead letters.
-    pub(crate) fn note_dead_letters(&self, letters: u64) {
+    /// Sets the number of records that became dead letters.
+    pub fn note_dead_letters(&self, letters: u64) {
         set_total(&self.dead_letters, letters);
     }
 
-    /// Counts what an attempt, or a refusal by the outbox, came to.
-    pub(crate) fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
+    /// Counts the outcome of an attempt, or of a refusal by the outbox.
+    pub fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
         let outcome = match outcome {
             Outcome::Delivered { .. } => "delivered",
             Outcome::Retrying { .. } => "retrying",
@@ -322,93 +338,93 @@ impl Metrics {
         self.deliveries.get_or_create(&labels).inc();
     }
 
-    /// Shows what a receiver has pending, and the age of the oldest in milliseconds.
-    pub(crate) fn note_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
-        let labels = ReceiverName { receiver: receiver.to_owned() };
+    /// Sets a receiver's pending notifications, and the age of the oldest in milliseconds.
+    pub fn note_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
+        let labels = ReceiverLabels { receiver: receiver.to_owned() };
         self.outbox_pending.get_or_create(&labels).set(gauge(pending as u64));
         self.outbox_oldest_age.get_or_create(&labels).set(seconds(age_ms));
     }
 
-    /// Shows nothing more of what receivers have pending, until it is shown anew: some may be
-    /// no more.
-    pub(crate) fn forget_receivers(&self) {
+    /// Removes the series of all receivers until they are set again: some may be gone.
+    pub fn forget_receivers(&self) {
         self.outbox_pending.clear();
         self.outbox_oldest_age.clear();
         self.confirming_fails.clear();
     }
 
-    /// Shows whether a receiver could be told last how things stand.
-    pub(crate) fn note_refresh(&self, receiver: &str, is_failing: bool) {
-        let labels = ReceiverName { receiver: receiver.to_owned() };
+    /// Sets whether the last resend of open alerts to a receiver failed.
+    pub fn note_refresh(&self, receiver: &str, is_failing: bool) {
+        let labels = ReceiverLabels { receiver: receiver.to_owned() };
         self.confirming_fails.get_or_create(&labels).set(i64::from(is_failing));
     }
 
     /// Counts records that expired before they were read.
-    pub(crate) fn note_lost(&self, records: u64) {
+    pub fn note_lost(&self, records: u64) {
         self.records_lost.inc_by(records);
     }
 
     /// Counts a change of assignment.
-    pub(crate) fn note_rebalance(&self) {
+    pub fn note_rebalance(&self) {
         self.rebalances.inc();
     }
 
-    /// Shows when offsets were committed: an instant, so that its age grows even when
-    /// nothing here moves any more.
-    pub(crate) fn note_commit(&self, now: Timestamp) {
+    /// Sets the instant of the last commit: an instant, so that its age grows even when the
+    /// node stands still.
+    pub fn note_commit(&self, now: Timestamp) {
         self.last_commit.set(seconds(now.0));
     }
 
-    /// Shows how long the alert log is, in bytes.
-    pub(crate) fn note_snapshot(&self, length: u64) {
+    /// Sets the length of the newest snapshot, in bytes.
+    pub fn note_snapshot(&self, length: u64) {
         self.snapshot.set(gauge(length));
     }
 
-    /// How long the newest snapshot is, in bytes.
-    pub(crate) fn snapshot_bytes(&self) -> u64 {
+    /// Length of the newest snapshot, in bytes.
+    pub fn snapshot_bytes(&self) -> u64 {
         u64::try_from(self.snapshot.get()).unwrap_or(0)
     }
 
-    pub(crate) fn note_state_log(&self, length: u64) {
+    /// Sets the length of the state log, in bytes.
+    pub fn note_state_log(&self, length: u64) {
         self.state_log.set(gauge(length));
     }
 
-    pub(crate) fn note_alert_log(&self, length: u64) {
+    /// Sets the length of the alert log, in bytes.
+    pub fn note_alert_log(&self, length: u64) {
         self.alert_log.set(gauge(length));
     }
 
-    /// Counts lines dropped from the alert log, and shows how long it is then.
-    pub(crate) fn note_compacted(&self, dropped: u64, length: u64) {
+    /// Counts lines dropped from the alert log, and sets its length in bytes.
+    pub fn note_compacted(&self, dropped: u64, length: u64) {
         self.alert_log_dropped.inc_by(dropped);
         self.note_alert_log(length);
     }
 
-    /// Shows in how many partitions time passes by itself.
-    pub(crate) fn note_idle(&self, partitions: usize) {
+    /// Sets the number of idle partitions.
+    pub fn note_idle(&self, partitions: usize) {
         self.partitions_idle.set(gauge(partitions as u64));
     }
 
-    /// Shows how many partitions are paused so that others can catch up.
-    pub(crate) fn note_held_back(&self, partitions: usize) {
+    /// Sets the number of partitions that are paused so that others can catch up.
+    pub fn note_held_back(&self, partitions: usize) {
         self.partitions_held_back.set(gauge(partitions as u64));
     }
 
-    /// Shows for how long a topic has not been read so that others can catch up.
-    pub(crate) fn note_held_back_for(&self, topic: &str, millis: i64) {
-        let labels = TopicName { topic: topic.to_owned() };
+    /// Sets for how long a topic has been paused so that others can catch up.
+    pub fn note_held_back_for(&self, topic: &str, millis: i64) {
+        let labels = TopicLabels { topic: topic.to_owned() };
         self.held_back.get_or_create(&labels).set(seconds(millis));
     }
 
-    /// All figures as OpenMetrics text; `None` when they cannot be written, which a text in
-    /// memory never is.
-    pub(crate) fn render(&self) -> Option<String> {
+    /// All metrics as OpenMetrics text; `None` if encoding fails, which it never does in memory.
+    pub fn render(&self) -> Option<String> {
         self.rules.export();
         let mut text = String::new();
         encode(&mut text, &self.registry).ok().map(|()| text)
     }
 }
 
-/// Shows a total that another thread counts; it never falls.
+/// Sets a counter to a total that another thread counts; it never falls.
 pub(super) fn set_total(counter: &Counter, total: u64) {
     counter.inner().fetch_max(total, Ordering::Relaxed);
 }

@@ -1,33 +1,39 @@
-//! Whether the service lives and whether it is ready, as its threads report it.
+//! Liveness and readiness of the node, as its threads report it.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use model::time::Timestamp;
 
-/// A thread that has not come round for this long is stuck, in milliseconds.
+/// Age of the last report after which a thread counts as stuck, in milliseconds.
 pub const STUCK_MS: i64 = 30_000;
-/// An alert log that has acknowledged nothing for this long is not to be relied on, in
-/// milliseconds. The teller comes round every few of them, with or without alerts.
+/// Age of the last acknowledgement after which the alert log makes the node not ready, in
+/// milliseconds. The writer reports every few of them, with or without alerts.
 pub const ACK_MAX_MS: i64 = 10_000;
 
-/// A thread that has not come round yet: it is not judged.
+/// Mark of a thread that has not reported yet; such a thread is not checked.
 const NEVER: i64 = i64::MIN;
 
-/// Written by the service's threads, read by the pages.
+/// Reports of the threads, from which liveness and readiness follow.
 #[derive(Debug)]
 pub struct Health {
     read: AtomicI64,
     told: AtomicI64,
     assigned: AtomicBool,
     caught_up: AtomicBool,
-    /// What keeps the service from its input now; written rarely.
+    /// Current reason why the node cannot read its input; written rarely.
     trouble: Mutex<Option<String>>,
 }
 
+impl Default for Health {
+    fn default() -> Health {
+        Health::new()
+    }
+}
+
 impl Health {
-    /// Nothing noted yet; only threads that were seen once are judged.
-    pub(crate) fn new() -> Health {
+    /// Health without any report; only threads that have reported once are checked.
+    pub fn new() -> Health {
         Health {
             read: AtomicI64::new(NEVER),
             told: AtomicI64::new(NEVER),
@@ -37,39 +43,42 @@ impl Health {
         }
     }
 
-    /// Partitions are assigned to this process; they are to be replayed.
-    pub(crate) fn note_assigned(&self) {
+    /// Records that partitions were assigned and are to be replayed.
+    pub fn note_assigned(&self) {
         self.caught_up.store(false, Ordering::Relaxed);
         self.assigned.store(true, Ordering::Relaxed);
     }
 
-    /// Every assigned partition has been read up to where it was committed.
-    pub(crate) fn note_caught_up(&self) {
+    /// Records that every assigned partition was read up to its commit.
+    pub fn note_caught_up(&self) {
         self.caught_up.store(true, Ordering::Relaxed);
     }
 
-    /// The reading thread came round.
-    pub(crate) fn note_read(&self, now: Timestamp) {
+    /// Records a turn of the reading thread.
+    pub fn note_read(&self, now: Timestamp) {
         self.read.store(now.0, Ordering::Relaxed);
     }
 
-    /// The alert log acknowledged all there was to write.
-    pub(crate) fn note_told(&self, now: Timestamp) {
+    /// Records that the alert log acknowledged all that was written to it.
+    pub fn note_told(&self, now: Timestamp) {
         self.told.store(now.0, Ordering::Relaxed);
     }
 
-    /// Something keeps the service from its input, in words.
-    pub(crate) fn note_trouble(&self, what: &str) {
+    /// Records why the node cannot read its input, in words.
+    pub fn note_trouble(&self, what: &str) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
     }
 
-    /// Nothing does any more.
-    pub(crate) fn note_recovered(&self) {
+    /// Records that the node reads its input again.
+    pub fn note_recovered(&self) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether every thread that started still comes round; else which one does not.
-    pub(crate) fn live(&self, now: Timestamp) -> Result<(), String> {
+    /// Checks that every thread that has started still reports.
+    ///
+    /// # Errors
+    /// The first stuck thread and for how long, in words.
+    pub fn live(&self, now: Timestamp) -> Result<(), String> {
         let stuck = |tick: &AtomicI64| silent_ms(tick, now).filter(|silent| *silent > STUCK_MS);
         let named = |name: &str, silent_ms: i64| {
             Err(format!("the {name} has been stuck for {} s", silent_ms / 1000))
@@ -83,8 +92,11 @@ impl Health {
         Ok(())
     }
 
-    /// Whether events that come now become alerts; else what is missing.
-    pub(crate) fn ready(&self, now: Timestamp) -> Result<(), String> {
+    /// Checks that an event read now can become an alert.
+    ///
+    /// # Errors
+    /// The missing precondition, in words.
+    pub fn ready(&self, now: Timestamp) -> Result<(), String> {
         self.live(now)?;
         if let Some(what) = &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(what.clone());
@@ -105,7 +117,7 @@ impl Health {
     }
 }
 
-/// How long ago a thread came round; `None` for one that never did.
+/// Age of a thread's last report; `None` for one that never reported.
 fn silent_ms(tick: &AtomicI64, now: Timestamp) -> Option<i64> {
     let last = tick.load(Ordering::Relaxed);
     (last != NEVER).then(|| now.0.saturating_sub(last))

@@ -1,4 +1,4 @@
-//! Watches as metrics: one gauge, a series for each watch and key.
+//! Metrics of watches: one gauge with a series for each watch and key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
@@ -8,34 +8,34 @@ use engine::shard::Watched;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::metrics::Register;
+use super::metrics::MetricRegistrar;
 
-/// Keys of one watch that are exported; of more, those that sort first.
+/// Most keys exported of one watch; of more, those that sort first.
 pub const WATCH_SERIES_MAX: usize = 1_000;
 
-/// The label every series has; a key component's label never is the same.
+/// Label of the watch's name; no label of a key component may be the same.
 const NAME_LABEL: &str = "watch";
 
 type Labels = Vec<(String, String)>;
 
-/// The gauge and the series it has.
+/// Gauge of all watches and the series it has.
 #[derive(Debug)]
-pub(super) struct Watches {
+pub(super) struct WatchMetrics {
     values: Family<Labels, Gauge<f64, AtomicU64>>,
     left_out: Gauge,
     shown: Mutex<BTreeSet<Labels>>,
 }
 
-impl Watches {
-    pub(super) fn new(of: &mut Register) -> Watches {
-        Watches {
+impl WatchMetrics {
+    pub(super) fn new(of: &mut MetricRegistrar) -> WatchMetrics {
+        WatchMetrics {
             values: of.add("watch", "What a watch shows, in base units"),
             left_out: of.add("watch_keys_left_out", "Keys of watches beyond those exported"),
             shown: Mutex::default(),
         }
     }
 
-    /// Shows these values; series that are not among them go.
+    /// Sets these values and removes every other series.
     pub(super) fn note<'a>(&self, watched: impl Iterator<Item = &'a Watched>) {
         let mut by_watch: BTreeMap<&str, BTreeMap<Labels, f64>> = BTreeMap::new();
         for one in watched {
@@ -60,7 +60,7 @@ impl Watches {
     }
 }
 
-/// `watch="API呼び出し",service="pay"`: names of key components become names of labels.
+/// Labels of one series, such as `watch="API呼び出し",service="pay"`.
 fn labels(one: &Watched) -> Labels {
     let mut labels: Labels = vec![(NAME_LABEL.to_owned(), one.watch.clone())];
     for (name, value) in &one.key {
@@ -73,7 +73,7 @@ fn labels(one: &Watched) -> Labels {
     labels
 }
 
-/// A field's name as `[a-zA-Z_][a-zA-Z0-9_]*`, of which `__…` is the collector's own.
+/// Label name of a field, `[a-zA-Z_][a-zA-Z0-9_]*`; `__…` is reserved for the collector.
 fn label_name(field: &str) -> String {
     let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let mapped: String = field.chars().map(fits).collect();
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    fn shown(watches: &Watches) -> BTreeSet<String> {
+    fn shown(watches: &WatchMetrics) -> BTreeSet<String> {
         let mut registry = Registry::default();
         registry.register("watch", "", watches.values.clone());
         let mut text = String::new();
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_watch_has_a_series_for_each_key_and_none_of_what_is_gone() {
-        let watches = Watches::new(&mut Register::default());
+        let watches = WatchMetrics::new(&mut MetricRegistrar::default());
         let first = [one("w", &[("service", "pay")], "3"), one("w", &[("service", "web")], "0.5")];
         watches.note(first.iter());
         let want =
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_watch_of_very_many_keys_is_cut_and_says_so() {
-        let watches = Watches::new(&mut Register::default());
+        let watches = WatchMetrics::new(&mut MetricRegistrar::default());
         let names: Vec<String> = (0..WATCH_SERIES_MAX + 5).map(|n| format!("{n:05}")).collect();
         let many: Vec<Watched> = names.iter().map(|name| one("w", &[("k", name)], "1")).collect();
         watches.note(many.iter());

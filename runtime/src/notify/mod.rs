@@ -1,0 +1,3 @@
+//! On-call as the node runs it.
+
+pub mod requests;

@@ -1,0 +1,238 @@
+//! Requests of people to on-call, and their answers.
+//!
+//! The thread that owns on-call's state answers one request after another, in the order in which
+//! they arrive among all that happens.
+
+pub mod answers;
+pub mod text_form;
+mod views;
+
+use model::severity::Severity;
+use model::time::Timestamp;
+use oncall::case::{Case, State};
+use oncall::desk::{Action, Command, Desk, NewSilence, Refused};
+use oncall::matcher::Matcher;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use answers::{
+    AuditEntry, AuditLog, IncidentList, IncidentView, NotificationChanged, NotificationList,
+    RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired, SilenceList, SilencePreview,
+    SilenceView, StatusView, TestResult,
+};
+
+/// Most incidents, notifications or entries in one answer; a list says how many it left out.
+pub const LISTED_MAX: usize = 1_000;
+
+/// A query, who sent it, and where its answer goes.
+#[derive(Debug)]
+pub struct OnCallRequest {
+    /// Query.
+    pub query: OnCallQuery,
+    /// Person who sent it.
+    pub by: String,
+    /// Channel of the answer.
+    pub reply: oneshot::Sender<OnCallReply>,
+}
+
+/// Query or command to on-call.
+#[derive(Clone, Debug)]
+pub enum OnCallQuery {
+    /// Incidents in some states, the next deadline first.
+    Incidents(Vec<State>),
+    /// One incident, by its id or the beginning of it.
+    Incident(String),
+    /// Action on an incident.
+    Act {
+        /// Id of the incident, or the beginning of it.
+        incident: String,
+        /// Action.
+        action: Action,
+    },
+    /// All silences.
+    Silences,
+    /// Creation of a silence.
+    CreateSilence(NewSilence),
+    /// Incidents that a silence would match.
+    PreviewSilence(Vec<Matcher>),
+    /// End of a silence.
+    ExpireSilence(u64),
+    /// Pending and dropped notifications.
+    Notifications,
+    /// Retry of a dropped notification.
+    RetryNotification(u64),
+    /// Removal of a dropped notification.
+    DropNotification(u64),
+    /// Test notification to a receiver.
+    TestReceiver {
+        /// Receiver.
+        receiver: String,
+        /// Severity of the notification.
+        severity: Severity,
+    },
+    /// Text of a notification as a receiver would get it.
+    RenderNotification {
+        /// Id of the incident, or the beginning of it.
+        incident: String,
+        /// Receiver.
+        receiver: String,
+    },
+    /// Receivers of a sample alert.
+    Route(SampleAlert),
+    /// Actions of people.
+    Audit,
+    /// Counts of incidents, silences and deliveries.
+    Status,
+}
+
+/// An alert that did not happen, for a test of the routes.
+#[derive(Clone, Debug)]
+pub struct SampleAlert {
+    /// Name of the alert.
+    pub alert: String,
+    /// Severity.
+    pub severity: Severity,
+    /// Labels and components of the key, by name.
+    pub labels: Vec<(String, String)>,
+    /// Instant at which it opens; `None` is now.
+    pub at: Option<Timestamp>,
+}
+
+/// Answer to a query, or why there is none.
+pub type OnCallReply = Result<OnCallAnswer, OnCallError>;
+
+/// Answer to a query: one document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum OnCallAnswer {
+    /// To [`OnCallQuery::Incidents`].
+    Incidents(IncidentList),
+    /// To [`OnCallQuery::Incident`] and [`OnCallQuery::Act`].
+    Incident(Box<IncidentView>),
+    /// To [`OnCallQuery::Silences`].
+    Silences(SilenceList),
+    /// To [`OnCallQuery::CreateSilence`].
+    SilenceCreated(SilenceCreated),
+    /// To [`OnCallQuery::PreviewSilence`].
+    SilencePreview(SilencePreview),
+    /// To [`OnCallQuery::ExpireSilence`].
+    SilenceExpired(SilenceExpired),
+    /// To [`OnCallQuery::Notifications`].
+    Notifications(NotificationList),
+    /// To [`OnCallQuery::RetryNotification`] and [`OnCallQuery::DropNotification`].
+    NotificationChanged(NotificationChanged),
+    /// To [`OnCallQuery::TestReceiver`].
+    TestResult(TestResult),
+    /// To [`OnCallQuery::RenderNotification`].
+    Rendered(RenderedNotification),
+    /// To [`OnCallQuery::Route`].
+    Route(RouteAnswer),
+    /// To [`OnCallQuery::Audit`].
+    Audit(AuditLog),
+    /// To [`OnCallQuery::Status`].
+    Status(StatusView),
+}
+
+/// Reason why a query has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnCallError {
+    /// There is no such thing.
+    NotFound(String),
+    /// The state of the thing does not allow it.
+    Conflict(String),
+    /// The query makes no sense as it is written.
+    Invalid(String),
+}
+
+impl OnCallRequest {
+    /// Answers a query that needs nothing but the state of on-call.
+    pub fn answer(self, desk: &mut Desk, now: Timestamp) {
+        let reply = answer(self.query, &self.by, desk, now);
+        // A client that no longer waits has no use for it.
+        drop(self.reply.send(reply));
+    }
+}
+
+fn answer(query: OnCallQuery, by: &str, desk: &mut Desk, now: Timestamp) -> OnCallReply {
+    Ok(match query {
+        OnCallQuery::Incidents(states) => {
+            OnCallAnswer::Incidents(views::incidents(desk, &states, now))
+        }
+        OnCallQuery::Incident(id) => incident(desk, &id, now)?,
+        OnCallQuery::Act { incident: id, action } => {
+            let id = find_incident(desk, &id)?.id;
+            desk.command(&Command { incident: id, by: by.to_owned(), action }, now)?;
+            incident(desk, &id.to_string(), now)?
+        }
+        OnCallQuery::Silences => OnCallAnswer::Silences(SilenceList {
+            silences: desk.silences().map(SilenceView::from).collect(),
+        }),
+        OnCallQuery::CreateSilence(new) => {
+            let hits = SilencePreview::from(desk.preview(&new.matchers, now));
+            let silence = desk.silence(new, now)?;
+            OnCallAnswer::SilenceCreated(SilenceCreated { hits, silence })
+        }
+        OnCallQuery::PreviewSilence(matchers) => {
+            OnCallAnswer::SilencePreview(desk.preview(&matchers, now).into())
+        }
+        OnCallQuery::ExpireSilence(silence) => {
+            desk.expire(silence, by, now)?;
+            OnCallAnswer::SilenceExpired(SilenceExpired { silence })
+        }
+        OnCallQuery::Notifications => OnCallAnswer::Notifications(views::notifications(desk)),
+        OnCallQuery::RetryNotification(notification) => {
+            desk.retry(notification, by, now)?;
+            OnCallAnswer::NotificationChanged(NotificationChanged { notification })
+        }
+        OnCallQuery::DropNotification(notification) => {
+            desk.drop_dead(notification, by, now)?;
+            OnCallAnswer::NotificationChanged(NotificationChanged { notification })
+        }
+        // Both need the receivers themselves, which the worker has.
+        OnCallQuery::TestReceiver { .. } | OnCallQuery::RenderNotification { .. } => {
+            let why = "only a service that runs can do that";
+            return Err(OnCallError::Conflict(why.to_owned()));
+        }
+        OnCallQuery::Route(sample) => OnCallAnswer::Route(views::route(desk, &sample, now)),
+        OnCallQuery::Audit => OnCallAnswer::Audit(audit(desk)),
+        OnCallQuery::Status => OnCallAnswer::Status(views::status(desk, now)),
+    })
+}
+
+fn incident(desk: &Desk, id: &str, now: Timestamp) -> OnCallReply {
+    let view = views::incident(find_incident(desk, id)?, now);
+    Ok(OnCallAnswer::Incident(Box::new(view)))
+}
+
+fn audit(desk: &Desk) -> AuditLog {
+    let all: Vec<_> = desk.audit().collect();
+    let newest = all.into_iter().rev().take(LISTED_MAX);
+    AuditLog { audit: newest.map(AuditEntry::from).collect() }
+}
+
+/// Incident whose id begins with the digits.
+///
+/// # Errors
+/// No incident or more than one has such an id.
+pub fn find_incident<'a>(desk: &'a Desk, id: &str) -> Result<&'a Case, OnCallError> {
+    desk.find(id).map_err(|fits| match fits {
+        0 => OnCallError::NotFound(format!("there is no incident {id}")),
+        fits => {
+            OnCallError::Invalid(format!("{id} may be any of {fits} incidents; write more of it"))
+        }
+    })
+}
+
+impl From<Refused> for OnCallError {
+    fn from(refused: Refused) -> OnCallError {
+        let why = refused.to_string();
+        match refused {
+            Refused::Unknown => OnCallError::NotFound(why),
+            Refused::Is(_) | Refused::NoStep | Refused::Full(_) => OnCallError::Conflict(why),
+            Refused::Words(_) => OnCallError::Invalid(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
