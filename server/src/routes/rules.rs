@@ -1,0 +1,41 @@
+//! `/rules`, and `/-/reload`, which reads rules and configuration again.
+
+use std::fmt;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::task::spawn_blocking;
+
+use super::Shared;
+
+/// Reloads rules and configuration.
+pub trait ReloadRules: fmt::Debug + Send + Sync {
+    /// Reads all of it again and applies it, or none of it; `by` names the trigger in the log.
+    /// Returns a report of what is active. It reads files: not for a thread that must not wait.
+    ///
+    /// # Errors
+    /// The reasons why something cannot run, in words; nothing has changed then.
+    fn reload(&self, by: &'static str) -> Result<String, String>;
+}
+
+pub(crate) async fn list(State(state): Shared) -> Response {
+    let activity = state.telemetry.metrics.rules.report();
+    let content_type = [(header::CONTENT_TYPE, "application/json")];
+    match serde_json::to_string(&activity) {
+        Ok(text) => (content_type, text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Answers 400 and the reasons where something cannot run.
+pub(crate) async fn reload(State(state): Shared) -> (StatusCode, String) {
+    let Some(rules) = state.reload.clone() else {
+        return (StatusCode::NOT_FOUND, "rules and configuration are read once\n".to_owned());
+    };
+    match spawn_blocking(move || rules.reload("api")).await {
+        Ok(Ok(report)) => (StatusCode::OK, format!("{report}\n")),
+        Ok(Err(why)) => (StatusCode::BAD_REQUEST, format!("{why}\n")),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
