@@ -26,9 +26,8 @@ use model::message::Language;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
+use server::auth::Scope;
 use toml::Spanned;
-
-use crate::api::on_call::Scope;
 
 pub use kafka::{Kafka, Start};
 pub use limits::Limits;

@@ -1,7 +1,6 @@
 //! hansho (半鐘): a streaming alert rules engine. The binary where all rooms meet.
 
 mod alert_text;
-mod api;
 mod cli;
 mod commands;
 mod config;

@@ -2,8 +2,8 @@
 
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
+use server::auth::ApiToken;
 
-use crate::api::on_call::Token;
 use crate::config::{self, Calendars, Config};
 use crate::deliveries::{Shared, Sinks};
 
@@ -17,7 +17,7 @@ pub struct OnCallParts {
     /// How each receiver is reached, in the same order.
     pub sinks: Sinks,
     /// Who may ask over the API.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<ApiToken>,
 }
 
 impl OnCallParts {
@@ -50,14 +50,14 @@ impl OnCallParts {
     }
 }
 
-fn tokens(all: &[config::ApiToken]) -> Result<Vec<Token>, String> {
+fn tokens(all: &[config::ApiToken]) -> Result<Vec<ApiToken>, String> {
     let token = |of: &config::ApiToken| {
         let named = |why: String| format!("[[api.tokens]] {}: {why}", of.name);
         let secret = of.token.reveal().map_err(|error| named(error.to_string()))?;
         if secret.is_empty() {
             return Err(named("the token is empty".to_owned()));
         }
-        Ok(Token { name: of.name.clone(), secret, scope: of.scope })
+        Ok(ApiToken { name: of.name.clone(), secret, scope: of.scope })
     };
     all.iter().map(token).collect()
 }

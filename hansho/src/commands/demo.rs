@@ -22,13 +22,13 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::alert_text::{AlertTexts, Wording};
-use crate::api::State;
 use crate::cli::DemoArgs;
 use crate::commands::Exit;
 use crate::config::Limits;
 use crate::console::Console;
 use crate::rule_files::{Rules, load_rules, load_shipped_rules};
 use crate::service::{self, Delivery, Inputs, Outgoing, ReaderLimits, ServiceParts};
+use runtime::telemetry::Telemetry;
 
 /// Partitions of each topic.
 const PARTITIONS: i32 = 2;
@@ -162,7 +162,8 @@ fn parts(
         meta: limits.meta,
         reports: Arc::default(),
         state_dir: state_dir.to_owned(),
-        state: Arc::new(State::new()),
+        state: Arc::new(Telemetry::new()),
+        ingest: Arc::default(),
     }
 }
 

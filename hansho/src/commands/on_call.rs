@@ -2,12 +2,22 @@
 
 mod show;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::message::Language;
 use model::time::Timestamp;
 use reqwest::{Client, Method, StatusCode, redirect};
-use serde_json::{Value, json};
+use runtime::notify::requests::answers::{
+    IncidentList, IncidentView, NotificationChanged, NotificationList, RenderedNotification,
+    RouteAnswer, SilenceCreated, SilenceExpired, SilenceList, SilencePreview, StatusView,
+    TestResult,
+};
+use serde::Serialize;
+use server::types::answers::ErrorAnswer;
+use server::types::requests::{
+    ActionBody, IncidentFilter, RenderBody, RouteBody, SilenceBody, SilencePreviewBody, TestBody,
+};
 use tokio::runtime::Builder;
 
 use crate::cli::{
@@ -16,135 +26,111 @@ use crate::cli::{
 };
 use crate::commands::Exit;
 use crate::pipeline::clock::wall_clock;
+use show::Show;
 
-/// How long the service may take to answer.
+/// Longest wait for an answer of the service.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-
-/// One request, and how its answer is shown.
-struct Request {
-    method: Method,
-    path: String,
-    body: Value,
-    shown: Shown,
-}
-
-/// How an answer is shown to people.
-#[derive(Clone, Copy)]
-enum Shown {
-    Incidents,
-    Incident,
-    Silences,
-    Silence,
-    Preview,
-    Notifications,
-    Trial,
-    Rendition,
-    Receivers,
-    Status,
-    Done,
-}
 
 /// `hansho incident`.
 pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -> Result<(), Exit> {
+    let api = Api { server: &args.server, language };
     let act = |id: &str, action: &str, text: &str| {
         let path = format!("incidents/{}/{action}", plain(id));
-        post(path, json!({ "text": text }), Shown::Incident)
+        api.post::<IncidentView>(&path, &api.action(text))
     };
-    let say = |words: &Words, action| act(&words.id, action, &words.text);
-    let request = match &args.command {
+    let note = |words: &Words, action| act(&words.id, action, &words.text);
+    match &args.command {
         IncidentCommand::List { state } => {
-            let asked = state.as_ref().map(|state| format!("?state={}", plain(state)));
-            get(format!("incidents{}", asked.unwrap_or_default()), Shown::Incidents)
+            let filter = IncidentFilter { state: state.as_deref().map(plain) };
+            let query = filter.state.map(|state| format!("?state={state}"));
+            api.get::<IncidentList>(&format!("incidents{}", query.unwrap_or_default()))
         }
-        IncidentCommand::Show { id } => get(format!("incidents/{}", plain(id)), Shown::Incident),
+        IncidentCommand::Show { id } => {
+            api.get::<IncidentView>(&format!("incidents/{}", plain(id)))
+        }
         IncidentCommand::Ack { id } => act(id, "ack", ""),
         IncidentCommand::Assign { id, name } => act(id, "assign", name),
         IncidentCommand::Note { id, text } => act(id, "note", text),
         IncidentCommand::Escalate { id } => act(id, "escalate", ""),
-        IncidentCommand::Mitigate(words) => say(words, "mitigate"),
-        IncidentCommand::Cause(words) => say(words, "cause"),
-        IncidentCommand::Fix(words) => say(words, "fix"),
-        IncidentCommand::Resolve(words) => say(words, "resolve"),
-        IncidentCommand::Close(words) => say(words, "close"),
-    };
-    ask(&args.server, request, language)
+        IncidentCommand::Mitigate(words) => note(words, "mitigate"),
+        IncidentCommand::Cause(words) => note(words, "cause"),
+        IncidentCommand::Fix(words) => note(words, "fix"),
+        IncidentCommand::Resolve(words) => note(words, "resolve"),
+        IncidentCommand::Close(words) => note(words, "close"),
+    }
 }
 
 /// `hansho silence`.
 pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> Result<(), Exit> {
-    let preview = |matchers: &[String]| {
-        post("silences/preview".to_owned(), json!({ "matchers": matchers }), Shown::Preview)
-    };
-    let request = match &args.command {
+    let api = Api { server: &args.server, language };
+    match &args.command {
         SilenceCommand::Add { matchers, dry_run: true, .. }
-        | SilenceCommand::Preview { matchers } => preview(matchers),
+        | SilenceCommand::Preview { matchers } => {
+            let body = SilencePreviewBody { matchers: matchers.clone() };
+            api.post::<SilencePreview>("silences/preview", &body)
+        }
         SilenceCommand::Add { matchers, duration, reason, receivers, until_resolved, .. } => {
             let span_ms = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
             let until: Timestamp = wall_clock().plus(span_ms);
-            let new = json!({
-                "matchers": matchers,
-                "receivers": receivers,
-                "reason": reason,
-                "until": until.to_string(),
-                "until_resolved": until_resolved,
-            });
-            post("silences".to_owned(), new, Shown::Silence)
+            let body = SilenceBody {
+                by: api.by(),
+                matchers: matchers.clone(),
+                receivers: receivers.clone(),
+                reason: reason.clone(),
+                from: None,
+                until: Some(until.to_string()),
+                until_resolved: *until_resolved,
+            };
+            api.post::<SilenceCreated>("silences", &body)
         }
-        SilenceCommand::List => get("silences".to_owned(), Shown::Silences),
+        SilenceCommand::List => api.get::<SilenceList>("silences"),
         SilenceCommand::Expire { id } => {
-            post(format!("silences/{id}/expire"), json!({}), Shown::Done)
+            api.post::<SilenceExpired>(&format!("silences/{id}/expire"), &api.action(""))
         }
-    };
-    ask(&args.server, request, language)
+    }
 }
 
 /// `hansho notify`.
 pub(crate) fn notify(args: &OnCallArgs<NotifyCommand>, language: Language) -> Result<(), Exit> {
-    let request = match &args.command {
-        NotifyCommand::List => get("notifications".to_owned(), Shown::Notifications),
+    let api = Api { server: &args.server, language };
+    let change = |number: u64, action: &str| {
+        let path = format!("notifications/{number}/{action}");
+        api.post::<NotificationChanged>(&path, &api.action(""))
+    };
+    match &args.command {
+        NotifyCommand::List => api.get::<NotificationList>("notifications"),
         NotifyCommand::Test { receiver, severity } => {
-            let body = json!({ "receiver": receiver, "severity": severity });
-            post("notifications/test".to_owned(), body, Shown::Trial)
+            let (receiver, severity) = (receiver.clone(), severity.clone());
+            let body = TestBody { by: api.by(), receiver, severity };
+            api.post::<TestResult>("notifications/test", &body)
         }
         NotifyCommand::Preview { incident, receiver } => {
-            let body = json!({ "receiver": receiver, "incident": incident });
-            post("notifications/preview".to_owned(), body, Shown::Rendition)
+            let body = RenderBody { receiver: receiver.clone(), incident: incident.clone() };
+            api.post::<RenderedNotification>("notifications/preview", &body)
         }
-        NotifyCommand::Retry { number } => {
-            post(format!("notifications/{number}/retry"), json!({}), Shown::Done)
-        }
-        NotifyCommand::Drop { number } => {
-            post(format!("notifications/{number}/drop"), json!({}), Shown::Done)
-        }
-    };
-    ask(&args.server, request, language)
+        NotifyCommand::Retry { number } => change(*number, "retry"),
+        NotifyCommand::Drop { number } => change(*number, "drop"),
+    }
 }
 
 /// `hansho route`.
 pub(crate) fn route(args: &OnCallArgs<RouteCommand>, language: Language) -> Result<(), Exit> {
     let RouteCommand::Test { alert, severity, labels, at } = &args.command;
-    let mut named = serde_json::Map::new();
+    let mut named = BTreeMap::new();
     for label in labels {
         let Some((name, value)) = label.split_once('=') else {
             return Err(Exit::Usage.because(format!("--label {label}: write NAME=VALUE")));
         };
-        named.insert(name.to_owned(), value.into());
+        named.insert(name.to_owned(), value.to_owned());
     }
-    let body = json!({ "alert": alert, "severity": severity, "labels": named, "at": at });
-    ask(&args.server, post("route".to_owned(), body, Shown::Receivers), language)
+    let (alert, severity, at) = (alert.clone(), severity.clone(), at.clone());
+    let body = RouteBody { alert, severity, labels: named, at };
+    Api { server: &args.server, language }.post::<RouteAnswer>("route", &body)
 }
 
 /// `hansho status`.
 pub(crate) fn status(server: &ServerArgs, language: Language) -> Result<(), Exit> {
-    ask(server, get("status".to_owned(), Shown::Status), language)
-}
-
-fn get(path: String, shown: Shown) -> Request {
-    Request { method: Method::GET, path, body: Value::Null, shown }
-}
-
-fn post(path: String, body: Value, shown: Shown) -> Request {
-    Request { method: Method::POST, path, body, shown }
+    Api { server, language }.get::<StatusView>("status")
 }
 
 /// A part of a path: nothing in it can lead elsewhere.
@@ -153,35 +139,73 @@ fn plain(text: &str) -> String {
     text.chars().filter(is_plain).collect()
 }
 
-fn ask(server: &ServerArgs, mut request: Request, language: Language) -> Result<(), Exit> {
-    let by_body = ["incidents/", "silences", "notifications/"];
-    let is_change = request.method == Method::POST && !request.path.ends_with("preview");
-    if let Value::Object(body) = &mut request.body
-        && is_change
-        && by_body.iter().any(|path| request.path.starts_with(path))
-    {
-        body.insert("by".to_owned(), server.by.clone().into());
+/// The API of a running service, and how its answers are printed.
+struct Api<'a> {
+    server: &'a ServerArgs,
+    language: Language,
+}
+
+/// One request.
+struct Request {
+    method: Method,
+    path: String,
+    body: Option<String>,
+}
+
+impl Api<'_> {
+    /// Person who sends the requests.
+    fn by(&self) -> Option<String> {
+        self.server.by.clone()
     }
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
-    let token = token(server)?;
-    let (status, answer) = runtime.block_on(send(server, &request, token))?;
-    if status.is_success() {
-        match server.output {
-            Format::Json => println!("{answer}"),
-            Format::Text => print!("{}", show::text(request.shown, &answer, language)),
+
+    fn action(&self, text: &str) -> ActionBody {
+        ActionBody { by: self.by(), text: text.to_owned() }
+    }
+
+    fn get<A: Show>(&self, path: &str) -> Result<(), Exit> {
+        let path = path.to_owned();
+        self.send::<A>(&Request { method: Method::GET, path, body: None })
+    }
+
+    fn post<A: Show>(&self, path: &str, body: &impl Serialize) -> Result<(), Exit> {
+        let body = serde_json::to_string(body).map_err(|error| Exit::Usage.because(error))?;
+        let (method, path) = (Method::POST, path.to_owned());
+        self.send::<A>(&Request { method, path, body: Some(body) })
+    }
+
+    /// Sends a request and prints its answer.
+    fn send<A: Show>(&self, request: &Request) -> Result<(), Exit> {
+        let server = self.server;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
+        let token = token(server)?;
+        let (status, text) = runtime.block_on(send(server, request, token))?;
+        if !status.is_success() {
+            return Err(refusal(status, &text));
         }
-        let is_undelivered = answer.get("delivered") == Some(&Value::Bool(false));
-        return if is_undelivered { Err(Exit::Findings) } else { Ok(()) };
+        let answer: A = serde_json::from_str(&text).map_err(|error| {
+            let place = &server.server;
+            Exit::Unreachable.because(format!("{place} gives another answer: {error}"))
+        })?;
+        match server.output {
+            Format::Json => println!("{}", text.trim_end()),
+            Format::Text => print!("{}", answer.show(self.language)),
+        }
+        if answer.is_undelivered() { Err(Exit::Findings) } else { Ok(()) }
     }
-    let why = answer.get("error").and_then(Value::as_str).unwrap_or("no reason was given");
-    Err(match status {
+}
+
+/// Exit of a request that was refused.
+fn refusal(status: StatusCode, text: &str) -> Exit {
+    let why = serde_json::from_str(text).map(|ErrorAnswer { error }| error);
+    let why = why.unwrap_or_else(|_| "no reason was given".to_owned());
+    match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
             Exit::Usage.because(why)
         }
         StatusCode::NOT_FOUND | StatusCode::CONFLICT => Exit::Findings.because(why),
         _ => Exit::Unreachable.because(format!("{status}: {why}")),
-    })
+    }
 }
 
 fn token(server: &ServerArgs) -> Result<Option<String>, Exit> {
@@ -197,7 +221,7 @@ async fn send(
     server: &ServerArgs,
     request: &Request,
     token: Option<String>,
-) -> Result<(StatusCode, Value), Exit> {
+) -> Result<(StatusCode, String), Exit> {
     let unreachable = |error: reqwest::Error| {
         let why = error.without_url();
         let place = &server.server;
@@ -209,8 +233,8 @@ async fn send(
     let client = client.timeout(ANSWER_MAX).build().map_err(unreachable)?;
     let url = format!("{}/api/v1/{}", server.server.trim_end_matches('/'), request.path);
     let mut sent = client.request(request.method.clone(), url);
-    if !request.body.is_null() {
-        sent = sent.header("content-type", "application/json").body(request.body.to_string());
+    if let Some(body) = &request.body {
+        sent = sent.header("content-type", "application/json").body(body.clone());
     }
     if let Some(token) = token {
         sent = sent.bearer_auth(token);
@@ -218,5 +242,5 @@ async fn send(
     let answer = sent.send().await.map_err(unreachable)?;
     let status = answer.status();
     let text = answer.text().await.map_err(unreachable)?;
-    Ok((status, serde_json::from_str(&text).unwrap_or_default()))
+    Ok((status, text))
 }

@@ -10,6 +10,8 @@ use connectors::dead_letter::DeadLetters;
 use connectors::sink::words::Reader;
 use connectors::source::kafka::{KafkaError, KafkaSettings, Start};
 use model::message::Language;
+use runtime::telemetry::Telemetry;
+use server::serve::{AppState, serve};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,7 +20,6 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::alert_text::{AlertTexts, Wording};
-use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
 use crate::config::{self, Config};
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     let calendars = &rules.set.calendars;
     let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default());
     let on_call = on_call.map_err(|why| Exit::Usage.because(why))?;
-    let (asking, asked) = std::sync::mpsc::channel();
+    let (requests, asked) = std::sync::mpsc::channel();
     let outgoing = Outgoing {
         on_call: on_call.settings.clone(),
         asked,
@@ -62,8 +63,10 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         dead_letters: letters,
     };
     let parts = parts(&config, &rules, properties.clone(), language)?;
-    parts.state.asking.connect(asking);
-    parts.state.asking.admit(on_call.tokens.clone());
+    let ingest = Arc::clone(&parts.ingest);
+    let app = AppState { ingest, ..AppState::new(Arc::clone(&parts.state)) };
+    app.on_call.connect(requests);
+    app.tokens.admit(on_call.tokens.clone());
     let (listen, inputs) = (config.listen, parts.inputs.clone());
     let started = Started { path: args.config.clone(), config, inputs, properties, reader };
     let reloader = Arc::new(Reloader::new(
@@ -71,22 +74,24 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         (on_call, &rules),
         (&parts.slot, &parts.reports),
         Arc::clone(&parts.state),
+        Arc::clone(&app.tokens),
     ));
-    serve_until_stopped((parts, rules), outgoing, listen, &reloader)
+    let app = AppState { reload: Some(Arc::<Reloader>::clone(&reloader)), ..app };
+    serve_until_stopped((parts, rules), outgoing, (listen, app), &reloader)
 }
 
 /// Runs a service with its signals, health and metrics.
 fn serve_until_stopped(
     (parts, rules): (ServiceParts, Rules),
     outgoing: Outgoing,
-    address: SocketAddr,
+    (address, app): (SocketAddr, AppState),
     reloader: &Arc<Reloader>,
 ) -> Result<(), Exit> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = runtime.enter();
-    start_api(&runtime, address, &parts.state, reloader)?;
+    start_api(&runtime, address, app)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
     runtime.spawn(reload_on_signal(Arc::clone(reloader)));
     info!(rules = rules.set.alerts.len(), workers = parts.workers, "hansho starts");
@@ -102,19 +107,13 @@ fn serve_until_stopped(
     })
 }
 
-fn start_api(
-    runtime: &Runtime,
-    address: SocketAddr,
-    state: &Arc<State>,
-    reloader: &Arc<Reloader>,
-) -> Result<(), Exit> {
+fn start_api(runtime: &Runtime, address: SocketAddr, app: AppState) -> Result<(), Exit> {
     let listener = runtime.block_on(TcpListener::bind(address)).map_err(|error| {
         Exit::Unreachable.because(format!("cannot listen on {address}: {error}; set [api] listen"))
     })?;
     info!(%address, "health and metrics are served");
-    let (state, reloader) = (Arc::clone(state), Arc::clone(reloader));
     runtime.spawn(async move {
-        if let Err(error) = serve(listener, state, Some(reloader), std::future::pending()).await {
+        if let Err(error) = serve(listener, Arc::new(app), std::future::pending()).await {
             warn!(%error, "health and metrics are no longer served");
         }
     });
@@ -208,7 +207,8 @@ fn parts(
         meta: config.limits.meta,
         reports: Arc::default(),
         state_dir: config.state_dir.clone(),
-        state: Arc::new(State::new()),
+        state: Arc::new(Telemetry::new()),
+        ingest: Arc::default(),
     })
 }
 

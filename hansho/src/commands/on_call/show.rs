@@ -1,283 +1,376 @@
 //! Answers of the service, as a person at a terminal reads them.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
 
 use model::message::Language;
-use serde_json::Value;
+use model::time::Timestamp;
+use oncall::case::{Phase, State};
+use runtime::notify::requests::answers::{
+    DroppedNotificationView, IncidentList, IncidentView, NotificationChanged, NotificationList,
+    PendingNotificationView, RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired,
+    SilenceList, SilencePreview, StatusView, TestAttempt, TestResult, TimelineEntry, TimelineEvent,
+};
+use serde::de::DeserializeOwned;
 use unicode_width::UnicodeWidthStr;
 
-use super::Shown;
 use crate::console::plain;
 
 /// Digits of an id that people type.
 const ID_SHOWN: usize = 8;
 
-/// An answer in words.
-pub(super) fn text(shown: Shown, answer: &Value, language: Language) -> String {
-    let reader = Reader { language };
-    match shown {
-        Shown::Incidents => reader.incidents(answer),
-        Shown::Incident => reader.incident(answer),
-        Shown::Silences => reader.silences(answer),
-        Shown::Silence => reader.silence(answer),
-        Shown::Preview => reader.preview(answer),
-        Shown::Notifications => reader.notifications(answer),
-        Shown::Trial => reader.trial(answer),
-        Shown::Rendition => rendition(answer),
-        Shown::Receivers => reader.receivers(answer),
-        Shown::Status => reader.status(answer),
-        Shown::Done => reader.say("done", "完了しました") + "\n",
+/// An answer that a command prints.
+pub(super) trait Show: DeserializeOwned {
+    /// The answer in words.
+    fn show(&self, language: Language) -> String;
+
+    /// Whether it says that something was not delivered.
+    fn is_undelivered(&self) -> bool {
+        false
     }
 }
 
-struct Reader {
-    language: Language,
+/// A text in the language of the reader.
+fn say(language: Language, en: &str, ja: &str) -> String {
+    match language {
+        Language::En => en.to_owned(),
+        Language::Ja => ja.to_owned(),
+    }
 }
 
-impl Reader {
-    fn say(&self, en: &str, ja: &str) -> String {
-        match self.language {
-            Language::En => en.to_owned(),
-            Language::Ja => ja.to_owned(),
+impl Show for IncidentList {
+    fn show(&self, language: Language) -> String {
+        if self.incidents.is_empty() {
+            return say(language, "nothing is open\n", "未解消のインシデントはありません\n");
         }
-    }
-
-    fn incidents(&self, answer: &Value) -> String {
-        let listed = list(answer, "incidents");
-        if listed.is_empty() {
-            return self.say("nothing is open\n", "未解消のインシデントはありません\n");
-        }
-        let head = match self.language {
+        let head = match language {
             Language::En => ["ID", "LEVEL", "STATE", "DUE", "ALERT", "KEY", "OWNER", "SINCE"],
             Language::Ja => {
                 ["ID", "重大度", "状態", "期限まで", "アラート", "キー", "担当", "発生"]
             }
         };
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        rows.extend(listed.iter().map(|one| self.row(one)));
+        rows.extend(self.incidents.iter().map(|one| row(one, language)));
         let mut shown = table(&rows);
-        if let Some(more) = answer.get("left_out").and_then(Value::as_u64).filter(|it| *it > 0) {
-            let _ = writeln!(
-                shown,
-                "{}",
-                self.say(&format!("and {more} more"), &format!("ほか{more}件"))
-            );
+        if self.left_out > 0 {
+            let more = self.left_out;
+            let more = say(language, &format!("and {more} more"), &format!("ほか{more}件"));
+            let _ = writeln!(shown, "{more}");
         }
         shown
     }
+}
 
-    fn row(&self, one: &Value) -> Vec<String> {
-        let id = word(one, "id").chars().take(ID_SHOWN).collect();
-        let due = one.get("responds_in_s").and_then(Value::as_i64);
-        vec![
-            id,
-            self.level(one),
-            self.state(one),
-            due.map_or_else(|| "-".to_owned(), |seconds| self.due(seconds)),
-            plain(&word(one, "alert")),
-            key(one),
-            plain(&word(one, "owner")),
-            time_of_day(&word(one.get("times").unwrap_or(&Value::Null), "event")),
-        ]
+fn row(one: &IncidentView, language: Language) -> Vec<String> {
+    vec![
+        short(&one.id.0),
+        level(one, language),
+        state(one.state.0, one.is_flapping, language),
+        one.responds_in_s.map_or_else(|| "-".to_owned(), |seconds| due(seconds, language)),
+        plain(&one.alert),
+        key(&one.key),
+        plain(&or_nothing(one.owner.as_ref())),
+        time_of_day(one.times.event.0),
+    ]
+}
+
+/// First digits of an id.
+fn short(id: &impl Display) -> String {
+    id.to_string().chars().take(ID_SHOWN).collect()
+}
+
+fn level(one: &IncidentView, language: Language) -> String {
+    let severity = match language {
+        Language::En => one.severity.0.name(),
+        Language::Ja => one.severity.0.name_ja(),
+    };
+    format!("L{} {severity}", one.level)
+}
+
+fn state(state: State, is_flapping: bool, language: Language) -> String {
+    let name = match language {
+        Language::En => state.name(),
+        Language::Ja => state.name_ja(),
+    };
+    let flaps = say(language, ", flaps", "・繰り返し");
+    if is_flapping { name.to_owned() + &flaps } else { name.to_owned() }
+}
+
+fn phase(phase: Phase, language: Language) -> &'static str {
+    match language {
+        Language::En => phase.name(),
+        Language::Ja => phase.name_ja(),
     }
+}
 
-    fn level(&self, one: &Value) -> String {
-        let level = one.get("level").and_then(Value::as_u64).unwrap_or(0);
-        let severity = word(one, "severity");
-        let severity = match (self.language, severity.as_str()) {
-            (Language::Ja, "critical") => "緊急",
-            (Language::Ja, "high") => "重要",
-            (Language::Ja, "medium") => "通常",
-            (Language::Ja, "low") => "軽微",
-            (_, other) => other,
-        };
-        format!("L{level} {severity}")
+/// How long somebody has to respond, or by how much that is over.
+fn due(seconds: i64, language: Language) -> String {
+    let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
+    let length = format!("{hours}:{minutes:02}");
+    if seconds < 0 {
+        say(language, &format!("over {length}"), &format!("超過 {length}"))
+    } else {
+        length
     }
+}
 
-    fn state(&self, one: &Value) -> String {
-        let state = word(one, "state");
-        let state = match (self.language, oncall::case::State::from_name(&state)) {
-            (Language::Ja, Some(known)) => known.name_ja().to_owned(),
-            _ => state,
-        };
-        match one.get("is_flapping").and_then(Value::as_bool) {
-            Some(true) => state + &self.say(", flaps", "・繰り返し"),
-            _ => state,
-        }
-    }
-
-    /// How long somebody has to respond, or by how much that is over.
-    fn due(&self, seconds: i64) -> String {
-        let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
-        let length = format!("{hours}:{minutes:02}");
-        match seconds < 0 {
-            true => self.say(&format!("over {length}"), &format!("超過 {length}")),
-            false => length,
-        }
-    }
-
-    fn incident(&self, one: &Value) -> String {
+impl Show for IncidentView {
+    fn show(&self, language: Language) -> String {
         let mut out = String::new();
-        let (level, state) = (self.level(one), self.state(one));
-        let _ = writeln!(out, "{}  {level}  {state}", plain(&word(one, "alert")));
-        let mut line = |name: String, value: String| {
+        let (level, state) =
+            (level(self, language), state(self.state.0, self.is_flapping, language));
+        let _ = writeln!(out, "{}  {level}  {state}", plain(&self.alert));
+        for Member { name, value } in members(self, language) {
             if !value.is_empty() {
                 let _ = writeln!(out, "  {}  {value}", pad(&name, 10));
             }
-        };
-        line("id".to_owned(), word(one, "id"));
-        line(self.say("key", "キー"), key(one));
-        line(self.say("phase", "段階"), self.phase(one));
-        line(self.say("owner", "担当"), plain(&word(one, "owner")));
-        line(self.say("deadline", "対応期限"), word(one, "deadline"));
-        line(self.say("told from", "通知開始"), word(one, "batch"));
-        let text = one.get("text").unwrap_or(&Value::Null);
-        line(self.say("message", "内容"), plain(&word(text, "message")));
-        line(self.say("rule", "ルール"), plain(&word(text, "reading")));
-        line(self.say("runbook", "手順"), plain(&word(text, "runbook")));
-        for of in list(text, "events") {
-            let place = format!("{}/{}", plain(&word(of, "source")), word(of, "partition"));
-            let range = format!("{place}  {}..{}", word(of, "from"), word(of, "to"));
-            line(self.say("events", "イベント"), range);
         }
-        for entry in list(one, "timeline") {
-            let who = word(entry, "by");
-            let who = if who.is_empty() { String::new() } else { format!(" ({})", plain(&who)) };
-            let what = happening(entry.get("what").unwrap_or(&Value::Null), self.language);
-            let _ = writeln!(out, "  {}  {what}{who}", time_of_day(&word(entry, "at")));
+        for entry in self.timeline.iter().flatten() {
+            let _ = writeln!(out, "  {}", timeline_line(entry, language));
         }
         out
     }
+}
 
-    fn phase(&self, one: &Value) -> String {
-        let phase = word(one, "phase");
-        match (self.language, phase.as_str()) {
-            (Language::Ja, "detection") => "検知・通知".to_owned(),
-            (Language::Ja, "first response") => "一次対応".to_owned(),
-            (Language::Ja, "cause analysis") => "原因究明".to_owned(),
-            (Language::Ja, "permanent fix") => "恒久対策".to_owned(),
-            _ => phase,
+/// A line of an incident.
+struct Member {
+    name: String,
+    value: String,
+}
+
+fn members(one: &IncidentView, language: Language) -> Vec<Member> {
+    let member = |en: &str, ja: &str, value: String| Member { name: say(language, en, ja), value };
+    let (text, phase) = (&one.text, one.phase.map(|it| phase(it.0, language)));
+    let instant = |at: Option<Timestamp>| or_nothing(at.as_ref());
+    let mut members = vec![
+        member("id", "id", one.id.0.to_string()),
+        member("key", "キー", key(&one.key)),
+        member("phase", "段階", or_nothing(phase.as_ref())),
+        member("owner", "担当", plain(&or_nothing(one.owner.as_ref()))),
+        member("deadline", "対応期限", instant(one.deadline.map(|it| it.0))),
+        member("told from", "通知開始", instant(one.batch.map(|it| it.0))),
+        member("message", "内容", plain(&text.message)),
+        member("rule", "ルール", plain(&text.reading)),
+        member("runbook", "手順", plain(&or_nothing(text.runbook.as_ref()))),
+    ];
+    members.extend(text.events.iter().map(|of| {
+        let place = format!("{}/{}", plain(&of.source), of.partition);
+        member("events", "イベント", format!("{place}  {}..{}", of.from, of.to))
+    }));
+    members
+}
+
+fn timeline_line(entry: &TimelineEntry, language: Language) -> String {
+    let by = or_nothing(entry.by.as_ref());
+    let by = if by.is_empty() { String::new() } else { format!(" ({})", plain(&by)) };
+    format!("{}  {}{by}", time_of_day(entry.at.0), event(&entry.what, language))
+}
+
+/// An event of a timeline in words.
+fn event(what: &TimelineEvent, language: Language) -> String {
+    let Event { en, ja, rest } = event_words(what);
+    let colon = if rest.is_empty() { "" } else { ": " };
+    plain(&format!("{}{colon}{rest}", say(language, en, ja)))
+}
+
+/// Words of an event, and what they are about.
+struct Event {
+    en: &'static str,
+    ja: &'static str,
+    rest: String,
+}
+
+fn event_words(what: &TimelineEvent) -> Event {
+    let of = |en, ja, rest: String| Event { en, ja, rest };
+    match what {
+        TimelineEvent::Fired => of("fired", "発生", String::new()),
+        TimelineEvent::Rose(severity) => {
+            of("severity rose", "重大度が上昇", severity.0.to_string())
         }
+        TimelineEvent::MatchedAgain => of("matched again", "再び該当", String::new()),
+        TimelineEvent::Ended(reason) => {
+            let reason = reason.map(|it| it.0.name());
+            of("the alert ended", "アラートが終了", or_nothing(reason.as_ref()))
+        }
+        TimelineEvent::Delivered { receiver, kind } => {
+            of("told", "通知済み", format!("{receiver} {}", kind.0.name()))
+        }
+        TimelineEvent::Undelivered { receiver, kind, why } => {
+            of("NOT told", "通知できず", format!("{receiver} {} {why}", kind.0.name()))
+        }
+        TimelineEvent::HeldBack { receiver, why } => {
+            of("held back", "通知を保留", format!("{receiver} {why}"))
+        }
+        TimelineEvent::Escalated { step, receivers } => {
+            let receivers = serde_json::to_string(receivers).unwrap_or_default();
+            of("escalated, step", "エスカレーション (段階)", format!("{step} {receivers}"))
+        }
+        TimelineEvent::Breached => of("nobody responded in time", "対応期限を超過", String::new()),
+        TimelineEvent::Reminded => of("reminded", "再通知", String::new()),
+        TimelineEvent::Acknowledged => of("acknowledged", "対応開始", String::new()),
+        TimelineEvent::Assigned(name) => of("assigned to", "担当者", name.clone()),
+        TimelineEvent::Noted(text) => of("note", "メモ", text.clone()),
+        TimelineEvent::Mitigated(text) => of("mitigated", "一次対応完了", text.clone()),
+        TimelineEvent::CauseFound(text) => of("cause found", "原因判明", text.clone()),
+        TimelineEvent::Fixed(text) => of("fixed for good", "恒久対策完了", text.clone()),
+        TimelineEvent::Resolved(text) => of("resolved", "解消", text.clone()),
+        TimelineEvent::Closed(text) => of("closed", "完了", text.clone()),
     }
+}
 
-    fn silences(&self, answer: &Value) -> String {
-        let all = list(answer, "silences");
-        if all.is_empty() {
-            return self.say("there is no silence\n", "サイレンスはありません\n");
+impl Show for SilenceList {
+    fn show(&self, language: Language) -> String {
+        if self.silences.is_empty() {
+            return say(language, "there is no silence\n", "サイレンスはありません\n");
         }
-        let head = match self.language {
+        let head = match language {
             Language::En => ["NO", "UNTIL", "ENDED", "MATCHERS", "BY", "REASON"],
             Language::Ja => ["番号", "期限", "終了", "条件", "作成者", "理由"],
         };
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        for one in all {
-            let matchers: Vec<String> =
-                list(one, "matchers").iter().filter_map(Value::as_str).map(plain).collect();
-            rows.push(vec![
-                word(one, "id"),
-                word(one, "until"),
-                word(one, "ended"),
+        rows.extend(self.silences.iter().map(|one| {
+            let matchers: Vec<String> = one.matchers.iter().map(|it| plain(it)).collect();
+            vec![
+                one.id.to_string(),
+                one.until.0.to_string(),
+                or_nothing(one.ended.map(|it| it.0).as_ref()),
                 matchers.join(" "),
-                plain(&word(one, "by")),
-                plain(&word(one, "reason")),
-            ]);
-        }
+                plain(&one.by),
+                plain(&one.reason),
+            ]
+        }));
         table(&rows)
     }
+}
 
-    fn silence(&self, answer: &Value) -> String {
-        let number = word(answer, "silence");
-        let made = self.say(&format!("silence {number}\n"), &format!("サイレンス {number}\n"));
-        made + &self.preview(answer.get("hits").unwrap_or(&Value::Null))
+impl Show for SilenceCreated {
+    fn show(&self, language: Language) -> String {
+        let number = self.silence;
+        let (en, ja) = (format!("silence {number}\n"), format!("サイレンス {number}\n"));
+        say(language, &en, &ja) + &self.hits.show(language)
     }
+}
 
-    fn preview(&self, hits: &Value) -> String {
-        let count = |name| hits.get(name).and_then(Value::as_u64).unwrap_or(0);
-        let open = list(hits, "open").len();
-        let (recent, critical) = (count("last_7_days"), count("last_7_days_critical"));
-        self.say(
+impl Show for SilencePreview {
+    fn show(&self, language: Language) -> String {
+        let open = self.open.len();
+        let (recent, critical) = (self.last_7_days, self.last_7_days_critical);
+        say(
+            language,
             &format!(
                 "hits {open} open; {recent} in the last 7 days, {critical} of them critical\n"
             ),
             &format!("未解消{open}件に該当。過去7日間では{recent}件、うち緊急{critical}件\n"),
         )
     }
+}
 
-    fn notifications(&self, answer: &Value) -> String {
-        let mut out = String::new();
-        let (pending, dead) = (list(answer, "pending"), list(answer, "dead"));
-        let counts = (pending.len(), dead.len());
-        let _ = writeln!(
-            out,
-            "{}",
-            self.say(
-                &format!("{} pending, {} given up", counts.0, counts.1),
-                &format!("送信待ち{}件、配信断念{}件", counts.0, counts.1),
-            )
+impl Show for SilenceExpired {
+    fn show(&self, language: Language) -> String {
+        say(language, "done\n", "完了しました\n")
+    }
+}
+
+impl Show for NotificationChanged {
+    fn show(&self, language: Language) -> String {
+        say(language, "done\n", "完了しました\n")
+    }
+}
+
+impl Show for NotificationList {
+    fn show(&self, language: Language) -> String {
+        let (pending, dead) = (self.pending.len(), self.dead.len());
+        let counts = say(
+            language,
+            &format!("{pending} pending, {dead} given up"),
+            &format!("送信待ち{pending}件、配信断念{dead}件"),
         );
-        let mut rows = Vec::new();
-        for one in pending {
-            let failure = one.get("failure").unwrap_or(&Value::Null);
-            rows.push(notification(one, &word(one, "not_before"), &word(failure, "why")));
-        }
-        for one in dead {
-            rows.push(notification(one, &word(one, "number"), &word(one, "why")));
-        }
-        out + &table(&rows)
+        let mut rows: Vec<Vec<String>> = self.pending.iter().map(pending_row).collect();
+        rows.extend(self.dead.iter().map(dropped_row));
+        format!("{counts}\n{}", table(&rows))
+    }
+}
+
+fn pending_row(one: &PendingNotificationView) -> Vec<String> {
+    let why = one.failure.as_ref().map(|failure| &failure.why);
+    vec![
+        one.not_before.0.to_string(),
+        plain(&one.receiver),
+        one.kind.0.name().to_owned(),
+        plain(&one.alert),
+        short(&one.incident.0),
+        plain(&or_nothing(why)),
+    ]
+}
+
+fn dropped_row(one: &DroppedNotificationView) -> Vec<String> {
+    vec![
+        one.number.to_string(),
+        plain(&one.receiver),
+        one.kind.0.name().to_owned(),
+        plain(&one.alert),
+        short(&one.incident.0),
+        plain(&one.why),
+    ]
+}
+
+impl Show for TestResult {
+    fn show(&self, language: Language) -> String {
+        self.attempts.iter().map(|one| attempt(one, language)).collect()
     }
 
-    fn trial(&self, answer: &Value) -> String {
-        let mut out = String::new();
-        for one in list(answer, "attempts") {
-            let (kind, why) = (word(one, "kind"), plain(&word(one, "why")));
-            let what = match why.is_empty() {
-                true => self.say("delivered", "送信しました"),
-                false => {
-                    let reason = word(one, "reason");
-                    self.say(
-                        &format!("failed ({reason}): {why}"),
-                        &format!("失敗 ({reason}): {why}"),
-                    )
-                }
-            };
-            let _ = writeln!(out, "{kind}: {what}");
-        }
-        out
+    fn is_undelivered(&self) -> bool {
+        !self.delivered
     }
+}
 
-    fn receivers(&self, answer: &Value) -> String {
+fn attempt(one: &TestAttempt, language: Language) -> String {
+    let why = plain(&or_nothing(one.why.as_ref()));
+    let outcome = if why.is_empty() {
+        say(language, "delivered", "送信しました")
+    } else {
+        let reason = or_nothing(one.reason.map(|it| it.0.name()).as_ref());
+        let (en, ja) = (format!("failed ({reason}): {why}"), format!("失敗 ({reason}): {why}"));
+        say(language, &en, &ja)
+    };
+    format!("{}: {outcome}\n", one.kind.0.name())
+}
+
+impl Show for RenderedNotification {
+    /// What would be sent, safe to print.
+    fn show(&self, _: Language) -> String {
+        self.sent.lines().map(|line| format!("{}\n", plain(line))).collect()
+    }
+}
+
+impl Show for RouteAnswer {
+    fn show(&self, language: Language) -> String {
         let mut out = String::new();
-        for one in list(answer, "receivers") {
-            let mute = word(one, "mute");
-            let mute = match mute.is_empty() {
-                true => String::new(),
-                false => self.say(&format!("  (mute: {mute})"), &format!("  (通知停止: {mute})")),
-            };
-            let _ = writeln!(out, "{}{mute}", plain(&word(one, "receiver")));
+        for one in &self.receivers {
+            let mute = or_nothing(one.mute.as_ref());
+            let (en, ja) = (format!("  (mute: {mute})"), format!("  (通知停止: {mute})"));
+            let mute = if mute.is_empty() { mute } else { say(language, &en, &ja) };
+            let _ = writeln!(out, "{}{mute}", plain(&one.receiver));
         }
         if out.is_empty() {
-            out = self.say("nobody would be told\n", "通知先はありません\n");
+            out = say(language, "nobody would be told\n", "通知先はありません\n");
         }
-        for calendar in list(answer, "off_shift").iter().filter_map(Value::as_str) {
-            let calendar = plain(calendar);
-            let (en, ja) = ("a route is off its shift", "時間外のルートがあります");
-            let _ = writeln!(
-                out,
-                "{}",
-                self.say(&format!("{en}: {calendar}"), &format!("{ja}: {calendar}"))
-            );
+        for calendar in &self.off_shift {
+            let off = say(language, "a route is off its shift", "時間外のルートがあります");
+            let _ = writeln!(out, "{off}: {}", plain(calendar));
         }
         out
     }
+}
 
-    fn status(&self, answer: &Value) -> String {
-        let incidents = answer.get("incidents").unwrap_or(&Value::Null);
-        let count = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or(0);
-        let of = |name| count(incidents, name);
-        let (firing, breached) = (of("firing"), of("breached"));
-        let (acknowledged, resolved) = (of("acknowledged"), of("resolved"));
-        let (silences, dead) = (count(answer, "silences"), count(answer, "dead"));
-        let mut out = self.say(
+impl Show for StatusView {
+    fn show(&self, language: Language) -> String {
+        let of = &self.incidents;
+        let (firing, breached) = (of.firing, of.breached);
+        let (acknowledged, resolved) = (of.acknowledged, of.resolved);
+        let (silences, dead) = (self.silences, self.dead);
+        let counts = say(
+            language,
             &format!(
                 "{firing} firing ({breached} past their deadline), {acknowledged} being worked on, \
                  {resolved} resolved and not closed\n{silences} silences, {dead} notifications \
@@ -288,115 +381,41 @@ impl Reader {
                  解消済みで未完了{resolved}件\nサイレンス{silences}件、配信断念{dead}件\n"
             ),
         );
-        let mut rows = Vec::new();
-        for one in list(answer, "receivers") {
-            let figure = |name: &str| count(one, name).to_string();
-            let head = match self.language {
-                Language::En => ["RECEIVER", "PENDING", "DELIVERED", "RETRIED", "GIVEN UP"],
-                Language::Ja => ["通知先", "送信待ち", "配信済み", "再送", "断念"],
-            };
-            if rows.is_empty() {
-                rows.push(head.map(str::to_owned).to_vec());
-            }
-            rows.push(vec![
-                plain(&word(one, "receiver")),
-                figure("pending"),
-                figure("delivered"),
-                figure("retried"),
-                figure("given_up"),
-            ]);
+        if self.receivers.is_empty() {
+            return counts;
         }
-        out += &table(&rows);
-        out
+        let head = match language {
+            Language::En => ["RECEIVER", "PENDING", "DELIVERED", "RETRIED", "GIVEN UP"],
+            Language::Ja => ["通知先", "送信待ち", "配信済み", "再送", "断念"],
+        };
+        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        rows.extend(self.receivers.iter().map(|one| {
+            vec![
+                plain(&one.receiver),
+                one.pending.to_string(),
+                one.delivered.to_string(),
+                one.retried.to_string(),
+                one.given_up.to_string(),
+            ]
+        }));
+        counts + &table(&rows)
     }
 }
 
-fn notification(one: &Value, place: &str, why: &str) -> Vec<String> {
-    vec![
-        place.to_owned(),
-        plain(&word(one, "receiver")),
-        word(one, "kind"),
-        plain(&word(one, "alert")),
-        word(one, "incident").chars().take(ID_SHOWN).collect(),
-        plain(why),
-    ]
+/// A text, or nothing where there is none.
+fn or_nothing<T: Display>(value: Option<&T>) -> String {
+    value.map(T::to_string).unwrap_or_default()
 }
 
-/// What happened, in words: the names are those of the record, in both languages.
-fn happening(what: &Value, language: Language) -> String {
-    let (name, of) = match what {
-        Value::Object(of) => of.iter().next().map_or(("", &Value::Null), |(n, v)| (n.as_str(), v)),
-        name => (name.as_str().unwrap_or_default(), &Value::Null),
-    };
-    let known = HAPPENINGS.iter().find(|(known, ..)| *known == name);
-    let (en, ja) = known.map_or((name, name), |(_, en, ja)| (*en, *ja));
-    let head = if language == Language::Ja { ja } else { en };
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let rest = match of {
-        Value::Null => String::new(),
-        Value::Object(parts) => {
-            let order = ["receiver", "kind", "step", "receivers", "why"];
-            let parts = order.iter().filter_map(|name| parts.get(*name));
-            parts.map(text).collect::<Vec<_>>().join(" ")
-        }
-        other => text(other),
-    };
-    let colon = if rest.is_empty() { "" } else { ": " };
-    plain(&format!("{head}{colon}{rest}"))
+fn key(parts: &BTreeMap<String, String>) -> String {
+    let parts = parts.iter().map(|(name, value)| plain(&format!("{name}={value}")));
+    parts.collect::<Vec<_>>().join(" ")
 }
 
-/// What the record calls it, and what people do.
-const HAPPENINGS: [(&str, &str, &str); 18] = [
-    ("Fired", "fired", "発生"),
-    ("Rose", "severity rose", "重大度が上昇"),
-    ("MatchedAgain", "matched again", "再び該当"),
-    ("Ended", "the alert ended", "アラートが終了"),
-    ("Delivered", "told", "通知済み"),
-    ("Undelivered", "NOT told", "通知できず"),
-    ("HeldBack", "held back", "通知を保留"),
-    ("Escalated", "escalated, step", "エスカレーション (段階)"),
-    ("Breached", "nobody responded in time", "対応期限を超過"),
-    ("Reminded", "reminded", "再通知"),
-    ("Acknowledged", "acknowledged", "対応開始"),
-    ("Assigned", "assigned to", "担当者"),
-    ("Noted", "note", "メモ"),
-    ("Mitigated", "mitigated", "一次対応完了"),
-    ("CauseFound", "cause found", "原因判明"),
-    ("Fixed", "fixed for good", "恒久対策完了"),
-    ("Resolved", "resolved", "解消"),
-    ("Closed", "closed", "完了"),
-];
-
-fn list<'a>(of: &'a Value, name: &str) -> &'a [Value] {
-    of.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// A member as text; nothing where it is not there.
-/// What would be sent, safe to print.
-fn rendition(answer: &Value) -> String {
-    word(answer, "sent").lines().map(|line| format!("{}\n", plain(line))).collect()
-}
-
-fn word(of: &Value, name: &str) -> String {
-    match of.get(name) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-fn key(one: &Value) -> String {
-    let Some(Value::Object(parts)) = one.get("key") else { return String::new() };
-    let part = |(name, value): (&String, &Value)| {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        plain(&format!("{name}={text}"))
-    };
-    parts.iter().map(part).collect::<Vec<_>>().join(" ")
-}
-
-/// `2026-01-05 09:00:54Z` of an RFC 3339 time.
-fn time_of_day(text: &str) -> String {
-    let (day, time) = (text.get(..10).unwrap_or(text), text.get(11..19).unwrap_or_default());
+/// An instant such as `2026-01-05 09:00:54Z`.
+fn time_of_day(at: Timestamp) -> String {
+    let text = at.to_string();
+    let (day, time) = (text.get(..10).unwrap_or(&text), text.get(11..19).unwrap_or_default());
     format!("{day} {time}Z")
 }
 
@@ -433,17 +452,62 @@ mod tests {
 
     #[test]
     fn what_flaps_says_so() {
-        let (en, ja) = (Reader { language: Language::En }, Reader { language: Language::Ja });
-        let mut one = serde_json::json!({"state": "firing", "is_flapping": true});
-        assert_eq!([en.state(&one), ja.state(&one)], ["firing, flaps", "未対応・繰り返し"]);
-        one["is_flapping"] = false.into();
-        assert_eq!([en.state(&one), ja.state(&one)], ["firing", "未対応"]);
+        let words = |is_flapping| {
+            [Language::En, Language::Ja].map(|language| state(State::Firing, is_flapping, language))
+        };
+        assert_eq!(words(true), ["firing, flaps", "未対応・繰り返し"]);
+        assert_eq!(words(false), ["firing", "未対応"]);
     }
 
     #[test]
     fn what_is_late_says_so() {
-        let (en, ja) = (Reader { language: Language::En }, Reader { language: Language::Ja });
-        assert_eq!([en.due(1_740), en.due(-61)], ["0:29", "over 0:01"]);
-        assert_eq!(ja.due(-7_260), "超過 2:01");
+        assert_eq!(due(1_740, Language::En), "0:29");
+        assert_eq!(due(-61, Language::En), "over 0:01");
+        assert_eq!(due(-7_260, Language::Ja), "超過 2:01");
+    }
+
+    /// The documents of the service, as they are printed in both languages.
+    #[test]
+    fn every_answer_is_printed_as_it_is_written_down() {
+        let mut printed = String::new();
+        let documents = include_str!("../../../../runtime/src/notify/requests/answers.txt");
+        let mut lines = documents.lines();
+        while let (Some(title), Some(document)) = (lines.next(), lines.next()) {
+            let shown = [Language::En, Language::Ja].map(|it| printed_as(title, document, it));
+            for text in shown.into_iter().flatten() {
+                printed += &format!("== {title}\n{text}");
+            }
+        }
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/on_call/printed.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(golden, &printed).unwrap();
+        }
+        assert_eq!(printed, std::fs::read_to_string(golden).unwrap_or_default());
+    }
+
+    /// What is printed of a document, by its title; nothing of a refusal.
+    fn printed_as(title: &str, document: &str, language: Language) -> Option<String> {
+        fn read<A: Show>(document: &str, language: Language) -> String {
+            serde_json::from_str::<A>(document).unwrap().show(language)
+        }
+        if !document.trim_start().starts_with('{') {
+            return None;
+        }
+        let print = match title.split(' ').next().unwrap_or_default() {
+            "no" | "incidents" | "firing" => read::<IncidentList>,
+            "ack" | "escalate" | "close" | "resolve" | "incident" => read::<IncidentView>,
+            "status" => read::<StatusView>,
+            "notifications" => read::<NotificationList>,
+            "preview" => read::<SilencePreview>,
+            "silence" => read::<SilenceCreated>,
+            "silences" | "ended" => read::<SilenceList>,
+            "expire" => read::<SilenceExpired>,
+            "retry" | "drop" => read::<NotificationChanged>,
+            "route" => read::<RouteAnswer>,
+            // No command prints it.
+            "audit" => return None,
+            other => panic!("{other} has no command"),
+        };
+        Some(print(document, language))
     }
 }

@@ -78,12 +78,12 @@ fn settings() -> BTreeMap<&'static str, String> {
 
 /// Every bound that no setting moves: in English, in Japanese, and how many.
 fn fixed() -> Vec<(&'static str, &'static str, String)> {
-    use crate::api::watches::WATCH_SERIES_MAX;
     use crate::pipeline::intake::{BATCH_BYTES, BATCH_ROWS};
     use crate::pipeline::lane::{INBOUND_BATCHES, OUTBOUND_TOLD};
     use crate::service::UNHEARD_MAX;
     use crate::service::alert_log::compaction::ALERT_LOG_LEFT_BYTES;
     use crate::service::reader::dead::{CLOGGED, TOLD_MAX};
+    use runtime::telemetry::watch_metrics::WATCH_SERIES_MAX;
     let number = |most: usize| grouped(most as u64);
     let bytes = |most: usize| size(most as u64);
     vec![
