@@ -11,9 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use connectors::codec::Decoder;
 use connectors::sink::words::Reader;
 use model::meta::MetaAlert;
+use runtime::telemetry::Telemetry;
+use runtime::telemetry::metrics::ReloadOutcome;
+use server::auth::TokenStore;
+use server::routes::rules::ReloadRules;
 use tracing::{error, info, warn};
 
-use crate::api::State;
 use crate::config::{Config, Input, Target};
 use crate::deliveries::Shared;
 use crate::on_call_parts::OnCallParts;
@@ -44,7 +47,8 @@ pub struct Reloader {
     started: Started,
     slot: Arc<Slot>,
     reports: Arc<Reports>,
-    state: Arc<State>,
+    state: Arc<Telemetry>,
+    tokens: Arc<TokenStore>,
     /// One at a time.
     taken: Mutex<InForce>,
 }
@@ -85,11 +89,12 @@ impl Reloader {
         started: Started,
         (on_call, rules): (OnCallParts, &Rules),
         (slot, reports): (&Arc<Slot>, &Arc<Reports>),
-        state: Arc<State>,
+        state: Arc<Telemetry>,
+        tokens: Arc<TokenStore>,
     ) -> Reloader {
         let (slot, reports) = (Arc::clone(slot), Arc::clone(reports));
         let taken = Mutex::new(InForce { on_call, streams: streams(rules) });
-        Reloader { started, slot, reports, state, taken }
+        Reloader { started, slot, reports, state, tokens, taken }
     }
 
     /// Reads the configuration and the rules anew and hands them to the service; whatever keeps
@@ -104,7 +109,7 @@ impl Reloader {
             }
             Err(why) => Reloaded::Refused(why),
         };
-        self.state.metrics.note_reload(&outcome, wall_clock());
+        self.state.metrics.note_reload(outcome.kind(), wall_clock());
         match &outcome {
             Reloaded::Taken(taken) => self.say(by, taken),
             Reloaded::Refused(why) => self.note_reload_failed(by, why),
@@ -184,7 +189,7 @@ impl Reloader {
             needs_restart: Vec::new(),
         };
         if taken.is_on_call_new {
-            self.state.asking.admit(on_call.tokens.clone());
+            self.tokens.admit(on_call.tokens.clone());
             self.slot.put_on_call(Change {
                 settings: on_call.settings.clone(),
                 deliveries: on_call.sinks.deliveries(),
@@ -219,6 +224,26 @@ impl Reloader {
         let first = diagnostics.lines().next().map(str::to_owned);
         self.reports.see(MetaAlert::ReloadFailed, None, first);
         error!(by, "nothing is reloaded; what is in force goes on\n{diagnostics}");
+    }
+}
+
+impl ReloadRules for Reloader {
+    fn reload(&self, by: &'static str) -> Result<String, String> {
+        match Reloader::reload(self, by) {
+            Reloaded::Taken(taken) => Ok(taken.to_string()),
+            Reloaded::Refused(why) => Err(why),
+        }
+    }
+}
+
+impl Reloaded {
+    /// What it counts as.
+    fn kind(&self) -> ReloadOutcome {
+        match self {
+            Reloaded::Taken(taken) if taken.is_new() => ReloadOutcome::Accepted,
+            Reloaded::Taken(_) => ReloadOutcome::Unchanged,
+            Reloaded::Refused(_) => ReloadOutcome::Refused,
+        }
     }
 }
 

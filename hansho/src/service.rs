@@ -50,16 +50,17 @@ use oncall::outbox::OutboxLimits;
 use rules_dsl::rule::RuleSet;
 
 use crate::alert_text::{AlertTexts, Wording};
-use crate::api::State;
-use crate::api::metrics::EventTotals;
 use crate::config::{Config, Input};
 use crate::reload::Slot;
 use crate::rule_files::Rules;
 use itself::MetaLimits;
 use life::{Carried, Memory, Replacement};
 use on_call::OnCall;
-use on_call::asking::Asked;
 use reports::Reports;
+use runtime::notify::requests::OnCallRequest;
+use runtime::telemetry::Telemetry;
+use runtime::telemetry::metrics::EventTotals;
+use server::routes::ingest::IngestSpools;
 
 pub use in_force::Proposal;
 pub use on_call::Delivery;
@@ -97,7 +98,9 @@ pub struct ServiceParts {
     /// Where logs are kept.
     pub state_dir: PathBuf,
     /// Health and figures.
-    pub state: Arc<State>,
+    pub state: Arc<Telemetry>,
+    /// Where events are posted.
+    pub ingest: Arc<IngestSpools>,
 }
 
 /// Where streams are read from that are not read from the topic of their own name.
@@ -163,7 +166,7 @@ pub struct Outgoing {
     /// Who is told of what, and what is asked of them.
     pub on_call: Settings,
     /// What people ask for.
-    pub asked: Receiver<Asked>,
+    pub asked: Receiver<OnCallRequest>,
     /// How each receiver is reached, in the same order.
     pub deliveries: Vec<Delivery>,
     /// The limits of the outbox.

@@ -11,7 +11,7 @@ use model::observation::{Batch, Origin};
 use model::schema::Schema;
 use model::time::Timestamp;
 
-use crate::api::rules::ReadFigures;
+use runtime::telemetry::rule_metrics::ReadFigures;
 
 /// A batch is handed over when it holds this many rows, or this many bytes of keys.
 pub const BATCH_ROWS: usize = 1024;

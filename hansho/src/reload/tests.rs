@@ -2,10 +2,10 @@ use std::fs;
 
 use jiff::tz::TimeZone;
 use model::message::Language;
+use server::auth::Scope;
 use tempfile::TempDir;
 
 use super::*;
-use crate::api::on_call::Scope;
 use crate::deliveries::Sinks;
 use crate::service::Delivery;
 
@@ -41,9 +41,10 @@ impl Desk {
         let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default()).unwrap();
         let (slot, reports) = (Arc::new(Slot::default()), Arc::new(Reports::default()));
         let started = Started { path, config, inputs, properties: Vec::new(), reader };
-        let state = Arc::new(State::new());
-        state.asking.admit(on_call.tokens.clone());
-        let reloader = Reloader::new(started, (on_call, &rules), (&slot, &reports), state);
+        let state = Arc::new(Telemetry::new());
+        let tokens = Arc::new(TokenStore::default());
+        tokens.admit(on_call.tokens.clone());
+        let reloader = Reloader::new(started, (on_call, &rules), (&slot, &reports), state, tokens);
         Desk { home, slot, reports, reloader }
     }
 
@@ -143,9 +144,9 @@ fn settings_are_taken_up_with_the_rules_and_what_is_as_it_was_is_kept() {
     assert!(taken.is_on_call_new);
     assert!(taken.to_string().ends_with("other on-call settings are taken up"), "{taken}");
     assert!(!desk.taken().is_new());
-    let asking = &desk.reloader.state.asking;
-    assert_eq!(asking.scope_of("0ther"), Some(Scope::Act));
-    assert_eq!(asking.scope_of("s3cret"), None);
+    let tokens = &desk.reloader.tokens;
+    assert_eq!(tokens.scope_of("0ther"), Some(Scope::Act));
+    assert_eq!(tokens.scope_of("s3cret"), None);
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
     }
     fs::remove_file(desk.home.path().join("hansho.toml")).unwrap();
     desk.is_refused("hansho.toml: cannot be read");
-    assert_eq!(desk.reloader.state.asking.scope_of("s3cret"), Some(Scope::Act));
+    assert_eq!(desk.reloader.tokens.scope_of("s3cret"), Some(Scope::Act));
     desk.write("hansho.toml", CONFIG);
     assert!(desk.taken().are_rules_new, "once it is right, all of it is taken up");
 }

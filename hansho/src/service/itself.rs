@@ -15,7 +15,7 @@ use model::meta::{MetaAlert, MetaStep};
 use model::time::{MINUTE_MS, Timestamp};
 
 use super::reports::Report;
-use crate::api::rules::RuleFigures;
+use runtime::telemetry::rule_metrics::RuleFigures;
 
 /// How long a state that its thread says again and again, each second, may go unsaid.
 const UNSAID_MAX_MS: i64 = MINUTE_MS;

@@ -39,12 +39,12 @@ use super::teller::{LastWords, Teller};
 use super::trails::Trails;
 use super::{Logged, ServiceError, ServiceParts, joined};
 use crate::alert_text::AlertTexts;
-use crate::api::metrics::EventTotals;
 use crate::pipeline::clock::wall_clock;
 use crate::pipeline::intake::Intake;
 use crate::pipeline::{Inlet, Outlet, RoadSettings, go_on, open_road};
 use crate::reload::hex;
 use crate::rule_files::Rules;
+use runtime::telemetry::metrics::EventTotals;
 
 /// What one life hands on to the next.
 pub struct Carried {

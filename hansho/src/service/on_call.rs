@@ -5,7 +5,6 @@
 //! next attempt is made, so that a crash forgets no incident and repeats at most a send whose
 //! result was not written, under the same id.
 
-pub mod asking;
 mod reconfigure;
 mod refresh;
 mod rows;
@@ -25,17 +24,17 @@ use model::time::{MINUTE_MS, Timestamp};
 use oncall::desk::{self, Desk, Settings};
 use oncall::incident::{LogRecord, Step};
 use oncall::outbox::{Attempt, GiveUp, OutboxLimits, Outcome, Ticket};
+use runtime::notify::requests::OnCallRequest;
+use runtime::telemetry::Telemetry;
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
 use super::reports::Reports;
 use super::{Logged, ServiceError};
 use crate::alert_text::{AlertTexts, Wording};
-use crate::api::State;
 use crate::console::Console;
 use crate::pipeline::clock::wall_clock;
 use crate::reload::Slot;
-use asking::Asked;
 use refresh::Routers;
 
 pub use reconfigure::Change;
@@ -96,7 +95,7 @@ impl OnCall {
         deliveries: Vec<Delivery>,
         limits: OutboxLimits,
         store: Store,
-        (state, reports): (&State, &Arc<Reports>),
+        (state, reports): (&Telemetry, &Arc<Reports>),
     ) -> Result<OnCall, ServiceError> {
         let mut desk = Desk::new(settings, limits);
         let rows = store.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
@@ -115,9 +114,9 @@ impl OnCall {
     /// The store cannot be written.
     pub(crate) fn run(
         mut self,
-        (alerts, asked, slot): (&Receiver<Logged>, &Receiver<Asked>, &Slot),
+        (alerts, asked, slot): (&Receiver<Logged>, &Receiver<OnCallRequest>, &Slot),
         texts: &Wording,
-        state: &State,
+        state: &Telemetry,
         runtime: &Handle,
     ) -> Result<(), ServiceError> {
         let (answer, answers) = mpsc::channel();
@@ -217,7 +216,7 @@ impl OnCall {
     fn record_results(
         &mut self,
         answers: &Receiver<Answered>,
-        state: &State,
+        state: &Telemetry,
         way: (&Sender<Answered>, &Handle),
     ) {
         while let Ok(answered) = answers.try_recv() {
@@ -240,7 +239,7 @@ impl OnCall {
         }
     }
 
-    fn show(&mut self, state: &State, now: Timestamp) {
+    fn show(&mut self, state: &Telemetry, now: Timestamp) {
         state.metrics.note_incidents(self.desk.open_count());
         for dead in self.desk.take_refused() {
             let (receiver, id) = (&dead.receiver, &dead.notification.id);

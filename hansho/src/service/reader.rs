@@ -29,13 +29,13 @@ use super::sources::Sources;
 use super::state_log::{KeptFrom, REMEMBERING};
 use super::trails::{Trail, Trails};
 use super::{ServiceError, ServiceParts};
-use crate::api::State;
-use crate::api::metrics::EventTotals;
 use crate::pipeline::Inlet;
 use crate::pipeline::clock::{monotonic, wall_clock};
 use crate::pipeline::intake::Intake;
 use crate::reload::Slot;
 use crate::rule_files::Rules;
+use runtime::telemetry::Telemetry;
+use runtime::telemetry::metrics::EventTotals;
 
 use dead::Burial;
 use facts::{StreamFacts, stream_facts};
@@ -78,7 +78,7 @@ pub struct Reader {
     told: Arc<Told>,
     trails: Arc<Trails>,
     reports: Arc<Reports>,
-    state: Arc<State>,
+    state: Arc<Telemetry>,
     limits: ReaderLimits,
     streams: Vec<StreamFacts>,
     topics: Vec<String>,

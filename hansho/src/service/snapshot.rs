@@ -23,10 +23,10 @@ use model::time::Timestamp;
 use tracing::{info, warn};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::api::State;
 use crate::pipeline::RoadSettings;
 use crate::pipeline::intake::Place;
 use crate::pipeline::lane::Cut;
+use runtime::telemetry::Telemetry;
 
 /// Its file.
 pub const SNAPSHOT: &str = "snapshot";
@@ -156,7 +156,7 @@ fn packed(of: &impl Packed) -> Vec<u8> {
 pub(super) struct Snapshots {
     path: PathBuf,
     origin: (String, u64),
-    state: Arc<State>,
+    state: Arc<Telemetry>,
     /// By shard: its newest part that is not written.
     parts: Vec<Option<Cut>>,
     writing: Option<JoinHandle<()>>,
@@ -167,7 +167,7 @@ impl Snapshots {
         state_dir: &StateDir,
         program: &Program,
         workers: usize,
-        state: &Arc<State>,
+        state: &Arc<Telemetry>,
     ) -> Snapshots {
         Snapshots {
             path: state_dir.file(SNAPSHOT),
@@ -230,7 +230,7 @@ impl Drop for Snapshots {
     }
 }
 
-fn note(written: Result<u64, String>, state: &State) {
+fn note(written: Result<u64, String>, state: &Telemetry) {
     match written {
         Ok(bytes) => state.metrics.note_snapshot(bytes),
         Err(why) => warn!(why, "the snapshot cannot be written; a restart reads more again"),

@@ -165,7 +165,7 @@ impl Sources {
             };
             self.names.push(label);
         }
-        parts.state.ingest.open(posted, parts.ingest_token.clone());
+        parts.ingest.open(posted, parts.ingest_token.clone());
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use crate::api::metrics::Metrics;
+use runtime::telemetry::metrics::Metrics;
 
 /// Its file.
 pub const STATE_LOG: &str = "state.jsonl";

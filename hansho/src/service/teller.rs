@@ -31,9 +31,9 @@ use super::state_log::StateLog;
 use super::trails::Trails;
 use super::{Logged, ServiceError, ServiceParts, alert_of};
 use crate::alert_text::AlertTexts;
-use crate::api::State;
 use crate::pipeline::clock::wall_clock;
 use crate::pipeline::{self, Outlet};
+use runtime::telemetry::Telemetry;
 
 /// How often it looks at what the rules made of their input, in milliseconds.
 const LOOK_MS: i64 = 1_000;
@@ -57,7 +57,7 @@ pub struct Teller {
     refused: u64,
     /// When it last looked at the rules.
     shown_at: Timestamp,
-    state: Arc<State>,
+    state: Arc<Telemetry>,
     /// Records an earlier run wrote: they are derived again after a crash, not written again.
     known: HashSet<RecordId>,
     /// Early notices that are not settled.
@@ -383,7 +383,7 @@ impl Teller {
     }
 }
 
-fn note(recorded: &Recorded, state: &State) {
+fn note(recorded: &Recorded, state: &Telemetry) {
     match recorded {
         Recorded::Transition(transition, _) => {
             info!(

@@ -102,7 +102,8 @@ impl Place {
             meta: limits.meta,
             reports: Arc::default(),
             state_dir: self.folder.path().join("state"),
-            state: Arc::new(State::new()),
+            state: Arc::new(Telemetry::new()),
+            ingest: Arc::default(),
         };
         (parts, rules)
     }

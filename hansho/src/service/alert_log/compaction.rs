@@ -27,8 +27,8 @@ use super::super::reader::facts::{StreamFacts, stream_facts};
 use super::super::state_log::{KeptFrom, REMEMBERING};
 use super::peaks::EpisodeName;
 use super::{Entry, Head, Logged, canonical, published_of, transition_of, write_line};
-use crate::api::State;
 use crate::rule_files::Rules;
+use runtime::telemetry::Telemetry;
 
 /// How long a record stays after it was detected, whatever became of it: longer than the day
 /// for which a notification is tried, and than on-call may have been away besides.
@@ -45,7 +45,7 @@ const NUMBERED: &[u8] = b"{\"sequence\":";
 /// Makes the alert log shorter from time to time.
 pub struct Compactor {
     state_dir: PathBuf,
-    state: Arc<State>,
+    state: Arc<Telemetry>,
     program: Arc<Program>,
     names: Vec<String>,
     facts: Vec<StreamFacts>,
@@ -80,7 +80,7 @@ impl Compactor {
     pub(in crate::service) fn new(
         rules: &Rules,
         state_dir: &StateDir,
-        state: &Arc<State>,
+        state: &Arc<Telemetry>,
     ) -> Compactor {
         Compactor {
             state_dir: state_dir.path().to_owned(),

@@ -12,9 +12,9 @@ use oncall::severities::Severities;
 use super::super::Logged;
 use super::super::alert_log::{History, write_line};
 use super::*;
-use crate::api::rules::ReadFigures;
 use crate::service::reports::Reports;
 use connectors::transition_json::Recorded;
+use runtime::telemetry::rule_metrics::ReadFigures;
 
 const LIMITS: MetaLimits =
     MetaLimits { quiet_ms: 1_000, never_matched_after: 100, rule_share_max: 50 };

@@ -11,9 +11,9 @@ use oncall::outbox::OutboxLimits;
 use tracing::info;
 
 use super::{Delivery, OnCall, refresh};
-use crate::api::State;
 use crate::pipeline::clock::wall_clock;
 use crate::reload::Slot;
+use runtime::telemetry::Telemetry;
 
 /// What on-call is to go by from now on.
 pub struct Change {
@@ -41,7 +41,7 @@ impl Delivery {
 
 impl OnCall {
     /// Takes up what waits to be taken up.
-    pub(super) fn take_up(&mut self, slot: &Slot, state: &State) {
+    pub(super) fn take_up(&mut self, slot: &Slot, state: &Telemetry) {
         let Some(Change { settings, deliveries, outbox, by }) = slot.take_on_call() else {
             return;
         };

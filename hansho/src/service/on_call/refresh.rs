@@ -18,8 +18,8 @@ use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use super::{Answered, Delivery, OnCall};
-use crate::api::State;
 use crate::pipeline::clock::wall_clock;
+use runtime::telemetry::Telemetry;
 
 /// The receivers that are told again and again, by name.
 pub(super) type Routers = BTreeMap<String, Router>;
@@ -91,7 +91,7 @@ impl OnCall {
         &mut self,
         name: &str,
         result: &DeliveryResult,
-        state: &State,
+        state: &Telemetry,
         (answer, runtime): (&Sender<Answered>, &Handle),
     ) {
         let Some(router) = self.routers.get_mut(name) else { return };

@@ -6,30 +6,32 @@ use model::message::Language;
 use model::notification::{DeliveryResult, Notification};
 use model::severity::Severity;
 use oncall::desk::Refused;
-use serde_json::{Value, json};
+use runtime::notify::requests::answers::{RenderedNotification, TestAttempt, TestResult};
+use runtime::notify::requests::{
+    OnCallAnswer, OnCallError, OnCallQuery, OnCallReply, OnCallRequest, find_incident,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::asking::{Answer, Ask, AskError, Asked, find};
 use super::{Delivery, OnCall};
 use crate::pipeline::clock::wall_clock;
 
 impl OnCall {
     /// Answers a question: at once, or when a receiver has answered that is tried out.
-    pub(super) fn answer(&mut self, asked: Asked, language: Language, runtime: &Handle) {
-        match asked.ask {
-            Ask::Test(receiver, severity) => {
-                match self.trial(&receiver, severity, &asked.by, language) {
+    pub(super) fn answer(&mut self, request: OnCallRequest, language: Language, runtime: &Handle) {
+        match request.query {
+            OnCallQuery::TestReceiver { receiver, severity } => {
+                match self.trial(&receiver, severity, &request.by, language) {
                     Ok((delivery, trial)) => {
-                        runtime.spawn(try_out(receiver, delivery, trial, asked.answer));
+                        runtime.spawn(try_out(receiver, delivery, trial, request.reply));
                     }
-                    Err(refused) => drop(asked.answer.send(Err(refused.into()))),
+                    Err(refused) => drop(request.reply.send(Err(refused.into()))),
                 }
             }
-            Ask::Render(incident, receiver) => {
-                drop(asked.answer.send(self.render(&incident, &receiver)));
+            OnCallQuery::RenderNotification { incident, receiver } => {
+                drop(request.reply.send(self.render(&incident, &receiver)));
             }
-            _ => asked.answer(&mut self.desk, wall_clock()),
+            _ => request.answer(&mut self.desk, wall_clock()),
         }
     }
 
@@ -51,15 +53,18 @@ impl OnCall {
         Ok((delivery, trial))
     }
 
-    fn render(&self, incident: &str, receiver: &str) -> Answer {
-        let incident = find(&self.desk, incident)?.id;
+    fn render(&self, incident: &str, receiver: &str) -> OnCallReply {
+        let incident = find_incident(&self.desk, incident)?.id;
         let (number, notification) = self.desk.rendition(incident, receiver, wall_clock())?;
         let shown = match self.deliveries.get(number) {
             Some(Delivery::Sink(sink)) => sink.preview(&notification),
             Some(Delivery::Console(console)) => console.render(&notification),
-            None => return Err(AskError::from(Refused::Unknown)),
+            None => return Err(OnCallError::from(Refused::Unknown)),
         };
-        Ok(json!({ "receiver": receiver, "sent": shown }))
+        Ok(OnCallAnswer::Rendered(RenderedNotification {
+            receiver: receiver.to_owned(),
+            sent: shown,
+        }))
     }
 }
 
@@ -69,15 +74,15 @@ async fn try_out(
     receiver: String,
     delivery: Delivery,
     trial: [Notification; 2],
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<OnCallReply>,
 ) {
-    let mut attempts: Vec<Value> = Vec::new();
+    let mut attempts: Vec<TestAttempt> = Vec::new();
     let mut is_delivered = true;
     let mut known: Option<String> = None;
     for notification in trial.map(Arc::new) {
         let result = delivery.attempt(&notification, known.as_deref()).await;
         is_delivered = matches!(result, DeliveryResult::Sent { .. });
-        attempts.push(told(&notification, &result));
+        attempts.push(TestAttempt::new(&notification, &result));
         if let DeliveryResult::Sent { receipt } = result {
             known = receipt;
         }
@@ -85,17 +90,7 @@ async fn try_out(
             break;
         }
     }
-    let document = json!({ "receiver": receiver, "delivered": is_delivered, "attempts": attempts });
+    let result = TestResult { attempts, delivered: is_delivered, receiver };
     // Who does not wait any more has no use for it.
-    drop(answer.send(Ok(document)));
-}
-
-fn told(of: &Notification, result: &DeliveryResult) -> Value {
-    let (reason, why) = match result {
-        DeliveryResult::Sent { .. } => (None, None),
-        DeliveryResult::Retry { reason, why, .. } | DeliveryResult::Reject { reason, why } => {
-            (Some(reason.name()), Some(why))
-        }
-    };
-    json!({ "id": of.id, "kind": of.kind.name(), "reason": reason, "why": why })
+    drop(answer.send(Ok(OnCallAnswer::TestResult(result))));
 }

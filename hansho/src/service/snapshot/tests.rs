@@ -70,7 +70,7 @@ fn a_snapshot_is_written_when_all_shards_have_given_their_part_of_one() {
     let program = program(3);
     let folder = tempfile::tempdir().unwrap();
     let state_dir = StateDir::open(folder.path()).unwrap();
-    let state = Arc::new(State::new());
+    let state = Arc::new(Telemetry::new());
     let mut snapshots = Snapshots::new(&state_dir, &program, 2, &state);
     let mut bytes = Vec::new();
     known().pack(&mut bytes);

@@ -401,7 +401,7 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
     for name in ["rules-000000000000000a.json", "rules-000000000000000b.json", "rules-x.json"] {
         fs::write(state_dir.file(name), "").unwrap();
     }
-    let state = Arc::new(State::new());
+    let state = Arc::new(Telemetry::new());
     state.note_on_call_position(u64::MAX);
     let mut compactor = Compactor::new(&rules(RULES), &state_dir, &state);
     let told = [Timestamp(drawn.now + 1_000_000)];
@@ -450,7 +450,7 @@ fn what_cannot_be_made_shorter_stays() {
     let state_dir = StateDir::open(home.path()).unwrap();
     let (mut log, _) = Journal::open(state_dir.file("alerts.jsonl")).unwrap();
     log.append(b"{}").unwrap();
-    let mut compactor = Compactor::new(&rules(RULES), &state_dir, &Arc::new(State::new()));
+    let mut compactor = Compactor::new(&rules(RULES), &state_dir, &Arc::new(Telemetry::new()));
     compactor.tend(&mut log, &[Timestamp(0)], Timestamp(i64::MAX));
     log.sync().unwrap();
     assert_eq!(log.lines().unwrap(), [b"{}"]);
