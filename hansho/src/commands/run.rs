@@ -77,14 +77,15 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         Arc::clone(&app.tokens),
     ));
     let app = AppState { reload: Some(Arc::<Reloader>::clone(&reloader)), ..app };
-    serve_until_stopped((parts, rules), outgoing, (listen, app), &reloader)
+    serve_until_stopped((parts, rules), outgoing, listen, app, &reloader)
 }
 
 /// Runs a service with its signals, health and metrics.
 fn serve_until_stopped(
     (parts, rules): (ServiceParts, Rules),
     outgoing: Outgoing,
-    (address, app): (SocketAddr, AppState),
+    address: SocketAddr,
+    app: AppState,
     reloader: &Arc<Reloader>,
 ) -> Result<(), Exit> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();

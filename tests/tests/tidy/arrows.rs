@@ -13,11 +13,7 @@ const MEMBERS: &[(&str, &[&str], usize)] = &[
     ("oncall", &["model"], 12),
     ("runtime", &["model", "rules-dsl", "engine", "connectors", "oncall"], 15),
     ("server", &["model", "connectors", "oncall", "runtime"], 15),
-    (
-        "hansho",
-        &["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server"],
-        0,
-    ),
+    ("hansho", &["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server"], 0),
     ("tests", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
     ("benches", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
 ];
