@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::auth::{Scope, TokenStore};
+use crate::auth::{ApiScope, TokenStore};
 use crate::console;
 use crate::limits::{API_BODY_BYTES_MAX, DRAIN_MAX, INGEST_BODY_BYTES_MAX};
 use crate::on_call_client::OnCallClient;
 use crate::routes::ingest::{IngestSpools, ingest};
 use crate::routes::rules::ReloadRules;
-use crate::routes::{Shared, api, health, rules};
+use crate::routes::{SharedApp, api, health, rules};
 
 /// Everything that routes reach. The node writes the telemetry, opens the spools and answers the
 /// queries; a reload replaces the tokens.
@@ -95,8 +95,8 @@ fn router(state: Arc<AppState>) -> Router {
 }
 
 /// Nothing of a request is read before its sender is known to be allowed to read.
-async fn authorize(State(state): Shared, request: Request, next: Next) -> Response {
-    match state.tokens.authorize(request.headers(), None, Scope::Read) {
+async fn authorize(State(state): SharedApp, request: Request, next: Next) -> Response {
+    match state.tokens.authorize(request.headers(), None, ApiScope::Read) {
         Ok(_) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }

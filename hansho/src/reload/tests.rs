@@ -2,7 +2,7 @@ use std::fs;
 
 use jiff::tz::TimeZone;
 use model::message::Language;
-use server::auth::Scope;
+use server::auth::ApiScope;
 use tempfile::TempDir;
 
 use super::*;
@@ -145,7 +145,7 @@ fn settings_are_taken_up_with_the_rules_and_what_is_as_it_was_is_kept() {
     assert!(taken.to_string().ends_with("other on-call settings are taken up"), "{taken}");
     assert!(!desk.taken().is_new());
     let tokens = &desk.reloader.tokens;
-    assert_eq!(tokens.scope_of("0ther"), Some(Scope::Act));
+    assert_eq!(tokens.scope_of("0ther"), Some(ApiScope::Act));
     assert_eq!(tokens.scope_of("s3cret"), None);
 }
 
@@ -176,7 +176,7 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
     }
     fs::remove_file(desk.home.path().join("hansho.toml")).unwrap();
     desk.is_refused("hansho.toml: cannot be read");
-    assert_eq!(desk.reloader.tokens.scope_of("s3cret"), Some(Scope::Act));
+    assert_eq!(desk.reloader.tokens.scope_of("s3cret"), Some(ApiScope::Act));
     desk.write("hansho.toml", CONFIG);
     assert!(desk.taken().are_rules_new, "once it is right, all of it is taken up");
 }
