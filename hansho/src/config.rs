@@ -26,7 +26,7 @@ use model::message::Language;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
-use server::auth::Scope;
+use server::auth::ApiScope;
 use toml::Spanned;
 
 pub use kafka::{Kafka, Start};
@@ -82,7 +82,7 @@ pub struct ApiToken {
     /// What they show.
     pub token: Secret,
     /// What they may do.
-    pub scope: Scope,
+    pub scope: ApiScope,
 }
 
 /// Where records go that cannot be decoded.
@@ -296,9 +296,9 @@ impl File<'_> {
             }
             let token = self.kept_out_of_the_file("token", token)?;
             let scope = match scope {
-                raw::Scope::Read => Scope::Read,
-                raw::Scope::Act => Scope::Act,
-                raw::Scope::Admin => Scope::Admin,
+                raw::Scope::Read => ApiScope::Read,
+                raw::Scope::Act => ApiScope::Act,
+                raw::Scope::Admin => ApiScope::Admin,
             };
             tokens.push(ApiToken { name: name.into_inner(), token, scope });
         }

@@ -43,7 +43,12 @@ pub enum ComparedLine {
     /// Told and not expected.
     Unexpected(usize),
     /// So many events were late, but not as many as expected.
-    Late { told: u64, expected: u64 },
+    Late {
+        /// Number of late events.
+        told: u64,
+        /// Number that was expected.
+        expected: u64,
+    },
 }
 
 impl TestComparison {

@@ -8,7 +8,6 @@ use model::notification::{DeliveryResult, Notification};
 use runtime::notify::channel::{DeliveryOutcome, NotifyInput, NotifySender};
 use runtime::notify::requests::OnCallAnswer;
 use runtime::notify::requests::answers::{TestAttempt, TestResult};
-use runtime::notify::requests::text_form::TextValue;
 use runtime::notify::{NotifierAttempt, Notifiers, ReceiverTest};
 use tokio::runtime::Handle;
 
@@ -113,7 +112,7 @@ async fn run_test(notifier: Notifier, test: ReceiverTest) {
     for notification in notifications.map(Arc::new) {
         let result = notifier.attempt(&notification, receipt.as_deref()).await;
         is_delivered = matches!(result, DeliveryResult::Sent { .. });
-        attempts.push(test_attempt(&notification, &result));
+        attempts.push(TestAttempt::new(&notification, &result));
         if let DeliveryResult::Sent { receipt: known } = result {
             receipt = known;
         }
@@ -123,14 +122,4 @@ async fn run_test(notifier: Notifier, test: ReceiverTest) {
     }
     let result = TestResult { attempts, delivered: is_delivered, receiver: name };
     reply.send(Ok(OnCallAnswer::TestResult(result)));
-}
-
-fn test_attempt(of: &Notification, result: &DeliveryResult) -> TestAttempt {
-    let (reason, why) = match result {
-        DeliveryResult::Sent { .. } => (None, None),
-        DeliveryResult::Retry { reason, why, .. } | DeliveryResult::Reject { reason, why } => {
-            (Some(TextValue(*reason)), Some(why.clone()))
-        }
-    };
-    TestAttempt { id: of.id.clone(), kind: TextValue(of.kind), reason, why }
 }

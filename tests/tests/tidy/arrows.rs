@@ -11,7 +11,9 @@ const MEMBERS: &[(&str, &[&str], usize)] = &[
     ("engine", &["model", "rules-dsl"], 12),
     ("connectors", &["model"], 20),
     ("oncall", &["model"], 12),
-    ("hansho", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
+    ("runtime", &["model", "rules-dsl", "engine", "connectors", "oncall"], 15),
+    ("server", &["model", "connectors", "oncall", "runtime"], 15),
+    ("hansho", &["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server"], 0),
     ("tests", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
     ("benches", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
 ];

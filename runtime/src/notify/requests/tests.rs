@@ -143,7 +143,9 @@ impl Scene {
             let result = match attempt.receiver {
                 0 => DeliveryResult::Sent { receipt: Some("C042/17.25".to_owned()) },
                 1 => DeliveryResult::Retry { reason, why, after_ms: None },
-                _ => DeliveryResult::Reject { reason: FailureReason::Client, why: "400".to_owned() },
+                _ => {
+                    DeliveryResult::Reject { reason: FailureReason::Client, why: "400".to_owned() }
+                }
             };
             self.desk.record(attempt.ticket, result, self.now).unwrap();
         }
@@ -277,7 +279,10 @@ fn ask_of_silences(scene: &mut Scene) {
     };
     scene.ask("preview of a silence", OnCallQuery::PreviewSilence(silence.matchers.clone()));
     scene.ask("silence", OnCallQuery::CreateSilence(silence.clone()));
-    scene.ask("silence of all", OnCallQuery::CreateSilence(NewSilence { matchers: Vec::new(), ..silence }));
+    scene.ask(
+        "silence of all",
+        OnCallQuery::CreateSilence(NewSilence { matchers: Vec::new(), ..silence }),
+    );
     scene.ask("silences", OnCallQuery::Silences);
     let id = scene.desk.silences().next().unwrap().id;
     scene.ask("expire", OnCallQuery::ExpireSilence(id));

@@ -282,10 +282,7 @@ pub(super) fn route(desk: &Desk, sample: &SampleAlert, now: Timestamp) -> RouteA
     let wanted = settings.routing.wanted(&subject, at).into_iter();
     let receivers = wanted.filter_map(|(number, mute)| {
         let receiver = settings.routing.receivers().get(number)?;
-        Some(RouteReceiver {
-            mute: mute.map(str::to_owned),
-            receiver: receiver.name.clone(),
-        })
+        Some(RouteReceiver { mute: mute.map(str::to_owned), receiver: receiver.name.clone() })
     });
     let off_shift = settings.routing.off_shift(&subject, at).into_iter();
     RouteAnswer {
@@ -314,10 +311,7 @@ pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
         dead: desk.dead().count(),
         incidents: IncidentCounts {
             acknowledged: count(State::Acknowledged),
-            breached: desk
-                .cases()
-                .filter(|it| it.is_breached && it.state == State::Firing)
-                .count(),
+            breached: desk.cases().filter(|it| it.is_breached && it.state == State::Firing).count(),
             firing: count(State::Firing),
             resolved: count(State::Resolved),
         },
