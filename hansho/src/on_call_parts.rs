@@ -1,11 +1,12 @@
 //! On-call as a configuration asks for it, checked and made: at the start and at every reload.
 
+use connectors::sink::SinkContext;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 
 use crate::api::on_call::Token;
 use crate::config::{self, Calendars, Config};
-use crate::deliveries::{Shared, Sinks};
+use crate::deliveries::NotifierSet;
 
 /// Who is told of what and how, and who may ask.
 #[derive(Clone)]
@@ -15,7 +16,7 @@ pub struct OnCallParts {
     /// The limits of the outbox.
     pub outbox: OutboxLimits,
     /// How each receiver is reached, in the same order.
-    pub sinks: Sinks,
+    pub sinks: NotifierSet,
     /// Who may ask over the API.
     pub tokens: Vec<Token>,
 }
@@ -30,14 +31,14 @@ impl OnCallParts {
     pub(crate) fn new(
         config: &Config,
         calendars: &Calendars,
-        shared: &Shared<'_>,
-        before: &Sinks,
+        context: &SinkContext<'_>,
+        before: &NotifierSet,
     ) -> Result<OnCallParts, String> {
         Ok(OnCallParts {
             settings: config.on_call(calendars)?,
             outbox: config.outbox_limits(),
             tokens: tokens(&config.tokens)?,
-            sinks: Sinks::new(&config.sinks, shared, before)?,
+            sinks: NotifierSet::new(&config.sinks, context, before)?,
         })
     }
 
@@ -46,7 +47,7 @@ impl OnCallParts {
         self.settings == other.settings
             && self.outbox == other.outbox
             && self.tokens == other.tokens
-            && self.sinks.are_alike(&other.sinks)
+            && self.sinks.is_same(&other.sinks)
     }
 }
 

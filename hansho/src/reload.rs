@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::codec::Decoder;
-use connectors::sink::words::Reader;
+use connectors::sink::SinkContext;
+use connectors::sink::text::MessageFormatter;
 use model::meta::MetaAlert;
 use tracing::{error, info, warn};
 
 use crate::api::State;
-use crate::config::{Config, Input, Target};
-use crate::deliveries::Shared;
+use crate::config::{Config, Input};
 use crate::on_call_parts::OnCallParts;
 use crate::pipeline::clock::wall_clock;
 use crate::rule_files::{Rules, load_rules};
@@ -35,8 +35,8 @@ pub struct Started {
     pub inputs: Inputs,
     /// How Kafka is reached.
     pub properties: Vec<(String, String)>,
-    /// The language and zone of the people who read.
-    pub reader: Reader,
+    /// Formatter of the texts that people read.
+    pub formatter: MessageFormatter,
 }
 
 /// Where things are read from, and where they go.
@@ -115,9 +115,9 @@ impl Reloader {
     /// Reads and checks all there is. Whatever would end the service at its next start is found
     /// here, and what would only do so in one that runs.
     fn read(&self, in_force: &InForce) -> Result<(Rules, OnCallParts, Vec<String>), String> {
-        let Started { path, config: running, inputs, properties, reader } = &self.started;
+        let Started { path, config: running, inputs, properties, formatter } = &self.started;
         let config = Config::load(path).map_err(|error| error.to_string())?;
-        let rules = load_rules(&config.rules, reader.language);
+        let rules = load_rules(&config.rules, formatter.language);
         let rules = rules.map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
         let next = Inputs::configured(&config, &rules.set).map_err(in_file)?;
@@ -129,11 +129,8 @@ impl Reloader {
             let read = inputs.named.values().any(|input| *input == Input::Topic(topic.clone()));
             read.then(|| format!("a sink writes the topic {topic}, which is read until a restart"))
         };
-        let written = config.sinks.iter().filter_map(|sink| match &sink.target {
-            Target::Kafka { topic } => is_read(topic),
-            _ => None,
-        });
-        if let Some(why) = { written }.next() {
+        let mut written = config.sinks.iter().filter_map(|sink| sink.target.written_topic());
+        if let Some(why) = written.find_map(|topic| is_read(topic.get_ref())) {
             return Err(in_file(why));
         }
         if config.tokens.is_empty() && !running.listen.ip().is_loopback() {
@@ -143,9 +140,9 @@ impl Reloader {
                  silence alerts"
             )));
         }
-        let shared = Shared { properties, reader };
+        let context = SinkContext { folder: &config.folder, properties, formatter };
         let before = &in_force.on_call.sinks;
-        let on_call = OnCallParts::new(&config, &rules.set.calendars, &shared, before);
+        let on_call = OnCallParts::new(&config, &rules.set.calendars, &context, before);
         Ok((rules, on_call.map_err(in_file)?, config.needs_restart(running)))
     }
 

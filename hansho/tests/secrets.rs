@@ -54,7 +54,7 @@ struct Planted {
 struct Core {
     /// The part of it that nothing may hold.
     text: String,
-    /// The field of `raw.rs` or the property of Kafka that has it.
+    /// The field of a configuration table or the property of Kafka that has it.
     field: &'static str,
     sink: &'static str,
 }
@@ -65,7 +65,7 @@ impl Planted {
         Planted { form, folder, environment: Vec::new(), sink: "", cores: Vec::new() }
     }
 
-    /// Makes a secret for a field of `raw.rs` or a property of Kafka, and says where it is
+    /// Makes a secret for a field of a table or a property of Kafka, and says where it is
     /// kept; `around` is the whole value, its `CORE` the secret in it.
     fn plant(&mut self, field: &'static str, around: &str) -> String {
         let number = self.cores.len();
@@ -307,8 +307,8 @@ fn config(planted: &mut Planted, recorders: &BTreeMap<&str, Recorder>, port: u16
     planted.sink = "mail";
     lines.push("[[sinks]]\nname = \"mail\"\ntype = \"mail\"\nallow_private = true".to_owned());
     lines.push("username = \"u\"\nfrom = \"a@b.example\"\nto = [\"c@b.example\"]".to_owned());
-    lines.push(format!("password = {:?}", planted.plant("Sink.password", "CORE")));
-    let mail = mail_server(planted.core("Sink.password").to_owned());
+    lines.push(format!("password = {:?}", planted.plant("MailConfig.password", "CORE")));
+    let mail = mail_server(planted.core("MailConfig.password").to_owned());
     lines.push(format!("server = \"127.0.0.1:{mail}\""));
     lines.join("\n") + "\n"
 }
@@ -319,22 +319,22 @@ fn http_sink(planted: &mut Planted, sink: &str, recorders: &BTreeMap<&str, Recor
         "hook" => format!(
             "type = \"webhook\"\nurl = {:?}\nsecrets = [{:?}, {:?}]\n\
              headers.authorization = {:?}\nheaders.x-api-key = {:?}",
-            planted.plant("Sink.url", &at(sink, "/hook/CORE?key=1")),
-            planted.plant_signing("Sink.secrets"),
-            planted.plant_signing("Sink.secrets"),
-            planted.plant("Sink.headers", "Bearer CORE"),
-            planted.plant("Sink.headers", "CORE"),
+            planted.plant("WebhookConfig.url", &at(sink, "/hook/CORE?key=1")),
+            planted.plant_signing("WebhookConfig.secrets"),
+            planted.plant_signing("WebhookConfig.secrets"),
+            planted.plant("WebhookConfig.headers", "Bearer CORE"),
+            planted.plant("WebhookConfig.headers", "CORE"),
         ),
         "page" => format!(
             "type = \"pagerduty\"\nurl = {:?}\nrouting_key = {:?}",
-            planted.plant("Sink.url", &at(sink, "/page?token=CORE")),
-            planted.plant("Sink.routing_key", "CORE"),
+            planted.plant("PagerDutyConfig.url", &at(sink, "/page?token=CORE")),
+            planted.plant("PagerDutyConfig.routing_key", "CORE"),
         ),
         "router" => {
-            let first = planted.plant("Sink.urls", &at(sink, "/CORE"));
-            let authorization = planted.plant("Sink.headers", "Basic CORE");
+            let first = planted.plant("AlertmanagerConfig.urls", &at(sink, "/CORE"));
+            let authorization = planted.plant("AlertmanagerConfig.headers", "Basic CORE");
             planted.sink = SECOND;
-            let second = planted.plant("Sink.urls", &at(SECOND, "/CORE"));
+            let second = planted.plant("AlertmanagerConfig.urls", &at(SECOND, "/CORE"));
             format!(
                 "type = \"alertmanager\"\nurls = [{first:?}, {second:?}]\n\
                  headers.authorization = {authorization:?}"
@@ -342,12 +342,12 @@ fn http_sink(planted: &mut Planted, sink: &str, recorders: &BTreeMap<&str, Recor
         }
         "chat" => format!(
             "type = \"slack\"\nurl = {:?}",
-            planted.plant("Sink.url", &at(sink, "/services/T0/B0/CORE")),
+            planted.plant("SlackConfig.url", &at(sink, "/services/T0/B0/CORE")),
         ),
         _ => format!(
             "type = \"slack\"\nchannel = \"C1\"\ntoken = {:?}\napi_url = {:?}",
-            planted.plant("Sink.token", "CORE"),
-            planted.plant("Sink.api_url", &at(sink, "/CORE/api")),
+            planted.plant("SlackConfig.token", "CORE"),
+            planted.plant("SlackConfig.api_url", &at(sink, "/CORE/api")),
         ),
     }
 }
@@ -434,21 +434,13 @@ fn check_that_nothing_is_said(form: Form) {
 /// A field that takes a secret and is not planted above would be one that nobody looks for.
 #[test]
 fn every_field_that_takes_a_secret_is_planted() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/raw.rs");
-    let source = fs::read_to_string(source).expect("the tables");
-    let (mut table, mut fields) = ("", BTreeSet::new());
-    for line in source.lines() {
-        let line = line.trim();
-        if line.starts_with("use ") || line.starts_with("//") {
-            continue;
-        }
-        if let Some(begun) = line.strip_prefix("pub(super) struct ") {
-            table = begun.trim_end_matches(" {");
-        } else if let Some((name, _)) = line.split_once(':').filter(|(_, of)| of.contains("Secret"))
-        {
-            fields.insert(format!("{table}.{}", name.trim_start_matches("pub(super) ")));
-        }
-    }
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|it| it == "rs");
+    let sinks = files(&home.join("../connectors/src/sink"));
+    let tables = [home.join("src/config/raw.rs")];
+    let all = tables.into_iter().chain(sinks.into_iter().filter(is_rust));
+    let fields: BTreeSet<String> =
+        all.flat_map(|path| secret_fields(&fs::read_to_string(path).expect("a source"))).collect();
     let recorders = recorders();
     let mut planted = Planted::new(Form::Env);
     config(&mut planted, &recorders, 0);
@@ -460,17 +452,37 @@ fn every_field_that_takes_a_secret_is_planted() {
     // Those of Kafka are a table that is planted by name.
     have.insert("Kafka.properties".to_owned());
     assert_eq!(fields, have);
-    assert_eq!(fields.len(), 11);
-    let elsewhere = ["scalar.rs", "limits.rs", "on_call.rs", "stream.rs"];
+    assert_eq!(fields.len(), 14);
+    let elsewhere = ["scalar.rs", "limits.rs", "on_call.rs", "stream.rs", "sink.rs", "kafka.rs"];
     for name in elsewhere {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config").join(name);
-        let text = fs::read_to_string(path).expect("a source");
-        let is_read = text
-            .split("Deserialize)]")
-            .skip(1)
-            .any(|of| of.split_once('}').is_some_and(|(of, _)| of.contains("Secret")));
-        assert!(!is_read, "{name} reads a secret; let raw.rs do so");
+        let text = fs::read_to_string(home.join("src/config").join(name)).expect("a source");
+        let read = secret_fields(&text);
+        assert!(read.is_empty(), "{name} reads {read:?}; let raw.rs do so");
     }
+}
+
+/// The fields that hold secrets of the structures in a source that are deserialised, as
+/// `Structure.field`.
+fn secret_fields(source: &str) -> Vec<String> {
+    let (mut is_read, mut table, mut fields) = (false, "", Vec::new());
+    for line in source.lines() {
+        let line = line.trim_start_matches("pub(super) ").trim_start_matches("pub ");
+        if line.starts_with("#[derive(") {
+            is_read = line.contains("Deserialize");
+        } else if let Some(name) = line.strip_prefix("struct ").and_then(|it| it.strip_suffix(" {"))
+        {
+            table = if is_read { name } else { "" };
+            is_read = false;
+        } else if line.starts_with('}') {
+            table = "";
+        } else if let Some((name, _)) = line.split_once(':').filter(|(_, of)| of.contains("Secret"))
+            && !table.is_empty()
+        {
+            let name = name.trim().trim_start_matches("pub(super) ").trim_start_matches("pub ");
+            fields.push(format!("{table}.{name}"));
+        }
+    }
+    fields
 }
 
 /// Also where the service does not start, it says what is wrong without the value.
@@ -487,19 +499,22 @@ fn no_secret_is_said_by_a_service_that_cannot_start() {
             head.clone() + &kafka(&mut planted, "sasl_ssl", |_| true),
             head.clone() + &kafka(&mut planted, "sasl_ssl", |it| it.starts_with("ssl.key.")),
             head.clone() + &kafka(&mut planted, "sasl_ssl", |it| it == "ssl.certificate.pem"),
-            format!("{http}{hook}{:?}", planted.plant("Sink.url", "hxxp:CORE")),
-            format!("{http}{hook}{:?}", planted.plant("Sink.url", "http://127.0.0.1/CORE")),
+            format!("{http}{hook}{:?}", planted.plant("WebhookConfig.url", "hxxp:CORE")),
+            format!(
+                "{http}{hook}{:?}",
+                planted.plant("WebhookConfig.url", "http://127.0.0.1/CORE")
+            ),
             format!(
                 "{http}{hook}\"http://x.example\"\nheaders.token = {:?}",
-                planted.plant("Sink.headers", "CORE\u{7f}")
+                planted.plant("WebhookConfig.headers", "CORE\u{7f}")
             ),
             format!(
                 "{http}{hook}\"http://x.example\"\nsecrets = [{:?}]",
-                planted.plant("Sink.secrets", "CORE")
+                planted.plant("WebhookConfig.secrets", "CORE")
             ),
             format!(
                 "{http}[[sinks]]\nname = \"page\"\ntype = \"pagerduty\"\nrouting_key = {:?}",
-                planted.plant("Sink.routing_key", "CORE!")
+                planted.plant("PagerDutyConfig.routing_key", "CORE!")
             ),
         ];
         for config in cases {

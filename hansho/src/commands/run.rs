@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::dead_letter::DeadLetters;
-use connectors::sink::words::Reader;
+use connectors::secret::SecretReference;
+use connectors::sink::SinkContext;
+use connectors::sink::text::MessageFormatter;
 use connectors::source::kafka::{KafkaError, KafkaSettings, Start};
 use model::message::Language;
 use tokio::net::TcpListener;
@@ -22,7 +24,7 @@ use crate::api::{State, serve};
 use crate::cli::RunArgs;
 use crate::commands::Exit;
 use crate::config::{self, Config};
-use crate::deliveries::{Shared, Sinks};
+use crate::deliveries::NotifierSet;
 use crate::on_call_parts::OnCallParts;
 use crate::reload::{Reloader, Started};
 use crate::rule_files::{Rules, load_rules};
@@ -48,10 +50,11 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
         config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
     };
     let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
-    let reader = Reader { language, zone: config.timezone.clone() };
-    let shared = Shared { properties: &properties, reader: &reader };
+    let formatter = MessageFormatter { language, zone: config.timezone.clone() };
+    let context =
+        SinkContext { folder: &config.folder, properties: &properties, formatter: &formatter };
     let calendars = &rules.set.calendars;
-    let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default());
+    let on_call = OnCallParts::new(&config, calendars, &context, &NotifierSet::default());
     let on_call = on_call.map_err(|why| Exit::Usage.because(why))?;
     let (asking, asked) = std::sync::mpsc::channel();
     let outgoing = Outgoing {
@@ -65,7 +68,7 @@ pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
     parts.state.asking.connect(asking);
     parts.state.asking.admit(on_call.tokens.clone());
     let (listen, inputs) = (config.listen, parts.inputs.clone());
-    let started = Started { path: args.config.clone(), config, inputs, properties, reader };
+    let started = Started { path: args.config.clone(), config, inputs, properties, formatter };
     let reloader = Arc::new(Reloader::new(
         started,
         (on_call, &rules),
@@ -213,12 +216,12 @@ fn parts(
 }
 
 fn ingest_token(config: &Config) -> Result<Option<String>, Exit> {
-    let token = config.ingest.token.as_ref().map(config::Secret::reveal).transpose();
+    let token = config.ingest.token.as_ref().map(SecretReference::reveal).transpose();
     token.map_err(|error| Exit::Usage.because(error))
 }
 
 fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
-    let reveal = |(name, secret): (&String, &config::Secret)| {
+    let reveal = |(name, secret): (&String, &SecretReference)| {
         let value = secret.reveal().map_err(|error| Exit::Usage.because(error))?;
         Ok((name.clone(), value))
     };

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use connectors::secret::SecretReference;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::secret::Secret;
 use super::{ConfigError, File, raw};
 
 /// Where a stream is read from.
@@ -27,7 +27,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingest {
     /// What who posts must show.
-    pub token: Option<Secret>,
+    pub token: Option<SecretReference>,
     /// The most one spool may hold, in bytes.
     pub spool_bytes: u64,
 }

@@ -53,7 +53,7 @@ const AUDIT_MS: i64 = MINUTE_MS;
 #[derive(Clone)]
 pub enum Delivery {
     /// By a sink, one attempt a call.
-    Sink(Arc<Sink>),
+    Sink(Arc<dyn Sink>),
     /// On this terminal.
     Console(Arc<Console>),
 }

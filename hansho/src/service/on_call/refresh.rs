@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use connectors::sink::alertmanager::REFRESH_MS;
+use connectors::sink::alertmanager::RESEND_INTERVAL_MS;
 use model::notification::DeliveryResult;
 use model::time::Timestamp;
 use oncall::desk::Settings;
@@ -54,7 +54,7 @@ impl Router {
 
     fn is_due(&self, now: Timestamp) -> bool {
         let since = |at: Timestamp| now.0.saturating_sub(at.0).saturating_abs();
-        !self.is_being_told && self.said_at.is_none_or(|at| since(at) >= REFRESH_MS)
+        !self.is_being_told && self.said_at.is_none_or(|at| since(at) >= RESEND_INTERVAL_MS)
     }
 
     /// Keeps news back while it is said how things stand, or about to be.
@@ -80,7 +80,7 @@ impl OnCall {
             router.is_being_told = true;
             let (receiver, sink, answer) = (name.clone(), Arc::clone(sink), answer.clone());
             runtime.spawn(async move {
-                let result = sink.refresh(&standing, wall_clock()).await;
+                let result = sink.resend(&standing, wall_clock()).await;
                 drop(answer.send(Answered::Refresh { receiver, result }));
             });
         }
