@@ -35,8 +35,11 @@ pub struct SinkKind {
     pub spacing_ms: i64,
     /// Whether the receiver forgets open incidents that are not sent again.
     pub needs_resend: bool,
-    pub(super) read: fn(Spanned<DeTable<'_>>) -> Result<Arc<dyn SinkConfig>, toml::de::Error>,
+    pub(super) read: ConfigReader,
 }
+
+/// Function that reads the keys of a kind.
+type ConfigReader = fn(Spanned<DeTable<'_>>) -> Result<Arc<dyn SinkConfig>, toml::de::Error>;
 
 /// A sink as its table configures it, checked; secrets are references.
 #[derive(Clone)]
