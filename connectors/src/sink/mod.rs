@@ -27,6 +27,7 @@ pub use registry::{ConfiguredSink, SinkKind};
 registry::sink_kinds! {
     webhook,
     slack,
+    teams,
     mail,
     alertmanager,
     pagerduty,
