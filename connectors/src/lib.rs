@@ -18,6 +18,8 @@ pub mod transition_json;
 
 pub mod journal;
 
+pub mod secret;
+
 pub mod sink;
 
 pub mod commit;

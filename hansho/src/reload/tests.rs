@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::api::on_call::Scope;
-use crate::deliveries::Sinks;
+use crate::deliveries::NotifierSet;
 use crate::service::Delivery;
 
 const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }\n\
@@ -33,14 +33,16 @@ impl Desk {
         fs::write(home.path().join("token"), "s3cret\n").unwrap();
         let path = home.path().join("hansho.toml");
         let config = Config::load(&path).unwrap();
-        let reader = Reader { language: Language::En, zone: TimeZone::UTC };
+        let formatter = MessageFormatter { language: Language::En, zone: TimeZone::UTC };
         let rules = load_rules(&config.rules, Language::En).unwrap();
         let inputs = Inputs::configured(&config, &rules.set).unwrap();
-        let shared = Shared { properties: &[], reader: &reader };
+        let context =
+            SinkContext { folder: &config.folder, properties: &[], formatter: &formatter };
         let calendars = &rules.set.calendars;
-        let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default()).unwrap();
+        let on_call =
+            OnCallParts::new(&config, calendars, &context, &NotifierSet::default()).unwrap();
         let (slot, reports) = (Arc::new(Slot::default()), Arc::new(Reports::default()));
-        let started = Started { path, config, inputs, properties: Vec::new(), reader };
+        let started = Started { path, config, inputs, properties: Vec::new(), formatter };
         let state = Arc::new(State::new());
         state.asking.admit(on_call.tokens.clone());
         let reloader = Reloader::new(started, (on_call, &rules), (&slot, &reports), state);

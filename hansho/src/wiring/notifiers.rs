@@ -18,7 +18,7 @@ use crate::wiring::clock::wall_clock;
 #[derive(Clone)]
 pub enum Notifier {
     /// By a sink, one attempt a call.
-    Sink(Arc<Sink>),
+    Sink(Arc<dyn Sink>),
     /// On this terminal.
     Console(Arc<Console>),
 }
@@ -78,7 +78,7 @@ impl Notifiers for TokioNotifiers {
         };
         let (receiver, to_on_call) = (name.to_owned(), self.to_on_call.clone());
         self.runtime.spawn(async move {
-            let result = sink.refresh(&standing, wall_clock()).await;
+            let result = sink.resend(&standing, wall_clock()).await;
             to_on_call.send(NotifyInput::Outcome(DeliveryOutcome::Resend { receiver, result }));
         });
         true

@@ -3,7 +3,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use connectors::broker::{EmbeddedBroker, EventProducer};
-use connectors::sink::{Sink, SinkSettings};
+use connectors::sink::SinkSettings;
+use connectors::sink::file::FileSettings;
 use connectors::source::kafka::Start;
 use jiff::tz::TimeZone;
 use model::message::Language;
@@ -109,7 +110,7 @@ impl Place {
 
     fn run(&self, limits: Limits, letters: &Path) -> Running<'_> {
         let (parts, rules) = self.parts(limits);
-        let sink = SinkSettings::File { path: self.folder.path().join("told.jsonl") };
+        let sink = FileSettings { path: self.folder.path().join("told.jsonl") };
         let receiver = Receiver {
             name: "log".to_owned(),
             severities: Severities::ALL,
@@ -127,7 +128,7 @@ impl Place {
                 ..Settings::default()
             },
             asked,
-            deliveries: vec![Delivery::Sink(Arc::new(Sink::new(&sink).unwrap()))],
+            deliveries: vec![Delivery::Sink(Arc::from(sink.open().unwrap()))],
             outbox: OutboxLimits::default(),
             dead_letters: DeadLetters::to_file(letters).unwrap(),
         };

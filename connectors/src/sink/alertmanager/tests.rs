@@ -1,5 +1,5 @@
 use super::*;
-use crate::sink::Secret;
+use crate::secret::Secret;
 use crate::sink::http::tests::{Answer, Receiver, answer};
 use crate::sink::tests::notification;
 
@@ -22,8 +22,8 @@ fn body(request: &str) -> Vec<Value> {
 #[tokio::test]
 async fn an_alert_is_its_labels_and_is_believed_for_some_minutes() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
-    let sink = Alertmanager::new(&settings(&[&receiver])).unwrap();
-    let sent = sink.deliver(&notification(), NOW).await;
+    let sink = AlertmanagerSink::new(&settings(&[&receiver])).unwrap();
+    let sent = sink.deliver(&notification(), None, NOW).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: None });
     let request = receiver.requests().remove(0);
     assert!(request.starts_with("POST /api/v2/alerts HTTP/1.1\r\n"), "{request}");
@@ -104,8 +104,8 @@ async fn one_member_that_has_it_is_enough() {
     let bad = Receiver::start(answer("400 Bad Request", "", "\"bad\"")).await;
     let broken = Receiver::start(Answer::Reset).await;
     let told = async |of: &[&Receiver]| {
-        let sink = Alertmanager::new(&settings(of)).unwrap();
-        match sink.deliver(&notification(), NOW).await {
+        let sink = AlertmanagerSink::new(&settings(of)).unwrap();
+        match sink.deliver(&notification(), None, NOW).await {
             DeliveryResult::Sent { .. } => "sent",
             DeliveryResult::Retry { .. } => "retry",
             DeliveryResult::Reject { .. } => "reject",
@@ -120,16 +120,16 @@ async fn one_member_that_has_it_is_enough() {
 #[tokio::test]
 async fn what_stands_is_said_again_in_batches() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
-    let sink = Alertmanager::new(&settings(&[&receiver])).unwrap();
+    let sink = AlertmanagerSink::new(&settings(&[&receiver])).unwrap();
     let of = |count: usize| vec![notification(); count];
-    assert_eq!(sink.refresh(&of(0), NOW).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(sink.resend(&of(0), NOW).await, DeliveryResult::Sent { receipt: None });
     assert!(receiver.requests().is_empty());
-    sink.refresh(&of(BATCH_MAX + 1), NOW).await;
+    sink.resend(&of(BATCH_MAX + 1), NOW).await;
     let sizes: Vec<usize> = receiver.requests().iter().map(|it| body(it).len()).collect();
     assert_eq!(sizes, [BATCH_MAX, 1]);
     let failing = Receiver::start(answer("500 Oops", "", "")).await;
-    let sink = Alertmanager::new(&settings(&[&failing])).unwrap();
-    assert!(matches!(sink.refresh(&of(1), NOW).await, DeliveryResult::Retry { .. }));
+    let sink = AlertmanagerSink::new(&settings(&[&failing])).unwrap();
+    assert!(matches!(sink.resend(&of(1), NOW).await, DeliveryResult::Retry { .. }));
 }
 
 #[test]

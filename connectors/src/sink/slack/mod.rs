@@ -1,22 +1,30 @@
 //! Slack: by an incoming webhook, or by its Web API with one message an incident that always
-//! shows how it stands.
+//! shows its state.
+
+mod config;
 
 use std::fmt;
 
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
-use model::time::MINUTE_MS;
+use model::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::sink::http::{Answer, HttpClient, HttpSettings};
-use crate::sink::mail::{RESOLVED_COLOR, color};
-use crate::sink::words::{Fact, Reader, What, cut};
-use crate::sink::{Secret, SinkError};
+use self::config::SlackConfig;
+use super::{DeliveryFuture, Sink, SinkError, SinkKind, SinkSettings};
+use crate::secret::Secret;
+use crate::sink::http::{HttpAnswer, HttpClient, HttpSettings, LOGIN_RETRY_MS};
+use crate::sink::text::{
+    FactKind, IncidentFact, MessageFormatter, RESOLVED_COLOR, cut, is_web_address, severity_color,
+};
 
-/// The Web API, unless the settings say otherwise.
+pub(super) static KIND: SinkKind =
+    SinkKind { spacing_ms: SPACING_MS, ..SinkKind::new::<SlackConfig>("slack") };
+
+/// Address of the Web API unless the configuration names another.
 pub const API_URL: &str = "https://slack.com/api";
 /// The least time between two messages to a channel, in milliseconds.
 pub const SPACING_MS: i64 = 1_000;
-/// Characters of the line that stands above all.
+/// Characters of the title.
 pub const TITLE_MAX: usize = 300;
 /// Characters of a section, as Slack limits them.
 pub const SECTION_MAX: usize = 3_000;
@@ -24,100 +32,104 @@ pub const SECTION_MAX: usize = 3_000;
 pub const FIELD_MAX: usize = 2_000;
 /// Fields of a section, as Slack limits them.
 pub const FIELDS_MAX: usize = 10;
-/// What a refused login waits: a configuration is not mended within seconds.
-const LOGIN_RETRY_MS: i64 = 5 * MINUTE_MS;
 
-/// How Slack is reached.
+/// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SlackSettings {
-    /// By which of its doors.
-    pub door: Door,
-    /// Who reads it.
-    pub reader: Reader,
+    /// The endpoint of Slack.
+    pub endpoint: SlackEndpoint,
+    /// Formatter of the text.
+    pub formatter: MessageFormatter,
 }
 
-/// The doors of Slack.
+/// Endpoints of Slack.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Door {
+pub enum SlackEndpoint {
     /// An incoming webhook: each notification is a message of its own.
     Webhook(HttpSettings),
     /// The Web API: one message an incident, kept up to date.
     Api {
-        /// Where the API is.
+        /// The API.
         http: HttpSettings,
-        /// Of a bot.
+        /// Token of a bot.
         token: Secret,
-        /// The channel's id.
+        /// Id of the channel.
         channel: String,
     },
 }
 
-/// A channel of Slack.
-pub(super) struct Slack {
-    door: Opened,
-    reader: Reader,
+/// A channel of Slack as a sink.
+pub(super) struct SlackSink {
+    client: SlackClient,
+    formatter: MessageFormatter,
 }
 
-enum Opened {
+enum SlackClient {
     Webhook(Box<HttpClient>),
-    Api(Box<Api>),
+    Api(Box<SlackApi>),
 }
 
-/// The Web API and the channel that is told.
-struct Api {
+/// The Web API and one channel.
+struct SlackApi {
     post: HttpClient,
     update: HttpClient,
     token: Secret,
     channel: String,
 }
 
-/// What Slack says of a request that it understood.
-enum Said {
-    /// It is done; the channel and time by which it knows the message.
+/// Reply of the Web API.
+enum SlackReply {
+    /// Success, with the channel and time that identify the message.
     Done { channel: String, ts: String },
-    /// The message that was to be changed cannot be.
+    /// The message cannot be updated.
     NoMessage,
-    /// Anything else.
+    /// Any other failure.
     Failed(DeliveryResult),
 }
 
-impl Slack {
-    pub(super) fn new(settings: &SlackSettings) -> Result<Slack, SinkError> {
-        let door = match &settings.door {
-            Door::Webhook(http) => Opened::Webhook(Box::new(HttpClient::new(http)?)),
-            Door::Api { http, token, channel } => Opened::Api(Box::new(Api {
-                post: HttpClient::below(http, "/chat.postMessage")?.hiding(token),
-                update: HttpClient::below(http, "/chat.update")?.hiding(token),
+impl SinkSettings for SlackSettings {
+    fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(SlackSink::new(self)?))
+    }
+}
+
+impl SlackSink {
+    fn new(settings: &SlackSettings) -> Result<SlackSink, SinkError> {
+        let client = match &settings.endpoint {
+            SlackEndpoint::Webhook(http) => SlackClient::Webhook(Box::new(HttpClient::new(http)?)),
+            SlackEndpoint::Api { http, token, channel } => SlackClient::Api(Box::new(SlackApi {
+                post: HttpClient::below(http, "/chat.postMessage")?.redacting(token),
+                update: HttpClient::below(http, "/chat.update")?.redacting(token),
                 token: token.clone(),
                 channel: channel.clone(),
             })),
         };
-        Ok(Slack { door, reader: settings.reader.clone() })
+        Ok(SlackSink { client, formatter: settings.formatter.clone() })
     }
 
-    /// Posts a notification, or brings the incident's message up to date where `receipt` says
-    /// which that is; what must not be overlooked is also said in its thread.
-    pub(super) async fn deliver(&self, of: &Notification, receipt: Option<&str>) -> DeliveryResult {
+    /// Posts a notification, or updates the message of the incident where `receipt` names one
+    /// and replies in its thread.
+    async fn post(&self, of: &Notification, receipt: Option<&str>) -> DeliveryResult {
         let message = self.message(of);
-        let api = match &self.door {
-            Opened::Webhook(client) => return call(client, message).await,
-            Opened::Api(api) => api,
+        let api = match &self.client {
+            SlackClient::Webhook(client) => return call(client, message).await,
+            SlackClient::Api(api) => api,
         };
         let Some((channel, ts)) = receipt.and_then(|receipt| receipt.split_once(':')) else {
             return api.post(message, &api.channel).await;
         };
         let place = [("channel", channel), ("ts", ts)];
         match api.call(&api.update, with(message.clone(), &place)).await {
-            Said::Done { .. } => {}
-            Said::NoMessage => return api.post(message, &api.channel).await,
-            Said::Failed(result) => return result,
+            SlackReply::Done { .. } => {}
+            SlackReply::NoMessage => return api.post(message, &api.channel).await,
+            SlackReply::Failed(result) => return result,
         }
-        let told = match self.reply(of) {
+        let replied = match self.reply(of) {
             Some(reply) => api.post(with(reply, &[("thread_ts", ts)]), channel).await,
             None => DeliveryResult::Sent { receipt: None },
         };
-        match told {
-            // The first message stays the one to be kept up to date.
+        match replied {
+            // The first message stays the one that is updated.
             DeliveryResult::Sent { .. } => {
                 DeliveryResult::Sent { receipt: receipt.map(str::to_owned) }
             }
@@ -125,12 +137,7 @@ impl Slack {
         }
     }
 
-    /// What an attempt would send.
-    pub(super) fn preview(&self, of: &Notification) -> String {
-        Value::Object(self.message(of)).to_string()
-    }
-
-    /// What is said in the thread as well: to the whole channel what calls for somebody.
+    /// The reply in the thread, which goes to the whole channel where somebody must act.
     fn reply(&self, of: &Notification) -> Option<Map<String, Value>> {
         let is_for_all = match of.kind {
             NotificationKind::Changed | NotificationKind::Escalated => true,
@@ -141,7 +148,7 @@ impl Slack {
             | NotificationKind::Digest => false,
             NotificationKind::Acknowledged => return None,
         };
-        let title = cut(&escaped(&self.reader.title(of)), TITLE_MAX);
+        let title = cut(&escaped(&self.formatter.title(of)), TITLE_MAX);
         let mut reply = Map::new();
         reply.insert("text".to_owned(), title.into());
         reply.insert("reply_broadcast".to_owned(), is_for_all.into());
@@ -149,10 +156,10 @@ impl Slack {
     }
 
     fn message(&self, of: &Notification) -> Map<String, Value> {
-        let title = cut(&escaped(&self.reader.title(of)), TITLE_MAX);
+        let title = cut(&escaped(&self.formatter.title(of)), TITLE_MAX);
         let color = match of.kind {
             NotificationKind::Resolved => RESOLVED_COLOR,
-            _ => color(of.severity),
+            _ => severity_color(of.severity),
         };
         let attachment = json!({ "color": color, "fallback": title, "blocks": self.blocks(of) });
         let message = json!({
@@ -170,14 +177,13 @@ impl Slack {
 
     fn blocks(&self, of: &Notification) -> Vec<Value> {
         let text = match of.kind {
-            NotificationKind::Digest => self.reader.summed(of),
+            NotificationKind::Digest => self.formatter.digest_summary(of),
             _ => of.message.clone(),
         };
-        let (aside, facts): (Vec<Fact>, Vec<Fact>) = self
-            .reader
-            .facts(of)
-            .into_iter()
-            .partition(|fact| matches!(fact.what, What::Runbook | What::Rule | What::Incident));
+        let (aside, facts): (Vec<IncidentFact>, Vec<IncidentFact>) =
+            self.formatter.facts(of).into_iter().partition(|fact| {
+                matches!(fact.kind, FactKind::Runbook | FactKind::Rule | FactKind::Incident)
+            });
         let fields: Vec<Value> = facts
             .iter()
             .take(FIELDS_MAX)
@@ -198,53 +204,71 @@ impl Slack {
     }
 }
 
-impl Api {
+impl Sink for SlackSink {
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Notification,
+        receipt: Option<&'a str>,
+        _now: Timestamp,
+    ) -> DeliveryFuture<'a> {
+        Box::pin(self.post(notification, receipt))
+    }
+
+    fn preview(&self, notification: &Notification) -> String {
+        Value::Object(self.message(notification)).to_string()
+    }
+}
+
+impl SlackApi {
     async fn post(&self, message: Map<String, Value>, channel: &str) -> DeliveryResult {
         match self.call(&self.post, with(message, &[("channel", channel)])).await {
-            Said::Done { channel, ts } => {
+            SlackReply::Done { channel, ts } => {
                 DeliveryResult::Sent { receipt: Some(format!("{channel}:{ts}")) }
             }
-            Said::NoMessage => DeliveryResult::Reject {
+            SlackReply::NoMessage => DeliveryResult::Reject {
                 reason: FailureReason::Client,
                 why: format!("{} knows no such message", self.post.place()),
             },
-            Said::Failed(result) => result,
+            SlackReply::Failed(result) => result,
         }
     }
 
-    async fn call(&self, client: &HttpClient, message: Map<String, Value>) -> Said {
+    async fn call(&self, client: &HttpClient, message: Map<String, Value>) -> SlackReply {
         let headers = [
             ("content-type", "application/json; charset=utf-8".to_owned()),
             ("authorization", format!("Bearer {}", self.token.expose())),
         ];
-        let answer = match client.ask(&headers, Value::Object(message).to_string()).await {
+        let answer = match client.send(&headers, Value::Object(message).to_string()).await {
             Ok(answer) if answer.status.is_success() => answer,
-            Ok(answer) => return Said::Failed(client.judge(&answer)),
-            Err(failed) => return Said::Failed(failed),
+            Ok(answer) => return SlackReply::Failed(client.classify(&answer)),
+            Err(failed) => return SlackReply::Failed(failed),
         };
-        let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
-        if said.get("ok") == Some(&Value::Bool(true)) {
-            return Said::Done { channel: text("channel").to_owned(), ts: text("ts").to_owned() };
+        let reply: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let text = |name: &str| reply.get(name).and_then(Value::as_str).unwrap_or_default();
+        if reply.get("ok") == Some(&Value::Bool(true)) {
+            return SlackReply::Done {
+                channel: text("channel").to_owned(),
+                ts: text("ts").to_owned(),
+            };
         }
-        judge(text("error"), &answer, client)
+        classify(text("error"), &answer, client)
     }
 }
 
 /// Posts a message to an incoming webhook.
 async fn call(client: &HttpClient, message: Map<String, Value>) -> DeliveryResult {
     let headers = [("content-type", "application/json".to_owned())];
-    match client.ask(&headers, Value::Object(message).to_string()).await {
+    match client.send(&headers, Value::Object(message).to_string()).await {
         Ok(answer) if is_gone(&answer) => {
             let why = format!("{} answered: {}", client.place(), client.shown(&answer.body));
             DeliveryResult::Reject { reason: FailureReason::Gone, why }
         }
-        Ok(answer) => client.judge(&answer),
+        Ok(answer) => client.classify(&answer),
         Err(failed) => failed,
     }
 }
 
-/// Slack's three characters: nothing that is said can mention or link.
+/// The text with Slack's three characters escaped, so that it cannot mention or link.
 fn escaped(text: &str) -> String {
     let plain = |c: char| c.is_control() && c != '\n';
     let text: String = text.chars().map(|c| if plain(c) { ' ' } else { c }).collect();
@@ -253,11 +277,8 @@ fn escaped(text: &str) -> String {
 
 /// Escaped; an address of the web as a whole can be followed.
 fn linked(text: &str) -> String {
-    let is_address = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
-    match is_address && !text.contains(['|', '<', '>', ' ']) {
-        true => format!("<{}>", escaped(text)),
-        false => escaped(text),
-    }
+    let is_link = is_web_address(text) && !text.contains(['|', '<', '>']);
+    if is_link { format!("<{}>", escaped(text)) } else { escaped(text) }
 }
 
 fn markdown(text: &str, most: usize) -> Value {
@@ -270,22 +291,22 @@ fn with(mut message: Map<String, Value>, more: &[(&str, &str)]) -> Map<String, V
     message
 }
 
-/// Whether an incoming webhook will never be one again.
-fn is_gone(answer: &Answer) -> bool {
+/// Whether an incoming webhook is gone for good.
+fn is_gone(answer: &HttpAnswer) -> bool {
     let gone = ["no_service", "no_team", "channel_is_archived", "channel_not_found"];
     !answer.status.is_success() && gone.iter().any(|it| answer.body.starts_with(it.as_bytes()))
 }
 
-/// What an error of the Web API means.
-fn judge(error: &str, answer: &Answer, client: &HttpClient) -> Said {
+/// The reply that an error of the Web API stands for.
+fn classify(error: &str, answer: &HttpAnswer, client: &HttpClient) -> SlackReply {
     let why = format!("{} answered: {}", client.place(), client.shown(error.as_bytes()));
     let retry = |reason, after_ms| {
         let why = why.clone();
-        Said::Failed(DeliveryResult::Retry { reason, why, after_ms })
+        SlackReply::Failed(DeliveryResult::Retry { reason, why, after_ms })
     };
-    let reject = |reason| Said::Failed(DeliveryResult::Reject { reason, why: why.clone() });
+    let reject = |reason| SlackReply::Failed(DeliveryResult::Reject { reason, why: why.clone() });
     match error {
-        "message_not_found" | "edit_window_closed" | "cant_update_message" => Said::NoMessage,
+        "message_not_found" | "edit_window_closed" | "cant_update_message" => SlackReply::NoMessage,
         "ratelimited" | "rate_limited" => retry(FailureReason::RateLimited, answer.after_ms),
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired"
         | "missing_scope" | "no_permission" => retry(FailureReason::Auth, Some(LOGIN_RETRY_MS)),
@@ -308,9 +329,11 @@ impl fmt::Debug for SlackSettings {
     /// Everything but the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("SlackSettings");
-        match &self.door {
-            Door::Webhook(http) => shown.field("webhook", http),
-            Door::Api { http, channel, .. } => shown.field("api", http).field("channel", channel),
+        match &self.endpoint {
+            SlackEndpoint::Webhook(http) => shown.field("webhook", http),
+            SlackEndpoint::Api { http, channel, .. } => {
+                shown.field("api", http).field("channel", channel)
+            }
         };
         shown.finish_non_exhaustive()
     }

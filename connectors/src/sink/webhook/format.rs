@@ -1,19 +1,19 @@
-//! The forms in which a webhook gets a notification.
+//! Formats in which a webhook gets a notification.
 
-use std::fmt::Write;
-
-use model::key::KeyValue;
 use model::notification::{Notification, NotificationKind};
 use model::severity::Severity;
 use model::transition::EpisodeId;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::document;
+use crate::sink::alertmanager::labels::labels;
+use crate::sink::document;
 
-/// What a webhook is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+/// Format of the body that a webhook gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookFormat {
     /// The document every other sink gets.
     #[default]
     Hansho,
@@ -24,11 +24,11 @@ pub enum Format {
 }
 
 /// The content type and the body.
-pub(super) fn written(format: Format, of: &Notification) -> (&'static str, String) {
+pub(super) fn render(format: WebhookFormat, of: &Notification) -> (&'static str, String) {
     match format {
-        Format::Hansho => ("application/json", document::render(of)),
-        Format::Alertmanager => ("application/json", alertmanager(of).to_string()),
-        Format::CloudEvents => ("application/cloudevents+json", cloud_event(of)),
+        WebhookFormat::Hansho => ("application/json", document::render(of)),
+        WebhookFormat::Alertmanager => ("application/json", alertmanager(of).to_string()),
+        WebhookFormat::CloudEvents => ("application/cloudevents+json", cloud_event(of)),
     }
 }
 
@@ -72,72 +72,6 @@ fn alertmanager(of: &Notification) -> Value {
 /// 16 hexadecimal digits, as Alertmanager's are.
 fn fingerprint(of: EpisodeId) -> String {
     of.to_string().get(..16).unwrap_or_default().to_owned()
-}
-
-/// The rule's labels and the key, under names that Prometheus takes; some are the alert's
-/// own ([`OWN`]).
-pub(super) fn labels(of: &Notification) -> Map<String, Value> {
-    let mut labels = Map::new();
-    for (name, value) in &of.labels {
-        labels.insert(label_name(name), value.clone().into());
-    }
-    for (name, value) in &of.key {
-        // Alertmanager takes an empty value for no label at all.
-        let text = match value {
-            KeyValue::Null => continue,
-            KeyValue::Text(text) if text.is_empty() => "\"\"".to_owned(),
-            value => value.to_string(),
-        };
-        labels.insert(label_name(name), text.into());
-    }
-    labels.insert("alertname".to_owned(), of.alert.clone().into());
-    labels.insert("severity".to_owned(), of.severity.name().into());
-    labels
-}
-
-/// Names that are the alert's own.
-const OWN: [&str; 3] = ["alertname", "severity", "severity_level"];
-
-/// A name as `[a-zA-Z_][a-zA-Z0-9_]*`, different ones for different names: letters and digits
-/// stand for themselves, `__` for a low line, `_HEX_` for any other character; so does the
-/// first of a name that begins with a digit or would be one of the alert's own.
-pub(super) fn label_name(name: &str) -> String {
-    let is_own = OWN.contains(&name);
-    let mut written = String::new();
-    for (place, c) in name.chars().enumerate() {
-        let is_first_escaped = place == 0 && (is_own || c.is_ascii_digit());
-        match c {
-            '_' => written.push_str("__"),
-            c if c.is_ascii_alphanumeric() && !is_first_escaped => written.push(c),
-            // Writing to a text cannot fail.
-            c => drop(write!(written, "_{:x}_", c as u32)),
-        }
-    }
-    if written.is_empty() { "_0_".to_owned() } else { written }
-}
-
-/// The name that [`label_name`] wrote; `None` where it did not.
-#[cfg(test)]
-pub(super) fn read_label_name(written: &str) -> Option<String> {
-    if written == "_0_" {
-        return Some(String::new());
-    }
-    let mut name = String::new();
-    let mut rest = written;
-    while let Some(c) = rest.chars().next() {
-        if let Some(after) = rest.strip_prefix("__") {
-            name.push('_');
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix('_') {
-            let (hex, after) = after.split_once('_')?;
-            name.push(char::from_u32(u32::from_str_radix(hex, 16).ok()?)?);
-            rest = after;
-        } else {
-            name.push(c);
-            rest = rest.get(c.len_utf8()..)?;
-        }
-    }
-    Some(name)
 }
 
 fn cloud_event(of: &Notification) -> String {

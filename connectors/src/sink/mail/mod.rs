@@ -1,5 +1,7 @@
 //! Mail by SMTP: one message a notification, in one thread an incident.
 
+mod config;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -13,43 +15,35 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::severity::Severity;
-use model::time::{MINUTE_MS, Timestamp};
+use model::time::Timestamp;
 
-use crate::sink::http::{chain, is_private};
-use crate::sink::veil::Veil;
-use crate::sink::words::{Reader, cut, one_line};
-use crate::sink::{Secret, SinkError};
+use self::config::MailConfig;
+use super::{DeliveryFuture, Sink, SinkError, SinkKind, SinkSettings};
+use crate::secret::Secret;
+use crate::sink::http::{LOGIN_RETRY_MS, chain, is_private};
+use crate::sink::redact::Redactor;
+use crate::sink::text::{
+    MessageFormatter, RESOLVED_COLOR, cut, is_web_address, one_line, severity_color,
+};
+
+pub use self::config::{RECIPIENTS_MAX, SmtpSecurity};
+
+pub(super) static KIND: SinkKind = SinkKind::new::<MailConfig>("mail");
 
 /// Characters of a subject; longer ones are cut.
 pub const SUBJECT_MAX: usize = 200;
-/// Recipients of one sink.
-pub const RECIPIENTS_MAX: usize = 100;
-/// What a refused login waits: a configuration is not mended within seconds.
-const LOGIN_RETRY_MS: i64 = 5 * MINUTE_MS;
 /// Most characters of an answer that are repeated to people.
 const SHOWN_ANSWER_MAX: usize = 200;
 
-/// How the way to the server is kept private.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Security {
-    /// STARTTLS, without which nothing is sent.
-    #[default]
-    StartTls,
-    /// TLS from the first byte.
-    Tls,
-    /// Not at all.
-    Plain,
-}
-
-/// How mail is sent.
+/// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailSettings {
     /// The server's name or address.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How the way there is kept private.
-    pub security: Security,
+    /// Encryption of the connection.
+    pub security: SmtpSecurity,
     /// Certificates in PEM to trust besides the usual ones.
     pub authority: Option<String>,
     /// User and password.
@@ -62,12 +56,12 @@ pub struct MailSettings {
     pub timeout_ms: u64,
     /// Loopback, private and link-local addresses may be called.
     pub allow_private: bool,
-    /// Who reads it.
-    pub reader: Reader,
+    /// Formatter of the text.
+    pub formatter: MessageFormatter,
 }
 
-/// A way to send mail.
-pub(super) struct Mail {
+/// Recipients of mail as a sink.
+pub(super) struct MailSink {
     host: String,
     port: u16,
     tls: Tls,
@@ -76,48 +70,54 @@ pub(super) struct Mail {
     to: Vec<Mailbox>,
     timeout: Duration,
     allow_private: bool,
-    reader: Reader,
-    /// Lies over what the server says back.
-    veil: Veil,
+    formatter: MessageFormatter,
+    /// Applied to every answer that is shown.
+    redactor: Redactor,
 }
 
-/// What a server refused, or what kept it from being asked.
-enum Trouble {
-    /// The server's answer, or the way to it.
+/// Failure of an attempt.
+enum SmtpFailure {
+    /// Of the server or the connection.
     Smtp(lettre::transport::smtp::Error),
-    /// No address that may be called.
+    /// No address may be called.
     Address(String),
-    /// The time was over.
+    /// The timeout passed.
     Timeout,
 }
 
-impl Mail {
-    pub(super) fn new(settings: &MailSettings) -> Result<Mail, SinkError> {
-        let refused = |why: String| SinkError::Webhook { why };
+impl SinkSettings for MailSettings {
+    fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(MailSink::new(self)?))
+    }
+}
+
+impl MailSink {
+    fn new(settings: &MailSettings) -> Result<MailSink, SinkError> {
         let mailbox = |what: &str, text: &String| {
-            text.parse::<Mailbox>().map_err(|error| refused(format!("`{what}` {text:?}: {error}")))
+            text.parse::<Mailbox>()
+                .map_err(|error| SinkError::refused(format!("`{what}` {text:?}: {error}")))
         };
         if settings.to.is_empty() || settings.to.len() > RECIPIENTS_MAX {
-            return Err(refused(format!("`to` names 1 to {RECIPIENTS_MAX} recipients")));
+            return Err(SinkError::refused(format!("`to` names 1 to {RECIPIENTS_MAX} recipients")));
         }
-        if settings.login.is_some() && settings.security == Security::Plain {
-            return Err(refused(
+        if settings.login.is_some() && settings.security == SmtpSecurity::Plain {
+            return Err(SinkError::refused(
                 "a password is not sent in clear: leave tls = \"none\" out".to_owned(),
             ));
         }
         let is_pem = |pem: &String| pem.contains("-----BEGIN CERTIFICATE-----");
         if settings.authority.as_ref().is_some_and(|pem| !is_pem(pem)) {
-            return Err(refused("`ca_file` holds no certificate in PEM".to_owned()));
+            return Err(SinkError::refused("`ca_file` holds no certificate in PEM".to_owned()));
         }
         let to: Vec<Mailbox> =
             settings.to.iter().map(|text| mailbox("to", text)).collect::<Result<_, _>>()?;
         let login = settings.login.as_ref();
-        let mut veil = Veil::default();
-        login.into_iter().for_each(|(_, password)| veil.hide(password.expose()));
-        Ok(Mail {
+        let mut redactor = Redactor::default();
+        login.into_iter().for_each(|(_, password)| redactor.add_secret(password.expose()));
+        Ok(MailSink {
             host: settings.host.clone(),
             port: settings.port,
-            tls: tls(settings).map_err(|error| refused(error.to_string()))?,
+            tls: tls(settings).map_err(|error| SinkError::refused(error.to_string()))?,
             login: login.map(|(user, password)| {
                 Credentials::new(user.clone(), password.expose().to_owned())
             }),
@@ -125,39 +125,33 @@ impl Mail {
             to,
             timeout: Duration::from_millis(settings.timeout_ms),
             allow_private: settings.allow_private,
-            reader: settings.reader.clone(),
-            veil,
+            formatter: settings.formatter.clone(),
+            redactor,
         })
     }
 
     /// Sends a notification at an instant, which is the date of the mail.
-    pub(super) async fn deliver(&self, of: &Notification, now: Timestamp) -> DeliveryResult {
+    async fn deliver_at(&self, of: &Notification, now: Timestamp) -> DeliveryResult {
         let message = match self.message(of, now) {
             Ok(message) => message,
             Err(why) => return DeliveryResult::Reject { reason: FailureReason::Template, why },
         };
         let sent = tokio::time::timeout(self.timeout, self.send(&message.formatted())).await;
-        match sent.unwrap_or(Err(Trouble::Timeout)) {
+        match sent.unwrap_or(Err(SmtpFailure::Timeout)) {
             Ok(()) => DeliveryResult::Sent { receipt: None },
-            Err(trouble) => self.judge(&trouble),
+            Err(failure) => self.classify(&failure),
         }
-    }
-
-    /// What an attempt would send.
-    pub(super) fn preview(&self, of: &Notification) -> String {
-        let message = self.message(of, of.at).map(|message| message.formatted());
-        message.map_or_else(|why| why, |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// To all recipients at once; where some are refused for good, to each of the others. It
     /// is sent when one has it: who is not known there will not be by trying again.
-    async fn send(&self, bytes: &[u8]) -> Result<(), Trouble> {
+    async fn send(&self, bytes: &[u8]) -> Result<(), SmtpFailure> {
         let transport = self.transport().await?;
         let everyone: Vec<Address> = self.to.iter().map(|to| to.email.clone()).collect();
         let all = self.send_to(&transport, everyone.clone(), bytes).await;
         match all {
-            Err(Trouble::Smtp(error)) if error.is_permanent() && everyone.len() > 1 => {
-                let mut best = Err(Trouble::Smtp(error));
+            Err(SmtpFailure::Smtp(error)) if error.is_permanent() && everyone.len() > 1 => {
+                let mut best = Err(SmtpFailure::Smtp(error));
                 for one in everyone {
                     let sent = self.send_to(&transport, vec![one], bytes).await;
                     best = if sent.is_ok() { sent } else { best };
@@ -173,23 +167,23 @@ impl Mail {
         transport: &AsyncSmtpTransport<Tokio1Executor>,
         to: Vec<Address>,
         bytes: &[u8],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), SmtpFailure> {
         let envelope = Envelope::new(Some(self.from.email.clone()), to);
-        let envelope = envelope.map_err(|error| Trouble::Address(error.to_string()))?;
-        transport.send_raw(&envelope, bytes).await.map(drop).map_err(Trouble::Smtp)
+        let envelope = envelope.map_err(|error| SmtpFailure::Address(error.to_string()))?;
+        transport.send_raw(&envelope, bytes).await.map(drop).map_err(SmtpFailure::Smtp)
     }
 
     /// A way to an address that may be called. The check is here, where the connection takes
     /// its address from, so that a name cannot change between.
-    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, Trouble> {
+    async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, SmtpFailure> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
-        let found = found.map_err(|error| Trouble::Address(error.to_string()))?;
+        let found = found.map_err(|error| SmtpFailure::Address(error.to_string()))?;
         let allowed = |address: &SocketAddr| self.allow_private || !is_private(address.ip());
         let address: IpAddr =
             found.into_iter().find(allowed).map(|it| it.ip()).ok_or_else(|| {
                 let why = "its host is a loopback, private or link-local address; \
                        allow_private = true permits it";
-                Trouble::Address(why.to_owned())
+                SmtpFailure::Address(why.to_owned())
             })?;
         let mut transport =
             AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.to_string())
@@ -203,15 +197,16 @@ impl Mail {
         Ok(transport.build())
     }
 
-    fn judge(&self, trouble: &Trouble) -> DeliveryResult {
+    fn classify(&self, failure: &SmtpFailure) -> DeliveryResult {
         let place = format!("{}:{}", self.host, self.port);
-        let (reason, why) = match trouble {
-            Trouble::Timeout => (FailureReason::Timeout, "no answer in time".to_owned()),
-            Trouble::Address(why) => (FailureReason::Network, why.clone()),
-            Trouble::Smtp(error) => (reason_of(error), chain(error)),
+        let (reason, why) = match failure {
+            SmtpFailure::Timeout => (FailureReason::Timeout, "no answer in time".to_owned()),
+            SmtpFailure::Address(why) => (FailureReason::Network, why.clone()),
+            SmtpFailure::Smtp(error) => (reason_of(error), chain(error)),
         };
-        let why = format!("{place}: {}", cut(&one_line(&self.veil.over(&why)), SHOWN_ANSWER_MAX));
-        let is_for_good = matches!(trouble, Trouble::Smtp(error) if error.is_permanent());
+        let why =
+            format!("{place}: {}", cut(&one_line(&self.redactor.redact(&why)), SHOWN_ANSWER_MAX));
+        let is_for_good = matches!(failure, SmtpFailure::Smtp(error) if error.is_permanent());
         match reason {
             FailureReason::Auth => {
                 DeliveryResult::Retry { reason, why, after_ms: Some(LOGIN_RETRY_MS) }
@@ -232,7 +227,7 @@ impl Mail {
             .message_id(Some(format!("<{}@{domain}>", plain_id(&of.id))))
             .references(thread.clone())
             .in_reply_to(thread)
-            .subject(cut(&self.reader.title(of), SUBJECT_MAX));
+            .subject(cut(&self.formatter.title(of), SUBJECT_MAX));
         for to in &self.to {
             message = message.to(to.clone());
         }
@@ -253,8 +248,8 @@ impl Mail {
     }
 
     fn text(&self, of: &Notification) -> String {
-        let mut text = format!("{}\n\n", self.reader.title(of));
-        for fact in self.reader.facts(of) {
+        let mut text = format!("{}\n\n", self.formatter.title(of));
+        for fact in self.formatter.facts(of) {
             text += &format!("{}: {}\n", fact.name, fact.text);
         }
         text
@@ -263,10 +258,10 @@ impl Mail {
     fn html(&self, of: &Notification) -> String {
         let color = match of.kind {
             NotificationKind::Resolved => RESOLVED_COLOR,
-            _ => color(of.severity),
+            _ => severity_color(of.severity),
         };
         let rows: String = self
-            .reader
+            .formatter
             .facts(of)
             .iter()
             .map(|fact| {
@@ -274,7 +269,7 @@ impl Mail {
                 format!("<tr><th align=\"left\" valign=\"top\">{name}</th><td>{fact}</td></tr>")
             })
             .collect();
-        let title = escaped(&self.reader.title(of));
+        let title = escaped(&self.formatter.title(of));
         format!(
             "<!doctype html><html><body><p style=\"border-left:6px solid {color};\
              padding-left:8px\"><b>{title}</b></p><table cellpadding=\"4\">{rows}</table>\
@@ -283,16 +278,19 @@ impl Mail {
     }
 }
 
-/// The colour of what is over.
-pub(super) const RESOLVED_COLOR: &str = "#388E3C";
+impl Sink for MailSink {
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Notification,
+        _receipt: Option<&'a str>,
+        now: Timestamp,
+    ) -> DeliveryFuture<'a> {
+        Box::pin(self.deliver_at(notification, now))
+    }
 
-/// The colour of a severity.
-pub(super) const fn color(of: Severity) -> &'static str {
-    match of {
-        Severity::Critical => "#D32F2F",
-        Severity::High => "#F57C00",
-        Severity::Medium => "#FBC02D",
-        Severity::Low => "#1976D2",
+    fn preview(&self, notification: &Notification) -> String {
+        let message = self.message(notification, notification.at).map(|it| it.formatted());
+        message.map_or_else(|why| why, |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -306,7 +304,7 @@ const fn urgency(of: Severity) -> (&'static str, &'static str) {
     }
 }
 
-/// What may stand before the `@` of a message's id.
+/// The part before the `@` of a message's id.
 fn plain_id(id: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     id.chars().map(|c| if is_plain(c) { c } else { '.' }).collect()
@@ -330,15 +328,11 @@ fn escaped(text: &str) -> String {
 /// Escaped; an address of the web as a whole can be followed.
 fn linked(text: &str) -> String {
     let shown = escaped(text);
-    let is_address = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
-    match is_address && !text.contains(' ') {
-        true => format!("<a href=\"{shown}\">{shown}</a>"),
-        false => shown,
-    }
+    if is_web_address(text) { format!("<a href=\"{shown}\">{shown}</a>") } else { shown }
 }
 
 fn tls(settings: &MailSettings) -> Result<Tls, lettre::transport::smtp::Error> {
-    if settings.security == Security::Plain {
+    if settings.security == SmtpSecurity::Plain {
         return Ok(Tls::None);
     }
     let mut parameters = TlsParameters::builder(settings.host.clone());
@@ -347,8 +341,8 @@ fn tls(settings: &MailSettings) -> Result<Tls, lettre::transport::smtp::Error> {
     }
     let parameters = parameters.build_rustls()?;
     Ok(match settings.security {
-        Security::Tls => Tls::Wrapper(parameters),
-        Security::StartTls | Security::Plain => Tls::Required(parameters),
+        SmtpSecurity::Tls => Tls::Wrapper(parameters),
+        SmtpSecurity::StartTls | SmtpSecurity::Plain => Tls::Required(parameters),
     })
 }
 

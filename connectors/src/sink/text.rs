@@ -1,4 +1,4 @@
-//! The words in which people read a notification, in their language and zone.
+//! Texts of notifications for people, in their language and time zone.
 
 use jiff::tz::TimeZone;
 use model::decimal::Decimal;
@@ -7,28 +7,26 @@ use model::notification::{Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
 
-/// Who reads: in which language, and by which clock.
+/// Formatter of texts in one language and time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct MessageFormatter {
     /// The language.
     pub language: Language,
-    /// The zone of their clock.
+    /// The time zone.
     pub zone: TimeZone,
 }
 
-/// Something that is known of an incident.
-pub(super) struct Fact {
-    /// What.
-    pub(super) what: What,
-    /// How the reader calls it.
+/// A fact of an incident, as one line with a name.
+pub(super) struct IncidentFact {
+    pub(super) kind: FactKind,
+    /// Its name in the language.
     pub(super) name: String,
-    /// One line.
     pub(super) text: String,
 }
 
-/// What may be known of an incident.
+/// Kinds of facts, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum FactKind {
     Severity,
     Deadline,
     Key,
@@ -42,19 +40,19 @@ pub(super) enum What {
     Incident,
 }
 
-impl Reader {
+impl MessageFormatter {
     /// One line: `[緊急] 認証失敗多発: …`; control characters are spaces.
     pub(super) fn title(&self, of: &Notification) -> String {
         let message = match of.kind {
-            NotificationKind::Digest => self.summed(of),
+            NotificationKind::Digest => self.digest_summary(of),
             _ => of.message.clone(),
         };
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-        one_line(&format!("[{}] {}{message}", self.news(of), of.alert))
+        one_line(&format!("[{}] {}{message}", self.headline(of), of.alert))
     }
 
-    /// What is said of an incident, in a word or two.
-    pub(super) fn news(&self, of: &Notification) -> String {
+    /// The state in a word or two.
+    pub(super) fn headline(&self, of: &Notification) -> String {
         let severity = self.severity(of.severity);
         let is_flapping = of.digest.as_ref().is_some_and(|digest| digest.is_flapping);
         let (en, ja) = match of.kind {
@@ -79,49 +77,57 @@ impl Reader {
             }
             NotificationKind::Digest => (format!("{severity}, many"), format!("{severity}・多発")),
         };
-        self.say(en, ja)
+        self.localized(en, ja)
     }
 
-    /// What is known of it, each with its name; nothing empty.
-    pub(super) fn facts(&self, of: &Notification) -> Vec<Fact> {
+    /// The facts that are known; none is empty.
+    pub(super) fn facts(&self, of: &Notification) -> Vec<IncidentFact> {
         let key: Vec<String> =
             of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let deadline = match (of.kind, of.deadline) {
             (NotificationKind::Resolved | NotificationKind::Digest, _) => None,
-            (_, Some(deadline)) => Some(self.clock(deadline)),
-            (_, None) => Some(self.say("as planned", "計画的に対応")),
+            (_, Some(deadline)) => Some(self.local_time(deadline)),
+            (_, None) => Some(self.localized("as planned", "計画的に対応")),
         };
         let missed = of.missed.as_ref().map(|missed| {
-            let at = self.clock(missed.at);
+            let at = self.local_time(missed.at);
             match &missed.why {
-                Some(why) => self.say(
+                Some(why) => self.localized(
                     format!("begun {at}; not delivered then: {why}"),
                     format!("{at} に発火。その時点では届かず: {why}"),
                 ),
-                None => self.say(format!("begun {at}"), format!("{at} に発火")),
+                None => self.localized(format!("begun {at}"), format!("{at} に発火")),
             }
         });
-        let ended = (of.kind == NotificationKind::Resolved).then(|| self.clock(of.at));
+        let ended = (of.kind == NotificationKind::Resolved).then(|| self.local_time(of.at));
         let facts = [
             (
-                What::Severity,
-                self.say("severity", "重大度"),
+                FactKind::Severity,
+                self.localized("severity", "重大度"),
                 Some(self.severity(of.severity).to_owned()),
             ),
-            (What::Deadline, self.say("respond by", "対応期限"), deadline),
-            (What::Key, self.say("key", "キー"), Some(key.join(" "))),
-            (What::Value, self.say("value", "値"), self.measured(of.value, of.threshold)),
-            (What::Since, self.say("since", "発生"), Some(self.clock(of.since))),
-            (What::Ended, self.say("ended", "解消"), ended),
-            (What::By, self.say("by", "対応者"), of.by.clone()),
-            (What::Missed, self.say("missed", "未達"), missed),
-            (What::Runbook, self.say("runbook", "手順書"), of.runbook.clone()),
-            (What::Rule, self.say("rule", "ルール"), Some(of.reading.clone())),
-            (What::Incident, self.say("incident", "インシデント"), Some(of.incident.to_string())),
+            (FactKind::Deadline, self.localized("respond by", "対応期限"), deadline),
+            (FactKind::Key, self.localized("key", "キー"), Some(key.join(" "))),
+            (
+                FactKind::Value,
+                self.localized("value", "値"),
+                self.value_text(of.value, of.threshold),
+            ),
+            (FactKind::Since, self.localized("since", "発生"), Some(self.local_time(of.since))),
+            (FactKind::Ended, self.localized("ended", "解消"), ended),
+            (FactKind::By, self.localized("by", "対応者"), of.by.clone()),
+            (FactKind::Missed, self.localized("missed", "未達"), missed),
+            (FactKind::Runbook, self.localized("runbook", "手順書"), of.runbook.clone()),
+            (FactKind::Rule, self.localized("rule", "ルール"), Some(of.reading.clone())),
+            (
+                FactKind::Incident,
+                self.localized("incident", "インシデント"),
+                Some(of.incident.to_string()),
+            ),
         ];
-        let known = facts
-            .into_iter()
-            .filter_map(|(what, name, fact)| Some(Fact { what, name, text: one_line(&fact?) }));
+        let known = facts.into_iter().filter_map(|(kind, name, fact)| {
+            Some(IncidentFact { kind, name, text: one_line(&fact?) })
+        });
         known.filter(|fact| !fact.text.is_empty()).collect()
     }
 
@@ -133,25 +139,25 @@ impl Reader {
         }
     }
 
-    /// How much of what, where many are told at once.
-    pub(super) fn summed(&self, of: &Notification) -> String {
+    /// The message of a digest: how many of what.
+    pub(super) fn digest_summary(&self, of: &Notification) -> String {
         let Some(digest) = &of.digest else { return of.message.clone() };
         let (news, ended, named) = (digest.news, digest.ended, &of.message);
         if digest.is_flapping {
-            let said = self.say(
+            let text = self.localized(
                 format!("{named} began {news} times and ended {ended} times in the last hour"),
                 format!("{named} 直近1時間に発生{news}回、解消{ended}回"),
             );
-            return said.trim_start().to_owned();
+            return text.trim_start().to_owned();
         }
-        self.say(
+        self.localized(
             format!("{news} at once, {ended} over ({named})"),
             format!("{news}件発生、{ended}件解消 ({named})"),
         )
     }
 
     /// `2026-01-05 09:00:54 +09:00`
-    pub(super) fn clock(&self, at: Timestamp) -> String {
+    pub(super) fn local_time(&self, at: Timestamp) -> String {
         match jiff::Timestamp::from_millisecond(at.0) {
             Ok(instant) => instant
                 .to_zoned_datetime(self.zone.clone())
@@ -161,10 +167,10 @@ impl Reader {
         }
     }
 
-    fn measured(&self, value: Option<Decimal>, threshold: Option<Decimal>) -> Option<String> {
+    fn value_text(&self, value: Option<Decimal>, threshold: Option<Decimal>) -> Option<String> {
         let value = value?;
         Some(match threshold {
-            Some(threshold) => self.say(
+            Some(threshold) => self.localized(
                 format!("{value} (threshold {threshold})"),
                 format!("{value} (しきい値 {threshold})"),
             ),
@@ -172,7 +178,7 @@ impl Reader {
         })
     }
 
-    fn say(&self, en: impl Into<String>, ja: impl Into<String>) -> String {
+    fn localized(&self, en: impl Into<String>, ja: impl Into<String>) -> String {
         match self.language {
             Language::En => en.into(),
             Language::Ja => ja.into(),
@@ -180,7 +186,7 @@ impl Reader {
     }
 }
 
-/// Without anything that breaks a line or turns its direction.
+/// The text without anything that breaks a line or turns its direction.
 pub(super) fn one_line(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
@@ -188,7 +194,7 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
-/// The first so many characters; what is cut ends with `…`.
+/// The first characters, at most `most`; a shortened text ends with `…`.
 pub(super) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
@@ -198,6 +204,25 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     cut
 }
 
+/// Colour of resolved incidents.
+pub(super) const RESOLVED_COLOR: &str = "#388E3C";
+
+/// Colour of a severity.
+pub(super) const fn severity_color(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "#D32F2F",
+        Severity::High => "#F57C00",
+        Severity::Medium => "#FBC02D",
+        Severity::Low => "#1976D2",
+    }
+}
+
+/// Whether a text as a whole is an address of the web that can be linked.
+pub(super) fn is_web_address(text: &str) -> bool {
+    let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
+    is_web && !text.contains(' ')
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use model::notification::Digest;
@@ -205,20 +230,20 @@ pub(super) mod tests {
     use super::*;
     use crate::sink::tests::notification;
 
-    /// Someone in Japan who reads Japanese.
-    pub(in crate::sink) fn reader(language: Language) -> Reader {
-        Reader { language, zone: TimeZone::get("Asia/Tokyo").unwrap() }
+    /// A formatter for people in Japan.
+    pub(in crate::sink) fn formatter(language: Language) -> MessageFormatter {
+        MessageFormatter { language, zone: TimeZone::get("Asia/Tokyo").unwrap() }
     }
 
     #[test]
     fn a_title_is_one_line_in_the_readers_language() {
         let of = Notification { message: "多い\r\nBcc: x\u{202e}".to_owned(), ..notification() };
-        let titles = [Language::Ja, Language::En].map(|language| reader(language).title(&of));
+        let titles = [Language::Ja, Language::En].map(|language| formatter(language).title(&of));
         assert_eq!(titles[0], "[緊急] 認証\"失敗 : 多い  Bcc: x ");
         assert_eq!(titles[1], "[critical] 認証\"失敗 : 多い  Bcc: x ");
         let news = NotificationKind::ALL.map(|kind| {
             let of = Notification { kind, ..notification() };
-            [Language::Ja, Language::En].map(|language| reader(language).news(&of))
+            [Language::Ja, Language::En].map(|language| formatter(language).headline(&of))
         });
         let mut different = news.concat();
         different.sort();
@@ -235,13 +260,13 @@ pub(super) mod tests {
             Notification { kind, message, digest: Some(digest.into()), ..notification() }
         };
         let over = Notification { kind: NotificationKind::Resolved, ..of(true) };
-        let titles = [Language::Ja, Language::En].map(|language| reader(language).title(&over));
+        let titles = [Language::Ja, Language::En].map(|language| formatter(language).title(&over));
         assert_eq!(titles[0], "[繰り返しの終了] 認証\"失敗 : host=a");
         assert_eq!(titles[1], "[no longer flapping] 認証\"失敗 : host=a");
         let said = [(Language::En, true), (Language::Ja, true), (Language::En, false)].map(
             |(language, is_flapping)| {
-                let (reader, of) = (reader(language), of(is_flapping));
-                format!("{}: {}", reader.news(&of), reader.summed(&of))
+                let (formatter, of) = (formatter(language), of(is_flapping));
+                format!("{}: {}", formatter.headline(&of), formatter.digest_summary(&of))
             },
         );
         let want = [
@@ -254,7 +279,7 @@ pub(super) mod tests {
 
     #[test]
     fn facts_are_told_by_the_readers_clock_and_never_empty() {
-        let facts = reader(Language::Ja).facts(&notification());
+        let facts = formatter(Language::Ja).facts(&notification());
         let fact = |name: &str| facts.iter().find(|it| it.name == name).map(|it| it.text.as_str());
         assert_eq!(fact("対応期限"), Some("1970-01-01 09:30:54 +09:00"));
         assert_eq!(fact("発生"), Some("1970-01-01 09:00:01 +09:00"));

@@ -1,12 +1,13 @@
-//! Alertmanager, by its API v2: what stands is said again, as Prometheus does.
+//! Alertmanager, by its API v2: open alerts are sent again, as Prometheus does.
 //!
-//! Alertmanager keeps alerts in memory only and takes one for over that nobody has confirmed
-//! for a while. So every message says until when it may be believed, [`BELIEVED_MS`], and what
-//! is open is repeated before that by [`Alertmanager::refresh`]. An alert is its labels there:
+//! Alertmanager keeps alerts in memory only and resolves one that is not sent again for a
+//! while. So every alert ends after [`ALERT_TTL_MS`], and open ones are sent again before that
+//! by [`Sink::resend`], every [`RESEND_INTERVAL_MS`]. An alert is its labels there:
 //! only what never changes of an incident is among them, and its severity, so that routes may
 //! ask for it; when that rises, the alert of the lesser severity is ended in the same request.
 
-use std::fmt;
+mod config;
+pub(super) mod labels;
 
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::severity::Severity;
@@ -14,53 +15,52 @@ use model::time::{MINUTE_MS, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use crate::sink::SinkError;
-use crate::sink::format::labels;
+use self::config::AlertmanagerConfig;
+use self::labels::labels;
+use super::{DeliveryFuture, Sink, SinkError, SinkKind, SinkSettings};
 use crate::sink::http::{HttpClient, HttpSettings};
 
-/// How long an alert is believed in without being said again, in milliseconds.
-pub const BELIEVED_MS: i64 = 4 * MINUTE_MS;
-/// How often what stands is said again, in milliseconds.
-pub const REFRESH_MS: i64 = MINUTE_MS;
+pub(super) static KIND: SinkKind =
+    SinkKind { needs_resend: true, ..SinkKind::new::<AlertmanagerConfig>("alertmanager") };
+
+/// Time after which an alert ends that is not sent again, in milliseconds.
+pub const ALERT_TTL_MS: i64 = 4 * MINUTE_MS;
+/// Interval at which open alerts are sent again, in milliseconds.
+pub const RESEND_INTERVAL_MS: i64 = MINUTE_MS;
 /// Alerts of one request.
 pub const BATCH_MAX: usize = 256;
-/// Where alerts are posted, below the address of an Alertmanager.
+/// Path of alerts below the address of an Alertmanager.
 const ALERTS_PATH: &str = "/api/v2/alerts";
 
-/// How a cluster of Alertmanagers is reached.
-#[derive(Clone, PartialEq, Eq)]
+/// Settings of the sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertmanagerSettings {
     /// All its members, each at its base address.
     pub members: Vec<HttpSettings>,
 }
 
-/// A cluster of Alertmanagers.
-pub(super) struct Alertmanager {
+/// A cluster of Alertmanagers as a sink.
+pub(super) struct AlertmanagerSink {
     members: Vec<HttpClient>,
 }
 
-impl Alertmanager {
-    pub(super) fn new(settings: &AlertmanagerSettings) -> Result<Alertmanager, SinkError> {
+impl SinkSettings for AlertmanagerSettings {
+    fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(AlertmanagerSink::new(self)?))
+    }
+}
+
+impl AlertmanagerSink {
+    fn new(settings: &AlertmanagerSettings) -> Result<AlertmanagerSink, SinkError> {
         let members = settings.members.iter().map(|member| HttpClient::below(member, ALERTS_PATH));
-        Ok(Alertmanager { members: members.collect::<Result<_, _>>()? })
+        Ok(AlertmanagerSink { members: members.collect::<Result<_, _>>()? })
     }
 
-    /// Tells all members of what happened to an incident; it is delivered when one has it, for
-    /// the others hear of it when it is said again.
-    pub(super) async fn deliver(&self, of: &Notification, now: Timestamp) -> DeliveryResult {
-        self.post(alerts(of, now)).await
-    }
-
-    /// Says again what stands, or has ended a short while ago.
-    pub(super) async fn refresh(
-        &self,
-        standing: &[Notification],
-        now: Timestamp,
-    ) -> DeliveryResult {
+    async fn resend_all(&self, open: &[Notification], now: Timestamp) -> DeliveryResult {
         let mut result = DeliveryResult::Sent { receipt: None };
-        for batch in standing.chunks(BATCH_MAX) {
-            let said = batch.iter().map(|of| alert(of, of.severity, ends_at(of, now))).collect();
-            match self.post(said).await {
+        for batch in open.chunks(BATCH_MAX) {
+            let alerts = batch.iter().map(|of| alert(of, of.severity, ends_at(of, now))).collect();
+            match self.post(alerts).await {
                 DeliveryResult::Sent { .. } => {}
                 failed => result = failed,
             }
@@ -68,37 +68,53 @@ impl Alertmanager {
         result
     }
 
+    /// Posts to all members; it is delivered when one has it, for the others get it when it is
+    /// sent again.
     async fn post(&self, alerts: Vec<Value>) -> DeliveryResult {
         let body = Value::Array(alerts).to_string();
-        let mut asked = JoinSet::new();
+        let mut requests = JoinSet::new();
         for member in self.members.clone() {
             let body = body.clone();
-            asked.spawn(async move {
+            requests.spawn(async move {
                 let headers = [("content-type", "application/json".to_owned())];
                 member.post(&headers, body).await
             });
         }
         let mut results = Vec::with_capacity(self.members.len());
-        while let Some(result) = asked.join_next().await {
+        while let Some(result) = requests.join_next().await {
             results.extend(result);
         }
         best(results)
     }
 }
 
-/// What an attempt would send.
-pub(super) fn preview(of: &Notification) -> String {
-    Value::Array(alerts(of, of.at)).to_string()
+impl Sink for AlertmanagerSink {
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Notification,
+        _receipt: Option<&'a str>,
+        now: Timestamp,
+    ) -> DeliveryFuture<'a> {
+        Box::pin(self.post(alerts(notification, now)))
+    }
+
+    fn preview(&self, notification: &Notification) -> String {
+        Value::Array(alerts(notification, notification.at)).to_string()
+    }
+
+    fn resend<'a>(&'a self, open: &'a [Notification], now: Timestamp) -> DeliveryFuture<'a> {
+        Box::pin(self.resend_all(open, now))
+    }
 }
 
-/// The most hopeful of some answers.
+/// The best of some results.
 fn best(results: Vec<DeliveryResult>) -> DeliveryResult {
-    let hope = |result: &DeliveryResult| match result {
+    let rank = |result: &DeliveryResult| match result {
         DeliveryResult::Sent { .. } => 0,
         DeliveryResult::Retry { .. } => 1,
         DeliveryResult::Reject { .. } => 2,
     };
-    results.into_iter().min_by_key(hope).unwrap_or_else(|| DeliveryResult::Reject {
+    results.into_iter().min_by_key(rank).unwrap_or_else(|| DeliveryResult::Reject {
         reason: FailureReason::Client,
         why: "no Alertmanager is configured".to_owned(),
     })
@@ -117,7 +133,7 @@ fn alerts(of: &Notification, now: Timestamp) -> Vec<Value> {
 fn ends_at(of: &Notification, now: Timestamp) -> Timestamp {
     match of.kind {
         NotificationKind::Resolved => of.at.min(now),
-        _ => now.plus(BELIEVED_MS),
+        _ => now.plus(ALERT_TTL_MS),
     }
 }
 
@@ -134,7 +150,7 @@ fn alert(of: &Notification, severity: Severity, ends_at: Timestamp) -> Value {
     })
 }
 
-/// What may change from message to message.
+/// The parts that may change while an incident lasts.
 fn annotations(of: &Notification) -> Map<String, Value> {
     let decimal = |value: Option<model::decimal::Decimal>| value.map(|value| value.to_string());
     let given = [
@@ -152,12 +168,6 @@ fn annotations(of: &Notification) -> Map<String, Value> {
         .filter(|(_, text)| !text.is_empty())
         .map(|(name, text)| (name.to_owned(), text.into()))
         .collect()
-}
-
-impl fmt::Debug for AlertmanagerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AlertmanagerSettings").field("members", &self.members).finish()
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! One POST per call, and a verdict on what came back: what all receivers over HTTP share.
+//! HTTP: one POST per call and the classification of its answer, shared by all receivers over
+//! HTTP.
+
+mod config;
 
 use std::error::Error;
 use std::fmt;
@@ -12,8 +15,11 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 
-use crate::sink::veil::Veil;
-use crate::sink::{Secret, SinkError};
+use crate::secret::Secret;
+use crate::sink::SinkError;
+use crate::sink::redact::Redactor;
+
+pub use config::{SecretHeaders, SecretUrl};
 
 /// Most bytes of an answer that are read; the rest is left to the connection's end.
 pub const MAX_ANSWER_BYTES: usize = 64 << 10;
@@ -21,10 +27,10 @@ pub const MAX_ANSWER_BYTES: usize = 64 << 10;
 const SHOWN_ANSWER_BYTES: usize = 200;
 /// Longest time a receiver can ask to be left alone: one day.
 const RETRY_AFTER_MAX_MS: i64 = model::time::DAY_MS;
-/// What a refused login waits: a configuration is not mended within seconds.
-const LOGIN_RETRY_MS: i64 = 5 * model::time::MINUTE_MS;
+/// Pause after a refused login: a configuration is not mended within seconds.
+pub(super) const LOGIN_RETRY_MS: i64 = 5 * model::time::MINUTE_MS;
 
-/// Where and how to post.
+/// Address and headers of a receiver.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     /// `http` or `https`; path and query may hold a token and are shown to nobody.
@@ -37,7 +43,7 @@ pub struct HttpSettings {
     pub allow_private: bool,
 }
 
-/// A receiver.
+/// Client of one receiver.
 #[derive(Clone)]
 pub(super) struct HttpClient {
     client: Client,
@@ -45,12 +51,12 @@ pub(super) struct HttpClient {
     headers: HeaderMap,
     /// `host:port`, to name it.
     place: String,
-    /// Lies over what the receiver says back.
-    veil: Veil,
+    /// Applied to every answer that is shown.
+    redactor: Redactor,
 }
 
-/// What a receiver answered.
-pub(super) struct Answer {
+/// Answer of a receiver.
+pub(super) struct HttpAnswer {
     pub(super) status: StatusCode,
     /// `Retry-After`, in milliseconds from the answer.
     pub(super) after_ms: Option<i64>,
@@ -60,37 +66,38 @@ pub(super) struct Answer {
 
 impl HttpClient {
     pub(super) fn new(settings: &HttpSettings) -> Result<HttpClient, SinkError> {
-        let refused = |why: &str| SinkError::Webhook { why: why.to_owned() };
-        let url = Url::parse(settings.url.expose()).map_err(|_| refused("its url is no URL"))?;
+        let url = Url::parse(settings.url.expose())
+            .map_err(|_| SinkError::refused("its url is no URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused("its url must begin with https:// or http://"));
+            return Err(SinkError::refused("its url must begin with https:// or http://"));
         }
-        let host = url.host_str().ok_or_else(|| refused("its url names no host"))?.to_owned();
+        let host =
+            url.host_str().ok_or_else(|| SinkError::refused("its url names no host"))?.to_owned();
         let port = url.port_or_known_default().unwrap_or(0);
         let place = format!("{host}:{port}");
         // The client connects to a literal address without asking the resolver.
         let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         if !settings.allow_private && literal.is_some_and(is_private) {
-            return Err(refused(PRIVATE));
+            return Err(SinkError::refused(PRIVATE));
         }
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(Duration::from_millis(settings.timeout_ms))
             // A proxy of the environment would resolve names past the check.
             .no_proxy()
-            .dns_resolver(Arc::new(Resolver { allow_private: settings.allow_private }))
+            .dns_resolver(Arc::new(AddressResolver { allow_private: settings.allow_private }))
             .user_agent(concat!("hansho/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| SinkError::Webhook { why: chain(&error.without_url()) })?;
-        let mut veil = Veil::default();
-        veil.hide_address(&url);
-        settings.headers.iter().for_each(|(_, value)| veil.hide_header(value.expose()));
-        Ok(HttpClient { client, url, headers: headers(&settings.headers)?, place, veil })
+            .map_err(|error| SinkError::refused(chain(&error.without_url())))?;
+        let mut redactor = Redactor::default();
+        redactor.add_url(&url);
+        settings.headers.iter().for_each(|(_, value)| redactor.add_header(value.expose()));
+        Ok(HttpClient { client, url, headers: headers(&settings.headers)?, place, redactor })
     }
 
-    /// With another secret that the receiver is shown, and must not be quoted with.
-    pub(super) fn hiding(mut self, secret: &Secret) -> HttpClient {
-        self.veil.hide(secret.expose());
+    /// Removes another secret from every answer that is shown.
+    pub(super) fn redacting(mut self, secret: &Secret) -> HttpClient {
+        self.redactor.add_secret(secret.expose());
         self
     }
 
@@ -114,14 +121,14 @@ impl HttpClient {
         &self.place
     }
 
-    /// Posts a body with headers of its own and judges the answer by its status.
+    /// Posts a body with headers of its own and classifies the answer by its status.
     pub(super) async fn post(
         &self,
         headers: &[(&'static str, String)],
         body: String,
     ) -> DeliveryResult {
-        match self.ask(headers, body).await {
-            Ok(answer) => self.judge(&answer),
+        match self.send(headers, body).await {
+            Ok(answer) => self.classify(&answer),
             Err(failed) => failed,
         }
     }
@@ -129,12 +136,12 @@ impl HttpClient {
     /// Posts a body with headers of its own, of which no value is shown to anybody.
     ///
     /// # Errors
-    /// What it comes to where there is no answer.
-    pub(super) async fn ask(
+    /// The result where there is no answer.
+    pub(super) async fn send(
         &self,
         headers: &[(&'static str, String)],
         body: String,
-    ) -> Result<Answer, DeliveryResult> {
+    ) -> Result<HttpAnswer, DeliveryResult> {
         let mut request = self.client.post(self.url.clone()).headers(self.headers.clone());
         for (name, value) in headers {
             let Ok(value) = HeaderValue::from_str(value) else {
@@ -144,7 +151,7 @@ impl HttpClient {
             request = request.header(*name, value);
         }
         match request.body(body).send().await {
-            Ok(response) => Ok(Answer {
+            Ok(response) => Ok(HttpAnswer {
                 status: response.status(),
                 after_ms: retry_after_ms(response.headers(), SystemTime::now()),
                 // The receiver has it as soon as the status says so: a body that breaks off
@@ -162,18 +169,17 @@ impl HttpClient {
         }
     }
 
-    /// The beginning of an answer, safe to print: secrets struck out, control characters
-    /// escaped.
+    /// The beginning of an answer, safe to print: secrets removed, control characters escaped.
     pub(super) fn shown(&self, answer: &[u8]) -> String {
         // Cut afterwards: a secret must not be cut in two and be known no more.
-        let text = self.veil.over(&String::from_utf8_lossy(answer));
+        let text = self.redactor.redact(&String::from_utf8_lossy(answer));
         let shown = text.get(..text.floor_char_boundary(SHOWN_ANSWER_BYTES)).unwrap_or_default();
         shown.escape_debug().to_string()
     }
 
-    /// What an answer means by its status.
-    pub(super) fn judge(&self, answer: &Answer) -> DeliveryResult {
-        let Answer { status, after_ms, body } = answer;
+    /// The result that the status of an answer stands for.
+    pub(super) fn classify(&self, answer: &HttpAnswer) -> DeliveryResult {
+        let HttpAnswer { status, after_ms, body } = answer;
         let (status, after_ms) = (*status, *after_ms);
         if status.is_success() {
             return DeliveryResult::Sent { receipt: None };
@@ -193,7 +199,7 @@ impl HttpClient {
     }
 }
 
-/// What kind of failure a status is.
+/// The reason that a status stands for.
 fn reason_of(status: StatusCode) -> FailureReason {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => FailureReason::Auth,
@@ -210,7 +216,7 @@ fn reason_of(status: StatusCode) -> FailureReason {
 fn headers(settings: &[(String, Secret)]) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
     for (name, value) in settings {
-        let refused = || SinkError::Webhook { why: format!("the header {name:?} cannot be sent") };
+        let refused = || SinkError::refused(format!("the header {name:?} cannot be sent"));
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
         let mut value = HeaderValue::from_str(value.expose()).map_err(|_| refused())?;
         value.set_sensitive(true);
@@ -245,20 +251,20 @@ pub(super) fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<i64
     Some(wait_ms.clamp(0, RETRY_AFTER_MAX_MS))
 }
 
-/// Asks the system for addresses and leaves out those that may not be called. The check is
+/// Resolver of the system without the addresses that may not be called. The check is
 /// here, where the connection takes its address from, so that a name cannot change between.
-struct Resolver {
+struct AddressResolver {
     allow_private: bool,
 }
 
-/// Why no address is left.
+/// Error of a name that has no address that may be called.
 #[derive(Debug)]
-struct PrivateError;
+struct PrivateAddressError;
 
 const PRIVATE: &str = "its host is a loopback, private or link-local address; \
                        allow_private = true permits it";
 
-impl Resolve for Resolver {
+impl Resolve for AddressResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allow_private = self.allow_private;
         Box::pin(async move {
@@ -266,7 +272,7 @@ impl Resolve for Resolver {
             let allowed: Vec<SocketAddr> =
                 found.filter(|address| allow_private || !is_private(address.ip())).collect();
             if allowed.is_empty() {
-                return Err(Box::new(PrivateError) as Box<dyn Error + Send + Sync>);
+                return Err(Box::new(PrivateAddressError) as Box<dyn Error + Send + Sync>);
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
@@ -336,13 +342,13 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
-impl fmt::Display for PrivateError {
+impl fmt::Display for PrivateAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(PRIVATE)
     }
 }
 
-impl Error for PrivateError {}
+impl Error for PrivateAddressError {}
 
 impl fmt::Debug for HttpSettings {
     /// Names only: the URL and the headers' values may be secrets.

@@ -4,13 +4,21 @@ use std::fmt;
 
 use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::severity::Severity;
+use model::time::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::document;
-use crate::sink::http::{HttpClient, HttpSettings};
-use crate::sink::{Secret, SinkError};
+use super::{
+    DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError, SinkKind, SinkSettings,
+    document,
+};
+use crate::secret::{ExternalSecret, Secret};
+use crate::sink::http::{HttpClient, HttpSettings, SecretUrl};
 
-/// Where events go unless the settings say otherwise.
+pub(super) static KIND: SinkKind =
+    SinkKind { spacing_ms: SPACING_MS, ..SinkKind::new::<PagerDutyConfig>("pagerduty") };
+
+/// Address of the API unless the configuration names another.
 pub const EVENTS_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 /// Characters of a summary that PagerDuty takes.
 pub const SUMMARY_MAX: usize = 1024;
@@ -19,42 +27,79 @@ pub const EVENT_BYTES_MAX: usize = 512 << 10;
 /// The least time between two events, in milliseconds.
 pub const SPACING_MS: i64 = 500;
 
-/// How PagerDuty is reached.
+/// Keys of the sink.
+#[derive(Clone, Debug, Deserialize)]
+struct PagerDutyConfig {
+    url: Option<SecretUrl>,
+    routing_key: ExternalSecret,
+    #[serde(default)]
+    allow_private: bool,
+}
+
+/// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PagerDutySettings {
-    /// Where events go.
+    /// The Events API.
     pub http: HttpSettings,
-    /// Of the integration.
+    /// Key of the integration.
     pub routing_key: Secret,
 }
 
-/// A service of PagerDuty.
-pub(super) struct PagerDuty {
+/// A service of PagerDuty as a sink.
+pub(super) struct PagerDutySink {
     client: HttpClient,
     routing_key: Secret,
 }
 
-impl PagerDuty {
-    pub(super) fn new(settings: &PagerDutySettings) -> Result<PagerDuty, SinkError> {
+impl SinkConfig for PagerDutyConfig {
+    fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError> {
+        let url = match &self.url {
+            Some(url) => url.reveal(context)?,
+            None => Secret::new(EVENTS_URL),
+        };
+        let http = HttpSettings::new(url, self.allow_private);
+        let routing_key = context.reveal_external(&self.routing_key)?;
+        Ok(ResolvedSink::new(PagerDutySettings { http, routing_key }))
+    }
+}
+
+impl SinkSettings for PagerDutySettings {
+    fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(PagerDutySink::new(self)?))
+    }
+}
+
+impl PagerDutySink {
+    fn new(settings: &PagerDutySettings) -> Result<PagerDutySink, SinkError> {
         let routing_key = settings.routing_key.clone();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric();
         if routing_key.expose().is_empty() || !routing_key.expose().bytes().all(is_plain) {
             let why = "the routing key is no integration key of PagerDuty: 32 letters and digits";
-            return Err(SinkError::Webhook { why: why.to_owned() });
+            return Err(SinkError::refused(why));
         }
-        let client = HttpClient::new(&settings.http)?.hiding(&routing_key);
-        Ok(PagerDuty { client, routing_key })
+        let client = HttpClient::new(&settings.http)?.redacting(&routing_key);
+        Ok(PagerDutySink { client, routing_key })
     }
 
-    pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {
+    async fn post(&self, notification: &Notification) -> DeliveryResult {
         let headers = [("content-type", "application/json".to_owned())];
         self.client.post(&headers, event(notification, self.routing_key.expose())).await
     }
 }
 
-/// The event without its key.
-pub(super) fn preview(notification: &Notification) -> String {
-    event(notification, "…")
+impl Sink for PagerDutySink {
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Notification,
+        _receipt: Option<&'a str>,
+        _now: Timestamp,
+    ) -> DeliveryFuture<'a> {
+        Box::pin(self.post(notification))
+    }
+
+    fn preview(&self, notification: &Notification) -> String {
+        event(notification, "…")
+    }
 }
 
 /// The event; where it is too large, without its details.
@@ -109,7 +154,7 @@ fn summary(of: &Notification) -> String {
     cut.into_iter().collect()
 }
 
-/// What is affected: the key, or else the alert.
+/// The source of the event: the key, or else the alert.
 fn source(of: &Notification) -> String {
     let parts: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if parts.is_empty() { of.alert.clone() } else { parts.join(" ") }
