@@ -2,7 +2,8 @@
 
 use model::severity::Severity;
 
-use super::{At, Measure, Name, Path, Quantity, Quoted, Window};
+use super::measure::{Measure, Window};
+use super::terminal::{At, Name, Path, Quantity, Quoted};
 use crate::rule::Comparison;
 
 /// `alert NAME TRIGGER { clause } GRADE { … }`

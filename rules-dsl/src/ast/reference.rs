@@ -1,6 +1,7 @@
 //! Lists, tables and calendars as written.
 
-use super::{At, Expression, Name, Quoted};
+use super::expression::Expression;
+use super::terminal::{At, Name, Quoted};
 
 /// `list NAME = …`
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! Streams as written.
 
-use super::{Name, Path, Quantity, Quoted};
+use super::terminal::{Name, Path, Quantity, Quoted};
 
 /// `stream NAME from "…" { … } …`
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! Tests as written.
 
-use super::{At, Expression, Name, Path, Quantity, Quoted};
+use super::expression::Expression;
+use super::terminal::{At, Name, Path, Quantity, Quoted};
 
 /// `test ALERT { … }`
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,13 @@
 //! The registry of codes. A code is never reused for something else.
 
-use super::Level;
+/// How bad a diagnostic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The rules do not run.
+    Error,
+    /// They run, but probably not as meant.
+    Warning,
+}
 
 /// Declares every code once: variant, number, and what it is about.
 macro_rules! codes {

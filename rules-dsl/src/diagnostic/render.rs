@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use model::message::Language;
 
-use super::{Diagnostic, Level};
+use super::code::Level;
+use super::finding::Diagnostic;
 use crate::source::{Place, SourceFile, columns, drawable};
 
 /// Columns of source shown before the marked text when a line is long.
@@ -12,7 +13,16 @@ const BEFORE_COLUMNS: usize = 60;
 /// Columns of source shown from the marked text on.
 const AFTER_COLUMNS: usize = 80;
 
-pub(super) fn render(diagnostic: &Diagnostic, files: &[SourceFile], language: Language) -> String {
+impl Diagnostic {
+    /// The finding as people read it: headline, source line with carets, and ways out.
+    ///
+    /// `files` are the ones given to [`crate::compile`], in the same order.
+    pub fn render(&self, files: &[SourceFile], language: Language) -> String {
+        rendered(self, files, language)
+    }
+}
+
+fn rendered(diagnostic: &Diagnostic, files: &[SourceFile], language: Language) -> String {
     let word = match (diagnostic.level, language) {
         (Level::Error, Language::En) => "error",
         (Level::Error, Language::Ja) => "エラー",

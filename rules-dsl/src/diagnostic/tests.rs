@@ -1,4 +1,8 @@
+use model::message::Language;
+
+use super::nearest::distance;
 use super::*;
+use crate::source::{Place, SourceFile};
 
 #[test]
 fn the_nearest_name_is_a_slip_away() {

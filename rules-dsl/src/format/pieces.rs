@@ -3,7 +3,7 @@
 use model::severity::Severity;
 
 use crate::lex::{Token, TokenKind, lex};
-use crate::parse::STATEMENTS;
+use crate::parse::keyword::STATEMENTS;
 
 /// A token or a comment.
 pub(super) struct Piece<'a> {

@@ -1,7 +1,7 @@
 //! What stands between two pieces on a line, and where a line may end.
 
 use super::pieces::{Piece, Pieces};
-use crate::parse::{CLAUSES, OPTIONS};
+use crate::parse::keyword::{CLAUSES, OPTIONS};
 
 /// Words that a parenthesis follows at a distance; after any other name it is a call.
 const BEFORE_PARENTHESIS: [&str; 10] =

@@ -1,5 +1,6 @@
 //! Characters: which are twins of ASCII, and which only look harmless.
 
+use unicode_ident::is_xid_start;
 use unicode_normalization::UnicodeNormalization;
 
 /// The character a rule means: full-width forms and a list of our own become their ASCII
@@ -52,4 +53,9 @@ pub(super) fn misleading(c: char) -> bool {
 /// Quotation marks of other keyboards.
 pub(super) fn quote_like(c: char) -> bool {
     matches!(c, '“' | '”' | '‘' | '’' | '「' | '」' | '『' | '』' | '\'' | '〝' | '〟' | '«' | '»')
+}
+
+/// True for a character that a word may begin with.
+pub(crate) fn begins_word(c: char) -> bool {
+    c == '_' || is_xid_start(c)
 }

@@ -3,8 +3,10 @@
 use model::decimal::Decimal;
 use unicode_ident::is_xid_continue;
 
+use super::lexer::Lexer;
 use super::phrase::{after_quantity, calendar_word, unit_alias};
-use super::{COMPARISON_WORDS, Lexer, TokenKind, wording};
+use super::token::{COMPARISON_WORDS, TokenKind};
+use super::wording;
 use crate::ast::{At, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::{UNITS, UnitWord, unit_prefix};

@@ -1,3 +1,4 @@
+use super::lexer::{SOURCE_BYTES_MAX, TEXT_BYTES_MAX};
 use super::*;
 use crate::diagnostic::Code;
 use crate::print;

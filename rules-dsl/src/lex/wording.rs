@@ -1,6 +1,7 @@
 //! What reading characters says.
 
-use super::{SOURCE_BYTES_MAX, TEXT_BYTES_MAX, number::FRACTION_DIGITS_MAX};
+use super::lexer::{SOURCE_BYTES_MAX, TEXT_BYTES_MAX};
+use super::number::FRACTION_DIGITS_MAX;
 use crate::diagnostic::{texts, wordings};
 
 wordings! {

@@ -23,7 +23,7 @@ use crate::ast::{
 
 pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("alert").parse(input)?;
-    let (start, name) = super::declared_name(rest)?;
+    let (start, name) = super::boundary::declared_name(rest)?;
     let (rest, mut trigger) = trigger(start)?;
     let mut parts = Parts::default();
     if let Trigger::Condition(Condition::Compare(compare)) = &mut trigger {
@@ -34,7 +34,7 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
         return Err(rest.stop(wording::no_severity(rest.place(), word, ours)));
     }
     let (rest, tail) = tail(rest)?;
-    let rest = super::statement_end(rest, wording::after_alert())?;
+    let rest = super::boundary::statement_end(rest, wording::after_alert())?;
     let Some(grade) = parts.grade else {
         return Err(start.stop(match bare_compare(&trigger) {
             true => wording::missing_level(start.place()),

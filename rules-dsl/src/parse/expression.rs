@@ -176,7 +176,7 @@ fn fold<'a>(
     let mut length = 0;
     while let Some((_, operator)) = operators.iter().find(|(symbol, _)| rest.is_symbol(symbol)) {
         length += 1;
-        if length > super::NESTING_MAX {
+        if length > super::tokens::NESTING_MAX {
             return Err(rest.too_deep());
         }
         let (after, right) = operand(rest.skip(1))?;

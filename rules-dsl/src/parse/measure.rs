@@ -93,7 +93,7 @@ fn fold<'a>(
         let (after, right) = operand(rest.skip(1))?;
         let term = Term::Arithmetic(Box::new(left), *operator, Box::new(right));
         left = Measure { term, window: Window::default() };
-        if height(&left) > super::NESTING_MAX {
+        if height(&left) > super::tokens::NESTING_MAX {
             return Err(rest.too_deep());
         }
         rest = after;

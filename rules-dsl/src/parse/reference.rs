@@ -12,10 +12,10 @@ use crate::lex::TokenKind;
 
 pub(super) fn list(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("list").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    let (rest, _) = super::expect_equals(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
+    let (rest, _) = super::boundary::expect_equals(rest)?;
     let (rest, items) = items(rest)?;
-    let rest = super::statement_end(rest, wording::after_list())?;
+    let rest = super::boundary::statement_end(rest, wording::after_list())?;
     Ok((rest, Statement::List(List { name, items })))
 }
 
@@ -41,10 +41,10 @@ fn items(input: Tokens<'_>) -> Parsed<'_, Items> {
 
 pub(super) fn table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("table").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    let (rest, _) = super::expect_equals(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
+    let (rest, _) = super::boundary::expect_equals(rest)?;
     let (rest, file) = file(rest)?;
-    let rest = super::statement_end(rest, wording::after_table())?;
+    let rest = super::boundary::statement_end(rest, wording::after_table())?;
     Ok((rest, Statement::Table(Table { name, file })))
 }
 
@@ -56,8 +56,8 @@ fn file(input: Tokens<'_>) -> Parsed<'_, Quoted> {
 
 pub(super) fn calendar(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("calendar").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    let (rest, _) = super::expect_equals(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
+    let (rest, _) = super::boundary::expect_equals(rest)?;
     let (rest, spans) = separated_list1(symbol(","), span).parse(rest)?;
     let (rest, zone) = match zone_follows(rest) {
         true => zone(rest).map(|(rest, zone)| (rest, Some(zone)))?,
@@ -67,7 +67,7 @@ pub(super) fn calendar(input: Tokens<'_>) -> Parsed<'_, Statement> {
         true => holidays(rest.skip(1)).map(|(rest, file)| (rest, Some(file)))?,
         false => (rest, None),
     };
-    let rest = super::statement_end(rest, wording::after_calendar())?;
+    let rest = super::boundary::statement_end(rest, wording::after_calendar())?;
     Ok((rest, Statement::Calendar(Calendar { name, spans, zone, holidays })))
 }
 
@@ -165,8 +165,8 @@ fn hours(input: Tokens<'_>) -> Parsed<'_, Option<(u16, u16)>> {
 fn zone_follows(input: Tokens<'_>) -> bool {
     matches!(input.first(), Some(TokenKind::Word(_)))
         && !input.is_word("except")
-        && !input.bare_word().is_some_and(super::word::reserved)
-        && !super::misspells_statement(input)
+        && !input.bare_word().is_some_and(super::keyword::reserved)
+        && !super::boundary::misspells_statement(input)
 }
 
 /// `Asia/Tokyo`, `America/Port-au-Prince`, `Etc/GMT+9`: words and numbers without gaps.

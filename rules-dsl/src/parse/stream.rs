@@ -21,7 +21,7 @@ pub const FIELDS_MAX: usize = 1_000;
 
 pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("stream").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
     let from = preceded(
         keyword("from"),
         expect(text!("the input's name in quotes", "引用符で囲んだ入力の名前"), quoted),
@@ -122,7 +122,7 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
                 stream.extracts.push(extract);
                 (after, false)
             }
-            _ => return super::statement_end(rest, wording::after_stream()),
+            _ => return super::boundary::statement_end(rest, wording::after_stream()),
         };
         if again {
             rest.note(repeated(rest));

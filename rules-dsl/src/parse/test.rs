@@ -25,7 +25,7 @@ pub(super) fn test(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = expect(wording::brace(), symbol("{")).parse(rest)?;
     let (rest, (start, steps)) = body(rest)?;
     let at = At(input.place().to(rest.place()));
-    let rest = super::statement_end(rest.skip(1), wording::after_test())?;
+    let rest = super::boundary::statement_end(rest.skip(1), wording::after_test())?;
     Ok((rest, Statement::Test(Test { alert, start, steps, at })))
 }
 

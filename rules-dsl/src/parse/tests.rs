@@ -1,5 +1,8 @@
-use super::*;
-use crate::diagnostic::Code;
+use super::statement::STATEMENTS_MAX;
+use super::tokens::NESTING_MAX;
+use super::{expression, parse, stream};
+use crate::ast::{Ast, Statement};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::print::print;
 
 fn read(text: &str) -> (Vec<Statement>, Vec<Diagnostic>) {

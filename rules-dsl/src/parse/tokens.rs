@@ -7,13 +7,16 @@ use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
 use super::elsewhere::{missing_elsewhere, symbol_elsewhere};
-use super::word::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
-use super::{NESTING_MAX, wording};
+use super::keyword::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
+use super::wording;
 use crate::ast::{At, Name, Path, Quantity, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::lex::{Token, TokenKind, phrase_trap};
 use crate::quantity::unit_named;
 use crate::source::Place;
+
+/// Deepest nesting of parentheses, `not` and arithmetic.
+pub const NESTING_MAX: usize = 64;
 
 /// What a parser answers.
 pub(super) type Parsed<'a, T> = IResult<Tokens<'a>, T, Fault>;

@@ -3,10 +3,10 @@
 use nom::Parser;
 use nom::multi::separated_list1;
 
+use super::keyword::{CLAUSES, TRIGGERS};
 use super::level::level;
 use super::measure::{measure, window};
 use super::tokens::{Parsed, Stop, Tokens, expect, keyword, name, path, plain_quantity, symbol};
-use super::word::{CLAUSES, TRIGGERS};
 use super::wording;
 use crate::ast::{Compare, Condition, Name, Quantity, Trigger, Window};
 use crate::lex::TokenKind;

@@ -1,9 +1,10 @@
 //! What reading statements says.
 
 use super::expression::LIST_ITEMS_MAX;
+use super::statement::STATEMENTS_MAX;
 use super::stream::FIELDS_MAX;
 use super::test::REPEAT_MAX;
-use super::{NESTING_MAX, STATEMENTS_MAX};
+use super::tokens::NESTING_MAX;
 use crate::diagnostic::{texts, wordings};
 
 wordings! {

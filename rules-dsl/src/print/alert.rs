@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::measure::{measure, window};
-use super::{keys, listed, name, path, quantity, quoted};
+use super::term::{keys, listed, name, path, quantity, quoted};
 use crate::ast::{
     Alert, Clauses, Compare, Condition, Grade, HoldClause, Level, Lookup, Path, Quantity, Quoted,
     Trigger,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{keys, listed, name, path, quantity, sign};
+use super::term::{keys, listed, name, path, quantity, sign};
 use crate::ast::{Measure, Term, Watch, Window};
 use crate::rule::Arithmetic;
 

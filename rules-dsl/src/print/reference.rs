@@ -1,8 +1,9 @@
 //! Lists, tables and calendars to text.
 
-use super::{clock, expression, listed, name, quoted, texts};
+use super::expression::expression;
+use super::term::{clock, listed, name, quoted, texts};
 use crate::ast::{Calendar, Items, List, Span, Table, Weekday};
-use crate::parse::plain_zone;
+use crate::parse::keyword::plain_zone;
 
 pub(super) fn list(list: &List) -> String {
     let items = match &list.items {

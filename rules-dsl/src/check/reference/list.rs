@@ -42,7 +42,7 @@ pub(in crate::check) fn list(
             let read = networks.iter().map(|text| {
                 let network = network(&text.text);
                 if network.is_none() {
-                    diagnostics.push(super::super::wording::bad_network(text.at.0, &text.text));
+                    diagnostics.push(crate::check::wording::bad_network(text.at.0, &text.text));
                 }
                 network
             });
@@ -132,13 +132,13 @@ fn constants(
                         file: name.at.0.file,
                         ..wrong
                     }
-                    .related(first, super::super::wording::declared_here()),
+                    .related(first, crate::check::wording::declared_here()),
                 );
             }
             read.into_iter().collect()
         }
         List::Networks(_) => {
-            let found = super::super::wording::types_disagree(name.at.0);
+            let found = crate::check::wording::types_disagree(name.at.0);
             diagnostics.push(found.found(Kind::Ip.words()).expected(kind.words()));
             None
         }

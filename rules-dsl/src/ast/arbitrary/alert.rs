@@ -1,11 +1,13 @@
 use model::severity::Severity;
 use proptest::prelude::*;
 
-use super::super::{
+use super::expression::{
+    amount, at, comparison_of, length_of_time, name_of, path_of, signed, text_of,
+};
+use crate::ast::{
     Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Level, Lookup, Measure,
     Name, Quantity, Rung, Statement, Term, Trigger, Window,
 };
-use super::{amount, at, comparison_of, length_of_time, name_of, path_of, signed, text_of};
 use crate::quantity::UnitKind;
 use crate::rule::Arithmetic;
 
@@ -40,8 +42,8 @@ pub(super) fn measure_of() -> BoxedStrategy<Measure> {
     leaf.prop_recursive(3, 8, 2, |inner| {
         let operator = prop::sample::select(vec![Add, Subtract, Multiply, Divide]);
         // A length of time after a slash would be the window of a level.
-        let number = signed().prop_map(|number| Quantity { unit: None, ..number });
-        let number = number.prop_map(|number| bare(Term::Number(number)));
+        let number =
+            signed().prop_map(|number| bare(Term::Number(Quantity { unit: None, ..number })));
         let right = prop_oneof![inner.clone(), number];
         let arithmetic = (inner.clone(), operator, right).prop_map(|(left, operator, right)| {
             Term::Arithmetic(Box::new(left), operator, Box::new(right))

@@ -1,8 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::{Expect, Expected, Given, Path, Statement, Test, TestStep, Value};
-use super::{amount, at, length_of_time, literals, name_of, path_of, text_of};
-use crate::ast::Expression;
+use super::expression::{amount, at, length_of_time, literals, name_of, path_of, text_of};
+use crate::ast::{Expect, Expected, Expression, Given, Path, Statement, Test, TestStep, Value};
 
 fn literal_of() -> BoxedStrategy<Expression> {
     literals().prop_map(|mut literals| literals.remove(0)).boxed()
