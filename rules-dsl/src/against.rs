@@ -7,7 +7,7 @@ use model::schema::Schema;
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::Compiled;
-use crate::check::declared_name;
+use crate::ast::Statement;
 use crate::diagnostic::{Code, Diagnostic, arrange, lasting, texts, wordings};
 use crate::reading::Reading;
 use crate::rule::{Alert, Measure, Roster, Trigger, Watch, Window};
@@ -209,7 +209,7 @@ fn places(files: &[SourceFile]) -> HashMap<String, Place> {
     let mut places = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         let (ast, _) = crate::parse::parse(index, &file.text);
-        let names = ast.statements.iter().filter_map(declared_name);
+        let names = ast.statements.iter().filter_map(Statement::declared_name);
         places.extend(names.map(|name| (name.text.clone(), name.at.0)));
     }
     places

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::decimal::Decimal;
 use model::schema::Schema;
 
-use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
+use crate::check::types::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
 use crate::diagnostic::{Diagnostic, lasting, text, wordings};
 use crate::print::{name, quantity};
 use crate::rule::{Comparison, Constant, Operand, Predicate};
@@ -286,8 +286,8 @@ fn watched(one: &One<'_>) -> String {
     let comparison = one.compared.comparison;
     let rising = matches!(comparison, Comparison::AtLeast | Comparison::Above);
     let (low, window_ms) = (comparison.is_low(), one.span.written_ms);
-    let during = one.checked.alert.during.as_ref();
-    let during = during.map(|during| (Arc::as_ptr(&during.calendar), during.inside));
+    let hours = one.checked.alert.during.as_ref();
+    let during = hours.map(|during| (Arc::as_ptr(&during.calendar), during.inside));
     format!("{} {window_ms} {keys:?} {during:?} {rising} {low}", one.shape.canonical)
 }
 

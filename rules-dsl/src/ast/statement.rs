@@ -40,6 +40,39 @@ pub enum Statement {
     Broken(Name),
 }
 
+impl Statement {
+    /// The name a statement declares; a test declares none.
+    pub(crate) fn declared_name(&self) -> Option<&Name> {
+        Some(match self {
+            Statement::Stream(it) => &it.name,
+            Statement::List(it) => &it.name,
+            Statement::Table(it) => &it.name,
+            Statement::Calendar(it) => &it.name,
+            Statement::Filter(it) => &it.name,
+            Statement::Measure(it) => &it.name,
+            Statement::Watch(it) => &it.name,
+            Statement::Alert(it) => &it.name,
+            Statement::Test(_) => return None,
+            Statement::Broken(name) => name,
+        })
+    }
+
+    /// The word that it starts with.
+    pub(crate) fn keyword(&self) -> &'static str {
+        match self {
+            Statement::Stream(_) => "stream",
+            Statement::Filter(_) => "filter",
+            Statement::Measure(_) => "measure",
+            Statement::List(_) => "list",
+            Statement::Table(_) => "table",
+            Statement::Calendar(_) => "calendar",
+            Statement::Watch(_) => "watch",
+            Statement::Test(_) => "test",
+            Statement::Alert(_) | Statement::Broken(_) => "alert",
+        }
+    }
+}
+
 /// `filter NAME = BASE where …`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use model::decimal::Decimal;
 use model::time::{DAY_MS, Timestamp};
 
+use super::limits::LENGTH_MS_MAX;
 use super::wording;
 use crate::ast::Quantity;
 use crate::diagnostic::Diagnostic;
@@ -13,9 +14,6 @@ use crate::rule::Network;
 
 /// Bits in front of an IPv4 address that is written as an IPv6 one.
 const MAPPED_PREFIX: u8 = 96;
-
-/// Longest window, `for`, `keep`, lateness: a year and a day.
-pub const LENGTH_MS_MAX: i64 = 366 * DAY_MS;
 
 /// A quantity in base units; `None` is out of range and reported.
 pub(super) fn base(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Decimal> {

@@ -4,8 +4,8 @@ use model::decimal::Decimal;
 use model::severity::Severity;
 
 use super::constant::base;
-use super::measure::Function;
-use super::valued::Valued;
+use super::limits::DISTINCT_LEVEL_MAX;
+use super::types::{Function, TypedMeasure};
 use super::wording;
 use crate::ast::{Compare, Grade, Quantity, Rung as Written};
 use crate::diagnostic::{Diagnostic, Text};
@@ -13,12 +13,9 @@ use crate::quantity::UnitKind;
 use crate::rule::{Comparison, Rung};
 use crate::source::Place;
 
-/// Highest level of `distinct`: beyond it the count is not exact.
-pub const DISTINCT_LEVEL_MAX: i64 = 100_000;
-
 /// How serious an alert is, and the levels of a ladder in base units.
 #[derive(Clone, Debug)]
-pub(super) struct Graded {
+pub(super) struct CheckedThreshold {
     /// Of a ladder the lowest rung's.
     pub(super) severity: Severity,
     /// The level of the lowest rung, and how all of them compare.
@@ -29,7 +26,7 @@ pub(super) struct Graded {
 
 /// A level in base units; a unit the value does not have is reported.
 pub(super) fn level_value(
-    valued: &Valued,
+    valued: &TypedMeasure,
     quantity: &Quantity,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Decimal> {
@@ -43,8 +40,7 @@ pub(super) fn level_value(
     }
     let spelled = crate::print::quantity(quantity);
     let (expected, help) = level_spelling(valued, quantity);
-    let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled);
-    let found = found.expected(expected);
+    let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled).expected(expected);
     // A number with another unit is no slip of that unit.
     let is_number = matches!(valued.unit, None | Some(UnitKind::Count));
     let may_help = quantity.unit.is_none() || is_number;
@@ -53,7 +49,7 @@ pub(super) fn level_value(
 }
 
 /// What level the value takes, and how this number would be one.
-fn level_spelling(valued: &Valued, quantity: &Quantity) -> (Text, Text) {
+fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (Text, Text) {
     let value = quantity.value;
     match valued.unit {
         Some(UnitKind::Count) => {
@@ -81,7 +77,7 @@ fn level_spelling(valued: &Valued, quantity: &Quantity) -> (Text, Text) {
 }
 
 pub(super) fn level_in_range(
-    valued: &Valued,
+    valued: &TypedMeasure,
     level: Decimal,
     place: Place,
     diagnostics: &mut Vec<Diagnostic>,
@@ -94,7 +90,7 @@ pub(super) fn level_in_range(
 
 /// `clear X`: on the easier side of the lowest level.
 pub(super) fn clear_level(
-    valued: &Valued,
+    valued: &TypedMeasure,
     comparison: Comparison,
     level: &Quantity,
     written: &Quantity,
@@ -130,12 +126,12 @@ pub(super) fn is_harder(comparison: Comparison, level: Decimal, than: Decimal) -
 /// that has none of its own.
 pub(super) fn graded(
     grade: &Grade,
-    compared: Option<(&Valued, &Compare)>,
+    compared: Option<(&TypedMeasure, &Compare)>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Graded> {
+) -> Option<CheckedThreshold> {
     let (rungs, place) = match grade {
         Grade::Severity(severity) => {
-            return Some(Graded { severity: *severity, lowest: None, rungs: Vec::new() });
+            return Some(CheckedThreshold { severity: *severity, lowest: None, rungs: Vec::new() });
         }
         Grade::Ladder(rungs, at) => (rungs, at.0),
     };
@@ -152,10 +148,10 @@ pub(super) fn graded(
 
 fn ladder(
     written: &[Written],
-    valued: &Valued,
+    valued: &TypedMeasure,
     place: Place,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Graded> {
+) -> Option<CheckedThreshold> {
     let mut ordered: Vec<&Written> = written.iter().collect();
     // The most serious severity is the first of the four.
     ordered.sort_by_key(|rung| std::cmp::Reverse(rung.severity));
@@ -192,5 +188,5 @@ fn ladder(
         return None;
     };
     let rungs = levels.map(|(severity, level)| Rung { severity, level }).collect();
-    is_whole.then_some(Graded { severity, lowest: Some((comparison, level)), rungs })
+    is_whole.then_some(CheckedThreshold { severity, lowest: Some((comparison, level)), rungs })
 }

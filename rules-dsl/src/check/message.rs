@@ -2,72 +2,16 @@
 //! the morning.
 
 use model::message::{Message, MessagePart};
-use model::schema::{FieldType, Schema};
+use model::schema::Schema;
 
-use super::stream::NAMES_SHOWN_MAX;
-use super::{Scope, wording};
+use super::limits::{NAMES_SHOWN_MAX, TOP_MAX};
+use super::scope::Scope;
+use super::stream::identifies;
+use super::template::{Piece, pieces};
+use super::{reference, wording};
 use crate::ast::Quoted;
-use crate::diagnostic::{Diagnostic, Text, text};
+use crate::diagnostic::Diagnostic;
 use crate::rule::{KeyPart, Top};
-
-/// Most pieces of one template or pattern.
-pub const PIECES_MAX: usize = 200;
-
-/// A piece of a text with holes.
-pub(super) enum Piece {
-    Literal(String),
-    Hole(String),
-}
-
-/// Takes a text with `{holes}` apart; `{{` and `}}` are the braces themselves.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
-    let mut pieces = Vec::new();
-    let mut literal = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '{' | '}' if chars.next_if_eq(&c).is_some() => literal.push(c),
-            '{' => {
-                flush(&mut literal, &mut pieces);
-                pieces.push(Piece::Hole(hole(&mut chars)?));
-            }
-            '}' => {
-                return Err(text!("a `}}` closes nothing", "対応する `{{` のない `}}` があります"));
-            }
-            _ => literal.push(c),
-        }
-        if pieces.len() > PIECES_MAX {
-            return Err(text!(
-                "more than {PIECES_MAX} holes",
-                "プレースホルダーが{PIECES_MAX}個を超えています"
-            ));
-        }
-    }
-    flush(&mut literal, &mut pieces);
-    Ok(pieces)
-}
-
-fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
-    if !literal.is_empty() {
-        pieces.push(Piece::Literal(std::mem::take(literal)));
-    }
-}
-
-fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, Text> {
-    let mut name = String::new();
-    for c in chars {
-        match c {
-            '}' if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
-            '}' => return Err(text!("`{{}}` names nothing", "`{{}}` に名前がありません")),
-            '{' => break,
-            _ => name.push(c),
-        }
-    }
-    Err(text!("`{{{name}` is not closed", "`{{{name}` が閉じられていません"))
-}
-
-/// Most values that `{top N f}` shows.
-pub const TOP_MAX: usize = 10;
 
 /// What a template may name.
 pub(super) struct Vocabulary<'a> {
@@ -142,7 +86,9 @@ fn placeholder(
         (Some(_), Some(_), _) => wording::key_and_word(text.at.0, name),
         (Some(index), None, _) => return Some(MessagePart::Key(index)),
         (None, Some((_, part)), _) => return Some(part.clone()),
-        (None, None, Some(field)) if !shown(&field.kind) => wording::not_shown(text.at.0, name),
+        (None, None, Some(field)) if !identifies(&field.kind) => {
+            wording::not_shown(text.at.0, name)
+        }
         (None, None, Some(_)) => {
             return Some(MessagePart::Field(field_slot(name, &mut template.fields)));
         }
@@ -166,7 +112,7 @@ fn looked_up(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
     let at = vocabulary.by.iter().position(|part| part.name == key);
-    let rows = super::reference::column(vocabulary.scope, column);
+    let rows = reference::column(vocabulary.scope, column);
     if at.is_none() {
         let keys = vocabulary.by.iter().map(|part| part.name.as_str());
         diagnostics.push(wording::column_key(text.at.0, column, key).suggest(key, keys));
@@ -189,7 +135,7 @@ fn top(
     let name = name.trim();
     let most = many.parse().ok().filter(|most| (1..=TOP_MAX).contains(most));
     let field = vocabulary.observed.and_then(|schema| {
-        schema.fields.iter().find(|field| field.name == name && shown(&field.kind))
+        schema.fields.iter().find(|field| field.name == name && identifies(&field.kind))
     });
     let (Some(most), Some(_)) = (most, field) else {
         diagnostics.push(wording::bad_top(text.at.0, rest));
@@ -198,12 +144,6 @@ fn top(
     let field = field_slot(name, &mut template.fields);
     template.tops.push(Top { field, most });
     Some(MessagePart::Top(template.tops.len() - 1))
-}
-
-/// Whether a message can show values of a field.
-fn shown(kind: &FieldType) -> bool {
-    use FieldType::{Bool, Int, Ip, Str};
-    matches!(kind, Str | Int | Bool | Ip)
 }
 
 /// The place of a field among those a message shows; a new one is appended.

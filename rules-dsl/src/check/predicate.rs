@@ -6,20 +6,20 @@ use model::schema::Schema;
 
 use super::constant::{base, instant, network};
 use super::kind::{Kind, mended};
+use super::limits::REGEX_BYTES_MAX;
+use super::membership::members;
+use super::scope::Scope;
 use super::stream::field_index;
-use super::{Scope, wording};
+use super::wording;
 use crate::ast::{Expression, Path, Quoted, Set};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::rule::{Arithmetic, Comparison, Constant, Operand, Predicate, TextTest};
 use crate::source::Place;
 
-/// Largest compiled regular expression, in bytes.
-pub const REGEX_BYTES_MAX: usize = 1 << 20;
-
 /// An operand and its type.
-struct Typed {
-    operand: Operand,
-    kind: Kind,
+pub(super) struct Typed {
+    pub(super) operand: Operand,
+    pub(super) kind: Kind,
     place: Place,
 }
 
@@ -212,9 +212,9 @@ impl Checker<'_, '_> {
         let place = value.place;
         let read = match wanted {
             Kind::Ip => {
-                let address = text.parse::<IpAddr>().ok();
-                let address = address.map(|address| Constant::Ip(address.to_canonical()));
-                address.ok_or_else(|| wording::bad_address(place, text))
+                let read = text.parse::<IpAddr>();
+                read.map(|address| Constant::Ip(address.to_canonical()))
+                    .map_err(|_| wording::bad_address(place, text))
             }
             Kind::Time => {
                 let read = instant(text).map(Constant::Time);
@@ -265,8 +265,7 @@ impl Checker<'_, '_> {
             Set::Networks(networks) => self.in_networks(value, networks)?,
             Set::List(name) => {
                 let list = self.scope?.list(name, self.diagnostics)?;
-                let of = (value.operand, &value.kind);
-                super::reference::members(list, of, name, self.schema, self.diagnostics)?
+                members(list, value, name, self.schema, self.diagnostics)?
             }
         };
         // A missing value is in no set and out of none.
@@ -328,9 +327,9 @@ impl Checker<'_, '_> {
         }
         let built = regex::RegexBuilder::new(&regex.text).size_limit(REGEX_BYTES_MAX).build();
         if let Err(error) = built {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or("");
-            let reason = Text::same(reason.trim_start_matches("error:").trim());
+            let lines = error.to_string();
+            let last = lines.lines().last().unwrap_or("");
+            let reason = Text::same(last.trim_start_matches("error:").trim());
             return self.report(wording::bad_regex(regex.at.0).found(reason));
         }
         Some(Predicate::Matches(value.operand, regex.text.clone()))

@@ -7,9 +7,9 @@ mod table;
 mod wording;
 
 pub(super) use calendar::{calendar, during};
-pub(super) use list::{List, list, members, roster};
-pub(super) use table::{Own, Table, column, overrides, table};
-pub(super) use wording::{not_a, roster_of_one, seen_and_listed};
+pub(super) use list::list;
+pub(super) use table::{Own, column, overrides, table};
+pub(super) use wording::{bad_line, items_of, roster_of_one, seen_and_listed};
 
 #[cfg(test)]
 mod tests;

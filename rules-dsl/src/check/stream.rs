@@ -9,7 +9,8 @@ use model::schema::{
 use model::time::SECOND_MS;
 
 use super::constant::{Least, millis};
-use super::message::{Piece, pieces};
+use super::limits::NAMES_SHOWN_MAX;
+use super::template::{Piece, pieces};
 use super::wording;
 use crate::ast::{self, FieldKind, KindArgument, Path, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
@@ -17,8 +18,6 @@ use crate::source::Place;
 
 /// Lateness of a stream that names none.
 pub const LATENESS_DEFAULT_MS: i64 = 5 * SECOND_MS;
-/// Most names a diagnostic lists.
-pub(super) const NAMES_SHOWN_MAX: usize = 20;
 /// What other languages call our types.
 const ALIASES: [(&str, &str); 10] = [
     ("string", "str"),
@@ -53,10 +52,9 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
     let name = &stream.name.text;
     let (fields, times) = fields(stream, diagnostics);
     event_time(stream, &times, diagnostics);
-    let codec = stream.codec.as_ref();
-    let codec = codec.and_then(|codec| codec_named(codec, diagnostics));
-    let lateness = stream.lateness.as_ref();
-    let lateness = lateness.and_then(|length| millis(length, Least::Zero, diagnostics));
+    let codec = stream.codec.as_ref().and_then(|codec| codec_named(codec, diagnostics));
+    let length = stream.lateness.as_ref();
+    let lateness = length.and_then(|length| millis(length, Least::Zero, diagnostics));
     let mut schema = Schema {
         name: name.clone(),
         input: stream.from.as_ref().map_or(name, |from| &from.text).clone(),
@@ -147,11 +145,17 @@ fn fields(
 fn identifying(schema: &Schema, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
     let (name, place) = (path.dotted(), path.at.0);
     let index = field_index(schema, &name, place, diagnostics)?;
-    let is_one = super::keys::identifies(&schema.fields.get(index)?.kind);
+    let is_one = identifies(&schema.fields.get(index)?.kind);
     if !is_one {
         diagnostics.push(wording::measured_key(place, &name));
     }
     is_one.then_some(index)
+}
+
+/// True for types whose values name something, rather than measure it.
+pub(super) const fn identifies(kind: &FieldType) -> bool {
+    use FieldType::{Bool, Int, Ip, Str};
+    matches!(kind, Str | Int | Bool | Ip)
 }
 
 fn event_time(stream: &ast::Stream, times: &[(usize, Place)], diagnostics: &mut Vec<Diagnostic>) {
@@ -333,8 +337,8 @@ fn pattern(
     pattern: &ast::Pattern,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Pattern> {
-    let parts = pattern_parts(schema, &pattern.pattern);
-    let parts = parts.map_err(|found| diagnostics.push(*found)).ok()?;
+    let parts =
+        pattern_parts(schema, &pattern.pattern).map_err(|found| diagnostics.push(*found)).ok()?;
     let mut sets = Vec::new();
     for (field, constant) in &pattern.sets {
         let index = text_field(schema, field, diagnostics)?;

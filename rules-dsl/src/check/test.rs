@@ -11,9 +11,9 @@ use model::transition::Reason;
 use super::constant::{Least, base, events, millis};
 use super::kind::Kind;
 use super::predicate::constant;
+use super::scope::Scope;
 use super::stream::field_index;
-use super::{Scope, Statement};
-use crate::ast::{self, Expression, Path, Quantity, TestStep, Value};
+use crate::ast::{self, Expression, Path, Quantity, Statement, TestStep, Value};
 use crate::diagnostic::Diagnostic;
 use crate::rule::{Alert, Claim, Constant, Expected, Given, GivenValue, Test, What};
 
@@ -31,7 +31,7 @@ pub(super) fn test(
     match scope.declared.get(name.text.as_str()) {
         Some((Statement::Alert(_) | Statement::Broken(_), _)) => {}
         Some((other, place)) => {
-            let word = super::statement_word(other);
+            let word = other.keyword();
             let found = wording::not_an_alert(name.at.0, &name.text, word);
             diagnostics.push(found.related(*place, super::wording::declared_here()));
         }
@@ -120,7 +120,7 @@ fn given(
 fn no_stream(scope: &Scope<'_>, name: &ast::Name) -> Diagnostic {
     match scope.declared.get(name.text.as_str()) {
         Some((other, place)) => {
-            let word = super::statement_word(other);
+            let word = other.keyword();
             let found = wording::not_a_stream(name.at.0, &name.text, word);
             found.related(*place, super::wording::declared_here())
         }

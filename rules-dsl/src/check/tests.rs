@@ -560,15 +560,15 @@ fn circles_and_chains_are_found() {
         let links = (1..length).map(|i| format!("filter f{i} = f{}\n", i - 1));
         format!("filter f0 = auth\n{}", links.collect::<String>())
     };
-    assert_eq!(codes(&chain(super::CHAIN_MAX)), []);
+    assert_eq!(codes(&chain(super::limits::CHAIN_MAX)), []);
     let measures = |length: usize, link: fn(usize) -> String| -> String {
         let links = (1..=length).map(|i| format!("measure m{i} = {}\n", link(i - 1)));
         format!("measure m0 = count(bad)\n{}", links.collect::<String>())
     };
     let same = |i: usize| format!("m{i}");
-    assert_eq!(codes(&measures(super::CHAIN_MAX, same)), []);
-    assert_eq!(codes(&measures(super::CHAIN_MAX + 1, same)), [Code::Circle]);
-    assert!(codes(&chain(super::CHAIN_MAX + 2)).contains(&Code::LimitExceeded));
+    assert_eq!(codes(&measures(super::limits::CHAIN_MAX, same)), []);
+    assert_eq!(codes(&measures(super::limits::CHAIN_MAX + 1, same)), [Code::Circle]);
+    assert!(codes(&chain(super::limits::CHAIN_MAX + 2)).contains(&Code::LimitExceeded));
 }
 
 /// Measures that take their base twice double at every link: 60 of them are 2⁶⁰ terms, and
@@ -582,8 +582,8 @@ fn measures_that_double_are_refused_in_time() {
         assert_eq!(found.first(), Some(&Code::LimitExceeded), "{first}: {found:?}");
     }
     let long = |terms: usize| format!("measure m = count(bad){}", " + 1".repeat(terms - 1));
-    assert_eq!(codes(&long(super::valued::TERMS_MAX)), []);
-    assert_eq!(codes(&long(super::valued::TERMS_MAX + 1)), [Code::LimitExceeded]);
+    assert_eq!(codes(&long(super::limits::TERMS_MAX)), []);
+    assert_eq!(codes(&long(super::limits::TERMS_MAX + 1)), [Code::LimitExceeded]);
 }
 
 /// `::ffff:10.0.0.1` in an event is `10.0.0.1`: a network spelled that way must hold it.

@@ -2,12 +2,12 @@
 
 use model::decimal::Decimal;
 
-use super::alert::selection;
-use super::condition::{Compared, Joined, window_of};
+use super::condition::window_of;
 use super::keys::{key_parts, keys};
-use super::trigger::Subject;
-use super::valued::valued;
-use super::{Scope, wording};
+use super::measure_expr::typed_measure;
+use super::scope::Scope;
+use super::types::{Compared, Joined, Subject};
+use super::{build, wording};
 use crate::ast::{self, At, Quantity};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::reading::Reading;
@@ -22,7 +22,7 @@ pub(super) fn watch(
     let before = diagnostics.len();
     let place = written.name.at.0;
     let by = key_parts(&written.by, diagnostics);
-    let valued = valued(scope, &written.measure, 0, diagnostics)?;
+    let valued = typed_measure(scope, &written.measure, 0, diagnostics)?;
     if valued.shapes.is_empty() {
         diagnostics.push(wording::unknown_measure(place, &valued.canonical));
         return None;
@@ -36,8 +36,8 @@ pub(super) fn watch(
     let subject = Subject::Condition(Joined { compares: vec![compared], joint: Joint::Compare(0) });
     let selected = subject.selected();
     let keys = keys(scope, &selected, &written.by, diagnostics)?;
-    let trigger = subject.built(|place, field| {
-        selection(scope, selected.get(place)?, keys.get(place)?, field, &[])
+    let trigger = build::trigger(&subject, |place, field| {
+        build::selection(scope, selected.get(place)?, keys.get(place)?, field, &[])
     })?;
     let Trigger::Condition(condition) = trigger else {
         return None;

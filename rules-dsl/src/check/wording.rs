@@ -3,14 +3,10 @@
 use model::decimal::Decimal;
 use model::meta::META_PREFIX;
 
-use super::alert::KEYS_MAX;
-use super::condition::COMPARES_MAX;
-use super::keys::KEY_PARTS_MAX;
-use super::level::DISTINCT_LEVEL_MAX;
-use super::message::TOP_MAX;
-use super::trigger::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
-use super::valued::{MEASURES_MAX, TERMS_MAX};
-use super::{CHAIN_MAX, COMPARISONS_MAX};
+use super::limits::{
+    CHAIN_MAX, COMPARES_MAX, COMPARISONS_MAX, DISTINCT_LEVEL_MAX, FIRST_COUNT_MAX, KEY_PARTS_MAX,
+    KEYS_MAX, MEASURES_MAX, NEW_FIELDS_MAX, STEPS_MAX, TERMS_MAX, TOP_MAX, VALUES_MAX,
+};
 use crate::diagnostic::{texts, wordings};
 
 wordings! {
@@ -27,6 +23,8 @@ wordings! {
     WrongKind not_events(name: &str, kind: &str):
         "`{name}` is a {kind}, not events" | "`{name}` は {kind} で、イベントではありません"
         expected "a stream or filter" | "stream か filter";
+    WrongKind not_a(name: &str, kind: &str, wanted: &str):
+        "`{name}` is a {kind}, not a {wanted}" | "`{name}` は {kind} で、{wanted} ではありません";
     UnknownName unknown_name(name: &str):
         "nothing is called `{name}`" | "`{name}` という名前はありません";
     UnknownName outside_of(name: &str, inside: &str):

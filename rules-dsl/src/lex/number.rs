@@ -134,7 +134,7 @@ fn read_tail(place: Place, digits: &str, run: &str) -> Tail {
         unknown_unit(place, digits, run)
     } else {
         let quantity = format!("{digits}{}", unit.spelling);
-        let phrase = after_quantity(place, (&quantity, unit), rest);
+        let phrase = after_quantity(place, &quantity, unit, rest);
         phrase.unwrap_or_else(|| runs_on(place, &quantity, rest))
     }))
 }

@@ -135,7 +135,8 @@ pub(crate) fn calendar_word(run: &str) -> Option<&'static str> {
 /// What is wrong with letters after a quantity that read on as a phrase.
 pub(super) fn after_quantity(
     place: Place,
-    (quantity, unit): (&str, &UnitWord),
+    quantity: &str,
+    unit: &UnitWord,
     rest: &str,
 ) -> Option<Diagnostic> {
     let phrase = format!("{quantity}{rest}");

@@ -153,8 +153,9 @@ fn clause<'a>(word: &str, input: Tokens<'a>, parts: &mut Parts) -> Option<Parsed
         "except" => fill(&mut clauses.except, lookup(rest, "社内", "src.ip")),
         "override" => fill(&mut clauses.overrides, lookup(rest, "cpu_limits", "host")),
         "notify" => {
-            let each = expect(wording::each(), keyword("each")).map(|_| At(input.place()));
-            fill(&mut clauses.notify_each, { each }.parse(rest))
+            let each = |rest| expect(wording::each(), keyword("each")).parse(rest);
+            let place = |(rest, _)| (rest, At(input.place()));
+            fill(&mut clauses.notify_each, each(rest).map(place))
         }
         "nodata" => fill(&mut clauses.nodata, nodata(rest)),
         "shadow" => fill(&mut clauses.shadow, Ok((rest, At(input.place())))),
@@ -206,8 +207,8 @@ fn ladder(input: Tokens<'_>) -> Parsed<'_, Grade> {
 }
 
 fn rung(input: Tokens<'_>) -> Parsed<'_, Rung> {
-    let severity = input.bare_word().and_then(Severity::from_word);
-    let severity = severity.ok_or(nom::Err::Error(Fault))?;
+    let word = input.bare_word();
+    let severity = word.and_then(Severity::from_word).ok_or(nom::Err::Error(Fault))?;
     let (rest, level) = expect(wording::level(), level).parse(input.skip(1))?;
     if let Some(per) = &level.per {
         return Err(rest.stop(wording::rung_window(per.at.0)));

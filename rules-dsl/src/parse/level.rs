@@ -75,8 +75,8 @@ fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, 
 
 /// `分` after a slash is one minute.
 fn bare_unit(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    let unit = input.bare_word().and_then(duration_named);
-    let unit = unit.ok_or(nom::Err::Error(Fault))?;
+    let word = input.bare_word();
+    let unit = word.and_then(duration_named).ok_or(nom::Err::Error(Fault))?;
     let (value, at) = (Decimal::ONE, At(input.place()));
     Ok((input.skip(1), Quantity { value, unit: Some(unit), at }))
 }

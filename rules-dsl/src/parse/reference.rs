@@ -133,8 +133,8 @@ fn no_day(input: Tokens<'_>, word: &str) -> super::tokens::Stop {
     if matches!(word, "平日" | "営業日") || matches!(lower.as_str(), "weekday" | "weekdays") {
         return input.stop(wording::weekdays(place, word));
     }
-    let full = FULL.iter().position(|day| *day == lower);
-    let full = full.and_then(|index| ENGLISH.get(index)).copied();
+    let index = FULL.iter().position(|day| *day == lower);
+    let full = index.and_then(|index| ENGLISH.get(index)).copied();
     let kanji =
         JAPANESE.into_iter().find(|day| word == format!("{day}曜") || word == format!("{day}曜日"));
     let meant = full.or(kanji).or_else(|| nearest(&lower, ENGLISH));

@@ -153,12 +153,12 @@ fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {
     let (rest, source) =
         expect(text!("the text field to take apart", "分解する文字列のフィールド"), free_path)
             .parse(input)?;
-    let body = delimited(
+    let mut body = delimited(
         expect(text!("`{{`", "`{{`"), symbol("{")),
         many0(pattern),
         expect(text!("a pattern in quotes or `}}`", "引用符で囲んだパターンか `}}`"), symbol("}")),
     );
-    let (rest, patterns) = { body }.parse(rest)?;
+    let (rest, patterns) = body.parse(rest)?;
     Ok((rest, Extract { source, patterns }))
 }
 

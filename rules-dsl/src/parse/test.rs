@@ -65,9 +65,8 @@ fn given(input: Tokens<'_>) -> Parsed<'_, Given> {
         let (rest, value) = value(rest)?;
         Ok((rest, (field, value)))
     })?;
-    let (rest, moment) = at(rest)?;
+    let (mut rest, moment) = at(rest)?;
     let (mut repeat, mut arriving) = (None, None);
-    let mut rest = rest;
     loop {
         let (after, again) = match rest.bare_word() {
             Some("every") => fill(&mut repeat, every(rest.skip(1)))?,
@@ -107,9 +106,9 @@ fn at(input: Tokens<'_>) -> Parsed<'_, Quantity> {
 /// `6s x10` after `every`.
 fn every(input: Tokens<'_>) -> Parsed<'_, (Quantity, u32)> {
     let (rest, apart) = length(input)?;
-    let digits = rest.bare_word().and_then(|word| word.strip_prefix('x'));
-    let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
-    let Some(digits) = digits else {
+    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let counted = rest.bare_word().and_then(|word| word.strip_prefix('x'));
+    let Some(digits) = counted.filter(is_number) else {
         return Err(rest.unexpected(wording::how_many()));
     };
     match digits.parse() {

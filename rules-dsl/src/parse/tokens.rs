@@ -163,8 +163,8 @@ impl<'a> Tokens<'a> {
         // A space stands between code and Japanese words, none between words.
         let space = if found.ja.ends_with('`') { " " } else { "" };
         let ja = format!("{}{space}", found.ja);
-        let diagnostic = wording::cannot_stand(self.place(), &found.en, &ja);
-        let diagnostic = diagnostic.found(found).expected(expected);
+        let diagnostic =
+            wording::cannot_stand(self.place(), &found.en, &ja).found(found).expected(expected);
         self.stop(match (word, self.first()) {
             (Some(word), _) => with_hints(diagnostic, word),
             (None, Some(TokenKind::Symbol(symbol))) => match symbol_elsewhere(symbol) {

@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 
 use model::message::{Language, show_duration};
 
-use super::versus_ms;
+use super::shown::versus_ms;
 use crate::ast::Clauses;
-use crate::check::{
-    Compared, Joined, LEARN_DEFAULT_MS, Selected, Span, Subject, VALUES_DEFAULT, hold_default_ms,
-    keep_default_ms,
-};
+use crate::check::defaults::{LEARN_DEFAULT_MS, VALUES_DEFAULT, hold_default_ms, keep_default_ms};
+use crate::check::types::{Compared, Joined, Selected, Span, Subject};
 use crate::print::{dotted, name, sign};
 use crate::quantity::{spelled, written};
 use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster, Watch};

@@ -6,7 +6,7 @@ use model::message::{Language, MessagePart, show_duration};
 use model::schema::Schema;
 use model::time::{DAY_MS, HOUR_MS};
 
-use crate::check::Subject;
+use crate::check::types::Subject;
 use crate::rule::{Alert, Measure, REMEMBERED_BEYOND_MS, REMEMBERED_EVERY_MS, Trigger, Window};
 
 /// An instant and how many events it has.

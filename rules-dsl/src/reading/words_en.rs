@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use model::message::{Language, show_duration};
 
-use super::{canonical, longest_ms, quantile, shown, single, versus_ms, window};
+use super::canonical;
+use super::shown::{longest_ms, quantile, shown, single, versus_ms, window};
 use crate::ast::Clauses;
-use crate::check::{Compared, Function, Joined, Selected, Subject};
+use crate::check::types::{Compared, Function, Joined, Selected, Subject};
 use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
 
 const LANGUAGE: Language = Language::En;

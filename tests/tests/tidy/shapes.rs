@@ -20,21 +20,13 @@ const TUPLE_PARAMETERS: &[(&str, usize)] = &[
     ("engine", 19),
     ("hansho", 27),
     ("oncall", 10),
-    ("rules-dsl", 5),
     ("tests", 13),
 ];
 /// Names bound once more without being used in between today.
-const REBINDINGS: &[(&str, usize)] = &[
-    ("connectors", 20),
-    ("engine", 3),
-    ("hansho", 45),
-    ("oncall", 6),
-    ("rules-dsl", 21),
-    ("tests", 7),
-];
+const REBINDINGS: &[(&str, usize)] =
+    &[("connectors", 20), ("engine", 3), ("hansho", 45), ("oncall", 6), ("tests", 7)];
 /// Blocks that only move today.
-const MOVING_BLOCKS: &[(&str, usize)] =
-    &[("connectors", 1), ("hansho", 4), ("oncall", 1), ("rules-dsl", 2)];
+const MOVING_BLOCKS: &[(&str, usize)] = &[("connectors", 1), ("hansho", 4), ("oncall", 1)];
 
 /// A type is found in few places.
 pub fn spread_types(tree: &Tree) -> Vec<Finding> {

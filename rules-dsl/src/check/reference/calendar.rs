@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use model::calendar::{Calendar, DAY_MINUTES, Span};
 
-use super::super::{Scope, Statement};
 use super::clocks::changed_hours;
 use super::wording;
-use crate::ast::{self, Weekday};
+use crate::ast::{self, Statement, Weekday};
+use crate::check::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::rule::During;
 

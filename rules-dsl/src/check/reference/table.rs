@@ -3,34 +3,15 @@
 use model::decimal::Decimal;
 use model::severity::Severity;
 
-use super::super::level::{is_harder, level_value};
-use super::super::valued::Valued;
-use super::super::{Scope, Statement};
 use super::wording;
-use crate::ast::{self, At, Lookup, Quantity};
+use crate::ast::{self, At, Lookup, Quantity, Statement};
+use crate::check::level::{is_harder, level_value};
+use crate::check::limits::ROWS_MAX;
+use crate::check::scope::Scope;
+use crate::check::types::{Row, Table, TypedMeasure};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::unit_named;
 use crate::rule::{Comparison, KeyPart, OverrideRow, Overrides, Rung};
-
-/// Most rows of a table.
-pub const ROWS_MAX: usize = 100_000;
-
-/// A table that was read.
-#[derive(Clone, Debug)]
-pub(in crate::check) struct Table {
-    /// Names of the columns after the first.
-    pub(in crate::check) columns: Vec<String>,
-    pub(in crate::check) rows: Vec<Row>,
-}
-
-#[derive(Clone, Debug)]
-pub(in crate::check) struct Row {
-    /// In the file, counted from 1.
-    line: usize,
-    /// `None` is `*` and matches every key.
-    pub(in crate::check) key: Option<String>,
-    pub(in crate::check) cells: Vec<String>,
-}
 
 /// Reads a table; `None` is reported.
 pub(in crate::check) fn table(
@@ -91,7 +72,7 @@ pub(in crate::check) fn table(
 
 /// The levels a rule has without its table.
 pub(in crate::check) struct Own<'a> {
-    pub(in crate::check) valued: &'a Valued,
+    pub(in crate::check) valued: &'a TypedMeasure,
     pub(in crate::check) comparison: Comparison,
     pub(in crate::check) severity: Severity,
     pub(in crate::check) level: Decimal,
@@ -130,17 +111,24 @@ pub(in crate::check) fn overrides(
         return None;
     }
     let clear = table.columns.iter().position(|column| column == "clear");
+    let columns = LevelColumns { wanted, clear };
     let mut rows = Vec::new();
     for row in &table.rows {
-        let columns = (wanted.as_slice(), clear);
-        rows.push(override_row(row, columns, written, own, diagnostics)?);
+        rows.push(override_row(row, &columns, written, own, diagnostics)?);
     }
     Some(Overrides { key: key?, rows })
 }
 
+/// Columns of a table that hold levels.
+struct LevelColumns {
+    /// Those of the rule's severities.
+    wanted: Vec<(Severity, Option<usize>)>,
+    clear: Option<usize>,
+}
+
 fn override_row(
     row: &Row,
-    (wanted, clear): (&[(Severity, Option<usize>)], Option<usize>),
+    columns: &LevelColumns,
     written: &Lookup,
     own: &Own<'_>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -164,10 +152,10 @@ fn override_row(
     };
     let rules = std::iter::once(own.level).chain(own.rungs.iter().map(|it| it.level));
     let mut levels = Vec::new();
-    for ((_, column), otherwise) in wanted.iter().zip(rules) {
+    for ((_, column), otherwise) in columns.wanted.iter().zip(rules) {
         levels.push(cell(*column, Some(otherwise))??);
     }
-    let clear = cell(clear, own.clear)?;
+    let clear = cell(columns.clear, own.clear)?;
     let is_monotone = levels.windows(2).all(|pair| match pair {
         [below, above] => is_harder(own.comparison, *above, *below),
         _ => true,

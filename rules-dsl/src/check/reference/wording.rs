@@ -1,7 +1,6 @@
 //! What checking says of lists, tables and calendars.
 
-use super::list::ITEMS_MAX;
-use super::table::ROWS_MAX;
+use crate::check::limits::{ITEMS_MAX, ROWS_MAX};
 use crate::diagnostic::{texts, wordings};
 
 wordings! {
@@ -19,8 +18,6 @@ wordings! {
         "`{name}` has more than {ITEMS_MAX} items" | "`{name}` の項目が{ITEMS_MAX}個を超えています";
     LimitExceeded too_many_rows(name: &str):
         "`{name}` has more than {ROWS_MAX} rows" | "`{name}` の行数が{ROWS_MAX}を超えています";
-    WrongKind not_a(name: &str, kind: &str, wanted: &str):
-        "`{name}` is a {kind}, not a {wanted}" | "`{name}` は {kind} で、{wanted} ではありません";
     TwoReadings all_day_or_never(hours: &str):
         "`{hours}` could be a whole day or no time at all"
         | "`{hours}` は丸一日にも、まったくない時間にも読めます"

@@ -1,98 +1,39 @@
 //! Numbers made of measures: arithmetic, and now against then.
 
 use super::constant::{Least, base, events, millis};
-use super::measure::{Shape, call, count_of};
-use super::{CHAIN_MAX, Scope, Statement, wording};
-use crate::ast::{Measure, Name, Quantity, Term, Window};
+use super::limits::{CHAIN_MAX, MEASURES_MAX, TERMS_MAX};
+use super::measure::{call, count_of};
+use super::scope::Scope;
+use super::types::{Resolution, Shape, TypedMeasure};
+use super::{filter, wording};
+use crate::ast::{Measure, Name, Quantity, Statement, Term, Window};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::print::sign;
 use crate::quantity::{UnitKind, shown_as, spelled};
 use crate::rule::{Arithmetic, Formula};
 use crate::source::Place;
 
-/// Most measures of one number.
-pub const MEASURES_MAX: usize = 16;
-/// Most measures and numbers that one number is joined of.
-pub const TERMS_MAX: usize = 64;
-
-/// What a measure's name stands for so far.
-pub(super) enum Known {
-    Open,
-    Failed,
-    Done(Valued),
-}
-
-/// A number made of measures.
-#[derive(Clone, Debug)]
-pub(crate) struct Valued {
-    /// The measures it reads, each with its window.
-    pub(crate) shapes: Vec<Shape>,
-    /// How they make the number: windows by their place in `shapes`.
-    pub(crate) formula: Formula,
-    /// What it is counted in; `None` is a bare number.
-    pub(crate) unit: Option<UnitKind>,
-    /// As rules write it, without windows: `rate(net.bytes) * 8`
-    pub(crate) canonical: String,
-    /// How tightly it binds: 3 stands alone, 2 is a product, 1 a sum, 0 `vs`.
-    binding: u8,
-    /// The measures and numbers in its formula.
-    terms: usize,
-    /// How many names of measures it is reached through at most.
-    links: usize,
-    /// A value now against one then: how long ago, as written.
-    pub(crate) versus: Option<Quantity>,
-}
-
-impl Valued {
-    fn of(shape: Shape) -> Valued {
-        Valued {
-            formula: Formula::Window(0),
-            unit: shape.unit,
-            canonical: shape.canonical.clone(),
-            binding: 3,
-            terms: 1,
-            links: 0,
-            versus: None,
-            shapes: vec![shape],
-        }
-    }
-
-    /// The one measure it is, if it is no more than that.
-    pub(crate) fn single(&self) -> Option<&Shape> {
-        match (&self.formula, self.shapes.as_slice()) {
-            (Formula::Window(0), [only]) => Some(only),
-            _ => None,
-        }
-    }
-
-    /// Its spelling as an operand of what binds `at_least` so tightly.
-    fn operand(&self, at_least: u8) -> String {
-        let text = &self.canonical;
-        if self.binding < at_least { format!("({text})") } else { text.clone() }
-    }
-}
-
 /// Resolves what is measured; `None` is reported.
-pub(super) fn valued(
+pub(super) fn typed_measure(
     scope: &mut Scope<'_>,
     measure: &Measure,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Valued> {
+) -> Option<TypedMeasure> {
     let mut valued = match &measure.term {
         Term::Call(function, arguments, _) => {
-            Valued::of(call(scope, function, arguments, diagnostics)?)
+            TypedMeasure::of(call(scope, function, arguments, diagnostics)?)
         }
         Term::Named(name) => named(scope, name, depth, diagnostics)?,
         Term::Number(number) => constant(number, diagnostics)?,
         Term::Arithmetic(left, operator, right) => {
-            let left_value = valued(scope, left, depth, diagnostics);
-            let right_value = valued(scope, right, depth, diagnostics)?;
+            let left_value = typed_measure(scope, left, depth, diagnostics);
+            let right_value = typed_measure(scope, right, depth, diagnostics)?;
             let place = left.term.place().to(right.term.place());
             joined(left_value?, *operator, right_value, place, diagnostics)?
         }
         Term::Versus(now, ago) => {
-            let now = valued(scope, now, depth, diagnostics)?;
+            let now = typed_measure(scope, now, depth, diagnostics)?;
             versus(now, ago, measure.term.place(), diagnostics)?
         }
     };
@@ -110,7 +51,7 @@ pub(super) fn declared(
     measure: &Measure,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    valued(scope, measure, 0, diagnostics);
+    typed_measure(scope, measure, 0, diagnostics);
     let Window { within, step, min } = &measure.window;
     if let Some(within) = within {
         millis(within, Least::OneMillisecond, diagnostics);
@@ -125,7 +66,7 @@ pub(super) fn declared(
 
 /// Hands what is written at a measure to every part of it that has none of its own; where
 /// all have, it is given once too often.
-pub(super) fn give(valued: &mut Valued, window: &Window, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn give(valued: &mut TypedMeasure, window: &Window, diagnostics: &mut Vec<Diagnostic>) {
     let is_versus = valued.versus.is_some();
     let parts: [(Part, &Option<Quantity>); 3] = [
         (|shape| &mut shape.within, &window.within),
@@ -164,31 +105,31 @@ fn named(
     name: &Name,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Valued> {
+) -> Option<TypedMeasure> {
     let declared = scope.declared.get(name.text.as_str()).copied();
     let Some((Statement::Measure(inner), _)) = declared else {
-        let events = scope.events(name, 0, diagnostics)?;
-        return Some(Valued::of(count_of(events, &name.text)));
+        let events = filter::events(scope, name, 0, diagnostics)?;
+        return Some(TypedMeasure::of(count_of(events, &name.text)));
     };
     match scope.measures.get(name.text.as_str()) {
-        Some(Known::Done(known)) => {
+        Some(Resolution::Done(known)) => {
             let known = known.clone();
-            let affordable = scope.afford(&known.shapes, name.at.0, diagnostics);
+            let affordable = filter::afford(scope, &known.shapes, name.at.0, diagnostics);
             return affordable.then_some(known);
         }
-        Some(Known::Failed) => return None,
+        Some(Resolution::Failed) => return None,
         None if depth < CHAIN_MAX => {}
-        Some(Known::Open) | None => {
+        Some(Resolution::Open) | None => {
             diagnostics.push(wording::measure_circle(name.at.0, &name.text));
             return None;
         }
     }
     // Once only: measures that build on each other twice would double at every link.
-    scope.measures.insert(&inner.name.text, Known::Open);
+    scope.measures.insert(&inner.name.text, Resolution::Open);
     // What is wrong inside was reported at the measure itself.
     let mut inside = Vec::new();
-    let found = valued(scope, &inner.measure, depth + 1, &mut inside);
-    let found = found.map(|value| Valued { links: value.links + 1, ..value });
+    let found = typed_measure(scope, &inner.measure, depth + 1, &mut inside)
+        .map(|value| TypedMeasure { links: value.links + 1, ..value });
     if found.as_ref().is_some_and(|value| value.links > CHAIN_MAX) {
         inside.push(wording::measure_circle(name.at.0, &name.text));
     }
@@ -197,15 +138,15 @@ fn named(
         inside.retain(|d| d.code == Code::Circle);
         diagnostics.append(&mut inside);
     }
-    let known = found.clone().map_or(Known::Failed, Known::Done);
+    let known = found.clone().map_or(Resolution::Failed, Resolution::Done);
     scope.measures.insert(&inner.name.text, known);
     found
 }
 
-fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Valued> {
+fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<TypedMeasure> {
     let value = base(number, diagnostics)?;
     let unit = number.unit.map(|unit| unit.kind).filter(|kind| *kind != UnitKind::Count);
-    Some(Valued {
+    Some(TypedMeasure {
         shapes: Vec::new(),
         formula: Formula::Number(value, shown_as(unit)),
         unit,
@@ -218,12 +159,12 @@ fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Valu
 }
 
 fn joined(
-    left: Valued,
+    left: TypedMeasure,
     operator: Arithmetic,
-    right: Valued,
+    right: TypedMeasure,
     place: Place,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Valued> {
+) -> Option<TypedMeasure> {
     let Some(unit) = unit_of(left.unit, operator, right.unit) else {
         let (a, b) = (&left.canonical, &right.canonical);
         diagnostics.push(wording::measures_not_joined(place, sign(operator), a, b));
@@ -243,7 +184,7 @@ fn joined(
     );
     let shapes = left.shapes.into_iter().chain(right.shapes).collect();
     let (terms, links) = (left.terms + right.terms, left.links.max(right.links));
-    Some(Valued { shapes, formula, unit, canonical, binding, terms, links, versus: None })
+    Some(TypedMeasure { shapes, formula, unit, canonical, binding, terms, links, versus: None })
 }
 
 /// The unit of two numbers joined; the outer `None` is that they cannot be.
@@ -282,11 +223,11 @@ fn shifted(formula: Formula, by: usize) -> Formula {
 
 /// `x vs 1w ago`: the value now over the value then.
 fn versus(
-    now: Valued,
+    now: TypedMeasure,
     ago: &Quantity,
     place: Place,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Valued> {
+) -> Option<TypedMeasure> {
     millis(ago, Least::OneMillisecond, diagnostics)?;
     if now.shapes.is_empty() || now.shapes.iter().any(|shape| shape.ago.is_some()) {
         diagnostics.push(wording::nothing_versus(place));
@@ -295,7 +236,7 @@ fn versus(
     let behind = now.shapes.len();
     let then = now.shapes.iter().cloned().map(|shape| Shape { ago: Some(ago.clone()), ..shape });
     let canonical = format!("{} vs {} ago", now.operand(3), crate::print::quantity(ago));
-    Some(Valued {
+    Some(TypedMeasure {
         shapes: now.shapes.iter().cloned().chain(then).collect(),
         formula: Formula::Arithmetic(
             Box::new(now.formula.clone()),
