@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use engine::program::{Program, ProgramError};
 use model::message::Language;
-use rules_dsl::reading::Reading;
+use rules_dsl::explain::Explanation;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
-use rules_dsl::{Compiled, compile_in};
+use rules_dsl::{CompiledRules, compile_in};
 
 pub use named::Beside;
 use named::Shipped;
@@ -32,7 +32,7 @@ pub struct Rules {
     /// The checked rules.
     pub set: RuleSet,
     /// What each alert says back, in the order of the alerts.
-    pub readings: Vec<Reading>,
+    pub readings: Vec<Explanation>,
     /// The compiled program.
     pub program: Arc<Program>,
     /// Warnings, rendered.
@@ -179,7 +179,7 @@ pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<Rules,
 
 fn ready(
     files: Vec<SourceFile>,
-    surroundings: &impl Surroundings,
+    surroundings: &impl Resolver,
     language: Language,
 ) -> Result<Rules, RulesError> {
     let compiled = compile_in(&files, surroundings);
@@ -191,7 +191,7 @@ fn ready(
         return Err(RulesError::NoAlerts);
     }
     let program = Arc::new(Program::compile(&set).map_err(RulesError::Program)?);
-    let Compiled { readings, tests, .. } = compiled;
+    let CompiledRules { readings, tests, .. } = compiled;
     let sources = RuleSources::default();
     Ok(Rules { set, readings, program, warnings: rendered, tests, files, sources })
 }

@@ -11,7 +11,7 @@ use model::key::KeyValue;
 use model::observation::{Batch, Marks, Origin};
 use model::time::Timestamp;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::rule::{Claim, Constant, Expected, Given, GivenValue, RuleSet, Test, What};
+use rules_dsl::rule::{Claim, Constant, Expected, ExpectedKind, Given, GivenValue, RuleSet, Test};
 
 /// What an alert told of the events of a test.
 #[derive(Debug)]
@@ -176,7 +176,7 @@ pub(crate) fn compare(
     let mut lines: Vec<(i64, Line)> = Vec::new();
     let mut late = 0;
     for (at, expected) in test.expected.iter().enumerate() {
-        if let What::Late(events) = expected.what {
+        if let ExpectedKind::Late(events) = expected.what {
             late += events;
         }
         let Some(kind) = kind(expected.what) else {
@@ -207,13 +207,13 @@ pub(crate) const fn after(test: &Test, at: Timestamp) -> i64 {
 }
 
 /// The transition that is expected, if it is one.
-pub(crate) const fn kind(what: What) -> Option<TransitionKind> {
+pub(crate) const fn kind(what: ExpectedKind) -> Option<TransitionKind> {
     match what {
-        What::Fire => Some(TransitionKind::Firing),
-        What::Change => Some(TransitionKind::Changed),
-        What::Again => Some(TransitionKind::Again),
-        What::Resolve => Some(TransitionKind::Resolved),
-        What::Nothing | What::Late(_) => None,
+        ExpectedKind::Fire => Some(TransitionKind::Firing),
+        ExpectedKind::Change => Some(TransitionKind::Changed),
+        ExpectedKind::Again => Some(TransitionKind::Again),
+        ExpectedKind::Resolve => Some(TransitionKind::Resolved),
+        ExpectedKind::Nothing | ExpectedKind::Late(_) => None,
     }
 }
 

@@ -12,12 +12,12 @@ mod terminal;
 mod test;
 
 pub use alert::{
-    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Level, Lookup, Rung,
-    Trigger,
+    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Lookup, SeverityLevel,
+    Threshold, Trigger,
 };
 pub use expression::{Expression, Set};
 pub use measure::{Measure, Term, Window};
-pub use reference::{Calendar, Items, List, Span, Table, Weekday};
+pub use reference::{Calendar, CalendarSpan, Items, List, Table, Weekday};
 pub use statement::{Ast, Filter, MeasureStatement, Statement, Watch};
 pub use stream::{Extract, Field, FieldKind, KindArgument, Pattern, Stream};
 pub use terminal::{At, Name, Path, Quantity, Quoted};

@@ -14,6 +14,7 @@ mod measure;
 mod measure_expr;
 mod membership;
 mod message;
+mod messages;
 mod predicate;
 mod reference;
 mod rules;
@@ -24,7 +25,6 @@ mod test;
 mod trigger;
 pub(crate) mod types;
 mod watch;
-mod wording;
 
 pub(crate) use rules::check;
 

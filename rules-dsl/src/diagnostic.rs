@@ -2,18 +2,18 @@
 
 mod code;
 mod finding;
+mod messages;
 mod nearest;
 mod render;
 mod text;
-mod wording;
 
-pub use code::{Code, Level};
+pub use code::{DiagnosticCode, DiagnosticLevel};
 pub(crate) use finding::arrange;
 pub use finding::{DIAGNOSTICS_MAX, Diagnostic, has_errors};
+pub(crate) use messages::{texts, wordings};
 pub(crate) use nearest::nearest;
 pub use text::Text;
 pub(crate) use text::{lasting, text};
-pub(crate) use wording::{texts, wordings};
 
 #[cfg(test)]
 mod tests;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use model::decimal::Decimal;
 use model::schema::Schema;
 
-use crate::check::types::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
+use crate::check::types::{CheckedAlert, Compared, Function, Selected, Shape, Subject, WindowSpan};
 use crate::diagnostic::{Diagnostic, lasting, text, wordings};
 use crate::print::{name, quantity};
 use crate::rule::{Comparison, Constant, Operand, Predicate};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Lints over all alerts.
 pub(crate) fn lint(
@@ -40,7 +40,7 @@ struct One<'a> {
     checked: &'a CheckedAlert,
     compared: &'a Compared,
     shape: &'a Shape,
-    span: &'a Span,
+    span: &'a WindowSpan,
 }
 
 impl One<'_> {
@@ -52,7 +52,7 @@ impl One<'_> {
         Some(One { checked, compared, shape, span })
     }
 
-    fn level_place(&self) -> Place {
+    fn level_place(&self) -> SourceSpan {
         self.compared.place()
     }
 }
@@ -293,7 +293,7 @@ fn watched(one: &One<'_>) -> String {
 
 /// Lints over all filters.
 pub(crate) fn lint_filters(
-    filters: &[(&str, &Selected, Place)],
+    filters: &[(&str, &Selected, SourceSpan)],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for (name, selected, place) in filters {

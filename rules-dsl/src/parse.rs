@@ -7,18 +7,18 @@
 
 mod alert;
 mod boundary;
-mod elsewhere;
 mod expression;
+mod foreign_syntax;
 pub(crate) mod keyword;
 mod level;
 mod measure;
+mod messages;
 mod reference;
 mod statement;
 mod stream;
 mod test;
 mod tokens;
 mod trigger;
-mod wording;
 
 pub(crate) use statement::parse;
 

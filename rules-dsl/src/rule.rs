@@ -17,9 +17,9 @@ use model::schema::Schema;
 use model::severity::Severity;
 
 pub use predicate::{Arithmetic, Comparison, Constant, Network, Operand, Predicate, TextTest};
-pub use test::{Claim, Expected, Given, GivenValue, Test, What};
+pub use test::{Claim, Expected, ExpectedKind, Given, GivenValue, Test};
 pub use trigger::{
-    Compare, Condition, Formula, Joint, Measure, Roster, Selection, Trigger, Window,
+    BoolOp, Compare, Condition, Formula, Measure, Roster, Selection, Trigger, Window,
 };
 
 /// All rules of a program.
@@ -89,7 +89,7 @@ pub struct Alert {
     pub trigger: Trigger,
     /// Severities above the first and the levels from which they go, ascending in severity.
     /// Only where the trigger is one comparison.
-    pub rungs: Vec<Rung>,
+    pub rungs: Vec<SeverityLevel>,
     /// Levels of single keys.
     pub overrides: Option<Overrides>,
     /// What it is grouped by; each [`Selection`] says which field serves.
@@ -134,7 +134,7 @@ pub struct Top {
 
 /// A severity and the level from which it goes, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rung {
+pub struct SeverityLevel {
     /// The severity.
     pub severity: Severity,
     /// Its level.

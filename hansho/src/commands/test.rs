@@ -82,7 +82,7 @@ fn verdict<'a>(
 }
 
 /// `rules/auth.rules:30`
-fn place(files: &[SourceFile], place: rules_dsl::source::Place) -> String {
+fn place(files: &[SourceFile], place: rules_dsl::source::SourceSpan) -> String {
     let file = files.get(place.file);
     file.map_or_else(String::new, |file| {
         format!("{}:{}", file.name, file.position(place.start).line)

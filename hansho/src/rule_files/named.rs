@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use model::calendar::Zone;
 use model::time::{DAY_MS, Timestamp};
-use rules_dsl::surroundings::Surroundings;
+use rules_dsl::resolver::Resolver;
 
 /// Size in bytes of a file that rules name.
 const NAMED_BYTES_MAX: u64 = 16 << 20;
@@ -26,7 +26,7 @@ const HOLIDAY_DAYS_MAX: i64 = 366;
 #[derive(Clone, Copy, Debug)]
 pub struct Beside;
 
-impl Surroundings for Beside {
+impl Resolver for Beside {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
         read_beside(rule_file, name)
     }
@@ -44,7 +44,7 @@ impl Surroundings for Beside {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shipped;
 
-impl Surroundings for Shipped {
+impl Resolver for Shipped {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let file = SHIPPED_FILES.iter().find(|(shipped, _)| *shipped == name);
         file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "it is not shipped".to_owned())

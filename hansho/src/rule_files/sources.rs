@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use model::calendar::Zone;
 use model::message::Language;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
 use serde::{Deserialize, Serialize};
 
 use super::named::{holidays, read_beside, zone};
@@ -49,7 +49,7 @@ impl RuleSources {
     }
 }
 
-impl Surroundings for Disk {
+impl Resolver for Disk {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
         let text = read_beside(rule_file, name)?;
         self.0.borrow_mut().push((rule_file.to_owned(), name.to_owned(), text.clone()));
@@ -65,7 +65,7 @@ impl Surroundings for Disk {
     }
 }
 
-impl Surroundings for RuleSources {
+impl Resolver for RuleSources {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
         let mut kept = self.beside.iter();
         let found = kept.find(|(file, known, _)| file == rule_file && known == name);

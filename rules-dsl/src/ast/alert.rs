@@ -82,7 +82,7 @@ pub struct Compare {
     /// What is compared.
     pub measure: Measure,
     /// With what; a ladder may say it instead.
-    pub level: Option<Level>,
+    pub level: Option<Threshold>,
     /// What is written after the level: `エラー 5%/分 min 20`. Where the trigger is one
     /// comparison this stays empty, and what is written is in [`Clauses::window`].
     pub window: Window,
@@ -149,21 +149,21 @@ pub enum Grade {
     /// One severity.
     Severity(Severity),
     /// `ladder { medium 80%  critical 95% }`
-    Ladder(Vec<Rung>, At),
+    Ladder(Vec<SeverityLevel>, At),
 }
 
 /// A severity and the level from which it goes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rung {
+pub struct SeverityLevel {
     /// The severity.
     pub severity: Severity,
     /// Its level; it takes no window.
-    pub level: Level,
+    pub level: Threshold,
 }
 
 /// The level of a trigger.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Level {
+pub struct Threshold {
     /// How the measure is compared; `>=` when nothing is written.
     pub comparison: Option<Comparison>,
     /// With what.

@@ -2,7 +2,7 @@
 
 use super::terminal::{At, Name, Path, Quantity};
 use crate::rule::Arithmetic;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// A measure with the window, step and minimum written at it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,7 @@ pub enum Term {
 
 impl Term {
     /// Where it begins.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> SourceSpan {
         match self {
             Term::Named(name) => name.at.0,
             Term::Call(_, _, at) => at.0,

@@ -38,7 +38,7 @@ pub struct Calendar {
     /// Its name.
     pub name: Name,
     /// When it is open; at least one.
-    pub spans: Vec<Span>,
+    pub spans: Vec<CalendarSpan>,
     /// The IANA zone its days and times are read in: `Asia/Tokyo`. Checking refuses its lack.
     pub zone: Option<Name>,
     /// The file of days on which it is closed.
@@ -47,7 +47,7 @@ pub struct Calendar {
 
 /// Some days of the week and some hours of each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
+pub struct CalendarSpan {
     /// First and last day, both inside; one day is both. `sat-mon` runs over Sunday.
     pub days: Vec<(Weekday, Weekday)>,
     /// From and until, in minutes after midnight, `[from, until)`; whole days when nothing is

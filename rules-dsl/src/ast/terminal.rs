@@ -3,12 +3,12 @@
 use model::decimal::Decimal;
 
 use crate::quantity::UnitWord;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Where a node stands. It is no part of what the node means: two nodes that differ only in
 /// their places are equal.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct At(pub Place);
+pub struct At(pub SourceSpan);
 
 impl PartialEq for At {
     fn eq(&self, _: &At) -> bool {

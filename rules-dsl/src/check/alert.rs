@@ -12,11 +12,11 @@ use super::message::{Template, Vocabulary, default_template, template};
 use super::scope::Scope;
 use super::trigger::subject;
 use super::types::{CheckedAlert, Function, Subject};
-use super::{build, predicate, reference, wording};
+use super::{build, messages, predicate, reference};
 use crate::ast::{self, HoldClause, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::rule::{Alert, Comparison, During, KeyPart, Overrides, Predicate, Trigger};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Checks one alert; `None` is reported.
 pub(super) fn alert(
@@ -53,7 +53,7 @@ pub(super) fn alert(
     let rest = Rest { by, graded, overrides, clear, during, timing, keys_max, text };
     let built = assembled(written, trigger, rest);
     let has_failed = diagnostics.get(before..).is_some_and(crate::diagnostic::has_errors);
-    let reading = crate::reading::reading(&built, &subject, &written.clauses, &scope.streams);
+    let reading = crate::explain::explain_alert(&built, &subject, &written.clauses, &scope.streams);
     let place = written.name.at.0;
     (!has_failed).then_some(CheckedAlert { reading, alert: built, subject, place })
 }
@@ -179,16 +179,16 @@ fn refused(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// A clause that does not belong here, and where it would.
-pub(super) fn clause_refused(place: Place, word: &str) -> Diagnostic {
-    let found = wording::clause_refused(place, word);
+pub(super) fn clause_refused(place: SourceSpan, word: &str) -> Diagnostic {
+    let found = messages::clause_refused(place, word);
     found.help(match word {
-        "for" => wording::events_have_no_length(),
-        "clear" | "override" => wording::takes_one_level(),
-        "nodata" | "step" | "min" => wording::takes_a_measure(),
-        "notify each" => wording::takes_single_events(),
-        "seen" | "in" => wording::takes_absent(),
-        "learn" | "limit … values" => wording::takes_new(),
-        _ => wording::leave_out(),
+        "for" => messages::events_have_no_length(),
+        "clear" | "override" => messages::takes_one_level(),
+        "nodata" | "step" | "min" => messages::takes_a_measure(),
+        "notify each" => messages::takes_single_events(),
+        "seen" | "in" => messages::takes_absent(),
+        "learn" | "limit … values" => messages::takes_new(),
+        _ => messages::leave_out(),
     })
 }
 
@@ -232,7 +232,7 @@ fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnosti
             _ => false,
         };
         if is_true && can_be {
-            diagnostics.push(wording::true_of_nothing(compared.place(), &shape.canonical));
+            diagnostics.push(messages::true_of_nothing(compared.place(), &shape.canonical));
         }
     }
 }
@@ -270,7 +270,7 @@ fn keys_max(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) -> Option<u
     let limit = written.clauses.limit_keys.as_ref()?;
     let keys = events(limit, diagnostics)?;
     if !(1..=KEYS_MAX).contains(&keys) {
-        diagnostics.push(wording::keys_range(limit.at.0));
+        diagnostics.push(messages::keys_range(limit.at.0));
     }
     u32::try_from(keys).ok()
 }

@@ -7,13 +7,13 @@ use super::constant::{Least, events, millis};
 use super::level::{CheckedThreshold, graded, level_in_range, level_value};
 use super::limits::COMPARES_MAX;
 use super::measure_expr::{give, typed_measure};
+use super::messages;
 use super::scope::Scope;
-use super::types::{Compared, Function, Joined, Shape, Span, TypedMeasure};
-use super::wording;
+use super::types::{Compared, Function, Joined, Shape, TypedMeasure, WindowSpan};
 use crate::ast::{self, Quantity};
 use crate::diagnostic::Diagnostic;
-use crate::rule::{Comparison, Joint};
-use crate::source::Place;
+use crate::rule::{BoolOp, Comparison};
+use crate::source::SourceSpan;
 
 /// How long a sample of `last` stays known unless `within` says otherwise.
 pub const LAST_WINDOW_DEFAULT_MS: i64 = 5 * MINUTE_MS;
@@ -37,7 +37,7 @@ pub(super) fn condition(
     let joint = collected(written, &mut compares);
     let is_only = compares.len() == 1;
     if let Some(extra) = compares.get(COMPARES_MAX) {
-        diagnostics.push(wording::too_many_compares(extra.measure.term.place()));
+        diagnostics.push(messages::too_many_compares(extra.measure.term.place()));
         return (None, None);
     }
     let values: Vec<Option<TypedMeasure>> =
@@ -58,16 +58,16 @@ pub(super) fn condition(
 }
 
 /// The comparisons of a condition in the order written, and how they are joined.
-fn collected<'a>(condition: &'a ast::Condition, compares: &mut Vec<&'a ast::Compare>) -> Joint {
+fn collected<'a>(condition: &'a ast::Condition, compares: &mut Vec<&'a ast::Compare>) -> BoolOp {
     let mut parts = |parts: &'a [ast::Condition]| {
-        parts.iter().map(|part| collected(part, compares)).collect::<Vec<Joint>>()
+        parts.iter().map(|part| collected(part, compares)).collect::<Vec<BoolOp>>()
     };
     match condition {
-        ast::Condition::And(all) => Joint::And(parts(all)),
-        ast::Condition::Or(any) => Joint::Or(parts(any)),
+        ast::Condition::And(all) => BoolOp::And(parts(all)),
+        ast::Condition::Or(any) => BoolOp::Or(parts(any)),
         ast::Condition::Compare(compare) => {
             compares.push(compare);
-            Joint::Compare(compares.len() - 1)
+            BoolOp::Compare(compares.len() - 1)
         }
     }
 }
@@ -85,8 +85,8 @@ fn value(
         let own = valued.shapes.iter().filter_map(|shape| shape.within.as_ref());
         let also = own.chain(&clauses.within).next();
         if let Some(also) = also {
-            let found = wording::window_twice(per.at.0);
-            diagnostics.push(found.related(also.at.0, wording::the_other_one()));
+            let found = messages::window_twice(per.at.0);
+            diagnostics.push(found.related(also.at.0, messages::the_other_one()));
             return None;
         }
         let within = ast::Window { within: Some(per.clone()), ..ast::Window::default() };
@@ -121,7 +121,7 @@ fn compared(
         }
         (None, None) => {
             if !matches!(grade, ast::Grade::Ladder(..)) {
-                diagnostics.push(wording::level_wanted(place, &valued.canonical));
+                diagnostics.push(messages::level_wanted(place, &valued.canonical));
             }
             (Comparison::AtLeast, None, lowest_rung(grade).unwrap_or_else(missing))
         }
@@ -129,7 +129,9 @@ fn compared(
     let known = level.filter(|_| valued.single().is_some());
     let shapes = valued.shapes.iter();
     let spans = shapes
-        .map(|shape| span(shape, known, &quantity, &valued, diagnostics).unwrap_or(Span::MISSING))
+        .map(|shape| {
+            span(shape, known, &quantity, &valued, diagnostics).unwrap_or(WindowSpan::MISSING)
+        })
         .collect();
     let level = level.unwrap_or(Decimal::ZERO);
     Compared { comparison, level, written: quantity, spans, valued }
@@ -151,11 +153,11 @@ fn span(
     quantity: &Quantity,
     valued: &TypedMeasure,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Span> {
+) -> Option<WindowSpan> {
     let place = quantity.at.0;
     if shape.within.is_none() && shape.function != Function::Last {
         let level = crate::print::quantity(quantity);
-        diagnostics.push(wording::missing_window(place, &valued.canonical, &level));
+        diagnostics.push(messages::missing_window(place, &valued.canonical, &level));
         return None;
     }
     window_of(shape, level, place, diagnostics)
@@ -165,14 +167,14 @@ fn span(
 pub(super) fn window_of(
     shape: &Shape,
     level: Option<Decimal>,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Span> {
+) -> Option<WindowSpan> {
     let written_ms = match &shape.within {
         Some(within) => millis(within, Least::OneMillisecond, diagnostics)?,
         None if shape.function == Function::Last => LAST_WINDOW_DEFAULT_MS,
         None => {
-            diagnostics.push(wording::missing_length(place, &shape.canonical));
+            diagnostics.push(messages::missing_length(place, &shape.canonical));
             return None;
         }
     };
@@ -188,11 +190,11 @@ pub(super) fn window_of(
     let step_ms = step.unwrap_or_else(|| step_default_ms(shape, level, written_ms));
     if step_ms > written_ms {
         let place = shape.step.as_ref().map_or(place, |step| step.at.0);
-        diagnostics.push(wording::step_too_long(place));
+        diagnostics.push(messages::step_too_long(place));
         return None;
     }
     let window_ms = if step_ms == 0 { written_ms } else { written_ms / step_ms * step_ms };
-    Some(Span {
+    Some(WindowSpan {
         written_ms,
         window_ms,
         step_ms,

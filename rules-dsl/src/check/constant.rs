@@ -6,7 +6,7 @@ use model::decimal::Decimal;
 use model::time::{DAY_MS, Timestamp};
 
 use super::limits::LENGTH_MS_MAX;
-use super::wording;
+use super::messages;
 use crate::ast::Quantity;
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
@@ -20,7 +20,7 @@ pub(super) fn base(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Op
     let factor = quantity.unit.map_or(Decimal::ONE, |unit| unit.factor());
     let value = quantity.value.checked_mul(factor);
     if value.is_none() {
-        diagnostics.push(wording::quantity_range(quantity.at.0));
+        diagnostics.push(messages::quantity_range(quantity.at.0));
     }
     value
 }
@@ -45,7 +45,7 @@ pub(super) fn millis(
         return Some(0);
     }
     if kind != Some(UnitKind::Duration) {
-        diagnostics.push(wording::no_length(quantity.at.0, &spelled, quantity.value));
+        diagnostics.push(messages::no_length(quantity.at.0, &spelled, quantity.value));
         return None;
     }
     let seconds = base(quantity, diagnostics)?;
@@ -55,7 +55,7 @@ pub(super) fn millis(
     });
     if whole.is_none() {
         let most_days = LENGTH_MS_MAX / DAY_MS;
-        diagnostics.push(wording::bad_length(quantity.at.0, &spelled, least_ms, most_days));
+        diagnostics.push(messages::bad_length(quantity.at.0, &spelled, least_ms, most_days));
     }
     whole
 }
@@ -77,7 +77,7 @@ pub(super) fn events(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> 
     let events = whole.and_then(|value| u64::try_from(value).ok());
     if events.is_none() {
         let spelled = crate::print::quantity(quantity);
-        diagnostics.push(wording::no_event_count(quantity.at.0, &spelled));
+        diagnostics.push(messages::no_event_count(quantity.at.0, &spelled));
     }
     events
 }

@@ -3,11 +3,11 @@
 use super::limits::{CHAIN_MAX, COMPARISONS_MAX};
 use super::scope::Scope;
 use super::types::{Resolution, Selected, Shape};
-use super::{predicate, wording};
+use super::{messages, predicate};
 use crate::ast::{Filter, Name, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::rule::Predicate;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Most names looked through for near ones in one run; later findings go without a guess.
 const NAMES_COMPARED_MAX: usize = 50_000;
@@ -33,8 +33,8 @@ pub(super) fn selected(
     match scope.filters.get(name) {
         Some(Resolution::Done(selected)) => return Some(selected.clone()),
         Some(Resolution::Failed) => return None,
-        Some(Resolution::Open) => diagnostics.push(wording::filter_circle(place, name)),
-        None if depth >= CHAIN_MAX => diagnostics.push(wording::chain_too_long(place, name)),
+        Some(Resolution::Open) => diagnostics.push(messages::filter_circle(place, name)),
+        None if depth >= CHAIN_MAX => diagnostics.push(messages::chain_too_long(place, name)),
         None => return resolved(scope, filter, depth, diagnostics),
     }
     None
@@ -64,7 +64,7 @@ fn narrowed(
 ) -> Option<Selected> {
     if base.lineage.len() > CHAIN_MAX {
         let name = &filter.name;
-        diagnostics.push(wording::chain_too_long(name.at.0, &name.text));
+        diagnostics.push(messages::chain_too_long(name.at.0, &name.text));
         return None;
     }
     let schema = scope.schema(base.stream)?;
@@ -86,7 +86,7 @@ fn used(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Selected> {
     if scope.comparisons > COMPARISONS_MAX {
-        diagnostics.push(wording::too_many_comparisons(name.at.0));
+        diagnostics.push(messages::too_many_comparisons(name.at.0));
         return None;
     }
     let selected = selected(scope, &name.text, depth, diagnostics)?;
@@ -99,12 +99,12 @@ fn used(
 pub(super) fn afford(
     scope: &mut Scope<'_>,
     shapes: &[Shape],
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> bool {
     let is_affordable = scope.comparisons <= COMPARISONS_MAX;
     if !is_affordable {
-        diagnostics.push(wording::too_many_comparisons(place));
+        diagnostics.push(messages::too_many_comparisons(place));
     }
     let selections = shapes.iter().flat_map(|shape| &shape.of);
     scope.comparisons += selections.map(|of| comparisons(&of.predicate)).sum::<usize>();
@@ -124,8 +124,8 @@ pub(super) fn events(
         }
         Some((Statement::Broken(_), _)) => None,
         Some((other, place)) => {
-            let found = wording::not_events(name.at.0, &name.text, other.keyword());
-            diagnostics.push(found.related(*place, wording::declared_here()));
+            let found = messages::not_events(name.at.0, &name.text, other.keyword());
+            diagnostics.push(found.related(*place, messages::declared_here()));
             None
         }
         None => {

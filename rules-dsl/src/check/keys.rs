@@ -1,10 +1,10 @@
 //! The keys of alerts and watches: fields that every selection has alike.
 
 use super::limits::KEY_PARTS_MAX;
+use super::messages;
 use super::scope::Scope;
 use super::stream::{field_index, identifies};
 use super::types::Selected;
-use super::wording;
 use crate::ast::Key;
 use crate::diagnostic::Diagnostic;
 use crate::rule::KeyPart;
@@ -15,12 +15,12 @@ pub(super) fn key_parts(keys: &[Key], diagnostics: &mut Vec<Diagnostic>) -> Vec<
     for key in keys {
         let name = key.field.dotted();
         if parts.iter().any(|part| part.name == name) {
-            diagnostics.push(wording::key_twice(key.field.at.0, &name));
+            diagnostics.push(messages::key_twice(key.field.at.0, &name));
         }
         parts.push(KeyPart { name, optional: key.optional });
     }
     if let Some(extra) = keys.get(KEY_PARTS_MAX) {
-        diagnostics.push(wording::key_too_long(extra.field.at.0));
+        diagnostics.push(messages::key_too_long(extra.field.at.0));
     }
     parts
 }
@@ -57,7 +57,7 @@ fn key_fields(
         if identifies(&schema.fields.get(index)?.kind) {
             return Some(index);
         }
-        diagnostics.push(wording::measured_key(key.field.at.0, &name));
+        diagnostics.push(messages::measured_key(key.field.at.0, &name));
         None
     };
     let each: Vec<Option<usize>> = keys.iter().map(&mut field).collect();
@@ -82,7 +82,7 @@ fn keys_agree(
         let (left, right) = (one.fields.get(*left)?, two.fields.get(*right)?);
         if left.kind != right.kind {
             let place = key.field.at.0;
-            let found = wording::keys_disagree(place, &left.name, &one.name, &two.name);
+            let found = messages::keys_disagree(place, &left.name, &one.name, &two.name);
             diagnostics.push(found);
             return None;
         }

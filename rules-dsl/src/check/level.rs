@@ -5,13 +5,13 @@ use model::severity::Severity;
 
 use super::constant::base;
 use super::limits::DISTINCT_LEVEL_MAX;
+use super::messages;
 use super::types::{Function, TypedMeasure};
-use super::wording;
-use crate::ast::{Compare, Grade, Quantity, Rung as Written};
+use crate::ast::{Compare, Grade, Quantity, SeverityLevel as Written};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::quantity::UnitKind;
-use crate::rule::{Comparison, Rung};
-use crate::source::Place;
+use crate::rule::{Comparison, SeverityLevel};
+use crate::source::SourceSpan;
 
 /// How serious an alert is, and the levels of a ladder in base units.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(super) struct CheckedThreshold {
     /// The level of the lowest rung, and how all of them compare.
     pub(super) lowest: Option<(Comparison, Decimal)>,
     /// Above the lowest, ascending in severity.
-    pub(super) rungs: Vec<Rung>,
+    pub(super) rungs: Vec<SeverityLevel>,
 }
 
 /// A level in base units; a unit the value does not have is reported.
@@ -40,7 +40,7 @@ pub(super) fn level_value(
     }
     let spelled = crate::print::quantity(quantity);
     let (expected, help) = level_spelling(valued, quantity);
-    let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled).expected(expected);
+    let found = messages::level_unit(quantity.at.0, &valued.canonical, &spelled).expected(expected);
     // A number with another unit is no slip of that unit.
     let is_number = matches!(valued.unit, None | Some(UnitKind::Count));
     let may_help = quantity.unit.is_none() || is_number;
@@ -55,23 +55,23 @@ fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (Text, Text) {
         Some(UnitKind::Count) => {
             let names = valued.shapes.first().and_then(|shape| shape.names.first());
             let events = names.map_or("", String::as_str);
-            (wording::count_level(), wording::count_level_help(value, events))
+            (messages::count_level(), messages::count_level_help(value, events))
         }
         Some(UnitKind::Percent) => {
             let share = value.shift(2).unwrap_or(value);
-            (wording::percent_level(), wording::percent_level_help(value, share))
+            (messages::percent_level(), messages::percent_level_help(value, share))
         }
         Some(UnitKind::Duration) => {
-            (wording::duration_level(), wording::duration_level_help(value))
+            (messages::duration_level(), messages::duration_level_help(value))
         }
-        Some(UnitKind::Bytes) => (wording::bytes_level(), wording::bytes_level_help(value)),
+        Some(UnitKind::Bytes) => (messages::bytes_level(), messages::bytes_level_help(value)),
         // Of numbers joined, `5%` means what it says; of a field it may be counted in hundredths.
         None => match quantity.unit {
             Some(unit) if unit.kind == UnitKind::Percent && valued.single().is_none() => {
                 let fraction = value.checked_mul(unit.factor()).unwrap_or(value);
-                (wording::bare_level(fraction), wording::fraction_level_help(fraction))
+                (messages::bare_level(fraction), messages::fraction_level_help(fraction))
             }
-            _ => (wording::bare_level(value), wording::bare_level_help(value)),
+            _ => (messages::bare_level(value), messages::bare_level_help(value)),
         },
     }
 }
@@ -79,12 +79,12 @@ fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (Text, Text) {
 pub(super) fn level_in_range(
     valued: &TypedMeasure,
     level: Decimal,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let is_distinct = valued.single().is_some_and(|shape| shape.function == Function::Distinct);
     if is_distinct && level > Decimal::from_int(DISTINCT_LEVEL_MAX) {
-        diagnostics.push(wording::level_range(place));
+        diagnostics.push(messages::level_range(place));
     }
 }
 
@@ -102,13 +102,15 @@ pub(super) fn clear_level(
     let spelled = crate::print::quantity(level);
     let (easier, expected) = match comparison {
         Comparison::AtLeast | Comparison::Above => {
-            (clear < against, wording::below_level(&spelled))
+            (clear < against, messages::below_level(&spelled))
         }
-        Comparison::AtMost | Comparison::Below => (clear > against, wording::above_level(&spelled)),
-        other => (false, wording::no_clear_with(other.symbol())),
+        Comparison::AtMost | Comparison::Below => {
+            (clear > against, messages::above_level(&spelled))
+        }
+        other => (false, messages::no_clear_with(other.symbol())),
     };
     if !easier {
-        diagnostics.push(wording::clear_side(written.at.0).expected(expected));
+        diagnostics.push(messages::clear_side(written.at.0).expected(expected));
     }
     Some(clear)
 }
@@ -136,11 +138,11 @@ pub(super) fn graded(
         Grade::Ladder(rungs, at) => (rungs, at.0),
     };
     let Some((valued, compare)) = compared else {
-        diagnostics.push(wording::ladder_of_one(place));
+        diagnostics.push(messages::ladder_of_one(place));
         return None;
     };
     if let Some(level) = &compare.level {
-        diagnostics.push(wording::level_beside_ladder(level.quantity.at.0));
+        diagnostics.push(messages::level_beside_ladder(level.quantity.at.0));
         return None;
     }
     ladder(rungs, valued, place, diagnostics)
@@ -149,7 +151,7 @@ pub(super) fn graded(
 fn ladder(
     written: &[Written],
     valued: &TypedMeasure,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedThreshold> {
     let mut ordered: Vec<&Written> = written.iter().collect();
@@ -162,7 +164,7 @@ fn ladder(
     for rung in ordered {
         let at = rung.level.quantity.at.0;
         if rung.level.comparison.is_some_and(|own| own != comparison) {
-            diagnostics.push(wording::mixed_ladder(at));
+            diagnostics.push(messages::mixed_ladder(at));
             is_whole = false;
         }
         let Some(level) = level_value(valued, &rung.level.quantity, diagnostics) else {
@@ -172,11 +174,11 @@ fn ladder(
         level_in_range(valued, level, at, diagnostics);
         if let Some((severity, below)) = levels.last() {
             if *severity == rung.severity {
-                diagnostics.push(wording::rung_twice(at, rung.severity.name()));
+                diagnostics.push(messages::rung_twice(at, rung.severity.name()));
                 is_whole = false;
             } else if !is_harder(comparison, level, *below) {
                 let (upper, lower) = (rung.severity.name(), severity.name());
-                diagnostics.push(wording::rung_order(at, upper, lower));
+                diagnostics.push(messages::rung_order(at, upper, lower));
                 is_whole = false;
             }
         }
@@ -184,9 +186,9 @@ fn ladder(
     }
     let mut levels = levels.into_iter();
     let Some((severity, level)) = levels.next() else {
-        diagnostics.push(wording::empty_ladder(place));
+        diagnostics.push(messages::empty_ladder(place));
         return None;
     };
-    let rungs = levels.map(|(severity, level)| Rung { severity, level }).collect();
+    let rungs = levels.map(|(severity, level)| SeverityLevel { severity, level }).collect();
     is_whole.then_some(CheckedThreshold { severity, lowest: Some((comparison, level)), rungs })
 }

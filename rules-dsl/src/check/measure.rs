@@ -6,11 +6,11 @@ use super::kind::Kind;
 use super::scope::Scope;
 use super::stream::field_index;
 use super::types::{Function, Selected, Shape};
-use super::{filter, wording};
+use super::{filter, messages};
 use crate::ast::{Name, Path};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 const FUNCTIONS: [(&str, Function); 12] = [
     ("count", Function::Count),
@@ -65,9 +65,9 @@ fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Func
     if function.is_none() {
         let lower = word.to_ascii_lowercase();
         let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == lower);
-        let found = wording::unknown_measure(name.at.0, word);
+        let found = messages::unknown_measure(name.at.0, word);
         diagnostics.push(match elsewhere {
-            Some((_, ours)) => found.help(wording::meant_measure(ours)),
+            Some((_, ours)) => found.help(messages::meant_measure(ours)),
             None => found.suggest(word, FUNCTIONS.iter().map(|(known, _)| *known)),
         });
     }
@@ -102,10 +102,10 @@ pub(super) fn call(
             let selected = event_set(scope, events, diagnostics)?;
             return Some(count_of(selected, &events.dotted()));
         }
-        (Function::Ratio, _) => wording::ratio_arguments(place, &name.text),
-        (Function::Count, _) => wording::count_arguments(place, &name.text),
+        (Function::Ratio, _) => messages::ratio_arguments(place, &name.text),
+        (Function::Count, _) => messages::count_arguments(place, &name.text),
         (_, [argument]) => return measured(scope, function, name, argument, diagnostics),
-        _ => wording::field_arguments(place, &name.text),
+        _ => messages::field_arguments(place, &name.text),
     };
     diagnostics.push(wrong);
     None
@@ -137,7 +137,7 @@ fn event_set(
 ) -> Option<Selected> {
     let (head, field) = path.split();
     if let Some(field) = field {
-        diagnostics.push(wording::field_for_events(path.at.0, head, &field));
+        diagnostics.push(messages::field_for_events(path.at.0, head, &field));
         return None;
     }
     filter::events(scope, &head_name(path), 0, diagnostics)
@@ -189,7 +189,7 @@ fn measured(
     let index = field_index(&schema, &field_name, place, diagnostics)?;
     let kind = &schema.fields.get(index)?.kind;
     if !measures(function, kind) {
-        let found = wording::unmeasurable(place, word, &field_name);
+        let found = messages::unmeasurable(place, word, &field_name);
         diagnostics.push(found.found(Kind::of(kind).words()));
         return None;
     }
@@ -204,10 +204,10 @@ fn measured(
     })
 }
 
-fn missing_field(word: &str, head: &str, some: Option<&str>, place: Place) -> Diagnostic {
-    let found = wording::missing_field(place, word, head);
+fn missing_field(word: &str, head: &str, some: Option<&str>, place: SourceSpan) -> Diagnostic {
+    let found = messages::missing_field(place, word, head);
     match some {
-        Some(some) => found.help(wording::for_example(word, head, some)),
+        Some(some) => found.help(messages::for_example(word, head, some)),
         None => found,
     }
 }

@@ -5,13 +5,13 @@ use super::limits::{CHAIN_MAX, MEASURES_MAX, TERMS_MAX};
 use super::measure::{call, count_of};
 use super::scope::Scope;
 use super::types::{Resolution, Shape, TypedMeasure};
-use super::{filter, wording};
+use super::{filter, messages};
 use crate::ast::{Measure, Name, Quantity, Statement, Term, Window};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::print::sign;
 use crate::quantity::{UnitKind, shown_as, spelled};
 use crate::rule::{Arithmetic, Formula};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Resolves what is measured; `None` is reported.
 pub(super) fn typed_measure(
@@ -38,7 +38,7 @@ pub(super) fn typed_measure(
         }
     };
     if valued.shapes.len() > MEASURES_MAX || valued.terms > TERMS_MAX {
-        diagnostics.push(wording::too_many_measures(measure.term.place()));
+        diagnostics.push(messages::too_many_measures(measure.term.place()));
         return None;
     }
     give(&mut valued, &measure.window, diagnostics);
@@ -90,8 +90,8 @@ pub(super) fn give(valued: &mut TypedMeasure, window: &Window, diagnostics: &mut
             }
         }
         if let Some(first) = first.filter(|_| !is_taken) {
-            let found = wording::given_in_measure(written.at.0);
-            diagnostics.push(found.related(first, wording::given_here()));
+            let found = messages::given_in_measure(written.at.0);
+            diagnostics.push(found.related(first, messages::given_here()));
         }
     }
 }
@@ -120,7 +120,7 @@ fn named(
         Some(Resolution::Failed) => return None,
         None if depth < CHAIN_MAX => {}
         Some(Resolution::Open) | None => {
-            diagnostics.push(wording::measure_circle(name.at.0, &name.text));
+            diagnostics.push(messages::measure_circle(name.at.0, &name.text));
             return None;
         }
     }
@@ -131,11 +131,11 @@ fn named(
     let found = typed_measure(scope, &inner.measure, depth + 1, &mut inside)
         .map(|value| TypedMeasure { links: value.links + 1, ..value });
     if found.as_ref().is_some_and(|value| value.links > CHAIN_MAX) {
-        inside.push(wording::measure_circle(name.at.0, &name.text));
+        inside.push(messages::measure_circle(name.at.0, &name.text));
     }
     let found = found.filter(|value| value.links <= CHAIN_MAX);
     if found.is_none() {
-        inside.retain(|d| d.code == Code::Circle);
+        inside.retain(|d| d.code == DiagnosticCode::Circle);
         diagnostics.append(&mut inside);
     }
     let known = found.clone().map_or(Resolution::Failed, Resolution::Done);
@@ -162,12 +162,12 @@ fn joined(
     left: TypedMeasure,
     operator: Arithmetic,
     right: TypedMeasure,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TypedMeasure> {
     let Some(unit) = unit_of(left.unit, operator, right.unit) else {
         let (a, b) = (&left.canonical, &right.canonical);
-        diagnostics.push(wording::measures_not_joined(place, sign(operator), a, b));
+        diagnostics.push(messages::measures_not_joined(place, sign(operator), a, b));
         return None;
     };
     let binding = match operator {
@@ -225,12 +225,12 @@ fn shifted(formula: Formula, by: usize) -> Formula {
 fn versus(
     now: TypedMeasure,
     ago: &Quantity,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TypedMeasure> {
     millis(ago, Least::OneMillisecond, diagnostics)?;
     if now.shapes.is_empty() || now.shapes.iter().any(|shape| shape.ago.is_some()) {
-        diagnostics.push(wording::nothing_versus(place));
+        diagnostics.push(messages::nothing_versus(place));
         return None;
     }
     let behind = now.shapes.len();

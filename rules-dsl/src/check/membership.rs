@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::predicate::{Typed, constant, place};
 use super::scope::Scope;
 use super::types::List;
-use super::{reference, wording};
+use super::{messages, reference};
 use crate::ast::Name;
 use crate::diagnostic::Diagnostic;
 use crate::rule::{Constant, Predicate, Roster};
@@ -73,13 +73,13 @@ fn constants(
                         file: name.at.0.file,
                         ..wrong
                     }
-                    .related(first, wording::declared_here()),
+                    .related(first, messages::declared_here()),
                 );
             }
             read.into_iter().collect()
         }
         List::Networks(_) => {
-            let found = wording::types_disagree(name.at.0);
+            let found = messages::types_disagree(name.at.0);
             diagnostics.push(found.found(Kind::Ip.words()).expected(kind.words()));
             None
         }

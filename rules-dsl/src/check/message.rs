@@ -8,7 +8,7 @@ use super::limits::{NAMES_SHOWN_MAX, TOP_MAX};
 use super::scope::Scope;
 use super::stream::identifies;
 use super::template::{Piece, pieces};
-use super::{reference, wording};
+use super::{messages, reference};
 use crate::ast::Quoted;
 use crate::diagnostic::Diagnostic;
 use crate::rule::{KeyPart, Top};
@@ -51,7 +51,7 @@ pub(super) fn template(
     let pieces = match pieces(&text.text) {
         Ok(pieces) => pieces,
         Err(reason) => {
-            diagnostics.push(wording::bad_template(text.at.0, &reason.en, &reason.ja));
+            diagnostics.push(messages::bad_template(text.at.0, &reason.en, &reason.ja));
             return template;
         }
     };
@@ -83,11 +83,11 @@ fn placeholder(
     let declared =
         vocabulary.event.and_then(|schema| schema.fields.iter().find(|field| field.name == name));
     let wrong = match (key, built_in, declared) {
-        (Some(_), Some(_), _) => wording::key_and_word(text.at.0, name),
+        (Some(_), Some(_), _) => messages::key_and_word(text.at.0, name),
         (Some(index), None, _) => return Some(MessagePart::Key(index)),
         (None, Some((_, part)), _) => return Some(part.clone()),
         (None, None, Some(field)) if !identifies(&field.kind) => {
-            wording::not_shown(text.at.0, name)
+            messages::not_shown(text.at.0, name)
         }
         (None, None, Some(_)) => {
             return Some(MessagePart::Field(field_slot(name, &mut template.fields)));
@@ -115,10 +115,10 @@ fn looked_up(
     let rows = reference::column(vocabulary.scope, column);
     if at.is_none() {
         let keys = vocabulary.by.iter().map(|part| part.name.as_str());
-        diagnostics.push(wording::column_key(text.at.0, column, key).suggest(key, keys));
+        diagnostics.push(messages::column_key(text.at.0, column, key).suggest(key, keys));
     }
     if rows.is_none() {
-        diagnostics.push(wording::no_column(text.at.0, column));
+        diagnostics.push(messages::no_column(text.at.0, column));
     }
     Some(MessagePart::Column { key: at?, rows: rows? })
 }
@@ -138,7 +138,7 @@ fn top(
         schema.fields.iter().find(|field| field.name == name && identifies(&field.kind))
     });
     let (Some(most), Some(_)) = (most, field) else {
-        diagnostics.push(wording::bad_top(text.at.0, rest));
+        diagnostics.push(messages::bad_top(text.at.0, rest));
         return None;
     };
     let field = field_slot(name, &mut template.fields);
@@ -162,9 +162,9 @@ fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic
     let fields = event.map(|field| field.name.as_str());
     let words: Vec<&str> = keys.chain(built_in).chain(fields).collect();
     let all: Vec<&str> = words.iter().copied().take(NAMES_SHOWN_MAX).collect();
-    let mut found = wording::unknown_placeholder(text.at.0, name, &all.join(" "));
+    let mut found = messages::unknown_placeholder(text.at.0, name, &all.join(" "));
     if vocabulary.event.is_none() {
-        found = found.help(wording::fields_only_when_rising());
+        found = found.help(messages::fields_only_when_rising());
     }
     found.suggest(name, words)
 }

@@ -5,16 +5,16 @@ use super::types::CheckedAlert;
 use super::{alert, filter, measure_expr, reference, test, watch};
 use crate::ast::Statement;
 use crate::diagnostic::Diagnostic;
-use crate::reading::Reading;
+use crate::explain::Explanation;
+use crate::resolver::Resolver;
 use crate::rule::{Alert, RuleSet, Test, Watch};
 use crate::source::SourceFile;
-use crate::surroundings::Surroundings;
 
 /// What checking gives; the rules are whole only when nothing reported is an error.
 pub(crate) struct CheckedRules {
     pub(crate) rules: RuleSet,
-    pub(crate) readings: Vec<Reading>,
-    pub(crate) watched: Vec<Reading>,
+    pub(crate) readings: Vec<Explanation>,
+    pub(crate) watched: Vec<Explanation>,
     pub(crate) tests: Vec<Test>,
 }
 
@@ -22,13 +22,13 @@ pub(crate) struct CheckedRules {
 pub(crate) fn check(
     statements: &[Statement],
     files: &[SourceFile],
-    surroundings: &dyn Surroundings,
+    resolver: &dyn Resolver,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> CheckedRules {
-    let mut scope = Scope::declare(statements, files, surroundings, diagnostics);
+    let mut scope = Scope::declare(statements, files, resolver, diagnostics);
     read_references(&mut scope, statements, diagnostics);
     let mut checked: Vec<CheckedAlert> = Vec::new();
-    let mut watches: Vec<(Watch, Reading)> = Vec::new();
+    let mut watches: Vec<(Watch, Explanation)> = Vec::new();
     for statement in statements {
         match statement {
             Statement::Filter(filter) => {

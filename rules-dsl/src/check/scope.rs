@@ -8,17 +8,17 @@ use model::meta::META_PREFIX;
 use model::schema::Schema;
 
 use super::types::{List, Resolution, Selected, Table, TypedMeasure};
-use super::{stream, wording};
+use super::{messages, stream};
 use crate::ast::{Name, Statement};
 use crate::diagnostic::Diagnostic;
-use crate::source::{Place, SourceFile};
-use crate::surroundings::Surroundings;
+use crate::resolver::Resolver;
+use crate::source::{SourceFile, SourceSpan};
 
 /// Everything that has a name.
 pub(crate) struct Scope<'a> {
-    pub(super) declared: HashMap<&'a str, (&'a Statement, Place)>,
+    pub(super) declared: HashMap<&'a str, (&'a Statement, SourceSpan)>,
     pub(super) files: &'a [SourceFile],
-    pub(super) surroundings: &'a dyn Surroundings,
+    pub(super) resolver: &'a dyn Resolver,
     pub(super) streams: Vec<Arc<Schema>>,
     pub(super) lists: HashMap<String, List>,
     pub(super) tables: HashMap<String, Table>,
@@ -33,23 +33,23 @@ impl<'a> Scope<'a> {
     pub(super) fn declare(
         statements: &'a [Statement],
         files: &'a [SourceFile],
-        surroundings: &'a dyn Surroundings,
+        resolver: &'a dyn Resolver,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Scope<'a> {
-        let mut declared: HashMap<&str, (&Statement, Place)> = HashMap::new();
+        let mut declared: HashMap<&str, (&Statement, SourceSpan)> = HashMap::new();
         let mut streams = Vec::new();
         for statement in statements {
             let Some(name) = statement.declared_name() else {
                 continue;
             };
             if let Some((_, first)) = declared.get(name.text.as_str()) {
-                let found = wording::declared_twice(name.at.0, &name.text);
-                diagnostics.push(found.related(*first, wording::first_declared()));
+                let found = messages::declared_twice(name.at.0, &name.text);
+                diagnostics.push(found.related(*first, messages::first_declared()));
                 continue;
             }
             let is_told = matches!(statement, Statement::Alert(_) | Statement::Watch(_));
             if is_told && name.text.starts_with(META_PREFIX) {
-                diagnostics.push(wording::reserved_name(name.at.0, &name.text));
+                diagnostics.push(messages::reserved_name(name.at.0, &name.text));
             }
             declared.insert(&name.text, (statement, name.at.0));
             if let Statement::Stream(stream) = statement {
@@ -60,7 +60,7 @@ impl<'a> Scope<'a> {
         Scope {
             declared,
             files,
-            surroundings,
+            resolver,
             streams,
             lists: HashMap::new(),
             tables: HashMap::new(),
@@ -92,8 +92,8 @@ impl<'a> Scope<'a> {
             return None;
         }
         if kind != wanted {
-            let found = wording::not_a(name.at.0, &name.text, kind, wanted);
-            diagnostics.push(found.related(place, wording::declared_here()));
+            let found = messages::not_a(name.at.0, &name.text, kind, wanted);
+            diagnostics.push(found.related(place, messages::declared_here()));
             return None;
         }
         Some(statement)
@@ -111,7 +111,7 @@ impl<'a> Scope<'a> {
     /// Reports a name that nothing declares.
     pub(super) fn unknown(&self, name: &Name, beyond: bool) -> Diagnostic {
         let text = &name.text;
-        let found = wording::unknown_name(name.at.0, text);
+        let found = messages::unknown_name(name.at.0, text);
         if let Some(trapped) = crate::lex::phrase_trap(text, name.at.0) {
             return trapped;
         }
@@ -119,7 +119,7 @@ impl<'a> Scope<'a> {
         let digit = text.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
         let (head, level) = text.split_at_checked(digit).unwrap_or(("", ""));
         if self.declared.contains_key(head) {
-            return found.help(wording::space_before_level(head, level));
+            return found.help(messages::space_before_level(head, level));
         }
         if beyond {
             return found;
@@ -130,8 +130,8 @@ impl<'a> Scope<'a> {
         found.suggest(text, known.map(|(name, _)| *name))
     }
 
-    pub(super) fn filters_with_places(&self) -> Vec<(&str, &Selected, Place)> {
-        let mut all: Vec<(&str, &Selected, Place)> = self
+    pub(super) fn filters_with_places(&self) -> Vec<(&str, &Selected, SourceSpan)> {
+        let mut all: Vec<(&str, &Selected, SourceSpan)> = self
             .filters
             .iter()
             .filter_map(|(name, resolved)| match resolved {

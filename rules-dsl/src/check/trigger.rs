@@ -10,11 +10,11 @@ use super::limits::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
 use super::scope::Scope;
 use super::stream::field_index;
 use super::types::{Selected, Subject};
-use super::{filter, membership, reference, wording};
+use super::{filter, membership, messages, reference};
 use crate::ast::{self, Name, Path, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::rule::Roster;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Resolves a trigger and its severity; `None` is reported.
 pub(super) fn subject(
@@ -55,7 +55,7 @@ pub(super) fn subject(
 }
 
 /// The `within` an event trigger must have.
-fn within(alert: &ast::Alert, place: Place, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
+fn within(alert: &ast::Alert, place: SourceSpan, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
     let window = &alert.clauses.window;
     for (word, extra) in [("step", &window.step), ("min", &window.min)] {
         if let Some(extra) = extra {
@@ -65,7 +65,7 @@ fn within(alert: &ast::Alert, place: Place, diagnostics: &mut Vec<Diagnostic>) -
     match &window.within {
         Some(within) => millis(within, Least::OneMillisecond, diagnostics),
         None => {
-            diagnostics.push(wording::within_wanted(place));
+            diagnostics.push(messages::within_wanted(place));
             None
         }
     }
@@ -109,13 +109,13 @@ fn sequence(
             let events = events(written, diagnostics);
             let is_some = |events: &u64| (1..=FIRST_COUNT_MAX).contains(events);
             if events.is_some_and(|events| !is_some(&events)) {
-                diagnostics.push(wording::first_count_range(written.at.0));
+                diagnostics.push(messages::first_count_range(written.at.0));
             }
             events.filter(is_some).and_then(|events| u32::try_from(events).ok())
         }
     };
     if let Some(extra) = steps.get(STEPS_MAX) {
-        diagnostics.push(wording::too_many_steps(extra.at.0));
+        diagnostics.push(messages::too_many_steps(extra.at.0));
         return None;
     }
     let steps: Vec<Option<Selected>> =
@@ -142,16 +142,16 @@ fn absent(
             if let (Some(seen_ms), Some(within_ms)) = (seen_ms, within_ms)
                 && seen_ms <= within_ms
             {
-                diagnostics.push(wording::forgotten_before_missed(seen.at.0));
+                diagnostics.push(messages::forgotten_before_missed(seen.at.0));
             }
             seen_ms.map(Roster::Seen)
         }
         (Some(seen), None) => {
-            diagnostics.push(wording::seen_without_key(seen.at.0));
+            diagnostics.push(messages::seen_without_key(seen.at.0));
             None
         }
         (None, Some(key)) => {
-            diagnostics.push(wording::absence_without_scope(key.field.at.0));
+            diagnostics.push(messages::absence_without_scope(key.field.at.0));
             None
         }
     };
@@ -201,13 +201,13 @@ fn new(
             let values = events(limit, diagnostics);
             let fits = |values: &u64| (1..=VALUES_MAX).contains(values);
             if values.is_some_and(|values| !fits(&values)) {
-                diagnostics.push(wording::values_range(limit.at.0));
+                diagnostics.push(messages::values_range(limit.at.0));
             }
             values.filter(fits).and_then(|values| u32::try_from(values).ok())
         }
     };
     if let Some(extra) = fields.get(NEW_FIELDS_MAX) {
-        diagnostics.push(wording::too_many_new_fields(extra.at.0));
+        diagnostics.push(messages::too_many_new_fields(extra.at.0));
         return None;
     }
     let of = of?;

@@ -3,10 +3,10 @@
 use model::decimal::Decimal;
 
 use crate::ast::{self, Quantity};
+use crate::explain::Explanation;
 use crate::quantity::UnitKind;
-use crate::reading::Reading;
-use crate::rule::{Alert, Comparison, Formula, Joint, Network, Predicate, Roster};
-use crate::source::Place;
+use crate::rule::{Alert, BoolOp, Comparison, Formula, Network, Predicate, Roster};
+use crate::source::SourceSpan;
 
 /// Events of one stream that satisfy a predicate.
 #[derive(Clone, Debug)]
@@ -164,12 +164,12 @@ pub(crate) struct Compared {
     /// As written; of a ladder its lowest rung.
     pub(crate) written: Quantity,
     /// One for each measure of the value.
-    pub(crate) spans: Vec<Span>,
+    pub(crate) spans: Vec<WindowSpan>,
 }
 
 /// The window of a measure in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct WindowSpan {
     /// Before it was rounded to whole steps.
     pub(crate) written_ms: i64,
     pub(crate) window_ms: i64,
@@ -180,9 +180,9 @@ pub(crate) struct Span {
     pub(crate) min_events: u64,
 }
 
-impl Span {
+impl WindowSpan {
     /// Stands in for a window that was reported missing.
-    pub(super) const MISSING: Span = Span {
+    pub(super) const MISSING: WindowSpan = WindowSpan {
         written_ms: 1,
         window_ms: 1,
         step_ms: 0,
@@ -196,18 +196,18 @@ impl Span {
 #[derive(Clone, Debug)]
 pub(crate) struct Joined {
     pub(crate) compares: Vec<Compared>,
-    pub(crate) joint: Joint,
+    pub(crate) joint: BoolOp,
 }
 
 impl Compared {
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> SourceSpan {
         self.written.at.0
     }
 }
 
 impl Joined {
     /// The one comparison of one measure it is, if it is no more than that.
-    pub(crate) fn single(&self) -> Option<(&Compared, &Shape, &Span)> {
+    pub(crate) fn single(&self) -> Option<(&Compared, &Shape, &WindowSpan)> {
         match self.compares.as_slice() {
             [only] => Some((only, only.valued.single()?, only.spans.first()?)),
             _ => None,
@@ -218,7 +218,7 @@ impl Joined {
         self.compares.iter().flat_map(|compared| &compared.valued.shapes)
     }
 
-    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
+    pub(crate) fn spans(&self) -> impl Iterator<Item = &WindowSpan> {
         self.compares.iter().flat_map(|compared| &compared.spans)
     }
 }
@@ -319,6 +319,6 @@ impl Subject {
 pub(crate) struct CheckedAlert {
     pub(crate) alert: Alert,
     pub(crate) subject: Subject,
-    pub(crate) place: Place,
-    pub(crate) reading: Reading,
+    pub(crate) place: SourceSpan,
+    pub(crate) reading: Explanation,
 }

@@ -2,7 +2,7 @@
 
 /// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum DiagnosticLevel {
     /// The rules do not run.
     Error,
     /// They run, but probably not as meant.
@@ -14,25 +14,25 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $id:literal;)+) => {
         /// What a diagnostic is about.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum DiagnosticCode {
             $($(#[doc = $doc])+ $name,)+
         }
 
-        impl Code {
+        impl DiagnosticCode {
             /// All of them, in the order of their numbers.
-            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+            pub const ALL: &'static [DiagnosticCode] = &[$(DiagnosticCode::$name,)+];
 
             /// The number people look up: `E…` stops the rules, `W…` does not.
             pub const fn id(self) -> &'static str {
                 match self {
-                    $(Code::$name => $id,)+
+                    $(DiagnosticCode::$name => $id,)+
                 }
             }
 
             /// What it is about, in one English line.
             pub const fn about(self) -> &'static str {
                 match self {
-                    $(Code::$name => concat!($($doc),+),)+
+                    $(DiagnosticCode::$name => concat!($($doc),+),)+
                 }
             }
         }
@@ -188,9 +188,9 @@ codes! {
     LateBudget = "W0206";
 }
 
-impl Code {
+impl DiagnosticCode {
     /// How bad it is: `W…` are warnings.
-    pub fn level(self) -> Level {
-        if self.id().starts_with('W') { Level::Warning } else { Level::Error }
+    pub fn level(self) -> DiagnosticLevel {
+        if self.id().starts_with('W') { DiagnosticLevel::Warning } else { DiagnosticLevel::Error }
     }
 }

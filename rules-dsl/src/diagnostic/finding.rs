@@ -1,9 +1,9 @@
 //! One finding at one place, and the findings of a run.
 
-use super::code::{Code, Level};
+use super::code::{DiagnosticCode, DiagnosticLevel};
 use super::nearest::nearest;
 use super::text::{Text, text};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Most diagnostics one run reports; what follows them is cut.
 pub const DIAGNOSTICS_MAX: usize = 200;
@@ -12,9 +12,9 @@ pub const DIAGNOSTICS_MAX: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What it is about, for machines and for looking it up.
-    pub code: Code,
+    pub code: DiagnosticCode,
     /// How bad it is.
-    pub level: Level,
+    pub level: DiagnosticLevel,
     /// Index of the file.
     pub file: usize,
     /// The bytes of the file it is about.
@@ -28,12 +28,12 @@ pub struct Diagnostic {
     /// Ways out; each can be pasted or followed as it is.
     pub help: Vec<Text>,
     /// Another place that belongs to the finding.
-    pub related: Option<(Place, Text)>,
+    pub related: Option<(SourceSpan, Text)>,
 }
 
 impl Diagnostic {
     /// A finding of a code, whose level the code gives.
-    pub(crate) fn new(code: Code, place: Place, message: Text) -> Diagnostic {
+    pub(crate) fn new(code: DiagnosticCode, place: SourceSpan, message: Text) -> Diagnostic {
         Diagnostic {
             code,
             level: code.level(),
@@ -47,7 +47,7 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) const fn is_at(&self, place: Place) -> bool {
+    pub(crate) const fn is_at(&self, place: SourceSpan) -> bool {
         self.file == place.file && self.span.start == place.start && self.span.end == place.end
     }
 
@@ -78,7 +78,7 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn related(mut self, place: Place, note: Text) -> Diagnostic {
+    pub(crate) fn related(mut self, place: SourceSpan, note: Text) -> Diagnostic {
         self.related = Some((place, note));
         self
     }
@@ -86,7 +86,7 @@ impl Diagnostic {
 
 /// Whether any of them stops the rules from running.
 pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
-    diagnostics.iter().any(|d| d.level == Level::Error)
+    diagnostics.iter().any(|d| d.level == DiagnosticLevel::Error)
 }
 
 /// Orders by file and place, drops what is said twice, and cuts after [`DIAGNOSTICS_MAX`].

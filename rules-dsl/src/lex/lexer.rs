@@ -4,12 +4,12 @@ use unicode_ident::is_xid_continue;
 use unicode_normalization::UnicodeNormalization;
 
 use super::character::{begins_word, disguised, fold, misleading, quote_like, unseen};
+use super::messages;
 use super::token::{COMPARISON_WORDS, Segment, Token, TokenKind};
-use super::wording;
 use crate::ast::{At, Quantity};
 use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Text};
 use crate::quantity::duration_named;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Most bytes of one rule file.
 pub const SOURCE_BYTES_MAX: usize = 1 << 20;
@@ -33,14 +33,14 @@ struct Glyph {
 pub(crate) struct Lexed {
     pub(crate) tokens: Vec<Token>,
     /// Where comments stand, from their `#` to the end of their line.
-    pub(crate) comments: Vec<Place>,
+    pub(crate) comments: Vec<SourceSpan>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 /// Reads a whole file; what means nothing is reported and becomes [`TokenKind::Broken`].
 pub(crate) fn lex(file: usize, source: &str) -> Lexed {
     if source.len() > SOURCE_BYTES_MAX {
-        let found = wording::file_too_large(Place { file, start: 0, end: 0 });
+        let found = messages::file_too_large(SourceSpan { file, start: 0, end: 0 });
         return Lexed { diagnostics: vec![found], ..Lexed::default() };
     }
     let glyphs = source.char_indices().map(|(start, c)| Glyph { c: fold(c), start }).collect();
@@ -106,8 +106,8 @@ impl Lexer<'_> {
         self.glyphs.get(from..to).unwrap_or(&[]).iter().map(|glyph| glyph.c).collect()
     }
 
-    pub(super) fn place(&self, from: usize, to: usize) -> Place {
-        Place { file: self.file, start: self.byte(from), end: self.byte(to) }
+    pub(super) fn place(&self, from: usize, to: usize) -> SourceSpan {
+        SourceSpan { file: self.file, start: self.byte(from), end: self.byte(to) }
     }
 
     pub(super) fn push(&mut self, kind: TokenKind, from: usize) {
@@ -133,7 +133,7 @@ impl Lexer<'_> {
         let found = (from..to).find(|index| unseen(self.original(*index)));
         if let Some(index) = found {
             let code_point = u32::from(self.original(index));
-            self.report(wording::unseen(self.place(index, index + 1), code_point));
+            self.report(messages::unseen(self.place(index, index + 1), code_point));
         }
         found.is_some()
     }
@@ -171,29 +171,29 @@ impl Lexer<'_> {
     fn stray(&mut self, from: usize) {
         let (c, place) = (self.original(from), self.place(from, self.at));
         if unseen(c) || misleading(c) {
-            return self.refuse(from, wording::unseen(place, u32::from(c)));
+            return self.refuse(from, messages::unseen(place, u32::from(c)));
         }
         let help = match fold(c) {
-            _ if quote_like(c) => wording::texts_in_quotes(),
+            _ if quote_like(c) => messages::texts_in_quotes(),
             '%' => self.percent_help(from),
-            _ => wording::back_quoted(c),
+            _ => messages::back_quoted(c),
         };
-        self.refuse(from, wording::stray(place, c, u32::from(c)).help(help));
+        self.refuse(from, messages::stray(place, c, u32::from(c)).help(help));
     }
 
     /// `エラーレート5%`: the number before the sign was read as the end of a name.
     fn percent_help(&self, from: usize) -> Text {
         let touching = self.lexed.tokens.last().filter(|it| it.place.end == self.byte(from));
         let Some(TokenKind::Word(segments)) = touching.map(|it| &it.kind) else {
-            return wording::percent_after_number();
+            return messages::percent_after_number();
         };
         let word = segments.last().map_or("", |segment| segment.text.as_str());
         let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
         match word.strip_prefix(name) {
             Some(digits) if !digits.is_empty() && !name.is_empty() => {
-                wording::space_before_level(name, digits)
+                messages::space_before_level(name, digits)
             }
-            _ => wording::percent_after_number(),
+            _ => messages::percent_after_number(),
         }
     }
 
@@ -202,7 +202,7 @@ impl Lexer<'_> {
         self.at += 1;
         let c = self.original(from);
         let plain: String = c.nfkc().collect();
-        self.refuse(from, wording::disguised(self.place(from, self.at), c, &plain));
+        self.refuse(from, messages::disguised(self.place(from, self.at), c, &plain));
     }
 
     fn quoted_text(&mut self) {
@@ -224,15 +224,15 @@ impl Lexer<'_> {
         }
         self.report_unseen(from, self.at, |c| c == '\r' || misleading(c));
         if value.len() > TEXT_BYTES_MAX {
-            return self.refuse(from, wording::text_too_long(self.place(from, self.at)));
+            return self.refuse(from, messages::text_too_long(self.place(from, self.at)));
         }
         self.push(TokenKind::Text(value), from);
     }
 
     fn open_text(&mut self, from: usize) {
-        let mut found = wording::open_text(self.place(from, self.at));
+        let mut found = messages::open_text(self.place(from, self.at));
         if self.written(from, self.at).contains('＂') {
-            found = found.help(wording::plain_quote());
+            found = found.help(messages::plain_quote());
         }
         self.refuse(from, found);
     }
@@ -249,7 +249,7 @@ impl Lexer<'_> {
             _ => {}
         }
         let place = self.place(from, self.at);
-        self.report(wording::unknown_escape(place, letter));
+        self.report(messages::unknown_escape(place, letter));
         Some(letter)
     }
 
@@ -270,7 +270,7 @@ impl Lexer<'_> {
         }
         self.quantile_fraction(&mut segments);
         if self.at - from > TEXT_BYTES_MAX {
-            return self.refuse(from, wording::name_too_long(self.place(from, self.at)));
+            return self.refuse(from, messages::name_too_long(self.place(from, self.at)));
         }
         self.push(TokenKind::Word(segments), from);
     }
@@ -286,7 +286,7 @@ impl Lexer<'_> {
         let plain: String = written.nfkc().collect();
         if written.chars().any(disguised) {
             let place = self.place(from, self.at);
-            self.refuse(from, wording::disguised_name(place, &written, &plain));
+            self.refuse(from, messages::disguised_name(place, &written, &plain));
             return None;
         }
         if self.report_unseen(from, self.at, unseen) {
@@ -303,7 +303,7 @@ impl Lexer<'_> {
         let text = self.written(from + 1, self.at).to_owned();
         if self.peek(0) != Some('`') || text.is_empty() {
             self.at += usize::from(self.peek(0) == Some('`'));
-            self.refuse(from, wording::open_name(self.place(from, self.at)));
+            self.refuse(from, messages::open_name(self.place(from, self.at)));
             return None;
         }
         self.at += 1;

@@ -1,13 +1,13 @@
 //! Tokens, and the words that the lexer itself knows.
 
 use crate::ast::Quantity;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// One token and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
-    pub(crate) place: Place,
+    pub(crate) place: SourceSpan,
 }
 
 /// What a token is.

@@ -3,8 +3,8 @@
 use nom::Parser;
 
 use super::keyword::STATEMENTS;
+use super::messages;
 use super::tokens::{Parsed, Stop, Tokens, expect, name, symbol};
-use super::wording;
 use crate::ast::Name;
 use crate::diagnostic::{Text, nearest};
 use crate::lex::TokenKind;
@@ -22,11 +22,11 @@ pub(super) fn starts_statement(input: Tokens<'_>) -> bool {
 }
 
 pub(super) fn declared_name(input: Tokens<'_>) -> Parsed<'_, Name> {
-    expect(wording::a_name(), name).parse(input)
+    expect(messages::a_name(), name).parse(input)
 }
 
 pub(super) fn expect_equals(input: Tokens<'_>) -> Parsed<'_, ()> {
-    expect(wording::equals(), symbol("=")).map(|_| ()).parse(input)
+    expect(messages::equals(), symbol("=")).map(|_| ()).parse(input)
 }
 
 /// Holds the statement to its end, so that what follows it is reported where it stands. A

@@ -10,7 +10,7 @@ use super::boundary::{
 };
 use super::keyword::STATEMENTS;
 use super::tokens::{Context, Parsed, Tokens, expect, keyword, name};
-use super::{alert, expression, measure, reference, stream, test, wording};
+use super::{alert, expression, measure, messages, reference, stream, test};
 use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement, Watch};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::lex::{TokenKind, lex};
@@ -26,7 +26,7 @@ pub(crate) fn parse(file: usize, source: &str) -> (Ast, Vec<Diagnostic>) {
     let mut statements = Vec::new();
     while !rest.is_empty() {
         if statements.len() >= STATEMENTS_MAX {
-            context.report(wording::too_many_statements(rest.place()));
+            context.report(messages::too_many_statements(rest.place()));
             break;
         }
         rest = match statement(rest) {
@@ -56,7 +56,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Option<Statement>> {
         alert::alert,
         test::test,
     ));
-    expect(wording::statement(), known.map(Some)).parse(input)
+    expect(messages::statement(), known.map(Some)).parse(input)
 }
 
 /// The name a statement declares although the rest of it cannot be read, so that its uses
@@ -90,10 +90,10 @@ fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("filter").parse(input)?;
     let (rest, declared) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
-    let (rest, base) = expect(wording::filter_base(), name).parse(rest)?;
+    let (rest, base) = expect(messages::filter_base(), name).parse(rest)?;
     let condition = preceded(keyword("where"), expression::condition);
     let (rest, condition) = opt(condition).parse(rest)?;
-    let rest = statement_end(rest, wording::after_filter())?;
+    let rest = statement_end(rest, messages::after_filter())?;
     Ok((rest, Statement::Filter(Filter { name: declared, base, condition })))
 }
 
@@ -102,7 +102,7 @@ fn measure_statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, name) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
     let (rest, measure) = measure::measure(rest)?;
-    let rest = statement_end(rest, wording::after_measure())?;
+    let rest = statement_end(rest, messages::after_measure())?;
     Ok((rest, Statement::Measure(MeasureStatement { name, measure })))
 }
 
@@ -112,6 +112,6 @@ fn watch(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = expect_equals(rest)?;
     let (rest, measure) = measure::measure(rest)?;
     let (rest, by) = opt(preceded(keyword("by"), alert::keys)).parse(rest)?;
-    let rest = statement_end(rest, wording::after_watch())?;
+    let rest = statement_end(rest, messages::after_watch())?;
     Ok((rest, Statement::Watch(Watch { name, measure, by: by.unwrap_or_default() })))
 }

@@ -6,11 +6,11 @@ use nom::combinator::{cut, map, opt};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
+use super::messages;
 use super::tokens::{
     Fault, Parsed, Tokens, expect, fill, free_path, keyword, plain_quantity, quoted, repeated,
     symbol,
 };
-use super::wording;
 use crate::ast::{
     Extract, Field, FieldKind, KindArgument, Name, Path, Pattern, Quantity, Statement, Stream,
 };
@@ -51,7 +51,7 @@ fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
         let (after, read) = field(rest)?;
         fields.push(read);
         if fields.len() > FIELDS_MAX {
-            return Err(rest.stop(wording::too_many_fields(rest.place())));
+            return Err(rest.stop(messages::too_many_fields(rest.place())));
         }
         let comma = opt(symbol(",")).parse(after)?;
         rest = comma.0;
@@ -122,7 +122,7 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
                 stream.extracts.push(extract);
                 (after, false)
             }
-            _ => return super::boundary::statement_end(rest, wording::after_stream()),
+            _ => return super::boundary::statement_end(rest, messages::after_stream()),
         };
         if again {
             rest.note(repeated(rest));

@@ -6,14 +6,14 @@ use model::severity::Severity;
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
-use super::elsewhere::{missing_elsewhere, symbol_elsewhere};
+use super::foreign_syntax::{missing_elsewhere, symbol_elsewhere};
 use super::keyword::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
-use super::wording;
+use super::messages;
 use crate::ast::{At, Name, Path, Quantity, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::lex::{Token, TokenKind, phrase_trap};
 use crate::quantity::unit_named;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Deepest nesting of parentheses, `not` and arithmetic.
 pub const NESTING_MAX: usize = 64;
@@ -40,13 +40,13 @@ impl<I> ParseError<I> for Fault {
 /// What all parsers of one file share.
 pub(super) struct Context {
     diagnostics: RefCell<Vec<Diagnostic>>,
-    end: Place,
+    end: SourceSpan,
     depth: Cell<usize>,
 }
 
 impl Context {
     pub(super) fn new(file: usize, length: usize, found: Vec<Diagnostic>) -> Context {
-        let end = Place { file, start: length, end: length };
+        let end = SourceSpan { file, start: length, end: length };
         Context { diagnostics: RefCell::new(found), end, depth: Cell::new(0) }
     }
 
@@ -115,7 +115,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Where the next token stands; the end of the file when there is none.
-    pub(super) fn place(self) -> Place {
+    pub(super) fn place(self) -> SourceSpan {
         self.rest.first().map_or(self.context.end, |token| token.place)
     }
 
@@ -164,11 +164,11 @@ impl<'a> Tokens<'a> {
         let space = if found.ja.ends_with('`') { " " } else { "" };
         let ja = format!("{}{space}", found.ja);
         let diagnostic =
-            wording::cannot_stand(self.place(), &found.en, &ja).found(found).expected(expected);
+            messages::cannot_stand(self.place(), &found.en, &ja).found(found).expected(expected);
         self.stop(match (word, self.first()) {
             (Some(word), _) => with_hints(diagnostic, word),
             (None, Some(TokenKind::Symbol(symbol))) => match symbol_elsewhere(symbol) {
-                Some(ours) => diagnostic.help(wording::did_you_mean(ours)),
+                Some(ours) => diagnostic.help(messages::did_you_mean(ours)),
                 None => diagnostic,
             },
             _ => diagnostic,
@@ -177,20 +177,20 @@ impl<'a> Tokens<'a> {
 
     fn describe(self) -> Text {
         match self.first() {
-            None => wording::end_of_file(),
+            None => messages::end_of_file(),
             Some(TokenKind::Word(segments)) => {
                 let parts: Vec<&str> = segments.iter().map(|s| s.text.as_str()).collect();
-                wording::a_word(&parts.join("."))
+                messages::a_word(&parts.join("."))
             }
             Some(TokenKind::Quantity(quantity)) => {
-                wording::a_quantity(&crate::print::quantity(quantity))
+                messages::a_quantity(&crate::print::quantity(quantity))
             }
-            Some(TokenKind::Text(_)) => wording::a_text(),
+            Some(TokenKind::Text(_)) => messages::a_text(),
             Some(TokenKind::Clock(minutes)) => {
-                wording::a_clock_time(&crate::print::clock(*minutes))
+                messages::a_clock_time(&crate::print::clock(*minutes))
             }
-            Some(TokenKind::Symbol(symbol)) => wording::a_symbol(symbol),
-            Some(TokenKind::Broken) => wording::reported_already(),
+            Some(TokenKind::Symbol(symbol)) => messages::a_symbol(symbol),
+            Some(TokenKind::Broken) => messages::reported_already(),
         }
     }
 
@@ -210,20 +210,20 @@ impl<'a> Tokens<'a> {
     }
 
     pub(super) fn too_deep(self) -> Stop {
-        self.stop(wording::too_deep(self.place()))
+        self.stop(messages::too_deep(self.place()))
     }
 }
 
 /// What may have been meant by a word that cannot stand where it does.
 fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
     if reserved(word) {
-        diagnostic = diagnostic.help(wording::back_quoted(word));
+        diagnostic = diagnostic.help(messages::back_quoted(word));
     }
     if unit_named(word).is_some() {
-        return diagnostic.help(wording::unit_follows(word));
+        return diagnostic.help(messages::unit_follows(word));
     }
     if missing_elsewhere(word) {
-        return diagnostic.help(wording::ask_exists());
+        return diagnostic.help(messages::ask_exists());
     }
     let severities = Severity::ALL.iter().map(|severity| severity.name());
     let words = [STATEMENTS, CLAUSES, OPTIONS, TEST_WORDS, EXPRESSION_WORDS].into_iter().flatten();
@@ -286,7 +286,7 @@ const MISMATCH: Stop = nom::Err::Error(Fault);
 
 /// A clause, option or entry written twice.
 pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
-    wording::repeated(at.place(), at.bare_word().unwrap_or(""))
+    messages::repeated(at.place(), at.bare_word().unwrap_or(""))
 }
 
 /// Fills a slot; whether it was filled before.
@@ -296,7 +296,7 @@ pub(super) fn fill<'a, T>(slot: &mut Option<T>, parsed: Parsed<'a, T>) -> Parsed
 
 pub(super) fn symbol<'a>(
     wanted: &'static str,
-) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
+) -> impl Parser<Tokens<'a>, Output = SourceSpan, Error = Fault> {
     move |input: Tokens<'a>| {
         if input.is_symbol(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
@@ -304,7 +304,7 @@ pub(super) fn symbol<'a>(
 
 pub(super) fn keyword<'a>(
     wanted: &'static str,
-) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
+) -> impl Parser<Tokens<'a>, Output = SourceSpan, Error = Fault> {
     move |input: Tokens<'a>| {
         if input.is_word(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
@@ -332,12 +332,12 @@ pub(super) fn free_path(input: Tokens<'_>) -> Parsed<'_, Path> {
 /// A name that a statement declares or uses.
 pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     if let Some(word) = input.bare_word().filter(|word| reserved(word)) {
-        return Err(input.stop(wording::reserved_word(input.place(), word)));
+        return Err(input.stop(messages::reserved_word(input.place(), word)));
     }
     let (rest, path) = free_path(input)?;
     let text = path.dotted();
     if path.segments.len() > 1 {
-        return Err(input.stop(wording::path_for_name(input.place(), &text)));
+        return Err(input.stop(messages::path_for_name(input.place(), &text)));
     }
     Ok((rest, Name { text, at: path.at }))
 }

@@ -6,7 +6,7 @@ use model::time::Timestamp;
 use model::transition::Reason;
 
 use super::predicate::Constant;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// One `test` statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Test {
     /// In the order written.
     pub expected: Vec<Expected>,
     /// Where it stands.
-    pub place: Place,
+    pub place: SourceSpan,
 }
 
 /// Events of one stream, alike but for their times.
@@ -55,7 +55,7 @@ pub enum GivenValue {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// What is expected.
-    pub what: What,
+    pub what: ExpectedKind,
     /// When, in milliseconds after the start; at any instant when not written.
     pub at_ms: Option<i64>,
     /// What else is said of the transition.
@@ -63,12 +63,12 @@ pub struct Expected {
     /// As rules write it.
     pub text: String,
     /// Where it stands.
-    pub place: Place,
+    pub place: SourceSpan,
 }
 
 /// What a test expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum ExpectedKind {
     /// A `firing`.
     Fire,
     /// A `changed`.

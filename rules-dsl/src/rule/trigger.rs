@@ -79,18 +79,18 @@ pub struct Condition {
     /// The comparisons, in the order written; the first one's value and level are shown.
     pub compares: Vec<Compare>,
     /// When all of it holds.
-    pub joint: Joint,
+    pub joint: BoolOp,
 }
 
 /// How comparisons are joined.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Joint {
+pub enum BoolOp {
     /// An index of [`Condition::compares`].
     Compare(usize),
     /// All of them.
-    And(Vec<Joint>),
+    And(Vec<BoolOp>),
     /// Any of them.
-    Or(Vec<Joint>),
+    Or(Vec<BoolOp>),
 }
 
 /// A value compared with a level.

@@ -12,10 +12,11 @@ use hdrhistogram::Histogram;
 use model::key::encode_key;
 use model::observation::Batch;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::against::{
-    KeySample, LATE_ONE_IN, Room, RuleSample, Sample, SelectionSample, StreamSample, together_ms,
-};
 use rules_dsl::rule::{RuleSet, Trigger};
+use rules_dsl::sample_lint::{
+    EventSample, KeySample, LATE_ONE_IN, RuleSample, SelectionSample, ServiceLimits, StreamSample,
+    together_ms,
+};
 
 use sketch::Sketch;
 
@@ -32,7 +33,11 @@ const INSTANTS_MAX: usize = 4_000_000;
 const DISTANCES_MIN: usize = 10;
 
 /// Reads and judges recorded events.
-pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Result<Sample, Exit> {
+pub(super) fn sample(
+    set: &RuleSet,
+    files: &[String],
+    year: Option<i64>,
+) -> Result<EventSample, Exit> {
     let program = Arc::new(Program::compile(set).map_err(RulesError::Program)?);
     let survey = Survey::new(set, &program);
     let course = Course { workers: 1, year, drain: false };
@@ -120,7 +125,7 @@ impl Survey {
         }
     }
 
-    fn sample(mut self, program: &Program) -> Sample {
+    fn sample(mut self, program: &Program) -> EventSample {
         let all = self.signals.values_mut().flat_map(|signal| signal.instants.values_mut());
         all.for_each(|instants| instants.sort_unstable());
         let sampled = |(signal, seen): (&u32, &SignalSurvey)| (*signal, seen.sample());
@@ -138,10 +143,10 @@ impl Survey {
                 keys: keys.sample(events),
             }
         };
-        Sample {
+        EventSample {
             streams: self.streams.iter().map(StreamSurvey::sample).collect(),
             rules: program.rules().iter().zip(&self.keys).map(rule).collect(),
-            room: Room {
+            room: ServiceLimits {
                 keys: u64::from(KEYS_PER_RULE_MAX),
                 unsettled_bytes: Limits::default().unsettled_bytes,
                 waiting_bytes: WAITING_BYTES,

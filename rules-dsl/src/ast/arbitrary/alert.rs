@@ -5,8 +5,8 @@ use super::expression::{
     amount, at, comparison_of, length_of_time, name_of, path_of, signed, text_of,
 };
 use crate::ast::{
-    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Level, Lookup, Measure,
-    Name, Quantity, Rung, Statement, Term, Trigger, Window,
+    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Lookup, Measure, Name,
+    Quantity, SeverityLevel, Statement, Term, Threshold, Trigger, Window,
 };
 use crate::quantity::UnitKind;
 use crate::rule::Arithmetic;
@@ -56,12 +56,12 @@ pub(super) fn measure_of() -> BoxedStrategy<Measure> {
     .boxed()
 }
 
-fn level_of() -> BoxedStrategy<Level> {
+fn level_of() -> BoxedStrategy<Threshold> {
     (prop::option::of(comparison_of()), signed(), prop::option::of(length_of_time()))
         .prop_map(|(comparison, quantity, per)| {
             let is_size = quantity.unit.is_some_and(|unit| unit.kind == UnitKind::Bytes);
             // A size over a time has two readings and is refused.
-            Level { comparison, quantity, per: per.filter(|_| !is_size) }
+            Threshold { comparison, quantity, per: per.filter(|_| !is_size) }
         })
         .boxed()
 }
@@ -170,8 +170,10 @@ fn clauses_of() -> BoxedStrategy<Clauses> {
 
 fn grade_of() -> BoxedStrategy<Grade> {
     let severity = || prop::sample::select(Severity::ALL.to_vec());
-    let rung = (severity(), level_of())
-        .prop_map(|(severity, level)| Rung { severity, level: Level { per: None, ..level } });
+    let rung = (severity(), level_of()).prop_map(|(severity, level)| SeverityLevel {
+        severity,
+        level: Threshold { per: None, ..level },
+    });
     prop_oneof![
         severity().prop_map(Grade::Severity),
         prop::collection::vec(rung, 1..4).prop_map(|rungs| Grade::Ladder(rungs, at())),
@@ -192,8 +194,8 @@ pub(super) fn alert_of() -> BoxedStrategy<Statement> {
                 Trigger::Condition(Condition::Compare(compare)) if compare.level.is_none()
             );
             if let (true, Grade::Severity(severity)) = (has_no_level, &grade) {
-                let level = Level { comparison: None, quantity: one(), per: None };
-                grade = Grade::Ladder(vec![Rung { severity: *severity, level }], at());
+                let level = Threshold { comparison: None, quantity: one(), per: None };
+                grade = Grade::Ladder(vec![SeverityLevel { severity: *severity, level }], at());
             }
             let clauses = Clauses { window, ..clauses };
             let alert = Alert { name, trigger, clauses, grade, message, runbook, labels };

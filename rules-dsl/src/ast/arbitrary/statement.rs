@@ -7,8 +7,8 @@ use super::alert::{alert_of, key_of, measure_of};
 use super::expression::{at, expression_of, length_of_time, literals, name_of, path_of, text_of};
 use super::test::test_of;
 use crate::ast::{
-    Calendar, Extract, Field, FieldKind, Filter, Items, KindArgument, List, MeasureStatement, Name,
-    Pattern, Quantity, Span, Statement, Stream, Table, Watch, Weekday,
+    Calendar, CalendarSpan, Extract, Field, FieldKind, Filter, Items, KindArgument, List,
+    MeasureStatement, Name, Pattern, Quantity, Statement, Stream, Table, Watch, Weekday,
 };
 
 fn stream_of() -> BoxedStrategy<Statement> {
@@ -80,7 +80,7 @@ fn calendar_of() -> BoxedStrategy<Statement> {
     let untimed = prop::option::of(days().prop_map(|days| (days, None)));
     let spans = (prop::collection::vec(timed, 1..3), untimed).prop_map(|(timed, last)| {
         let all = timed.into_iter().chain(last);
-        all.map(|(days, hours)| Span { days, hours, at: at() }).collect::<Vec<_>>()
+        all.map(|(days, hours)| CalendarSpan { days, hours, at: at() }).collect::<Vec<_>>()
     });
     let zones = vec!["Asia/Tokyo", "UTC", "Etc/GMT+9", "America/Port-au-Prince"];
     let zone =

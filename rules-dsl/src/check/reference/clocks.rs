@@ -7,10 +7,10 @@
 use model::calendar::{Calendar, Span, Zone};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
-use super::wording;
+use super::messages;
 use crate::diagnostic::Diagnostic;
 use crate::print::clock;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// 2027-01-01: what the clocks did before matters to nobody who writes rules now, and nothing
 /// here reads a clock. A zone that has given up changing them has no change after it.
@@ -39,7 +39,7 @@ pub(super) fn changed_hours(
     calendar: &Calendar,
     span: &Span,
     zone: &str,
-    place: Place,
+    place: SourceSpan,
 ) -> Vec<Diagnostic> {
     let on_wall = Calendar { zone: Zone::default(), ..calendar.clone() };
     let changes = changes(&calendar.zone);
@@ -88,7 +88,7 @@ fn strained(
     span: &Span,
     change: Change,
     zone: &str,
-    place: Place,
+    place: SourceSpan,
 ) -> Option<Diagnostic> {
     // An edge inside another stretch is none.
     let is_edge =
@@ -107,15 +107,15 @@ fn strained(
     let edge = if is_met(stretch.from_ms) { stretch.from_ms } else { stretch.until_ms };
     let (edge_shown, day) = (shown(edge), shown_day(change.before_ms));
     let found = if change.swallows(stretch) {
-        wording::hours_skipped(place, &day, zone, &before, &after)
+        messages::hours_skipped(place, &day, zone, &before, &after)
     } else if !change.is_forward() {
-        wording::edge_twice(place, &edge_shown, &day, zone, &before, &after)
+        messages::edge_twice(place, &edge_shown, &day, zone, &before, &after)
     } else if edge == stretch.from_ms {
-        wording::opening_skipped(place, &edge_shown, &day, zone, &before, &after)
+        messages::opening_skipped(place, &edge_shown, &day, zone, &before, &after)
     } else {
-        wording::closing_skipped(place, &edge_shown, &day, zone, &before, &after)
+        messages::closing_skipped(place, &edge_shown, &day, zone, &before, &after)
     };
-    Some(found.help(wording::whole_hours(&wider(stretch, change))))
+    Some(found.help(messages::whole_hours(&wider(stretch, change))))
 }
 
 fn of_day(span: &Span, day: i64) -> Stretch {
@@ -166,7 +166,7 @@ mod tests {
         let span = Span { weekdays, from_minute: hours.0, until_minute: hours.1 };
         let closed_days = closed_days.to_vec();
         let calendar = Calendar { spans: vec![span], zone: zone.clone(), closed_days };
-        let found = changed_hours(&calendar, &span, "Z", Place::default());
+        let found = changed_hours(&calendar, &span, "Z", SourceSpan::default());
         let help = |of: &Diagnostic| of.help.iter().map(|it| it.en.clone()).collect::<String>();
         found.iter().map(|of| format!("{} / {}", of.message.en, help(of))).collect()
     }

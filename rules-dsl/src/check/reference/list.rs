@@ -1,6 +1,6 @@
 //! Lists: literals, networks, or the lines of a file.
 
-use super::wording;
+use super::messages;
 use crate::ast::{self, Items};
 use crate::check::constant::network;
 use crate::check::limits::ITEMS_MAX;
@@ -21,7 +21,7 @@ pub(in crate::check) fn list(
             let read = networks.iter().map(|text| {
                 let network = network(&text.text);
                 if network.is_none() {
-                    diagnostics.push(crate::check::wording::bad_network(text.at.0, &text.text));
+                    diagnostics.push(crate::check::messages::bad_network(text.at.0, &text.text));
                 }
                 network
             });
@@ -30,16 +30,16 @@ pub(in crate::check) fn list(
         }
         Items::File(file) => {
             let near = scope.file_name(file.at.0.file);
-            let text = match scope.surroundings.text(near, &file.text) {
+            let text = match scope.resolver.text(near, &file.text) {
                 Ok(text) => text,
                 Err(error) => {
-                    diagnostics.push(wording::unreadable(file.at.0, &file.text, &error));
+                    diagnostics.push(messages::unreadable(file.at.0, &file.text, &error));
                     return None;
                 }
             };
             let lines: Vec<(usize, String)> = items(&text).collect();
             if lines.len() > ITEMS_MAX {
-                diagnostics.push(wording::too_many_items(file.at.0, &file.text));
+                diagnostics.push(messages::too_many_items(file.at.0, &file.text));
                 return None;
             }
             Some(List::Lines { file: file.text.clone(), lines })

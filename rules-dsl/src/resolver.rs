@@ -3,7 +3,7 @@
 use model::calendar::Zone;
 
 /// Finds what rules name. Rules are text and read nothing themselves.
-pub trait Surroundings {
+pub trait Resolver {
     /// The text of a file, named in the rule file of the given name.
     ///
     /// # Errors
@@ -22,9 +22,9 @@ pub trait Surroundings {
 
 /// No files, and no zone but UTC.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Nowhere;
+pub struct EmptyEnvironment;
 
-impl Surroundings for Nowhere {
+impl Resolver for EmptyEnvironment {
     fn text(&self, _: &str, _: &str) -> Result<String, String> {
         Err("there are no files here".to_owned())
     }

@@ -7,10 +7,10 @@ use model::message::{Language, show_duration};
 use super::shown::versus_ms;
 use crate::ast::Clauses;
 use crate::check::defaults::{LEARN_DEFAULT_MS, VALUES_DEFAULT, hold_default_ms, keep_default_ms};
-use crate::check::types::{Compared, Joined, Selected, Span, Subject};
+use crate::check::types::{Compared, Joined, Selected, Subject, WindowSpan};
 use crate::print::{dotted, name, sign};
 use crate::quantity::{spelled, written};
-use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster, Watch};
+use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster, Watch};
 
 pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
     let mut out = trigger(alert, subject);
@@ -65,7 +65,7 @@ fn trigger(alert: &Alert, subject: &Subject) -> String {
         Subject::Any { of, and: None } => format!("any {}", last(of)),
         Subject::Any { of, and: Some(joined) } => {
             let inside = match joined.joint {
-                Joint::Or(_) => format!("({})", condition(joined, &joined.joint, false)),
+                BoolOp::Or(_) => format!("({})", condition(joined, &joined.joint, false)),
                 _ => condition(joined, &joined.joint, false),
             };
             format!("any {} and {inside}", last(of))
@@ -132,20 +132,20 @@ fn named_clauses(clauses: &Clauses) -> String {
     out
 }
 
-fn condition(joined: &Joined, joint: &Joint, by_ladder: bool) -> String {
-    let inside = |part: &Joint, brackets: bool| {
+fn condition(joined: &Joined, joint: &BoolOp, by_ladder: bool) -> String {
+    let inside = |part: &BoolOp, brackets: bool| {
         let text = condition(joined, part, by_ladder);
         if brackets { format!("({text})") } else { text }
     };
     match joint {
-        Joint::Compare(at) => {
+        BoolOp::Compare(at) => {
             joined.compares.get(*at).map_or_else(String::new, |it| compare(it, by_ladder))
         }
-        Joint::And(parts) => {
-            let parts = parts.iter().map(|part| inside(part, matches!(part, Joint::Or(_))));
+        BoolOp::And(parts) => {
+            let parts = parts.iter().map(|part| inside(part, matches!(part, BoolOp::Or(_))));
             parts.collect::<Vec<String>>().join(" and ")
         }
-        Joint::Or(parts) => {
+        BoolOp::Or(parts) => {
             let parts = parts.iter().map(|part| inside(part, false));
             parts.collect::<Vec<String>>().join(" or ")
         }
@@ -177,10 +177,10 @@ fn common_window(compared: &Compared) -> Option<String> {
             || first.is_step_written && span.is_step_written && span.step_ms == first.step_ms;
         span.written_ms == first.written_ms && step && own_min == min
     });
-    is_common.then(|| window(&Span { min_events: min, ..*first }))
+    is_common.then(|| window(&WindowSpan { min_events: min, ..*first }))
 }
 
-fn window(span: &Span) -> String {
+fn window(span: &WindowSpan) -> String {
     let mut out = format!(" within {}", length(span.written_ms));
     if span.is_step_written {
         let step = if span.step_ms == 0 { "0s".to_owned() } else { length(span.step_ms) };

@@ -16,11 +16,12 @@ macro_rules! wordings {
     )+) => {$(
         $(#[$doc])*
         pub(crate) fn $name(
-            place: $crate::source::Place,
+            place: $crate::source::SourceSpan,
             $($argument: $kind),*
         ) -> $crate::diagnostic::Diagnostic {
+            let code = $crate::diagnostic::DiagnosticCode::$code;
             let message = $crate::diagnostic::text!($en, $ja);
-            $crate::diagnostic::Diagnostic::new($crate::diagnostic::Code::$code, place, message)
+            $crate::diagnostic::Diagnostic::new(code, place, message)
                 $(.$slot($crate::diagnostic::text!($slot_en, $slot_ja)))*
         }
     )+};

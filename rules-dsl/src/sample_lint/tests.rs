@@ -1,6 +1,8 @@
 use super::*;
 use crate::compile;
-use crate::diagnostic::Code::{self, FiresThroughout, ManyLate, NeverSeen, WindowBelowCadence};
+use crate::diagnostic::DiagnosticCode::{
+    self, FiresThroughout, ManyLate, NeverSeen, WindowBelowCadence,
+};
 
 const BASE: &str = "\
 stream a { at: time, host: str, n: float } lateness 5s
@@ -22,13 +24,17 @@ fn found(
     streams: [StreamSample; 2],
     selections: &[SelectionSample],
     always: Option<usize>,
-) -> Vec<(Code, String)> {
+) -> Vec<(DiagnosticCode, String)> {
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     let mut compiled = compile(&files);
     assert!(compiled.rules.is_some(), "{text}: {:#?}", compiled.diagnostics);
     let selections = selections.to_vec();
     let rule = RuleSample { name: "x".to_owned(), selections, always, keys: KeySample::default() };
-    let sample = Sample { streams: streams.to_vec(), rules: vec![rule], room: Room::default() };
+    let sample = EventSample {
+        streams: streams.to_vec(),
+        rules: vec![rule],
+        room: ServiceLimits::default(),
+    };
     let shown = |found: &Diagnostic| {
         let at = files.first().map_or("", |file| &file.text[found.span.clone()]);
         (found.code, at.to_owned())
@@ -134,8 +140,8 @@ fn told_of(text: &str, keys: KeySample, waiting: u64) -> Vec<String> {
     let selections = vec![counted(999, None); 2];
     let rule = RuleSample { name: "x".to_owned(), selections, always: None, keys };
     let streams = vec![StreamSample { waiting, ..A }, A];
-    let room = Room { keys: 1_000_000, unsettled_bytes: 1 << 20, waiting_bytes: 1 << 10 };
-    lint(&files, &mut compiled, &Sample { streams, rules: vec![rule], room });
+    let room = ServiceLimits { keys: 1_000_000, unsettled_bytes: 1 << 20, waiting_bytes: 1 << 10 };
+    lint(&files, &mut compiled, &EventSample { streams, rules: vec![rule], room });
     let told = |of: &Diagnostic| {
         let help: Vec<&str> = of.help.iter().map(|help| help.en.as_str()).collect();
         format!("{} {} / {}", of.code.id(), of.message.en, help.join(" / "))

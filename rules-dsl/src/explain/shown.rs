@@ -4,7 +4,7 @@ use model::decimal::Decimal;
 use model::message::{Language, Unit, show_duration, show_quantity};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
-use crate::check::types::{Compared, Shape, Span};
+use crate::check::types::{Compared, Shape, WindowSpan};
 use crate::quantity::{shown_as, written};
 use crate::rule::Formula;
 
@@ -37,7 +37,7 @@ pub(super) fn shown(value: Decimal, compared: &Compared, language: Language) -> 
 }
 
 /// A value that is one measure over one window.
-pub(super) fn single(compared: &Compared) -> Option<(&Shape, &Span)> {
+pub(super) fn single(compared: &Compared) -> Option<(&Shape, &WindowSpan)> {
     compared.valued.single().zip(compared.spans.first())
 }
 

@@ -9,7 +9,7 @@ use super::shown::{longest_ms, quantile, shown, single, versus_ms, window};
 use crate::ast::Clauses;
 use crate::check::types::{Compared, Function, Joined, Selected, Subject};
 use crate::print::comparison_word;
-use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
+use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster};
 
 const LANGUAGE: Language = Language::Ja;
 
@@ -143,23 +143,23 @@ fn has_several(subject: &Subject) -> bool {
     names.any(|name| Some(name) != first)
 }
 
-fn condition(joined: &Joined, joint: &Joint, is_named: bool) -> String {
-    let all = |parts: &[Joint], word: &str| {
+fn condition(joined: &Joined, joint: &BoolOp, is_named: bool) -> String {
+    let all = |parts: &[BoolOp], word: &str| {
         let parts: Vec<String> = parts
             .iter()
             .map(|part| match part {
-                Joint::Compare(_) => condition(joined, part, is_named),
+                BoolOp::Compare(_) => condition(joined, part, is_named),
                 _ => format!(" ({})", condition(joined, part, is_named)),
             })
             .collect();
         parts.join(word).trim_start().to_owned()
     };
     match joint {
-        Joint::Compare(at) => {
+        BoolOp::Compare(at) => {
             joined.compares.get(*at).map_or_else(String::new, |it| compare(it, is_named))
         }
-        Joint::And(parts) => all(parts, "、かつ"),
-        Joint::Or(parts) => all(parts, "、または"),
+        BoolOp::And(parts) => all(parts, "、かつ"),
+        BoolOp::Or(parts) => all(parts, "、または"),
     }
 }
 

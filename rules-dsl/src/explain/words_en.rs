@@ -8,7 +8,7 @@ use super::canonical;
 use super::shown::{longest_ms, quantile, shown, single, versus_ms, window};
 use crate::ast::Clauses;
 use crate::check::types::{Compared, Function, Joined, Selected, Subject};
-use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster};
+use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster};
 
 const LANGUAGE: Language = Language::En;
 
@@ -98,21 +98,21 @@ fn trigger(subject: &Subject) -> String {
     }
 }
 
-fn condition(joined: &Joined, joint: &Joint) -> String {
-    let all = |parts: &[Joint], word: &str| {
+fn condition(joined: &Joined, joint: &BoolOp) -> String {
+    let all = |parts: &[BoolOp], word: &str| {
         let parts: Vec<String> = parts
             .iter()
             .map(|part| match part {
-                Joint::Compare(_) => condition(joined, part),
+                BoolOp::Compare(_) => condition(joined, part),
                 _ => format!("({})", condition(joined, part)),
             })
             .collect();
         parts.join(word)
     };
     match joint {
-        Joint::Compare(at) => joined.compares.get(*at).map_or_else(String::new, compare),
-        Joint::And(parts) => all(parts, " and "),
-        Joint::Or(parts) => all(parts, " or "),
+        BoolOp::Compare(at) => joined.compares.get(*at).map_or_else(String::new, compare),
+        BoolOp::And(parts) => all(parts, " and "),
+        BoolOp::Or(parts) => all(parts, " or "),
     }
 }
 

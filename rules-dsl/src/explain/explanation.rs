@@ -2,7 +2,7 @@
 
 /// How an alert was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct Explanation {
     /// The alert's name.
     pub alert: String,
     /// The streams and filters it reads, in the order of

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use model::message::Language;
 use model::schema::Schema;
 
-use super::explanation::Reading;
+use super::explanation::Explanation;
 use super::{canonical, cost, words_en, words_ja};
 use crate::ast::Clauses;
 use crate::check::types::{Selected, Subject};
 use crate::rule::{Alert, Selection, Trigger, Watch};
 
 /// `streams` are those that selections name by index.
-pub(crate) fn reading(
+pub(crate) fn explain_alert(
     alert: &Alert,
     subject: &Subject,
     clauses: &Clauses,
     streams: &[Arc<Schema>],
-) -> Reading {
-    Reading {
+) -> Explanation {
+    Explanation {
         alert: alert.name.clone(),
         reads: reads(&alert.trigger, subject),
         canonical: canonical::canonical(alert, subject, clauses),
@@ -30,14 +30,18 @@ pub(crate) fn reading(
 }
 
 /// What a watch shows.
-pub(crate) fn watched(watch: &Watch, subject: &Subject, streams: &[Arc<Schema>]) -> Reading {
+pub(crate) fn explain_watch(
+    watch: &Watch,
+    subject: &Subject,
+    streams: &[Arc<Schema>],
+) -> Explanation {
     let keys: Vec<&str> = watch.by.iter().map(|key| key.name.as_str()).collect();
     let (each, each_ja) = match keys.as_slice() {
         [] => (String::new(), String::new()),
         keys => (format!(" per {}", keys.join(", ")), format!("{} ごとに", keys.join("・"))),
     };
     let alert = watch.as_alert();
-    Reading {
+    Explanation {
         alert: watch.name.clone(),
         reads: reads(&alert.trigger, subject),
         canonical: canonical::watch(watch, subject),

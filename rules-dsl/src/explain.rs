@@ -2,11 +2,11 @@
 
 mod canonical;
 mod cost;
-mod explain;
 mod explanation;
+mod rules;
 mod shown;
 mod words_en;
 mod words_ja;
 
-pub(crate) use explain::{reading, watched};
-pub use explanation::Reading;
+pub use explanation::Explanation;
+pub(crate) use rules::{explain_alert, explain_watch};

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use model::schema::Schema;
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 
-use crate::Compiled;
+use crate::CompiledRules;
 use crate::ast::Statement;
-use crate::diagnostic::{Code, Diagnostic, arrange, lasting, texts, wordings};
-use crate::reading::Reading;
+use crate::diagnostic::{Diagnostic, DiagnosticCode, arrange, lasting, texts, wordings};
+use crate::explain::Explanation;
 use crate::rule::{Alert, Measure, Roster, Trigger, Watch, Window};
-use crate::source::{Place, SourceFile};
+use crate::source::{SourceFile, SourceSpan};
 
 /// What a sample of recorded events made of the rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sample {
+pub struct EventSample {
     /// By index of the stream.
     pub streams: Vec<StreamSample>,
     /// Of alerts and watches, in any order.
     pub rules: Vec<RuleSample>,
     /// What there is room for.
-    pub room: Room,
+    pub room: ServiceLimits,
 }
 
 /// What the service has room for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct ServiceLimits {
     /// Keys a rule may hold that does not say itself how many.
     pub keys: u64,
     /// Bytes of observations that wait to be settled, all streams together.
@@ -174,11 +174,11 @@ texts! {
 /// Adds what the sample says of the rules to what was found in them.
 ///
 /// `files` are those the rules were compiled from. Nothing is said of a stream without events.
-pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
+pub fn lint(files: &[SourceFile], compiled: &mut CompiledRules, sample: &EventSample) {
     let Some(rules) = &compiled.rules else {
         return;
     };
-    let against = Against { places: places(files), streams: &rules.streams, sample };
+    let against = SampleLint { places: places(files), streams: &rules.streams, sample };
     let samples: HashMap<&str, &RuleSample> =
         sample.rules.iter().map(|seen| (seen.name.as_str(), seen)).collect();
     let found = &mut compiled.diagnostics;
@@ -195,7 +195,8 @@ pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
             against.counted(&alert, reading, seen, found);
             found.extend(throughout(&alert, seen, *place));
             found.extend(below_cadence(&alert, reading, seen, *place));
-            let is_known = |of: &Diagnostic| of.code == Code::KeyPerEvent && of.is_at(*place);
+            let is_known =
+                |of: &Diagnostic| of.code == DiagnosticCode::KeyPerEvent && of.is_at(*place);
             if !found.iter().any(is_known) {
                 found.extend(unbounded(&alert, &seen.keys, sample.room.keys, *place));
             }
@@ -205,7 +206,7 @@ pub fn lint(files: &[SourceFile], compiled: &mut Compiled, sample: &Sample) {
 }
 
 /// Where the names of all files are declared; they share one namespace.
-fn places(files: &[SourceFile]) -> HashMap<String, Place> {
+fn places(files: &[SourceFile]) -> HashMap<String, SourceSpan> {
     let mut places = HashMap::new();
     for (index, file) in files.iter().enumerate() {
         let (ast, _) = crate::parse::parse(index, &file.text);
@@ -215,13 +216,13 @@ fn places(files: &[SourceFile]) -> HashMap<String, Place> {
     places
 }
 
-struct Against<'a> {
-    places: HashMap<String, Place>,
+struct SampleLint<'a> {
+    places: HashMap<String, SourceSpan>,
     streams: &'a [Arc<Schema>],
-    sample: &'a Sample,
+    sample: &'a EventSample,
 }
 
-impl Against<'_> {
+impl SampleLint<'_> {
     fn late(&self, schema: &Schema, seen: &StreamSample) -> Option<Diagnostic> {
         let place = *self.places.get(&schema.name)?;
         let is_many = seen.events >= EVENTS_MIN && seen.late > seen.events / LATE_ONE_IN;
@@ -257,7 +258,7 @@ impl Against<'_> {
     fn counted(
         &self,
         alert: &Alert,
-        reading: &Reading,
+        reading: &Explanation,
         seen: &RuleSample,
         found: &mut Vec<Diagnostic>,
     ) {
@@ -279,7 +280,7 @@ impl Against<'_> {
     }
 }
 
-fn throughout(alert: &Alert, seen: &RuleSample, place: Place) -> Option<Diagnostic> {
+fn throughout(alert: &Alert, seen: &RuleSample, place: SourceSpan) -> Option<Diagnostic> {
     // Of what there is nothing to count is told already.
     let keys = seen.always.filter(|_| seen.selections.iter().all(|of| of.events > 0))?;
     Some(if alert.by.is_empty() { fires_throughout(place) } else { fires_for_all(place, keys) })
@@ -298,7 +299,7 @@ pub fn together_ms(alert: &Alert) -> Option<i64> {
 }
 
 /// Keys that are more than the rule has room for, and such as hardly come again.
-fn unbounded(alert: &Alert, seen: &KeySample, room: u64, place: Place) -> Option<Diagnostic> {
+fn unbounded(alert: &Alert, seen: &KeySample, room: u64, place: SourceSpan) -> Option<Diagnostic> {
     let length = together_ms(alert).filter(|_| !alert.by.is_empty())?;
     let names: Vec<&str> = alert.by.iter().map(|key| key.name.as_str()).collect();
     let by = names.join(", ");
@@ -324,9 +325,9 @@ fn rounded_up(number: u64) -> u64 {
 
 fn below_cadence(
     alert: &Alert,
-    reading: &Reading,
+    reading: &Explanation,
     seen: &RuleSample,
-    place: Place,
+    place: SourceSpan,
 ) -> Vec<Diagnostic> {
     let finding = |need: Need| {
         let (name, counted) =
