@@ -1,4 +1,4 @@
-//! What is wrong with a rule, said so that it can be mended.
+//! Diagnostics: findings about rules, with ways to mend them.
 
 mod code;
 mod finding;

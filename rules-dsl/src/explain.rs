@@ -1,4 +1,4 @@
-//! What every rule says back: its canonical form, the reading in words, and what it costs.
+//! Explanations of rules: the canonical form, the meaning in words, and the cost.
 
 mod canonical;
 mod cost;

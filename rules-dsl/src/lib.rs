@@ -25,16 +25,16 @@ use explain::Explanation;
 use resolver::{EmptyEnvironment, Resolver};
 use source::SourceFile;
 
-/// What compiling some files gives.
+/// Rules, diagnostics and explanations of some files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompiledRules {
     /// The rules; `None` when a diagnostic is an error.
     pub rules: Option<rule::RuleSet>,
     /// Everything found, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
-    /// What every alert that could be read means, ordered by name.
+    /// Explanations of the alerts that could be read, ordered by name.
     pub readings: Vec<Explanation>,
-    /// What every watch that could be read shows, ordered by name.
+    /// Explanations of the watches that could be read, ordered by name.
     pub watched: Vec<Explanation>,
     /// The tests of those alerts, in the order written.
     pub tests: Vec<rule::Test>,

@@ -126,7 +126,7 @@ wordings! {
         help "write `\"{lower}\"`" | "`\"{lower}\"` と書いてください";
 }
 
-/// What is missed is told only when it can no longer come late.
+/// An absence is reported only when it can no longer come late.
 fn shorter_than_lateness(one: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<Diagnostic> {
     let (of, within_ms) = match &one.subject {
         Subject::ThenNot { then, within_ms, .. } => (then, *within_ms),
@@ -280,7 +280,7 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What an alert watches, when, and on which side of its level.
+/// Subject of an alert, its hours, and the side of its level.
 fn watched(one: &One<'_>) -> String {
     let keys: Vec<&str> = one.checked.alert.by.iter().map(|key| key.name.as_str()).collect();
     let comparison = one.compared.comparison;
@@ -330,7 +330,7 @@ fn never_lower(predicate: &Predicate) -> Option<&str> {
     (text.to_lowercase() != *text).then_some(text)
 }
 
-/// Whether a conjunction asks one field to equal two constants.
+/// True when a conjunction asks one field to equal two constants.
 fn contradicts(parts: &[Predicate]) -> bool {
     let mut values: HashMap<usize, &Constant> = HashMap::new();
     parts.iter().any(|part| match part {
@@ -341,7 +341,7 @@ fn contradicts(parts: &[Predicate]) -> bool {
     })
 }
 
-/// Whether a conjunction bounds one field from both sides so that nothing is left.
+/// True when a conjunction bounds one field from both sides so that nothing is left.
 fn leaves_no_number(parts: &[Predicate]) -> bool {
     let mut left: HashMap<usize, Bounds> = HashMap::new();
     for part in parts {
@@ -354,7 +354,7 @@ fn leaves_no_number(parts: &[Predicate]) -> bool {
     left.values().any(Bounds::is_empty)
 }
 
-/// What a number may be: not less, and not more, each with whether that itself is out.
+/// Bounds of a number: not less, and not more, each with whether that itself is out.
 #[derive(Default)]
 struct Bounds {
     least: Option<(Decimal, bool)>,

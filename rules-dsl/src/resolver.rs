@@ -1,4 +1,4 @@
-//! What rules name outside their own text: files beside them, time zones, holidays.
+//! Names outside the text of rules: files beside them, time zones, holidays.
 
 use model::calendar::Zone;
 
@@ -7,7 +7,7 @@ pub trait Resolver {
     /// The text of a file, named in the rule file of the given name.
     ///
     /// # Errors
-    /// What keeps it from being read, in one sentence.
+    /// The reason why it cannot be read, in one sentence.
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String>;
 
     /// The offsets of an IANA time zone; `None` for a name that nobody knows.
@@ -16,7 +16,7 @@ pub trait Resolver {
     /// The days of an iCalendar file, as days since 1970-01-01, ascending.
     ///
     /// # Errors
-    /// What keeps it from being read, in one sentence.
+    /// The reason why it cannot be read, in one sentence.
     fn holidays(&self, rule_file: &str, name: &str) -> Result<Vec<i64>, String>;
 }
 

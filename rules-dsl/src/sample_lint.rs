@@ -13,18 +13,18 @@ use crate::explain::Explanation;
 use crate::rule::{Alert, Measure, Roster, Trigger, Watch, Window};
 use crate::source::{SourceFile, SourceSpan};
 
-/// What a sample of recorded events made of the rules.
+/// Counts of a run of the rules over recorded events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventSample {
     /// By index of the stream.
     pub streams: Vec<StreamSample>,
     /// Of alerts and watches, in any order.
     pub rules: Vec<RuleSample>,
-    /// What there is room for.
+    /// Limits of the service.
     pub room: ServiceLimits,
 }
 
-/// What the service has room for.
+/// Limits of the service that runs the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceLimits {
     /// Keys a rule may hold that does not say itself how many.
@@ -35,7 +35,7 @@ pub struct ServiceLimits {
     pub waiting_bytes: u64,
 }
 
-/// What a stream gave.
+/// Counts of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamSample {
     /// Its events, late ones among them.
@@ -45,25 +45,25 @@ pub struct StreamSample {
     /// The `lateness` with which no more than one event in a hundred had come too late, in
     /// milliseconds.
     pub enough_ms: i64,
-    /// How many of its observations lay within one `lateness` at the most, at least: so many
+    /// Number of its observations within one `lateness` at the most, at least: so many
     /// wait to be settled at once.
     pub waiting: u64,
 }
 
-/// What came of a rule.
+/// Counts of a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSample {
     /// The name of an alert or a watch.
     pub name: String,
     /// In the order of [`Trigger::selections`].
     pub selections: Vec<SelectionSample>,
-    /// How many keys it has, where it fired for each of them from the first window to the end.
+    /// Number of keys it has, where it fired for each of them from the first window to the end.
     pub always: Option<usize>,
     /// Of its keys.
     pub keys: KeySample,
 }
 
-/// What the keys of a rule were like.
+/// Counts of the keys of a rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeySample {
     /// Events that could have repeated a key.
@@ -74,12 +74,12 @@ pub struct KeySample {
     pub together: u64,
 }
 
-/// What came of a selection.
+/// Counts of a selection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SelectionSample {
     /// Events that were counted.
     pub events: u64,
-    /// How long after one of its events the next of the same key comes at the latest, but for
+    /// Time after one of its events until the next of the same key comes at the latest, but for
     /// one time in a hundred, in milliseconds; `None` where too few came to tell.
     pub cadence_ms: Option<i64>,
 }
@@ -205,7 +205,7 @@ pub fn lint(files: &[SourceFile], compiled: &mut CompiledRules, sample: &EventSa
     arrange(found);
 }
 
-/// Where the names of all files are declared; they share one namespace.
+/// Places at which the names of all files are declared; they share one namespace.
 fn places(files: &[SourceFile]) -> HashMap<String, SourceSpan> {
     let mut places = HashMap::new();
     for (index, file) in files.iter().enumerate() {
@@ -233,7 +233,7 @@ impl SampleLint<'_> {
         })
     }
 
-    /// What is read must be kept until its instant is settled, one `lateness` later.
+    /// Observations are kept until their instant is settled, one `lateness` later.
     fn late_budget(&self, schema: &Schema, seen: &StreamSample) -> Option<Diagnostic> {
         let place = *self.places.get(&schema.name)?;
         let room = self.sample.room;
@@ -286,7 +286,7 @@ fn throughout(alert: &Alert, seen: &RuleSample, place: SourceSpan) -> Option<Dia
     Some(if alert.by.is_empty() { fires_throughout(place) } else { fires_for_all(place, keys) })
 }
 
-/// How long a rule holds a key after an event, in milliseconds; `None` where others than its
+/// Time for which a rule holds a key after an event, in milliseconds; `None` where others than its
 /// events decide that: a roster, or what `then not` waits for.
 pub fn together_ms(alert: &Alert) -> Option<i64> {
     match &alert.trigger {
@@ -348,9 +348,9 @@ fn below_cadence(
 struct Need {
     /// Which ones, by place among [`Trigger::selections`].
     selection: usize,
-    /// How far back they are looked for, in milliseconds.
+    /// Time for which they are remembered, in milliseconds.
     length_ms: i64,
-    /// How many of them.
+    /// Number of them.
     values: i64,
 }
 

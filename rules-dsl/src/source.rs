@@ -8,7 +8,7 @@ const TAB_COLUMNS: usize = 4;
 /// One rule file, read by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// How diagnostics call it; usually its path.
+    /// Name in diagnostics; usually its path.
     pub name: String,
     /// Its whole text.
     pub text: String,
@@ -70,7 +70,7 @@ impl SourceFile {
     }
 }
 
-/// How many terminal columns a drawn text takes.
+/// Number of terminal columns that a drawn text takes.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(|c| if c == '\t' { TAB_COLUMNS } else { c.width().unwrap_or(1) }).sum()
 }

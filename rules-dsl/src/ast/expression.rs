@@ -16,11 +16,11 @@ pub enum Expression {
     Compare(Box<Expression>, Comparison, Box<Expression>),
     /// `x in (…)`, `x not in (…)`
     In {
-        /// What is looked up.
+        /// Value that is looked up.
         value: Box<Expression>,
         /// Written `not in`.
         negated: bool,
-        /// Where it is looked up.
+        /// Set in which it is looked up.
         set: Set,
     },
     /// `x contains "y"`
@@ -43,7 +43,7 @@ pub enum Expression {
     Bool(bool, At),
 }
 
-/// What `in` looks in.
+/// Set on the right side of `in`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Set {
     /// Literals.

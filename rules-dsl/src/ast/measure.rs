@@ -7,13 +7,13 @@ use crate::source::SourceSpan;
 /// A measure with the window, step and minimum written at it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
-    /// What is measured.
+    /// The measure itself.
     pub term: Term,
-    /// How far back, and of how many events at least.
+    /// Its window, step and minimum.
     pub window: Window,
 }
 
-/// What may follow a measure: of an arithmetic it goes for every operand without its own.
+/// Clauses that may follow a measure: of an arithmetic it goes for every operand without its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
     /// `within D`
@@ -24,7 +24,7 @@ pub struct Window {
     pub min: Option<Quantity>,
 }
 
-/// What is measured.
+/// The measure itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Term {
     /// The name of a stream, filter or measure.
@@ -41,7 +41,7 @@ pub enum Term {
 }
 
 impl Term {
-    /// Where it begins.
+    /// Place at which it begins.
     pub fn place(&self) -> SourceSpan {
         match self {
             Term::Named(name) => name.at.0,

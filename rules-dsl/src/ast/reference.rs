@@ -8,7 +8,7 @@ use super::terminal::{At, Name, Quoted};
 pub struct List {
     /// Its name.
     pub name: Name,
-    /// What it holds.
+    /// Its items.
     pub items: Items,
 }
 
@@ -37,7 +37,7 @@ pub struct Table {
 pub struct Calendar {
     /// Its name.
     pub name: Name,
-    /// When it is open; at least one.
+    /// Its open hours; at least one.
     pub spans: Vec<CalendarSpan>,
     /// The IANA zone its days and times are read in: `Asia/Tokyo`. Checking refuses its lack.
     pub zone: Option<Name>,
@@ -53,7 +53,7 @@ pub struct CalendarSpan {
     /// From and until, in minutes after midnight, `[from, until)`; whole days when nothing is
     /// written. `until` is at most 1440; where it is not after `from`, it is the next day's.
     pub hours: Option<(u16, u16)>,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 

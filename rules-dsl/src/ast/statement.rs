@@ -89,7 +89,7 @@ pub struct Filter {
 pub struct MeasureStatement {
     /// Its name.
     pub name: Name,
-    /// What it stands for.
+    /// Its definition.
     pub measure: Measure,
 }
 
@@ -98,8 +98,8 @@ pub struct MeasureStatement {
 pub struct Watch {
     /// Its name.
     pub name: Name,
-    /// What is shown.
+    /// Measure that is shown.
     pub measure: Measure,
-    /// What it is grouped by.
+    /// Components of its key.
     pub by: Vec<Key>,
 }

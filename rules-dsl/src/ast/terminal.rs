@@ -5,7 +5,7 @@ use model::decimal::Decimal;
 use crate::quantity::UnitWord;
 use crate::source::SourceSpan;
 
-/// Where a node stands. It is no part of what the node means: two nodes that differ only in
+/// Place of a node. It is no part of what the node means: two nodes that differ only in
 /// their places are equal.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct At(pub SourceSpan);
@@ -23,7 +23,7 @@ impl Eq for At {}
 pub struct Name {
     /// Normalised.
     pub text: String,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 
@@ -32,7 +32,7 @@ pub struct Name {
 pub struct Path {
     /// Its parts; never empty.
     pub segments: Vec<String>,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 
@@ -57,7 +57,7 @@ impl Path {
 pub struct Quoted {
     /// Unescaped.
     pub text: String,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 
@@ -68,6 +68,6 @@ pub struct Quantity {
     pub value: Decimal,
     /// The unit read directly after it.
     pub unit: Option<&'static UnitWord>,
-    /// Where.
+    /// Its place.
     pub at: At,
 }

@@ -104,7 +104,7 @@ fn overrides(
     reference::overrides(scope, lookup, by, &own, diagnostics)
 }
 
-/// What an alert is made of beside its trigger.
+/// Parts of an alert beside its trigger.
 struct Rest {
     by: Vec<KeyPart>,
     graded: CheckedThreshold,

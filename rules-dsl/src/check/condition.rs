@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::{BoolOp, Comparison};
 use crate::source::SourceSpan;
 
-/// How long a sample of `last` stays known unless `within` says otherwise.
+/// Time for which a sample of `last` stays known unless `within` says otherwise.
 pub const LAST_WINDOW_DEFAULT_MS: i64 = 5 * MINUTE_MS;
 /// Windows longer than this move in steps, where the measure would keep every value.
 pub const STEPLESS_WINDOW_MS_MAX: i64 = 10 * MINUTE_MS;
@@ -96,8 +96,8 @@ fn value(
     Some(valued)
 }
 
-/// What is wrong with a level or a window is reported, and something stands in for it: the
-/// rest of the alert is looked at all the same, so that one run reports all errors.
+/// Checks one comparison. An error of its level or window is reported and replaced by a default:
+/// the rest of the alert is checked all the same, so that one run reports all errors.
 fn compared(
     written: &ast::Compare,
     valued: TypedMeasure,

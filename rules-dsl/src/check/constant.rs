@@ -25,7 +25,7 @@ pub(super) fn base(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Op
     value
 }
 
-/// Whether a length may be zero.
+/// True when a length may be zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Least {
     Zero,

@@ -4,7 +4,7 @@ use model::time::{DAY_MS, MINUTE_MS};
 
 use super::types::{Function, Subject};
 
-/// How long `new` stays silent after the stream's first event, unless `learn` says so.
+/// Time for which `new` stays silent after the stream's first event, unless `learn` says so.
 pub(crate) const LEARN_DEFAULT_MS: i64 = 7 * DAY_MS;
 /// Values `new` remembers for each key, unless `limit` says so.
 pub(crate) const VALUES_DEFAULT: u32 = 1_000;
@@ -31,7 +31,7 @@ pub(crate) fn keep_default_ms(subject: &Subject, clears: bool) -> i64 {
     }
 }
 
-/// How long an unknown value keeps its truth where `nodata` is not written: the longest
+/// Time for which an unknown value keeps its truth where `nodata` is not written: the longest
 /// window, and not too short.
 pub(crate) fn hold_default_ms(subject: &Subject) -> i64 {
     let Some(joined) = subject.joined() else {

@@ -136,7 +136,7 @@ pub(super) fn events(
     }
 }
 
-/// What evaluating a predicate costs at most.
+/// Greatest number of comparisons of a predicate.
 fn comparisons(predicate: &Predicate) -> usize {
     match predicate {
         Predicate::And(parts) | Predicate::Or(parts) => parts.iter().map(comparisons).sum(),

@@ -13,7 +13,7 @@ use crate::quantity::UnitKind;
 use crate::rule::{Comparison, SeverityLevel};
 use crate::source::SourceSpan;
 
-/// How serious an alert is, and the levels of a ladder in base units.
+/// Severity of an alert, and the levels of a ladder in base units.
 #[derive(Clone, Debug)]
 pub(super) struct CheckedThreshold {
     /// Of a ladder the lowest rung's.
@@ -48,7 +48,7 @@ pub(super) fn level_value(
     None
 }
 
-/// What level the value takes, and how this number would be one.
+/// Levels that the value takes, and how this number would be one.
 fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (Text, Text) {
     let value = quantity.value;
     match valued.unit {
@@ -115,7 +115,7 @@ pub(super) fn clear_level(
     Some(clear)
 }
 
-/// Whether a level asks for more than another, in the direction of a comparison.
+/// True when a level asks for more than another, in the direction of a comparison.
 pub(super) fn is_harder(comparison: Comparison, level: Decimal, than: Decimal) -> bool {
     match comparison {
         Comparison::AtLeast | Comparison::Above => level > than,

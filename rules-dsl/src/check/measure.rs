@@ -27,7 +27,7 @@ const FUNCTIONS: [(&str, Function); 12] = [
     ("ratio", Function::Ratio),
 ];
 
-/// What other tools call our measures.
+/// Measures of other tools, and ours.
 const ELSEWHERE: [(&str, &str); 10] = [
     ("average", "avg"),
     ("mean", "avg"),
@@ -148,7 +148,7 @@ fn head_name(path: &Path) -> Name {
     Name { text: path.split().0.to_owned(), at: path.at }
 }
 
-/// Whether a function can be computed of a field.
+/// True when a function can be computed of a field.
 fn measures(function: Function, kind: &FieldType) -> bool {
     use FieldType::{Bytes, Duration, Float, Int, List, Percent};
     match function {
@@ -157,7 +157,7 @@ fn measures(function: Function, kind: &FieldType) -> bool {
     }
 }
 
-/// How unlikely it is that somebody wants a field of this type measured.
+/// Rank of how unlikely it is that somebody wants a field of this type measured.
 fn unlikeliness(function: Function, kind: &FieldType) -> u8 {
     use FieldType::{Bool, Instant, Int, Ip, Str, Time};
     match (function, kind) {

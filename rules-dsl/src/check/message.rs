@@ -13,9 +13,9 @@ use crate::ast::Quoted;
 use crate::diagnostic::Diagnostic;
 use crate::rule::{KeyPart, Top};
 
-/// What a template may name.
+/// Names that a template may use.
 pub(super) struct Vocabulary<'a> {
-    /// Where tables are found.
+    /// Names of the tables.
     pub(super) scope: &'a Scope<'a>,
     pub(super) by: &'a [KeyPart],
     /// The stream of the triggering event, where there is one.

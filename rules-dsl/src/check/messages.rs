@@ -1,4 +1,4 @@
-//! What checking says.
+//! Messages of the checker.
 
 use model::decimal::Decimal;
 use model::meta::META_PREFIX;

@@ -25,7 +25,7 @@ pub(super) struct Typed {
 
 struct Checker<'a, 'd> {
     schema: &'a Schema,
-    /// Where lists are found; constants need none.
+    /// Names of the lists; constants need none.
     scope: Option<&'a Scope<'a>>,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
@@ -50,7 +50,7 @@ pub(super) fn constant(
     Checker { schema, scope: None, diagnostics }.constant(item, kind)
 }
 
-/// Where an expression stands.
+/// Place of an expression.
 pub(super) fn place(expression: &Expression) -> SourceSpan {
     match expression {
         Expression::And(parts) | Expression::Or(parts) => match (parts.first(), parts.last()) {

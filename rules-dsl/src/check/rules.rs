@@ -10,7 +10,7 @@ use crate::resolver::Resolver;
 use crate::rule::{Alert, RuleSet, Test, Watch};
 use crate::source::SourceFile;
 
-/// What checking gives; the rules are whole only when nothing reported is an error.
+/// Result of checking; the rules are whole only when nothing reported is an error.
 pub(crate) struct CheckedRules {
     pub(crate) rules: RuleSet,
     pub(crate) readings: Vec<Explanation>,

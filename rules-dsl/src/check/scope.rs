@@ -71,7 +71,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// What a file is called.
+    /// Name of a file.
     pub(super) fn file_name(&self, file: usize) -> &str {
         self.files.get(file).map_or("", |file| &file.name)
     }

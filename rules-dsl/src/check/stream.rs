@@ -18,7 +18,7 @@ use crate::source::SourceSpan;
 
 /// Lateness of a stream that names none.
 pub const LATENESS_DEFAULT_MS: i64 = 5 * SECOND_MS;
-/// What other languages call our types.
+/// Types of other languages, and ours.
 const ALIASES: [(&str, &str); 10] = [
     ("string", "str"),
     ("text", "str"),
@@ -224,7 +224,7 @@ fn bare_type(word: &str) -> Option<FieldType> {
     }
 }
 
-/// What a list holds: any type but lists and the event time.
+/// Type of the items of a list: any type but lists and the event time.
 fn list_item(kind: &FieldKind) -> Option<&FieldKind> {
     match &kind.argument {
         Some(KindArgument::Kind(inner)) => {
@@ -234,7 +234,7 @@ fn list_item(kind: &FieldKind) -> Option<&FieldKind> {
     }
 }
 
-/// How a type is written.
+/// Spelling of a type.
 fn type_spelling(word: &str) -> Text {
     match word {
         "time" | "instant" => messages::time_spelling(word),

@@ -220,7 +220,7 @@ fn expected(
     Some(Expected { what, at_ms, claims, text, place: written.at.0 })
 }
 
-/// What claims can be about, beside the key.
+/// Words of claims, beside the key.
 const CLAIMS: [&str; 8] =
     ["value", "threshold", "peak", "count", "severity", "since", "reason", "message"];
 

@@ -55,7 +55,7 @@ pub(super) enum Resolution<T> {
     Done(T),
 }
 
-/// What a measure computes.
+/// Function of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Function {
     Count,
@@ -75,7 +75,7 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    /// Whether an event can make the value larger at its own instant, and only an event can.
+    /// True when an event can make the value larger at its own instant, and only an event can.
     pub(crate) const fn rises_with_an_event(self) -> bool {
         matches!(self, Function::Count | Function::Sum | Function::Distinct | Function::Max)
     }
@@ -91,16 +91,16 @@ pub(crate) struct Shape {
     pub(crate) field: Option<usize>,
     /// Its name as rules write it.
     pub(crate) field_name: String,
-    /// What the value is counted in; `None` is a bare number.
+    /// Unit of the value; `None` is a bare number.
     pub(crate) unit: Option<UnitKind>,
     /// `count(認証失敗)`
     pub(crate) canonical: String,
-    /// What the events are called: the last name of each selection.
+    /// Names of the events: the last name of each selection.
     pub(crate) names: Vec<String>,
     pub(crate) within: Option<Quantity>,
     pub(crate) step: Option<Quantity>,
     pub(crate) min: Option<Quantity>,
-    /// How long ago the window ends: the earlier one of `vs`.
+    /// Time since the end of the window: the earlier one of `vs`.
     pub(crate) ago: Option<Quantity>,
 }
 
@@ -109,17 +109,17 @@ pub(crate) struct Shape {
 pub(crate) struct TypedMeasure {
     /// The measures it reads, each with its window.
     pub(crate) shapes: Vec<Shape>,
-    /// How they make the number: windows by their place in `shapes`.
+    /// Formula of the number: windows by their place in `shapes`.
     pub(crate) formula: Formula,
-    /// What it is counted in; `None` is a bare number.
+    /// Its unit; `None` is a bare number.
     pub(crate) unit: Option<UnitKind>,
     /// As rules write it, without windows: `rate(net.bytes) * 8`
     pub(crate) canonical: String,
-    /// How tightly it binds: 3 stands alone, 2 is a product, 1 a sum, 0 `vs`.
+    /// Precedence: 3 stands alone, 2 is a product, 1 a sum, 0 `vs`.
     pub(super) binding: u8,
     /// The measures and numbers in its formula.
     pub(super) terms: usize,
-    /// How many names of measures it is reached through at most.
+    /// Longest chain of named measures that leads to it.
     pub(super) links: usize,
     /// A value now against one then: how long ago, as written.
     pub(crate) versus: Option<Quantity>,
@@ -174,7 +174,7 @@ pub(crate) struct WindowSpan {
     pub(crate) written_ms: i64,
     pub(crate) window_ms: i64,
     pub(crate) step_ms: i64,
-    /// Whether the step is written and not the default.
+    /// True when the step is written and not the default.
     pub(crate) is_step_written: bool,
     pub(crate) ago_ms: i64,
     pub(crate) min_events: u64,
@@ -257,7 +257,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// What it selects, in the order of [`Trigger::selections`].
+    /// Its selections, in the order of [`Trigger::selections`].
     pub(crate) fn selected(&self) -> Vec<&Selected> {
         let mut all: Vec<&Selected> = match self {
             Subject::Condition(_) => Vec::new(),

@@ -1,6 +1,6 @@
 //! The registry of codes. A code is never reused for something else.
 
-/// How bad a diagnostic is.
+/// Level of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DiagnosticLevel {
     /// The rules do not run.
@@ -12,7 +12,7 @@ pub enum DiagnosticLevel {
 /// Declares every code once: variant, number, and what it is about.
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $id:literal;)+) => {
-        /// What a diagnostic is about.
+        /// Code of a diagnostic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum DiagnosticCode {
             $($(#[doc = $doc])+ $name,)+
@@ -29,7 +29,7 @@ macro_rules! codes {
                 }
             }
 
-            /// What it is about, in one English line.
+            /// Returns its subject, in one English line.
             pub const fn about(self) -> &'static str {
                 match self {
                     $(DiagnosticCode::$name => concat!($($doc),+),)+
@@ -189,7 +189,7 @@ codes! {
 }
 
 impl DiagnosticCode {
-    /// How bad it is: `W…` are warnings.
+    /// Returns its level: `W…` are warnings.
     pub fn level(self) -> DiagnosticLevel {
         if self.id().starts_with('W') { DiagnosticLevel::Warning } else { DiagnosticLevel::Error }
     }

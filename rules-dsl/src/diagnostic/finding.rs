@@ -11,9 +11,9 @@ pub const DIAGNOSTICS_MAX: usize = 200;
 /// One finding at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What it is about, for machines and for looking it up.
+    /// Code, for machines and for looking it up.
     pub code: DiagnosticCode,
-    /// How bad it is.
+    /// Its level.
     pub level: DiagnosticLevel,
     /// Index of the file.
     pub file: usize,
@@ -21,9 +21,9 @@ pub struct Diagnostic {
     pub span: std::ops::Range<usize>,
     /// The finding in one sentence.
     pub message: Text,
-    /// What stands there.
+    /// The text found.
     pub found: Option<Text>,
-    /// What should stand there.
+    /// The text expected.
     pub expected: Option<Text>,
     /// Ways out; each can be pasted or followed as it is.
     pub help: Vec<Text>,
@@ -84,7 +84,7 @@ impl Diagnostic {
     }
 }
 
-/// Whether any of them stops the rules from running.
+/// True when any of them stops the rules from running.
 pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|d| d.level == DiagnosticLevel::Error)
 }

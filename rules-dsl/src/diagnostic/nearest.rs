@@ -23,7 +23,7 @@ pub(crate) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// Whether a word is the first or last part of a longer name.
+/// True when a word is the first or last part of a longer name.
 fn is_end_of(word: &str, name: &str) -> bool {
     let is_cut = |c: char| c == '.' || c == '_';
     name.strip_prefix(word).is_some_and(|rest| rest.starts_with(is_cut))

@@ -1,4 +1,4 @@
-//! What an alert keeps for each key, and how much of the past a restart reads again.
+//! State that an alert keeps for each key, and the past that a restart reads again.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ fn roughly(millis: i64, language: Language) -> String {
     }
 }
 
-/// Whether one key of an alert has events in several partitions; `None` where a stream does not
+/// True when one key of an alert has events in several partitions; `None` where a stream does not
 /// say what its records are keyed by.
 fn crosses_partitions(alert: &Alert, streams: &[Arc<Schema>]) -> Option<bool> {
     let crosses = alert.trigger.selections().into_iter().map(|of| {
@@ -90,7 +90,7 @@ fn crosses_partitions(alert: &Alert, streams: &[Arc<Schema>]) -> Option<bool> {
     each.map(|each| each.contains(&true))
 }
 
-/// What is kept beside a few hundred bytes for each key.
+/// State beside a few hundred bytes for each key.
 fn kept(alert: &Alert, subject: &Subject, language: Language) -> String {
     let says = |en: String, ja: String| if language == Language::Ja { ja } else { en };
     match subject {
@@ -133,7 +133,7 @@ fn windows(alert: &Alert, language: Language) -> String {
     }
 }
 
-/// Whether what is left of a step takes no more than one event does.
+/// True when what is left of a step takes no more than one event does.
 const fn keeps_steps(window: &Window) -> bool {
     let keeps_values = matches!(window.measure, Measure::Quantile { .. } | Measure::Distinct(_));
     window.step_ms > 0 && !keeps_values

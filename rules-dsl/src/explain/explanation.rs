@@ -1,6 +1,6 @@
-//! How a rule was understood, in texts.
+//! Texts of an explanation.
 
-/// How an alert was understood.
+/// Explanation of an alert or a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The alert's name.
@@ -14,7 +14,7 @@ pub struct Explanation {
     pub words_en: String,
     /// In Japanese words.
     pub words_ja: String,
-    /// What it keeps for each key, and what a restart reads again, in English.
+    /// State for each key, and the events that a restart reads again, in English.
     pub cost_en: String,
     /// The same in Japanese.
     pub cost_ja: String,

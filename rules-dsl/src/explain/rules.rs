@@ -29,7 +29,7 @@ pub(crate) fn explain_alert(
     }
 }
 
-/// What a watch shows.
+/// Explains a watch.
 pub(crate) fn explain_watch(
     watch: &Watch,
     subject: &Subject,
@@ -52,7 +52,7 @@ pub(crate) fn explain_watch(
     }
 }
 
-/// What a trigger's selections are called; windows that are alike are one by now.
+/// Names of a trigger's selections; windows that are alike are one by now.
 fn reads(trigger: &Trigger, subject: &Subject) -> Vec<String> {
     let selected = subject.selected();
     let name = |of: &Selection| {

@@ -54,7 +54,7 @@ pub(super) fn quantile(permille: u32) -> String {
     }
 }
 
-/// How long ago the right side of a division ends, where it is the past of the left side.
+/// Time since the end of the right side of a division, where it is the past of the left side.
 pub(super) fn versus_ms(compared: &Compared, right: &Formula) -> Option<i64> {
     let mut windows = Vec::new();
     collect(right, &mut windows);

@@ -177,7 +177,7 @@ fn formula(compared: &Compared, span: &str, compares: &str) -> String {
     }
 }
 
-/// What is said of windows that move in steps.
+/// Text about windows that move in steps.
 fn steps(subject: &Subject) -> String {
     let spans = subject.joined().into_iter().flat_map(Joined::spans);
     match spans.max_by_key(|span| span.step_ms).filter(|span| span.step_ms > 0) {

@@ -135,7 +135,7 @@ fn absent(of: &str, within_ms: i64, roster: &Roster) -> String {
     }
 }
 
-/// Whether more than one kind of events is in play, so that each has to be named.
+/// True when more than one kind of events is in play, so that each has to be named.
 fn has_several(subject: &Subject) -> bool {
     let selected = subject.selected();
     let mut names = selected.iter().map(|of| last(of));
@@ -220,7 +220,7 @@ fn formula(compared: &Compared, span: &str, level: &str) -> String {
     }
 }
 
-/// What is said of windows that move in steps.
+/// Text about windows that move in steps.
 fn steps(subject: &Subject) -> String {
     let spans = subject.joined().into_iter().flat_map(Joined::spans);
     match spans.max_by_key(|span| span.step_ms).filter(|span| span.step_ms > 0) {

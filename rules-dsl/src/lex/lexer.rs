@@ -28,11 +28,11 @@ struct Glyph {
     start: usize,
 }
 
-/// What a file's text is made of.
+/// Tokens and comments of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Lexed {
     pub(crate) tokens: Vec<Token>,
-    /// Where comments stand, from their `#` to the end of their line.
+    /// Places of comments, from their `#` to the end of their line.
     pub(crate) comments: Vec<SourceSpan>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }

@@ -1,4 +1,4 @@
-//! What reading characters says.
+//! Messages of the lexer.
 
 use super::lexer::{SOURCE_BYTES_MAX, TEXT_BYTES_MAX};
 use super::number::FRACTION_DIGITS_MAX;

@@ -111,7 +111,7 @@ fn minutes(written: &str) -> Option<u16> {
     (minutes < 60 && all <= DAY_MINUTES).then_some(all)
 }
 
-/// What the letters after a number are; longest unit first.
+/// Reading of the letters after a number; longest unit first.
 fn read_tail(place: SourceSpan, digits: &str, run: &str) -> Tail {
     let comparison = |text: &str| COMPARISON_WORDS.iter().any(|(word, _)| *word == text);
     if run.is_empty() || comparison(run) {

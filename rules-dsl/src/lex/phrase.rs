@@ -32,14 +32,14 @@ const CALENDAR_WORDS: [&str; 18] = [
 /// Days that begin at midnight.
 const CALENDAR_DAYS: [&str; 5] = ["今日", "当日", "本日", "暦日", "営業日"];
 
-/// What joins a window to a level that follows it, as in `5分間に10回`; last, nothing.
+/// Particles that join a window to a level that follows it, as in `5分間に10回`; last, nothing.
 const WINDOW_PARTICLES: [&str; 8] =
     ["の間に", "ごとに", "あたり", "当たり", "につき", "に", "で", ""];
 
-/// What a window runs on into, as in `5分平均`.
+/// Measures that a window runs on into, as in `5分平均`.
 const MEASURE_WORDS: [&str; 5] = ["平均", "合計", "最大", "最小", "中央値"];
 
-/// What other people call our units.
+/// Units as other tools spell them.
 const UNIT_ALIASES: [(&str, &str); 24] = [
     ("min", "m"),
     ("mins", "m"),
@@ -89,7 +89,7 @@ const COMPARING: [(&str, &str); 14] = [
 /// Digits as kanji write them.
 const KANJI_NUMERALS: &str = "一二三四五六七八九十百千万億〇";
 
-/// What kanji numerals say: `千二百`, `二〇`. None where they are no one number.
+/// Value of kanji numerals: `千二百`, `二〇`. None where they are no one number.
 fn kanji_value(numerals: &str) -> Option<u64> {
     // Of ten thousands, of the rest, and digits that no power has taken yet.
     let (mut whole, mut part, mut digits) = (0_u64, 0_u64, None::<u64>);
@@ -132,7 +132,7 @@ pub(crate) fn calendar_word(run: &str) -> Option<&'static str> {
     })
 }
 
-/// What is wrong with letters after a quantity that read on as a phrase.
+/// Diagnostic of letters after a quantity that read on as a phrase.
 pub(super) fn after_quantity(
     place: SourceSpan,
     quantity: &str,
@@ -179,7 +179,7 @@ fn level_after(rest: &str) -> Option<&str> {
     (level.starts_with(|c: char| c.is_ascii_digit()) && !is_length).then_some(level)
 }
 
-/// What is wrong with a word that stands where a level, clause or name is expected, when it is
+/// Diagnostic of a word that stands where a level, clause or name is expected, when it is
 /// part of a phrase with two readings.
 pub(crate) fn phrase_trap(word: &str, place: SourceSpan) -> Option<Diagnostic> {
     let numbered = word.contains(|c: char| c.is_ascii_digit());

@@ -10,7 +10,7 @@ pub(crate) struct Token {
     pub(crate) place: SourceSpan,
 }
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TokenKind {
     /// A word or dotted path.
@@ -23,7 +23,7 @@ pub(crate) enum TokenKind {
     Clock(u16),
     /// A mark such as `{` or `>=`.
     Symbol(&'static str),
-    /// What the lexer has reported already.
+    /// Text that the lexer has reported already.
     Broken,
 }
 

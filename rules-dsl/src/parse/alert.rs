@@ -81,7 +81,7 @@ fn gather_window(trigger: &mut Trigger, clauses: &mut Clauses) {
     own.min = own.min.take().or(written.min);
 }
 
-/// What stands between the trigger and the tail.
+/// Clauses between the trigger and the tail.
 #[derive(Default)]
 struct Parts {
     clauses: Clauses,
@@ -110,7 +110,7 @@ fn clauses<'a>(
     Ok(rest)
 }
 
-/// Whether a word of the window stands at the only measure of a trigger.
+/// True when a word of the window stands at the only measure of a trigger.
 fn in_measure(trigger: &Trigger, word: &str) -> bool {
     let Trigger::Condition(Condition::Compare(compare)) = trigger else {
         return false;
@@ -124,7 +124,7 @@ fn in_measure(trigger: &Trigger, word: &str) -> bool {
     }
 }
 
-/// Whether comparisons have windows of their own, so that one for all would be one too many.
+/// True when comparisons have windows of their own, so that one for all would be one too many.
 fn joined(trigger: &Trigger) -> bool {
     match trigger {
         Trigger::Condition(condition) => !matches!(condition, Condition::Compare(_)),
@@ -230,7 +230,7 @@ fn nodata(input: Tokens<'_>) -> Parsed<'_, HoldClause> {
     expect(messages::nodata(), known).parse(input)
 }
 
-/// What stands in the braces after the severity.
+/// Texts in the braces after the severity.
 #[derive(Default)]
 struct Tail {
     message: Option<Quoted>,

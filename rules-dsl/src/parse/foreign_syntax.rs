@@ -1,6 +1,6 @@
 //! Words of other tools.
 
-/// What other tools call how serious something is, and what it is here.
+/// Severities of other tools, and ours.
 const SEVERITIES_ELSEWHERE: [(&str, &str); 15] = [
     ("emergency", "critical"),
     ("fatal", "critical"),
@@ -26,13 +26,13 @@ pub(crate) fn severity_elsewhere(word: &str) -> Option<&'static str> {
     known.map(|(_, ours)| *ours)
 }
 
-/// How what other tools have a symbol for is spelled here.
+/// Our word for a symbol of other tools.
 pub(crate) fn symbol_elsewhere(symbol: &str) -> Option<&'static str> {
     let known = [("&", "and"), ("|", "or"), ("!", "not"), ("[", "(…)")];
     known.into_iter().find(|(theirs, _)| *theirs == symbol).map(|(_, ours)| ours)
 }
 
-/// Whether other tools ask with a word whether a value is there.
+/// True when other tools ask with a word whether a value is there.
 pub(crate) fn missing_elsewhere(word: &str) -> bool {
     matches!(word.to_ascii_lowercase().as_str(), "is" | "null" | "nil" | "none")
 }

@@ -37,21 +37,21 @@ pub(crate) const EXPRESSION_WORDS: &[&str] = &[
     "cidr",
 ];
 
-/// Whether a bare word can never be a name.
+/// True when a bare word can never be a name.
 pub(crate) fn reserved(word: &str) -> bool {
     STATEMENTS.contains(&word)
         || EXPRESSION_WORDS.contains(&word)
         || model::severity::Severity::from_word(word).is_some()
 }
 
-/// Whether a word must be back-quoted to be written as a name anywhere.
+/// True when a word must be back-quoted to be written as a name anywhere.
 pub(crate) fn needs_quotes(word: &str) -> bool {
     let lists = [TRIGGERS, TRIGGER_WORDS, LATER_MEASURES, CLAUSES, OPTIONS, TEST_WORDS];
     let comparison = crate::lex::COMPARISON_WORDS.iter().any(|(spelled, _)| *spelled == word);
     reserved(word) || comparison || lists.iter().any(|list| list.contains(&word))
 }
 
-/// Whether a zone's name reads as one without back-quotes: `Asia/Tokyo`, `Etc/GMT+9`.
+/// True when a zone's name reads as one without back-quotes: `Asia/Tokyo`, `Etc/GMT+9`.
 pub(crate) fn plain_zone(zone: &str) -> bool {
     let mut parts = zone.split(['/', '-', '+']);
     let word = |part: &str| {

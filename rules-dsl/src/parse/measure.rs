@@ -116,7 +116,7 @@ fn is_negative_level(sign: Tokens<'_>, start: Tokens<'_>) -> bool {
         && !sign.touches_before(start)
 }
 
-/// How deep a measure is nested.
+/// Depth to which a measure is nested.
 fn height(measure: &Measure) -> usize {
     match &measure.term {
         Term::Named(_) | Term::Call(..) | Term::Number(_) => 0,

@@ -1,4 +1,4 @@
-//! What reading statements says.
+//! Messages of the parser.
 
 use super::expression::LIST_ITEMS_MAX;
 use super::statement::STATEMENTS_MAX;

@@ -163,7 +163,7 @@ fn hours(input: Tokens<'_>) -> Parsed<'_, Option<(u16, u16)>> {
     Ok((rest.skip(2), Some((*from, *until))))
 }
 
-/// Whether a word stands where the zone does, and it does not look like the next statement.
+/// True when a word stands where the zone does, and it does not look like the next statement.
 fn zone_follows(input: Tokens<'_>) -> bool {
     matches!(input.first(), Some(TokenKind::Word(_)))
         && !input.is_word("except")

@@ -159,7 +159,7 @@ fn expected(input: Tokens<'_>) -> Parsed<'_, Expected> {
     Ok((input.skip(1), what))
 }
 
-/// How many after `late`.
+/// Number after `late`.
 fn late(input: Tokens<'_>) -> Parsed<'_, Expected> {
     let (rest, count) = expect(messages::count(), plain_quantity).parse(input)?;
     let whole: Option<u32> = count.value.to_string().parse().ok().filter(|_| count.unit.is_none());

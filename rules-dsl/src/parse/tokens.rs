@@ -18,7 +18,7 @@ use crate::source::SourceSpan;
 /// Deepest nesting of parentheses, `not` and arithmetic.
 pub const NESTING_MAX: usize = 64;
 
-/// What a parser answers.
+/// Result of a parser.
 pub(super) type Parsed<'a, T> = IResult<Tokens<'a>, T, Fault>;
 /// Why a parser stopped.
 pub(super) type Stop = nom::Err<Fault>;
@@ -37,7 +37,7 @@ impl<I> ParseError<I> for Fault {
     }
 }
 
-/// What all parsers of one file share.
+/// State that all parsers of one file share.
 pub(super) struct Context {
     diagnostics: RefCell<Vec<Diagnostic>>,
     end: SourceSpan,
@@ -64,7 +64,7 @@ impl Context {
     }
 }
 
-/// What is left to read.
+/// Tokens that are left to read.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     rest: &'a [Token],
@@ -88,19 +88,19 @@ impl<'a> Tokens<'a> {
         Tokens { rest: self.rest.get(count..).unwrap_or(&[]), ..self }
     }
 
-    /// Whether the next token directly follows the one before it, of which `start` came first.
+    /// True when the next token directly follows the one before it, of which `start` came first.
     pub(super) fn touches_before(self, start: Tokens<'a>) -> bool {
         let consumed = start.rest.len().saturating_sub(self.rest.len());
         let before = consumed.checked_sub(1).and_then(|last| start.rest.get(last));
         before.is_some_and(|token| token.place.end == self.place().start)
     }
 
-    /// Whether no gap stands between the next token and the one after it.
+    /// True when no gap stands between the next token and the one after it.
     pub(super) fn touches_next(self) -> bool {
         self.place().end == self.skip(1).place().start
     }
 
-    /// What follows the parentheses that open here.
+    /// Tokens after the parentheses that open here.
     pub(super) fn after_group(self) -> Tokens<'a> {
         let (mut rest, mut depth) = (self, 0_usize);
         while !rest.is_empty() {
@@ -114,7 +114,7 @@ impl<'a> Tokens<'a> {
         rest
     }
 
-    /// Where the next token stands; the end of the file when there is none.
+    /// Place of the next token; the end of the file when there is none.
     pub(super) fn place(self) -> SourceSpan {
         self.rest.first().map_or(self.context.end, |token| token.place)
     }
@@ -214,7 +214,7 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// What may have been meant by a word that cannot stand where it does.
+/// Guess at the meaning of a word that cannot stand where it does.
 fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
     if reserved(word) {
         diagnostic = diagnostic.help(messages::back_quoted(word));
@@ -342,7 +342,7 @@ pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     Ok((rest, Name { text, at: path.at }))
 }
 
-/// What stands between brackets or braces, with commas between and perhaps after the entries;
+/// Entries between brackets or braces, with commas between and perhaps after the entries;
 /// the opening one has been read.
 pub(super) fn entries<'a, T>(
     input: Tokens<'a>,

@@ -1,4 +1,4 @@
-//! What makes an alert true: comparisons, sequences, absence and first sights.
+//! Triggers: comparisons, sequences, absence and new values.
 
 use nom::Parser;
 use nom::multi::separated_list1;
@@ -11,7 +11,7 @@ use super::tokens::{Parsed, Stop, Tokens, expect, keyword, name, path, plain_qua
 use crate::ast::{Compare, Condition, Name, Quantity, Trigger, Window};
 use crate::lex::TokenKind;
 
-/// Whether a word starts a trigger here: one with an operand, where a name has a level.
+/// True when a word starts a trigger here: one with an operand, where a name has a level.
 fn starts_trigger(input: Tokens<'_>) -> bool {
     let next = input.skip(1);
     TRIGGERS.iter().any(|word| input.is_word(word))
@@ -183,7 +183,7 @@ fn window_once(before: &Window, after: &Window, at: Tokens<'_>) {
     }
 }
 
-/// Whether parentheses hold comparisons; otherwise they group a measure.
+/// True when parentheses hold comparisons; otherwise they group a measure.
 fn holds_condition(open: Tokens<'_>) -> bool {
     let (mut depth, mut rest, mut after_measure) = (0_usize, open, false);
     while let Some(token) = rest.first() {
@@ -207,7 +207,7 @@ fn holds_condition(open: Tokens<'_>) -> bool {
     false
 }
 
-/// Where something is joined with a comparison, the comparison has a level.
+/// Requires a level of a comparison that is joined with something.
 fn has_level(condition: &Condition, at: Tokens<'_>) -> Result<(), Stop> {
     match condition {
         Condition::Compare(compare) if compare.level.is_none() => {

@@ -46,7 +46,7 @@ fn condition(condition: &Condition) -> String {
     }
 }
 
-/// How tightly a condition binds; a looser one inside a tighter one needs parentheses.
+/// Precedence of a condition; a looser one inside a tighter one needs parentheses.
 const fn binding(condition: &Condition) -> u8 {
     match condition {
         Condition::Or(_) => 0,

@@ -4,7 +4,7 @@ use super::term::{listed, name, path, quantity, quoted, sign, texts};
 use crate::ast::{Expression, Set};
 use crate::rule::{Arithmetic, TextTest};
 
-/// How tightly an expression binds; a looser one inside a tighter one needs parentheses.
+/// Precedence of an expression; a looser one inside a tighter one needs parentheses.
 fn binding(expression: &Expression) -> u8 {
     match expression {
         Expression::Or(_) => 0,

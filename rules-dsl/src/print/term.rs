@@ -10,7 +10,7 @@ pub fn name(text: &str) -> String {
     if is_plain(text) && !needs_quotes(text) { text.to_owned() } else { format!("`{text}`") }
 }
 
-/// Whether a text reads as a word, reserved or not.
+/// True when a text reads as a word, reserved or not.
 fn is_plain(text: &str) -> bool {
     let plain: String = unicode_normalization::UnicodeNormalization::nfkc(text).collect();
     let word = text.chars().next().is_some_and(begins_word)

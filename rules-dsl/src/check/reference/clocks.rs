@@ -1,4 +1,4 @@
-//! What happens to the hours of a calendar on days on which the clocks change.
+//! Hours of a calendar on days on which the clocks change.
 //!
 //! A stretch is what a clock on the wall shows of it. An edge that the clocks jump over is met
 //! when they jump; one they show twice is met twice, with the calendar the other way round in
@@ -20,9 +20,9 @@ const CHANGES_SINCE: Timestamp = Timestamp(20_819 * DAY_MS);
 /// 1970-01-01T00:00 there.
 #[derive(Clone, Copy)]
 struct Change {
-    /// What it would have shown.
+    /// The time that it would have shown.
     before_ms: i64,
-    /// What it shows instead.
+    /// The time that it shows instead.
     after_ms: i64,
 }
 
@@ -65,7 +65,7 @@ impl Change {
         self.after_ms > self.before_ms
     }
 
-    /// Whether an edge lies in what is skipped or shown twice. At either end of it nothing is
+    /// True when an edge lies in what is skipped or shown twice. At either end of it nothing is
     /// lost and nothing comes again.
     fn touches(self, edge_ms: i64) -> bool {
         let (first, last) = self.ends();
@@ -82,7 +82,7 @@ impl Change {
     }
 }
 
-/// What a change does to a stretch, if anything that people should know.
+/// Diagnostic of a change inside a stretch, if people should know of it.
 fn strained(
     on_wall: &Calendar,
     span: &Span,
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(told(&sao_paulo, &[], EVERY_DAY, hours), [""; 0]);
     }
 
-    /// What is told is what happens: the calendar itself, asked minute by minute.
+    /// The diagnostics match the calendar itself, evaluated minute by minute.
     #[test]
     fn the_calendar_does_what_is_told() {
         let new_york = zone((3, 14, 7), (11, 7, 6), -5);

@@ -1,4 +1,4 @@
-//! What checking says of lists, tables and calendars.
+//! Messages about lists, tables and calendars.
 
 use crate::check::limits::{ITEMS_MAX, ROWS_MAX};
 use crate::diagnostic::{texts, wordings};

@@ -1,4 +1,4 @@
-//! What checking says of tests.
+//! Messages about tests.
 
 use crate::diagnostic::wordings;
 
