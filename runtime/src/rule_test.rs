@@ -11,7 +11,7 @@ use model::event::{Event, Value};
 use model::key::KeyValue;
 use model::time::Timestamp;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::rule::{Claim, Constant, Expected, Given, GivenValue, RuleSet, Test, What};
+use rules_dsl::rule::{Claim, Constant, Expected, ExpectedKind, Given, GivenValue, RuleSet, Test};
 
 use crate::ingest::admission::{AdmissionOutcome, Ingester, PartitionProgress};
 use crate::io::{Flow, Now};
@@ -221,7 +221,7 @@ pub fn compare(
     let mut lines: Vec<(i64, ComparedLine)> = Vec::new();
     let mut late = 0;
     for (at, expected) in test.expected.iter().enumerate() {
-        if let What::Late(events) = expected.what {
+        if let ExpectedKind::Late(events) = expected.what {
             late += events;
         }
         let Some(kind) = kind(expected.what) else {
@@ -252,13 +252,13 @@ pub const fn after(test: &Test, at: Timestamp) -> i64 {
 }
 
 /// The transition that is expected, if it is one.
-pub const fn kind(what: What) -> Option<TransitionKind> {
+pub const fn kind(what: ExpectedKind) -> Option<TransitionKind> {
     match what {
-        What::Fire => Some(TransitionKind::Firing),
-        What::Change => Some(TransitionKind::Changed),
-        What::Again => Some(TransitionKind::Again),
-        What::Resolve => Some(TransitionKind::Resolved),
-        What::Nothing | What::Late(_) => None,
+        ExpectedKind::Fire => Some(TransitionKind::Firing),
+        ExpectedKind::Change => Some(TransitionKind::Changed),
+        ExpectedKind::Again => Some(TransitionKind::Again),
+        ExpectedKind::Resolve => Some(TransitionKind::Resolved),
+        ExpectedKind::Nothing | ExpectedKind::Late(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{Early, Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Condition, Formula, Joint, Measure, Roster, Trigger};
+use rules_dsl::rule::{Alert, BoolOp, Condition, Formula, Measure, Roster, Trigger};
 use tests::drawn::{Case, Random, Width, case};
 use tests::drive::{Course, Told, oracle_input, rearranged, run};
 use tests::oracle::{transitions, watched};
@@ -422,8 +422,8 @@ impl Met {
             self.note(compare.comparison.symbol(), true);
             self.note("arithmetic", matches!(compare.value, Formula::Arithmetic(..)));
         }
-        self.note("and", matches!(condition.joint, Joint::And(_)));
-        self.note("or", matches!(condition.joint, Joint::Or(_)));
+        self.note("and", matches!(condition.joint, BoolOp::And(_)));
+        self.note("or", matches!(condition.joint, BoolOp::Or(_)));
         self.note("shared window", condition.compares.len() > condition.windows.len());
     }
 

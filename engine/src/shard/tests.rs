@@ -4,8 +4,8 @@ use model::key::{KeyValue, encode_key};
 use model::observation::Origin;
 use model::transition::TransitionKind;
 use rules_dsl::rule::{
-    Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Rung, Selection,
-    Trigger,
+    Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Selection,
+    SeverityLevel, Trigger,
 };
 
 use super::*;
@@ -500,7 +500,8 @@ fn a_restart_forgets_an_absent_key_when_it_would_have() {
 
 #[test]
 fn a_restart_knows_the_severity_an_episode_had() {
-    let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
+    let rung =
+        |level| SeverityLevel { severity: Severity::Critical, level: Decimal::from_int(level) };
     let ladder = Alert { rungs: vec![rung(4)], clear: Some(Decimal::from_int(1)), ..alert("x") };
     let serious = OpenEpisode { severity: Severity::Critical, ..open(3) };
     // At 8 only `clear` holds it open; at 10 the lowest level is met again, and no more.

@@ -93,7 +93,7 @@ fn unplayable(error: PlayError) -> Exit {
 }
 
 /// `rules/auth.rules:30`
-fn place(files: &[SourceFile], place: rules_dsl::source::Place) -> String {
+fn place(files: &[SourceFile], place: rules_dsl::source::SourceSpan) -> String {
     let file = files.get(place.file);
     file.map_or_else(String::new, |file| {
         format!("{}:{}", file.name, file.position(place.start).line)

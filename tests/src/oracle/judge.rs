@@ -7,7 +7,7 @@ use model::key::{KeyValue, encode_key};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Compare, Comparison, Condition, Joint, Roster, Trigger};
+use rules_dsl::rule::{Alert, BoolOp, Compare, Comparison, Condition, Roster, Trigger};
 
 use super::truth::{absence, is_empty, is_silent, matches, values, windows_of};
 use super::value::Known;
@@ -457,11 +457,11 @@ impl Judge<'_> {
     }
 }
 
-fn joint(joint_of: &Joint, held: &[Held]) -> bool {
+fn joint(joint_of: &BoolOp, held: &[Held]) -> bool {
     match joint_of {
-        Joint::Compare(at) => held[*at].truth,
-        Joint::And(parts) => parts.iter().all(|part| joint(part, held)),
-        Joint::Or(parts) => parts.iter().any(|part| joint(part, held)),
+        BoolOp::Compare(at) => held[*at].truth,
+        BoolOp::And(parts) => parts.iter().all(|part| joint(part, held)),
+        BoolOp::Or(parts) => parts.iter().any(|part| joint(part, held)),
     }
 }
 

@@ -4,18 +4,19 @@ use super::Finding;
 use super::source::{Text, Tree};
 
 /// Each workspace member, the members it may name, and how many direct dependencies it may
-/// have (0 for no limit). Arrows run downward only.
+/// have (0 for no limit). Arrows run downward only; a room that is not built yet has its row
+/// already.
 const MEMBERS: &[(&str, &[&str], usize)] = &[
-    ("model", &[], 12),
-    ("rules-dsl", &["model"], 12),
-    ("engine", &["model", "rules-dsl"], 12),
-    ("connectors", &["model"], 20),
-    ("oncall", &["model"], 12),
+    ("model", &[], 15),
+    ("rules-dsl", &["model"], 15),
+    ("engine", &["model", "rules-dsl"], 15),
+    ("connectors", &["model"], 25),
+    ("oncall", &["model"], 15),
     ("runtime", &["model", "rules-dsl", "engine", "connectors", "oncall"], 15),
     ("server", &["model", "connectors", "oncall", "runtime"], 15),
     ("hansho", &["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server"], 0),
-    ("tests", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
-    ("benches", &["model", "rules-dsl", "engine", "connectors", "oncall"], 0),
+    ("tests", &["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server"], 0),
+    ("benches", &["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server"], 0),
 ];
 
 /// Rooms where time is an argument and nothing outside the process exists.
@@ -59,7 +60,7 @@ pub fn dependency_arrows(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Library crates stay small: 12 direct dependencies, connectors 20.
+/// Library crates stay small: 15 direct dependencies, connectors 25.
 pub fn dependency_count(tree: &Tree) -> Vec<Finding> {
     let all = dependencies(tree);
     let over = MEMBERS.iter().filter_map(|(member, _, most)| {
