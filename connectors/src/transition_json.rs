@@ -415,4 +415,6 @@ impl std::error::Error for RecordError {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

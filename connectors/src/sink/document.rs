@@ -113,3 +113,6 @@ impl Serialize for Component<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
