@@ -63,6 +63,7 @@ impl NotificationKind {
 
 /// One message to one receiver, as every sink gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Notification {
     /// Identity for deduplication: equal for every attempt.
     pub id: String,
@@ -104,17 +105,20 @@ pub struct Notification {
     /// be told that it had begun.
     pub missed: Option<Missed>,
     /// What a digest sums up; only of those.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub digest: Option<Arc<Digest>>,
 }
 
 /// What happened in a storm, or of an alert that flaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Digest {
     /// How often something happened; of one that flaps, how often it began.
     pub news: u64,
     /// How many of those told this way are over; of one that flaps, how often it ended.
     pub ended: u64,
     /// Whether it is of one alert and key that began and ended again and again.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub is_flapping: bool,
     /// Alerts and how often each had news, the busiest first; not all of them.
     pub alerts: Vec<(String, u64)>,
@@ -122,6 +126,7 @@ pub struct Digest {
 
 /// A notification that this one takes the place of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Missed {
     /// When what it told of began.
     pub at: Timestamp,

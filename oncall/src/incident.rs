@@ -56,7 +56,6 @@ pub struct AlertText {
     /// The rule's labels.
     pub labels: Vec<(String, String)>,
     /// When the service saw it.
-    #[serde(with = "crate::plain")]
     pub detected: Timestamp,
     /// Where the events of its window lie.
     #[serde(default)]

@@ -54,15 +54,12 @@ pub struct Outgoing {
     #[serde(skip)]
     pub receiver: usize,
     /// What to deliver.
-    #[serde(with = "crate::plain")]
     pub notification: Arc<Notification>,
     /// Attempts made and answered.
     pub attempts: u32,
     /// Not to be attempted before then.
-    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Not to be attempted after then.
-    #[serde(with = "crate::plain")]
     pub expires: Timestamp,
     /// What the last attempt came to, where there was one.
     pub failure: Option<Failure>,
@@ -72,7 +69,6 @@ pub struct Outgoing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind of failure it was.
-    #[serde(with = "crate::plain")]
     pub reason: FailureReason,
     /// What went wrong, for people.
     pub why: String,

@@ -41,16 +41,12 @@ pub struct Flapping {
     /// The alert.
     pub alert: String,
     /// The key, named.
-    #[serde(with = "crate::plain")]
     pub key: Vec<KeyPart>,
     /// The most severe it has been meanwhile.
-    #[serde(with = "crate::plain")]
     pub severity: Severity,
     /// When it began to.
-    #[serde(with = "crate::plain")]
     pub since: Timestamp,
     /// When it is told in sum next, or found to be quiet.
-    #[serde(with = "crate::plain")]
     pub due: Timestamp,
     /// Who is told in sum.
     pub receivers: BTreeSet<String>,

@@ -37,13 +37,10 @@ pub struct Pending {
     /// Of what.
     pub service: String,
     /// The most severe of it.
-    #[serde(with = "crate::plain")]
     pub severity: Severity,
     /// When it began.
-    #[serde(with = "crate::plain")]
     pub since: Timestamp,
     /// When it is told.
-    #[serde(with = "crate::plain")]
     pub due: Timestamp,
     /// How often each alert had news; at most [`COUNTED_MAX`] of them.
     pub news: BTreeMap<String, u64>,

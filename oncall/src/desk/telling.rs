@@ -17,12 +17,10 @@ pub struct Dead {
     /// Its number.
     pub number: u64,
     /// When it was given up.
-    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who did not get it.
     pub receiver: String,
     /// What it was.
-    #[serde(with = "crate::plain")]
     pub notification: Arc<Notification>,
     /// Attempts made.
     pub attempts: u32,
