@@ -276,7 +276,7 @@ impl Shard {
 
 /// The order in which transitions are told: (instant, alert, key).
 pub fn order_of(transition: &Transition) -> impl Ord + '_ {
-    (transition.at, &transition.alert, &transition.key)
+    (transition.facts.at, &transition.facts.alert, &transition.facts.key)
 }
 
 #[cfg(test)]

@@ -83,16 +83,28 @@ impl AlertTexts {
 
     /// The message of a transition.
     pub(crate) fn transition(&self, of: &Transition) -> String {
-        let since = self.local_time(of.since);
-        let measured = (of.value, of.threshold, of.count);
-        self.render(&of.alert, (&of.key, &of.fields, &of.tops), measured, of.severity, &since)
+        let since = self.local_time(of.facts.since);
+        let measured = (of.measured.value, of.measured.threshold, of.count);
+        self.render(
+            &of.facts.alert,
+            (&of.facts.key, &of.fields, &of.tops),
+            measured,
+            of.facts.severity,
+            &since,
+        )
     }
 
     /// The message of an early notice.
     pub(crate) fn early(&self, of: &Early) -> String {
-        let since = self.local_time(of.at);
-        let measured = (of.value, of.threshold, of.count);
-        self.render(&of.alert, (&of.key, &of.fields, &[]), measured, of.severity, &since)
+        let since = self.local_time(of.facts.at);
+        let measured = (of.measured.value, of.measured.threshold, of.count);
+        self.render(
+            &of.facts.alert,
+            (&of.facts.key, &of.fields, &[]),
+            measured,
+            of.facts.severity,
+            &since,
+        )
     }
 
     fn render(

@@ -357,8 +357,8 @@ mod tests;
 /// The alert a record is of.
 fn alert_of(recorded: &Recorded) -> &str {
     match recorded {
-        Recorded::Transition(transition, _) => &transition.alert,
-        Recorded::Early(early, _) => &early.alert,
+        Recorded::Transition(transition, _) => &transition.facts.alert,
+        Recorded::Early(early, _) => &early.facts.alert,
         Recorded::Meta(step, _) => step.alert.name(),
     }
 }

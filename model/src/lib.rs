@@ -6,6 +6,7 @@
 //! transition is what an episode does. With the feature `serde` each noun that is kept or sent
 //! has one written form.
 
+pub mod alert_facts;
 pub mod calendar;
 pub mod decimal;
 pub mod event;

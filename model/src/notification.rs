@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::decimal::Decimal;
-use crate::severity::Severity;
+use crate::alert_facts::{AlertFacts, Measurement};
 use crate::time::Timestamp;
-use crate::transition::{EpisodeId, KeyPart, Reason};
+use crate::transition::{EpisodeId, Reason};
 
 /// What a notification tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,24 +70,16 @@ pub struct Notification {
     pub kind: NotificationKind,
     /// The incident: the id of the record that opened it.
     pub incident: EpisodeId,
-    /// The alert's name.
-    pub alert: String,
-    /// Its severity.
-    pub severity: Severity,
-    /// The key, named.
-    pub key: Vec<KeyPart>,
-    /// When the transition holds.
-    pub at: Timestamp,
-    /// When the condition became true.
-    pub since: Timestamp,
+    /// Alert, severity, key and times.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub facts: AlertFacts,
     /// When the service saw it.
     pub detected: Timestamp,
     /// When a person should have responded; `None` is "as planned".
     pub deadline: Option<Timestamp>,
-    /// The measure, in base units.
-    pub value: Option<Decimal>,
-    /// The level met.
-    pub threshold: Option<Decimal>,
+    /// Measure and threshold of the record, or of the end.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub measured: Measurement,
     /// Why it ended.
     pub reason: Option<Reason>,
     /// The rendered message.

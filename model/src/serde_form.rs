@@ -3,7 +3,7 @@
 //!
 //! Structs derive theirs, member by member in the order of the declaration.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
@@ -52,7 +52,10 @@ macro_rules! text_forms {
 
         impl Serialize for $noun {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&$write(*self))
+                let write: fn(&$noun, &mut ShortText) -> fmt::Result = $write;
+                let mut text = ShortText::default();
+                write(self, &mut text).map_err(serde::ser::Error::custom)?;
+                serializer.serialize_str(text.as_str())
             }
         }
 
@@ -64,18 +67,51 @@ macro_rules! text_forms {
     };
 }
 
-/// Noun that is displayed as it is written.
-const fn displayed<T>(noun: T) -> T {
-    noun
+/// Longest text of a noun, in bytes: a decimal's sign, 39 digits and point, with room to spare.
+const TEXT_BYTES_MAX: usize = 48;
+
+/// Text of a noun, without an allocation; a serializer escapes it in one piece.
+struct ShortText {
+    bytes: [u8; TEXT_BYTES_MAX],
+    len: usize,
+}
+
+impl Default for ShortText {
+    fn default() -> ShortText {
+        ShortText { bytes: [0; TEXT_BYTES_MAX], len: 0 }
+    }
+}
+
+impl ShortText {
+    fn as_str(&self) -> &str {
+        let text = self.bytes.get(..self.len).map(std::str::from_utf8);
+        text.and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for ShortText {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let end = self.len + piece.len();
+        let room = self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?;
+        room.copy_from_slice(piece.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// Writes a noun as it is displayed.
+fn display<T: fmt::Display>(noun: &T, to: &mut ShortText) -> fmt::Result {
+    write!(to, "{noun}")
 }
 
 text_forms! {
-    Timestamp: "time", displayed, Timestamp::parse_rfc3339;
-    Decimal: "number", displayed, |text| Decimal::parse(text).ok();
-    EpisodeId: "episode id", displayed, EpisodeId::parse;
-    Severity: "severity", Severity::name, Severity::from_word;
-    TransitionKind: "transition kind", TransitionKind::name, TransitionKind::from_name;
-    Reason: "reason", Reason::name, Reason::from_name;
-    NotificationKind: "notification kind", NotificationKind::name, NotificationKind::from_name;
-    FailureReason: "failure reason", FailureReason::name, FailureReason::from_name;
+    Timestamp: "time", display, Timestamp::parse_rfc3339;
+    Decimal: "number", display, |text| Decimal::parse(text).ok();
+    EpisodeId: "episode id", display, EpisodeId::parse;
+    Severity: "severity", |it, to| to.write_str(it.name()), Severity::from_word;
+    TransitionKind: "transition kind", |it, to| to.write_str(it.name()), TransitionKind::from_name;
+    Reason: "reason", |it, to| to.write_str(it.name()), Reason::from_name;
+    NotificationKind: "notification kind", |it, to| to.write_str(it.name()),
+        NotificationKind::from_name;
+    FailureReason: "failure reason", |it, to| to.write_str(it.name()), FailureReason::from_name;
 }

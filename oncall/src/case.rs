@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use model::decimal::Decimal;
+use model::alert_facts::Measurement;
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -44,9 +44,9 @@ pub struct Case {
     /// When what happened.
     pub times: Times,
     /// The measure when it opened, or last rose.
-    pub at_fire: Measured,
+    pub at_fire: Measurement,
     /// The measure when the alert ended.
-    pub at_end: Option<Measured>,
+    pub at_end: Option<Measurement>,
     /// Why the alert ended.
     pub reason: Option<Reason>,
     /// What people read about it.
@@ -124,15 +124,6 @@ pub enum Phase {
     CauseAnalysis,
     /// 恒久対策: it is mended for good.
     PermanentFix,
-}
-
-/// A measure and the level it met, in base units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Measured {
-    /// The measure; `None` is unknown.
-    pub value: Option<Decimal>,
-    /// The level.
-    pub threshold: Option<Decimal>,
 }
 
 /// Who is told next, and when.

@@ -7,7 +7,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-use model::decimal::Decimal;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::encode_key;
 use model::notification::NotificationKind;
 use model::severity::Severity;
@@ -84,22 +84,12 @@ pub struct Notice {
     pub kind: NotificationKind,
     /// The instant deadlines run from: when the incident opened, or last rose.
     pub responds_from: Timestamp,
-    /// The alert's name.
-    pub alert: String,
-    /// Its severity.
-    pub severity: Severity,
+    /// Alert, severity, key and times of the record.
+    pub facts: AlertFacts,
+    /// Measure and threshold of the record.
+    pub measured: Measurement,
     /// Every severity people were told of by now.
     pub told: Severities,
-    /// The key, named.
-    pub key: Vec<KeyPart>,
-    /// When the transition holds.
-    pub at: Timestamp,
-    /// When the condition became true; an early notice knows only its own instant.
-    pub since: Timestamp,
-    /// The measure, in base units.
-    pub value: Option<Decimal>,
-    /// The level met.
-    pub threshold: Option<Decimal>,
     /// Why it ended; only when resolved.
     pub reason: Option<Reason>,
     /// What people read about it.
@@ -219,17 +209,18 @@ impl Incidents {
     }
 
     fn apply_early(&mut self, early: &Early, record: &LogRecord<'_>) -> Option<Notice> {
-        let line = self.lines.entry(identity(&early.alert, &early.key)).or_default();
-        let is_settled = line.mark.is_some_and(|mark| early.at <= mark);
+        let line = self.lines.entry(identity(&early.facts.alert, &early.facts.key)).or_default();
+        let is_settled = line.mark.is_some_and(|mark| early.facts.at <= mark);
         let told = match &mut line.open {
             _ if is_settled => None,
             Some(incident) => incident
-                .rise(early.severity, early.at, record)
-                .then(|| early_notice(incident, NotificationKind::Changed, early, record)),
+                .rise(early.facts.severity, early.facts.at, record)
+                .then(|| incident.notice(NotificationKind::Changed, record)),
             None => {
-                let incident = line.open_with(early.episode, early.at, early.severity, record);
+                let incident =
+                    line.open_with(early.episode, early.facts.at, early.facts.severity, record);
                 self.open_count += 1;
-                Some(early_notice(incident, NotificationKind::Firing, early, record))
+                Some(incident.notice(NotificationKind::Firing, record))
             }
         };
         self.counts.repeated += u64::from(told.is_none());
@@ -237,7 +228,7 @@ impl Incidents {
     }
 
     fn apply_settled(&mut self, transition: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
-        let identity = identity(&transition.alert, &transition.key);
+        let identity = identity(&transition.facts.alert, &transition.facts.key);
         let line = self.lines.entry(identity.clone()).or_default();
         if !line.advance(transition) {
             self.counts.repeated += 1;
@@ -264,9 +255,9 @@ impl Incidents {
             Some(_) => self.counts.contradictions += 1,
             None => self.open_count += 1,
         }
-        let incident = line.open_with(of.episode, of.at, of.severity, record);
+        let incident = line.open_with(of.episode, of.facts.at, of.facts.severity, record);
         incident.episode = Some(of.episode);
-        Some(settled_notice(incident, NotificationKind::Firing, of, record))
+        Some(incident.notice(NotificationKind::Firing, record))
     }
 
     fn go_on(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
@@ -277,9 +268,7 @@ impl Incidents {
         };
         let risen = incident.follow(of, record);
         match of.kind {
-            TransitionKind::Again => {
-                Some(settled_notice(incident, NotificationKind::Again, of, record))
-            }
+            TransitionKind::Again => Some(incident.notice(NotificationKind::Again, record)),
             _ => risen,
         }
     }
@@ -293,19 +282,19 @@ impl Incidents {
         let line = self.lines.get_mut(&who)?;
         let ends = line.open.take_if(|incident| match incident.episode {
             Some(episode) => episode == of.episode,
-            None => incident.opened < of.at,
+            None => incident.opened < of.facts.at,
         });
         let Some(incident) = ends else {
             self.counts.contradictions += 1;
             return None;
         };
-        if incident.opened >= of.at {
+        if incident.opened >= of.facts.at {
             line.spent.push((incident.opened, incident.id));
         }
         self.open_count -= 1;
-        self.closed.push_back((who, of.at));
+        self.closed.push_back((who, of.facts.at));
         self.forget();
-        Some(settled_notice(&incident, NotificationKind::Resolved, of, record))
+        Some(incident.notice(NotificationKind::Resolved, record))
     }
 
     fn forget(&mut self) {
@@ -327,15 +316,17 @@ impl Incidents {
 impl Line {
     /// Moves the mark to a settled record; false when it is not new.
     fn advance(&mut self, to: &Transition) -> bool {
-        let seen = (to.episode, to.kind, to.severity);
-        if self.mark > Some(to.at) || (self.mark == Some(to.at) && self.at_mark.contains(&seen)) {
+        let seen = (to.episode, to.kind, to.facts.severity);
+        if self.mark > Some(to.facts.at)
+            || (self.mark == Some(to.facts.at) && self.at_mark.contains(&seen))
+        {
             return false;
         }
-        if self.mark != Some(to.at) {
-            self.mark = Some(to.at);
+        if self.mark != Some(to.facts.at) {
+            self.mark = Some(to.facts.at);
             self.at_mark.clear();
             // An episode that had to last before it fired has the id of when it began.
-            self.spent.retain(|(opened, _)| *opened >= to.since);
+            self.spent.retain(|(opened, _)| *opened >= to.facts.since);
         }
         self.at_mark.push(seen);
         true
@@ -376,60 +367,32 @@ impl Incident {
     }
 
     fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
-        self.rise(to.severity, to.at, record)
-            .then(|| settled_notice(self, NotificationKind::Changed, to, record))
+        self.rise(to.facts.severity, to.facts.at, record)
+            .then(|| self.notice(NotificationKind::Changed, record))
+    }
+
+    /// Notice of a kind about a record of the incident.
+    fn notice(&self, kind: NotificationKind, record: &LogRecord<'_>) -> Notice {
+        let (facts, measured, reason) = match record.step {
+            Step::Transition(of) => (&of.facts, of.measured, of.reason),
+            Step::Early(of) => (&of.facts, of.measured, None),
+        };
+        Notice {
+            incident: self.id,
+            kind,
+            responds_from: self.responds_from,
+            facts: facts.clone(),
+            measured,
+            told: self.told,
+            reason,
+            text: record.text.clone(),
+        }
     }
 }
 
 fn identity(alert: &str, key: &[KeyPart]) -> Identity {
     let key = encode_key(key.iter().map(|(_, value)| value));
     Identity { alert: alert.to_owned(), key }
-}
-
-fn settled_notice(
-    incident: &Incident,
-    kind: NotificationKind,
-    of: &Transition,
-    record: &LogRecord<'_>,
-) -> Notice {
-    Notice {
-        incident: incident.id,
-        kind,
-        responds_from: incident.responds_from,
-        alert: of.alert.clone(),
-        severity: of.severity,
-        told: incident.told,
-        key: of.key.clone(),
-        at: of.at,
-        since: of.since,
-        value: of.value,
-        threshold: of.threshold,
-        reason: of.reason,
-        text: record.text.clone(),
-    }
-}
-
-fn early_notice(
-    incident: &Incident,
-    kind: NotificationKind,
-    of: &Early,
-    record: &LogRecord<'_>,
-) -> Notice {
-    Notice {
-        incident: incident.id,
-        kind,
-        responds_from: incident.responds_from,
-        alert: of.alert.clone(),
-        severity: of.severity,
-        told: incident.told,
-        key: of.key.clone(),
-        at: of.at,
-        since: of.at,
-        value: of.value,
-        threshold: of.threshold,
-        reason: None,
-        text: record.text.clone(),
-    }
 }
 
 #[cfg(test)]

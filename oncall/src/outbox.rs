@@ -267,7 +267,7 @@ impl Outbox {
         let gone = self.queue(receiver).take_waiting(incident, |_| true);
         let (_, first) = gone.first()?;
         let why = first.failure.as_ref().map(|failure| failure.why.clone());
-        let missed = Missed { at: first.notification.at, why };
+        let missed = Missed { at: first.notification.facts.at, why };
         self.forget(receiver, &gone);
         Some(missed)
     }
@@ -447,7 +447,7 @@ impl fmt::Display for GiveUp {
 
 /// How long a notification is worth attempts: [`AGE_MAX_MS`] from what it tells of.
 pub fn expiry(notification: &Notification) -> Timestamp {
-    notification.detected.max(notification.at).plus(AGE_MAX_MS)
+    notification.detected.max(notification.facts.at).plus(AGE_MAX_MS)
 }
 
 #[cfg(test)]

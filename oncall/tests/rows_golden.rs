@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::notification::{Digest, FailureReason, Missed, Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
-use oncall::case::{Case, Entry, Escalation, Happening, Measured, State, Times, Told};
+use oncall::case::{Case, Entry, Escalation, Happening, State, Times, Told};
 use oncall::desk::{Audit, Dead, Flapping, Pending, Row};
 use oncall::incident::{AlertText, OffsetRange};
 use oncall::matcher::Matcher;
@@ -64,15 +65,19 @@ fn full() -> Notification {
         id: text("00ff-1"),
         kind: NotificationKind::Resolved,
         incident: EpisodeId(255),
-        alert: text("認証\"失敗\n"),
-        severity: Severity::Critical,
-        key: key(),
-        at: at(54_000),
-        since: at(1_500),
+        facts: AlertFacts {
+            alert: text("認証\"失敗\n"),
+            severity: Severity::Critical,
+            key: key(),
+            at: at(54_000),
+            since: at(1_500),
+        },
         detected: at(55_000),
         deadline: Some(at(1_854_000)),
-        value: number("12345678901234567.123456789"),
-        threshold: number("0.05"),
+        measured: Measurement {
+            value: number("12345678901234567.123456789"),
+            threshold: number("0.05"),
+        },
         reason: Some(Reason::NoData),
         message: text("m\t\u{1}"),
         reading: text("r"),
@@ -93,11 +98,9 @@ fn full() -> Notification {
 fn bare(kind: NotificationKind, severity: Severity) -> Notification {
     Notification {
         kind,
-        severity,
-        key: Vec::new(),
+        facts: AlertFacts { severity, key: Vec::new(), ..full().facts },
         deadline: None,
-        value: None,
-        threshold: None,
+        measured: Measurement::default(),
         reason: None,
         runbook: None,
         labels: Vec::new(),
@@ -158,8 +161,8 @@ fn full_case() -> Case {
             fixed: every,
             closed: every,
         },
-        at_fire: Measured { value: number("10"), threshold: number("-0.000000001") },
-        at_end: Some(Measured { value: None, threshold: number("100000000000000000000") }),
+        at_fire: Measurement { value: number("10"), threshold: number("-0.000000001") },
+        at_end: Some(Measurement { value: None, threshold: number("100000000000000000000") }),
         reason: Some(Reason::Cleared),
         text: alert_text(),
         end_text: Some(AlertText::default()),
@@ -189,7 +192,7 @@ fn bare_case() -> Case {
         severity: Severity::Low,
         state: State::Firing,
         times: Times { event: at(1), fired: at(2), ..Times::default() },
-        at_fire: Measured::default(),
+        at_fire: Measurement::default(),
         at_end: None,
         reason: None,
         end_text: None,

@@ -282,7 +282,13 @@ impl<'a> Runner<'a> {
             told.late_after_settle += shard.counts().late_after_settle;
             told.rules.iter_mut().zip(shard.rule_counts()).for_each(|(all, of)| all.add(&of));
         }
-        told.transitions.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        told.transitions.sort_by(|a, b| {
+            (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(
+                b.facts.at,
+                &b.facts.alert,
+                &b.facts.key,
+            ))
+        });
         told
     }
 }

@@ -59,7 +59,8 @@ impl Alertmanager {
     ) -> DeliveryResult {
         let mut result = DeliveryResult::Sent { receipt: None };
         for batch in standing.chunks(BATCH_MAX) {
-            let said = batch.iter().map(|of| alert(of, of.severity, ends_at(of, now))).collect();
+            let said =
+                batch.iter().map(|of| alert(of, of.facts.severity, ends_at(of, now))).collect();
             match self.post(said).await {
                 DeliveryResult::Sent { .. } => {}
                 failed => result = failed,
@@ -88,7 +89,7 @@ impl Alertmanager {
 
 /// What an attempt would send.
 pub(super) fn preview(of: &Notification) -> String {
-    Value::Array(alerts(of, of.at)).to_string()
+    Value::Array(alerts(of, of.facts.at)).to_string()
 }
 
 /// The most hopeful of some answers.
@@ -106,9 +107,9 @@ fn best(results: Vec<DeliveryResult>) -> DeliveryResult {
 
 /// The alert, and the ends of those it takes the place of.
 fn alerts(of: &Notification, now: Timestamp) -> Vec<Value> {
-    let mut alerts = vec![alert(of, of.severity, ends_at(of, now))];
+    let mut alerts = vec![alert(of, of.facts.severity, ends_at(of, now))];
     if of.kind == NotificationKind::Changed {
-        let lesser = Severity::ALL.into_iter().filter(|it| it.level() > of.severity.level());
+        let lesser = Severity::ALL.into_iter().filter(|it| it.level() > of.facts.severity.level());
         alerts.extend(lesser.map(|severity| alert(of, severity, now)));
     }
     alerts
@@ -116,7 +117,7 @@ fn alerts(of: &Notification, now: Timestamp) -> Vec<Value> {
 
 fn ends_at(of: &Notification, now: Timestamp) -> Timestamp {
     match of.kind {
-        NotificationKind::Resolved => of.at.min(now),
+        NotificationKind::Resolved => of.facts.at.min(now),
         _ => now.plus(BELIEVED_MS),
     }
 }
@@ -129,7 +130,7 @@ fn alert(of: &Notification, severity: Severity, ends_at: Timestamp) -> Value {
         "labels": labels,
         "annotations": annotations(of),
         // An alert must not end before it begins.
-        "startsAt": of.since.min(ends_at).to_string(),
+        "startsAt": of.facts.since.min(ends_at).to_string(),
         "endsAt": ends_at.to_string(),
     })
 }
@@ -142,8 +143,8 @@ fn annotations(of: &Notification) -> Map<String, Value> {
         ("summary", Some(of.message.clone())),
         ("description", Some(of.reading.clone())),
         ("runbook_url", of.runbook.clone()),
-        ("value", decimal(of.value)),
-        ("threshold", decimal(of.threshold)),
+        ("value", decimal(of.measured.value)),
+        ("threshold", decimal(of.measured.threshold)),
         ("deadline", of.deadline.map(|deadline| deadline.to_string())),
         ("acknowledged_by", of.by.clone()),
     ];

@@ -45,12 +45,12 @@ fn alertmanager(of: &Notification) -> Value {
     if let Some(runbook) = &of.runbook {
         annotations.insert("runbook_url".to_owned(), runbook.clone().into());
     }
-    let ends_at = if is_over { of.at.to_string() } else { NO_TIME.to_owned() };
+    let ends_at = if is_over { of.facts.at.to_string() } else { NO_TIME.to_owned() };
     let alert = json!({
         "status": status,
         "labels": labels,
         "annotations": annotations,
-        "startsAt": of.since.to_string(),
+        "startsAt": of.facts.since.to_string(),
         "endsAt": ends_at,
         "generatorURL": "",
         "fingerprint": fingerprint(of.incident),
@@ -61,7 +61,7 @@ fn alertmanager(of: &Notification) -> Value {
         "truncatedAlerts": 0,
         "status": status,
         "receiver": "hansho",
-        "groupLabels": { "alertname": of.alert },
+        "groupLabels": { "alertname": of.facts.alert },
         "commonLabels": labels,
         "commonAnnotations": annotations,
         "externalURL": "",
@@ -81,7 +81,7 @@ pub(super) fn labels(of: &Notification) -> Map<String, Value> {
     for (name, value) in &of.labels {
         labels.insert(label_name(name), value.clone().into());
     }
-    for (name, value) in &of.key {
+    for (name, value) in &of.facts.key {
         // Alertmanager takes an empty value for no label at all.
         let text = match value {
             KeyValue::Null => continue,
@@ -90,8 +90,8 @@ pub(super) fn labels(of: &Notification) -> Map<String, Value> {
         };
         labels.insert(label_name(name), text.into());
     }
-    labels.insert("alertname".to_owned(), of.alert.clone().into());
-    labels.insert("severity".to_owned(), of.severity.name().into());
+    labels.insert("alertname".to_owned(), of.facts.alert.clone().into());
+    labels.insert("severity".to_owned(), of.facts.severity.name().into());
     labels
 }
 
@@ -147,10 +147,10 @@ fn cloud_event(of: &Notification) -> String {
         "source": "/hansho",
         "type": format!("hansho.notification.{}", of.kind.name()),
         "subject": of.incident.to_string(),
-        "time": of.at.to_string(),
+        "time": of.facts.at.to_string(),
         "datacontenttype": "application/json",
-        "severitytext": of.severity.name().to_uppercase(),
-        "severitynumber": severity_number(of.severity),
+        "severitytext": of.facts.severity.name().to_uppercase(),
+        "severitynumber": severity_number(of.facts.severity),
     });
     let Value::Object(head) = head else { return String::new() };
     let content = RawValue::from_string(document::render(of)).ok();

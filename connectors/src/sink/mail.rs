@@ -145,7 +145,7 @@ impl Mail {
 
     /// What an attempt would send.
     pub(super) fn preview(&self, of: &Notification) -> String {
-        let message = self.message(of, of.at).map(|message| message.formatted());
+        let message = self.message(of, of.facts.at).map(|message| message.formatted());
         message.map_or_else(|why| why, |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -225,7 +225,7 @@ impl Mail {
         let domain = self.from.email.domain();
         let thread = format!("<{}@{domain}>", of.incident);
         let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0.max(0).unsigned_abs());
-        let (priority, importance) = urgency(of.severity);
+        let (priority, importance) = urgency(of.facts.severity);
         let mut message = Message::builder()
             .from(self.from.clone())
             .date(date)
@@ -241,7 +241,7 @@ impl Mail {
         let more = [
             ("Auto-Submitted", "auto-generated".to_owned()),
             ("X-Alert-Incident", of.incident.to_string()),
-            ("X-Alert-Severity", of.severity.name().to_owned()),
+            ("X-Alert-Severity", of.facts.severity.name().to_owned()),
             ("X-Priority", priority.to_owned()),
             ("Importance", importance.to_owned()),
         ];
@@ -263,7 +263,7 @@ impl Mail {
     fn html(&self, of: &Notification) -> String {
         let color = match of.kind {
             NotificationKind::Resolved => RESOLVED_COLOR,
-            _ => color(of.severity),
+            _ => color(of.facts.severity),
         };
         let rows: String = self
             .reader

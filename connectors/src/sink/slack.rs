@@ -152,7 +152,7 @@ impl Slack {
         let title = cut(&escaped(&self.reader.title(of)), TITLE_MAX);
         let color = match of.kind {
             NotificationKind::Resolved => RESOLVED_COLOR,
-            _ => color(of.severity),
+            _ => color(of.facts.severity),
         };
         let attachment = json!({ "color": color, "fallback": title, "blocks": self.blocks(of) });
         let message = json!({

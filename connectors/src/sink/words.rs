@@ -50,12 +50,12 @@ impl Reader {
             _ => of.message.clone(),
         };
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-        one_line(&format!("[{}] {}{message}", self.news(of), of.alert))
+        one_line(&format!("[{}] {}{message}", self.news(of), of.facts.alert))
     }
 
     /// What is said of an incident, in a word or two.
     pub(super) fn news(&self, of: &Notification) -> String {
-        let severity = self.severity(of.severity);
+        let severity = self.severity(of.facts.severity);
         let is_flapping = of.digest.as_ref().is_some_and(|digest| digest.is_flapping);
         let (en, ja) = match of.kind {
             NotificationKind::Firing => return severity.to_owned(),
@@ -85,7 +85,7 @@ impl Reader {
     /// What is known of it, each with its name; nothing empty.
     pub(super) fn facts(&self, of: &Notification) -> Vec<Fact> {
         let key: Vec<String> =
-            of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            of.facts.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let deadline = match (of.kind, of.deadline) {
             (NotificationKind::Resolved | NotificationKind::Digest, _) => None,
             (_, Some(deadline)) => Some(self.clock(deadline)),
@@ -101,17 +101,21 @@ impl Reader {
                 None => self.say(format!("begun {at}"), format!("{at} に発火")),
             }
         });
-        let ended = (of.kind == NotificationKind::Resolved).then(|| self.clock(of.at));
+        let ended = (of.kind == NotificationKind::Resolved).then(|| self.clock(of.facts.at));
         let facts = [
             (
                 What::Severity,
                 self.say("severity", "重大度"),
-                Some(self.severity(of.severity).to_owned()),
+                Some(self.severity(of.facts.severity).to_owned()),
             ),
             (What::Deadline, self.say("respond by", "対応期限"), deadline),
             (What::Key, self.say("key", "キー"), Some(key.join(" "))),
-            (What::Value, self.say("value", "値"), self.measured(of.value, of.threshold)),
-            (What::Since, self.say("since", "発生"), Some(self.clock(of.since))),
+            (
+                What::Value,
+                self.say("value", "値"),
+                self.measured(of.measured.value, of.measured.threshold),
+            ),
+            (What::Since, self.say("since", "発生"), Some(self.clock(of.facts.since))),
             (What::Ended, self.say("ended", "解消"), ended),
             (What::By, self.say("by", "対応者"), of.by.clone()),
             (What::Missed, self.say("missed", "未達"), missed),

@@ -1,6 +1,10 @@
 //! The lines of the alert log and of `replay`, byte for byte as they stand on disk.
 
+use model::decimal::Decimal;
+use model::key::KeyValue;
 use model::message::Language;
+use model::severity::Severity;
+use model::time::Timestamp;
 use model::transition::TopValues;
 
 use super::*;
@@ -33,13 +37,17 @@ fn key() -> Vec<KeyPart> {
 fn transition(kind: TransitionKind, severity: Severity) -> Transition {
     Transition {
         kind,
-        alert: format!("認証{}", awkward()),
-        severity,
-        key: key(),
-        at: Timestamp(1_767_225_654_005),
-        since: Timestamp(1_767_225_654_000),
-        value: number("12345678901234567890.123456789"),
-        threshold: number("0.05"),
+        facts: AlertFacts {
+            alert: format!("認証{}", awkward()),
+            severity,
+            key: key(),
+            at: Timestamp(1_767_225_654_005),
+            since: Timestamp(1_767_225_654_000),
+        },
+        measured: Measurement {
+            value: number("12345678901234567890.123456789"),
+            threshold: number("0.05"),
+        },
         peak: None,
         reason: None,
         episode: EpisodeId(0xab),
@@ -52,12 +60,14 @@ fn transition(kind: TransitionKind, severity: Severity) -> Transition {
 fn bare(kind: TransitionKind) -> Transition {
     let transition = transition(kind, Severity::Low);
     Transition {
-        alert: String::new(),
-        key: Vec::new(),
-        at: Timestamp::EARLIEST,
-        since: Timestamp::LATEST,
-        value: None,
-        threshold: None,
+        facts: AlertFacts {
+            alert: String::new(),
+            key: Vec::new(),
+            at: Timestamp::EARLIEST,
+            since: Timestamp::LATEST,
+            ..transition.facts
+        },
+        measured: Measurement::default(),
         episode: EpisodeId(u128::MAX),
         count: 0,
         fields: Vec::new(),
@@ -82,7 +92,7 @@ fn transitions() -> Vec<Transition> {
         all.push(Transition {
             reason,
             peak: number(peak),
-            value,
+            measured: Measurement { value, ..transition(Resolved, Severity::Low).measured },
             ..transition(Resolved, Severity::Low)
         });
     }
@@ -91,9 +101,8 @@ fn transitions() -> Vec<Transition> {
 
 fn early() -> Vec<Early> {
     let of = |it: Transition| {
-        let Transition { alert, severity, key, at, value, threshold, .. } = it;
-        let (episode, count, fields) = (it.episode, it.count, it.fields);
-        Early { alert, severity, key, at, value, threshold, episode, count, fields }
+        let Transition { facts, measured, episode, count, fields, .. } = it;
+        Early { facts: AlertFacts { since: facts.at, ..facts }, measured, episode, count, fields }
     };
     let kind = TransitionKind::Firing;
     vec![of(transition(kind, Severity::High)), of(bare(kind))]
@@ -114,8 +123,10 @@ fn meta() -> Vec<MetaStep> {
         is_over: index % 2 == 1,
         at: Timestamp(1_767_225_654_005),
         since: Timestamp(1_767_225_654_000),
-        value: number("0.75").filter(|_| index % 3 > 0),
-        threshold: number("12").filter(|_| index % 3 > 1),
+        measured: Measurement {
+            value: number("0.75").filter(|_| index % 3 > 0),
+            threshold: number("12").filter(|_| index % 3 > 1),
+        },
         id: EpisodeId(index as u128),
     };
     names.enumerate().map(step).collect()

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::time::Timestamp;
 use model::transition::Early;
 use rules_dsl::rule::Alert;
@@ -393,12 +394,17 @@ impl States {
         if let Some(found) = found {
             let measured = found.measured.as_ref();
             out.early.push(Early {
-                alert: alert.name.clone(),
-                severity: severity_of(alert, found.rung),
-                key: named_key(alert, key),
-                at: Timestamp(found.at),
-                value: measured.and_then(Measured::decimal),
-                threshold: measured.map(|_| probe.levels().of_rung(found.rung)),
+                facts: AlertFacts {
+                    alert: alert.name.clone(),
+                    severity: severity_of(alert, found.rung),
+                    key: named_key(alert, key),
+                    at: Timestamp(found.at),
+                    since: Timestamp(found.at),
+                },
+                measured: Measurement {
+                    value: measured.and_then(Measured::decimal),
+                    threshold: measured.map(|_| probe.levels().of_rung(found.rung)),
+                },
                 episode: episode_id(&alert.name, key, Timestamp(found.at)),
                 count: found.events,
                 fields: named_fields(alert, fields),

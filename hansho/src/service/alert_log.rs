@@ -48,8 +48,8 @@ pub type RecordId = (EpisodeId, Option<TransitionKind>, Timestamp, Severity);
 /// The identity of a record.
 pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
     match recorded {
-        Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.at, t.severity),
-        Recorded::Early(early, _) => (early.episode, None, early.at, early.severity),
+        Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.facts.at, t.facts.severity),
+        Recorded::Early(early, _) => (early.episode, None, early.facts.at, early.facts.severity),
         Recorded::Meta(step, _) => {
             let kind = if step.is_over { TransitionKind::Resolved } else { TransitionKind::Firing };
             (step.id, Some(kind), step.at, step.alert.severity())
@@ -278,12 +278,12 @@ impl History {
         }
         for logged in self.logged.iter().skip(self.told_before) {
             let Recorded::Transition(transition, _) = &logged.recorded else { continue };
-            let streams = program.rule(&transition.alert).map(|rule| &rule.streams);
+            let streams = program.rule(&transition.facts.alert).map(|rule| &rule.streams);
             // The end of an episode whose rule was changed lies ahead of what is settled.
             let is_settled = transition.reason != Some(Reason::RuleChanged);
             for stream in streams.into_iter().flatten().filter(|_| is_settled) {
                 if let Some(slot) = until.get_mut(*stream) {
-                    *slot = (*slot).max(transition.at);
+                    *slot = (*slot).max(transition.facts.at);
                 }
             }
         }
@@ -307,7 +307,7 @@ impl History {
         let told_before = if after.is_some() { self.told_before } else { 0 };
         let (before, since) = self.logged.split_at(told_before.min(self.logged.len()));
         for transition in before.iter().filter_map(transition_of) {
-            newest.insert((&transition.alert, canonical(&transition.key)), transition);
+            newest.insert((&transition.facts.alert, canonical(&transition.facts.key)), transition);
             fold(&mut open, transition);
         }
         self.recall_peaks(&mut open);
@@ -322,7 +322,7 @@ impl History {
             });
         }
         for transition in since.iter().filter_map(transition_of) {
-            if transition.at <= published_of(program, published, &transition.alert) {
+            if transition.facts.at <= published_of(program, published, &transition.facts.alert) {
                 fold(&mut open, transition);
             }
         }
@@ -357,24 +357,24 @@ pub(super) fn published_of(program: &Program, published: &[Timestamp], alert: &s
 }
 
 fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transition) {
-    let key = canonical(&transition.key);
-    let identity = (transition.alert.clone(), key.clone());
+    let key = canonical(&transition.facts.key);
+    let identity = (transition.facts.alert.clone(), key.clone());
     match transition.kind {
         TransitionKind::Firing => {
-            let (alert, severity) = (transition.alert.clone(), transition.severity);
-            let (since, peak) = (transition.since, transition.value);
+            let (alert, severity) = (transition.facts.alert.clone(), transition.facts.severity);
+            let (since, peak) = (transition.facts.since, transition.measured.value);
             let fields = transition.fields.clone();
             open.insert(identity, OpenEpisode { alert, key, since, peak, severity, fields });
         }
         // An end may come, of one that was ended by a change, after another has begun.
         TransitionKind::Resolved => {
-            if open.get(&identity).is_some_and(|episode| episode.since == transition.since) {
+            if open.get(&identity).is_some_and(|episode| episode.since == transition.facts.since) {
                 open.remove(&identity);
             }
         }
         TransitionKind::Changed => {
             if let Some(episode) = open.get_mut(&identity) {
-                episode.severity = transition.severity;
+                episode.severity = transition.facts.severity;
             }
         }
         TransitionKind::Again => {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use engine::identity::episode_id;
 use engine::shard::ShardCounts;
+use model::alert_facts::Measurement;
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::message::Language;
@@ -71,7 +72,7 @@ impl Itself {
             if step.is_over {
                 open.remove(&step.alert);
             } else {
-                let entry = Open { since: step.since, seen: now, value: step.value };
+                let entry = Open { since: step.since, seen: now, value: step.measured.value };
                 open.insert(step.alert.clone(), entry);
             }
         }
@@ -237,11 +238,12 @@ impl Itself {
         threshold: Option<Decimal>,
         detail: Option<&str>,
     ) -> Said {
-        let (alert, since, value) = (alert.clone(), open.since, open.value);
+        let (alert, since) = (alert.clone(), open.since);
+        let measured = Measurement { value: open.value, threshold };
         let key = alert.key();
         let key = encode_key(key.iter().map(|(_, value)| value));
         let id = episode_id(alert.name(), &key, since);
-        let step = MetaStep { alert, is_over, at, since, value, threshold, id };
+        let step = MetaStep { alert, is_over, at, since, measured, id };
         let message = step.message(detail, self.language);
         (step, message)
     }

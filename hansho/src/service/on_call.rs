@@ -244,7 +244,7 @@ impl OnCall {
         state.metrics.note_incidents(self.desk.open_count());
         for dead in self.desk.take_refused() {
             let (receiver, id) = (&dead.receiver, &dead.notification.id);
-            error!(receiver, id, alert = dead.notification.alert, why = %dead.why, "not delivered");
+            error!(receiver, id, alert = dead.notification.facts.alert, why = %dead.why, "not delivered");
             self.report_undelivered(&dead.receiver, &dead.notification, &dead.why);
             let outcome = Outcome::GaveUp { why: dead.why };
             state.metrics.note_delivery(&dead.receiver, &outcome);
@@ -262,8 +262,8 @@ impl OnCall {
     /// takes nothing would keep it open for ever.
     fn report_undelivered(&self, sink: &str, of: &Notification, why: &GiveUp) {
         let alert = MetaAlert::Undelivered { sink: sink.to_owned() };
-        if of.alert != alert.name() {
-            self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.alert)));
+        if of.facts.alert != alert.name() {
+            self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.facts.alert)));
         }
     }
 
@@ -289,7 +289,7 @@ impl OnCall {
 fn say(delivery: &desk::Delivery) {
     let (receiver, answered) = (delivery.receiver.as_str(), &delivery.answered);
     let of = &answered.notification;
-    let (alert, id, attempt) = (of.alert.as_str(), of.id.as_str(), answered.attempt);
+    let (alert, id, attempt) = (of.facts.alert.as_str(), of.id.as_str(), answered.attempt);
     match &answered.outcome {
         Outcome::Delivered { .. } => info!(receiver, alert, id, attempt, "delivered"),
         Outcome::Retrying { at, failure } => {

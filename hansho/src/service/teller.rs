@@ -362,9 +362,11 @@ impl Teller {
     fn events_of(&self, recorded: &Recorded) -> Vec<OffsetRange> {
         match recorded {
             Recorded::Transition(transition, _) if transition.kind != TransitionKind::Resolved => {
-                self.trails.cover(&self.program, &transition.alert, transition.at)
+                self.trails.cover(&self.program, &transition.facts.alert, transition.facts.at)
             }
-            Recorded::Early(early, _) => self.trails.cover(&self.program, &early.alert, early.at),
+            Recorded::Early(early, _) => {
+                self.trails.cover(&self.program, &early.facts.alert, early.facts.at)
+            }
             Recorded::Transition(..) | Recorded::Meta(..) => Vec::new(),
         }
     }
@@ -388,17 +390,17 @@ fn note(recorded: &Recorded, state: &State) {
         Recorded::Transition(transition, _) => {
             info!(
                 kind = transition.kind.name(),
-                alert = transition.alert,
-                severity = transition.severity.name(),
-                at = %transition.at,
+                alert = transition.facts.alert,
+                severity = transition.facts.severity.name(),
+                at = %transition.facts.at,
                 episode = %transition.episode,
                 "transition"
             );
-            state.metrics.note_transition(transition.kind, transition.severity);
+            state.metrics.note_transition(transition.kind, transition.facts.severity);
         }
         Recorded::Early(early, _) => {
-            debug!(alert = early.alert, at = %early.at, notice = %early.episode, "early notice");
-            state.metrics.note_early(early.severity);
+            debug!(alert = early.facts.alert, at = %early.facts.at, notice = %early.episode, "early notice");
+            state.metrics.note_early(early.facts.severity);
         }
         Recorded::Meta(step, message) => {
             let (alert, at) = (step.alert.name(), step.at);

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
 use model::transition::{Early, EpisodeId, KeyPart, Transition};
 use proptest::prelude::*;
@@ -30,8 +31,8 @@ impl Written {
 
     fn at(&self) -> i64 {
         match &self.record {
-            Record::Settled(transition) => transition.at.0,
-            Record::Early(early) => early.at.0,
+            Record::Settled(transition) => transition.facts.at.0,
+            Record::Early(early) => early.facts.at.0,
         }
     }
 }
@@ -55,13 +56,14 @@ fn id(key: u8, at: i64) -> EpisodeId {
 fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severity) -> Written {
     let transition = Transition {
         kind,
-        alert: "a".to_owned(),
-        severity,
-        key: named(key),
-        at: Timestamp(at),
-        since: Timestamp(since),
-        value: None,
-        threshold: None,
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: named(key),
+            at: Timestamp(at),
+            since: Timestamp(since),
+        },
+        measured: Measurement::default(),
         peak: None,
         reason: None,
         episode: id(key, since),
@@ -74,12 +76,14 @@ fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severit
 
 fn early(key: u8, at: i64, severity: Severity) -> Written {
     let early = Early {
-        alert: "a".to_owned(),
-        severity,
-        key: named(key),
-        at: Timestamp(at),
-        value: None,
-        threshold: None,
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: named(key),
+            at: Timestamp(at),
+            since: Timestamp(at),
+        },
+        measured: Measurement::default(),
         episode: id(key, at),
         count: 0,
         fields: Vec::new(),
@@ -186,9 +190,11 @@ fn logs() -> impl Strategy<Value = Vec<Written>> {
             if let Record::Settled(of) = &written.record {
                 *now = at;
                 match of.kind {
-                    TransitionKind::Firing => *open = Some(of.since.0),
+                    TransitionKind::Firing => *open = Some(of.facts.since.0),
                     // Another episode may begin where one ends, but not where it began.
-                    TransitionKind::Resolved => (*open, *now) = (None, at.max(of.since.0 + 1)),
+                    TransitionKind::Resolved => {
+                        (*open, *now) = (None, at.max(of.facts.since.0 + 1))
+                    }
                     _ => {}
                 }
             }

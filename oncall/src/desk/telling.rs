@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::alert_facts::AlertFacts;
 use model::notification::{Missed, Notification, NotificationKind};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -324,7 +325,7 @@ impl Desk {
         }
         let stand_in = self.stand_in(receiver, case);
         if let Some((stand_in, name)) = stand_in.filter(|_| case.is_open()) {
-            let told = self::notification(case, kind, notification.at, &name);
+            let told = self::notification(case, kind, notification.facts.at, &name);
             case.receivers.insert(name, Told::Sent);
             self.send(case, stand_in, told, now);
         }
@@ -373,15 +374,16 @@ pub(super) fn notification(
         id: notification_id(case, kind, at, to),
         kind,
         incident: case.id,
-        alert: case.alert.clone(),
-        severity: case.severity,
-        key: case.key.clone(),
-        at,
-        since: case.since,
+        facts: AlertFacts {
+            alert: case.alert.clone(),
+            severity: case.severity,
+            key: case.key.clone(),
+            at,
+            since: case.since,
+        },
         detected: text.detected,
         deadline: case.deadline,
-        value: measured.value,
-        threshold: measured.threshold,
+        measured,
         reason: case.reason,
         message: text.message.clone(),
         reading: text.reading.clone(),

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
 use proptest::prelude::*;
 
@@ -47,13 +48,14 @@ fn transition(
 ) -> Transition {
     Transition {
         kind,
-        alert: "a".to_owned(),
-        severity,
-        key: named(key),
-        at: Timestamp(at),
-        since: Timestamp(since),
-        value: None,
-        threshold: None,
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: named(key),
+            at: Timestamp(at),
+            since: Timestamp(since),
+        },
+        measured: Measurement::default(),
         peak: None,
         reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
         episode: id(key, since),
@@ -72,12 +74,14 @@ fn apply(fold: &mut Incidents, entry: Written) -> Option<Notice> {
     let settled = match entry {
         SoonAs(key, at, severity) => {
             let early = Early {
-                alert: "a".to_owned(),
-                severity,
-                key: named(key),
-                at: Timestamp(at),
-                value: None,
-                threshold: None,
+                facts: AlertFacts {
+                    alert: "a".to_owned(),
+                    severity,
+                    key: named(key),
+                    at: Timestamp(at),
+                    since: Timestamp(at),
+                },
+                measured: Measurement::default(),
                 episode: id(key, at),
                 count: 10,
                 fields: Vec::new(),
@@ -247,7 +251,7 @@ fn a_rise_starts_the_clock_again() {
     ];
     let notices: Vec<Notice> = log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
     let got: Vec<(i64, Severity, Severities)> =
-        notices.iter().map(|n| (n.responds_from.0, n.severity, n.told)).collect();
+        notices.iter().map(|n| (n.responds_from.0, n.facts.severity, n.told)).collect();
     let set = |list: &[Severity]| list.iter().copied().collect::<Severities>();
     let all = set(&[Medium, High, Critical]);
     let want = [
@@ -267,10 +271,10 @@ fn a_notice_carries_what_the_record_said() {
     apply(&mut fold, Firing('x', 1));
     let ended = apply(&mut fold, Resolved('x', 1, 5)).unwrap();
     assert_eq!(ended.responds_from, Timestamp(3));
-    assert_eq!((ended.since, ended.at), (Timestamp(1), Timestamp(5)));
+    assert_eq!((ended.facts.since, ended.facts.at), (Timestamp(1), Timestamp(5)));
     assert_eq!(ended.reason, Some(Reason::Cleared));
     assert_eq!(ended.text.message, "Resolved('x', 1, 5)");
-    assert_eq!(ended.key, named('x'));
+    assert_eq!(ended.facts.key, named('x'));
 }
 
 #[test]
@@ -350,15 +354,15 @@ proptest! {
         let (fired, ended) = (of(NotificationKind::Firing), of(NotificationKind::Resolved));
         let mut highest = BTreeMap::new();
         for page in notices.iter().filter(|n| n.kind != NotificationKind::Resolved) {
-            let below = highest.insert(page.incident, page.severity);
-            prop_assert!(below.is_none_or(|below| page.severity.level() < below.level()));
+            let below = highest.insert(page.incident, page.facts.severity);
+            prop_assert!(below.is_none_or(|below| page.facts.severity.level() < below.level()));
         }
-        let key = |notice: &Notice| match &notice.key[0].1 {
+        let key = |notice: &Notice| match &notice.facts.key[0].1 {
             KeyValue::Text(text) => text.chars().next().unwrap(),
             other => panic!("{other:?}"),
         };
         let told: Vec<(char, i64, i64)> =
-            ended.iter().map(|n| (key(n), n.since.0, n.at.0)).collect();
+            ended.iter().map(|n| (key(n), n.facts.since.0, n.facts.at.0)).collect();
         prop_assert_eq!(told.len(), episodes.len(), "{:?}", log);
         prop_assert_eq!(&told.into_iter().collect::<BTreeSet<_>>(), &episodes, "{:?}", log);
         let opened: BTreeMap<EpisodeId, char> =

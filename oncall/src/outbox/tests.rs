@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::FailureReason;
 use model::notification::NotificationKind::{self, Firing, Resolved};
 use model::severity::Severity;
@@ -14,15 +15,16 @@ fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> N
         id: format!("{incident}-{}", kind.name()),
         kind,
         incident: EpisodeId(incident),
-        alert: "a".to_owned(),
-        severity,
-        key: Vec::new(),
-        at: Timestamp(0),
-        since: Timestamp(0),
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: Vec::new(),
+            at: Timestamp(0),
+            since: Timestamp(0),
+        },
         detected: Timestamp(0),
         deadline: None,
-        value: None,
-        threshold: None,
+        measured: Measurement::default(),
         reason: None,
         message: String::new(),
         reading: String::new(),

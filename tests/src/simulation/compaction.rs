@@ -75,8 +75,10 @@ fn candidate<'a>(
     told: &'a Told,
 ) -> Candidate<'a> {
     let (step, name, at) = match told {
-        Told::Settled(of) | Told::Withdrawn(of) => (Step::Transition(of), &of.alert, of.at),
-        Told::Early(of) => (Step::Early(of), &of.alert, of.at),
+        Told::Settled(of) | Told::Withdrawn(of) => {
+            (Step::Transition(of), &of.facts.alert, of.facts.at)
+        }
+        Told::Early(of) => (Step::Early(of), &of.facts.alert, of.facts.at),
     };
     let is_shadow = case.rules.alerts.iter().any(|alert| alert.name == *name && alert.is_shadow);
     Candidate { step, is_shadow, is_done: at <= published_of(program, published, name) }

@@ -40,8 +40,8 @@ fn with_record<T>(
     each: impl FnOnce(&LogRecord<'_>) -> T,
 ) -> T {
     let (step, name) = match told {
-        Told::Settled(of) | Told::Withdrawn(of) => (Step::Transition(of), &of.alert),
-        Told::Early(early) => (Step::Early(early), &early.alert),
+        Told::Settled(of) | Told::Withdrawn(of) => (Step::Transition(of), &of.facts.alert),
+        Told::Early(early) => (Step::Early(early), &early.facts.alert),
     };
     let text = AlertText { detected, ..AlertText::default() };
     let is_shadow = case.rules.alerts.iter().any(|alert| alert.name == *name && alert.is_shadow);

@@ -63,8 +63,8 @@ pub(super) fn restored(
     }
     let ended = in_force.end(case, survivors, &mut open);
     for (_, transition) in since {
-        let told = published_of(&in_force.program, published, &transition.alert);
-        if transition.at <= told || design == Design::LatestLifecycle {
+        let told = published_of(&in_force.program, published, &transition.facts.alert);
+        if transition.facts.at <= told || design == Design::LatestLifecycle {
             fold(&mut open, transition, survivors, design);
         }
     }
@@ -85,11 +85,11 @@ fn fold(
     survivors: &Survivors,
     design: Design,
 ) {
-    let key = encode_key(transition.key.iter().map(|(_, value)| value));
-    let owner = (transition.alert.clone(), key.clone());
+    let key = encode_key(transition.facts.key.iter().map(|(_, value)| value));
+    let owner = (transition.facts.alert.clone(), key.clone());
     if transition.kind == TransitionKind::Resolved {
         // An end by a change may come after another episode has begun.
-        let is_it = |open: &Open| open.episode.since == transition.since;
+        let is_it = |open: &Open| open.episode.since == transition.facts.since;
         if open.get(&owner).is_some_and(is_it) {
             open.remove(&owner);
         }
@@ -97,11 +97,11 @@ fn fold(
     }
     let kept = survivors.peaks.get(&transition.episode).copied().flatten();
     let episode = OpenEpisode {
-        alert: transition.alert.clone(),
+        alert: transition.facts.alert.clone(),
         key,
-        since: transition.since,
-        peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.value),
-        severity: transition.severity,
+        since: transition.facts.since,
+        peak: kept.filter(|_| design != Design::ForgottenPeaks).or(transition.measured.value),
+        severity: transition.facts.severity,
         fields: transition.fields.clone(),
     };
     open.insert(owner, Open { episode, told: transition });

@@ -91,7 +91,7 @@ pub(super) fn may_be_replaced(
         Told::Early(_) | Told::Withdrawn(_) => None,
     });
     let mut peaks = survivors.peaks_as_of.iter().zip(settled);
-    log.all(|told| told.at <= published_of(program, settled, &told.alert))
+    log.all(|told| told.facts.at <= published_of(program, settled, &told.facts.alert))
         && peaks.all(|(as_of, settled)| as_of <= settled)
 }
 

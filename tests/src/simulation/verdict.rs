@@ -62,7 +62,9 @@ fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
         (
             "fired in silence",
             ended.world.idle_ms.is_some()
-                && want.iter().any(|t| t.kind == TransitionKind::Firing && Some(t.at) > latest),
+                && want
+                    .iter()
+                    .any(|t| t.kind == TransitionKind::Firing && Some(t.facts.at) > latest),
         ),
     ] {
         if met {
@@ -108,14 +110,14 @@ fn unacknowledged(
     log: &[Told],
     settled_at: &[Timestamp],
 ) -> Option<String> {
-    let id = |t: &Transition| (t.episode, t.kind.name(), t.at, t.severity);
+    let id = |t: &Transition| (t.episode, t.kind.name(), t.facts.at, t.facts.severity);
     let held: BTreeSet<_> = settled(log).map(id).collect();
     let until = |name: &str| {
         let alert = case.rules.alerts.iter().find(|alert| alert.name == name);
         let streams = alert.into_iter().flat_map(|alert| alert.trigger.selections());
         streams.map(|of| settled_at[of.stream]).min()
     };
-    let mut due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
+    let mut due = want.iter().filter(|t| Some(t.facts.at) <= until(&t.facts.alert));
     due.find(|t| !held.contains(&id(t))).map(|t| format!("{t:?}"))
 }
 
@@ -127,7 +129,7 @@ fn pages(
     survivors: &Survivors,
 ) -> Result<(), String> {
     let is_shadow = |name: &str| case.rules.alerts.iter().any(|it| it.name == name && it.is_shadow);
-    let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.alert)).collect();
+    let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.facts.alert)).collect();
     let mut incidents = Incidents::default();
     let mut highest: BTreeMap<EpisodeId, u8> = BTreeMap::new();
     let mut ended = 0_usize;
@@ -145,7 +147,7 @@ fn pages(
             }
             NotificationKind::Firing | NotificationKind::Changed => {
                 let is_first = notice.kind == NotificationKind::Firing;
-                let level = notice.severity.level();
+                let level = notice.facts.severity.level();
                 if is_first != last.is_none() || last.is_some_and(|last| level >= last) {
                     return Err(format!("{last:?}, then paged {notice:?}"));
                 }

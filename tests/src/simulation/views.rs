@@ -167,7 +167,13 @@ impl Views {
                 .collect();
             all.extend(transitions(&view.rules, &events, view.settled, false));
         }
-        all.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        all.sort_by(|a, b| {
+            (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(
+                b.facts.at,
+                &b.facts.alert,
+                &b.facts.key,
+            ))
+        });
         all
     }
 }

@@ -685,10 +685,13 @@ fn note(announced: &mut Announced, told: &Told) {
 
 fn identity(told: &Told) -> (EpisodeId, Option<TransitionKind>, Timestamp, Severity) {
     match told {
-        Told::Settled(transition) | Told::Withdrawn(transition) => {
-            (transition.episode, Some(transition.kind), transition.at, transition.severity)
-        }
-        Told::Early(early) => (early.episode, None, early.at, early.severity),
+        Told::Settled(transition) | Told::Withdrawn(transition) => (
+            transition.episode,
+            Some(transition.kind),
+            transition.facts.at,
+            transition.facts.severity,
+        ),
+        Told::Early(early) => (early.episode, None, early.facts.at, early.facts.severity),
     }
 }
 

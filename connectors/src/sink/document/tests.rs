@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::{Digest, Missed, Notification, NotificationKind};
 use model::severity::Severity;
 use model::transition::Reason;
@@ -18,7 +19,7 @@ fn digest(is_flapping: bool) -> Option<Arc<Digest>> {
 }
 
 fn missed(why: Option<&str>) -> Option<Missed> {
-    Some(Missed { at: notification().at, why: why.map(str::to_owned) })
+    Some(Missed { at: notification().facts.at, why: why.map(str::to_owned) })
 }
 
 fn documents() -> Vec<String> {
@@ -30,10 +31,14 @@ fn documents() -> Vec<String> {
         Notification { missed: missed(Some("500")), reason: Some(Reason::NoData), ..base.clone() },
         Notification { missed: missed(None), runbook: text("https://wiki/x"), ..base.clone() },
         Notification { digest: digest(true), labels: Vec::new(), ..base.clone() },
-        Notification { digest: digest(false), key: Vec::new(), deadline: None, ..base.clone() },
         Notification {
-            value: None,
-            threshold: None,
+            digest: digest(false),
+            facts: AlertFacts { key: Vec::new(), ..base.facts.clone() },
+            deadline: None,
+            ..base.clone()
+        },
+        Notification {
+            measured: Measurement::default(),
             by: text("b"),
             missed: missed(None),
             digest: digest(true),
@@ -41,7 +46,11 @@ fn documents() -> Vec<String> {
         },
     ];
     let kinds = NotificationKind::ALL.into_iter().zip(Severity::ALL.into_iter().cycle());
-    all.extend(kinds.map(|(kind, severity)| Notification { kind, severity, ..base.clone() }));
+    all.extend(kinds.map(|(kind, severity)| Notification {
+        kind,
+        facts: AlertFacts { severity, ..base.facts.clone() },
+        ..base.clone()
+    }));
     all.iter().map(render).collect()
 }
 

@@ -262,8 +262,8 @@ impl Cut<'_> {
         let candidates = records.iter().map(|(_, logged, told)| {
             let step = told.step();
             let (alert, at) = match step {
-                Step::Transition(of) => (&of.alert, of.at),
-                Step::Early(of) => (&of.alert, of.at),
+                Step::Transition(of) => (&of.facts.alert, of.facts.at),
+                Step::Early(of) => (&of.facts.alert, of.facts.at),
             };
             let is_old = logged.detected < self.detected_before;
             let is_heard = logged.sequence < self.heard;
@@ -311,8 +311,9 @@ fn newest_peaks(
         Some((Entry::Record(logged), _)) => transition_of(logged),
         _ => None,
     });
-    let named: BTreeSet<EpisodeName> =
-        named.map(|of| (of.alert.clone(), canonical(&of.key), of.since)).collect();
+    let named: BTreeSet<EpisodeName> = named
+        .map(|of| (of.facts.alert.clone(), canonical(&of.facts.key), of.facts.since))
+        .collect();
     let peaks = entries.iter().enumerate().filter_map(|(index, (entry, _))| match entry {
         Entry::Peak(name, _) if named.contains(name) => Some((name.clone(), index)),
         _ => None,

@@ -27,7 +27,7 @@ fn itself() -> Itself {
 fn brief(said: &[Said]) -> Vec<String> {
     let one = |(step, _): &Said| {
         let sign = if step.is_over { '-' } else { '+' };
-        let value = step.value.map_or(String::new(), |value| format!(" {value}"));
+        let value = step.measured.value.map_or(String::new(), |value| format!(" {value}"));
         let name = step.alert.name().trim_start_matches("hansho.");
         format!("{sign}{name} {}{value}", step.since.0)
     };

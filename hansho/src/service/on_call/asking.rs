@@ -209,7 +209,7 @@ fn notifications(desk: &Desk) -> Value {
             "id": notification.id,
             "kind": notification.kind.name(),
             "incident": notification.incident.to_string(),
-            "alert": notification.alert,
+            "alert": notification.facts.alert,
             "attempts": attempts,
             "not_before": at.to_string(),
             "failure": failure.map(|failure| json!({
@@ -224,7 +224,7 @@ fn notifications(desk: &Desk) -> Value {
             "id": dead.notification.id,
             "kind": dead.notification.kind.name(),
             "incident": dead.notification.incident.to_string(),
-            "alert": dead.notification.alert,
+            "alert": dead.notification.facts.alert,
             "attempts": dead.attempts,
             "given_up": dead.at.to_string(),
             "why": dead.why.to_string(),

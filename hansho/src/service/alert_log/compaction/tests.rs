@@ -6,6 +6,7 @@ use std::path::Path;
 use ::tests::drawn::Random;
 use engine::shard::OpenEpisode;
 use engine::succession::ended_by_change;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::meta::{MetaAlert, MetaStep};
 use model::severity::Severity;
@@ -82,9 +83,10 @@ impl Drawn {
         let at = self.now.max(self.next_at.get(&user).copied().unwrap_or(0));
         let severity = self.severity();
         let settled = |kind, since| match transition(kind, &name, at, since).recorded {
-            Recorded::Transition(of, message) => {
-                Recorded::Transition(Transition { severity, ..of }, message)
-            }
+            Recorded::Transition(of, message) => Recorded::Transition(
+                Transition { facts: AlertFacts { severity, ..of.facts }, ..of },
+                message,
+            ),
             other => other,
         };
         let since = self.open.get(&user).copied();
@@ -115,8 +117,9 @@ impl Drawn {
         else {
             return;
         };
-        let Transition { alert, key, at, value, threshold, episode, count, fields, .. } = of;
-        let early = Early { alert, severity, key, at, value, threshold, episode, count, fields };
+        let Transition { facts, measured, episode, count, fields, .. } = of;
+        let facts = AlertFacts { severity, ..facts };
+        let early = Early { facts, measured, episode, count, fields };
         self.push(Recorded::Early(early, message));
     }
 
@@ -137,8 +140,8 @@ impl Drawn {
         let at = Timestamp(self.now);
         let since = last.as_ref().map_or(at, |step| step.since);
         let id = EpisodeId(since.0 as u128 * 2 + u128::from(alert.rule() == Some("a")));
-        let (is_over, value, threshold) = (last.is_some(), None, None);
-        let step = MetaStep { alert, is_over, at, since, value, threshold, id };
+        let (is_over, measured) = (last.is_some(), Measurement::default());
+        let step = MetaStep { alert, is_over, at, since, measured, id };
         self.push(Recorded::Meta(step, "m".to_owned()));
     }
 
@@ -157,7 +160,7 @@ impl Drawn {
             for (user, since) in std::mem::take(&mut self.open) {
                 let key = opened(&char::from(user).to_string(), since).key;
                 let of_user = |logged: &&Logged| {
-                    transition_of(logged).is_some_and(|of| canonical(&of.key) == key)
+                    transition_of(logged).is_some_and(|of| canonical(&of.facts.key) == key)
                 };
                 let newest = self.records.iter().rev().find(of_user).and_then(transition_of);
                 let ended = ended_by_change(newest.unwrap(), None, Timestamp(self.now));
@@ -176,11 +179,11 @@ fn opened(name: &str, since: i64) -> OpenEpisode {
         unreachable!("a transition is one");
     };
     OpenEpisode {
-        key: canonical(&of.key),
-        alert: of.alert,
-        since: of.since,
+        key: canonical(&of.facts.key),
+        alert: of.facts.alert,
+        since: of.facts.since,
         peak: None,
-        severity: of.severity,
+        severity: of.facts.severity,
         fields: Vec::new(),
     }
 }
@@ -275,8 +278,8 @@ impl Drawn {
         let is_record = |line: &&Vec<u8>| line.starts_with(NUMBERED);
         let cut_at = before.iter().filter(is_record).count();
         let later = self.records.iter().skip(cut_at).filter_map(|logged| match &logged.recorded {
-            Recorded::Transition(of, _) => Some(of.at.0),
-            Recorded::Early(of, _) => Some(of.at.0),
+            Recorded::Transition(of, _) => Some(of.facts.at.0),
+            Recorded::Early(of, _) => Some(of.facts.at.0),
             Recorded::Meta(..) => None,
         });
         let latest = later.min().unwrap_or(self.now + 100) - 1;
@@ -331,7 +334,7 @@ fn check_records(scene: &Scene) {
     }
     for logged in whole.logged() {
         let may_be_derived = match transition_of(logged) {
-            Some(of) => scene.program.rule(&of.alert).is_some() && of.at > told_until,
+            Some(of) => scene.program.rule(&of.facts.alert).is_some() && of.facts.at > told_until,
             None => false,
         };
         let is_known = known.contains(&record_id(&logged.recorded));
@@ -351,7 +354,7 @@ fn check_past(scene: &Scene) {
         assert_eq!(got.restored.open, want.restored.open, "{} {start}", scene.context());
         let untold = |ended: &[Transition], history: &History| -> Vec<Transition> {
             let known = history.record_ids();
-            let id = |t: &Transition| (t.episode, Some(t.kind), t.at, t.severity);
+            let id = |t: &Transition| (t.episode, Some(t.kind), t.facts.at, t.facts.severity);
             ended.iter().filter(|t| !known.contains(&id(t))).cloned().collect()
         };
         let ends = [untold(&got.ended, short), untold(&want.ended, whole)];
