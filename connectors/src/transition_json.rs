@@ -13,7 +13,7 @@ use std::fmt;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::key::{decode_key, encode_key};
 use model::meta::{MetaAlert, MetaStep};
-use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 
 use self::escape::AsciiControls;
@@ -41,7 +41,7 @@ pub enum Recorded {
     /// A settled transition and its rendered message.
     Transition(Transition, String),
     /// An early notice and its rendered message.
-    Early(Early, String),
+    Early(EarlyAlert, String),
     /// A step of an alert of the service about itself, and its message.
     Meta(MetaStep, String),
 }
@@ -72,7 +72,7 @@ pub fn write_transition(out: &mut Vec<u8>, transition: &Transition, message: &st
 }
 
 /// Appends an early alert like a transition of kind `early`.
-pub fn write_early(out: &mut Vec<u8>, early: &Early, message: &str, form: Form) {
+pub fn write_early(out: &mut Vec<u8>, early: &EarlyAlert, message: &str, form: Form) {
     let mut line = Line::new(EARLY, (&early.facts, early.measured, early.episode), message);
     line.keep_exact(form, early.count, &early.fields);
     line.write(out);
@@ -105,7 +105,10 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
     let fields = exact_key("field_bytes", rest.fields.into_owned(), rest.field_bytes)?;
     let count = rest.count.unwrap_or(0);
     if kind == EARLY {
-        return Ok(Recorded::Early(Early { facts, measured, episode, count, fields }, message));
+        return Ok(Recorded::Early(
+            EarlyAlert { facts, measured, episode, count, fields },
+            message,
+        ));
     }
     let kind = TransitionKind::from_name(&kind).ok_or_else(|| bad("kind", &kind))?;
     let (peak, reason) = (rest.peak.and_then(|peak| peak.0), rest.reason.flatten());

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::alert_facts::{AlertFacts, Measurement};
 use model::key::encode_key;
 use model::time::Timestamp;
-use model::transition::{Early, KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, KeyPart, Reason, Transition, TransitionKind};
 
 use crate::program::Program;
 
@@ -18,7 +18,7 @@ use crate::program::Program;
 pub struct Announced {
     // INVARIANT: none of a key that fires: what comes then is of that episode, for all people
     // know.
-    notices: BTreeMap<(String, Vec<u8>), Early>,
+    notices: BTreeMap<(String, Vec<u8>), EarlyAlert>,
     /// Settled episodes that are open.
     firing: BTreeSet<(String, Vec<u8>)>,
     /// By alert and key: the newest settled instant of what was read of the log. Until shards
@@ -30,7 +30,7 @@ pub struct Announced {
 
 impl Announced {
     /// Takes in a notice, in the order of the log.
-    pub fn announce(&mut self, early: &Early) {
+    pub fn announce(&mut self, early: &EarlyAlert) {
         let place = place(&early.facts.alert, &early.facts.key);
         let is_settled = self.marks.get(&place).is_some_and(|mark| early.facts.at <= *mark);
         if !is_settled && !self.firing.contains(&place) {
@@ -90,7 +90,7 @@ impl Announced {
 }
 
 /// The end of a notice that has not fired up to an instant.
-fn end_of(early: &Early, fires_by: Timestamp, reason: Reason) -> Transition {
+fn end_of(early: &EarlyAlert, fires_by: Timestamp, reason: Reason) -> Transition {
     Transition {
         kind: TransitionKind::Resolved,
         facts: AlertFacts {
@@ -123,8 +123,8 @@ mod tests {
     use super::*;
     use crate::sample::{alert, rule_set};
 
-    fn early(at: i64) -> Early {
-        Early {
+    fn early(at: i64) -> EarlyAlert {
+        EarlyAlert {
             facts: AlertFacts {
                 alert: "a".to_owned(),
                 severity: Severity::High,

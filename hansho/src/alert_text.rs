@@ -9,7 +9,7 @@ use model::decimal::Decimal;
 use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, KeyPart, TopValues, Transition};
+use model::transition::{EarlyAlert, KeyPart, TopValues, Transition};
 use rules_dsl::rule::Alert;
 
 use crate::console::plain;
@@ -95,7 +95,7 @@ impl AlertTexts {
     }
 
     /// The message of an early notice.
-    pub(crate) fn early(&self, of: &Early) -> String {
+    pub(crate) fn early(&self, of: &EarlyAlert) -> String {
         let since = self.local_time(of.facts.at);
         let measured = (of.measured.value, of.measured.threshold, of.count);
         self.render(

@@ -134,7 +134,7 @@ pub struct Transition {
 
 /// An announcement, ahead of settling, that a trigger only more events can turn on is true.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Early {
+pub struct EarlyAlert {
     /// Alert, severity, key and the instant at which the condition is true, which lies in
     /// exactly one settled episode: `since` is `at`.
     pub facts: AlertFacts,

@@ -12,7 +12,7 @@ use model::key::encode_key;
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 
 use crate::severities::Severities;
@@ -41,7 +41,7 @@ pub enum Step<'a> {
     /// A settled step of an episode.
     Transition(&'a Transition),
     /// An announcement ahead of settling.
-    Early(&'a Early),
+    Early(&'a EarlyAlert),
 }
 
 /// What the service knew about a record when it was written.
@@ -208,7 +208,7 @@ impl Incidents {
         self.counts
     }
 
-    fn apply_early(&mut self, early: &Early, record: &LogRecord<'_>) -> Option<Notice> {
+    fn apply_early(&mut self, early: &EarlyAlert, record: &LogRecord<'_>) -> Option<Notice> {
         let line = self.lines.entry(identity(&early.facts.alert, &early.facts.key)).or_default();
         let is_settled = line.mark.is_some_and(|mark| early.facts.at <= mark);
         let told = match &mut line.open {

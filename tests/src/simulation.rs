@@ -27,7 +27,7 @@ use engine::shard::ShardCounts;
 use model::decimal::Decimal;
 use model::notification::Notification;
 use model::time::Timestamp;
-use model::transition::{Early, EpisodeId, Transition};
+use model::transition::{EarlyAlert, EpisodeId, Transition};
 use oncall::desk::{Row, RowKey};
 use rules_dsl::rule::RuleSet;
 
@@ -171,7 +171,7 @@ pub enum Told {
     /// A settled transition.
     Settled(Transition),
     /// An early notice.
-    Early(Early),
+    Early(EarlyAlert),
     /// The end of an early notice that no episode took up.
     Withdrawn(Transition),
 }

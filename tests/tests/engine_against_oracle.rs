@@ -11,7 +11,7 @@ use model::event::Value;
 use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, Transition, TransitionKind};
+use model::transition::{Transition, TransitionKind};
 use rules_dsl::rule::{Alert, Condition, Formula, Joint, Measure, Roster, Trigger};
 use tests::drawn::{Case, Random, Width, case};
 use tests::drive::{Course, Told, oracle_input, rearranged, run};

@@ -99,10 +99,16 @@ fn transitions() -> Vec<Transition> {
     all
 }
 
-fn early() -> Vec<Early> {
+fn early() -> Vec<EarlyAlert> {
     let of = |it: Transition| {
         let Transition { facts, measured, episode, count, fields, .. } = it;
-        Early { facts: AlertFacts { since: facts.at, ..facts }, measured, episode, count, fields }
+        EarlyAlert {
+            facts: AlertFacts { since: facts.at, ..facts },
+            measured,
+            episode,
+            count,
+            fields,
+        }
     };
     let kind = TransitionKind::Firing;
     vec![of(transition(kind, Severity::High)), of(bare(kind))]

@@ -170,7 +170,7 @@ proptest! {
         let Transition { facts, measured, episode, count, .. } = transition;
         // An early alert knows only its own instant.
         let facts = AlertFacts { since: facts.at, ..facts };
-        let early = Early { facts, measured, episode, count, fields: Vec::new() };
+        let early = EarlyAlert { facts, measured, episode, count, fields: Vec::new() };
         let mut out = Vec::new();
         write_early(&mut out, &early, &message, Form::Log);
         prop_assert_eq!(read_record(&out).unwrap(), Recorded::Early(early, message));

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::time::Timestamp;
-use model::transition::Early;
+use model::transition::EarlyAlert;
 use rules_dsl::rule::Alert;
 
 use super::domain::{Agenda, Listener, Past};
@@ -393,7 +393,7 @@ impl States {
         });
         if let Some(found) = found {
             let measured = found.measured.as_ref();
-            out.early.push(Early {
+            out.early.push(EarlyAlert {
                 facts: AlertFacts {
                     alert: alert.name.clone(),
                     severity: severity_of(alert, found.rung),

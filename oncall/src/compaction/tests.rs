@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
-use model::transition::{Early, EpisodeId, KeyPart, Transition};
+use model::transition::{EarlyAlert, EpisodeId, KeyPart, Transition};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,7 +12,7 @@ use crate::incident::{Incident, Notice};
 #[derive(Clone, Debug)]
 enum Record {
     Settled(Transition),
-    Early(Early),
+    Early(EarlyAlert),
 }
 
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severit
 }
 
 fn early(key: u8, at: i64, severity: Severity) -> Written {
-    let early = Early {
+    let early = EarlyAlert {
         facts: AlertFacts {
             alert: "a".to_owned(),
             severity,

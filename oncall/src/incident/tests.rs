@@ -73,7 +73,7 @@ fn apply(fold: &mut Incidents, entry: Written) -> Option<Notice> {
     };
     let settled = match entry {
         SoonAs(key, at, severity) => {
-            let early = Early {
+            let early = EarlyAlert {
                 facts: AlertFacts {
                     alert: "a".to_owned(),
                     severity,

@@ -17,7 +17,7 @@ use connectors::transition_json::Recorded;
 use engine::program::Program;
 use engine::succession::SettledStreams;
 use model::time::{DAY_MS, Timestamp};
-use model::transition::{Early, Transition};
+use model::transition::{EarlyAlert, Transition};
 use oncall::compaction::{Candidate, kept};
 use oncall::incident::Step;
 use tracing::{debug, info, warn};
@@ -166,7 +166,7 @@ impl Compactor {
 enum Told<'a> {
     Settled(&'a Transition),
     OfItself(Box<Transition>),
-    Early(&'a Early),
+    Early(&'a EarlyAlert),
 }
 
 impl<'a> Told<'a> {

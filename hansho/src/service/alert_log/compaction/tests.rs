@@ -119,7 +119,7 @@ impl Drawn {
         };
         let Transition { facts, measured, episode, count, fields, .. } = of;
         let facts = AlertFacts { severity, ..facts };
-        let early = Early { facts, measured, episode, count, fields };
+        let early = EarlyAlert { facts, measured, episode, count, fields };
         self.push(Recorded::Early(early, message));
     }
 
