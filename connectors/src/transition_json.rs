@@ -12,7 +12,7 @@ use std::fmt;
 
 use model::alert_facts::{AlertFacts, Measurement};
 use model::key::{decode_key, encode_key};
-use model::meta::{MetaAlert, MetaStep};
+use model::meta::{MetaAlert, MetaTransition};
 use model::transition::{EarlyAlert, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub enum Recorded {
     /// An early notice and its rendered message.
     Early(EarlyAlert, String),
     /// A step of an alert of the service about itself, and its message.
-    Meta(MetaStep, String),
+    Meta(MetaTransition, String),
 }
 
 /// Why a line is no transition.
@@ -99,7 +99,7 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
         let alert = alert.ok_or_else(|| bad("alert", &facts.alert))?;
         let is_over = meta::is_over(rest.version.unwrap_or(0), rest.step.as_deref())?;
         let AlertFacts { at, since, .. } = facts;
-        let step = MetaStep { alert, is_over, at, since, measured, id: episode };
+        let step = MetaTransition { alert, is_over, at, since, measured, id: episode };
         return Ok(Recorded::Meta(step, message));
     }
     let fields = exact_key("field_bytes", rest.fields.into_owned(), rest.field_bytes)?;

@@ -66,7 +66,7 @@ pub enum MetaAlert {
 
 /// One step of such an alert: it began or it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetaStep {
+pub struct MetaTransition {
     /// What it is about.
     pub alert: MetaAlert,
     /// Whether it ended.
@@ -246,7 +246,7 @@ impl MetaAlert {
     }
 }
 
-impl MetaStep {
+impl MetaTransition {
     /// What people read; `detail` is what an error or a place says for itself.
     pub fn message(&self, detail: Option<&str>, language: Language) -> String {
         let subject: Vec<String> =
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn messages_say_what_is_wrong_with_what() {
-        let step = |alert, is_over, value| MetaStep {
+        let step = |alert, is_over, value| MetaTransition {
             alert,
             is_over,
             at: Timestamp(2),

@@ -114,7 +114,7 @@ fn early() -> Vec<EarlyAlert> {
     vec![of(transition(kind, Severity::High)), of(bare(kind))]
 }
 
-fn meta() -> Vec<MetaStep> {
+fn meta() -> Vec<MetaTransition> {
     let names = MetaAlert::NAMES.into_iter();
     let texts = ["rule", "topic", "sink"].map(|name| (name, KeyValue::Text("失\"敗".to_owned())));
     let keys = texts.into_iter().map(|(name, value)| vec![(name.to_owned(), value)]);
@@ -124,7 +124,7 @@ fn meta() -> Vec<MetaStep> {
     ];
     let keys: Vec<Vec<KeyPart>> = keys.chain([Vec::new(), lost]).collect();
     let alert = |name: &str| keys.iter().find_map(|key| MetaAlert::from_parts(name, key)).unwrap();
-    let step = |(index, name): (usize, &str)| MetaStep {
+    let step = |(index, name): (usize, &str)| MetaTransition {
         alert: alert(name),
         is_over: index % 2 == 1,
         at: Timestamp(1_767_225_654_005),

@@ -1,6 +1,6 @@
 //! Alerts of the service about itself, as lines of the alert log.
 
-use model::meta::MetaStep;
+use model::meta::MetaTransition;
 
 use super::{Form, Line, RecordError, bad};
 
@@ -14,7 +14,7 @@ const ENDED: &str = "resolved";
 
 /// Appends a step like a transition of kind `meta`, with the version of its form and what
 /// happened at the end.
-pub fn write_meta(out: &mut Vec<u8>, step: &MetaStep, message: &str) {
+pub fn write_meta(out: &mut Vec<u8>, step: &MetaTransition, message: &str) {
     let facts = step.facts();
     let mut line = Line::new(META, (&facts, step.measured, step.id), message);
     line.keep_exact(Form::Log, 0, &[]);
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_step_reads_back_as_what_it_was_and_another_version_is_refused() {
-        let step = MetaStep {
+        let step = MetaTransition {
             alert: MetaAlert::RecordsLost { topic: "auth".to_owned(), partition: 3 },
             is_over: false,
             at: Timestamp(1_767_225_654_000),
@@ -57,7 +57,7 @@ mod tests {
             id: EpisodeId(0xab),
         };
         for is_over in [false, true] {
-            let step = MetaStep { is_over, ..step.clone() };
+            let step = MetaTransition { is_over, ..step.clone() };
             let mut line = Vec::new();
             write_meta(&mut line, &step, "失われた");
             let read = read_record(&line).unwrap();

@@ -15,7 +15,7 @@ use engine::shard::{OpenEpisode, Restored};
 use engine::succession::{SettledStreams, ended_by_change};
 use model::decimal::Decimal;
 use model::key::encode_key;
-use model::meta::MetaStep;
+use model::meta::MetaTransition;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
@@ -223,7 +223,7 @@ impl History {
     }
 
     /// What the service said of itself, oldest first.
-    pub(crate) fn of_itself(&self) -> impl Iterator<Item = &MetaStep> {
+    pub(crate) fn of_itself(&self) -> impl Iterator<Item = &MetaTransition> {
         self.logged.iter().filter_map(|logged| match &logged.recorded {
             Recorded::Meta(step, _) => Some(step),
             Recorded::Transition(..) | Recorded::Early(..) => None,

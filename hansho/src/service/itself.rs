@@ -12,7 +12,7 @@ use model::alert_facts::Measurement;
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::message::Language;
-use model::meta::{MetaAlert, MetaStep};
+use model::meta::{MetaAlert, MetaTransition};
 use model::time::{MINUTE_MS, Timestamp};
 
 use super::reports::Report;
@@ -33,7 +33,7 @@ pub struct MetaLimits {
 }
 
 /// A step and its message.
-pub type Said = (MetaStep, String);
+pub type Said = (MetaTransition, String);
 
 /// The alerts of the service about itself.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Itself {
     pub(super) fn new<'a>(
         limits: MetaLimits,
         language: Language,
-        told: impl Iterator<Item = &'a MetaStep>,
+        told: impl Iterator<Item = &'a MetaTransition>,
         now: Timestamp,
     ) -> Itself {
         let mut open = BTreeMap::new();
@@ -243,7 +243,7 @@ impl Itself {
         let key = alert.key();
         let key = encode_key(key.iter().map(|(_, value)| value));
         let id = episode_id(alert.name(), &key, since);
-        let step = MetaStep { alert, is_over, at, since, measured, id };
+        let step = MetaTransition { alert, is_over, at, since, measured, id };
         let message = step.message(detail, self.language);
         (step, message)
     }

@@ -8,7 +8,7 @@ use engine::shard::OpenEpisode;
 use engine::succession::ended_by_change;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
-use model::meta::{MetaAlert, MetaStep};
+use model::meta::{MetaAlert, MetaTransition};
 use model::severity::Severity;
 use model::transition::{EpisodeId, TransitionKind};
 use oncall::incident::{AlertText, Incident, Incidents, LogRecord, Notice};
@@ -141,7 +141,7 @@ impl Drawn {
         let since = last.as_ref().map_or(at, |step| step.since);
         let id = EpisodeId(since.0 as u128 * 2 + u128::from(alert.rule() == Some("a")));
         let (is_over, measured) = (last.is_some(), Measurement::default());
-        let step = MetaStep { alert, is_over, at, since, measured, id };
+        let step = MetaTransition { alert, is_over, at, since, measured, id };
         self.push(Recorded::Meta(step, "m".to_owned()));
     }
 
