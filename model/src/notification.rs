@@ -94,7 +94,7 @@ pub struct Notification {
     pub by: Option<String>,
     /// What its receiver never got before this: set where something ended before anyone could
     /// be told that it had begun.
-    pub missed: Option<Missed>,
+    pub missed: Option<MissedDelivery>,
     /// What a digest sums up; only of those.
     #[cfg_attr(feature = "serde", serde(default))]
     pub digest: Option<Arc<Digest>>,
@@ -118,7 +118,7 @@ pub struct Digest {
 /// A notification that this one takes the place of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Missed {
+pub struct MissedDelivery {
     /// When what it told of began.
     pub at: Timestamp,
     /// Why it was not delivered, where it was tried.

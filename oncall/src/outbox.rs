@@ -15,7 +15,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use model::notification::{DeliveryResult, FailureReason, Missed, Notification, NotificationKind};
+use model::notification::{
+    DeliveryResult, FailureReason, MissedDelivery, Notification, NotificationKind,
+};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 use serde::{Deserialize, Serialize};
@@ -254,7 +256,7 @@ impl Outbox {
 
     /// Takes out what still waits to tell a receiver of an incident that has ended, and says
     /// what was missed; `None` where nothing has failed yet, or an attempt may just succeed.
-    pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
+    pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<MissedDelivery> {
         let queue = self.queue(receiver);
         if queue.is_flying(incident) || !queue.has_failed(incident) {
             return None;
@@ -263,11 +265,11 @@ impl Outbox {
     }
 
     /// As [`Outbox::collapse`], of what nobody has tried to deliver yet either.
-    pub fn merge(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
+    pub fn merge(&mut self, receiver: usize, incident: EpisodeId) -> Option<MissedDelivery> {
         let gone = self.queue(receiver).take_waiting(incident, |_| true);
         let (_, first) = gone.first()?;
         let why = first.failure.as_ref().map(|failure| failure.why.clone());
-        let missed = Missed { at: first.notification.facts.at, why };
+        let missed = MissedDelivery { at: first.notification.facts.at, why };
         self.forget(receiver, &gone);
         Some(missed)
     }

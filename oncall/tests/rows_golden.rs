@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::KeyValue;
-use model::notification::{Digest, FailureReason, Missed, Notification, NotificationKind};
+use model::notification::{Digest, FailureReason, MissedDelivery, Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
@@ -84,7 +84,7 @@ fn full() -> Notification {
         runbook: Some(text("https://wiki/x")),
         labels: labels(),
         by: Some(text("b")),
-        missed: Some(Missed { at: at(0), why: Some(text("500")) }),
+        missed: Some(MissedDelivery { at: at(0), why: Some(text("500")) }),
         digest: Some(Arc::new(Digest {
             news: 12,
             ended: 3,

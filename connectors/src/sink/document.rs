@@ -1,6 +1,6 @@
 //! A notification as one JSON document, the same for every sink.
 
-use model::notification::{Digest, Missed, Notification, NotificationKind};
+use model::notification::{Digest, MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Reason};
 use serde::Serialize;
@@ -63,7 +63,7 @@ struct DigestMembers<'a> {
 
 impl<'a> From<&'a Notification> for Document<'a> {
     fn from(of: &'a Notification) -> Document<'a> {
-        let missed = |Missed { at, why }: &'a Missed| MissedMembers {
+        let missed = |MissedDelivery { at, why }: &'a MissedDelivery| MissedMembers {
             missed_at: *at,
             missed_why: why.as_deref(),
         };

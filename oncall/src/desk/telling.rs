@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::alert_facts::AlertFacts;
-use model::notification::{Missed, Notification, NotificationKind};
+use model::notification::{MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -191,7 +191,7 @@ impl Desk {
         case: &mut Case,
         number: usize,
         (kind, at): (NotificationKind, Timestamp),
-        (by, missed): (Option<&str>, Option<Missed>),
+        (by, missed): (Option<&str>, Option<MissedDelivery>),
         now: Timestamp,
     ) {
         let Some(receiver) = self.settings.routing.receivers().get(number) else { return };

@@ -362,7 +362,7 @@ fn who_has_not_heard_that_it_began_hears_both_in_one() {
     let attempts = outbox.due(Timestamp(0));
     assert_eq!(outbox.collapse(0, incident), None, "it may just arrive");
     outbox.record(attempts[0].ticket, failed(None), Timestamp(0)).unwrap();
-    let want = Missed { at: Timestamp(0), why: Some("500".to_owned()) };
+    let want = MissedDelivery { at: Timestamp(0), why: Some("500".to_owned()) };
     assert_eq!(outbox.collapse(0, incident), Some(want));
     assert_eq!((outbox.collapse(0, incident), outbox.counts(0).pending), (None, 0));
 }

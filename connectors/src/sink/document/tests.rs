@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::alert_facts::{AlertFacts, Measurement};
-use model::notification::{Digest, Missed, Notification, NotificationKind};
+use model::notification::{Digest, MissedDelivery, Notification, NotificationKind};
 use model::severity::Severity;
 use model::transition::Reason;
 
@@ -18,8 +18,8 @@ fn digest(is_flapping: bool) -> Option<Arc<Digest>> {
     Some(Arc::new(Digest { news: 12, ended: 3, is_flapping, alerts }))
 }
 
-fn missed(why: Option<&str>) -> Option<Missed> {
-    Some(Missed { at: notification().facts.at, why: why.map(str::to_owned) })
+fn missed(why: Option<&str>) -> Option<MissedDelivery> {
+    Some(MissedDelivery { at: notification().facts.at, why: why.map(str::to_owned) })
 }
 
 fn documents() -> Vec<String> {

@@ -1,7 +1,7 @@
 use model::alert_facts::AlertFacts;
 use model::key::KeyValue;
 use model::message::Language;
-use model::notification::Missed;
+use model::notification::MissedDelivery;
 use model::time::Timestamp;
 
 use super::*;
@@ -166,7 +166,7 @@ async fn whatever_is_told_stays_within_what_slack_takes() {
         reading: nasty.clone(),
         runbook: Some("https://wiki.example/?a=1&b".to_owned()),
         by: Some(nasty.clone()),
-        missed: Some(Missed { at: Timestamp(0), why: Some(nasty.clone()) }),
+        missed: Some(MissedDelivery { at: Timestamp(0), why: Some(nasty.clone()) }),
         kind: NotificationKind::Resolved,
         ..notification()
     };
