@@ -31,7 +31,7 @@ use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 
 use crate::case::{Case, Happening, State, Times, Told};
-use crate::incident::{Incidents, LogRecord, Notice};
+use crate::incident::{IncidentUpdate, Incidents, LogRecord};
 use crate::inhibition::{Inhibition, Sources};
 use crate::levels::{Level, Levels};
 use crate::outbox::{Attempt, DeliveryCounts, Outbox, OutboxLimits, Outgoing, Ticket};
@@ -275,7 +275,7 @@ impl Desk {
         self.outbox.counts(receiver)
     }
 
-    fn open(&mut self, notice: &Notice, now: Timestamp) {
+    fn open(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let from = notice.responds_from.max(notice.text.detected);
         let mut case = Case {
             id: notice.incident,
@@ -318,7 +318,7 @@ impl Desk {
     }
 
     /// Its severity rose, or it matched again.
-    fn go_on(&mut self, notice: &Notice, now: Timestamp) {
+    fn go_on(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let Some(mut case) = self.take(notice.incident) else { return };
         case.at_fire = notice.measured;
         case.text = notice.text.clone();
@@ -339,7 +339,7 @@ impl Desk {
         self.put(case);
     }
 
-    fn end(&mut self, notice: &Notice, now: Timestamp) {
+    fn end(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let Some(mut case) = self.take(notice.incident) else { return };
         case.at_end = Some(notice.measured);
         case.reason = notice.reason;

@@ -77,7 +77,7 @@ pub struct OffsetRange {
 
 /// Something to tell people about an incident, before anyone is chosen to hear it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct IncidentUpdate {
     /// The incident: the id of the record that opened it.
     pub incident: EpisodeId,
     /// What it tells.
@@ -179,7 +179,7 @@ impl Incidents {
     /// worth a page: a severity above every one they were told of, and each further match
     /// where the rule asks for it. A rule in shadow tells them nothing, but for the end of
     /// what they were told of before it went there.
-    pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<Notice> {
+    pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
         let notice = match record.step {
             Step::Early(early) => self.apply_early(early, record),
             Step::Transition(transition) => self.apply_settled(transition, record),
@@ -208,7 +208,11 @@ impl Incidents {
         self.counts
     }
 
-    fn apply_early(&mut self, early: &EarlyAlert, record: &LogRecord<'_>) -> Option<Notice> {
+    fn apply_early(
+        &mut self,
+        early: &EarlyAlert,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
         let line = self.lines.entry(identity(&early.facts.alert, &early.facts.key)).or_default();
         let is_settled = line.mark.is_some_and(|mark| early.facts.at <= mark);
         let told = match &mut line.open {
@@ -227,7 +231,11 @@ impl Incidents {
         told
     }
 
-    fn apply_settled(&mut self, transition: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+    fn apply_settled(
+        &mut self,
+        transition: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
         let identity = identity(&transition.facts.alert, &transition.facts.key);
         let line = self.lines.entry(identity.clone()).or_default();
         if !line.advance(transition) {
@@ -243,7 +251,12 @@ impl Incidents {
         }
     }
 
-    fn fire(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+    fn fire(
+        &mut self,
+        who: &Identity,
+        of: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
         let line = self.lines.get_mut(who)?;
         match &mut line.open {
             Some(incident) if incident.episode.is_none() => {
@@ -260,7 +273,12 @@ impl Incidents {
         Some(incident.notice(NotificationKind::Firing, record))
     }
 
-    fn go_on(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+    fn go_on(
+        &mut self,
+        who: &Identity,
+        of: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
         let open = self.lines.get_mut(who)?.open.as_mut();
         let Some(incident) = open.filter(|incident| incident.episode == Some(of.episode)) else {
             self.counts.contradictions += 1;
@@ -278,7 +296,7 @@ impl Incidents {
         who: Identity,
         of: &Transition,
         record: &LogRecord<'_>,
-    ) -> Option<Notice> {
+    ) -> Option<IncidentUpdate> {
         let line = self.lines.get_mut(&who)?;
         let ends = line.open.take_if(|incident| match incident.episode {
             Some(episode) => episode == of.episode,
@@ -366,18 +384,18 @@ impl Incident {
         is_rise
     }
 
-    fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+    fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
         self.rise(to.facts.severity, to.facts.at, record)
             .then(|| self.notice(NotificationKind::Changed, record))
     }
 
     /// Notice of a kind about a record of the incident.
-    fn notice(&self, kind: NotificationKind, record: &LogRecord<'_>) -> Notice {
+    fn notice(&self, kind: NotificationKind, record: &LogRecord<'_>) -> IncidentUpdate {
         let (facts, measured, reason) = match record.step {
             Step::Transition(of) => (&of.facts, of.measured, of.reason),
             Step::Early(of) => (&of.facts, of.measured, None),
         };
-        Notice {
+        IncidentUpdate {
             incident: self.id,
             kind,
             responds_from: self.responds_from,

@@ -6,7 +6,7 @@ use model::transition::{EarlyAlert, EpisodeId, KeyPart, Transition};
 use proptest::prelude::*;
 
 use super::*;
-use crate::incident::{Incident, Notice};
+use crate::incident::{Incident, IncidentUpdate};
 
 /// A record of the log as the test draws it.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ fn compacted(log: &[Written], is_done: impl Fn(usize, &Written) -> bool) -> Vec<
     log.iter().zip(stays).filter(|(_, stays)| *stays).map(|(written, _)| written.clone()).collect()
 }
 
-fn fold(incidents: &mut Incidents, log: &[Written]) -> Vec<Notice> {
+fn fold(incidents: &mut Incidents, log: &[Written]) -> Vec<IncidentUpdate> {
     let text = AlertText::default();
     let notices = log.iter().filter_map(|written| {
         let is_shadow = written.is_shadow;

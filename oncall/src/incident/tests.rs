@@ -65,7 +65,7 @@ fn transition(
     }
 }
 
-fn apply(fold: &mut Incidents, entry: Written) -> Option<Notice> {
+fn apply(fold: &mut Incidents, entry: Written) -> Option<IncidentUpdate> {
     let text = AlertText { message: format!("{entry:?}"), ..AlertText::default() };
     let (entry, is_shadow) = match entry {
         Shadow(entry) => (*entry, true),
@@ -249,7 +249,8 @@ fn a_rise_starts_the_clock_again() {
         Again('x', 1, 6),
         Resolved('x', 1, 9),
     ];
-    let notices: Vec<Notice> = log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
+    let notices: Vec<IncidentUpdate> =
+        log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
     let got: Vec<(i64, Severity, Severities)> =
         notices.iter().map(|n| (n.responds_from.0, n.facts.severity, n.told)).collect();
     let set = |list: &[Severity]| list.iter().copied().collect::<Severities>();
@@ -348,7 +349,7 @@ proptest! {
     ) {
         let (log, episodes) = crashing_log(&mut Choices(bytes));
         let mut fold = Incidents::default();
-        let notices: Vec<Notice> =
+        let notices: Vec<IncidentUpdate> =
             log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
         let of = |kind| notices.iter().filter(move |n| n.kind == kind).collect::<Vec<_>>();
         let (fired, ended) = (of(NotificationKind::Firing), of(NotificationKind::Resolved));
@@ -357,7 +358,7 @@ proptest! {
             let below = highest.insert(page.incident, page.facts.severity);
             prop_assert!(below.is_none_or(|below| page.facts.severity.level() < below.level()));
         }
-        let key = |notice: &Notice| match &notice.facts.key[0].1 {
+        let key = |notice: &IncidentUpdate| match &notice.facts.key[0].1 {
             KeyValue::Text(text) => text.chars().next().unwrap(),
             other => panic!("{other:?}"),
         };

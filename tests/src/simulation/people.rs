@@ -3,7 +3,7 @@
 use model::notification::{DeliveryResult, Notification};
 use model::time::Timestamp;
 use oncall::desk::{Change, Desk, Row, RowKey, Settings};
-use oncall::incident::{AlertText, Incidents, LogRecord, Notice, Step};
+use oncall::incident::{AlertText, IncidentUpdate, Incidents, LogRecord, Step};
 use oncall::outbox::{Attempt, OutboxLimits, Outcome};
 use oncall::route::{Receiver, Routing};
 
@@ -54,7 +54,7 @@ pub(super) fn notice(
     incidents: &mut Incidents,
     told: &Told,
     detected: Timestamp,
-) -> Option<Notice> {
+) -> Option<IncidentUpdate> {
     with_record(case, told, detected, |record| incidents.apply(record))
 }
 

@@ -11,7 +11,7 @@ use model::decimal::Decimal;
 use model::meta::{MetaAlert, MetaTransition};
 use model::severity::Severity;
 use model::transition::{EpisodeId, TransitionKind};
-use oncall::incident::{AlertText, Incident, Incidents, LogRecord, Notice};
+use oncall::incident::{AlertText, Incident, IncidentUpdate, Incidents, LogRecord};
 
 use super::super::peaks::peak_line;
 use super::super::tests::{RULES, history, rules, transition};
@@ -192,7 +192,7 @@ fn opened(name: &str, since: i64) -> OpenEpisode {
 fn told<'a>(
     log: impl Iterator<Item = &'a Logged>,
     from: u64,
-) -> (Vec<Notice>, BTreeMap<EpisodeId, Incident>) {
+) -> (Vec<IncidentUpdate>, BTreeMap<EpisodeId, Incident>) {
     let mut incidents = Incidents::default();
     let text = AlertText::default();
     let mut notices = Vec::new();
