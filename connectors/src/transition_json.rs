@@ -37,7 +37,7 @@ pub enum Form {
 
 /// A line read back; in the replay form the triggering event's fields are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recorded {
+pub enum AlertRecord {
     /// A settled transition and its rendered message.
     Transition(Transition, String),
     /// An early notice and its rendered message.
@@ -85,7 +85,7 @@ pub fn write_early(out: &mut Vec<u8>, early: &EarlyAlert, message: &str, form: F
 ///
 /// # Errors
 /// [`RecordError`] names the column or the member that cannot be read.
-pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
+pub fn read_record(line: &[u8]) -> Result<AlertRecord, RecordError> {
     let members = Members::split(line)?;
     let Kind { kind } = members.read()?;
     let facts = AlertFacts::from(members.read::<FactMembers<'_>>()?);
@@ -100,12 +100,12 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
         let is_over = meta::is_over(rest.version.unwrap_or(0), rest.step.as_deref())?;
         let AlertFacts { at, since, .. } = facts;
         let step = MetaTransition { alert, is_over, at, since, measured, id: episode };
-        return Ok(Recorded::Meta(step, message));
+        return Ok(AlertRecord::Meta(step, message));
     }
     let fields = exact_key("field_bytes", rest.fields.into_owned(), rest.field_bytes)?;
     let count = rest.count.unwrap_or(0);
     if kind == EARLY {
-        return Ok(Recorded::Early(
+        return Ok(AlertRecord::Early(
             EarlyAlert { facts, measured, episode, count, fields },
             message,
         ));
@@ -115,7 +115,7 @@ pub fn read_record(line: &[u8]) -> Result<Recorded, RecordError> {
     let tops = Vec::new();
     let transition =
         Transition { kind, facts, measured, peak, reason, episode, count, fields, tops };
-    Ok(Recorded::Transition(transition, message))
+    Ok(AlertRecord::Transition(transition, message))
 }
 
 /// The member that says what the others are of.

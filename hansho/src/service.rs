@@ -40,7 +40,7 @@ use connectors::journal::{JournalError, StateDir};
 use connectors::source::kafka::{KafkaError, KafkaSettings};
 use connectors::source::spool::Spool;
 use connectors::store::{Store, StoreError};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::shard::ShardCounts;
 use model::schema::Schema;
 use model::time::Timestamp;
@@ -179,7 +179,7 @@ pub struct Logged {
     /// when others are dropped from the log.
     pub sequence: u64,
     /// What happened, with the rendered message.
-    pub recorded: Recorded,
+    pub recorded: AlertRecord,
     /// When the service saw it.
     pub detected: Timestamp,
     /// Whether its rule was only watched then, so that nobody is told.
@@ -335,10 +335,10 @@ impl Logged {
         let alert = alert_of(&self.recorded);
         let rule = texts.rule(alert);
         let (message, reading) = match &self.recorded {
-            Recorded::Transition(_, message) | Recorded::Early(_, message) => {
+            AlertRecord::Transition(_, message) | AlertRecord::Early(_, message) => {
                 (message, texts.reading(alert))
             }
-            Recorded::Meta(step, message) => (message, step.alert.reading(texts.language())),
+            AlertRecord::Meta(step, message) => (message, step.alert.reading(texts.language())),
         };
         AlertText {
             message: message.clone(),
@@ -355,10 +355,10 @@ impl Logged {
 mod tests;
 
 /// The alert a record is of.
-fn alert_of(recorded: &Recorded) -> &str {
+fn alert_of(recorded: &AlertRecord) -> &str {
     match recorded {
-        Recorded::Transition(transition, _) => &transition.facts.alert,
-        Recorded::Early(early, _) => &early.facts.alert,
-        Recorded::Meta(step, _) => step.alert.name(),
+        AlertRecord::Transition(transition, _) => &transition.facts.alert,
+        AlertRecord::Early(early, _) => &early.facts.alert,
+        AlertRecord::Meta(step, _) => step.alert.name(),
     }
 }

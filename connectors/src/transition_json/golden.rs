@@ -139,7 +139,7 @@ fn meta() -> Vec<MetaTransition> {
 }
 
 /// Every line, and what it reads back as in the log form.
-fn lines() -> Vec<(String, Option<Recorded>)> {
+fn lines() -> Vec<(String, Option<AlertRecord>)> {
     let mut lines = Vec::new();
     let mut push = |write: &dyn Fn(&mut Vec<u8>), read| {
         let mut out = Vec::new();
@@ -151,17 +151,17 @@ fn lines() -> Vec<(String, Option<Recorded>)> {
         push(&|out| write_transition(out, &it, &message, Form::Replay), None);
         // What is not in the line is not read back.
         let read = Transition { tops: Vec::new(), ..it.clone() };
-        let read = Some(Recorded::Transition(read, message.clone()));
+        let read = Some(AlertRecord::Transition(read, message.clone()));
         push(&|out| write_transition(out, &it, &message, Form::Log), read);
     }
     for it in early() {
         push(&|out| write_early(out, &it, "", Form::Replay), None);
-        let read = Some(Recorded::Early(it.clone(), "m".to_owned()));
+        let read = Some(AlertRecord::Early(it.clone(), "m".to_owned()));
         push(&|out| write_early(out, &it, "m", Form::Log), read);
     }
     for it in meta() {
         let message = it.message(Some("訳"), Language::Ja);
-        let read = Some(Recorded::Meta(it.clone(), message.clone()));
+        let read = Some(AlertRecord::Meta(it.clone(), message.clone()));
         push(&|out| write_meta(out, &it, &message), read);
     }
     lines

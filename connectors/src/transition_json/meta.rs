@@ -43,7 +43,7 @@ mod tests {
     use model::time::Timestamp;
     use model::transition::EpisodeId;
 
-    use super::super::{Recorded, read_record};
+    use super::super::{AlertRecord, read_record};
     use super::*;
 
     #[test]
@@ -61,7 +61,7 @@ mod tests {
             let mut line = Vec::new();
             write_meta(&mut line, &step, "失われた");
             let read = read_record(&line).unwrap();
-            assert_eq!(read, Recorded::Meta(step, "失われた".to_owned()));
+            assert_eq!(read, AlertRecord::Meta(step, "失われた".to_owned()));
             let text = String::from_utf8(line).unwrap();
             assert!(text.starts_with(r#"{"kind":"meta","alert":"hansho.records_lost""#), "{text}");
             let changes = [

@@ -112,7 +112,7 @@ fn without_the_exact_key_an_address_is_text() {
     let address: IpAddr = "203.0.113.9".parse().unwrap();
     transition.facts.key = vec![("src.ip".to_owned(), KeyValue::Ip(address))];
     let read = |form| match read_record(line(&transition, "", form).as_bytes()) {
-        Ok(Recorded::Transition(read, _)) => (read.facts.key[0].1.clone(), read.count),
+        Ok(AlertRecord::Transition(read, _)) => (read.facts.key[0].1.clone(), read.count),
         other => panic!("{other:?}"),
     };
     assert_eq!(read(Form::Log), (KeyValue::Ip(address), 10));
@@ -164,7 +164,7 @@ proptest! {
     fn the_log_form_survives_the_round_trip(transition in any_transition(), message: String) {
         let text = line(&transition, &message, Form::Log);
         prop_assert!(!text.contains(['\n', '\r']));
-        let expected = Recorded::Transition(transition.clone(), message.clone());
+        let expected = AlertRecord::Transition(transition.clone(), message.clone());
         prop_assert_eq!(read_record(text.as_bytes()).unwrap(), expected);
 
         let Transition { facts, measured, episode, count, .. } = transition;
@@ -173,7 +173,7 @@ proptest! {
         let early = EarlyAlert { facts, measured, episode, count, fields: Vec::new() };
         let mut out = Vec::new();
         write_early(&mut out, &early, &message, Form::Log);
-        prop_assert_eq!(read_record(&out).unwrap(), Recorded::Early(early, message));
+        prop_assert_eq!(read_record(&out).unwrap(), AlertRecord::Early(early, message));
     }
 
     #[test]

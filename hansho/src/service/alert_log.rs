@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use connectors::transition_json::{
-    Form, Recorded, read_record, write_early, write_meta, write_transition,
+    AlertRecord, Form, read_record, write_early, write_meta, write_transition,
 };
 use engine::announced::Announced;
 use engine::program::Program;
@@ -46,11 +46,11 @@ struct Line<'a> {
 pub type RecordId = (EpisodeId, Option<TransitionKind>, Timestamp, Severity);
 
 /// The identity of a record.
-pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
+pub(crate) fn record_id(recorded: &AlertRecord) -> RecordId {
     match recorded {
-        Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.facts.at, t.facts.severity),
-        Recorded::Early(early, _) => (early.episode, None, early.facts.at, early.facts.severity),
-        Recorded::Meta(step, _) => {
+        AlertRecord::Transition(t, _) => (t.episode, Some(t.kind), t.facts.at, t.facts.severity),
+        AlertRecord::Early(early, _) => (early.episode, None, early.facts.at, early.facts.severity),
+        AlertRecord::Meta(step, _) => {
             let kind = if step.is_over { TransitionKind::Resolved } else { TransitionKind::Firing };
             (step.id, Some(kind), step.at, step.alert.severity())
         }
@@ -61,11 +61,11 @@ pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
 pub(crate) fn write_line(out: &mut Vec<u8>, logged: &Logged) {
     let mut record = Vec::new();
     match &logged.recorded {
-        Recorded::Transition(transition, message) => {
+        AlertRecord::Transition(transition, message) => {
             write_transition(&mut record, transition, message, Form::Log);
         }
-        Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
-        Recorded::Meta(step, message) => write_meta(&mut record, step, message),
+        AlertRecord::Early(early, message) => write_early(&mut record, early, message, Form::Log),
+        AlertRecord::Meta(step, message) => write_meta(&mut record, step, message),
     }
     let Logged { sequence, detected: Timestamp(detected_ms), is_shadow, events, .. } = logged;
     let shadow = if *is_shadow { "\"shadow\":true," } else { "" };
@@ -225,8 +225,8 @@ impl History {
     /// What the service said of itself, oldest first.
     pub(crate) fn of_itself(&self) -> impl Iterator<Item = &MetaTransition> {
         self.logged.iter().filter_map(|logged| match &logged.recorded {
-            Recorded::Meta(step, _) => Some(step),
-            Recorded::Transition(..) | Recorded::Early(..) => None,
+            AlertRecord::Meta(step, _) => Some(step),
+            AlertRecord::Transition(..) | AlertRecord::Early(..) => None,
         })
     }
 
@@ -240,9 +240,9 @@ impl History {
         let mut announced = Announced::default();
         for logged in &self.logged {
             match &logged.recorded {
-                Recorded::Transition(transition, _) => announced.settle(transition),
-                Recorded::Early(early, _) => announced.announce(early),
-                Recorded::Meta(..) => {}
+                AlertRecord::Transition(transition, _) => announced.settle(transition),
+                AlertRecord::Early(early, _) => announced.announce(early),
+                AlertRecord::Meta(..) => {}
             }
         }
         announced.go_on();
@@ -277,7 +277,7 @@ impl History {
             }
         }
         for logged in self.logged.iter().skip(self.told_before) {
-            let Recorded::Transition(transition, _) = &logged.recorded else { continue };
+            let AlertRecord::Transition(transition, _) = &logged.recorded else { continue };
             let streams = program.rule(&transition.facts.alert).map(|rule| &rule.streams);
             // The end of an episode whose rule was changed lies ahead of what is settled.
             let is_settled = transition.reason != Some(Reason::RuleChanged);
@@ -345,8 +345,8 @@ impl History {
 
 const fn transition_of(logged: &Logged) -> Option<&Transition> {
     match &logged.recorded {
-        Recorded::Transition(transition, _) => Some(transition),
-        Recorded::Early(..) | Recorded::Meta(..) => None,
+        AlertRecord::Transition(transition, _) => Some(transition),
+        AlertRecord::Early(..) | AlertRecord::Meta(..) => None,
     }
 }
 

@@ -18,7 +18,7 @@ use std::thread;
 use connectors::commit::{Reach, ReachBack};
 use connectors::dead_letter::DeadLetters;
 use connectors::journal::{Journal, StateDir};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::shard::{Shard, ShardCounts};
 use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
@@ -265,7 +265,7 @@ struct Road {
     outlet: Outlet,
     told: Arc<Told>,
     /// What ended because rules were changed.
-    ended: Vec<Recorded>,
+    ended: Vec<AlertRecord>,
 }
 
 /// The logs that a teller writes, and where it looks events up.
@@ -424,10 +424,10 @@ fn reach_back(rules: &Rules, past: &Past<'_>, snapshot: Option<&Snapshot>) -> Ve
     stream_facts(rules, REMEMBERING, &past.kept).into_iter().enumerate().map(of).collect()
 }
 
-fn ended_records(ended: Vec<Transition>, texts: Option<&AlertTexts>) -> Vec<Recorded> {
+fn ended_records(ended: Vec<Transition>, texts: Option<&AlertTexts>) -> Vec<AlertRecord> {
     let record = |transition: Transition| {
         let message = texts.map_or_else(String::new, |texts| texts.transition(&transition));
-        Recorded::Transition(transition, message)
+        AlertRecord::Transition(transition, message)
     };
     ended.into_iter().map(record).collect()
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use connectors::sink::Sink;
 use connectors::store::Store;
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use model::meta::MetaAlert;
 use model::notification::{DeliveryResult, Notification};
 use model::time::{MINUTE_MS, Timestamp};
@@ -165,9 +165,9 @@ impl OnCall {
         let text = logged.text(texts);
         let of_itself;
         let step = match &logged.recorded {
-            Recorded::Transition(transition, _) => Step::Transition(transition),
-            Recorded::Early(early, _) => Step::Early(early),
-            Recorded::Meta(step, _) => {
+            AlertRecord::Transition(transition, _) => Step::Transition(transition),
+            AlertRecord::Early(early, _) => Step::Early(early),
+            AlertRecord::Meta(step, _) => {
                 of_itself = step.as_transition();
                 Step::Transition(&of_itself)
             }

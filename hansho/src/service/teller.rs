@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use connectors::journal::Journal;
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::announced::Announced;
 use engine::program::Program;
 use engine::shard::statistics::RuleCounts;
@@ -155,7 +155,7 @@ impl Teller {
     /// The alert log cannot be written: the service must stop, and a restart tells again.
     pub(crate) fn run(
         mut self,
-        mut ended: Vec<Recorded>,
+        mut ended: Vec<AlertRecord>,
         on_call: &SyncSender<Logged>,
     ) -> Result<LastWords, ServiceError> {
         let _complete = CompleteOnDrop(Arc::clone(&self.told));
@@ -195,11 +195,11 @@ impl Teller {
         for (shard, told) in found {
             let early = told.out.early.into_iter().map(|early| {
                 let message = self.texts.early(&early);
-                Recorded::Early(early, message)
+                AlertRecord::Early(early, message)
             });
             let steps = told.out.transitions.into_iter().map(|transition| {
                 let message = self.texts.transition(&transition);
-                Recorded::Transition(transition, message)
+                AlertRecord::Transition(transition, message)
             });
             fresh.extend(early.chain(steps));
             for memory in &told.out.memories {
@@ -248,9 +248,9 @@ impl Teller {
         let settled = self.told_by_all();
         let ends = self.announced.withdrawn(&self.program, &settled).into_iter().map(|end| {
             let message = self.texts.transition(&end);
-            Recorded::Transition(end, message)
+            AlertRecord::Transition(end, message)
         });
-        let mut ends: Vec<Recorded> = ends.collect();
+        let mut ends: Vec<AlertRecord> = ends.collect();
         ends.retain(|recorded| !self.known.contains(&record_id(recorded)));
         self.log(ends, on_call)
     }
@@ -280,11 +280,11 @@ impl Teller {
     }
 
     /// What was said, as the alert log has it.
-    fn records(&self, said: Vec<Said>) -> Vec<Recorded> {
+    fn records(&self, said: Vec<Said>) -> Vec<AlertRecord> {
         for name in MetaAlert::NAMES.iter().filter(|_| !said.is_empty()) {
             self.state.metrics.note_of_itself(name, self.itself.open(name));
         }
-        said.into_iter().map(|(step, message)| Recorded::Meta(step, message)).collect()
+        said.into_iter().map(|(step, message)| AlertRecord::Meta(step, message)).collect()
     }
 
     /// Shows what the rules made of their input, and what part of the work each took; what is
@@ -323,7 +323,7 @@ impl Teller {
     /// Appends, syncs, and only then passes on.
     fn log(
         &mut self,
-        fresh: Vec<Recorded>,
+        fresh: Vec<AlertRecord>,
         on_call: &SyncSender<Logged>,
     ) -> Result<(), ServiceError> {
         if fresh.is_empty() && !std::mem::take(&mut self.is_unsynced) {
@@ -347,9 +347,9 @@ impl Teller {
         self.alert_log.sync()?;
         for logged in logged {
             match &logged.recorded {
-                Recorded::Transition(transition, _) => self.announced.settle(transition),
-                Recorded::Early(early, _) => self.announced.announce(early),
-                Recorded::Meta(..) => {}
+                AlertRecord::Transition(transition, _) => self.announced.settle(transition),
+                AlertRecord::Early(early, _) => self.announced.announce(early),
+                AlertRecord::Meta(..) => {}
             }
             note(&logged.recorded, &self.state);
             drop(on_call.send(logged));
@@ -359,15 +359,17 @@ impl Teller {
     }
 
     /// Where the events lie of what has begun, risen or matched.
-    fn events_of(&self, recorded: &Recorded) -> Vec<OffsetRange> {
+    fn events_of(&self, recorded: &AlertRecord) -> Vec<OffsetRange> {
         match recorded {
-            Recorded::Transition(transition, _) if transition.kind != TransitionKind::Resolved => {
+            AlertRecord::Transition(transition, _)
+                if transition.kind != TransitionKind::Resolved =>
+            {
                 self.trails.cover(&self.program, &transition.facts.alert, transition.facts.at)
             }
-            Recorded::Early(early, _) => {
+            AlertRecord::Early(early, _) => {
                 self.trails.cover(&self.program, &early.facts.alert, early.facts.at)
             }
-            Recorded::Transition(..) | Recorded::Meta(..) => Vec::new(),
+            AlertRecord::Transition(..) | AlertRecord::Meta(..) => Vec::new(),
         }
     }
 
@@ -385,9 +387,9 @@ impl Teller {
     }
 }
 
-fn note(recorded: &Recorded, state: &State) {
+fn note(recorded: &AlertRecord, state: &State) {
     match recorded {
-        Recorded::Transition(transition, _) => {
+        AlertRecord::Transition(transition, _) => {
             info!(
                 kind = transition.kind.name(),
                 alert = transition.facts.alert,
@@ -398,11 +400,11 @@ fn note(recorded: &Recorded, state: &State) {
             );
             state.metrics.note_transition(transition.kind, transition.facts.severity);
         }
-        Recorded::Early(early, _) => {
+        AlertRecord::Early(early, _) => {
             debug!(alert = early.facts.alert, at = %early.facts.at, notice = %early.episode, "early notice");
             state.metrics.note_early(early.facts.severity);
         }
-        Recorded::Meta(step, message) => {
+        AlertRecord::Meta(step, message) => {
             let (alert, at) = (step.alert.name(), step.at);
             warn!(alert, is_over = step.is_over, at = %at, message, "about the service itself");
         }

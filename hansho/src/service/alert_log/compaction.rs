@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use connectors::journal::{Journal, JournalError, StateDir};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::succession::SettledStreams;
 use model::time::{DAY_MS, Timestamp};
@@ -170,11 +170,11 @@ enum Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn of(recorded: &'a Recorded) -> Told<'a> {
+    fn of(recorded: &'a AlertRecord) -> Told<'a> {
         match recorded {
-            Recorded::Transition(transition, _) => Told::Settled(transition),
-            Recorded::Early(early, _) => Told::Early(early),
-            Recorded::Meta(step, _) => Told::OfItself(Box::new(step.as_transition())),
+            AlertRecord::Transition(transition, _) => Told::Settled(transition),
+            AlertRecord::Early(early, _) => Told::Early(early),
+            AlertRecord::Meta(step, _) => Told::OfItself(Box::new(step.as_transition())),
         }
     }
 
@@ -255,7 +255,7 @@ impl Cut<'_> {
         let records: Vec<(usize, &Logged, Told<'_>)> = records.collect();
         // No later step of the service itself is dated before the newest one.
         let of_itself = records.iter().filter_map(|(_, logged, _)| match &logged.recorded {
-            Recorded::Meta(step, _) => Some((step.at, logged.sequence)),
+            AlertRecord::Meta(step, _) => Some((step.at, logged.sequence)),
             _ => None,
         });
         let newest = of_itself.max().map(|(_, sequence)| sequence);

@@ -43,7 +43,7 @@ pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) 
         fields: Vec::new(),
         tops: Vec::new(),
     };
-    let recorded = Recorded::Transition(transition, "m".to_owned());
+    let recorded = AlertRecord::Transition(transition, "m".to_owned());
     Logged {
         sequence: 0,
         recorded,
@@ -245,7 +245,7 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
         // Whoever starts again derives the same; another episode that began since is open.
         let told = |transition: Transition| Logged {
             sequence: 0,
-            recorded: Recorded::Transition(transition, "m".to_owned()),
+            recorded: AlertRecord::Transition(transition, "m".to_owned()),
             detected: Timestamp(9),
             is_shadow: false,
             events: Vec::new(),

@@ -14,7 +14,7 @@ use super::super::alert_log::{History, write_line};
 use super::*;
 use crate::api::rules::ReadFigures;
 use crate::service::reports::Reports;
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 
 const LIMITS: MetaLimits =
     MetaLimits { quiet_ms: 1_000, never_matched_after: 100, rule_share_max: 50 };
@@ -124,7 +124,7 @@ fn logged((sequence, (step, message)): (u64, Said)) -> Logged {
     let detected = step.at.plus(3);
     Logged {
         sequence,
-        recorded: Recorded::Meta(step, message),
+        recorded: AlertRecord::Meta(step, message),
         detected,
         is_shadow: false,
         events: Vec::new(),
@@ -210,7 +210,7 @@ fn documents(language: Language) -> String {
     for _ in 0..2 {
         // Read from the log again, as after a restart, it says nothing new.
         for logged in history(&said).logged() {
-            let Recorded::Meta(step, message) = &logged.recorded else {
+            let AlertRecord::Meta(step, message) = &logged.recorded else {
                 panic!("{}", super::super::alert_of(&logged.recorded))
             };
             let text = oncall::incident::AlertText {

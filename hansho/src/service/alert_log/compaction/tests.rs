@@ -50,7 +50,7 @@ impl Drawn {
         Drawn { random, lines: Vec::new(), records: Vec::new(), open, next_at, now: 100, floor: 0 }
     }
 
-    fn push(&mut self, recorded: Recorded) {
+    fn push(&mut self, recorded: AlertRecord) {
         let is_known = |known: &Logged| record_id(&known.recorded) == record_id(&recorded);
         if self.records.iter().any(is_known) {
             return;
@@ -83,7 +83,7 @@ impl Drawn {
         let at = self.now.max(self.next_at.get(&user).copied().unwrap_or(0));
         let severity = self.severity();
         let settled = |kind, since| match transition(kind, &name, at, since).recorded {
-            Recorded::Transition(of, message) => Recorded::Transition(
+            AlertRecord::Transition(of, message) => AlertRecord::Transition(
                 Transition { facts: AlertFacts { severity, ..of.facts }, ..of },
                 message,
             ),
@@ -112,7 +112,7 @@ impl Drawn {
 
     fn early(&mut self, name: &str, at: i64, severity: Severity) {
         let at = (at + self.random.within(-2, 4)).max(self.floor + 1);
-        let Recorded::Transition(of, message) =
+        let AlertRecord::Transition(of, message) =
             transition(TransitionKind::Firing, name, at, at).recorded
         else {
             return;
@@ -120,7 +120,7 @@ impl Drawn {
         let Transition { facts, measured, episode, count, fields, .. } = of;
         let facts = AlertFacts { severity, ..facts };
         let early = EarlyAlert { facts, measured, episode, count, fields };
-        self.push(Recorded::Early(early, message));
+        self.push(AlertRecord::Early(early, message));
     }
 
     fn peak(&mut self, name: &str, since: i64) {
@@ -133,7 +133,7 @@ impl Drawn {
         let rule = char::from(b'a' + self.random.within(0, 1) as u8).to_string();
         let alert = MetaAlert::RefusedKeys { rule };
         let of = |logged: &Logged| match &logged.recorded {
-            Recorded::Meta(step, _) if step.alert == alert => Some(step.clone()),
+            AlertRecord::Meta(step, _) if step.alert == alert => Some(step.clone()),
             _ => None,
         };
         let last = self.records.iter().rev().find_map(of).filter(|step| !step.is_over);
@@ -142,7 +142,7 @@ impl Drawn {
         let id = EpisodeId(since.0 as u128 * 2 + u128::from(alert.rule() == Some("a")));
         let (is_over, measured) = (last.is_some(), Measurement::default());
         let step = MetaTransition { alert, is_over, at, since, measured, id };
-        self.push(Recorded::Meta(step, "m".to_owned()));
+        self.push(AlertRecord::Meta(step, "m".to_owned()));
     }
 
     /// Other rules come into force, and what their change ends is told.
@@ -164,7 +164,7 @@ impl Drawn {
                 };
                 let newest = self.records.iter().rev().find(of_user).and_then(transition_of);
                 let ended = ended_by_change(newest.unwrap(), None, Timestamp(self.now));
-                self.push(Recorded::Transition(ended, "m".to_owned()));
+                self.push(AlertRecord::Transition(ended, "m".to_owned()));
                 self.next_at.insert(user, self.now);
             }
         }
@@ -173,7 +173,7 @@ impl Drawn {
 }
 
 fn opened(name: &str, since: i64) -> OpenEpisode {
-    let Recorded::Transition(of, _) =
+    let AlertRecord::Transition(of, _) =
         transition(TransitionKind::Firing, name, since, since).recorded
     else {
         unreachable!("a transition is one");
@@ -278,9 +278,9 @@ impl Drawn {
         let is_record = |line: &&Vec<u8>| line.starts_with(NUMBERED);
         let cut_at = before.iter().filter(is_record).count();
         let later = self.records.iter().skip(cut_at).filter_map(|logged| match &logged.recorded {
-            Recorded::Transition(of, _) => Some(of.facts.at.0),
-            Recorded::Early(of, _) => Some(of.facts.at.0),
-            Recorded::Meta(..) => None,
+            AlertRecord::Transition(of, _) => Some(of.facts.at.0),
+            AlertRecord::Early(of, _) => Some(of.facts.at.0),
+            AlertRecord::Meta(..) => None,
         });
         let latest = later.min().unwrap_or(self.now + 100) - 1;
         let told_until = self.random.within(self.floor, latest);
