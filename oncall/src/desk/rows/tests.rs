@@ -10,15 +10,16 @@ use model::notification::{Digest, FailureReason, MissedDelivery, Notification, N
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
-use oncall::case::{Case, Entry, Escalation, Happening, State, Times, Told};
-use oncall::desk::{Audit, Dead, Flapping, Pending, Row};
-use oncall::incident::{AlertText, OffsetRange};
-use oncall::matcher::Matcher;
-use oncall::outbox::{Failure, GiveUp, Outgoing};
-use oncall::silence::Silence;
+
+use crate::case::{Case, Entry, Escalation, Happening, State, Times, Told};
+use crate::desk::{Audit, Dead, Flapping, Pending, Row};
+use crate::incident::{AlertText, OffsetRange};
+use crate::matcher::Matcher;
+use crate::outbox::{Failure, GiveUp, Outgoing};
+use crate::silence::Silence;
 
 /// One row a line, as written by the first release of this form.
-const GOLDEN: &str = include_str!("golden/rows.jsonl");
+const GOLDEN: &str = include_str!("golden.jsonl");
 
 fn at(millis: i64) -> Timestamp {
     Timestamp(1_767_225_600_000 + millis)
