@@ -401,7 +401,8 @@ fn note(recorded: &AlertRecord, state: &State) {
             state.metrics.note_transition(transition.kind, transition.facts.severity);
         }
         AlertRecord::Early(early, _) => {
-            debug!(alert = early.facts.alert, at = %early.facts.at, notice = %early.episode, "early notice");
+            let (alert, at) = (&early.facts.alert, early.facts.at);
+            debug!(alert, at = %at, notice = %early.episode, "early notice");
             state.metrics.note_early(early.facts.severity);
         }
         AlertRecord::Meta(step, message) => {

@@ -767,7 +767,8 @@ proptest! {
                     false => |_, _, _| failed(FailureReason::Server, None),
                 };
                 let open = scene.desk.incidents.open().any(|(name, _)| name == alert);
-                let id = scene.log.iter().rev().find(|it| it.facts.alert == alert).map(|it| it.episode);
+                let last = scene.log.iter().rev().find(|it| it.facts.alert == alert);
+                let id = last.map(|it| it.episode);
                 match step {
                     0 | 1 if !open => { scene.fire(alert, Critical); }
                     2 if open => scene.resolve(alert),
