@@ -14,6 +14,7 @@ pub mod codec;
 
 pub mod dead_letter;
 
+mod published;
 pub mod transition_json;
 
 pub mod journal;

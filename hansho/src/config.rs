@@ -26,8 +26,8 @@ use model::message::Language;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
-use server::auth::ApiScope;
 use serde::Deserialize;
+use server::auth::ApiScope;
 use toml::Spanned;
 use toml::de::DeTable;
 

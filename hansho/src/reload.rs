@@ -132,7 +132,10 @@ impl Reloader {
 
     /// Reads and checks all there is. Whatever would end the service at its next start is found
     /// here, and what would only do so in one that runs.
-    fn read(&self, active: &ActiveConfig) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
+    fn read(
+        &self,
+        active: &ActiveConfig,
+    ) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
         let StartupConfig { path, config: running, inputs, properties, formatter } = &self.started;
         let config = Config::load(path).map_err(|error| error.to_string())?;
         let rules = load_rules(&config.rules, formatter.language);

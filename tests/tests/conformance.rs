@@ -91,16 +91,17 @@ fn agrees(want: &Json, got: &Transition) -> bool {
         |want: &Json, got: Timestamp| want.as_str().and_then(Timestamp::parse_rfc3339) == Some(got);
     want.as_object().unwrap().iter().all(|(name, want)| match name.as_str() {
         "kind" => want == got.kind.name(),
-        "alert" => *want == got.alert,
-        "severity" => want == got.severity.name(),
+        "alert" => *want == got.facts.alert,
+        "severity" => want == got.facts.severity.name(),
         "key" => {
             let same = |(name, value): &(String, _)| want[name] == format!("{value}");
-            want.as_object().map(|key| key.len()) == Some(got.key.len()) && got.key.iter().all(same)
+            want.as_object().map(|key| key.len()) == Some(got.facts.key.len())
+                && got.facts.key.iter().all(same)
         }
-        "at" => instant(want, got.at),
-        "since" => instant(want, got.since),
-        "value" => number(want, got.value),
-        "threshold" => number(want, got.threshold),
+        "at" => instant(want, got.facts.at),
+        "since" => instant(want, got.facts.since),
+        "value" => number(want, got.measured.value),
+        "threshold" => number(want, got.measured.threshold),
         "peak" => number(want, got.peak),
         "reason" => want.as_str() == got.reason.map(|reason| reason.name()),
         other => panic!("answers name {other}"),

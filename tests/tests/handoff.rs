@@ -103,7 +103,8 @@ macro_rules! model {
                 let (shared, ring) = (Arc::clone(&shared), Arc::clone(&ring));
                 thread::spawn(move || {
                     for time in 1..=EVENTS as i64 {
-                        let mark = || shared.watermarks.publish(0, Timestamp(time), Some(Timestamp(1)));
+                        let mark =
+                            || shared.watermarks.publish(0, Timestamp(time), Some(Timestamp(1)));
                         if $order == Order::CloseFirst && time == EVENTS as i64 {
                             shared.close(true);
                         }

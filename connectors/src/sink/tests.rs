@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::message::Language;
@@ -25,21 +26,25 @@ pub(super) fn notification() -> Notification {
         id: "00ff-1".to_owned(),
         kind: NotificationKind::Firing,
         incident: EpisodeId(255),
-        alert: "認証\"失敗\n".to_owned(),
-        severity: Severity::Critical,
-        key: vec![
-            ("user.name".to_owned(), KeyValue::Text("a<b>\u{202e}".to_owned())),
-            ("ip".to_owned(), KeyValue::Ip("203.0.113.9".parse().unwrap())),
-            ("code".to_owned(), KeyValue::Int(i64::MAX)),
-            ("ok".to_owned(), KeyValue::Bool(true)),
-            ("none".to_owned(), KeyValue::Null),
-        ],
-        at: Timestamp(54_000),
-        since: Timestamp(1_500),
+        facts: AlertFacts {
+            alert: "認証\"失敗\n".to_owned(),
+            severity: Severity::Critical,
+            key: vec![
+                ("user.name".to_owned(), KeyValue::Text("a<b>\u{202e}".to_owned())),
+                ("ip".to_owned(), KeyValue::Ip("203.0.113.9".parse().unwrap())),
+                ("code".to_owned(), KeyValue::Int(i64::MAX)),
+                ("ok".to_owned(), KeyValue::Bool(true)),
+                ("none".to_owned(), KeyValue::Null),
+            ],
+            at: Timestamp(54_000),
+            since: Timestamp(1_500),
+        },
         detected: Timestamp(55_000),
         deadline: Some(Timestamp(1_854_000)),
-        value: Some(Decimal::parse("12345678901234567.123456789").unwrap()),
-        threshold: Some(Decimal::parse("0.05").unwrap()),
+        measured: Measurement {
+            value: Some(Decimal::parse("12345678901234567.123456789").unwrap()),
+            threshold: Some(Decimal::parse("0.05").unwrap()),
+        },
         reason: None,
         message: "m".to_owned(),
         reading: "r".to_owned(),
@@ -67,7 +72,7 @@ fn the_document_is_one_line_with_exact_numbers_in_a_fixed_order() {
     let resolved = Notification {
         kind: NotificationKind::Resolved,
         reason: Some(Reason::NoData),
-        value: None,
+        measured: Measurement { value: None, ..notification().measured },
         deadline: None,
         runbook: Some("https://wiki/x".to_owned()),
         ..notification()

@@ -48,12 +48,12 @@ impl MessageFormatter {
             _ => of.message.clone(),
         };
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-        one_line(&format!("[{}] {}{message}", self.headline(of), of.alert))
+        one_line(&format!("[{}] {}{message}", self.headline(of), of.facts.alert))
     }
 
     /// The state in a word or two.
     pub(super) fn headline(&self, of: &Notification) -> String {
-        let severity = self.severity(of.severity);
+        let severity = self.severity(of.facts.severity);
         let is_flapping = of.digest.as_ref().is_some_and(|digest| digest.is_flapping);
         let (en, ja) = match of.kind {
             NotificationKind::Firing => return severity.to_owned(),
@@ -83,7 +83,7 @@ impl MessageFormatter {
     /// The facts that are known; none is empty.
     pub(super) fn facts(&self, of: &Notification) -> Vec<IncidentFact> {
         let key: Vec<String> =
-            of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            of.facts.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let deadline = match (of.kind, of.deadline) {
             (NotificationKind::Resolved | NotificationKind::Digest, _) => None,
             (_, Some(deadline)) => Some(self.local_time(deadline)),
@@ -99,21 +99,25 @@ impl MessageFormatter {
                 None => self.localized(format!("begun {at}"), format!("{at} に発火")),
             }
         });
-        let ended = (of.kind == NotificationKind::Resolved).then(|| self.local_time(of.at));
+        let ended = (of.kind == NotificationKind::Resolved).then(|| self.local_time(of.facts.at));
         let facts = [
             (
                 FactKind::Severity,
                 self.localized("severity", "重大度"),
-                Some(self.severity(of.severity).to_owned()),
+                Some(self.severity(of.facts.severity).to_owned()),
             ),
             (FactKind::Deadline, self.localized("respond by", "対応期限"), deadline),
             (FactKind::Key, self.localized("key", "キー"), Some(key.join(" "))),
             (
                 FactKind::Value,
                 self.localized("value", "値"),
-                self.value_text(of.value, of.threshold),
+                self.value_text(of.measured.value, of.measured.threshold),
             ),
-            (FactKind::Since, self.localized("since", "発生"), Some(self.local_time(of.since))),
+            (
+                FactKind::Since,
+                self.localized("since", "発生"),
+                Some(self.local_time(of.facts.since)),
+            ),
             (FactKind::Ended, self.localized("ended", "解消"), ended),
             (FactKind::By, self.localized("by", "対応者"), of.by.clone()),
             (FactKind::Missed, self.localized("missed", "未達"), missed),

@@ -57,7 +57,10 @@ impl Bench {
         self.marks.settled[stream as usize] = Timestamp(mark);
         let mut out = Out::default();
         self.shard.step(&batches[0], &self.marks, &mut out);
-        let early = out.early.iter().map(|early| format!("!{}{}", host(&early.key), early.at.0));
+        let early = out
+            .early
+            .iter()
+            .map(|early| format!("!{}{}", host(&early.facts.key), early.facts.at.0));
         let settled: Vec<String> = out.transitions.iter().map(brief).collect();
         (settled.join(" "), early.collect::<Vec<_>>().join(" "))
     }
@@ -79,7 +82,12 @@ fn brief(transition: &Transition) -> String {
         TransitionKind::Changed => '^',
         TransitionKind::Again => '=',
     };
-    format!("{sign}{}{}({})", host(&transition.key), transition.at.0, transition.since.0)
+    format!(
+        "{sign}{}{}({})",
+        host(&transition.facts.key),
+        transition.facts.at.0,
+        transition.facts.since.0
+    )
 }
 
 #[test]

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::config::Limits;
-use crate::wiring::clock::wall_clock;
 use crate::rule_files::load_rules;
+use crate::wiring::clock::wall_clock;
 
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -338,7 +338,8 @@ impl Ingester {
     /// By rule, in the order of the program: events of its streams that counted, and how many
     /// of those it selected lack a field of its key.
     pub(crate) fn rule_figures(&self) -> impl Iterator<Item = ReadFigures> {
-        let accepted = |stream: &usize| self.streams.get(*stream).map_or(0, |of| of.progress.accepted);
+        let accepted =
+            |stream: &usize| self.streams.get(*stream).map_or(0, |of| of.progress.accepted);
         self.program.rules().iter().map(move |rule| ReadFigures {
             evaluated: rule.streams.iter().map(accepted).sum(),
             observed: self.counts.observed.observed_of(rule),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use engine::program::{Program, ProgramError};
 use model::message::Language;
 use rules_dsl::explain::Explanation;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
-use rules_dsl::resolver::Resolver;
 use rules_dsl::{CompiledRules, compile_in};
 
 use super::sources::RuleSources;

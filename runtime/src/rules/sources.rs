@@ -2,8 +2,8 @@
 
 use model::calendar::Zone;
 use model::message::Language;
-use rules_dsl::source::SourceFile;
 use rules_dsl::resolver::Resolver;
+use rules_dsl::source::SourceFile;
 use serde::{Deserialize, Serialize};
 
 use super::environment::{holidays, zone};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::{KeyValue, encode_key};
 use model::severity::Severity;
@@ -79,8 +80,8 @@ impl Judge<'_> {
         let last = told.last().cloned().filter(|_| standing.open_since.is_some());
         told.extend(last.map(|last| Transition {
             kind: TransitionKind::Resolved,
-            at: Timestamp(until + 1),
-            value: None,
+            facts: AlertFacts { at: Timestamp(until + 1), ..last.facts },
+            measured: Measurement { value: None, ..last.measured },
             peak: standing.peak,
             reason: Some(Reason::RuleChanged),
             count: 0,
@@ -426,13 +427,17 @@ impl Judge<'_> {
         let has_value = lowest.is_some();
         Transition {
             kind,
-            alert: alert.name.clone(),
-            severity,
-            key: named(alert.by.iter().map(|part| &part.name).collect(), self.key),
-            at: Timestamp(moment.now),
-            since,
-            value: moment.value.as_ref().filter(|_| has_value).and_then(Known::shown),
-            threshold: above.map_or(lowest, |at| self.rungs().get(at).copied()),
+            facts: AlertFacts {
+                alert: alert.name.clone(),
+                severity,
+                key: named(alert.by.iter().map(|part| &part.name).collect(), self.key),
+                at: Timestamp(moment.now),
+                since,
+            },
+            measured: Measurement {
+                value: moment.value.as_ref().filter(|_| has_value).and_then(Known::shown),
+                threshold: above.map_or(lowest, |at| self.rungs().get(at).copied()),
+            },
             peak: if kind == TransitionKind::Resolved { standing.peak } else { None },
             reason,
             episode: episode_id(&alert.name, &encode_key(self.key), since),

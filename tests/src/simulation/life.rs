@@ -183,5 +183,4 @@ impl RunState {
         };
         logs.into_iter().all(|(at, log)| is_read(at, log.records.len()))
     }
-
 }

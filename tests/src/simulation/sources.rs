@@ -3,7 +3,7 @@
 use connectors::commit::{CommitPoint, Reach, ReachBack};
 use connectors::source::kafka::SourceEvent;
 use connectors::source::{Oversized, Progress, ReadState};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use model::event::Record;
 use model::time::Timestamp;
 use runtime::error::NodeError;
@@ -75,7 +75,7 @@ impl RunState {
             return Some(commit);
         }
         let newest = self.survivors.alert_log.iter().filter_map(|record| match &record.recorded {
-            Recorded::Transition(of, _) => Some(of.at.0),
+            AlertRecord::Transition(of, _) => Some(of.facts.at.0),
             _ => None,
         });
         Some(CommitPoint { settled: newest.max().unwrap_or(commit.settled), ..commit })

@@ -13,7 +13,7 @@ pub(in crate::sink) fn labels(of: &Notification) -> Map<String, Value> {
     for (name, value) in &of.labels {
         labels.insert(label_name(name), value.clone().into());
     }
-    for (name, value) in &of.key {
+    for (name, value) in &of.facts.key {
         // Alertmanager takes an empty value for no label at all.
         let text = match value {
             KeyValue::Null => continue,
@@ -22,8 +22,8 @@ pub(in crate::sink) fn labels(of: &Notification) -> Map<String, Value> {
         };
         labels.insert(label_name(name), text.into());
     }
-    labels.insert("alertname".to_owned(), of.alert.clone().into());
-    labels.insert("severity".to_owned(), of.severity.name().into());
+    labels.insert("alertname".to_owned(), of.facts.alert.clone().into());
+    labels.insert("severity".to_owned(), of.facts.severity.name().into());
     labels
 }
 

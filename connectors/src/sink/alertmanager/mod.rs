@@ -59,7 +59,8 @@ impl AlertmanagerSink {
     async fn resend_all(&self, open: &[Notification], now: Timestamp) -> DeliveryResult {
         let mut result = DeliveryResult::Sent { receipt: None };
         for batch in open.chunks(BATCH_MAX) {
-            let alerts = batch.iter().map(|of| alert(of, of.severity, ends_at(of, now))).collect();
+            let alerts =
+                batch.iter().map(|of| alert(of, of.facts.severity, ends_at(of, now))).collect();
             match self.post(alerts).await {
                 DeliveryResult::Sent { .. } => {}
                 failed => result = failed,
@@ -99,7 +100,7 @@ impl Sink for AlertmanagerSink {
     }
 
     fn preview(&self, notification: &Notification) -> String {
-        Value::Array(alerts(notification, notification.at)).to_string()
+        Value::Array(alerts(notification, notification.facts.at)).to_string()
     }
 
     fn resend<'a>(&'a self, open: &'a [Notification], now: Timestamp) -> DeliveryFuture<'a> {
@@ -122,9 +123,9 @@ fn best(results: Vec<DeliveryResult>) -> DeliveryResult {
 
 /// The alert, and the ends of those it takes the place of.
 fn alerts(of: &Notification, now: Timestamp) -> Vec<Value> {
-    let mut alerts = vec![alert(of, of.severity, ends_at(of, now))];
+    let mut alerts = vec![alert(of, of.facts.severity, ends_at(of, now))];
     if of.kind == NotificationKind::Changed {
-        let lesser = Severity::ALL.into_iter().filter(|it| it.level() > of.severity.level());
+        let lesser = Severity::ALL.into_iter().filter(|it| it.level() > of.facts.severity.level());
         alerts.extend(lesser.map(|severity| alert(of, severity, now)));
     }
     alerts
@@ -132,7 +133,7 @@ fn alerts(of: &Notification, now: Timestamp) -> Vec<Value> {
 
 fn ends_at(of: &Notification, now: Timestamp) -> Timestamp {
     match of.kind {
-        NotificationKind::Resolved => of.at.min(now),
+        NotificationKind::Resolved => of.facts.at.min(now),
         _ => now.plus(ALERT_TTL_MS),
     }
 }
@@ -145,7 +146,7 @@ fn alert(of: &Notification, severity: Severity, ends_at: Timestamp) -> Value {
         "labels": labels,
         "annotations": annotations(of),
         // An alert must not end before it begins.
-        "startsAt": of.since.min(ends_at).to_string(),
+        "startsAt": of.facts.since.min(ends_at).to_string(),
         "endsAt": ends_at.to_string(),
     })
 }
@@ -158,8 +159,8 @@ fn annotations(of: &Notification) -> Map<String, Value> {
         ("summary", Some(of.message.clone())),
         ("description", Some(of.reading.clone())),
         ("runbook_url", of.runbook.clone()),
-        ("value", decimal(of.value)),
-        ("threshold", decimal(of.threshold)),
+        ("value", decimal(of.measured.value)),
+        ("threshold", decimal(of.measured.threshold)),
         ("deadline", of.deadline.map(|deadline| deadline.to_string())),
         ("acknowledged_by", of.by.clone()),
     ];

@@ -1,3 +1,5 @@
+use model::alert_facts::AlertFacts;
+
 use super::*;
 use crate::secret::Secret;
 use crate::sink::http::tests::{Answer, Receiver, answer};
@@ -57,8 +59,15 @@ async fn an_alert_is_its_labels_and_is_believed_for_some_minutes() {
 fn what_ends_has_ended_and_never_before_it_began() {
     let ended = |at, since| {
         let kind = NotificationKind::Resolved;
-        let of =
-            Notification { kind, at: Timestamp(at), since: Timestamp(since), ..notification() };
+        let of = Notification {
+            kind,
+            facts: AlertFacts {
+                at: Timestamp(at),
+                since: Timestamp(since),
+                ..notification().facts
+            },
+            ..notification()
+        };
         let [alert] = alerts(&of, NOW).try_into().unwrap();
         (alert["startsAt"].clone(), alert["endsAt"].clone())
     };
@@ -73,7 +82,14 @@ fn what_ends_has_ended_and_never_before_it_began() {
 #[test]
 fn the_alert_of_a_lesser_severity_ends_when_it_rises() {
     let (kind, severity) = (NotificationKind::Changed, Severity::High);
-    let all = alerts(&Notification { kind, severity, ..notification() }, NOW);
+    let all = alerts(
+        &Notification {
+            kind,
+            facts: AlertFacts { severity, ..notification().facts },
+            ..notification()
+        },
+        NOW,
+    );
     let brief: Vec<(&str, &str)> = all
         .iter()
         .map(|it| (it["labels"]["severity"].as_str(), it["endsAt"].as_str()))
@@ -89,7 +105,11 @@ fn alerts_are_told_apart_as_incidents_are() {
     use model::key::KeyValue;
     let of = |value| {
         let key = vec![("a.b".to_owned(), value), ("a_b".to_owned(), KeyValue::Int(1))];
-        labels(&Notification { key, labels: Vec::new(), ..notification() })
+        labels(&Notification {
+            facts: AlertFacts { key, ..notification().facts },
+            labels: Vec::new(),
+            ..notification()
+        })
     };
     let values = [KeyValue::Null, KeyValue::Text(String::new()), KeyValue::Text("1".to_owned())];
     let all = values.map(of);

@@ -220,7 +220,7 @@ impl MailSink {
         let domain = self.from.email.domain();
         let thread = format!("<{}@{domain}>", of.incident);
         let date = SystemTime::UNIX_EPOCH + Duration::from_millis(now.0.max(0).unsigned_abs());
-        let (priority, importance) = urgency(of.severity);
+        let (priority, importance) = urgency(of.facts.severity);
         let mut message = Message::builder()
             .from(self.from.clone())
             .date(date)
@@ -236,7 +236,7 @@ impl MailSink {
         let more = [
             ("Auto-Submitted", "auto-generated".to_owned()),
             ("X-Alert-Incident", of.incident.to_string()),
-            ("X-Alert-Severity", of.severity.name().to_owned()),
+            ("X-Alert-Severity", of.facts.severity.name().to_owned()),
             ("X-Priority", priority.to_owned()),
             ("Importance", importance.to_owned()),
         ];
@@ -258,7 +258,7 @@ impl MailSink {
     fn html(&self, of: &Notification) -> String {
         let color = match of.kind {
             NotificationKind::Resolved => RESOLVED_COLOR,
-            _ => severity_color(of.severity),
+            _ => severity_color(of.facts.severity),
         };
         let rows: String = self
             .formatter
@@ -289,7 +289,7 @@ impl Sink for MailSink {
     }
 
     fn preview(&self, notification: &Notification) -> String {
-        let message = self.message(notification, notification.at).map(|it| it.formatted());
+        let message = self.message(notification, notification.facts.at).map(|it| it.formatted());
         message.map_or_else(|why| why, |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::tz::TimeZone;
+use model::alert_facts::AlertFacts;
 use model::message::Language;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -137,7 +138,7 @@ fn no_text_becomes_a_header_or_a_tag() {
     let nasty = "x\r\nBcc: evil@example\r\n\r\n<script>&\"'\u{202e}\0".repeat(200);
     let of = Notification {
         id: format!("1\r\n2>{}", "失".repeat(3)),
-        alert: nasty.clone(),
+        facts: AlertFacts { alert: nasty.clone(), ..notification().facts },
         message: nasty.clone(),
         reading: nasty.clone(),
         by: Some(nasty.clone()),

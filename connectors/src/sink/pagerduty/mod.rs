@@ -119,9 +119,9 @@ fn event(of: &Notification, routing_key: &str) -> String {
         let payload = json!({
             "summary": summary(of),
             "source": source(of),
-            "severity": severity(of.severity),
-            "timestamp": of.at.to_string(),
-            "class": of.alert,
+            "severity": severity(of.facts.severity),
+            "timestamp": of.facts.at.to_string(),
+            "class": of.facts.alert,
             "custom_details": details,
         });
         let links: Vec<Value> =
@@ -144,7 +144,7 @@ fn event(of: &Notification, routing_key: &str) -> String {
 
 /// `[L1] alert: message`, cut at a character.
 fn summary(of: &Notification) -> String {
-    let whole = format!("[L{}] {}: {}", of.severity.level(), of.alert, of.message);
+    let whole = format!("[L{}] {}: {}", of.facts.severity.level(), of.facts.alert, of.message);
     let plain = whole.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut cut: Vec<char> = plain.collect();
     if cut.len() > SUMMARY_MAX {
@@ -156,8 +156,9 @@ fn summary(of: &Notification) -> String {
 
 /// The source of the event: the key, or else the alert.
 fn source(of: &Notification) -> String {
-    let parts: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if parts.is_empty() { of.alert.clone() } else { parts.join(" ") }
+    let parts: Vec<String> =
+        of.facts.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if parts.is_empty() { of.facts.alert.clone() } else { parts.join(" ") }
 }
 
 const fn severity(of: Severity) -> &'static str {

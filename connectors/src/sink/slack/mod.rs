@@ -159,7 +159,7 @@ impl SlackSink {
         let title = cut(&escaped(&self.formatter.title(of)), TITLE_MAX);
         let color = match of.kind {
             NotificationKind::Resolved => RESOLVED_COLOR,
-            _ => severity_color(of.severity),
+            _ => severity_color(of.facts.severity),
         };
         let attachment = json!({ "color": color, "fallback": title, "blocks": self.blocks(of) });
         let message = json!({

@@ -1,6 +1,8 @@
+use model::alert_facts::AlertFacts;
 use model::key::KeyValue;
 use model::message::Language;
-use model::notification::Missed;
+use model::notification::MissedDelivery;
+use model::time::Timestamp;
 
 use super::*;
 use crate::sink::http::tests::{Receiver, answer};
@@ -156,13 +158,16 @@ async fn whatever_is_told_stays_within_what_slack_takes() {
     let nasty = "<!channel> <@U1> @here &amp; \u{0}\u{202e}失敗\n".repeat(400);
     let part = |n: usize| (format!("k{n}"), KeyValue::Text(nasty.clone()));
     let of = Notification {
-        alert: nasty.clone(),
+        facts: AlertFacts {
+            alert: nasty.clone(),
+            key: (0..50).map(part).collect(),
+            ..notification().facts
+        },
         message: nasty.clone(),
         reading: nasty.clone(),
         runbook: Some("https://wiki.example/?a=1&b".to_owned()),
         by: Some(nasty.clone()),
-        missed: Some(Missed { at: Timestamp(0), why: Some(nasty.clone()) }),
-        key: (0..50).map(part).collect(),
+        missed: Some(MissedDelivery { at: Timestamp(0), why: Some(nasty.clone()) }),
         kind: NotificationKind::Resolved,
         ..notification()
     };

@@ -186,7 +186,7 @@ fn is_link(runbook: &str) -> bool {
 
 /// Colour of the title.
 fn container_style(notification: &Notification) -> &'static str {
-    match (notification.kind, notification.severity) {
+    match (notification.kind, notification.facts.severity) {
         (NotificationKind::Resolved, _) => "good",
         (_, Severity::Critical) => "attention",
         (_, Severity::High) => "warning",

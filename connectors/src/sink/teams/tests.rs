@@ -1,5 +1,5 @@
 use model::key::KeyValue;
-use model::notification::{Digest, Missed};
+use model::notification::{Digest, MissedDelivery};
 
 use super::*;
 use crate::secret::Secret;
@@ -231,7 +231,7 @@ fn hostile_and_long_texts_stay_texts_and_within_the_limit() {
             reading: long.clone(),
             runbook: Some(format!("https://wiki.example/{}", "失".repeat(LINK_MAX - 21))),
             by: Some(long.clone()),
-            missed: Some(Missed { at: Timestamp(0), why: Some(long.clone()) }),
+            missed: Some(MissedDelivery { at: Timestamp(0), why: Some(long.clone()) }),
             key: (0..50).map(part).collect(),
             labels: vec![("l".to_owned(), long.clone()); 50],
             kind: NotificationKind::Resolved,

@@ -45,12 +45,12 @@ fn alertmanager(of: &Notification) -> Value {
     if let Some(runbook) = &of.runbook {
         annotations.insert("runbook_url".to_owned(), runbook.clone().into());
     }
-    let ends_at = if is_over { of.at.to_string() } else { NO_TIME.to_owned() };
+    let ends_at = if is_over { of.facts.at.to_string() } else { NO_TIME.to_owned() };
     let alert = json!({
         "status": status,
         "labels": labels,
         "annotations": annotations,
-        "startsAt": of.since.to_string(),
+        "startsAt": of.facts.since.to_string(),
         "endsAt": ends_at,
         "generatorURL": "",
         "fingerprint": fingerprint(of.incident),
@@ -61,7 +61,7 @@ fn alertmanager(of: &Notification) -> Value {
         "truncatedAlerts": 0,
         "status": status,
         "receiver": "hansho",
-        "groupLabels": { "alertname": of.alert },
+        "groupLabels": { "alertname": of.facts.alert },
         "commonLabels": labels,
         "commonAnnotations": annotations,
         "externalURL": "",
@@ -81,10 +81,10 @@ fn cloud_event(of: &Notification) -> String {
         "source": "/hansho",
         "type": format!("hansho.notification.{}", of.kind.name()),
         "subject": of.incident.to_string(),
-        "time": of.at.to_string(),
+        "time": of.facts.at.to_string(),
         "datacontenttype": "application/json",
-        "severitytext": of.severity.name().to_uppercase(),
-        "severitynumber": severity_number(of.severity),
+        "severitytext": of.facts.severity.name().to_uppercase(),
+        "severitynumber": severity_number(of.facts.severity),
     });
     let Value::Object(head) = head else { return String::new() };
     let content = RawValue::from_string(document::render(of)).ok();

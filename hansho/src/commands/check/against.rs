@@ -232,9 +232,9 @@ impl ReplayObserver for SampleStats {
     }
 
     fn transition(&mut self, transition: &Transition) -> Result<(), Exit> {
-        let key = key_hash(&encode_key(transition.key.iter().map(|(_, value)| value)));
-        let since = transition.since.0;
-        let of_alert = self.episodes.entry(transition.alert.clone()).or_default();
+        let key = key_hash(&encode_key(transition.facts.key.iter().map(|(_, value)| value)));
+        let since = transition.facts.since.0;
+        let of_alert = self.episodes.entry(transition.facts.alert.clone()).or_default();
         let fired = of_alert.entry(key).or_insert(Fired { since, has_ended: false });
         fired.has_ended |= transition.kind == TransitionKind::Resolved;
         Ok(())

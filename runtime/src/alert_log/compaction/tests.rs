@@ -6,11 +6,12 @@ use std::path::Path;
 use ::tests::drawn::Random;
 use engine::shard::OpenEpisode;
 use engine::succession::ended_by_change;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
-use model::meta::{MetaAlert, MetaStep};
+use model::meta::{MetaAlert, MetaTransition};
 use model::severity::Severity;
 use model::transition::{EpisodeId, TransitionKind};
-use oncall::incident::{AlertText, Incident, Incidents, LogRecord, Notice};
+use oncall::incident::{AlertText, Incident, IncidentUpdate, Incidents, LogRecord};
 
 use super::super::peaks::peak_line;
 use super::super::tests::{RULES, history, rules, transition};
@@ -49,7 +50,7 @@ impl Drawn {
         Drawn { random, lines: Vec::new(), records: Vec::new(), open, next_at, now: 100, floor: 0 }
     }
 
-    fn push(&mut self, recorded: Recorded) {
+    fn push(&mut self, recorded: AlertRecord) {
         let is_known = |known: &Logged| record_id(&known.recorded) == record_id(&recorded);
         if self.records.iter().any(is_known) {
             return;
@@ -82,9 +83,10 @@ impl Drawn {
         let at = self.now.max(self.next_at.get(&user).copied().unwrap_or(0));
         let severity = self.severity();
         let settled = |kind, since| match transition(kind, &name, at, since).recorded {
-            Recorded::Transition(of, message) => {
-                Recorded::Transition(Transition { severity, ..of }, message)
-            }
+            AlertRecord::Transition(of, message) => AlertRecord::Transition(
+                Transition { facts: AlertFacts { severity, ..of.facts }, ..of },
+                message,
+            ),
             other => other,
         };
         let since = self.open.get(&user).copied();
@@ -110,14 +112,15 @@ impl Drawn {
 
     fn early(&mut self, name: &str, at: i64, severity: Severity) {
         let at = (at + self.random.within(-2, 4)).max(self.floor + 1);
-        let Recorded::Transition(of, message) =
+        let AlertRecord::Transition(of, message) =
             transition(TransitionKind::Firing, name, at, at).recorded
         else {
             return;
         };
-        let Transition { alert, key, at, value, threshold, episode, count, fields, .. } = of;
-        let early = Early { alert, severity, key, at, value, threshold, episode, count, fields };
-        self.push(Recorded::Early(early, message));
+        let Transition { facts, measured, episode, count, fields, .. } = of;
+        let facts = AlertFacts { severity, ..facts };
+        let early = EarlyAlert { facts, measured, episode, count, fields };
+        self.push(AlertRecord::Early(early, message));
     }
 
     fn peak(&mut self, name: &str, since: i64) {
@@ -130,16 +133,16 @@ impl Drawn {
         let rule = char::from(b'a' + self.random.within(0, 1) as u8).to_string();
         let alert = MetaAlert::RefusedKeys { rule };
         let of = |logged: &Logged| match &logged.recorded {
-            Recorded::Meta(step, _) if step.alert == alert => Some(step.clone()),
+            AlertRecord::Meta(step, _) if step.alert == alert => Some(step.clone()),
             _ => None,
         };
         let last = self.records.iter().rev().find_map(of).filter(|step| !step.is_over);
         let at = Timestamp(self.now);
         let since = last.as_ref().map_or(at, |step| step.since);
         let id = EpisodeId(since.0 as u128 * 2 + u128::from(alert.rule() == Some("a")));
-        let (is_over, value, threshold) = (last.is_some(), None, None);
-        let step = MetaStep { alert, is_over, at, since, value, threshold, id };
-        self.push(Recorded::Meta(step, "m".to_owned()));
+        let (is_over, measured) = (last.is_some(), Measurement::default());
+        let step = MetaTransition { alert, is_over, at, since, measured, id };
+        self.push(AlertRecord::Meta(step, "m".to_owned()));
     }
 
     /// Other rules come into force, and what their change ends is told.
@@ -157,11 +160,11 @@ impl Drawn {
             for (user, since) in std::mem::take(&mut self.open) {
                 let key = opened(&char::from(user).to_string(), since).key;
                 let of_user = |logged: &&Logged| {
-                    transition_of(logged).is_some_and(|of| canonical(&of.key) == key)
+                    transition_of(logged).is_some_and(|of| canonical(&of.facts.key) == key)
                 };
                 let newest = self.records.iter().rev().find(of_user).and_then(transition_of);
                 let ended = ended_by_change(newest.unwrap(), None, Timestamp(self.now));
-                self.push(Recorded::Transition(ended, "m".to_owned()));
+                self.push(AlertRecord::Transition(ended, "m".to_owned()));
                 self.next_at.insert(user, self.now);
             }
         }
@@ -170,17 +173,17 @@ impl Drawn {
 }
 
 fn opened(name: &str, since: i64) -> OpenEpisode {
-    let Recorded::Transition(of, _) =
+    let AlertRecord::Transition(of, _) =
         transition(TransitionKind::Firing, name, since, since).recorded
     else {
         unreachable!("a transition is one");
     };
     OpenEpisode {
-        key: canonical(&of.key),
-        alert: of.alert,
-        since: of.since,
+        key: canonical(&of.facts.key),
+        alert: of.facts.alert,
+        since: of.facts.since,
         peak: None,
-        severity: of.severity,
+        severity: of.facts.severity,
         fields: Vec::new(),
     }
 }
@@ -189,7 +192,7 @@ fn opened(name: &str, since: i64) -> OpenEpisode {
 fn told<'a>(
     log: impl Iterator<Item = &'a Logged>,
     from: u64,
-) -> (Vec<Notice>, BTreeMap<EpisodeId, Incident>) {
+) -> (Vec<IncidentUpdate>, BTreeMap<EpisodeId, Incident>) {
     let mut incidents = Incidents::default();
     let text = AlertText::default();
     let mut notices = Vec::new();
@@ -275,9 +278,9 @@ impl Drawn {
         let is_record = |line: &&Vec<u8>| line.starts_with(NUMBERED);
         let cut_at = before.iter().filter(is_record).count();
         let later = self.records.iter().skip(cut_at).filter_map(|logged| match &logged.recorded {
-            Recorded::Transition(of, _) => Some(of.at.0),
-            Recorded::Early(of, _) => Some(of.at.0),
-            Recorded::Meta(..) => None,
+            AlertRecord::Transition(of, _) => Some(of.facts.at.0),
+            AlertRecord::Early(of, _) => Some(of.facts.at.0),
+            AlertRecord::Meta(..) => None,
         });
         let latest = later.min().unwrap_or(self.now + 100) - 1;
         let told_until = self.random.within(self.floor, latest);
@@ -331,7 +334,7 @@ fn check_records(scene: &Scene) {
     }
     for logged in whole.logged() {
         let may_be_derived = match transition_of(logged) {
-            Some(of) => scene.program.rule(&of.alert).is_some() && of.at > told_until,
+            Some(of) => scene.program.rule(&of.facts.alert).is_some() && of.facts.at > told_until,
             None => false,
         };
         let is_known = known.contains(&record_id(&logged.recorded));
@@ -351,7 +354,7 @@ fn check_past(scene: &Scene) {
         assert_eq!(got.restored.open, want.restored.open, "{} {start}", scene.context());
         let untold = |ended: &[Transition], history: &History| -> Vec<Transition> {
             let known = history.record_ids();
-            let id = |t: &Transition| (t.episode, Some(t.kind), t.at, t.severity);
+            let id = |t: &Transition| (t.episode, Some(t.kind), t.facts.at, t.facts.severity);
             ended.iter().filter(|t| !known.contains(&id(t))).cloned().collect()
         };
         let ends = [untold(&got.ended, short), untold(&want.ended, whole)];

@@ -1,3 +1,4 @@
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
 use model::message::Language;
 use model::severity::Severity;
@@ -24,13 +25,17 @@ fn program() -> Program {
 pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
     let transition = Transition {
         kind,
-        alert: "burst".to_owned(),
-        severity: Severity::High,
-        key: vec![("user.name".to_owned(), KeyValue::Text(user.to_owned()))],
-        at: Timestamp(at),
-        since: Timestamp(since),
-        value: Some(Decimal::from_int(2)),
-        threshold: Some(Decimal::from_int(2)),
+        facts: AlertFacts {
+            alert: "burst".to_owned(),
+            severity: Severity::High,
+            key: vec![("user.name".to_owned(), KeyValue::Text(user.to_owned()))],
+            at: Timestamp(at),
+            since: Timestamp(since),
+        },
+        measured: Measurement {
+            value: Some(Decimal::from_int(2)),
+            threshold: Some(Decimal::from_int(2)),
+        },
         peak: None,
         reason: None,
         episode: EpisodeId(u128::from(user.as_bytes()[0]) << 64 | since as u128),
@@ -38,7 +43,7 @@ pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) 
         fields: Vec::new(),
         tops: Vec::new(),
     };
-    let recorded = Recorded::Transition(transition, "m".to_owned());
+    let recorded = AlertRecord::Transition(transition, "m".to_owned());
     Logged {
         sequence: 0,
         recorded,
@@ -236,11 +241,11 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
             assert!(!ends && first.ended.is_empty(), "{:?}", first.ended);
             continue;
         };
-        assert_eq!((ended.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
+        assert_eq!((ended.facts.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
         // Whoever starts again derives the same; another episode that began since is open.
         let told = |transition: Transition| Logged {
             sequence: 0,
-            recorded: Recorded::Transition(transition, "m".to_owned()),
+            recorded: AlertRecord::Transition(transition, "m".to_owned()),
             detected: Timestamp(9),
             is_shadow: false,
             events: Vec::new(),

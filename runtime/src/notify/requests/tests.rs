@@ -9,7 +9,7 @@ use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::time::MINUTE_MS;
-use model::transition::{Early, EpisodeId, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, EpisodeId, Reason, Transition, TransitionKind};
 use oncall::case::{Entry, Happening};
 use oncall::desk::Settings;
 use oncall::incident::{AlertText, LogRecord, OffsetRange, Step};
@@ -122,7 +122,7 @@ impl Scene {
         let of = transition(TransitionKind::Firing, alert, severity, self.now);
         let (value, threshold, episode) = (None, of.threshold, of.episode);
         let (alert, key, at) = (of.alert, of.key, of.at);
-        self.hear(Step::Early(&Early {
+        self.hear(Step::Early(&EarlyAlert {
             alert,
             severity,
             key,

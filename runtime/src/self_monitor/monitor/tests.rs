@@ -14,7 +14,7 @@ use super::super::alert_log::{History, write_line};
 use super::*;
 use crate::api::rules::ReadFigures;
 use crate::self_monitor::queue::SelfMonitorQueue;
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 
 const LIMITS: MetaLimits =
     MetaLimits { quiet_ms: 1_000, never_matched_after: 100, rule_share_max: 50 };
@@ -27,7 +27,7 @@ fn itself() -> SelfMonitor {
 fn brief(said: &[MetaRecord]) -> Vec<String> {
     let one = |(step, _): &MetaRecord| {
         let sign = if step.is_over { '-' } else { '+' };
-        let value = step.value.map_or(String::new(), |value| format!(" {value}"));
+        let value = step.measured.value.map_or(String::new(), |value| format!(" {value}"));
         let name = step.alert.name().trim_start_matches("hansho.");
         format!("{sign}{name} {}{value}", step.since.0)
     };
@@ -124,7 +124,7 @@ fn logged((sequence, (step, message)): (u64, MetaRecord)) -> Logged {
     let detected = step.at.plus(3);
     Logged {
         sequence,
-        recorded: Recorded::Meta(step, message),
+        recorded: AlertRecord::Meta(step, message),
         detected,
         is_shadow: false,
         events: Vec::new(),
@@ -148,13 +148,15 @@ fn after_a_restart_nothing_is_told_twice_and_nothing_is_lost() {
     let mut first = itself();
     let mut told = first.inspect(&none, &counts(5), Timestamp(100));
     // Refused once more after the restart, then quiet; the clock was set back meanwhile.
-    let mut second = SelfMonitor::new(LIMITS, Language::En, history(&told).of_itself(), Timestamp(50));
+    let mut second =
+        SelfMonitor::new(LIMITS, Language::En, history(&told).of_itself(), Timestamp(50));
     assert_eq!(second.inspect(&none, &counts(2), Timestamp(60)), []);
     assert_eq!(second.apply(Vec::new(), Timestamp(1_059)), []);
     let ended = second.apply(Vec::new(), Timestamp(1_060));
     assert_eq!(brief(&ended), ["-refused_keys 100 7"]);
     told.extend(ended);
-    let third = SelfMonitor::new(LIMITS, Language::En, history(&told).of_itself(), Timestamp(2_000));
+    let third =
+        SelfMonitor::new(LIMITS, Language::En, history(&told).of_itself(), Timestamp(2_000));
     assert_eq!(third.open("hansho.refused_keys"), 0);
     // Open and read again, it ends by itself if it is not so any more.
     let mut fourth =
@@ -210,7 +212,7 @@ fn documents(language: Language) -> String {
     for _ in 0..2 {
         // Read from the log again, as after a restart, it says nothing new.
         for logged in history(&said).logged() {
-            let Recorded::Meta(step, message) = &logged.recorded else {
+            let AlertRecord::Meta(step, message) = &logged.recorded else {
                 panic!("{}", super::super::alert_of(&logged.recorded))
             };
             let text = oncall::incident::AlertText {
