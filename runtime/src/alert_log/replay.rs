@@ -306,4 +306,4 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,3 +1,4 @@
+use model::alert_facts::AlertFacts;
 use model::key::KeyValue;
 use model::notification::{Digest, MissedDelivery};
 
@@ -135,7 +136,8 @@ fn a_card_has_its_facts_in_the_language_of_the_service() {
 #[test]
 fn the_colour_is_that_of_the_severity_until_it_is_over() {
     let style = |kind, severity| {
-        let card = card(Language::En, &Notification { kind, severity, ..notification() });
+        let facts = AlertFacts { severity, ..notification().facts };
+        let card = card(Language::En, &Notification { kind, facts, ..notification() });
         card["body"][0]["style"].as_str().unwrap().to_owned()
     };
     let firing = Severity::ALL.map(|severity| style(NotificationKind::Firing, severity));
@@ -212,7 +214,7 @@ fn hostile_and_long_texts_stay_texts_and_within_the_limit() {
     let nasty = "**a** [x](https://evil.example) <at>all</at> \\_ \"{{}}\" \u{0}\u{202e}失敗😀\r\n";
     let plain = one_line(nasty);
     let short = Notification {
-        alert: nasty.to_owned(),
+        facts: AlertFacts { alert: nasty.to_owned(), ..notification().facts },
         message: nasty.to_owned(),
         reading: nasty.to_owned(),
         ..notification()
@@ -224,15 +226,15 @@ fn hostile_and_long_texts_stay_texts_and_within_the_limit() {
     for filler in [nasty, "\"\\", "😀"] {
         let long = filler.repeat(4_000);
         let part = |n: usize| (format!("k{n}"), KeyValue::Text(long.clone()));
+        let key = (0..50).map(part).collect();
         let of = Notification {
             id: long.clone(),
-            alert: long.clone(),
+            facts: AlertFacts { alert: long.clone(), key, ..notification().facts },
             message: long.clone(),
             reading: long.clone(),
             runbook: Some(format!("https://wiki.example/{}", "失".repeat(LINK_MAX - 21))),
             by: Some(long.clone()),
             missed: Some(MissedDelivery { at: Timestamp(0), why: Some(long.clone()) }),
-            key: (0..50).map(part).collect(),
             labels: vec![("l".to_owned(), long.clone()); 50],
             kind: NotificationKind::Resolved,
             ..notification()

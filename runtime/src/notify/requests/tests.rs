@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::calendar::{Calendar, Span, Zone};
 use model::decimal::Decimal;
 use model::key::KeyValue;
@@ -73,16 +74,20 @@ fn text(at: Timestamp) -> AlertText {
 fn transition(kind: TransitionKind, alert: &str, severity: Severity, at: Timestamp) -> Transition {
     Transition {
         kind,
-        alert: alert.to_owned(),
-        severity,
-        key: vec![
-            ("user.name".to_owned(), KeyValue::Text("a".to_owned())),
-            ("port".to_owned(), KeyValue::Int(22)),
-        ],
-        at,
-        since: START,
-        value: Some(Decimal::parse("12.5").unwrap()),
-        threshold: Some(Decimal::from_int(10)),
+        facts: AlertFacts {
+            alert: alert.to_owned(),
+            severity,
+            key: vec![
+                ("user.name".to_owned(), KeyValue::Text("a".to_owned())),
+                ("port".to_owned(), KeyValue::Int(22)),
+            ],
+            at,
+            since: START,
+        },
+        measured: Measurement {
+            value: Some(Decimal::parse("12.5").unwrap()),
+            threshold: Some(Decimal::from_int(10)),
+        },
         peak: None,
         reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
         episode: EpisodeId(alert.bytes().fold(7, |id, byte| id * 31 + u128::from(byte))),
@@ -120,19 +125,10 @@ impl Scene {
 
     fn early(&mut self, alert: &str, severity: Severity) {
         let of = transition(TransitionKind::Firing, alert, severity, self.now);
-        let (value, threshold, episode) = (None, of.threshold, of.episode);
-        let (alert, key, at) = (of.alert, of.key, of.at);
-        self.hear(Step::Early(&EarlyAlert {
-            alert,
-            severity,
-            key,
-            at,
-            value,
-            threshold,
-            episode,
-            count: 12,
-            fields: Vec::new(),
-        }));
+        let measured = Measurement { value: None, ..of.measured };
+        let facts = AlertFacts { since: self.now, ..of.facts };
+        let (episode, fields) = (of.episode, Vec::new());
+        self.hear(Step::Early(&EarlyAlert { facts, measured, episode, count: 12, fields }));
     }
 
     /// Makes every attempt that is due: `pager` takes it, `chat` is busy, `broken` refuses it.
