@@ -1,12 +1,12 @@
 //! The node: what is read, evaluated, logged, committed, recovered, reloaded and handed to on-call.
 //!
 //! ```text
-//!  supervisor ─────────────────────────────────────────────────┐            notify worker
-//!  │ reader              shard workers      log writer         │
-//!  │ sources ► ingester ► rings ► shards ► rings ► alert log, ─┼─► channel ► incidents ► outbox ► notifiers
-//!  │    ▲                                          fsync       │                │
-//!  │    └── commit(positions, settled, replay_from) ◄──────────┘          rows, one transaction
-//!  └───────────────── only after the alert log has it
+//! supervisor ────────────────────────────────────────────────┐      notify worker
+//! │ reader              shard workers      log writer        │
+//! │ sources ► ingester ► rings ► shards ► rings ► alert log, ┼► channel ► incidents ► outbox ► notifiers
+//! │    ▲                                         fsync       │                 │
+//! │    └── commit(positions, settled, replay_from) ◄─────────┘       rows, one transaction
+//! └───────── only after the alert log has it
 //! ```
 //!
 //! Each machine has one `step`, takes the time as an argument, and reaches the outside only

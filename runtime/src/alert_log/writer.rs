@@ -462,7 +462,8 @@ fn note(recorded: &AlertRecord, telemetry: &Telemetry) {
             telemetry.metrics.note_transition(transition.kind, transition.facts.severity);
         }
         AlertRecord::Early(early, _) => {
-            debug!(alert = early.facts.alert, at = %early.facts.at, notice = %early.episode, "early alert");
+            let (alert, at) = (&early.facts.alert, early.facts.at);
+            debug!(alert, %at, notice = %early.episode, "early alert");
             telemetry.metrics.note_early(early.facts.severity);
         }
         AlertRecord::Meta(step, message) => {

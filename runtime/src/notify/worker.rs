@@ -213,7 +213,8 @@ impl NotifyWorker {
         self.telemetry.metrics.note_incidents(self.desk.open_count());
         for dead in self.desk.take_refused() {
             let (receiver, id) = (&dead.receiver, &dead.notification.id);
-            error!(receiver, id, alert = dead.notification.facts.alert, why = %dead.why, "not delivered");
+            let alert = &dead.notification.facts.alert;
+            error!(receiver, id, alert, why = %dead.why, "not delivered");
             self.report_undelivered(&dead.receiver, &dead.notification, &dead.why);
             let outcome = Outcome::GaveUp { why: dead.why };
             self.telemetry.metrics.note_delivery(&dead.receiver, &outcome);

@@ -9,8 +9,15 @@ use super::modules::ModuleGraph;
 use super::source::Tree;
 
 /// Files in circles today. A number here only falls; a room that is not named has none.
-const FILES_IN_CIRCLES: &[(&str, usize)] =
-    &[("connectors", 23), ("engine", 9), ("hansho", 47), ("oncall", 8), ("tests", 20)];
+const FILES_IN_CIRCLES: &[(&str, usize)] = &[
+    ("connectors", 17),
+    ("engine", 9),
+    ("hansho", 9),
+    ("oncall", 8),
+    ("runtime", 30),
+    ("server", 10),
+    ("tests", 12),
+];
 
 const WAY_OUT: &str = "move what both need into a file below, or pass it in; a façade only \
                        declares and re-exports, and no part of it imports it back";
