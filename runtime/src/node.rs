@@ -1,11 +1,11 @@
 //! The node: what is read, evaluated, logged, committed, recovered, reloaded and handed to on-call.
 //!
 //! ```text
-//! supervisor ────────────────────────────────────────────────┐      notify worker
-//! │ reader              shard workers      log writer        │
-//! │ sources ► ingester ► rings ► shards ► rings ► alert log, ┼► channel ► incidents ► outbox ► notifiers
-//! │    ▲                                         fsync       │                 │
-//! │    └── commit(positions, settled, replay_from) ◄─────────┘       rows, one transaction
+//! supervisor ──────────────────────────────────────────┐      notify worker
+//! │ reader              shard workers      log writer  │
+//! │ sources ► ingester ► rings ► shards ► rings ► log ─┼► channel ► incidents ► outbox ► notifiers
+//! │    ▲                                         fsync │                 │
+//! │    └── commit(positions, settled, replay_from) ◄───┘       rows, one transaction
 //! └───────── only after the alert log has it
 //! ```
 //!
