@@ -162,7 +162,11 @@ impl PipelineInput {
     /// shard answers with its snapshot. `reader` is what the reader knew then. True when all
     /// shards have been sent it.
     pub(crate) fn send_barrier(&mut self, reader: &Arc<Vec<u8>>) -> bool {
-        self.shards.iter_mut().fold(true, |all, shard| shard.send_barrier(reader) && all)
+        let mut is_sent = true;
+        for shard in &mut self.shards {
+            is_sent &= shard.send_barrier(reader);
+        }
+        is_sent
     }
 
     /// Publishes how far time has passed in a stream; only after its observations are delivered.

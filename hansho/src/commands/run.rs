@@ -212,7 +212,7 @@ fn settings(
         spool_bytes: config.ingest.spool_bytes,
         ingest_token: ingest_token(config)?,
         workers: config.workers,
-        limits: config.limits.clone(),
+        limits: config.limits,
         language,
     })
 }

@@ -152,10 +152,13 @@ fn shortest_way(edges: &[BTreeSet<usize>], from: usize, to: usize) -> Vec<usize>
     way
 }
 
+/// Name of a case, its files, and how many of them are in circles.
+type CircleCase<'a> = (&'a str, &'a [(&'a str, &'a str)], usize);
+
 #[test]
 fn circles_are_told_from_facades() {
     let facade = ("model/src/a.rs", "mod b;\nmod c;\npub use b::B;\n");
-    let cases: [(&str, &[(&str, &str)], usize); 7] = [
+    let cases: [CircleCase<'_>; 7] = [
         ("a façade", &[facade, ("model/src/a/b.rs", "pub struct B;")], 0),
         ("a façade imported back", &[facade, ("model/src/a/c.rs", "use super::B;")], 0),
         (
