@@ -14,9 +14,12 @@ pub mod codec;
 
 pub mod dead_letter;
 
+mod published;
 pub mod transition_json;
 
 pub mod journal;
+
+pub mod secret;
 
 pub mod sink;
 

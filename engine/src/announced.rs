@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::encode_key;
 use model::time::Timestamp;
-use model::transition::{Early, KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, KeyPart, Reason, Transition, TransitionKind};
 
 use crate::program::Program;
 
@@ -17,7 +18,7 @@ use crate::program::Program;
 pub struct Announced {
     // INVARIANT: none of a key that fires: what comes then is of that episode, for all people
     // know.
-    notices: BTreeMap<(String, Vec<u8>), Early>,
+    notices: BTreeMap<(String, Vec<u8>), EarlyAlert>,
     /// Settled episodes that are open.
     firing: BTreeSet<(String, Vec<u8>)>,
     /// By alert and key: the newest settled instant of what was read of the log. Until shards
@@ -29,9 +30,9 @@ pub struct Announced {
 
 impl Announced {
     /// Takes in a notice, in the order of the log.
-    pub fn announce(&mut self, early: &Early) {
-        let place = place(&early.alert, &early.key);
-        let is_settled = self.marks.get(&place).is_some_and(|mark| early.at <= *mark);
+    pub fn announce(&mut self, early: &EarlyAlert) {
+        let place = place(&early.facts.alert, &early.facts.key);
+        let is_settled = self.marks.get(&place).is_some_and(|mark| early.facts.at <= *mark);
         if !is_settled && !self.firing.contains(&place) {
             self.notices.entry(place).or_insert_with(|| early.clone());
         }
@@ -40,7 +41,7 @@ impl Announced {
     /// Takes in a settled transition, in the order of the log: an episode takes up what was
     /// announced of its key.
     pub fn settle(&mut self, transition: &Transition) {
-        let place = place(&transition.alert, &transition.key);
+        let place = place(&transition.facts.alert, &transition.facts.key);
         let of_notice = self.notices.get(&place).map(|early| early.episode);
         match transition.kind {
             TransitionKind::Firing => {
@@ -54,8 +55,8 @@ impl Announced {
             TransitionKind::Changed | TransitionKind::Again => {}
         }
         if !self.is_read {
-            let mark = self.marks.entry(place).or_insert(transition.at);
-            *mark = (*mark).max(transition.at);
+            let mark = self.marks.entry(place).or_insert(transition.facts.at);
+            *mark = (*mark).max(transition.facts.at);
         }
     }
 
@@ -76,12 +77,12 @@ impl Announced {
     /// behind that: all up to there is told, and what is not comes later.
     pub fn withdrawn(&self, program: &Program, settled: &[Timestamp]) -> Vec<Transition> {
         let over = self.notices.values().filter_map(|early| {
-            let Some(rule) = program.rule(&early.alert) else {
-                return Some(end_of(early, early.at, Reason::RuleChanged));
+            let Some(rule) = program.rule(&early.facts.alert) else {
+                return Some(end_of(early, early.facts.at, Reason::RuleChanged));
             };
             let of = |stream: &usize| settled.get(*stream).copied();
             let settled = rule.streams.iter().filter_map(of).min()?;
-            let fires_by = early.at.plus(rule.for_ms());
+            let fires_by = early.facts.at.plus(rule.for_ms());
             (settled >= fires_by).then(|| end_of(early, fires_by, Reason::Cleared))
         });
         over.collect()
@@ -89,17 +90,18 @@ impl Announced {
 }
 
 /// The end of a notice that has not fired up to an instant.
-fn end_of(early: &Early, fires_by: Timestamp, reason: Reason) -> Transition {
+fn end_of(early: &EarlyAlert, fires_by: Timestamp, reason: Reason) -> Transition {
     Transition {
         kind: TransitionKind::Resolved,
-        alert: early.alert.clone(),
-        severity: early.severity,
-        key: early.key.clone(),
-        at: fires_by.plus(1),
-        since: early.at,
-        value: None,
-        threshold: None,
-        peak: early.value,
+        facts: AlertFacts {
+            alert: early.facts.alert.clone(),
+            severity: early.facts.severity,
+            key: early.facts.key.clone(),
+            at: fires_by.plus(1),
+            since: early.facts.at,
+        },
+        measured: Measurement::default(),
+        peak: early.measured.value,
         reason: Some(reason),
         episode: early.episode,
         count: 0,
@@ -121,14 +123,16 @@ mod tests {
     use super::*;
     use crate::sample::{alert, rule_set};
 
-    fn early(at: i64) -> Early {
-        Early {
-            alert: "a".to_owned(),
-            severity: Severity::High,
-            key: vec![("host".to_owned(), KeyValue::Text("x".to_owned()))],
-            at: Timestamp(at),
-            value: None,
-            threshold: None,
+    fn early(at: i64) -> EarlyAlert {
+        EarlyAlert {
+            facts: AlertFacts {
+                alert: "a".to_owned(),
+                severity: Severity::High,
+                key: vec![("host".to_owned(), KeyValue::Text("x".to_owned()))],
+                at: Timestamp(at),
+                since: Timestamp(at),
+            },
+            measured: Measurement::default(),
             episode: EpisodeId(at as u128),
             count: 3,
             fields: Vec::new(),
@@ -137,7 +141,14 @@ mod tests {
 
     fn firing(at: i64) -> Transition {
         let kind = TransitionKind::Firing;
-        Transition { kind, at: Timestamp(at), ..end_of(&early(at), Timestamp(at), Reason::Cleared) }
+        Transition {
+            kind,
+            facts: AlertFacts {
+                at: Timestamp(at),
+                ..end_of(&early(at), Timestamp(at), Reason::Cleared).facts
+            },
+            ..end_of(&early(at), Timestamp(at), Reason::Cleared)
+        }
     }
 
     #[test]
@@ -156,7 +167,7 @@ mod tests {
         let gone = Program::compile(&rule_set(&["s"], Vec::new())).unwrap();
         let at = |announced: &Announced, program: &Program, settled: i64| {
             let ends = announced.withdrawn(program, &[Timestamp(settled)]).into_iter();
-            ends.map(|end| (end.at.0, end.episode.0, end.reason)).collect::<Vec<_>>()
+            ends.map(|end| (end.facts.at.0, end.episode.0, end.reason)).collect::<Vec<_>>()
         };
         assert_eq!(at(&announced, &program, 11), []);
         assert_eq!(at(&announced, &program, 12), [(13, 10, Some(Reason::Cleared))]);

@@ -1,7 +1,7 @@
 //! Comparisons of measures for one key: what each of them is, and what they are together.
 
 use model::decimal::Decimal;
-use rules_dsl::rule::{Compare, Comparison, Condition, Formula, Joint, Window as Plan};
+use rules_dsl::rule::{BoolOp, Compare, Comparison, Condition, Formula, Window as Plan};
 use smallvec::SmallVec;
 
 use crate::formula;
@@ -228,11 +228,11 @@ impl Held {
     }
 }
 
-fn holds(joint: &Joint, held: &[Held]) -> bool {
+fn holds(joint: &BoolOp, held: &[Held]) -> bool {
     match joint {
-        Joint::Compare(at) => held.get(*at).is_some_and(|held| held.truth),
-        Joint::And(parts) => parts.iter().all(|part| holds(part, held)),
-        Joint::Or(parts) => parts.iter().any(|part| holds(part, held)),
+        BoolOp::Compare(at) => held.get(*at).is_some_and(|held| held.truth),
+        BoolOp::And(parts) => parts.iter().all(|part| holds(part, held)),
+        BoolOp::Or(parts) => parts.iter().any(|part| holds(part, held)),
     }
 }
 

@@ -72,7 +72,7 @@ packed!(Levels { comparison, level, clear, rungs });
 mod tests {
     use model::key::{KeyValue, encode_key};
     use model::severity::Severity;
-    use rules_dsl::rule::{Overrides, Rung};
+    use rules_dsl::rule::{Overrides, SeverityLevel};
 
     use super::*;
     use crate::sample;
@@ -87,7 +87,7 @@ mod tests {
             clear: Some(number(level - 1)),
         };
         let mut alert = sample::alert("x");
-        alert.rungs = vec![Rung { severity: Severity::Critical, level: number(7) }];
+        alert.rungs = vec![SeverityLevel { severity: Severity::Critical, level: number(7) }];
         let levels = |alert: &Alert, host: &str| {
             let key = encode_key(&[KeyValue::Text(host.to_owned())]);
             let levels = Levels::new(alert, &key);
@@ -107,7 +107,8 @@ mod tests {
     #[test]
     fn the_highest_level_met_is_the_severity() {
         let mut alert = sample::alert("x");
-        let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
+        let rung =
+            |level| SeverityLevel { severity: Severity::Critical, level: Decimal::from_int(level) };
         alert.rungs = vec![rung(5), rung(8)];
         let levels = Levels::new(&alert, &[]);
         let met = |events| levels.met(&Measured::count(events));

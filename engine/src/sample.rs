@@ -7,7 +7,7 @@ use model::message::{Message, Unit};
 use model::schema::{Codec, Schema};
 use model::severity::Severity;
 use rules_dsl::rule::{
-    Alert, Compare, Comparison, Condition, Formula, Joint, KeyPart, Measure, Predicate, RuleSet,
+    Alert, BoolOp, Compare, Comparison, Condition, Formula, KeyPart, Measure, Predicate, RuleSet,
     Selection, Trigger, Window,
 };
 
@@ -45,7 +45,7 @@ pub fn condition(measure: Measure, level: i64) -> Condition {
         level: Decimal::from_int(level),
         unit: Unit::Number,
     };
-    Condition { windows: vec![window], compares: vec![compare], joint: Joint::Compare(0) }
+    Condition { windows: vec![window], compares: vec![compare], joint: BoolOp::Compare(0) }
 }
 
 /// The first window and comparison of an alert that has them.

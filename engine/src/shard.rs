@@ -16,7 +16,7 @@ use model::decimal::Decimal;
 use model::observation::{Batch, Marks, Row};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, KeyPart, Transition};
+use model::transition::{EarlyAlert, KeyPart, Transition};
 
 use crate::key_group::KEY_GROUPS;
 use crate::memory::{Memory, Remembering};
@@ -117,7 +117,7 @@ pub struct Out {
     /// Settled transitions, ordered by (instant, alert, key); equal ones as they happened.
     pub transitions: Vec<Transition>,
     /// Early notices, in the order they were found.
-    pub early: Vec<Early>,
+    pub early: Vec<EarlyAlert>,
     /// What rules have learnt, as of instants up to which everything is told.
     pub memories: Vec<Memory>,
 }
@@ -276,7 +276,7 @@ impl Shard {
 
 /// The order in which transitions are told: (instant, alert, key).
 pub fn order_of(transition: &Transition) -> impl Ord + '_ {
-    (transition.at, &transition.alert, &transition.key)
+    (transition.facts.at, &transition.facts.alert, &transition.facts.key)
 }
 
 #[cfg(test)]

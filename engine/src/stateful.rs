@@ -10,7 +10,7 @@
 
 use model::schema::Schema;
 use rules_dsl::rule::{
-    Alert, Arithmetic, Comparison, Condition, Constant, Formula, Joint, Measure, Operand,
+    Alert, Arithmetic, BoolOp, Comparison, Condition, Constant, Formula, Measure, Operand,
     Predicate, Roster, RuleSet, Selection, TextTest, Trigger, Window,
 };
 use xxhash_rust::xxh3::xxh3_128;
@@ -239,17 +239,17 @@ impl Canon<'_> {
         }
     }
 
-    fn joint(&mut self, joint: &Joint) {
+    fn joint(&mut self, joint: &BoolOp) {
         match joint {
-            Joint::Compare(at) => {
+            BoolOp::Compare(at) => {
                 self.tag(0);
                 self.number(*at as i128);
             }
-            Joint::And(parts) => {
+            BoolOp::And(parts) => {
                 self.tag(1);
                 self.many(parts, Canon::joint);
             }
-            Joint::Or(parts) => {
+            BoolOp::Or(parts) => {
                 self.tag(2);
                 self.many(parts, Canon::joint);
             }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::time::Timestamp;
 use model::transition::{Reason, Transition, TransitionKind};
@@ -129,8 +130,8 @@ fn judges_alike(a: &Alert, b: &Alert) -> bool {
 pub fn ended_by_change(told: &Transition, peak: Option<Decimal>, at: Timestamp) -> Transition {
     Transition {
         kind: TransitionKind::Resolved,
-        at,
-        value: None,
+        facts: AlertFacts { at, ..told.facts.clone() },
+        measured: Measurement { value: None, ..told.measured },
         peak,
         reason: Some(Reason::RuleChanged),
         count: 0,

@@ -10,7 +10,6 @@ mod on_call;
 mod raw;
 mod restart;
 mod scalar;
-mod secret;
 mod sink;
 mod stream;
 
@@ -21,19 +20,21 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use connectors::secret::{SecretReference, is_secret_name};
 use jiff::tz::TimeZone;
 use model::message::Language;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
-use server::auth::Scope;
+use serde::Deserialize;
+use server::auth::ApiScope;
 use toml::Spanned;
+use toml::de::DeTable;
 
 pub use kafka::{Kafka, Start};
 pub use limits::Limits;
 pub use on_call::{Calendars, OnCall};
-pub use secret::{SECRET_MAX, Secret};
-pub use sink::{MailTarget, Sink, SlackDoor, Target};
+pub use sink::Sink;
 pub use stream::{Ingest, Input, StreamInputs};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.
@@ -44,6 +45,8 @@ pub const WORKERS_MAX: usize = 256;
 /// The checked configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Folder of the file, which relative paths start from.
+    pub folder: PathBuf,
     /// Rule files and folders of them.
     pub rules: Vec<PathBuf>,
     /// Where logs, dead letters and snapshots are kept.
@@ -80,9 +83,9 @@ pub struct ApiToken {
     /// Who that is.
     pub name: String,
     /// What they show.
-    pub token: Secret,
+    pub token: SecretReference,
     /// What they may do.
-    pub scope: Scope,
+    pub scope: ApiScope,
 }
 
 /// Where records go that cannot be decoded.
@@ -139,9 +142,11 @@ impl Config {
     /// The first thing wrong, with its line.
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let file = File { path, text };
-        let raw: raw::Config = toml::from_str(text)
-            .map_err(|error| file.error(error.span(), without_value(error.message())))?;
-        file.check(raw)
+        let refused = |error: toml::de::Error| file.unreadable(&error);
+        let mut document = DeTable::parse(text).map_err(refused)?;
+        let sinks = sink::take_tables(&file, document.get_mut())?;
+        let raw = raw::Config::deserialize(toml::Deserializer::from(document)).map_err(refused)?;
+        file.check(raw, sinks)
     }
 
     /// What on-call goes by; the receivers are the sinks, in the same order.
@@ -153,8 +158,8 @@ impl Config {
             name: sink.name.clone(),
             severities: sink.severities,
             on: sink.on,
-            spacing_ms: sink.target.spacing_ms(),
-            is_router: matches!(sink.target, Target::Alertmanager { .. }),
+            spacing_ms: sink.target.kind().spacing_ms,
+            is_router: sink.target.kind().needs_resend,
             fallback: sink.fallback.clone(),
         };
         let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());
@@ -176,14 +181,18 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn check(&self, raw: raw::Config) -> Result<Config, ConfigError> {
+    fn check(
+        &self,
+        raw: raw::Config,
+        sinks: Vec<sink::SinkTable<'_>>,
+    ) -> Result<Config, ConfigError> {
         let state_dir = self.resolve(raw.state_dir.as_deref().unwrap_or("state"));
         let kafka = raw.kafka.map(|kafka| kafka::check(self, kafka)).transpose()?;
         let inputs = stream::inputs(self, raw.streams)?;
         let topics = topics(&inputs);
         let is_loopback = raw.api.listen.0.ip().is_loopback();
         let dead_letters = self.dead_letters(raw.dead_letters, &state_dir, &topics)?;
-        let sinks = sink::check_all(self, raw.sinks, &topics)?;
+        let sinks = sink::check_all(self, sinks, &topics)?;
         let names: Vec<String> = sinks.iter().map(|sink| sink.name.clone()).collect();
         let of_on_call = raw::OnCall {
             severities: raw.severities,
@@ -198,6 +207,7 @@ impl File<'_> {
             return Err(self.error(None, what.to_owned()));
         }
         Ok(Config {
+            folder: self.folder().to_owned(),
             rules: self.rules(raw.rules)?,
             language: raw.language.map(|language| language.0),
             timezone: raw.timezone.map_or(TimeZone::UTC, |zone| zone.0),
@@ -276,9 +286,9 @@ impl File<'_> {
     fn kept_out_of_the_file(
         &self,
         name: &str,
-        raw: Spanned<Secret>,
-    ) -> Result<Secret, ConfigError> {
-        if secret::is_secret_name(name) && raw.get_ref().plain().is_some() {
+        raw: Spanned<SecretReference>,
+    ) -> Result<SecretReference, ConfigError> {
+        if is_secret_name(name) && raw.get_ref().inline().is_some() {
             let what = format!(
                 "{name} is a secret in clear; write \"env:NAME\" or \"file:PATH\" and keep it there"
             );
@@ -296,9 +306,9 @@ impl File<'_> {
             }
             let token = self.kept_out_of_the_file("token", token)?;
             let scope = match scope {
-                raw::Scope::Read => Scope::Read,
-                raw::Scope::Act => Scope::Act,
-                raw::Scope::Admin => Scope::Admin,
+                raw::Scope::Read => ApiScope::Read,
+                raw::Scope::Act => ApiScope::Act,
+                raw::Scope::Admin => ApiScope::Admin,
             };
             tokens.push(ApiToken { name: name.into_inner(), token, scope });
         }
@@ -315,6 +325,11 @@ impl File<'_> {
 
     fn refuse<T, V>(&self, at: &Spanned<V>, what: &str) -> Result<T, ConfigError> {
         Err(self.error(Some(at.span()), what.to_owned()))
+    }
+
+    /// The error of a file that is no TOML or has values of other types.
+    fn unreadable(&self, error: &toml::de::Error) -> ConfigError {
+        self.error(error.span(), without_value(error.message()))
     }
 
     fn error(&self, span: Option<Range<usize>>, what: String) -> ConfigError {

@@ -48,7 +48,7 @@ impl Console {
     }
 
     fn note_delay(&self, of: &Notification) {
-        let delay_ms = of.detected.0.saturating_sub(of.at.0);
+        let delay_ms = of.detected.0.saturating_sub(of.facts.at.0);
         let mut delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(delays), 0..=LIVE_MS) = (delays.as_mut(), delay_ms) {
             delays.saturating_record(delay_ms as u64);
@@ -73,38 +73,39 @@ impl Console {
     /// A notification as it is shown.
     pub(crate) fn render(&self, of: &Notification) -> String {
         let key: Vec<String> = of
+            .facts
             .key
             .iter()
             .map(|(name, value)| format!("{name}={}", plain(&value.to_string())))
             .collect();
-        let at = self.texts.local_time(of.at);
+        let at = self.texts.local_time(of.facts.at);
         let clock = at.get(11..).unwrap_or(&at);
         let (start, end) = self.colors(of);
         let (value, level) = (
-            self.texts.quantity(&of.alert, of.value),
-            self.texts.quantity(&of.alert, of.threshold),
+            self.texts.quantity(&of.facts.alert, of.measured.value),
+            self.texts.quantity(&of.facts.alert, of.measured.threshold),
         );
         let facts = self.facts(of, &value, &level);
         let head = format!("{clock}  {start}{}{end}", self.label(of));
-        let (alert, key) = (plain(&of.alert), key.join(" "));
+        let (alert, key) = (plain(&of.facts.alert), key.join(" "));
         let (dim, undim) = if self.is_colored { (DIM, RESET) } else { ("", "") };
         let message = plain(&of.message);
         format!("{head}  {alert}  {key}  {facts}\n          {dim}{message}{undim}\n")
     }
 
     fn label(&self, of: &Notification) -> String {
-        let level = of.severity.level();
+        let level = of.facts.severity.level();
         match (self.texts.language(), of.kind) {
             (Language::Ja, NotificationKind::Resolved) => "   解消".to_owned(),
             (Language::En, NotificationKind::Resolved) => format!("   {:<8}", "resolved"),
-            (Language::Ja, _) => format!("L{level} {}", of.severity.name_ja()),
-            (Language::En, _) => format!("L{level} {:<8}", of.severity.name()),
+            (Language::Ja, _) => format!("L{level} {}", of.facts.severity.name_ja()),
+            (Language::En, _) => format!("L{level} {:<8}", of.facts.severity.name()),
         }
     }
 
     fn facts(&self, of: &Notification, value: &str, level: &str) -> String {
-        let lasted = self.texts.duration((of.at.0 - of.since.0) / 1000 * 1000);
-        let deadline = of.deadline.map(|deadline| self.due_by(of.at, deadline));
+        let lasted = self.texts.duration((of.facts.at.0 - of.facts.since.0) / 1000 * 1000);
+        let deadline = of.deadline.map(|deadline| self.due_by(of.facts.at, deadline));
         let news = match (self.texts.language(), of.kind) {
             (Language::Ja, NotificationKind::Resolved) => return format!("継続 {lasted}"),
             (Language::En, NotificationKind::Resolved) => return format!("after {lasted}"),
@@ -159,7 +160,7 @@ impl Console {
     }
 
     fn colors(&self, of: &Notification) -> (&'static str, &'static str) {
-        let color = match (of.kind, of.severity) {
+        let color = match (of.kind, of.facts.severity) {
             _ if !self.is_colored => return ("", ""),
             (NotificationKind::Resolved, _) => "\x1b[32m",
             (_, Severity::Critical) => "\x1b[1;97;41m",

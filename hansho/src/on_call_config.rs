@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use connectors::sink::SinkContext;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use server::auth::ApiToken;
 
 use crate::config::{self, Calendars, Config};
-use crate::deliveries::{Shared, Sinks};
+use crate::deliveries::NotifierSet;
 use crate::wiring::notifiers::Notifier;
 
 /// Who is told of what and how, and who may ask.
@@ -18,7 +19,7 @@ pub struct OnCallConfig {
     /// The limits of the outbox.
     pub outbox: OutboxLimits,
     /// How each receiver is reached, in the same order.
-    pub sinks: Sinks,
+    pub sinks: NotifierSet,
     /// Who may ask over the API.
     pub tokens: Vec<ApiToken>,
 }
@@ -33,14 +34,14 @@ impl OnCallConfig {
     pub(crate) fn new(
         config: &Config,
         calendars: &Calendars,
-        shared: &Shared<'_>,
-        before: &Sinks,
+        context: &SinkContext<'_>,
+        before: &NotifierSet,
     ) -> Result<OnCallConfig, String> {
         Ok(OnCallConfig {
             settings: config.on_call(calendars)?,
             outbox: config.outbox_limits(),
             tokens: tokens(&config.tokens)?,
-            sinks: Sinks::new(&config.sinks, shared, before)?,
+            sinks: NotifierSet::new(&config.sinks, context, before)?,
         })
     }
 
@@ -67,7 +68,7 @@ impl OnCallConfig {
         self.settings == other.settings
             && self.outbox == other.outbox
             && self.tokens == other.tokens
-            && self.sinks.are_alike(&other.sinks)
+            && self.sinks.is_same(&other.sinks)
     }
 }
 

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::codec::Decoder;
-use connectors::sink::words::Reader;
+use connectors::sink::SinkContext;
+use connectors::sink::text::MessageFormatter;
 use model::meta::MetaAlert;
 use runtime::notify::channel::{NotifyInput, NotifySender};
 use runtime::notify::reconfigure::OnCallConfigUpdate;
@@ -23,8 +24,7 @@ use server::routes::rules::ReloadRules;
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
-use crate::config::{Config, Input, StreamInputs, Target};
-use crate::deliveries::Shared;
+use crate::config::{Config, Input, StreamInputs};
 use crate::on_call_config::OnCallConfig;
 use crate::rule_files::load_rules;
 use crate::wiring::clock::wall_clock;
@@ -40,8 +40,8 @@ pub struct StartupConfig {
     pub inputs: StreamInputs,
     /// How Kafka is reached.
     pub properties: Vec<(String, String)>,
-    /// The language and zone of the people who read.
-    pub reader: Reader,
+    /// Formatter of the texts that people read.
+    pub formatter: MessageFormatter,
 }
 
 /// Reads configuration and rules again, and hands them to the node.
@@ -132,10 +132,13 @@ impl Reloader {
 
     /// Reads and checks all there is. Whatever would end the service at its next start is found
     /// here, and what would only do so in one that runs.
-    fn read(&self, active: &ActiveConfig) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
-        let StartupConfig { path, config: running, inputs, properties, reader } = &self.started;
+    fn read(
+        &self,
+        active: &ActiveConfig,
+    ) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
+        let StartupConfig { path, config: running, inputs, properties, formatter } = &self.started;
         let config = Config::load(path).map_err(|error| error.to_string())?;
-        let rules = load_rules(&config.rules, reader.language);
+        let rules = load_rules(&config.rules, formatter.language);
         let rules = rules.map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
         let next = StreamInputs::configured(&config, &rules.set).map_err(in_file)?;
@@ -147,11 +150,8 @@ impl Reloader {
             let read = inputs.named.values().any(|input| *input == Input::Topic(topic.clone()));
             read.then(|| format!("a sink writes the topic {topic}, which is read until a restart"))
         };
-        let written = config.sinks.iter().filter_map(|sink| match &sink.target {
-            Target::Kafka { topic } => is_read(topic),
-            _ => None,
-        });
-        if let Some(why) = { written }.next() {
+        let mut written = config.sinks.iter().filter_map(|sink| sink.target.written_topic());
+        if let Some(why) = written.find_map(|topic| is_read(topic.get_ref())) {
             return Err(in_file(why));
         }
         if config.tokens.is_empty() && !running.listen.ip().is_loopback() {
@@ -161,9 +161,9 @@ impl Reloader {
                  silence alerts"
             )));
         }
-        let shared = Shared { properties, reader };
+        let context = SinkContext { folder: &config.folder, properties, formatter };
         let before = &active.on_call.sinks;
-        let on_call = OnCallConfig::new(&config, &rules.set.calendars, &shared, before);
+        let on_call = OnCallConfig::new(&config, &rules.set.calendars, &context, before);
         Ok((rules, on_call.map_err(in_file)?, config.needs_restart(running)))
     }
 

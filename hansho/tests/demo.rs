@@ -22,6 +22,34 @@ fn the_demo_shows_a_critical_alert_and_ends_by_itself() {
     assert!(!all.contains('\u{1b}'), "{all}");
 }
 
+/// What a demo shows in its first seconds, and all that it shows.
+const SHOWN: [&str; 7] = [
+    "L1 critical  認証失敗多発  user.name=admin",
+    "L1 critical  認証失敗多発  user.name=oracle",
+    "L1 critical  認証失敗多発  user.name=postgres",
+    "L1 critical  認証失敗多発  user.name=root",
+    "L1 critical  送信元別認証失敗多発  src.ip=203.0.113.9",
+    "L2 high      エラーレート上昇  service=checkout",
+    "L3 medium    CPU高負荷  host=db-1",
+];
+
+#[test]
+fn the_demo_shows_the_attack_the_climb_the_burst_and_nothing_else() {
+    let mut demo = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
+    demo.start(&["demo", "--lang", "en"]).expect("the demo");
+    let wait = std::time::Duration::from_secs(60);
+    for alert in SHOWN {
+        demo.wait_for_line(alert, wait).unwrap_or_else(|lines| panic!("{alert}\n{lines}"));
+    }
+    assert!(demo.terminate(wait).is_some_and(|ended| ended.success()), "{:?}", demo.lines());
+    // A time, the alert, then its value.
+    let lines = demo.lines();
+    let alerts = lines.iter().filter_map(|line| line.split_once("  L")?.1.split_once("  value "));
+    let mut shown: Vec<String> = alerts.map(|(alert, _)| format!("L{alert}")).collect();
+    shown.sort();
+    assert_eq!(shown, SHOWN, "{}", lines.join("\n"));
+}
+
 #[test]
 fn the_demo_ends_when_asked_to_and_leaves_nothing_behind() {
     for signal in ["-INT", "-TERM"] {

@@ -303,6 +303,24 @@ fn what_cannot_be_understood_is_answered_with_a_way_out() {
     assert_eq!((said.as_str(), code), ("pager\n", Some(0)));
 }
 
+/// What answers at an address may be something else: that is an error, not an empty answer.
+#[test]
+fn an_answer_that_is_none_of_the_service_is_an_error() {
+    let other = Recorder::start().expect("a server");
+    for text in ["hello", "{}", "[1]"] {
+        other.answer(Recorded::Text(text.to_owned()));
+        for output in ["text", "json"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
+            command.args(["status", "-o", output, "--server", &other.url("")]);
+            let output = command.env_remove("HANSHO_TOKEN").output().expect("it runs");
+            assert_eq!(output.status.code(), Some(3), "{text}");
+            assert!(output.stdout.is_empty(), "{text}");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.contains("gives another answer"), "{said}");
+        }
+    }
+}
+
 const BROKEN_SINK: &str = "[[sinks]]\nname = \"broken\"\ntype = \"webhook\"\n\
                            allow_private = true\n";
 

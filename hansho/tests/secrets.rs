@@ -27,9 +27,6 @@ use tests::service::{Service, free_port};
 const DEADLINE: Duration = Duration::from_secs(60);
 /// An instant in the past, so that nothing here waits for a window to pass.
 const START_MS: i64 = 1_767_225_600_000;
-/// The sinks of the scene that are told over HTTP.
-const HTTP: [&str; 5] = ["hook", "page", "router", "chat", "bot"];
-
 /// The second member of the Alertmanagers, who knows nothing of the first one's address.
 const SECOND: &str = "router-2";
 
@@ -46,7 +43,7 @@ struct Planted {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
     /// The sink that what is planted now is for; empty for none.
-    sink: &'static str,
+    sink: String,
     cores: Vec<Core>,
 }
 
@@ -54,36 +51,36 @@ struct Planted {
 struct Core {
     /// The part of it that nothing may hold.
     text: String,
-    /// The field of `raw.rs` or the property of Kafka that has it.
-    field: &'static str,
-    sink: &'static str,
+    /// The field of a configuration table or the property of Kafka that has it.
+    field: String,
+    sink: String,
 }
 
 impl Planted {
     fn new(form: Form) -> Planted {
         let folder = tempfile::tempdir().expect("a folder");
-        Planted { form, folder, environment: Vec::new(), sink: "", cores: Vec::new() }
+        Planted { form, folder, environment: Vec::new(), sink: String::new(), cores: Vec::new() }
     }
 
-    /// Makes a secret for a field of `raw.rs` or a property of Kafka, and says where it is
+    /// Makes a secret for a field of a table or a property of Kafka, and says where it is
     /// kept; `around` is the whole value, its `CORE` the secret in it.
-    fn plant(&mut self, field: &'static str, around: &str) -> String {
+    fn plant(&mut self, field: &str, around: &str) -> String {
         let number = self.cores.len();
         let core = format!("hunter{number:02}xq{number:02}zkvbwqjxy");
         self.keep(field, core.clone(), &around.replace("CORE", &core))
     }
 
     /// The same for a key that signs: what is written down is its base64.
-    fn plant_signing(&mut self, field: &'static str) -> String {
+    fn plant_signing(&mut self, field: &str) -> String {
         let number = self.cores.len();
         let core = format!("hunter{number:02}signingkeyofthirtytwo!!");
         let text = format!("whsec_{}", STANDARD.encode(&core));
         self.keep(field, core, &text)
     }
 
-    fn keep(&mut self, field: &'static str, core: String, text: &str) -> String {
+    fn keep(&mut self, field: &str, core: String, text: &str) -> String {
         let number = self.cores.len();
-        self.cores.push(Core { text: core, field, sink: self.sink });
+        self.cores.push(Core { text: core, field: field.to_owned(), sink: self.sink.clone() });
         match self.form {
             Form::Env => {
                 let name = format!("HANSHO_PLANTED_{number}");
@@ -95,6 +92,49 @@ impl Planted {
                 fs::write(&path, format!("{text}\n")).expect("a secret");
                 format!("file:{}", path.display())
             }
+        }
+    }
+
+    /// Plants a secret wherever a value of a sink's table says so: `plant:TEXT` with `CORE` in
+    /// it, `SERVER` or `SECOND` before it for the address of a receiver, and `sign:`.
+    fn plant_table(&mut self, sink: &mut toml::Table, recorders: &BTreeMap<String, Recorder>) {
+        let text = |key: &str| sink[key].as_str().expect("a text").to_owned();
+        let (name, kind) = (text("name"), text("type"));
+        for (key, value) in sink.iter_mut() {
+            self.plant_value(&name, &format!("{kind}.{key}"), value, recorders);
+        }
+    }
+
+    fn plant_value(
+        &mut self,
+        name: &str,
+        field: &str,
+        value: &mut toml::Value,
+        recorders: &BTreeMap<String, Recorder>,
+    ) {
+        match value {
+            toml::Value::Array(all) => {
+                all.iter_mut().for_each(|it| self.plant_value(name, field, it, recorders));
+            }
+            toml::Value::Table(all) => {
+                all.iter_mut().for_each(|(_, it)| self.plant_value(name, field, it, recorders));
+            }
+            toml::Value::String(text) => {
+                let marks = [("plant:SERVER", Some(name)), ("plant:SECOND", Some(SECOND))];
+                let marks = marks.into_iter().chain([("plant:", None), ("sign:", None)]);
+                let found = marks
+                    .filter_map(|(mark, server)| Some((text.strip_prefix(mark)?, mark, server)))
+                    .next();
+                let Some((around, mark, server)) = found else { return };
+                self.sink = server.unwrap_or(name).to_owned();
+                let kept = match (server, mark) {
+                    (Some(server), _) => self.plant(field, &recorders[server].url(around)),
+                    (None, "sign:") => self.plant_signing(field),
+                    (None, _) => self.plant(field, around),
+                };
+                *text = kept;
+            }
+            _ => {}
         }
     }
 
@@ -122,7 +162,7 @@ impl Planted {
         for core in &self.cores {
             let coded = (0..3).map(|shift| base64_inside(&core.text, shift));
             for form in coded.chain([core.text.clone()]) {
-                let field = core.field;
+                let field = &core.field;
                 assert!(!text.contains(&form), "{field} is in {place}, as {form}:\n{text}");
             }
         }
@@ -142,7 +182,7 @@ struct Scene {
     service: Service,
     address: String,
     /// The receiver of each sink over HTTP.
-    recorders: BTreeMap<&'static str, Recorder>,
+    recorders: BTreeMap<String, Recorder>,
 }
 
 impl Scene {
@@ -227,10 +267,10 @@ impl Scene {
 
     /// Tries every sink and shows what each would be sent.
     fn try_all(&self, incident: &str, wanted: &str) {
-        for sink in HTTP {
-            let said = self.hansho(&["notify", "test", sink]);
+        for sink in http_names() {
+            let said = self.hansho(&["notify", "test", &sink]);
             assert!(said.contains(wanted), "{sink} is not {wanted}: {said}");
-            self.hansho(&["notify", "preview", incident, "--to", sink]);
+            self.hansho(&["notify", "preview", incident, "--to", &sink]);
         }
         assert!(self.hansho(&["notify", "test", "mail"]).contains("554"));
         self.hansho(&["notify", "preview", incident, "--to", "mail"]);
@@ -279,14 +319,32 @@ impl Scene {
     }
 }
 
+/// The sinks over HTTP, as the `planted.toml` of each kind has them.
+fn http_sinks() -> Vec<toml::Table> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../connectors/src/sink");
+    let mut paths = files(&folder);
+    paths.retain(|path| path.file_name().is_some_and(|name| name == "planted.toml"));
+    paths.sort();
+    let tables = paths.iter().flat_map(|path| {
+        let text = fs::read_to_string(path).expect("a file");
+        let document: toml::Table = text.parse().expect("TOML");
+        document["sinks"].as_array().expect("tables").clone()
+    });
+    tables.map(|it| it.as_table().expect("a table").clone()).collect()
+}
+
+fn http_names() -> Vec<String> {
+    http_sinks().iter().map(|sink| sink["name"].as_str().expect("a name").to_owned()).collect()
+}
+
 /// The receivers of all sinks over HTTP.
-fn recorders() -> BTreeMap<&'static str, Recorder> {
-    let all = HTTP.into_iter().chain([SECOND]);
+fn recorders() -> BTreeMap<String, Recorder> {
+    let all = http_names().into_iter().chain([SECOND.to_owned()]);
     all.map(|sink| (sink, Recorder::start().expect("a server"))).collect()
 }
 
 /// A configuration with a secret in every place that takes one.
-fn config(planted: &mut Planted, recorders: &BTreeMap<&str, Recorder>, port: u16) -> String {
+fn config(planted: &mut Planted, recorders: &BTreeMap<String, Recorder>, port: u16) -> String {
     let rules = rules("burst.rules");
     let mut lines = vec![
         format!("rules = [{:?}]\nstate_dir = \"state\"", rules.display()),
@@ -299,57 +357,19 @@ fn config(planted: &mut Planted, recorders: &BTreeMap<&str, Recorder>, port: u16
         "[[sinks]]\nname = \"downstream\"\ntype = \"kafka\"\ntopic = \"alerts\"".to_owned(),
         "[[sinks]]\nname = \"good\"\ntype = \"file\"\npath = \"told.jsonl\"".to_owned(),
     ];
-    for sink in HTTP {
-        planted.sink = sink;
-        lines.push(format!("[[sinks]]\nname = {sink:?}\nallow_private = true"));
-        lines.push(http_sink(planted, sink, recorders));
+    for mut sink in http_sinks() {
+        planted.plant_table(&mut sink, recorders);
+        sink.insert("allow_private".to_owned(), true.into());
+        let sinks = [("sinks".to_owned(), vec![sink].into())];
+        lines.push(toml::Table::from_iter(sinks).to_string());
     }
-    planted.sink = "mail";
+    planted.sink = "mail".to_owned();
     lines.push("[[sinks]]\nname = \"mail\"\ntype = \"mail\"\nallow_private = true".to_owned());
     lines.push("username = \"u\"\nfrom = \"a@b.example\"\nto = [\"c@b.example\"]".to_owned());
-    lines.push(format!("password = {:?}", planted.plant("Sink.password", "CORE")));
-    let mail = mail_server(planted.core("Sink.password").to_owned());
+    lines.push(format!("password = {:?}", planted.plant("mail.password", "CORE")));
+    let mail = mail_server(planted.core("mail.password").to_owned());
     lines.push(format!("server = \"127.0.0.1:{mail}\""));
     lines.join("\n") + "\n"
-}
-
-fn http_sink(planted: &mut Planted, sink: &str, recorders: &BTreeMap<&str, Recorder>) -> String {
-    let at = |sink: &str, path: &str| recorders[sink].url(path);
-    match sink {
-        "hook" => format!(
-            "type = \"webhook\"\nurl = {:?}\nsecrets = [{:?}, {:?}]\n\
-             headers.authorization = {:?}\nheaders.x-api-key = {:?}",
-            planted.plant("Sink.url", &at(sink, "/hook/CORE?key=1")),
-            planted.plant_signing("Sink.secrets"),
-            planted.plant_signing("Sink.secrets"),
-            planted.plant("Sink.headers", "Bearer CORE"),
-            planted.plant("Sink.headers", "CORE"),
-        ),
-        "page" => format!(
-            "type = \"pagerduty\"\nurl = {:?}\nrouting_key = {:?}",
-            planted.plant("Sink.url", &at(sink, "/page?token=CORE")),
-            planted.plant("Sink.routing_key", "CORE"),
-        ),
-        "router" => {
-            let first = planted.plant("Sink.urls", &at(sink, "/CORE"));
-            let authorization = planted.plant("Sink.headers", "Basic CORE");
-            planted.sink = SECOND;
-            let second = planted.plant("Sink.urls", &at(SECOND, "/CORE"));
-            format!(
-                "type = \"alertmanager\"\nurls = [{first:?}, {second:?}]\n\
-                 headers.authorization = {authorization:?}"
-            )
-        }
-        "chat" => format!(
-            "type = \"slack\"\nurl = {:?}",
-            planted.plant("Sink.url", &at(sink, "/services/T0/B0/CORE")),
-        ),
-        _ => format!(
-            "type = \"slack\"\nchannel = \"C1\"\ntoken = {:?}\napi_url = {:?}",
-            planted.plant("Sink.token", "CORE"),
-            planted.plant("Sink.api_url", &at(sink, "/CORE/api")),
-        ),
-    }
 }
 
 /// A Kafka that nobody can reach, with everything secret it takes.
@@ -401,7 +421,8 @@ fn check_that_nothing_is_said(form: Form) {
     let mut scene = Scene::start(form);
     scene.refuse(400, false);
     scene.post_events("a", 0);
-    let given_up = HTTP.map(|sink| format!("\"receiver\":\"{sink}\""));
+    let names = http_names().into_iter();
+    let given_up: Vec<String> = names.map(|sink| format!("\"receiver\":\"{sink}\"")).collect();
     scene.await_answer(&["notify", "list", "-o", "json"], &given_up);
     let listed = scene.await_answer(&["incident", "list"], &["認証失敗多発"]);
     let line = listed.lines().find(|line| line.contains("認証失敗多発")).expect("it is");
@@ -434,43 +455,55 @@ fn check_that_nothing_is_said(form: Form) {
 /// A field that takes a secret and is not planted above would be one that nobody looks for.
 #[test]
 fn every_field_that_takes_a_secret_is_planted() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/raw.rs");
-    let source = fs::read_to_string(source).expect("the tables");
-    let (mut table, mut fields) = ("", BTreeSet::new());
-    for line in source.lines() {
-        let line = line.trim();
-        if line.starts_with("use ") || line.starts_with("//") {
-            continue;
-        }
-        if let Some(begun) = line.strip_prefix("pub(super) struct ") {
-            table = begun.trim_end_matches(" {");
-        } else if let Some((name, _)) = line.split_once(':').filter(|(_, of)| of.contains("Secret"))
-        {
-            fields.insert(format!("{table}.{}", name.trim_start_matches("pub(super) ")));
-        }
-    }
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|it| it == "rs");
+    let sinks = files(&home.join("../connectors/src/sink"));
+    let tables = [home.join("src/config/raw.rs")];
+    let all = tables.into_iter().chain(sinks.into_iter().filter(is_rust));
+    let fields: BTreeSet<String> =
+        all.flat_map(|path| secret_fields(&fs::read_to_string(path).expect("a source"))).collect();
     let recorders = recorders();
     let mut planted = Planted::new(Form::Env);
     config(&mut planted, &recorders, 0);
     let names: BTreeSet<&str> = ALLOWED_PROPERTIES.iter().map(|property| property.name).collect();
-    let of_config = |field: &&str| !names.contains(field);
-    let all: BTreeSet<&str> = planted.cores.iter().map(|core| core.field).collect();
-    let mut have: BTreeSet<String> =
-        all.iter().copied().filter(of_config).map(str::to_owned).collect();
+    let all = planted.cores.iter().map(|core| core.field.as_str());
+    let of_config = all.filter(|field| !names.contains(field));
+    let mut have: BTreeSet<String> = of_config.map(str::to_lowercase).collect();
     // Those of Kafka are a table that is planted by name.
-    have.insert("Kafka.properties".to_owned());
+    have.insert("kafka.properties".to_owned());
     assert_eq!(fields, have);
-    assert_eq!(fields.len(), 11);
-    let elsewhere = ["scalar.rs", "limits.rs", "on_call.rs", "stream.rs"];
+    assert!(fields.len() > 10, "{fields:?}");
+    let elsewhere = ["scalar.rs", "limits.rs", "on_call.rs", "stream.rs", "sink.rs", "kafka.rs"];
     for name in elsewhere {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config").join(name);
-        let text = fs::read_to_string(path).expect("a source");
-        let is_read = text
-            .split("Deserialize)]")
-            .skip(1)
-            .any(|of| of.split_once('}').is_some_and(|(of, _)| of.contains("Secret")));
-        assert!(!is_read, "{name} reads a secret; let raw.rs do so");
+        let text = fs::read_to_string(home.join("src/config").join(name)).expect("a source");
+        let read = secret_fields(&text);
+        assert!(read.is_empty(), "{name} reads {read:?}; let raw.rs do so");
     }
+}
+
+/// The fields that hold secrets of the structures in a source that are deserialised, as
+/// `structure.field`, for a sink as `type.field`.
+fn secret_fields(source: &str) -> Vec<String> {
+    let (mut is_read, mut table, mut fields) = (false, "", Vec::new());
+    for line in source.lines() {
+        let line = line.trim_start_matches("pub(super) ").trim_start_matches("pub ");
+        if line.starts_with("#[derive(") {
+            is_read = line.contains("Deserialize");
+        } else if let Some(name) = line.strip_prefix("struct ").and_then(|it| it.strip_suffix(" {"))
+        {
+            table = if is_read { name } else { "" };
+            is_read = false;
+        } else if line.starts_with('}') {
+            table = "";
+        } else if let Some((name, _)) = line.split_once(':').filter(|(_, of)| of.contains("Secret"))
+            && !table.is_empty()
+        {
+            let name = name.trim().trim_start_matches("pub(super) ").trim_start_matches("pub ");
+            let table = table.trim_end_matches("Config").to_lowercase();
+            fields.push(format!("{table}.{name}"));
+        }
+    }
+    fields
 }
 
 /// Also where the service does not start, it says what is wrong without the value.
@@ -487,19 +520,19 @@ fn no_secret_is_said_by_a_service_that_cannot_start() {
             head.clone() + &kafka(&mut planted, "sasl_ssl", |_| true),
             head.clone() + &kafka(&mut planted, "sasl_ssl", |it| it.starts_with("ssl.key.")),
             head.clone() + &kafka(&mut planted, "sasl_ssl", |it| it == "ssl.certificate.pem"),
-            format!("{http}{hook}{:?}", planted.plant("Sink.url", "hxxp:CORE")),
-            format!("{http}{hook}{:?}", planted.plant("Sink.url", "http://127.0.0.1/CORE")),
+            format!("{http}{hook}{:?}", planted.plant("webhook.url", "hxxp:CORE")),
+            format!("{http}{hook}{:?}", planted.plant("webhook.url", "http://127.0.0.1/CORE")),
             format!(
                 "{http}{hook}\"http://x.example\"\nheaders.token = {:?}",
-                planted.plant("Sink.headers", "CORE\u{7f}")
+                planted.plant("webhook.headers", "CORE\u{7f}")
             ),
             format!(
                 "{http}{hook}\"http://x.example\"\nsecrets = [{:?}]",
-                planted.plant("Sink.secrets", "CORE")
+                planted.plant("webhook.secrets", "CORE")
             ),
             format!(
                 "{http}[[sinks]]\nname = \"page\"\ntype = \"pagerduty\"\nrouting_key = {:?}",
-                planted.plant("Sink.routing_key", "CORE!")
+                planted.plant("pagerduty.routing_key", "CORE!")
             ),
         ];
         for config in cases {
@@ -529,6 +562,7 @@ fn no_secret_in_clear_is_said_back() {
         format!("type = \"webhook\"\nurl = \"{core}\""),
         format!("type = \"alertmanager\"\nurls = \"https://x.example/{core}\""),
         format!("type = \"slack\"\nurl = \"https://x.example/{core}\""),
+        format!("type = \"teams\"\nurl = \"https://x.example/{core}\""),
         format!("type = \"slack\"\nchannel = \"C1\"\ntoken = \"{core}\""),
         format!("type = \"pagerduty\"\nrouting_key = \"{core}\""),
         format!("type = \"stdout\"\n[api]\ntokens = \"{core}\""),

@@ -277,7 +277,13 @@ impl fmt::Display for Decimal {
         if fraction == 0 {
             return write!(f, "{sign}{}", magnitude / scale);
         }
-        let digits = format!("{fraction:09}");
+        let mut rest = fraction as u32;
+        let mut digits = [b'0'; 9];
+        for digit in digits.iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+        }
+        let digits = std::str::from_utf8(&digits).map_err(|_| fmt::Error)?;
         write!(f, "{sign}{}.{}", magnitude / scale, digits.trim_end_matches('0'))
     }
 }

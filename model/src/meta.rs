@@ -3,6 +3,7 @@
 //! They pass the alert log and on-call as the alerts of rules do. Their names begin with
 //! [`META_PREFIX`], which no rule may use.
 
+use crate::alert_facts::{AlertFacts, Measurement};
 use crate::decimal::Decimal;
 use crate::key::KeyValue;
 use crate::message::Language;
@@ -65,7 +66,7 @@ pub enum MetaAlert {
 
 /// One step of such an alert: it began or it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetaStep {
+pub struct MetaTransition {
     /// What it is about.
     pub alert: MetaAlert,
     /// Whether it ended.
@@ -74,10 +75,8 @@ pub struct MetaStep {
     pub at: Timestamp,
     /// When it began.
     pub since: Timestamp,
-    /// How much, where that is known: a count, or a part of one.
-    pub value: Option<Decimal>,
-    /// Beyond which that is too much.
-    pub threshold: Option<Decimal>,
+    /// Count or share, where that is known, and the limit that it passed.
+    pub measured: Measurement,
     /// Its identity: a hash of name, key and `since`.
     pub id: EpisodeId,
 }
@@ -247,7 +246,7 @@ impl MetaAlert {
     }
 }
 
-impl MetaStep {
+impl MetaTransition {
     /// What people read; `detail` is what an error or a place says for itself.
     pub fn message(&self, detail: Option<&str>, language: Language) -> String {
         let subject: Vec<String> =
@@ -262,7 +261,7 @@ impl MetaStep {
             (true, Language::En) => "over: ",
             (true, Language::Ja) => "解消: ",
         };
-        let figure = self.value.map(|value| match (&self.alert, language) {
+        let figure = self.measured.value.map(|value| match (&self.alert, language) {
             (MetaAlert::RuleOverShare { .. }, _) => {
                 format!(" ({}%)", value.units() / (Decimal::ONE.units() / 100))
             }
@@ -280,17 +279,23 @@ impl MetaStep {
         format!("{over}{subject}{reading}{figure}{detail}")
     }
 
-    /// The step as on-call folds it.
-    pub fn as_transition(&self) -> Transition {
-        Transition {
-            kind: if self.is_over { TransitionKind::Resolved } else { TransitionKind::Firing },
+    /// Facts of the step, as every record of an alert has them.
+    pub fn facts(&self) -> AlertFacts {
+        AlertFacts {
             alert: self.alert.name().to_owned(),
             severity: self.alert.severity(),
             key: self.alert.key(),
             at: self.at,
             since: self.since,
-            value: self.value,
-            threshold: self.threshold,
+        }
+    }
+
+    /// The step as on-call folds it.
+    pub fn as_transition(&self) -> Transition {
+        Transition {
+            kind: if self.is_over { TransitionKind::Resolved } else { TransitionKind::Firing },
+            facts: self.facts(),
+            measured: self.measured,
             peak: None,
             reason: self.is_over.then_some(Reason::Cleared),
             episode: self.id,
@@ -337,13 +342,12 @@ mod tests {
 
     #[test]
     fn messages_say_what_is_wrong_with_what() {
-        let step = |alert, is_over, value| MetaStep {
+        let step = |alert, is_over, value| MetaTransition {
             alert,
             is_over,
             at: Timestamp(2),
             since: Timestamp(1),
-            value,
-            threshold: None,
+            measured: Measurement { value, threshold: None },
             id: EpisodeId(7),
         };
         let lost = MetaAlert::RecordsLost { topic: "auth".to_owned(), partition: 3 };

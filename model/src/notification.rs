@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::decimal::Decimal;
-use crate::severity::Severity;
+use crate::alert_facts::{AlertFacts, Measurement};
 use crate::time::Timestamp;
-use crate::transition::{EpisodeId, KeyPart, Reason};
+use crate::transition::{EpisodeId, Reason};
 
 /// What a notification tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +62,7 @@ impl NotificationKind {
 
 /// One message to one receiver, as every sink gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Notification {
     /// Identity for deduplication: equal for every attempt.
     pub id: String,
@@ -70,24 +70,16 @@ pub struct Notification {
     pub kind: NotificationKind,
     /// The incident: the id of the record that opened it.
     pub incident: EpisodeId,
-    /// The alert's name.
-    pub alert: String,
-    /// Its severity.
-    pub severity: Severity,
-    /// The key, named.
-    pub key: Vec<KeyPart>,
-    /// When the transition holds.
-    pub at: Timestamp,
-    /// When the condition became true.
-    pub since: Timestamp,
+    /// Alert, severity, key and times.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub facts: AlertFacts,
     /// When the service saw it.
     pub detected: Timestamp,
     /// When a person should have responded; `None` is "as planned".
     pub deadline: Option<Timestamp>,
-    /// The measure, in base units.
-    pub value: Option<Decimal>,
-    /// The level met.
-    pub threshold: Option<Decimal>,
+    /// Measure and threshold of the record, or of the end.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub measured: Measurement,
     /// Why it ended.
     pub reason: Option<Reason>,
     /// The rendered message.
@@ -102,19 +94,22 @@ pub struct Notification {
     pub by: Option<String>,
     /// What its receiver never got before this: set where something ended before anyone could
     /// be told that it had begun.
-    pub missed: Option<Missed>,
+    pub missed: Option<MissedDelivery>,
     /// What a digest sums up; only of those.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub digest: Option<Arc<Digest>>,
 }
 
 /// What happened in a storm, or of an alert that flaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Digest {
     /// How often something happened; of one that flaps, how often it began.
     pub news: u64,
     /// How many of those told this way are over; of one that flaps, how often it ended.
     pub ended: u64,
     /// Whether it is of one alert and key that began and ended again and again.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub is_flapping: bool,
     /// Alerts and how often each had news, the busiest first; not all of them.
     pub alerts: Vec<(String, u64)>,
@@ -122,7 +117,8 @@ pub struct Digest {
 
 /// A notification that this one takes the place of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missed {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct MissedDelivery {
     /// When what it told of began.
     pub at: Timestamp,
     /// Why it was not delivered, where it was tried.

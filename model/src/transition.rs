@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use crate::alert_facts::{AlertFacts, Measurement};
 use crate::decimal::Decimal;
 use crate::key::KeyValue;
-use crate::severity::Severity;
-use crate::time::Timestamp;
 
 /// A named component of a key.
 pub type KeyPart = (String, KeyValue);
@@ -17,7 +16,12 @@ pub struct EpisodeId(pub u128);
 impl fmt::Display for EpisodeId {
     /// 32 hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        let digit = |byte: u8| if byte < 10 { b'0' + byte } else { b'a' + byte - 10 };
+        let mut digits = [b'0'; 32];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0.to_be_bytes()) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -111,20 +115,10 @@ pub struct TopValues {
 pub struct Transition {
     /// What happened.
     pub kind: TransitionKind,
-    /// The alert's name.
-    pub alert: String,
-    /// Its severity.
-    pub severity: Severity,
-    /// The key, named, in the order of the rule.
-    pub key: Vec<KeyPart>,
-    /// When the transition holds.
-    pub at: Timestamp,
-    /// When the condition of the episode became true.
-    pub since: Timestamp,
-    /// The measure at `at`, in base units; `None` is unknown.
-    pub value: Option<Decimal>,
-    /// The level last met.
-    pub threshold: Option<Decimal>,
+    /// Alert, severity, key and times.
+    pub facts: AlertFacts,
+    /// Measure at `facts.at`, and the threshold last met.
+    pub measured: Measurement,
     /// The furthest value of the episode in the trigger's direction; only when resolved.
     pub peak: Option<Decimal>,
     /// Why it ended; only when resolved.
@@ -141,19 +135,12 @@ pub struct Transition {
 
 /// An announcement, ahead of settling, that a trigger only more events can turn on is true.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Early {
-    /// The alert's name.
-    pub alert: String,
-    /// Its severity.
-    pub severity: Severity,
-    /// The key, named, in the order of the rule.
-    pub key: Vec<KeyPart>,
-    /// The instant at which the condition is true; it lies in exactly one settled episode.
-    pub at: Timestamp,
-    /// The measure at `at` over the events seen so far: a lower bound in the trigger's direction.
-    pub value: Option<Decimal>,
-    /// The level met.
-    pub threshold: Option<Decimal>,
+pub struct EarlyAlert {
+    /// Alert, severity, key and the instant at which the condition is true, which lies in
+    /// exactly one settled episode: `since` is `at`.
+    pub facts: AlertFacts,
+    /// Measure over the events seen so far: a lower bound in the trigger's direction.
+    pub measured: Measurement,
     /// Identity of the notice, made as an episode's with `at` for `since`.
     pub episode: EpisodeId,
     /// Events in the window so far.

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use model::decimal::Decimal;
+use model::alert_facts::Measurement;
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -30,29 +30,24 @@ pub const WORDS_MAX: usize = 4 << 10;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
     /// The id of the record that opened it, for every receiver.
-    #[serde(with = "crate::plain")]
     pub id: EpisodeId,
     /// The alert's name.
     pub alert: String,
     /// The key, named.
-    #[serde(with = "crate::plain")]
     pub key: Vec<KeyPart>,
     /// When the condition became true; an early notice knows only its own instant.
-    #[serde(with = "crate::plain")]
     pub since: Timestamp,
     /// The highest severity it has had.
-    #[serde(with = "crate::plain")]
     pub severity: Severity,
     /// Where it stands.
     pub state: State,
     /// When what happened.
     pub times: Times,
     /// The measure when it opened, or last rose.
-    pub at_fire: Measured,
+    pub at_fire: Measurement,
     /// The measure when the alert ended.
-    pub at_end: Option<Measured>,
+    pub at_end: Option<Measurement>,
     /// Why the alert ended.
-    #[serde(with = "crate::plain")]
     pub reason: Option<Reason>,
     /// What people read about it.
     pub text: AlertText,
@@ -61,7 +56,6 @@ pub struct Case {
     /// Who works on it.
     pub owner: Option<String>,
     /// When a person should have responded; `None` is "as planned".
-    #[serde(with = "crate::plain")]
     pub deadline: Option<Timestamp>,
     /// Whether the deadline passed without an answer.
     pub is_breached: bool,
@@ -69,12 +63,11 @@ pub struct Case {
     #[serde(default)]
     pub is_flapping: bool,
     /// Until when nobody is told of it, in case something opens that explains it.
-    #[serde(default, with = "crate::plain")]
+    #[serde(default)]
     pub batch: Option<Timestamp>,
     /// Who is told next, while nobody has responded; after that, on demand.
     pub escalation: Option<Escalation>,
     /// When people next hear that it is still open.
-    #[serde(with = "crate::plain")]
     pub reminder: Option<Timestamp>,
     /// By receiver: what became of telling it.
     pub receivers: BTreeMap<String, Told>,
@@ -101,31 +94,22 @@ pub enum State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Times {
     /// Of the event that opened it.
-    #[serde(with = "crate::plain")]
     pub event: Timestamp,
     /// When the service saw that.
-    #[serde(with = "crate::plain")]
     pub fired: Timestamp,
     /// When the first receiver had it.
-    #[serde(with = "crate::plain")]
     pub notified: Option<Timestamp>,
     /// When someone took it on.
-    #[serde(with = "crate::plain")]
     pub acknowledged: Option<Timestamp>,
     /// When the harm was over for now.
-    #[serde(with = "crate::plain")]
     pub mitigated: Option<Timestamp>,
     /// When the alert ended.
-    #[serde(with = "crate::plain")]
     pub resolved: Option<Timestamp>,
     /// When the cause was known.
-    #[serde(with = "crate::plain")]
     pub cause_found: Option<Timestamp>,
     /// When it was mended for good.
-    #[serde(with = "crate::plain")]
     pub fixed: Option<Timestamp>,
     /// When it was closed.
-    #[serde(with = "crate::plain")]
     pub closed: Option<Timestamp>,
 }
 
@@ -142,29 +126,16 @@ pub enum Phase {
     PermanentFix,
 }
 
-/// A measure and the level it met, in base units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Measured {
-    /// The measure; `None` is unknown.
-    #[serde(with = "crate::plain")]
-    pub value: Option<Decimal>,
-    /// The level.
-    #[serde(with = "crate::plain")]
-    pub threshold: Option<Decimal>,
-}
-
 /// Who is told next, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
     /// From when the steps count.
-    #[serde(with = "crate::plain")]
     pub from: Timestamp,
     /// The step, from 0.
     pub step: usize,
     /// How often the steps were gone through before.
     pub round: u32,
     /// When it is due.
-    #[serde(with = "crate::plain")]
     pub due: Timestamp,
 }
 
@@ -190,7 +161,6 @@ pub enum Told {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
-    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who did it; `None` is the service.
     pub by: Option<String>,
@@ -204,17 +174,16 @@ pub enum Happening {
     /// It opened.
     Fired,
     /// It became more serious.
-    Rose(#[serde(with = "crate::plain")] Severity),
+    Rose(Severity),
     /// It matched once more.
     MatchedAgain,
     /// The alert ended.
-    Ended(#[serde(with = "crate::plain")] Option<Reason>),
+    Ended(Option<Reason>),
     /// A receiver has a notification.
     Delivered {
         /// Who.
         receiver: String,
         /// Of what.
-        #[serde(with = "crate::plain")]
         kind: NotificationKind,
     },
     /// A receiver will not get one.
@@ -222,7 +191,6 @@ pub enum Happening {
         /// Who.
         receiver: String,
         /// Of what.
-        #[serde(with = "crate::plain")]
         kind: NotificationKind,
         /// Why not.
         why: String,

@@ -90,8 +90,8 @@ impl<'a> Fold<'a> {
         let index = self.kept.len();
         self.kept.push(true);
         let (alert, key) = match candidate.step {
-            Step::Transition(of) => (of.alert.as_str(), &of.key),
-            Step::Early(of) => (of.alert.as_str(), &of.key),
+            Step::Transition(of) => (of.facts.alert.as_str(), &of.facts.key),
+            Step::Early(of) => (of.facts.alert.as_str(), &of.facts.key),
         };
         let began = began(candidate.step);
         let key = encode_key(key.iter().map(|(_, value)| value));
@@ -155,8 +155,8 @@ impl Line {
         let (open, counts) = (incidents.open_count(), incidents.counts());
         self.is_odd |= counts.contradictions > before.contradictions;
         let (at, severity, kind) = match step {
-            Step::Transition(of) => (of.at, of.severity, Some(of.kind)),
-            Step::Early(of) => (of.at, of.severity, None),
+            Step::Transition(of) => (of.facts.at, of.facts.severity, Some(of.kind)),
+            Step::Early(of) => (of.facts.at, of.facts.severity, None),
         };
         let is_effective = match kind {
             Some(_) => counts.repeated == before.repeated,
@@ -222,8 +222,8 @@ impl Line {
 /// When what a record tells of began: ids are of that instant.
 const fn began(step: Step<'_>) -> Timestamp {
     match step {
-        Step::Transition(of) => of.since,
-        Step::Early(of) => of.at,
+        Step::Transition(of) => of.facts.since,
+        Step::Early(of) => of.facts.at,
     }
 }
 

@@ -30,8 +30,8 @@ use model::notification::{DeliveryResult, NotificationKind};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 
-use crate::case::{Case, Happening, Measured, State, Times, Told};
-use crate::incident::{Incidents, LogRecord, Notice};
+use crate::case::{Case, Happening, State, Times, Told};
+use crate::incident::{IncidentUpdate, Incidents, LogRecord};
 use crate::inhibition::{Inhibition, Sources};
 use crate::levels::{Level, Levels};
 use crate::outbox::{Attempt, DeliveryCounts, Outbox, OutboxLimits, Outgoing, Ticket};
@@ -275,17 +275,21 @@ impl Desk {
         self.outbox.counts(receiver)
     }
 
-    fn open(&mut self, notice: &Notice, now: Timestamp) {
+    fn open(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let from = notice.responds_from.max(notice.text.detected);
         let mut case = Case {
             id: notice.incident,
-            alert: notice.alert.clone(),
-            key: notice.key.clone(),
-            since: notice.since,
-            severity: notice.severity,
+            alert: notice.facts.alert.clone(),
+            key: notice.facts.key.clone(),
+            since: notice.facts.since,
+            severity: notice.facts.severity,
             state: State::Firing,
-            times: Times { event: notice.at, fired: notice.text.detected, ..Times::default() },
-            at_fire: Measured { value: notice.value, threshold: notice.threshold },
+            times: Times {
+                event: notice.facts.at,
+                fired: notice.text.detected,
+                ..Times::default()
+            },
+            at_fire: notice.measured,
             at_end: None,
             reason: None,
             text: notice.text.clone(),
@@ -307,45 +311,45 @@ impl Desk {
         self.call_for(&mut case, from);
         case.batch = self.batch(&case, now);
         if case.batch.is_none() {
-            self.tell(&mut case, NotificationKind::Firing, notice.at, now);
+            self.tell(&mut case, NotificationKind::Firing, notice.facts.at, now);
         }
         self.put(case);
         self.forget_cases(now);
     }
 
     /// Its severity rose, or it matched again.
-    fn go_on(&mut self, notice: &Notice, now: Timestamp) {
+    fn go_on(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let Some(mut case) = self.take(notice.incident) else { return };
-        case.at_fire = Measured { value: notice.value, threshold: notice.threshold };
+        case.at_fire = notice.measured;
         case.text = notice.text.clone();
-        case.since = notice.since;
+        case.since = notice.facts.since;
         if notice.kind == NotificationKind::Again {
             case.note(notice.text.detected, None, Happening::MatchedAgain);
         } else {
             self.sources.close(&self.settings.inhibitions, &case.subject());
-            case.severity = notice.severity;
+            case.severity = notice.facts.severity;
             self.sources.open(&self.settings.inhibitions, &case.subject());
-            case.note(notice.text.detected, None, Happening::Rose(notice.severity));
+            case.note(notice.text.detected, None, Happening::Rose(notice.facts.severity));
             // Who took on the lesser has not taken on this.
             case.state = State::Firing;
             case.is_breached = false;
             self.call_for(&mut case, notice.responds_from.max(notice.text.detected));
         }
-        self.tell_news(&mut case, notice.kind, notice.at, now);
+        self.tell_news(&mut case, notice.kind, notice.facts.at, now);
         self.put(case);
     }
 
-    fn end(&mut self, notice: &Notice, now: Timestamp) {
+    fn end(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let Some(mut case) = self.take(notice.incident) else { return };
-        case.at_end = Some(Measured { value: notice.value, threshold: notice.threshold });
+        case.at_end = Some(notice.measured);
         case.reason = notice.reason;
-        case.times.resolved.get_or_insert(notice.at);
+        case.times.resolved.get_or_insert(notice.facts.at);
         case.note(notice.text.detected, None, Happening::Ended(notice.reason));
         if case.is_open() {
             case.end_text = Some(notice.text.clone());
             self.flaps(&case, Turn::Ended, notice.text.detected);
-            case.since = notice.since;
-            self.resolve(&mut case, notice.at, now);
+            case.since = notice.facts.since;
+            self.resolve(&mut case, notice.facts.at, now);
         }
         self.put(case);
     }

@@ -7,12 +7,12 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-use model::decimal::Decimal;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::encode_key;
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 
 use crate::severities::Severities;
@@ -41,7 +41,7 @@ pub enum Step<'a> {
     /// A settled step of an episode.
     Transition(&'a Transition),
     /// An announcement ahead of settling.
-    Early(&'a Early),
+    Early(&'a EarlyAlert),
 }
 
 /// What the service knew about a record when it was written.
@@ -56,7 +56,6 @@ pub struct AlertText {
     /// The rule's labels.
     pub labels: Vec<(String, String)>,
     /// When the service saw it.
-    #[serde(with = "crate::plain")]
     pub detected: Timestamp,
     /// Where the events of its window lie.
     #[serde(default)]
@@ -78,29 +77,19 @@ pub struct OffsetRange {
 
 /// Something to tell people about an incident, before anyone is chosen to hear it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct IncidentUpdate {
     /// The incident: the id of the record that opened it.
     pub incident: EpisodeId,
     /// What it tells.
     pub kind: NotificationKind,
     /// The instant deadlines run from: when the incident opened, or last rose.
     pub responds_from: Timestamp,
-    /// The alert's name.
-    pub alert: String,
-    /// Its severity.
-    pub severity: Severity,
+    /// Alert, severity, key and times of the record.
+    pub facts: AlertFacts,
+    /// Measure and threshold of the record.
+    pub measured: Measurement,
     /// Every severity people were told of by now.
     pub told: Severities,
-    /// The key, named.
-    pub key: Vec<KeyPart>,
-    /// When the transition holds.
-    pub at: Timestamp,
-    /// When the condition became true; an early notice knows only its own instant.
-    pub since: Timestamp,
-    /// The measure, in base units.
-    pub value: Option<Decimal>,
-    /// The level met.
-    pub threshold: Option<Decimal>,
     /// Why it ended; only when resolved.
     pub reason: Option<Reason>,
     /// What people read about it.
@@ -190,7 +179,7 @@ impl Incidents {
     /// worth a page: a severity above every one they were told of, and each further match
     /// where the rule asks for it. A rule in shadow tells them nothing, but for the end of
     /// what they were told of before it went there.
-    pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<Notice> {
+    pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
         let notice = match record.step {
             Step::Early(early) => self.apply_early(early, record),
             Step::Transition(transition) => self.apply_settled(transition, record),
@@ -219,26 +208,35 @@ impl Incidents {
         self.counts
     }
 
-    fn apply_early(&mut self, early: &Early, record: &LogRecord<'_>) -> Option<Notice> {
-        let line = self.lines.entry(identity(&early.alert, &early.key)).or_default();
-        let is_settled = line.mark.is_some_and(|mark| early.at <= mark);
+    fn apply_early(
+        &mut self,
+        early: &EarlyAlert,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
+        let line = self.lines.entry(identity(&early.facts.alert, &early.facts.key)).or_default();
+        let is_settled = line.mark.is_some_and(|mark| early.facts.at <= mark);
         let told = match &mut line.open {
             _ if is_settled => None,
             Some(incident) => incident
-                .rise(early.severity, early.at, record)
-                .then(|| early_notice(incident, NotificationKind::Changed, early, record)),
+                .rise(early.facts.severity, early.facts.at, record)
+                .then(|| incident.notice(NotificationKind::Changed, record)),
             None => {
-                let incident = line.open_with(early.episode, early.at, early.severity, record);
+                let incident =
+                    line.open_with(early.episode, early.facts.at, early.facts.severity, record);
                 self.open_count += 1;
-                Some(early_notice(incident, NotificationKind::Firing, early, record))
+                Some(incident.notice(NotificationKind::Firing, record))
             }
         };
         self.counts.repeated += u64::from(told.is_none());
         told
     }
 
-    fn apply_settled(&mut self, transition: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
-        let identity = identity(&transition.alert, &transition.key);
+    fn apply_settled(
+        &mut self,
+        transition: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
+        let identity = identity(&transition.facts.alert, &transition.facts.key);
         let line = self.lines.entry(identity.clone()).or_default();
         if !line.advance(transition) {
             self.counts.repeated += 1;
@@ -253,7 +251,12 @@ impl Incidents {
         }
     }
 
-    fn fire(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+    fn fire(
+        &mut self,
+        who: &Identity,
+        of: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
         let line = self.lines.get_mut(who)?;
         match &mut line.open {
             Some(incident) if incident.episode.is_none() => {
@@ -265,12 +268,17 @@ impl Incidents {
             Some(_) => self.counts.contradictions += 1,
             None => self.open_count += 1,
         }
-        let incident = line.open_with(of.episode, of.at, of.severity, record);
+        let incident = line.open_with(of.episode, of.facts.at, of.facts.severity, record);
         incident.episode = Some(of.episode);
-        Some(settled_notice(incident, NotificationKind::Firing, of, record))
+        Some(incident.notice(NotificationKind::Firing, record))
     }
 
-    fn go_on(&mut self, who: &Identity, of: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
+    fn go_on(
+        &mut self,
+        who: &Identity,
+        of: &Transition,
+        record: &LogRecord<'_>,
+    ) -> Option<IncidentUpdate> {
         let open = self.lines.get_mut(who)?.open.as_mut();
         let Some(incident) = open.filter(|incident| incident.episode == Some(of.episode)) else {
             self.counts.contradictions += 1;
@@ -278,9 +286,7 @@ impl Incidents {
         };
         let risen = incident.follow(of, record);
         match of.kind {
-            TransitionKind::Again => {
-                Some(settled_notice(incident, NotificationKind::Again, of, record))
-            }
+            TransitionKind::Again => Some(incident.notice(NotificationKind::Again, record)),
             _ => risen,
         }
     }
@@ -290,23 +296,23 @@ impl Incidents {
         who: Identity,
         of: &Transition,
         record: &LogRecord<'_>,
-    ) -> Option<Notice> {
+    ) -> Option<IncidentUpdate> {
         let line = self.lines.get_mut(&who)?;
         let ends = line.open.take_if(|incident| match incident.episode {
             Some(episode) => episode == of.episode,
-            None => incident.opened < of.at,
+            None => incident.opened < of.facts.at,
         });
         let Some(incident) = ends else {
             self.counts.contradictions += 1;
             return None;
         };
-        if incident.opened >= of.at {
+        if incident.opened >= of.facts.at {
             line.spent.push((incident.opened, incident.id));
         }
         self.open_count -= 1;
-        self.closed.push_back((who, of.at));
+        self.closed.push_back((who, of.facts.at));
         self.forget();
-        Some(settled_notice(&incident, NotificationKind::Resolved, of, record))
+        Some(incident.notice(NotificationKind::Resolved, record))
     }
 
     fn forget(&mut self) {
@@ -328,15 +334,17 @@ impl Incidents {
 impl Line {
     /// Moves the mark to a settled record; false when it is not new.
     fn advance(&mut self, to: &Transition) -> bool {
-        let seen = (to.episode, to.kind, to.severity);
-        if self.mark > Some(to.at) || (self.mark == Some(to.at) && self.at_mark.contains(&seen)) {
+        let seen = (to.episode, to.kind, to.facts.severity);
+        if self.mark > Some(to.facts.at)
+            || (self.mark == Some(to.facts.at) && self.at_mark.contains(&seen))
+        {
             return false;
         }
-        if self.mark != Some(to.at) {
-            self.mark = Some(to.at);
+        if self.mark != Some(to.facts.at) {
+            self.mark = Some(to.facts.at);
             self.at_mark.clear();
             // An episode that had to last before it fired has the id of when it began.
-            self.spent.retain(|(opened, _)| *opened >= to.since);
+            self.spent.retain(|(opened, _)| *opened >= to.facts.since);
         }
         self.at_mark.push(seen);
         true
@@ -376,61 +384,33 @@ impl Incident {
         is_rise
     }
 
-    fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<Notice> {
-        self.rise(to.severity, to.at, record)
-            .then(|| settled_notice(self, NotificationKind::Changed, to, record))
+    fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
+        self.rise(to.facts.severity, to.facts.at, record)
+            .then(|| self.notice(NotificationKind::Changed, record))
+    }
+
+    /// Notice of a kind about a record of the incident.
+    fn notice(&self, kind: NotificationKind, record: &LogRecord<'_>) -> IncidentUpdate {
+        let (facts, measured, reason) = match record.step {
+            Step::Transition(of) => (&of.facts, of.measured, of.reason),
+            Step::Early(of) => (&of.facts, of.measured, None),
+        };
+        IncidentUpdate {
+            incident: self.id,
+            kind,
+            responds_from: self.responds_from,
+            facts: facts.clone(),
+            measured,
+            told: self.told,
+            reason,
+            text: record.text.clone(),
+        }
     }
 }
 
 fn identity(alert: &str, key: &[KeyPart]) -> Identity {
     let key = encode_key(key.iter().map(|(_, value)| value));
     Identity { alert: alert.to_owned(), key }
-}
-
-fn settled_notice(
-    incident: &Incident,
-    kind: NotificationKind,
-    of: &Transition,
-    record: &LogRecord<'_>,
-) -> Notice {
-    Notice {
-        incident: incident.id,
-        kind,
-        responds_from: incident.responds_from,
-        alert: of.alert.clone(),
-        severity: of.severity,
-        told: incident.told,
-        key: of.key.clone(),
-        at: of.at,
-        since: of.since,
-        value: of.value,
-        threshold: of.threshold,
-        reason: of.reason,
-        text: record.text.clone(),
-    }
-}
-
-fn early_notice(
-    incident: &Incident,
-    kind: NotificationKind,
-    of: &Early,
-    record: &LogRecord<'_>,
-) -> Notice {
-    Notice {
-        incident: incident.id,
-        kind,
-        responds_from: incident.responds_from,
-        alert: of.alert.clone(),
-        severity: of.severity,
-        told: incident.told,
-        key: of.key.clone(),
-        at: of.at,
-        since: of.at,
-        value: of.value,
-        threshold: of.threshold,
-        reason: None,
-        text: record.text.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -36,4 +36,3 @@ pub mod desk;
 pub mod outbox;
 
 mod hash;
-mod plain;

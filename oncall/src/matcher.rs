@@ -9,6 +9,7 @@ use model::key::KeyValue;
 use model::severity::Severity;
 use model::transition::KeyPart;
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 /// The most matchers one list holds.
 pub const MATCHERS_MAX: usize = 32;
@@ -16,7 +17,8 @@ pub const MATCHERS_MAX: usize = 32;
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// One condition on a named value of an incident.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Matcher {
     name: String,
     test: Test,
@@ -140,6 +142,20 @@ impl Subject<'_> {
                 })
             }),
         }
+    }
+}
+
+impl From<Matcher> for String {
+    fn from(matcher: Matcher) -> String {
+        matcher.text
+    }
+}
+
+impl TryFrom<String> for Matcher {
+    type Error = MatcherError;
+
+    fn try_from(text: String) -> Result<Matcher, MatcherError> {
+        Matcher::parse(&text)
     }
 }
 

@@ -15,7 +15,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use model::notification::{DeliveryResult, FailureReason, Missed, Notification, NotificationKind};
+use model::notification::{
+    DeliveryResult, FailureReason, MissedDelivery, Notification, NotificationKind,
+};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 use serde::{Deserialize, Serialize};
@@ -54,15 +56,12 @@ pub struct Outgoing {
     #[serde(skip)]
     pub receiver: usize,
     /// What to deliver.
-    #[serde(with = "crate::plain")]
     pub notification: Arc<Notification>,
     /// Attempts made and answered.
     pub attempts: u32,
     /// Not to be attempted before then.
-    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Not to be attempted after then.
-    #[serde(with = "crate::plain")]
     pub expires: Timestamp,
     /// What the last attempt came to, where there was one.
     pub failure: Option<Failure>,
@@ -72,7 +71,6 @@ pub struct Outgoing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What kind of failure it was.
-    #[serde(with = "crate::plain")]
     pub reason: FailureReason,
     /// What went wrong, for people.
     pub why: String,
@@ -258,7 +256,7 @@ impl Outbox {
 
     /// Takes out what still waits to tell a receiver of an incident that has ended, and says
     /// what was missed; `None` where nothing has failed yet, or an attempt may just succeed.
-    pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
+    pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<MissedDelivery> {
         let queue = self.queue(receiver);
         if queue.is_flying(incident) || !queue.has_failed(incident) {
             return None;
@@ -267,11 +265,11 @@ impl Outbox {
     }
 
     /// As [`Outbox::collapse`], of what nobody has tried to deliver yet either.
-    pub fn merge(&mut self, receiver: usize, incident: EpisodeId) -> Option<Missed> {
+    pub fn merge(&mut self, receiver: usize, incident: EpisodeId) -> Option<MissedDelivery> {
         let gone = self.queue(receiver).take_waiting(incident, |_| true);
         let (_, first) = gone.first()?;
         let why = first.failure.as_ref().map(|failure| failure.why.clone());
-        let missed = Missed { at: first.notification.at, why };
+        let missed = MissedDelivery { at: first.notification.facts.at, why };
         self.forget(receiver, &gone);
         Some(missed)
     }
@@ -451,7 +449,7 @@ impl fmt::Display for GiveUp {
 
 /// How long a notification is worth attempts: [`AGE_MAX_MS`] from what it tells of.
 pub fn expiry(notification: &Notification) -> Timestamp {
-    notification.detected.max(notification.at).plus(AGE_MAX_MS)
+    notification.detected.max(notification.facts.at).plus(AGE_MAX_MS)
 }
 
 #[cfg(test)]

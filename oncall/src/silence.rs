@@ -23,15 +23,12 @@ pub struct Silence {
     /// Its number.
     pub id: u64,
     /// What an incident must meet, all of it; at least one.
-    #[serde(with = "crate::plain")]
     pub matchers: Vec<Matcher>,
     /// Only these receivers; empty is all of them.
     pub receivers: Vec<String>,
     /// From when.
-    #[serde(with = "crate::plain")]
     pub from: Timestamp,
     /// Until when at the latest.
-    #[serde(with = "crate::plain")]
     pub until: Timestamp,
     /// Whether it ends as soon as nothing it matches is open.
     pub until_resolved: bool,
@@ -40,7 +37,6 @@ pub struct Silence {
     /// Why.
     pub reason: String,
     /// When it ended, where it has.
-    #[serde(with = "crate::plain")]
     pub ended: Option<Timestamp>,
 }
 

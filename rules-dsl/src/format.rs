@@ -20,7 +20,7 @@ use spacing::{begins_clause, gap};
 pub const COLUMNS: usize = 100;
 const INDENT: usize = 2;
 
-/// What stands between braces, or in the file around them.
+/// Entries between braces, or in the file around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
     /// Statements.
@@ -40,7 +40,7 @@ enum Body {
 /// A file in the one layout; formatting that again changes nothing.
 ///
 /// # Errors
-/// What is wrong with a file that cannot be read as statements: it is left alone.
+/// Diagnostics of a file that cannot be read as statements: it is left alone.
 pub fn format(file: &SourceFile) -> Result<String, Vec<Diagnostic>> {
     let (read, found) = parse(0, &file.text);
     if has_errors(&found) {
@@ -198,7 +198,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Whether a line may break before a piece that begins no entry.
+    /// True when a line may break before a piece that begins no entry.
     fn may_break(&self, at: usize, body: Body) -> bool {
         match body {
             Body::File | Body::Steps => begins_clause(self.pieces, at, self.statement),
@@ -206,7 +206,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Whether what stands up to the next place of a break has room on this line.
+    /// True when what stands up to the next place of a break has room on this line.
     fn fits(&self, at: usize, end: usize, body: Body) -> bool {
         let mut width =
             self.column() + self.gap(at, body).len() + columns(self.pieces.get(at).text);
@@ -281,7 +281,7 @@ impl<'a> Layout<'a> {
 }
 
 impl Body {
-    /// Whether each entry has a line of its own.
+    /// True when each entry has a line of its own.
     const fn breaks_at_entries(self) -> bool {
         matches!(self, Body::File | Body::Tail | Body::Steps | Body::Patterns)
     }

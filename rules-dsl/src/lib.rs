@@ -5,49 +5,49 @@
 //! [`rule::RuleSet`] that can run (`check`). No pass fails: what is wrong becomes a
 //! [`diagnostic::Diagnostic`], and one run reports all of it.
 
-pub mod against;
 pub mod ast;
 mod check;
 pub mod diagnostic;
+pub mod explain;
 pub mod format;
 mod lex;
 mod lint;
 mod parse;
 pub mod print;
 pub mod quantity;
-pub mod reading;
+pub mod resolver;
 pub mod rule;
+pub mod sample_lint;
 pub mod source;
-pub mod surroundings;
 
 use diagnostic::Diagnostic;
-use reading::Reading;
+use explain::Explanation;
+use resolver::{EmptyEnvironment, Resolver};
 use source::SourceFile;
-use surroundings::{Nowhere, Surroundings};
 
-/// What compiling some files gives.
+/// Rules, diagnostics and explanations of some files.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Compiled {
+pub struct CompiledRules {
     /// The rules; `None` when a diagnostic is an error.
     pub rules: Option<rule::RuleSet>,
     /// Everything found, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
-    /// What every alert that could be read means, ordered by name.
-    pub readings: Vec<Reading>,
-    /// What every watch that could be read shows, ordered by name.
-    pub watched: Vec<Reading>,
+    /// Explanations of the alerts that could be read, ordered by name.
+    pub readings: Vec<Explanation>,
+    /// Explanations of the watches that could be read, ordered by name.
+    pub watched: Vec<Explanation>,
     /// The tests of those alerts, in the order written.
     pub tests: Vec<rule::Test>,
 }
 
 /// Compiles files that share one namespace and name nothing outside their own text.
-pub fn compile(files: &[SourceFile]) -> Compiled {
-    compile_in(files, &Nowhere)
+pub fn compile(files: &[SourceFile]) -> CompiledRules {
+    compile_in(files, &EmptyEnvironment)
 }
 
-/// Compiles files that share one namespace; what they name outside their own text is found in
-/// their surroundings.
-pub fn compile_in(files: &[SourceFile], surroundings: &dyn Surroundings) -> Compiled {
+/// Compiles files that share one namespace; the resolver finds what they name outside
+/// their own text.
+pub fn compile_in(files: &[SourceFile], resolver: &dyn Resolver) -> CompiledRules {
     let mut diagnostics = Vec::new();
     let mut statements = Vec::new();
     for (index, file) in files.iter().enumerate() {
@@ -55,10 +55,10 @@ pub fn compile_in(files: &[SourceFile], surroundings: &dyn Surroundings) -> Comp
         statements.extend(ast.statements);
         diagnostics.extend(found);
     }
-    let checked = check::check(&statements, files, surroundings, &mut diagnostics);
+    let checked = check::check(&statements, files, resolver, &mut diagnostics);
     diagnostic::arrange(&mut diagnostics);
     let failed = diagnostic::has_errors(&diagnostics);
-    Compiled {
+    CompiledRules {
         rules: (!failed).then_some(checked.rules),
         diagnostics,
         readings: checked.readings,

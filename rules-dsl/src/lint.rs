@@ -7,11 +7,11 @@ use std::sync::Arc;
 use model::decimal::Decimal;
 use model::schema::Schema;
 
-use crate::check::{CheckedAlert, Compared, Function, Selected, Shape, Span, Subject};
+use crate::check::types::{CheckedAlert, Compared, Function, Selected, Shape, Subject, WindowSpan};
 use crate::diagnostic::{Diagnostic, lasting, text, wordings};
 use crate::print::{name, quantity};
 use crate::rule::{Comparison, Constant, Operand, Predicate};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Lints over all alerts.
 pub(crate) fn lint(
@@ -40,7 +40,7 @@ struct One<'a> {
     checked: &'a CheckedAlert,
     compared: &'a Compared,
     shape: &'a Shape,
-    span: &'a Span,
+    span: &'a WindowSpan,
 }
 
 impl One<'_> {
@@ -52,7 +52,7 @@ impl One<'_> {
         Some(One { checked, compared, shape, span })
     }
 
-    fn level_place(&self) -> Place {
+    fn level_place(&self) -> SourceSpan {
         self.compared.place()
     }
 }
@@ -126,7 +126,7 @@ wordings! {
         help "write `\"{lower}\"`" | "`\"{lower}\"` と書いてください";
 }
 
-/// What is missed is told only when it can no longer come late.
+/// An absence is reported only when it can no longer come late.
 fn shorter_than_lateness(one: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<Diagnostic> {
     let (of, within_ms) = match &one.subject {
         Subject::ThenNot { then, within_ms, .. } => (then, *within_ms),
@@ -280,20 +280,20 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What an alert watches, when, and on which side of its level.
+/// Subject of an alert, its hours, and the side of its level.
 fn watched(one: &One<'_>) -> String {
     let keys: Vec<&str> = one.checked.alert.by.iter().map(|key| key.name.as_str()).collect();
     let comparison = one.compared.comparison;
     let rising = matches!(comparison, Comparison::AtLeast | Comparison::Above);
     let (low, window_ms) = (comparison.is_low(), one.span.written_ms);
-    let during = one.checked.alert.during.as_ref();
-    let during = during.map(|during| (Arc::as_ptr(&during.calendar), during.inside));
+    let hours = one.checked.alert.during.as_ref();
+    let during = hours.map(|during| (Arc::as_ptr(&during.calendar), during.inside));
     format!("{} {window_ms} {keys:?} {during:?} {rising} {low}", one.shape.canonical)
 }
 
 /// Lints over all filters.
 pub(crate) fn lint_filters(
-    filters: &[(&str, &Selected, Place)],
+    filters: &[(&str, &Selected, SourceSpan)],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for (name, selected, place) in filters {
@@ -330,7 +330,7 @@ fn never_lower(predicate: &Predicate) -> Option<&str> {
     (text.to_lowercase() != *text).then_some(text)
 }
 
-/// Whether a conjunction asks one field to equal two constants.
+/// True when a conjunction asks one field to equal two constants.
 fn contradicts(parts: &[Predicate]) -> bool {
     let mut values: HashMap<usize, &Constant> = HashMap::new();
     parts.iter().any(|part| match part {
@@ -341,7 +341,7 @@ fn contradicts(parts: &[Predicate]) -> bool {
     })
 }
 
-/// Whether a conjunction bounds one field from both sides so that nothing is left.
+/// True when a conjunction bounds one field from both sides so that nothing is left.
 fn leaves_no_number(parts: &[Predicate]) -> bool {
     let mut left: HashMap<usize, Bounds> = HashMap::new();
     for part in parts {
@@ -354,7 +354,7 @@ fn leaves_no_number(parts: &[Predicate]) -> bool {
     left.values().any(Bounds::is_empty)
 }
 
-/// What a number may be: not less, and not more, each with whether that itself is out.
+/// Bounds of a number: not less, and not more, each with whether that itself is out.
 #[derive(Default)]
 struct Bounds {
     least: Option<(Decimal, bool)>,

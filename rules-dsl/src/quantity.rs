@@ -3,7 +3,7 @@
 use model::decimal::Decimal;
 use model::message::Unit;
 
-/// What a unit measures.
+/// Dimension of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitKind {
     /// A length of time; the base unit is the second.
@@ -21,7 +21,7 @@ pub enum UnitKind {
 pub struct UnitWord {
     /// As rules write it.
     pub spelling: &'static str,
-    /// What it measures.
+    /// Its dimension.
     pub kind: UnitKind,
     /// One of it in base units, counted in 10⁻⁹.
     nanos: i128,
@@ -99,7 +99,7 @@ pub(crate) fn duration_named(text: &str) -> Option<&'static UnitWord> {
     unit_named(text).filter(|unit| unit.kind == UnitKind::Duration)
 }
 
-/// How a number of a kind is shown.
+/// Unit in which a number of a kind is shown.
 pub(crate) fn shown_as(kind: Option<UnitKind>) -> Unit {
     match kind {
         Some(UnitKind::Duration) => Unit::Seconds,

@@ -17,9 +17,9 @@ use model::schema::Schema;
 use model::severity::Severity;
 
 pub use predicate::{Arithmetic, Comparison, Constant, Network, Operand, Predicate, TextTest};
-pub use test::{Claim, Expected, Given, GivenValue, Test, What};
+pub use test::{Claim, Expected, ExpectedKind, Given, GivenValue, Test};
 pub use trigger::{
-    Compare, Condition, Formula, Joint, Measure, Roster, Selection, Trigger, Window,
+    BoolOp, Compare, Condition, Formula, Measure, Roster, Selection, Trigger, Window,
 };
 
 /// All rules of a program.
@@ -42,7 +42,7 @@ pub struct Watch {
     pub name: String,
     /// Its windows and the value they make, as one comparison that nothing satisfies.
     pub condition: Condition,
-    /// What it is grouped by.
+    /// Components of its key.
     pub by: Vec<KeyPart>,
 }
 
@@ -72,7 +72,7 @@ impl Watch {
         }
     }
 
-    /// What the value counts.
+    /// Unit of the value.
     pub fn unit(&self) -> Unit {
         self.condition.compares.first().map_or(Unit::Number, |compare| compare.unit)
     }
@@ -83,26 +83,26 @@ impl Watch {
 pub struct Alert {
     /// Its name, part of every episode's identity.
     pub name: String,
-    /// How serious it is; of a ladder the lowest rung's.
+    /// Severity; of a ladder the lowest rung's.
     pub severity: Severity,
-    /// When it is true.
+    /// Condition under which it is true.
     pub trigger: Trigger,
     /// Severities above the first and the levels from which they go, ascending in severity.
     /// Only where the trigger is one comparison.
-    pub rungs: Vec<Rung>,
+    pub rungs: Vec<SeverityLevel>,
     /// Levels of single keys.
     pub overrides: Option<Overrides>,
-    /// What it is grouped by; each [`Selection`] says which field serves.
+    /// Components of its key; each [`Selection`] says which field serves.
     pub by: Vec<KeyPart>,
-    /// How long the condition must hold, in milliseconds.
+    /// Time for which the condition must hold, in milliseconds.
     pub for_ms: i64,
-    /// How long the condition must be false before the episode ends, in milliseconds.
+    /// Time for which the condition must be false before the episode ends, in milliseconds.
     pub keep_ms: i64,
     /// The level that replaces the trigger's while firing.
     pub clear: Option<Decimal>,
-    /// How long an unknown value keeps its last truth, in milliseconds.
+    /// Time for which an unknown value keeps its last truth, in milliseconds.
     pub hold_ms: i64,
-    /// When the condition can be true at all.
+    /// Hours in which the condition can be true at all.
     pub during: Option<During>,
     /// Every further match of an open episode is told.
     pub notify_each: bool,
@@ -117,7 +117,7 @@ pub struct Alert {
     pub message_fields: Vec<String>,
     /// `{top 3 src.ip}`: fields whose commonest values the message shows.
     pub tops: Vec<Top>,
-    /// Where the procedure is written.
+    /// Address of the procedure.
     pub runbook: Option<String>,
     /// Free labels, in the order written.
     pub labels: Vec<(String, String)>,
@@ -128,13 +128,13 @@ pub struct Alert {
 pub struct Top {
     /// Index in [`Alert::message_fields`].
     pub field: usize,
-    /// How many values are shown.
+    /// Number of values shown.
     pub most: usize,
 }
 
 /// A severity and the level from which it goes, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rung {
+pub struct SeverityLevel {
     /// The severity.
     pub severity: Severity,
     /// Its level.
@@ -181,14 +181,14 @@ pub struct KeyPart {
     pub optional: bool,
 }
 
-/// What rules remember is kept apart once in so much event time, in milliseconds: what is read
+/// Interval of checkpoints of what rules remember, in milliseconds of event time: what is read
 /// again after a restart stays within minutes, and what is written within what changed in one.
 pub const REMEMBERED_EVERY_MS: i64 = 60_000;
 /// Only what reaches back at least so far is kept apart; the rest is read again.
 pub const REMEMBERED_BEYOND_MS: i64 = 600_000;
 
 impl Alert {
-    /// How far back it remembers when each value, or key, was last seen, in milliseconds; `None`
+    /// Time for which it remembers when each value, or key, was last seen, in milliseconds; `None`
     /// where it remembers more than that.
     pub fn remembered_ms(&self) -> Option<i64> {
         let remembers = match &self.trigger {
@@ -198,7 +198,7 @@ impl Alert {
         remembers.then(|| self.trigger.reach_ms())
     }
 
-    /// How much of the past decides what happens next, in milliseconds: after a restart the
+    /// Length of the past that decides what happens next, in milliseconds: after a restart the
     /// events of this long before the settled instant are read again.
     pub fn horizon_ms(&self) -> i64 {
         // A `keep` may run since a truth ended that an unknown value had held up until then.
@@ -206,7 +206,7 @@ impl Alert {
         held_ms.saturating_add(self.running_ms())
     }
 
-    /// How long ago a `for` or `keep` that still runs may have begun, in milliseconds.
+    /// Greatest age of a `for` or `keep` that still runs, in milliseconds.
     pub fn running_ms(&self) -> i64 {
         self.for_ms.max(self.keep_ms)
     }
@@ -219,7 +219,7 @@ impl Alert {
         }
     }
 
-    /// What the shown value counts.
+    /// Unit of the shown value.
     pub fn unit(&self) -> Unit {
         self.shown().map_or(Unit::Number, |compare| compare.unit)
     }

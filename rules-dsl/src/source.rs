@@ -8,7 +8,7 @@ const TAB_COLUMNS: usize = 4;
 /// One rule file, read by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// How diagnostics call it; usually its path.
+    /// Name in diagnostics; usually its path.
     pub name: String,
     /// Its whole text.
     pub text: String,
@@ -16,7 +16,7 @@ pub struct SourceFile {
 
 /// A range of bytes in one of the files being compiled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SourceSpan {
     /// Index of the file.
     pub file: usize,
     /// First byte.
@@ -25,16 +25,16 @@ pub struct Place {
     pub end: usize,
 }
 
-impl Place {
+impl SourceSpan {
     /// From the start of this place to the end of another one.
-    pub fn to(self, other: Place) -> Place {
-        Place { file: self.file, start: self.start, end: other.end.max(self.start) }
+    pub fn to(self, other: SourceSpan) -> SourceSpan {
+        SourceSpan { file: self.file, start: self.start, end: other.end.max(self.start) }
     }
 }
 
 /// A line and a column, both counted from 1; columns are characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct LinePosition {
     /// The line.
     pub line: usize,
     /// The character in the line.
@@ -43,12 +43,12 @@ pub struct Position {
 
 impl SourceFile {
     /// The position of a byte; past the end it is the end.
-    pub fn position(&self, byte: usize) -> Position {
+    pub fn position(&self, byte: usize) -> LinePosition {
         let before = self.text.get(..self.boundary(byte)).unwrap_or(&self.text);
         let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before.get(start..).unwrap_or("").chars().count() + 1;
-        Position { line, column }
+        LinePosition { line, column }
     }
 
     /// The line that holds a byte, without its line end, and the byte at which it starts.
@@ -70,7 +70,7 @@ impl SourceFile {
     }
 }
 
-/// How many terminal columns a drawn text takes.
+/// Number of terminal columns that a drawn text takes.
 pub(crate) fn columns(text: &str) -> usize {
     text.chars().map(|c| if c == '\t' { TAB_COLUMNS } else { c.width().unwrap_or(1) }).sum()
 }
@@ -110,7 +110,7 @@ mod tests {
             (99, 3, 2),
         ];
         for (byte, line, column) in cases {
-            assert_eq!(file.position(byte), Position { line, column }, "byte {byte}");
+            assert_eq!(file.position(byte), LinePosition { line, column }, "byte {byte}");
         }
         assert_eq!(file.line_at(4), ("認証 x", 3));
     }

@@ -63,13 +63,13 @@ fn an_error_in_one_file_leaves_the_report_of_the_others_complete() {
     let without = compile(&[streams.clone(), whole.clone(), empty]);
     let with = compile(&[streams, whole, broken]);
     // A second `auth` is an error of the broken file, and what it declares too is refused.
-    let of_whole = |compiled: &rules_dsl::Compiled| {
+    let of_whole = |compiled: &rules_dsl::CompiledRules| {
         let found = compiled.diagnostics.iter().filter(|found| found.file == 1);
         found.cloned().collect::<Vec<_>>()
     };
     assert_eq!(of_whole(&without).len(), 2, "{:?}", of_whole(&without));
     assert_eq!(of_whole(&with), of_whole(&without));
-    let readings = |compiled: &rules_dsl::Compiled| {
+    let readings = |compiled: &rules_dsl::CompiledRules| {
         let mut readings = compiled.readings.clone();
         readings.retain(|reading| reading.alert == "burst" || reading.alert == "rare");
         readings

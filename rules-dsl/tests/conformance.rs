@@ -3,15 +3,12 @@
 use rules_dsl::compile;
 use rules_dsl::source::SourceFile;
 
-const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/conformance/cases");
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conformance/cases");
+
 #[test]
 fn conformance_rules_compile() {
-    let Ok(cases) = std::fs::read_dir(CASES) else {
-        println!("skipped: {CASES} is absent");
-        return;
-    };
     let mut compiled_cases = 0;
-    for case in cases {
+    for case in std::fs::read_dir(CASES).unwrap() {
         let path = case.unwrap().path().join("case.rules");
         let text = std::fs::read_to_string(&path).unwrap();
         let name = path.display().to_string();

@@ -55,9 +55,12 @@ fn corpus() -> Vec<String> {
         .filter(|path| path.extension().is_some_and(|end| end == "rules" || end == "txt"))
         .collect();
     files.sort();
-    let texts = files.iter().map(|path| fs::read_to_string(path).expect("a rule file"));
-    let texts = texts.map(|text| text.split("---- en ----").next().unwrap_or("").to_owned());
-    let texts: Vec<String> = texts.filter(|text| text.len() <= BYTES_MAX).collect();
+    let texts: Vec<String> = files
+        .iter()
+        .map(|path| fs::read_to_string(path).expect("a rule file"))
+        .map(|text| text.split("---- en ----").next().unwrap_or("").to_owned())
+        .filter(|text| text.len() <= BYTES_MAX)
+        .collect();
     assert!(texts.len() > 60, "{} texts", texts.len());
     texts
 }

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use model::calendar::Zone;
 use model::message::Language;
 use model::time::{HOUR_MS, Timestamp};
-use rules_dsl::against::{
-    KeySample, Room, RuleSample, Sample, SelectionSample, StreamSample, lint,
-};
 use rules_dsl::compile_in;
-use rules_dsl::diagnostic::Code;
+use rules_dsl::diagnostic::DiagnosticCode;
+use rules_dsl::resolver::Resolver;
+use rules_dsl::sample_lint::{
+    EventSample, KeySample, RuleSample, SelectionSample, ServiceLimits, StreamSample, lint,
+};
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
 
 const EN: &str = "---- en ----\n";
 const JA: &str = "---- ja ----\n";
@@ -25,7 +25,7 @@ fn folder() -> PathBuf {
 /// What the goldens name outside their own text.
 struct Shelf;
 
-impl Surroundings for Shelf {
+impl Resolver for Shelf {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let files = [
             ("hosts.txt", "web-1\nweb-2\n"),
@@ -60,7 +60,7 @@ impl Surroundings for Shelf {
 }
 
 /// What data made of the rules that lints of data are about.
-fn sample(late: u64, waiting: u64) -> Sample {
+fn sample(late: u64, waiting: u64) -> EventSample {
     let rule = |name: &str, events, cadence_ms, always| {
         let name = name.to_owned();
         let selections = vec![SelectionSample { events, cadence_ms }];
@@ -70,7 +70,7 @@ fn sample(late: u64, waiting: u64) -> Sample {
         keys: KeySample { events: 20_000, different, together },
         ..rule(name, 20_000, None, None)
     };
-    Sample {
+    EventSample {
         streams: vec![StreamSample { events: 1000, late, enough_ms: 73_000, waiting }],
         rules: vec![
             rule("starved", 0, None, None),
@@ -83,11 +83,11 @@ fn sample(late: u64, waiting: u64) -> Sample {
             keyed("unique", 19_000, 900),
             keyed("crowded", 8_100, 7_200),
         ],
-        room: Room { keys: 1_000_000, unsettled_bytes: 256 << 20, waiting_bytes: 160 },
+        room: ServiceLimits { keys: 1_000_000, unsettled_bytes: 256 << 20, waiting_bytes: 160 },
     }
 }
 
-fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
+fn rendered(text: &str, language: Language) -> (String, Vec<DiagnosticCode>) {
     let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
     let mut compiled = compile_in(&files, &Shelf);
     // A stream is late in the golden of that alone.
@@ -104,7 +104,7 @@ fn rendered(text: &str, language: Language) -> (String, Vec<Code>) {
 fn every_code_has_a_golden_and_reads_as_it_says() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut wrong = Vec::new();
-    for code in Code::ALL {
+    for code in DiagnosticCode::ALL {
         let path = folder().join(format!("{}.txt", code.id()));
         let Ok(golden) = std::fs::read_to_string(&path) else {
             wrong.push(format!("{} ({code:?}) has no golden", code.id()));
@@ -132,14 +132,14 @@ fn no_golden_is_left_over() {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(Code::ALL.iter().any(|code| code.id() == stem), "{}", path.display());
+        assert!(DiagnosticCode::ALL.iter().any(|code| code.id() == stem), "{}", path.display());
     }
 }
 
 #[test]
 fn codes_are_unique() {
-    let mut ids: Vec<&str> = Code::ALL.iter().map(|code| code.id()).collect();
+    let mut ids: Vec<&str> = DiagnosticCode::ALL.iter().map(|code| code.id()).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), Code::ALL.len());
+    assert_eq!(ids.len(), DiagnosticCode::ALL.len());
 }

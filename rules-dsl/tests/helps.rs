@@ -3,7 +3,7 @@
 
 use model::message::Language;
 use rules_dsl::source::SourceFile;
-use rules_dsl::{Compiled, compile};
+use rules_dsl::{CompiledRules, compile};
 
 const BASE: &str = "stream auth { ts: time, user: str, at: instant, ok: bool, n: float, \
                     took: duration(ms) }\n\
@@ -11,7 +11,7 @@ const BASE: &str = "stream auth { ts: time, user: str, at: instant, ok: bool, n:
                     filter 成功 = auth where user == \"x\"\n\
                     measure 失敗率 = ratio(失敗, auth) min 20\n";
 
-fn compiled(text: &str) -> (Compiled, Vec<SourceFile>) {
+fn compiled(text: &str) -> (CompiledRules, Vec<SourceFile>) {
     let text = format!("{BASE}{text}");
     let files = vec![SourceFile { name: "x".to_owned(), text }];
     (compile(&files), files)

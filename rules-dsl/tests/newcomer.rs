@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use model::calendar::Zone;
 use model::message::Language;
 use rules_dsl::diagnostic::Diagnostic;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
-use rules_dsl::{Compiled, compile_in};
+use rules_dsl::{CompiledRules, compile_in};
 
 const RIGHT: &str = "==== right\n";
 const WRONG: &str = "==== wrong: ";
@@ -23,7 +23,7 @@ const JA: &str = "---- ja ----\n";
 /// What the rules name outside their own text.
 struct Shelf;
 
-impl Surroundings for Shelf {
+impl Resolver for Shelf {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let limits = "host, medium, critical, clear\nweb-1, 85%, 97%, 75%\n";
         if name == "cpu_limits.csv" {
@@ -52,7 +52,7 @@ fn files(text: &str) -> [SourceFile; 2] {
     [file("shared.rules", &shared), file("mine.rules", text)]
 }
 
-fn compiled(text: &str) -> Compiled {
+fn compiled(text: &str) -> CompiledRules {
     compile_in(&files(text), &Shelf)
 }
 

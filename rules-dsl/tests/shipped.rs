@@ -5,13 +5,13 @@
 
 use model::calendar::Zone;
 use rules_dsl::compile_in;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
 
 /// The folder of the shipped rules; a calendar without holidays.
 struct Folder;
 
-impl Surroundings for Folder {
+impl Resolver for Folder {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/");
         std::fs::read_to_string(format!("{folder}{name}")).map_err(|error| error.to_string())

@@ -6,7 +6,7 @@
 
 use model::message::Language;
 use rules_dsl::compile;
-use rules_dsl::diagnostic::{Code, Level};
+use rules_dsl::diagnostic::{DiagnosticCode, DiagnosticLevel};
 use rules_dsl::source::SourceFile;
 
 const BASE: &str = "\
@@ -259,7 +259,7 @@ fn rows(table: &str) -> impl Iterator<Item = (&str, &str)> {
     rows.filter_map(|line| line.split_once('|')).map(|(a, b)| (a.trim(), b.trim()))
 }
 
-fn compiled(spelling: &str) -> (Vec<SourceFile>, rules_dsl::Compiled) {
+fn compiled(spelling: &str) -> (Vec<SourceFile>, rules_dsl::CompiledRules) {
     let text = format!("{BASE}alert a {spelling} high\n");
     let files = vec![SourceFile { name: "x".to_owned(), text }];
     let compiled = compile(&files);
@@ -273,7 +273,7 @@ fn each_spelling_means_one_thing() {
         let (_, compiled) = compiled(spelling);
         let canonical = compiled.readings.first().map_or("", |r| r.canonical.as_str());
         if compiled.rules.is_none() || !canonical.contains(&format!(") {want}")) {
-            let codes: Vec<Code> = compiled.diagnostics.iter().map(|d| d.code).collect();
+            let codes: Vec<DiagnosticCode> = compiled.diagnostics.iter().map(|d| d.code).collect();
             wrong.push(format!("{spelling}: {canonical:?} {codes:?}, not {want}"));
         }
     }
@@ -285,7 +285,7 @@ fn what_could_be_misread_is_refused_with_a_way_out() {
     let mut wrong = Vec::new();
     for (spelling, want) in rows(REFUSED) {
         let (files, compiled) = compiled(spelling);
-        let mut errors = compiled.diagnostics.iter().filter(|d| d.level == Level::Error);
+        let mut errors = compiled.diagnostics.iter().filter(|d| d.level == DiagnosticLevel::Error);
         let Some(first) = errors.next() else {
             let canonical = compiled.readings.first().map(|r| r.canonical.clone());
             wrong.push(format!("{spelling} is read as {canonical:?}, not {want}"));

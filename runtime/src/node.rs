@@ -136,8 +136,7 @@ impl<F: SourceFactory, X: PipelineExecutor> Node<F, X> {
         let (notify, inbox) = NotifyWorker::recover(notify, &shared, now)?;
         let events = EventTotals::default();
         let totals = RunTotals { letters: dead_letters, buried: 0, events };
-        let supervisor =
-            Supervisor::new(rules, sources, executor, shared, settings, totals, now)?;
+        let supervisor = Supervisor::new(rules, sources, executor, shared, settings, totals, now)?;
         Ok(Node { supervisor, notify, inbox })
     }
 }

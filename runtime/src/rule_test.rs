@@ -11,7 +11,7 @@ use model::event::{Event, Value};
 use model::key::KeyValue;
 use model::time::Timestamp;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::rule::{Claim, Constant, Expected, Given, GivenValue, RuleSet, Test, What};
+use rules_dsl::rule::{Claim, Constant, Expected, ExpectedKind, Given, GivenValue, RuleSet, Test};
 
 use crate::ingest::admission::{AdmissionOutcome, Ingester, PartitionProgress};
 use crate::io::{Flow, Now};
@@ -43,7 +43,12 @@ pub enum ComparedLine {
     /// Told and not expected.
     Unexpected(usize),
     /// So many events were late, but not as many as expected.
-    Late { told: u64, expected: u64 },
+    Late {
+        /// Number of late events.
+        told: u64,
+        /// Number that was expected.
+        expected: u64,
+    },
 }
 
 impl TestComparison {
@@ -128,12 +133,7 @@ impl TestPipeline {
 }
 
 /// Ingests what is given, and returns how much of it was late.
-fn feed(
-    rules: &RuleSet,
-    test: &Test,
-    ingester: &mut Ingester,
-    playing: &mut TestPipeline,
-) -> u64 {
+fn feed(rules: &RuleSet, test: &Test, ingester: &mut Ingester, playing: &mut TestPipeline) -> u64 {
     let mut partitions: BTreeMap<usize, PartitionProgress> = BTreeMap::new();
     let mut late = 0;
     for (arrival, time, given) in arrivals(test) {
@@ -216,7 +216,7 @@ pub fn compare(
     let mut lines: Vec<(i64, ComparedLine)> = Vec::new();
     let mut late = 0;
     for (at, expected) in test.expected.iter().enumerate() {
-        if let What::Late(events) = expected.what {
+        if let ExpectedKind::Late(events) = expected.what {
             late += events;
         }
         let Some(kind) = kind(expected.what) else {
@@ -227,11 +227,12 @@ pub fn compare(
         });
         let line = found.map_or(ComparedLine::Missing(at), |number| ComparedLine::Same(at, number));
         let instant = found.and_then(|number| told.get_mut(number)?.take());
-        let instant = instant.map(|transition| after(test, transition.at));
+        let instant = instant.map(|transition| after(test, transition.facts.at));
         lines.push((instant.or(expected.at_ms).unwrap_or(i64::MAX), line));
     }
     for (number, transition) in told.iter().enumerate() {
-        let unexpected = transition.map(|it| (after(test, it.at), ComparedLine::Unexpected(number)));
+        let unexpected =
+            transition.map(|it| (after(test, it.facts.at), ComparedLine::Unexpected(number)));
         lines.extend(unexpected);
     }
     if late != played.late {
@@ -247,13 +248,13 @@ pub const fn after(test: &Test, at: Timestamp) -> i64 {
 }
 
 /// The transition that is expected, if it is one.
-pub const fn kind(what: What) -> Option<TransitionKind> {
+pub const fn kind(what: ExpectedKind) -> Option<TransitionKind> {
     match what {
-        What::Fire => Some(TransitionKind::Firing),
-        What::Change => Some(TransitionKind::Changed),
-        What::Again => Some(TransitionKind::Again),
-        What::Resolve => Some(TransitionKind::Resolved),
-        What::Nothing | What::Late(_) => None,
+        ExpectedKind::Fire => Some(TransitionKind::Firing),
+        ExpectedKind::Change => Some(TransitionKind::Changed),
+        ExpectedKind::Again => Some(TransitionKind::Again),
+        ExpectedKind::Resolve => Some(TransitionKind::Resolved),
+        ExpectedKind::Nothing | ExpectedKind::Late(_) => None,
     }
 }
 
@@ -263,18 +264,18 @@ fn is_met(
     transition: &Transition,
     reads: &impl Fn(&Transition, &str) -> bool,
 ) -> bool {
-    let is_then = expected.at_ms.is_none_or(|at| at == after(test, transition.at));
+    let is_then = expected.at_ms.is_none_or(|at| at == after(test, transition.facts.at));
     is_then
         && expected.claims.iter().all(|claim| match claim {
             Claim::Key(part, wanted) => {
-                transition.key.get(*part).is_some_and(|(_, value)| is_same(value, wanted))
+                transition.facts.key.get(*part).is_some_and(|(_, value)| is_same(value, wanted))
             }
-            Claim::Value(wanted) => transition.value == Some(*wanted),
-            Claim::Threshold(wanted) => transition.threshold == Some(*wanted),
+            Claim::Value(wanted) => transition.measured.value == Some(*wanted),
+            Claim::Threshold(wanted) => transition.measured.threshold == Some(*wanted),
             Claim::Peak(wanted) => transition.peak == Some(*wanted),
             Claim::Count(wanted) => transition.count == *wanted,
-            Claim::Severity(wanted) => transition.severity == *wanted,
-            Claim::Since(wanted) => after(test, transition.since) == *wanted,
+            Claim::Severity(wanted) => transition.facts.severity == *wanted,
+            Claim::Since(wanted) => after(test, transition.facts.since) == *wanted,
             Claim::Reason(wanted) => transition.reason == Some(*wanted),
             Claim::Message(wanted) => reads(transition, wanted),
         })

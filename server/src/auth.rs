@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode, header};
 
-use crate::routes::Reply;
+use crate::routes::ApiReply;
 
 /// A person or tool that may send requests.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct ApiToken {
     /// Secret that it sends.
     pub secret: String,
     /// Scope of what it may do.
-    pub scope: Scope,
+    pub scope: ApiScope,
 }
 
 /// Scope of a token; each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum ApiScope {
     /// Read.
     Read,
     /// Act on incidents.
@@ -44,7 +44,7 @@ impl TokenStore {
     }
 
     /// Scope of the token with a secret.
-    pub fn scope_of(&self, secret: &str) -> Option<Scope> {
+    pub fn scope_of(&self, secret: &str) -> Option<ApiScope> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         find(&tokens, secret.as_bytes()).map(|token| token.scope)
     }
@@ -58,14 +58,14 @@ impl TokenStore {
         &self,
         headers: &HeaderMap,
         stated: Option<&str>,
-        needed: Scope,
-    ) -> Result<String, Reply> {
+        needed: ApiScope,
+    ) -> Result<String, ApiReply> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.is_empty() {
             // A page in a browser on this machine must not act for its user.
             if headers.contains_key(header::ORIGIN) {
                 let why = "not from a web page: configure [[api.tokens]]";
-                return Err(Reply::error(StatusCode::FORBIDDEN, why));
+                return Err(ApiReply::error(StatusCode::FORBIDDEN, why));
             }
             return Ok(stated.unwrap_or_default().trim().to_owned());
         }
@@ -73,11 +73,11 @@ impl TokenStore {
             Some(token) if token.scope >= needed => Ok(token.name.clone()),
             Some(token) => {
                 let why = format!("{} may not do that: see scope in [[api.tokens]]", token.name);
-                Err(Reply::error(StatusCode::FORBIDDEN, why))
+                Err(ApiReply::error(StatusCode::FORBIDDEN, why))
             }
             None => {
                 let why = "show a token of [[api.tokens]]: authorization: Bearer …";
-                Err(Reply::error(StatusCode::UNAUTHORIZED, why))
+                Err(ApiReply::error(StatusCode::UNAUTHORIZED, why))
             }
         }
     }
@@ -119,7 +119,7 @@ impl fmt::Debug for ApiToken {
 mod tests {
     use super::*;
 
-    fn token(name: &str, secret: &str, scope: Scope) -> ApiToken {
+    fn token(name: &str, secret: &str, scope: ApiScope) -> ApiToken {
         ApiToken { name: name.to_owned(), secret: secret.to_owned(), scope }
     }
 
@@ -130,33 +130,38 @@ mod tests {
     #[test]
     fn a_token_says_who_it_is_and_what_it_may_do() {
         let store = TokenStore::default();
-        store.admit(vec![token("r", "s3cret-read", Scope::Read), token("a", "s3cret", Scope::Act)]);
+        store.admit(vec![
+            token("r", "s3cret-read", ApiScope::Read),
+            token("a", "s3cret", ApiScope::Act),
+        ]);
         let check = |shown: &str, needed, want: Result<&str, u16>| {
             let headers = headers(&[(header::AUTHORIZATION, shown)]);
             let got = store.authorize(&headers, Some("mallory"), needed);
             assert_eq!(got.map_err(|reply| reply.status().as_u16()), want.map(str::to_owned));
         };
-        check("Bearer s3cret-read", Scope::Read, Ok("r"));
-        check("Bearer s3cret-read", Scope::Act, Err(403));
-        check("Bearer s3cret", Scope::Read, Ok("a"));
-        check("Bearer s3cret", Scope::Act, Ok("a"));
-        check("Bearer s3cret", Scope::Admin, Err(403));
-        check("Bearer s3cre", Scope::Read, Err(401));
-        check("Bearer s3crets", Scope::Read, Err(401));
-        check("s3cret", Scope::Read, Err(401));
-        check("Bearer ", Scope::Read, Err(401));
-        assert_eq!(store.scope_of("s3cret"), Some(Scope::Act));
+        check("Bearer s3cret-read", ApiScope::Read, Ok("r"));
+        check("Bearer s3cret-read", ApiScope::Act, Err(403));
+        check("Bearer s3cret", ApiScope::Read, Ok("a"));
+        check("Bearer s3cret", ApiScope::Act, Ok("a"));
+        check("Bearer s3cret", ApiScope::Admin, Err(403));
+        check("Bearer s3cre", ApiScope::Read, Err(401));
+        check("Bearer s3crets", ApiScope::Read, Err(401));
+        check("s3cret", ApiScope::Read, Err(401));
+        check("Bearer ", ApiScope::Read, Err(401));
+        assert_eq!(store.scope_of("s3cret"), Some(ApiScope::Act));
         assert_eq!(store.scope_of(""), None);
-        assert!(!format!("{store:?} {:?}", token("n", "s3cret", Scope::Read)).contains("s3cret"));
+        assert!(
+            !format!("{store:?} {:?}", token("n", "s3cret", ApiScope::Read)).contains("s3cret")
+        );
     }
 
     #[test]
     fn without_a_token_the_request_says_who_it_is_and_no_page_may() {
         let store = TokenStore::default();
-        let plain = store.authorize(&HeaderMap::new(), Some(" 山田 "), Scope::Admin);
+        let plain = store.authorize(&HeaderMap::new(), Some(" 山田 "), ApiScope::Admin);
         assert_eq!(plain.ok().as_deref(), Some("山田"));
         let forged = headers(&[(header::ORIGIN, "http://evil.example")]);
-        let refused = store.authorize(&forged, Some("山田"), Scope::Read).unwrap_err();
+        let refused = store.authorize(&forged, Some("山田"), ApiScope::Read).unwrap_err();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::limits::{ANSWER_WAIT_MAX, TEST_WAIT_MAX};
-use crate::routes::Reply;
+use crate::routes::ApiReply;
 
 /// Channel to the thread that answers queries, once it runs.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl OnCallClient {
     }
 
     /// Sends a query and waits for its answer.
-    pub(crate) async fn send(&self, query: OnCallQuery, by: String) -> Reply {
+    pub(crate) async fn send(&self, query: OnCallQuery, by: String) -> ApiReply {
         let is_test = matches!(query, OnCallQuery::TestReceiver { .. });
         let wait_max = if is_test { TEST_WAIT_MAX } else { ANSWER_WAIT_MAX };
         let (reply, answered) = oneshot::channel();
@@ -36,13 +36,13 @@ impl OnCallClient {
             let request = NotifyInput::Request(Box::new(OnCallRequest { query, by, reply }));
             requests.as_ref().is_some_and(|requests| requests.send(request))
         };
-        let unavailable = |why: &str| Reply::error(StatusCode::SERVICE_UNAVAILABLE, why);
+        let unavailable = |why: &str| ApiReply::error(StatusCode::SERVICE_UNAVAILABLE, why);
         if !sent {
             return unavailable("the service is starting or stopping; try again");
         }
         match timeout(wait_max, answered).await {
-            Ok(Ok(Ok(answer))) => Reply::Answer(Box::new(answer)),
-            Ok(Ok(Err(error))) => Reply::from(error),
+            Ok(Ok(Ok(answer))) => ApiReply::Answer(Box::new(answer)),
+            Ok(Ok(Err(error))) => ApiReply::from(error),
             Ok(Err(_)) | Err(_) => unavailable("no answer in time; look whether it was done"),
         }
     }

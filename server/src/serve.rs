@@ -1,4 +1,4 @@
-//! The server: its state, its router and its life.
+//! The server: its state, its router, start and shutdown.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::auth::{Scope, TokenStore};
+use crate::auth::{ApiScope, TokenStore};
+use crate::console;
 use crate::limits::{API_BODY_BYTES_MAX, DRAIN_MAX, INGEST_BODY_BYTES_MAX};
 use crate::on_call_client::OnCallClient;
 use crate::routes::ingest::{IngestSpools, ingest};
 use crate::routes::rules::ReloadRules;
-use crate::routes::{Shared, api, health, rules};
-use crate::console;
+use crate::routes::{SharedApp, api, health, rules};
 
 /// Everything that routes reach. The node writes the telemetry, opens the spools and answers the
 /// queries; a reload replaces the tokens.
@@ -76,7 +76,8 @@ pub async fn serve(
 }
 
 fn router(state: Arc<AppState>) -> Router {
-    let on_call = api().into_iter().fold(Router::new(), |all, (path, route)| all.route(path, route));
+    let on_call =
+        api().into_iter().fold(Router::new(), |all, (path, route)| all.route(path, route));
     let on_call = on_call
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&state), authorize));
@@ -88,17 +89,14 @@ fn router(state: Arc<AppState>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/rules", get(rules::list))
         .route("/-/reload", post(rules::reload))
-        .route(
-            "/ingest/{stream}",
-            post(ingest).layer(DefaultBodyLimit::max(INGEST_BODY_BYTES_MAX)),
-        )
+        .route("/ingest/{stream}", post(ingest).layer(DefaultBodyLimit::max(INGEST_BODY_BYTES_MAX)))
         .merge(on_call)
         .with_state(state)
 }
 
 /// Nothing of a request is read before its sender is known to be allowed to read.
-async fn authorize(State(state): Shared, request: Request, next: Next) -> Response {
-    match state.tokens.authorize(request.headers(), None, Scope::Read) {
+async fn authorize(State(state): SharedApp, request: Request, next: Next) -> Response {
+    match state.tokens.authorize(request.headers(), None, ApiScope::Read) {
         Ok(_) => next.run(request).await,
         Err(refused) => refused.into_response(),
     }

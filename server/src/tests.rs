@@ -2,7 +2,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use runtime::notify::requests::OnCallRequest;
 use runtime::telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -104,9 +103,9 @@ fn rules_are_served_as_json() {
 
 /// Rules that can be reloaded once.
 #[derive(Debug, Default)]
-struct Rules(std::sync::atomic::AtomicBool);
+struct OneReload(std::sync::atomic::AtomicBool);
 
-impl ReloadRules for Rules {
+impl ReloadRules for OneReload {
     fn reload(&self, by: &'static str) -> Result<String, String> {
         match self.0.swap(true, std::sync::atomic::Ordering::Relaxed) {
             false => Ok(format!("reloaded by {by}")),
@@ -122,7 +121,7 @@ fn a_reload_answers_with_its_report_or_the_reasons() {
         assert_eq!((status, body.as_str()), want);
     };
     with_server(&state(), |to| post(to, (404, "rules and configuration are read once\n")));
-    let reload: Option<Arc<dyn ReloadRules>> = Some(Arc::new(Rules::default()));
+    let reload: Option<Arc<dyn ReloadRules>> = Some(Arc::new(OneReload::default()));
     let state = AppState { reload, ..AppState::new(Arc::new(Telemetry::new())) };
     with_server(&Arc::new(state), |to| {
         assert_eq!(request(to, "/-/reload").0, 405);
@@ -142,9 +141,9 @@ fn a_node_that_does_not_run_yet_is_unavailable() {
             assert!(head.contains("application/json"), "{head}");
         };
         check();
-        let (requests, answerer) = std::sync::mpsc::channel::<OnCallRequest>();
+        let (requests, inbox) = runtime::notify::channel::channel();
         state.on_call.connect(requests);
-        drop(answerer);
+        drop(inbox);
         check();
     });
 }

@@ -12,7 +12,7 @@ use engine::watermark::{Admission, Front};
 use model::event::Event;
 use model::observation::{Batch, Marks, Origin};
 use model::time::Timestamp;
-use model::transition::{Early, Transition};
+use model::transition::{EarlyAlert, Transition};
 
 use crate::drawn::{Case, Log, Logged, Random};
 use crate::oracle::{AcceptedEvent, accepted};
@@ -43,7 +43,7 @@ pub struct Told {
     /// All settled transitions, by (instant, alert, key).
     pub transitions: Vec<Transition>,
     /// All early notices, as they came.
-    pub early: Vec<Early>,
+    pub early: Vec<EarlyAlert>,
     /// What watches showed at the end.
     pub watched: Vec<Watched>,
     /// Observations whose instant was settled before them.
@@ -282,7 +282,13 @@ impl<'a> Runner<'a> {
             told.late_after_settle += shard.counts().late_after_settle;
             told.rules.iter_mut().zip(shard.rule_counts()).for_each(|(all, of)| all.add(&of));
         }
-        told.transitions.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        told.transitions.sort_by(|a, b| {
+            (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(
+                b.facts.at,
+                &b.facts.alert,
+                &b.facts.key,
+            ))
+        });
         told
     }
 }

@@ -81,7 +81,9 @@ pub fn transitions(
             all.extend(judge.transitions(until));
         }
     }
-    all.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+    all.sort_by(|a, b| {
+        (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(b.facts.at, &b.facts.alert, &b.facts.key))
+    });
     all
 }
 

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use connectors::transition_json::{Form, write_transition};
+use model::alert_facts::AlertFacts;
 use model::event::Value;
 use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Condition, Formula, Joint, Measure, Roster, Trigger};
+use model::transition::{Transition, TransitionKind};
+use rules_dsl::rule::{Alert, BoolOp, Condition, Formula, Measure, Roster, Trigger};
 use tests::drawn::{Case, Random, Width, case};
 use tests::drive::{Course, Told, oracle_input, rearranged, run};
 use tests::oracle::{transitions, watched};
@@ -97,17 +98,17 @@ fn difference(want: &[Transition], got: &[Transition]) -> Option<String> {
 }
 
 fn brief(t: &Transition) -> String {
-    let key: Vec<String> = t.key.iter().map(|(_, value)| value.to_string()).collect();
+    let key: Vec<String> = t.facts.key.iter().map(|(_, value)| value.to_string()).collect();
     format!(
         "{} {} {} {key:?} at {} since {} value {:?} level {:?} peak {:?} {:?} count {} \
          fields {:?} {}",
         t.kind.name(),
-        t.alert,
-        t.severity.name(),
-        t.at.0,
-        t.since.0,
-        t.value.map(|value| value.to_string()),
-        t.threshold.map(|level| level.to_string()),
+        t.facts.alert,
+        t.facts.severity.name(),
+        t.facts.at.0,
+        t.facts.since.0,
+        t.measured.value.map(|value| value.to_string()),
+        t.measured.threshold.map(|level| level.to_string()),
         t.peak.map(|value| value.to_string()),
         t.reason,
         t.count,
@@ -123,16 +124,18 @@ type Owner<'a> = (&'a str, &'a [(String, KeyValue)]);
 fn wrong_notice(told: &Told, drained: bool) -> Option<String> {
     let mut episodes: BTreeMap<Owner<'_>, Vec<(i64, i64, Vec<Severity>)>> = BTreeMap::new();
     for transition in &told.transitions {
-        let own = episodes.entry((&transition.alert, &transition.key)).or_default();
+        let own = episodes.entry((&transition.facts.alert, &transition.facts.key)).or_default();
         match (transition.kind, own.last_mut()) {
-            (TransitionKind::Firing, _) => own.push((transition.since.0, i64::MAX, Vec::new())),
-            (TransitionKind::Resolved, Some(last)) => last.1 = transition.at.0,
+            (TransitionKind::Firing, _) => {
+                own.push((transition.facts.since.0, i64::MAX, Vec::new()))
+            }
+            (TransitionKind::Resolved, Some(last)) => last.1 = transition.facts.at.0,
             (_, Some(_)) => {}
             (_, None) => return Some("an end without a beginning".to_owned()),
         }
     }
-    let last = told.transitions.last().map(|transition| transition.at.0);
-    for Early { alert, key, at, severity, .. } in &told.early {
+    let last = told.transitions.last().map(|transition| transition.facts.at.0);
+    for AlertFacts { alert, key, at, severity, .. } in told.early.iter().map(|early| &early.facts) {
         let own = episodes.entry((alert, key)).or_default();
         let mut within = own.iter_mut().filter(|(from, to, _)| {
             // Without `keep` the episode of a single event begins and ends in its instant.
@@ -327,7 +330,7 @@ impl Met {
         let (events, end) = oracle_input(case);
         let told = transitions(&case.rules, &events, end, true);
         for alert in &case.rules.alerts {
-            let own: Vec<_> = told.iter().filter(|t| t.alert == alert.name).collect();
+            let own: Vec<_> = told.iter().filter(|t| t.facts.alert == alert.name).collect();
             if !own.is_empty() {
                 self.alert(alert);
             }
@@ -422,8 +425,8 @@ impl Met {
             self.note(compare.comparison.symbol(), true);
             self.note("arithmetic", matches!(compare.value, Formula::Arithmetic(..)));
         }
-        self.note("and", matches!(condition.joint, Joint::And(_)));
-        self.note("or", matches!(condition.joint, Joint::Or(_)));
+        self.note("and", matches!(condition.joint, BoolOp::And(_)));
+        self.note("or", matches!(condition.joint, BoolOp::Or(_)));
         self.note("shared window", condition.compares.len() > condition.windows.len());
     }
 

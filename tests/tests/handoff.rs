@@ -1,7 +1,7 @@
 //! The hand-over from the reading thread to a shard, in every interleaving of at most two
 //! interruptions (loom).
 //!
-//! The very files of `hansho::pipeline` are compiled here over loom's atomics: once as they
+//! The very files of `runtime::pipeline` are compiled here over loom's atomics: once as they
 //! stand, once with every ordering weakened to `Relaxed`. The ring between them is one of rtrb's
 //! making, modelled: a slot, then the number of slots, stored last and loaded first.
 
@@ -22,10 +22,10 @@ mod road {
     mod sync {
         pub(super) use loom::sync::atomic::{AtomicBool, AtomicI64, Ordering};
     }
-    #[path = "../../hansho/src/pipeline/handoff.rs"]
+    #[path = "../../runtime/src/pipeline/handoff.rs"]
     pub(crate) mod handoff;
-    #[path = "../../hansho/src/pipeline/marks.rs"]
-    pub(crate) mod marks;
+    #[path = "../../runtime/src/pipeline/shared_watermarks.rs"]
+    pub(crate) mod shared_watermarks;
 }
 
 /// With every ordering weakened: what it loses shows that the orderings are needed.
@@ -44,10 +44,10 @@ mod weak {
                 loom::sync::atomic::Ordering::Relaxed;
         }
     }
-    #[path = "../../hansho/src/pipeline/handoff.rs"]
+    #[path = "../../runtime/src/pipeline/handoff.rs"]
     pub(crate) mod handoff;
-    #[path = "../../hansho/src/pipeline/marks.rs"]
-    pub(crate) mod marks;
+    #[path = "../../runtime/src/pipeline/shared_watermarks.rs"]
+    pub(crate) mod shared_watermarks;
 }
 
 const EVENTS: usize = 2;
@@ -97,13 +97,14 @@ macro_rules! model {
         let mut every = loom::model::Builder::new();
         every.preemption_bound = Some(PREEMPTIONS_MAX);
         every.check(|| {
-            let shared = Arc::new($road::handoff::Shared::new(1));
+            let shared = Arc::new($road::handoff::ShardHandoff::new(1));
             let ring = Arc::new(Ring::new());
             let reader = {
                 let (shared, ring) = (Arc::clone(&shared), Arc::clone(&ring));
                 thread::spawn(move || {
                     for time in 1..=EVENTS as i64 {
-                        let mark = || shared.marks.publish(0, Timestamp(time), Some(Timestamp(1)));
+                        let mark =
+                            || shared.watermarks.publish(0, Timestamp(time), Some(Timestamp(1)));
                         if $order == Order::CloseFirst && time == EVENTS as i64 {
                             shared.close(true);
                         }

@@ -118,7 +118,7 @@ impl Bench {
         let resolved = out
             .transitions
             .iter()
-            .filter(|it| it.alert == "無応答" && it.kind == TransitionKind::Resolved);
+            .filter(|it| it.facts.alert == "無応答" && it.kind == TransitionKind::Resolved);
         self.resolved += resolved.count();
         self.most.0 = self.most.0.max_of(self.shard.counts());
         self.most.1 = self.most.1.max(HELD.load(Ordering::Relaxed));

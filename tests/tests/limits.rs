@@ -173,7 +173,7 @@ impl Flood {
 
     fn told(&self, kind: TransitionKind) -> Vec<i64> {
         let told = self.out.transitions.iter().filter(|transition| transition.kind == kind);
-        told.map(|transition| transition.at.0).collect()
+        told.map(|transition| transition.facts.at.0).collect()
     }
 }
 

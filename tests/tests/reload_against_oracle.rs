@@ -100,7 +100,7 @@ fn compare(
     let Some(at) = (0..longest).find(differs) else { return Ok(want) };
     let (want, got) = (want.get(at), told.transitions.get(at));
     let least = want.into_iter().chain(got).min_by(|a, b| order_of(a).cmp(&order_of(b)));
-    let name = least.map_or("", |transition| &transition.alert);
+    let name = least.map_or("", |transition| &transition.facts.alert);
     let of = |rules: &RuleSet| rules.alerts.iter().find(|it| it.name == name).cloned();
     Err(format!(
         "changed at {settled:?}, transition {at}\n  want {want:?}\n  got  {got:?}\nbefore {:?}\n\

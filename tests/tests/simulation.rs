@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use connectors::transition_json::AlertRecord;
 use rules_dsl::rule::{Alert, RuleSet, Trigger};
 use tests::drawn::{Case, Random, Width, case, edited};
 use tests::seeds;
 use tests::simulation::verdict::check;
-use connectors::transition_json::Recorded;
 use tests::simulation::{Design, RunOptions, Survivors};
 
 /// Runs of the right design unless `HANSHO_SEEDS` says otherwise.
@@ -85,9 +85,9 @@ struct Sums {
 
 impl Sums {
     fn add(&mut self, of: &Survivors) {
-        let is_early = |recorded: &Recorded| matches!(recorded, Recorded::Early(..));
+        let is_early = |recorded: &AlertRecord| matches!(recorded, AlertRecord::Early(..));
         let early = of.alert_log.iter().filter(|of| is_early(&of.recorded)).count();
-        let metas = of.alert_log.iter().filter(|of| matches!(of.recorded, Recorded::Meta(..)));
+        let metas = of.alert_log.iter().filter(|of| matches!(of.recorded, AlertRecord::Meta(..)));
         self.crashes += of.crashes;
         self.settled += (of.alert_log.len() - early - metas.count()) as u64;
         self.early += early as u64;
@@ -199,7 +199,9 @@ fn survey() {
         let why = match got {
             Ok(None) => continue,
             Ok(Some(why)) => why,
-            Err(panic) => format!("PANIC {}", panic.downcast_ref::<String>().cloned().unwrap_or_default()),
+            Err(panic) => {
+                format!("PANIC {}", panic.downcast_ref::<String>().cloned().unwrap_or_default())
+            }
         };
         fails += 1;
         let short: String = why.chars().filter(|c| !c.is_ascii_digit()).take(90).collect();

@@ -61,12 +61,10 @@ fn a_line_break_is_refused_and_much_is_written_early() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "needs /dev/full")]
 fn a_full_disk_is_named_and_breaks_no_line() {
     // Every write to this device ends with "no space left".
     let full = Path::new("/dev/full");
-    if !full.exists() {
-        return;
-    }
     let file = OpenOptions::new().append(true).open(full).unwrap();
     let mut journal = Journal {
         path: full.to_owned(),

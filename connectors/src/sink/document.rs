@@ -1,11 +1,11 @@
 //! A notification as one JSON document, the same for every sink.
 
-use model::decimal::Decimal;
-use model::key::KeyValue;
-use model::notification::{Missed, Notification};
+use model::notification::{Digest, MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::RawValue;
+use model::transition::{EpisodeId, Reason};
+use serde::Serialize;
+
+use crate::published::{FactMembers, MeasurementMembers, pairs};
 
 /// One line of JSON: fields in a fixed order, times RFC 3339, numbers exact, no line break.
 ///
@@ -14,102 +14,84 @@ use serde_json::value::RawValue;
 /// planned"; `value` and `threshold` are in base units.
 pub fn render(notification: &Notification) -> String {
     // Only a map whose keys are no strings, or a failing writer, could fail here.
-    serde_json::to_string(&Document(notification)).unwrap_or_default()
+    serde_json::to_string(&Document::from(notification)).unwrap_or_default()
 }
 
-struct Document<'a>(&'a Notification);
-
-impl Serialize for Document<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Notification {
-            id,
-            kind,
-            incident,
-            alert,
-            severity,
-            key,
-            at,
-            since,
-            detected,
-            deadline,
-            value,
-            threshold,
-            reason,
-            message,
-            reading,
-            runbook,
-            labels,
-            by,
-            missed,
-            digest,
-        } = self.0;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", id)?;
-        map.serialize_entry("kind", kind.name())?;
-        map.serialize_entry("incident", &incident.to_string())?;
-        map.serialize_entry("alert", alert)?;
-        map.serialize_entry("severity", severity.name())?;
-        map.serialize_entry("level", &severity.level())?;
-        map.serialize_entry("key", &Pairs(key, Component))?;
-        map.serialize_entry("at", &time(*at))?;
-        map.serialize_entry("since", &time(*since))?;
-        map.serialize_entry("detected", &time(*detected))?;
-        map.serialize_entry("deadline", &deadline.map(time))?;
-        map.serialize_entry("value", &value.and_then(number))?;
-        map.serialize_entry("threshold", &threshold.and_then(number))?;
-        map.serialize_entry("reason", &reason.map(|reason| reason.name()))?;
-        map.serialize_entry("message", message)?;
-        map.serialize_entry("reading", reading)?;
-        map.serialize_entry("runbook", runbook)?;
-        map.serialize_entry("labels", &Pairs(labels, |text| text))?;
-        if let Some(by) = by {
-            map.serialize_entry("by", by)?;
-        }
-        if let Some(Missed { at, why }) = missed {
-            map.serialize_entry("missed_at", &time(*at))?;
-            map.serialize_entry("missed_why", why)?;
-        }
-        if let Some(digest) = digest {
-            map.serialize_entry("news", &digest.news)?;
-            map.serialize_entry("ended", &digest.ended)?;
-            if digest.is_flapping {
-                map.serialize_entry("flapping", &true)?;
-            }
-            map.serialize_entry("alerts", &Pairs(&digest.alerts, |count: &u64| *count))?;
-        }
-        map.end()
-    }
+/// Members of the document, in their order.
+#[derive(Serialize)]
+struct Document<'a> {
+    id: &'a str,
+    kind: NotificationKind,
+    incident: EpisodeId,
+    #[serde(flatten)]
+    facts: FactMembers<'a>,
+    detected: Timestamp,
+    deadline: Option<Timestamp>,
+    #[serde(flatten)]
+    measured: MeasurementMembers,
+    reason: Option<Reason>,
+    message: &'a str,
+    reading: &'a str,
+    runbook: Option<&'a str>,
+    #[serde(serialize_with = "pairs")]
+    labels: &'a [(String, String)],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(flatten)]
+    missed: Option<MissedMembers<'a>>,
+    #[serde(flatten)]
+    digest: Option<DigestMembers<'a>>,
 }
 
-fn time(at: Timestamp) -> String {
-    at.to_string()
+/// Members of a document that takes the place of one that was not delivered.
+#[derive(Serialize)]
+struct MissedMembers<'a> {
+    missed_at: Timestamp,
+    missed_why: Option<&'a str>,
 }
 
-/// The decimal's own digits: a float would round them.
-fn number(value: Decimal) -> Option<Box<RawValue>> {
-    RawValue::from_string(value.to_string()).ok()
+/// Members of a document that sums up others.
+#[derive(Serialize)]
+struct DigestMembers<'a> {
+    news: u64,
+    ended: u64,
+    #[serde(rename = "flapping", skip_serializing_if = "std::ops::Not::not")]
+    is_flapping: bool,
+    #[serde(serialize_with = "pairs")]
+    alerts: &'a [(String, u64)],
 }
 
-/// Named values as an object, in their own order.
-struct Pairs<'a, V, F>(&'a [(String, V)], F);
-
-impl<'a, V, T: Serialize, F: Fn(&'a V) -> T> Serialize for Pairs<'a, V, F> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, (self.1)(value))))
-    }
-}
-
-/// One component of a key; an address is text.
-struct Component<'a>(&'a KeyValue);
-
-impl Serialize for Component<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            KeyValue::Null => serializer.serialize_none(),
-            KeyValue::Text(text) => serializer.serialize_str(text),
-            KeyValue::Int(value) => serializer.serialize_i64(*value),
-            KeyValue::Bool(value) => serializer.serialize_bool(*value),
-            KeyValue::Ip(value) => serializer.collect_str(value),
+impl<'a> From<&'a Notification> for Document<'a> {
+    fn from(of: &'a Notification) -> Document<'a> {
+        let missed = |MissedDelivery { at, why }: &'a MissedDelivery| MissedMembers {
+            missed_at: *at,
+            missed_why: why.as_deref(),
+        };
+        let digest = |digest: &'a Digest| DigestMembers {
+            news: digest.news,
+            ended: digest.ended,
+            is_flapping: digest.is_flapping,
+            alerts: &digest.alerts,
+        };
+        Document {
+            id: &of.id,
+            kind: of.kind,
+            incident: of.incident,
+            facts: (&of.facts).into(),
+            detected: of.detected,
+            deadline: of.deadline,
+            measured: of.measured.into(),
+            reason: of.reason,
+            message: &of.message,
+            reading: &of.reading,
+            runbook: of.runbook.as_deref(),
+            labels: &of.labels,
+            by: of.by.as_deref(),
+            missed: of.missed.as_ref().map(missed),
+            digest: of.digest.as_deref().map(digest),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

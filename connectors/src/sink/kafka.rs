@@ -1,10 +1,11 @@
-//! A Kafka topic as the place where records go: counted as there when every replica has them.
+//! A Kafka topic: records count as written when every replica has them.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use model::notification::{DeliveryResult, FailureReason, Notification};
+use model::time::Timestamp;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,9 +14,16 @@ use rdkafka::message::{DeliveryResult as Delivered, Header, OwnedHeaders};
 use rdkafka::producer::{
     BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer, ProducerContext,
 };
+use serde::Deserialize;
+use toml::Spanned;
 
-use crate::sink::document;
-use crate::source::kafka::properties::{PropertyError, producer_config};
+use super::{
+    DELIVERY_TIMEOUT_MS, DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError,
+    SinkKind, SinkSettings, document,
+};
+use crate::source::kafka::properties::{PropertyError, Shown, producer_config};
+
+pub(super) static KIND: SinkKind = SinkKind::new::<KafkaConfig>("kafka");
 
 /// How long [`AckedProducer::send`] waits for room in the library's queue.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +34,7 @@ const FLUSH_SLICE: Duration = Duration::from_millis(2);
 /// Largest memory for unacknowledged records: beyond it senders wait. The library takes 1 GiB.
 const QUEUE_KBYTES: &str = "65536";
 
-/// Why records did not get into a topic.
+/// Error of records that did not get into a topic.
 #[derive(Debug)]
 pub enum ProduceError {
     /// A property may not be set.
@@ -47,18 +55,18 @@ pub enum ProduceError {
     Unacknowledged {
         /// How many.
         records: usize,
-        /// The first reason heard.
+        /// First reason of a failure.
         why: String,
     },
 }
 
 /// A producer that forgets no record: what failed is sent again at the next flush.
 pub struct AckedProducer {
-    producer: BaseProducer<Failures>,
+    producer: BaseProducer<FailedRecords>,
 }
 
 /// A record on its way, as much of it as sending it again takes.
-struct Outgoing {
+struct PendingRecord {
     topic: String,
     partition: Option<i32>,
     key: Vec<u8>,
@@ -66,10 +74,10 @@ struct Outgoing {
     headers: Vec<(&'static str, String)>,
 }
 
-/// What the brokers refused.
+/// Records that the brokers refused.
 #[derive(Default)]
-struct Failures {
-    records: Mutex<Vec<(ClientError, Box<Outgoing>)>>,
+struct FailedRecords {
+    records: Mutex<Vec<(ClientError, Box<PendingRecord>)>>,
 }
 
 impl AckedProducer {
@@ -81,7 +89,7 @@ impl AckedProducer {
         let mut config = producer_config(properties).map_err(ProduceError::Property)?;
         bound_queue(&mut config);
         let refused = |error: ClientError| ProduceError::Connect { why: error.to_string() };
-        let producer = config.create_with_context(Failures::default()).map_err(refused)?;
+        let producer = config.create_with_context(FailedRecords::default()).map_err(refused)?;
         Ok(AckedProducer { producer })
     }
 
@@ -97,15 +105,15 @@ impl AckedProducer {
         payload: &[u8],
         headers: &[(&'static str, String)],
     ) -> Result<(), ProduceError> {
-        self.queue(Box::new(Outgoing {
+        self.queue(Box::new(PendingRecord {
             topic: topic.to_owned(),
             partition,
             key: key.to_vec(),
             payload: payload.to_vec(),
             headers: headers.to_vec(),
         }))
-        .map_err(|(error, outgoing)| ProduceError::Queue {
-            topic: outgoing.topic,
+        .map_err(|(error, pending)| ProduceError::Queue {
+            topic: pending.topic,
             why: error.to_string(),
         })
     }
@@ -117,10 +125,10 @@ impl AckedProducer {
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
         self.producer.poll(Duration::ZERO);
         let mut failed = self.failures().into_iter();
-        while let Some((error, outgoing)) = failed.next() {
-            if let Err((_, outgoing)) = self.queue(outgoing) {
+        while let Some((error, pending)) = failed.next() {
+            if let Err((_, pending)) = self.queue(pending) {
                 let mut records = self.lock();
-                records.push((error, outgoing));
+                records.push((error, pending));
                 records.extend(failed);
                 break;
             }
@@ -129,21 +137,21 @@ impl AckedProducer {
         let failed = self.lock();
         let why = match (failed.first(), flushed) {
             (None, Ok(())) => return Ok(()),
-            (Some((error, outgoing)), _) => format!("topic {}: {error}", outgoing.topic),
+            (Some((error, pending)), _) => format!("topic {}: {error}", pending.topic),
             (None, Err(error)) => error.to_string(),
         };
         let waiting = usize::try_from(self.producer.in_flight_count()).unwrap_or(0);
         Err(ProduceError::Unacknowledged { records: waiting + failed.len(), why })
     }
 
-    fn queue(&self, outgoing: Box<Outgoing>) -> Result<(), (ClientError, Box<Outgoing>)> {
+    fn queue(&self, pending: Box<PendingRecord>) -> Result<(), (ClientError, Box<PendingRecord>)> {
         let deadline = Instant::now() + QUEUE_TIMEOUT;
-        let mut outgoing = outgoing;
+        let mut pending = pending;
         loop {
             // The record is copied into the library's queue, so the borrowed parts come from a
             // copy while the original rides along to be sent again.
-            let Outgoing { topic, partition, key, payload, headers } = &*outgoing.copy();
-            let mut record = BaseRecord::with_opaque_to(topic, outgoing).payload(payload);
+            let PendingRecord { topic, partition, key, payload, headers } = &*pending.copy();
+            let mut record = BaseRecord::with_opaque_to(topic, pending).payload(payload);
             if !key.is_empty() {
                 record = record.key(key);
             }
@@ -163,7 +171,7 @@ impl AckedProducer {
                     if !full || Instant::now() > deadline {
                         return Err((error, record.delivery_opaque));
                     }
-                    outgoing = record.delivery_opaque;
+                    pending = record.delivery_opaque;
                     self.producer.poll(Duration::from_millis(10));
                 }
             }
@@ -181,18 +189,18 @@ impl AckedProducer {
         }
     }
 
-    fn failures(&self) -> Vec<(ClientError, Box<Outgoing>)> {
+    fn failures(&self) -> Vec<(ClientError, Box<PendingRecord>)> {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(ClientError, Box<Outgoing>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(ClientError, Box<PendingRecord>)>> {
         lock(&self.producer.context().records)
     }
 }
 
-impl Outgoing {
-    fn copy(&self) -> Box<Outgoing> {
-        Box::new(Outgoing {
+impl PendingRecord {
+    fn copy(&self) -> Box<PendingRecord> {
+        Box::new(PendingRecord {
             topic: self.topic.clone(),
             partition: self.partition,
             key: self.key.clone(),
@@ -217,7 +225,7 @@ fn bound_queue(config: &mut ClientConfig) {
     }
 }
 
-impl ClientContext for Failures {
+impl ClientContext for FailedRecords {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
@@ -232,43 +240,76 @@ impl ClientContext for Failures {
     }
 }
 
-impl ProducerContext for Failures {
-    type DeliveryOpaque = Box<Outgoing>;
+impl ProducerContext for FailedRecords {
+    type DeliveryOpaque = Box<PendingRecord>;
 
-    fn delivery(&self, result: &Delivered<'_>, outgoing: Box<Outgoing>) {
+    fn delivery(&self, result: &Delivered<'_>, pending: Box<PendingRecord>) {
         if let Err((error, _)) = result {
-            lock(&self.records).push((error.clone(), outgoing));
+            lock(&self.records).push((error.clone(), pending));
         }
     }
 }
 
-/// Notifications into a topic, keyed by incident.
-pub(super) struct KafkaSink {
+/// Keys of the sink.
+#[derive(Clone, Deserialize)]
+struct KafkaConfig {
+    topic: Spanned<String>,
+}
+
+/// Settings of the sink.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KafkaSinkSettings {
+    /// Names from [`crate::source::kafka::properties::ALLOWED_PROPERTIES`] and values.
+    pub properties: Vec<(String, String)>,
+    /// The topic.
+    pub topic: String,
+    /// Time for one attempt, in ms.
+    pub timeout_ms: u64,
+}
+
+/// A topic as a sink: key is the incident, value the JSON document.
+struct KafkaSink {
     producer: FutureProducer,
     topic: String,
     timeout: Duration,
 }
 
+impl SinkConfig for KafkaConfig {
+    fn written_topic(&self) -> Option<&Spanned<String>> {
+        Some(&self.topic)
+    }
+
+    fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError> {
+        Ok(ResolvedSink::new(KafkaSinkSettings {
+            properties: context.properties.to_vec(),
+            topic: self.topic.get_ref().clone(),
+            timeout_ms: DELIVERY_TIMEOUT_MS,
+        }))
+    }
+}
+
+impl SinkSettings for KafkaSinkSettings {
+    fn open(&self) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(KafkaSink::new(self).map_err(SinkError::refused)?))
+    }
+}
+
 impl KafkaSink {
-    pub(super) fn new(
-        properties: &[(String, String)],
-        topic: &str,
-        timeout_ms: u64,
-    ) -> Result<KafkaSink, ProduceError> {
-        let mut config = producer_config(properties).map_err(ProduceError::Property)?;
+    fn new(settings: &KafkaSinkSettings) -> Result<KafkaSink, ProduceError> {
+        let mut config = producer_config(&settings.properties).map_err(ProduceError::Property)?;
         bound_queue(&mut config);
-        // One attempt: whether there is another is not ours to say.
-        config.set("message.timeout.ms", timeout_ms.to_string());
+        // One attempt: whether there is another is decided elsewhere.
+        config.set("message.timeout.ms", settings.timeout_ms.to_string());
         let refused = |error: ClientError| ProduceError::Connect { why: error.to_string() };
         let producer = config.create().map_err(refused)?;
         Ok(KafkaSink {
             producer,
-            topic: topic.to_owned(),
-            timeout: Duration::from_millis(timeout_ms),
+            topic: settings.topic.clone(),
+            timeout: Duration::from_millis(settings.timeout_ms),
         })
     }
 
-    pub(super) async fn deliver(&self, notification: &Notification) -> DeliveryResult {
+    async fn produce(&self, notification: &Notification) -> DeliveryResult {
         let (key, payload) = (notification.incident.to_string(), document::render(notification));
         let headers = own_headers(&[("webhook-id", notification.id.clone())]);
         let record = FutureRecord::to(&self.topic).key(&key).payload(&payload).headers(headers);
@@ -302,6 +343,38 @@ impl KafkaSink {
     }
 }
 
+impl Sink for KafkaSink {
+    fn deliver<'a>(
+        &'a self,
+        notification: &'a Notification,
+        _receipt: Option<&'a str>,
+        _now: Timestamp,
+    ) -> DeliveryFuture<'a> {
+        Box::pin(self.produce(notification))
+    }
+
+    fn preview(&self, notification: &Notification) -> String {
+        document::render(notification)
+    }
+}
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaConfig").field("topic", self.topic.get_ref()).finish()
+    }
+}
+
+impl fmt::Debug for KafkaSinkSettings {
+    /// Everything but secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSinkSettings")
+            .field("properties", &Shown(&self.properties))
+            .field("topic", &self.topic)
+            .field("timeout_ms", &self.timeout_ms)
+            .finish()
+    }
+}
+
 impl fmt::Display for ProduceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -320,3 +393,62 @@ impl fmt::Display for ProduceError {
 }
 
 impl std::error::Error for ProduceError {}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::{BaseConsumer, Consumer};
+    use rdkafka::message::Message;
+    use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+    use super::*;
+    use crate::broker::EmbeddedBroker;
+    use crate::sink::tests::notification;
+
+    #[tokio::test]
+    async fn a_topic_gets_the_document_under_its_incident_and_a_dead_broker_is_a_retry() {
+        let broker = EmbeddedBroker::start(&[("alerts", 1)]).unwrap();
+        let property = |name: &str, value: String| (name.to_owned(), value);
+        let settings = |timeout_ms| KafkaSinkSettings {
+            properties: vec![property("bootstrap.servers", broker.bootstrap_servers())],
+            topic: "alerts".to_owned(),
+            timeout_ms,
+        };
+        let sink = settings(60_000).open().unwrap();
+        assert_eq!(
+            sink.deliver(&notification(), None, Timestamp(0)).await,
+            DeliveryResult::Sent { receipt: None }
+        );
+        let (key, payload) = first_record(&broker, "alerts");
+        assert_eq!(key, notification().incident.to_string());
+        assert_eq!(payload, document::render(&notification()));
+
+        broker.set_reachable(false).unwrap();
+        let sink = settings(1_000).open().unwrap();
+        let DeliveryResult::Retry { why, .. } =
+            sink.deliver(&notification(), None, Timestamp(0)).await
+        else {
+            panic!("it was delivered nowhere");
+        };
+        assert!(why.starts_with("topic alerts: "), "{why}");
+    }
+
+    fn first_record(broker: &EmbeddedBroker, topic: &str) -> (String, String) {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .set("group.id", "test")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let message = loop {
+            assert!(Instant::now() < deadline);
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
+                break message;
+            }
+        };
+        let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+        (text(message.key()), text(message.payload()))
+    }
+}

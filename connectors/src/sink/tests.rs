@@ -1,6 +1,6 @@
-use std::fs;
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::message::Language;
@@ -8,17 +8,17 @@ use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Reason};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::*;
-use crate::broker::EmbeddedBroker;
-use crate::sink::format::Format;
+use crate::secret::Secret;
+use crate::sink::alertmanager::AlertmanagerSettings;
 use crate::sink::http::HttpSettings;
-use crate::sink::slack::Door;
-use crate::sink::words::tests::reader;
+use crate::sink::kafka::KafkaSinkSettings;
+use crate::sink::pagerduty::PagerDutySettings;
+use crate::sink::slack::{SlackEndpoint, SlackSettings};
+use crate::sink::text::tests::formatter;
+use crate::sink::webhook::WebhookSettings;
+use crate::sink::webhook::format::WebhookFormat;
 
 /// A notification with something awkward in every field.
 pub(super) fn notification() -> Notification {
@@ -26,21 +26,25 @@ pub(super) fn notification() -> Notification {
         id: "00ff-1".to_owned(),
         kind: NotificationKind::Firing,
         incident: EpisodeId(255),
-        alert: "認証\"失敗\n".to_owned(),
-        severity: Severity::Critical,
-        key: vec![
-            ("user.name".to_owned(), KeyValue::Text("a<b>\u{202e}".to_owned())),
-            ("ip".to_owned(), KeyValue::Ip("203.0.113.9".parse().unwrap())),
-            ("code".to_owned(), KeyValue::Int(i64::MAX)),
-            ("ok".to_owned(), KeyValue::Bool(true)),
-            ("none".to_owned(), KeyValue::Null),
-        ],
-        at: Timestamp(54_000),
-        since: Timestamp(1_500),
+        facts: AlertFacts {
+            alert: "認証\"失敗\n".to_owned(),
+            severity: Severity::Critical,
+            key: vec![
+                ("user.name".to_owned(), KeyValue::Text("a<b>\u{202e}".to_owned())),
+                ("ip".to_owned(), KeyValue::Ip("203.0.113.9".parse().unwrap())),
+                ("code".to_owned(), KeyValue::Int(i64::MAX)),
+                ("ok".to_owned(), KeyValue::Bool(true)),
+                ("none".to_owned(), KeyValue::Null),
+            ],
+            at: Timestamp(54_000),
+            since: Timestamp(1_500),
+        },
         detected: Timestamp(55_000),
         deadline: Some(Timestamp(1_854_000)),
-        value: Some(Decimal::parse("12345678901234567.123456789").unwrap()),
-        threshold: Some(Decimal::parse("0.05").unwrap()),
+        measured: Measurement {
+            value: Some(Decimal::parse("12345678901234567.123456789").unwrap()),
+            threshold: Some(Decimal::parse("0.05").unwrap()),
+        },
         reason: None,
         message: "m".to_owned(),
         reading: "r".to_owned(),
@@ -68,7 +72,7 @@ fn the_document_is_one_line_with_exact_numbers_in_a_fixed_order() {
     let resolved = Notification {
         kind: NotificationKind::Resolved,
         reason: Some(Reason::NoData),
-        value: None,
+        measured: Measurement { value: None, ..notification().measured },
         deadline: None,
         runbook: Some("https://wiki/x".to_owned()),
         ..notification()
@@ -78,97 +82,6 @@ fn the_document_is_one_line_with_exact_numbers_in_a_fixed_order() {
     assert_eq!(value["reason"], "no data");
     assert!(value["value"].is_null() && value["deadline"].is_null());
     assert_eq!(value["runbook"], "https://wiki/x");
-}
-
-#[tokio::test]
-async fn a_file_has_each_notification_on_its_line_and_says_when_it_cannot() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("alerts.jsonl");
-    let settings = SinkSettings::File { path: path.clone() };
-    let sink = Sink::new(&settings).unwrap();
-    let line = document::render(&notification());
-    assert_eq!(
-        sink.deliver(&notification(), None, Timestamp(0)).await,
-        DeliveryResult::Sent { receipt: None }
-    );
-    assert_eq!(
-        sink.deliver(&notification(), None, Timestamp(0)).await,
-        DeliveryResult::Sent { receipt: None }
-    );
-    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{line}\n{line}\n"));
-
-    let Sink::File(FileSink(file)) = &sink else {
-        panic!("a file was asked for");
-    };
-    {
-        let mut file = file.lock().unwrap();
-        file.journal = None;
-        file.path = folder.path().join("no/where");
-    }
-    let DeliveryResult::Retry { why, after_ms: None, .. } =
-        sink.deliver(&notification(), None, Timestamp(0)).await
-    else {
-        panic!("it was delivered nowhere");
-    };
-    assert!(why.contains("no/where"), "{why}");
-    file.lock().unwrap().path = path.clone();
-    assert_eq!(
-        sink.deliver(&notification(), None, Timestamp(0)).await,
-        DeliveryResult::Sent { receipt: None }
-    );
-    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3);
-    assert!(Sink::new(&SinkSettings::File { path: folder.path().join("no/where") }).is_err());
-    assert_eq!(
-        Sink::Stdout.deliver(&notification(), None, Timestamp(0)).await,
-        DeliveryResult::Sent { receipt: None }
-    );
-}
-
-#[tokio::test]
-async fn a_topic_gets_the_document_under_its_incident_and_a_dead_broker_is_a_retry() {
-    let broker = EmbeddedBroker::start(&[("alerts", 1)]).unwrap();
-    let property = |name: &str, value: String| (name.to_owned(), value);
-    let settings = |timeout_ms| SinkSettings::Kafka {
-        properties: vec![property("bootstrap.servers", broker.bootstrap_servers())],
-        topic: "alerts".to_owned(),
-        timeout_ms,
-    };
-    let sink = Sink::new(&settings(60_000)).unwrap();
-    assert_eq!(
-        sink.deliver(&notification(), None, Timestamp(0)).await,
-        DeliveryResult::Sent { receipt: None }
-    );
-    let (key, payload) = first_record(&broker, "alerts");
-    assert_eq!(key, notification().incident.to_string());
-    assert_eq!(payload, document::render(&notification()));
-
-    broker.set_reachable(false).unwrap();
-    let sink = Sink::new(&settings(1_000)).unwrap();
-    let DeliveryResult::Retry { why, .. } = sink.deliver(&notification(), None, Timestamp(0)).await
-    else {
-        panic!("it was delivered nowhere");
-    };
-    assert!(why.starts_with("topic alerts: "), "{why}");
-}
-
-fn first_record(broker: &EmbeddedBroker, topic: &str) -> (String, String) {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap_servers())
-        .set("group.id", "test")
-        .create()
-        .unwrap();
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
-    consumer.assign(&list).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let message = loop {
-        assert!(Instant::now() < deadline);
-        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
-            break message;
-        }
-    };
-    let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
-    (text(message.key()), text(message.payload()))
 }
 
 #[test]
@@ -182,18 +95,85 @@ fn settings_print_no_secret() {
     let secrets = vec![Secret::new("hunter4")];
     let routing_key = Secret::new("hunter5");
     let token = Secret::new("hunter6");
-    let door = Door::Api { http: http.clone(), token, channel: "C1".to_owned() };
-    let webhook = WebhookSettings { http: http.clone(), format: Format::Hansho, secrets };
+    let endpoint = SlackEndpoint::Api { http: http.clone(), token, channel: "C1".to_owned() };
+    let webhook = WebhookSettings { http: http.clone(), format: WebhookFormat::Hansho, secrets };
     let password = ("sasl.password".to_owned(), "hunter3".to_owned());
+    let formatter = formatter(Language::Ja);
+    let properties = vec![password];
     for settings in [
-        SinkSettings::Webhook(webhook),
-        SinkSettings::Alertmanager(AlertmanagerSettings { members: vec![http.clone()] }),
-        SinkSettings::Slack(SlackSettings { door, reader: reader(Language::Ja) }),
-        SinkSettings::PagerDuty(PagerDutySettings { http, routing_key }),
-        SinkSettings::Kafka { properties: vec![password], topic: "t".to_owned(), timeout_ms: 1 },
+        ResolvedSink::new(webhook),
+        ResolvedSink::new(AlertmanagerSettings { members: vec![http.clone()] }),
+        ResolvedSink::new(SlackSettings { endpoint, formatter }),
+        ResolvedSink::new(PagerDutySettings { http, routing_key }),
+        ResolvedSink::new(KafkaSinkSettings { properties, topic: "t".to_owned(), timeout_ms: 1 }),
     ] {
         let shown = format!("{settings:?} {settings:#?}");
         assert!(!shown.contains("hunter"), "{shown}");
         assert!(shown.contains("authorization") || shown.contains("sasl.password"), "{shown}");
+    }
+}
+
+/// The sink of a `[[sinks]]` table.
+pub(super) fn configured(table: &str) -> Result<ConfiguredSink, SinkConfigError> {
+    let mut keys = toml::de::DeTable::parse(table).unwrap();
+    let name = keys.get_mut().remove("type").unwrap();
+    let name = toml::Spanned::new(name.span(), name.get_ref().as_str().unwrap().to_owned());
+    ConfiguredSink::read(&name, keys)
+}
+
+/// The settings of a `[[sinks]]` table whose paths are below a folder.
+pub(super) fn resolved(table: &str, folder: &std::path::Path) -> Result<ResolvedSink, SinkError> {
+    let formatter = formatter(Language::Ja);
+    let properties = [("bootstrap.servers".to_owned(), "b:1".to_owned())];
+    let context = SinkContext { folder, properties: &properties, formatter: &formatter };
+    configured(table).unwrap().resolve(&context)
+}
+
+#[test]
+fn kinds_have_different_names() {
+    let names: BTreeSet<&str> = SINK_KINDS.iter().map(|kind| kind.name).collect();
+    assert_eq!(names.len(), SINK_KINDS.len());
+    for kind in SINK_KINDS {
+        assert!(SinkKind::from_name(kind.name).is_some_and(|it| it.name == kind.name));
+        let error = configured(&format!("type = {:?}\nnonsense = 1", kind.name)).unwrap_err();
+        assert_eq!(error.what, format!("{} takes no `nonsense`; remove it", kind.name));
+    }
+    assert!(SinkKind::from_name("pager").is_none());
+}
+
+/// Sinks are the same when their settings are, with the values of their secrets.
+#[test]
+fn equal_settings_are_equal_whatever_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a", "https://x.example/1\n");
+    write("b", "https://x.example/1");
+    write("c", "https://x.example/2");
+    let hook =
+        |url: &str| resolved(&format!("type = \"webhook\"\nurl = {url:?}"), folder.path()).unwrap();
+    assert_eq!(hook("file:a"), hook("file:b"));
+    assert_eq!(hook("file:a"), hook("https://x.example/1"));
+    assert!(hook("file:a") != hook("file:c"));
+    let at = folder.path();
+    assert!(hook("file:a") != resolved("type = \"stdout\"", at).unwrap());
+    assert_eq!(resolved("type = \"stdout\"", at), resolved("type = \"stdout\"", at));
+    let file = |path: &str| resolved(&format!("type = \"file\"\npath = {path:?}"), at).unwrap();
+    assert_eq!(file("out.jsonl"), file(&at.join("out.jsonl").display().to_string()));
+    assert!(file("out.jsonl") != file("other.jsonl"));
+    let lost = resolved("type = \"webhook\"\nurl = \"file:lost\"", at).unwrap_err().to_string();
+    assert!(lost.starts_with("secret file ") && lost.contains("lost"), "{lost}");
+}
+
+/// Each page of the documentation has a section for every kind, and for no other.
+#[test]
+fn every_kind_has_its_section_in_both_languages() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    for page in ["sinks.md", "sinks.ja.md"] {
+        let text = std::fs::read_to_string(folder.join(page)).unwrap();
+        let is_kind = |heading: &&str| heading.bytes().all(|byte| byte.is_ascii_lowercase());
+        let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+        let documented: BTreeSet<&str> = headings.filter(is_kind).collect();
+        let kinds: BTreeSet<&str> = SINK_KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(documented, kinds, "{page}");
     }
 }

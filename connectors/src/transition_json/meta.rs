@@ -1,8 +1,8 @@
 //! Alerts of the service about itself, as lines of the alert log.
 
-use model::meta::MetaStep;
+use model::meta::MetaTransition;
 
-use super::{Form, Parts, RecordError, bad, put, write_line};
+use super::{Form, Line, RecordError, bad};
 
 /// The `kind` of such a line; its `step` says what happened.
 pub(super) const META: &str = "meta";
@@ -14,26 +14,13 @@ const ENDED: &str = "resolved";
 
 /// Appends a step like a transition of kind `meta`, with the version of its form and what
 /// happened at the end.
-pub fn write_meta(out: &mut Vec<u8>, step: &MetaStep, message: &str) {
-    let parts = Parts {
-        kind: META,
-        alert: step.alert.name(),
-        severity: step.alert.severity(),
-        key: &step.alert.key(),
-        at: step.at,
-        since: step.since,
-        value: step.value,
-        threshold: step.threshold,
-        ending: None,
-        episode: step.id,
-        message,
-        count: 0,
-        fields: &[],
-    };
-    write_line(out, &parts, Form::Log);
-    out.pop();
-    let word = if step.is_over { ENDED } else { BEGAN };
-    put(out, format_args!(",\"version\":{VERSION},\"step\":\"{word}\"}}"));
+pub fn write_meta(out: &mut Vec<u8>, step: &MetaTransition, message: &str) {
+    let facts = step.facts();
+    let mut line = Line::new(META, (&facts, step.measured, step.id), message);
+    line.keep_exact(Form::Log, 0, &[]);
+    line.rest.version = Some(VERSION);
+    line.rest.step = Some(if step.is_over { ENDED } else { BEGAN }.into());
+    line.write(out);
 }
 
 /// Whether a line of kind `meta` says that something ended.
@@ -50,30 +37,31 @@ pub(super) fn is_over(version: u32, step: Option<&str>) -> Result<bool, RecordEr
 
 #[cfg(test)]
 mod tests {
+    use model::alert_facts::Measurement;
+    use model::decimal::Decimal;
     use model::meta::MetaAlert;
     use model::time::Timestamp;
     use model::transition::EpisodeId;
 
-    use super::super::{Recorded, read_record};
+    use super::super::{AlertRecord, read_record};
     use super::*;
 
     #[test]
     fn a_step_reads_back_as_what_it_was_and_another_version_is_refused() {
-        let step = MetaStep {
+        let step = MetaTransition {
             alert: MetaAlert::RecordsLost { topic: "auth".to_owned(), partition: 3 },
             is_over: false,
             at: Timestamp(1_767_225_654_000),
             since: Timestamp(1_767_225_654_000),
-            value: Some(model::decimal::Decimal::from_int(12)),
-            threshold: None,
+            measured: Measurement { value: Some(Decimal::from_int(12)), threshold: None },
             id: EpisodeId(0xab),
         };
         for is_over in [false, true] {
-            let step = MetaStep { is_over, ..step.clone() };
+            let step = MetaTransition { is_over, ..step.clone() };
             let mut line = Vec::new();
             write_meta(&mut line, &step, "失われた");
             let read = read_record(&line).unwrap();
-            assert_eq!(read, Recorded::Meta(step, "失われた".to_owned()));
+            assert_eq!(read, AlertRecord::Meta(step, "失われた".to_owned()));
             let text = String::from_utf8(line).unwrap();
             assert!(text.starts_with(r#"{"kind":"meta","alert":"hansho.records_lost""#), "{text}");
             let changes = [

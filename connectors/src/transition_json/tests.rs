@@ -1,5 +1,9 @@
 use std::net::IpAddr;
 
+use model::decimal::Decimal;
+use model::key::KeyValue;
+use model::severity::Severity;
+use model::time::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
@@ -7,13 +11,17 @@ use super::*;
 fn sample() -> Transition {
     Transition {
         kind: TransitionKind::Firing,
-        alert: "認証失敗多発".to_owned(),
-        severity: Severity::Critical,
-        key: vec![("user.name".to_owned(), KeyValue::Text("a".to_owned()))],
-        at: Timestamp(1_767_225_654_000),
-        since: Timestamp(1_767_225_654_000),
-        value: Some(Decimal::from_int(10)),
-        threshold: Some(Decimal::from_int(10)),
+        facts: AlertFacts {
+            alert: "認証失敗多発".to_owned(),
+            severity: Severity::Critical,
+            key: vec![("user.name".to_owned(), KeyValue::Text("a".to_owned()))],
+            at: Timestamp(1_767_225_654_000),
+            since: Timestamp(1_767_225_654_000),
+        },
+        measured: Measurement {
+            value: Some(Decimal::from_int(10)),
+            threshold: Some(Decimal::from_int(10)),
+        },
         peak: None,
         reason: None,
         episode: EpisodeId(0xab),
@@ -43,16 +51,18 @@ fn a_line_is_the_contracts_to_the_letter() {
     );
     let resolved = Transition {
         kind: TransitionKind::Resolved,
-        severity: Severity::Low,
-        key: vec![
-            ("z".to_owned(), KeyValue::Null),
-            ("b".to_owned(), KeyValue::Int(-1)),
-            ("c".to_owned(), KeyValue::Bool(true)),
-            ("d".to_owned(), KeyValue::Ip("::1".parse().unwrap())),
-        ],
-        at: Timestamp(1_767_225_654_005),
-        value: None,
-        threshold: Some(Decimal::parse("0.05").unwrap()),
+        facts: AlertFacts {
+            severity: Severity::Low,
+            key: vec![
+                ("z".to_owned(), KeyValue::Null),
+                ("b".to_owned(), KeyValue::Int(-1)),
+                ("c".to_owned(), KeyValue::Bool(true)),
+                ("d".to_owned(), KeyValue::Ip("::1".parse().unwrap())),
+            ],
+            at: Timestamp(1_767_225_654_005),
+            ..sample().facts
+        },
+        measured: Measurement { value: None, threshold: Some(Decimal::parse("0.05").unwrap()) },
         peak: Some(Decimal::parse("-0.000000001").unwrap()),
         reason: Some(Reason::NoData),
         ..sample()
@@ -100,9 +110,9 @@ fn what_is_no_transition_is_refused_by_name() {
 fn without_the_exact_key_an_address_is_text() {
     let mut transition = sample();
     let address: IpAddr = "203.0.113.9".parse().unwrap();
-    transition.key = vec![("src.ip".to_owned(), KeyValue::Ip(address))];
+    transition.facts.key = vec![("src.ip".to_owned(), KeyValue::Ip(address))];
     let read = |form| match read_record(line(&transition, "", form).as_bytes()) {
-        Ok(Recorded::Transition(read, _)) => (read.key[0].1.clone(), read.count),
+        Ok(AlertRecord::Transition(read, _)) => (read.facts.key[0].1.clone(), read.count),
         other => panic!("{other:?}"),
     };
     assert_eq!(read(Form::Log), (KeyValue::Ip(address), 10));
@@ -137,13 +147,8 @@ fn any_transition() -> impl Strategy<Value = Transition> {
         let reason = if names.3 { Reason::Cleared } else { Reason::NoData };
         Transition {
             kind,
-            alert: names.1,
-            severity: Severity::ALL[names.2],
-            key,
-            at,
-            since,
-            value: numbers.0,
-            threshold: numbers.1,
+            facts: AlertFacts { alert: names.1, severity: Severity::ALL[names.2], key, at, since },
+            measured: Measurement { value: numbers.0, threshold: numbers.1 },
             peak: numbers.2.filter(|_| resolved),
             reason: resolved.then_some(reason),
             episode: EpisodeId(numbers.4),
@@ -159,15 +164,16 @@ proptest! {
     fn the_log_form_survives_the_round_trip(transition in any_transition(), message: String) {
         let text = line(&transition, &message, Form::Log);
         prop_assert!(!text.contains(['\n', '\r']));
-        let expected = Recorded::Transition(transition.clone(), message.clone());
+        let expected = AlertRecord::Transition(transition.clone(), message.clone());
         prop_assert_eq!(read_record(text.as_bytes()).unwrap(), expected);
 
-        let Transition { alert, severity, key, at, value, threshold, .. } = transition;
-        let (episode, count, fields) = (transition.episode, transition.count, Vec::new());
-        let early = Early { alert, severity, key, at, value, threshold, episode, count, fields };
+        let Transition { facts, measured, episode, count, .. } = transition;
+        // An early alert knows only its own instant.
+        let facts = AlertFacts { since: facts.at, ..facts };
+        let early = EarlyAlert { facts, measured, episode, count, fields: Vec::new() };
         let mut out = Vec::new();
         write_early(&mut out, &early, &message, Form::Log);
-        prop_assert_eq!(read_record(&out).unwrap(), Recorded::Early(early, message));
+        prop_assert_eq!(read_record(&out).unwrap(), AlertRecord::Early(early, message));
     }
 
     #[test]
@@ -175,7 +181,7 @@ proptest! {
         let text = line(&transition, &message, Form::Replay);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(value["message"].as_str(), Some(message.as_str()));
-        prop_assert_eq!(value["alert"].as_str(), Some(transition.alert.as_str()));
+        prop_assert_eq!(value["alert"].as_str(), Some(transition.facts.alert.as_str()));
         prop_assert_eq!(value.get("reason").is_some(), transition.reason.is_some());
     }
 }

@@ -47,21 +47,21 @@ fn of(field: usize) -> Selection {
 }
 
 /// Two of them joined: windows 0 and 1.
-fn two(one: Measure, other: Measure, joint: fn(Vec<Joint>) -> Joint) -> Condition {
+fn two(one: Measure, other: Measure, joint: fn(Vec<BoolOp>) -> BoolOp) -> Condition {
     let (mut one, other) = (condition(one, 2), condition(other, 2));
     one.windows.extend(other.windows);
     for mut compare in other.compares {
         compare.value = Formula::Window(1);
         one.compares.push(compare);
     }
-    one.joint = joint(vec![Joint::Compare(0), Joint::Compare(1)]);
+    one.joint = joint(vec![BoolOp::Compare(0), BoolOp::Compare(1)]);
     one
 }
 
 #[test]
 fn comparisons_hold_together_or_one_for_the_other() {
     let count = || Measure::Count(selection(0));
-    for (joint, want) in [(Joint::And as fn(Vec<Joint>) -> Joint, "f"), (Joint::Or, "T")] {
+    for (joint, want) in [(BoolOp::And as fn(Vec<BoolOp>) -> BoolOp, "f"), (BoolOp::Or, "T")] {
         let mut bench = Bench::new(two(count(), count(), joint));
         assert_eq!(bench.judge(1, &[(0, 0), (1, 0)]), "f");
         assert_eq!(bench.judge(2, &[(0, 0)]), want);
@@ -74,7 +74,7 @@ fn comparisons_hold_together_or_one_for_the_other() {
 #[test]
 fn each_comparison_is_held_by_itself() {
     let avg = || Measure::Avg(of(0));
-    let mut bench = Bench::new(two(avg(), avg(), Joint::And));
+    let mut bench = Bench::new(two(avg(), avg(), BoolOp::And));
     bench.hold_ms = 30;
     assert_eq!(bench.judge(1, &[(0, 5)]), "f");
     assert_eq!(bench.judge(8, &[(1, 5)]), "T");
@@ -92,7 +92,7 @@ fn each_comparison_is_held_by_itself() {
 #[test]
 fn what_never_was_known_ends_nothing_for_others() {
     let (count, avg) = (Measure::Count(selection(0)), Measure::Avg(of(0)));
-    let mut bench = Bench::new(two(count, avg, Joint::Or));
+    let mut bench = Bench::new(two(count, avg, BoolOp::Or));
     assert_eq!(bench.judge(1, &[(0, 0), (0, 0)]), "T");
     for now in 2..11 {
         assert_eq!(bench.judge(now, &[]), "T", "{now}");
@@ -132,9 +132,9 @@ fn without_a_key_the_low_side_waits_for_a_whole_window() {
 #[test]
 fn a_division_by_nothing_is_unknown() {
     let sum = || Measure::Sum(of(0));
-    let mut ratio = two(sum(), sum(), Joint::And);
+    let mut ratio = two(sum(), sum(), BoolOp::And);
     ratio.compares.truncate(1);
-    ratio.joint = Joint::Compare(0);
+    ratio.joint = BoolOp::Compare(0);
     ratio.compares[0].value = Formula::Arithmetic(
         Box::new(Formula::Window(0)),
         Arithmetic::Divide,

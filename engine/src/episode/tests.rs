@@ -1,5 +1,5 @@
 use model::severity::Severity;
-use rules_dsl::rule::Rung;
+use rules_dsl::rule::SeverityLevel;
 
 use super::*;
 use crate::condition::{Held, Lack};
@@ -22,7 +22,7 @@ struct Clauses {
 fn alert(clauses: Clauses) -> Alert {
     let mut alert = crate::sample::alert("a");
     single(&mut alert).1.level = Decimal::from_int(10);
-    let rung = |severity, level| Rung { severity, level: Decimal::from_int(level) };
+    let rung = |severity, level| SeverityLevel { severity, level: Decimal::from_int(level) };
     Alert {
         severity: Severity::Low,
         rungs: vec![rung(Severity::High, 20), rung(Severity::Critical, 30)],

@@ -51,7 +51,7 @@ fn run(
         let mut shard = Shard::new(Arc::clone(&program), settings, restored);
         shard.step(batch, &marks, &mut out);
     }
-    let order = |it: &Transition| (it.at, it.alert.clone(), it.key.clone());
+    let order = |it: &Transition| (it.facts.at, it.facts.alert.clone(), it.facts.key.clone());
     out.transitions.sort_by_key(order);
     out
 }
@@ -60,18 +60,18 @@ fn run(
 fn open(told: &[Transition]) -> Vec<OpenEpisode> {
     let mut open = BTreeMap::new();
     for of in told {
-        let key = model::key::encode_key(of.key.iter().map(|(_, value)| value));
-        let place = (of.alert.clone(), key.clone());
+        let key = model::key::encode_key(of.facts.key.iter().map(|(_, value)| value));
+        let place = (of.facts.alert.clone(), key.clone());
         if of.kind == TransitionKind::Resolved {
             open.remove(&place);
             continue;
         }
         let episode = OpenEpisode {
-            alert: of.alert.clone(),
+            alert: of.facts.alert.clone(),
             key,
-            since: of.since,
+            since: of.facts.since,
             peak: None,
-            severity: of.severity,
+            severity: of.facts.severity,
             fields: Vec::new(),
         };
         open.insert(place, episode);

@@ -150,7 +150,7 @@ mod tests {
             };
             let mut out = Out::default();
             shard.step(&batches[0], &marks, &mut out);
-            let at = out.transitions.iter().map(|told| (told.kind.name(), told.at.0));
+            let at = out.transitions.iter().map(|told| (told.kind.name(), told.facts.at.0));
             (at.collect::<Vec<_>>(), shard.open_episodes().len())
         };
         let mut shard = Shard::new(Arc::clone(&program), settings, &Restored::default());

@@ -2,6 +2,7 @@
 
 mod snapshot;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::{KeyValue, decode_key, encode_key};
 use model::time::Timestamp;
@@ -354,13 +355,17 @@ impl State {
         let has_value = matches!(self.evidence, Evidence::Windows);
         Transition {
             kind,
-            alert: alert.name.clone(),
-            severity,
-            key: named_key(alert, key),
-            at: Timestamp(now),
-            since: Timestamp(since),
-            value: value.and_then(Measured::decimal),
-            threshold: has_value.then(|| self.levels.of_rung(rung_of(judged_by, severity))),
+            facts: AlertFacts {
+                alert: alert.name.clone(),
+                severity,
+                key: named_key(alert, key),
+                at: Timestamp(now),
+                since: Timestamp(since),
+            },
+            measured: Measurement {
+                value: value.and_then(Measured::decimal),
+                threshold: has_value.then(|| self.levels.of_rung(rung_of(judged_by, severity))),
+            },
             peak,
             reason,
             episode: episode_id(&alert.name, key, Timestamp(since)),

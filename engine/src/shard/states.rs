@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::time::Timestamp;
-use model::transition::Early;
+use model::transition::EarlyAlert;
 use rules_dsl::rule::Alert;
 
 use super::domain::{Agenda, Listener, Past};
@@ -391,15 +392,15 @@ impl States {
             state.and_then(|state| state.episode.highest())
         });
         if let Some(found) = found {
-            let measured = found.measured.as_ref();
-            out.early.push(Early {
-                alert: alert.name.clone(),
-                severity: severity_of(alert, found.rung),
-                key: named_key(alert, key),
-                at: Timestamp(found.at),
-                value: measured.and_then(Measured::decimal),
-                threshold: measured.map(|_| probe.levels().of_rung(found.rung)),
-                episode: episode_id(&alert.name, key, Timestamp(found.at)),
+            let (at, measured) = (Timestamp(found.at), found.measured.as_ref());
+            let (name, severity) = (alert.name.clone(), severity_of(alert, found.rung));
+            let threshold = measured.map(|_| probe.levels().of_rung(found.rung));
+            let value = measured.and_then(Measured::decimal);
+            let named = named_key(alert, key);
+            out.early.push(EarlyAlert {
+                facts: AlertFacts { alert: name, severity, key: named, at, since: at },
+                measured: Measurement { value, threshold },
+                episode: episode_id(&alert.name, key, at),
                 count: found.events,
                 fields: named_fields(alert, fields),
             });

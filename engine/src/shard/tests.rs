@@ -4,8 +4,8 @@ use model::key::{KeyValue, encode_key};
 use model::observation::Origin;
 use model::transition::TransitionKind;
 use rules_dsl::rule::{
-    Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Rung, Selection,
-    Trigger,
+    Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Selection,
+    SeverityLevel, Trigger,
 };
 
 use super::*;
@@ -57,7 +57,10 @@ impl Bench {
         self.marks.settled[stream as usize] = Timestamp(mark);
         let mut out = Out::default();
         self.shard.step(&batches[0], &self.marks, &mut out);
-        let early = out.early.iter().map(|early| format!("!{}{}", host(&early.key), early.at.0));
+        let early = out
+            .early
+            .iter()
+            .map(|early| format!("!{}{}", host(&early.facts.key), early.facts.at.0));
         let settled: Vec<String> = out.transitions.iter().map(brief).collect();
         (settled.join(" "), early.collect::<Vec<_>>().join(" "))
     }
@@ -79,7 +82,12 @@ fn brief(transition: &Transition) -> String {
         TransitionKind::Changed => '^',
         TransitionKind::Again => '=',
     };
-    format!("{sign}{}{}({})", host(&transition.key), transition.at.0, transition.since.0)
+    format!(
+        "{sign}{}{}({})",
+        host(&transition.facts.key),
+        transition.facts.at.0,
+        transition.facts.since.0
+    )
 }
 
 #[test]
@@ -500,7 +508,8 @@ fn a_restart_forgets_an_absent_key_when_it_would_have() {
 
 #[test]
 fn a_restart_knows_the_severity_an_episode_had() {
-    let rung = |level| Rung { severity: Severity::Critical, level: Decimal::from_int(level) };
+    let rung =
+        |level| SeverityLevel { severity: Severity::Critical, level: Decimal::from_int(level) };
     let ladder = Alert { rungs: vec![rung(4)], clear: Some(Decimal::from_int(1)), ..alert("x") };
     let serious = OpenEpisode { severity: Severity::Critical, ..open(3) };
     // At 8 only `clear` holds it open; at 10 the lowest level is met again, and no more.

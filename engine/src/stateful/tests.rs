@@ -5,7 +5,7 @@ use model::decimal::Decimal;
 use model::message::{MessagePart, Unit};
 use model::schema::{Extract, Field, FieldType, Pattern, PatternPart};
 use model::severity::Severity;
-use rules_dsl::rule::{Compare, During, KeyPart, Network, Overrides, Rung, Top};
+use rules_dsl::rule::{Compare, During, KeyPart, Network, Overrides, SeverityLevel, Top};
 
 use super::*;
 use crate::sample::{alert, condition, rule_set, selection, single};
@@ -95,7 +95,9 @@ fn what_judges_keeps_the_state_and_what_makes_it_does_not() {
         ("severity", |r| first(r).severity = Severity::Low),
         ("threshold", |r| compared(r).level = ONE),
         ("unit", |r| compared(r).unit = Unit::Percent),
-        ("ladder", |r| first(r).rungs = vec![Rung { severity: Severity::Critical, level: ONE }]),
+        ("ladder", |r| {
+            first(r).rungs = vec![SeverityLevel { severity: Severity::Critical, level: ONE }]
+        }),
         ("levels of keys", |r| first(r).overrides = Some(Overrides { key: 0, rows: vec![] })),
         ("clear", |r| first(r).clear = Some(ONE)),
         ("for", |r| first(r).for_ms = 5),

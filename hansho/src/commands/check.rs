@@ -5,9 +5,9 @@ mod against;
 use std::io::{self, Write};
 
 use model::message::Language;
-use rules_dsl::diagnostic::{Diagnostic, Level};
+use rules_dsl::diagnostic::{Diagnostic, DiagnosticLevel};
 use rules_dsl::source::SourceFile;
-use rules_dsl::{Compiled, compile_in};
+use rules_dsl::{CompiledRules, compile_in};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, Format};
@@ -48,7 +48,7 @@ struct Reading {
 pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
     let files = read_sources(&args.paths)?;
     let mut compiled = compile_in(&files, &Beside);
-    let errors = compiled.diagnostics.iter().filter(|d| d.level == Level::Error).count();
+    let errors = compiled.diagnostics.iter().filter(|d| d.level == DiagnosticLevel::Error).count();
     if !args.against.is_empty() {
         hold_against(args, &files, &mut compiled)?;
     }
@@ -69,20 +69,20 @@ pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
 fn hold_against(
     args: &CheckArgs,
     files: &[SourceFile],
-    compiled: &mut Compiled,
+    compiled: &mut CompiledRules,
 ) -> Result<(), Exit> {
     let Some(set) = &compiled.rules else {
         eprintln!("hansho: --against waits until the rules have no errors");
         return Ok(());
     };
     let sample = against::sample(set, &args.against, args.year)?;
-    rules_dsl::against::lint(files, compiled, &sample);
+    rules_dsl::sample_lint::lint(files, compiled, &sample);
     Ok(())
 }
 
 fn json(
     files: &[SourceFile],
-    compiled: &Compiled,
+    compiled: &CompiledRules,
     errors: usize,
     language: Language,
 ) -> Result<String, Exit> {
@@ -91,14 +91,14 @@ fn json(
         let at = file.map(|file| file.position(diagnostic.span.start));
         Finding {
             code: diagnostic.code.id(),
-            level: if diagnostic.level == Level::Error { "error" } else { "warning" },
+            level: if diagnostic.level == DiagnosticLevel::Error { "error" } else { "warning" },
             file: file.map_or_else(String::new, |file| file.name.clone()),
             line: at.map_or(0, |at| at.line),
             column: at.map_or(0, |at| at.column),
             text: diagnostic.render(files, language),
         }
     };
-    let reading = |reading: &rules_dsl::reading::Reading| Reading {
+    let reading = |reading: &rules_dsl::explain::Explanation| Reading {
         alert: reading.alert.clone(),
         canonical: reading.canonical.clone(),
         en: reading.words_en.clone(),
@@ -117,7 +117,12 @@ fn json(
     text.map(|text| text + "\n").map_err(|error| Exit::Unreachable.because(error))
 }
 
-fn text(files: &[SourceFile], compiled: &Compiled, errors: usize, language: Language) -> String {
+fn text(
+    files: &[SourceFile],
+    compiled: &CompiledRules,
+    errors: usize,
+    language: Language,
+) -> String {
     let mut out = String::new();
     for diagnostic in &compiled.diagnostics {
         out.push_str(&diagnostic.render(files, language));
@@ -134,7 +139,7 @@ fn text(files: &[SourceFile], compiled: &Compiled, errors: usize, language: Lang
     out + &verdict(files.len(), compiled, errors, language)
 }
 
-fn verdict(files: usize, compiled: &Compiled, errors: usize, language: Language) -> String {
+fn verdict(files: usize, compiled: &CompiledRules, errors: usize, language: Language) -> String {
     let (alerts, watches) = (compiled.readings.len(), compiled.watched.len());
     let warnings = compiled.diagnostics.len() - errors;
     match language {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use model::message::Language;
-use rules_dsl::diagnostic::Level;
+use rules_dsl::diagnostic::DiagnosticLevel;
 use rules_dsl::format::format;
 use rules_dsl::source::SourceFile;
 
@@ -64,7 +64,7 @@ fn laid_out(file: &SourceFile, language: Language) -> Option<String> {
     match format(file) {
         Ok(laid_out) => Some(laid_out),
         Err(found) => {
-            for diagnostic in found.iter().filter(|found| found.level == Level::Error) {
+            for diagnostic in found.iter().filter(|found| found.level == DiagnosticLevel::Error) {
                 eprintln!("{}", diagnostic.render(files, language));
             }
             None

@@ -26,14 +26,14 @@ use crate::cli::{
 };
 use crate::commands::Exit;
 use crate::wiring::clock::wall_clock;
-use show::Show;
+use show::ShowAnswer;
 
 /// Longest wait for an answer of the service.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// `hansho incident`.
 pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -> Result<(), Exit> {
-    let api = Api { server: &args.server, language };
+    let api = ApiClient { server: &args.server, language };
     let act = |id: &str, action: &str, text: &str| {
         let path = format!("incidents/{}/{action}", plain(id));
         api.post::<IncidentView>(&path, &api.action(text))
@@ -45,7 +45,9 @@ pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -
             let query = filter.state.map(|state| format!("?state={state}"));
             api.get::<IncidentList>(&format!("incidents{}", query.unwrap_or_default()))
         }
-        IncidentCommand::Show { id } => api.get::<IncidentView>(&format!("incidents/{}", plain(id))),
+        IncidentCommand::Show { id } => {
+            api.get::<IncidentView>(&format!("incidents/{}", plain(id)))
+        }
         IncidentCommand::Ack { id } => act(id, "ack", ""),
         IncidentCommand::Assign { id, name } => act(id, "assign", name),
         IncidentCommand::Note { id, text } => act(id, "note", text),
@@ -60,7 +62,7 @@ pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -
 
 /// `hansho silence`.
 pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> Result<(), Exit> {
-    let api = Api { server: &args.server, language };
+    let api = ApiClient { server: &args.server, language };
     match &args.command {
         SilenceCommand::Add { matchers, dry_run: true, .. }
         | SilenceCommand::Preview { matchers } => {
@@ -90,7 +92,7 @@ pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> 
 
 /// `hansho notify`.
 pub(crate) fn notify(args: &OnCallArgs<NotifyCommand>, language: Language) -> Result<(), Exit> {
-    let api = Api { server: &args.server, language };
+    let api = ApiClient { server: &args.server, language };
     let change = |number: u64, action: &str| {
         let path = format!("notifications/{number}/{action}");
         api.post::<NotificationChanged>(&path, &api.action(""))
@@ -123,12 +125,12 @@ pub(crate) fn route(args: &OnCallArgs<RouteCommand>, language: Language) -> Resu
     }
     let (alert, severity, at) = (alert.clone(), severity.clone(), at.clone());
     let body = RouteBody { alert, severity, labels: named, at };
-    Api { server: &args.server, language }.post::<RouteAnswer>("route", &body)
+    ApiClient { server: &args.server, language }.post::<RouteAnswer>("route", &body)
 }
 
 /// `hansho status`.
 pub(crate) fn status(server: &ServerArgs, language: Language) -> Result<(), Exit> {
-    Api { server, language }.get::<StatusView>("status")
+    ApiClient { server, language }.get::<StatusView>("status")
 }
 
 /// A part of a path: nothing in it can lead elsewhere.
@@ -138,19 +140,19 @@ fn plain(text: &str) -> String {
 }
 
 /// The API of a running service, and how its answers are printed.
-struct Api<'a> {
+struct ApiClient<'a> {
     server: &'a ServerArgs,
     language: Language,
 }
 
 /// One request.
-struct Request {
+struct ApiRequest {
     method: Method,
     path: String,
     body: Option<String>,
 }
 
-impl Api<'_> {
+impl ApiClient<'_> {
     /// Person who sends the requests.
     fn by(&self) -> Option<String> {
         self.server.by.clone()
@@ -160,19 +162,19 @@ impl Api<'_> {
         ActionBody { by: self.by(), text: text.to_owned() }
     }
 
-    fn get<A: Show>(&self, path: &str) -> Result<(), Exit> {
+    fn get<A: ShowAnswer>(&self, path: &str) -> Result<(), Exit> {
         let path = path.to_owned();
-        self.send::<A>(&Request { method: Method::GET, path, body: None })
+        self.send::<A>(&ApiRequest { method: Method::GET, path, body: None })
     }
 
-    fn post<A: Show>(&self, path: &str, body: &impl Serialize) -> Result<(), Exit> {
+    fn post<A: ShowAnswer>(&self, path: &str, body: &impl Serialize) -> Result<(), Exit> {
         let body = serde_json::to_string(body).map_err(|error| Exit::Usage.because(error))?;
         let (method, path) = (Method::POST, path.to_owned());
-        self.send::<A>(&Request { method, path, body: Some(body) })
+        self.send::<A>(&ApiRequest { method, path, body: Some(body) })
     }
 
     /// Sends a request and prints its answer.
-    fn send<A: Show>(&self, request: &Request) -> Result<(), Exit> {
+    fn send<A: ShowAnswer>(&self, request: &ApiRequest) -> Result<(), Exit> {
         let server = self.server;
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
@@ -217,7 +219,7 @@ fn token(server: &ServerArgs) -> Result<Option<String>, Exit> {
 
 async fn send(
     server: &ServerArgs,
-    request: &Request,
+    request: &ApiRequest,
     token: Option<String>,
 ) -> Result<(StatusCode, String), Exit> {
     let unreachable = |error: reqwest::Error| {

@@ -9,9 +9,7 @@ use engine::program::Program;
 use model::schema::Schema;
 use rules_dsl::rule::RuleSet;
 use runtime::ingest::admission::IngestCounts;
-use runtime::replay::{
-    ReplayError, ReplayInput, ReplayObserver, ReplayOptions, ReplayPipeline,
-};
+use runtime::replay::{ReplayError, ReplayInput, ReplayObserver, ReplayOptions, ReplayPipeline};
 
 use crate::commands::Exit;
 use crate::wiring::clock::SystemClock;
@@ -68,8 +66,7 @@ pub(crate) fn run_replay<O: ReplayObserver<Error = Exit>>(
         inputs.push(ReplayInput { label, stream, source });
     }
     let executor = ShardThreads::new(SystemClock::start());
-    let replay =
-        ReplayPipeline::new(&set.streams, program, inputs, options, executor, observer);
+    let replay = ReplayPipeline::new(&set.streams, program, inputs, options, executor, observer);
     let replay = replay.map_err(|error| Exit::Usage.because(error))?;
     replay.run().map_err(|error| match error {
         ReplayError::Source(error) => Exit::Unreachable.because(error),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::dead_letter::DeadLetters;
-use connectors::sink::words::Reader;
+use connectors::secret::SecretReference;
+use connectors::sink::SinkContext;
+use connectors::sink::text::MessageFormatter;
 use connectors::source::kafka::{KafkaSettings, Start};
 use model::message::Language;
 use runtime::error::NodeError;
@@ -24,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::RunArgs;
 use crate::commands::Exit;
 use crate::config::{self, Config, StreamInputs};
-use crate::deliveries::{Shared, Sinks};
+use crate::deliveries::NotifierSet;
 use crate::on_call_config::OnCallConfig;
 use crate::reload::{ReloadTargets, Reloader, StartupConfig};
 use crate::rule_files::load_rules;
@@ -66,10 +68,11 @@ fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, 
         config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
     };
     let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
-    let reader = Reader { language, zone: config.timezone.clone() };
-    let shared = Shared { properties: &properties, reader: &reader };
+    let formatter = MessageFormatter { language, zone: config.timezone.clone() };
+    let context =
+        SinkContext { folder: &config.folder, properties: &properties, formatter: &formatter };
     let calendars = &rules.set.calendars;
-    let on_call = OnCallConfig::new(&config, calendars, &shared, &Sinks::default());
+    let on_call = OnCallConfig::new(&config, calendars, &context, &NotifierSet::default());
     let on_call = on_call.map_err(|why| Exit::Usage.because(why))?;
     let output = ServiceOutput {
         on_call: on_call.settings.clone(),
@@ -81,7 +84,7 @@ fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, 
     let templates = AlertTemplates::new(&rules, language, config.timezone.clone());
     let (handles, inbox) = ServiceHandles::new(Arc::new(templates));
     let (path, inputs) = (args.config.clone(), settings.inputs.clone());
-    let reload = StartupConfig { path, config, inputs, properties, reader };
+    let reload = StartupConfig { path, config, inputs, properties, formatter };
     Ok(Startup { rules, settings, output, handles, inbox, on_call, reload })
 }
 
@@ -215,12 +218,12 @@ fn settings(
 }
 
 fn ingest_token(config: &Config) -> Result<Option<String>, Exit> {
-    let token = config.ingest.token.as_ref().map(config::Secret::reveal).transpose();
+    let token = config.ingest.token.as_ref().map(SecretReference::reveal).transpose();
     token.map_err(|error| Exit::Usage.because(error))
 }
 
 fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
-    let reveal = |(name, secret): (&String, &config::Secret)| {
+    let reveal = |(name, secret): (&String, &SecretReference)| {
         let value = secret.reveal().map_err(|error| Exit::Usage.because(error))?;
         Ok((name.clone(), value))
     };

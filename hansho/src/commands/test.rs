@@ -38,8 +38,8 @@ pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
     let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
     // A message is as expected when it is in one of the languages: who plays the test may
     // read the other.
-    let texts =
-        [language, other(language)].map(|language| AlertTemplates::new(&rules, language, zone.clone()));
+    let texts = [language, other(language)]
+        .map(|language| AlertTemplates::new(&rules, language, zone.clone()));
     let mut verdicts = Vec::new();
     for test in &rules.tests {
         verdicts.push(verdict(&rules, &texts, test)?);
@@ -93,7 +93,7 @@ fn unplayable(error: PlayError) -> Exit {
 }
 
 /// `rules/auth.rules:30`
-fn place(files: &[SourceFile], place: rules_dsl::source::Place) -> String {
+fn place(files: &[SourceFile], place: rules_dsl::source::SourceSpan) -> String {
     let file = files.get(place.file);
     file.map_or_else(String::new, |file| {
         format!("{}:{}", file.name, file.position(place.start).line)
@@ -178,7 +178,7 @@ fn spelled(
     };
     let length = |millis: i64| show_duration(millis, Language::En);
     let mut fields = Vec::new();
-    for (name, value) in &transition.key {
+    for (name, value) in &transition.facts.key {
         let name = rules_dsl::print::dotted(name);
         match value {
             // A missing component cannot be claimed.
@@ -198,29 +198,29 @@ fn spelled(
         fields.extend(quantity("peak", transition.peak));
         fields.push(format!("reason: \"{}\"", reason.name()));
     } else if !is_claimed("value") {
-        fields.extend(quantity("value", transition.value));
+        fields.extend(quantity("value", transition.measured.value));
     }
     if is_claimed("value") {
-        fields.extend(quantity("value", transition.value));
+        fields.extend(quantity("value", transition.measured.value));
     }
     if is_claimed("threshold") {
-        fields.extend(quantity("threshold", transition.threshold));
+        fields.extend(quantity("threshold", transition.measured.threshold));
     }
     if is_claimed("count") {
         fields.push(format!("count: {}", transition.count));
     }
     if is_claimed("severity") || !alert.rungs.is_empty() {
-        fields.push(format!("severity: \"{}\"", transition.severity.name()));
+        fields.push(format!("severity: \"{}\"", transition.facts.severity.name()));
     }
-    let began_before = transition.reason.is_none() && transition.since != transition.at;
+    let began_before = transition.reason.is_none() && transition.facts.since != transition.facts.at;
     if is_claimed("since") || began_before {
-        fields.push(format!("since: {}", length(after(test, transition.since))));
+        fields.push(format!("since: {}", length(after(test, transition.facts.since))));
     }
     if is_claimed("message") {
         let message = rules_dsl::print::quoted(&texts.transition(transition));
         fields.push(format!("message: {message}"));
     }
-    let at = length(after(test, transition.at));
+    let at = length(after(test, transition.facts.at));
     let fields = fields.join(", ");
     if fields.is_empty() {
         return format!("expect {word} at {at}");

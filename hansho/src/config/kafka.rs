@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use connectors::secret::SecretReference;
 use connectors::source::kafka::properties::ALLOWED_PROPERTIES;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::secret::Secret;
 use super::{ConfigError, File, raw};
 
 /// The log that is read.
@@ -17,7 +17,7 @@ pub struct Kafka {
     /// Where a partition without a commit is read from.
     pub start: Start,
     /// librdkafka properties, all of them allowed, `bootstrap.servers` among them.
-    pub properties: BTreeMap<String, Secret>,
+    pub properties: BTreeMap<String, SecretReference>,
 }
 
 /// Where a partition without a commit is read from.

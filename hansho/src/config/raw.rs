@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use connectors::secret::SecretReference;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::scalar::{
     Bytes, Duration, Listen, Mode, ReadLanguage, ResponseTime, SeverityWord, StepTime, Zone,
 };
-use super::secret::Secret;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,8 +33,9 @@ pub(super) struct Config {
     pub(super) limits: Limits,
     #[serde(default)]
     pub(super) dead_letters: DeadLetters,
-    #[serde(default)]
-    pub(super) sinks: Vec<Sink>,
+    /// Taken out of the document before; named so that errors list it among the keys.
+    #[serde(default, rename = "sinks")]
+    pub(super) _sinks: IgnoredAny,
     #[serde(default)]
     pub(super) severities: Severities,
     #[serde(default)]
@@ -68,7 +70,7 @@ pub(super) struct Api {
 #[serde(deny_unknown_fields)]
 pub(super) struct Token {
     pub(super) name: Spanned<String>,
-    pub(super) token: Spanned<Secret>,
+    pub(super) token: Spanned<SecretReference>,
     pub(super) scope: Scope,
 }
 
@@ -87,7 +89,7 @@ pub(super) struct Kafka {
     #[serde(default)]
     pub(super) start: super::kafka::Start,
     #[serde(default)]
-    pub(super) properties: BTreeMap<String, Spanned<Secret>>,
+    pub(super) properties: BTreeMap<String, Spanned<SecretReference>>,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +104,7 @@ pub(super) struct Stream {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ingest {
-    pub(super) token: Option<Spanned<Secret>>,
+    pub(super) token: Option<Spanned<SecretReference>>,
     pub(super) spool_bytes: Option<Bytes>,
 }
 
@@ -130,130 +132,33 @@ pub(super) struct DeadLetters {
     pub(super) topic: Option<Spanned<String>>,
 }
 
+/// The keys that sinks of every type have.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sink {
     pub(super) name: Spanned<String>,
     #[serde(rename = "type")]
-    pub(super) sink_type: Spanned<SinkType>,
-    pub(super) url: Option<Spanned<Secret>>,
-    pub(super) urls: Option<Spanned<Vec<Spanned<Secret>>>>,
-    pub(super) topic: Option<Spanned<String>>,
-    pub(super) path: Option<String>,
-    pub(super) allow_private: Option<bool>,
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, Spanned<Secret>>,
+    pub(super) sink_type: Spanned<String>,
     pub(super) severities: Option<Spanned<Vec<SeverityWord>>>,
     pub(super) send_resolved: Option<bool>,
-    pub(super) on: Option<Spanned<Vec<Heard>>>,
-    pub(super) format: Option<Format>,
-    #[serde(default)]
-    pub(super) secrets: Vec<Spanned<Secret>>,
-    pub(super) routing_key: Option<Spanned<Secret>>,
-    pub(super) token: Option<Spanned<Secret>>,
-    pub(super) channel: Option<String>,
-    pub(super) api_url: Option<Spanned<Secret>>,
-    pub(super) server: Option<Spanned<String>>,
-    pub(super) tls: Option<Security>,
-    pub(super) ca_file: Option<String>,
-    pub(super) username: Option<String>,
-    pub(super) password: Option<Spanned<Secret>>,
-    pub(super) from: Option<String>,
-    pub(super) to: Option<Spanned<Vec<String>>>,
+    pub(super) on: Option<Spanned<Vec<NotifyOn>>>,
     pub(super) fallback: Option<Spanned<String>>,
 }
 
-/// What a webhook is sent.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Format {
-    Hansho,
-    Alertmanager,
-    CloudEvents,
+impl Sink {
+    /// Its keys; all others belong to the type.
+    pub(super) const KEYS: [&str; 6] =
+        ["name", "type", "severities", "send_resolved", "on", "fallback"];
 }
 
-impl Format {
-    pub(super) const fn checked(self) -> connectors::sink::format::Format {
-        match self {
-            Format::Hansho => connectors::sink::format::Format::Hansho,
-            Format::Alertmanager => connectors::sink::format::Format::Alertmanager,
-            Format::CloudEvents => connectors::sink::format::Format::CloudEvents,
-        }
-    }
-}
-
-/// How the way to a mail server is kept private.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Security {
-    #[default]
-    StartTls,
-    Tls,
-    None,
-}
-
-impl Security {
-    pub(super) const fn checked(self) -> connectors::sink::mail::Security {
-        match self {
-            Security::StartTls => connectors::sink::mail::Security::StartTls,
-            Security::Tls => connectors::sink::mail::Security::Tls,
-            Security::None => connectors::sink::mail::Security::Plain,
-        }
-    }
-}
-
-/// What a sink hears of an incident.
+/// Events of an incident that a sink is notified of.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Heard {
+pub(super) enum NotifyOn {
     Fire,
     Acknowledge,
     Escalate,
     Resolve,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum SinkType {
-    Webhook,
-    PagerDuty,
-    Alertmanager,
-    Mail,
-    Slack,
-    Kafka,
-    File,
-    Stdout,
-}
-
-impl SinkType {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            SinkType::Webhook => "webhook",
-            SinkType::PagerDuty => "pagerduty",
-            SinkType::Alertmanager => "alertmanager",
-            SinkType::Mail => "mail",
-            SinkType::Slack => "slack",
-            SinkType::Kafka => "kafka",
-            SinkType::File => "file",
-            SinkType::Stdout => "stdout",
-        }
-    }
-
-    /// The keys it takes beside those of every sink.
-    pub(super) const fn keys(self) -> &'static [&'static str] {
-        match self {
-            SinkType::Webhook => &["url", "allow_private", "headers", "format", "secrets"],
-            SinkType::PagerDuty => &["routing_key", "url", "allow_private"],
-            SinkType::Alertmanager => &["urls", "headers", "allow_private"],
-            SinkType::Slack => &["url", "token", "channel", "api_url", "allow_private"],
-            SinkType::Mail => {
-                &["server", "tls", "ca_file", "username", "password", "from", "to", "allow_private"]
-            }
-            SinkType::Kafka => &["topic"],
-            SinkType::File => &["path"],
-            SinkType::Stdout => &[],
-        }
-    }
 }
 
 #[derive(Default, Deserialize)]

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use connectors::secret::SecretReference;
 use model::schema::Schema;
 use rules_dsl::rule::RuleSet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::secret::Secret;
 use super::{Config, ConfigError, File, raw};
 
 /// Where a stream is read from.
@@ -87,7 +87,7 @@ impl StreamInputs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ingest {
     /// What who posts must show.
-    pub token: Option<Secret>,
+    pub token: Option<SecretReference>,
     /// The most one spool may hold, in bytes.
     pub spool_bytes: u64,
 }

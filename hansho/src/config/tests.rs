@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use connectors::sink::SinkContext;
+use connectors::sink::text::MessageFormatter;
 use model::time::{HOUR_MS, MINUTE_MS};
 use oncall::severities::Severities;
 
@@ -53,7 +55,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(config.ingest, Ingest { token: None, spool_bytes: 1 << 30 });
     assert_eq!(config.on_call(&Calendars::new()).unwrap().levels, Levels::default());
     let [sink] = config.sinks.as_slice() else { panic!("{:?}", config.sinks) };
-    assert_eq!((sink.name.as_str(), &sink.target), ("console", &Target::Stdout));
+    assert_eq!((sink.name.as_str(), sink.target.kind().name), ("console", "stdout"));
     assert_eq!((sink.severities, sink.on), (Severities::ALL, On::ALL));
 }
 
@@ -64,10 +66,10 @@ fn the_example_is_a_configuration() {
     let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
     assert_eq!(names, ["console", "当番", "archive", "downstream"]);
     assert_eq!(config.timezone.iana_name(), Some("Asia/Tokyo"));
-    let Target::Webhook { headers, allow_private: false, .. } = &config.sinks[1].target else {
-        panic!("{:?}", config.sinks[1])
-    };
-    assert_eq!(format!("{headers:?}"), "[(\"authorization\", Secret(env:ONCALL_AUTHORIZATION))]");
+    let hook = format!("{:?}", config.sinks[1].target);
+    assert!(hook.starts_with("WebhookConfig {") && hook.contains("allow_private: false"), "{hook}");
+    let headers = "headers: [(\"authorization\", Secret(env:ONCALL_AUTHORIZATION))]";
+    assert!(hook.contains(headers), "{hook}");
     assert!(config.sinks[1].severities.contains(Severity::High));
     assert!(!config.sinks[3].severities.contains(Severity::Low));
     let settings = config.on_call(&Calendars::new()).unwrap();
@@ -232,18 +234,19 @@ channel = \"C1\"
     assert_eq!(
         targets,
         [
-            "Webhook { url: Secret(env:HOOK_URL), allow_private: true, headers: \
+            "WebhookConfig { url: Secret(env:HOOK_URL), allow_private: true, headers: \
              [(\"authorization\", Secret(file:/run/token)), (\"x-team\", Secret(…))], \
-             format: CloudEvents, secrets: [Secret(env:NEW), Secret(file:etc/old)] }",
-            "Kafka { topic: \"alerts\" }",
-            "File { path: \"etc/out.jsonl\" }",
-            "PagerDuty { url: None, routing_key: Secret(env:PD), allow_private: false }",
-            "Alertmanager { urls: [Secret(…), Secret(env:B)], headers: [], allow_private: false }",
-            "Mail(MailTarget { host: \"::1\", port: 587, security: StartTls, ca_file: \
-             Some(\"etc/ca.pem\"), login: Some((\"u\", Secret(env:PW))), from: \"a@b\", \
-             to: [\"c@d\"], allow_private: false })",
-            "Slack { door: Api { token: Secret(env:T), channel: \"C1\", url: None }, \
+             format: CloudEvents, secrets: [Secret(env:NEW), Secret(file:old)] }",
+            "KafkaConfig { topic: \"alerts\" }",
+            "FileSettings { path: \"out.jsonl\" }",
+            "PagerDutyConfig { url: None, routing_key: Secret(env:PD), allow_private: false }",
+            "AlertmanagerConfig { urls: [Secret(…), Secret(env:B)], headers: [], \
              allow_private: false }",
+            "MailConfig { server: ::1:587, tls: StartTls, ca_file: Some(\"ca.pem\"), \
+             username: Some(\"u\"), password: Some(Secret(env:PW)), to: [\"c@d\"], \
+             from: \"a@b\", allow_private: false }",
+            "SlackConfig { url: None, token: Some(Secret(env:T)), channel: Some(\"C1\"), \
+             api_url: None, allow_private: false }",
         ]
     );
     assert_eq!(
@@ -321,7 +324,7 @@ fn an_error_names_file_line_key_and_the_way_out() {
         (
             with_sink(
                 "type = \"mail\"\nserver = \"x:25\"\nto = [\"a@b\"]\ntls = \"none\"\n\
-                 username = \"u\"\npassword = \"env:P\"",
+                 from = \"a@b\"\nusername = \"u\"\npassword = \"env:P\"",
             ),
             6,
             "sinks.type",
@@ -427,6 +430,10 @@ fn a_configuration_that_tells_nobody_is_refused() {
         shown,
         "etc/hansho.toml: has no sink, so nobody would be told; add [[sinks]] with name and type"
     );
+    for (header, want) in [("[sinks]", "write each sink as [[sinks]]"), ("[[sink]]", "`sinks`")] {
+        let shown = parse(&changed("[[sinks]]", header)).unwrap_err().to_string();
+        assert!(shown.starts_with("etc/hansho.toml:4: ") && shown.contains(want), "{shown}");
+    }
 }
 
 #[test]
@@ -445,20 +452,23 @@ fn secrets_are_revealed_where_they_are_kept_and_shown_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), "s3cret\r\n").unwrap();
     let path = folder.path().join("hansho.toml");
-    let hook = "type = \"webhook\"\nurl = \"https://x/s3cret\"\nheaders = \
-                { token = \"file:token\", cookie = \"env:HANSHO_TEST_UNSET\", \
-                x-api-key = \"file:nowhere\" }";
-    let config = Config::parse(&with_sink(hook), &path).unwrap();
-    assert!(!format!("{config:?}").contains("s3cret"));
-    let Target::Webhook { url, headers, .. } = &config.sinks[0].target else { panic!() };
-    assert_eq!(url.reveal().unwrap(), "https://x/s3cret");
-    let revealed: BTreeMap<&str, String> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.reveal().unwrap_or_else(|e| e.to_string())))
-        .collect();
-    assert_eq!(revealed["token"], "s3cret");
-    assert!(revealed["cookie"].starts_with("environment variable HANSHO_TEST_UNSET"));
-    assert!(revealed["x-api-key"].contains("nowhere"), "{revealed:?}");
+    let formatter = MessageFormatter { language: Language::Ja, zone: TimeZone::UTC };
+    let resolved = |header: &str| {
+        let hook = "type = \"webhook\"\nurl = \"https://x/s3cret\"\nheaders";
+        let config = Config::parse(&with_sink(&format!("{hook}.{header}")), &path).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let context =
+            SinkContext { folder: &config.folder, properties: &[], formatter: &formatter };
+        config.sinks[0].target.resolve(&context).map_err(|error| error.to_string())
+    };
+    let inline = resolved("x-team = \"s3cret\"").unwrap();
+    assert_eq!(resolved("x-team = \"file:token\"").unwrap(), inline);
+    assert!(resolved("x-team = \"other\"").unwrap() != inline);
+    assert!(!format!("{inline:?}").contains("s3cret"));
+    let unset = resolved("cookie = \"env:HANSHO_TEST_UNSET\"").unwrap_err();
+    assert!(unset.starts_with("environment variable HANSHO_TEST_UNSET"), "{unset}");
+    let lost = resolved("x-api-key = \"file:nowhere\"").unwrap_err();
+    assert!(lost.contains(folder.path().join("nowhere").to_str().unwrap()), "{lost}");
 }
 
 #[test]

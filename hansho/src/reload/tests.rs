@@ -2,12 +2,14 @@ use std::fs;
 
 use jiff::tz::TimeZone;
 use model::message::Language;
+use runtime::notify::channel::{NotifyInbox, channel};
+use server::auth::ApiScope;
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::api::on_call::Scope;
-use crate::deliveries::Sinks;
-use crate::service::Delivery;
+use crate::deliveries::NotifierSet;
+use crate::wiring::notifiers::Notifier;
 
 const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }\n\
     alert a count(auth) >= 2 within 1m by user.name high\n";
@@ -19,9 +21,11 @@ const CONFIG: &str = "rules = [\"a.rules\"]\n\
 /// A folder with rules and a configuration, and what reloads them.
 struct Desk {
     home: TempDir,
-    slot: Arc<Slot>,
-    reports: Arc<Reports>,
+    mailbox: Arc<ReloadMailbox>,
+    reports: Arc<SelfMonitorQueue>,
+    inbox: NotifyInbox,
     reloader: Reloader,
+    _runtime: Runtime,
 }
 
 impl Desk {
@@ -33,29 +37,55 @@ impl Desk {
         fs::write(home.path().join("token"), "s3cret\n").unwrap();
         let path = home.path().join("hansho.toml");
         let config = Config::load(&path).unwrap();
-        let reader = Reader { language: Language::En, zone: TimeZone::UTC };
+        let formatter = MessageFormatter { language: Language::En, zone: TimeZone::UTC };
         let rules = load_rules(&config.rules, Language::En).unwrap();
-        let inputs = Inputs::configured(&config, &rules.set).unwrap();
-        let shared = Shared { properties: &[], reader: &reader };
+        let inputs = StreamInputs::configured(&config, &rules.set).unwrap();
+        let context =
+            SinkContext { folder: &config.folder, properties: &[], formatter: &formatter };
         let calendars = &rules.set.calendars;
-        let on_call = OnCallParts::new(&config, calendars, &shared, &Sinks::default()).unwrap();
-        let (slot, reports) = (Arc::new(Slot::default()), Arc::new(Reports::default()));
-        let started = Started { path, config, inputs, properties: Vec::new(), reader };
-        let state = Arc::new(State::new());
-        state.asking.admit(on_call.tokens.clone());
-        let reloader = Reloader::new(started, (on_call, &rules), (&slot, &reports), state);
-        Desk { home, slot, reports, reloader }
+        let on_call =
+            OnCallConfig::new(&config, calendars, &context, &NotifierSet::default()).unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let (notify, inbox) = channel();
+        let targets = ReloadTargets {
+            mailbox: Arc::default(),
+            reports: Arc::default(),
+            telemetry: Arc::new(Telemetry::new()),
+            tokens: Arc::default(),
+            notify,
+            runtime: runtime.handle().clone(),
+        };
+        targets.tokens.admit(on_call.tokens.clone());
+        let (mailbox, reports) = (Arc::clone(&targets.mailbox), Arc::clone(&targets.reports));
+        let started = StartupConfig { path, config, inputs, properties: Vec::new(), formatter };
+        let reloader = Reloader::new(started, on_call, &rules, targets);
+        Desk { home, mailbox, reports, inbox, reloader, _runtime: runtime }
     }
 
     fn write(&self, name: &str, text: &str) {
         fs::write(self.home.path().join(name), text).unwrap();
     }
 
-    fn taken(&self) -> Taken {
+    fn taken(&self) -> ReloadReport {
         match self.reloader.reload("test") {
-            Reloaded::Taken(taken) => taken,
-            Reloaded::Refused(why) => panic!("{why}"),
+            ReloadResult::Accepted(taken) => taken,
+            ReloadResult::Refused(why) => panic!("{why}"),
         }
+    }
+
+    /// The newest settings of on-call that were handed over since the last call.
+    fn new_on_call(&self) -> Option<Box<OnCallConfigUpdate>> {
+        let config = |input| match input {
+            NotifyInput::Config(update) => update,
+            other => panic!("{other:?}"),
+        };
+        std::iter::from_fn(|| self.inbox.try_next()).map(config).last()
+    }
+
+    /// How the first receiver is reached by the settings that were reloaded last.
+    fn first_notifier(&self) -> Notifier {
+        let active = self.reloader.active.lock().unwrap();
+        active.on_call.sinks.notifiers().swap_remove(0)
     }
 
     fn reported(&self) -> Vec<(MetaAlert, bool, Option<String>)> {
@@ -65,13 +95,13 @@ impl Desk {
 
     /// It is refused for that reason, which is an alert, and nothing is handed over.
     fn is_refused(&self, why: &str) {
-        let Reloaded::Refused(said) = self.reloader.reload("test") else {
+        let ReloadResult::Refused(said) = self.reloader.reload("test") else {
             panic!("accepted, though {why}");
         };
         assert!(said.contains(why), "{said}");
         let detail = said.lines().next().map(str::to_owned);
         assert_eq!(self.reported().pop(), Some((MetaAlert::ReloadFailed, true, detail)));
-        assert!(self.slot.take_on_call().is_none());
+        assert!(self.new_on_call().is_none());
     }
 }
 
@@ -97,16 +127,16 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
         desk.write("a.rules", &text);
         desk.is_refused(why);
     }
-    let waiting = desk.slot.take().unwrap();
-    assert_eq!((waiting.rules.program.hash(), desk.slot.is_waiting()), (first.rules, false));
+    let waiting = desk.mailbox.take().unwrap();
+    assert_eq!((waiting.rules.program.hash(), desk.mailbox.is_waiting()), (first.rules, false));
 
     desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
     let second = desk.taken();
     assert!(second.are_rules_new && second.rules != first.rules);
-    assert!(desk.slot.is_waiting());
+    assert!(desk.mailbox.is_waiting());
     // What was in force before is news again.
-    desk.slot.take();
-    desk.slot.note_in_force(second.rules);
+    desk.mailbox.take();
+    desk.mailbox.note_active(second.rules);
     desk.write("a.rules", RULES);
     let third = desk.taken();
     assert_eq!((third.rules, third.are_rules_new), (first.rules, true));
@@ -115,43 +145,40 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
 #[test]
 fn settings_are_taken_up_with_the_rules_and_what_is_as_it_was_is_kept() {
     let desk = Desk::start(CONFIG);
-    desk.slot.note_in_force(desk.taken().rules);
-    assert!(desk.slot.take_on_call().is_none(), "it says what was said at the start");
+    desk.mailbox.note_active(desk.taken().rules);
+    assert!(desk.new_on_call().is_none(), "it says what was said at the start");
     let more = "[[sinks]]\nname = \"log\"\ntype = \"file\"\npath = \"more.jsonl\"\n";
     desk.write("hansho.toml", &format!("{CONFIG}{more}[routing]\ndefault = [\"log\"]\n"));
     desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
     let taken = desk.taken();
     assert!(taken.are_rules_new && taken.is_on_call_new, "{taken}");
-    let first = desk.slot.take_on_call().unwrap();
-    let names = |change: &Change| -> Vec<String> {
+    let first = desk.new_on_call().unwrap();
+    let names = |change: &OnCallConfigUpdate| -> Vec<String> {
         change.settings.routing.receivers().iter().map(|it| it.name.clone()).collect()
     };
     assert_eq!(names(&first), ["pager", "log"]);
+    let before = desk.first_notifier();
     desk.write("hansho.toml", &CONFIG.replace("\"pager\"", "\"phone\""));
     let taken = desk.taken();
     assert!(!taken.are_rules_new && taken.is_on_call_new, "{taken}");
-    let second = desk.slot.take_on_call().unwrap();
+    let second = desk.new_on_call().unwrap();
     assert_eq!(names(&second), ["phone"]);
-    let sink = |change: &Change| match &change.deliveries[0] {
-        Delivery::Sink(sink) => Arc::as_ptr(sink),
-        Delivery::Console(_) => panic!("no terminal is configured"),
-    };
-    assert_eq!(sink(&first), sink(&second), "the file is not opened twice");
+    assert!(desk.first_notifier().is(&before), "the file is not opened twice");
     // A secret that changed where it is kept is news, too.
     desk.write("token", "0ther\n");
     let taken = desk.taken();
     assert!(taken.is_on_call_new);
-    assert!(taken.to_string().ends_with("other on-call settings are taken up"), "{taken}");
+    assert!(taken.to_string().ends_with("on-call settings reloaded"), "{taken}");
     assert!(!desk.taken().is_new());
-    let asking = &desk.reloader.state.asking;
-    assert_eq!(asking.scope_of("0ther"), Some(Scope::Act));
-    assert_eq!(asking.scope_of("s3cret"), None);
+    let tokens = &desk.reloader.targets.tokens;
+    assert_eq!(tokens.scope_of("0ther"), Some(ApiScope::Act));
+    assert_eq!(tokens.scope_of("s3cret"), None);
 }
 
 #[test]
 fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes() {
     let desk = Desk::start(CONFIG);
-    desk.slot.note_in_force(desk.taken().rules);
+    desk.mailbox.note_active(desk.taken().rules);
     // Rules that could run alone are refused with it.
     desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
     let with = |more: &str| format!("{CONFIG}{more}");
@@ -171,11 +198,11 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
     ] {
         desk.write("hansho.toml", &text);
         desk.is_refused(why);
-        desk.slot.take();
+        desk.mailbox.take();
     }
     fs::remove_file(desk.home.path().join("hansho.toml")).unwrap();
     desk.is_refused("hansho.toml: cannot be read");
-    assert_eq!(desk.reloader.state.asking.scope_of("s3cret"), Some(Scope::Act));
+    assert_eq!(desk.reloader.targets.tokens.scope_of("s3cret"), Some(ApiScope::Act));
     desk.write("hansho.toml", CONFIG);
     assert!(desk.taken().are_rules_new, "once it is right, all of it is taken up");
 }
@@ -183,7 +210,7 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
 #[test]
 fn what_needs_a_restart_is_named_and_the_rest_is_taken_up() {
     let desk = Desk::start(CONFIG);
-    desk.slot.note_in_force(desk.taken().rules);
+    desk.mailbox.note_active(desk.taken().rules);
     let edited = CONFIG.replace("[kafka]", "workers = 3\n[limits]\nidle = \"1s\"\n[kafka]");
     let edited = edited + "[streams.auth]\ntopic = \"logins\"\n[severities.low]\nremind = \"9d\"\n";
     desk.write("hansho.toml", &edited);
@@ -195,7 +222,7 @@ fn what_needs_a_restart_is_named_and_the_rest_is_taken_up() {
     let both =
         edited.replace("topic = \"logins\"", "topic = \"logins\"\n[streams.b]\ntopic = \"c\"");
     desk.write("hansho.toml", &both);
-    desk.slot.take_on_call();
+    desk.new_on_call();
     desk.write(
         "a.rules",
         &format!("{RULES}stream b from \"b\" {{ ts: time }}\nalert c any b low\n"),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use model::calendar::Zone;
-use rules_dsl::surroundings::Surroundings;
+use rules_dsl::resolver::Resolver;
 use runtime::rules::environment::{holidays, zone};
 
 /// Size in bytes of a file that rules name.
@@ -19,7 +19,7 @@ const SHIPPED_FILES: [(&str, &str); 2] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Beside;
 
-impl Surroundings for Beside {
+impl Resolver for Beside {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
         read_beside(rule_file, name)
     }
@@ -44,7 +44,7 @@ impl Disk {
     }
 }
 
-impl Surroundings for Disk {
+impl Resolver for Disk {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
         let text = read_beside(rule_file, name)?;
         self.0.borrow_mut().push((rule_file.to_owned(), name.to_owned(), text.clone()));
@@ -64,7 +64,7 @@ impl Surroundings for Disk {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shipped;
 
-impl Surroundings for Shipped {
+impl Resolver for Shipped {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let file = SHIPPED_FILES.iter().find(|(shipped, _)| *shipped == name);
         file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "it is not shipped".to_owned())

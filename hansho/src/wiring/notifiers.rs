@@ -8,7 +8,6 @@ use model::notification::{DeliveryResult, Notification};
 use runtime::notify::channel::{DeliveryOutcome, NotifyInput, NotifySender};
 use runtime::notify::requests::OnCallAnswer;
 use runtime::notify::requests::answers::{TestAttempt, TestResult};
-use runtime::notify::requests::text_form::TextValue;
 use runtime::notify::{NotifierAttempt, Notifiers, ReceiverTest};
 use tokio::runtime::Handle;
 
@@ -19,7 +18,7 @@ use crate::wiring::clock::wall_clock;
 #[derive(Clone)]
 pub enum Notifier {
     /// By a sink, one attempt a call.
-    Sink(Arc<Sink>),
+    Sink(Arc<dyn Sink>),
     /// On this terminal.
     Console(Arc<Console>),
 }
@@ -79,7 +78,7 @@ impl Notifiers for TokioNotifiers {
         };
         let (receiver, to_on_call) = (name.to_owned(), self.to_on_call.clone());
         self.runtime.spawn(async move {
-            let result = sink.refresh(&standing, wall_clock()).await;
+            let result = sink.resend(&standing, wall_clock()).await;
             to_on_call.send(NotifyInput::Outcome(DeliveryOutcome::Resend { receiver, result }));
         });
         true
@@ -113,7 +112,7 @@ async fn run_test(notifier: Notifier, test: ReceiverTest) {
     for notification in notifications.map(Arc::new) {
         let result = notifier.attempt(&notification, receipt.as_deref()).await;
         is_delivered = matches!(result, DeliveryResult::Sent { .. });
-        attempts.push(test_attempt(&notification, &result));
+        attempts.push(TestAttempt::new(&notification, &result));
         if let DeliveryResult::Sent { receipt: known } = result {
             receipt = known;
         }
@@ -123,14 +122,4 @@ async fn run_test(notifier: Notifier, test: ReceiverTest) {
     }
     let result = TestResult { attempts, delivered: is_delivered, receiver: name };
     reply.send(Ok(OnCallAnswer::TestResult(result)));
-}
-
-fn test_attempt(of: &Notification, result: &DeliveryResult) -> TestAttempt {
-    let (reason, why) = match result {
-        DeliveryResult::Sent { .. } => (None, None),
-        DeliveryResult::Retry { reason, why, .. } | DeliveryResult::Reject { reason, why } => {
-            (Some(TextValue(*reason)), Some(why.clone()))
-        }
-    };
-    TestAttempt { id: of.id.clone(), kind: TextValue(of.kind), reason, why }
 }

@@ -241,21 +241,14 @@ impl NodeSources {
             }
             other => other.map(|resumed| (resumed, from)),
         };
-        let ((tail, resumed), from) =
-            resumed.map_err(|error| source_error(&name, &error))?;
+        let ((tail, resumed), from) = resumed.map_err(|error| source_error(&name, &error))?;
         let available = if let Resumed::Lost(available) = resumed { available } else { from };
         self.add(stream, name, LocalLog::File(tail), commit, [from, available]);
         Ok(())
     }
 
     /// Reads a spool from its commit on, or all that it still has where that says too little.
-    fn read_spool(
-        &mut self,
-        stream: usize,
-        name: String,
-        spool: Spool,
-        start: LocalStart<'_>,
-    ) {
+    fn read_spool(&mut self, stream: usize, name: String, spool: Spool, start: LocalStart<'_>) {
         let LocalStart { commit, reach } = start;
         let wanted = wanted_of(commit, reach);
         let is_reaching = matches!(reach, Reach::Since(_));
@@ -312,7 +305,6 @@ impl NodeSources {
         let own = self.local.iter().filter_map(Local::commit);
         own.chain(self.idle_commits.iter().cloned()).collect()
     }
-
 }
 
 impl Sources for NodeSources {
@@ -391,7 +383,7 @@ impl Sources for NodeSources {
         }
     }
 
-fn close(self) {
+    fn close(self) {
         if let Some(Err(error)) = self.kafka.map(KafkaSource::close) {
             warn!(%error, "the consumer group was left without saying so");
         }
@@ -451,11 +443,9 @@ impl SourceWiring {
 
 /// Reads standard input on a thread of its own, for as long as the process lives.
 fn read_stdin(stream: String, spool: Spool) {
-    thread::spawn(move || {
-        match stdin::pump(&mut std::io::stdin().lock(), &spool, wall_clock) {
-            Ok(lines) => info!(stream, lines, "standard input has ended"),
-            Err(error) => error!(stream, %error, "standard input is no longer read"),
-        }
+    thread::spawn(move || match stdin::pump(&mut std::io::stdin().lock(), &spool, wall_clock) {
+        Ok(lines) => info!(stream, lines, "standard input has ended"),
+        Err(error) => error!(stream, %error, "standard input is no longer read"),
     });
 }
 

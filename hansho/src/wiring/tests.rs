@@ -1,20 +1,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use connectors::broker::{EmbeddedBroker, EventProducer};
-use connectors::sink::{Sink, SinkSettings};
-use connectors::source::kafka::Start;
+use connectors::dead_letter::DeadLetters;
+use connectors::sink::SinkSettings;
+use connectors::sink::file::FileSettings;
+use connectors::source::kafka::{KafkaSettings, Start};
 use jiff::tz::TimeZone;
 use model::message::Language;
 use model::time::MINUTE_MS;
+use oncall::desk::Settings;
+use oncall::outbox::OutboxLimits;
 use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
+use runtime::checkpoint::snapshot::SNAPSHOT;
+use runtime::checkpoint::state_log::STATE_LOG;
+use runtime::error::NodeError;
+use runtime::notify::templates::AlertTemplates;
 use serde_json::Value;
 
-use super::*;
-use crate::config::Limits;
-use crate::wiring::clock::wall_clock;
+use super::clock::wall_clock;
+use super::notifiers::Notifier;
+use super::service::{ServiceHandles, ServiceOutput, ServiceSettings, run_service};
+use crate::config::{Limits, StreamInputs};
 use crate::rule_files::load_rules;
 
 /// How long anything may take that is waited for.
@@ -32,7 +44,7 @@ struct Place {
 struct Running<'a> {
     place: &'a Place,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<(), ServiceError>>>,
+    thread: Option<JoinHandle<Result<(), NodeError>>>,
 }
 
 impl Place {
@@ -71,11 +83,9 @@ impl Place {
         times
     }
 
-    fn parts(&self, limits: Limits) -> (ServiceParts, Rules) {
-        let rules = load_rules(&[self.folder.path().join("all.rules")], Language::En).unwrap();
-        let texts = AlertTexts::new(&rules, Language::En, TimeZone::UTC);
+    fn settings(&self, limits: Limits) -> ServiceSettings {
         let servers = ("bootstrap.servers".to_owned(), self.broker.bootstrap_servers());
-        let parts = ServiceParts {
+        ServiceSettings {
             kafka: Some(KafkaSettings {
                 properties: vec![servers],
                 group: "g".to_owned(),
@@ -84,32 +94,17 @@ impl Place {
                 alone: true,
                 reach_back: Vec::new(),
             }),
-            texts: Arc::new(Wording::new(Arc::new(texts))),
-            inputs: Inputs::default(),
+            inputs: StreamInputs::default(),
             spool_bytes: 1 << 20,
             ingest_token: None,
-            spools: BTreeMap::new(),
-            slot: Arc::default(),
             workers: 2,
-            limits: ReaderLimits {
-                idle_ms: 50,
-                skew_max_ms: limits.skew_max_ms,
-                unsettled_bytes: limits.unsettled_bytes,
-                held_back_max_ms: limits.held_back_max_ms,
-                snapshot_every_ms: limits.snapshot_every_ms,
-            },
-            keys_per_rule: limits.keys_per_rule,
-            meta: limits.meta,
-            reports: Arc::default(),
-            state_dir: self.folder.path().join("state"),
-            state: Arc::new(State::new()),
-        };
-        (parts, rules)
+            limits: Limits { idle_ms: 50, ..limits },
+            language: Language::En,
+        }
     }
 
-    fn run(&self, limits: Limits, letters: &Path) -> Running<'_> {
-        let (parts, rules) = self.parts(limits);
-        let sink = SinkSettings::File { path: self.folder.path().join("told.jsonl") };
+    fn output(&self, letters: &Path) -> ServiceOutput {
+        let sink = FileSettings { path: self.folder.path().join("told.jsonl") };
         let receiver = Receiver {
             name: "log".to_owned(),
             severities: Severities::ALL,
@@ -118,25 +113,31 @@ impl Place {
             is_router: false,
             fallback: None,
         };
-        let (_, asked) = mpsc::channel();
-        let outgoing = Outgoing {
+        ServiceOutput {
             on_call: Settings {
                 routing: Routing::to_all(vec![receiver]),
                 storm_max: usize::MAX,
                 flap_max: 0,
                 ..Settings::default()
             },
-            asked,
-            deliveries: vec![Delivery::Sink(Arc::new(Sink::new(&sink).unwrap()))],
+            notifiers: vec![Notifier::Sink(Arc::from(sink.open().unwrap()))],
             outbox: OutboxLimits::default(),
-            dead_letters: DeadLetters::to_file(letters).unwrap(),
-        };
+            dead_letters: Box::new(DeadLetters::to_file(letters).unwrap()),
+        }
+    }
+
+    fn run(&self, limits: Limits, letters: &Path) -> Running<'_> {
+        let rules = load_rules(&[self.folder.path().join("all.rules")], Language::En).unwrap();
+        let templates = AlertTemplates::new(&rules, Language::En, TimeZone::UTC);
+        let (handles, inbox) = ServiceHandles::new(Arc::new(templates));
+        let (settings, output) = (self.settings(limits), self.output(letters));
+        let state_dir = self.folder.path().join("state");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             let _guard = runtime.enter();
-            run(parts, rules, outgoing, &stopped)
+            run_service(&state_dir, rules, settings, output, &handles, inbox, &stopped)
         });
         Running { place: self, stop, thread: Some(thread) }
     }
@@ -362,7 +363,7 @@ fn a_lost_state_log_is_read_again() {
         let times = round + 1;
         running.until("a new place", |place| new_places(place).get("u") == Some(&times));
         running.stop();
-        let state_log = place.folder.path().join("state").join(state_log::STATE_LOG);
+        let state_log = place.folder.path().join("state").join(STATE_LOG);
         std::fs::remove_file(state_log).unwrap();
     }
 }
@@ -401,7 +402,7 @@ fn told_across_a_stop(limits: Limits, between: impl Fn(&Path)) -> usize {
     }
     running.stop();
 
-    between(&place.folder.path().join("state").join(snapshot::SNAPSHOT));
+    between(&place.folder.path().join("state").join(SNAPSHOT));
     let running = place.run(limits, &letters);
     event(200, "u");
     event(201, "marker");

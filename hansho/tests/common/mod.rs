@@ -61,6 +61,14 @@ pub fn rules(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(name)
 }
 
+/// A folder of real logs, which cannot lie in this repository.
+pub fn real_logs(folder: &str) -> PathBuf {
+    let root = std::env::var_os("HANSHO_DATA").expect("HANSHO_DATA names no folder");
+    let path = PathBuf::from(root).join(folder);
+    assert!(path.is_dir(), "HANSHO_DATA has no folder {}", path.display());
+    path
+}
+
 /// Failed logins of `user` at these milliseconds, as JSON lines with times in milliseconds.
 pub fn failures(user: &str, at_ms: impl IntoIterator<Item = i64>) -> String {
     let mut lines = String::new();

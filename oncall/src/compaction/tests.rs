@@ -1,17 +1,18 @@
 use std::collections::BTreeMap;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
-use model::transition::{Early, EpisodeId, KeyPart, Transition};
+use model::transition::{EarlyAlert, EpisodeId, KeyPart, Transition};
 use proptest::prelude::*;
 
 use super::*;
-use crate::incident::{Incident, Notice};
+use crate::incident::{Incident, IncidentUpdate};
 
 /// A record of the log as the test draws it.
 #[derive(Clone, Debug)]
 enum Record {
     Settled(Transition),
-    Early(Early),
+    Early(EarlyAlert),
 }
 
 #[derive(Clone, Debug)]
@@ -30,8 +31,8 @@ impl Written {
 
     fn at(&self) -> i64 {
         match &self.record {
-            Record::Settled(transition) => transition.at.0,
-            Record::Early(early) => early.at.0,
+            Record::Settled(transition) => transition.facts.at.0,
+            Record::Early(early) => early.facts.at.0,
         }
     }
 }
@@ -55,13 +56,14 @@ fn id(key: u8, at: i64) -> EpisodeId {
 fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severity) -> Written {
     let transition = Transition {
         kind,
-        alert: "a".to_owned(),
-        severity,
-        key: named(key),
-        at: Timestamp(at),
-        since: Timestamp(since),
-        value: None,
-        threshold: None,
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: named(key),
+            at: Timestamp(at),
+            since: Timestamp(since),
+        },
+        measured: Measurement::default(),
         peak: None,
         reason: None,
         episode: id(key, since),
@@ -73,13 +75,15 @@ fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severit
 }
 
 fn early(key: u8, at: i64, severity: Severity) -> Written {
-    let early = Early {
-        alert: "a".to_owned(),
-        severity,
-        key: named(key),
-        at: Timestamp(at),
-        value: None,
-        threshold: None,
+    let early = EarlyAlert {
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: named(key),
+            at: Timestamp(at),
+            since: Timestamp(at),
+        },
+        measured: Measurement::default(),
         episode: id(key, at),
         count: 0,
         fields: Vec::new(),
@@ -98,7 +102,7 @@ fn compacted(log: &[Written], is_done: impl Fn(usize, &Written) -> bool) -> Vec<
     log.iter().zip(stays).filter(|(_, stays)| *stays).map(|(written, _)| written.clone()).collect()
 }
 
-fn fold(incidents: &mut Incidents, log: &[Written]) -> Vec<Notice> {
+fn fold(incidents: &mut Incidents, log: &[Written]) -> Vec<IncidentUpdate> {
     let text = AlertText::default();
     let notices = log.iter().filter_map(|written| {
         let is_shadow = written.is_shadow;
@@ -186,9 +190,11 @@ fn logs() -> impl Strategy<Value = Vec<Written>> {
             if let Record::Settled(of) = &written.record {
                 *now = at;
                 match of.kind {
-                    TransitionKind::Firing => *open = Some(of.since.0),
+                    TransitionKind::Firing => *open = Some(of.facts.since.0),
                     // Another episode may begin where one ends, but not where it began.
-                    TransitionKind::Resolved => (*open, *now) = (None, at.max(of.since.0 + 1)),
+                    TransitionKind::Resolved => {
+                        (*open, *now) = (None, at.max(of.facts.since.0 + 1))
+                    }
                     _ => {}
                 }
             }

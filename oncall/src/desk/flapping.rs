@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::encode_key;
 use model::notification::{Digest, Notification, NotificationKind as Kind};
 use model::severity::Severity;
@@ -41,16 +42,12 @@ pub struct Flapping {
     /// The alert.
     pub alert: String,
     /// The key, named.
-    #[serde(with = "crate::plain")]
     pub key: Vec<KeyPart>,
     /// The most severe it has been meanwhile.
-    #[serde(with = "crate::plain")]
     pub severity: Severity,
     /// When it began to.
-    #[serde(with = "crate::plain")]
     pub since: Timestamp,
     /// When it is told in sum next, or found to be quiet.
-    #[serde(with = "crate::plain")]
     pub due: Timestamp,
     /// Who is told in sum.
     pub receivers: BTreeSet<String>,
@@ -286,15 +283,16 @@ fn told(of: &Flapping, (began, ended): (u64, u64), to: &str) -> Notification {
         id: format!("{incident}-{}-{this:016x}", kind.name()),
         kind,
         incident,
-        alert: of.alert.clone(),
-        severity: of.severity,
-        key: of.key.clone(),
-        at: of.due,
-        since: of.since,
+        facts: AlertFacts {
+            alert: of.alert.clone(),
+            severity: of.severity,
+            key: of.key.clone(),
+            at: of.due,
+            since: of.since,
+        },
         detected: of.due,
         deadline: None,
-        value: None,
-        threshold: None,
+        measured: Measurement::default(),
         reason: None,
         // Names only: it reads the same in every language.
         message: key.join(" "),

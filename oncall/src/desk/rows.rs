@@ -72,7 +72,6 @@ pub struct Audit {
     /// Its number.
     pub number: u64,
     /// When.
-    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who.
     pub by: String,
@@ -159,3 +158,6 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

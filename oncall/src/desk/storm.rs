@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::{Digest, Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::{MINUTE_MS, SECOND_MS, Timestamp};
@@ -37,13 +38,10 @@ pub struct Pending {
     /// Of what.
     pub service: String,
     /// The most severe of it.
-    #[serde(with = "crate::plain")]
     pub severity: Severity,
     /// When it began.
-    #[serde(with = "crate::plain")]
     pub since: Timestamp,
     /// When it is told.
-    #[serde(with = "crate::plain")]
     pub due: Timestamp,
     /// How often each alert had news; at most [`COUNTED_MAX`] of them.
     pub news: BTreeMap<String, u64>,
@@ -203,15 +201,16 @@ pub(super) fn digest(of: &Pending) -> Notification {
         id: format!("{incident}-digest-{to:016x}"),
         kind: NotificationKind::Digest,
         incident,
-        alert: of.service.clone(),
-        severity: of.severity,
-        key: Vec::new(),
-        at: of.due,
-        since: of.since,
+        facts: AlertFacts {
+            alert: of.service.clone(),
+            severity: of.severity,
+            key: Vec::new(),
+            at: of.due,
+            since: of.since,
+        },
         detected: of.due,
         deadline: None,
-        value: None,
-        threshold: None,
+        measured: Measurement::default(),
         reason: None,
         // Names and figures only: it reads the same in every language.
         message: named.join(", "),

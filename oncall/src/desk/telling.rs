@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use model::notification::{Missed, Notification, NotificationKind};
+use model::alert_facts::AlertFacts;
+use model::notification::{MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +18,10 @@ pub struct Dead {
     /// Its number.
     pub number: u64,
     /// When it was given up.
-    #[serde(with = "crate::plain")]
     pub at: Timestamp,
     /// Who did not get it.
     pub receiver: String,
     /// What it was.
-    #[serde(with = "crate::plain")]
     pub notification: Arc<Notification>,
     /// Attempts made.
     pub attempts: u32,
@@ -192,7 +191,7 @@ impl Desk {
         case: &mut Case,
         number: usize,
         (kind, at): (NotificationKind, Timestamp),
-        (by, missed): (Option<&str>, Option<Missed>),
+        (by, missed): (Option<&str>, Option<MissedDelivery>),
         now: Timestamp,
     ) {
         let Some(receiver) = self.settings.routing.receivers().get(number) else { return };
@@ -326,7 +325,7 @@ impl Desk {
         }
         let stand_in = self.stand_in(receiver, case);
         if let Some((stand_in, name)) = stand_in.filter(|_| case.is_open()) {
-            let told = self::notification(case, kind, notification.at, &name);
+            let told = self::notification(case, kind, notification.facts.at, &name);
             case.receivers.insert(name, Told::Sent);
             self.send(case, stand_in, told, now);
         }
@@ -375,15 +374,16 @@ pub(super) fn notification(
         id: notification_id(case, kind, at, to),
         kind,
         incident: case.id,
-        alert: case.alert.clone(),
-        severity: case.severity,
-        key: case.key.clone(),
-        at,
-        since: case.since,
+        facts: AlertFacts {
+            alert: case.alert.clone(),
+            severity: case.severity,
+            key: case.key.clone(),
+            at,
+            since: case.since,
+        },
         detected: text.detected,
         deadline: case.deadline,
-        value: measured.value,
-        threshold: measured.threshold,
+        measured,
         reason: case.reason,
         message: text.message.clone(),
         reading: text.reading.clone(),

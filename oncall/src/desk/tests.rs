@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
 use model::notification::{FailureReason, Notification, NotificationKind as Kind};
 use model::severity::Severity::{self, Critical, High, Low, Medium};
@@ -60,11 +61,11 @@ fn matchers(texts: &[&str]) -> Vec<Matcher> {
 }
 
 fn record(transition: &Transition) -> (Step<'_>, AlertText) {
-    let service = transition.alert.split_once('/').map_or("pay", |(service, _)| service);
+    let service = transition.facts.alert.split_once('/').map_or("pay", |(service, _)| service);
     let text = AlertText {
         message: "m".to_owned(),
         labels: vec![("service".to_owned(), service.to_owned())],
-        detected: transition.at,
+        detected: transition.facts.at,
         ..AlertText::default()
     };
     (Step::Transition(transition), text)
@@ -108,13 +109,14 @@ impl Scene {
             EpisodeId(u128::from(crate::hash::fnv_64(alert.as_bytes())) + since.0 as u128);
         self.log.push(Transition {
             kind,
-            alert: alert.to_owned(),
-            severity,
-            key: vec![("host".to_owned(), KeyValue::Text("a1".to_owned()))],
-            at: self.now,
-            since,
-            value: None,
-            threshold: None,
+            facts: AlertFacts {
+                alert: alert.to_owned(),
+                severity,
+                key: vec![("host".to_owned(), KeyValue::Text("a1".to_owned()))],
+                at: self.now,
+                since,
+            },
+            measured: Measurement::default(),
             peak: None,
             reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
             episode,
@@ -131,9 +133,9 @@ impl Scene {
     }
 
     fn resolve(&mut self, alert: &str) {
-        let begun = |it: &&Transition| it.kind == TransitionKind::Firing && it.alert == alert;
+        let begun = |it: &&Transition| it.kind == TransitionKind::Firing && it.facts.alert == alert;
         let begun = self.log.iter().rev().find(begun).unwrap().clone();
-        self.tell(TransitionKind::Resolved, alert, begun.severity, begun.since);
+        self.tell(TransitionKind::Resolved, alert, begun.facts.severity, begun.facts.since);
     }
 
     /// Lets time pass, doing what falls due on the way.
@@ -463,11 +465,11 @@ fn what_is_explained_by_something_open_waits_until_that_is_over() {
     scene.fire("cpu", Medium);
     scene.fire("fire", Critical);
     scene.wait(MINUTE_MS);
-    let told: Vec<String> = scene.got.iter().map(|it| it.1.alert.clone()).collect();
+    let told: Vec<String> = scene.got.iter().map(|it| it.1.facts.alert.clone()).collect();
     assert_eq!(told, ["fire", "host_down"], "none explains itself");
     scene.resolve("host_down");
     scene.wait(2 * SECOND_MS);
-    let told: Vec<String> = scene.got.iter().skip(2).map(|it| it.1.alert.clone()).collect();
+    let told: Vec<String> = scene.got.iter().skip(2).map(|it| it.1.facts.alert.clone()).collect();
     assert_eq!(told, ["host_down", "cpu"]);
 }
 
@@ -603,13 +605,13 @@ fn a_storm_is_told_in_sum_but_for_what_is_most_severe() {
         let got: Vec<&Notification> =
             scene.got.iter().filter(|it| it.0 == name).map(|it| &it.1).collect();
         let of = |kind| got.iter().filter(move |it| it.kind == kind);
-        let critical = of(Kind::Firing).filter(|it| it.severity == Critical).count();
-        let other = of(Kind::Firing).filter(|it| it.severity != Critical).count();
+        let critical = of(Kind::Firing).filter(|it| it.facts.severity == Critical).count();
+        let other = of(Kind::Firing).filter(|it| it.facts.severity != Critical).count();
         assert_eq!((critical, other), (10, STORM_MAX), "{name}");
         let digests: Vec<_> = of(Kind::Digest).map(|it| it.digest.clone().unwrap()).collect();
         assert_eq!(digests.len(), 1, "{name}: one for the service");
         assert_eq!(digests[0].news, 9_990 - STORM_MAX as u64);
-        assert!(of(Kind::Digest).all(|it| it.alert == "pay"));
+        assert!(of(Kind::Digest).all(|it| it.facts.alert == "pay"));
     }
     scene.got.clear();
     for number in 0..10_000 {
@@ -692,7 +694,7 @@ fn a_router_gets_each_of_a_storm_and_hears_again_what_stands() {
     let stands = |scene: &Scene| {
         let standing = scene.desk.standing(1, scene.now);
         let said: Vec<(String, Kind)> =
-            standing.into_iter().map(|of| (of.alert, of.kind)).collect();
+            standing.into_iter().map(|of| (of.facts.alert, of.kind)).collect();
         said.into_iter().collect::<BTreeMap<_, _>>()
     };
     let mut want: BTreeMap<String, Kind> =
@@ -765,7 +767,8 @@ proptest! {
                     false => |_, _, _| failed(FailureReason::Server, None),
                 };
                 let open = scene.desk.incidents.open().any(|(name, _)| name == alert);
-                let id = scene.log.iter().rev().find(|it| it.alert == alert).map(|it| it.episode);
+                let last = scene.log.iter().rev().find(|it| it.facts.alert == alert);
+                let id = last.map(|it| it.episode);
                 match step {
                     0 | 1 if !open => { scene.fire(alert, Critical); }
                     2 if open => scene.resolve(alert),

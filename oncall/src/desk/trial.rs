@@ -1,6 +1,7 @@
 //! What a receiver is tried with, and what it would be sent: nothing of either is on record
 //! but that somebody asked.
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::{Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -35,15 +36,16 @@ impl Desk {
             id: format!("{incident}-{}", kind.name()),
             kind,
             incident,
-            alert: TRIAL_ALERT.to_owned(),
-            severity,
-            key: Vec::new(),
-            at: now,
-            since: now,
+            facts: AlertFacts {
+                alert: TRIAL_ALERT.to_owned(),
+                severity,
+                key: Vec::new(),
+                at: now,
+                since: now,
+            },
             detected: now,
             deadline: None,
-            value: None,
-            threshold: None,
+            measured: Measurement::default(),
             reason: None,
             message: message.to_owned(),
             reading: String::new(),

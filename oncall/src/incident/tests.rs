@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
 use proptest::prelude::*;
 
@@ -47,13 +48,14 @@ fn transition(
 ) -> Transition {
     Transition {
         kind,
-        alert: "a".to_owned(),
-        severity,
-        key: named(key),
-        at: Timestamp(at),
-        since: Timestamp(since),
-        value: None,
-        threshold: None,
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: named(key),
+            at: Timestamp(at),
+            since: Timestamp(since),
+        },
+        measured: Measurement::default(),
         peak: None,
         reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
         episode: id(key, since),
@@ -63,7 +65,7 @@ fn transition(
     }
 }
 
-fn apply(fold: &mut Incidents, entry: Written) -> Option<Notice> {
+fn apply(fold: &mut Incidents, entry: Written) -> Option<IncidentUpdate> {
     let text = AlertText { message: format!("{entry:?}"), ..AlertText::default() };
     let (entry, is_shadow) = match entry {
         Shadow(entry) => (*entry, true),
@@ -71,13 +73,15 @@ fn apply(fold: &mut Incidents, entry: Written) -> Option<Notice> {
     };
     let settled = match entry {
         SoonAs(key, at, severity) => {
-            let early = Early {
-                alert: "a".to_owned(),
-                severity,
-                key: named(key),
-                at: Timestamp(at),
-                value: None,
-                threshold: None,
+            let early = EarlyAlert {
+                facts: AlertFacts {
+                    alert: "a".to_owned(),
+                    severity,
+                    key: named(key),
+                    at: Timestamp(at),
+                    since: Timestamp(at),
+                },
+                measured: Measurement::default(),
                 episode: id(key, at),
                 count: 10,
                 fields: Vec::new(),
@@ -245,9 +249,10 @@ fn a_rise_starts_the_clock_again() {
         Again('x', 1, 6),
         Resolved('x', 1, 9),
     ];
-    let notices: Vec<Notice> = log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
+    let notices: Vec<IncidentUpdate> =
+        log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
     let got: Vec<(i64, Severity, Severities)> =
-        notices.iter().map(|n| (n.responds_from.0, n.severity, n.told)).collect();
+        notices.iter().map(|n| (n.responds_from.0, n.facts.severity, n.told)).collect();
     let set = |list: &[Severity]| list.iter().copied().collect::<Severities>();
     let all = set(&[Medium, High, Critical]);
     let want = [
@@ -267,10 +272,10 @@ fn a_notice_carries_what_the_record_said() {
     apply(&mut fold, Firing('x', 1));
     let ended = apply(&mut fold, Resolved('x', 1, 5)).unwrap();
     assert_eq!(ended.responds_from, Timestamp(3));
-    assert_eq!((ended.since, ended.at), (Timestamp(1), Timestamp(5)));
+    assert_eq!((ended.facts.since, ended.facts.at), (Timestamp(1), Timestamp(5)));
     assert_eq!(ended.reason, Some(Reason::Cleared));
     assert_eq!(ended.text.message, "Resolved('x', 1, 5)");
-    assert_eq!(ended.key, named('x'));
+    assert_eq!(ended.facts.key, named('x'));
 }
 
 #[test]
@@ -344,21 +349,21 @@ proptest! {
     ) {
         let (log, episodes) = crashing_log(&mut Choices(bytes));
         let mut fold = Incidents::default();
-        let notices: Vec<Notice> =
+        let notices: Vec<IncidentUpdate> =
             log.iter().flat_map(|entry| apply(&mut fold, *entry)).collect();
         let of = |kind| notices.iter().filter(move |n| n.kind == kind).collect::<Vec<_>>();
         let (fired, ended) = (of(NotificationKind::Firing), of(NotificationKind::Resolved));
         let mut highest = BTreeMap::new();
         for page in notices.iter().filter(|n| n.kind != NotificationKind::Resolved) {
-            let below = highest.insert(page.incident, page.severity);
-            prop_assert!(below.is_none_or(|below| page.severity.level() < below.level()));
+            let below = highest.insert(page.incident, page.facts.severity);
+            prop_assert!(below.is_none_or(|below| page.facts.severity.level() < below.level()));
         }
-        let key = |notice: &Notice| match &notice.key[0].1 {
+        let key = |notice: &IncidentUpdate| match &notice.facts.key[0].1 {
             KeyValue::Text(text) => text.chars().next().unwrap(),
             other => panic!("{other:?}"),
         };
         let told: Vec<(char, i64, i64)> =
-            ended.iter().map(|n| (key(n), n.since.0, n.at.0)).collect();
+            ended.iter().map(|n| (key(n), n.facts.since.0, n.facts.at.0)).collect();
         prop_assert_eq!(told.len(), episodes.len(), "{:?}", log);
         prop_assert_eq!(&told.into_iter().collect::<BTreeSet<_>>(), &episodes, "{:?}", log);
         let opened: BTreeMap<EpisodeId, char> =

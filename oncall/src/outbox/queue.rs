@@ -108,7 +108,7 @@ impl Queue {
             }
             self.waiting.remove(&(at, number));
             if let Some(row) = self.rows.get(&number) {
-                self.ready.insert((row.notification.severity, number));
+                self.ready.insert((row.notification.facts.severity, number));
             }
         }
         let (_, number) = self.ready.pop_first()?;
@@ -210,7 +210,7 @@ impl Queue {
     pub(super) fn remove(&mut self, number: u64) -> Option<Row> {
         let row = self.rows.remove(&number)?;
         self.flying.remove(&number);
-        self.ready.remove(&(row.notification.severity, number));
+        self.ready.remove(&(row.notification.facts.severity, number));
         self.waiting.remove(&(row.at, number));
         self.evictable.remove(&rank(number, &row));
         let incident = row.notification.incident;
@@ -276,5 +276,5 @@ impl Queue {
 
 fn rank(number: u64, row: &Row) -> Rank {
     let is_news = row.notification.kind != NotificationKind::Resolved;
-    (row.notification.severity, is_news, number)
+    (row.notification.facts.severity, is_news, number)
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::FailureReason;
 use model::notification::NotificationKind::{self, Firing, Resolved};
 use model::severity::Severity;
@@ -14,15 +15,16 @@ fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> N
         id: format!("{incident}-{}", kind.name()),
         kind,
         incident: EpisodeId(incident),
-        alert: "a".to_owned(),
-        severity,
-        key: Vec::new(),
-        at: Timestamp(0),
-        since: Timestamp(0),
+        facts: AlertFacts {
+            alert: "a".to_owned(),
+            severity,
+            key: Vec::new(),
+            at: Timestamp(0),
+            since: Timestamp(0),
+        },
         detected: Timestamp(0),
         deadline: None,
-        value: None,
-        threshold: None,
+        measured: Measurement::default(),
         reason: None,
         message: String::new(),
         reading: String::new(),
@@ -360,7 +362,7 @@ fn who_has_not_heard_that_it_began_hears_both_in_one() {
     let attempts = outbox.due(Timestamp(0));
     assert_eq!(outbox.collapse(0, incident), None, "it may just arrive");
     outbox.record(attempts[0].ticket, failed(None), Timestamp(0)).unwrap();
-    let want = Missed { at: Timestamp(0), why: Some("500".to_owned()) };
+    let want = MissedDelivery { at: Timestamp(0), why: Some("500".to_owned()) };
     assert_eq!(outbox.collapse(0, incident), Some(want));
     assert_eq!((outbox.collapse(0, incident), outbox.counts(0).pending), (None, 0));
 }

@@ -2,7 +2,8 @@
 
 use model::severity::Severity;
 
-use super::{At, Measure, Name, Path, Quantity, Quoted, Window};
+use super::measure::{Measure, Window};
+use super::terminal::{At, Name, Path, Quantity, Quoted};
 use crate::rule::Comparison;
 
 /// `alert NAME TRIGGER { clause } GRADE { … }`
@@ -10,11 +11,11 @@ use crate::rule::Comparison;
 pub struct Alert {
     /// Its name.
     pub name: Name,
-    /// When it is true.
+    /// Condition under which it is true.
     pub trigger: Trigger,
-    /// What modifies it.
+    /// Its clauses.
     pub clauses: Clauses,
-    /// How serious it is.
+    /// Severity, or severities with their levels.
     pub grade: Grade,
     /// `message "…"`
     pub message: Option<Quoted>,
@@ -24,7 +25,7 @@ pub struct Alert {
     pub labels: Vec<(Path, Quoted)>,
 }
 
-/// What makes an alert true. A `within` written after it is in [`Clauses::window`].
+/// Trigger of an alert. A `within` written after it is in [`Clauses::window`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
     /// `認証失敗 10回/分`, `a >= 1 and b < 2`
@@ -33,21 +34,21 @@ pub enum Trigger {
     Any {
         /// A stream or filter.
         events: Name,
-        /// What must hold at the event.
+        /// Condition at the event.
         and: Option<Condition>,
     },
     /// `5 認証失敗 then 認証成功`, `a then b then c`
     Sequence {
-        /// How many events of the first step; one unless written.
+        /// Number of events of the first step; one unless written.
         count: Option<Quantity>,
         /// Streams or filters, at least two.
         steps: Vec<Name>,
     },
     /// `注文 then not 決済`
     ThenNot {
-        /// What obliges.
+        /// Events that oblige.
         first: Name,
-        /// What discharges it.
+        /// Events that discharge it.
         then: Name,
     },
     /// `absent node`
@@ -78,16 +79,16 @@ pub enum Condition {
 /// A measure compared with a level.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
-    /// What is compared.
+    /// Value that is compared.
     pub measure: Measure,
     /// With what; a ladder may say it instead.
-    pub level: Option<Level>,
-    /// What is written after the level: `エラー 5%/分 min 20`. Where the trigger is one
+    pub level: Option<Threshold>,
+    /// Window written after the level: `エラー 5%/分 min 20`. Where the trigger is one
     /// comparison this stays empty, and what is written is in [`Clauses::window`].
     pub window: Window,
 }
 
-/// What modifies an alert; each at most once, in any order.
+/// Clauses of an alert; each at most once, in any order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Clauses {
     /// `within D`, `step D`, `min N` after the trigger.
@@ -142,28 +143,28 @@ pub struct Lookup {
     pub field: Path,
 }
 
-/// How serious an alert is.
+/// Severity of an alert, or a ladder of them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Grade {
     /// One severity.
     Severity(Severity),
     /// `ladder { medium 80%  critical 95% }`
-    Ladder(Vec<Rung>, At),
+    Ladder(Vec<SeverityLevel>, At),
 }
 
 /// A severity and the level from which it goes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rung {
+pub struct SeverityLevel {
     /// The severity.
     pub severity: Severity,
     /// Its level; it takes no window.
-    pub level: Level,
+    pub level: Threshold,
 }
 
 /// The level of a trigger.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Level {
-    /// How the measure is compared; `>=` when nothing is written.
+pub struct Threshold {
+    /// Comparison with the measure; `>=` when nothing is written.
     pub comparison: Option<Comparison>,
     /// With what.
     pub quantity: Quantity,
@@ -180,7 +181,7 @@ pub struct Key {
     pub optional: bool,
 }
 
-/// What happens while the value is unknown.
+/// Truth while the value is unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HoldClause {
     /// `nodata hold D`

@@ -1,13 +1,14 @@
 //! Lists, tables and calendars as written.
 
-use super::{At, Expression, Name, Quoted};
+use super::expression::Expression;
+use super::terminal::{At, Name, Quoted};
 
 /// `list NAME = …`
 #[derive(Clone, Debug, PartialEq)]
 pub struct List {
     /// Its name.
     pub name: Name,
-    /// What it holds.
+    /// Its items.
     pub items: Items,
 }
 
@@ -36,8 +37,8 @@ pub struct Table {
 pub struct Calendar {
     /// Its name.
     pub name: Name,
-    /// When it is open; at least one.
-    pub spans: Vec<Span>,
+    /// Its open hours; at least one.
+    pub spans: Vec<CalendarSpan>,
     /// The IANA zone its days and times are read in: `Asia/Tokyo`. Checking refuses its lack.
     pub zone: Option<Name>,
     /// The file of days on which it is closed.
@@ -46,13 +47,13 @@ pub struct Calendar {
 
 /// Some days of the week and some hours of each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Span {
+pub struct CalendarSpan {
     /// First and last day, both inside; one day is both. `sat-mon` runs over Sunday.
     pub days: Vec<(Weekday, Weekday)>,
     /// From and until, in minutes after midnight, `[from, until)`; whole days when nothing is
     /// written. `until` is at most 1440; where it is not after `from`, it is the next day's.
     pub hours: Option<(u16, u16)>,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 

@@ -1,6 +1,6 @@
 //! Streams as written.
 
-use super::{Name, Path, Quantity, Quoted};
+use super::terminal::{Name, Path, Quantity, Quoted};
 
 /// `stream NAME from "…" { … } …`
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +30,7 @@ pub struct Field {
     pub name: Path,
     /// Its type.
     pub kind: FieldKind,
-    /// Where the record has it, when elsewhere.
+    /// Path in the record, when it differs from the name.
     pub path: Option<Quoted>,
 }
 
@@ -39,7 +39,7 @@ pub struct Field {
 pub struct FieldKind {
     /// `str`, `duration` …
     pub name: Name,
-    /// What stands in the parentheses.
+    /// Argument in the parentheses.
     pub argument: Option<KindArgument>,
 }
 

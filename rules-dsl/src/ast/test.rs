@@ -1,6 +1,7 @@
 //! Tests as written.
 
-use super::{At, Expression, Name, Path, Quantity, Quoted};
+use super::expression::Expression;
+use super::terminal::{At, Name, Path, Quantity, Quoted};
 
 /// `test ALERT { … }`
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +38,11 @@ pub struct Given {
     pub repeat: Option<(Quantity, u32)>,
     /// `arriving D later`: how long after its own time each is read.
     pub arriving: Option<Quantity>,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 
-/// What a field of an event holds.
+/// Value of a field of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `"a"`, `10`: a constant.
@@ -53,17 +54,17 @@ pub enum Value {
 /// `expect fire at 54s { user.name: "a", value: 10 }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expect {
-    /// What is expected.
+    /// Kind of the expectation.
     pub what: Expected,
-    /// When, after the start.
+    /// Instant, after the start.
     pub moment: Option<Quantity>,
     /// Key components, `value`, `threshold`, `severity`, `since`, `message` …
     pub fields: Vec<(Path, Expression)>,
-    /// Where.
+    /// Its place.
     pub at: At,
 }
 
-/// What a test expects.
+/// Kind of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// A `firing`.

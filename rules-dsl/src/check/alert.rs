@@ -1,36 +1,22 @@
 //! `alert` statements: a trigger, its severity, and the clauses that modify both.
 
 use model::decimal::Decimal;
-use model::time::MINUTE_MS;
 
 use super::constant::{Least, events, millis};
+use super::defaults::{hold_default_ms, keep_default_ms};
+use super::filter::both;
 use super::keys::{key_parts, keys};
-use super::level::{Graded, clear_level, level_value};
-use super::measure::Function;
+use super::level::{CheckedThreshold, clear_level, level_value};
+use super::limits::KEYS_MAX;
 use super::message::{Template, Vocabulary, default_template, template};
-use super::trigger::{Subject, subject};
-use super::{Scope, Selected, both, predicate, reference, wording};
+use super::scope::Scope;
+use super::trigger::subject;
+use super::types::{CheckedAlert, Function, Subject};
+use super::{build, messages, predicate, reference};
 use crate::ast::{self, HoldClause, Quantity};
 use crate::diagnostic::Diagnostic;
-use crate::reading::Reading;
-use crate::rule::{Alert, Comparison, During, KeyPart, Overrides, Predicate, Selection, Trigger};
-use crate::source::Place;
-
-/// Default `keep` of windowless measures, of `any` and of `new`.
-pub const WINDOWLESS_KEEP_MS: i64 = MINUTE_MS;
-/// Least time an unknown value keeps its last truth by default.
-pub const HOLD_DEFAULT_MS_MIN: i64 = 5 * MINUTE_MS;
-/// Most keys an alert may be allowed to hold state for.
-pub const KEYS_MAX: u64 = 100_000_000;
-
-/// An alert with what lints and readings need to know of it.
-#[derive(Clone, Debug)]
-pub(crate) struct CheckedAlert {
-    pub(crate) alert: Alert,
-    pub(crate) subject: Subject,
-    pub(crate) place: Place,
-    pub(crate) reading: Reading,
-}
+use crate::rule::{Alert, Comparison, During, KeyPart, Overrides, Predicate, Trigger};
+use crate::source::SourceSpan;
 
 /// Checks one alert; `None` is reported.
 pub(super) fn alert(
@@ -43,8 +29,8 @@ pub(super) fn alert(
     refused(written, diagnostics);
     let (subject, graded) = subject(scope, written, diagnostics);
     let by = key_parts(&written.clauses.by, diagnostics);
-    let during = written.clauses.during.as_ref();
-    let during = during.and_then(|written| reference::during(scope, written, diagnostics));
+    let hours = written.clauses.during.as_ref();
+    let during = hours.and_then(|hours| reference::during(scope, hours, diagnostics));
     let mut subject = subject?;
     if let Some(except) = &written.clauses.except {
         exclude(scope, &mut subject, except, diagnostics);
@@ -57,17 +43,17 @@ pub(super) fn alert(
     since_ever(&subject, &by, diagnostics);
     let text = message(scope, written, &subject, &by, timing.for_ms, diagnostics);
     let (keys, graded) = (keys?, graded?);
-    let overrides = overrides(scope, written, &subject, (&by, &graded, clear), diagnostics);
+    let overrides = overrides(scope, written, &subject, &by, &graded, clear, diagnostics);
     let event = subject.event();
-    let trigger = subject.built(|place, field| {
+    let trigger = build::trigger(&subject, |place, field| {
         // Only the event that turns the trigger on is shown.
         let shown: &[String] = if event.unwrap_or(0) == place { &text.fields } else { &[] };
-        selection(scope, selected.get(place)?, keys.get(place)?, field, shown)
+        build::selection(scope, selected.get(place)?, keys.get(place)?, field, shown)
     })?;
     let rest = Rest { by, graded, overrides, clear, during, timing, keys_max, text };
     let built = assembled(written, trigger, rest);
     let has_failed = diagnostics.get(before..).is_some_and(crate::diagnostic::has_errors);
-    let reading = crate::reading::reading(&built, &subject, &written.clauses, &scope.streams);
+    let reading = crate::explain::explain_alert(&built, &subject, &written.clauses, &scope.streams);
     let place = written.name.at.0;
     (!has_failed).then_some(CheckedAlert { reading, alert: built, subject, place })
 }
@@ -100,7 +86,9 @@ fn overrides(
     scope: &Scope<'_>,
     written: &ast::Alert,
     subject: &Subject,
-    (by, graded, clear): (&[KeyPart], &Graded, Option<Decimal>),
+    by: &[KeyPart],
+    graded: &CheckedThreshold,
+    clear: Option<Decimal>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Overrides> {
     let lookup = written.clauses.overrides.as_ref()?;
@@ -116,10 +104,10 @@ fn overrides(
     reference::overrides(scope, lookup, by, &own, diagnostics)
 }
 
-/// What an alert is made of beside its trigger.
+/// Parts of an alert beside its trigger.
 struct Rest {
     by: Vec<KeyPart>,
-    graded: Graded,
+    graded: CheckedThreshold,
     overrides: Option<Overrides>,
     clear: Option<Decimal>,
     during: Option<During>,
@@ -191,16 +179,16 @@ fn refused(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// A clause that does not belong here, and where it would.
-pub(super) fn clause_refused(place: Place, word: &str) -> Diagnostic {
-    let found = wording::clause_refused(place, word);
+pub(super) fn clause_refused(place: SourceSpan, word: &str) -> Diagnostic {
+    let found = messages::clause_refused(place, word);
     found.help(match word {
-        "for" => wording::events_have_no_length(),
-        "clear" | "override" => wording::takes_one_level(),
-        "nodata" | "step" | "min" => wording::takes_a_measure(),
-        "notify each" => wording::takes_single_events(),
-        "seen" | "in" => wording::takes_absent(),
-        "learn" | "limit … values" => wording::takes_new(),
-        _ => wording::leave_out(),
+        "for" => messages::events_have_no_length(),
+        "clear" | "override" => messages::takes_one_level(),
+        "nodata" | "step" | "min" => messages::takes_a_measure(),
+        "notify each" => messages::takes_single_events(),
+        "seen" | "in" => messages::takes_absent(),
+        "learn" | "limit … values" => messages::takes_new(),
+        _ => messages::leave_out(),
     })
 }
 
@@ -244,7 +232,7 @@ fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnosti
             _ => false,
         };
         if is_true && can_be {
-            diagnostics.push(wording::true_of_nothing(compared.place(), &shape.canonical));
+            diagnostics.push(messages::true_of_nothing(compared.place(), &shape.canonical));
         }
     }
 }
@@ -278,39 +266,11 @@ fn timing(
     }
 }
 
-/// The `keep` of an alert that writes none: one window, the shortest where there are more.
-pub(crate) fn keep_default_ms(subject: &Subject, clears: bool) -> i64 {
-    match subject {
-        Subject::Condition(_) if clears => 0,
-        Subject::Condition(joined) => {
-            let of = joined.shapes().zip(joined.spans());
-            let keeps = of.map(|(shape, span)| match shape.function {
-                Function::Last => WINDOWLESS_KEEP_MS,
-                _ => span.window_ms,
-            });
-            keeps.min().unwrap_or(WINDOWLESS_KEEP_MS)
-        }
-        Subject::Any { .. } | Subject::New { .. } => WINDOWLESS_KEEP_MS,
-        Subject::Sequence { within_ms, .. } | Subject::ThenNot { within_ms, .. } => *within_ms,
-        Subject::Absent { .. } => 0,
-    }
-}
-
-/// How long an unknown value keeps its truth where `nodata` is not written: the longest
-/// window, and not too short.
-pub(crate) fn hold_default_ms(subject: &Subject) -> i64 {
-    let Some(joined) = subject.joined() else {
-        return 0;
-    };
-    let longest = joined.spans().map(|span| span.window_ms).max().unwrap_or(0);
-    longest.max(HOLD_DEFAULT_MS_MIN)
-}
-
 fn keys_max(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) -> Option<u32> {
     let limit = written.clauses.limit_keys.as_ref()?;
     let keys = events(limit, diagnostics)?;
     if !(1..=KEYS_MAX).contains(&keys) {
-        diagnostics.push(wording::keys_range(limit.at.0));
+        diagnostics.push(messages::keys_range(limit.at.0));
     }
     u32::try_from(keys).ok()
 }
@@ -334,29 +294,10 @@ fn message(
     };
     let event = subject.event().filter(|_| for_ms == 0);
     let selected = subject.selected();
-    let schema =
-        event.and_then(|at| selected.get(at).copied()).and_then(|of| scope.schema(of.stream));
-    let observed = selected.get(subject.event().unwrap_or(0)).copied();
-    let observed = observed.and_then(|of| scope.schema(of.stream));
+    let schema_of = |at: usize| scope.schema(selected.get(at)?.stream);
+    let schema = event.and_then(schema_of);
+    let observed = schema_of(subject.event().unwrap_or(0));
     let vocabulary =
         Vocabulary { scope, by, event: schema.as_deref(), observed: observed.as_deref() };
     template(text, &vocabulary, diagnostics)
-}
-
-pub(super) fn selection(
-    scope: &Scope<'_>,
-    of: &Selected,
-    key: &[usize],
-    field: Option<usize>,
-    shown: &[String],
-) -> Option<Selection> {
-    let schema = scope.schema(of.stream)?;
-    let shown = shown.iter().map(|name| schema.fields.iter().position(|field| field.name == *name));
-    Some(Selection {
-        stream: of.stream,
-        predicate: of.predicate.clone(),
-        field,
-        key: key.to_vec(),
-        message_fields: shown.collect::<Option<_>>()?,
-    })
 }

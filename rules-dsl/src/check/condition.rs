@@ -4,17 +4,18 @@ use model::decimal::Decimal;
 use model::time::MINUTE_MS;
 
 use super::constant::{Least, events, millis};
-use super::level::{Graded, graded, level_in_range, level_value};
-use super::measure::{Function, Shape};
-use super::valued::{Valued, give, valued};
-use super::{Scope, wording};
+use super::level::{CheckedThreshold, graded, level_in_range, level_value};
+use super::limits::COMPARES_MAX;
+use super::measure_expr::{give, typed_measure};
+use super::messages;
+use super::scope::Scope;
+use super::types::{Compared, Function, Joined, Shape, TypedMeasure, WindowSpan};
 use crate::ast::{self, Quantity};
 use crate::diagnostic::Diagnostic;
-use crate::quantity::shown_as;
-use crate::rule::{Compare, Comparison, Condition, Formula, Joint, Measure, Selection, Window};
-use crate::source::Place;
+use crate::rule::{BoolOp, Comparison};
+use crate::source::SourceSpan;
 
-/// How long a sample of `last` stays known unless `within` says otherwise.
+/// Time for which a sample of `last` stays known unless `within` says otherwise.
 pub const LAST_WINDOW_DEFAULT_MS: i64 = 5 * MINUTE_MS;
 /// Windows longer than this move in steps, where the measure would keep every value.
 pub const STEPLESS_WINDOW_MS_MAX: i64 = 10 * MINUTE_MS;
@@ -22,77 +23,6 @@ pub const STEPLESS_WINDOW_MS_MAX: i64 = 10 * MINUTE_MS;
 pub const WINDOW_STEPS: i64 = 600;
 /// `count` and `distinct` compared with at most this keep few values at any window.
 pub const STEPLESS_LEVEL_MAX: i64 = 1_000;
-/// Most comparisons of one condition.
-pub const COMPARES_MAX: usize = 16;
-
-/// A comparison with what lints and readings need to know of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Compared {
-    pub(crate) valued: Valued,
-    pub(crate) comparison: Comparison,
-    /// In base units.
-    pub(crate) level: Decimal,
-    /// As written; of a ladder its lowest rung.
-    pub(crate) written: Quantity,
-    /// One for each measure of the value.
-    pub(crate) spans: Vec<Span>,
-}
-
-/// The window of a measure in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Before it was rounded to whole steps.
-    pub(crate) written_ms: i64,
-    pub(crate) window_ms: i64,
-    pub(crate) step_ms: i64,
-    /// Whether the step is written and not the default.
-    pub(crate) is_step_written: bool,
-    pub(crate) ago_ms: i64,
-    pub(crate) min_events: u64,
-}
-
-impl Span {
-    /// Stands in for a window that was reported missing.
-    const MISSING: Span = Span {
-        written_ms: 1,
-        window_ms: 1,
-        step_ms: 0,
-        is_step_written: false,
-        ago_ms: 0,
-        min_events: 0,
-    };
-}
-
-/// A condition before its selections are made.
-#[derive(Clone, Debug)]
-pub(crate) struct Joined {
-    pub(crate) compares: Vec<Compared>,
-    pub(crate) joint: Joint,
-}
-
-impl Compared {
-    pub(crate) fn place(&self) -> Place {
-        self.written.at.0
-    }
-}
-
-impl Joined {
-    /// The one comparison of one measure it is, if it is no more than that.
-    pub(crate) fn single(&self) -> Option<(&Compared, &Shape, &Span)> {
-        match self.compares.as_slice() {
-            [only] => Some((only, only.valued.single()?, only.spans.first()?)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn shapes(&self) -> impl Iterator<Item = &Shape> {
-        self.compares.iter().flat_map(|compared| &compared.valued.shapes)
-    }
-
-    pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
-        self.compares.iter().flat_map(|compared| &compared.spans)
-    }
-}
 
 /// Checks a condition; `clauses` is the window written behind it, and the grade gives the
 /// level of one comparison that has none.
@@ -102,15 +32,15 @@ pub(super) fn condition(
     clauses: &ast::Window,
     grade: &ast::Grade,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Option<Joined>, Option<Graded>) {
+) -> (Option<Joined>, Option<CheckedThreshold>) {
     let mut compares = Vec::new();
     let joint = collected(written, &mut compares);
     let is_only = compares.len() == 1;
     if let Some(extra) = compares.get(COMPARES_MAX) {
-        diagnostics.push(wording::too_many_compares(extra.measure.term.place()));
+        diagnostics.push(messages::too_many_compares(extra.measure.term.place()));
         return (None, None);
     }
-    let values: Vec<Option<Valued>> =
+    let values: Vec<Option<TypedMeasure>> =
         compares.iter().map(|it| value(scope, it, clauses, diagnostics)).collect();
     let first = values.first().and_then(Option::as_ref).zip(compares.first().copied());
     let graded = match (grade, &first) {
@@ -128,16 +58,16 @@ pub(super) fn condition(
 }
 
 /// The comparisons of a condition in the order written, and how they are joined.
-fn collected<'a>(condition: &'a ast::Condition, compares: &mut Vec<&'a ast::Compare>) -> Joint {
+fn collected<'a>(condition: &'a ast::Condition, compares: &mut Vec<&'a ast::Compare>) -> BoolOp {
     let mut parts = |parts: &'a [ast::Condition]| {
-        parts.iter().map(|part| collected(part, compares)).collect::<Vec<Joint>>()
+        parts.iter().map(|part| collected(part, compares)).collect::<Vec<BoolOp>>()
     };
     match condition {
-        ast::Condition::And(all) => Joint::And(parts(all)),
-        ast::Condition::Or(any) => Joint::Or(parts(any)),
+        ast::Condition::And(all) => BoolOp::And(parts(all)),
+        ast::Condition::Or(any) => BoolOp::Or(parts(any)),
         ast::Condition::Compare(compare) => {
             compares.push(compare);
-            Joint::Compare(compares.len() - 1)
+            BoolOp::Compare(compares.len() - 1)
         }
     }
 }
@@ -148,15 +78,15 @@ fn value(
     written: &ast::Compare,
     clauses: &ast::Window,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Valued> {
-    let mut valued = valued(scope, &written.measure, 0, diagnostics)?;
+) -> Option<TypedMeasure> {
+    let mut valued = typed_measure(scope, &written.measure, 0, diagnostics)?;
     give(&mut valued, &written.window, diagnostics);
     if let Some(per) = written.level.as_ref().and_then(|level| level.per.as_ref()) {
         let own = valued.shapes.iter().filter_map(|shape| shape.within.as_ref());
         let also = own.chain(&clauses.within).next();
         if let Some(also) = also {
-            let found = wording::window_twice(per.at.0);
-            diagnostics.push(found.related(also.at.0, wording::the_other_one()));
+            let found = messages::window_twice(per.at.0);
+            diagnostics.push(found.related(also.at.0, messages::the_other_one()));
             return None;
         }
         let within = ast::Window { within: Some(per.clone()), ..ast::Window::default() };
@@ -166,11 +96,11 @@ fn value(
     Some(valued)
 }
 
-/// What is wrong with a level or a window is reported, and something stands in for it: the
-/// rest of the alert is looked at all the same, so that one run reports all errors.
+/// Checks one comparison. An error of its level or window is reported and replaced by a default:
+/// the rest of the alert is checked all the same, so that one run reports all errors.
 fn compared(
     written: &ast::Compare,
-    valued: Valued,
+    valued: TypedMeasure,
     lowest: Option<(Comparison, Decimal)>,
     grade: &ast::Grade,
     diagnostics: &mut Vec<Diagnostic>,
@@ -191,7 +121,7 @@ fn compared(
         }
         (None, None) => {
             if !matches!(grade, ast::Grade::Ladder(..)) {
-                diagnostics.push(wording::level_wanted(place, &valued.canonical));
+                diagnostics.push(messages::level_wanted(place, &valued.canonical));
             }
             (Comparison::AtLeast, None, lowest_rung(grade).unwrap_or_else(missing))
         }
@@ -199,7 +129,9 @@ fn compared(
     let known = level.filter(|_| valued.single().is_some());
     let shapes = valued.shapes.iter();
     let spans = shapes
-        .map(|shape| span(shape, known, &quantity, &valued, diagnostics).unwrap_or(Span::MISSING))
+        .map(|shape| {
+            span(shape, known, &quantity, &valued, diagnostics).unwrap_or(WindowSpan::MISSING)
+        })
         .collect();
     let level = level.unwrap_or(Decimal::ZERO);
     Compared { comparison, level, written: quantity, spans, valued }
@@ -219,13 +151,13 @@ fn span(
     shape: &Shape,
     level: Option<Decimal>,
     quantity: &Quantity,
-    valued: &Valued,
+    valued: &TypedMeasure,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Span> {
+) -> Option<WindowSpan> {
     let place = quantity.at.0;
     if shape.within.is_none() && shape.function != Function::Last {
         let level = crate::print::quantity(quantity);
-        diagnostics.push(wording::missing_window(place, &valued.canonical, &level));
+        diagnostics.push(messages::missing_window(place, &valued.canonical, &level));
         return None;
     }
     window_of(shape, level, place, diagnostics)
@@ -235,14 +167,14 @@ fn span(
 pub(super) fn window_of(
     shape: &Shape,
     level: Option<Decimal>,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Span> {
+) -> Option<WindowSpan> {
     let written_ms = match &shape.within {
         Some(within) => millis(within, Least::OneMillisecond, diagnostics)?,
         None if shape.function == Function::Last => LAST_WINDOW_DEFAULT_MS,
         None => {
-            diagnostics.push(wording::missing_length(place, &shape.canonical));
+            diagnostics.push(messages::missing_length(place, &shape.canonical));
             return None;
         }
     };
@@ -258,11 +190,11 @@ pub(super) fn window_of(
     let step_ms = step.unwrap_or_else(|| step_default_ms(shape, level, written_ms));
     if step_ms > written_ms {
         let place = shape.step.as_ref().map_or(place, |step| step.at.0);
-        diagnostics.push(wording::step_too_long(place));
+        diagnostics.push(messages::step_too_long(place));
         return None;
     }
     let window_ms = if step_ms == 0 { written_ms } else { written_ms / step_ms * step_ms };
-    Some(Span {
+    Some(WindowSpan {
         written_ms,
         window_ms,
         step_ms,
@@ -285,75 +217,4 @@ fn step_default_ms(shape: &Shape, level: Option<Decimal>, written_ms: i64) -> i6
     let is_stepless =
         shape.function == Function::Last || few_values || written_ms <= STEPLESS_WINDOW_MS_MAX;
     if is_stepless { 0 } else { steps }
-}
-
-/// The condition with its selections; windows that are alike stand once.
-///
-/// `selection` makes the selections of one measure after the other.
-pub(super) fn built(
-    joined: &Joined,
-    mut selection: impl FnMut(&Shape, usize) -> Option<Selection>,
-) -> Option<Condition> {
-    let mut windows: Vec<Window> = Vec::new();
-    let mut compares = Vec::new();
-    for compared in &joined.compares {
-        let mut places = Vec::new();
-        for (shape, span) in compared.valued.shapes.iter().zip(&compared.spans) {
-            let window = Window {
-                measure: measure(shape, &mut selection)?,
-                window_ms: span.window_ms,
-                step_ms: span.step_ms,
-                ago_ms: span.ago_ms,
-                min_events: span.min_events,
-            };
-            let known = windows.iter().position(|known| *known == window);
-            places.push(known.unwrap_or(windows.len()));
-            if known.is_none() {
-                windows.push(window);
-            }
-        }
-        compares.push(Compare {
-            value: placed(&compared.valued.formula, &places)?,
-            comparison: compared.comparison,
-            level: compared.level,
-            unit: shown_as(compared.valued.unit),
-        });
-    }
-    Some(Condition { windows, compares, joint: joined.joint.clone() })
-}
-
-/// A formula over the places its windows have come to.
-fn placed(formula: &Formula, places: &[usize]) -> Option<Formula> {
-    Some(match formula {
-        Formula::Window(at) => Formula::Window(*places.get(*at)?),
-        Formula::Number(number, unit) => Formula::Number(*number, *unit),
-        Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
-            Box::new(placed(left, places)?),
-            *operator,
-            Box::new(placed(right, places)?),
-        ),
-    })
-}
-
-/// The measure of a shape.
-pub(super) fn measure(
-    shape: &Shape,
-    selection: &mut impl FnMut(&Shape, usize) -> Option<Selection>,
-) -> Option<Measure> {
-    let of = selection(shape, 0)?;
-    Some(match shape.function {
-        Function::Count => Measure::Count(of),
-        Function::Sum => Measure::Sum(of),
-        Function::Avg => Measure::Avg(of),
-        Function::Stddev => Measure::Stddev(of),
-        Function::Min => Measure::Min(of),
-        Function::Max => Measure::Max(of),
-        Function::Last => Measure::Last(of),
-        Function::Delta => Measure::Delta(of),
-        Function::Increase => Measure::Increase(of),
-        Function::Rate => Measure::Rate(of),
-        Function::Distinct => Measure::Distinct(of),
-        Function::Quantile(permille) => Measure::Quantile { permille, of },
-        Function::Ratio => Measure::Ratio(of, selection(shape, 1)?),
-    })
 }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use model::decimal::Decimal;
 use model::time::{DAY_MS, Timestamp};
 
-use super::wording;
+use super::limits::LENGTH_MS_MAX;
+use super::messages;
 use crate::ast::Quantity;
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
@@ -14,20 +15,17 @@ use crate::rule::Network;
 /// Bits in front of an IPv4 address that is written as an IPv6 one.
 const MAPPED_PREFIX: u8 = 96;
 
-/// Longest window, `for`, `keep`, lateness: a year and a day.
-pub const LENGTH_MS_MAX: i64 = 366 * DAY_MS;
-
 /// A quantity in base units; `None` is out of range and reported.
 pub(super) fn base(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Decimal> {
     let factor = quantity.unit.map_or(Decimal::ONE, |unit| unit.factor());
     let value = quantity.value.checked_mul(factor);
     if value.is_none() {
-        diagnostics.push(wording::quantity_range(quantity.at.0));
+        diagnostics.push(messages::quantity_range(quantity.at.0));
     }
     value
 }
 
-/// Whether a length may be zero.
+/// True when a length may be zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Least {
     Zero,
@@ -47,7 +45,7 @@ pub(super) fn millis(
         return Some(0);
     }
     if kind != Some(UnitKind::Duration) {
-        diagnostics.push(wording::no_length(quantity.at.0, &spelled, quantity.value));
+        diagnostics.push(messages::no_length(quantity.at.0, &spelled, quantity.value));
         return None;
     }
     let seconds = base(quantity, diagnostics)?;
@@ -57,7 +55,7 @@ pub(super) fn millis(
     });
     if whole.is_none() {
         let most_days = LENGTH_MS_MAX / DAY_MS;
-        diagnostics.push(wording::bad_length(quantity.at.0, &spelled, least_ms, most_days));
+        diagnostics.push(messages::bad_length(quantity.at.0, &spelled, least_ms, most_days));
     }
     whole
 }
@@ -79,7 +77,7 @@ pub(super) fn events(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> 
     let events = whole.and_then(|value| u64::try_from(value).ok());
     if events.is_none() {
         let spelled = crate::print::quantity(quantity);
-        diagnostics.push(wording::no_event_count(quantity.at.0, &spelled));
+        diagnostics.push(messages::no_event_count(quantity.at.0, &spelled));
     }
     events
 }

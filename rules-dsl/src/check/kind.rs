@@ -50,7 +50,7 @@ impl Kind {
         matches!(self, Kind::Number | Kind::Time | Kind::Duration | Kind::Percent | Kind::Bytes)
     }
 
-    /// Whether it is a number in some unit or none.
+    /// True when it is a number in some unit or none.
     pub(super) fn has_unit(&self) -> bool {
         self.ordered() && *self != Kind::Time
     }

@@ -4,32 +4,29 @@ use model::decimal::Decimal;
 use model::severity::Severity;
 
 use super::constant::base;
-use super::measure::Function;
-use super::valued::Valued;
-use super::wording;
-use crate::ast::{Compare, Grade, Quantity, Rung as Written};
+use super::limits::DISTINCT_LEVEL_MAX;
+use super::messages;
+use super::types::{Function, TypedMeasure};
+use crate::ast::{Compare, Grade, Quantity, SeverityLevel as Written};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::quantity::UnitKind;
-use crate::rule::{Comparison, Rung};
-use crate::source::Place;
+use crate::rule::{Comparison, SeverityLevel};
+use crate::source::SourceSpan;
 
-/// Highest level of `distinct`: beyond it the count is not exact.
-pub const DISTINCT_LEVEL_MAX: i64 = 100_000;
-
-/// How serious an alert is, and the levels of a ladder in base units.
+/// Severity of an alert, and the levels of a ladder in base units.
 #[derive(Clone, Debug)]
-pub(super) struct Graded {
+pub(super) struct CheckedThreshold {
     /// Of a ladder the lowest rung's.
     pub(super) severity: Severity,
     /// The level of the lowest rung, and how all of them compare.
     pub(super) lowest: Option<(Comparison, Decimal)>,
     /// Above the lowest, ascending in severity.
-    pub(super) rungs: Vec<Rung>,
+    pub(super) rungs: Vec<SeverityLevel>,
 }
 
 /// A level in base units; a unit the value does not have is reported.
 pub(super) fn level_value(
-    valued: &Valued,
+    valued: &TypedMeasure,
     quantity: &Quantity,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Decimal> {
@@ -43,8 +40,7 @@ pub(super) fn level_value(
     }
     let spelled = crate::print::quantity(quantity);
     let (expected, help) = level_spelling(valued, quantity);
-    let found = wording::level_unit(quantity.at.0, &valued.canonical, &spelled);
-    let found = found.expected(expected);
+    let found = messages::level_unit(quantity.at.0, &valued.canonical, &spelled).expected(expected);
     // A number with another unit is no slip of that unit.
     let is_number = matches!(valued.unit, None | Some(UnitKind::Count));
     let may_help = quantity.unit.is_none() || is_number;
@@ -52,49 +48,49 @@ pub(super) fn level_value(
     None
 }
 
-/// What level the value takes, and how this number would be one.
-fn level_spelling(valued: &Valued, quantity: &Quantity) -> (Text, Text) {
+/// Levels that the value takes, and how this number would be one.
+fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (Text, Text) {
     let value = quantity.value;
     match valued.unit {
         Some(UnitKind::Count) => {
             let names = valued.shapes.first().and_then(|shape| shape.names.first());
             let events = names.map_or("", String::as_str);
-            (wording::count_level(), wording::count_level_help(value, events))
+            (messages::count_level(), messages::count_level_help(value, events))
         }
         Some(UnitKind::Percent) => {
             let share = value.shift(2).unwrap_or(value);
-            (wording::percent_level(), wording::percent_level_help(value, share))
+            (messages::percent_level(), messages::percent_level_help(value, share))
         }
         Some(UnitKind::Duration) => {
-            (wording::duration_level(), wording::duration_level_help(value))
+            (messages::duration_level(), messages::duration_level_help(value))
         }
-        Some(UnitKind::Bytes) => (wording::bytes_level(), wording::bytes_level_help(value)),
+        Some(UnitKind::Bytes) => (messages::bytes_level(), messages::bytes_level_help(value)),
         // Of numbers joined, `5%` means what it says; of a field it may be counted in hundredths.
         None => match quantity.unit {
             Some(unit) if unit.kind == UnitKind::Percent && valued.single().is_none() => {
                 let fraction = value.checked_mul(unit.factor()).unwrap_or(value);
-                (wording::bare_level(fraction), wording::fraction_level_help(fraction))
+                (messages::bare_level(fraction), messages::fraction_level_help(fraction))
             }
-            _ => (wording::bare_level(value), wording::bare_level_help(value)),
+            _ => (messages::bare_level(value), messages::bare_level_help(value)),
         },
     }
 }
 
 pub(super) fn level_in_range(
-    valued: &Valued,
+    valued: &TypedMeasure,
     level: Decimal,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let is_distinct = valued.single().is_some_and(|shape| shape.function == Function::Distinct);
     if is_distinct && level > Decimal::from_int(DISTINCT_LEVEL_MAX) {
-        diagnostics.push(wording::level_range(place));
+        diagnostics.push(messages::level_range(place));
     }
 }
 
 /// `clear X`: on the easier side of the lowest level.
 pub(super) fn clear_level(
-    valued: &Valued,
+    valued: &TypedMeasure,
     comparison: Comparison,
     level: &Quantity,
     written: &Quantity,
@@ -106,18 +102,20 @@ pub(super) fn clear_level(
     let spelled = crate::print::quantity(level);
     let (easier, expected) = match comparison {
         Comparison::AtLeast | Comparison::Above => {
-            (clear < against, wording::below_level(&spelled))
+            (clear < against, messages::below_level(&spelled))
         }
-        Comparison::AtMost | Comparison::Below => (clear > against, wording::above_level(&spelled)),
-        other => (false, wording::no_clear_with(other.symbol())),
+        Comparison::AtMost | Comparison::Below => {
+            (clear > against, messages::above_level(&spelled))
+        }
+        other => (false, messages::no_clear_with(other.symbol())),
     };
     if !easier {
-        diagnostics.push(wording::clear_side(written.at.0).expected(expected));
+        diagnostics.push(messages::clear_side(written.at.0).expected(expected));
     }
     Some(clear)
 }
 
-/// Whether a level asks for more than another, in the direction of a comparison.
+/// True when a level asks for more than another, in the direction of a comparison.
 pub(super) fn is_harder(comparison: Comparison, level: Decimal, than: Decimal) -> bool {
     match comparison {
         Comparison::AtLeast | Comparison::Above => level > than,
@@ -130,21 +128,21 @@ pub(super) fn is_harder(comparison: Comparison, level: Decimal, than: Decimal) -
 /// that has none of its own.
 pub(super) fn graded(
     grade: &Grade,
-    compared: Option<(&Valued, &Compare)>,
+    compared: Option<(&TypedMeasure, &Compare)>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Graded> {
+) -> Option<CheckedThreshold> {
     let (rungs, place) = match grade {
         Grade::Severity(severity) => {
-            return Some(Graded { severity: *severity, lowest: None, rungs: Vec::new() });
+            return Some(CheckedThreshold { severity: *severity, lowest: None, rungs: Vec::new() });
         }
         Grade::Ladder(rungs, at) => (rungs, at.0),
     };
     let Some((valued, compare)) = compared else {
-        diagnostics.push(wording::ladder_of_one(place));
+        diagnostics.push(messages::ladder_of_one(place));
         return None;
     };
     if let Some(level) = &compare.level {
-        diagnostics.push(wording::level_beside_ladder(level.quantity.at.0));
+        diagnostics.push(messages::level_beside_ladder(level.quantity.at.0));
         return None;
     }
     ladder(rungs, valued, place, diagnostics)
@@ -152,10 +150,10 @@ pub(super) fn graded(
 
 fn ladder(
     written: &[Written],
-    valued: &Valued,
-    place: Place,
+    valued: &TypedMeasure,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Graded> {
+) -> Option<CheckedThreshold> {
     let mut ordered: Vec<&Written> = written.iter().collect();
     // The most serious severity is the first of the four.
     ordered.sort_by_key(|rung| std::cmp::Reverse(rung.severity));
@@ -166,7 +164,7 @@ fn ladder(
     for rung in ordered {
         let at = rung.level.quantity.at.0;
         if rung.level.comparison.is_some_and(|own| own != comparison) {
-            diagnostics.push(wording::mixed_ladder(at));
+            diagnostics.push(messages::mixed_ladder(at));
             is_whole = false;
         }
         let Some(level) = level_value(valued, &rung.level.quantity, diagnostics) else {
@@ -176,11 +174,11 @@ fn ladder(
         level_in_range(valued, level, at, diagnostics);
         if let Some((severity, below)) = levels.last() {
             if *severity == rung.severity {
-                diagnostics.push(wording::rung_twice(at, rung.severity.name()));
+                diagnostics.push(messages::rung_twice(at, rung.severity.name()));
                 is_whole = false;
             } else if !is_harder(comparison, level, *below) {
                 let (upper, lower) = (rung.severity.name(), severity.name());
-                diagnostics.push(wording::rung_order(at, upper, lower));
+                diagnostics.push(messages::rung_order(at, upper, lower));
                 is_whole = false;
             }
         }
@@ -188,9 +186,9 @@ fn ladder(
     }
     let mut levels = levels.into_iter();
     let Some((severity, level)) = levels.next() else {
-        diagnostics.push(wording::empty_ladder(place));
+        diagnostics.push(messages::empty_ladder(place));
         return None;
     };
-    let rungs = levels.map(|(severity, level)| Rung { severity, level }).collect();
-    is_whole.then_some(Graded { severity, lowest: Some((comparison, level)), rungs })
+    let rungs = levels.map(|(severity, level)| SeverityLevel { severity, level }).collect();
+    is_whole.then_some(CheckedThreshold { severity, lowest: Some((comparison, level)), rungs })
 }

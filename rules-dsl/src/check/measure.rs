@@ -2,37 +2,15 @@
 
 use model::schema::FieldType;
 
-use super::{Scope, Selected, wording};
-use crate::ast::{Name, Path, Quantity};
+use super::kind::Kind;
+use super::scope::Scope;
+use super::stream::field_index;
+use super::types::{Function, Selected, Shape};
+use super::{filter, messages};
+use crate::ast::{Name, Path};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
-use crate::source::Place;
-
-/// What a measure computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Function {
-    Count,
-    Sum,
-    Avg,
-    Stddev,
-    Min,
-    Max,
-    Last,
-    Delta,
-    Increase,
-    Rate,
-    Distinct,
-    /// In thousandths.
-    Quantile(u32),
-    Ratio,
-}
-
-impl Function {
-    /// Whether an event can make the value larger at its own instant, and only an event can.
-    pub(crate) const fn rises_with_an_event(self) -> bool {
-        matches!(self, Function::Count | Function::Sum | Function::Distinct | Function::Max)
-    }
-}
+use crate::source::SourceSpan;
 
 const FUNCTIONS: [(&str, Function); 12] = [
     ("count", Function::Count),
@@ -49,7 +27,7 @@ const FUNCTIONS: [(&str, Function); 12] = [
     ("ratio", Function::Ratio),
 ];
 
-/// What other tools call our measures.
+/// Measures of other tools, and ours.
 const ELSEWHERE: [(&str, &str); 10] = [
     ("average", "avg"),
     ("mean", "avg"),
@@ -62,29 +40,6 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("uniq", "distinct"),
     ("total", "sum"),
 ];
-
-/// A resolved measure.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    pub(crate) function: Function,
-    /// One selection, or numerator and denominator.
-    pub(crate) of: Vec<Selected>,
-    /// The measured field.
-    pub(crate) field: Option<usize>,
-    /// Its name as rules write it.
-    pub(crate) field_name: String,
-    /// What the value is counted in; `None` is a bare number.
-    pub(crate) unit: Option<UnitKind>,
-    /// `count(認証失敗)`
-    pub(crate) canonical: String,
-    /// What the events are called: the last name of each selection.
-    pub(crate) names: Vec<String>,
-    pub(crate) within: Option<Quantity>,
-    pub(crate) step: Option<Quantity>,
-    pub(crate) min: Option<Quantity>,
-    /// How long ago the window ends: the earlier one of `vs`.
-    pub(crate) ago: Option<Quantity>,
-}
 
 pub(super) fn count_of(events: Selected, name: &str) -> Shape {
     let spelled = crate::print::name(name);
@@ -110,9 +65,9 @@ fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Func
     if function.is_none() {
         let lower = word.to_ascii_lowercase();
         let elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == lower);
-        let found = wording::unknown_measure(name.at.0, word);
+        let found = messages::unknown_measure(name.at.0, word);
         diagnostics.push(match elsewhere {
-            Some((_, ours)) => found.help(wording::meant_measure(ours)),
+            Some((_, ours)) => found.help(messages::meant_measure(ours)),
             None => found.suggest(word, FUNCTIONS.iter().map(|(known, _)| *known)),
         });
     }
@@ -127,8 +82,7 @@ fn quantile(word: &str) -> Option<Function> {
     if !plain(whole) || !plain(tenth) || tenth.len() != 1 {
         return None;
     }
-    let permille = whole.parse::<u32>().ok()?.checked_mul(10)?;
-    let permille = permille.checked_add(tenth.parse().ok()?)?;
+    let permille = whole.parse::<u32>().ok()?.checked_mul(10)?.checked_add(tenth.parse().ok()?)?;
     (1..1000).contains(&permille).then_some(Function::Quantile(permille))
 }
 
@@ -148,10 +102,10 @@ pub(super) fn call(
             let selected = event_set(scope, events, diagnostics)?;
             return Some(count_of(selected, &events.dotted()));
         }
-        (Function::Ratio, _) => wording::ratio_arguments(place, &name.text),
-        (Function::Count, _) => wording::count_arguments(place, &name.text),
+        (Function::Ratio, _) => messages::ratio_arguments(place, &name.text),
+        (Function::Count, _) => messages::count_arguments(place, &name.text),
         (_, [argument]) => return measured(scope, function, name, argument, diagnostics),
-        _ => wording::field_arguments(place, &name.text),
+        _ => messages::field_arguments(place, &name.text),
     };
     diagnostics.push(wrong);
     None
@@ -183,10 +137,10 @@ fn event_set(
 ) -> Option<Selected> {
     let (head, field) = path.split();
     if let Some(field) = field {
-        diagnostics.push(wording::field_for_events(path.at.0, head, &field));
+        diagnostics.push(messages::field_for_events(path.at.0, head, &field));
         return None;
     }
-    scope.events(&head_name(path), 0, diagnostics)
+    filter::events(scope, &head_name(path), 0, diagnostics)
 }
 
 /// The stream or filter a path begins with.
@@ -194,7 +148,7 @@ fn head_name(path: &Path) -> Name {
     Name { text: path.split().0.to_owned(), at: path.at }
 }
 
-/// Whether a function can be computed of a field.
+/// True when a function can be computed of a field.
 fn measures(function: Function, kind: &FieldType) -> bool {
     use FieldType::{Bytes, Duration, Float, Int, List, Percent};
     match function {
@@ -203,7 +157,7 @@ fn measures(function: Function, kind: &FieldType) -> bool {
     }
 }
 
-/// How unlikely it is that somebody wants a field of this type measured.
+/// Rank of how unlikely it is that somebody wants a field of this type measured.
 fn unlikeliness(function: Function, kind: &FieldType) -> u8 {
     use FieldType::{Bool, Instant, Int, Ip, Str, Time};
     match (function, kind) {
@@ -223,20 +177,20 @@ fn measured(
 ) -> Option<Shape> {
     let (word, place) = (&name.text, argument.at.0);
     let (head, field_name) = argument.split();
-    let events = scope.events(&head_name(argument), 0, diagnostics)?;
+    let events = filter::events(scope, &head_name(argument), 0, diagnostics)?;
     let schema = scope.schema(events.stream)?;
     let Some(field_name) = field_name else {
         let fitting = schema.fields.iter().filter(|field| measures(function, &field.kind));
-        let some = fitting.min_by_key(|field| unlikeliness(function, &field.kind));
-        let some = some.map(|field| field.name.as_str());
-        diagnostics.push(missing_field(word, head, some, place));
+        let likeliest = fitting.min_by_key(|field| unlikeliness(function, &field.kind));
+        let example = likeliest.map(|field| field.name.as_str());
+        diagnostics.push(missing_field(word, head, example, place));
         return None;
     };
-    let index = super::stream::field_index(&schema, &field_name, place, diagnostics)?;
+    let index = field_index(&schema, &field_name, place, diagnostics)?;
     let kind = &schema.fields.get(index)?.kind;
     if !measures(function, kind) {
-        let found = wording::unmeasurable(place, word, &field_name);
-        diagnostics.push(found.found(super::kind::Kind::of(kind).words()));
+        let found = messages::unmeasurable(place, word, &field_name);
+        diagnostics.push(found.found(Kind::of(kind).words()));
         return None;
     }
     let spelled = crate::print::path(argument);
@@ -250,10 +204,10 @@ fn measured(
     })
 }
 
-fn missing_field(word: &str, head: &str, some: Option<&str>, place: Place) -> Diagnostic {
-    let found = wording::missing_field(place, word, head);
+fn missing_field(word: &str, head: &str, some: Option<&str>, place: SourceSpan) -> Diagnostic {
+    let found = messages::missing_field(place, word, head);
     match some {
-        Some(some) => found.help(wording::for_example(word, head, some)),
+        Some(some) => found.help(messages::for_example(word, head, some)),
         None => found,
     }
 }

@@ -2,76 +2,20 @@
 //! the morning.
 
 use model::message::{Message, MessagePart};
-use model::schema::{FieldType, Schema};
+use model::schema::Schema;
 
-use super::stream::NAMES_SHOWN_MAX;
-use super::{Scope, wording};
+use super::limits::{NAMES_SHOWN_MAX, TOP_MAX};
+use super::scope::Scope;
+use super::stream::identifies;
+use super::template::{Piece, pieces};
+use super::{messages, reference};
 use crate::ast::Quoted;
-use crate::diagnostic::{Diagnostic, Text, text};
+use crate::diagnostic::Diagnostic;
 use crate::rule::{KeyPart, Top};
 
-/// Most pieces of one template or pattern.
-pub const PIECES_MAX: usize = 200;
-
-/// A piece of a text with holes.
-pub(super) enum Piece {
-    Literal(String),
-    Hole(String),
-}
-
-/// Takes a text with `{holes}` apart; `{{` and `}}` are the braces themselves.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
-    let mut pieces = Vec::new();
-    let mut literal = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '{' | '}' if chars.next_if_eq(&c).is_some() => literal.push(c),
-            '{' => {
-                flush(&mut literal, &mut pieces);
-                pieces.push(Piece::Hole(hole(&mut chars)?));
-            }
-            '}' => {
-                return Err(text!("a `}}` closes nothing", "対応する `{{` のない `}}` があります"));
-            }
-            _ => literal.push(c),
-        }
-        if pieces.len() > PIECES_MAX {
-            return Err(text!(
-                "more than {PIECES_MAX} holes",
-                "プレースホルダーが{PIECES_MAX}個を超えています"
-            ));
-        }
-    }
-    flush(&mut literal, &mut pieces);
-    Ok(pieces)
-}
-
-fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
-    if !literal.is_empty() {
-        pieces.push(Piece::Literal(std::mem::take(literal)));
-    }
-}
-
-fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, Text> {
-    let mut name = String::new();
-    for c in chars {
-        match c {
-            '}' if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
-            '}' => return Err(text!("`{{}}` names nothing", "`{{}}` に名前がありません")),
-            '{' => break,
-            _ => name.push(c),
-        }
-    }
-    Err(text!("`{{{name}` is not closed", "`{{{name}` が閉じられていません"))
-}
-
-/// Most values that `{top N f}` shows.
-pub const TOP_MAX: usize = 10;
-
-/// What a template may name.
+/// Names that a template may use.
 pub(super) struct Vocabulary<'a> {
-    /// Where tables are found.
+    /// Names of the tables.
     pub(super) scope: &'a Scope<'a>,
     pub(super) by: &'a [KeyPart],
     /// The stream of the triggering event, where there is one.
@@ -107,7 +51,7 @@ pub(super) fn template(
     let pieces = match pieces(&text.text) {
         Ok(pieces) => pieces,
         Err(reason) => {
-            diagnostics.push(wording::bad_template(text.at.0, &reason.en, &reason.ja));
+            diagnostics.push(messages::bad_template(text.at.0, &reason.en, &reason.ja));
             return template;
         }
     };
@@ -139,10 +83,12 @@ fn placeholder(
     let declared =
         vocabulary.event.and_then(|schema| schema.fields.iter().find(|field| field.name == name));
     let wrong = match (key, built_in, declared) {
-        (Some(_), Some(_), _) => wording::key_and_word(text.at.0, name),
+        (Some(_), Some(_), _) => messages::key_and_word(text.at.0, name),
         (Some(index), None, _) => return Some(MessagePart::Key(index)),
         (None, Some((_, part)), _) => return Some(part.clone()),
-        (None, None, Some(field)) if !shown(&field.kind) => wording::not_shown(text.at.0, name),
+        (None, None, Some(field)) if !identifies(&field.kind) => {
+            messages::not_shown(text.at.0, name)
+        }
         (None, None, Some(_)) => {
             return Some(MessagePart::Field(field_slot(name, &mut template.fields)));
         }
@@ -166,13 +112,13 @@ fn looked_up(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
     let at = vocabulary.by.iter().position(|part| part.name == key);
-    let rows = super::reference::column(vocabulary.scope, column);
+    let rows = reference::column(vocabulary.scope, column);
     if at.is_none() {
         let keys = vocabulary.by.iter().map(|part| part.name.as_str());
-        diagnostics.push(wording::column_key(text.at.0, column, key).suggest(key, keys));
+        diagnostics.push(messages::column_key(text.at.0, column, key).suggest(key, keys));
     }
     if rows.is_none() {
-        diagnostics.push(wording::no_column(text.at.0, column));
+        diagnostics.push(messages::no_column(text.at.0, column));
     }
     Some(MessagePart::Column { key: at?, rows: rows? })
 }
@@ -189,21 +135,15 @@ fn top(
     let name = name.trim();
     let most = many.parse().ok().filter(|most| (1..=TOP_MAX).contains(most));
     let field = vocabulary.observed.and_then(|schema| {
-        schema.fields.iter().find(|field| field.name == name && shown(&field.kind))
+        schema.fields.iter().find(|field| field.name == name && identifies(&field.kind))
     });
     let (Some(most), Some(_)) = (most, field) else {
-        diagnostics.push(wording::bad_top(text.at.0, rest));
+        diagnostics.push(messages::bad_top(text.at.0, rest));
         return None;
     };
     let field = field_slot(name, &mut template.fields);
     template.tops.push(Top { field, most });
     Some(MessagePart::Top(template.tops.len() - 1))
-}
-
-/// Whether a message can show values of a field.
-fn shown(kind: &FieldType) -> bool {
-    use FieldType::{Bool, Int, Ip, Str};
-    matches!(kind, Str | Int | Bool | Ip)
 }
 
 /// The place of a field among those a message shows; a new one is appended.
@@ -222,9 +162,9 @@ fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic
     let fields = event.map(|field| field.name.as_str());
     let words: Vec<&str> = keys.chain(built_in).chain(fields).collect();
     let all: Vec<&str> = words.iter().copied().take(NAMES_SHOWN_MAX).collect();
-    let mut found = wording::unknown_placeholder(text.at.0, name, &all.join(" "));
+    let mut found = messages::unknown_placeholder(text.at.0, name, &all.join(" "));
     if vocabulary.event.is_none() {
-        found = found.help(wording::fields_only_when_rising());
+        found = found.help(messages::fields_only_when_rising());
     }
     found.suggest(name, words)
 }

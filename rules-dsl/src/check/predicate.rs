@@ -6,26 +6,26 @@ use model::schema::Schema;
 
 use super::constant::{base, instant, network};
 use super::kind::{Kind, mended};
+use super::limits::REGEX_BYTES_MAX;
+use super::membership::members;
+use super::messages;
+use super::scope::Scope;
 use super::stream::field_index;
-use super::{Scope, wording};
 use crate::ast::{Expression, Path, Quoted, Set};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::rule::{Arithmetic, Comparison, Constant, Operand, Predicate, TextTest};
-use crate::source::Place;
-
-/// Largest compiled regular expression, in bytes.
-pub const REGEX_BYTES_MAX: usize = 1 << 20;
+use crate::source::SourceSpan;
 
 /// An operand and its type.
-struct Typed {
-    operand: Operand,
-    kind: Kind,
-    place: Place,
+pub(super) struct Typed {
+    pub(super) operand: Operand,
+    pub(super) kind: Kind,
+    place: SourceSpan,
 }
 
 struct Checker<'a, 'd> {
     schema: &'a Schema,
-    /// Where lists are found; constants need none.
+    /// Names of the lists; constants need none.
     scope: Option<&'a Scope<'a>>,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
@@ -50,12 +50,12 @@ pub(super) fn constant(
     Checker { schema, scope: None, diagnostics }.constant(item, kind)
 }
 
-/// Where an expression stands.
-pub(super) fn place(expression: &Expression) -> Place {
+/// Place of an expression.
+pub(super) fn place(expression: &Expression) -> SourceSpan {
     match expression {
         Expression::And(parts) | Expression::Or(parts) => match (parts.first(), parts.last()) {
             (Some(first), Some(last)) => place(first).to(place(last)),
-            _ => Place::default(),
+            _ => SourceSpan::default(),
         },
         Expression::Not(inner, at) => at.0.to(place(inner)),
         Expression::Lower(_, at) => at.0,
@@ -112,7 +112,7 @@ impl Checker<'_, '_> {
 
     fn not_a_condition<T>(&mut self, expression: &Expression) -> Option<T> {
         let spelled = crate::print::expression(expression);
-        self.report(wording::not_a_condition(place(expression), &spelled))
+        self.report(messages::not_a_condition(place(expression), &spelled))
     }
 
     fn field(&mut self, path: &Path) -> Option<usize> {
@@ -140,14 +140,14 @@ impl Checker<'_, '_> {
             }
             _ => {
                 let spelled = crate::print::expression(expression);
-                return self.report(wording::not_a_value(at, &spelled));
+                return self.report(messages::not_a_value(at, &spelled));
             }
         };
         let place = at;
         Some(Typed { operand, kind, place })
     }
 
-    fn lower(&mut self, inner: &Expression, place: Place) -> Option<Typed> {
+    fn lower(&mut self, inner: &Expression, place: SourceSpan) -> Option<Typed> {
         let inner = self.value(inner)?;
         if inner.kind != Kind::Text {
             return self.mismatch(&inner, &Kind::Text, place);
@@ -162,7 +162,7 @@ impl Checker<'_, '_> {
         left: &Expression,
         operator: Arithmetic,
         right: &Expression,
-        place: Place,
+        place: SourceSpan,
     ) -> Option<Typed> {
         let (left, right) = (self.value(left), self.value(right));
         let (left, right) = (left?, right?);
@@ -170,7 +170,7 @@ impl Checker<'_, '_> {
             let (l, r) = (left.kind.words(), right.kind.words());
             let (en, ja) = (format!("{} and {}", l.en, r.en), format!("{}と{}", l.ja, r.ja));
             let sign = crate::print::sign(operator);
-            return self.report(wording::not_joined(place, sign, &en, &ja));
+            return self.report(messages::not_joined(place, sign, &en, &ja));
         };
         let operands = (Box::new(left.operand), Box::new(right.operand));
         let operand = Operand::Arithmetic(operands.0, operator, operands.1);
@@ -199,7 +199,7 @@ impl Checker<'_, '_> {
         if matches!(left.kind, Kind::List(_)) || !(equality || left.kind.ordered()) {
             let words = left.kind.words();
             let symbol = operator.symbol();
-            return self.report(wording::not_ordered(at, symbol, &words.en, &words.ja));
+            return self.report(messages::not_ordered(at, symbol, &words.en, &words.ja));
         }
         Some(Predicate::Compare(left.operand, operator, right.operand))
     }
@@ -212,13 +212,13 @@ impl Checker<'_, '_> {
         let place = value.place;
         let read = match wanted {
             Kind::Ip => {
-                let address = text.parse::<IpAddr>().ok();
-                let address = address.map(|address| Constant::Ip(address.to_canonical()));
-                address.ok_or_else(|| wording::bad_address(place, text))
+                let read = text.parse::<IpAddr>();
+                read.map(|address| Constant::Ip(address.to_canonical()))
+                    .map_err(|_| messages::bad_address(place, text))
             }
             Kind::Time => {
                 let read = instant(text).map(Constant::Time);
-                read.ok_or_else(|| wording::bad_instant(place, text))
+                read.ok_or_else(|| messages::bad_instant(place, text))
             }
             _ => return Some(value),
         };
@@ -226,11 +226,11 @@ impl Checker<'_, '_> {
         Some(Typed { operand: Operand::Constant(constant), kind: wanted.clone(), place })
     }
 
-    fn mismatch<T>(&mut self, wrong: &Typed, wanted: &Kind, at: Place) -> Option<T> {
+    fn mismatch<T>(&mut self, wrong: &Typed, wanted: &Kind, at: SourceSpan) -> Option<T> {
         let found = if wrong.kind.has_unit() && wanted.has_unit() {
-            wording::units_disagree(at)
+            messages::units_disagree(at)
         } else {
-            wording::types_disagree(at)
+            messages::types_disagree(at)
         };
         let mut found = found.found(wrong.kind.words()).expected(wanted.words());
         if let Operand::Constant(constant) = &wrong.operand {
@@ -265,8 +265,7 @@ impl Checker<'_, '_> {
             Set::Networks(networks) => self.in_networks(value, networks)?,
             Set::List(name) => {
                 let list = self.scope?.list(name, self.diagnostics)?;
-                let of = (value.operand, &value.kind);
-                super::reference::members(list, of, name, self.schema, self.diagnostics)?
+                members(list, value, name, self.schema, self.diagnostics)?
             }
         };
         // A missing value is in no set and out of none.
@@ -276,7 +275,7 @@ impl Checker<'_, '_> {
 
     fn one_of(&mut self, value: Typed, items: &[Expression]) -> Option<Predicate> {
         if matches!(value.kind, Kind::List(_)) {
-            return self.report(wording::in_a_list(value.place));
+            return self.report(messages::in_a_list(value.place));
         }
         let items = items.iter();
         let constants: Vec<Option<Constant>> =
@@ -293,7 +292,7 @@ impl Checker<'_, '_> {
         for text in networks {
             match network(&text.text) {
                 Some(network) => read.push(network),
-                None => return self.report(wording::bad_network(text.at.0, &text.text)),
+                None => return self.report(messages::bad_network(text.at.0, &text.text)),
             }
         }
         Some(Predicate::InNetwork(value.operand, read))
@@ -316,7 +315,7 @@ impl Checker<'_, '_> {
             return self.mismatch(&value, &Kind::Text, value.place);
         }
         let Expression::Quoted(text) = right else {
-            return self.report(wording::text_wanted(place(right), crate::print::test_word(test)));
+            return self.report(messages::text_wanted(place(right), crate::print::test_word(test)));
         };
         Some(Predicate::Text(value.operand, test, text.text.clone()))
     }
@@ -328,10 +327,10 @@ impl Checker<'_, '_> {
         }
         let built = regex::RegexBuilder::new(&regex.text).size_limit(REGEX_BYTES_MAX).build();
         if let Err(error) = built {
-            let reason = error.to_string();
-            let reason = reason.lines().last().unwrap_or("");
-            let reason = Text::same(reason.trim_start_matches("error:").trim());
-            return self.report(wording::bad_regex(regex.at.0).found(reason));
+            let lines = error.to_string();
+            let last = lines.lines().last().unwrap_or("");
+            let reason = Text::same(last.trim_start_matches("error:").trim());
+            return self.report(messages::bad_regex(regex.at.0).found(reason));
         }
         Some(Predicate::Matches(value.operand, regex.text.clone()))
     }

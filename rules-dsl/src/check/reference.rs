@@ -3,13 +3,13 @@
 mod calendar;
 mod clocks;
 mod list;
+mod messages;
 mod table;
-mod wording;
 
 pub(super) use calendar::{calendar, during};
-pub(super) use list::{List, list, members, roster};
-pub(super) use table::{Own, Table, column, overrides, table};
-pub(super) use wording::{not_a, roster_of_one, seen_and_listed};
+pub(super) use list::list;
+pub(super) use messages::{bad_line, items_of, roster_of_one, seen_and_listed};
+pub(super) use table::{Own, column, overrides, table};
 
 #[cfg(test)]
 mod tests;

@@ -9,17 +9,16 @@ use model::schema::{
 use model::time::SECOND_MS;
 
 use super::constant::{Least, millis};
-use super::message::{Piece, pieces};
-use super::wording;
+use super::limits::NAMES_SHOWN_MAX;
+use super::messages;
+use super::template::{Piece, pieces};
 use crate::ast::{self, FieldKind, KindArgument, Path, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Lateness of a stream that names none.
 pub const LATENESS_DEFAULT_MS: i64 = 5 * SECOND_MS;
-/// Most names a diagnostic lists.
-pub(super) const NAMES_SHOWN_MAX: usize = 20;
-/// What other languages call our types.
+/// Types of other languages, and ours.
 const ALIASES: [(&str, &str); 10] = [
     ("string", "str"),
     ("text", "str"),
@@ -53,10 +52,9 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
     let name = &stream.name.text;
     let (fields, times) = fields(stream, diagnostics);
     event_time(stream, &times, diagnostics);
-    let codec = stream.codec.as_ref();
-    let codec = codec.and_then(|codec| codec_named(codec, diagnostics));
-    let lateness = stream.lateness.as_ref();
-    let lateness = lateness.and_then(|length| millis(length, Least::Zero, diagnostics));
+    let codec = stream.codec.as_ref().and_then(|codec| codec_named(codec, diagnostics));
+    let length = stream.lateness.as_ref();
+    let lateness = length.and_then(|length| millis(length, Least::Zero, diagnostics));
     let mut schema = Schema {
         name: name.clone(),
         input: stream.from.as_ref().map_or(name, |from| &from.text).clone(),
@@ -109,7 +107,7 @@ fn never_there(
         };
         let place = declared.path.as_ref().map_or(declared.name.at.0, |path| path.at.0);
         let all = telemetry.paths();
-        let found = wording::no_such_path(place, &field.path, &all.join(" "));
+        let found = messages::no_such_path(place, &field.path, &all.join(" "));
         diagnostics.push(found.suggest(&field.path, all.iter().copied()));
     }
 }
@@ -118,14 +116,14 @@ fn never_there(
 fn fields(
     stream: &ast::Stream,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Vec<Field>, Vec<(usize, Place)>) {
-    let mut seen: HashMap<String, Place> = HashMap::new();
+) -> (Vec<Field>, Vec<(usize, SourceSpan)>) {
+    let mut seen: HashMap<String, SourceSpan> = HashMap::new();
     let (mut fields, mut times) = (Vec::new(), Vec::new());
     for field in &stream.fields {
         let (name, place) = (field.name.dotted(), field.name.at.0);
         if let Some(first) = seen.insert(name.clone(), place) {
-            let found = wording::field_twice(place, &name);
-            diagnostics.push(found.related(first, wording::first_declared()));
+            let found = messages::field_twice(place, &name);
+            diagnostics.push(found.related(first, messages::first_declared()));
             continue;
         }
         // A time in a format that was refused is still the event time.
@@ -147,21 +145,31 @@ fn fields(
 fn identifying(schema: &Schema, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
     let (name, place) = (path.dotted(), path.at.0);
     let index = field_index(schema, &name, place, diagnostics)?;
-    let is_one = super::keys::identifies(&schema.fields.get(index)?.kind);
+    let is_one = identifies(&schema.fields.get(index)?.kind);
     if !is_one {
-        diagnostics.push(wording::measured_key(place, &name));
+        diagnostics.push(messages::measured_key(place, &name));
     }
     is_one.then_some(index)
 }
 
-fn event_time(stream: &ast::Stream, times: &[(usize, Place)], diagnostics: &mut Vec<Diagnostic>) {
+/// True for types whose values name something, rather than measure it.
+pub(super) const fn identifies(kind: &FieldType) -> bool {
+    use FieldType::{Bool, Int, Ip, Str};
+    matches!(kind, Str | Int | Bool | Ip)
+}
+
+fn event_time(
+    stream: &ast::Stream,
+    times: &[(usize, SourceSpan)],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     let name = &stream.name;
     match times {
         [_] => {}
-        [] => diagnostics.push(wording::no_event_time(name.at.0, &name.text)),
+        [] => diagnostics.push(messages::no_event_time(name.at.0, &name.text)),
         [(_, first), (_, second), ..] => {
-            let found = wording::two_event_times(*second, &name.text);
-            diagnostics.push(found.related(*first, wording::the_first_one()));
+            let found = messages::two_event_times(*second, &name.text);
+            diagnostics.push(found.related(*first, messages::the_first_one()));
         }
     }
 }
@@ -173,8 +181,8 @@ fn codec_named(codec: &ast::Name, diagnostics: &mut Vec<Diagnostic>) -> Option<C
     }
     let names = CODECS.iter().map(|(name, _)| *name);
     diagnostics.push(match text {
-        "otlp" => wording::codec_of_which(place),
-        _ => wording::unknown_codec(place, text).suggest(text, names),
+        "otlp" => messages::codec_of_which(place),
+        _ => messages::unknown_codec(place, text).suggest(text, names),
     });
     None
 }
@@ -198,7 +206,7 @@ fn field_type(kind: &FieldKind, diagnostics: &mut Vec<Diagnostic>) -> Option<Fie
         _ => None,
     };
     if read.is_none() {
-        let found = wording::type_argument(kind.name.at.0, word);
+        let found = messages::type_argument(kind.name.at.0, word);
         diagnostics.push(found.help(type_spelling(word)));
     }
     read
@@ -216,7 +224,7 @@ fn bare_type(word: &str) -> Option<FieldType> {
     }
 }
 
-/// What a list holds: any type but lists and the event time.
+/// Type of the items of a list: any type but lists and the event time.
 fn list_item(kind: &FieldKind) -> Option<&FieldKind> {
     match &kind.argument {
         Some(KindArgument::Kind(inner)) => {
@@ -226,22 +234,22 @@ fn list_item(kind: &FieldKind) -> Option<&FieldKind> {
     }
 }
 
-/// How a type is written.
+/// Spelling of a type.
 fn type_spelling(word: &str) -> Text {
     match word {
-        "time" | "instant" => wording::time_spelling(word),
-        "duration" => wording::duration_spelling(),
-        "percent" => wording::percent_spelling(),
-        "list" => wording::list_spelling(),
-        _ => wording::bare_spelling(word),
+        "time" | "instant" => messages::time_spelling(word),
+        "duration" => messages::duration_spelling(),
+        "percent" => messages::percent_spelling(),
+        "list" => messages::list_spelling(),
+        _ => messages::bare_spelling(word),
     }
 }
 
 fn unknown_type(kind: &FieldKind) -> Diagnostic {
     let word = kind.name.text.as_str();
-    let found = wording::unknown_type(kind.name.at.0, word, &TYPES.join(" "));
+    let found = messages::unknown_type(kind.name.at.0, word, &TYPES.join(" "));
     match ALIASES.iter().find(|(other, _)| *other == word) {
-        Some((_, name)) => found.help(wording::did_you_mean(name)),
+        Some((_, name)) => found.help(messages::did_you_mean(name)),
         None => found.suggest(word, TYPES),
     }
 }
@@ -294,14 +302,14 @@ fn percent_scale(kind: &FieldKind) -> Option<PercentScale> {
 pub(super) fn field_index(
     schema: &Schema,
     name: &str,
-    place: Place,
+    place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<usize> {
     let index = schema.fields.iter().position(|field| field.name == name);
     if index.is_none() {
         let names = || schema.fields.iter().map(|field| field.name.as_str());
         let all: Vec<&str> = names().take(NAMES_SHOWN_MAX).collect();
-        let found = wording::unknown_field(place, &schema.name, name, &all.join(" "));
+        let found = messages::unknown_field(place, &schema.name, name, &all.join(" "));
         diagnostics.push(found.suggest(name, names()));
     }
     index
@@ -322,7 +330,7 @@ fn text_field(schema: &Schema, field: &Path, diagnostics: &mut Vec<Diagnostic>) 
     let name = field.dotted();
     let index = field_index(schema, &name, field.at.0, diagnostics)?;
     if schema.fields.get(index)?.kind != FieldType::Str {
-        diagnostics.push(wording::not_text(field.at.0, &name));
+        diagnostics.push(messages::not_text(field.at.0, &name));
         return None;
     }
     Some(index)
@@ -333,14 +341,14 @@ fn pattern(
     pattern: &ast::Pattern,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Pattern> {
-    let parts = pattern_parts(schema, &pattern.pattern);
-    let parts = parts.map_err(|found| diagnostics.push(*found)).ok()?;
+    let parts =
+        pattern_parts(schema, &pattern.pattern).map_err(|found| diagnostics.push(*found)).ok()?;
     let mut sets = Vec::new();
     for (field, constant) in &pattern.sets {
         let index = text_field(schema, field, diagnostics)?;
         let set = sets.iter().any(|(set, _)| *set == index);
         if set || parts.contains(&PatternPart::Hole(index)) {
-            diagnostics.push(wording::set_twice(field.at.0, &field.dotted()));
+            diagnostics.push(messages::set_twice(field.at.0, &field.dotted()));
             return None;
         }
         sets.push((index, constant.text.clone()));
@@ -352,16 +360,16 @@ fn pattern(
 fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, Box<Diagnostic>> {
     let place = pattern.at.0;
     let pieces = pieces(&pattern.text)
-        .map_err(|reason| Box::new(wording::bad_pattern(place, &reason.en, &reason.ja)))?;
+        .map_err(|reason| Box::new(messages::bad_pattern(place, &reason.en, &reason.ja)))?;
     let mut parts: Vec<PatternPart> = Vec::new();
     for piece in pieces {
         let part = pattern_part(schema, piece, place)?;
         let is_literal = |part: &PatternPart| matches!(part, PatternPart::Literal(_));
         if !is_literal(&part) && parts.last().is_some_and(|last| !is_literal(last)) {
-            return Err(Box::new(wording::touching_holes(place)));
+            return Err(Box::new(messages::touching_holes(place)));
         }
         if matches!(part, PatternPart::Hole(_)) && parts.contains(&part) {
-            return Err(Box::new(wording::hole_twice(place)));
+            return Err(Box::new(messages::hole_twice(place)));
         }
         parts.push(part);
     }
@@ -371,7 +379,7 @@ fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, 
 fn pattern_part(
     schema: &Schema,
     piece: Piece,
-    place: Place,
+    place: SourceSpan,
 ) -> Result<PatternPart, Box<Diagnostic>> {
     match piece {
         Piece::Literal(text) => Ok(PatternPart::Literal(text)),
@@ -380,10 +388,10 @@ fn pattern_part(
             let mut fields = schema.fields.iter().enumerate();
             match fields.find(|(_, field)| field.name == name) {
                 Some((_, field)) if matches!(field.kind, FieldType::List(_)) => {
-                    Err(Box::new(wording::list_hole(place, &name)))
+                    Err(Box::new(messages::list_hole(place, &name)))
                 }
                 Some((index, _)) => Ok(PatternPart::Hole(index)),
-                None => Err(Box::new(wording::unknown_hole(place, &schema.name, &name))),
+                None => Err(Box::new(messages::unknown_hole(place, &schema.name, &name))),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `test` statements: events of the streams' types, and claims a transition can meet.
 
-mod wording;
+mod messages;
 
 use model::message::Unit;
 use model::schema::{FieldType, Schema};
@@ -11,11 +11,11 @@ use model::transition::Reason;
 use super::constant::{Least, base, events, millis};
 use super::kind::Kind;
 use super::predicate::constant;
+use super::scope::Scope;
 use super::stream::field_index;
-use super::{Scope, Statement};
-use crate::ast::{self, Expression, Path, Quantity, TestStep, Value};
+use crate::ast::{self, Expression, Path, Quantity, Statement, TestStep, Value};
 use crate::diagnostic::Diagnostic;
-use crate::rule::{Alert, Claim, Constant, Expected, Given, GivenValue, Test, What};
+use crate::rule::{Alert, Claim, Constant, Expected, ExpectedKind, Given, GivenValue, Test};
 
 /// The instant tests count from unless `start` says otherwise: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_767_225_600_000);
@@ -31,9 +31,9 @@ pub(super) fn test(
     match scope.declared.get(name.text.as_str()) {
         Some((Statement::Alert(_) | Statement::Broken(_), _)) => {}
         Some((other, place)) => {
-            let word = super::statement_word(other);
-            let found = wording::not_an_alert(name.at.0, &name.text, word);
-            diagnostics.push(found.related(*place, super::wording::declared_here()));
+            let word = other.keyword();
+            let found = messages::not_an_alert(name.at.0, &name.text, word);
+            diagnostics.push(found.related(*place, super::messages::declared_here()));
         }
         None => {
             let alerts = scope
@@ -41,14 +41,14 @@ pub(super) fn test(
                 .iter()
                 .filter(|(_, (statement, _))| matches!(statement, Statement::Alert(_)));
             let names = alerts.map(|(name, _)| *name);
-            let found = super::wording::unknown_name(name.at.0, &name.text);
+            let found = super::messages::unknown_name(name.at.0, &name.text);
             diagnostics.push(found.suggest(&name.text, names));
         }
     }
     let start = test.start.as_ref().map_or(Some(START), |written| {
         let read = super::constant::instant(&written.text);
         if read.is_none() {
-            diagnostics.push(super::wording::bad_instant(written.at.0, &written.text));
+            diagnostics.push(super::messages::bad_instant(written.at.0, &written.text));
         }
         read
     });
@@ -57,7 +57,7 @@ pub(super) fn test(
     let of = alerts.iter().find(|alert| alert.name == name.text);
     let mut checked = Vec::new();
     if expect_steps(test).next().is_none() {
-        diagnostics.push(wording::no_expectation(name.at.0));
+        diagnostics.push(messages::no_expectation(name.at.0));
     }
     if let Some(alert) = of {
         let claims = expect_steps(test).map(|written| expected(scope, alert, written, diagnostics));
@@ -120,13 +120,13 @@ fn given(
 fn no_stream(scope: &Scope<'_>, name: &ast::Name) -> Diagnostic {
     match scope.declared.get(name.text.as_str()) {
         Some((other, place)) => {
-            let word = super::statement_word(other);
-            let found = wording::not_a_stream(name.at.0, &name.text, word);
-            found.related(*place, super::wording::declared_here())
+            let word = other.keyword();
+            let found = messages::not_a_stream(name.at.0, &name.text, word);
+            found.related(*place, super::messages::declared_here())
         }
         None => {
             let names = scope.streams.iter().map(|schema| schema.name.as_str());
-            super::wording::unknown_name(name.at.0, &name.text).suggest(&name.text, names)
+            super::messages::unknown_name(name.at.0, &name.text).suggest(&name.text, names)
         }
     }
 }
@@ -144,7 +144,7 @@ fn values(
         let read = field_index(schema, &name, place, diagnostics).and_then(|index| {
             let kind = &schema.fields.get(index)?.kind;
             if index == schema.time {
-                diagnostics.push(wording::time_is_given(place, &name));
+                diagnostics.push(messages::time_is_given(place, &name));
                 return None;
             }
             Some((values.get_mut(index)?, value(schema, kind, path, written, diagnostics)?))
@@ -152,7 +152,7 @@ fn values(
         match read {
             Some((slot @ GivenValue::Missing, value)) => *slot = value,
             Some(_) => {
-                diagnostics.push(wording::given_twice(place, &name));
+                diagnostics.push(messages::given_twice(place, &name));
                 is_whole = false;
             }
             None => is_whole = false,
@@ -177,8 +177,8 @@ fn value(
         (Kind::List(_), Value::One(_)) | (_, Value::List(_)) => {
             let (place, name) = (path.at.0, path.dotted());
             diagnostics.push(match written {
-                Value::One(_) => wording::list_expected(place, &name),
-                Value::List(_) => wording::no_list(place, &name),
+                Value::One(_) => messages::list_expected(place, &name),
+                Value::List(_) => messages::no_list(place, &name),
             });
             None
         }
@@ -193,17 +193,17 @@ fn expected(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Expected> {
     let what = match written.what {
-        ast::Expected::Fire => What::Fire,
-        ast::Expected::Change => What::Change,
-        ast::Expected::Again => What::Again,
-        ast::Expected::Resolve => What::Resolve,
-        ast::Expected::Nothing => What::Nothing,
-        ast::Expected::Late(events) => What::Late(u64::from(events)),
+        ast::Expected::Fire => ExpectedKind::Fire,
+        ast::Expected::Change => ExpectedKind::Change,
+        ast::Expected::Again => ExpectedKind::Again,
+        ast::Expected::Resolve => ExpectedKind::Resolve,
+        ast::Expected::Nothing => ExpectedKind::Nothing,
+        ast::Expected::Late(events) => ExpectedKind::Late(u64::from(events)),
     };
-    if matches!(what, What::Nothing | What::Late(_))
+    if matches!(what, ExpectedKind::Nothing | ExpectedKind::Late(_))
         && (written.moment.is_some() || !written.fields.is_empty())
     {
-        diagnostics.push(wording::nothing_has_no_claims(written.at.0));
+        diagnostics.push(messages::nothing_has_no_claims(written.at.0));
         return None;
     }
     let at_ms = match &written.moment {
@@ -220,7 +220,7 @@ fn expected(
     Some(Expected { what, at_ms, claims, text, place: written.at.0 })
 }
 
-/// What claims can be about, beside the key.
+/// Words of claims, beside the key.
 const CLAIMS: [&str; 8] =
     ["value", "threshold", "peak", "count", "severity", "since", "reason", "message"];
 
@@ -263,7 +263,7 @@ fn claim(
         "severity" | "reason" | "message" => worded(path, written, diagnostics),
         _ => {
             let keys = alert.by.iter().map(|part| part.name.as_str());
-            let known = wording::unknown_claim(path.at.0, &name);
+            let known = messages::unknown_claim(path.at.0, &name);
             diagnostics.push(known.suggest(&name, keys.chain(CLAIMS)));
             None
         }
@@ -276,7 +276,7 @@ fn number<'a>(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<&'a Quantity> {
     let Expression::Number(number) = written else {
-        diagnostics.push(wording::claim_takes_a_number(path.at.0, &path.dotted()));
+        diagnostics.push(messages::claim_takes_a_number(path.at.0, &path.dotted()));
         return None;
     };
     base(number, diagnostics).map(|_| number)
@@ -293,9 +293,9 @@ fn worded(path: &Path, written: &Expression, diagnostics: &mut Vec<Diagnostic>) 
     });
     if claim.is_none() {
         diagnostics.push(match name.as_str() {
-            "severity" => wording::claimed_severity(path.at.0),
-            "reason" => wording::claimed_reason(path.at.0),
-            _ => wording::claimed_message(path.at.0),
+            "severity" => messages::claimed_severity(path.at.0),
+            "reason" => messages::claimed_reason(path.at.0),
+            _ => messages::claimed_message(path.at.0),
         });
     }
     claim

@@ -3,7 +3,7 @@ use model::message::{MessagePart, Unit};
 use model::schema::{Codec, PatternPart};
 
 use crate::compile;
-use crate::diagnostic::Code;
+use crate::diagnostic::DiagnosticCode;
 use crate::rule::{Alert, Compare, Comparison, Measure, Operand, Predicate, RuleSet, Window};
 use crate::source::SourceFile;
 
@@ -21,7 +21,7 @@ fn rules(text: &str) -> RuleSet {
     compiled.rules.unwrap_or_else(|| panic!("{text}: {:#?}", compiled.diagnostics))
 }
 
-fn codes(text: &str) -> Vec<Code> {
+fn codes(text: &str) -> Vec<DiagnosticCode> {
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     compile(&files).diagnostics.iter().map(|d| d.code).collect()
 }
@@ -173,22 +173,22 @@ fn conditions_are_typed() {
         assert_eq!(codes(&format!("filter x = auth where {condition}")), [], "{condition}");
     }
     let wrong = [
-        ("outcome == 5", Code::TypeMismatch),
-        ("id == \"5\"", Code::TypeMismatch),
-        ("took > 500", Code::UnitMismatch),
-        ("used > 0.05", Code::UnitMismatch),
-        ("used > 5回", Code::UnitMismatch),
-        ("size > 5", Code::UnitMismatch),
-        ("src == \"x\"", Code::BadConstant),
-        ("ts > 5", Code::TypeMismatch),
-        ("ts + at > 5m", Code::TypeMismatch),
-        ("ok > true", Code::TypeMismatch),
-        ("outcome", Code::NotACondition),
-        ("lower(n) == \"x\"", Code::TypeMismatch),
-        ("outcome in (\"a\", 5)", Code::TypeMismatch),
-        ("outcome contains user", Code::TypeMismatch),
-        ("outcome matches \"a{1000000}\"", Code::BadRegex),
-        ("nobody == 1", Code::UnknownField),
+        ("outcome == 5", DiagnosticCode::TypeMismatch),
+        ("id == \"5\"", DiagnosticCode::TypeMismatch),
+        ("took > 500", DiagnosticCode::UnitMismatch),
+        ("used > 0.05", DiagnosticCode::UnitMismatch),
+        ("used > 5回", DiagnosticCode::UnitMismatch),
+        ("size > 5", DiagnosticCode::UnitMismatch),
+        ("src == \"x\"", DiagnosticCode::BadConstant),
+        ("ts > 5", DiagnosticCode::TypeMismatch),
+        ("ts + at > 5m", DiagnosticCode::TypeMismatch),
+        ("ok > true", DiagnosticCode::TypeMismatch),
+        ("outcome", DiagnosticCode::NotACondition),
+        ("lower(n) == \"x\"", DiagnosticCode::TypeMismatch),
+        ("outcome in (\"a\", 5)", DiagnosticCode::TypeMismatch),
+        ("outcome contains user", DiagnosticCode::TypeMismatch),
+        ("outcome matches \"a{1000000}\"", DiagnosticCode::BadRegex),
+        ("nobody == 1", DiagnosticCode::UnknownField),
     ];
     for (condition, code) in wrong {
         assert_eq!(codes(&format!("filter x = auth where {condition}")), [code], "{condition}");
@@ -258,14 +258,14 @@ fn one_run_reports_every_error_of_every_file() {
              alert c s 1万回/分 high\nfilter h = s where\n",
         ),
     ];
-    let found: Vec<(usize, Code)> =
+    let found: Vec<(usize, DiagnosticCode)> =
         compile(&files).diagnostics.iter().map(|d| (d.file, d.code)).collect();
     let want = [
-        (0, Code::UnknownName),
-        (0, Code::UnknownField),
-        (1, Code::Unexpected),
-        (1, Code::NumberSpelling),
-        (1, Code::Unexpected),
+        (0, DiagnosticCode::UnknownName),
+        (0, DiagnosticCode::UnknownField),
+        (1, DiagnosticCode::Unexpected),
+        (1, DiagnosticCode::NumberSpelling),
+        (1, DiagnosticCode::Unexpected),
     ];
     assert_eq!(found, want);
 }
@@ -348,13 +348,14 @@ fn levels_fit_what_is_measured() {
     for (measure, fitting) in measures {
         for level in levels {
             let text = format!("alert a {measure} > {level} within 5m high");
-            let want: &[Code] = if fitting.contains(&level) { &[] } else { &[Code::UnitMismatch] };
+            let want: &[DiagnosticCode] =
+                if fitting.contains(&level) { &[] } else { &[DiagnosticCode::UnitMismatch] };
             assert_eq!(codes(&text), want, "{text}");
         }
         // The level of `clear` is read in the same unit.
         let other = if fitting == ["5s"] { "3%" } else { "3s" };
         let text = format!("alert a {measure} > {} within 5m clear {other} high", fitting[0]);
-        assert_eq!(codes(&text), [Code::UnitMismatch], "{text}");
+        assert_eq!(codes(&text), [DiagnosticCode::UnitMismatch], "{text}");
     }
 }
 
@@ -367,37 +368,38 @@ fn measures_fit_their_fields() {
         for field in numbers.iter().chain(&others).chain(&["tags"]) {
             let text = format!("measure m = {function}(auth.{field})");
             let fits = numbers.contains(field) || (function == "distinct" && *field != "tags");
-            let want: &[Code] = if fits { &[] } else { &[Code::MeasureArgument] };
+            let want: &[DiagnosticCode] =
+                if fits { &[] } else { &[DiagnosticCode::MeasureArgument] };
             assert_eq!(codes(&text), want, "{text}");
         }
     }
     let wrong = [
-        ("count(auth.user)", Code::MeasureArgument),
-        ("count(auth, http)", Code::MeasureArgument),
-        ("ratio(auth)", Code::MeasureArgument),
-        ("ratio(auth.n, http)", Code::MeasureArgument),
-        ("sum(auth)", Code::MeasureArgument),
-        ("sum(auth.n, auth.id)", Code::MeasureArgument),
-        ("sum(auth.nn)", Code::UnknownField),
-        ("sum(atuh.n)", Code::UnknownName),
-        ("summ(auth.n)", Code::UnknownName),
-        ("p0(auth.n)", Code::UnknownName),
-        ("p100(auth.n)", Code::UnknownName),
-        ("p99.99(auth.n)", Code::UnknownName),
-        ("p4294967296(auth.n)", Code::UnknownName),
-        ("p(auth.n)", Code::UnknownName),
-        ("rate(auth.user)", Code::MeasureArgument),
-        ("stddev(auth)", Code::MeasureArgument),
-        ("avg(auth.took) + count(auth)", Code::MeasureArgument),
-        ("avg(auth.took) * avg(auth.size)", Code::MeasureArgument),
-        ("3 vs 1w ago", Code::MeasureArgument),
-        ("(count(auth) vs 1w ago) vs 1d ago", Code::MeasureArgument),
-        ("avg(auth.n) within 1m step 2", Code::UnitMismatch),
-        ("avg(auth.n) within 0s", Code::BadDuration),
-        ("avg(auth.n) within 5", Code::UnitMismatch),
-        ("avg(auth.n) min 2.5", Code::UnitMismatch),
-        ("avg(auth.n) min 5s", Code::UnitMismatch),
-        ("avg(auth.n) within 1m within 2m", Code::RepeatedClause),
+        ("count(auth.user)", DiagnosticCode::MeasureArgument),
+        ("count(auth, http)", DiagnosticCode::MeasureArgument),
+        ("ratio(auth)", DiagnosticCode::MeasureArgument),
+        ("ratio(auth.n, http)", DiagnosticCode::MeasureArgument),
+        ("sum(auth)", DiagnosticCode::MeasureArgument),
+        ("sum(auth.n, auth.id)", DiagnosticCode::MeasureArgument),
+        ("sum(auth.nn)", DiagnosticCode::UnknownField),
+        ("sum(atuh.n)", DiagnosticCode::UnknownName),
+        ("summ(auth.n)", DiagnosticCode::UnknownName),
+        ("p0(auth.n)", DiagnosticCode::UnknownName),
+        ("p100(auth.n)", DiagnosticCode::UnknownName),
+        ("p99.99(auth.n)", DiagnosticCode::UnknownName),
+        ("p4294967296(auth.n)", DiagnosticCode::UnknownName),
+        ("p(auth.n)", DiagnosticCode::UnknownName),
+        ("rate(auth.user)", DiagnosticCode::MeasureArgument),
+        ("stddev(auth)", DiagnosticCode::MeasureArgument),
+        ("avg(auth.took) + count(auth)", DiagnosticCode::MeasureArgument),
+        ("avg(auth.took) * avg(auth.size)", DiagnosticCode::MeasureArgument),
+        ("3 vs 1w ago", DiagnosticCode::MeasureArgument),
+        ("(count(auth) vs 1w ago) vs 1d ago", DiagnosticCode::MeasureArgument),
+        ("avg(auth.n) within 1m step 2", DiagnosticCode::UnitMismatch),
+        ("avg(auth.n) within 0s", DiagnosticCode::BadDuration),
+        ("avg(auth.n) within 5", DiagnosticCode::UnitMismatch),
+        ("avg(auth.n) min 2.5", DiagnosticCode::UnitMismatch),
+        ("avg(auth.n) min 5s", DiagnosticCode::UnitMismatch),
+        ("avg(auth.n) within 1m within 2m", DiagnosticCode::RepeatedClause),
     ];
     for (measure, code) in wrong {
         assert_eq!(codes(&format!("measure m = {measure}")), [code], "{measure}");
@@ -411,15 +413,15 @@ fn keys_are_identities() {
         ("user", None),
         ("src, id, ok", None),
         ("user?", None),
-        ("n", Some(Code::KeyType)),
-        ("took", Some(Code::KeyType)),
-        ("used", Some(Code::KeyType)),
-        ("size", Some(Code::KeyType)),
-        ("ts", Some(Code::KeyType)),
-        ("at", Some(Code::KeyType)),
-        ("tags", Some(Code::KeyType)),
-        ("usr", Some(Code::UnknownField)),
-        ("user, user", Some(Code::RepeatedClause)),
+        ("n", Some(DiagnosticCode::KeyType)),
+        ("took", Some(DiagnosticCode::KeyType)),
+        ("used", Some(DiagnosticCode::KeyType)),
+        ("size", Some(DiagnosticCode::KeyType)),
+        ("ts", Some(DiagnosticCode::KeyType)),
+        ("at", Some(DiagnosticCode::KeyType)),
+        ("tags", Some(DiagnosticCode::KeyType)),
+        ("usr", Some(DiagnosticCode::UnknownField)),
+        ("user, user", Some(DiagnosticCode::RepeatedClause)),
     ];
     for (by, code) in cases {
         let found = codes(&format!("alert a bad 10回/分 by {by} high"));
@@ -427,10 +429,13 @@ fn keys_are_identities() {
     }
     // Both of two wrong keys are reported in one run, and the wrong level beside them.
     let found = codes("alert a bad 10%/分 by n, nobody high");
-    assert_eq!(found, [Code::UnitMismatch, Code::KeyType, Code::UnknownField]);
+    assert_eq!(
+        found,
+        [DiagnosticCode::UnitMismatch, DiagnosticCode::KeyType, DiagnosticCode::UnknownField]
+    );
     let streams = "stream a { ts: time, k: str }\nstream b { ts: time, k: int }\n";
     let joined = format!("{streams}alert x ratio(a, b) > 1% within 1m min 9 by k high");
-    assert_eq!(codes(&joined), [Code::KeysDisagree]);
+    assert_eq!(codes(&joined), [DiagnosticCode::KeysDisagree]);
     let nine: Vec<String> = (0..9).map(|i| format!("k{i}")).collect();
     let fields: Vec<String> = nine.iter().map(|key| format!("{key}: str")).collect();
     let text = format!(
@@ -438,7 +443,7 @@ fn keys_are_identities() {
         fields.join(", "),
         nine.join(", ")
     );
-    assert_eq!(codes(&text), [Code::LimitExceeded]);
+    assert_eq!(codes(&text), [DiagnosticCode::LimitExceeded]);
 }
 
 #[test]
@@ -453,31 +458,35 @@ fn placeholders_are_filled_or_refused() {
         ("bad 10回/分", "{user} {src} {id} {ok}", None),
         ("bad 10回/分", "{ user }", None),
         ("bad 10回/分", "no holes {{at all}}", None),
-        ("bad 10回/分 by user", "{usr}", Some(Code::UnknownPlaceholder)),
-        ("bad 10回/分", "{n}", Some(Code::BadTemplate)),
-        ("bad 10回/分", "{tags}", Some(Code::BadTemplate)),
-        ("bad 10回/分", "{}", Some(Code::BadTemplate)),
-        ("bad 10回/分", "{user", Some(Code::BadTemplate)),
-        ("bad 10回/分", "user}", Some(Code::BadTemplate)),
-        ("bad 10回/分", "{us{er}", Some(Code::BadTemplate)),
+        ("bad 10回/分 by user", "{usr}", Some(DiagnosticCode::UnknownPlaceholder)),
+        ("bad 10回/分", "{n}", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分", "{tags}", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分", "{}", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分", "{user", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分", "user}", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分", "{us{er}", Some(DiagnosticCode::BadTemplate)),
         ("bad 10回/分", "{top 3 src}", None),
         ("avg(auth.n) > 1 within 1m", "{top 3 src}", None),
-        ("bad 10回/分", "{top 99 src}", Some(Code::BadTemplate)),
-        ("bad 10回/分", "{top 3 tags}", Some(Code::BadTemplate)),
-        ("bad 10回/分 by user", "{owner(user)}", Some(Code::UnknownPlaceholder)),
+        ("bad 10回/分", "{top 99 src}", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分", "{top 3 tags}", Some(DiagnosticCode::BadTemplate)),
+        ("bad 10回/分 by user", "{owner(user)}", Some(DiagnosticCode::UnknownPlaceholder)),
         ("any bad by user", "{user} {src}", None),
         ("bad then errors within 5m by user", "{user} {status}", None),
-        ("bad then errors within 5m by user", "{src}", Some(Code::UnknownPlaceholder)),
-        ("bad then not errors within 5m by user", "{status}", Some(Code::UnknownPlaceholder)),
+        ("bad then errors within 5m by user", "{src}", Some(DiagnosticCode::UnknownPlaceholder)),
+        (
+            "bad then not errors within 5m by user",
+            "{status}",
+            Some(DiagnosticCode::UnknownPlaceholder),
+        ),
         // Without a triggering event only keys and values are known.
-        ("bad 10回/分 for 5m", "{user}", Some(Code::UnknownPlaceholder)),
-        ("bad < 10 within 1m", "{user}", Some(Code::UnknownPlaceholder)),
-        ("avg(auth.n) > 1 within 1m", "{user}", Some(Code::UnknownPlaceholder)),
+        ("bad 10回/分 for 5m", "{user}", Some(DiagnosticCode::UnknownPlaceholder)),
+        ("bad < 10 within 1m", "{user}", Some(DiagnosticCode::UnknownPlaceholder)),
+        ("avg(auth.n) > 1 within 1m", "{user}", Some(DiagnosticCode::UnknownPlaceholder)),
         ("avg(auth.n) > 1 within 1m by user", "{user}", None),
         ("max(auth.n) > 1 within 1m", "{user}", None),
         ("sum(auth.n) > 1 within 1m", "{user}", None),
         ("distinct(auth.n) > 1 within 1m", "{user}", None),
-        ("last(auth.n) > 1", "{user}", Some(Code::UnknownPlaceholder)),
+        ("last(auth.n) > 1", "{user}", Some(DiagnosticCode::UnknownPlaceholder)),
     ];
     for (trigger, text, code) in cases {
         let found = codes(&format!("alert a {trigger} high {{ message \"{text}\" }}"));
@@ -485,7 +494,7 @@ fn placeholders_are_filled_or_refused() {
     }
     let many = "{value}".repeat(201);
     let found = codes(&format!("alert a bad 1/m high {{ message \"{many}\" }}"));
-    assert_eq!(found, [Code::BadTemplate]);
+    assert_eq!(found, [DiagnosticCode::BadTemplate]);
 }
 
 #[test]
@@ -493,27 +502,27 @@ fn lengths_of_time_have_bounds() {
     let cases = [
         ("bad 10 within 1ms", None),
         ("bad 10 within 366d", None),
-        ("bad 10 within 0s", Some(Code::BadDuration)),
-        ("bad 10 within 0.5ms", Some(Code::BadDuration)),
-        ("bad 10 within 1.0005s", Some(Code::BadDuration)),
-        ("bad 10 within 367d", Some(Code::BadDuration)),
-        ("bad 10 within 99999999999999999999w", Some(Code::NumberRange)),
-        ("bad 10 within 5", Some(Code::UnitMismatch)),
-        ("bad 10 within 5回", Some(Code::UnitMismatch)),
+        ("bad 10 within 0s", Some(DiagnosticCode::BadDuration)),
+        ("bad 10 within 0.5ms", Some(DiagnosticCode::BadDuration)),
+        ("bad 10 within 1.0005s", Some(DiagnosticCode::BadDuration)),
+        ("bad 10 within 367d", Some(DiagnosticCode::BadDuration)),
+        ("bad 10 within 99999999999999999999w", Some(DiagnosticCode::NumberRange)),
+        ("bad 10 within 5", Some(DiagnosticCode::UnitMismatch)),
+        ("bad 10 within 5回", Some(DiagnosticCode::UnitMismatch)),
         ("bad 10回/分 for 0s", None),
-        ("bad 10回/分 for 400d", Some(Code::BadDuration)),
+        ("bad 10回/分 for 400d", Some(DiagnosticCode::BadDuration)),
         ("bad 10回/分 keep 0s", None),
-        ("bad 10回/分 keep 5%", Some(Code::UnitMismatch)),
-        ("bad 10回/分 nodata hold 400d", Some(Code::BadDuration)),
-        ("bad 10回/分 min 2.5", Some(Code::UnitMismatch)),
+        ("bad 10回/分 keep 5%", Some(DiagnosticCode::UnitMismatch)),
+        ("bad 10回/分 nodata hold 400d", Some(DiagnosticCode::BadDuration)),
+        ("bad 10回/分 min 2.5", Some(DiagnosticCode::UnitMismatch)),
         ("bad 10回/分 min 5件", None),
-        ("bad 10回/分 clear 10", Some(Code::ClearSide)),
-        ("bad 10回/分 clear 11", Some(Code::ClearSide)),
-        ("bad < 10 within 1m clear 9", Some(Code::ClearSide)),
+        ("bad 10回/分 clear 10", Some(DiagnosticCode::ClearSide)),
+        ("bad 10回/分 clear 11", Some(DiagnosticCode::ClearSide)),
+        ("bad < 10 within 1m clear 9", Some(DiagnosticCode::ClearSide)),
         ("bad < 10 within 1m clear 11", None),
-        ("bad == 10 within 1m clear 9", Some(Code::ClearSide)),
-        ("sum(auth.size) > 99999999999999999999GB within 1m", Some(Code::NumberRange)),
-        ("distinct(auth.user) > 100001 within 1m", Some(Code::LevelRange)),
+        ("bad == 10 within 1m clear 9", Some(DiagnosticCode::ClearSide)),
+        ("sum(auth.size) > 99999999999999999999GB within 1m", Some(DiagnosticCode::NumberRange)),
+        ("distinct(auth.user) > 100001 within 1m", Some(DiagnosticCode::LevelRange)),
         ("distinct(auth.user) > 100000 within 1m", None),
     ];
     for (trigger, code) in cases {
@@ -524,13 +533,13 @@ fn lengths_of_time_have_bounds() {
 
 #[test]
 fn an_id_is_a_field_that_names_something() {
-    let cases: &[(&str, Option<Code>)] = &[
+    let cases: &[(&str, Option<DiagnosticCode>)] = &[
         ("k", None),
         ("n", None),
-        ("at", Some(Code::KeyType)),
-        ("took", Some(Code::KeyType)),
-        ("tags", Some(Code::KeyType)),
-        ("nobody", Some(Code::UnknownField)),
+        ("at", Some(DiagnosticCode::KeyType)),
+        ("took", Some(DiagnosticCode::KeyType)),
+        ("tags", Some(DiagnosticCode::KeyType)),
+        ("nobody", Some(DiagnosticCode::UnknownField)),
     ];
     for (field, want) in cases {
         let stream = "stream t { at: time, k: str, n: int, took: duration(ms), tags: list(str) }";
@@ -541,17 +550,17 @@ fn an_id_is_a_field_that_names_something() {
 
 #[test]
 fn circles_and_chains_are_found() {
-    let cases: &[(&str, &[Code])] = &[
-        ("filter a = a", &[Code::Circle]),
-        ("filter a = b\nfilter b = a", &[Code::Circle]),
-        ("filter a = b\nfilter b = c\nfilter c = a\nalert x a 1/m high", &[Code::Circle]),
-        ("measure a = a", &[Code::Circle]),
-        ("filter a = m\nmeasure m = count(a)", &[Code::WrongKind]),
-        ("filter a = x\nalert x bad 1/m high", &[Code::WrongKind]),
-        ("filter a = nobody\nfilter b = a\nalert x b 1/m high", &[Code::UnknownName]),
-        ("filter auth = http", &[Code::DuplicateName]),
-        ("alert a bad 1/m high\nalert a errors 1/m high", &[Code::DuplicateName]),
-        ("filter a = auth where x ==\nalert x a 1/m high", &[Code::Unexpected]),
+    let cases: &[(&str, &[DiagnosticCode])] = &[
+        ("filter a = a", &[DiagnosticCode::Circle]),
+        ("filter a = b\nfilter b = a", &[DiagnosticCode::Circle]),
+        ("filter a = b\nfilter b = c\nfilter c = a\nalert x a 1/m high", &[DiagnosticCode::Circle]),
+        ("measure a = a", &[DiagnosticCode::Circle]),
+        ("filter a = m\nmeasure m = count(a)", &[DiagnosticCode::WrongKind]),
+        ("filter a = x\nalert x bad 1/m high", &[DiagnosticCode::WrongKind]),
+        ("filter a = nobody\nfilter b = a\nalert x b 1/m high", &[DiagnosticCode::UnknownName]),
+        ("filter auth = http", &[DiagnosticCode::DuplicateName]),
+        ("alert a bad 1/m high\nalert a errors 1/m high", &[DiagnosticCode::DuplicateName]),
+        ("filter a = auth where x ==\nalert x a 1/m high", &[DiagnosticCode::Unexpected]),
     ];
     for (text, want) in cases {
         assert_eq!(codes(text), *want, "{text}");
@@ -560,15 +569,15 @@ fn circles_and_chains_are_found() {
         let links = (1..length).map(|i| format!("filter f{i} = f{}\n", i - 1));
         format!("filter f0 = auth\n{}", links.collect::<String>())
     };
-    assert_eq!(codes(&chain(super::CHAIN_MAX)), []);
+    assert_eq!(codes(&chain(super::limits::CHAIN_MAX)), []);
     let measures = |length: usize, link: fn(usize) -> String| -> String {
         let links = (1..=length).map(|i| format!("measure m{i} = {}\n", link(i - 1)));
         format!("measure m0 = count(bad)\n{}", links.collect::<String>())
     };
     let same = |i: usize| format!("m{i}");
-    assert_eq!(codes(&measures(super::CHAIN_MAX, same)), []);
-    assert_eq!(codes(&measures(super::CHAIN_MAX + 1, same)), [Code::Circle]);
-    assert!(codes(&chain(super::CHAIN_MAX + 2)).contains(&Code::LimitExceeded));
+    assert_eq!(codes(&measures(super::limits::CHAIN_MAX, same)), []);
+    assert_eq!(codes(&measures(super::limits::CHAIN_MAX + 1, same)), [DiagnosticCode::Circle]);
+    assert!(codes(&chain(super::limits::CHAIN_MAX + 2)).contains(&DiagnosticCode::LimitExceeded));
 }
 
 /// Measures that take their base twice double at every link: 60 of them are 2⁶⁰ terms, and
@@ -579,11 +588,11 @@ fn measures_that_double_are_refused_in_time() {
         let links = (1..=60).map(|i| format!("measure m{i} = m{0} + m{0}\n", i - 1));
         let text = format!("measure m0 = {first}\n{}", links.collect::<String>());
         let found = codes(&format!("{text}alert x m60 > 5 within 1m high"));
-        assert_eq!(found.first(), Some(&Code::LimitExceeded), "{first}: {found:?}");
+        assert_eq!(found.first(), Some(&DiagnosticCode::LimitExceeded), "{first}: {found:?}");
     }
     let long = |terms: usize| format!("measure m = count(bad){}", " + 1".repeat(terms - 1));
-    assert_eq!(codes(&long(super::valued::TERMS_MAX)), []);
-    assert_eq!(codes(&long(super::valued::TERMS_MAX + 1)), [Code::LimitExceeded]);
+    assert_eq!(codes(&long(super::limits::TERMS_MAX)), []);
+    assert_eq!(codes(&long(super::limits::TERMS_MAX + 1)), [DiagnosticCode::LimitExceeded]);
 }
 
 /// `::ffff:10.0.0.1` in an event is `10.0.0.1`: a network spelled that way must hold it.

@@ -1,170 +1,27 @@
 //! Triggers: which events and comparisons an alert is made of, and what it may be told.
 
 use super::alert::clause_refused;
-use super::condition::{Joined, built, condition};
+use super::condition::condition;
 use super::constant::{Least, events, millis};
+use super::defaults::{LEARN_DEFAULT_MS, VALUES_DEFAULT};
 use super::kind::Kind;
-use super::level::{Graded, graded};
+use super::level::{CheckedThreshold, graded};
+use super::limits::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
+use super::scope::Scope;
 use super::stream::field_index;
-use super::{Scope, Selected, reference, wording};
+use super::types::{Selected, Subject};
+use super::{filter, membership, messages, reference};
 use crate::ast::{self, Name, Path, Quantity};
 use crate::diagnostic::Diagnostic;
-use crate::rule::{Comparison, Roster, Selection, Trigger};
-use crate::source::Place;
-
-/// Most steps of a sequence.
-pub const STEPS_MAX: usize = 8;
-/// Most events of a sequence's first step.
-pub const FIRST_COUNT_MAX: u64 = 10_000;
-/// How long `new` stays silent after the stream's first event, unless `learn` says so.
-pub const LEARN_DEFAULT_MS: i64 = 7 * model::time::DAY_MS;
-/// Values `new` remembers for each key, unless `limit` says so.
-pub const VALUES_DEFAULT: u32 = 1_000;
-/// Most values `new` may remember for each key.
-pub const VALUES_MAX: u64 = 100_000;
-/// Most fields whose values `new` looks up together.
-pub const NEW_FIELDS_MAX: usize = 8;
-
-/// A trigger before its selections are made.
-#[derive(Clone, Debug)]
-pub(crate) enum Subject {
-    Condition(Joined),
-    Any {
-        of: Selected,
-        and: Option<Joined>,
-    },
-    Sequence {
-        count: u32,
-        steps: Vec<Selected>,
-        within_ms: i64,
-    },
-    ThenNot {
-        first: Selected,
-        then: Selected,
-        within_ms: i64,
-    },
-    Absent {
-        of: Selected,
-        within_ms: i64,
-        roster: Roster,
-    },
-    New {
-        of: Selected,
-        fields: Vec<usize>,
-        field_names: Vec<String>,
-        within_ms: i64,
-        learn_ms: i64,
-        values_max: u32,
-    },
-}
-
-impl Subject {
-    /// What it selects, in the order of [`Trigger::selections`].
-    pub(crate) fn selected(&self) -> Vec<&Selected> {
-        let mut all: Vec<&Selected> = match self {
-            Subject::Condition(_) => Vec::new(),
-            Subject::Any { of, .. } | Subject::Absent { of, .. } | Subject::New { of, .. } => {
-                vec![of]
-            }
-            Subject::Sequence { steps, .. } => steps.iter().collect(),
-            Subject::ThenNot { first, then, .. } => vec![first, then],
-        };
-        all.extend(self.joined().into_iter().flat_map(Joined::shapes).flat_map(|it| &it.of));
-        all
-    }
-
-    /// The same, to be narrowed.
-    pub(super) fn selected_mut(&mut self) -> Vec<&mut Selected> {
-        let (mut all, joined): (Vec<&mut Selected>, Option<&mut Joined>) = match self {
-            Subject::Condition(joined) => (Vec::new(), Some(joined)),
-            Subject::Any { of, and } => (vec![of], and.as_mut()),
-            Subject::Absent { of, .. } | Subject::New { of, .. } => (vec![of], None),
-            Subject::Sequence { steps, .. } => (steps.iter_mut().collect(), None),
-            Subject::ThenNot { first, then, .. } => (vec![first, then], None),
-        };
-        let compares = joined.into_iter().flat_map(|joined| &mut joined.compares);
-        let shapes = compares.flat_map(|compared| &mut compared.valued.shapes);
-        all.extend(shapes.flat_map(|shape| &mut shape.of));
-        all
-    }
-
-    /// Its comparisons.
-    pub(crate) fn joined(&self) -> Option<&Joined> {
-        match self {
-            Subject::Condition(joined) | Subject::Any { and: Some(joined), .. } => Some(joined),
-            _ => None,
-        }
-    }
-
-    /// The selection whose event turns it on, by its place among [`Subject::selected`]: a
-    /// message may show that event's fields.
-    pub(crate) fn event(&self) -> Option<usize> {
-        match self {
-            Subject::Condition(joined) => joined.single().and_then(|(compared, shape, span)| {
-                let is_rising =
-                    matches!(compared.comparison, Comparison::AtLeast | Comparison::Above);
-                let is_event = is_rising
-                    && shape.function.rises_with_an_event()
-                    && span.step_ms == 0
-                    && span.ago_ms == 0;
-                is_event.then_some(0)
-            }),
-            Subject::Any { .. } | Subject::New { .. } => Some(0),
-            Subject::Sequence { steps, .. } => steps.len().checked_sub(1),
-            Subject::ThenNot { .. } | Subject::Absent { .. } => None,
-        }
-    }
-
-    /// The trigger; `selection` makes the selection of the given place, with its field.
-    pub(super) fn built(
-        &self,
-        mut selection: impl FnMut(usize, Option<usize>) -> Option<Selection>,
-    ) -> Option<Trigger> {
-        let mut next = 0;
-        let mut own = |field: Option<usize>| {
-            next += 1;
-            selection(next - 1, field)
-        };
-        Some(match self {
-            Subject::Condition(joined) => {
-                Trigger::Condition(built(joined, |shape, _| own(shape.field))?)
-            }
-            Subject::Any { and, .. } => {
-                let of = own(None)?;
-                let and = match and {
-                    Some(joined) => Some(built(joined, |shape, _| own(shape.field))?),
-                    None => None,
-                };
-                Trigger::Any { of, and }
-            }
-            Subject::Sequence { count, steps, within_ms } => Trigger::Sequence {
-                steps: steps.iter().map(|_| own(None)).collect::<Option<_>>()?,
-                first_count: *count,
-                within_ms: *within_ms,
-            },
-            Subject::ThenNot { within_ms, .. } => {
-                Trigger::ThenNot { first: own(None)?, then: own(None)?, within_ms: *within_ms }
-            }
-            Subject::Absent { within_ms, roster, .. } => {
-                Trigger::Absent { of: own(None)?, within_ms: *within_ms, roster: roster.clone() }
-            }
-            Subject::New { fields, within_ms, learn_ms, values_max, .. } => Trigger::New {
-                of: own(None)?,
-                fields: fields.clone(),
-                within_ms: *within_ms,
-                learn_ms: *learn_ms,
-                values_max: *values_max,
-            },
-        })
-    }
-}
+use crate::rule::Roster;
+use crate::source::SourceSpan;
 
 /// Resolves a trigger and its severity; `None` is reported.
 pub(super) fn subject(
     scope: &mut Scope<'_>,
     alert: &ast::Alert,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Option<Subject>, Option<Graded>) {
+) -> (Option<Subject>, Option<CheckedThreshold>) {
     let clauses = &alert.clauses;
     if let ast::Trigger::Condition(written) = &alert.trigger {
         let (joined, graded) =
@@ -179,8 +36,10 @@ pub(super) fn subject(
             sequence(scope, alert, count.as_ref(), steps, diagnostics)
         }
         ast::Trigger::ThenNot { first, then } => {
-            let selected =
-                (scope.events(first, 0, diagnostics), scope.events(then, 0, diagnostics));
+            let selected = (
+                filter::events(scope, first, 0, diagnostics),
+                filter::events(scope, then, 0, diagnostics),
+            );
             let within_ms = within(alert, first.at.0, diagnostics);
             match (selected, within_ms) {
                 ((Some(first), Some(then)), Some(within_ms)) => {
@@ -196,7 +55,7 @@ pub(super) fn subject(
 }
 
 /// The `within` an event trigger must have.
-fn within(alert: &ast::Alert, place: Place, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
+fn within(alert: &ast::Alert, place: SourceSpan, diagnostics: &mut Vec<Diagnostic>) -> Option<i64> {
     let window = &alert.clauses.window;
     for (word, extra) in [("step", &window.step), ("min", &window.min)] {
         if let Some(extra) = extra {
@@ -206,7 +65,7 @@ fn within(alert: &ast::Alert, place: Place, diagnostics: &mut Vec<Diagnostic>) -
     match &window.within {
         Some(within) => millis(within, Least::OneMillisecond, diagnostics),
         None => {
-            diagnostics.push(wording::within_wanted(place));
+            diagnostics.push(messages::within_wanted(place));
             None
         }
     }
@@ -219,7 +78,7 @@ fn any(
     and: Option<&ast::Condition>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Subject> {
-    let of = scope.events(events, 0, diagnostics);
+    let of = filter::events(scope, events, 0, diagnostics);
     let window = &alert.clauses.window;
     let Some(written) = and else {
         let extra = [("within", &window.within), ("step", &window.step), ("min", &window.min)];
@@ -250,17 +109,17 @@ fn sequence(
             let events = events(written, diagnostics);
             let is_some = |events: &u64| (1..=FIRST_COUNT_MAX).contains(events);
             if events.is_some_and(|events| !is_some(&events)) {
-                diagnostics.push(wording::first_count_range(written.at.0));
+                diagnostics.push(messages::first_count_range(written.at.0));
             }
             events.filter(is_some).and_then(|events| u32::try_from(events).ok())
         }
     };
     if let Some(extra) = steps.get(STEPS_MAX) {
-        diagnostics.push(wording::too_many_steps(extra.at.0));
+        diagnostics.push(messages::too_many_steps(extra.at.0));
         return None;
     }
     let steps: Vec<Option<Selected>> =
-        steps.iter().map(|step| scope.events(step, 0, diagnostics)).collect();
+        steps.iter().map(|step| filter::events(scope, step, 0, diagnostics)).collect();
     let within_ms = within(alert, place, diagnostics);
     let steps = steps.into_iter().collect::<Option<_>>()?;
     Some(Subject::Sequence { count: count?, steps, within_ms: within_ms? })
@@ -272,7 +131,7 @@ fn absent(
     name: &Name,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Subject> {
-    let of = scope.events(name, 0, diagnostics);
+    let of = filter::events(scope, name, 0, diagnostics);
     let within_ms = within(alert, name.at.0, diagnostics);
     let clauses = &alert.clauses;
     let roster = match (&clauses.seen, clauses.by.first()) {
@@ -283,16 +142,16 @@ fn absent(
             if let (Some(seen_ms), Some(within_ms)) = (seen_ms, within_ms)
                 && seen_ms <= within_ms
             {
-                diagnostics.push(wording::forgotten_before_missed(seen.at.0));
+                diagnostics.push(messages::forgotten_before_missed(seen.at.0));
             }
             seen_ms.map(Roster::Seen)
         }
         (Some(seen), None) => {
-            diagnostics.push(wording::seen_without_key(seen.at.0));
+            diagnostics.push(messages::seen_without_key(seen.at.0));
             None
         }
         (None, Some(key)) => {
-            diagnostics.push(wording::absence_without_scope(key.field.at.0));
+            diagnostics.push(messages::absence_without_scope(key.field.at.0));
             None
         }
     };
@@ -319,7 +178,7 @@ fn listed(
     let schema = scope.schema(of?.stream)?;
     // A field that is not there is reported with the rest of the key.
     let field = schema.fields.iter().find(|field| field.name == key.field.dotted())?;
-    reference::roster(scope, name, &Kind::of(&field.kind), &schema, diagnostics)
+    membership::roster(scope, name, &Kind::of(&field.kind), &schema, diagnostics)
 }
 
 fn new(
@@ -329,7 +188,7 @@ fn new(
     name: &Name,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Subject> {
-    let of = scope.events(name, 0, diagnostics);
+    let of = filter::events(scope, name, 0, diagnostics);
     let within_ms = within(alert, name.at.0, diagnostics);
     let clauses = &alert.clauses;
     let learn_ms = match &clauses.learn {
@@ -342,13 +201,13 @@ fn new(
             let values = events(limit, diagnostics);
             let fits = |values: &u64| (1..=VALUES_MAX).contains(values);
             if values.is_some_and(|values| !fits(&values)) {
-                diagnostics.push(wording::values_range(limit.at.0));
+                diagnostics.push(messages::values_range(limit.at.0));
             }
             values.filter(fits).and_then(|values| u32::try_from(values).ok())
         }
     };
     if let Some(extra) = fields.get(NEW_FIELDS_MAX) {
-        diagnostics.push(wording::too_many_new_fields(extra.at.0));
+        diagnostics.push(messages::too_many_new_fields(extra.at.0));
         return None;
     }
     let of = of?;

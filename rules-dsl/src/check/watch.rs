@@ -2,29 +2,29 @@
 
 use model::decimal::Decimal;
 
-use super::alert::selection;
-use super::condition::{Compared, Joined, window_of};
+use super::condition::window_of;
 use super::keys::{key_parts, keys};
-use super::trigger::Subject;
-use super::valued::valued;
-use super::{Scope, wording};
+use super::measure_expr::typed_measure;
+use super::scope::Scope;
+use super::types::{Compared, Joined, Subject};
+use super::{build, messages};
 use crate::ast::{self, At, Quantity};
 use crate::diagnostic::{Diagnostic, has_errors};
-use crate::reading::Reading;
-use crate::rule::{Comparison, Joint, Trigger, Watch};
+use crate::explain::Explanation;
+use crate::rule::{BoolOp, Comparison, Trigger, Watch};
 
 /// Checks one watch; `None` is reported.
 pub(super) fn watch(
     scope: &mut Scope<'_>,
     written: &ast::Watch,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Watch, Reading)> {
+) -> Option<(Watch, Explanation)> {
     let before = diagnostics.len();
     let place = written.name.at.0;
     let by = key_parts(&written.by, diagnostics);
-    let valued = valued(scope, &written.measure, 0, diagnostics)?;
+    let valued = typed_measure(scope, &written.measure, 0, diagnostics)?;
     if valued.shapes.is_empty() {
-        diagnostics.push(wording::unknown_measure(place, &valued.canonical));
+        diagnostics.push(messages::unknown_measure(place, &valued.canonical));
         return None;
     }
     let spans: Option<Vec<_>> =
@@ -33,17 +33,18 @@ pub(super) fn watch(
     let (comparison, level) = (Comparison::Above, Decimal::MAX);
     let nothing = Quantity { value: Decimal::ZERO, unit: None, at: At(place) };
     let compared = Compared { valued, comparison, level, written: nothing, spans: spans? };
-    let subject = Subject::Condition(Joined { compares: vec![compared], joint: Joint::Compare(0) });
+    let subject =
+        Subject::Condition(Joined { compares: vec![compared], joint: BoolOp::Compare(0) });
     let selected = subject.selected();
     let keys = keys(scope, &selected, &written.by, diagnostics)?;
-    let trigger = subject.built(|place, field| {
-        selection(scope, selected.get(place)?, keys.get(place)?, field, &[])
+    let trigger = build::trigger(&subject, |place, field| {
+        build::selection(scope, selected.get(place)?, keys.get(place)?, field, &[])
     })?;
     let Trigger::Condition(condition) = trigger else {
         return None;
     };
     let watch = Watch { name: written.name.text.clone(), condition, by };
-    let reading = crate::reading::watched(&watch, &subject, &scope.streams);
+    let reading = crate::explain::explain_watch(&watch, &subject, &scope.streams);
     let has_failed = diagnostics.get(before..).is_some_and(has_errors);
     (!has_failed).then_some((watch, reading))
 }

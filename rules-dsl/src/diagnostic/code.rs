@@ -1,31 +1,38 @@
 //! The registry of codes. A code is never reused for something else.
 
-use super::Level;
+/// Level of a diagnostic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DiagnosticLevel {
+    /// The rules do not run.
+    Error,
+    /// They run, but probably not as meant.
+    Warning,
+}
 
 /// Declares every code once: variant, number, and what it is about.
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $id:literal;)+) => {
-        /// What a diagnostic is about.
+        /// Code of a diagnostic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum DiagnosticCode {
             $($(#[doc = $doc])+ $name,)+
         }
 
-        impl Code {
+        impl DiagnosticCode {
             /// All of them, in the order of their numbers.
-            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+            pub const ALL: &'static [DiagnosticCode] = &[$(DiagnosticCode::$name,)+];
 
             /// The number people look up: `E…` stops the rules, `W…` does not.
             pub const fn id(self) -> &'static str {
                 match self {
-                    $(Code::$name => $id,)+
+                    $(DiagnosticCode::$name => $id,)+
                 }
             }
 
-            /// What it is about, in one English line.
+            /// Returns its subject, in one English line.
             pub const fn about(self) -> &'static str {
                 match self {
-                    $(Code::$name => concat!($($doc),+),)+
+                    $(DiagnosticCode::$name => concat!($($doc),+),)+
                 }
             }
         }
@@ -181,9 +188,9 @@ codes! {
     LateBudget = "W0206";
 }
 
-impl Code {
-    /// How bad it is: `W…` are warnings.
-    pub fn level(self) -> Level {
-        if self.id().starts_with('W') { Level::Warning } else { Level::Error }
+impl DiagnosticCode {
+    /// Returns its level: `W…` are warnings.
+    pub fn level(self) -> DiagnosticLevel {
+        if self.id().starts_with('W') { DiagnosticLevel::Warning } else { DiagnosticLevel::Error }
     }
 }

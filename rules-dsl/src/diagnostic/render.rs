@@ -4,25 +4,38 @@ use std::fmt::Write as _;
 
 use model::message::Language;
 
-use super::{Diagnostic, Level};
-use crate::source::{Place, SourceFile, columns, drawable};
+use super::code::DiagnosticLevel;
+use super::finding::Diagnostic;
+use crate::source::{SourceFile, SourceSpan, columns, drawable};
 
 /// Columns of source shown before the marked text when a line is long.
 const BEFORE_COLUMNS: usize = 60;
 /// Columns of source shown from the marked text on.
 const AFTER_COLUMNS: usize = 80;
 
-pub(super) fn render(diagnostic: &Diagnostic, files: &[SourceFile], language: Language) -> String {
+impl Diagnostic {
+    /// The finding as people read it: headline, source line with carets, and ways out.
+    ///
+    /// `files` are the ones given to [`crate::compile`], in the same order.
+    pub fn render(&self, files: &[SourceFile], language: Language) -> String {
+        rendered(self, files, language)
+    }
+}
+
+fn rendered(diagnostic: &Diagnostic, files: &[SourceFile], language: Language) -> String {
     let word = match (diagnostic.level, language) {
-        (Level::Error, Language::En) => "error",
-        (Level::Error, Language::Ja) => "エラー",
-        (Level::Warning, Language::En) => "warning",
-        (Level::Warning, Language::Ja) => "警告",
+        (DiagnosticLevel::Error, Language::En) => "error",
+        (DiagnosticLevel::Error, Language::Ja) => "エラー",
+        (DiagnosticLevel::Warning, Language::En) => "warning",
+        (DiagnosticLevel::Warning, Language::Ja) => "警告",
     };
     let id = diagnostic.code.id();
     let mut out = format!("{word}[{id}]: {}\n", drawable(diagnostic.message.get(language)));
-    let place =
-        Place { file: diagnostic.file, start: diagnostic.span.start, end: diagnostic.span.end };
+    let place = SourceSpan {
+        file: diagnostic.file,
+        start: diagnostic.span.start,
+        end: diagnostic.span.end,
+    };
     let margin = draw_source(&mut out, files, place);
     let mut note = |en: &str, ja: &str, text: &str| {
         let name = if language == Language::Ja { ja } else { en };
@@ -45,7 +58,7 @@ pub(super) fn render(diagnostic: &Diagnostic, files: &[SourceFile], language: La
     out
 }
 
-fn location(files: &[SourceFile], place: Place) -> String {
+fn location(files: &[SourceFile], place: SourceSpan) -> String {
     match files.get(place.file) {
         Some(file) => {
             let position = file.position(place.start);
@@ -56,7 +69,7 @@ fn location(files: &[SourceFile], place: Place) -> String {
 }
 
 /// Draws the line with its carets; returns the margin the notes are aligned with.
-fn draw_source(out: &mut String, files: &[SourceFile], place: Place) -> String {
+fn draw_source(out: &mut String, files: &[SourceFile], place: SourceSpan) -> String {
     let Some(file) = files.get(place.file) else {
         return " ".to_owned();
     };

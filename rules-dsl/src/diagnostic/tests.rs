@@ -1,4 +1,8 @@
+use model::message::Language;
+
+use super::nearest::distance;
 use super::*;
+use crate::source::{SourceFile, SourceSpan};
 
 #[test]
 fn the_nearest_name_is_a_slip_away() {
@@ -49,8 +53,8 @@ fn distances_count_edits() {
 /// The lines drawn between the place and the notes.
 fn drawn(text: &str, span: std::ops::Range<usize>) -> (String, String) {
     let files = [SourceFile { name: "x".to_owned(), text: text.to_owned() }];
-    let place = Place { file: 0, start: span.start, end: span.end };
-    let found = Diagnostic::new(Code::Unexpected, place, text!("m", "m"));
+    let place = SourceSpan { file: 0, start: span.start, end: span.end };
+    let found = Diagnostic::new(DiagnosticCode::Unexpected, place, text!("m", "m"));
     let shown = found.render(&files, Language::En);
     let lines: Vec<&str> = shown.lines().collect();
     (lines[3].to_owned(), lines[4].to_owned())
@@ -102,22 +106,26 @@ fn places_outside_a_file_are_drawn_all_the_same() {
         let (_, under) = drawn(text, span.clone());
         assert!(under.contains('^'), "{text:?} {span:?}");
     }
-    let lost =
-        Diagnostic::new(Code::Unexpected, Place { file: 7, start: 0, end: 1 }, text!("m", "m"));
+    let lost = Diagnostic::new(
+        DiagnosticCode::Unexpected,
+        SourceSpan { file: 7, start: 0, end: 1 },
+        text!("m", "m"),
+    );
     assert_eq!(lost.render(&[], Language::Ja), "エラー[E0201]: m\n");
 }
 
 #[test]
 fn many_findings_are_cut_errors_first() {
-    let at = |start: usize| Place { file: 0, start, end: start + 1 };
+    let at = |start: usize| SourceSpan { file: 0, start, end: start + 1 };
     let many = DIAGNOSTICS_MAX + 50;
-    let mut found: Vec<Diagnostic> =
-        (0..many).map(|i| Diagnostic::new(Code::NeverHolds, at(i), text!("w", "w"))).collect();
-    found.push(Diagnostic::new(Code::Unexpected, at(many), text!("e", "e")));
-    found.push(Diagnostic::new(Code::Unexpected, at(many), text!("e", "e")));
+    let mut found: Vec<Diagnostic> = (0..many)
+        .map(|i| Diagnostic::new(DiagnosticCode::NeverHolds, at(i), text!("w", "w")))
+        .collect();
+    found.push(Diagnostic::new(DiagnosticCode::Unexpected, at(many), text!("e", "e")));
+    found.push(Diagnostic::new(DiagnosticCode::Unexpected, at(many), text!("e", "e")));
     arrange(&mut found);
     assert_eq!(found.len(), DIAGNOSTICS_MAX);
     assert!(has_errors(&found));
     assert!(found.is_sorted_by_key(|d| d.span.start));
-    assert_eq!(found.iter().filter(|d| d.level == Level::Error).count(), 1);
+    assert_eq!(found.iter().filter(|d| d.level == DiagnosticLevel::Error).count(), 1);
 }

@@ -3,7 +3,7 @@
 use model::severity::Severity;
 
 use crate::lex::{Token, TokenKind, lex};
-use crate::parse::STATEMENTS;
+use crate::parse::keyword::STATEMENTS;
 
 /// A token or a comment.
 pub(super) struct Piece<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Piece<'a> {
     pub(super) line_ends: usize,
     /// Nothing stands between it and what is before it.
     pub(super) touches: bool,
-    /// Where the other brace is.
+    /// Index of the other brace.
     pub(super) partner: Option<usize>,
     kind: Kind,
 }
@@ -40,7 +40,7 @@ impl Piece<'_> {
         self.kind == Kind::Symbol
     }
 
-    /// Whether it is this mark.
+    /// True when it is this mark.
     pub(super) fn is(&self, symbol: &str) -> bool {
         self.is_symbol() && self.reads == symbol
     }
@@ -81,7 +81,7 @@ impl<'a> Pieces<'a> {
         at.checked_sub(1).and_then(|at| self.0.get(at))
     }
 
-    /// Whether a piece, outside of any braces, is the word of a statement.
+    /// True when a piece, outside of any braces, is the word of a statement.
     pub(super) fn begins_statement(&self, at: usize) -> bool {
         STATEMENTS.contains(&self.get(at).word())
     }

@@ -1,14 +1,14 @@
-//! What stands between two pieces on a line, and where a line may end.
+//! Spaces between two pieces on a line, and ends of lines.
 
 use super::pieces::{Piece, Pieces};
-use crate::parse::{CLAUSES, OPTIONS};
+use crate::parse::keyword::{CLAUSES, OPTIONS};
 
 /// Words that a parenthesis follows at a distance; after any other name it is a call.
 const BEFORE_PARENTHESIS: [&str; 10] =
     ["and", "or", "not", "in", "cidr", "where", "then", "any", "absent", "new"];
 /// Words that join parts of a condition or a trigger.
 const JOINING: [&str; 5] = ["where", "and", "or", "then", "vs"];
-/// What follows the braces of a `given`.
+/// Words that follow the braces of a `given`.
 const MOMENTS: [&str; 3] = ["at", "every", "arriving"];
 /// Words whose argument may be spelled like a clause: `nodata clear`, `during keep`.
 const TAKING_A_WORD: [&str; 3] = ["nodata", "during", "not"];
@@ -30,14 +30,14 @@ pub(super) fn gap(pieces: &Pieces<'_>, at: usize) -> &'static str {
     if piece.touches && may_touch { "" } else { " " }
 }
 
-/// Whether a parenthesis opens the arguments of the name before it.
+/// True when a parenthesis opens the arguments of the name before it.
 fn calls(pieces: &Pieces<'_>, at: usize) -> bool {
     let Some(name) = pieces.before(at) else { return false };
     let declares = at >= 2 && pieces.begins_statement(at - 2);
     !name.is_symbol() && !declares && !BEFORE_PARENTHESIS.contains(&name.word())
 }
 
-/// Whether a line may break before a piece: at a clause, a part of a condition, an item.
+/// True when a line may break before a piece: at a clause, a part of a condition, an item.
 pub(super) fn begins_clause(pieces: &Pieces<'_>, at: usize, statement: &str) -> bool {
     let (piece, Some(before)) = (pieces.get(at), pieces.before(at)) else {
         return false;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ast::Ast;
-use crate::ast::drawn::statement_of;
+use crate::ast::arbitrary::statement_of;
 use crate::lex::lex;
 use crate::print::print;
 

@@ -1,5 +1,6 @@
 //! Characters: which are twins of ASCII, and which only look harmless.
 
+use unicode_ident::is_xid_start;
 use unicode_normalization::UnicodeNormalization;
 
 /// The character a rule means: full-width forms and a list of our own become their ASCII
@@ -16,7 +17,7 @@ pub(super) fn fold(c: char) -> char {
     }
 }
 
-/// Whether NFKC would turn a character into ASCII digits, letters or a unit without anybody
+/// True when NFKC would turn a character into ASCII digits, letters or a unit without anybody
 /// noticing: circled, superscript, subscript and squared forms. Full-width forms are meant.
 pub(super) fn disguised(c: char) -> bool {
     if c.is_ascii() || matches!(c, '\u{ff00}'..='\u{ffef}') {
@@ -27,7 +28,7 @@ pub(super) fn disguised(c: char) -> bool {
     squared || c.nfkc().any(|plain| plain != c && plain.is_ascii_alphanumeric())
 }
 
-/// Whether nobody sees a character, so that two names that look alike would differ: joiners,
+/// True when nobody sees a character, so that two names that look alike would differ: joiners,
 /// fillers, variation selectors and other default-ignorable code points.
 pub(super) fn unseen(c: char) -> bool {
     matches!(
@@ -39,7 +40,7 @@ pub(super) fn unseen(c: char) -> bool {
     )
 }
 
-/// Whether a character makes a line look like another one even in a comment or text: it turns
+/// True when a character makes a line look like another one even in a comment or text: it turns
 /// the direction of writing, or starts a line for an editor but not for the language.
 pub(super) fn misleading(c: char) -> bool {
     matches!(
@@ -52,4 +53,9 @@ pub(super) fn misleading(c: char) -> bool {
 /// Quotation marks of other keyboards.
 pub(super) fn quote_like(c: char) -> bool {
     matches!(c, '“' | '”' | '‘' | '’' | '「' | '」' | '『' | '』' | '\'' | '〝' | '〟' | '«' | '»')
+}
+
+/// True for a character that a word may begin with.
+pub(crate) fn begins_word(c: char) -> bool {
+    c == '_' || is_xid_start(c)
 }

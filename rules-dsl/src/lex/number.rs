@@ -3,12 +3,14 @@
 use model::decimal::Decimal;
 use unicode_ident::is_xid_continue;
 
+use super::lexer::Lexer;
+use super::messages;
 use super::phrase::{after_quantity, calendar_word, unit_alias};
-use super::{COMPARISON_WORDS, Lexer, TokenKind, wording};
+use super::token::{COMPARISON_WORDS, TokenKind};
 use crate::ast::{At, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::{UNITS, UnitWord, unit_prefix};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Digits after the point that a number can hold.
 pub(super) const FRACTION_DIGITS_MAX: usize = 9;
@@ -54,7 +56,7 @@ impl Lexer<'_> {
                 if shown.len() < digits.len() {
                     shown.push('…');
                 }
-                self.refuse(from, wording::number_range(self.place(from, self.at), &shown));
+                self.refuse(from, messages::number_range(self.place(from, self.at), &shown));
             }
         }
     }
@@ -74,7 +76,7 @@ impl Lexer<'_> {
         let written = self.folded(from, self.at);
         match minutes(&written) {
             Some(minutes) => self.push(TokenKind::Clock(minutes), from),
-            None => self.refuse(from, wording::clock(self.place(from, self.at), &written)),
+            None => self.refuse(from, messages::clock(self.place(from, self.at), &written)),
         }
         true
     }
@@ -93,7 +95,7 @@ impl Lexer<'_> {
         }
         let found = self.folded(from, self.at);
         let joined = found.replace(',', "");
-        self.refuse(from, wording::grouped(self.place(from, self.at), &found, &joined));
+        self.refuse(from, messages::grouped(self.place(from, self.at), &found, &joined));
         true
     }
 }
@@ -109,8 +111,8 @@ fn minutes(written: &str) -> Option<u16> {
     (minutes < 60 && all <= DAY_MINUTES).then_some(all)
 }
 
-/// What the letters after a number are; longest unit first.
-fn read_tail(place: Place, digits: &str, run: &str) -> Tail {
+/// Reading of the letters after a number; longest unit first.
+fn read_tail(place: SourceSpan, digits: &str, run: &str) -> Tail {
     let comparison = |text: &str| COMPARISON_WORDS.iter().any(|(word, _)| *word == text);
     if run.is_empty() || comparison(run) {
         return Ok(None);
@@ -119,7 +121,7 @@ fn read_tail(place: Place, digits: &str, run: &str) -> Tail {
         return Err(Box::new(found));
     }
     if let Some(word) = calendar_word(run) {
-        return Err(Box::new(wording::calendar_time(place, &format!("{digits}{word}"))));
+        return Err(Box::new(messages::calendar_time(place, &format!("{digits}{word}"))));
     }
     let Some(unit) = unit_prefix(run) else {
         return Err(Box::new(unknown_unit(place, digits, run)));
@@ -132,12 +134,12 @@ fn read_tail(place: Place, digits: &str, run: &str) -> Tail {
         unknown_unit(place, digits, run)
     } else {
         let quantity = format!("{digits}{}", unit.spelling);
-        let phrase = after_quantity(place, (&quantity, unit), rest);
+        let phrase = after_quantity(place, &quantity, unit, rest);
         phrase.unwrap_or_else(|| runs_on(place, &quantity, rest))
     }))
 }
 
-fn kanji_number(place: Place, digits: &str, run: &str) -> Option<Diagnostic> {
+fn kanji_number(place: SourceSpan, digits: &str, run: &str) -> Option<Diagnostic> {
     let numerals = "万億兆千百十一二三四五六七八九〇零";
     let first = run.chars().next().filter(|c| numerals.contains(*c))?;
     let power = match first {
@@ -149,31 +151,31 @@ fn kanji_number(place: Place, digits: &str, run: &str) -> Option<Diagnostic> {
         _ => 1,
     };
     let plain = Decimal::parse(digits).ok().and_then(|value| value.shift(power));
-    let found = wording::mixed_numerals(place, digits, first);
+    let found = messages::mixed_numerals(place, digits, first);
     Some(match plain {
-        Some(plain) => found.help(wording::write(plain)),
+        Some(plain) => found.help(messages::write(plain)),
         None => found,
     })
 }
 
-fn runs_on(place: Place, quantity: &str, rest: &str) -> Diagnostic {
-    let found = wording::runs_on(place, quantity, rest);
+fn runs_on(place: SourceSpan, quantity: &str, rest: &str) -> Diagnostic {
+    let found = messages::runs_on(place, quantity, rest);
     found.help(if rest.starts_with(|c: char| c.is_ascii_digit()) {
-        wording::one_unit()
+        messages::one_unit()
     } else {
-        wording::space_or_quotes(quantity, rest)
+        messages::space_or_quotes(quantity, rest)
     })
 }
 
-fn unknown_unit(place: Place, digits: &str, run: &str) -> Diagnostic {
-    let found = wording::unknown_unit(place, run);
+fn unknown_unit(place: SourceSpan, digits: &str, run: &str) -> Diagnostic {
+    let found = messages::unknown_unit(place, run);
     let (alias, compared) = COMPARISON_WORDS
         .iter()
         .find_map(|(word, _)| Some((run.strip_suffix(word)?, *word)))
         .unwrap_or((run, ""));
     if let Some(known) = unit_alias(alias) {
-        return found.help(wording::did_you_mean(&format!("{digits}{known}{compared}")));
+        return found.help(messages::did_you_mean(&format!("{digits}{known}{compared}")));
     }
     let all: Vec<&str> = UNITS.iter().map(|unit| unit.spelling).collect();
-    found.help(wording::units(&all.join(" ")))
+    found.help(messages::units(&all.join(" ")))
 }

@@ -3,9 +3,9 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::quantity::{UnitKind, UnitWord, duration_named, unit_prefix};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
-use super::wording;
+use super::messages;
 
 /// Words for times of the calendar, the longer before those they start with.
 const CALENDAR_WORDS: [&str; 18] = [
@@ -32,14 +32,14 @@ const CALENDAR_WORDS: [&str; 18] = [
 /// Days that begin at midnight.
 const CALENDAR_DAYS: [&str; 5] = ["今日", "当日", "本日", "暦日", "営業日"];
 
-/// What joins a window to a level that follows it, as in `5分間に10回`; last, nothing.
+/// Particles that join a window to a level that follows it, as in `5分間に10回`; last, nothing.
 const WINDOW_PARTICLES: [&str; 8] =
     ["の間に", "ごとに", "あたり", "当たり", "につき", "に", "で", ""];
 
-/// What a window runs on into, as in `5分平均`.
+/// Measures that a window runs on into, as in `5分平均`.
 const MEASURE_WORDS: [&str; 5] = ["平均", "合計", "最大", "最小", "中央値"];
 
-/// What other people call our units.
+/// Units as other tools spell them.
 const UNIT_ALIASES: [(&str, &str); 24] = [
     ("min", "m"),
     ("mins", "m"),
@@ -89,7 +89,7 @@ const COMPARING: [(&str, &str); 14] = [
 /// Digits as kanji write them.
 const KANJI_NUMERALS: &str = "一二三四五六七八九十百千万億〇";
 
-/// What kanji numerals say: `千二百`, `二〇`. None where they are no one number.
+/// Value of kanji numerals: `千二百`, `二〇`. None where they are no one number.
 fn kanji_value(numerals: &str) -> Option<u64> {
     // Of ten thousands, of the rest, and digits that no power has taken yet.
     let (mut whole, mut part, mut digits) = (0_u64, 0_u64, None::<u64>);
@@ -132,28 +132,29 @@ pub(crate) fn calendar_word(run: &str) -> Option<&'static str> {
     })
 }
 
-/// What is wrong with letters after a quantity that read on as a phrase.
+/// Diagnostic of letters after a quantity that read on as a phrase.
 pub(super) fn after_quantity(
-    place: Place,
-    (quantity, unit): (&str, &UnitWord),
+    place: SourceSpan,
+    quantity: &str,
+    unit: &UnitWord,
     rest: &str,
 ) -> Option<Diagnostic> {
     let phrase = format!("{quantity}{rest}");
     if unit.kind == UnitKind::Duration {
         if let Some(level) = level_after(rest) {
-            return Some(wording::window_first(place, &phrase, level, quantity));
+            return Some(messages::window_first(place, &phrase, level, quantity));
         }
         if MEASURE_WORDS.iter().any(|measure| rest.starts_with(measure)) {
-            return Some(wording::window_of_measure(place, &phrase));
+            return Some(messages::window_of_measure(place, &phrase));
         }
     }
     if rest.starts_with("まで") || rest.starts_with("以内") {
-        Some(wording::up_to(place, &phrase, quantity))
+        Some(messages::up_to(place, &phrase, quantity))
     } else if rest.starts_with("連続") {
-        Some(wording::in_a_row(place, &phrase, quantity))
+        Some(messages::in_a_row(place, &phrase, quantity))
     } else {
         let meant = compared(quantity, rest).or_else(|| lasting(quantity, rest))?;
-        Some(wording::runs_on(place, quantity, rest).help(wording::did_you_mean(&meant)))
+        Some(messages::runs_on(place, quantity, rest).help(messages::did_you_mean(&meant)))
     }
 }
 
@@ -178,35 +179,35 @@ fn level_after(rest: &str) -> Option<&str> {
     (level.starts_with(|c: char| c.is_ascii_digit()) && !is_length).then_some(level)
 }
 
-/// What is wrong with a word that stands where a level, clause or name is expected, when it is
+/// Diagnostic of a word that stands where a level, clause or name is expected, when it is
 /// part of a phrase with two readings.
-pub(crate) fn phrase_trap(word: &str, place: Place) -> Option<Diagnostic> {
+pub(crate) fn phrase_trap(word: &str, place: SourceSpan) -> Option<Diagnostic> {
     let numbered = word.contains(|c: char| c.is_ascii_digit());
     if word == "連続" || (word.starts_with("連続") && numbered) {
-        return Some(wording::in_a_row(place, word, "10回"));
+        return Some(messages::in_a_row(place, word, "10回"));
     }
     if let Some(each) = word.strip_prefix('毎') {
         let unit = duration_named(each).is_some() || calendar_word(each).is_some();
         if unit || numbered || each.starts_with('日') {
-            return Some(wording::every(place, word));
+            return Some(messages::every(place, word));
         }
     }
     let measured = MEASURE_WORDS.iter().find_map(|measure| word.strip_suffix(measure));
     if measured.is_some_and(|unit| duration_named(unit).is_some()) {
-        return Some(wording::window_of_measure(place, word));
+        return Some(messages::window_of_measure(place, word));
     }
     if CALENDAR_DAYS.iter().any(|day| word.starts_with(day)) {
-        return Some(wording::calendar_time(place, word));
+        return Some(messages::calendar_time(place, word));
     }
     if matches!(word, "まで" | "以内") {
-        return Some(wording::up_to(place, word, "10回"));
+        return Some(messages::up_to(place, word, "10回"));
     }
     let unit = word.trim_start_matches(|c| KANJI_NUMERALS.contains(c));
     let is_number = unit.len() < word.len() && unit_prefix(unit).is_some();
-    let found = is_number.then(|| wording::kanji_numerals(place, word))?;
+    let found = is_number.then(|| messages::kanji_numerals(place, word))?;
     let value = word.strip_suffix(unit).and_then(kanji_value);
     Some(match value {
-        Some(value) => found.help(wording::in_digits(value, unit)),
+        Some(value) => found.help(messages::in_digits(value, unit)),
         None => found,
     })
 }

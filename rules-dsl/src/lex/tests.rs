@@ -1,5 +1,6 @@
+use super::lexer::{SOURCE_BYTES_MAX, TEXT_BYTES_MAX};
 use super::*;
-use crate::diagnostic::Code;
+use crate::diagnostic::DiagnosticCode;
 use crate::print;
 
 fn kinds(source: &str) -> Vec<String> {
@@ -70,31 +71,31 @@ fn tokens_keep_their_places() {
 #[test]
 fn what_looks_like_a_number_is_refused_by_its_code() {
     let cases = [
-        ("① ", Code::DisguisedCharacter),
-        ("10²", Code::DisguisedCharacter),
-        ("5㎆", Code::DisguisedCharacter),
-        ("x²", Code::DisguisedCharacter),
-        ("1万", Code::NumberSpelling),
-        ("10,000", Code::NumberSpelling),
-        ("1,000,000", Code::NumberSpelling),
-        ("5min", Code::UnknownUnit),
-        ("3つ", Code::UnknownUnit),
-        ("5回線障害", Code::UnitRunsOn),
-        ("10回以上の", Code::UnitRunsOn),
-        ("1m30s", Code::UnitRunsOn),
-        ("10回まで", Code::TwoReadings),
-        ("5分以内", Code::TwoReadings),
-        ("3回連続", Code::TwoReadings),
-        ("1ヶ月", Code::TwoReadings),
-        ("5営業日", Code::TwoReadings),
-        ("9時", Code::TwoReadings),
-        ("1週", Code::TwoReadings),
-        ("\"a", Code::Unterminated),
-        ("`a", Code::Unterminated),
-        ("\"\\d\"", Code::UnknownEscape),
-        ("“x”", Code::StrayCharacter),
-        ("٣", Code::StrayCharacter),
-        ("0.1234567891", Code::NumberRange),
+        ("① ", DiagnosticCode::DisguisedCharacter),
+        ("10²", DiagnosticCode::DisguisedCharacter),
+        ("5㎆", DiagnosticCode::DisguisedCharacter),
+        ("x²", DiagnosticCode::DisguisedCharacter),
+        ("1万", DiagnosticCode::NumberSpelling),
+        ("10,000", DiagnosticCode::NumberSpelling),
+        ("1,000,000", DiagnosticCode::NumberSpelling),
+        ("5min", DiagnosticCode::UnknownUnit),
+        ("3つ", DiagnosticCode::UnknownUnit),
+        ("5回線障害", DiagnosticCode::UnitRunsOn),
+        ("10回以上の", DiagnosticCode::UnitRunsOn),
+        ("1m30s", DiagnosticCode::UnitRunsOn),
+        ("10回まで", DiagnosticCode::TwoReadings),
+        ("5分以内", DiagnosticCode::TwoReadings),
+        ("3回連続", DiagnosticCode::TwoReadings),
+        ("1ヶ月", DiagnosticCode::TwoReadings),
+        ("5営業日", DiagnosticCode::TwoReadings),
+        ("9時", DiagnosticCode::TwoReadings),
+        ("1週", DiagnosticCode::TwoReadings),
+        ("\"a", DiagnosticCode::Unterminated),
+        ("`a", DiagnosticCode::Unterminated),
+        ("\"\\d\"", DiagnosticCode::UnknownEscape),
+        ("“x”", DiagnosticCode::StrayCharacter),
+        ("٣", DiagnosticCode::StrayCharacter),
+        ("0.1234567891", DiagnosticCode::NumberRange),
     ];
     for (source, code) in cases {
         let found = lex(0, source).diagnostics;
@@ -105,9 +106,15 @@ fn what_looks_like_a_number_is_refused_by_its_code() {
 #[test]
 fn large_inputs_are_refused() {
     let source = "#".repeat(SOURCE_BYTES_MAX + 1);
-    assert_eq!(lex(0, &source).diagnostics.first().map(|d| d.code), Some(Code::LimitExceeded));
+    assert_eq!(
+        lex(0, &source).diagnostics.first().map(|d| d.code),
+        Some(DiagnosticCode::LimitExceeded)
+    );
     let long = format!("\"{}\"", "a".repeat(TEXT_BYTES_MAX + 1));
-    assert_eq!(lex(0, &long).diagnostics.first().map(|d| d.code), Some(Code::LimitExceeded));
+    assert_eq!(
+        lex(0, &long).diagnostics.first().map(|d| d.code),
+        Some(DiagnosticCode::LimitExceeded)
+    );
     // A number of any length is refused in one line.
     let found = lex(0, &"1".repeat(SOURCE_BYTES_MAX)).diagnostics;
     assert!(found[0].message.en.len() < 200, "{}", found[0].message.en.len());
@@ -150,16 +157,16 @@ fn characters_nobody_sees_are_refused_where_they_stand() {
 #[test]
 fn controls_and_other_quotes_are_answered() {
     let cases = [
-        ("\0", Code::StrayCharacter),
-        ("a\0b", Code::StrayCharacter),
-        ("\u{1b}[31m", Code::StrayCharacter),
-        ("「x」", Code::StrayCharacter),
-        ("'x'", Code::StrayCharacter),
-        ("＂x＂", Code::Unterminated),
-        ("\"a\nb\"", Code::Unterminated),
-        ("\"a\\", Code::Unterminated),
-        ("``", Code::Unterminated),
-        ("a.`", Code::Unterminated),
+        ("\0", DiagnosticCode::StrayCharacter),
+        ("a\0b", DiagnosticCode::StrayCharacter),
+        ("\u{1b}[31m", DiagnosticCode::StrayCharacter),
+        ("「x」", DiagnosticCode::StrayCharacter),
+        ("'x'", DiagnosticCode::StrayCharacter),
+        ("＂x＂", DiagnosticCode::Unterminated),
+        ("\"a\nb\"", DiagnosticCode::Unterminated),
+        ("\"a\\", DiagnosticCode::Unterminated),
+        ("``", DiagnosticCode::Unterminated),
+        ("a.`", DiagnosticCode::Unterminated),
     ];
     for (source, code) in cases {
         let found = lex(0, source).diagnostics;

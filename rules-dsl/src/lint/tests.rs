@@ -1,5 +1,5 @@
 use crate::compile;
-use crate::diagnostic::Code;
+use crate::diagnostic::DiagnosticCode;
 use crate::source::SourceFile;
 
 const BASE: &str = "\
@@ -9,7 +9,7 @@ filter bad = auth where n > 1
 filter worse = bad where n > 2
 ";
 
-fn codes(text: &str) -> Vec<Code> {
+fn codes(text: &str) -> Vec<DiagnosticCode> {
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     let compiled = compile(&files);
     assert!(compiled.rules.is_some(), "{text}: {:#?}", compiled.diagnostics);
@@ -18,8 +18,8 @@ fn codes(text: &str) -> Vec<Code> {
 
 #[test]
 fn triggers_that_hardly_mean_what_they_say() {
-    use Code::{AlwaysHolds, LowSideWithKey, NeverHolds, RatioWithoutMin};
-    let cases: &[(&str, &[Code])] = &[
+    use DiagnosticCode::{AlwaysHolds, LowSideWithKey, NeverHolds, RatioWithoutMin};
+    let cases: &[(&str, &[DiagnosticCode])] = &[
         ("bad 10回/分", &[]),
         ("bad 1回/分", &[]),
         // Counts are never below 0 and always whole.
@@ -69,16 +69,16 @@ fn triggers_that_hardly_mean_what_they_say() {
 
 #[test]
 fn lengths_that_do_not_go_together() {
-    let cases: &[(&str, &[Code])] = &[
-        ("bad 1回/分 for 5m", &[Code::ForOutlivesWindow]),
-        ("bad 1回/分 for 1m", &[Code::ForOutlivesWindow]),
+    let cases: &[(&str, &[DiagnosticCode])] = &[
+        ("bad 1回/分 for 5m", &[DiagnosticCode::ForOutlivesWindow]),
+        ("bad 1回/分 for 1m", &[DiagnosticCode::ForOutlivesWindow]),
         ("bad 1回/分 for 59s", &[]),
-        ("bad > 0 within 1m for 5m", &[Code::ForOutlivesWindow]),
-        ("distinct(bad.n) 1/m for 5m", &[Code::ForOutlivesWindow]),
+        ("bad > 0 within 1m for 5m", &[DiagnosticCode::ForOutlivesWindow]),
+        ("distinct(bad.n) 1/m for 5m", &[DiagnosticCode::ForOutlivesWindow]),
         ("bad 2回/分 for 5m", &[]),
         ("avg(auth.n) > 1 within 1m for 5m", &[]),
-        ("avg(auth.n) > 1 within 1h for 5s", &[Code::FinerThanStep]),
-        ("avg(auth.n) > 1 within 1h keep 5s", &[Code::FinerThanStep]),
+        ("avg(auth.n) > 1 within 1h for 5s", &[DiagnosticCode::FinerThanStep]),
+        ("avg(auth.n) > 1 within 1h keep 5s", &[DiagnosticCode::FinerThanStep]),
         ("avg(auth.n) > 1 within 1h for 6s keep 6s", &[]),
         ("avg(auth.n) > 1 within 1h keep 0s", &[]),
         ("avg(auth.n) > 1 within 10m for 1s", &[]),
@@ -106,7 +106,7 @@ fn alerts_on_one_measure_should_be_a_ladder() {
     let day = "calendar day = mon-fri 09:00-18:00 UTC";
     for (second, overlaps) in cases {
         let text = format!("{day}\nalert a bad 10回/分 by user high\nalert b {second} critical");
-        let found = codes(&text).contains(&Code::ShouldBeLadder);
+        let found = codes(&text).contains(&DiagnosticCode::ShouldBeLadder);
         assert_eq!(found, overlaps, "{second}");
     }
 }
@@ -125,7 +125,7 @@ fn a_count_of_people_is_a_count_of_their_events() {
     ];
     for (trigger, want) in cases {
         let found = codes(&format!("alert a {trigger} high"));
-        assert_eq!(found.contains(&Code::EventsAreNotPeople), want, "{trigger}");
+        assert_eq!(found.contains(&DiagnosticCode::EventsAreNotPeople), want, "{trigger}");
         assert_eq!(found.len(), usize::from(want), "{trigger}");
     }
 }
@@ -141,7 +141,7 @@ fn what_is_measured_identifies_nothing() {
     ];
     for (trigger, want) in cases {
         let found = codes(&format!("alert a {trigger} high"));
-        assert_eq!(found.contains(&Code::MeasuredKey), want, "{trigger}");
+        assert_eq!(found.contains(&DiagnosticCode::MeasuredKey), want, "{trigger}");
     }
 }
 
@@ -158,7 +158,7 @@ fn a_key_that_is_the_id_of_events() {
     for (trigger, want) in cases {
         let pay = "stream pay { ts: time, order: str, user: str } id order";
         let found = codes(&format!("{pay}\nalert a {trigger} high"));
-        assert_eq!(found.contains(&Code::KeyPerEvent), want, "{trigger}");
+        assert_eq!(found.contains(&DiagnosticCode::KeyPerEvent), want, "{trigger}");
     }
 }
 
@@ -182,12 +182,12 @@ fn filters_that_no_event_satisfies() {
         ("auth where took > 5s and took < 6000ms", false),
     ];
     for (filter, never) in cases {
-        let found = codes(&format!("filter f = {filter}")).contains(&Code::NeverMatches);
+        let found = codes(&format!("filter f = {filter}")).contains(&DiagnosticCode::NeverMatches);
         assert_eq!(found, never, "{filter}");
     }
     // What the base asks for counts too.
     let text = "filter f = auth where user == \"a\"\nfilter g = f where user == \"b\"";
-    assert_eq!(codes(text), [Code::NeverMatches]);
+    assert_eq!(codes(text), [DiagnosticCode::NeverMatches]);
 }
 
 #[test]
@@ -200,19 +200,23 @@ fn what_is_missed_sooner_than_it_may_be_late() {
         ("bad then worse within 1s", false),
     ];
     for (trigger, early) in cases {
-        let found = codes(&format!("alert a {trigger} high")).contains(&Code::ShorterThanLateness);
+        let found = codes(&format!("alert a {trigger} high"))
+            .contains(&DiagnosticCode::ShorterThanLateness);
         assert_eq!(found, early, "{trigger}");
     }
 }
 
 #[test]
 fn lints_look_into_joined_comparisons_and_know_other_triggers() {
-    let cases: [(&str, &[Code]); 5] = [
+    let cases: [(&str, &[DiagnosticCode]); 5] = [
         (
             "ratio(bad, auth) > 1% within 1h and ratio(bad, auth) > 1% within 5m min 9",
-            &[Code::RatioWithoutMin],
+            &[DiagnosticCode::RatioWithoutMin],
         ),
-        ("avg(auth.n) > 1 within 1h and bad 3回/分 by user for 1s", &[Code::FinerThanStep]),
+        (
+            "avg(auth.n) > 1 within 1h and bad 3回/分 by user for 1s",
+            &[DiagnosticCode::FinerThanStep],
+        ),
         ("any bad by user", &[]),
         ("5 bad then worse within 10m by user", &[]),
         ("new user in bad within 30d", &[]),

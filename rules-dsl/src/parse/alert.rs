@@ -7,23 +7,23 @@ use nom::combinator::{map, opt, value};
 use nom::multi::{many1, separated_list1};
 use nom::sequence::preceded;
 
-use super::elsewhere::severity_elsewhere;
+use super::foreign_syntax::severity_elsewhere;
 use super::level::level;
 use super::measure::{count, length};
+use super::messages;
 use super::tokens::{
     Fault, Parsed, Tokens, expect, fill, free_path, keyword, name, path, plain_quantity, quantity,
     quoted, repeated, symbol,
 };
 use super::trigger::trigger;
-use super::wording;
 use crate::ast::{
-    Alert, At, Clauses, Condition, During, Grade, HoldClause, Key, Lookup, Path, Quoted, Rung,
-    Statement, Trigger,
+    Alert, At, Clauses, Condition, During, Grade, HoldClause, Key, Lookup, Path, Quoted,
+    SeverityLevel, Statement, Trigger,
 };
 
 pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("alert").parse(input)?;
-    let (start, name) = super::declared_name(rest)?;
+    let (start, name) = super::boundary::declared_name(rest)?;
     let (rest, mut trigger) = trigger(start)?;
     let mut parts = Parts::default();
     if let Trigger::Condition(Condition::Compare(compare)) = &mut trigger {
@@ -31,18 +31,18 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
     }
     let rest = clauses(rest, &trigger, &mut parts)?;
     if let Some((word, ours)) = rest.bare_word().and_then(|w| Some((w, severity_elsewhere(w)?))) {
-        return Err(rest.stop(wording::no_severity(rest.place(), word, ours)));
+        return Err(rest.stop(messages::no_severity(rest.place(), word, ours)));
     }
     let (rest, tail) = tail(rest)?;
-    let rest = super::statement_end(rest, wording::after_alert())?;
+    let rest = super::boundary::statement_end(rest, messages::after_alert())?;
     let Some(grade) = parts.grade else {
         return Err(start.stop(match bare_compare(&trigger) {
-            true => wording::missing_level(start.place()),
-            false => wording::missing_severity(name.at.0),
+            true => messages::missing_level(start.place()),
+            false => messages::missing_severity(name.at.0),
         }));
     };
     if bare_compare(&trigger) && matches!(grade, Grade::Severity(_)) {
-        return Err(start.stop(wording::missing_level(start.place())));
+        return Err(start.stop(messages::missing_level(start.place())));
     }
     let mut clauses = parts.clauses;
     clauses.by = parts.by.unwrap_or_default();
@@ -81,7 +81,7 @@ fn gather_window(trigger: &mut Trigger, clauses: &mut Clauses) {
     own.min = own.min.take().or(written.min);
 }
 
-/// What stands between the trigger and the tail.
+/// Clauses between the trigger and the tail.
 #[derive(Default)]
 struct Parts {
     clauses: Clauses,
@@ -103,14 +103,14 @@ fn clauses<'a>(
         if again || in_measure(trigger, word) {
             rest.note(repeated(rest));
         } else if matches!(word, "within" | "step" | "min") && joined(trigger) {
-            rest.note(wording::window_of_which(rest.place(), word));
+            rest.note(messages::window_of_which(rest.place(), word));
         }
         rest = after;
     }
     Ok(rest)
 }
 
-/// Whether a word of the window stands at the only measure of a trigger.
+/// True when a word of the window stands at the only measure of a trigger.
 fn in_measure(trigger: &Trigger, word: &str) -> bool {
     let Trigger::Condition(Condition::Compare(compare)) = trigger else {
         return false;
@@ -124,7 +124,7 @@ fn in_measure(trigger: &Trigger, word: &str) -> bool {
     }
 }
 
-/// Whether comparisons have windows of their own, so that one for all would be one too many.
+/// True when comparisons have windows of their own, so that one for all would be one too many.
 fn joined(trigger: &Trigger) -> bool {
     match trigger {
         Trigger::Condition(condition) => !matches!(condition, Condition::Compare(_)),
@@ -148,19 +148,20 @@ fn clause<'a>(word: &str, input: Tokens<'a>, parts: &mut Parts) -> Option<Parsed
         "by" => fill(&mut parts.by, keys(rest)),
         "for" => fill(&mut clauses.hold_for, length(rest)),
         "keep" => fill(&mut clauses.keep, length(rest)),
-        "clear" => fill(&mut clauses.clear, expect(wording::clear_level(), quantity).parse(rest)),
+        "clear" => fill(&mut clauses.clear, expect(messages::clear_level(), quantity).parse(rest)),
         "during" => fill(&mut clauses.during, during(rest)),
         "except" => fill(&mut clauses.except, lookup(rest, "社内", "src.ip")),
         "override" => fill(&mut clauses.overrides, lookup(rest, "cpu_limits", "host")),
         "notify" => {
-            let each = expect(wording::each(), keyword("each")).map(|_| At(input.place()));
-            fill(&mut clauses.notify_each, { each }.parse(rest))
+            let each = |rest| expect(messages::each(), keyword("each")).parse(rest);
+            let place = |(rest, _)| (rest, At(input.place()));
+            fill(&mut clauses.notify_each, each(rest).map(place))
         }
         "nodata" => fill(&mut clauses.nodata, nodata(rest)),
         "shadow" => fill(&mut clauses.shadow, Ok((rest, At(input.place())))),
         "limit" => limit(rest, clauses),
         "seen" => fill(&mut clauses.seen, length(rest)),
-        "in" => fill(&mut clauses.roster, expect(wording::roster(), name).parse(rest)),
+        "in" => fill(&mut clauses.roster, expect(messages::roster(), name).parse(rest)),
         "learn" => fill(&mut clauses.learn, length(rest)),
         _ => return None,
     })
@@ -173,50 +174,50 @@ pub(super) fn keys(input: Tokens<'_>) -> Parsed<'_, Vec<Key>> {
 
 fn during(input: Tokens<'_>) -> Parsed<'_, During> {
     let (rest, not) = opt(keyword("not")).parse(input)?;
-    let (rest, calendar) = expect(wording::calendar(), name).parse(rest)?;
+    let (rest, calendar) = expect(messages::calendar(), name).parse(rest)?;
     Ok((rest, During { negated: not.is_some(), calendar }))
 }
 
 /// `LIST(field)`
 fn lookup<'a>(input: Tokens<'a>, list: &str, field: &str) -> Parsed<'a, Lookup> {
-    let what = || wording::lookup(list, field);
+    let what = || messages::lookup(list, field);
     let (rest, name) = expect(what(), name).parse(input)?;
     let (rest, _) = expect(what(), symbol("(")).parse(rest)?;
     let (rest, field) = expect(what(), path).parse(rest)?;
-    let (rest, _) = expect(wording::close(), symbol(")")).parse(rest)?;
+    let (rest, _) = expect(messages::close(), symbol(")")).parse(rest)?;
     Ok((rest, Lookup { name, field }))
 }
 
 /// `100 keys`, `1000 values`
 fn limit<'a>(input: Tokens<'a>, clauses: &mut Clauses) -> Parsed<'a, bool> {
-    let (rest, most) = expect(wording::limit(), plain_quantity).parse(input)?;
+    let (rest, most) = expect(messages::limit(), plain_quantity).parse(input)?;
     let slot = match rest.bare_word() {
         Some("keys") => &mut clauses.limit_keys,
         Some("values") => &mut clauses.limit_values,
-        _ => return Err(rest.unexpected(wording::limit())),
+        _ => return Err(rest.unexpected(messages::limit())),
     };
     fill(slot, Ok((rest.skip(1), most)))
 }
 
 fn ladder(input: Tokens<'_>) -> Parsed<'_, Grade> {
-    let (rest, _) = expect(wording::brace(), symbol("{")).parse(input.skip(1))?;
-    let (rest, rungs) = expect(wording::rung(), many1(rung)).parse(rest)?;
-    let (rest, _) = expect(wording::rung(), symbol("}")).parse(rest)?;
+    let (rest, _) = expect(messages::brace(), symbol("{")).parse(input.skip(1))?;
+    let (rest, rungs) = expect(messages::rung(), many1(rung)).parse(rest)?;
+    let (rest, _) = expect(messages::rung(), symbol("}")).parse(rest)?;
     Ok((rest, Grade::Ladder(rungs, At(input.place()))))
 }
 
-fn rung(input: Tokens<'_>) -> Parsed<'_, Rung> {
-    let severity = input.bare_word().and_then(Severity::from_word);
-    let severity = severity.ok_or(nom::Err::Error(Fault))?;
-    let (rest, level) = expect(wording::level(), level).parse(input.skip(1))?;
+fn rung(input: Tokens<'_>) -> Parsed<'_, SeverityLevel> {
+    let word = input.bare_word();
+    let severity = word.and_then(Severity::from_word).ok_or(nom::Err::Error(Fault))?;
+    let (rest, level) = expect(messages::level(), level).parse(input.skip(1))?;
     if let Some(per) = &level.per {
-        return Err(rest.stop(wording::rung_window(per.at.0)));
+        return Err(rest.stop(messages::rung_window(per.at.0)));
     }
-    Ok((rest, Rung { severity, level }))
+    Ok((rest, SeverityLevel { severity, level }))
 }
 
 fn key(input: Tokens<'_>) -> Parsed<'_, Key> {
-    let (rest, field) = expect(wording::key(), path).parse(input)?;
+    let (rest, field) = expect(messages::key(), path).parse(input)?;
     let (rest, optional) = opt(symbol("?")).parse(rest)?;
     Ok((rest, Key { field, optional: optional.is_some() }))
 }
@@ -226,10 +227,10 @@ fn nodata(input: Tokens<'_>) -> Parsed<'_, HoldClause> {
         map(preceded(keyword("hold"), length), HoldClause::Hold),
         value(HoldClause::Clear, keyword("clear")),
     ));
-    expect(wording::nodata(), known).parse(input)
+    expect(messages::nodata(), known).parse(input)
 }
 
-/// What stands in the braces after the severity.
+/// Texts in the braces after the severity.
 #[derive(Default)]
 struct Tail {
     message: Option<Quoted>,
@@ -249,7 +250,7 @@ fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
             Some("message") => fill(&mut tail.message, text_in_quotes(entry))?,
             Some("runbook") => fill(&mut tail.runbook, text_in_quotes(entry))?,
             Some("labels") => fill(&mut tail.labels, labels(entry))?,
-            _ => return Err(rest.unexpected(wording::tail_entry())),
+            _ => return Err(rest.unexpected(messages::tail_entry())),
         };
         if again {
             rest.note(repeated(rest));
@@ -260,15 +261,15 @@ fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
 }
 
 pub(super) fn text_in_quotes(input: Tokens<'_>) -> Parsed<'_, Quoted> {
-    expect(wording::quoted(), quoted).parse(input)
+    expect(messages::quoted(), quoted).parse(input)
 }
 
 fn labels(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Quoted)>> {
-    let (mut rest, _) = expect(wording::brace(), symbol("{")).parse(input)?;
+    let (mut rest, _) = expect(messages::brace(), symbol("{")).parse(input)?;
     let mut labels = Vec::new();
     while !rest.is_symbol("}") {
-        let (after, label) = expect(wording::label(), free_path).parse(rest)?;
-        let (after, _) = expect(wording::colon(), symbol(":")).parse(after)?;
+        let (after, label) = expect(messages::label(), free_path).parse(rest)?;
+        let (after, _) = expect(messages::colon(), symbol(":")).parse(after)?;
         let (after, text) = text_in_quotes(after)?;
         labels.push((label, text));
         rest = opt(symbol(",")).parse(after)?.0;

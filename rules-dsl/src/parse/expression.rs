@@ -6,14 +6,14 @@ use nom::combinator::{opt, value};
 use nom::multi::separated_list1;
 use nom::sequence::delimited;
 
+use super::messages;
 use super::tokens::{
     Parsed, Stop, Tokens, entries, expect, free_path, keyword, name, path, quantity, quoted, symbol,
 };
-use super::wording;
 use crate::ast::{At, Expression, Quoted, Set};
 use crate::diagnostic::{Text, text};
 use crate::rule::{Arithmetic, Comparison, TextTest};
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// Most items of one literal list.
 pub const LIST_ITEMS_MAX: usize = 10_000;
@@ -54,7 +54,7 @@ fn negation(input: Tokens<'_>) -> Parsed<'_, Expression> {
 fn comparison(input: Tokens<'_>) -> Parsed<'_, Expression> {
     let (rest, left) = sum(input)?;
     if rest.is_symbol("=") {
-        return Err(rest.stop(wording::declares(rest.place())));
+        return Err(rest.stop(messages::declares(rest.place())));
     }
     let (rest, operator) = opt(operator).parse(rest)?;
     if let Some(operator) = operator {
@@ -119,9 +119,9 @@ fn set(input: Tokens<'_>) -> Parsed<'_, Set> {
     );
     let (rest, _) = expect(what, symbol("(")).parse(input)?;
     if rest.is_symbol(")") {
-        return Err(rest.unexpected(wording::literal()));
+        return Err(rest.unexpected(messages::literal()));
     }
-    let (rest, items) = entries(rest, ")", wording::more_or_close, literal)?;
+    let (rest, items) = entries(rest, ")", messages::more_or_close, literal)?;
     affordable(input, items.len())?;
     Ok((rest, Set::Literals(items)))
 }
@@ -131,7 +131,7 @@ pub(super) fn affordable(list: Tokens<'_>, items: usize) -> Result<(), Stop> {
     if items <= LIST_ITEMS_MAX {
         return Ok(());
     }
-    Err(list.stop(wording::too_many_items(list.place())))
+    Err(list.stop(messages::too_many_items(list.place())))
 }
 
 /// Networks in quotes, perhaps in parentheses.
@@ -148,10 +148,10 @@ pub(super) fn literal(input: Tokens<'_>) -> Parsed<'_, Expression> {
         keyword("true").map(|place| Expression::Bool(true, At(place))),
         keyword("false").map(|place| Expression::Bool(false, At(place))),
     ));
-    expect(wording::literal(), literal).parse(input)
+    expect(messages::literal(), literal).parse(input)
 }
 
-fn closed(input: Tokens<'_>) -> Parsed<'_, Place> {
+fn closed(input: Tokens<'_>) -> Parsed<'_, SourceSpan> {
     expect(text!("`)`", "`)`"), symbol(")")).parse(input)
 }
 
@@ -176,7 +176,7 @@ fn fold<'a>(
     let mut length = 0;
     while let Some((_, operator)) = operators.iter().find(|(symbol, _)| rest.is_symbol(symbol)) {
         length += 1;
-        if length > super::NESTING_MAX {
+        if length > super::tokens::NESTING_MAX {
             return Err(rest.too_deep());
         }
         let (after, right) = operand(rest.skip(1))?;
@@ -218,7 +218,7 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Expression> {
 
 fn unknown_function(input: Tokens<'_>) -> super::tokens::Stop {
     let word = input.bare_word().unwrap_or("…");
-    input.stop(wording::unknown_function(input.place(), word))
+    input.stop(messages::unknown_function(input.place(), word))
 }
 
 fn field_wanted() -> Text {

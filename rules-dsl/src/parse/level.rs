@@ -6,24 +6,24 @@ use nom::branch::alt;
 use nom::combinator::opt;
 
 use super::expression::operator;
+use super::messages;
 use super::tokens::{Fault, Parsed, Stop, Tokens, expect, plain_quantity, quantity};
-use super::wording;
-use crate::ast::{At, Level, Quantity};
+use crate::ast::{At, Quantity, Threshold};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::lex::{COMPARISON_WORDS, calendar_time, calendar_word, unit_alias};
 use crate::print::quantity as spelled;
 use crate::quantity::{UnitKind, duration_named};
 use crate::rule::Comparison;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// `>= 80%`, `10回/分`, `5%以上/5分`, `3秒/5分 超`.
-pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
+pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Threshold> {
     if input.is_symbol("=") && !input.skip(1).is_symbol("<") {
-        return Err(input.stop(wording::declares(input.place())));
+        return Err(input.stop(messages::declares(input.place())));
     }
     let (rest, operator) = opt(operator).parse(input)?;
     let (rest, read) = match operator {
-        Some(_) => expect(wording::level(), quantity).parse(rest)?,
+        Some(_) => expect(messages::level(), quantity).parse(rest)?,
         None => quantity(rest)?,
     };
     let (rest, before) = opt(comparison_word).parse(rest)?;
@@ -35,9 +35,9 @@ pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Level> {
     let mut written = [operator, before, after].into_iter().flatten();
     let comparison = written.next();
     if written.next().is_some() {
-        return Err(rest.stop(wording::compared_twice(input.place().to(read.at.0))));
+        return Err(rest.stop(messages::compared_twice(input.place().to(read.at.0))));
     }
-    Ok((rest, Level { comparison, quantity: read, per }))
+    Ok((rest, Threshold { comparison, quantity: read, per }))
 }
 
 fn comparison_word(input: Tokens<'_>) -> Parsed<'_, Comparison> {
@@ -60,14 +60,14 @@ fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, 
     if let Some(stop) = foreign_window(input) {
         return Err(stop);
     }
-    let (rest, length) = expect(wording::per(), alt((bare_unit, plain_quantity))).parse(input)?;
+    let (rest, length) = expect(messages::per(), alt((bare_unit, plain_quantity))).parse(input)?;
     if read.unit.is_some_and(|unit| unit.kind == UnitKind::Bytes) {
         let place = level.place().to(length.at.0);
         return Err(slash.stop(size_over_time(place, read, &length)));
     }
     if rest.is_symbol("/") {
         let (level, window) = (spelled(read), in_both(&length));
-        let found = wording::second_slash(rest.place(), &level, &window.en, &window.ja);
+        let found = messages::second_slash(rest.place(), &level, &window.en, &window.ja);
         return Err(rest.stop(found));
     }
     Ok((rest, length))
@@ -75,8 +75,8 @@ fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, 
 
 /// `分` after a slash is one minute.
 fn bare_unit(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    let unit = input.bare_word().and_then(duration_named);
-    let unit = unit.ok_or(nom::Err::Error(Fault))?;
+    let word = input.bare_word();
+    let unit = word.and_then(duration_named).ok_or(nom::Err::Error(Fault))?;
     let (value, at) = (Decimal::ONE, At(input.place()));
     Ok((input.skip(1), Quantity { value, unit: Some(unit), at }))
 }
@@ -85,13 +85,13 @@ fn bare_unit(input: Tokens<'_>) -> Parsed<'_, Quantity> {
 fn foreign_window(input: Tokens<'_>) -> Option<Stop> {
     let word = input.bare_word()?;
     if let Some(unit) = unit_alias(word).filter(|unit| duration_named(unit).is_some()) {
-        return Some(input.stop(wording::window_alias(input.place(), word, unit)));
+        return Some(input.stop(messages::window_alias(input.place(), word, unit)));
     }
     calendar_word(word)?;
     Some(input.stop(calendar_time(input.place(), word)))
 }
 
-fn size_over_time(place: Place, size: &Quantity, window: &Quantity) -> Diagnostic {
+fn size_over_time(place: SourceSpan, size: &Quantity, window: &Quantity) -> Diagnostic {
     let ten = Decimal::from_int(10);
     let tenfold = |quantity: &Quantity| {
         let value = quantity.value.checked_mul(ten).unwrap_or(quantity.value);
@@ -99,9 +99,9 @@ fn size_over_time(place: Place, size: &Quantity, window: &Quantity) -> Diagnosti
     };
     let (written, more) = (spelled(size), spelled(&tenfold(size)));
     let (span, longer) = (in_both(window), in_both(&tenfold(window)));
-    wording::size_over_time(place, &written, &span.en, &span.ja)
-        .help(wording::all_within(&written, &span.en, &span.ja))
-        .help(wording::that_speed(&more, &longer.en, &longer.ja))
+    messages::size_over_time(place, &written, &span.en, &span.ja)
+        .help(messages::all_within(&written, &span.en, &span.ja))
+        .help(messages::that_speed(&more, &longer.en, &longer.ja))
 }
 
 /// A length of time as written, and with the Japanese word for its unit.

@@ -3,10 +3,10 @@
 use nom::Parser;
 use nom::multi::separated_list1;
 
+use super::messages;
 use super::tokens::{
     Parsed, Stop, Tokens, expect, fill, name, path, plain_quantity, quantity, repeated, symbol,
 };
-use super::wording;
 use crate::ast::{At, Measure, Name, Quantity, Term, Window};
 use crate::lex::TokenKind;
 use crate::print;
@@ -39,11 +39,11 @@ pub(super) fn window<'a>(input: Tokens<'a>, window: &mut Window) -> Result<Token
 }
 
 pub(super) fn length(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    expect(wording::length(), plain_quantity).parse(input)
+    expect(messages::length(), plain_quantity).parse(input)
 }
 
 pub(super) fn count(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    expect(wording::count(), plain_quantity).parse(input)
+    expect(messages::count(), plain_quantity).parse(input)
 }
 
 /// `x vs D ago`; of an arithmetic only in parentheses, for without them it has two readings.
@@ -58,13 +58,19 @@ fn versus(input: Tokens<'_>) -> Parsed<'_, Measure> {
     {
         let (whole, sign) = (print::measure(&now), print::sign(*operator));
         let (left, right) = (print::measure(left), print::measure(right));
-        return Err(rest.stop(wording::versus_of_which(rest.place(), &whole, &left, sign, &right)));
+        return Err(rest.stop(messages::versus_of_which(
+            rest.place(),
+            &whole,
+            &left,
+            sign,
+            &right,
+        )));
     }
     let (rest, ago) = length(rest.skip(1))?;
-    let (rest, _) = expect(wording::ago(), super::tokens::keyword("ago")).parse(rest)?;
+    let (rest, _) = expect(messages::ago(), super::tokens::keyword("ago")).parse(rest)?;
     let term = Term::Versus(Box::new(now), ago);
     if rest.is_word("vs") {
-        return Err(rest.unexpected(wording::after_versus()));
+        return Err(rest.unexpected(messages::after_versus()));
     }
     Ok((rest, Measure { term, window: Window::default() }))
 }
@@ -93,7 +99,7 @@ fn fold<'a>(
         let (after, right) = operand(rest.skip(1))?;
         let term = Term::Arithmetic(Box::new(left), *operator, Box::new(right));
         left = Measure { term, window: Window::default() };
-        if height(&left) > super::NESTING_MAX {
+        if height(&left) > super::tokens::NESTING_MAX {
             return Err(rest.too_deep());
         }
         rest = after;
@@ -110,7 +116,7 @@ fn is_negative_level(sign: Tokens<'_>, start: Tokens<'_>) -> bool {
         && !sign.touches_before(start)
 }
 
-/// How deep a measure is nested.
+/// Depth to which a measure is nested.
 fn height(measure: &Measure) -> usize {
     match &measure.term {
         Term::Named(_) | Term::Call(..) | Term::Number(_) => 0,
@@ -122,7 +128,7 @@ fn height(measure: &Measure) -> usize {
 fn operand(input: Tokens<'_>) -> Parsed<'_, Measure> {
     if input.is_symbol("(") {
         let (rest, inner) = input.nested(|input| measure(input.skip(1)))?;
-        let (rest, _) = expect(wording::operator_or_close(), symbol(")")).parse(rest)?;
+        let (rest, _) = expect(messages::operator_or_close(), symbol(")")).parse(rest)?;
         return Ok((rest, inner));
     }
     let (rest, term) = term(input)?;
@@ -131,23 +137,23 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Measure> {
 
 fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
     if input.is_symbol("-") || matches!(input.first(), Some(TokenKind::Quantity(_))) {
-        return expect(wording::measured(), quantity).map(Term::Number).parse(input);
+        return expect(messages::measured(), quantity).map(Term::Number).parse(input);
     }
     if !input.skip(1).is_symbol("(") {
         if let Some(TokenKind::Word(segments)) = input.first()
             && segments.len() > 1
         {
             let field = print::path(&path(input)?.1);
-            return Err(input.stop(wording::bare_field(input.place(), &field)));
+            return Err(input.stop(messages::bare_field(input.place(), &field)));
         }
-        let (rest, named) = expect(wording::measured(), name).parse(input)?;
+        let (rest, named) = expect(messages::measured(), name).parse(input)?;
         name_runs_into_level(&named, rest)?;
         return Ok((rest, Term::Named(named)));
     }
-    let (rest, function) = expect(wording::measured(), name).parse(input)?;
-    let argument = expect(wording::argument(), path);
+    let (rest, function) = expect(messages::measured(), name).parse(input)?;
+    let argument = expect(messages::argument(), path);
     let (rest, arguments) = separated_list1(symbol(","), argument).parse(rest.skip(1))?;
-    let (rest, close) = expect(wording::more_or_close(), symbol(")")).parse(rest)?;
+    let (rest, close) = expect(messages::more_or_close(), symbol(")")).parse(rest)?;
     let at = At(input.place().to(close));
     Ok((rest, Term::Call(function, arguments, at)))
 }
@@ -171,5 +177,5 @@ fn name_runs_into_level(name: &Name, rest: Tokens<'_>) -> Result<(), Stop> {
     if !unit.is_empty() && unit_named(unit).is_none() {
         return Ok(());
     }
-    Err(rest.stop(wording::one_word(name.at.0, &name.text, head, level)))
+    Err(rest.stop(messages::one_word(name.at.0, &name.text, head, level)))
 }

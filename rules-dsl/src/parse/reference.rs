@@ -4,18 +4,20 @@ use nom::Parser;
 use nom::multi::separated_list1;
 
 use super::expression::{affordable, literal, networks};
+use super::messages;
 use super::tokens::{Fault, Parsed, Tokens, expect, keyword, quoted, symbol};
-use super::wording;
-use crate::ast::{At, Calendar, Items, List, Name, Quoted, Span, Statement, Table, Weekday};
+use crate::ast::{
+    At, Calendar, CalendarSpan, Items, List, Name, Quoted, Statement, Table, Weekday,
+};
 use crate::diagnostic::nearest;
 use crate::lex::TokenKind;
 
 pub(super) fn list(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("list").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    let (rest, _) = super::expect_equals(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
+    let (rest, _) = super::boundary::expect_equals(rest)?;
     let (rest, items) = items(rest)?;
-    let rest = super::statement_end(rest, wording::after_list())?;
+    let rest = super::boundary::statement_end(rest, messages::after_list())?;
     Ok((rest, Statement::List(List { name, items })))
 }
 
@@ -24,7 +26,7 @@ fn items(input: Tokens<'_>) -> Parsed<'_, Items> {
         return file(input).map(|(rest, file)| (rest, Items::File(file)));
     }
     if input.is_word("cidr") {
-        let (rest, items) = expect(wording::networks(), networks).parse(input.skip(1))?;
+        let (rest, items) = expect(messages::networks(), networks).parse(input.skip(1))?;
         affordable(input, items.len())?;
         return Ok((rest, Items::Networks(items)));
     }
@@ -32,7 +34,7 @@ fn items(input: Tokens<'_>) -> Parsed<'_, Items> {
         && !input.is_symbol("-")
         && !matches!(input.bare_word(), Some("true" | "false"))
     {
-        return Err(input.unexpected(wording::list_items()));
+        return Err(input.unexpected(messages::list_items()));
     }
     let (rest, items) = separated_list1(symbol(","), literal).parse(input)?;
     affordable(input, items.len())?;
@@ -41,23 +43,23 @@ fn items(input: Tokens<'_>) -> Parsed<'_, Items> {
 
 pub(super) fn table(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("table").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    let (rest, _) = super::expect_equals(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
+    let (rest, _) = super::boundary::expect_equals(rest)?;
     let (rest, file) = file(rest)?;
-    let rest = super::statement_end(rest, wording::after_table())?;
+    let rest = super::boundary::statement_end(rest, messages::after_table())?;
     Ok((rest, Statement::Table(Table { name, file })))
 }
 
 /// `file "…"`
 fn file(input: Tokens<'_>) -> Parsed<'_, Quoted> {
-    let (rest, _) = expect(wording::file(), keyword("file")).parse(input)?;
-    expect(wording::file(), quoted).parse(rest)
+    let (rest, _) = expect(messages::file(), keyword("file")).parse(input)?;
+    expect(messages::file(), quoted).parse(rest)
 }
 
 pub(super) fn calendar(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("calendar").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
-    let (rest, _) = super::expect_equals(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
+    let (rest, _) = super::boundary::expect_equals(rest)?;
     let (rest, spans) = separated_list1(symbol(","), span).parse(rest)?;
     let (rest, zone) = match zone_follows(rest) {
         true => zone(rest).map(|(rest, zone)| (rest, Some(zone)))?,
@@ -67,17 +69,17 @@ pub(super) fn calendar(input: Tokens<'_>) -> Parsed<'_, Statement> {
         true => holidays(rest.skip(1)).map(|(rest, file)| (rest, Some(file)))?,
         false => (rest, None),
     };
-    let rest = super::statement_end(rest, wording::after_calendar())?;
+    let rest = super::boundary::statement_end(rest, messages::after_calendar())?;
     Ok((rest, Statement::Calendar(Calendar { name, spans, zone, holidays })))
 }
 
 fn holidays(input: Tokens<'_>) -> Parsed<'_, Quoted> {
-    let (rest, _) = expect(wording::holidays(), keyword("holidays")).parse(input)?;
-    expect(wording::holidays(), quoted).parse(rest)
+    let (rest, _) = expect(messages::holidays(), keyword("holidays")).parse(input)?;
+    expect(messages::holidays(), quoted).parse(rest)
 }
 
 /// `mon-wed, fri 09:00-18:00`: days up to the hours that go for all of them.
-fn span(input: Tokens<'_>) -> Parsed<'_, Span> {
+fn span(input: Tokens<'_>) -> Parsed<'_, CalendarSpan> {
     let mut days = Vec::new();
     let mut rest = input;
     loop {
@@ -88,7 +90,7 @@ fn span(input: Tokens<'_>) -> Parsed<'_, Span> {
         rest = after;
         if hours.is_some() || !rest.is_symbol(",") {
             let at = At(input.place());
-            return Ok((rest, Span { days, hours, at }));
+            return Ok((rest, CalendarSpan { days, hours, at }));
         }
         rest = rest.skip(1);
     }
@@ -117,7 +119,7 @@ fn day(input: Tokens<'_>) -> Parsed<'_, Weekday> {
         Some("sat" | "土") => Weekday::Saturday,
         Some("sun" | "日") => Weekday::Sunday,
         Some(word) => return Err(no_day(input, word)),
-        None => return Err(input.unexpected(wording::day())),
+        None => return Err(input.unexpected(messages::day())),
     };
     Ok((input.skip(1), day))
 }
@@ -131,16 +133,16 @@ fn no_day(input: Tokens<'_>, word: &str) -> super::tokens::Stop {
     let lower = word.to_ascii_lowercase();
     let place = input.place();
     if matches!(word, "平日" | "営業日") || matches!(lower.as_str(), "weekday" | "weekdays") {
-        return input.stop(wording::weekdays(place, word));
+        return input.stop(messages::weekdays(place, word));
     }
-    let full = FULL.iter().position(|day| *day == lower);
-    let full = full.and_then(|index| ENGLISH.get(index)).copied();
+    let index = FULL.iter().position(|day| *day == lower);
+    let full = index.and_then(|index| ENGLISH.get(index)).copied();
     let kanji =
         JAPANESE.into_iter().find(|day| word == format!("{day}曜") || word == format!("{day}曜日"));
     let meant = full.or(kanji).or_else(|| nearest(&lower, ENGLISH));
     match meant {
-        Some(day) => input.stop(wording::no_day(place, word).help(wording::did_you_mean(day))),
-        None => input.unexpected(wording::day()),
+        Some(day) => input.stop(messages::no_day(place, word).help(messages::did_you_mean(day))),
+        None => input.unexpected(messages::day()),
     }
 }
 
@@ -148,25 +150,25 @@ fn no_day(input: Tokens<'_>, word: &str) -> super::tokens::Stop {
 fn hours(input: Tokens<'_>) -> Parsed<'_, Option<(u16, u16)>> {
     let Some(TokenKind::Clock(from)) = input.first() else {
         return match input.first() {
-            Some(TokenKind::Quantity(_)) => Err(input.unexpected(wording::hours())),
+            Some(TokenKind::Quantity(_)) => Err(input.unexpected(messages::hours())),
             _ => Ok((input, None)),
         };
     };
     let rest = input.skip(1);
     let until = match rest.skip(1).first() {
         Some(TokenKind::Clock(until)) if is_dash(rest) => until,
-        _ if is_dash(rest) => return Err(rest.skip(1).unexpected(wording::hours())),
-        _ => return Err(rest.unexpected(wording::hours())),
+        _ if is_dash(rest) => return Err(rest.skip(1).unexpected(messages::hours())),
+        _ => return Err(rest.unexpected(messages::hours())),
     };
     Ok((rest.skip(2), Some((*from, *until))))
 }
 
-/// Whether a word stands where the zone does, and it does not look like the next statement.
+/// True when a word stands where the zone does, and it does not look like the next statement.
 fn zone_follows(input: Tokens<'_>) -> bool {
     matches!(input.first(), Some(TokenKind::Word(_)))
         && !input.is_word("except")
-        && !input.bare_word().is_some_and(super::word::reserved)
-        && !super::misspells_statement(input)
+        && !input.bare_word().is_some_and(super::keyword::reserved)
+        && !super::boundary::misspells_statement(input)
 }
 
 /// `Asia/Tokyo`, `America/Port-au-Prince`, `Etc/GMT+9`: words and numbers without gaps.
@@ -177,7 +179,7 @@ fn zone(input: Tokens<'_>) -> Parsed<'_, Name> {
         let Some(sign) = sign.filter(|_| rest.touches_before(input) && rest.touches_next()) else {
             return Ok((rest, name));
         };
-        let (after, part) = expect(wording::zone(), zone_part).parse(rest.skip(1))?;
+        let (after, part) = expect(messages::zone(), zone_part).parse(rest.skip(1))?;
         name.text = format!("{}{sign}{}", name.text, part.text);
         name.at = At(name.at.0.to(part.at.0));
         rest = after;

@@ -6,11 +6,11 @@ use nom::combinator::{cut, map, opt};
 use nom::multi::many0;
 use nom::sequence::{delimited, preceded};
 
+use super::messages;
 use super::tokens::{
     Fault, Parsed, Tokens, expect, fill, free_path, keyword, plain_quantity, quoted, repeated,
     symbol,
 };
-use super::wording;
 use crate::ast::{
     Extract, Field, FieldKind, KindArgument, Name, Path, Pattern, Quantity, Statement, Stream,
 };
@@ -21,7 +21,7 @@ pub const FIELDS_MAX: usize = 1_000;
 
 pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("stream").parse(input)?;
-    let (rest, name) = super::declared_name(rest)?;
+    let (rest, name) = super::boundary::declared_name(rest)?;
     let from = preceded(
         keyword("from"),
         expect(text!("the input's name in quotes", "引用符で囲んだ入力の名前"), quoted),
@@ -51,7 +51,7 @@ fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
         let (after, read) = field(rest)?;
         fields.push(read);
         if fields.len() > FIELDS_MAX {
-            return Err(rest.stop(wording::too_many_fields(rest.place())));
+            return Err(rest.stop(messages::too_many_fields(rest.place())));
         }
         let comma = opt(symbol(",")).parse(after)?;
         rest = comma.0;
@@ -122,7 +122,7 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
                 stream.extracts.push(extract);
                 (after, false)
             }
-            _ => return super::statement_end(rest, wording::after_stream()),
+            _ => return super::boundary::statement_end(rest, messages::after_stream()),
         };
         if again {
             rest.note(repeated(rest));
@@ -153,12 +153,12 @@ fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {
     let (rest, source) =
         expect(text!("the text field to take apart", "分解する文字列のフィールド"), free_path)
             .parse(input)?;
-    let body = delimited(
+    let mut body = delimited(
         expect(text!("`{{`", "`{{`"), symbol("{")),
         many0(pattern),
         expect(text!("a pattern in quotes or `}}`", "引用符で囲んだパターンか `}}`"), symbol("}")),
     );
-    let (rest, patterns) = { body }.parse(rest)?;
+    let (rest, patterns) = body.parse(rest)?;
     Ok((rest, Extract { source, patterns }))
 }
 

@@ -6,11 +6,11 @@ use nom::combinator::opt;
 use super::alert::text_in_quotes;
 use super::expression::literal;
 use super::measure::length;
+use super::messages;
 use super::tokens::{
     Parsed, Tokens, entries, expect, fill, free_path, keyword, name, plain_quantity, repeated,
     symbol,
 };
-use super::wording;
 use crate::ast::{
     At, Expect, Expected, Expression, Given, Path, Quantity, Quoted, Statement, Test, TestStep,
     Value,
@@ -21,11 +21,11 @@ pub const REPEAT_MAX: u32 = 1_000_000;
 
 pub(super) fn test(input: Tokens<'_>) -> Parsed<'_, Statement> {
     let (rest, _) = keyword("test").parse(input)?;
-    let (rest, alert) = expect(wording::tested(), name).parse(rest)?;
-    let (rest, _) = expect(wording::brace(), symbol("{")).parse(rest)?;
+    let (rest, alert) = expect(messages::tested(), name).parse(rest)?;
+    let (rest, _) = expect(messages::brace(), symbol("{")).parse(rest)?;
     let (rest, (start, steps)) = body(rest)?;
     let at = At(input.place().to(rest.place()));
-    let rest = super::statement_end(rest.skip(1), wording::after_test())?;
+    let rest = super::boundary::statement_end(rest.skip(1), messages::after_test())?;
     Ok((rest, Statement::Test(Test { alert, start, steps, at })))
 }
 
@@ -51,23 +51,22 @@ fn body(input: Tokens<'_>) -> Parsed<'_, (Option<Quoted>, Vec<TestStep>)> {
                 steps.push(TestStep::Expect(expect));
                 after
             }
-            _ => return Err(rest.unexpected(wording::test_line())),
+            _ => return Err(rest.unexpected(messages::test_line())),
         };
     }
     Ok((rest, (start, steps)))
 }
 
 fn given(input: Tokens<'_>) -> Parsed<'_, Given> {
-    let (rest, stream) = expect(wording::given_stream(), name).parse(input.skip(1))?;
-    let (rest, _) = expect(wording::brace(), symbol("{")).parse(rest)?;
-    let (rest, fields) = entries(rest, "}", wording::more_or_brace, |input| {
+    let (rest, stream) = expect(messages::given_stream(), name).parse(input.skip(1))?;
+    let (rest, _) = expect(messages::brace(), symbol("{")).parse(rest)?;
+    let (rest, fields) = entries(rest, "}", messages::more_or_brace, |input| {
         let (rest, field) = field(input)?;
         let (rest, value) = value(rest)?;
         Ok((rest, (field, value)))
     })?;
-    let (rest, moment) = at(rest)?;
+    let (mut rest, moment) = at(rest)?;
     let (mut repeat, mut arriving) = (None, None);
-    let mut rest = rest;
     loop {
         let (after, again) = match rest.bare_word() {
             Some("every") => fill(&mut repeat, every(rest.skip(1)))?,
@@ -85,14 +84,14 @@ fn given(input: Tokens<'_>) -> Parsed<'_, Given> {
 
 /// `name:`
 fn field(input: Tokens<'_>) -> Parsed<'_, Path> {
-    let (rest, field) = expect(wording::given_field(), free_path).parse(input)?;
-    let (rest, _) = expect(wording::colon(), symbol(":")).parse(rest)?;
+    let (rest, field) = expect(messages::given_field(), free_path).parse(input)?;
+    let (rest, _) = expect(messages::colon(), symbol(":")).parse(rest)?;
     Ok((rest, field))
 }
 
 fn value(input: Tokens<'_>) -> Parsed<'_, Value> {
     if input.is_symbol("[") {
-        let (rest, items) = entries(input.skip(1), "]", wording::more_or_bracket, literal)?;
+        let (rest, items) = entries(input.skip(1), "]", messages::more_or_bracket, literal)?;
         return Ok((rest, Value::List(items)));
     }
     literal.map(Value::One).parse(input)
@@ -100,28 +99,28 @@ fn value(input: Tokens<'_>) -> Parsed<'_, Value> {
 
 /// `at 54s`
 fn at(input: Tokens<'_>) -> Parsed<'_, Quantity> {
-    let (rest, _) = expect(wording::moment(), keyword("at")).parse(input)?;
+    let (rest, _) = expect(messages::moment(), keyword("at")).parse(input)?;
     length(rest)
 }
 
 /// `6s x10` after `every`.
 fn every(input: Tokens<'_>) -> Parsed<'_, (Quantity, u32)> {
     let (rest, apart) = length(input)?;
-    let digits = rest.bare_word().and_then(|word| word.strip_prefix('x'));
-    let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
-    let Some(digits) = digits else {
-        return Err(rest.unexpected(wording::how_many()));
+    let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let counted = rest.bare_word().and_then(|word| word.strip_prefix('x'));
+    let Some(digits) = counted.filter(is_number) else {
+        return Err(rest.unexpected(messages::how_many()));
     };
     match digits.parse() {
         Ok(count) if (1..=REPEAT_MAX).contains(&count) => Ok((rest.skip(1), (apart, count))),
-        _ => Err(rest.stop(wording::repeat_range(rest.place()))),
+        _ => Err(rest.stop(messages::repeat_range(rest.place()))),
     }
 }
 
 /// `2s later` after `arriving`.
 fn later(input: Tokens<'_>) -> Parsed<'_, Quantity> {
     let (rest, delay) = length(input)?;
-    let (rest, _) = expect(wording::later(), keyword("later")).parse(rest)?;
+    let (rest, _) = expect(messages::later(), keyword("later")).parse(rest)?;
     Ok((rest, delay))
 }
 
@@ -140,7 +139,7 @@ fn expectation(input: Tokens<'_>) -> Parsed<'_, Expect> {
 }
 
 fn expected_fields(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Expression)>> {
-    entries(input, "}", wording::more_or_brace, |input| {
+    entries(input, "}", messages::more_or_brace, |input| {
         let (rest, field) = field(input)?;
         let (rest, value) = literal(rest)?;
         Ok((rest, (field, value)))
@@ -155,17 +154,17 @@ fn expected(input: Tokens<'_>) -> Parsed<'_, Expected> {
         Some("resolve") => Expected::Resolve,
         Some("nothing") => Expected::Nothing,
         Some("late") => return late(input.skip(1)),
-        _ => return Err(input.unexpected(wording::expected())),
+        _ => return Err(input.unexpected(messages::expected())),
     };
     Ok((input.skip(1), what))
 }
 
-/// How many after `late`.
+/// Number after `late`.
 fn late(input: Tokens<'_>) -> Parsed<'_, Expected> {
-    let (rest, count) = expect(wording::count(), plain_quantity).parse(input)?;
+    let (rest, count) = expect(messages::count(), plain_quantity).parse(input)?;
     let whole: Option<u32> = count.value.to_string().parse().ok().filter(|_| count.unit.is_none());
     match whole {
         Some(count) => Ok((rest, Expected::Late(count))),
-        None => Err(input.unexpected(wording::count())),
+        None => Err(input.unexpected(messages::count())),
     }
 }

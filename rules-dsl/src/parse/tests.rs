@@ -1,5 +1,8 @@
-use super::*;
-use crate::diagnostic::Code;
+use super::statement::STATEMENTS_MAX;
+use super::tokens::NESTING_MAX;
+use super::{expression, parse, stream};
+use crate::ast::{Ast, Statement};
+use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::print::print;
 
 fn read(text: &str) -> (Vec<Statement>, Vec<Diagnostic>) {
@@ -7,7 +10,7 @@ fn read(text: &str) -> (Vec<Statement>, Vec<Diagnostic>) {
     (ast.statements, found)
 }
 
-fn codes(text: &str) -> Vec<Code> {
+fn codes(text: &str) -> Vec<DiagnosticCode> {
     read(text).1.iter().map(|d| d.code).collect()
 }
 
@@ -30,30 +33,38 @@ fn names(text: &str) -> Vec<String> {
 
 #[test]
 fn reading_goes_on_at_the_next_statement() {
-    let cases: &[(&str, &[&str], &[Code])] = &[
+    let cases: &[(&str, &[&str], &[DiagnosticCode])] = &[
         ("filter a = b\nfilter c = d", &["a", "c"], &[]),
-        ("filter a b\nfilter c = d", &["[a]", "c"], &[Code::Unexpected]),
-        ("filter = b\nfilter c = d", &["c"], &[Code::Unexpected]),
-        ("filter a = \nfilter c = \nfilter e = f", &["[a]", "[c]", "e"], &[Code::ReservedWord; 2]),
-        ("} ) filter a = b", &["a"], &[Code::Unexpected]),
+        ("filter a b\nfilter c = d", &["[a]", "c"], &[DiagnosticCode::Unexpected]),
+        ("filter = b\nfilter c = d", &["c"], &[DiagnosticCode::Unexpected]),
+        (
+            "filter a = \nfilter c = \nfilter e = f",
+            &["[a]", "[c]", "e"],
+            &[DiagnosticCode::ReservedWord; 2],
+        ),
+        ("} ) filter a = b", &["a"], &[DiagnosticCode::Unexpected]),
         (
             "alert a b 10回/分\nalert c d\nalert e f 1回/分 high",
             &["[a]", "[c]", "e"],
-            &[Code::MissingSeverity, Code::MissingLevel],
+            &[DiagnosticCode::MissingSeverity, DiagnosticCode::MissingLevel],
         ),
-        ("stream a { x }\nfilter b = a", &["[a]", "b"], &[Code::Unexpected]),
-        ("stream a { x: \nfilter b = a", &["[a]", "b"], &[Code::Unexpected]),
-        ("filter a = b where (c == 1\nfilter d = e", &["[a]", "d"], &[Code::Unexpected]),
+        ("stream a { x }\nfilter b = a", &["[a]", "b"], &[DiagnosticCode::Unexpected]),
+        ("stream a { x: \nfilter b = a", &["[a]", "b"], &[DiagnosticCode::Unexpected]),
+        ("filter a = b where (c == 1\nfilter d = e", &["[a]", "d"], &[DiagnosticCode::Unexpected]),
         (
             "filter a = b where x == 1万 and y == 2\nfilter c = d",
             &["[a]", "c"],
-            &[Code::NumberSpelling],
+            &[DiagnosticCode::NumberSpelling],
         ),
-        ("test t { given a }\nfilter c = d", &["c"], &[Code::Unexpected]),
-        ("tset t { given a { } at 0s }\nfilter c = d", &["c"], &[Code::Unexpected]),
-        ("list a = \nwatch b = c", &["[a]", "b"], &[Code::Unexpected]),
-        ("table a = \"x\"\ncalendar b = mon 9:00", &["[a]", "[b]"], &[Code::Unexpected; 2]),
-        ("filter `` = b\nfilter c = d", &["c"], &[Code::Unterminated]),
+        ("test t { given a }\nfilter c = d", &["c"], &[DiagnosticCode::Unexpected]),
+        ("tset t { given a { } at 0s }\nfilter c = d", &["c"], &[DiagnosticCode::Unexpected]),
+        ("list a = \nwatch b = c", &["[a]", "b"], &[DiagnosticCode::Unexpected]),
+        (
+            "table a = \"x\"\ncalendar b = mon 9:00",
+            &["[a]", "[b]"],
+            &[DiagnosticCode::Unexpected; 2],
+        ),
+        ("filter `` = b\nfilter c = d", &["c"], &[DiagnosticCode::Unterminated]),
     ];
     for (text, want_names, want_codes) in cases {
         assert_eq!(names(text), *want_names, "{text}");
@@ -132,11 +143,11 @@ fn clauses_stand_once_and_in_any_order() {
     }
     for clause in clauses.iter().chain(&["nodata hold 9m", "high"]) {
         let text = format!("alert a b > 10 {clause} {clause} high");
-        assert!(codes(&text).contains(&Code::RepeatedClause), "{text}");
+        assert!(codes(&text).contains(&DiagnosticCode::RepeatedClause), "{text}");
     }
     let tail =
         "alert a b 1/m high { message \"x\" message \"y\" runbook \"z\" labels { a: \"b\" } }";
-    assert_eq!(codes(tail), [Code::RepeatedClause]);
+    assert_eq!(codes(tail), [DiagnosticCode::RepeatedClause]);
 }
 
 #[test]
@@ -164,7 +175,7 @@ fn limits_are_reached_as_reports() {
     ];
     for (text, reached) in cases {
         let shown: String = text.chars().take(60).collect();
-        let want: &[Code] = if reached { &[Code::LimitExceeded] } else { &[] };
+        let want: &[DiagnosticCode] = if reached { &[DiagnosticCode::LimitExceeded] } else { &[] };
         assert_eq!(codes(&text), want, "{shown}");
     }
 }

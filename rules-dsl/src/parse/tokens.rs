@@ -6,16 +6,19 @@ use model::severity::Severity;
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Input, Needed, Parser};
 
-use super::elsewhere::{missing_elsewhere, symbol_elsewhere};
-use super::word::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
-use super::{NESTING_MAX, wording};
+use super::foreign_syntax::{missing_elsewhere, symbol_elsewhere};
+use super::keyword::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
+use super::messages;
 use crate::ast::{At, Name, Path, Quantity, Quoted};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::lex::{Token, TokenKind, phrase_trap};
 use crate::quantity::unit_named;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
-/// What a parser answers.
+/// Deepest nesting of parentheses, `not` and arithmetic.
+pub const NESTING_MAX: usize = 64;
+
+/// Result of a parser.
 pub(super) type Parsed<'a, T> = IResult<Tokens<'a>, T, Fault>;
 /// Why a parser stopped.
 pub(super) type Stop = nom::Err<Fault>;
@@ -34,16 +37,16 @@ impl<I> ParseError<I> for Fault {
     }
 }
 
-/// What all parsers of one file share.
+/// State that all parsers of one file share.
 pub(super) struct Context {
     diagnostics: RefCell<Vec<Diagnostic>>,
-    end: Place,
+    end: SourceSpan,
     depth: Cell<usize>,
 }
 
 impl Context {
     pub(super) fn new(file: usize, length: usize, found: Vec<Diagnostic>) -> Context {
-        let end = Place { file, start: length, end: length };
+        let end = SourceSpan { file, start: length, end: length };
         Context { diagnostics: RefCell::new(found), end, depth: Cell::new(0) }
     }
 
@@ -61,7 +64,7 @@ impl Context {
     }
 }
 
-/// What is left to read.
+/// Tokens that are left to read.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     rest: &'a [Token],
@@ -85,19 +88,19 @@ impl<'a> Tokens<'a> {
         Tokens { rest: self.rest.get(count..).unwrap_or(&[]), ..self }
     }
 
-    /// Whether the next token directly follows the one before it, of which `start` came first.
+    /// True when the next token directly follows the one before it, of which `start` came first.
     pub(super) fn touches_before(self, start: Tokens<'a>) -> bool {
         let consumed = start.rest.len().saturating_sub(self.rest.len());
         let before = consumed.checked_sub(1).and_then(|last| start.rest.get(last));
         before.is_some_and(|token| token.place.end == self.place().start)
     }
 
-    /// Whether no gap stands between the next token and the one after it.
+    /// True when no gap stands between the next token and the one after it.
     pub(super) fn touches_next(self) -> bool {
         self.place().end == self.skip(1).place().start
     }
 
-    /// What follows the parentheses that open here.
+    /// Tokens after the parentheses that open here.
     pub(super) fn after_group(self) -> Tokens<'a> {
         let (mut rest, mut depth) = (self, 0_usize);
         while !rest.is_empty() {
@@ -111,8 +114,8 @@ impl<'a> Tokens<'a> {
         rest
     }
 
-    /// Where the next token stands; the end of the file when there is none.
-    pub(super) fn place(self) -> Place {
+    /// Place of the next token; the end of the file when there is none.
+    pub(super) fn place(self) -> SourceSpan {
         self.rest.first().map_or(self.context.end, |token| token.place)
     }
 
@@ -160,12 +163,12 @@ impl<'a> Tokens<'a> {
         // A space stands between code and Japanese words, none between words.
         let space = if found.ja.ends_with('`') { " " } else { "" };
         let ja = format!("{}{space}", found.ja);
-        let diagnostic = wording::cannot_stand(self.place(), &found.en, &ja);
-        let diagnostic = diagnostic.found(found).expected(expected);
+        let diagnostic =
+            messages::cannot_stand(self.place(), &found.en, &ja).found(found).expected(expected);
         self.stop(match (word, self.first()) {
             (Some(word), _) => with_hints(diagnostic, word),
             (None, Some(TokenKind::Symbol(symbol))) => match symbol_elsewhere(symbol) {
-                Some(ours) => diagnostic.help(wording::did_you_mean(ours)),
+                Some(ours) => diagnostic.help(messages::did_you_mean(ours)),
                 None => diagnostic,
             },
             _ => diagnostic,
@@ -174,20 +177,20 @@ impl<'a> Tokens<'a> {
 
     fn describe(self) -> Text {
         match self.first() {
-            None => wording::end_of_file(),
+            None => messages::end_of_file(),
             Some(TokenKind::Word(segments)) => {
                 let parts: Vec<&str> = segments.iter().map(|s| s.text.as_str()).collect();
-                wording::a_word(&parts.join("."))
+                messages::a_word(&parts.join("."))
             }
             Some(TokenKind::Quantity(quantity)) => {
-                wording::a_quantity(&crate::print::quantity(quantity))
+                messages::a_quantity(&crate::print::quantity(quantity))
             }
-            Some(TokenKind::Text(_)) => wording::a_text(),
+            Some(TokenKind::Text(_)) => messages::a_text(),
             Some(TokenKind::Clock(minutes)) => {
-                wording::a_clock_time(&crate::print::clock(*minutes))
+                messages::a_clock_time(&crate::print::clock(*minutes))
             }
-            Some(TokenKind::Symbol(symbol)) => wording::a_symbol(symbol),
-            Some(TokenKind::Broken) => wording::reported_already(),
+            Some(TokenKind::Symbol(symbol)) => messages::a_symbol(symbol),
+            Some(TokenKind::Broken) => messages::reported_already(),
         }
     }
 
@@ -207,20 +210,20 @@ impl<'a> Tokens<'a> {
     }
 
     pub(super) fn too_deep(self) -> Stop {
-        self.stop(wording::too_deep(self.place()))
+        self.stop(messages::too_deep(self.place()))
     }
 }
 
-/// What may have been meant by a word that cannot stand where it does.
+/// Guess at the meaning of a word that cannot stand where it does.
 fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
     if reserved(word) {
-        diagnostic = diagnostic.help(wording::back_quoted(word));
+        diagnostic = diagnostic.help(messages::back_quoted(word));
     }
     if unit_named(word).is_some() {
-        return diagnostic.help(wording::unit_follows(word));
+        return diagnostic.help(messages::unit_follows(word));
     }
     if missing_elsewhere(word) {
-        return diagnostic.help(wording::ask_exists());
+        return diagnostic.help(messages::ask_exists());
     }
     let severities = Severity::ALL.iter().map(|severity| severity.name());
     let words = [STATEMENTS, CLAUSES, OPTIONS, TEST_WORDS, EXPRESSION_WORDS].into_iter().flatten();
@@ -283,7 +286,7 @@ const MISMATCH: Stop = nom::Err::Error(Fault);
 
 /// A clause, option or entry written twice.
 pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
-    wording::repeated(at.place(), at.bare_word().unwrap_or(""))
+    messages::repeated(at.place(), at.bare_word().unwrap_or(""))
 }
 
 /// Fills a slot; whether it was filled before.
@@ -293,7 +296,7 @@ pub(super) fn fill<'a, T>(slot: &mut Option<T>, parsed: Parsed<'a, T>) -> Parsed
 
 pub(super) fn symbol<'a>(
     wanted: &'static str,
-) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
+) -> impl Parser<Tokens<'a>, Output = SourceSpan, Error = Fault> {
     move |input: Tokens<'a>| {
         if input.is_symbol(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
@@ -301,7 +304,7 @@ pub(super) fn symbol<'a>(
 
 pub(super) fn keyword<'a>(
     wanted: &'static str,
-) -> impl Parser<Tokens<'a>, Output = Place, Error = Fault> {
+) -> impl Parser<Tokens<'a>, Output = SourceSpan, Error = Fault> {
     move |input: Tokens<'a>| {
         if input.is_word(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
@@ -329,17 +332,17 @@ pub(super) fn free_path(input: Tokens<'_>) -> Parsed<'_, Path> {
 /// A name that a statement declares or uses.
 pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     if let Some(word) = input.bare_word().filter(|word| reserved(word)) {
-        return Err(input.stop(wording::reserved_word(input.place(), word)));
+        return Err(input.stop(messages::reserved_word(input.place(), word)));
     }
     let (rest, path) = free_path(input)?;
     let text = path.dotted();
     if path.segments.len() > 1 {
-        return Err(input.stop(wording::path_for_name(input.place(), &text)));
+        return Err(input.stop(messages::path_for_name(input.place(), &text)));
     }
     Ok((rest, Name { text, at: path.at }))
 }
 
-/// What stands between brackets or braces, with commas between and perhaps after the entries;
+/// Entries between brackets or braces, with commas between and perhaps after the entries;
 /// the opening one has been read.
 pub(super) fn entries<'a, T>(
     input: Tokens<'a>,

@@ -1,17 +1,17 @@
-//! What makes an alert true: comparisons, sequences, absence and first sights.
+//! Triggers: comparisons, sequences, absence and new values.
 
 use nom::Parser;
 use nom::multi::separated_list1;
 
+use super::keyword::{CLAUSES, TRIGGERS};
 use super::level::level;
 use super::measure::{measure, window};
+use super::messages;
 use super::tokens::{Parsed, Stop, Tokens, expect, keyword, name, path, plain_quantity, symbol};
-use super::word::{CLAUSES, TRIGGERS};
-use super::wording;
 use crate::ast::{Compare, Condition, Name, Quantity, Trigger, Window};
 use crate::lex::TokenKind;
 
-/// Whether a word starts a trigger here: one with an operand, where a name has a level.
+/// True when a word starts a trigger here: one with an operand, where a name has a level.
 fn starts_trigger(input: Tokens<'_>) -> bool {
     let next = input.skip(1);
     TRIGGERS.iter().any(|word| input.is_word(word))
@@ -22,10 +22,10 @@ fn starts_trigger(input: Tokens<'_>) -> bool {
 pub(super) fn trigger(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     let next = input.skip(1);
     if TRIGGERS.iter().any(|word| input.is_word(word)) && next.is_symbol("(") {
-        return Err(next.unexpected(wording::events()));
+        return Err(next.unexpected(messages::events()));
     }
     if next.is_symbol("-") && next.skip(1).is_symbol(">") {
-        return Err(next.stop(wording::arrow(next.place().to(next.skip(1).place()))));
+        return Err(next.stop(messages::arrow(next.place().to(next.skip(1).place()))));
     }
     if starts_trigger(input) {
         return match input.bare_word() {
@@ -45,14 +45,14 @@ pub(super) fn trigger(input: Tokens<'_>) -> Parsed<'_, Trigger> {
 }
 
 fn events(input: Tokens<'_>) -> Parsed<'_, Name> {
-    expect(wording::events(), name).parse(input)
+    expect(messages::events(), name).parse(input)
 }
 
 fn any(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     let (rest, events) = events(input)?;
     if matches!(rest.first(), Some(TokenKind::Quantity(_))) {
         let name = crate::print::name(&events.text);
-        return Err(rest.stop(wording::any_level(rest.place(), &name)));
+        return Err(rest.stop(messages::any_level(rest.place(), &name)));
     }
     if !rest.is_word("and") {
         return Ok((rest, Trigger::Any { events, and: None }));
@@ -60,7 +60,7 @@ fn any(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     let (rest, condition) = conjunction(rest.skip(1))?;
     if rest.is_word("or") {
         let name = crate::print::name(&events.text);
-        return Err(rest.stop(wording::any_or(rest.place(), &name)));
+        return Err(rest.stop(messages::any_or(rest.place(), &name)));
     }
     has_level(&condition, rest)?;
     Ok((rest, Trigger::Any { events, and: Some(condition) }))
@@ -71,9 +71,9 @@ fn absent(input: Tokens<'_>) -> Parsed<'_, Trigger> {
 }
 
 fn new(input: Tokens<'_>) -> Parsed<'_, Trigger> {
-    let field = expect(wording::new_field(), path);
+    let field = expect(messages::new_field(), path);
     let (rest, fields) = separated_list1(symbol(","), field).parse(input)?;
-    let (rest, _) = expect(wording::new_in(), keyword("in")).parse(rest)?;
+    let (rest, _) = expect(messages::new_in(), keyword("in")).parse(rest)?;
     let (rest, events) = events(rest)?;
     Ok((rest, Trigger::New { fields, events }))
 }
@@ -86,7 +86,7 @@ fn sequence(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     };
     let (mut rest, first) = events(rest)?;
     if !rest.is_word("then") {
-        return Err(rest.unexpected(wording::then()));
+        return Err(rest.unexpected(messages::then()));
     }
     if rest.skip(1).is_word("not") {
         return then_not(rest.skip(2), first, count.as_ref());
@@ -95,13 +95,13 @@ fn sequence(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     while rest.is_word("then") {
         let step = rest.skip(1);
         if step.is_word("not") {
-            return Err(step.stop(wording::then_not_alone(step.place())));
+            return Err(step.stop(messages::then_not_alone(step.place())));
         }
         if matches!(step.first(), Some(TokenKind::Quantity(_))) {
-            return Err(step.stop(wording::counted_step(step.place())));
+            return Err(step.stop(messages::counted_step(step.place())));
         }
         if step.is_word("no") && matches!(step.skip(1).first(), Some(TokenKind::Word(_))) {
-            return Err(step.stop(wording::no_for_not(step.place())));
+            return Err(step.stop(messages::no_for_not(step.place())));
         }
         let (after, next) = events(step)?;
         steps.push(next);
@@ -112,11 +112,11 @@ fn sequence(input: Tokens<'_>) -> Parsed<'_, Trigger> {
 
 fn then_not<'a>(input: Tokens<'a>, first: Name, count: Option<&Quantity>) -> Parsed<'a, Trigger> {
     if let Some(count) = count {
-        return Err(input.stop(wording::counted_obligation(count.at.0)));
+        return Err(input.stop(messages::counted_obligation(count.at.0)));
     }
     let (rest, then) = events(input)?;
     if rest.is_word("then") {
-        return Err(rest.stop(wording::then_not_alone(rest.place())));
+        return Err(rest.stop(messages::then_not_alone(rest.place())));
     }
     Ok((rest, Trigger::ThenNot { first, then }))
 }
@@ -154,7 +154,7 @@ fn joined<'a>(
 fn comparison(input: Tokens<'_>) -> Parsed<'_, Condition> {
     if input.is_symbol("(") && holds_condition(input) {
         let (rest, inner) = input.nested(|input| disjunction(input.skip(1)))?;
-        let (rest, _) = expect(wording::condition_close(), symbol(")")).parse(rest)?;
+        let (rest, _) = expect(messages::condition_close(), symbol(")")).parse(rest)?;
         return Ok((rest, inner));
     }
     let (rest, measure) = measure(input)?;
@@ -178,12 +178,12 @@ fn window_once(before: &Window, after: &Window, at: Tokens<'_>) {
     ];
     for (word, first, second) in both {
         if let (Some(_), Some(second)) = (first, second) {
-            at.note(wording::repeated(second.at.0, word));
+            at.note(messages::repeated(second.at.0, word));
         }
     }
 }
 
-/// Whether parentheses hold comparisons; otherwise they group a measure.
+/// True when parentheses hold comparisons; otherwise they group a measure.
 fn holds_condition(open: Tokens<'_>) -> bool {
     let (mut depth, mut rest, mut after_measure) = (0_usize, open, false);
     while let Some(token) = rest.first() {
@@ -207,11 +207,11 @@ fn holds_condition(open: Tokens<'_>) -> bool {
     false
 }
 
-/// Where something is joined with a comparison, the comparison has a level.
+/// Requires a level of a comparison that is joined with something.
 fn has_level(condition: &Condition, at: Tokens<'_>) -> Result<(), Stop> {
     match condition {
         Condition::Compare(compare) if compare.level.is_none() => {
-            Err(at.stop(wording::missing_level(compare.measure.term.place())))
+            Err(at.stop(messages::missing_level(compare.measure.term.place())))
         }
         _ => Ok(()),
     }

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::measure::{measure, window};
-use super::{keys, listed, name, path, quantity, quoted};
+use super::term::{keys, listed, name, path, quantity, quoted};
 use crate::ast::{
-    Alert, Clauses, Compare, Condition, Grade, HoldClause, Level, Lookup, Path, Quantity, Quoted,
-    Trigger,
+    Alert, Clauses, Compare, Condition, Grade, HoldClause, Lookup, Path, Quantity, Quoted,
+    Threshold, Trigger,
 };
 
 pub(super) fn alert(alert: &Alert) -> String {
@@ -46,7 +46,7 @@ fn condition(condition: &Condition) -> String {
     }
 }
 
-/// How tightly a condition binds; a looser one inside a tighter one needs parentheses.
+/// Precedence of a condition; a looser one inside a tighter one needs parentheses.
 const fn binding(condition: &Condition) -> u8 {
     match condition {
         Condition::Or(_) => 0,
@@ -69,7 +69,7 @@ fn compare(compare: &Compare) -> String {
     measure(&compare.measure) + &level + &window(&compare.window)
 }
 
-fn level(level: &Level) -> String {
+fn level(level: &Threshold) -> String {
     let mut out = quantity(&level.quantity);
     if let Some(comparison) = level.comparison {
         out = format!("{} {out}", comparison.symbol());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{keys, listed, name, path, quantity, sign};
+use super::term::{keys, listed, name, path, quantity, sign};
 use crate::ast::{Measure, Term, Watch, Window};
 use crate::rule::Arithmetic;
 
@@ -44,7 +44,7 @@ fn term(term: &Term) -> String {
     }
 }
 
-/// How tightly a term binds; a looser one inside a tighter one needs parentheses.
+/// Precedence of a term; a looser one inside a tighter one needs parentheses.
 fn binding(term: &Term) -> u8 {
     match term {
         Term::Versus(..) => 0,

@@ -1,8 +1,9 @@
 //! Lists, tables and calendars to text.
 
-use super::{clock, expression, listed, name, quoted, texts};
-use crate::ast::{Calendar, Items, List, Span, Table, Weekday};
-use crate::parse::plain_zone;
+use super::expression::expression;
+use super::term::{clock, listed, name, quoted, texts};
+use crate::ast::{Calendar, CalendarSpan, Items, List, Table, Weekday};
+use crate::parse::keyword::plain_zone;
 
 pub(super) fn list(list: &List) -> String {
     let items = match &list.items {
@@ -31,7 +32,7 @@ pub(super) fn calendar(calendar: &Calendar) -> String {
     out + "\n"
 }
 
-fn span(span: &Span) -> String {
+fn span(span: &CalendarSpan) -> String {
     let days = listed(&span.days, |(first, last)| match first == last {
         true => day(*first).to_owned(),
         false => format!("{}-{}", day(*first), day(*last)),

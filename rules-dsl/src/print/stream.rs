@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{name, path, quantity, quoted};
+use super::term::{name, path, quantity, quoted};
 use crate::ast::{Extract, Field, FieldKind, KindArgument, Stream};
 
 pub(super) fn stream(stream: &Stream) -> String {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{expression, listed, name, path, quantity, quoted};
+use super::expression::expression;
+use super::term::{listed, name, path, quantity, quoted};
 use crate::ast::{Expect, Expected, Given, Test, TestStep, Value};
 
 pub(super) fn test(test: &Test) -> String {

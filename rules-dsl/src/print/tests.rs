@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ast::drawn::statement_of;
+use crate::ast::arbitrary::statement_of;
+use crate::ast::{Ast, Statement};
 
 /// Every variant of the tree, as its debug form spells it.
 const VARIANTS: [&str; 62] = [

@@ -32,7 +32,7 @@ pub enum Predicate {
     Exists(usize),
 }
 
-/// How a text is tested.
+/// Test of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextTest {
     /// Stands anywhere in it.
@@ -123,7 +123,7 @@ impl Comparison {
         }
     }
 
-    /// Whether an ordering of left and right satisfies it.
+    /// True when an ordering of left and right satisfies it.
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {
             Comparison::AtLeast => ordering.is_ge(),
@@ -135,7 +135,7 @@ impl Comparison {
         }
     }
 
-    /// Whether it asks for small values: the low side.
+    /// True when it asks for small values: the low side.
     pub const fn is_low(self) -> bool {
         matches!(self, Comparison::AtMost | Comparison::Below)
     }

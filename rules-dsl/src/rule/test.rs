@@ -6,7 +6,7 @@ use model::time::Timestamp;
 use model::transition::Reason;
 
 use super::predicate::Constant;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// One `test` statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,8 +19,8 @@ pub struct Test {
     pub given: Vec<Given>,
     /// In the order written.
     pub expected: Vec<Expected>,
-    /// Where it stands.
-    pub place: Place,
+    /// Its place.
+    pub place: SourceSpan,
 }
 
 /// Events of one stream, alike but for their times.
@@ -30,13 +30,13 @@ pub struct Given {
     pub stream: usize,
     /// One per declared field; the event time is given apart.
     pub values: Vec<GivenValue>,
-    /// When the first one happens, in milliseconds after the start.
+    /// Instant of the first one, in milliseconds after the start.
     pub first_ms: i64,
-    /// How far apart they are, in milliseconds.
+    /// Time between two of them, in milliseconds.
     pub every_ms: i64,
-    /// How many there are.
+    /// Number of them.
     pub times: u32,
-    /// How long after it happens each one is read, in milliseconds.
+    /// Time from the event until it is read, in milliseconds.
     pub arriving_ms: i64,
 }
 
@@ -54,21 +54,21 @@ pub enum GivenValue {
 /// A transition a test names, or what it says of all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
-    /// What is expected.
-    pub what: What,
-    /// When, in milliseconds after the start; at any instant when not written.
+    /// Kind of the expectation.
+    pub what: ExpectedKind,
+    /// Instant, in milliseconds after the start; at any instant when not written.
     pub at_ms: Option<i64>,
-    /// What else is said of the transition.
+    /// Claims about the transition.
     pub claims: Vec<Claim>,
     /// As rules write it.
     pub text: String,
-    /// Where it stands.
-    pub place: Place,
+    /// Its place.
+    pub place: SourceSpan,
 }
 
-/// What a test expects.
+/// Kind of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum ExpectedKind {
     /// A `firing`.
     Fire,
     /// A `changed`.

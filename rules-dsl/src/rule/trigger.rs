@@ -1,11 +1,11 @@
-//! What makes an alert true: events in time, and measures of them.
+//! Triggers of alerts: events in time, and measures of them.
 
 use model::decimal::Decimal;
 use model::message::Unit;
 
 use super::predicate::{Arithmetic, Comparison, Constant, Predicate};
 
-/// When an alert is true.
+/// Trigger of an alert.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
     /// Measures compared with levels.
@@ -14,30 +14,30 @@ pub enum Trigger {
     Any {
         /// Which events.
         of: Selection,
-        /// What must hold at their instant.
+        /// Condition at their instant.
         and: Option<Condition>,
     },
     /// Steps one after the other, all inside `(t − within, t]`; it matches at the last.
     Sequence {
         /// At least two.
         steps: Vec<Selection>,
-        /// How many events of the first step; at least 1.
+        /// Number of events of the first step; at least 1.
         first_count: u32,
         /// In milliseconds.
         within_ms: i64,
     },
     /// No `then` follows a `first` in time; it matches `within` after the first.
     ThenNot {
-        /// What obliges.
+        /// Events that oblige.
         first: Selection,
-        /// What discharges every obligation before it.
+        /// Events that discharge every obligation before them.
         then: Selection,
         /// In milliseconds.
         within_ms: i64,
     },
     /// Nothing has come for `within`.
     Absent {
-        /// What is missed.
+        /// Events that are missed.
         of: Selection,
         /// In milliseconds.
         within_ms: i64,
@@ -74,35 +74,35 @@ pub enum Roster {
 /// Comparisons of measures, and how they are joined.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
-    /// What the comparisons read; each stands once.
+    /// Windows that the comparisons read; each stands once.
     pub windows: Vec<Window>,
     /// The comparisons, in the order written; the first one's value and level are shown.
     pub compares: Vec<Compare>,
-    /// When all of it holds.
-    pub joint: Joint,
+    /// Combination of the comparisons.
+    pub joint: BoolOp,
 }
 
-/// How comparisons are joined.
+/// Combination of comparisons.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Joint {
+pub enum BoolOp {
     /// An index of [`Condition::compares`].
     Compare(usize),
     /// All of them.
-    And(Vec<Joint>),
+    And(Vec<BoolOp>),
     /// Any of them.
-    Or(Vec<Joint>),
+    Or(Vec<BoolOp>),
 }
 
 /// A value compared with a level.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
-    /// What is compared.
+    /// Value that is compared.
     pub value: Formula,
-    /// How.
+    /// The comparison.
     pub comparison: Comparison,
     /// With what, in base units; of a ladder the lowest rung's.
     pub level: Decimal,
-    /// What the value counts, for showing it.
+    /// Unit of the value, for showing it.
     pub unit: Unit,
 }
 
@@ -121,13 +121,13 @@ pub enum Formula {
 /// A measure and the stretch of time it is over: `(t − ago − window, t − ago]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    /// What is measured.
+    /// The measure itself.
     pub measure: Measure,
     /// Its length in milliseconds; for [`Measure::Last`] how long a sample stays known.
     pub window_ms: i64,
     /// The window moves in steps of this many milliseconds; 0 is event by event.
     pub step_ms: i64,
-    /// How long ago it ends, in milliseconds: the earlier window of `vs`. 0 is now.
+    /// Time since its end, in milliseconds: the earlier window of `vs`. 0 is now.
     pub ago_ms: i64,
     /// Fewer events than this make the measure unknown.
     pub min_events: u64,
@@ -152,7 +152,7 @@ pub enum Measure {
     Last(Selection),
     /// The newest value less the oldest; unknown below two values.
     Delta(Selection),
-    /// How much a counter grew: last − first and every drop added back, where it started from
+    /// Growth of a counter: last − first and every drop added back, where it started from
     /// zero anew. Unknown below two values.
     Increase(Selection),
     /// [`Measure::Increase`] per second of the window's length.
@@ -163,7 +163,7 @@ pub enum Measure {
     Quantile {
         /// The quantile in thousandths: p99.9 is 999.
         permille: u32,
-        /// What is measured.
+        /// The measure itself.
         of: Selection,
     },
     /// Number of events of the first over that of the second.
@@ -206,14 +206,14 @@ impl Measure {
         std::iter::once(first).chain(second)
     }
 
-    /// Whether an empty window of it is 0 and not unknown.
+    /// True when an empty window of it is 0 and not unknown.
     pub const fn counts_nothing_as_zero(&self) -> bool {
         matches!(self, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
     }
 }
 
 impl Window {
-    /// How much of the past decides its value, in milliseconds.
+    /// Length of the past that decides its value, in milliseconds.
     pub const fn reach_ms(&self) -> i64 {
         self.window_ms.saturating_add(self.step_ms).saturating_add(self.ago_ms)
     }
@@ -228,7 +228,7 @@ impl Condition {
         }
     }
 
-    /// Whether more events can only turn it on, so that it may be announced early.
+    /// True when more events can only turn it on, so that it may be announced early.
     pub fn only_rises(&self) -> bool {
         let Some((window, compare)) = self.single() else {
             return false;
@@ -291,7 +291,7 @@ impl Trigger {
         }
     }
 
-    /// Whether it is true at the instants of single events: such an episode has no value.
+    /// True when it is true at the instants of single events: such an episode has no value.
     pub const fn is_momentary(&self) -> bool {
         matches!(
             self,
@@ -302,7 +302,7 @@ impl Trigger {
         )
     }
 
-    /// How much of the past decides its truth, in milliseconds.
+    /// Length of the past that decides its truth, in milliseconds.
     pub fn reach_ms(&self) -> i64 {
         match self {
             Trigger::Condition(condition) => condition.reach_ms(),

@@ -12,11 +12,11 @@ use std::io;
 use std::sync::Arc;
 
 use connectors::journal::JournalError;
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::succession::SettledStreams;
 use model::time::{DAY_MS, Timestamp};
-use model::transition::{Early, Transition};
+use model::transition::{EarlyAlert, Transition};
 use oncall::compaction::{Candidate, kept};
 use oncall::incident::Step;
 use tracing::{debug, info, warn};
@@ -198,15 +198,15 @@ impl std::fmt::Debug for AlertLogCompactor {
 enum PublishedKind<'a> {
     Settled(&'a Transition),
     Meta(Box<Transition>),
-    Early(&'a Early),
+    Early(&'a EarlyAlert),
 }
 
 impl<'a> PublishedKind<'a> {
-    fn of(recorded: &'a Recorded) -> PublishedKind<'a> {
+    fn of(recorded: &'a AlertRecord) -> PublishedKind<'a> {
         match recorded {
-            Recorded::Transition(transition, _) => PublishedKind::Settled(transition),
-            Recorded::Early(early, _) => PublishedKind::Early(early),
-            Recorded::Meta(step, _) => PublishedKind::Meta(Box::new(step.as_transition())),
+            AlertRecord::Transition(transition, _) => PublishedKind::Settled(transition),
+            AlertRecord::Early(early, _) => PublishedKind::Early(early),
+            AlertRecord::Meta(step, _) => PublishedKind::Meta(Box::new(step.as_transition())),
         }
     }
 
@@ -281,26 +281,30 @@ impl RetentionRule<'_> {
     /// The places of the records that stay.
     fn records(&self, entries: &[(LogEntry, Vec<u8>)]) -> BTreeSet<usize> {
         let records = entries.iter().enumerate().filter_map(|(index, (entry, _))| match entry {
-            LogEntry::Record(logged) => Some((index, &**logged, PublishedKind::of(&logged.recorded))),
+            LogEntry::Record(logged) => {
+                Some((index, &**logged, PublishedKind::of(&logged.recorded)))
+            }
             _ => None,
         });
         let records: Vec<(usize, &LoggedRecord, PublishedKind<'_>)> = records.collect();
         // No later step of the service itself is dated before the newest one.
         let metas = records.iter().filter_map(|(_, logged, _)| match &logged.recorded {
-            Recorded::Meta(step, _) => Some((step.at, logged.sequence)),
+            AlertRecord::Meta(step, _) => Some((step.at, logged.sequence)),
             _ => None,
         });
         let newest = metas.max().map(|(_, sequence)| sequence);
         let candidates = records.iter().map(|(_, logged, told)| {
             let step = told.step();
             let (alert, at) = match step {
-                Step::Transition(of) => (&of.alert, of.at),
-                Step::Early(of) => (&of.alert, of.at),
+                Step::Transition(of) => (&of.facts.alert, of.facts.at),
+                Step::Early(of) => (&of.facts.alert, of.facts.at),
             };
             let is_old = logged.detected < self.detected_before;
             let is_folded = logged.sequence < self.folded;
-            let is_done =
-                is_old && is_folded && Some(logged.sequence) != newest && self.is_published(alert, at);
+            let is_done = is_old
+                && is_folded
+                && Some(logged.sequence) != newest
+                && self.is_published(alert, at);
             Candidate { step, is_shadow: logged.is_shadow, is_done }
         });
         let stays = kept(candidates);
@@ -343,8 +347,9 @@ fn newest_peaks(
         Some((LogEntry::Record(logged), _)) => transition_of(logged),
         _ => None,
     });
-    let named: BTreeSet<EpisodeName> =
-        named.map(|of| (of.alert.clone(), canonical(&of.key), of.since)).collect();
+    let named: BTreeSet<EpisodeName> = named
+        .map(|of| (of.facts.alert.clone(), canonical(&of.facts.key), of.facts.since))
+        .collect();
     let peaks = entries.iter().enumerate().filter_map(|(index, (entry, _))| match entry {
         LogEntry::Peak(name, _) if named.contains(name) => Some((name.clone(), index)),
         _ => None,

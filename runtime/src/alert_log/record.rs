@@ -1,7 +1,7 @@
 //! One record of the alert log, and its line.
 
 use connectors::transition_json::{
-    Form, Recorded, read_record, write_early, write_meta, write_transition,
+    AlertRecord, Form, read_record, write_early, write_meta, write_transition,
 };
 use engine::program::Program;
 use model::key::encode_key;
@@ -21,7 +21,7 @@ pub struct LoggedRecord {
     /// when others are dropped from the log.
     pub sequence: u64,
     /// What happened, with the rendered message.
-    pub recorded: Recorded,
+    pub recorded: AlertRecord,
     /// When the node saw it.
     pub detected: Timestamp,
     /// Whether its rule ran in shadow then, so that nobody is notified.
@@ -36,10 +36,10 @@ impl LoggedRecord {
         let alert = alert_of(&self.recorded);
         let rule = templates.rule(alert);
         let (message, reading) = match &self.recorded {
-            Recorded::Transition(_, message) | Recorded::Early(_, message) => {
+            AlertRecord::Transition(_, message) | AlertRecord::Early(_, message) => {
                 (message, templates.reading(alert))
             }
-            Recorded::Meta(step, message) => (message, step.alert.reading(templates.language())),
+            AlertRecord::Meta(step, message) => (message, step.alert.reading(templates.language())),
         };
         AlertText {
             message: message.clone(),
@@ -53,11 +53,11 @@ impl LoggedRecord {
 }
 
 /// The alert of a record.
-pub(crate) fn alert_of(recorded: &Recorded) -> &str {
+pub(crate) fn alert_of(recorded: &AlertRecord) -> &str {
     match recorded {
-        Recorded::Transition(transition, _) => &transition.alert,
-        Recorded::Early(early, _) => &early.alert,
-        Recorded::Meta(step, _) => step.alert.name(),
+        AlertRecord::Transition(transition, _) => &transition.facts.alert,
+        AlertRecord::Early(early, _) => &early.facts.alert,
+        AlertRecord::Meta(step, _) => step.alert.name(),
     }
 }
 
@@ -80,11 +80,11 @@ struct RecordLine<'a> {
 pub type RecordId = (EpisodeId, Option<TransitionKind>, Timestamp, Severity);
 
 /// The identity of a record.
-pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
+pub(crate) fn record_id(recorded: &AlertRecord) -> RecordId {
     match recorded {
-        Recorded::Transition(t, _) => (t.episode, Some(t.kind), t.at, t.severity),
-        Recorded::Early(early, _) => (early.episode, None, early.at, early.severity),
-        Recorded::Meta(step, _) => {
+        AlertRecord::Transition(t, _) => (t.episode, Some(t.kind), t.facts.at, t.facts.severity),
+        AlertRecord::Early(early, _) => (early.episode, None, early.facts.at, early.facts.severity),
+        AlertRecord::Meta(step, _) => {
             let kind = if step.is_over { TransitionKind::Resolved } else { TransitionKind::Firing };
             (step.id, Some(kind), step.at, step.alert.severity())
         }
@@ -95,11 +95,11 @@ pub(crate) fn record_id(recorded: &Recorded) -> RecordId {
 pub(crate) fn write_line(out: &mut Vec<u8>, logged: &LoggedRecord) {
     let mut record = Vec::new();
     match &logged.recorded {
-        Recorded::Transition(transition, message) => {
+        AlertRecord::Transition(transition, message) => {
             write_transition(&mut record, transition, message, Form::Log);
         }
-        Recorded::Early(early, message) => write_early(&mut record, early, message, Form::Log),
-        Recorded::Meta(step, message) => write_meta(&mut record, step, message),
+        AlertRecord::Early(early, message) => write_early(&mut record, early, message, Form::Log),
+        AlertRecord::Meta(step, message) => write_meta(&mut record, step, message),
     }
     let LoggedRecord { sequence, detected: Timestamp(detected_ms), is_shadow, events, .. } = logged;
     let shadow = if *is_shadow { "\"shadow\":true," } else { "" };
@@ -130,8 +130,8 @@ pub(crate) fn read_line(line: &[u8], next: u64) -> Result<LoggedRecord, String> 
 
 pub(crate) const fn transition_of(logged: &LoggedRecord) -> Option<&Transition> {
     match &logged.recorded {
-        Recorded::Transition(transition, _) => Some(transition),
-        Recorded::Early(..) | Recorded::Meta(..) => None,
+        AlertRecord::Transition(transition, _) => Some(transition),
+        AlertRecord::Early(..) | AlertRecord::Meta(..) => None,
     }
 }
 

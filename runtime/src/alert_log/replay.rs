@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::announced::Announced;
 use engine::program::Program;
 use engine::shard::{OpenEpisode, Restored};
 use engine::succession::{SettledStreams, ended_by_change};
 use model::decimal::Decimal;
-use model::meta::MetaStep;
+use model::meta::MetaTransition;
 use model::time::Timestamp;
 use model::transition::{Reason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
@@ -122,8 +122,7 @@ impl AlertLogReplay {
         let mut history = AlertLogReplay::default();
         let mut next = 0;
         for (index, line) in lines.into_iter().enumerate() {
-            let damaged =
-                |why| NodeError::AlertLog { path: path.to_owned(), line: index + 1, why };
+            let damaged = |why| NodeError::AlertLog { path: path.to_owned(), line: index + 1, why };
             match LogEntry::read(&line, next).map_err(damaged)? {
                 LogEntry::Head(head) => {
                     (history.next_sequence, history.published) =
@@ -157,10 +156,10 @@ impl AlertLogReplay {
     }
 
     /// What the service said of itself, oldest first.
-    pub(crate) fn metas(&self) -> impl Iterator<Item = &MetaStep> {
+    pub(crate) fn metas(&self) -> impl Iterator<Item = &MetaTransition> {
         self.logged.iter().filter_map(|logged| match &logged.recorded {
-            Recorded::Meta(step, _) => Some(step),
-            Recorded::Transition(..) | Recorded::Early(..) => None,
+            AlertRecord::Meta(step, _) => Some(step),
+            AlertRecord::Transition(..) | AlertRecord::Early(..) => None,
         })
     }
 
@@ -174,9 +173,9 @@ impl AlertLogReplay {
         let mut announced = Announced::default();
         for logged in &self.logged {
             match &logged.recorded {
-                Recorded::Transition(transition, _) => announced.settle(transition),
-                Recorded::Early(early, _) => announced.announce(early),
-                Recorded::Meta(..) => {}
+                AlertRecord::Transition(transition, _) => announced.settle(transition),
+                AlertRecord::Early(early, _) => announced.announce(early),
+                AlertRecord::Meta(..) => {}
             }
         }
         announced.go_on();
@@ -211,13 +210,13 @@ impl AlertLogReplay {
             }
         }
         for logged in self.logged.iter().skip(self.changed_after) {
-            let Recorded::Transition(transition, _) = &logged.recorded else { continue };
-            let streams = program.rule(&transition.alert).map(|rule| &rule.streams);
+            let AlertRecord::Transition(transition, _) = &logged.recorded else { continue };
+            let streams = program.rule(&transition.facts.alert).map(|rule| &rule.streams);
             // The end of an episode whose rule was changed lies ahead of what is settled.
             let is_settled = transition.reason != Some(Reason::RuleChanged);
             for stream in streams.into_iter().flatten().filter(|_| is_settled) {
                 if let Some(slot) = until.get_mut(*stream) {
-                    *slot = (*slot).max(transition.at);
+                    *slot = (*slot).max(transition.facts.at);
                 }
             }
         }
@@ -241,7 +240,7 @@ impl AlertLogReplay {
         let changed_after = if after.is_some() { self.changed_after } else { 0 };
         let (before, since) = self.logged.split_at(changed_after.min(self.logged.len()));
         for transition in before.iter().filter_map(transition_of) {
-            newest.insert((&transition.alert, canonical(&transition.key)), transition);
+            newest.insert((&transition.facts.alert, canonical(&transition.facts.key)), transition);
             fold(&mut open, transition);
         }
         self.restore_peaks(&mut open);
@@ -256,7 +255,7 @@ impl AlertLogReplay {
             });
         }
         for transition in since.iter().filter_map(transition_of) {
-            if transition.at <= published_of(program, published, &transition.alert) {
+            if transition.facts.at <= published_of(program, published, &transition.facts.alert) {
                 fold(&mut open, transition);
             }
         }
@@ -278,24 +277,24 @@ impl AlertLogReplay {
 }
 
 fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transition) {
-    let key = canonical(&transition.key);
-    let identity = (transition.alert.clone(), key.clone());
+    let key = canonical(&transition.facts.key);
+    let identity = (transition.facts.alert.clone(), key.clone());
     match transition.kind {
         TransitionKind::Firing => {
-            let (alert, severity) = (transition.alert.clone(), transition.severity);
-            let (since, peak) = (transition.since, transition.value);
+            let (alert, severity) = (transition.facts.alert.clone(), transition.facts.severity);
+            let (since, peak) = (transition.facts.since, transition.measured.value);
             let fields = transition.fields.clone();
             open.insert(identity, OpenEpisode { alert, key, since, peak, severity, fields });
         }
         // An end may come, of one that was ended by a change, after another has begun.
         TransitionKind::Resolved => {
-            if open.get(&identity).is_some_and(|episode| episode.since == transition.since) {
+            if open.get(&identity).is_some_and(|episode| episode.since == transition.facts.since) {
                 open.remove(&identity);
             }
         }
         TransitionKind::Changed => {
             if let Some(episode) = open.get_mut(&identity) {
-                episode.severity = transition.severity;
+                episode.severity = transition.facts.severity;
             }
         }
         TransitionKind::Again => {
@@ -307,4 +306,4 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::announced::Announced;
 use engine::program::Program;
 use engine::shard::statistics::RuleCounts;
@@ -51,7 +51,7 @@ pub struct AlertLogWriter {
     durable: CompleteOnDrop,
     monitor: SelfMonitor,
     /// What ended with the rules before; written first.
-    ended: Vec<Recorded>,
+    ended: Vec<AlertRecord>,
     /// The number of the next record.
     next_sequence: u64,
     /// Records of an earlier run: they are derived again after a crash, not written again.
@@ -120,7 +120,7 @@ impl AlertLogWriter {
         output: PipelineOutput,
         logs: NodeLogs,
         history: &AlertLogReplay,
-        ended: Vec<Recorded>,
+        ended: Vec<AlertRecord>,
         durable: Arc<DurableProgress>,
         program: Arc<Program>,
         shared: &NodeShared,
@@ -230,22 +230,18 @@ impl AlertLogWriter {
         self.outgoing.is_empty()
     }
 
-    fn publish(
-        &mut self,
-        outputs: Vec<(usize, ShardOutput)>,
-        now: Now,
-    ) -> Result<(), NodeError> {
+    fn publish(&mut self, outputs: Vec<(usize, ShardOutput)>, now: Now) -> Result<(), NodeError> {
         let mut fresh = Vec::new();
         // What is acknowledged moves only where the peaks as of then are kept too.
         let mut settled = self.settled.clone();
         for (shard, output) in outputs {
             let early = output.out.early.into_iter().map(|early| {
                 let message = self.templates.early(&early);
-                Recorded::Early(early, message)
+                AlertRecord::Early(early, message)
             });
             let transitions = output.out.transitions.into_iter().map(|transition| {
                 let message = self.templates.transition(&transition);
-                Recorded::Transition(transition, message)
+                AlertRecord::Transition(transition, message)
             });
             fresh.extend(early.chain(transitions));
             for memory in &output.out.memories {
@@ -305,9 +301,9 @@ impl AlertLogWriter {
         let settled = self.settled_by_all();
         let ends = self.announced.withdrawn(&self.program, &settled).into_iter().map(|end| {
             let message = self.templates.transition(&end);
-            Recorded::Transition(end, message)
+            AlertRecord::Transition(end, message)
         });
-        let mut ends: Vec<Recorded> = ends.collect();
+        let mut ends: Vec<AlertRecord> = ends.collect();
         ends.retain(|recorded| !self.known.contains(&record_id(recorded)));
         self.write(ends, now)
     }
@@ -336,11 +332,11 @@ impl AlertLogWriter {
     }
 
     /// Meta transitions as the alert log records them.
-    fn meta_records(&self, metas: Vec<MetaRecord>) -> Vec<Recorded> {
+    fn meta_records(&self, metas: Vec<MetaRecord>) -> Vec<AlertRecord> {
         for name in MetaAlert::NAMES.iter().filter(|_| !metas.is_empty()) {
             self.shared.telemetry.metrics.note_of_itself(name, self.monitor.open(name));
         }
-        metas.into_iter().map(|(step, message)| Recorded::Meta(step, message)).collect()
+        metas.into_iter().map(|(step, message)| AlertRecord::Meta(step, message)).collect()
     }
 
     /// Shows what the rules made of their input, and the share of each in the work; returns the
@@ -377,7 +373,7 @@ impl AlertLogWriter {
     }
 
     /// Appends, syncs, and only then passes on.
-    fn write(&mut self, fresh: Vec<Recorded>, now: Now) -> Result<(), NodeError> {
+    fn write(&mut self, fresh: Vec<AlertRecord>, now: Now) -> Result<(), NodeError> {
         if fresh.is_empty() && !mem::take(&mut self.is_unsynced) {
             return Ok(());
         }
@@ -403,9 +399,9 @@ impl AlertLogWriter {
         self.log.sync()?;
         for record in records {
             match &record.recorded {
-                Recorded::Transition(transition, _) => self.announced.settle(transition),
-                Recorded::Early(early, _) => self.announced.announce(early),
-                Recorded::Meta(..) => {}
+                AlertRecord::Transition(transition, _) => self.announced.settle(transition),
+                AlertRecord::Early(early, _) => self.announced.announce(early),
+                AlertRecord::Meta(..) => {}
             }
             note(&record.recorded, &self.shared.telemetry);
             self.outgoing.push_back(record);
@@ -417,15 +413,21 @@ impl AlertLogWriter {
     }
 
     /// Where the events lie of what began, rose or matched.
-    fn events_of(&self, recorded: &Recorded) -> Vec<OffsetRange> {
+    fn events_of(&self, recorded: &AlertRecord) -> Vec<OffsetRange> {
         match recorded {
-            Recorded::Transition(transition, _) if transition.kind != TransitionKind::Resolved => {
-                self.offset_indexes.cover(&self.program, &transition.alert, transition.at)
+            AlertRecord::Transition(transition, _)
+                if transition.kind != TransitionKind::Resolved =>
+            {
+                self.offset_indexes.cover(
+                    &self.program,
+                    &transition.facts.alert,
+                    transition.facts.at,
+                )
             }
-            Recorded::Early(early, _) => {
-                self.offset_indexes.cover(&self.program, &early.alert, early.at)
+            AlertRecord::Early(early, _) => {
+                self.offset_indexes.cover(&self.program, &early.facts.alert, early.facts.at)
             }
-            Recorded::Transition(..) | Recorded::Meta(..) => Vec::new(),
+            AlertRecord::Transition(..) | AlertRecord::Meta(..) => Vec::new(),
         }
     }
 
@@ -446,24 +448,24 @@ impl AlertLogWriter {
     }
 }
 
-fn note(recorded: &Recorded, telemetry: &Telemetry) {
+fn note(recorded: &AlertRecord, telemetry: &Telemetry) {
     match recorded {
-        Recorded::Transition(transition, _) => {
+        AlertRecord::Transition(transition, _) => {
             info!(
                 kind = transition.kind.name(),
-                alert = transition.alert,
-                severity = transition.severity.name(),
-                at = %transition.at,
+                alert = transition.facts.alert,
+                severity = transition.facts.severity.name(),
+                at = %transition.facts.at,
                 episode = %transition.episode,
                 "transition"
             );
-            telemetry.metrics.note_transition(transition.kind, transition.severity);
+            telemetry.metrics.note_transition(transition.kind, transition.facts.severity);
         }
-        Recorded::Early(early, _) => {
-            debug!(alert = early.alert, at = %early.at, notice = %early.episode, "early alert");
-            telemetry.metrics.note_early(early.severity);
+        AlertRecord::Early(early, _) => {
+            debug!(alert = early.facts.alert, at = %early.facts.at, notice = %early.episode, "early alert");
+            telemetry.metrics.note_early(early.facts.severity);
         }
-        Recorded::Meta(step, message) => {
+        AlertRecord::Meta(step, message) => {
             let (alert, at) = (step.alert.name(), step.at);
             warn!(alert, is_over = step.is_over, at = %at, message, "meta alert");
         }

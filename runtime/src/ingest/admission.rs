@@ -13,8 +13,9 @@ use model::time::Timestamp;
 
 use crate::telemetry::rule_metrics::ReadFigures;
 
-/// A batch is handed over when it holds this many rows, or this many bytes of keys.
+/// Rows at which a batch is handed over.
 pub const BATCH_ROWS: usize = 1024;
+/// Bytes of keys at which a batch is handed over.
 pub const BATCH_BYTES: usize = 256 * 1024;
 /// Events that a record of a codec with many of them is taken for when a turn is planned. All of
 /// a turn waits in the batches, and they are to stay small.
@@ -337,7 +338,8 @@ impl Ingester {
     /// By rule, in the order of the program: events of its streams that counted, and how many
     /// of those it selected lack a field of its key.
     pub(crate) fn rule_figures(&self) -> impl Iterator<Item = ReadFigures> {
-        let accepted = |stream: &usize| self.streams.get(*stream).map_or(0, |of| of.progress.accepted);
+        let accepted =
+            |stream: &usize| self.streams.get(*stream).map_or(0, |of| of.progress.accepted);
         self.program.rules().iter().map(move |rule| ReadFigures {
             evaluated: rule.streams.iter().map(accepted).sum(),
             observed: self.counts.observed.observed_of(rule),

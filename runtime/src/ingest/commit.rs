@@ -71,7 +71,8 @@ impl<S: Sources> Reader<S> {
         match self.source.commit(&points) {
             Ok(()) => {
                 self.shared.telemetry.metrics.note_commit(now.wall);
-                committed(&self.partitions).for_each(|(topic, at)| self.durable.note_committed(topic, at));
+                committed(&self.partitions)
+                    .for_each(|(topic, at)| self.durable.note_committed(topic, at));
             }
             Err(error) => {
                 warn!(error, "commit failed; it is retried");

@@ -94,13 +94,14 @@ impl DeadLetterQueue {
             }
             Ok(record) => {
                 let mut ahead = FutureEvents::default();
-                let reason = match ingester.ingest(partition, &record, |outcome| ahead.note(outcome)) {
-                    Err(error) => error.to_string(),
-                    Ok(()) => match ahead.reason() {
-                        Some(reason) => reason,
-                        None => return,
-                    },
-                };
+                let reason =
+                    match ingester.ingest(partition, &record, |outcome| ahead.note(outcome)) {
+                        Err(error) => error.to_string(),
+                        Ok(()) => match ahead.reason() {
+                            Some(reason) => reason,
+                            None => return,
+                        },
+                    };
                 (record.offset, record.payload, reason)
             }
         };

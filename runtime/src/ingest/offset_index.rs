@@ -56,7 +56,10 @@ impl OffsetIndexes {
     }
 
     /// Notes how far partitions are read; before what was read is handed on.
-    pub(super) fn note(&self, read: impl Iterator<Item = (StreamPartition, Option<Timestamp>, i64)>) {
+    pub(super) fn note(
+        &self,
+        read: impl Iterator<Item = (StreamPartition, Option<Timestamp>, i64)>,
+    ) {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, front, next) in read {
             if let Some(index) = partitions.get_mut(&at) {

@@ -51,7 +51,13 @@ impl PartitionState {
         published: Option<Timestamp>,
         assigned_at_ms: i64,
     ) -> PartitionState {
-        let progress = PartitionProgress::new(stream, number, requirements.lateness_ms, requirements.reread_ms(), from);
+        let progress = PartitionProgress::new(
+            stream,
+            number,
+            requirements.lateness_ms,
+            requirements.reread_ms(),
+            from,
+        );
         PartitionState {
             progress,
             unread_from: from.offset,

@@ -22,12 +22,12 @@ use super::partition::PartitionState;
 use super::replay_requirements::{ReplayRequirements, replay_requirements};
 use crate::alert_log::durable_progress::DurableProgress;
 use crate::checkpoint::state_log::KeptFrom;
+use crate::error::NodeError;
 use crate::io::{Flow, Now, Sources, StreamPartition};
-use crate::node::{NodeShared, NodeSettings, RunTotals};
+use crate::node::{NodeSettings, NodeShared, RunTotals};
 use crate::pipeline::PipelineInput;
 use crate::rules::loaded::LoadedRules;
 use crate::telemetry::metrics::EventTotals;
-use crate::error::NodeError;
 
 /// Records read from one partition before the next has its turn.
 const RECORDS_A_TURN: usize = 512;

@@ -59,10 +59,8 @@ impl<S: Sources> Reader<S> {
     pub(crate) fn resume(&mut self, from: ReaderCheckpoint) -> bool {
         let begins = self.partitions.iter().map(|(at, state)| (*at, state.progress.next_offset));
         let was = from.partitions.iter().map(|(at, partition)| (*at, partition.offset));
-        let is_behind = self
-            .partitions
-            .values()
-            .all(|state| state.progress.next_offset <= state.unread_from);
+        let is_behind =
+            self.partitions.values().all(|state| state.progress.next_offset <= state.unread_from);
         if !begins.eq(was) || !is_behind || from.marked.len() != self.streams.len() {
             return false;
         }

@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use answers::{
     AuditEntry, AuditLog, IncidentList, IncidentView, NotificationChanged, NotificationList,
-    RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired, SilenceList,
-    SilencePreview, SilenceView, StatusView, TestResult,
+    RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired, SilenceList, SilencePreview,
+    SilenceView, StatusView, TestResult,
 };
 
 /// Most incidents, notifications or entries in one answer; a list says how many it left out.
@@ -165,12 +165,7 @@ pub enum OnCallError {
 }
 
 /// Answers a query that needs nothing but the state of on-call.
-pub(super) fn answer(
-    query: OnCallQuery,
-    by: &str,
-    desk: &mut Desk,
-    now: Timestamp,
-) -> OnCallReply {
+pub(super) fn answer(query: OnCallQuery, by: &str, desk: &mut Desk, now: Timestamp) -> OnCallReply {
     Ok(match query {
         OnCallQuery::Incidents(states) => {
             OnCallAnswer::Incidents(views::incidents(desk, &states, now))
@@ -234,9 +229,9 @@ fn audit(desk: &Desk) -> AuditLog {
 pub fn find_incident<'a>(desk: &'a Desk, id: &str) -> Result<&'a Case, OnCallError> {
     desk.find(id).map_err(|fits| match fits {
         0 => OnCallError::NotFound(format!("there is no incident {id}")),
-        fits => OnCallError::Invalid(format!(
-            "{id} may be any of {fits} incidents; write more of it"
-        )),
+        fits => {
+            OnCallError::Invalid(format!("{id} may be any of {fits} incidents; write more of it"))
+        }
     })
 }
 

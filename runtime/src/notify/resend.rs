@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use connectors::sink::alertmanager::REFRESH_MS;
+use connectors::sink::alertmanager::RESEND_INTERVAL_MS;
 use model::notification::DeliveryResult;
 use model::time::Timestamp;
 use oncall::desk::Settings;
@@ -49,12 +49,12 @@ impl ResendState {
 
     fn is_due(&self, now: Timestamp) -> bool {
         let since = |at: Timestamp| now.0.saturating_sub(at.0).saturating_abs();
-        !self.is_under_way && self.resent_at.is_none_or(|at| since(at) >= REFRESH_MS)
+        !self.is_under_way && self.resent_at.is_none_or(|at| since(at) >= RESEND_INTERVAL_MS)
     }
 
     /// When it is due next; `None` while it is under way.
     pub(super) fn due_at(&self) -> Option<Timestamp> {
-        let at = self.resent_at.map_or(Timestamp(i64::MIN), |at| at.plus(REFRESH_MS));
+        let at = self.resent_at.map_or(Timestamp(i64::MIN), |at| at.plus(RESEND_INTERVAL_MS));
         (!self.is_under_way).then_some(at)
     }
 

@@ -9,7 +9,7 @@ use model::decimal::Decimal;
 use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{Early, KeyPart, TopValues, Transition};
+use model::transition::{EarlyAlert, KeyPart, TopValues, Transition};
 use rules_dsl::rule::Alert;
 
 use crate::rules::loaded::LoadedRules;
@@ -94,16 +94,28 @@ impl AlertTemplates {
 
     /// The message of a transition.
     pub fn transition(&self, of: &Transition) -> String {
-        let since = self.local_time(of.since);
-        let measured = (of.value, of.threshold, of.count);
-        self.render(&of.alert, (&of.key, &of.fields, &of.tops), measured, of.severity, &since)
+        let since = self.local_time(of.facts.since);
+        let measured = (of.measured.value, of.measured.threshold, of.count);
+        self.render(
+            &of.facts.alert,
+            (&of.facts.key, &of.fields, &of.tops),
+            measured,
+            of.facts.severity,
+            &since,
+        )
     }
 
     /// The message of an early notice.
-    pub fn early(&self, of: &Early) -> String {
-        let since = self.local_time(of.at);
-        let measured = (of.value, of.threshold, of.count);
-        self.render(&of.alert, (&of.key, &of.fields, &[]), measured, of.severity, &since)
+    pub fn early(&self, of: &EarlyAlert) -> String {
+        let since = self.local_time(of.facts.at);
+        let measured = (of.measured.value, of.measured.threshold, of.count);
+        self.render(
+            &of.facts.alert,
+            (&of.facts.key, &of.fields, &[]),
+            measured,
+            of.facts.severity,
+            &since,
+        )
     }
 
     fn render(

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use model::meta::MetaAlert;
 use model::notification::Notification;
 use model::time::{MINUTE_MS, Timestamp};
@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use super::channel::{DeliveryOutcome, NotifyInbox, NotifyInput, NotifyPosition};
 use super::requests::{OnCallReply, ReplyChannel};
 use super::resend::{self, ResendStates};
-use super::{Notifiers, NotifierAttempt, rows};
+use super::{NotifierAttempt, Notifiers, rows};
 use crate::alert_log::record::LoggedRecord;
 use crate::error::NodeError;
 use crate::io::{Flow, Now, RowStore};
@@ -148,9 +148,9 @@ impl NotifyWorker {
         let text = record.text(templates);
         let meta;
         let step = match &record.recorded {
-            Recorded::Transition(transition, _) => Step::Transition(transition),
-            Recorded::Early(early, _) => Step::Early(early),
-            Recorded::Meta(step, _) => {
+            AlertRecord::Transition(transition, _) => Step::Transition(transition),
+            AlertRecord::Early(early, _) => Step::Early(early),
+            AlertRecord::Meta(step, _) => {
                 meta = step.as_transition();
                 Step::Transition(&meta)
             }
@@ -213,7 +213,7 @@ impl NotifyWorker {
         self.telemetry.metrics.note_incidents(self.desk.open_count());
         for dead in self.desk.take_refused() {
             let (receiver, id) = (&dead.receiver, &dead.notification.id);
-            error!(receiver, id, alert = dead.notification.alert, why = %dead.why, "not delivered");
+            error!(receiver, id, alert = dead.notification.facts.alert, why = %dead.why, "not delivered");
             self.report_undelivered(&dead.receiver, &dead.notification, &dead.why);
             let outcome = Outcome::GaveUp { why: dead.why };
             self.telemetry.metrics.note_delivery(&dead.receiver, &outcome);
@@ -229,8 +229,8 @@ impl NotifyWorker {
     /// that takes nothing would keep it open for ever.
     fn report_undelivered(&self, sink: &str, of: &Notification, why: &GiveUp) {
         let alert = MetaAlert::Undelivered { sink: sink.to_owned() };
-        if of.alert != alert.name() {
-            self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.alert)));
+        if of.facts.alert != alert.name() {
+            self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.facts.alert)));
         }
     }
 
@@ -266,7 +266,7 @@ impl NotifyWorker {
 fn log(delivery: &desk::Delivery) {
     let (receiver, answered) = (delivery.receiver.as_str(), &delivery.answered);
     let of = &answered.notification;
-    let (alert, id, attempt) = (of.alert.as_str(), of.id.as_str(), answered.attempt);
+    let (alert, id, attempt) = (of.facts.alert.as_str(), of.id.as_str(), answered.attempt);
     match &answered.outcome {
         Outcome::Delivered { .. } => info!(receiver, alert, id, attempt, "delivered"),
         Outcome::Retrying { at, failure } => {
@@ -279,6 +279,8 @@ fn log(delivery: &desk::Delivery) {
 
 impl std::fmt::Debug for NotifyWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NotifyWorker").field("in_flight", &self.in_flight.len()).finish_non_exhaustive()
+        f.debug_struct("NotifyWorker")
+            .field("in_flight", &self.in_flight.len())
+            .finish_non_exhaustive()
     }
 }

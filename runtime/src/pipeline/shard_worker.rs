@@ -216,7 +216,8 @@ impl ShardWorker {
             return Flow::Again;
         }
         if !is_closing {
-            let inspection = self.inspected_at_ms.map(|at| at.saturating_add(self.inspect_every_ms));
+            let inspection =
+                self.inspected_at_ms.map(|at| at.saturating_add(self.inspect_every_ms));
             return Flow::Wait(inspection.filter(|_| self.is_uninspected));
         }
         if self.pending.is_some() {

@@ -25,8 +25,10 @@ struct StreamWatermark {
 impl SharedWatermarks {
     /// Watermarks of streams in which nothing has happened.
     pub(crate) fn new(streams: usize) -> SharedWatermarks {
-        let watermark =
-            || StreamWatermark { settled: AtomicI64::new(i64::MIN), first: AtomicI64::new(NO_EVENT) };
+        let watermark = || StreamWatermark {
+            settled: AtomicI64::new(i64::MIN),
+            first: AtomicI64::new(NO_EVENT),
+        };
         SharedWatermarks { streams: (0..streams).map(|_| watermark()).collect() }
     }
 

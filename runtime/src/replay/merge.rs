@@ -58,7 +58,7 @@ impl TransitionMerge {
     fn take_until(&mut self, until: Timestamp) -> Vec<Transition> {
         let mut taken = Vec::new();
         for queue in &mut self.shards {
-            let count = queue.waiting.partition_point(|transition| transition.at <= until);
+            let count = queue.waiting.partition_point(|transition| transition.facts.at <= until);
             taken.extend(queue.waiting.drain(..count));
         }
         // An (alert, key) lives in one shard, so equal ones keep the order they came in.

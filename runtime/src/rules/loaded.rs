@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use engine::program::{Program, ProgramError};
 use model::message::Language;
-use rules_dsl::reading::Reading;
+use rules_dsl::explain::Explanation;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
-use rules_dsl::{Compiled, compile_in};
+use rules_dsl::{CompiledRules, compile_in};
 
 use super::sources::RuleSources;
 
@@ -18,7 +18,7 @@ pub struct LoadedRules {
     /// The checked rules.
     pub set: RuleSet,
     /// The reading of each alert, in the order of the alerts.
-    pub readings: Vec<Reading>,
+    pub readings: Vec<Explanation>,
     /// The compiled program.
     pub program: Arc<Program>,
     /// Warnings, rendered.
@@ -67,7 +67,7 @@ impl LoadedRules {
     /// Whatever keeps them from running; diagnostics are rendered in `language`.
     pub fn compile(
         files: Vec<SourceFile>,
-        environment: &impl Surroundings,
+        environment: &impl Resolver,
         language: Language,
     ) -> Result<LoadedRules, RuleLoadError> {
         let compiled = compile_in(&files, environment);
@@ -79,7 +79,7 @@ impl LoadedRules {
             return Err(RuleLoadError::NoAlerts);
         }
         let program = Arc::new(Program::compile(&set).map_err(RuleLoadError::Program)?);
-        let Compiled { readings, tests, .. } = compiled;
+        let CompiledRules { readings, tests, .. } = compiled;
         let sources = RuleSources::default();
         Ok(LoadedRules { set, readings, program, warnings: rendered, tests, files, sources })
     }

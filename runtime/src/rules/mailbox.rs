@@ -34,7 +34,7 @@ impl ReloadMailbox {
     }
 
     /// Notes which rules are active, unless others are on their way.
-    pub(crate) fn note_active(&self, rules: u64) {
+    pub fn note_active(&self, rules: u64) {
         if !self.is_waiting() {
             *lock(&self.newest) = Some(rules);
         }

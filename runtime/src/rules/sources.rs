@@ -2,8 +2,8 @@
 
 use model::calendar::Zone;
 use model::message::Language;
+use rules_dsl::resolver::Resolver;
 use rules_dsl::source::SourceFile;
-use rules_dsl::surroundings::Surroundings;
 use serde::{Deserialize, Serialize};
 
 use super::environment::{holidays, zone};
@@ -43,7 +43,7 @@ impl RuleSources {
     }
 }
 
-impl Surroundings for RuleSources {
+impl Resolver for RuleSources {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String> {
         let mut kept = self.beside.iter();
         let found = kept.find(|(file, known, _)| file == rule_file && known == name);

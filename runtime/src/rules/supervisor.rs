@@ -15,7 +15,7 @@ use std::mem;
 use std::sync::Arc;
 
 use connectors::commit::{Reach, ReachBack};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::shard::{Shard, ShardCounts};
 use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
@@ -23,7 +23,9 @@ use model::time::Timestamp;
 use model::transition::Transition;
 use tracing::info;
 
-use super::active_rules::{ActiveRules, PreviousRules, RuleUpdate, activate, following, load_active};
+use super::active_rules::{
+    ActiveRules, PreviousRules, RuleUpdate, activate, following, load_active,
+};
 use super::loaded::LoadedRules;
 use crate::alert_log::compaction::AlertLogCompactor;
 use crate::alert_log::durable_progress::DurableProgress;
@@ -266,7 +268,8 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         assignment.assigned_at_ms = since;
         let waited_ms = since.map_or(0, |since| now.monotonic_ms.saturating_sub(since));
         // New records follow those that on-call has still to be sent.
-        let may_start = any && (all || waited_ms > self.settings.assignment_wait_ms) && self.backlog.is_empty();
+        let may_start =
+            any && (all || waited_ms > self.settings.assignment_wait_ms) && self.backlog.is_empty();
         if may_start {
             self.shared.telemetry.health.note_assigned();
             self.recover(*assignment, now)?;
@@ -346,7 +349,7 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         pipeline: Pipeline,
         logs: NodeLogs,
         history: &AlertLogReplay,
-        ended: Vec<Recorded>,
+        ended: Vec<AlertRecord>,
         durable: Arc<DurableProgress>,
         now: Now,
     ) {
@@ -604,10 +607,10 @@ impl RecoveryInput {
     }
 }
 
-fn ended_records(ended: Vec<Transition>, templates: Option<&AlertTemplates>) -> Vec<Recorded> {
+fn ended_records(ended: Vec<Transition>, templates: Option<&AlertTemplates>) -> Vec<AlertRecord> {
     let record = |transition: Transition| {
         let message = templates.map_or_else(String::new, |of| of.transition(&transition));
-        Recorded::Transition(transition, message)
+        AlertRecord::Transition(transition, message)
     };
     ended.into_iter().map(record).collect()
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use engine::identity::episode_id;
 use engine::shard::ShardCounts;
+use model::alert_facts::Measurement;
 use model::decimal::Decimal;
 use model::key::encode_key;
 use model::message::Language;
-use model::meta::{MetaAlert, MetaStep};
+use model::meta::{MetaAlert, MetaTransition};
 use model::time::{MINUTE_MS, Timestamp};
 
 use super::queue::SelfReport;
@@ -32,7 +33,7 @@ pub struct MetaLimits {
 }
 
 /// A transition of a meta alert, and its message.
-pub type MetaRecord = (MetaStep, String);
+pub type MetaRecord = (MetaTransition, String);
 
 /// The meta alerts of a node, and which of them are open.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl SelfMonitor {
     pub(crate) fn new<'a>(
         limits: MetaLimits,
         language: Language,
-        logged: impl Iterator<Item = &'a MetaStep>,
+        logged: impl Iterator<Item = &'a MetaTransition>,
         now: Timestamp,
     ) -> SelfMonitor {
         let mut open = BTreeMap::new();
@@ -71,7 +72,7 @@ impl SelfMonitor {
             if step.is_over {
                 open.remove(&step.alert);
             } else {
-                let entry = Open { since: step.since, seen: now, value: step.value };
+                let entry = Open { since: step.since, seen: now, value: step.measured.value };
                 open.insert(step.alert.clone(), entry);
             }
         }
@@ -175,7 +176,12 @@ impl SelfMonitor {
         self.see(alert, Some(count(of.read.evaluated)), Some(count(after)), None, now)
     }
 
-    fn inspect_share(&mut self, of: &RuleFigures, rules: usize, now: Timestamp) -> Option<MetaRecord> {
+    fn inspect_share(
+        &mut self,
+        of: &RuleFigures,
+        rules: usize,
+        now: Timestamp,
+    ) -> Option<MetaRecord> {
         let share = of.share?;
         let alert = MetaAlert::RuleOverShare { rule: of.rule.clone() };
         if rules < 2 || share * 100.0 <= f64::from(self.limits.rule_share_max) {
@@ -237,11 +243,12 @@ impl SelfMonitor {
         threshold: Option<Decimal>,
         detail: Option<&str>,
     ) -> MetaRecord {
-        let (alert, since, value) = (alert.clone(), open.since, open.value);
+        let (alert, since) = (alert.clone(), open.since);
+        let measured = Measurement { value: open.value, threshold };
         let key = alert.key();
         let key = encode_key(key.iter().map(|(_, value)| value));
         let id = episode_id(alert.name(), &key, since);
-        let step = MetaStep { alert, is_over, at, since, value, threshold, id };
+        let step = MetaTransition { alert, is_over, at, since, measured, id };
         let message = step.message(detail, self.language);
         (step, message)
     }

@@ -36,13 +36,13 @@ struct Waiting {
 }
 
 impl SelfMonitorQueue {
-    /// SelfMonitorQueue something; said again and again, it is one alert.
+    /// Reports something; said again and again, it is one alert.
     pub fn see(&self, alert: MetaAlert, more: Option<u64>, detail: Option<String>) {
         let more = more.map(|more| Decimal::from_int(i64::try_from(more).unwrap_or(i64::MAX)));
         self.push(SelfReport { alert, is_so: true, more, detail });
     }
 
-    /// SelfMonitorQueue that something is no longer so.
+    /// Reports that something is no longer so.
     pub fn end(&self, alert: MetaAlert) {
         self.push(SelfReport { alert, is_so: false, more: None, detail: None });
     }

@@ -18,7 +18,7 @@ const NEVER: i64 = i64::MIN;
 #[derive(Debug)]
 pub struct Health {
     read: AtomicI64,
-    told: AtomicI64,
+    acknowledged: AtomicI64,
     assigned: AtomicBool,
     caught_up: AtomicBool,
     /// Current reason why the node cannot read its input; written rarely.
@@ -36,7 +36,7 @@ impl Health {
     pub fn new() -> Health {
         Health {
             read: AtomicI64::new(NEVER),
-            told: AtomicI64::new(NEVER),
+            acknowledged: AtomicI64::new(NEVER),
             assigned: AtomicBool::new(false),
             caught_up: AtomicBool::new(false),
             trouble: Mutex::new(None),
@@ -61,7 +61,7 @@ impl Health {
 
     /// Records that the alert log acknowledged all that was written to it.
     pub fn note_told(&self, now: Timestamp) {
-        self.told.store(now.0, Ordering::Relaxed);
+        self.acknowledged.store(now.0, Ordering::Relaxed);
     }
 
     /// Records why the node cannot read its input, in words.
@@ -86,7 +86,7 @@ impl Health {
         if let Some(silent_ms) = stuck(&self.read) {
             return named("reader", silent_ms);
         }
-        if let Some(silent_ms) = stuck(&self.told) {
+        if let Some(silent_ms) = stuck(&self.acknowledged) {
             return named("alert log", silent_ms);
         }
         Ok(())
@@ -107,7 +107,7 @@ impl Health {
         if !self.caught_up.load(Ordering::Relaxed) {
             return Err("still reading what came before".to_owned());
         }
-        match silent_ms(&self.told, now) {
+        match silent_ms(&self.acknowledged, now) {
             Some(silent) if silent <= ACK_MAX_MS => Ok(()),
             Some(silent) => {
                 Err(format!("the alert log acknowledges nothing for {} s", silent / 1000))

@@ -293,13 +293,7 @@ impl Metrics {
     }
 
     /// Sets how far a partition's newest event time lies behind the clock.
-    pub fn note_front(
-        &self,
-        stream: &str,
-        partition: i32,
-        front: Timestamp,
-        now: Timestamp,
-    ) {
+    pub fn note_front(&self, stream: &str, partition: i32, front: Timestamp, now: Timestamp) {
         let labels = PartitionLabels { stream: stream.to_owned(), partition };
         self.front_delay.get_or_create(&labels).set(seconds(now.0.saturating_sub(front.0)));
     }

@@ -15,10 +15,7 @@ pub(super) const fn code(language: Language) -> &'static str {
 /// English.
 pub(super) fn requested(stated: Option<&str>, headers: &HeaderMap) -> Language {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    stated
-        .and_then(of_tag)
-        .or_else(|| accepted.and_then(preferred))
-        .unwrap_or(Language::En)
+    stated.and_then(of_tag).or_else(|| accepted.and_then(preferred)).unwrap_or(Language::En)
 }
 
 /// Best language of an `Accept-Language` header (RFC 9110, 12.5.4): the highest weight counts,
@@ -58,7 +55,8 @@ mod tests {
     #[test]
     fn the_address_decides_then_the_browser() {
         let check = |stated: Option<&str>, accepted: &str, want: Language| {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, accepted.parse().unwrap())]);
+            let headers =
+                HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, accepted.parse().unwrap())]);
             assert_eq!(requested(stated, &headers), want, "{stated:?} {accepted}");
         };
         check(None, "", Language::En);

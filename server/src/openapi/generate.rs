@@ -5,8 +5,8 @@
 use oncall::desk::Action;
 use runtime::notify::requests::answers::{
     AuditLog, IncidentList, IncidentView, NotificationChanged, NotificationList,
-    RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired, SilenceList,
-    SilencePreview, StatusView, TestResult,
+    RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired, SilenceList, SilencePreview,
+    StatusView, TestResult,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -17,23 +17,23 @@ use crate::types::requests::{
     ActionBody, RenderBody, RouteBody, SilenceBody, SilencePreviewBody, TestBody,
 };
 
-type MakeSchema = fn(&mut SchemaGenerator) -> Schema;
+type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
 /// One operation of the API.
-pub(crate) struct Operation {
+pub(crate) struct ApiOperation {
     pub(crate) path: &'static str,
     pub(crate) method: &'static str,
     summary: &'static str,
-    answer: MakeSchema,
-    body: Option<MakeSchema>,
+    answer: SchemaFn,
+    body: Option<SchemaFn>,
     /// Errors beside those that every operation may answer.
     errors: &'static [&'static str],
 }
 
 /// Operation that reads.
-const fn read<A: JsonSchema>(path: &'static str, summary: &'static str) -> Operation {
+const fn read<A: JsonSchema>(path: &'static str, summary: &'static str) -> ApiOperation {
     let answer = SchemaGenerator::subschema_for::<A>;
-    Operation { path, method: "get", summary, answer, body: None, errors: &[] }
+    ApiOperation { path, method: "get", summary, answer, body: None, errors: &[] }
 }
 
 /// Operation with a body.
@@ -41,16 +41,16 @@ const fn post<B: JsonSchema, A: JsonSchema>(
     path: &'static str,
     summary: &'static str,
     errors: &'static [&'static str],
-) -> Operation {
-    let body: MakeSchema = SchemaGenerator::subschema_for::<B>;
+) -> ApiOperation {
+    let body: SchemaFn = SchemaGenerator::subschema_for::<B>;
     let answer = SchemaGenerator::subschema_for::<A>;
-    Operation { path, method: "post", summary, answer, body: Some(body), errors }
+    ApiOperation { path, method: "post", summary, answer, body: Some(body), errors }
 }
 
-pub(crate) const OPERATIONS: [Operation; 14] = [
+pub(crate) const OPERATIONS: [ApiOperation; 14] = [
     read::<StatusView>("/api/v1/status", "Counts of incidents, silences and deliveries"),
     read::<IncidentList>("/api/v1/incidents", "Incidents, the next deadline first"),
-    Operation {
+    ApiOperation {
         errors: &["404"],
         ..read::<IncidentView>("/api/v1/incidents/{id}", "One incident")
     },
@@ -114,20 +114,20 @@ const ACTIONS: [&str; 9] =
 
 /// Schemas of what is read and of what is written: a member that may be missing in a body is
 /// always there in an answer.
-struct Schemas {
+struct SchemaSets {
     bodies: SchemaGenerator,
     answers: SchemaGenerator,
 }
 
-impl Schemas {
-    fn new() -> Schemas {
+impl SchemaSets {
+    fn new() -> SchemaSets {
         let settings = || {
             SchemaSettings::draft2020_12().with(|settings| {
                 settings.definitions_path = "/components/schemas".into();
                 settings.meta_schema = None;
             })
         };
-        Schemas {
+        SchemaSets {
             bodies: settings().for_deserialize().into_generator(),
             answers: settings().for_serialize().into_generator(),
         }
@@ -146,7 +146,7 @@ impl Schemas {
 
 /// The document as text.
 pub(crate) fn document() -> String {
-    let mut schemas = Schemas::new();
+    let mut schemas = SchemaSets::new();
     let mut paths = Map::new();
     for operation in &OPERATIONS {
         let methods = paths.entry(operation.path).or_insert_with(|| json!({}));
@@ -178,7 +178,7 @@ pub(crate) fn document() -> String {
     serde_json::to_string_pretty(&document).unwrap() + "\n"
 }
 
-fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
+fn described(operation: &ApiOperation, schemas: &mut SchemaSets) -> Value {
     let answer = (operation.answer)(&mut schemas.answers);
     let mut responses = json!({ "200": response("Answer", &answer) });
     for status in COMMON_ERRORS.iter().chain(operation.errors) {
@@ -192,7 +192,8 @@ fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
     }
     if let Some(body) = operation.body {
         let body = body(&mut schemas.bodies);
-        let required = body.as_value()["$ref"].as_str().is_none_or(|of| !of.ends_with("ActionBody"));
+        let required =
+            body.as_value()["$ref"].as_str().is_none_or(|of| !of.ends_with("ActionBody"));
         described["requestBody"] =
             json!({ "required": required, "content": { "application/json": { "schema": body } } });
     }
@@ -204,7 +205,7 @@ fn response(meaning: &str, schema: &Schema) -> Value {
 }
 
 /// Parameters of the path, and the one query there is.
-fn parameters(operation: &Operation) -> Vec<Value> {
+fn parameters(operation: &ApiOperation) -> Vec<Value> {
     let of_path = operation.path.split('/').filter_map(|part| part.strip_prefix('{'));
     let of_path = of_path.filter_map(|part| part.strip_suffix('}'));
     let mut parameters: Vec<Value> = of_path

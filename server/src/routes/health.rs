@@ -4,20 +4,20 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::{Shared, wall_clock};
+use super::{SharedApp, wall_clock};
 
 /// Format of `/metrics`, which Prometheus reads as it does its own.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(crate) async fn livez(State(state): Shared) -> (StatusCode, String) {
+pub(crate) async fn livez(State(state): SharedApp) -> (StatusCode, String) {
     verdict(state.telemetry.health.live(wall_clock()))
 }
 
-pub(crate) async fn readyz(State(state): Shared) -> (StatusCode, String) {
+pub(crate) async fn readyz(State(state): SharedApp) -> (StatusCode, String) {
     verdict(state.telemetry.health.ready(wall_clock()))
 }
 
-pub(crate) async fn metrics(State(state): Shared) -> impl IntoResponse {
+pub(crate) async fn metrics(State(state): SharedApp) -> impl IntoResponse {
     let text = state.telemetry.metrics.render();
     let status = match &text {
         Some(_) => StatusCode::OK,

@@ -10,8 +10,8 @@ use oncall::desk::Action;
 use runtime::notify::requests::{OnCallQuery, SampleAlert};
 use serde::Deserialize;
 
-use super::{Reply, Shared, author, parse, read};
-use crate::auth::Scope;
+use super::{ApiReply, SharedApp, author, parse, read};
+use crate::auth::ApiScope;
 use crate::types::requests::{ActionBody, IncidentFilter, RouteBody};
 
 /// Path of an action on an incident.
@@ -23,47 +23,49 @@ pub(crate) struct ActionPath {
 
 /// `?state=firing,acknowledged`; without it all but closed.
 pub(crate) async fn list(
-    State(state): Shared,
+    State(state): SharedApp,
     headers: HeaderMap,
     filter: Query<IncidentFilter>,
-) -> Reply {
+) -> ApiReply {
     match states(&filter) {
         Ok(states) => read(&state, &headers, OnCallQuery::Incidents(states)).await,
         Err(refused) => refused,
     }
 }
 
-fn states(filter: &IncidentFilter) -> Result<Vec<IncidentState>, Reply> {
+fn states(filter: &IncidentFilter) -> Result<Vec<IncidentState>, ApiReply> {
     let Some(words) = &filter.state else {
         use IncidentState::{Acknowledged, Firing, Resolved};
         return Ok(vec![Firing, Acknowledged, Resolved]);
     };
     let states = words.split(',').map(IncidentState::from_name).collect::<Option<_>>();
-    states.ok_or_else(|| Reply::invalid("state: firing, acknowledged, resolved or closed"))
+    states.ok_or_else(|| ApiReply::invalid("state: firing, acknowledged, resolved or closed"))
 }
 
 pub(crate) async fn show(
-    State(state): Shared,
+    State(state): SharedApp,
     headers: HeaderMap,
     Path(id): Path<String>,
-) -> Reply {
+) -> ApiReply {
     read(&state, &headers, OnCallQuery::Incident(id)).await
 }
 
 /// `{"by": "山田", "text": "…"}`
 pub(crate) async fn act(
-    State(state): Shared,
+    State(state): SharedApp,
     headers: HeaderMap,
     Path(path): Path<ActionPath>,
     body: Bytes,
-) -> Reply {
+) -> ApiReply {
     let checked = parse::<ActionBody>(&body).and_then(|said| {
         let Some(action) = Action::from_name(&path.action, said.text) else {
             let names = "ack, assign, note, escalate, mitigate, cause, fix, resolve or close";
             let action = &path.action;
-            return Err(Reply::invalid(format!("no incident can be told to `{action}`: {names}")));
+            return Err(ApiReply::invalid(format!(
+                "no incident can be told to `{action}`: {names}"
+            )));
         };
-        let by = author(&state, &headers, said.by.as_deref(), Scope::Act)?;
+        let by = author(&state, &headers, said.by.as_deref(), ApiScope::Act)?;
         Ok((OnCallQuery::Act { incident: path.id, action }, by))
     });
     match checked {
@@ -73,17 +75,17 @@ pub(crate) async fn act(
 }
 
 /// `{"severity": "high", "labels": {"service": "pay"}}`
-pub(crate) async fn route(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+pub(crate) async fn route(State(state): SharedApp, headers: HeaderMap, body: Bytes) -> ApiReply {
     match parse(&body).and_then(sample) {
         Ok(sample) => read(&state, &headers, OnCallQuery::Route(sample)).await,
         Err(refused) => refused,
     }
 }
 
-fn sample(body: RouteBody) -> Result<SampleAlert, Reply> {
+fn sample(body: RouteBody) -> Result<SampleAlert, ApiReply> {
     let instant = |text: String| {
         let why = "at: an instant such as 2026-01-31T09:00:00+09:00";
-        Timestamp::parse_rfc3339(&text).ok_or_else(|| Reply::invalid(why))
+        Timestamp::parse_rfc3339(&text).ok_or_else(|| ApiReply::invalid(why))
     };
     let at = body.at.map(instant).transpose()?;
     let severity = severity(&body.severity)?;
@@ -94,7 +96,7 @@ fn sample(body: RouteBody) -> Result<SampleAlert, Reply> {
 ///
 /// # Errors
 /// The reply that names the words.
-pub(super) fn severity(word: &str) -> Result<Severity, Reply> {
+pub(super) fn severity(word: &str) -> Result<Severity, ApiReply> {
     let why = "severity: critical, high, medium or low";
-    Severity::from_word(word).ok_or_else(|| Reply::invalid(why))
+    Severity::from_word(word).ok_or_else(|| ApiReply::invalid(why))
 }

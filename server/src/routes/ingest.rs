@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use connectors::source::MAX_RECORD_BYTES;
 use connectors::source::spool::{Spool, SpoolError};
 
-use super::{Shared, wall_clock};
+use super::{SharedApp, wall_clock};
 use crate::auth::{bearer, is_same_secret};
 use crate::types::answers::IngestAnswer;
 
@@ -45,7 +45,7 @@ type IngestReply = (StatusCode, String);
 /// Answers 200 once every line of the body is appended and synced, and otherwise has appended
 /// none of them.
 pub(crate) async fn ingest(
-    State(state): Shared,
+    State(state): SharedApp,
     Path(stream): Path<String>,
     headers: HeaderMap,
     body: Bytes,

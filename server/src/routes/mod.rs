@@ -18,13 +18,13 @@ use model::time::Timestamp;
 use runtime::notify::requests::{OnCallAnswer, OnCallError, OnCallQuery};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::Scope;
+use crate::auth::ApiScope;
 use crate::openapi;
 use crate::serve::AppState;
 use crate::types::answers::ErrorAnswer;
 
 /// State that every route can reach.
-pub(crate) type Shared = State<Arc<AppState>>;
+pub(crate) type SharedApp = State<Arc<AppState>>;
 
 /// Routes of the API, each with its path.
 pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<AppState>>)> {
@@ -46,59 +46,59 @@ pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<AppState>>)> {
     ]
 }
 
-async fn status(State(state): Shared, headers: HeaderMap) -> Reply {
+async fn status(State(state): SharedApp, headers: HeaderMap) -> ApiReply {
     read(&state, &headers, OnCallQuery::Status).await
 }
 
-async fn audit(State(state): Shared, headers: HeaderMap) -> Reply {
+async fn audit(State(state): SharedApp, headers: HeaderMap) -> ApiReply {
     read(&state, &headers, OnCallQuery::Audit).await
 }
 
 /// Reply of the API: a document of on-call, or an error.
 #[derive(Debug)]
-pub(crate) enum Reply {
+pub(crate) enum ApiReply {
     /// Answer of on-call.
     Answer(Box<OnCallAnswer>),
     /// Status and reason.
     Error(StatusCode, ErrorAnswer),
 }
 
-impl Reply {
+impl ApiReply {
     /// Reply with a reason.
-    pub(crate) fn error(status: StatusCode, why: impl Into<String>) -> Reply {
-        Reply::Error(status, ErrorAnswer { error: why.into() })
+    pub(crate) fn error(status: StatusCode, why: impl Into<String>) -> ApiReply {
+        ApiReply::Error(status, ErrorAnswer { error: why.into() })
     }
 
     /// Reply to a request that makes no sense as it is written.
-    pub(crate) fn invalid(why: impl Into<String>) -> Reply {
-        Reply::error(StatusCode::BAD_REQUEST, why)
+    pub(crate) fn invalid(why: impl Into<String>) -> ApiReply {
+        ApiReply::error(StatusCode::BAD_REQUEST, why)
     }
 
     /// Status of the response.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Reply::Answer(_) => StatusCode::OK,
-            Reply::Error(status, _) => *status,
+            ApiReply::Answer(_) => StatusCode::OK,
+            ApiReply::Error(status, _) => *status,
         }
     }
 }
 
-impl IntoResponse for Reply {
+impl IntoResponse for ApiReply {
     fn into_response(self) -> Response {
         let status = self.status();
         match self {
-            Reply::Answer(answer) => json(status, &answer),
-            Reply::Error(_, error) => json(status, &error),
+            ApiReply::Answer(answer) => json(status, &answer),
+            ApiReply::Error(_, error) => json(status, &error),
         }
     }
 }
 
-impl From<OnCallError> for Reply {
-    fn from(error: OnCallError) -> Reply {
+impl From<OnCallError> for ApiReply {
+    fn from(error: OnCallError) -> ApiReply {
         match error {
-            OnCallError::NotFound(why) => Reply::error(StatusCode::NOT_FOUND, why),
-            OnCallError::Conflict(why) => Reply::error(StatusCode::CONFLICT, why),
-            OnCallError::Invalid(why) => Reply::error(StatusCode::BAD_REQUEST, why),
+            OnCallError::NotFound(why) => ApiReply::error(StatusCode::NOT_FOUND, why),
+            OnCallError::Conflict(why) => ApiReply::error(StatusCode::CONFLICT, why),
+            OnCallError::Invalid(why) => ApiReply::error(StatusCode::BAD_REQUEST, why),
         }
     }
 }
@@ -116,8 +116,8 @@ fn json(status: StatusCode, document: &impl Serialize) -> Response {
 }
 
 /// Sends a query that changes nothing.
-pub(crate) async fn read(state: &AppState, headers: &HeaderMap, query: OnCallQuery) -> Reply {
-    match state.tokens.authorize(headers, None, Scope::Read) {
+pub(crate) async fn read(state: &AppState, headers: &HeaderMap, query: OnCallQuery) -> ApiReply {
+    match state.tokens.authorize(headers, None, ApiScope::Read) {
         Ok(by) => state.on_call.send(query, by).await,
         Err(refused) => refused,
     }
@@ -128,19 +128,19 @@ pub(crate) fn author(
     state: &AppState,
     headers: &HeaderMap,
     stated: Option<&str>,
-    needed: Scope,
-) -> Result<String, Reply> {
+    needed: ApiScope,
+) -> Result<String, ApiReply> {
     let by = state.tokens.authorize(headers, stated, needed)?;
     if by.is_empty() {
-        return Err(Reply::invalid("say who it is: \"by\""));
+        return Err(ApiReply::invalid("say who it is: \"by\""));
     }
     Ok(by)
 }
 
 /// Reads a body; an empty one counts as `{}`.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Reply> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiReply> {
     let body = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| Reply::invalid(format!("the body: {error}")))
+    serde_json::from_slice(body).map_err(|error| ApiReply::invalid(format!("the body: {error}")))
 }
 
 /// Clock of this machine.

@@ -7,8 +7,8 @@ use runtime::notify::requests::OnCallQuery;
 use serde::Deserialize;
 
 use super::incidents::severity;
-use super::{Reply, Shared, author, parse, read};
-use crate::auth::Scope;
+use super::{ApiReply, SharedApp, author, parse, read};
+use crate::auth::ApiScope;
 use crate::types::requests::{ActionBody, RenderBody, TestBody};
 
 /// Path of a change to a dropped notification.
@@ -18,23 +18,23 @@ pub(crate) struct ChangePath {
     action: String,
 }
 
-pub(crate) async fn list(State(state): Shared, headers: HeaderMap) -> Reply {
+pub(crate) async fn list(State(state): SharedApp, headers: HeaderMap) -> ApiReply {
     read(&state, &headers, OnCallQuery::Notifications).await
 }
 
 pub(crate) async fn change(
-    State(state): Shared,
+    State(state): SharedApp,
     headers: HeaderMap,
     Path(path): Path<ChangePath>,
     body: Bytes,
-) -> Reply {
+) -> ApiReply {
     let query = match path.action.as_str() {
         "retry" => OnCallQuery::RetryNotification(path.number),
         "drop" => OnCallQuery::DropNotification(path.number),
-        _ => return Reply::invalid("a notification can be told to retry or to drop"),
+        _ => return ApiReply::invalid("a notification can be told to retry or to drop"),
     };
     let by = parse::<ActionBody>(&body)
-        .and_then(|body| author(&state, &headers, body.by.as_deref(), Scope::Admin));
+        .and_then(|body| author(&state, &headers, body.by.as_deref(), ApiScope::Admin));
     match by {
         Ok(by) => state.on_call.send(query, by).await,
         Err(refused) => refused,
@@ -42,10 +42,10 @@ pub(crate) async fn change(
 }
 
 /// `{"receiver": "当番", "severity": "L1", "by": "山田"}`
-pub(crate) async fn test(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+pub(crate) async fn test(State(state): SharedApp, headers: HeaderMap, body: Bytes) -> ApiReply {
     let checked = parse::<TestBody>(&body).and_then(|body| {
         let severity = severity(&body.severity)?;
-        let by = author(&state, &headers, body.by.as_deref(), Scope::Admin)?;
+        let by = author(&state, &headers, body.by.as_deref(), ApiScope::Admin)?;
         Ok((OnCallQuery::TestReceiver { receiver: body.receiver, severity }, by))
     });
     match checked {
@@ -55,7 +55,7 @@ pub(crate) async fn test(State(state): Shared, headers: HeaderMap, body: Bytes) 
 }
 
 /// `{"receiver": "当番", "incident": "2f00a1b2"}`
-pub(crate) async fn render(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+pub(crate) async fn render(State(state): SharedApp, headers: HeaderMap, body: Bytes) -> ApiReply {
     match parse::<RenderBody>(&body) {
         Ok(RenderBody { receiver, incident }) => {
             read(&state, &headers, OnCallQuery::RenderNotification { incident, receiver }).await

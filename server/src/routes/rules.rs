@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
-use super::Shared;
+use super::SharedApp;
 
 /// Reloads rules and configuration.
 pub trait ReloadRules: fmt::Debug + Send + Sync {
@@ -19,7 +19,7 @@ pub trait ReloadRules: fmt::Debug + Send + Sync {
     fn reload(&self, by: &'static str) -> Result<String, String>;
 }
 
-pub(crate) async fn list(State(state): Shared) -> Response {
+pub(crate) async fn list(State(state): SharedApp) -> Response {
     let activity = state.telemetry.metrics.rules.report();
     let content_type = [(header::CONTENT_TYPE, "application/json")];
     match serde_json::to_string(&activity) {
@@ -29,7 +29,7 @@ pub(crate) async fn list(State(state): Shared) -> Response {
 }
 
 /// Answers 400 and the reasons where something cannot run.
-pub(crate) async fn reload(State(state): Shared) -> (StatusCode, String) {
+pub(crate) async fn reload(State(state): SharedApp) -> (StatusCode, String) {
     let Some(rules) = state.reload.clone() else {
         return (StatusCode::NOT_FOUND, "rules and configuration are read once\n".to_owned());
     };

@@ -8,18 +8,18 @@ use oncall::desk::NewSilence;
 use oncall::matcher::Matcher;
 use runtime::notify::requests::OnCallQuery;
 
-use super::{Reply, Shared, author, parse, read, wall_clock};
-use crate::auth::Scope;
+use super::{ApiReply, SharedApp, author, parse, read, wall_clock};
+use crate::auth::ApiScope;
 use crate::types::requests::{ActionBody, SilenceBody, SilencePreviewBody};
 
-pub(crate) async fn list(State(state): Shared, headers: HeaderMap) -> Reply {
+pub(crate) async fn list(State(state): SharedApp, headers: HeaderMap) -> ApiReply {
     read(&state, &headers, OnCallQuery::Silences).await
 }
 
-pub(crate) async fn create(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+pub(crate) async fn create(State(state): SharedApp, headers: HeaderMap, body: Bytes) -> ApiReply {
     let checked = parse::<SilenceBody>(&body).and_then(|body| {
-        let by = author(&state, &headers, body.by.as_deref(), Scope::Admin)?;
-        let silence = new_silence(body, by.clone()).map_err(Reply::invalid)?;
+        let by = author(&state, &headers, body.by.as_deref(), ApiScope::Admin)?;
+        let silence = new_silence(body, by.clone()).map_err(ApiReply::invalid)?;
         Ok((OnCallQuery::CreateSilence(silence), by))
     });
     match checked {
@@ -51,10 +51,10 @@ fn instant(text: Option<&str>, name: &str) -> Result<Option<Timestamp>, String> 
     text.map(parse).transpose()
 }
 
-pub(crate) async fn preview(State(state): Shared, headers: HeaderMap, body: Bytes) -> Reply {
+pub(crate) async fn preview(State(state): SharedApp, headers: HeaderMap, body: Bytes) -> ApiReply {
     let matchers = parse::<SilencePreviewBody>(&body).and_then(|body| {
         let parsed = Matcher::parse_all(body.matchers.iter().map(String::as_str));
-        parsed.map_err(|error| Reply::invalid(error.what))
+        parsed.map_err(|error| ApiReply::invalid(error.what))
     });
     match matchers {
         Ok(matchers) => read(&state, &headers, OnCallQuery::PreviewSilence(matchers)).await,
@@ -63,13 +63,13 @@ pub(crate) async fn preview(State(state): Shared, headers: HeaderMap, body: Byte
 }
 
 pub(crate) async fn expire(
-    State(state): Shared,
+    State(state): SharedApp,
     headers: HeaderMap,
     Path(id): Path<u64>,
     body: Bytes,
-) -> Reply {
+) -> ApiReply {
     let by = parse::<ActionBody>(&body)
-        .and_then(|body| author(&state, &headers, body.by.as_deref(), Scope::Admin));
+        .and_then(|body| author(&state, &headers, body.by.as_deref(), ApiScope::Admin));
     match by {
         Ok(by) => state.on_call.send(OnCallQuery::ExpireSilence(id), by).await,
         Err(refused) => refused,

@@ -10,7 +10,8 @@ use model::message::Message;
 use model::severity::Severity;
 use model::time::Timestamp;
 use rules_dsl::rule::{
-    Alert, Comparison, During, Joint, KeyPart, OverrideRow, Overrides, Rung, Trigger, Watch,
+    Alert, BoolOp, Comparison, During, KeyPart, OverrideRow, Overrides, SeverityLevel, Trigger,
+    Watch,
 };
 
 use super::trigger::{self, trigger};
@@ -75,7 +76,7 @@ pub(super) fn watch(random: &mut Random, index: i64, streams: usize) -> Watch {
             for compare in &mut condition.compares {
                 (compare.comparison, compare.level) = (Comparison::Above, Decimal::MAX);
             }
-            condition.joint = Joint::Compare(0);
+            condition.joint = BoolOp::Compare(0);
             return Watch { name: format!("watch{index}"), condition, by };
         }
     }
@@ -128,14 +129,14 @@ fn easier(random: &mut Random, level: (Comparison, Decimal)) -> Option<Decimal> 
 }
 
 /// Rungs above the lowest level, each harder than the one before.
-fn rungs(random: &mut Random, level: (Comparison, Decimal)) -> Vec<Rung> {
+fn rungs(random: &mut Random, level: (Comparison, Decimal)) -> Vec<SeverityLevel> {
     let many = if random.chance(35) { random.within(1, 2) } else { 0 };
     let severities = [Severity::Medium, Severity::Critical];
     let mut harder = 0;
     let mut rungs = Vec::new();
     for severity in severities.into_iter().take(many as usize) {
         harder -= random.within(1, 4);
-        rungs.extend(eased(level, harder).map(|level| Rung { severity, level }));
+        rungs.extend(eased(level, harder).map(|level| SeverityLevel { severity, level }));
     }
     rungs
 }

@@ -3,7 +3,7 @@
 use model::decimal::Decimal;
 use model::message::Unit;
 use rules_dsl::rule::{
-    Arithmetic, Compare, Comparison, Condition, Constant, Formula, Joint, KeyPart, Measure,
+    Arithmetic, BoolOp, Compare, Comparison, Condition, Constant, Formula, KeyPart, Measure,
     Operand, Predicate, Roster, Selection, Trigger, Window,
 };
 
@@ -114,7 +114,7 @@ fn single(random: &mut Random, by: &[KeyPart], streams: usize) -> Condition {
         unit: Unit::Number,
     };
     leave_nothing_true_of_nothing(&window.measure, &mut compare, by);
-    Condition { windows: vec![window], compares: vec![compare], joint: Joint::Compare(0) }
+    Condition { windows: vec![window], compares: vec![compare], joint: BoolOp::Compare(0) }
 }
 
 /// Two or three comparisons joined; two of them may read one window.
@@ -136,14 +136,14 @@ fn joined(random: &mut Random, by: &[KeyPart], streams: usize) -> Condition {
             compares.push(compare);
         }
     }
-    let all = |many: usize| (0..many).map(Joint::Compare).collect::<Vec<Joint>>();
+    let all = |many: usize| (0..many).map(BoolOp::Compare).collect::<Vec<BoolOp>>();
     let joint = match (compares.len(), random.chance(50)) {
         (3, true) => {
-            let or = Joint::Or(vec![Joint::Compare(1), Joint::Compare(2)]);
-            Joint::And(vec![Joint::Compare(0), or])
+            let or = BoolOp::Or(vec![BoolOp::Compare(1), BoolOp::Compare(2)]);
+            BoolOp::And(vec![BoolOp::Compare(0), or])
         }
-        (many, true) => Joint::And(all(many)),
-        (many, false) => Joint::Or(all(many)),
+        (many, true) => BoolOp::And(all(many)),
+        (many, false) => BoolOp::Or(all(many)),
     };
     quiet(Condition { windows, compares, joint })
 }
@@ -170,7 +170,7 @@ fn formula(random: &mut Random, by: &[KeyPart], streams: usize) -> Condition {
     let comparison = if by.is_empty() { Comparison::Above } else { comparison(random) };
     let level = halves(random.within(1, 8));
     let compare = Compare { value, comparison, level, unit: Unit::Number };
-    quiet(Condition { windows, compares: vec![compare], joint: Joint::Compare(0) })
+    quiet(Condition { windows, compares: vec![compare], joint: BoolOp::Compare(0) })
 }
 
 /// A measure now over the same some time ago.
@@ -195,7 +195,7 @@ fn versus(random: &mut Random, by: &[KeyPart], streams: usize) -> Condition {
         unit: Unit::Percent,
     };
     let windows = vec![now, then];
-    quiet(Condition { windows, compares: vec![compare], joint: Joint::Compare(0) })
+    quiet(Condition { windows, compares: vec![compare], joint: BoolOp::Compare(0) })
 }
 
 fn comparison(random: &mut Random) -> Comparison {

@@ -161,7 +161,7 @@ fn ended(
         let id = engine::identity::episode_id(&episode.alert, &episode.key, episode.since);
         match ends_at(&episode.alert).zip(newest.get(&id)) {
             Some((at, told)) => {
-                debug_assert_eq!(encode_key(told.key.iter().map(|(_, it)| it)), episode.key);
+                debug_assert_eq!(encode_key(told.facts.key.iter().map(|(_, it)| it)), episode.key);
                 ended.push(ended_by_change(told, episode.peak, at));
             }
             None => kept.push(episode),

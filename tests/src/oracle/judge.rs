@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::key::{KeyValue, encode_key};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Compare, Comparison, Condition, Joint, Roster, Trigger};
+use rules_dsl::rule::{Alert, BoolOp, Compare, Comparison, Condition, Roster, Trigger};
 
 use super::truth::{absence, is_empty, is_silent, matches, values, windows_of};
 use super::value::Known;
@@ -79,8 +80,8 @@ impl Judge<'_> {
         let last = told.last().cloned().filter(|_| standing.open_since.is_some());
         told.extend(last.map(|last| Transition {
             kind: TransitionKind::Resolved,
-            at: Timestamp(until + 1),
-            value: None,
+            facts: AlertFacts { at: Timestamp(until + 1), ..last.facts },
+            measured: Measurement { value: None, ..last.measured },
             peak: standing.peak,
             reason: Some(Reason::RuleChanged),
             count: 0,
@@ -426,13 +427,17 @@ impl Judge<'_> {
         let has_value = lowest.is_some();
         Transition {
             kind,
-            alert: alert.name.clone(),
-            severity,
-            key: named(alert.by.iter().map(|part| &part.name).collect(), self.key),
-            at: Timestamp(moment.now),
-            since,
-            value: moment.value.as_ref().filter(|_| has_value).and_then(Known::shown),
-            threshold: above.map_or(lowest, |at| self.rungs().get(at).copied()),
+            facts: AlertFacts {
+                alert: alert.name.clone(),
+                severity,
+                key: named(alert.by.iter().map(|part| &part.name).collect(), self.key),
+                at: Timestamp(moment.now),
+                since,
+            },
+            measured: Measurement {
+                value: moment.value.as_ref().filter(|_| has_value).and_then(Known::shown),
+                threshold: above.map_or(lowest, |at| self.rungs().get(at).copied()),
+            },
             peak: if kind == TransitionKind::Resolved { standing.peak } else { None },
             reason,
             episode: episode_id(&alert.name, &encode_key(self.key), since),
@@ -457,11 +462,11 @@ impl Judge<'_> {
     }
 }
 
-fn joint(joint_of: &Joint, held: &[Held]) -> bool {
+fn joint(joint_of: &BoolOp, held: &[Held]) -> bool {
     match joint_of {
-        Joint::Compare(at) => held[*at].truth,
-        Joint::And(parts) => parts.iter().all(|part| joint(part, held)),
-        Joint::Or(parts) => parts.iter().any(|part| joint(part, held)),
+        BoolOp::Compare(at) => held[*at].truth,
+        BoolOp::And(parts) => parts.iter().all(|part| joint(part, held)),
+        BoolOp::Or(parts) => parts.iter().any(|part| joint(part, held)),
     }
 }
 

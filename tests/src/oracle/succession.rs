@@ -80,6 +80,8 @@ pub fn transitions_across(
             all.extend(judge.transitions(end.0));
         }
     }
-    all.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+    all.sort_by(|a, b| {
+        (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(b.facts.at, &b.facts.alert, &b.facts.key))
+    });
     all
 }

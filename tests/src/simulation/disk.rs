@@ -8,7 +8,7 @@ use connectors::commit::CommitPoint;
 use connectors::dead_letter::{DeadLetter, DeadLetterError};
 use connectors::journal::JournalError;
 use connectors::store::{RowChange, StoreError, StoredRow};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::resume::ResumeIndex;
 use engine::snapshot::Packed;
@@ -146,9 +146,9 @@ impl RunState {
         match self.design {
             Design::ForgottenPeaks => line.starts_with(b"{\"peak_of\":"),
             Design::ForgottenNotices => record_of(line).is_some_and(|record| {
-                let Recorded::Transition(end, _) = &record.recorded else { return false };
+                let AlertRecord::Transition(end, _) = &record.recorded else { return false };
                 let has_fired = |of: &LoggedRecord| {
-                    matches!(&of.recorded, Recorded::Transition(firing, _)
+                    matches!(&of.recorded, AlertRecord::Transition(firing, _)
                         if firing.episode == end.episode && firing.kind == TransitionKind::Firing)
                 };
                 let pending = self.disk.logs.get(name).into_iter().flat_map(|log| &log.pending);
@@ -175,7 +175,8 @@ impl RunState {
         match self.design {
             Design::ForgottenLifecycle if name == ALERT_LOG => {
                 let ended = ended_episodes(&lines);
-                let is_open = |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
+                let is_open =
+                    |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
                 lines.into_iter().filter(|line| !is_open(line)).collect()
             }
             Design::ForgottenRules if name == ALERT_LOG => {
@@ -205,14 +206,14 @@ fn contains(line: &[u8], part: &[u8]) -> bool {
 /// The episode of a line that fires, changes or repeats.
 fn episode_of(line: &[u8]) -> Option<u128> {
     match record_of(line)?.recorded {
-        Recorded::Transition(of, _) => Some(of.episode.0),
+        AlertRecord::Transition(of, _) => Some(of.episode.0),
         _ => None,
     }
 }
 
 fn ended_episodes(lines: &[Vec<u8>]) -> Vec<u128> {
     let ended = lines.iter().filter_map(|line| match record_of(line)?.recorded {
-        Recorded::Transition(of, _) if of.kind == TransitionKind::Resolved => Some(of.episode.0),
+        AlertRecord::Transition(of, _) if of.kind == TransitionKind::Resolved => Some(of.episode.0),
         _ => None,
     });
     ended.collect()
@@ -344,7 +345,9 @@ impl LineLog for SimulatedLog {
             state.trace(|| {
                 let log = state.disk.logs.get(&self.name);
                 let lines = log.into_iter().flat_map(|log| &log.pending);
-                let lines: Vec<_> = lines.map(|l| String::from_utf8_lossy(l).chars().take(260).collect::<String>()).collect();
+                let lines: Vec<_> = lines
+                    .map(|l| String::from_utf8_lossy(l).chars().take(260).collect::<String>())
+                    .collect();
                 format!("SYNC {} {lines:#?}", self.name)
             });
             let log = state.disk.logs.entry(self.name.clone()).or_default();
@@ -387,7 +390,8 @@ impl LineLog for SimulatedLog {
             let mut lines = lines.to_vec();
             if state.design == Design::CompactsOpenEpisode && self.name == ALERT_LOG {
                 let ended = ended_episodes(&lines);
-                let is_open = |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
+                let is_open =
+                    |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
                 lines.retain(|line| !is_open(line));
             }
             if state.design == Design::CompactsBeyondCommit && self.name == ALERT_LOG {
@@ -402,7 +406,9 @@ impl LineLog for SimulatedLog {
     fn length(&self) -> u64 {
         let state = self.run.lock();
         let log = state.disk.logs.get(&self.name);
-        let lines = log.into_iter().flat_map(|log| log.lines.iter().chain(&log.promised).chain(&log.pending));
+        let lines = log
+            .into_iter()
+            .flat_map(|log| log.lines.iter().chain(&log.promised).chain(&log.pending));
         lines.map(|line| line.len() as u64 + 1).sum()
     }
 }
@@ -463,7 +469,8 @@ impl RunState {
     /// Notes where other rules were activated, once the record of it is durable.
     pub(super) fn note_activation(&mut self) {
         let activations = self.disk.activations();
-        if let (None, Some(settled)) = (&self.replaced, activations.iter().find(|of| !of.is_empty()))
+        if let (None, Some(settled)) =
+            (&self.replaced, activations.iter().find(|of| !of.is_empty()))
         {
             let of = |name: &String| Timestamp(settled.get(name).copied().unwrap_or(i64::MIN));
             let streams = self.case.rules.streams.iter().map(|schema| of(&schema.name));
@@ -500,7 +507,8 @@ impl RunState {
         match self.design {
             Design::RewoundByTime => {
                 let log = &self.case.logs[at];
-                let front = log.records.iter().take(point.position as usize).map(|of| of.time).max();
+                let front =
+                    log.records.iter().take(point.position as usize).map(|of| of.time).max();
                 let horizon_ms = self.environment.horizon_ms;
                 let from = front.unwrap_or(0) - horizon_ms;
                 let first = log.records.iter().position(|of| of.time > from);

@@ -112,7 +112,8 @@ impl Environment {
         let may_hold_back = is_live && !case.logs.iter().any(is_far_behind);
         let every_ms = random.one_of(&[1, 3, 10], 3);
         let checkpoints = Remembering { every_ms, beyond_ms: every_ms };
-        let longest_ms = case.logs.iter().flat_map(|log| log.records.iter().map(|of| of.time)).max();
+        let longest_ms =
+            case.logs.iter().flat_map(|log| log.records.iter().map(|of| of.time)).max();
         let edited_at_ms = random.within(0, longest_ms.unwrap_or(0).max(1));
         Environment {
             places,

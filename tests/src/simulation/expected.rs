@@ -100,7 +100,9 @@ impl Expected {
 
     /// A record was read that its partition accepts.
     pub(super) fn read(&mut self, case: &Case, environment: &Environment, (at, offset): At) {
-        let (Some(log), Some(place)) = (case.logs.get(at), environment.places.get(at)) else { return };
+        let (Some(log), Some(place)) = (case.logs.get(at), environment.places.get(at)) else {
+            return;
+        };
         let (Some(record), Some(arrived)) = (log.records.get(offset), place.arrivals.get(offset))
         else {
             return;
@@ -124,8 +126,11 @@ impl Expected {
         }
         let Some(idle_ms) = environment.idle_ms else {
             if is_late {
-                let settled: Vec<_> = self.views.iter().map(|v| (v.streams.clone(), v.settled, v.ever)).collect();
-                self.fault = Some(format!("late where time never passes by itself: log {at} offset {offset}, first {is_first_time} {record:?} {settled:?}"));
+                let settled: Vec<_> =
+                    self.views.iter().map(|v| (v.streams.clone(), v.settled, v.ever)).collect();
+                self.fault = Some(format!(
+                    "late where time never passes by itself: log {at} offset {offset}, first {is_first_time} {record:?} {settled:?}"
+                ));
             }
             return;
         };
@@ -173,7 +178,13 @@ impl Expected {
                 .collect();
             all.extend(transitions(&view.rules, &events, view.settled, false));
         }
-        all.sort_by(|a, b| (a.at, &a.alert, &a.key).cmp(&(b.at, &b.alert, &b.key)));
+        all.sort_by(|a, b| {
+            (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(
+                b.facts.at,
+                &b.facts.alert,
+                &b.facts.key,
+            ))
+        });
         all
     }
 }

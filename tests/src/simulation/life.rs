@@ -177,7 +177,9 @@ impl RunState {
             let had_fault = self.expected.fault.is_some();
             self.expected.read(&self.case, &self.environment, (at, offset));
             if !had_fault && self.expected.fault.is_some() {
-                self.trace(|| format!("FAULT {:?} watermarks {:?}", self.expected.fault, self.run.watermarks));
+                self.trace(|| {
+                    format!("FAULT {:?} watermarks {:?}", self.expected.fault, self.run.watermarks)
+                });
             }
         } else {
             self.survivors.count("late or from the future");
@@ -194,5 +196,4 @@ impl RunState {
         };
         logs.into_iter().all(|(at, log)| is_read(at, log.records.len()))
     }
-
 }

@@ -81,10 +81,7 @@ impl RunState {
                 (DeliveryResult::Retry { .. }, false) => "failed and retried",
                 (DeliveryResult::Reject { .. }, false) => "rejected",
             });
-            if !matches!(
-                self.design,
-                Design::RecordedBeforeSend | Design::AnsweredBeforeLanding
-            ) {
+            if !matches!(self.design, Design::RecordedBeforeSend | Design::AnsweredBeforeLanding) {
                 let outcome = DeliveryOutcome::Attempt { ticket: attempt.ticket, result };
                 to_on_call.send(NotifyInput::Outcome(outcome));
             }

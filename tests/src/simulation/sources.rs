@@ -3,7 +3,7 @@
 use connectors::commit::{CommitPoint, Reach, ReachBack};
 use connectors::source::kafka::SourceEvent;
 use connectors::source::{Oversized, Progress, ReadState};
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use model::event::Record;
 use model::time::Timestamp;
 use runtime::error::NodeError;
@@ -76,7 +76,7 @@ impl RunState {
             return Some(commit);
         }
         let newest = self.survivors.alert_log.iter().filter_map(|record| match &record.recorded {
-            Recorded::Transition(of, _) => Some(of.at.0),
+            AlertRecord::Transition(of, _) => Some(of.facts.at.0),
             _ => None,
         });
         Some(CommitPoint { settled: newest.max().unwrap_or(commit.settled), ..commit })
@@ -111,7 +111,8 @@ impl Sources for SimulatedSources {
                     let read = commit.filter(|_| is_newest).map_or(start, |of| of.position);
                     state.run.next.insert(at, read as usize);
                     state.run.read_to.entry(at).or_insert(read as usize);
-                    state.trace(|| format!("ASSIGNED {topic}/{partition} {commit:?} start {start}"));
+                    state
+                        .trace(|| format!("ASSIGNED {topic}/{partition} {commit:?} start {start}"));
                     events.push(SourceEvent::Assigned { topic, partition, commit, start });
                 }
                 (true, false) => {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::transition_json::Recorded;
+use connectors::transition_json::AlertRecord;
 use model::message::Language;
 use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Reason, Transition, TransitionKind};
 use oncall::desk::{Desk, Row, Settings};
-use oncall::incident::{Incidents, LogRecord, Notice, Step};
+use oncall::incident::{IncidentUpdate, Incidents, LogRecord, Step};
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
 use rules_dsl::rule::{Alert, RuleSet};
@@ -96,7 +96,9 @@ fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
         (
             "fired in silence",
             ended.state.environment.idle_ms.is_some()
-                && want.iter().any(|t| t.kind == TransitionKind::Firing && Some(t.at) > latest),
+                && want
+                    .iter()
+                    .any(|t| t.kind == TransitionKind::Firing && Some(t.facts.at) > latest),
         ),
     ] {
         if met {
@@ -138,24 +140,24 @@ fn settled(log: &[LoggedRecord]) -> impl Iterator<Item = &Transition> {
     let fired: BTreeSet<EpisodeId> = log
         .iter()
         .filter_map(|record| match &record.recorded {
-            Recorded::Transition(of, _) if of.kind == TransitionKind::Firing => Some(of.episode),
+            AlertRecord::Transition(of, _) if of.kind == TransitionKind::Firing => Some(of.episode),
             _ => None,
         })
         .collect();
     log.iter().filter_map(move |record| match &record.recorded {
-        Recorded::Transition(of, _) if fired.contains(&of.episode) => Some(of),
+        AlertRecord::Transition(of, _) if fired.contains(&of.episode) => Some(of),
         _ => None,
     })
 }
 
 /// Number of early alerts that ended without an episode.
 fn withdrawn(log: &[LoggedRecord]) -> usize {
-    let all = log.iter().filter(|record| matches!(record.recorded, Recorded::Transition(..)));
+    let all = log.iter().filter(|record| matches!(record.recorded, AlertRecord::Transition(..)));
     all.count() - settled(log).count()
 }
 
 fn is_meta(record: &LoggedRecord) -> bool {
-    matches!(record.recorded, Recorded::Meta(..))
+    matches!(record.recorded, AlertRecord::Meta(..))
 }
 
 /// A transition up to the settled instants that the log does not hold.
@@ -165,14 +167,14 @@ fn unacknowledged(
     log: &[LoggedRecord],
     settled_at: &[Timestamp],
 ) -> Option<String> {
-    let id = |t: &Transition| (t.episode, t.kind.name(), t.at, t.severity);
+    let id = |t: &Transition| (t.episode, t.kind.name(), t.facts.at, t.facts.severity);
     let held: BTreeSet<_> = settled(log).map(id).collect();
     let until = |name: &str| {
         let alert = case.rules.alerts.iter().find(|alert| alert.name == name);
         let streams = alert.into_iter().flat_map(|alert| alert.trigger.selections());
         streams.map(|of| settled_at[of.stream]).min()
     };
-    let mut due = want.iter().filter(|t| Some(t.at) <= until(&t.alert));
+    let mut due = want.iter().filter(|t| Some(t.facts.at) <= until(&t.facts.alert));
     due.find(|t| !held.contains(&id(t))).map(|t| format!("{t:?}"))
 }
 
@@ -182,7 +184,7 @@ fn pages(case: &Case, want: &[Transition], ended: &Ended) -> Result<(), String> 
     let survivors = &ended.state.survivors;
     let is_replaced = ended.state.replaced.is_some();
     let is_shadow = |name: &str| case.rules.alerts.iter().any(|it| it.name == name && it.is_shadow);
-    let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.alert)).collect();
+    let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.facts.alert)).collect();
     let templates = templates(case);
     let mut incidents = Incidents::default();
     let mut highest: BTreeMap<EpisodeId, u8> = BTreeMap::new();
@@ -201,7 +203,7 @@ fn pages(case: &Case, want: &[Transition], ended: &Ended) -> Result<(), String> 
             }
             NotificationKind::Firing | NotificationKind::Changed => {
                 let is_first = notice.kind == NotificationKind::Firing;
-                let level = notice.severity.level();
+                let level = notice.facts.severity.level();
                 if is_first != last.is_none() || last.is_some_and(|last| level >= last) {
                     return Err(format!("{last:?}, then paged {notice:?}"));
                 }
@@ -242,7 +244,7 @@ fn notice(
     incidents: &mut Incidents,
     record: &LoggedRecord,
     templates: &AlertTemplates,
-) -> Option<Notice> {
+) -> Option<IncidentUpdate> {
     with_record(record, templates, |record| incidents.apply(record))
 }
 
@@ -254,9 +256,9 @@ fn with_record<T>(
 ) -> T {
     let meta;
     let step = match &record.recorded {
-        Recorded::Transition(of, _) => Step::Transition(of),
-        Recorded::Early(of, _) => Step::Early(of),
-        Recorded::Meta(of, _) => {
+        AlertRecord::Transition(of, _) => Step::Transition(of),
+        AlertRecord::Early(of, _) => Step::Early(of),
+        AlertRecord::Meta(of, _) => {
             meta = of.as_transition();
             Step::Transition(&meta)
         }
@@ -306,8 +308,8 @@ fn expected(
     if !ended.state.environment.early {
         let oracle = want.iter().cloned().map(|t| LoggedRecord {
             sequence: 0,
-            is_shadow: case.rules.alerts.iter().any(|it| it.name == t.alert && it.is_shadow),
-            recorded: Recorded::Transition(t, String::new()),
+            is_shadow: case.rules.alerts.iter().any(|it| it.name == t.facts.alert && it.is_shadow),
+            recorded: AlertRecord::Transition(t, String::new()),
             detected: Timestamp(0),
             events: Vec::new(),
         });
@@ -339,7 +341,9 @@ fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), S
     let mut got: BTreeSet<&str> = BTreeSet::new();
     let mut last: BTreeMap<(usize, EpisodeId), usize> = BTreeMap::new();
     let received = ended.state.survivors.received.iter();
-    for (receiver, notification) in received.filter(|(_, of)| !of.alert.starts_with("hansho.")) {
+    for (receiver, notification) in
+        received.filter(|(_, of)| !of.facts.alert.starts_with("hansho."))
+    {
         let id = notification.id.as_str();
         let of = (*receiver, Notification { missed: None, ..notification.clone() });
         match known.get(id) {

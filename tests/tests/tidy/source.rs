@@ -4,11 +4,14 @@ use std::fs;
 use std::path::Path;
 
 /// Crates whose `src` is shipped.
-pub const ROOMS: [&str; 6] = ["model", "rules-dsl", "engine", "connectors", "oncall", "hansho"];
+pub const ROOMS: [&str; 8] =
+    ["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server", "hansho"];
 
 /// All text files of a tree, by path from its root.
 pub struct Tree {
     pub files: Vec<Text>,
+    /// Read from the workspace; otherwise a sample.
+    pub is_whole: bool,
 }
 
 /// One file.
@@ -45,13 +48,13 @@ impl Tree {
         collect(root, "", &mut files);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         assert!(files.len() > ROOMS.len(), "no workspace at {}", root.display());
-        Tree { files }
+        Tree { files, is_whole: true }
     }
 
     /// A tree of samples.
     pub fn of(samples: &[(&str, &str)]) -> Tree {
         let files = samples.iter().map(|(path, text)| Text::new(path, (*text).to_owned()));
-        Tree { files: files.collect() }
+        Tree { files: files.collect(), is_whole: false }
     }
 
     pub fn rust(&self) -> impl Iterator<Item = &Text> {

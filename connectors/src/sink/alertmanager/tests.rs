@@ -1,5 +1,7 @@
+use model::alert_facts::AlertFacts;
+
 use super::*;
-use crate::sink::Secret;
+use crate::secret::Secret;
 use crate::sink::http::tests::{Answer, Receiver, answer};
 use crate::sink::tests::notification;
 
@@ -22,8 +24,8 @@ fn body(request: &str) -> Vec<Value> {
 #[tokio::test]
 async fn an_alert_is_its_labels_and_is_believed_for_some_minutes() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
-    let sink = Alertmanager::new(&settings(&[&receiver])).unwrap();
-    let sent = sink.deliver(&notification(), NOW).await;
+    let sink = AlertmanagerSink::new(&settings(&[&receiver])).unwrap();
+    let sent = sink.deliver(&notification(), None, NOW).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: None });
     let request = receiver.requests().remove(0);
     assert!(request.starts_with("POST /api/v2/alerts HTTP/1.1\r\n"), "{request}");
@@ -57,8 +59,15 @@ async fn an_alert_is_its_labels_and_is_believed_for_some_minutes() {
 fn what_ends_has_ended_and_never_before_it_began() {
     let ended = |at, since| {
         let kind = NotificationKind::Resolved;
-        let of =
-            Notification { kind, at: Timestamp(at), since: Timestamp(since), ..notification() };
+        let of = Notification {
+            kind,
+            facts: AlertFacts {
+                at: Timestamp(at),
+                since: Timestamp(since),
+                ..notification().facts
+            },
+            ..notification()
+        };
         let [alert] = alerts(&of, NOW).try_into().unwrap();
         (alert["startsAt"].clone(), alert["endsAt"].clone())
     };
@@ -73,7 +82,14 @@ fn what_ends_has_ended_and_never_before_it_began() {
 #[test]
 fn the_alert_of_a_lesser_severity_ends_when_it_rises() {
     let (kind, severity) = (NotificationKind::Changed, Severity::High);
-    let all = alerts(&Notification { kind, severity, ..notification() }, NOW);
+    let all = alerts(
+        &Notification {
+            kind,
+            facts: AlertFacts { severity, ..notification().facts },
+            ..notification()
+        },
+        NOW,
+    );
     let brief: Vec<(&str, &str)> = all
         .iter()
         .map(|it| (it["labels"]["severity"].as_str(), it["endsAt"].as_str()))
@@ -89,7 +105,11 @@ fn alerts_are_told_apart_as_incidents_are() {
     use model::key::KeyValue;
     let of = |value| {
         let key = vec![("a.b".to_owned(), value), ("a_b".to_owned(), KeyValue::Int(1))];
-        labels(&Notification { key, labels: Vec::new(), ..notification() })
+        labels(&Notification {
+            facts: AlertFacts { key, ..notification().facts },
+            labels: Vec::new(),
+            ..notification()
+        })
     };
     let values = [KeyValue::Null, KeyValue::Text(String::new()), KeyValue::Text("1".to_owned())];
     let all = values.map(of);
@@ -104,8 +124,8 @@ async fn one_member_that_has_it_is_enough() {
     let bad = Receiver::start(answer("400 Bad Request", "", "\"bad\"")).await;
     let broken = Receiver::start(Answer::Reset).await;
     let told = async |of: &[&Receiver]| {
-        let sink = Alertmanager::new(&settings(of)).unwrap();
-        match sink.deliver(&notification(), NOW).await {
+        let sink = AlertmanagerSink::new(&settings(of)).unwrap();
+        match sink.deliver(&notification(), None, NOW).await {
             DeliveryResult::Sent { .. } => "sent",
             DeliveryResult::Retry { .. } => "retry",
             DeliveryResult::Reject { .. } => "reject",
@@ -120,16 +140,16 @@ async fn one_member_that_has_it_is_enough() {
 #[tokio::test]
 async fn what_stands_is_said_again_in_batches() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
-    let sink = Alertmanager::new(&settings(&[&receiver])).unwrap();
+    let sink = AlertmanagerSink::new(&settings(&[&receiver])).unwrap();
     let of = |count: usize| vec![notification(); count];
-    assert_eq!(sink.refresh(&of(0), NOW).await, DeliveryResult::Sent { receipt: None });
+    assert_eq!(sink.resend(&of(0), NOW).await, DeliveryResult::Sent { receipt: None });
     assert!(receiver.requests().is_empty());
-    sink.refresh(&of(BATCH_MAX + 1), NOW).await;
+    sink.resend(&of(BATCH_MAX + 1), NOW).await;
     let sizes: Vec<usize> = receiver.requests().iter().map(|it| body(it).len()).collect();
     assert_eq!(sizes, [BATCH_MAX, 1]);
     let failing = Receiver::start(answer("500 Oops", "", "")).await;
-    let sink = Alertmanager::new(&settings(&[&failing])).unwrap();
-    assert!(matches!(sink.refresh(&of(1), NOW).await, DeliveryResult::Retry { .. }));
+    let sink = AlertmanagerSink::new(&settings(&[&failing])).unwrap();
+    assert!(matches!(sink.resend(&of(1), NOW).await, DeliveryResult::Retry { .. }));
 }
 
 #[test]

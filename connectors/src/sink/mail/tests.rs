@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::tz::TimeZone;
+use model::alert_facts::AlertFacts;
 use model::message::Language;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -80,19 +81,19 @@ fn settings(port: u16) -> MailSettings {
     MailSettings {
         host: "127.0.0.1".to_owned(),
         port,
-        security: Security::Plain,
+        security: SmtpSecurity::Plain,
         authority: None,
         login: None,
         from: "半鐘 <hansho@ops.example>".to_owned(),
         to: vec!["a@ops.example".to_owned(), "当番 <b@ops.example>".to_owned()],
         timeout_ms: 5_000,
         allow_private: true,
-        reader: Reader { language: Language::Ja, zone: TimeZone::UTC },
+        formatter: MessageFormatter { language: Language::Ja, zone: TimeZone::UTC },
     }
 }
 
 fn lines(of: &Notification) -> Vec<String> {
-    let mail = Mail::new(&settings(25)).unwrap();
+    let mail = MailSink::new(&settings(25)).unwrap();
     let message = mail.message(of, Timestamp(1_000)).unwrap().formatted();
     String::from_utf8(message).unwrap().lines().map(str::to_owned).collect()
 }
@@ -137,7 +138,7 @@ fn no_text_becomes_a_header_or_a_tag() {
     let nasty = "x\r\nBcc: evil@example\r\n\r\n<script>&\"'\u{202e}\0".repeat(200);
     let of = Notification {
         id: format!("1\r\n2>{}", "失".repeat(3)),
-        alert: nasty.clone(),
+        facts: AlertFacts { alert: nasty.clone(), ..notification().facts },
         message: nasty.clone(),
         reading: nasty.clone(),
         by: Some(nasty.clone()),
@@ -148,11 +149,11 @@ fn no_text_becomes_a_header_or_a_tag() {
     assert!(all.iter().all(|line| !line.starts_with("Bcc")), "{all:?}");
     assert!(all.contains(&"Message-ID: <1..2....@ops.example>".to_owned()), "{all:?}");
     assert!(lines(&of).iter().all(|line| line.len() <= 998), "RFC 5322 §2.1.1");
-    let mail = Mail::new(&settings(25)).unwrap();
+    let mail = MailSink::new(&settings(25)).unwrap();
     let html = mail.html(&of);
     assert!(!html.contains("<script") && !html.contains("href=\"javascript"), "{html}");
     assert!(mail.text(&of).lines().all(|line| !line.starts_with("Bcc")));
-    let subject = cut(&mail.reader.title(&of), SUBJECT_MAX);
+    let subject = cut(&mail.formatter.title(&of), SUBJECT_MAX);
     assert_eq!(subject.chars().count(), SUBJECT_MAX);
     let runbook = Some("https://wiki.example/?a=1&b=2".to_owned());
     let html = mail.html(&Notification { runbook, ..notification() });
@@ -177,8 +178,8 @@ async fn what_the_server_answers_decides() {
         let server = Server::start(script).await;
         let hangs = want == "retry timeout";
         let timeout_ms = if hangs { 200 } else { 30_000 };
-        let mail = Mail::new(&MailSettings { timeout_ms, ..settings(server.port) }).unwrap();
-        let got = match mail.deliver(&notification(), Timestamp(0)).await {
+        let mail = MailSink::new(&MailSettings { timeout_ms, ..settings(server.port) }).unwrap();
+        let got = match mail.deliver(&notification(), None, Timestamp(0)).await {
             DeliveryResult::Sent { .. } => "sent".to_owned(),
             DeliveryResult::Retry { reason, why, .. } => {
                 assert!(why.starts_with("127.0.0.1:"), "{why}");
@@ -192,8 +193,9 @@ async fn what_the_server_answers_decides() {
         assert_eq!(got, want, "case {number}");
     }
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let mail = Mail::new(&settings(closed)).unwrap();
-    let DeliveryResult::Retry { reason, .. } = mail.deliver(&notification(), Timestamp(0)).await
+    let mail = MailSink::new(&settings(closed)).unwrap();
+    let DeliveryResult::Retry { reason, .. } =
+        mail.deliver(&notification(), None, Timestamp(0)).await
     else {
         panic!("nobody listens there");
     };
@@ -204,8 +206,8 @@ async fn what_the_server_answers_decides() {
 async fn recipients_that_are_known_get_it_where_others_are_refused() {
     let server =
         Server::start(|said| said.starts_with("RCPT TO:<a@").then_some("550 unknown")).await;
-    let mail = Mail::new(&settings(server.port)).unwrap();
-    let sent = mail.deliver(&notification(), Timestamp(0)).await;
+    let mail = MailSink::new(&settings(server.port)).unwrap();
+    let sent = mail.deliver(&notification(), None, Timestamp(0)).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: None });
     assert_eq!(server.heard("DATA").len(), 1);
     assert!(!server.heard("EHLO ops.example").is_empty());
@@ -216,16 +218,16 @@ async fn recipients_that_are_known_get_it_where_others_are_refused() {
 async fn what_should_be_private_is_never_sent_in_clear() {
     let server = Server::start(|_| None).await;
     let of = MailSettings {
-        security: Security::StartTls,
+        security: SmtpSecurity::StartTls,
         login: Some(("u".to_owned(), Secret::new("hunter2"))),
         ..settings(server.port)
     };
-    let result = Mail::new(&of).unwrap().deliver(&notification(), Timestamp(0)).await;
+    let result = MailSink::new(&of).unwrap().deliver(&notification(), None, Timestamp(0)).await;
     let DeliveryResult::Retry { why, .. } = result else { panic!("{result:?}") };
     assert!(!why.contains("hunter"), "{why}");
     assert!(server.heard("AUTH").is_empty() && server.heard("MAIL").is_empty());
-    let plain = MailSettings { security: Security::Plain, ..of.clone() };
-    let error = Mail::new(&plain).err().unwrap().to_string();
+    let plain = MailSettings { security: SmtpSecurity::Plain, ..of.clone() };
+    let error = MailSink::new(&plain).err().unwrap().to_string();
     assert!(error.contains("in clear") && !error.contains("hunter"), "{error}");
     let shown = format!("{of:?} {of:#?}");
     assert!(!shown.contains("hunter"), "{shown}");
@@ -237,7 +239,7 @@ async fn private_addresses_are_not_called_unless_allowed() {
     for host in ["127.0.0.1", "localhost", "::1"] {
         let of =
             MailSettings { host: host.to_owned(), allow_private: false, ..settings(server.port) };
-        let result = Mail::new(&of).unwrap().deliver(&notification(), Timestamp(0)).await;
+        let result = MailSink::new(&of).unwrap().deliver(&notification(), None, Timestamp(0)).await;
         let DeliveryResult::Retry { why, .. } = result else { panic!("{result:?}") };
         assert!(why.contains("allow_private"), "{why}");
     }
@@ -246,7 +248,7 @@ async fn private_addresses_are_not_called_unless_allowed() {
 
 #[test]
 fn settings_that_cannot_work_are_refused() {
-    let refused = |of: MailSettings| Mail::new(&of).err().unwrap().to_string();
+    let refused = |of: MailSettings| MailSink::new(&of).err().unwrap().to_string();
     let many = vec!["a@b.example".to_owned(); RECIPIENTS_MAX + 1];
     assert!(refused(MailSettings { to: many, ..settings(1) }).contains("1 to 100"));
     assert!(refused(MailSettings { to: Vec::new(), ..settings(1) }).contains("1 to 100"));
@@ -256,8 +258,8 @@ fn settings_that_cannot_work_are_refused() {
     assert!(refused(MailSettings { from, ..settings(1) }).contains("`from`"));
     let of = MailSettings {
         authority: Some("no pem".to_owned()),
-        security: Security::Tls,
+        security: SmtpSecurity::Tls,
         ..settings(1)
     };
-    assert!(Mail::new(&of).is_err());
+    assert!(MailSink::new(&of).is_err());
 }

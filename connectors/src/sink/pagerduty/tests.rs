@@ -69,7 +69,7 @@ async fn what_it_answers_decides() {
         let receiver = Receiver::start(answer(status, "", "{}")).await;
         let http = receiver.settings();
         let settings = PagerDutySettings { http, routing_key: Secret::new(KEY) };
-        let got = match PagerDuty::new(&settings).unwrap().deliver(&notification()).await {
+        let got = match PagerDutySink::new(&settings).unwrap().post(&notification()).await {
             DeliveryResult::Sent { .. } => "sent".to_owned(),
             DeliveryResult::Retry { reason, why, .. } => {
                 assert!(!why.contains(KEY) && !why.contains("hunter"), "{why}");
@@ -85,6 +85,6 @@ async fn what_it_answers_decides() {
         let receiver = Receiver::start(answer("202 Accepted", "", "")).await;
         let http = receiver.settings();
         let settings = PagerDutySettings { http, routing_key: Secret::new(bad) };
-        assert!(PagerDuty::new(&settings).is_err(), "{bad:?}");
+        assert!(PagerDutySink::new(&settings).is_err(), "{bad:?}");
     }
 }

@@ -1,28 +1,30 @@
+use model::alert_facts::AlertFacts;
 use model::key::KeyValue;
 use model::message::Language;
-use model::notification::Missed;
+use model::notification::MissedDelivery;
 use model::time::Timestamp;
 
 use super::*;
 use crate::sink::http::tests::{Receiver, answer};
 use crate::sink::tests::notification;
-use crate::sink::words::tests::reader;
+use crate::sink::text::tests::formatter;
 
 const OK: &str = "{\"ok\":true,\"channel\":\"C042\",\"ts\":\"1503435956.000247\"}";
 
-fn api(receiver: &Receiver) -> Slack {
+fn api(receiver: &Receiver) -> SlackSink {
     let http = HttpSettings {
         url: Secret::new(format!("http://{}/api", receiver.address)),
         headers: Vec::new(),
         ..receiver.settings()
     };
-    let door = Door::Api { http, token: Secret::new("xoxb-hunter3"), channel: "C1".to_owned() };
-    Slack::new(&SlackSettings { door, reader: reader(Language::Ja) }).unwrap()
+    let endpoint =
+        SlackEndpoint::Api { http, token: Secret::new("xoxb-hunter3"), channel: "C1".to_owned() };
+    SlackSink::new(&SlackSettings { endpoint, formatter: formatter(Language::Ja) }).unwrap()
 }
 
-fn webhook(receiver: &Receiver) -> Slack {
-    let door = Door::Webhook(receiver.settings());
-    Slack::new(&SlackSettings { door, reader: reader(Language::Ja) }).unwrap()
+fn webhook(receiver: &Receiver) -> SlackSink {
+    let endpoint = SlackEndpoint::Webhook(receiver.settings());
+    SlackSink::new(&SlackSettings { endpoint, formatter: formatter(Language::Ja) }).unwrap()
 }
 
 /// Method and body of each request.
@@ -39,7 +41,7 @@ fn asked(receiver: &Receiver) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn the_first_message_is_posted_and_known_by_its_time() {
     let receiver = Receiver::start(answer("200 OK", "", OK)).await;
-    let sent = api(&receiver).deliver(&notification(), None).await;
+    let sent = api(&receiver).post(&notification(), None).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: Some("C042:1503435956.000247".to_owned()) });
     let head = receiver.requests().remove(0);
     assert!(head.contains("authorization: Bearer xoxb-hunter3\r\n"), "{head}");
@@ -74,7 +76,7 @@ async fn the_message_of_an_incident_is_kept_up_to_date() {
     for (kind, broadcast) in threads {
         let receiver = Receiver::start(answer("200 OK", "", OK)).await;
         let of = Notification { kind, ..notification() };
-        let sent = api(&receiver).deliver(&of, Some("C7:1.5")).await;
+        let sent = api(&receiver).post(&of, Some("C7:1.5")).await;
         assert_eq!(sent, DeliveryResult::Sent { receipt: Some("C7:1.5".to_owned()) });
         let asked = asked(&receiver);
         let (method, update) = &asked[0];
@@ -108,7 +110,7 @@ async fn what_slack_answers_decides() {
         let body = format!("{{\"ok\":false,\"error\":\"{error}\"}}");
         let receiver = Receiver::start(answer("200 OK", "retry-after: 30\r\n", &body)).await;
         for receipt in [None, Some("C7:1.5")] {
-            let got = came_to(&api(&receiver).deliver(&notification(), receipt).await);
+            let got = came_to(&api(&receiver).post(&notification(), receipt).await);
             assert_eq!(got, want, "{error}");
         }
         let posts = asked(&receiver).iter().filter(|it| it.0 == "chat.postMessage").count();
@@ -120,7 +122,7 @@ async fn what_slack_answers_decides() {
         ("503 Oops", "", "retry server"),
     ] {
         let receiver = Receiver::start(answer(status, "retry-after: 30\r\n", body)).await;
-        assert_eq!(came_to(&api(&receiver).deliver(&notification(), None).await), want);
+        assert_eq!(came_to(&api(&receiver).post(&notification(), None).await), want);
     }
     for (status, body, want) in [
         ("200 OK", "ok", "sent"),
@@ -129,7 +131,7 @@ async fn what_slack_answers_decides() {
         ("403 Forbidden", "action_prohibited", "retry auth"),
     ] {
         let receiver = Receiver::start(answer(status, "", body)).await;
-        assert_eq!(came_to(&webhook(&receiver).deliver(&notification(), None).await), want);
+        assert_eq!(came_to(&webhook(&receiver).post(&notification(), None).await), want);
     }
 }
 
@@ -156,17 +158,20 @@ async fn whatever_is_told_stays_within_what_slack_takes() {
     let nasty = "<!channel> <@U1> @here &amp; \u{0}\u{202e}失敗\n".repeat(400);
     let part = |n: usize| (format!("k{n}"), KeyValue::Text(nasty.clone()));
     let of = Notification {
-        alert: nasty.clone(),
+        facts: AlertFacts {
+            alert: nasty.clone(),
+            key: (0..50).map(part).collect(),
+            ..notification().facts
+        },
         message: nasty.clone(),
         reading: nasty.clone(),
         runbook: Some("https://wiki.example/?a=1&b".to_owned()),
         by: Some(nasty.clone()),
-        missed: Some(Missed { at: Timestamp(0), why: Some(nasty.clone()) }),
-        key: (0..50).map(part).collect(),
+        missed: Some(MissedDelivery { at: Timestamp(0), why: Some(nasty.clone()) }),
         kind: NotificationKind::Resolved,
         ..notification()
     };
-    api(&receiver).deliver(&of, None).await;
+    api(&receiver).post(&of, None).await;
     let (_, body) = asked(&receiver).remove(0);
     let count = |text: &Value| text.as_str().unwrap().chars().count();
     assert!(count(&body["text"]) <= TITLE_MAX);

@@ -31,10 +31,10 @@ fn what_is_no_secret_is_refused_and_not_shown() {
                 timeout_ms: 1,
                 allow_private: false,
             },
-            format: Format::Hansho,
+            format: WebhookFormat::Hansho,
             secrets: vec![Secret::new(bad)],
         };
-        let error = Webhook::new(&settings).err().unwrap().to_string();
+        let error = WebhookSink::new(&settings).err().unwrap().to_string();
         assert!(error.contains("openssl rand") && !error.contains("hunter"), "{error}");
     }
 }
@@ -44,11 +44,11 @@ async fn a_request_is_signed_over_what_is_sent_at_the_time_it_is_sent() {
     let receiver = Receiver::start(answer("200 OK", "", "")).await;
     let settings = WebhookSettings {
         http: receiver.settings(),
-        format: Format::CloudEvents,
+        format: WebhookFormat::CloudEvents,
         secrets: vec![Secret::new(EXAMPLE.0)],
     };
-    let webhook = Webhook::new(&settings).unwrap();
-    let sent = webhook.deliver(&notification(), Timestamp(1_614_265_330_999)).await;
+    let webhook = WebhookSink::new(&settings).unwrap();
+    let sent = webhook.post(&notification(), Timestamp(1_614_265_330_999)).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: None });
     let request = receiver.requests().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

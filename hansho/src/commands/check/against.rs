@@ -13,10 +13,11 @@ use hdrhistogram::Histogram;
 use model::key::encode_key;
 use model::observation::Batch;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::against::{
-    KeySample, LATE_ONE_IN, Room, RuleSample, Sample, SelectionSample, StreamSample, together_ms,
-};
 use rules_dsl::rule::{RuleSet, Trigger};
+use rules_dsl::sample_lint::{
+    EventSample, KeySample, LATE_ONE_IN, RuleSample, SelectionSample, ServiceLimits, StreamSample,
+    together_ms,
+};
 use runtime::ingest::admission::AdmissionOutcome;
 use runtime::ingest::reader::WAITING_BYTES;
 use runtime::replay::{ReplayObserver, ReplayOptions};
@@ -35,7 +36,11 @@ const INSTANTS_MAX: usize = 4_000_000;
 const DISTANCES_MIN: usize = 10;
 
 /// Reads and judges recorded events.
-pub(super) fn sample(set: &RuleSet, files: &[String], year: Option<i64>) -> Result<Sample, Exit> {
+pub(super) fn sample(
+    set: &RuleSet,
+    files: &[String],
+    year: Option<i64>,
+) -> Result<EventSample, Exit> {
     let program = Arc::new(Program::compile(set).map_err(program_error)?);
     let survey = SampleStats::new(set, &program);
     let options = ReplayOptions { workers: 1, year, drain: false };
@@ -130,7 +135,7 @@ impl SampleStats {
         }
     }
 
-    fn sample(mut self, program: &Program) -> Sample {
+    fn sample(mut self, program: &Program) -> EventSample {
         let all = self.signals.values_mut().flat_map(|signal| signal.instants.values_mut());
         all.for_each(|instants| instants.sort_unstable());
         let sampled = |(signal, seen): (&u32, &SignalSurvey)| (*signal, seen.sample());
@@ -148,10 +153,10 @@ impl SampleStats {
                 keys: keys.sample(events),
             }
         };
-        Sample {
+        EventSample {
             streams: self.streams.iter().map(StreamSurvey::sample).collect(),
             rules: program.rules().iter().zip(&self.keys).map(rule).collect(),
-            room: Room {
+            room: ServiceLimits {
                 keys: u64::from(KEYS_PER_RULE_MAX),
                 unsettled_bytes: Limits::default().unsettled_bytes,
                 waiting_bytes: WAITING_BYTES,
@@ -227,9 +232,9 @@ impl ReplayObserver for SampleStats {
     }
 
     fn transition(&mut self, transition: &Transition) -> Result<(), Exit> {
-        let key = key_hash(&encode_key(transition.key.iter().map(|(_, value)| value)));
-        let since = transition.since.0;
-        let of_alert = self.episodes.entry(transition.alert.clone()).or_default();
+        let key = key_hash(&encode_key(transition.facts.key.iter().map(|(_, value)| value)));
+        let since = transition.facts.since.0;
+        let of_alert = self.episodes.entry(transition.facts.alert.clone()).or_default();
         let fired = of_alert.entry(key).or_insert(Fired { since, has_ended: false });
         fired.has_ended |= transition.kind == TransitionKind::Resolved;
         Ok(())

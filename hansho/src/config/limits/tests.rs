@@ -126,7 +126,7 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
             size(LogRetention::default().compact_bytes_min),
         ),
         ("`hansho.toml`", "`hansho.toml`", size(crate::config::FILE_MAX)),
-        ("a secret", "秘密情報", size(crate::config::secret::SECRET_MAX)),
+        ("a secret", "秘密情報", size(connectors::secret::SECRET_MAX)),
         ("sinks", "通知先", number(crate::config::sink::SINKS_MAX)),
         ("workers", "ワーカー", number(crate::config::WORKERS_MAX)),
     ]

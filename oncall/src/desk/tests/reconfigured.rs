@@ -393,7 +393,7 @@ proptest! {
             let alert = ["cpu", "disk", "net"][usize::from(which)];
             scene.answers = if answers { |_, _, _| SENT } else { unreachable };
             let open = scene.desk.incidents.open().any(|(name, _)| name == alert);
-            let id = scene.log.iter().rev().find(|it| it.alert == alert).map(|it| it.episode);
+            let id = scene.log.iter().rev().find(|it| it.facts.alert == alert).map(|it| it.episode);
             match step {
                 0 | 1 if !open => { scene.fire(alert, Critical); }
                 2 if open => scene.resolve(alert),

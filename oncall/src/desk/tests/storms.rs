@@ -69,11 +69,11 @@ impl Heard {
         let got = || scene.got.iter().filter(|it| it.0 == name).map(|it| &it.1);
         let firing = |is_critical: bool| {
             let of = |it: &&Notification| {
-                it.kind == Kind::Firing && (it.severity == Critical) == is_critical
+                it.kind == Kind::Firing && (it.facts.severity == Critical) == is_critical
             };
             got().filter(of).count()
         };
-        let digests = got().filter_map(|it| Some((it.alert.clone(), it.digest.clone()?)));
+        let digests = got().filter_map(|it| Some((it.facts.alert.clone(), it.digest.clone()?)));
         Heard {
             critical: firing(true),
             other: firing(false),
@@ -153,8 +153,8 @@ fn check_record(scene: &Scene) {
     let mut told: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (number, begun) in scene.log.iter().enumerate() {
         let case = scene.case(begun.episode);
-        assert_eq!((&case.alert, case.severity), (&begun.alert, severity(number)));
-        assert_eq!((case.state, case.times.event), (State::Firing, begun.at));
+        assert_eq!((&case.alert, case.severity), (&begun.facts.alert, severity(number)));
+        assert_eq!((case.state, case.times.event), (State::Firing, begun.facts.at));
         let service = format!("s{}", number % SERVICES);
         assert_eq!(case.text.labels, [("service".to_owned(), service)]);
         for (name, told_so) in &case.receivers {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use model::calendar::{Calendar, DAY_MINUTES, Span};
 
-use super::super::{Scope, Statement};
 use super::clocks::changed_hours;
-use super::wording;
-use crate::ast::{self, Weekday};
+use super::messages;
+use crate::ast::{self, Statement, Weekday};
+use crate::check::scope::Scope;
 use crate::diagnostic::Diagnostic;
 use crate::rule::During;
 
@@ -19,13 +19,13 @@ pub(in crate::check) fn calendar(
 ) -> Option<Arc<Calendar>> {
     let zone = match &written.zone {
         None => {
-            diagnostics.push(wording::no_zone(written.name.at.0, &written.name.text));
+            diagnostics.push(messages::no_zone(written.name.at.0, &written.name.text));
             None
         }
         Some(name) => {
-            let zone = scope.surroundings.zone(&name.text);
+            let zone = scope.resolver.zone(&name.text);
             if zone.is_none() {
-                diagnostics.push(wording::unknown_zone(name.at.0, &name.text));
+                diagnostics.push(messages::unknown_zone(name.at.0, &name.text));
             }
             zone
         }
@@ -34,10 +34,10 @@ pub(in crate::check) fn calendar(
         None => Some(Vec::new()),
         Some(file) => {
             let near = scope.file_name(file.at.0.file);
-            match scope.surroundings.holidays(near, &file.text) {
+            match scope.resolver.holidays(near, &file.text) {
                 Ok(days) => Some(days),
                 Err(error) => {
-                    diagnostics.push(wording::unreadable(file.at.0, &file.text, &error));
+                    diagnostics.push(messages::unreadable(file.at.0, &file.text, &error));
                     None
                 }
             }
@@ -46,7 +46,7 @@ pub(in crate::check) fn calendar(
     for span in &written.spans {
         if let Some((from, until)) = span.hours.filter(|(from, until)| from == until) {
             let hours = format!("{}-{}", crate::print::clock(from), crate::print::clock(until));
-            diagnostics.push(wording::all_day_or_never(span.at.0, &hours));
+            diagnostics.push(messages::all_day_or_never(span.at.0, &hours));
         }
     }
     let spans = written.spans.iter().map(span).collect();
@@ -61,7 +61,7 @@ pub(in crate::check) fn calendar(
     Some(Arc::new(calendar))
 }
 
-fn span(span: &ast::Span) -> Span {
+fn span(span: &ast::CalendarSpan) -> Span {
     let (from_minute, until_minute) = span.hours.unwrap_or((0, DAY_MINUTES));
     let days = span.days.iter().fold(0, |days, (first, last)| days | weekdays(*first, *last));
     Span { weekdays: days, from_minute, until_minute }
@@ -98,7 +98,7 @@ pub(in crate::check) fn during(
         name.text.strip_suffix('外').filter(|inside| scope.calendars.contains_key(*inside));
     if let (Some(inside), false) = (inside, scope.calendars.contains_key(&name.text)) {
         let inside = crate::print::name(inside);
-        diagnostics.push(crate::check::wording::outside_of(name.at.0, &name.text, &inside));
+        diagnostics.push(crate::check::messages::outside_of(name.at.0, &name.text, &inside));
         return None;
     }
     let Some(Statement::Calendar(_)) = scope.statement(name, "calendar", diagnostics) else {

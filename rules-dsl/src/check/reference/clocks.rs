@@ -1,4 +1,4 @@
-//! What happens to the hours of a calendar on days on which the clocks change.
+//! Hours of a calendar on days on which the clocks change.
 //!
 //! A stretch is what a clock on the wall shows of it. An edge that the clocks jump over is met
 //! when they jump; one they show twice is met twice, with the calendar the other way round in
@@ -7,10 +7,10 @@
 use model::calendar::{Calendar, Span, Zone};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
-use super::wording;
+use super::messages;
 use crate::diagnostic::Diagnostic;
 use crate::print::clock;
-use crate::source::Place;
+use crate::source::SourceSpan;
 
 /// 2027-01-01: what the clocks did before matters to nobody who writes rules now, and nothing
 /// here reads a clock. A zone that has given up changing them has no change after it.
@@ -20,9 +20,9 @@ const CHANGES_SINCE: Timestamp = Timestamp(20_819 * DAY_MS);
 /// 1970-01-01T00:00 there.
 #[derive(Clone, Copy)]
 struct Change {
-    /// What it would have shown.
+    /// The time that it would have shown.
     before_ms: i64,
-    /// What it shows instead.
+    /// The time that it shows instead.
     after_ms: i64,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn changed_hours(
     calendar: &Calendar,
     span: &Span,
     zone: &str,
-    place: Place,
+    place: SourceSpan,
 ) -> Vec<Diagnostic> {
     let on_wall = Calendar { zone: Zone::default(), ..calendar.clone() };
     let changes = changes(&calendar.zone);
@@ -65,7 +65,7 @@ impl Change {
         self.after_ms > self.before_ms
     }
 
-    /// Whether an edge lies in what is skipped or shown twice. At either end of it nothing is
+    /// True when an edge lies in what is skipped or shown twice. At either end of it nothing is
     /// lost and nothing comes again.
     fn touches(self, edge_ms: i64) -> bool {
         let (first, last) = self.ends();
@@ -82,13 +82,13 @@ impl Change {
     }
 }
 
-/// What a change does to a stretch, if anything that people should know.
+/// Diagnostic of a change inside a stretch, if people should know of it.
 fn strained(
     on_wall: &Calendar,
     span: &Span,
     change: Change,
     zone: &str,
-    place: Place,
+    place: SourceSpan,
 ) -> Option<Diagnostic> {
     // An edge inside another stretch is none.
     let is_edge =
@@ -107,15 +107,15 @@ fn strained(
     let edge = if is_met(stretch.from_ms) { stretch.from_ms } else { stretch.until_ms };
     let (edge_shown, day) = (shown(edge), shown_day(change.before_ms));
     let found = if change.swallows(stretch) {
-        wording::hours_skipped(place, &day, zone, &before, &after)
+        messages::hours_skipped(place, &day, zone, &before, &after)
     } else if !change.is_forward() {
-        wording::edge_twice(place, &edge_shown, &day, zone, &before, &after)
+        messages::edge_twice(place, &edge_shown, &day, zone, &before, &after)
     } else if edge == stretch.from_ms {
-        wording::opening_skipped(place, &edge_shown, &day, zone, &before, &after)
+        messages::opening_skipped(place, &edge_shown, &day, zone, &before, &after)
     } else {
-        wording::closing_skipped(place, &edge_shown, &day, zone, &before, &after)
+        messages::closing_skipped(place, &edge_shown, &day, zone, &before, &after)
     };
-    Some(found.help(wording::whole_hours(&wider(stretch, change))))
+    Some(found.help(messages::whole_hours(&wider(stretch, change))))
 }
 
 fn of_day(span: &Span, day: i64) -> Stretch {
@@ -166,7 +166,7 @@ mod tests {
         let span = Span { weekdays, from_minute: hours.0, until_minute: hours.1 };
         let closed_days = closed_days.to_vec();
         let calendar = Calendar { spans: vec![span], zone: zone.clone(), closed_days };
-        let found = changed_hours(&calendar, &span, "Z", Place::default());
+        let found = changed_hours(&calendar, &span, "Z", SourceSpan::default());
         let help = |of: &Diagnostic| of.help.iter().map(|it| it.en.clone()).collect::<String>();
         found.iter().map(|of| format!("{} / {}", of.message.en, help(of))).collect()
     }
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(told(&sao_paulo, &[], EVERY_DAY, hours), [""; 0]);
     }
 
-    /// What is told is what happens: the calendar itself, asked minute by minute.
+    /// The diagnostics match the calendar itself, evaluated minute by minute.
     #[test]
     fn the_calendar_does_what_is_told() {
         let new_york = zone((3, 14, 7), (11, 7, 6), -5);

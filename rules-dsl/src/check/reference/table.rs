@@ -3,34 +3,15 @@
 use model::decimal::Decimal;
 use model::severity::Severity;
 
-use super::super::level::{is_harder, level_value};
-use super::super::valued::Valued;
-use super::super::{Scope, Statement};
-use super::wording;
-use crate::ast::{self, At, Lookup, Quantity};
+use super::messages;
+use crate::ast::{self, At, Lookup, Quantity, Statement};
+use crate::check::level::{is_harder, level_value};
+use crate::check::limits::ROWS_MAX;
+use crate::check::scope::Scope;
+use crate::check::types::{Row, Table, TypedMeasure};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::unit_named;
-use crate::rule::{Comparison, KeyPart, OverrideRow, Overrides, Rung};
-
-/// Most rows of a table.
-pub const ROWS_MAX: usize = 100_000;
-
-/// A table that was read.
-#[derive(Clone, Debug)]
-pub(in crate::check) struct Table {
-    /// Names of the columns after the first.
-    pub(in crate::check) columns: Vec<String>,
-    pub(in crate::check) rows: Vec<Row>,
-}
-
-#[derive(Clone, Debug)]
-pub(in crate::check) struct Row {
-    /// In the file, counted from 1.
-    line: usize,
-    /// `None` is `*` and matches every key.
-    pub(in crate::check) key: Option<String>,
-    pub(in crate::check) cells: Vec<String>,
-}
+use crate::rule::{Comparison, KeyPart, OverrideRow, Overrides, SeverityLevel};
 
 /// Reads a table; `None` is reported.
 pub(in crate::check) fn table(
@@ -40,10 +21,10 @@ pub(in crate::check) fn table(
 ) -> Option<Table> {
     let (file, place) = (&written.file.text, written.file.at.0);
     let mut report = |found: Diagnostic| diagnostics.push(found);
-    let text = match scope.surroundings.text(scope.file_name(place.file), file) {
+    let text = match scope.resolver.text(scope.file_name(place.file), file) {
         Ok(text) => text,
         Err(error) => {
-            report(wording::unreadable(place, file, &error));
+            report(messages::unreadable(place, file, &error));
             return None;
         }
     };
@@ -54,14 +35,14 @@ pub(in crate::check) fn table(
     let header = match reader.headers() {
         Ok(header) => header.clone(),
         Err(error) => {
-            report(wording::bad_csv(place, file, &error.to_string()));
+            report(messages::bad_csv(place, file, &error.to_string()));
             return None;
         }
     };
     let columns: Vec<String> = header.iter().skip(1).map(str::to_owned).collect();
     for (at, column) in columns.iter().enumerate() {
         if columns.get(..at).is_some_and(|before| before.contains(column)) {
-            report(wording::column_twice(place, file, column));
+            report(messages::column_twice(place, file, column));
             return None;
         }
     }
@@ -70,12 +51,12 @@ pub(in crate::check) fn table(
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                report(wording::bad_csv(place, file, &error.to_string()));
+                report(messages::bad_csv(place, file, &error.to_string()));
                 return None;
             }
         };
         if rows.len() >= ROWS_MAX {
-            report(wording::too_many_rows(place, file));
+            report(messages::too_many_rows(place, file));
             return None;
         }
         let line = record.position().map_or(0, |at| at.line() as usize);
@@ -91,11 +72,11 @@ pub(in crate::check) fn table(
 
 /// The levels a rule has without its table.
 pub(in crate::check) struct Own<'a> {
-    pub(in crate::check) valued: &'a Valued,
+    pub(in crate::check) valued: &'a TypedMeasure,
     pub(in crate::check) comparison: Comparison,
     pub(in crate::check) severity: Severity,
     pub(in crate::check) level: Decimal,
-    pub(in crate::check) rungs: &'a [Rung],
+    pub(in crate::check) rungs: &'a [SeverityLevel],
     pub(in crate::check) clear: Option<Decimal>,
 }
 
@@ -113,7 +94,7 @@ pub(in crate::check) fn overrides(
     let field = written.field.dotted();
     let key = by.iter().position(|part| part.name == field);
     if key.is_none() {
-        diagnostics.push(wording::not_in_key(written.field.at.0, &field));
+        diagnostics.push(messages::not_in_key(written.field.at.0, &field));
     }
     let table = scope.tables.get(&written.name.text)?;
     let place = written.name.at.0;
@@ -126,21 +107,28 @@ pub(in crate::check) fn overrides(
         .collect();
     if let Some((severity, _)) = wanted.first().filter(|_| wanted.iter().all(|it| it.1.is_none())) {
         let name = &written.name.text;
-        diagnostics.push(wording::no_level_column(place, name, severity.name()));
+        diagnostics.push(messages::no_level_column(place, name, severity.name()));
         return None;
     }
     let clear = table.columns.iter().position(|column| column == "clear");
+    let columns = LevelColumns { wanted, clear };
     let mut rows = Vec::new();
     for row in &table.rows {
-        let columns = (wanted.as_slice(), clear);
-        rows.push(override_row(row, columns, written, own, diagnostics)?);
+        rows.push(override_row(row, &columns, written, own, diagnostics)?);
     }
     Some(Overrides { key: key?, rows })
 }
 
+/// Columns of a table that hold levels.
+struct LevelColumns {
+    /// Those of the rule's severities.
+    wanted: Vec<(Severity, Option<usize>)>,
+    clear: Option<usize>,
+}
+
 fn override_row(
     row: &Row,
-    (wanted, clear): (&[(Severity, Option<usize>)], Option<usize>),
+    columns: &LevelColumns,
     written: &Lookup,
     own: &Own<'_>,
     diagnostics: &mut Vec<Diagnostic>,
@@ -155,7 +143,7 @@ fn override_row(
         let level = quantity(text, At(place))
             .and_then(|quantity| level_value(own.valued, &quantity, &mut found));
         if level.is_none() {
-            let mut wrong = wording::bad_level(place, table, row.line, text);
+            let mut wrong = messages::bad_level(place, table, row.line, text);
             wrong.expected = found.into_iter().find_map(|found| found.expected);
             diagnostics.push(wrong);
             return None;
@@ -164,25 +152,25 @@ fn override_row(
     };
     let rules = std::iter::once(own.level).chain(own.rungs.iter().map(|it| it.level));
     let mut levels = Vec::new();
-    for ((_, column), otherwise) in wanted.iter().zip(rules) {
+    for ((_, column), otherwise) in columns.wanted.iter().zip(rules) {
         levels.push(cell(*column, Some(otherwise))??);
     }
-    let clear = cell(clear, own.clear)?;
+    let clear = cell(columns.clear, own.clear)?;
     let is_monotone = levels.windows(2).all(|pair| match pair {
         [below, above] => is_harder(own.comparison, *above, *below),
         _ => true,
     });
     if !is_monotone {
-        diagnostics.push(wording::row_order(place, table, row.line));
+        diagnostics.push(messages::row_order(place, table, row.line));
         return None;
     }
     let (level, rungs) = levels.split_first()?;
     if clear.is_some() && own.clear.is_none() {
-        diagnostics.push(wording::clear_of_none(place, table));
+        diagnostics.push(messages::clear_of_none(place, table));
         return None;
     }
     if clear.is_some_and(|clear| !is_harder(own.comparison, *level, clear)) {
-        diagnostics.push(wording::row_clear(place, table, row.line));
+        diagnostics.push(messages::row_clear(place, table, row.line));
         return None;
     }
     Some(OverrideRow { key: row.key.clone(), level: *level, rungs: rungs.to_vec(), clear })

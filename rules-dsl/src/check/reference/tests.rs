@@ -6,10 +6,10 @@ use model::message::MessagePart;
 use model::time::Timestamp;
 
 use crate::compile_in;
-use crate::diagnostic::Code;
+use crate::diagnostic::DiagnosticCode;
+use crate::resolver::Resolver;
 use crate::rule::{Alert, Constant, Operand, Predicate, Roster, Selection, Trigger};
 use crate::source::SourceFile;
-use crate::surroundings::Surroundings;
 
 /// Files, a zone and holidays, in memory.
 struct Shelf;
@@ -25,7 +25,7 @@ const FILES: [(&str, &str); 8] = [
     ("units.csv", "host,medium\nweb-1,90ms\n"),
 ];
 
-impl Surroundings for Shelf {
+impl Resolver for Shelf {
     fn text(&self, near: &str, name: &str) -> Result<String, String> {
         assert_eq!(near, "folder/x.rules");
         let file = FILES.iter().find(|(file, _)| *file == name);
@@ -57,7 +57,7 @@ stream node { ts: time, host: str, cpu: percent(0..1) }
 measure CPU = avg(node.cpu)
 "#;
 
-fn compiled(text: &str) -> crate::Compiled {
+fn compiled(text: &str) -> crate::CompiledRules {
     let text = format!("{BASE}{text}");
     compile_in(&[SourceFile { name: "folder/x.rules".to_owned(), text }], &Shelf)
 }
@@ -68,7 +68,7 @@ fn alert(text: &str) -> Alert {
     rules.alerts.into_iter().next().unwrap()
 }
 
-fn codes(text: &str) -> Vec<Code> {
+fn codes(text: &str) -> Vec<DiagnosticCode> {
     compiled(text).diagnostics.iter().map(|found| found.code).collect()
 }
 
@@ -208,17 +208,17 @@ fn hours_that_the_clocks_skip_or_repeat_are_told() {
     ];
     for (hours, want) in cases {
         let found = codes(&format!("calendar c = {hours}\nalert x any s during not c low"));
-        assert_eq!(found, vec![Code::ChangedClocks; want], "{hours}");
+        assert_eq!(found, vec![DiagnosticCode::ChangedClocks; want], "{hours}");
     }
 }
 
 #[test]
 fn what_does_not_fit_is_said_where_it_is_used_and_once() {
-    use Code::{
+    use DiagnosticCode::{
         AbsenceScope, BadConstant, CalendarZone, NamedFile, OverrideShape, TwoReadings,
         TypeMismatch, UnknownName, WrongKind,
     };
-    let cases: [(&str, &[Code]); 18] = [
+    let cases: [(&str, &[DiagnosticCode]); 18] = [
         ("list l = file \"none.txt\"", &[NamedFile]),
         ("list l = file \"names.txt\"\nfilter f = s where src in l", &[NamedFile]),
         ("list l = file \"names.txt\"\nfilter f = s where n in l", &[NamedFile]),

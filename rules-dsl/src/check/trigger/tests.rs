@@ -4,8 +4,8 @@ use model::severity::Severity;
 use model::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::compile;
-use crate::diagnostic::Code;
-use crate::rule::{Alert, Arithmetic, Comparison, Formula, Joint, Roster, Trigger};
+use crate::diagnostic::DiagnosticCode;
+use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster, Trigger};
 use crate::source::SourceFile;
 
 const BASE: &str = r#"
@@ -17,7 +17,7 @@ filter good = auth where outcome == "success"
 measure CPU = avg(node.cpu)
 "#;
 
-fn compiled(text: &str) -> crate::Compiled {
+fn compiled(text: &str) -> crate::CompiledRules {
     compile(&[SourceFile { name: "x".to_owned(), text: format!("{BASE}alert a {text}") }])
 }
 
@@ -27,7 +27,7 @@ fn alert(text: &str) -> Alert {
     rules.alerts.into_iter().next().unwrap()
 }
 
-fn codes(text: &str) -> Vec<Code> {
+fn codes(text: &str) -> Vec<DiagnosticCode> {
     compiled(text).diagnostics.iter().map(|found| found.code).collect()
 }
 
@@ -102,8 +102,8 @@ fn comparisons_share_their_windows_and_keep_how_they_are_joined() {
     assert_eq!(condition.windows.len(), 2);
     let values: Vec<Formula> = condition.compares.iter().map(|it| it.value.clone()).collect();
     assert_eq!(values, [Formula::Window(0), Formula::Window(1), Formula::Window(0)]);
-    let either = Joint::Or(vec![Joint::Compare(1), Joint::Compare(2)]);
-    assert_eq!(condition.joint, Joint::And(vec![Joint::Compare(0), either]));
+    let either = BoolOp::Or(vec![BoolOp::Compare(1), BoolOp::Compare(2)]);
+    assert_eq!(condition.joint, BoolOp::And(vec![BoolOp::Compare(0), either]));
     assert_eq!(condition.compares[2].comparison, Comparison::Below);
 }
 
@@ -166,11 +166,11 @@ fn steps_are_those_written_or_those_of_long_windows() {
 
 #[test]
 fn what_has_no_meaning_is_refused_where_it_stands() {
-    use Code::{
+    use DiagnosticCode::{
         AbsenceScope, BadDuration, ClauseRefused, KeysDisagree, LadderShape, LevelRange,
         LimitExceeded, MissingLevel, MissingWindow, RepeatedWindow, UnknownField, UnknownName,
     };
-    let cases: [(&str, &[Code]); 30] = [
+    let cases: [(&str, &[DiagnosticCode]); 30] = [
         ("any bad for 1m low", &[ClauseRefused]),
         ("any bad within 1m low", &[ClauseRefused]),
         ("any bad nodata hold 1m low", &[ClauseRefused]),

@@ -1,22 +1,27 @@
 //! A log that was made shorter says what the whole one says, wherever it was cut.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use ::tests::drawn::Random;
+use connectors::journal::StateDir;
 use engine::shard::OpenEpisode;
 use engine::succession::ended_by_change;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
-use model::meta::{MetaAlert, MetaStep};
+use model::meta::{MetaAlert, MetaTransition};
 use model::severity::Severity;
 use model::transition::{EpisodeId, TransitionKind};
-use oncall::incident::{AlertText, Incident, Incidents, LogRecord, Notice};
+use oncall::incident::{AlertText, Incident, IncidentUpdate, Incidents, LogRecord};
 
-use super::super::peaks::peak_line;
-use super::super::tests::{RULES, history, rules, transition};
-use super::super::{History, RecordId, record_id};
 use super::*;
-use crate::service::in_force::{Replaced, read_change};
+use crate::alert_log::peaks::peak_line;
+use crate::alert_log::record::{RecordId, record_id};
+use crate::alert_log::replay::AlertLogReplay;
+use crate::alert_log::replay::tests::{RULES, history, rules, transition};
+use crate::io::OpenedLog;
+use crate::rules::active_rules::{PreviousRules, read_change};
 
 const SEEDS: u64 = 600;
 
@@ -33,7 +38,7 @@ enum Second {
 struct Drawn {
     random: Random,
     lines: Vec<Vec<u8>>,
-    records: Vec<Logged>,
+    records: Vec<LoggedRecord>,
     open: BTreeMap<u8, i64>,
     /// By key: the instant at which the next record may be.
     next_at: BTreeMap<u8, i64>,
@@ -49,14 +54,14 @@ impl Drawn {
         Drawn { random, lines: Vec::new(), records: Vec::new(), open, next_at, now: 100, floor: 0 }
     }
 
-    fn push(&mut self, recorded: Recorded) {
-        let is_known = |known: &Logged| record_id(&known.recorded) == record_id(&recorded);
+    fn push(&mut self, recorded: AlertRecord) {
+        let is_known = |known: &LoggedRecord| record_id(&known.recorded) == record_id(&recorded);
         if self.records.iter().any(is_known) {
             return;
         }
         let detected = Timestamp(self.now * 10);
         let sequence = self.records.len() as u64;
-        let logged = Logged {
+        let logged = LoggedRecord {
             sequence,
             recorded,
             detected,
@@ -82,9 +87,10 @@ impl Drawn {
         let at = self.now.max(self.next_at.get(&user).copied().unwrap_or(0));
         let severity = self.severity();
         let settled = |kind, since| match transition(kind, &name, at, since).recorded {
-            Recorded::Transition(of, message) => {
-                Recorded::Transition(Transition { severity, ..of }, message)
-            }
+            AlertRecord::Transition(of, message) => AlertRecord::Transition(
+                Transition { facts: AlertFacts { severity, ..of.facts }, ..of },
+                message,
+            ),
             other => other,
         };
         let since = self.open.get(&user).copied();
@@ -110,14 +116,15 @@ impl Drawn {
 
     fn early(&mut self, name: &str, at: i64, severity: Severity) {
         let at = (at + self.random.within(-2, 4)).max(self.floor + 1);
-        let Recorded::Transition(of, message) =
+        let AlertRecord::Transition(of, message) =
             transition(TransitionKind::Firing, name, at, at).recorded
         else {
             return;
         };
-        let Transition { alert, key, at, value, threshold, episode, count, fields, .. } = of;
-        let early = Early { alert, severity, key, at, value, threshold, episode, count, fields };
-        self.push(Recorded::Early(early, message));
+        let Transition { facts, measured, episode, count, fields, .. } = of;
+        let facts = AlertFacts { severity, ..facts };
+        let early = EarlyAlert { facts, measured, episode, count, fields };
+        self.push(AlertRecord::Early(early, message));
     }
 
     fn peak(&mut self, name: &str, since: i64) {
@@ -129,17 +136,17 @@ impl Drawn {
     fn say(&mut self) {
         let rule = char::from(b'a' + self.random.within(0, 1) as u8).to_string();
         let alert = MetaAlert::RefusedKeys { rule };
-        let of = |logged: &Logged| match &logged.recorded {
-            Recorded::Meta(step, _) if step.alert == alert => Some(step.clone()),
+        let of = |logged: &LoggedRecord| match &logged.recorded {
+            AlertRecord::Meta(step, _) if step.alert == alert => Some(step.clone()),
             _ => None,
         };
         let last = self.records.iter().rev().find_map(of).filter(|step| !step.is_over);
         let at = Timestamp(self.now);
         let since = last.as_ref().map_or(at, |step| step.since);
         let id = EpisodeId(since.0 as u128 * 2 + u128::from(alert.rule() == Some("a")));
-        let (is_over, value, threshold) = (last.is_some(), None, None);
-        let step = MetaStep { alert, is_over, at, since, value, threshold, id };
-        self.push(Recorded::Meta(step, "m".to_owned()));
+        let (is_over, measured) = (last.is_some(), Measurement::default());
+        let step = MetaTransition { alert, is_over, at, since, measured, id };
+        self.push(AlertRecord::Meta(step, "m".to_owned()));
     }
 
     /// Other rules come into force, and what their change ends is told.
@@ -156,12 +163,12 @@ impl Drawn {
         if matches!(second, Second::Changed | Second::Removed) {
             for (user, since) in std::mem::take(&mut self.open) {
                 let key = opened(&char::from(user).to_string(), since).key;
-                let of_user = |logged: &&Logged| {
-                    transition_of(logged).is_some_and(|of| canonical(&of.key) == key)
+                let of_user = |logged: &&LoggedRecord| {
+                    transition_of(logged).is_some_and(|of| canonical(&of.facts.key) == key)
                 };
                 let newest = self.records.iter().rev().find(of_user).and_then(transition_of);
                 let ended = ended_by_change(newest.unwrap(), None, Timestamp(self.now));
-                self.push(Recorded::Transition(ended, "m".to_owned()));
+                self.push(AlertRecord::Transition(ended, "m".to_owned()));
                 self.next_at.insert(user, self.now);
             }
         }
@@ -170,32 +177,32 @@ impl Drawn {
 }
 
 fn opened(name: &str, since: i64) -> OpenEpisode {
-    let Recorded::Transition(of, _) =
+    let AlertRecord::Transition(of, _) =
         transition(TransitionKind::Firing, name, since, since).recorded
     else {
         unreachable!("a transition is one");
     };
     OpenEpisode {
-        key: canonical(&of.key),
-        alert: of.alert,
-        since: of.since,
+        key: canonical(&of.facts.key),
+        alert: of.facts.alert,
+        since: of.facts.since,
         peak: None,
-        severity: of.severity,
+        severity: of.facts.severity,
         fields: Vec::new(),
     }
 }
 
 /// What on-call makes of records: what is told of the last ones, and what is open.
 fn told<'a>(
-    log: impl Iterator<Item = &'a Logged>,
+    log: impl Iterator<Item = &'a LoggedRecord>,
     from: u64,
-) -> (Vec<Notice>, BTreeMap<EpisodeId, Incident>) {
+) -> (Vec<IncidentUpdate>, BTreeMap<EpisodeId, Incident>) {
     let mut incidents = Incidents::default();
     let text = AlertText::default();
     let mut notices = Vec::new();
     for logged in log {
-        let told = Told::of(&logged.recorded);
-        let (step, is_shadow) = (told.step(), logged.is_shadow);
+        let published = PublishedKind::of(&logged.recorded);
+        let (step, is_shadow) = (published.step(), logged.is_shadow);
         let record = LogRecord { step, text: &text, is_shadow };
         notices.extend(incidents.apply(&record).filter(|_| logged.sequence >= from));
     }
@@ -203,11 +210,11 @@ fn told<'a>(
     (notices, open)
 }
 
-fn of_itself(history: &History) -> (BTreeMap<MetaAlert, bool>, Option<Timestamp>) {
-    let open = history.of_itself().map(|step| (step.alert.clone(), step.is_over));
+fn of_itself(history: &AlertLogReplay) -> (BTreeMap<MetaAlert, bool>, Option<Timestamp>) {
+    let open = history.metas().map(|step| (step.alert.clone(), step.is_over));
     let mut open: BTreeMap<MetaAlert, bool> = open.collect();
     open.retain(|_, is_over| !*is_over);
-    (open, history.of_itself().map(|step| step.at).max())
+    (open, history.metas().map(|step| step.at).max())
 }
 
 /// A log that was made shorter somewhere, and the whole one.
@@ -215,7 +222,7 @@ struct Scene {
     seed: u64,
     second: Second,
     program: Program,
-    after: Option<Replaced>,
+    after: Option<PreviousRules>,
     /// All is told up to here; what follows the cut is later.
     heard: u64,
     told_until: i64,
@@ -223,8 +230,8 @@ struct Scene {
     starts: [i64; 3],
     /// The number of the first record behind the cut.
     cut_at: u64,
-    whole: History,
-    short: History,
+    whole: AlertLogReplay,
+    short: AlertLogReplay,
     dropped: usize,
     left: usize,
 }
@@ -248,7 +255,7 @@ impl Scene {
             let settled = drawn.change(2, second);
             let rules = rules(RULES);
             program = program.succeed(&rules.program, &settled);
-            after = Some(Replaced { rules, settled });
+            after = Some(PreviousRules { rules, settled });
         }
         if second != Second::Removed {
             (0..drawn.random.within(0, 60)).for_each(|_| drawn.step());
@@ -267,7 +274,7 @@ impl Drawn {
         mut self,
         seed: u64,
         second: Second,
-        (program, after): (Program, Option<Replaced>),
+        (program, after): (Program, Option<PreviousRules>),
     ) -> Scene {
         let behind = self.lines.iter().rposition(|line| read_change(line).is_some()).unwrap_or(0);
         let cut = self.random.within(behind as i64 + 1, self.lines.len() as i64) as usize;
@@ -275,9 +282,9 @@ impl Drawn {
         let is_record = |line: &&Vec<u8>| line.starts_with(NUMBERED);
         let cut_at = before.iter().filter(is_record).count();
         let later = self.records.iter().skip(cut_at).filter_map(|logged| match &logged.recorded {
-            Recorded::Transition(of, _) => Some(of.at.0),
-            Recorded::Early(of, _) => Some(of.at.0),
-            Recorded::Meta(..) => None,
+            AlertRecord::Transition(of, _) => Some(of.facts.at.0),
+            AlertRecord::Early(of, _) => Some(of.facts.at.0),
+            AlertRecord::Meta(..) => None,
         });
         let latest = later.min().unwrap_or(self.now + 100) - 1;
         let told_until = self.random.within(self.floor, latest);
@@ -288,11 +295,16 @@ impl Drawn {
         let judged_from = [("auth".to_owned(), Timestamp(told_until - again_ms))].into();
         let all = self.records.len() as i64;
         let heard = if self.random.chance(70) { all } else { self.random.within(0, all) } as u64;
-        let cut =
-            Cut { program: &program, published: &published, detected_before, heard, judged_from };
-        let shorter = cut.apply(before.to_vec(), &["auth".to_owned()]).unwrap();
+        let rule = RetentionRule {
+            program: &program,
+            published: &published,
+            detected_before,
+            folded: heard,
+            replayed_from: judged_from,
+        };
+        let shorter = rule.apply(before.to_vec(), &["auth".to_owned()]).unwrap();
         let left = shorter.lines.iter().chain(rest).cloned().collect();
-        let short = History::read(Path::new("alerts.jsonl"), left).unwrap();
+        let short = AlertLogReplay::read(Path::new("alerts.jsonl"), left).unwrap();
         let starts = [told_until, told_until + 1, self.random.within(told_until, self.now + 200)];
         let (dropped, left) = (shorter.dropped, shorter.lines.len());
         let (whole, cut_at) = (history(self.lines), cut_at as u64);
@@ -331,7 +343,7 @@ fn check_records(scene: &Scene) {
     }
     for logged in whole.logged() {
         let may_be_derived = match transition_of(logged) {
-            Some(of) => scene.program.rule(&of.alert).is_some() && of.at > told_until,
+            Some(of) => scene.program.rule(&of.facts.alert).is_some() && of.facts.at > told_until,
             None => false,
         };
         let is_known = known.contains(&record_id(&logged.recorded));
@@ -349,15 +361,15 @@ fn check_past(scene: &Scene) {
         let want = whole.resumed(&published, program, after.as_ref());
         let got = short.resumed(&published, program, after_short);
         assert_eq!(got.restored.open, want.restored.open, "{} {start}", scene.context());
-        let untold = |ended: &[Transition], history: &History| -> Vec<Transition> {
+        let untold = |ended: &[Transition], history: &AlertLogReplay| -> Vec<Transition> {
             let known = history.record_ids();
-            let id = |t: &Transition| (t.episode, Some(t.kind), t.at, t.severity);
+            let id = |t: &Transition| (t.episode, Some(t.kind), t.facts.at, t.facts.severity);
             ended.iter().filter(|t| !known.contains(&id(t))).cloned().collect()
         };
         let ends = [untold(&got.ended, short), untold(&want.ended, whole)];
         assert_eq!(ends[0], ends[1], "{} {start}", scene.context());
-        let until = |history: &History| -> Vec<Timestamp> {
-            let until = history.told_until(program).into_iter().zip(published);
+        let until = |history: &AlertLogReplay| -> Vec<Timestamp> {
+            let until = history.published_some(program).into_iter().zip(published);
             until.map(|(until, published)| until.max(published)).collect()
         };
         assert_eq!(until(short), until(whole), "{} {start}", scene.context());
@@ -374,7 +386,7 @@ fn a_shorter_log_says_what_the_whole_one_says() {
         let Scene { whole, short, cut_at, .. } = &scene;
         assert_eq!(of_itself(short), of_itself(whole), "{}", scene.context());
         // On-call tells of the rest what it would have, and holds the same open.
-        let on_call = |history: &History| told(history.logged().iter(), *cut_at);
+        let on_call = |history: &AlertLogReplay| told(history.logged().iter(), *cut_at);
         assert_eq!(on_call(short), on_call(whole), "{}", scene.context());
         dropped += scene.dropped;
         left += scene.left;
@@ -384,13 +396,28 @@ fn a_shorter_log_says_what_the_whole_one_says() {
     assert!(2 * dropped > left && without_rules > 0, "{dropped} of {left}, {without_rules}");
 }
 
+/// Compaction of the logs in a directory, of which on-call has folded nothing.
+fn compactor(state_dir: &Arc<StateDir>) -> AlertLogCompactor {
+    let rules = rules(RULES);
+    AlertLogCompactor {
+        store: Arc::clone(state_dir) as Arc<dyn LogStore>,
+        telemetry: Arc::new(Telemetry::new()),
+        notified: NotifyPosition::default(),
+        retention: LogRetention::default(),
+        names: rules.set.streams.iter().map(|schema| schema.name.clone()).collect(),
+        requirements: replay_requirements(&rules, None, &KeptFrom::new()),
+        program: rules.program,
+        due_at: 0,
+    }
+}
+
 /// The log of a service and the rules beside it, as a start or a running service finds them.
 #[test]
 fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
     let home = tempfile::tempdir().unwrap();
-    let state_dir = StateDir::open(home.path()).unwrap();
+    let state_dir = Arc::new(StateDir::open(home.path()).unwrap());
     let path = state_dir.file("alerts.jsonl");
-    let (mut log, _) = Journal::open(&path).unwrap();
+    let (mut log, _): OpenedLog = state_dir.open("alerts.jsonl").unwrap();
     let mut drawn = Drawn::new(7);
     drawn.change(0xa, Second::None);
     drawn.change(0xb, Second::None);
@@ -401,45 +428,45 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
     for name in ["rules-000000000000000a.json", "rules-000000000000000b.json", "rules-x.json"] {
         fs::write(state_dir.file(name), "").unwrap();
     }
-    let state = Arc::new(State::new());
-    state.note_on_call_position(u64::MAX);
-    let mut compactor = Compactor::new(&rules(RULES), &state_dir, &state);
+    let mut compactor = compactor(&state_dir);
+    compactor.notified.set(u64::MAX);
+    let (keep_ms, bytes_min) = (compactor.retention.keep_ms, compactor.retention.compact_bytes_min);
     let told = [Timestamp(drawn.now + 1_000_000)];
-    let late = Timestamp(drawn.now * 10 + KEEP_MS);
+    let late = Timestamp(drawn.now * 10 + keep_ms);
     let before = log.length();
-    compactor.tend(&mut log, &told, late);
+    compactor.compact_if_due(&mut *log, &told, late);
     let after = log.length();
     assert!(after < before / 2, "{before} to {after}");
     let names = |name: &str| state_dir.file(name).exists();
     assert!(!names("rules-000000000000000a.json"), "no line names it");
     assert!(names("rules-000000000000000b.json") && names("rules-x.json"));
-    let history = History::read(&path, log.lines().unwrap()).unwrap();
+    let history = AlertLogReplay::read(&path, log.lines().unwrap()).unwrap();
     assert_eq!(history.next_sequence(), drawn.records.len() as u64);
     // Until it is long enough it is left alone.
     let (mut number, mut line) = (history.next_sequence(), Vec::new());
-    let mut closed = |log: &mut Journal| {
+    let mut closed = |log: &mut dyn LineLog| {
         let since = number as i64 + 1_000;
         for kind in [TransitionKind::Firing, TransitionKind::Resolved] {
             line.clear();
             write_line(
                 &mut line,
-                &Logged { sequence: number, ..transition(kind, "z", since, since) },
+                &LoggedRecord { sequence: number, ..transition(kind, "z", since, since) },
             );
             log.append(&line).unwrap();
             number += 1;
         }
     };
-    while log.length() < ALERT_LOG_LEFT_BYTES {
-        closed(&mut log);
+    while log.length() < bytes_min {
+        closed(&mut *log);
         let length = log.length();
-        if length < ALERT_LOG_LEFT_BYTES {
-            compactor.tend(&mut log, &told, late);
+        if length < bytes_min {
+            compactor.compact_if_due(&mut *log, &told, late);
             assert_eq!(log.length(), length);
         }
     }
-    compactor.tend(&mut log, &told, late);
+    compactor.compact_if_due(&mut *log, &told, late);
     assert!(log.length() < after * 2, "{}", log.length());
-    let text = state.metrics.render().unwrap();
+    let text = compactor.telemetry.metrics.render().unwrap();
     assert!(text.contains("hansho_alert_log_dropped_total"), "{text}");
 }
 
@@ -447,11 +474,11 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
 #[test]
 fn what_cannot_be_made_shorter_stays() {
     let home = tempfile::tempdir().unwrap();
-    let state_dir = StateDir::open(home.path()).unwrap();
-    let (mut log, _) = Journal::open(state_dir.file("alerts.jsonl")).unwrap();
+    let state_dir = Arc::new(StateDir::open(home.path()).unwrap());
+    let (mut log, _): OpenedLog = state_dir.open("alerts.jsonl").unwrap();
     log.append(b"{}").unwrap();
-    let mut compactor = Compactor::new(&rules(RULES), &state_dir, &Arc::new(State::new()));
-    compactor.tend(&mut log, &[Timestamp(0)], Timestamp(i64::MAX));
+    let mut compactor = compactor(&state_dir);
+    compactor.compact_if_due(&mut *log, &[Timestamp(0)], Timestamp(i64::MAX));
     log.sync().unwrap();
     assert_eq!(log.lines().unwrap(), [b"{}"]);
 }

@@ -1,15 +1,19 @@
-use model::key::KeyValue;
+use engine::succession::SettledStreams;
+use model::alert_facts::{AlertFacts, Measurement};
+use model::key::{KeyValue, encode_key};
 use model::message::Language;
 use model::severity::Severity;
+use model::transition::EpisodeId;
+use oncall::incident::OffsetRange;
 use rules_dsl::source::SourceFile;
 
-use engine::succession::SettledStreams;
-
-use super::peaks::{LoggedPeaks, peak_line};
 use super::*;
-use crate::rule_files::{Rules, load_rules};
+use crate::alert_log::peaks::{LoggedPeaks, peak_line};
+use crate::alert_log::record::write_line;
+use crate::rules::loaded::LoadedRules;
 
-pub(super) const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }
+pub(in crate::alert_log) const RULES: &str =
+    "stream auth from \"auth\" { ts: time, user.name: str }
 alert burst count(auth) >= 2 within 1m by user.name high";
 
 fn program() -> Program {
@@ -21,16 +25,25 @@ fn program() -> Program {
     Program::compile(&compiled.rules.unwrap_or_else(|| panic!("{said:?}"))).unwrap()
 }
 
-pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) -> Logged {
+pub(in crate::alert_log) fn transition(
+    kind: TransitionKind,
+    user: &str,
+    at: i64,
+    since: i64,
+) -> LoggedRecord {
     let transition = Transition {
         kind,
-        alert: "burst".to_owned(),
-        severity: Severity::High,
-        key: vec![("user.name".to_owned(), KeyValue::Text(user.to_owned()))],
-        at: Timestamp(at),
-        since: Timestamp(since),
-        value: Some(Decimal::from_int(2)),
-        threshold: Some(Decimal::from_int(2)),
+        facts: AlertFacts {
+            alert: "burst".to_owned(),
+            severity: Severity::High,
+            key: vec![("user.name".to_owned(), KeyValue::Text(user.to_owned()))],
+            at: Timestamp(at),
+            since: Timestamp(since),
+        },
+        measured: Measurement {
+            value: Some(Decimal::from_int(2)),
+            threshold: Some(Decimal::from_int(2)),
+        },
         peak: None,
         reason: None,
         episode: EpisodeId(u128::from(user.as_bytes()[0]) << 64 | since as u128),
@@ -38,8 +51,8 @@ pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) 
         fields: Vec::new(),
         tops: Vec::new(),
     };
-    let recorded = Recorded::Transition(transition, "m".to_owned());
-    Logged {
+    let recorded = AlertRecord::Transition(transition, "m".to_owned());
+    LoggedRecord {
         sequence: 0,
         recorded,
         detected: Timestamp(9),
@@ -49,20 +62,20 @@ pub(super) fn transition(kind: TransitionKind, user: &str, at: i64, since: i64) 
 }
 
 /// A line with the number of its record.
-fn numbered(sequence: u64, logged: &Logged) -> Vec<u8> {
+fn numbered(sequence: u64, logged: &LoggedRecord) -> Vec<u8> {
     let mut line = Vec::new();
-    write_line(&mut line, &Logged { sequence, ..logged.clone() });
+    write_line(&mut line, &LoggedRecord { sequence, ..logged.clone() });
     line
 }
 
 /// A line without one, as an earlier build wrote it.
-fn line(logged: &Logged) -> Vec<u8> {
+fn line(logged: &LoggedRecord) -> Vec<u8> {
     let line = String::from_utf8(numbered(0, logged)).unwrap();
     line.replacen("\"sequence\":0,", "", 1).into_bytes()
 }
 
-pub(super) fn history(lines: Vec<Vec<u8>>) -> History {
-    History::read(Path::new("alerts.jsonl"), lines).unwrap()
+pub(in crate::alert_log) fn history(lines: Vec<Vec<u8>>) -> AlertLogReplay {
+    AlertLogReplay::read(Path::new("alerts.jsonl"), lines).unwrap()
 }
 
 #[test]
@@ -114,7 +127,7 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
         peak_line(&earlier, Decimal::from_int(99), Timestamp(60)),
     ];
     // Other rules wait until all that is in a peak has been judged again.
-    assert_eq!(history(lines.clone()).told_until(&program()), [Timestamp(150)]);
+    assert_eq!(history(lines.clone()).published_some(&program()), [Timestamp(150)]);
     let restored = history(lines).resumed(&[Timestamp(100)], &program(), None).restored;
     let peaks: Vec<_> = restored.open.iter().map(|open| open.peak).collect();
     assert_eq!(peaks, [Decimal::parse("7.5").ok()]);
@@ -134,10 +147,10 @@ fn a_peak_that_has_not_moved_keeps_its_instant() {
     // The next life has judged less when it shows what it took up.
     let mut next = LoggedPeaks::new(history(lines.clone()).peaks(), 2);
     lines.extend(next.moved(1, &open(7), |_| Timestamp(100)));
-    assert_eq!(history(lines.clone()).told_until(&program()), [Timestamp(170)]);
+    assert_eq!(history(lines.clone()).published_some(&program()), [Timestamp(170)]);
     lines.extend(next.moved(1, &open(8), |_| Timestamp(180)));
     lines.extend(next.moved(1, &open(8), |_| Timestamp(190)));
-    assert_eq!(history(lines.clone()).told_until(&program()), [Timestamp(180)]);
+    assert_eq!(history(lines.clone()).published_some(&program()), [Timestamp(180)]);
     assert_eq!(lines.len(), 3, "what moved, and nothing else");
 }
 
@@ -157,7 +170,7 @@ fn a_line_keeps_where_the_events_lie() {
         |partition| OffsetRange { source: "auth \"1\"".to_owned(), partition, from: 12, to: 40 };
     for events in [vec![], vec![range(0), range(3)]] {
         let of = transition(TransitionKind::Firing, "a", 100, 100);
-        let logged = Logged { events: events.clone(), ..of };
+        let logged = LoggedRecord { events: events.clone(), ..of };
         let kept = history(vec![line(&logged)]);
         let kept: Vec<_> = kept.logged().iter().map(|logged| logged.events.clone()).collect();
         assert_eq!(kept, [events]);
@@ -167,7 +180,7 @@ fn a_line_keeps_where_the_events_lie() {
 #[test]
 fn a_line_that_is_no_record_is_named() {
     let good = line(&transition(TransitionKind::Firing, "a", 100, 100));
-    let error = History::read(Path::new("alerts.jsonl"), vec![good, b"{}".to_vec()]).err();
+    let error = AlertLogReplay::read(Path::new("alerts.jsonl"), vec![good, b"{}".to_vec()]).err();
     let said = error.map(|error| error.to_string()).unwrap_or_default();
     assert!(said.contains("alerts.jsonl:2:"), "{said}");
 }
@@ -175,8 +188,8 @@ fn a_line_that_is_no_record_is_named() {
 #[test]
 fn a_record_keeps_its_number_whatever_is_missing_before_it() {
     let logged = transition(TransitionKind::Firing, "a", 100, 100);
-    let read = |lines: Vec<Vec<u8>>| History::read(Path::new("alerts.jsonl"), lines);
-    let numbers = |history: &History| -> Vec<u64> {
+    let read = |lines: Vec<Vec<u8>>| AlertLogReplay::read(Path::new("alerts.jsonl"), lines);
+    let numbers = |history: &AlertLogReplay| -> Vec<u64> {
         history.logged().iter().map(|logged| logged.sequence).collect()
     };
     let old = history(vec![line(&logged), line(&logged), numbered(2, &logged)]);
@@ -185,7 +198,7 @@ fn a_record_keeps_its_number_whatever_is_missing_before_it() {
     assert_eq!((numbers(&gaps), gaps.next_sequence()), (vec![4, 9, 10], 11));
     assert_eq!(history(Vec::new()).next_sequence(), 0);
     let published: SettledStreams = [("auth".to_owned(), Timestamp(-5))].into();
-    let head = Head { next_sequence: 40, published };
+    let head = LogHead { next_sequence: 40, published };
     let short = history(vec![head.line(), numbered(4, &logged)]);
     assert_eq!((numbers(&short), short.next_sequence()), (vec![4], 40));
     assert_eq!(short.published(), &head.published);
@@ -196,11 +209,9 @@ fn a_record_keeps_its_number_whatever_is_missing_before_it() {
     }
 }
 
-/// Rules of `burst` alerts with these levels and windows, by a hash of their text.
-pub(super) fn rules(text: &str) -> Rules {
-    let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join("a.rules"), text).unwrap();
-    load_rules(&[home.path().to_owned()], Language::En).unwrap_or_else(|error| panic!("{error}"))
+/// LoadedRules of `burst` alerts with these levels and windows, by a hash of their text.
+pub(in crate::alert_log) fn rules(text: &str) -> LoadedRules {
+    LoadedRules::from_text(text, Language::En).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -209,7 +220,7 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
     let settled: SettledStreams = [("auth".to_owned(), Timestamp(200))].into();
     let line_of_change =
         br#"{"rules_in_force":"7","settled_ms":{"auth":200},"at_ms":1,"by":"api","files":[]}"#;
-    let log = |after: &[Logged]| {
+    let log = |after: &[LoggedRecord]| {
         let before = [
             transition(Firing, "a", 100, 100),
             transition(Firing, "b", 150, 150),
@@ -224,23 +235,24 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
     let changed = rules(&RULES.replace("within 1m", "within 2m"));
     let removed = rules(&RULES.replace("burst", "other"));
     for (next, ends) in [(kept, false), (changed, true), (removed, true)] {
-        let replaced = || Replaced { rules: rules(RULES), settled: settled.clone() };
+        let replaced = || PreviousRules { rules: rules(RULES), settled: settled.clone() };
         let program = Program::compile(&next.set).unwrap();
         let program = program.succeed(&replaced().rules.program, &settled);
         // A commit of the old rules says less than the record of the new ones.
-        let resumed =
-            |history: &History| history.resumed(&[Timestamp(200)], &program, Some(&replaced()));
+        let resumed = |history: &AlertLogReplay| {
+            history.resumed(&[Timestamp(200)], &program, Some(&replaced()))
+        };
         let first = resumed(&log(&[]));
         assert_eq!(first.restored.open.len(), usize::from(!ends));
         let [ended] = first.ended.as_slice() else {
             assert!(!ends && first.ended.is_empty(), "{:?}", first.ended);
             continue;
         };
-        assert_eq!((ended.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
+        assert_eq!((ended.facts.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
         // Whoever starts again derives the same; another episode that began since is open.
-        let told = |transition: Transition| Logged {
+        let told = |transition: Transition| LoggedRecord {
             sequence: 0,
-            recorded: Recorded::Transition(transition, "m".to_owned()),
+            recorded: AlertRecord::Transition(transition, "m".to_owned()),
             detected: Timestamp(9),
             is_shadow: false,
             events: Vec::new(),
@@ -252,7 +264,7 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
         let has_rule = program.rule("burst").is_some();
         assert_eq!(begun, if has_rule { vec![Timestamp(201)] } else { vec![] });
         assert_eq!(
-            history.told_until(&program),
+            history.published_some(&program),
             [Timestamp(if has_rule { 201 } else { i64::MIN })]
         );
     }

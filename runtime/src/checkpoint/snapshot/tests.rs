@@ -20,7 +20,8 @@ fn known() -> ReaderCheckpoint {
     let mut past = ResumeIndex::new(60_000);
     let at = |offset| ResumePoint { offset, front: Some(Timestamp(offset)) };
     (0..50).for_each(|offset| past.note(Timestamp(offset * 1_000), at(offset)));
-    let place = |offset| PartitionCheckpoint { offset, front: Some(Timestamp(9)), past: past.clone() };
+    let place =
+        |offset| PartitionCheckpoint { offset, front: Some(Timestamp(9)), past: past.clone() };
     ReaderCheckpoint {
         marked: vec![Timestamp(-5), Timestamp(7)],
         firsts: vec![None, Some(Timestamp(3))],

@@ -210,14 +210,14 @@ pub enum TimelineEvent {
     /// A receiver has a notification.
     Delivered {
         /// Kind of the notification.
-            kind: TextValue<NotificationKind>,
+        kind: TextValue<NotificationKind>,
         /// Receiver.
         receiver: String,
     },
     /// A notification was dropped.
     Undelivered {
         /// Kind of the notification.
-            kind: TextValue<NotificationKind>,
+        kind: TextValue<NotificationKind>,
         /// Receiver.
         receiver: String,
         /// Reason.

@@ -4,12 +4,13 @@
 
 use std::fmt::Write as _;
 
+use model::alert_facts::{AlertFacts, Measurement};
 use model::calendar::{Calendar, Span, Zone};
 use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::time::MINUTE_MS;
-use model::transition::{Early, EpisodeId, Reason, Transition, TransitionKind};
+use model::transition::{EarlyAlert, EpisodeId, Reason, Transition, TransitionKind};
 use oncall::case::{Entry, Happening};
 use oncall::desk::Settings;
 use oncall::incident::{AlertText, LogRecord, OffsetRange, Step};
@@ -73,16 +74,20 @@ fn text(at: Timestamp) -> AlertText {
 fn transition(kind: TransitionKind, alert: &str, severity: Severity, at: Timestamp) -> Transition {
     Transition {
         kind,
-        alert: alert.to_owned(),
-        severity,
-        key: vec![
-            ("user.name".to_owned(), KeyValue::Text("a".to_owned())),
-            ("port".to_owned(), KeyValue::Int(22)),
-        ],
-        at,
-        since: START,
-        value: Some(Decimal::parse("12.5").unwrap()),
-        threshold: Some(Decimal::from_int(10)),
+        facts: AlertFacts {
+            alert: alert.to_owned(),
+            severity,
+            key: vec![
+                ("user.name".to_owned(), KeyValue::Text("a".to_owned())),
+                ("port".to_owned(), KeyValue::Int(22)),
+            ],
+            at,
+            since: START,
+        },
+        measured: Measurement {
+            value: Some(Decimal::parse("12.5").unwrap()),
+            threshold: Some(Decimal::from_int(10)),
+        },
         peak: None,
         reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
         episode: EpisodeId(alert.bytes().fold(7, |id, byte| id * 31 + u128::from(byte))),
@@ -120,19 +125,10 @@ impl Scene {
 
     fn early(&mut self, alert: &str, severity: Severity) {
         let of = transition(TransitionKind::Firing, alert, severity, self.now);
-        let (value, threshold, episode) = (None, of.threshold, of.episode);
-        let (alert, key, at) = (of.alert, of.key, of.at);
-        self.hear(Step::Early(&Early {
-            alert,
-            severity,
-            key,
-            at,
-            value,
-            threshold,
-            episode,
-            count: 12,
-            fields: Vec::new(),
-        }));
+        let measured = Measurement { value: None, ..of.measured };
+        let facts = AlertFacts { since: self.now, ..of.facts };
+        let (episode, fields) = (of.episode, Vec::new());
+        self.hear(Step::Early(&EarlyAlert { facts, measured, episode, count: 12, fields }));
     }
 
     /// Makes every attempt that is due: `pager` takes it, `chat` is busy, `broken` refuses it.
@@ -143,7 +139,9 @@ impl Scene {
             let result = match attempt.receiver {
                 0 => DeliveryResult::Sent { receipt: Some("C042/17.25".to_owned()) },
                 1 => DeliveryResult::Retry { reason, why, after_ms: None },
-                _ => DeliveryResult::Reject { reason: FailureReason::Client, why: "400".to_owned() },
+                _ => {
+                    DeliveryResult::Reject { reason: FailureReason::Client, why: "400".to_owned() }
+                }
             };
             self.desk.record(attempt.ticket, result, self.now).unwrap();
         }
@@ -277,7 +275,10 @@ fn ask_of_silences(scene: &mut Scene) {
     };
     scene.ask("preview of a silence", OnCallQuery::PreviewSilence(silence.matchers.clone()));
     scene.ask("silence", OnCallQuery::CreateSilence(silence.clone()));
-    scene.ask("silence of all", OnCallQuery::CreateSilence(NewSilence { matchers: Vec::new(), ..silence }));
+    scene.ask(
+        "silence of all",
+        OnCallQuery::CreateSilence(NewSilence { matchers: Vec::new(), ..silence }),
+    );
     scene.ask("silences", OnCallQuery::Silences);
     let id = scene.desk.silences().next().unwrap().id;
     scene.ask("expire", OnCallQuery::ExpireSilence(id));

@@ -1,8 +1,9 @@
 //! Views of on-call's state: what each answer shows of it.
 
+use model::alert_facts::Measurement;
 use model::notification::{DeliveryResult, Notification};
 use model::time::Timestamp;
-use oncall::case::{Case, Entry, Happening, Measured, State, Times, Told};
+use oncall::case::{Case, Entry, Happening, State, Times, Told};
 use oncall::desk::{Audit, Dead, Desk, Preview};
 use oncall::incident::{AlertText, OffsetRange};
 use oncall::matcher::{Matcher, Subject};
@@ -81,8 +82,8 @@ fn summary(case: &Case, now: Timestamp) -> IncidentView {
     }
 }
 
-impl From<&Measured> for MeasureView {
-    fn from(of: &Measured) -> MeasureView {
+impl From<&Measurement> for MeasureView {
+    fn from(of: &Measurement) -> MeasureView {
         MeasureView { threshold: of.threshold.map(TextValue), value: of.value.map(TextValue) }
     }
 }
@@ -215,7 +216,7 @@ impl From<&Dead> for DroppedNotificationView {
     fn from(of: &Dead) -> DroppedNotificationView {
         let notification = &of.notification;
         DroppedNotificationView {
-            alert: notification.alert.clone(),
+            alert: notification.facts.alert.clone(),
             attempts: of.attempts,
             given_up: TextValue(of.at),
             id: notification.id.clone(),
@@ -232,7 +233,7 @@ fn pending(desk: &Desk, row: Outgoing) -> PendingNotificationView {
     let Outgoing { receiver, notification, attempts, at, failure, .. } = row;
     let receiver = desk.settings().routing.receivers().get(receiver);
     PendingNotificationView {
-        alert: notification.alert.clone(),
+        alert: notification.facts.alert.clone(),
         attempts,
         failure: failure.map(FailureView::from),
         id: notification.id.clone(),
@@ -282,10 +283,7 @@ pub(super) fn route(desk: &Desk, sample: &SampleAlert, now: Timestamp) -> RouteA
     let wanted = settings.routing.wanted(&subject, at).into_iter();
     let receivers = wanted.filter_map(|(number, mute)| {
         let receiver = settings.routing.receivers().get(number)?;
-        Some(RouteReceiver {
-            mute: mute.map(str::to_owned),
-            receiver: receiver.name.clone(),
-        })
+        Some(RouteReceiver { mute: mute.map(str::to_owned), receiver: receiver.name.clone() })
     });
     let off_shift = settings.routing.off_shift(&subject, at).into_iter();
     RouteAnswer {
@@ -314,10 +312,7 @@ pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
         dead: desk.dead().count(),
         incidents: IncidentCounts {
             acknowledged: count(State::Acknowledged),
-            breached: desk
-                .cases()
-                .filter(|it| it.is_breached && it.state == State::Firing)
-                .count(),
+            breached: desk.cases().filter(|it| it.is_breached && it.state == State::Firing).count(),
             firing: count(State::Firing),
             resolved: count(State::Resolved),
         },

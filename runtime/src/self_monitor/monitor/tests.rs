@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use connectors::sink::document::render;
+use connectors::transition_json::AlertRecord;
 use engine::shard::statistics::RuleCounts;
 use model::notification::DeliveryResult;
 use oncall::desk::{Desk, Settings};
@@ -9,12 +10,11 @@ use oncall::outbox::OutboxLimits;
 use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
 
-use super::super::Logged;
-use super::super::alert_log::{History, write_line};
 use super::*;
-use crate::api::rules::ReadFigures;
+use crate::alert_log::record::{LoggedRecord, alert_of, write_line};
+use crate::alert_log::replay::AlertLogReplay;
 use crate::self_monitor::queue::SelfMonitorQueue;
-use connectors::transition_json::Recorded;
+use crate::telemetry::rule_metrics::ReadFigures;
 
 const LIMITS: MetaLimits =
     MetaLimits { quiet_ms: 1_000, never_matched_after: 100, rule_share_max: 50 };
@@ -27,7 +27,7 @@ fn itself() -> SelfMonitor {
 fn brief(said: &[MetaRecord]) -> Vec<String> {
     let one = |(step, _): &MetaRecord| {
         let sign = if step.is_over { '-' } else { '+' };
-        let value = step.value.map_or(String::new(), |value| format!(" {value}"));
+        let value = step.measured.value.map_or(String::new(), |value| format!(" {value}"));
         let name = step.alert.name().trim_start_matches("hansho.");
         format!("{sign}{name} {}{value}", step.since.0)
     };
@@ -120,11 +120,11 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     assert_eq!(hear(10_000_001), "-reload_failed 500");
 }
 
-fn logged((sequence, (step, message)): (u64, MetaRecord)) -> Logged {
+fn logged((sequence, (step, message)): (u64, MetaRecord)) -> LoggedRecord {
     let detected = step.at.plus(3);
-    Logged {
+    LoggedRecord {
         sequence,
-        recorded: Recorded::Meta(step, message),
+        recorded: AlertRecord::Meta(step, message),
         detected,
         is_shadow: false,
         events: Vec::new(),
@@ -132,13 +132,13 @@ fn logged((sequence, (step, message)): (u64, MetaRecord)) -> Logged {
 }
 
 /// What an alert log holds of what was said.
-fn history(said: &[MetaRecord]) -> History {
+fn history(said: &[MetaRecord]) -> AlertLogReplay {
     let lines = (0..).zip(said.iter().cloned()).map(|said| {
         let mut line = Vec::new();
         write_line(&mut line, &logged(said));
         line
     });
-    History::read(Path::new("alerts.jsonl"), lines.collect()).unwrap()
+    AlertLogReplay::read(Path::new("alerts.jsonl"), lines.collect()).unwrap()
 }
 
 #[test]
@@ -148,17 +148,17 @@ fn after_a_restart_nothing_is_told_twice_and_nothing_is_lost() {
     let mut first = itself();
     let mut told = first.inspect(&none, &counts(5), Timestamp(100));
     // Refused once more after the restart, then quiet; the clock was set back meanwhile.
-    let mut second = SelfMonitor::new(LIMITS, Language::En, history(&told).of_itself(), Timestamp(50));
+    let mut second = SelfMonitor::new(LIMITS, Language::En, history(&told).metas(), Timestamp(50));
     assert_eq!(second.inspect(&none, &counts(2), Timestamp(60)), []);
     assert_eq!(second.apply(Vec::new(), Timestamp(1_059)), []);
     let ended = second.apply(Vec::new(), Timestamp(1_060));
     assert_eq!(brief(&ended), ["-refused_keys 100 7"]);
     told.extend(ended);
-    let third = SelfMonitor::new(LIMITS, Language::En, history(&told).of_itself(), Timestamp(2_000));
+    let third = SelfMonitor::new(LIMITS, Language::En, history(&told).metas(), Timestamp(2_000));
     assert_eq!(third.open("hansho.refused_keys"), 0);
     // Open and read again, it ends by itself if it is not so any more.
     let mut fourth =
-        SelfMonitor::new(LIMITS, Language::En, history(&told[..1]).of_itself(), Timestamp(3_000));
+        SelfMonitor::new(LIMITS, Language::En, history(&told[..1]).metas(), Timestamp(3_000));
     assert_eq!(fourth.open("hansho.refused_keys"), 1);
     let ended = fourth.apply(Vec::new(), Timestamp(4_000));
     assert_eq!(brief(&ended), ["-refused_keys 100 5"]);
@@ -210,8 +210,8 @@ fn documents(language: Language) -> String {
     for _ in 0..2 {
         // Read from the log again, as after a restart, it says nothing new.
         for logged in history(&said).logged() {
-            let Recorded::Meta(step, message) = &logged.recorded else {
-                panic!("{}", super::super::alert_of(&logged.recorded))
+            let AlertRecord::Meta(step, message) = &logged.recorded else {
+                panic!("{}", alert_of(&logged.recorded))
             };
             let text = oncall::incident::AlertText {
                 message: message.clone(),
@@ -222,7 +222,7 @@ fn documents(language: Language) -> String {
             let transition = step.as_transition();
             let step = Step::Transition(&transition);
             let record = LogRecord { step, text: &text, is_shadow: false };
-            desk.apply(heard, &record, logged.detected);
+            desk.hear(heard, &record, logged.detected);
             heard += 1;
             for attempt in desk.due(logged.detected) {
                 documents += &render(&attempt.notification);
@@ -240,7 +240,7 @@ fn documents(language: Language) -> String {
 fn every_alert_reaches_a_sink_in_both_languages_as_it_always_did() {
     for (language, name) in [(Language::En, "en"), (Language::Ja, "ja")] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("src/service/itself/documents.{name}.jsonl"));
+            .join(format!("src/self_monitor/monitor/documents.{name}.jsonl"));
         let got = documents(language);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &got).unwrap();

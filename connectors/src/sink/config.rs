@@ -1,0 +1,96 @@
+//! Configuration of sinks: what every kind shares.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+
+use super::text::MessageFormatter;
+use super::{ResolvedSink, SinkError};
+use crate::secret::{ExternalSecret, Secret, SecretReference, read_bounded};
+
+/// The keys that a kind of sink adds to a `[[sinks]]` table: a structure with a field for each,
+/// read by `Deserialize`, whose values check themselves. `Debug` must show no secret.
+pub trait SinkConfig: fmt::Debug + Send + Sync {
+    /// Checks what no single value shows.
+    ///
+    /// # Errors
+    /// The text for people: what is wrong and what to write instead.
+    fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The Kafka topic that the sink writes to.
+    fn written_topic(&self) -> Option<&Spanned<String>> {
+        None
+    }
+
+    /// The settings with every reference resolved.
+    ///
+    /// # Errors
+    /// [`SinkError::Unresolved`] for a secret or file that is not where the table says.
+    fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError>;
+}
+
+/// What sinks of a service share, and what their references are resolved against.
+#[derive(Clone, Copy)]
+pub struct SinkContext<'a> {
+    /// Folder of the configuration file.
+    pub folder: &'a Path,
+    /// Kafka properties, secrets revealed.
+    pub properties: &'a [(String, String)],
+    /// Formatter of the texts that people read.
+    pub formatter: &'a MessageFormatter,
+}
+
+/// Error of a `[[sinks]]` table, with its place in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkConfigError {
+    /// Bytes of the file.
+    pub span: Range<usize>,
+    /// What is wrong and what to write instead.
+    pub what: String,
+}
+
+impl SinkContext<'_> {
+    /// The secret that a reference names.
+    ///
+    /// # Errors
+    /// [`SinkError::Unresolved`] where it is not there.
+    pub fn reveal(&self, reference: &SecretReference) -> Result<Secret, SinkError> {
+        let value = reference.clone().under(self.folder).reveal();
+        value.map(Secret::new).map_err(SinkError::unresolved)
+    }
+
+    /// The same for one that is never in clear.
+    ///
+    /// # Errors
+    /// [`SinkError::Unresolved`] where it is not there.
+    pub fn reveal_external(&self, secret: &ExternalSecret) -> Result<Secret, SinkError> {
+        self.reveal(secret.reference())
+    }
+
+    /// A path of the configuration; a relative one is below its folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The text of a small file that the key `key` names.
+    ///
+    /// # Errors
+    /// [`SinkError::Unresolved`] for a file that cannot be read or is too large.
+    pub fn read_file(&self, key: &str, path: &Path) -> Result<String, SinkError> {
+        let path = self.path(path);
+        let failed = |error| SinkError::unresolved(format!("{key} {}: {error}", path.display()));
+        read_bounded(&path).map_err(failed)
+    }
+}
+
+impl fmt::Display for SinkConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for SinkConfigError {}

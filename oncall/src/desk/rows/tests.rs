@@ -1,0 +1,331 @@
+//! The rows of on-call, byte for byte as stores on disk have them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::alert_facts::{AlertFacts, Measurement};
+use model::decimal::Decimal;
+use model::key::KeyValue;
+use model::notification::{Digest, FailureReason, MissedDelivery, Notification, NotificationKind};
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::{EpisodeId, KeyPart, Reason};
+
+use crate::case::{Case, Entry, Escalation, Happening, State, Times, Told};
+use crate::desk::{Audit, Dead, Flapping, Pending, Row};
+use crate::incident::{AlertText, OffsetRange};
+use crate::matcher::Matcher;
+use crate::outbox::{Failure, GiveUp, Outgoing};
+use crate::silence::Silence;
+
+/// One row a line, as written by the first release of this form.
+const GOLDEN: &str = include_str!("golden.jsonl");
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp(1_767_225_600_000 + millis)
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn number(digits: &str) -> Option<Decimal> {
+    Some(Decimal::parse(digits).unwrap())
+}
+
+/// A key with a component of every type, not in the order of its names.
+fn key() -> Vec<KeyPart> {
+    vec![
+        (text("user.name"), KeyValue::Text(text("a\"<b>\u{202e}\u{7f}\u{8}"))),
+        (text("src.ip"), KeyValue::Ip("203.0.113.9".parse().unwrap())),
+        (text("dst.ip"), KeyValue::Ip("2001:db8::1".parse().unwrap())),
+        (text("code"), KeyValue::Int(i64::MIN)),
+        (text("ok"), KeyValue::Bool(true)),
+        (text("none"), KeyValue::Null),
+    ]
+}
+
+fn labels() -> Vec<(String, String)> {
+    vec![(text("team"), text("soc")), (text("service"), text("pay"))]
+}
+
+fn alert_text() -> AlertText {
+    AlertText {
+        message: text("a: 10回"),
+        reading: text("r"),
+        runbook: Some(text("https://wiki/x")),
+        labels: labels(),
+        detected: at(55_005),
+        events: vec![OffsetRange { source: text("auth"), partition: 3, from: 5, to: 9 }],
+    }
+}
+
+/// A notification with every optional member.
+fn full() -> Notification {
+    Notification {
+        id: text("00ff-1"),
+        kind: NotificationKind::Resolved,
+        incident: EpisodeId(255),
+        facts: AlertFacts {
+            alert: text("認証\"失敗\n"),
+            severity: Severity::Critical,
+            key: key(),
+            at: at(54_000),
+            since: at(1_500),
+        },
+        detected: at(55_000),
+        deadline: Some(at(1_854_000)),
+        measured: Measurement {
+            value: number("12345678901234567.123456789"),
+            threshold: number("0.05"),
+        },
+        reason: Some(Reason::NoData),
+        message: text("m\t\u{1}"),
+        reading: text("r"),
+        runbook: Some(text("https://wiki/x")),
+        labels: labels(),
+        by: Some(text("b")),
+        missed: Some(MissedDelivery { at: at(0), why: Some(text("500")) }),
+        digest: Some(Arc::new(Digest {
+            news: 12,
+            ended: 3,
+            is_flapping: true,
+            alerts: vec![(text("z"), 9), (text("a"), 3)],
+        })),
+    }
+}
+
+/// A notification with none of them.
+fn bare(kind: NotificationKind, severity: Severity) -> Notification {
+    Notification {
+        kind,
+        facts: AlertFacts { severity, key: Vec::new(), ..full().facts },
+        deadline: None,
+        measured: Measurement::default(),
+        reason: None,
+        runbook: None,
+        labels: Vec::new(),
+        by: None,
+        missed: None,
+        digest: None,
+        ..full()
+    }
+}
+
+fn happenings() -> Vec<Happening> {
+    let (receiver, kind, why) = (text("soc"), NotificationKind::Again, text("500"));
+    vec![
+        Happening::Fired,
+        Happening::Rose(Severity::High),
+        Happening::MatchedAgain,
+        Happening::Ended(Some(Reason::RuleChanged)),
+        Happening::Ended(None),
+        Happening::Delivered { receiver: receiver.clone(), kind },
+        Happening::Undelivered { receiver: receiver.clone(), kind, why: why.clone() },
+        Happening::HeldBack { receiver: receiver.clone(), why },
+        Happening::Escalated { step: 2, receivers: vec![receiver] },
+        Happening::Breached,
+        Happening::Reminded,
+        Happening::Acknowledged,
+        Happening::Assigned(text("a")),
+        Happening::Noted(text("n")),
+        Happening::Mitigated(text("m")),
+        Happening::CauseFound(text("c")),
+        Happening::Fixed(text("f")),
+        Happening::Resolved(text("r")),
+        Happening::Closed(text("c")),
+    ]
+}
+
+fn full_case() -> Case {
+    let entry = |(index, what): (usize, Happening)| Entry {
+        at: at(index as i64),
+        by: (index % 2 == 1).then(|| text("b")),
+        what,
+    };
+    let every = Some(at(60_000));
+    Case {
+        id: EpisodeId(u128::MAX),
+        alert: text("認証失敗多発"),
+        key: key(),
+        since: at(0),
+        severity: Severity::High,
+        state: State::Acknowledged,
+        times: Times {
+            event: at(1),
+            fired: at(2),
+            notified: every,
+            acknowledged: every,
+            mitigated: every,
+            resolved: every,
+            cause_found: every,
+            fixed: every,
+            closed: every,
+        },
+        at_fire: Measurement { value: number("10"), threshold: number("-0.000000001") },
+        at_end: Some(Measurement { value: None, threshold: number("100000000000000000000") }),
+        reason: Some(Reason::Cleared),
+        text: alert_text(),
+        end_text: Some(AlertText::default()),
+        owner: Some(text("o")),
+        deadline: every,
+        is_breached: true,
+        is_flapping: true,
+        batch: every,
+        escalation: Some(Escalation { from: at(0), step: 1, round: 2, due: at(3) }),
+        reminder: every,
+        receivers: BTreeMap::from([
+            (text("a"), Told::Waiting),
+            (text("b"), Told::Sent),
+            (text("c"), Told::Delivered { receipt: text("17.1") }),
+            (text("d"), Told::Failed),
+            (text("e"), Told::Summed),
+        ]),
+        timeline: happenings().into_iter().enumerate().map(entry).collect(),
+        unlisted: 7,
+    }
+}
+
+fn bare_case() -> Case {
+    Case {
+        id: EpisodeId(1),
+        key: Vec::new(),
+        severity: Severity::Low,
+        state: State::Firing,
+        times: Times { event: at(1), fired: at(2), ..Times::default() },
+        at_fire: Measurement::default(),
+        at_end: None,
+        reason: None,
+        end_text: None,
+        owner: None,
+        deadline: None,
+        is_breached: false,
+        is_flapping: false,
+        batch: None,
+        escalation: None,
+        reminder: None,
+        receivers: BTreeMap::new(),
+        timeline: Vec::new(),
+        unlisted: 0,
+        ..full_case()
+    }
+}
+
+fn failure(reason: FailureReason) -> Failure {
+    Failure { reason, why: text("503") }
+}
+
+fn outgoing(number: u64, notification: Notification, failure: Option<Failure>) -> Row {
+    let notification = Arc::new(notification);
+    let (receiver, attempts, at, expires) = (0, 2, at(70_000), at(86_400_000));
+    let row = Outgoing { number, receiver, notification, attempts, at, expires, failure };
+    Row::Outgoing(text("soc"), row)
+}
+
+fn dead(number: u64, why: GiveUp) -> Row {
+    let notification = Arc::new(bare(NotificationKind::Reminder, Severity::Low));
+    Row::Dead(Dead { number, at: at(9), receiver: text("soc"), notification, attempts: 1, why })
+}
+
+fn rows() -> Vec<Row> {
+    let matchers = ["alert=a", "severity=~\"high|low\"", "user.name!=\"b c\""];
+    let matchers = matchers.map(|text| Matcher::parse(text).unwrap()).to_vec();
+    let silence = Silence {
+        id: 4,
+        matchers,
+        receivers: vec![text("soc")],
+        from: at(0),
+        until: at(60_000),
+        until_resolved: true,
+        by: text("b"),
+        reason: text("r"),
+        ended: Some(at(30_000)),
+    };
+    let digest = Pending {
+        number: 6,
+        receiver: text("soc"),
+        service: text("pay"),
+        severity: Severity::Medium,
+        since: at(0),
+        due: at(30_000),
+        news: BTreeMap::from([(text("a"), 2), (text("z"), 5)]),
+        unnamed: 1,
+        ended: 2,
+    };
+    let flapping = Flapping {
+        number: 8,
+        alert: text("a"),
+        key: key(),
+        severity: Severity::High,
+        since: at(0),
+        due: at(3_600_000),
+        receivers: BTreeSet::from([text("a"), text("b")]),
+    };
+    let mut rows = vec![
+        Row::Position(7),
+        Row::Case(Box::new(full_case())),
+        Row::Case(Box::new(bare_case())),
+        outgoing(1, full(), Some(failure(FailureReason::RateLimited))),
+        dead(20, GiveUp::Rejected(failure(FailureReason::TooLarge))),
+        dead(21, GiveUp::TooOld(None)),
+        dead(22, GiveUp::TooOld(Some(failure(FailureReason::Gone)))),
+        dead(23, GiveUp::Crowded),
+        dead(24, GiveUp::Unknown),
+        Row::Silence(silence),
+        Row::Audit(Audit { number: 5, at: at(1), by: text("b"), what: text("ack 00ff") }),
+        Row::Digest(digest),
+        Row::Fallbacks(BTreeMap::from([(text("soc"), text("desk"))])),
+        Row::Flapping(flapping),
+    ];
+    let kinds = NotificationKind::ALL.into_iter().zip(Severity::ALL.into_iter().cycle());
+    rows.extend(
+        kinds.zip(30..).map(|((kind, severity), n)| outgoing(n, bare(kind, severity), None)),
+    );
+    rows
+}
+
+#[test]
+fn rows_are_written_and_read_as_they_always_were() {
+    let rows = rows();
+    let lines: Vec<&str> = GOLDEN.lines().collect();
+    let written: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap()).collect();
+    assert_eq!(written, lines);
+    for (row, line) in rows.iter().zip(lines) {
+        assert_eq!(&serde_json::from_str::<Row>(line).unwrap(), row);
+    }
+}
+
+#[test]
+fn rows_of_earlier_builds_without_later_members_are_read() {
+    let later = [
+        ",\"is_flapping\":false",
+        ",\"batch\":null",
+        ",\"events\":[{\"source\":\"auth\",\"partition\":3,\"from\":5,\"to\":9}]",
+        ",\"digest\":null",
+    ];
+    for (row, line) in rows().iter().zip(GOLDEN.lines()) {
+        let old = later.iter().fold(line.to_owned(), |line, member| line.replace(member, ""));
+        let mut row = row.clone();
+        if let Row::Case(case) = &mut row {
+            case.text.events.clear();
+        }
+        assert_eq!(serde_json::from_str::<Row>(&old).unwrap(), row, "{old}");
+    }
+}
+
+#[test]
+fn a_member_that_means_nothing_is_refused() {
+    for (good, bad) in [
+        ("\"2026-01-01T00:00:54Z\"", "\"2026-01-01\""),
+        ("\"critical\"", "\"dire\""),
+        ("\"no data\"", "\"none\""),
+        ("\"resolved\"", "\"solved\""),
+        ("\"0.05\"", "\"five\""),
+        ("\"000000000000000000000000000000ff\"", "\"ff\""),
+        ("{\"int\":", "{\"float\":"),
+    ] {
+        let line = GOLDEN.lines().find(|line| line.contains("00ff-1")).unwrap();
+        assert!(line.contains(good), "{line}");
+        assert!(serde_json::from_str::<Row>(&line.replacen(good, bad, 1)).is_err(), "{bad}");
+    }
+}

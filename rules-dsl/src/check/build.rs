@@ -1,0 +1,139 @@
+//! Checked forms to the triggers of rules.
+
+use super::scope::Scope;
+use super::types::{Function, Joined, Selected, Shape, Subject};
+use crate::quantity::shown_as;
+use crate::rule::{Compare, Condition, Formula, Measure, Selection, Trigger, Window};
+
+/// The trigger; `selection` makes the selection of the given place, with its field.
+pub(super) fn trigger(
+    subject: &Subject,
+    mut selection: impl FnMut(usize, Option<usize>) -> Option<Selection>,
+) -> Option<Trigger> {
+    let mut next = 0;
+    let mut own = |field: Option<usize>| {
+        next += 1;
+        selection(next - 1, field)
+    };
+    Some(match subject {
+        Subject::Condition(joined) => {
+            Trigger::Condition(condition(joined, |shape, _| own(shape.field))?)
+        }
+        Subject::Any { and, .. } => {
+            let of = own(None)?;
+            let and = match and {
+                Some(joined) => Some(condition(joined, |shape, _| own(shape.field))?),
+                None => None,
+            };
+            Trigger::Any { of, and }
+        }
+        Subject::Sequence { count, steps, within_ms } => Trigger::Sequence {
+            steps: steps.iter().map(|_| own(None)).collect::<Option<_>>()?,
+            first_count: *count,
+            within_ms: *within_ms,
+        },
+        Subject::ThenNot { within_ms, .. } => {
+            Trigger::ThenNot { first: own(None)?, then: own(None)?, within_ms: *within_ms }
+        }
+        Subject::Absent { within_ms, roster, .. } => {
+            Trigger::Absent { of: own(None)?, within_ms: *within_ms, roster: roster.clone() }
+        }
+        Subject::New { fields, within_ms, learn_ms, values_max, .. } => Trigger::New {
+            of: own(None)?,
+            fields: fields.clone(),
+            within_ms: *within_ms,
+            learn_ms: *learn_ms,
+            values_max: *values_max,
+        },
+    })
+}
+
+/// The condition with its selections; windows that are alike stand once.
+///
+/// `selection` makes the selections of one measure after the other.
+fn condition(
+    joined: &Joined,
+    mut selection: impl FnMut(&Shape, usize) -> Option<Selection>,
+) -> Option<Condition> {
+    let mut windows: Vec<Window> = Vec::new();
+    let mut compares = Vec::new();
+    for compared in &joined.compares {
+        let mut places = Vec::new();
+        for (shape, span) in compared.valued.shapes.iter().zip(&compared.spans) {
+            let window = Window {
+                measure: measure(shape, &mut selection)?,
+                window_ms: span.window_ms,
+                step_ms: span.step_ms,
+                ago_ms: span.ago_ms,
+                min_events: span.min_events,
+            };
+            let known = windows.iter().position(|known| *known == window);
+            places.push(known.unwrap_or(windows.len()));
+            if known.is_none() {
+                windows.push(window);
+            }
+        }
+        compares.push(Compare {
+            value: placed(&compared.valued.formula, &places)?,
+            comparison: compared.comparison,
+            level: compared.level,
+            unit: shown_as(compared.valued.unit),
+        });
+    }
+    Some(Condition { windows, compares, joint: joined.joint.clone() })
+}
+
+/// A formula over the places its windows have come to.
+fn placed(formula: &Formula, places: &[usize]) -> Option<Formula> {
+    Some(match formula {
+        Formula::Window(at) => Formula::Window(*places.get(*at)?),
+        Formula::Number(number, unit) => Formula::Number(*number, *unit),
+        Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
+            Box::new(placed(left, places)?),
+            *operator,
+            Box::new(placed(right, places)?),
+        ),
+    })
+}
+
+/// The measure of a shape.
+fn measure(
+    shape: &Shape,
+    selection: &mut impl FnMut(&Shape, usize) -> Option<Selection>,
+) -> Option<Measure> {
+    let of = selection(shape, 0)?;
+    Some(match shape.function {
+        Function::Count => Measure::Count(of),
+        Function::Sum => Measure::Sum(of),
+        Function::Avg => Measure::Avg(of),
+        Function::Stddev => Measure::Stddev(of),
+        Function::Min => Measure::Min(of),
+        Function::Max => Measure::Max(of),
+        Function::Last => Measure::Last(of),
+        Function::Delta => Measure::Delta(of),
+        Function::Increase => Measure::Increase(of),
+        Function::Rate => Measure::Rate(of),
+        Function::Distinct => Measure::Distinct(of),
+        Function::Quantile(permille) => Measure::Quantile { permille, of },
+        Function::Ratio => Measure::Ratio(of, selection(shape, 1)?),
+    })
+}
+
+/// A selection of some events by the fields of a key.
+pub(super) fn selection(
+    scope: &Scope<'_>,
+    of: &Selected,
+    key: &[usize],
+    field: Option<usize>,
+    shown: &[String],
+) -> Option<Selection> {
+    let schema = scope.schema(of.stream)?;
+    let shown = shown.iter().map(|name| schema.fields.iter().position(|field| field.name == *name));
+    Some(Selection {
+        stream: of.stream,
+        predicate: of.predicate.clone(),
+        field,
+        key: key.to_vec(),
+        message_fields: shown.collect::<Option<_>>()?,
+    })
+}

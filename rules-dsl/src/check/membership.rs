@@ -1,0 +1,125 @@
+//! Lists as values: what `x in LIST` holds, and the keys of a roster.
+
+use std::net::IpAddr;
+
+use model::decimal::Decimal;
+use model::schema::Schema;
+
+use super::constant::network;
+use super::kind::Kind;
+use super::predicate::{Typed, constant, place};
+use super::scope::Scope;
+use super::types::List;
+use super::{messages, reference};
+use crate::ast::Name;
+use crate::diagnostic::Diagnostic;
+use crate::rule::{Constant, Predicate, Roster};
+
+/// `x in LIST`: whether an operand is one of its items; `None` is reported.
+pub(super) fn members(
+    list: &List,
+    value: Typed,
+    name: &Name,
+    schema: &Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Predicate> {
+    match list {
+        List::Networks(networks) if value.kind == Kind::Ip => {
+            Some(Predicate::InNetwork(value.operand, networks.clone()))
+        }
+        // A file of addresses may hold networks too: an address is a network of one.
+        List::Lines { .. } if value.kind == Kind::Ip => {
+            let networks = lines(list, name, &value.kind, diagnostics, network)?;
+            Some(Predicate::InNetwork(value.operand, networks))
+        }
+        _ => {
+            let items = constants(list, name, &value.kind, schema, diagnostics)?;
+            Some(Predicate::In(value.operand, items))
+        }
+    }
+}
+
+/// The keys of a roster: the items of a list as values of the key's one component.
+pub(super) fn roster(
+    scope: &Scope<'_>,
+    name: &Name,
+    kind: &Kind,
+    schema: &Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Roster> {
+    let list = scope.list(name, diagnostics)?;
+    constants(list, name, kind, schema, diagnostics).map(Roster::Listed)
+}
+
+/// The items as constants of a type.
+fn constants(
+    list: &List,
+    name: &Name,
+    kind: &Kind,
+    schema: &Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Vec<Constant>> {
+    match list {
+        List::Literals(items) => {
+            let mut found = Vec::new();
+            let read: Vec<Option<Constant>> =
+                items.iter().map(|item| constant(schema, item, kind, &mut found)).collect();
+            // The list is right by itself; what does not fit is its use here.
+            let first = items.first().map_or(name.at.0, place);
+            for wrong in found {
+                diagnostics.push(
+                    Diagnostic {
+                        span: name.at.0.start..name.at.0.end,
+                        file: name.at.0.file,
+                        ..wrong
+                    }
+                    .related(first, messages::declared_here()),
+                );
+            }
+            read.into_iter().collect()
+        }
+        List::Networks(_) => {
+            let found = messages::types_disagree(name.at.0);
+            diagnostics.push(found.found(Kind::Ip.words()).expected(kind.words()));
+            None
+        }
+        List::Lines { .. } => lines(list, name, kind, diagnostics, |text| match kind {
+            Kind::Text => Some(Constant::Text(text.to_owned())),
+            Kind::Number => Decimal::parse(text).ok().map(Constant::Number),
+            Kind::Bool => text.parse().ok().map(Constant::Bool),
+            Kind::Ip => {
+                let address: IpAddr = text.parse().ok()?;
+                Some(Constant::Ip(address.to_canonical()))
+            }
+            _ => None,
+        }),
+    }
+}
+
+/// Every line read as something; the first that cannot be is reported.
+fn lines<T>(
+    list: &List,
+    name: &Name,
+    kind: &Kind,
+    diagnostics: &mut Vec<Diagnostic>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<Vec<T>> {
+    let List::Lines { file, lines } = list else {
+        return None;
+    };
+    let mut items = Vec::new();
+    for (number, text) in lines {
+        let Some(item) = read(text) else {
+            let words = kind.words();
+            let expected = crate::diagnostic::Text {
+                en: reference::items_of(&words.en).en,
+                ja: reference::items_of(&words.ja).ja,
+            };
+            let found = reference::bad_line(name.at.0, file, *number, text);
+            diagnostics.push(found.expected(expected));
+            return None;
+        };
+        items.push(item);
+    }
+    Some(items)
+}

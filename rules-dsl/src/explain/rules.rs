@@ -1,0 +1,64 @@
+//! Explanations of alerts and watches.
+
+use std::sync::Arc;
+
+use model::message::Language;
+use model::schema::Schema;
+
+use super::explanation::Explanation;
+use super::{canonical, cost, words_en, words_ja};
+use crate::ast::Clauses;
+use crate::check::types::{Selected, Subject};
+use crate::rule::{Alert, Selection, Trigger, Watch};
+
+/// `streams` are those that selections name by index.
+pub(crate) fn explain_alert(
+    alert: &Alert,
+    subject: &Subject,
+    clauses: &Clauses,
+    streams: &[Arc<Schema>],
+) -> Explanation {
+    Explanation {
+        alert: alert.name.clone(),
+        reads: reads(&alert.trigger, subject),
+        canonical: canonical::canonical(alert, subject, clauses),
+        words_en: words_en::words(alert, subject, clauses),
+        words_ja: words_ja::words(alert, subject, clauses),
+        cost_en: cost::cost(alert, subject, streams, Language::En),
+        cost_ja: cost::cost(alert, subject, streams, Language::Ja),
+    }
+}
+
+/// Explains a watch.
+pub(crate) fn explain_watch(
+    watch: &Watch,
+    subject: &Subject,
+    streams: &[Arc<Schema>],
+) -> Explanation {
+    let keys: Vec<&str> = watch.by.iter().map(|key| key.name.as_str()).collect();
+    let (each, each_ja) = match keys.as_slice() {
+        [] => (String::new(), String::new()),
+        keys => (format!(" per {}", keys.join(", ")), format!("{} ごとに", keys.join("・"))),
+    };
+    let alert = watch.as_alert();
+    Explanation {
+        alert: watch.name.clone(),
+        reads: reads(&alert.trigger, subject),
+        canonical: canonical::watch(watch, subject),
+        words_en: format!("shown and exported{each}, never an alert"),
+        words_ja: format!("{each_ja}表示・出力するだけで、アラートにはならない"),
+        cost_en: cost::cost(&alert, subject, streams, Language::En),
+        cost_ja: cost::cost(&alert, subject, streams, Language::Ja),
+    }
+}
+
+/// Names of a trigger's selections; windows that are alike are one by now.
+fn reads(trigger: &Trigger, subject: &Subject) -> Vec<String> {
+    let selected = subject.selected();
+    let name = |of: &Selection| {
+        let is_it = |it: &&&Selected| it.stream == of.stream && it.predicate == of.predicate;
+        let known = selected.iter().find(is_it);
+        known.and_then(|it| it.lineage.last()).cloned().unwrap_or_default()
+    };
+    trigger.selections().into_iter().map(name).collect()
+}
