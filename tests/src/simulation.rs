@@ -68,14 +68,14 @@ pub enum Design {
     AnsweredBeforeLanding,
     /// Compaction drops records of episodes that are open.
     CompactsOpenEpisode,
-    /// Compaction believes commits that are not durable.
+    /// Compaction believes commits that are not durable, and does not say how far it went.
     CompactsBeyondCommit,
     /// The state log loses sightings.
     ForgottenMemory,
     /// The state log dates sightings back: the newest state is restored, not that of where
     /// replay begins.
     NewestMemory,
-    /// The sync of the state log lies: a commit may be durable before it.
+    /// The sync of the state log lies: what says that it is whole is durable before what it holds.
     CommitBeforeMemory,
     /// The alert log hides that rules were replaced.
     ForgottenRules,

@@ -147,10 +147,15 @@ impl RunState {
             Design::ForgottenPeaks => line.starts_with(b"{\"peak_of\":"),
             Design::ForgottenNotices => record_of(line).is_some_and(|record| {
                 let AlertRecord::Transition(end, _) = &record.recorded else { return false };
-                let is_early = |of: &LoggedRecord| {
-                    matches!(&of.recorded, AlertRecord::Early(early, _) if early.episode == end.episode)
+                let has_fired = |of: &LoggedRecord| {
+                    matches!(&of.recorded, AlertRecord::Transition(firing, _)
+                        if firing.episode == end.episode && firing.kind == TransitionKind::Firing)
                 };
-                end.kind == TransitionKind::Resolved && self.survivors.alert_log.iter().any(is_early)
+                let pending = self.disk.logs.get(name).into_iter().flat_map(|log| &log.pending);
+                let pending: Vec<LoggedRecord> =
+                    pending.filter_map(|line| record_of(line)).collect();
+                end.kind == TransitionKind::Resolved
+                    && !self.survivors.alert_log.iter().chain(&pending).any(has_fired)
             }),
             Design::SilentByOffset => self.is_before_commits() && record_of(line).is_some(),
             _ => false,
@@ -212,6 +217,23 @@ fn ended_episodes(lines: &[Vec<u8>]) -> Vec<u128> {
         _ => None,
     });
     ended.collect()
+}
+
+/// Whether a line of the state log says up to where everything is written.
+fn is_whole(line: &[u8]) -> bool {
+    line.starts_with(b"{\"whole_until_ms\":")
+}
+
+/// The head of a compacted log without how far what it lacks was published.
+fn without_published(line: &[u8]) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(line) else { return line.to_vec() };
+    match value.get_mut("published_ms").and_then(Value::as_object_mut) {
+        Some(published) => published.clear(),
+        None => return line.to_vec(),
+    }
+    // The members of a head stand in this order.
+    let next = value.get("next_sequence").cloned().unwrap_or_default();
+    format!("{{\"next_sequence\":{next},\"published_ms\":{{}}}}").into_bytes()
 }
 
 /// A line of sightings with the instants of the newest replayed as if they were old.
@@ -319,9 +341,28 @@ impl LineLog for SimulatedLog {
     fn sync(&mut self) -> Result<(), JournalError> {
         let sync = |state: &mut RunState| {
             let lies = state.lies(&self.name);
+            let keeps_promises = state.fate.random.chance(10);
+            state.trace(|| {
+                let log = state.disk.logs.get(&self.name);
+                let lines = log.into_iter().flat_map(|log| &log.pending);
+                let lines: Vec<_> = lines
+                    .map(|l| String::from_utf8_lossy(l).chars().take(260).collect::<String>())
+                    .collect();
+                format!("SYNC {} {lines:#?}", self.name)
+            });
             let log = state.disk.logs.entry(self.name.clone()).or_default();
             if !lies {
                 log.promised.append(&mut log.pending);
+            } else if self.name == STATE_LOG {
+                // It says that everything is written, which is not there yet.
+                let (whole, rest): (Vec<_>, Vec<_>) =
+                    std::mem::take(&mut log.pending).into_iter().partition(|line| is_whole(line));
+                if keeps_promises {
+                    log.lines.append(&mut log.promised);
+                }
+                log.lines.extend(whole);
+                log.promised.extend(rest);
+                return;
             }
             note_records(&self.name, &log.promised, &mut state.survivors);
             log.lines.append(&mut log.promised);
@@ -352,6 +393,9 @@ impl LineLog for SimulatedLog {
                 let is_open =
                     |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
                 lines.retain(|line| !is_open(line));
+            }
+            if state.design == Design::CompactsBeyondCommit && self.name == ALERT_LOG {
+                lines.iter_mut().for_each(|line| *line = without_published(line));
             }
             let log = state.disk.logs.entry(self.name.clone()).or_default();
             *log = DiskLog { lines, ..DiskLog::default() };

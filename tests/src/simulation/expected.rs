@@ -126,7 +126,11 @@ impl Expected {
         }
         let Some(idle_ms) = environment.idle_ms else {
             if is_late {
-                self.fault = Some(format!("late where time never passes by itself: {record:?}"));
+                let settled: Vec<_> =
+                    self.views.iter().map(|v| (v.streams.clone(), v.settled, v.ever)).collect();
+                self.fault = Some(format!(
+                    "late where time never passes by itself: log {at} offset {offset}, first {is_first_time} {record:?} {settled:?}"
+                ));
             }
             return;
         };

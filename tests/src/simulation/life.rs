@@ -55,10 +55,10 @@ pub(super) struct RunNotes {
     pub(super) firsts: Vec<Option<i64>>,
     /// Logs whose partition is assigned, with where each is read next.
     pub(super) next: BTreeMap<usize, usize>,
+    /// By log: the next record that this run has not read.
+    pub(super) read_to: BTreeMap<usize, usize>,
     /// Logs that were assigned before and are not now.
     pub(super) revoked: BTreeSet<usize>,
-    /// Whether a snapshot was resumed from.
-    pub(super) is_resumed: bool,
 }
 
 /// A handle on the state of a run.
@@ -80,6 +80,12 @@ impl Run {
 }
 
 impl RunState {
+    pub(super) fn trace(&self, what: impl FnOnce() -> String) {
+        if std::env::var_os("HANSHO_TRACE").is_some() {
+            eprintln!("[{}] {}", self.now_ms, what());
+        }
+    }
+
     /// The clocks: both run as event time does.
     pub(super) const fn now(&self) -> Now {
         Now { wall: Timestamp(self.now_ms), monotonic_ms: self.now_ms }
@@ -121,7 +127,7 @@ impl RunState {
         published
     }
 
-    /// Starts the notes of another run.
+    /// Starts the notes of another run: sources are opened.
     pub(super) fn begin_run(&mut self) {
         let streams = self.case.rules.streams.len();
         let published = self.published();
@@ -141,13 +147,14 @@ impl RunState {
                 *known = Some(known.map_or(first, |known| known.min(first)));
             }
         }
+        self.trace(|| format!("OPEN published {published:?} commits {:?}", self.commits));
         self.run = run;
-        self.is_dead = false;
     }
 
     /// The node is gone: what was under way is lost, or not.
     pub(super) fn crash(&mut self) {
         self.survivors.crashes += 1;
+        self.trace(|| "CRASH".to_owned());
         self.disk.crash(&mut self.fate.random, &mut self.survivors);
         self.land_in_crash();
         self.now_ms += self.fate.random.within(0, 10);
@@ -167,7 +174,13 @@ impl RunState {
                 // Rules that join streams may still take it, where others drop it.
                 self.expected.begin_late(stream, Timestamp(time));
             }
+            let had_fault = self.expected.fault.is_some();
             self.expected.read(&self.case, &self.environment, (at, offset));
+            if !had_fault && self.expected.fault.is_some() {
+                self.trace(|| {
+                    format!("FAULT {:?} watermarks {:?}", self.expected.fault, self.run.watermarks)
+                });
+            }
         } else {
             self.survivors.count("late or from the future");
         }

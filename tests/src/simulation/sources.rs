@@ -36,8 +36,7 @@ impl SourceFactory for SimulatedFactory {
         reach_back: Vec<ReachBack>,
     ) -> Result<SimulatedSources, NodeError> {
         let mut state = self.0.lock();
-        state.run.next.clear();
-        state.run.revoked.clear();
+        state.begin_run();
         let names = rules.set.streams.iter().map(|schema| schema.name.clone()).collect();
         Ok(SimulatedSources { run: self.0.clone(), names, reach_back })
     }
@@ -46,10 +45,12 @@ impl SourceFactory for SimulatedFactory {
 }
 
 impl RunState {
-    /// Whether a partition is this member's now.
+    /// Whether a partition is this member's now. A group assigns all there are at first, and takes
+    /// away later.
     fn is_ours(&self, at: usize) -> bool {
         let place = &self.environment.places[at];
-        place.appears_ms <= self.now_ms && !place.away.contains(&self.now_ms)
+        let is_away = self.run.next.contains_key(&at) && place.away.contains(&self.now_ms);
+        place.appears_ms <= self.now_ms && !is_away
     }
 
     /// Where a partition is read from, by what its commit says.
@@ -109,6 +110,9 @@ impl Sources for SimulatedSources {
                     let is_newest = state.design == Design::SnapshotWithNewestCommit;
                     let read = commit.filter(|_| is_newest).map_or(start, |of| of.position);
                     state.run.next.insert(at, read as usize);
+                    state.run.read_to.entry(at).or_insert(read as usize);
+                    state
+                        .trace(|| format!("ASSIGNED {topic}/{partition} {commit:?} start {start}"));
                     events.push(SourceEvent::Assigned { topic, partition, commit, start });
                 }
                 (true, false) => {
@@ -157,7 +161,12 @@ impl Sources for SimulatedSources {
                 break;
             }
             state.run.next.insert(at, next + 1);
-            state.note_read(at, next);
+            // What was read before a partition was taken away stays read.
+            let is_new = state.run.read_to.get(&at).is_none_or(|read_to| next >= *read_to);
+            if is_new {
+                state.run.read_to.insert(at, next + 1);
+                state.note_read(at, next);
+            }
             let record = &state.case.logs[at].records[next];
             each(Ok(Record {
                 partition: of.1,
@@ -194,6 +203,7 @@ impl Sources for SimulatedSources {
                     state.commits.insert(at, text);
                 }
             }
+            state.trace(|| format!("COMMIT {points:?}"));
             if !points.is_empty() {
                 state.note_commit(points);
             }

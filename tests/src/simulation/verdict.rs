@@ -6,7 +6,7 @@ use connectors::transition_json::AlertRecord;
 use model::message::Language;
 use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::time::Timestamp;
-use model::transition::{EpisodeId, Transition, TransitionKind};
+use model::transition::{EpisodeId, Reason, Transition, TransitionKind};
 use oncall::desk::{Desk, Row, Settings};
 use oncall::incident::{IncidentUpdate, Incidents, LogRecord, Step};
 use oncall::outbox::OutboxLimits;
@@ -76,7 +76,15 @@ fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
     let times = case.logs.iter().flat_map(|log| log.records.iter().map(|record| record.time));
     let latest = times.max().map(Timestamp);
     let counts = ended.left.counts;
+    let log = &ended.state.survivors.alert_log;
+    let is_ended_by_change = |t: &Transition| t.reason == Some(Reason::RuleChanged);
+    let has_ended_by_change = settled(log).any(is_ended_by_change);
+    let has_withdrawn = withdrawn(log) > 0;
+    let has_dropped = !given_up(ended).is_empty();
     for (deed, met) in [
+        ("ended by a change of rules", has_ended_by_change),
+        ("early alert withdrawn", has_withdrawn),
+        ("dropped by the outbox", has_dropped),
         ("late after settling, with crashes", has_late && ended.state.survivors.crashes > 0),
         (
             "late after settling, counted",
@@ -109,7 +117,11 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
     let of = |wanted: fn(i64) -> bool| counts.iter().filter(move |(_, n)| wanted(**n));
     let (lost, invented) = (of(|n| n < 0).count(), of(|n| n > 0).count());
     if let Some((first, _)) = of(|n| n != 0).next() {
-        return Err(format!("lost {lost}, invented {invented}: {first}"));
+        let (crashes, replaced) = (ended.state.survivors.crashes, &ended.state.replaced);
+        return Err(format!(
+            "lost {lost}, invented {invented} ({crashes} crashes, replaced {replaced:?}, {:?}): {first}",
+            ended.state.survivors.occurrences
+        ));
     }
     // Of rules that were replaced, the streams of an alert may be others by now.
     let commits = ended.state.expected.commits.iter();
@@ -125,15 +137,15 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
 
 /// Settled transitions; the ends of early alerts that no episode took up are none.
 fn settled(log: &[LoggedRecord]) -> impl Iterator<Item = &Transition> {
-    let early: BTreeSet<EpisodeId> = log
+    let fired: BTreeSet<EpisodeId> = log
         .iter()
         .filter_map(|record| match &record.recorded {
-            AlertRecord::Early(early, _) => Some(early.episode),
+            AlertRecord::Transition(of, _) if of.kind == TransitionKind::Firing => Some(of.episode),
             _ => None,
         })
         .collect();
     log.iter().filter_map(move |record| match &record.recorded {
-        AlertRecord::Transition(of, _) if !early.contains(&of.episode) => Some(of),
+        AlertRecord::Transition(of, _) if fired.contains(&of.episode) => Some(of),
         _ => None,
     })
 }
