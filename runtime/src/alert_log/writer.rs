@@ -89,6 +89,21 @@ pub(crate) struct NodeLogs {
     pub(crate) offset_indexes: Arc<OffsetIndexes>,
 }
 
+/// What a writer is made of.
+#[derive(Debug)]
+pub(crate) struct WriterParts {
+    /// The output of the shards.
+    pub(crate) output: PipelineOutput,
+    /// The logs it writes.
+    pub(crate) logs: NodeLogs,
+    /// What ended with the rules before; written first.
+    pub(crate) ended: Vec<AlertRecord>,
+    /// How far the logs hold what the shards found.
+    pub(crate) durable: Arc<DurableProgress>,
+    /// The active rules.
+    pub(crate) program: Arc<Program>,
+}
+
 /// The alert log, open to be written.
 pub(crate) struct AlertLog(pub(crate) Box<dyn LineLog>);
 
@@ -114,19 +129,15 @@ impl Drop for CompleteOnDrop {
 }
 
 impl AlertLogWriter {
-    /// A writer of what these shards find, that knows what the log held before; `ended` is what
-    /// ended with the rules before.
+    /// A writer of what these shards find, that knows what the log held before.
     pub(crate) fn new(
-        output: PipelineOutput,
-        logs: NodeLogs,
+        parts: WriterParts,
         history: &AlertLogReplay,
-        ended: Vec<AlertRecord>,
-        durable: Arc<DurableProgress>,
-        program: Arc<Program>,
         shared: &NodeShared,
         settings: &NodeSettings,
         now: Now,
     ) -> AlertLogWriter {
+        let WriterParts { output, logs, mut ended, durable, program } = parts;
         let NodeLogs { alert_log: AlertLog(log), compactor, state_log, snapshots, offset_indexes } =
             logs;
         let (streams, shards) = (durable.streams(), output.shards());
@@ -136,7 +147,6 @@ impl AlertLogWriter {
         shared.reports.end(MetaAlert::ReloadFailed);
         let language = templates.language();
         let known = history.record_ids();
-        let mut ended = ended;
         ended.retain(|recorded| !known.contains(&record_id(recorded)));
         AlertLogWriter {
             output,

@@ -98,18 +98,28 @@ pub struct Reader<S> {
     failure: Option<NodeError>,
 }
 
+/// What a reader is made of.
+pub(crate) struct ReaderParts<S> {
+    /// The sources of all streams.
+    pub(crate) source: S,
+    /// Decodes, admits and filters.
+    pub(crate) ingester: Ingester,
+    /// What the reader before has counted.
+    pub(crate) totals: RunTotals,
+    /// How far the logs hold what the shards found.
+    pub(crate) durable: Arc<DurableProgress>,
+}
+
 impl<S: Sources> Reader<S> {
     /// A reader of the sources of all streams, which begins at a moment of the clocks.
     pub(crate) fn new(
-        source: S,
-        ingester: Ingester,
-        totals: RunTotals,
+        parts: ReaderParts<S>,
         rules: &LoadedRules,
         shared: &NodeShared,
         settings: &NodeSettings,
-        durable: Arc<DurableProgress>,
         now: Now,
     ) -> Reader<S> {
+        let ReaderParts { source, ingester, totals, durable } = parts;
         let how = settings.pipeline.state_checkpoints;
         let requirements = replay_requirements(rules, how, &KeptFrom::new());
         let topics = source.names().to_vec();

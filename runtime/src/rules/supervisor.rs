@@ -31,12 +31,12 @@ use crate::alert_log::compaction::AlertLogCompactor;
 use crate::alert_log::durable_progress::DurableProgress;
 use crate::alert_log::record::LoggedRecord;
 use crate::alert_log::replay::AlertLogReplay;
-use crate::alert_log::writer::{AlertLog, AlertLogWriter, DrainedWriter, NodeLogs};
+use crate::alert_log::writer::{AlertLog, AlertLogWriter, DrainedWriter, NodeLogs, WriterParts};
 use crate::checkpoint::snapshot::{Snapshot, SnapshotWriter};
 use crate::checkpoint::state_log::{KeptFrom, StateLog, StateLogContents};
 use crate::error::NodeError;
 use crate::ingest::admission::Ingester;
-use crate::ingest::reader::Reader;
+use crate::ingest::reader::{Reader, ReaderParts};
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
 use crate::io::{Flow, Now, PipelineExecutor, SourceFactory};
 use crate::node::{NodeSettings, NodeShared, RunTotals};
@@ -99,6 +99,16 @@ struct RecoveryInput {
     state_log: StateLog,
     state: StateLogContents,
     kept: KeptFrom,
+}
+
+/// A pipeline that is about to run, and the reader in front of it.
+struct Launch<S> {
+    rules: LoadedRules,
+    reader: Reader<S>,
+    pipeline: Pipeline,
+    logs: NodeLogs,
+    ended: Vec<AlertRecord>,
+    durable: Arc<DurableProgress>,
 }
 
 /// A run that has its partitions.
@@ -219,16 +229,8 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         let ingester = Ingester::new(&rules.program, &rules.set.streams, None, workers);
         let ingester = ingester.map_err(NodeError::Schema)?;
         let totals = self.totals.take().ok_or(NodeError::Machine("supervisor"))?;
-        let reader = Reader::new(
-            source,
-            ingester,
-            totals,
-            rules,
-            &self.shared,
-            &self.settings,
-            Arc::clone(&durable),
-            now,
-        );
+        let parts = ReaderParts { source, ingester, totals, durable: Arc::clone(&durable) };
+        let reader = Reader::new(parts, rules, &self.shared, &self.settings, now);
         let published = vec![Timestamp(i64::MIN); rules.set.streams.len()];
         let assigned_at_ms = None;
         self.stage = Stage::Assignment(Box::new(Assignment {
@@ -338,33 +340,17 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
             snapshots: SnapshotWriter::new(store, &program, workers, telemetry),
             offset_indexes: reader.offset_indexes(),
         };
-        self.launch(rules, reader, pipeline, logs, &history, ended, durable, now);
+        let launch = Launch { rules, reader, pipeline, logs, ended, durable };
+        self.launch(launch, &history, now);
         Ok(())
     }
 
-    fn launch(
-        &mut self,
-        rules: LoadedRules,
-        reader: Reader<F::Sources>,
-        pipeline: Pipeline,
-        logs: NodeLogs,
-        history: &AlertLogReplay,
-        ended: Vec<AlertRecord>,
-        durable: Arc<DurableProgress>,
-        now: Now,
-    ) {
+    fn launch(&mut self, launch: Launch<F::Sources>, history: &AlertLogReplay, now: Now) {
+        let Launch { rules, reader, pipeline, logs, ended, durable } = launch;
         let Pipeline { input, output, workers } = pipeline;
-        let mut writer = AlertLogWriter::new(
-            output,
-            logs,
-            history,
-            ended,
-            Arc::clone(&durable),
-            Arc::clone(&rules.program),
-            &self.shared,
-            &self.settings,
-            now,
-        );
+        let program = Arc::clone(&rules.program);
+        let parts = WriterParts { output, logs, ended, durable: Arc::clone(&durable), program };
+        let mut writer = AlertLogWriter::new(parts, history, &self.shared, &self.settings, now);
         writer.continue_counts(self.refused);
         self.executor.start(PipelineMachines { workers, writer: Box::new(writer) });
         let run = Run { rules, reader, input, durable, is_drained: false };
@@ -474,7 +460,9 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
             offset_indexes: reader.offset_indexes(),
         };
         self.refused = drained.refused;
-        self.launch(rules, reader, pipeline, logs, &history, Vec::new(), durable, now);
+        let ended = Vec::new();
+        let launch = Launch { rules, reader, pipeline, logs, ended, durable };
+        self.launch(launch, &history, now);
         Ok(())
     }
 }
