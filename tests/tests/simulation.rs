@@ -32,7 +32,8 @@ fn run(seed: u64, design: Design, snapshots: bool) -> Result<Survivors, String> 
     let (seed, shards) = (random.bits(), random.within(1, 3) as usize);
     let after = drawn_after(seed, &mut case);
     let options = RunOptions { seed, shards, design, after: after.as_ref(), snapshots };
-    check(&case, options).map_err(|why| format!("{why}\n{}", show(&case)))
+    let after = after.as_ref().map(|rules| &rules.alerts);
+    check(&case, options).map_err(|why| format!("{why}\n{}after: {after:?}", show(&case)))
 }
 
 /// The rules that some runs come to have, drawn apart so that all else of a seed stays what it
@@ -130,12 +131,12 @@ const OCCURRENCES: [&str; 27] = [
 ];
 
 /// Seeds beyond those CI runs that were red once, before there were snapshots.
-const RED_SEEDS: [u64; 7] = [10_893, 56_975, 91_570, 132_760, 211_065, 442_424, 508_561];
+const RED_SEEDS: [u64; 1] = [430];
 
 #[test]
 fn seeds_that_were_red_stay_green() {
     for seed in RED_SEEDS {
-        assert_eq!(run(seed, Design::Right, false).err(), None, "HANSHO_SEED={seed}");
+        assert_eq!(simulate(seed, Design::Right).err(), None, "HANSHO_SEED={seed}");
     }
 }
 
@@ -185,31 +186,4 @@ fn wrong_designs_are_found() {
         }
     }
     assert!(passed.is_empty(), "{passed:?} passed {SEEDS_TO_FIND} seeds");
-}
-
-#[test]
-#[ignore = "prints what fails"]
-fn survey() {
-    let mut reasons: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    let seeds = seeds::chosen("HANSHO_SEEDS", 300);
-    let many = seeds.end - seeds.start;
-    let mut fails = 0;
-    for seed in seeds {
-        let got = std::panic::catch_unwind(|| simulate(seed, Design::Right).err());
-        let why = match got {
-            Ok(None) => continue,
-            Ok(Some(why)) => why,
-            Err(panic) => {
-                format!("PANIC {}", panic.downcast_ref::<String>().cloned().unwrap_or_default())
-            }
-        };
-        fails += 1;
-        let short: String = why.chars().filter(|c| !c.is_ascii_digit()).take(90).collect();
-        let entry = reasons.entry(short).or_insert((0, seed));
-        entry.0 += 1;
-    }
-    println!("{fails} of {many} fail");
-    for (why, (times, seed)) in reasons {
-        println!("{times:5} (first {seed}): {why}");
-    }
 }

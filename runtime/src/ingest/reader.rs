@@ -479,10 +479,22 @@ impl<S: Sources> Reader<S> {
     }
 
     /// Whether rules wait that may be activated: everything the log holds of the active ones was
-    /// published by them to its end.
+    /// published by them to its end, and streams that settle together say so together.
     fn may_be_replaced(&self) -> bool {
         let mut streams = self.settled_by_stream().into_iter().zip(&self.published_some);
-        self.shared.mailbox.is_waiting() && streams.all(|(settled, some)| settled >= *some)
+        self.shared.mailbox.is_waiting()
+            && streams.all(|(settled, some)| settled >= *some)
+            && self.requirements.iter().all(|of| self.settles_together(&of.companions))
+    }
+
+    /// Whether the least of what these streams have settled is what their rules have evaluated.
+    ///
+    /// It is not where one stream has passed what was published before while another still comes
+    /// back to it: the other counts as settled up to instants that no rule of both has seen.
+    fn settles_together(&self, streams: &[usize]) -> bool {
+        let compared = |of: &usize| self.marked.get(*of).cmp(&self.published.get(*of));
+        streams.iter().all(|of| compared(of).is_ge())
+            || streams.iter().all(|of| compared(of).is_le())
     }
 
     /// By stream: the last instant that the active rules have evaluated.

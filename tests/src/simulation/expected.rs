@@ -1,5 +1,5 @@
-//! What is expected of each group of rules: it knows the accepted events, but for those that came when their
-//! instant was settled already (LANGUAGE §3.6).
+//! What is expected of each group of rules: it knows the accepted events, but for those that came
+//! when their instant was settled already (LANGUAGE §3.6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,10 +126,8 @@ impl Expected {
         }
         let Some(idle_ms) = environment.idle_ms else {
             if is_late {
-                let settled: Vec<_> =
-                    self.views.iter().map(|v| (v.streams.clone(), v.settled, v.ever)).collect();
                 self.fault = Some(format!(
-                    "late where time never passes by itself: log {at} offset {offset}, first {is_first_time} {record:?} {settled:?}"
+                    "late where time never passes by itself: log {at} offset {offset} {record:?}"
                 ));
             }
             return;

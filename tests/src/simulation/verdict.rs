@@ -119,8 +119,7 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
     if let Some((first, _)) = of(|n| n != 0).next() {
         let (crashes, replaced) = (ended.state.survivors.crashes, &ended.state.replaced);
         return Err(format!(
-            "lost {lost}, invented {invented} ({crashes} crashes, replaced {replaced:?}, {:?}): {first}",
-            ended.state.survivors.occurrences
+            "lost {lost}, invented {invented} ({crashes} crashes, replaced {replaced:?}): {first}"
         ));
     }
     // Of rules that were replaced, the streams of an alert may be others by now.
