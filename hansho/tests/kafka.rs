@@ -722,7 +722,7 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
     let (status, why) = post(&scene.address, "/-/reload").expect("an answer");
     assert_eq!(status, 400, "{why}");
     assert!(why.contains("failing.rules:1"), "{why}");
-    scene.said("what is in force goes on");
+    scene.said("rules and settings stay as they are");
     let is_refusal = |body: &Value| is_of_itself(body) && body["kind"] == "firing";
     let is_told = |all: &[Request]| all.iter().any(|request| is_refusal(&body(request)));
     assert!(scene.recorder.wait_until(DEADLINE, is_told).is_ok(), "people hear of it");

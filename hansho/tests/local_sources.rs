@@ -274,10 +274,10 @@ fn a_reload_reads_again_what_is_kept_of_files_and_of_what_was_posted() {
             service.kill9();
             service.restart().expect("it starts again");
         }
-        let follow = |line: &String| line.contains("other rules are in force");
+        let follow = |line: &String| line.contains("rules activated");
         let has_followed = service.lines().iter().any(follow);
         if !has_followed {
-            service.wait_for_line("other rules are in force", DEADLINE).expect("a reload");
+            service.wait_for_line("rules activated", DEADLINE).expect("a reload");
         }
         parts[1..].iter().for_each(|part| send(&mut service, part));
         wait_for_end(&mut service, "b");
@@ -436,7 +436,7 @@ fn a_reload_of_wording_reads_nothing_again() {
     read_all(&service, 17);
     assert_eq!(read(), 17);
     reload("10回/分", "5回/分");
-    service.wait_for_line("nothing is read again", DEADLINE).expect("a reload");
+    service.wait_for_line("nothing is replayed", DEADLINE).expect("a reload");
     append(&failures("b", [minute(9) + 5_000]));
     append(&failures("z", [minute(20)]));
     wait_for_end(&mut service, "b");

@@ -453,7 +453,7 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
         text.replace(&token("old"), &token("new")).replace("\"ja\"", "\"en\"") + night
     });
     assert_eq!(status, 200, "{said}");
-    assert!(said.contains("are in force already\nother on-call settings are taken up\n"), "{said}");
+    assert!(said.contains("are active already\non-call settings reloaded\n"), "{said}");
     assert!(said.ends_with("needs a restart: language\n"), "{said}");
 
     scene.post_events(&burst("b", 1));
@@ -474,7 +474,7 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
     assert!(told["message"].as_str().is_some_and(|it| it.contains("is no sink")), "{told}");
     assert_eq!(scene.hansho(&["status"]).1, Some(0), "what was in force goes on");
     let (status, said) = scene.reload(|text| text.replace("default = [\"x", "default = [\"night"));
-    assert_eq!((status, said.contains("taken up")), (200, false), "{said}");
+    assert_eq!((status, said.contains("reloaded")), (200, false), "{said}");
     scene.await_in("night.jsonl", "hansho.reload_failed", "resolved");
 
     scene.post_events(&failures("z", [START_MS + 19 * 60_000]));
