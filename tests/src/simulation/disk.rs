@@ -188,8 +188,7 @@ impl RunState {
                 lines.into_iter().filter(|line| is_first(line)).collect()
             }
             Design::ForgottenMemory if name == STATE_LOG => {
-                let is_kept = |line: &Vec<u8>| !contains(line, b"\"seen\":");
-                lines.into_iter().filter(is_kept).collect()
+                lines.into_iter().filter(|line| !has_sightings(line)).collect()
             }
             Design::NewestMemory if name == STATE_LOG => {
                 lines.into_iter().map(|line| dated_back(&line)).collect()
@@ -219,9 +218,9 @@ fn ended_episodes(lines: &[Vec<u8>]) -> Vec<u128> {
     ended.collect()
 }
 
-/// Whether a line of the state log says up to where everything is written.
-fn is_whole(line: &[u8]) -> bool {
-    line.starts_with(b"{\"whole_until_ms\":")
+/// Whether a line of the state log holds what was seen.
+fn has_sightings(line: &[u8]) -> bool {
+    contains(line, b"\"seen\":")
 }
 
 /// The head of a compacted log without how far what it lacks was published.
@@ -354,14 +353,15 @@ impl LineLog for SimulatedLog {
             if !lies {
                 log.promised.append(&mut log.pending);
             } else if self.name == STATE_LOG {
-                // It says that everything is written, which is not there yet.
-                let (whole, rest): (Vec<_>, Vec<_>) =
-                    std::mem::take(&mut log.pending).into_iter().partition(|line| is_whole(line));
+                // It says that everything is written, but the sightings are not there yet.
+                let (sightings, whole): (Vec<_>, Vec<_>) = std::mem::take(&mut log.pending)
+                    .into_iter()
+                    .partition(|line| has_sightings(line));
                 if keeps_promises {
                     log.lines.append(&mut log.promised);
                 }
                 log.lines.extend(whole);
-                log.promised.extend(rest);
+                log.promised.extend(sightings);
                 return;
             }
             note_records(&self.name, &log.promised, &mut state.survivors);
