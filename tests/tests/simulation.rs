@@ -128,7 +128,7 @@ const OCCURRENCES: [&str; 27] = [
 ];
 
 /// Seeds that were red once.
-const RED_SEEDS: [u64; 1] = [430];
+const RED_SEEDS: [u64; 2] = [430, 7526];
 
 #[test]
 fn seeds_that_were_red_stay_green() {

@@ -574,8 +574,12 @@ impl RecoveryInput {
             let known = requirements.companions.iter().map(settled);
             let known = known.collect::<Option<Vec<Timestamp>>>();
             let replaced = known.and_then(|known| known.into_iter().min());
-            let replaced = replaced.filter(|at| at.0 > i64::MIN);
-            let replaced = replaced.map(|at| requirements.read_after(at));
+            // Of a stream that has never settled everything is still to be evaluated, and so it is
+            // of those that rules join with it.
+            let replaced = replaced.map(|at| match at {
+                Timestamp(i64::MIN) => at,
+                at => requirements.read_after(at),
+            });
             let offsets = snapshot.map(|snapshot| snapshot.offsets(stream)).unwrap_or_default();
             Arc::new(move |partition, point| {
                 let settled = Timestamp(point.settled);
