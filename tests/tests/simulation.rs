@@ -128,7 +128,7 @@ const OCCURRENCES: [&str; 27] = [
 ];
 
 /// Seeds that were red once.
-const RED_SEEDS: [u64; 2] = [430, 7526];
+const RED_SEEDS: [u64; 3] = [430, 7526, 8829];
 
 #[test]
 fn seeds_that_were_red_stay_green() {

@@ -332,9 +332,12 @@ impl RetentionRule<'_> {
     }
 
     /// Also while the ends that the change has brought, at the next instant, may be told again.
+    ///
+    /// An alert that was moved from one stream to another begins where the first had settled: so
+    /// the latest of all streams counts for each of them.
     fn may_be_replayed(&self, settled: &SettledStreams) -> bool {
-        let from = |name: &String| self.replayed_from.get(name);
-        settled.iter().any(|(name, settled)| from(name).is_some_and(|from| from <= settled))
+        let latest = settled.values().max();
+        latest.is_some_and(|latest| self.replayed_from.values().any(|from| from <= latest))
     }
 }
 
