@@ -30,7 +30,7 @@ const REBINDINGS: &[(&str, usize)] = &[
     ("engine", 3),
     ("hansho", 37),
     ("oncall", 7),
-    ("runtime", 24),
+    ("runtime", 23),
     ("server", 5),
     ("tests", 9),
 ];
