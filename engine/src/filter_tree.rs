@@ -169,7 +169,7 @@ impl FieldBranch {
     fn new((field, nodes): (usize, Vec<(Constant, Node)>)) -> FieldBranch {
         let hasher = DefaultHashBuilder::default();
         let hash = |at: &usize| {
-            let value = nodes.get(*at).map(|(constant, _)| value(constant));
+            let value = nodes.get(*at).map(|(constant, _)| constant.as_value());
             value.and_then(|value| hash_value(&hasher, value)).unwrap_or_default()
         };
         let mut table = HashTable::new();
@@ -200,17 +200,6 @@ fn lookup(test: &Test) -> Option<(usize, &Constant)> {
         Test::Field(_, _, Constant::Ip(ip)) if ip.to_canonical() != *ip => None,
         Test::Field(field, Comparison::Equal, constant) => Some((*field, constant)),
         _ => None,
-    }
-}
-
-/// A constant as an event would have it.
-fn value(constant: &Constant) -> Value<'_> {
-    match constant {
-        Constant::Text(text) => Value::Text(text),
-        Constant::Number(number) => Value::Number(*number),
-        Constant::Bool(truth) => Value::Bool(*truth),
-        Constant::Time(time) => Value::Time(*time),
-        Constant::Ip(address) => Value::Ip(*address),
     }
 }
 

@@ -185,22 +185,12 @@ fn arrivals(test: &Test) -> Vec<(Timestamp, Timestamp, &Given)> {
 fn value<'a>(written: &'a GivenValue, items: &mut Vec<Value<'a>>) -> Value<'a> {
     match written {
         GivenValue::Missing => Value::Missing,
-        GivenValue::One(constant) => one(constant),
+        GivenValue::One(constant) => constant.as_value(),
         GivenValue::List(constants) => {
             let start = items.len() as u32;
-            items.extend(constants.iter().map(one));
+            items.extend(constants.iter().map(Constant::as_value));
             Value::List { start, len: constants.len() as u32 }
         }
-    }
-}
-
-fn one(constant: &Constant) -> Value<'_> {
-    match constant {
-        Constant::Text(text) => Value::Text(text),
-        Constant::Number(number) => Value::Number(*number),
-        Constant::Bool(truth) => Value::Bool(*truth),
-        Constant::Time(time) => Value::Time(*time),
-        Constant::Ip(address) => Value::Ip(*address),
     }
 }
 

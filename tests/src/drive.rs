@@ -61,21 +61,25 @@ pub fn event(record: &Logged) -> Event<'_> {
 pub fn oracle_input(case: &Case) -> (Vec<AcceptedEvent<'static>>, Timestamp) {
     let mut events = Vec::new();
     for log in &case.logs {
-        let records: Vec<(i64, Option<i64>)> =
-            log.records.iter().map(|record| (record.time, record.recorded)).collect();
-        let verdicts = accepted(&records, lateness_ms(case, log));
-        for (offset, (record, is_in)) in log.records.iter().zip(verdicts).enumerate() {
-            if is_in {
-                events.push(AcceptedEvent {
-                    time: Timestamp(record.time),
-                    origin: origin(log, offset),
-                    values: record.values.clone(),
-                });
-            }
-        }
+        let accepted = verdicts(case, log).into_iter().enumerate().filter(|(_, is_in)| *is_in);
+        events.extend(accepted.map(|(offset, _)| accepted_event(log, offset)));
     }
     let end = events.iter().map(|event| event.time).max();
     (events, end.unwrap_or(Timestamp(i64::MIN)))
+}
+
+/// Of each record of a log, whether its partition accepts it.
+pub fn verdicts(case: &Case, log: &Log) -> Vec<bool> {
+    let records: Vec<(i64, Option<i64>)> =
+        log.records.iter().map(|record| (record.time, record.recorded)).collect();
+    accepted(&records, lateness_ms(case, log))
+}
+
+/// The record at an offset of a log, as the oracle takes it.
+pub fn accepted_event(log: &Log, offset: usize) -> AcceptedEvent<'static> {
+    let record = &log.records[offset];
+    let (time, values) = (Timestamp(record.time), record.values.clone());
+    AcceptedEvent { time, origin: origin(log, offset), values }
 }
 
 /// The case with what its partitions accept, arriving in another order within their lateness.
@@ -85,10 +89,8 @@ pub fn rearranged(case: &Case, random: &mut Random) -> Case {
     let mut case = case.clone();
     for at in 0..case.logs.len() {
         let lateness_ms = lateness_ms(&case, &case.logs[at]);
+        let mut verdicts = verdicts(&case, &case.logs[at]).into_iter();
         let log = &mut case.logs[at];
-        let records: Vec<(i64, Option<i64>)> =
-            log.records.iter().map(|record| (record.time, record.recorded)).collect();
-        let mut verdicts = accepted(&records, lateness_ms).into_iter();
         log.records.retain(|_| verdicts.next().unwrap_or(false));
         // What comes before an event is at most the lateness younger than it.
         let mut arrivals: BTreeMap<i64, i64> = BTreeMap::new();

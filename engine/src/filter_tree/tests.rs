@@ -67,7 +67,8 @@ fn tree(filters: &[Predicate]) -> (FilterTree, Vec<usize>) {
 
 /// Ids of what the tree finds, in the order of the ids.
 fn found(tree: &FilterTree, values: &[Option<Constant>]) -> Vec<usize> {
-    let values: Vec<_> = values.iter().map(|v| v.as_ref().map_or(Value::Missing, value)).collect();
+    let values: Vec<_> =
+        values.iter().map(|v| v.as_ref().map_or(Value::Missing, Constant::as_value)).collect();
     let event = Event { time: Timestamp(0), values: &values, items: &[] };
     let mut found = Vec::new();
     tree.each(&event, &mut |filter| found.push(filter));
@@ -85,8 +86,8 @@ proptest! {
         let (tree, ids) = tree(&filters);
         let tests: Vec<_> = filters.iter().map(|filter| Test::compile(filter).unwrap()).collect();
         for values in events {
-            let lent: Vec<_> =
-                values.iter().map(|v| v.as_ref().map_or(Value::Missing, value)).collect();
+            let lent = values.iter().map(|v| v.as_ref().map_or(Value::Missing, Constant::as_value));
+            let lent: Vec<_> = lent.collect();
             let event = Event { time: Timestamp(0), values: &lent, items: &[] };
             let holding = ids.iter().zip(&tests).filter(|(_, test)| test.holds(&event));
             let mut want: Vec<usize> = holding.map(|(id, _)| *id).collect();

@@ -1,5 +1,6 @@
 //! A thread for each machine of the node.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use engine::shard::Shard;
 use runtime::alert_log::writer::{AlertLogWriter, DrainedWriter};
 use runtime::error::NodeError;
-use runtime::io::{Clock, Flow, Now, PipelineExecutor, ShardExecutor};
+use runtime::io::{Clock, Flow, Now, PipelineExecutor, ShardExecutor, WakeHandle};
 use runtime::node::Node;
 use runtime::notify::channel::{NotifyInbox, NotifyInput, NotifySender};
 use runtime::notify::worker::NotifyWorker;
@@ -31,12 +32,11 @@ type WriterThread = JoinHandle<Result<DrainedWriter, NodeError>>;
 /// Runs the machines of a pipeline on threads.
 #[derive(Debug)]
 pub struct MachineThreads {
-    clock: SystemClock,
-    shards: Vec<JoinHandle<Shard>>,
+    shards: ShardThreads,
     writer: Option<WriterThread>,
 }
 
-/// Runs the shards of a replay on threads.
+/// Runs shards on threads: those of a pipeline, or all there is of a replay.
 #[derive(Debug)]
 pub struct ShardThreads {
     clock: SystemClock,
@@ -46,7 +46,7 @@ pub struct ShardThreads {
 impl MachineThreads {
     /// None yet.
     pub(crate) fn new(clock: SystemClock) -> MachineThreads {
-        MachineThreads { clock, shards: Vec::new(), writer: None }
+        MachineThreads { shards: ShardThreads::new(clock), writer: None }
     }
 }
 
@@ -60,10 +60,9 @@ impl ShardThreads {
 impl PipelineExecutor for MachineThreads {
     fn start(&mut self, machines: PipelineMachines) {
         let PipelineMachines { workers, writer } = machines;
-        let clock = self.clock;
+        let clock = self.shards.clock;
         self.writer = Some(thread::spawn(move || run_writer(writer, clock)));
-        let start = |worker| thread::spawn(move || run_shard(worker, clock));
-        self.shards = workers.into_iter().map(start).collect();
+        self.shards.start(workers);
     }
 
     fn try_join(&mut self) -> Option<Result<DrainedPipeline, NodeError>> {
@@ -76,9 +75,7 @@ impl PipelineExecutor for MachineThreads {
             // The shards have nobody left to push to: they end with the process.
             Err(error) => return Some(Err(error)),
         };
-        let shards = self.shards.drain(..).map(JoinHandle::join);
-        let shards = shards.collect::<thread::Result<Vec<Shard>>>();
-        let drained = shards.map(|shards| DrainedPipeline { shards, writer });
+        let drained = self.shards.join().map(|shards| DrainedPipeline { shards, writer });
         Some(drained.map_err(|_| NodeError::Machine("shard")))
     }
 }
@@ -100,41 +97,43 @@ impl ShardExecutor for ShardThreads {
     }
 }
 
-fn run_shard(mut worker: ShardWorker, clock: SystemClock) -> Shard {
+/// Steps a machine on this thread until it has finished. It parks while there is nothing to do,
+/// until it is woken.
+fn step_until_finished<E>(
+    wake: &WakeHandle,
+    clock: SystemClock,
+    mut step: impl FnMut(Now) -> Result<Flow, E>,
+) -> Result<(), E> {
     let this = thread::current();
-    worker.wake_handle().set(move || this.unpark());
+    wake.set(move || this.unpark());
     loop {
         let now = clock.now();
-        match worker.step(now) {
+        match step(now)? {
             Flow::Again => {}
             Flow::Wait(until) => thread::park_timeout(wait(until, now, WAIT_MAX_MS)),
             Flow::Blocked => thread::park_timeout(BLOCKED_WAIT),
-            Flow::Finished => {
-                let receiver = worker.wake_receiver().clone();
-                let shard = worker.into_shard();
-                // Only now the receiver can see that nothing follows.
-                receiver.wake();
-                return shard;
-            }
+            Flow::Finished => return Ok(()),
         }
     }
+}
+
+fn run_shard(mut worker: ShardWorker, clock: SystemClock) -> Shard {
+    let wake = worker.wake_handle().clone();
+    let Ok(()) = step_until_finished(&wake, clock, |now| Ok::<_, Infallible>(worker.step(now)));
+    let receiver = worker.wake_receiver().clone();
+    let shard = worker.into_shard();
+    // Only now the receiver can see that nothing follows.
+    receiver.wake();
+    shard
 }
 
 fn run_writer(
     mut writer: Box<AlertLogWriter>,
     clock: SystemClock,
 ) -> Result<DrainedWriter, NodeError> {
-    let this = thread::current();
-    writer.wake_handle().set(move || this.unpark());
-    loop {
-        let now = clock.now();
-        match writer.step(now)? {
-            Flow::Again => {}
-            Flow::Wait(until) => thread::park_timeout(wait(until, now, WAIT_MAX_MS)),
-            Flow::Blocked => thread::park_timeout(BLOCKED_WAIT),
-            Flow::Finished => return Ok(writer.into_drained()),
-        }
-    }
+    let wake = writer.wake_handle().clone();
+    step_until_finished(&wake, clock, |now| writer.step(now))?;
+    Ok(writer.into_drained())
 }
 
 fn run_notify(

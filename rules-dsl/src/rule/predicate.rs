@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use model::decimal::Decimal;
+use model::event::Value;
 use model::time::Timestamp;
 
 /// A truth about one event. A comparison with a missing field is false in either polarity.
@@ -82,6 +83,19 @@ pub enum Constant {
     Time(Timestamp),
     /// An address.
     Ip(IpAddr),
+}
+
+impl Constant {
+    /// Returns it as the value of an event's field.
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            Constant::Text(text) => Value::Text(text),
+            Constant::Number(number) => Value::Number(*number),
+            Constant::Bool(truth) => Value::Bool(*truth),
+            Constant::Time(time) => Value::Time(*time),
+            Constant::Ip(address) => Value::Ip(*address),
+        }
+    }
 }
 
 /// An IPv4 or IPv6 network: an address and the length of its prefix in bits.

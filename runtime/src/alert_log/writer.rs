@@ -137,7 +137,7 @@ impl AlertLogWriter {
         settings: &NodeSettings,
         now: Now,
     ) -> AlertLogWriter {
-        let WriterParts { output, logs, mut ended, durable, program } = parts;
+        let WriterParts { output, logs, ended, durable, program } = parts;
         let NodeLogs { alert_log: AlertLog(log), compactor, state_log, snapshots, offset_indexes } =
             logs;
         let (streams, shards) = (durable.streams(), output.shards());
@@ -146,8 +146,6 @@ impl AlertLogWriter {
         shared.reports.wake_with(output.wake_handle().clone());
         shared.reports.end(MetaAlert::ReloadFailed);
         let language = templates.language();
-        let known = history.record_ids();
-        ended.retain(|recorded| !known.contains(&record_id(recorded)));
         AlertLogWriter {
             output,
             log,
@@ -162,7 +160,7 @@ impl AlertLogWriter {
             monitor: SelfMonitor::new(settings.meta, language, history.metas(), now.wall),
             ended,
             next_sequence: history.next_sequence(),
-            known,
+            known: history.record_ids(),
             announced: history.announced(),
             settled: vec![vec![Timestamp(i64::MIN); streams]; shards],
             counts: vec![ShardCounts::default(); shards],
@@ -196,7 +194,8 @@ impl AlertLogWriter {
         if !self.pass_on() {
             return Ok(Flow::Blocked);
         }
-        let ended = mem::take(&mut self.ended);
+        let mut ended = mem::take(&mut self.ended);
+        self.drop_known(&mut ended);
         self.write(ended, now)?;
         let mut outputs = Vec::new();
         let is_finished = self.output.is_finished();
@@ -245,15 +244,10 @@ impl AlertLogWriter {
         // What is acknowledged moves only where the peaks as of then are kept too.
         let mut settled = self.settled.clone();
         for (shard, output) in outputs {
-            let early = output.out.early.into_iter().map(|early| {
-                let message = self.templates.early(&early);
-                AlertRecord::Early(early, message)
-            });
-            let transitions = output.out.transitions.into_iter().map(|transition| {
-                let message = self.templates.transition(&transition);
-                AlertRecord::Transition(transition, message)
-            });
-            fresh.extend(early.chain(transitions));
+            let templates = &self.templates;
+            fresh.extend(output.out.early.into_iter().map(|of| templates.early_record(of)));
+            let transitions = output.out.transitions.into_iter();
+            fresh.extend(transitions.map(|of| templates.transition_record(of)));
             for memory in &output.out.memories {
                 self.state_log.append_state(memory)?;
             }
@@ -269,7 +263,7 @@ impl AlertLogWriter {
                 *slot = output.settled;
             }
         }
-        fresh.retain(|recorded| !self.known.contains(&record_id(recorded)));
+        self.drop_known(&mut fresh);
         // What is refused up to here will not be counted again once this is committed.
         let all: ShardCounts = self.counts.iter().copied().sum();
         let refused = all.late_after_settle + all.refused_keys + all.refused_values;
@@ -309,13 +303,15 @@ impl AlertLogWriter {
             return Ok(());
         }
         let settled = self.settled_by_all();
-        let ends = self.announced.withdrawn(&self.program, &settled).into_iter().map(|end| {
-            let message = self.templates.transition(&end);
-            AlertRecord::Transition(end, message)
-        });
-        let mut ends: Vec<AlertRecord> = ends.collect();
-        ends.retain(|recorded| !self.known.contains(&record_id(recorded)));
+        let withdrawn = self.announced.withdrawn(&self.program, &settled).into_iter();
+        let mut ends = withdrawn.map(|end| self.templates.transition_record(end)).collect();
+        self.drop_known(&mut ends);
         self.write(ends, now)
+    }
+
+    /// Drops records that the log held before this run.
+    fn drop_known(&self, records: &mut Vec<AlertRecord>) {
+        records.retain(|recorded| !self.known.contains(&record_id(recorded)));
     }
 
     /// By stream: how far all shards have settled it.

@@ -481,9 +481,13 @@ impl<S: Sources> Reader<S> {
     /// Whether rules wait that may be activated: everything the log holds of the active ones was
     /// published by them to its end, and streams that settle together say so together.
     fn may_be_replaced(&self) -> bool {
-        let mut streams = self.settled_by_stream().into_iter().zip(&self.published_some);
+        // Every turn asks: what costs something comes last.
         self.shared.mailbox.is_waiting()
-            && streams.all(|(settled, some)| settled >= *some)
+            && self
+                .settled_by_stream()
+                .iter()
+                .zip(&self.published_some)
+                .all(|(by, some)| by >= some)
             && self.requirements.iter().all(|of| self.settles_together(&of.companions))
     }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use connectors::transition_json::AlertRecord;
 use engine::shard::Watched;
 use jiff::tz::TimeZone;
+use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
-use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EarlyAlert, KeyPart, TopValues, Transition};
 use rules_dsl::rule::Alert;
@@ -94,51 +95,45 @@ impl AlertTemplates {
 
     /// The message of a transition.
     pub fn transition(&self, of: &Transition) -> String {
-        let since = self.local_time(of.facts.since);
-        let measured = (of.measured.value, of.measured.threshold, of.count);
-        self.render(
-            &of.facts.alert,
-            (&of.facts.key, &of.fields, &of.tops),
-            measured,
-            of.facts.severity,
-            &since,
-        )
+        self.render(&of.facts, &of.measured, of.facts.since, &of.fields, &of.tops, of.count)
     }
 
-    /// The message of an early notice.
-    pub fn early(&self, of: &EarlyAlert) -> String {
-        let since = self.local_time(of.facts.at);
-        let measured = (of.measured.value, of.measured.threshold, of.count);
-        self.render(
-            &of.facts.alert,
-            (&of.facts.key, &of.fields, &[]),
-            measured,
-            of.facts.severity,
-            &since,
-        )
+    /// A transition with its message, as the alert log holds it.
+    pub(crate) fn transition_record(&self, transition: Transition) -> AlertRecord {
+        let message = self.transition(&transition);
+        AlertRecord::Transition(transition, message)
+    }
+
+    /// An early alert with its message, as the alert log holds it.
+    pub(crate) fn early_record(&self, early: EarlyAlert) -> AlertRecord {
+        let facts = &early.facts;
+        let message =
+            self.render(facts, &early.measured, facts.at, &early.fields, &[], early.count);
+        AlertRecord::Early(early, message)
     }
 
     fn render(
         &self,
-        alert: &str,
-        (key, fields, tops): (&[KeyPart], &[KeyPart], &[TopValues]),
-        (value, threshold, count): (Option<Decimal>, Option<Decimal>, u64),
-        severity: Severity,
-        since: &str,
+        facts: &AlertFacts,
+        measured: &Measurement,
+        since: Timestamp,
+        fields: &[KeyPart],
+        tops: &[TopValues],
+        count: u64,
     ) -> String {
-        let Some(AlertTemplate { alert, .. }) = self.alerts.get(alert) else {
+        let Some(AlertTemplate { alert, .. }) = self.alerts.get(&facts.alert) else {
             return String::new();
         };
         let message = alert.message.render(&MessageValues {
-            key,
+            key: &facts.key,
             fields,
-            value,
-            threshold,
+            value: measured.value,
+            threshold: measured.threshold,
             unit: alert.unit(),
-            severity,
+            severity: facts.severity,
             window_ms: alert.trigger.window_ms(),
             count,
-            since,
+            since: &self.local_time(since),
             tops,
             language: self.language,
         });

@@ -20,7 +20,6 @@ use engine::shard::{Shard, ShardCounts};
 use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
-use model::transition::Transition;
 use tracing::info;
 
 use super::active_rules::{
@@ -36,11 +35,11 @@ use crate::checkpoint::snapshot::{Snapshot, SnapshotWriter};
 use crate::checkpoint::state_log::{KeptFrom, StateLog, StateLogContents};
 use crate::error::NodeError;
 use crate::ingest::admission::Ingester;
+use crate::ingest::offset_index::OffsetIndexes;
 use crate::ingest::reader::{Reader, ReaderParts};
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
 use crate::io::{Flow, Now, PipelineExecutor, SourceFactory};
 use crate::node::{NodeSettings, NodeShared, RunTotals};
-use crate::notify::templates::AlertTemplates;
 use crate::pipeline::{DrainedPipeline, Pipeline, PipelineInput, PipelineMachines};
 
 /// Time between two looks at the group while partitions are waited for, in ms.
@@ -313,14 +312,12 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         shards: Option<Vec<Shard>>,
         now: Now,
     ) -> Result<(), NodeError> {
-        let RecoveryInput { rules, previous, mut alert_log, history, mut state_log, state, .. } =
-            recovery;
+        let RecoveryInput { rules, previous, alert_log, history, state_log, state, .. } = recovery;
         let program = Arc::clone(&rules.program);
-        let old_texts = previous.as_ref().map(|of| self.shared.templates.of_rules(&of.rules));
-        let mut compactor = AlertLogCompactor::new(&rules, &self.shared, &self.settings);
-        compactor.compact_if_due(&mut *alert_log.0, published, now.wall);
+        let mut logs = self.logs(&rules, alert_log, state_log, reader.offset_indexes());
+        logs.compactor.compact_if_due(&mut *logs.alert_log.0, published, now.wall);
         (0..).zip(published).for_each(|(stream, at)| durable.note_committed(stream, *at));
-        let restored_state = state_log.restore(&program, state, published)?;
+        let restored_state = logs.state_log.restore(&program, state, published)?;
         let published_some = history.published_some(&program);
         reader.continue_after(published, published_some, &rules, &restored_state.kept);
         let mut resumed = history.resumed(published, &program, previous.as_ref());
@@ -330,19 +327,33 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
             None => Pipeline::new(&program, self.settings.pipeline, &resumed.restored),
         };
         reader.publish_again(&pipeline.input);
-        let ended = ended_records(resumed.ended, old_texts.as_ref());
-        let workers = self.settings.pipeline.workers;
-        let (store, telemetry) = (&self.shared.store, &self.shared.telemetry);
-        let logs = NodeLogs {
-            alert_log,
-            compactor,
-            state_log,
-            snapshots: SnapshotWriter::new(store, &program, workers, telemetry),
-            offset_indexes: reader.offset_indexes(),
-        };
+        // Rules that replaced none have ended nothing.
+        let texts = previous.map(|of| self.shared.templates.of_rules(&of.rules));
+        let ended = texts.map_or_else(Vec::new, |texts| {
+            resumed.ended.into_iter().map(|end| texts.transition_record(end)).collect()
+        });
         let launch = Launch { rules, reader, pipeline, logs, ended, durable };
         self.launch(launch, &history, now);
         Ok(())
+    }
+
+    /// The logs of a node under these rules.
+    fn logs(
+        &self,
+        rules: &LoadedRules,
+        alert_log: AlertLog,
+        state_log: StateLog,
+        offset_indexes: Arc<OffsetIndexes>,
+    ) -> NodeLogs {
+        let NodeShared { store, telemetry, .. } = &self.shared;
+        let workers = self.settings.pipeline.workers;
+        NodeLogs {
+            alert_log,
+            compactor: AlertLogCompactor::new(rules, &self.shared, &self.settings),
+            state_log,
+            snapshots: SnapshotWriter::new(store, &rules.program, workers, telemetry),
+            offset_indexes,
+        }
     }
 
     fn launch(&mut self, launch: Launch<F::Sources>, history: &AlertLogReplay, now: Now) {
@@ -450,15 +461,7 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         (0..).zip(before.committed()).for_each(|(at, of)| durable.note_committed(at, of));
         let pipeline = Pipeline::of(shards, self.settings.pipeline);
         reader.adopt(&rules, Arc::clone(&durable), &pipeline.input);
-        let workers = self.settings.pipeline.workers;
-        let (store, telemetry) = (&self.shared.store, &self.shared.telemetry);
-        let logs = NodeLogs {
-            alert_log,
-            compactor: AlertLogCompactor::new(&rules, &self.shared, &self.settings),
-            state_log: drained.state_log,
-            snapshots: SnapshotWriter::new(store, &rules.program, workers, telemetry),
-            offset_indexes: reader.offset_indexes(),
-        };
+        let logs = self.logs(&rules, alert_log, drained.state_log, reader.offset_indexes());
         self.refused = drained.refused;
         let ended = Vec::new();
         let launch = Launch { rules, reader, pipeline, logs, ended, durable };
@@ -597,14 +600,6 @@ impl RecoveryInput {
         let requirements = replay_requirements(&self.rules, how, &self.kept);
         requirements.into_iter().enumerate().map(of).collect()
     }
-}
-
-fn ended_records(ended: Vec<Transition>, templates: Option<&AlertTemplates>) -> Vec<AlertRecord> {
-    let record = |transition: Transition| {
-        let message = templates.map_or_else(String::new, |of| of.transition(&transition));
-        AlertRecord::Transition(transition, message)
-    };
-    ended.into_iter().map(record).collect()
 }
 
 /// A hash of rules as logs and pages show it.

@@ -10,8 +10,8 @@ use model::transition::Transition;
 use rules_dsl::rule::{Alert, RuleSet, Watch};
 
 use crate::drawn::{Case, Log};
-use crate::drive::{event, lateness_ms, origin};
-use crate::oracle::{AcceptedEvent, accepted, transitions};
+use crate::drive::{accepted_event, event, lateness_ms, origin, verdicts};
+use crate::oracle::{AcceptedEvent, transitions};
 
 use super::environment::Environment;
 
@@ -31,7 +31,7 @@ struct RuleGroup {
 
 /// All groups of rules, over all runs of the node.
 pub(super) struct Expected {
-    views: Vec<RuleGroup>,
+    groups: Vec<RuleGroup>,
     /// By log: how many records have been read in any life.
     positions: Vec<usize>,
     /// An event came that one life, or one thread, would have dropped and another did not.
@@ -59,14 +59,14 @@ impl Expected {
         for watch in &case.rules.watches {
             groups.entry(streams_of(&watch.as_alert())).or_default().1.push(watch.clone());
         }
-        let view = |(streams, (alerts, watches)): (Vec<usize>, (Vec<Alert>, Vec<Watch>))| {
+        let group = |(streams, (alerts, watches)): (Vec<usize>, (Vec<Alert>, Vec<Watch>))| {
             let rules = RuleSet { alerts, watches, ..case.rules.clone() };
             let program = Program::compile(&rules)?;
             let (settled, ever) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
             Ok(RuleGroup { streams, rules, program, settled, ever, late: BTreeSet::new() })
         };
         Ok(Expected {
-            views: groups.into_iter().map(view).collect::<Result<_, _>>()?,
+            groups: groups.into_iter().map(group).collect::<Result<_, _>>()?,
             positions: vec![0; case.logs.len()],
             is_torn: false,
             rows_late: 0,
@@ -77,25 +77,25 @@ impl Expected {
 
     /// A run begins before which this was published, by stream.
     pub(super) fn begin(&mut self, published: &[Timestamp]) {
-        for view in &mut self.views {
-            let least = view.streams.iter().filter_map(|at| published.get(*at).copied()).min();
-            view.ever = view.ever.max(view.settled).max(least.unwrap_or(view.ever));
-            view.settled = Timestamp(i64::MIN);
+        for group in &mut self.groups {
+            let least = group.streams.iter().filter_map(|at| published.get(*at).copied()).min();
+            group.ever = group.ever.max(group.settled).max(least.unwrap_or(group.ever));
+            group.settled = Timestamp(i64::MIN);
         }
     }
 
     /// All shards have settled what the watermarks allow.
     pub(super) fn settle(&mut self, watermarks: &[Timestamp]) {
-        for view in &mut self.views {
-            let least = view.streams.iter().filter_map(|at| watermarks.get(*at).copied()).min();
-            view.settled = view.settled.max(least.unwrap_or(view.settled));
+        for group in &mut self.groups {
+            let least = group.streams.iter().filter_map(|at| watermarks.get(*at).copied()).min();
+            group.settled = group.settled.max(least.unwrap_or(group.settled));
         }
     }
 
     /// A stream's earliest event comes when its instant is settled there.
     pub(super) fn begin_late(&mut self, stream: usize, time: Timestamp) {
-        let mut views = self.views.iter().filter(|view| view.streams.contains(&stream));
-        self.is_torn |= views.any(|view| time > view.settled);
+        let mut groups = self.groups.iter().filter(|group| group.streams.contains(&stream));
+        self.is_torn |= groups.any(|group| time > group.settled);
     }
 
     /// A record was read that its partition accepts.
@@ -110,17 +110,17 @@ impl Expected {
         let is_first_time = offset >= self.positions[at];
         let time = Timestamp(record.time);
         let mut is_late = false;
-        for view in
-            self.views.iter_mut().filter(|view| view.streams.contains(&(log.stream as usize)))
+        for group in
+            self.groups.iter_mut().filter(|group| group.streams.contains(&(log.stream as usize)))
         {
-            if time <= view.settled {
+            if time <= group.settled {
                 is_late = true;
-                view.late.insert((at, offset));
+                group.late.insert((at, offset));
                 let mut counts = ObserveCounts::default();
                 let batches = &mut [Batch::default()];
-                view.program.observe(&event(record), origin(log, offset), batches, &mut counts);
+                group.program.observe(&event(record), origin(log, offset), batches, &mut counts);
                 self.rows_late += counts.observations;
-            } else if is_first_time && time <= view.ever {
+            } else if is_first_time && time <= group.ever {
                 (is_late, self.is_torn) = (true, true);
             }
         }
@@ -151,7 +151,7 @@ impl Expected {
 
     /// By stream: the least instant that every group of rules has settled.
     pub(super) fn settled_by_all(&self) -> Timestamp {
-        self.views.iter().map(|view| view.settled).min().unwrap_or(Timestamp(i64::MIN))
+        self.groups.iter().map(|group| group.settled).min().unwrap_or(Timestamp(i64::MIN))
     }
 
     /// Whether it is unknown of an event if it counts.
@@ -161,20 +161,20 @@ impl Expected {
 
     /// Whether events came after their instant was settled.
     pub(super) fn has_late(&self) -> bool {
-        self.is_torn || self.views.iter().any(|view| !view.late.is_empty())
+        self.is_torn || self.groups.iter().any(|group| !group.late.is_empty())
     }
 
     /// What the naive interpreter makes of the events each group of rules accepted.
     pub(super) fn wanted(&self, case: &Case) -> Vec<Transition> {
         let mut all = Vec::new();
-        for view in &self.views {
+        for group in &self.groups {
             let events: Vec<AcceptedEvent<'_>> = case
                 .logs
                 .iter()
                 .enumerate()
-                .flat_map(|(at, log)| view.accepted(case, (at, log)))
+                .flat_map(|(at, log)| group.accepted(case, (at, log)))
                 .collect();
-            all.extend(transitions(&view.rules, &events, view.settled, false));
+            all.extend(transitions(&group.rules, &events, group.settled, false));
         }
         all.sort_by(|a, b| {
             (a.facts.at, &a.facts.alert, &a.facts.key).cmp(&(
@@ -189,16 +189,10 @@ impl Expected {
 
 impl RuleGroup {
     fn accepted(&self, case: &Case, (at, log): (usize, &Log)) -> Vec<AcceptedEvent<'static>> {
-        let records: Vec<(i64, Option<i64>)> =
-            log.records.iter().map(|record| (record.time, record.recorded)).collect();
-        let verdicts = accepted(&records, lateness_ms(case, log)).into_iter().enumerate();
-        let taken = verdicts
+        let verdicts = verdicts(case, log).into_iter().enumerate();
+        verdicts
             .filter(|(offset, is_in)| *is_in && !self.late.contains(&(at, *offset)))
-            .map(|(offset, _)| AcceptedEvent {
-                time: Timestamp(log.records[offset].time),
-                origin: origin(log, offset),
-                values: log.records[offset].values.clone(),
-            });
-        taken.collect()
+            .map(|(offset, _)| accepted_event(log, offset))
+            .collect()
     }
 }

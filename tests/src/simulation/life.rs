@@ -2,7 +2,7 @@
 //! notes. The simulated traits share it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use connectors::commit::CommitPoint;
 use model::time::Timestamp;
@@ -39,8 +39,6 @@ pub(super) struct RunState {
     pub(super) accepted: Vec<Vec<bool>>,
     /// By log and record: its bytes.
     pub(super) payloads: Vec<Vec<Vec<u8>>>,
-    /// By log: the furthest record that any run has read.
-    pub(super) positions: Vec<usize>,
     pub(super) run: RunNotes,
 }
 
@@ -60,6 +58,9 @@ pub(super) struct RunNotes {
     /// Logs that were assigned before and are not now.
     pub(super) revoked: BTreeSet<usize>,
 }
+
+/// Whether every effect is printed.
+static IS_TRACED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("HANSHO_TRACE").is_some());
 
 /// A handle on the state of a run.
 #[derive(Clone)]
@@ -81,7 +82,7 @@ impl Run {
 
 impl RunState {
     pub(super) fn trace(&self, what: impl FnOnce() -> String) {
-        if std::env::var_os("HANSHO_TRACE").is_some() {
+        if *IS_TRACED {
             eprintln!("[{}] {}", self.now_ms, what());
         }
     }
@@ -185,7 +186,6 @@ impl RunState {
             self.survivors.count("late or from the future");
         }
         self.expected.has_read(at, offset);
-        self.positions[at] = self.positions[at].max(offset + 1);
     }
 
     /// Whether every record of every log was read.

@@ -35,6 +35,7 @@ use super::notifiers::SimulatedNotifiers;
 use super::sources::SimulatedFactory;
 use super::{CRASHES_MAX, Design, Fate, RunOptions, Survivors};
 use crate::drawn::{Case, Random};
+use crate::drive::verdicts;
 
 /// Longer than any window, hold or idle time that is drawn: everything has passed by then.
 const LONG_AFTER_MS: i64 = 1_000_000;
@@ -214,15 +215,9 @@ fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError>
     environment.horizon_ms = horizons.max().unwrap_or(0);
     let crash_percent = random.one_of(&[0, 1, 4, 10], 1);
     let fate = Fate { random, crash_percent, crashes_left: CRASHES_MAX };
-    let accepted = case.logs.iter().map(|log| {
-        let records: Vec<(i64, Option<i64>)> =
-            log.records.iter().map(|record| (record.time, record.recorded)).collect();
-        crate::oracle::accepted(&records, crate::drive::lateness_ms(case, log))
-    });
     Ok(RunState {
-        accepted: accepted.collect(),
+        accepted: case.logs.iter().map(|log| verdicts(case, log)).collect(),
         payloads: case.logs.iter().map(|log| crate::drawn::payloads(case, log)).collect(),
-        positions: vec![0; case.logs.len()],
         expected: Expected::new(case)?,
         case: case.clone(),
         environment,
@@ -439,6 +434,13 @@ impl Scheduler<'_> {
         state.expected.settle(&watermarks);
     }
 
+    /// Lets everything that was read be evaluated, logged and handed to on-call.
+    fn publish_all(&mut self) -> Result<(), String> {
+        self.step_all_shards();
+        while self.node.node.supervisor.executor().step_writer(self.run) {}
+        self.step_notify()
+    }
+
     fn step_notify(&mut self) -> Result<(), String> {
         self.run.lock().land_due(&self.node.to_on_call);
         self.check_alive()?;
@@ -464,9 +466,7 @@ impl Scheduler<'_> {
             self.run.lock().now_ms += if rounds % 8 == 0 { LONG_AFTER_MS / 8 } else { 1 };
             self.edit_rules()?;
             self.step_reader(false)?;
-            self.step_all_shards();
-            while self.node.node.supervisor.executor().step_writer(self.run) {}
-            self.step_notify()?;
+            self.publish_all()?;
             self.run.lock().note_activation();
             let watermarks = self.node.node.supervisor.watermarks();
             let is_settled = watermarks.iter().all(|at| at.0 >= long_after);
@@ -479,9 +479,7 @@ impl Scheduler<'_> {
         while self.step_reader(true)? != Flow::Finished {
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "it never stops: {:?}", self.node.node.supervisor);
-            self.step_all_shards();
-            while self.node.node.supervisor.executor().step_writer(self.run) {}
-            self.step_notify()?;
+            self.publish_all()?;
         }
         self.check_alive()?;
         let mut left = std::mem::take(&mut self.node.node.supervisor.executor().left);

@@ -21,14 +21,14 @@ const TUPLE_PARAMETERS: &[(&str, usize)] = &[
     ("engine", 19),
     ("hansho", 1),
     ("oncall", 9),
-    ("runtime", 6),
+    ("runtime", 5),
     ("tests", 5),
 ];
 /// Names bound once more without being used in between today.
 const REBINDINGS: &[(&str, usize)] = &[
     ("connectors", 20),
     ("engine", 3),
-    ("hansho", 37),
+    ("hansho", 36),
     ("oncall", 7),
     ("runtime", 23),
     ("server", 5),
