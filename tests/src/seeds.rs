@@ -14,13 +14,20 @@ pub fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// The seeds to run: the one `HANSHO_SEED` names, else as many as the variable `count` says,
-/// else `otherwise`.
+/// The seeds to run: the one `HANSHO_SEED` names, else those that the variable `count` says, as
+/// a number of them or as a range `FROM..TO`, else `otherwise`.
 pub fn chosen(count: &str, otherwise: u64) -> Range<u64> {
-    match number("HANSHO_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number(count).unwrap_or(otherwise),
+    if let Some(seed) = number("HANSHO_SEED") {
+        return seed..seed + 1;
     }
+    let said = env::var(count).ok();
+    said.map_or(0..otherwise, |said| range(&said).unwrap_or_else(|| panic!("{count}={said}")))
+}
+
+/// `TO` or `FROM..TO`.
+fn range(said: &str) -> Option<Range<u64>> {
+    let (from, to) = said.split_once("..").unwrap_or(("0", said));
+    Some(from.parse().ok()?..to.parse().ok()?)
 }
 
 /// Runs `check` on every seed; what each thread summed up, or the least seed that failed of
@@ -66,6 +73,14 @@ pub fn all<S: Default + Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seeds_are_a_number_or_a_range() {
+        let cases = [("7", Some(0..7)), ("3..7", Some(3..7)), ("", None), ("3..", None)];
+        for (said, expected) in cases {
+            assert_eq!(range(said), expected, "{said}");
+        }
+    }
 
     #[test]
     fn every_seed_is_run_once_and_the_first_that_fails_is_named() {

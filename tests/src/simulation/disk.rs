@@ -12,6 +12,7 @@ use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::resume::ResumeIndex;
 use engine::snapshot::Packed;
+use memchr::memmem;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
 use runtime::alert_log::record::LoggedRecord;
@@ -95,16 +96,18 @@ impl Disk {
         }
     }
 
-    /// The lines of the alert log that say that rules were activated: by stream name, the last
-    /// instant that the rules before evaluated.
-    fn activations(&self) -> Vec<BTreeMap<String, i64>> {
-        let lines = self.logs.get(ALERT_LOG).map_or(&[][..], |log| &log.lines);
+    /// The first line of the alert log that says that other rules were activated: by stream
+    /// name, the last instant that the rules before evaluated.
+    fn activation(&self) -> Option<BTreeMap<String, i64>> {
         let of = |line: &Vec<u8>| {
+            // Every line is looked at in every round, and few are worth reading.
+            memmem::find(line, b"rules_in_force")?;
             let line: Value = serde_json::from_slice(line).ok()?;
             line.get("rules_in_force")?;
             serde_json::from_value(line.get("settled_ms")?.clone()).ok()
         };
-        lines.iter().filter_map(of).collect()
+        let mut settled = self.logs.get(ALERT_LOG)?.lines.iter().filter_map(of);
+        settled.find(|settled: &BTreeMap<String, i64>| !settled.is_empty())
     }
 }
 
@@ -468,10 +471,10 @@ impl DeadLetterLog for SimulatedLetters {
 impl RunState {
     /// Notes where other rules were activated, once the record of it is durable.
     pub(super) fn note_activation(&mut self) {
-        let activations = self.disk.activations();
-        if let (None, Some(settled)) =
-            (&self.replaced, activations.iter().find(|of| !of.is_empty()))
-        {
+        if self.replaced.is_some() {
+            return;
+        }
+        if let Some(settled) = self.disk.activation() {
             let of = |name: &String| Timestamp(settled.get(name).copied().unwrap_or(i64::MIN));
             let streams = self.case.rules.streams.iter().map(|schema| of(&schema.name));
             self.replaced = Some(streams.collect());

@@ -493,12 +493,12 @@ impl Scheduler<'_> {
         let mut idle = 0;
         while idle < 3 {
             self.step_notify()?;
-            let pending = self.node.node.notify.desk().outgoing().count();
+            let is_pending = self.node.node.notify.desk().outgoing().next().is_some();
             let mut state = self.run.lock();
             let due = self.node.node.notify.desk().next_due().map(|due| due.0);
             let next = state.next_landing().into_iter().chain(due).min();
             match next {
-                Some(next) if pending > 0 || !state.flights.is_empty() => {
+                Some(next) if is_pending || !state.flights.is_empty() => {
                     state.now_ms = next.max(state.now_ms);
                     idle = 0;
                 }
