@@ -64,6 +64,9 @@ pub struct OpenEpisode {
     /// Its furthest value up to the published instant. What is read again adds to it, but
     /// reaches back no further than `for`, `keep` and `hold`: an older peak must be kept.
     pub peak: Option<Decimal>,
+    /// The last instant whose value may be the peak: how far its rule was evaluated. The rules
+    /// of other streams may be behind it.
+    pub as_of: Timestamp,
     /// The severity it has come to.
     pub severity: Severity,
     /// The fields of the event that fired it, as far as its message shows them.
@@ -239,8 +242,8 @@ impl Shard {
     /// still to come to where an earlier run was, which knew more.
     pub fn open_episodes(&self) -> Vec<OpenEpisode> {
         let domain_of = |rule| self.domains.iter().find(|domain| domain.judges(rule));
-        let is_current = |rule| domain_of(rule).is_some_and(Domain::is_current);
-        self.states.open_episodes(is_current)
+        let current = |rule| domain_of(rule).filter(|domain| domain.is_current());
+        self.states.open_episodes(|rule| current(rule).map(Domain::settled))
     }
 
     /// What the watches show now, ordered by watch and key; nothing of what is unknown.

@@ -29,12 +29,37 @@ impl Program {
             let old = before.rule(&rule.alert.name);
             let last = old.map_or(i64::MIN, |old| until(before, old)).max(until(&self, rule));
             fates.push(match old.filter(|old| old.stateful == rule.stateful) {
-                Some(old) => (old.begins, wordings(old, rule, last)),
+                Some(old) => (begin(old, rule, until(&self, rule)), wordings(old, rule, last)),
                 None => (last.saturating_add(1), Vec::new()),
             });
         }
         for (rule, (begins, earlier)) in self.rules_mut().iter_mut().zip(fates) {
             (rule.begins, rule.earlier) = (begins, earlier);
+        }
+        self
+    }
+
+    /// By alert: the first instant that it evaluates, of those that were changed before `before`
+    /// and are kept over this change. A record of the change holds them, so that whoever reads it
+    /// need not know of all earlier ones.
+    pub fn kept_begins(
+        &self,
+        before: &Program,
+        settled: &SettledStreams,
+    ) -> BTreeMap<String, Timestamp> {
+        let kept = self.rules().iter().filter_map(|rule| {
+            let old = before.rule(&rule.alert.name).filter(|old| old.stateful == rule.stateful)?;
+            let at = begin(old, rule, self.settled_for(rule, settled));
+            (at > i64::MIN).then(|| (rule.alert.name.clone(), Timestamp(at)))
+        });
+        kept.collect()
+    }
+
+    /// Lets alerts begin no earlier than a record of a change says.
+    pub fn begin_no_earlier(mut self, begins: &BTreeMap<String, Timestamp>) -> Program {
+        for rule in self.rules_mut() {
+            let known = begins.get(&rule.alert.name);
+            rule.begins = known.map_or(rule.begins, |known| known.0.max(rule.begins));
         }
         self
     }
@@ -93,6 +118,12 @@ fn keeps(new: &RulePlan, old: &RulePlan) -> bool {
         && new.alert.message_fields == old.alert.message_fields
         && new.alert.tops == old.alert.tops
         && new.alert.horizon_ms() <= old.horizon_ms()
+}
+
+/// When a kept rule begins, where that still matters to whoever has evaluated it up to `until`.
+fn begin(old: &RulePlan, rule: &RulePlan, until: i64) -> i64 {
+    let horizon_ms = rule.horizon_ms().max(old.horizon_ms());
+    if old.begins > until.saturating_sub(horizon_ms) { old.begins } else { i64::MIN }
 }
 
 /// The wordings before `rule`, of which the last judged up to `until`.

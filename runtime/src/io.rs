@@ -184,8 +184,6 @@ pub trait Sources {
     /// # Errors
     /// In words: none of it holds, and all is committed again.
     fn commit(&mut self, points: &[PartitionCommit]) -> Result<(), String>;
-    /// From here on commits say enough of the past to whoever is assigned a partition.
-    fn trust_commits(&mut self);
     /// Leaves the consumer group, if there is one.
     fn close(self);
 }

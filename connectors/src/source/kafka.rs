@@ -149,6 +149,9 @@ pub struct KafkaSource {
     settings: KafkaSettings,
     consumer: Arc<BaseConsumer<Context>>,
     partitions: BTreeMap<(usize, i32), Partition>,
+    /// Partitions that were given up, and the next offset of each: one that comes back is read on
+    /// from there, wherever its commit is. Whoever reads them may be behind it or ahead of it.
+    given_up: BTreeMap<(usize, i32), i64>,
     /// What the group asked and is not done yet, in order.
     changes: VecDeque<Change>,
     /// What the group wants back, told to the caller and given up at the next `poll`.
@@ -192,6 +195,7 @@ impl KafkaSource {
             settings: settings.clone(),
             consumer: Arc::new(consumer),
             partitions: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             changes: VecDeque::new(),
             leaving: Vec::new(),
             events: Vec::new(),
@@ -201,11 +205,6 @@ impl KafkaSource {
             judge_at: None,
             unreadable_commits: 0,
         })
-    }
-
-    /// Whoever reads on has all of the past: commits say enough from here on.
-    pub fn trust_commits(&mut self) {
-        self.settings.reach_back.clear();
     }
 
     /// Serves the group for at most `timeout` and tells what happened. Call it at least every

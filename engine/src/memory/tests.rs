@@ -71,6 +71,7 @@ fn open(told: &[Transition]) -> Vec<OpenEpisode> {
             key,
             since: of.facts.since,
             peak: None,
+            as_of: Timestamp(i64::MIN),
             severity: of.facts.severity,
             fields: Vec::new(),
         };

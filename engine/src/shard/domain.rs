@@ -298,6 +298,11 @@ impl Domain {
         Timestamp(self.settled.max(self.past.told))
     }
 
+    /// The last instant that it has evaluated.
+    pub(crate) const fn settled(&self) -> Timestamp {
+        Timestamp(self.settled)
+    }
+
     /// Whether a rule is one of its own.
     pub(crate) fn judges(&self, rule: usize) -> bool {
         self.rules.binary_search(&rule).is_ok()

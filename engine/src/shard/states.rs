@@ -437,16 +437,21 @@ impl States {
         }
     }
 
-    pub(crate) fn open_episodes(&self, is_told: impl Fn(usize) -> bool) -> Vec<OpenEpisode> {
-        let is_told: Vec<bool> = (0..self.rules.len()).map(is_told).collect();
+    /// The open episodes of rules that are evaluated up to `as_of`, where that is known.
+    pub(crate) fn open_episodes(
+        &self,
+        as_of: impl Fn(usize) -> Option<Timestamp>,
+    ) -> Vec<OpenEpisode> {
+        let by_rule: Vec<Option<Timestamp>> = (0..self.rules.len()).map(as_of).collect();
         let open = self.table.states.values().filter_map(|state| {
-            is_told.get(state.place.0 as usize).filter(|is_told| **is_told)?;
+            let as_of = by_rule.get(state.place.0 as usize).copied().flatten()?;
             let alert = alert_of(&self.program, state.place)?;
             Some(OpenEpisode {
                 alert: alert.name.clone(),
                 key: self.keys.bytes(state.place.1).to_vec(),
                 since: Timestamp(state.episode.open_since()?),
                 peak: state.episode.peak(),
+                as_of,
                 severity: state.episode.severity()?,
                 fields: state.fired_fields(alert),
             })

@@ -286,8 +286,15 @@ fn rules_settle_with_the_slowest_stream_they_read() {
     assert_eq!(bench.settled(0, &[(1, "a"), (2, "a"), (3, "a")], 9), "+a3(3)");
     // Joined streams share the instant up to which everything is told.
     assert_eq!(bench.shard.settled(), [Timestamp(i64::MIN); 2]);
+    // What is known of an episode is as of what its own rule has evaluated.
+    let as_of = |bench: &Bench| bench.shard.open_episodes().iter().map(|it| it.as_of.0).collect();
+    let instants: Vec<i64> = as_of(&bench);
+    assert_eq!(instants, [9]);
     assert_eq!(bench.settled(1, &[(2, "a")], 4), "+a2(2)");
     assert_eq!(bench.shard.settled(), [Timestamp(4); 2]);
+    let mut instants: Vec<i64> = as_of(&bench);
+    instants.sort_unstable();
+    assert_eq!(instants, [4, 9]);
 }
 
 fn open(since: i64) -> OpenEpisode {
@@ -296,6 +303,7 @@ fn open(since: i64) -> OpenEpisode {
         key: encode_key(&[KeyValue::Text("a".to_owned())]),
         since: Timestamp(since),
         peak: Some(Decimal::from_int(9)),
+        as_of: Timestamp(30),
         severity: Severity::High,
         fields: Vec::new(),
     }

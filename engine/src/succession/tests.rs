@@ -62,6 +62,28 @@ fn a_rule_goes_on_where_its_state_is_the_same_and_opens_where_it_is_not() {
     assert_eq!((fate(&after, "d").0, fate(&after, "e").0), (61, i64::MIN + 1));
 }
 
+/// So the newest record of a change suffices, however many changes came before it.
+#[test]
+fn a_record_of_a_change_says_when_kept_rules_begin_while_that_matters() {
+    let at = |at| settled(&[("s", at), ("t", at)]);
+    let first = program(&["s", "t"], vec![alert("a")]);
+    let second = program(&["s", "t"], vec![alert("a"), alert("b")]).succeed(&first, &at(100));
+    let third = || program(&["s", "t"], vec![alert("a"), level(alert("b"), 5), alert("c")]);
+    let begins: Vec<_> = third().kept_begins(&second, &at(105)).into_iter().collect();
+    assert_eq!(begins, [("b".to_owned(), Timestamp(101))]);
+    // One horizon later nothing can tell.
+    let horizon_ms = second.rule("b").unwrap().horizon_ms();
+    let later = at(101 + horizon_ms);
+    assert_eq!(third().kept_begins(&second, &later).len(), 0);
+    assert_eq!(fate(&third().succeed(&second, &later), "b").0, i64::MIN);
+    // Of the second program nothing is known but what the record says.
+    let known = third().succeed(&second, &at(105));
+    let begins = begins.into_iter().collect();
+    let read = third().succeed(&third(), &at(105)).begin_no_earlier(&begins);
+    assert_eq!(fate(&read, "b").0, fate(&known, "b").0);
+    assert_eq!(fate(&read, "a").0, i64::MIN);
+}
+
 #[test]
 fn wordings_are_kept_for_as_long_as_they_may_matter() {
     // Windows, `keep` and `nodata` of 10 ms: a horizon of 30.

@@ -377,12 +377,6 @@ impl Sources for NodeSources {
         Ok(())
     }
 
-    fn trust_commits(&mut self) {
-        if let Some(kafka) = &mut self.kafka {
-            kafka.trust_commits();
-        }
-    }
-
     fn close(self) {
         if let Some(Err(error)) = self.kafka.map(KafkaSource::close) {
             warn!(%error, "the consumer group was left without saying so");

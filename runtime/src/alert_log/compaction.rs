@@ -22,7 +22,7 @@ use oncall::incident::Step;
 use tracing::{debug, info, warn};
 
 use super::peaks::EpisodeName;
-use super::record::{LoggedRecord, canonical, published_of, transition_of, write_line};
+use super::record::{LoggedRecord, episodes, published_of, write_line};
 use super::replay::{LogEntry, LogHead};
 use crate::checkpoint::state_log::KeptFrom;
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
@@ -346,13 +346,11 @@ fn newest_peaks(
     entries: &[(LogEntry, Vec<u8>)],
     records: &BTreeSet<usize>,
 ) -> BTreeMap<EpisodeName, usize> {
-    let named = records.iter().filter_map(|index| match entries.get(*index) {
-        Some((LogEntry::Record(logged), _)) => transition_of(logged),
+    let staying = records.iter().filter_map(|index| match entries.get(*index) {
+        Some((LogEntry::Record(logged), _)) => Some(&**logged),
         _ => None,
     });
-    let named: BTreeSet<EpisodeName> = named
-        .map(|of| (of.facts.alert.clone(), canonical(&of.facts.key), of.facts.since))
-        .collect();
+    let named: BTreeSet<EpisodeName> = episodes(staying).collect();
     let peaks = entries.iter().enumerate().filter_map(|(index, (entry, _))| match entry {
         LogEntry::Peak(name, _) if named.contains(name) => Some((name.clone(), index)),
         _ => None,

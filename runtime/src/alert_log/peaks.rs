@@ -37,14 +37,14 @@ pub struct RecordedPeak {
     pub(crate) as_of: Option<Timestamp>,
 }
 
-/// A line that keeps an open episode's peak as of an instant, without its end.
-pub fn peak_line(open: &OpenEpisode, peak: Decimal, as_of: Timestamp) -> Vec<u8> {
+/// A line that keeps an open episode's peak, without its end.
+pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
     let line = PeakLine {
         peak_of: open.alert.as_str().into(),
         key_bytes: open.key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
         since_ms: open.since.0,
         peak: peak.to_string().into(),
-        as_of_ms: Some(as_of.0),
+        as_of_ms: Some(open.as_of.0),
     };
     // A struct of texts and numbers always serializes.
     serde_json::to_vec(&line).unwrap_or_default()
@@ -78,24 +78,18 @@ impl LoggedPeaks {
         LoggedPeaks { before, by_shard: vec![HashMap::new(); shards] }
     }
 
-    /// The lines that are due where peaks of a shard's open episodes have moved: `as_of` is how
-    /// far their alert is evaluated.
+    /// The lines that are due where peaks of a shard's open episodes have moved.
     ///
     /// A run that replays has evaluated less than the one before it: a peak that has not moved
     /// is not written again, as its instant would be too early.
-    pub fn moved(
-        &mut self,
-        shard: usize,
-        open: &[OpenEpisode],
-        as_of: impl Fn(&str) -> Timestamp,
-    ) -> Vec<Vec<u8>> {
+    pub fn moved(&mut self, shard: usize, open: &[OpenEpisode]) -> Vec<Vec<u8>> {
         let Some(logged) = self.by_shard.get_mut(shard) else { return Vec::new() };
         let (mut now, mut lines) = (HashMap::new(), Vec::new());
         for episode in open {
             let (name, Some(peak)) = (episode_name(episode), episode.peak) else { continue };
             let before = self.before.remove(&name).or_else(|| logged.get(&name).copied());
             if before != Some(peak) {
-                lines.push(peak_line(episode, peak, as_of(&episode.alert)));
+                lines.push(peak_line(episode, peak));
             }
             now.insert(name, peak);
         }

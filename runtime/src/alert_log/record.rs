@@ -12,6 +12,7 @@ use oncall::incident::{AlertText, OffsetRange};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::peaks::EpisodeName;
 use crate::notify::templates::AlertTemplates;
 
 /// One record as the alert log and on-call know it.
@@ -140,6 +141,15 @@ pub(crate) fn published_of(program: &Program, published: &[Timestamp], alert: &s
     let streams = program.rule(alert).map(|rule| &rule.streams);
     let of = |stream: &usize| published.get(*stream).copied().unwrap_or(Timestamp(i64::MIN));
     streams.and_then(|streams| streams.iter().map(of).min()).unwrap_or(Timestamp(i64::MIN))
+}
+
+/// The episodes that records are of.
+pub(crate) fn episodes<'a>(
+    records: impl Iterator<Item = &'a LoggedRecord>,
+) -> impl Iterator<Item = EpisodeName> {
+    records
+        .filter_map(transition_of)
+        .map(|of| (of.facts.alert.clone(), canonical(&of.facts.key), of.facts.since))
 }
 
 /// The canonical bytes of a key.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peaks::{EpisodeName, RecordedPeak, episode_name, read_peak};
 use super::record::{
-    LoggedRecord, RecordId, canonical, published_of, read_line, record_id, transition_of,
+    LoggedRecord, RecordId, canonical, episodes, published_of, read_line, record_id, transition_of,
 };
 use crate::error::NodeError;
 use crate::rules::active_rules::{PreviousRules, RuleChange, read_change};
@@ -182,9 +182,12 @@ impl AlertLogReplay {
         announced
     }
 
-    /// The newest peak of every episode that has one in the log.
+    /// The newest peak of every episode that has one in the log, and will have: a peak whose
+    /// episode has no record is dropped by a compaction. A crash may leave such a one.
     pub(crate) fn peaks(&self) -> BTreeMap<EpisodeName, Decimal> {
-        self.peaks.iter().map(|(name, kept)| (name.clone(), kept.peak)).collect()
+        let recorded: HashSet<EpisodeName> = episodes(self.logged.iter()).collect();
+        let peaks = self.peaks.iter().filter(|(name, _)| recorded.contains(*name));
+        peaks.map(|(name, kept)| (name.clone(), kept.peak)).collect()
     }
 
     /// Rules that came into force, oldest first.
@@ -283,8 +286,8 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
         TransitionKind::Firing => {
             let (alert, severity) = (transition.facts.alert.clone(), transition.facts.severity);
             let (since, peak) = (transition.facts.since, transition.measured.value);
-            let fields = transition.fields.clone();
-            open.insert(identity, OpenEpisode { alert, key, since, peak, severity, fields });
+            let (as_of, fields) = (transition.facts.at, transition.fields.clone());
+            open.insert(identity, OpenEpisode { alert, key, since, peak, as_of, severity, fields });
         }
         // An end may come, of one that was ended by a change, after another has begun.
         TransitionKind::Resolved => {

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use super::compaction::AlertLogCompactor;
 use super::durable_progress::DurableProgress;
 use super::peaks::LoggedPeaks;
-use super::record::{LoggedRecord, RecordId, alert_of, published_of, record_id, write_line};
+use super::record::{LoggedRecord, RecordId, alert_of, record_id, write_line};
 use super::replay::AlertLogReplay;
 use crate::checkpoint::snapshot::SnapshotWriter;
 use crate::checkpoint::state_log::StateLog;
@@ -258,7 +258,7 @@ impl AlertLogWriter {
                 self.snapshots.add(shard, part);
             }
             let Some(inspection) = output.inspection else { continue };
-            self.note_inspection(shard, inspection, &output.settled)?;
+            self.note_inspection(shard, inspection)?;
             if let Some(slot) = settled.get_mut(shard) {
                 *slot = output.settled;
             }
@@ -283,7 +283,6 @@ impl AlertLogWriter {
         &mut self,
         shard: usize,
         inspection: ShardInspection,
-        settled: &[Timestamp],
     ) -> Result<(), NodeError> {
         let ShardInspection { open, watched, rules } = inspection;
         if let (Some(slot), Some(watched)) = (self.watched.get_mut(shard), watched) {
@@ -294,7 +293,7 @@ impl AlertLogWriter {
         if let Some(slot) = self.rules.get_mut(shard) {
             *slot = rules;
         }
-        self.append_peaks(shard, &open, settled)
+        self.append_peaks(shard, &open)
     }
 
     /// Ends early alerts that have settled without an episode.
@@ -364,14 +363,8 @@ impl AlertLogWriter {
     }
 
     /// Appends the peaks of open episodes where they have moved.
-    fn append_peaks(
-        &mut self,
-        shard: usize,
-        open: &[OpenEpisode],
-        settled: &[Timestamp],
-    ) -> Result<(), NodeError> {
-        let as_of = |alert: &str| published_of(&self.program, settled, alert);
-        for line in self.peaks.moved(shard, open, as_of) {
+    fn append_peaks(&mut self, shard: usize, open: &[OpenEpisode]) -> Result<(), NodeError> {
+        for line in self.peaks.moved(shard, open) {
             self.log.append(&line)?;
             self.is_unsynced = true;
         }

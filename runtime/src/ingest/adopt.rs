@@ -20,7 +20,6 @@ impl<S: Sources> Reader<S> {
         pipeline: &PipelineInput,
     ) {
         self.rules_hash = rules.program.hash();
-        self.source.trust_commits();
         self.durable = durable;
         self.reopen();
         self.publish_again(pipeline);

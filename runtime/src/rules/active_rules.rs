@@ -32,6 +32,9 @@ pub(crate) const PREVIOUS_MAX: usize = 8;
 struct RulesLine {
     rules_in_force: String,
     settled_ms: BTreeMap<String, i64>,
+    /// By alert: its first instant, where an earlier change set it that still matters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    begins_ms: BTreeMap<String, i64>,
     at_ms: i64,
     by: String,
     files: Vec<String>,
@@ -44,6 +47,26 @@ pub struct RuleChange {
     pub(crate) rules: u64,
     /// By stream name: the last instant that was settled before.
     pub(crate) settled: SettledStreams,
+    /// By alert: its first instant, where an earlier change set it that still matters.
+    pub(crate) begins: BTreeMap<String, Timestamp>,
+}
+
+impl RuleChange {
+    /// The activation of rules after others, which have evaluated up to `settled`.
+    pub(crate) fn after(
+        before: &LoadedRules,
+        rules: &LoadedRules,
+        settled: SettledStreams,
+    ) -> RuleChange {
+        let begins = rules.program.kept_begins(&before.program, &settled);
+        RuleChange { rules: rules.program.hash(), settled, begins }
+    }
+
+    /// The activation of rules that apply from the beginning.
+    pub(crate) fn first(rules: &LoadedRules) -> RuleChange {
+        let rules = rules.program.hash();
+        RuleChange { rules, settled: SettledStreams::new(), begins: BTreeMap::new() }
+    }
 }
 
 /// Rules to activate, and what asked for it.
@@ -79,12 +102,15 @@ pub(crate) fn read_change(line: &[u8]) -> Option<Result<RuleChange, String>> {
         let line: RulesLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let rules = u64::from_str_radix(&line.rules_in_force, 16);
         let rules = rules.map_err(|error| format!("{}: {error}", line.rules_in_force))?;
-        let settled = line.settled_ms.into_iter().map(|(name, at)| (name, Timestamp(at)));
-        Ok(RuleChange { rules, settled: settled.collect() })
+        let instants = |by_name: BTreeMap<String, i64>| {
+            by_name.into_iter().map(|(name, at)| (name, Timestamp(at))).collect()
+        };
+        let (settled, begins) = (instants(line.settled_ms), instants(line.begins_ms));
+        Ok(RuleChange { rules, settled, begins })
     })
 }
 
-/// Keeps rules and writes that they are active after `settled`.
+/// Keeps rules and writes that they are active.
 ///
 /// # Errors
 /// The store cannot be written: then the rules are not active.
@@ -93,18 +119,18 @@ pub(crate) fn activate(
     alert_log: &mut dyn LineLog,
     history: &mut AlertLogReplay,
     update: &RuleUpdate,
-    settled: SettledStreams,
+    change: RuleChange,
     now: Timestamp,
 ) -> Result<(), JournalError> {
-    let rules = update.rules.program.hash();
-    let (mut kept, lines) = shared.store.open(&file_of(rules))?;
+    let (mut kept, lines) = shared.store.open(&file_of(change.rules))?;
     if lines.is_empty() {
         kept.append(&shared.archive.encode(&update.rules))?;
         kept.sync()?;
     }
     let line = RulesLine {
-        rules_in_force: format!("{rules:016x}"),
-        settled_ms: settled.iter().map(|(name, at)| (name.clone(), at.0)).collect(),
+        rules_in_force: format!("{:016x}", change.rules),
+        settled_ms: in_ms(&change.settled),
+        begins_ms: in_ms(&change.begins),
         at_ms: now.0,
         by: update.by.to_owned(),
         files: update.rules.sources.names().map(str::to_owned).collect(),
@@ -112,8 +138,12 @@ pub(crate) fn activate(
     // A struct of texts and numbers always serializes.
     alert_log.append(&serde_json::to_vec(&line).unwrap_or_default())?;
     alert_log.sync()?;
-    history.note_change(RuleChange { rules, settled });
+    history.note_change(change);
     Ok(())
+}
+
+fn in_ms(instants: &BTreeMap<String, Timestamp>) -> BTreeMap<String, i64> {
+    instants.iter().map(|(name, at)| (name.clone(), at.0)).collect()
 }
 
 /// The rules that the log says are active, made to follow those before them; those that are at
@@ -131,11 +161,11 @@ pub(crate) fn load_active(
     let mut before: Option<LoadedRules> = None;
     for change in earlier.iter().skip(earlier.len().saturating_sub(PREVIOUS_MAX)) {
         let next = load_kept(&*shared.store, &*shared.archive, change.rules);
-        before = next.map(|next| following(next, before.as_ref(), &change.settled));
+        before = next.map(|next| following(next, before.as_ref(), change));
     }
     // Rules that apply from the beginning follow none.
     let before = before.filter(|_| !newest.settled.is_empty());
-    let rules = following(rules, before.as_ref(), &newest.settled);
+    let rules = following(rules, before.as_ref(), newest);
     let settled = newest.settled.clone();
     Some(ActiveRules { rules, previous: before.map(|rules| PreviousRules { rules, settled }) })
 }
@@ -144,12 +174,18 @@ pub(crate) fn load_active(
 pub(crate) fn following(
     rules: LoadedRules,
     before: Option<&LoadedRules>,
-    settled: &SettledStreams,
+    change: &RuleChange,
 ) -> LoadedRules {
-    let Some(before) = before else { return rules };
+    if before.is_none() && change.begins.is_empty() {
+        return rules;
+    }
     match Program::compile(&rules.set) {
         Ok(program) => {
-            let program = Arc::new(program.succeed(&before.program, settled));
+            let program = match before {
+                Some(before) => program.succeed(&before.program, &change.settled),
+                None => program,
+            };
+            let program = Arc::new(program.begin_no_earlier(&change.begins));
             LoadedRules { program, ..rules }
         }
         // They compiled when they were loaded.
@@ -199,15 +235,22 @@ mod tests {
     #[test]
     fn a_record_of_rules_differs_from_every_other_line() {
         let settled: SettledStreams = [("auth".to_owned(), Timestamp(-5))].into();
+        let begins: BTreeMap<String, Timestamp> = [("burst".to_owned(), Timestamp(-7))].into();
         let line = RulesLine {
             rules_in_force: format!("{:016x}", 7),
-            settled_ms: settled.iter().map(|(name, at)| (name.clone(), at.0)).collect(),
+            settled_ms: in_ms(&settled),
+            begins_ms: in_ms(&begins),
             at_ms: 9,
             by: "signal".to_owned(),
             files: vec!["a.rules".to_owned()],
         };
         let line = serde_json::to_vec(&line).unwrap();
-        assert_eq!(read_change(&line), Some(Ok(RuleChange { rules: 7, settled })));
+        assert_eq!(read_change(&line), Some(Ok(RuleChange { rules: 7, settled, begins })));
+        // A record of an earlier build.
+        let older = read_change(
+            b"{\"rules_in_force\":\"7\",\"settled_ms\":{},\"at_ms\":1,\"by\":\"api\",\"files\":[]}",
+        );
+        assert_eq!(older.map(|of| of.map(|of| of.begins)), Some(Ok(BTreeMap::new())));
         assert_eq!(read_change(b"{\"detected_ms\":1}"), None);
         assert!(read_change(b"{\"rules_in_force\":7}").unwrap().is_err());
         assert!(read_change(b"{\"rules_in_force\":\"x\"}").unwrap().is_err());

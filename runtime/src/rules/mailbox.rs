@@ -17,8 +17,9 @@ pub struct ReloadMailbox {
 impl ReloadMailbox {
     /// Hands rules over; what was waiting is dropped.
     pub fn put(&self, update: RuleUpdate) {
+        let mut waiting = lock(&self.waiting);
         *lock(&self.newest) = Some(update.rules.program.hash());
-        *lock(&self.waiting) = Some(update);
+        *waiting = Some(update);
         self.is_waiting.store(true, Ordering::Release);
     }
 
@@ -29,13 +30,20 @@ impl ReloadMailbox {
 
     /// Takes the rules that wait.
     pub fn take(&self) -> Option<RuleUpdate> {
+        let mut waiting = lock(&self.waiting);
         self.is_waiting.store(false, Ordering::Release);
-        lock(&self.waiting).take()
+        waiting.take()
     }
 
-    /// Notes which rules are active, unless others are on their way.
+    /// Notes which rules are active, unless others are on their way. Rules that wait to become
+    /// what is active already wait no longer: they were loaded before it was known what is.
     pub fn note_active(&self, rules: u64) {
-        if !self.is_waiting() {
+        let mut waiting = lock(&self.waiting);
+        if waiting.as_ref().is_some_and(|update| update.rules.program.hash() == rules) {
+            *waiting = None;
+        }
+        if waiting.is_none() {
+            self.is_waiting.store(false, Ordering::Release);
             *lock(&self.newest) = Some(rules);
         }
     }
@@ -49,4 +57,29 @@ impl ReloadMailbox {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is guarded is one value, whole after every step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::message::Language;
+
+    use super::*;
+    use crate::rules::loaded::LoadedRules;
+
+    /// A reload may come before it is known which rules a recovery activates.
+    #[test]
+    fn rules_that_turn_out_to_be_active_wait_no_longer() {
+        let mailbox = ReloadMailbox::default();
+        let text =
+            "stream auth from \"auth\" { ts: time }\nalert many count(auth) >= 9 within 1m low";
+        let rules = LoadedRules::from_text(text, Language::En).unwrap();
+        let hash = rules.program.hash();
+        mailbox.put(RuleUpdate { rules, by: "api" });
+        mailbox.note_active(hash ^ 1);
+        assert!(mailbox.is_waiting() && mailbox.is_newest(hash), "others are active");
+        mailbox.note_active(hash);
+        assert!(!mailbox.is_waiting() && mailbox.is_newest(hash) && mailbox.take().is_none());
+        mailbox.note_active(hash ^ 1);
+        assert!(mailbox.is_newest(hash ^ 1));
+    }
 }

@@ -17,13 +17,12 @@ use std::sync::Arc;
 use connectors::commit::{Reach, ReachBack};
 use connectors::transition_json::AlertRecord;
 use engine::shard::{Shard, ShardCounts};
-use engine::succession::SettledStreams;
 use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
 use tracing::info;
 
 use super::active_rules::{
-    ActiveRules, PreviousRules, RuleUpdate, activate, following, load_active,
+    ActiveRules, PreviousRules, RuleChange, RuleUpdate, activate, following, load_active,
 };
 use super::loaded::LoadedRules;
 use crate::alert_log::compaction::AlertLogCompactor;
@@ -418,7 +417,8 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         let (settled, totals) = run.reader.close();
         (self.totals, self.refused) = (Some(totals), writer.refused);
         let mut state = AlertLogState::read(&self.shared)?;
-        let active = state.replace(update, settled, &self.shared, now)?;
+        let change = RuleChange::after(&run.rules, &update.rules, settled);
+        let active = state.replace(update, change, &self.shared, now)?;
         self.stage = Stage::Recovery(Box::new((state, active)));
         Ok(Flow::Again)
     }
@@ -447,11 +447,11 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         now: Now,
     ) -> Result<(), NodeError> {
         let Run { rules: active, mut reader, durable: before, .. } = run;
-        let settled = reader.settled_streams();
         let AlertLogState { mut alert_log, mut history } = AlertLogState::read(&self.shared)?;
         let log = &mut *alert_log.0;
-        activate(&self.shared, log, &mut history, &update, settled.clone(), now.wall)?;
-        let rules = following(update.rules, Some(&active), &settled);
+        let change = RuleChange::after(&active, &update.rules, reader.settled_streams());
+        activate(&self.shared, log, &mut history, &update, change.clone(), now.wall)?;
+        let rules = following(update.rules, Some(&active), &change);
         let (by, hash) = (update.by, hex(rules.program.hash()));
         info!(by, rules = hash, "rules activated; nothing is replayed");
         shards.iter_mut().for_each(|shard| shard.adopt(&rules.program));
@@ -508,9 +508,9 @@ impl AlertLogState {
             return Ok(known);
         }
         // No rules were active, or nobody can load them any more: these apply from the beginning.
-        let settled = SettledStreams::new();
+        let change = RuleChange::first(&update.rules);
         let log = &mut *self.alert_log.0;
-        activate(shared, log, &mut self.history, &update, settled, now.wall)?;
+        activate(shared, log, &mut self.history, &update, change, now.wall)?;
         Ok(ActiveRules { rules: update.rules, previous: None })
     }
 
@@ -521,12 +521,12 @@ impl AlertLogState {
     fn replace(
         &mut self,
         update: RuleUpdate,
-        settled: SettledStreams,
+        change: RuleChange,
         shared: &NodeShared,
         now: Now,
     ) -> Result<ActiveRules, NodeError> {
         let log = &mut *self.alert_log.0;
-        activate(shared, log, &mut self.history, &update, settled, now.wall)?;
+        activate(shared, log, &mut self.history, &update, change, now.wall)?;
         let (by, hash) = (update.by, update.rules.program.hash());
         let known = load_active(shared, self.history.changes(), Some(update.rules));
         let known = known.ok_or(NodeError::Machine("activation of rules"))?;

@@ -94,7 +94,12 @@ impl Judge<'_> {
         let mut standing = Standing::default();
         let mut told = Vec::new();
         let mut instants = self.instants();
-        instants.extend(self.before.iter().flat_map(|(before, _)| before.instants()));
+        if let Some((before, _)) = self.before {
+            // What became true by the old wording is timed by the new one.
+            let timers = [0, self.alert.for_ms, self.alert.keep_ms, self.alert.hold_ms];
+            let begun = before.instants().into_iter();
+            instants.extend(begun.flat_map(|at| timers.map(|after| at + after)));
+        }
         for now in instants.into_iter().filter(|now| *now <= until) {
             let judge = self.before.filter(|(_, last)| now <= *last).map_or(self, |(it, _)| it);
             let shown = &judge.alert.message_fields;

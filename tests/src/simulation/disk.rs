@@ -96,6 +96,11 @@ impl Disk {
         }
     }
 
+    /// Whether a log holds anything that no crash takes away.
+    pub(super) fn has_lines(&self, name: &str) -> bool {
+        self.logs.get(name).is_some_and(|log| !log.lines.is_empty())
+    }
+
     /// The first line of the alert log that says that other rules were activated: by stream
     /// name, the last instant that the rules before evaluated.
     fn activation(&self) -> Option<BTreeMap<String, i64>> {

@@ -24,6 +24,7 @@ use runtime::pipeline::{DrainedPipeline, PipelineMachines, PipelineSettings};
 use runtime::rules::active_rules::RuleUpdate;
 use runtime::rules::loaded::{LoadedRules, RuleArchive};
 use runtime::rules::mailbox::ReloadMailbox;
+use runtime::rules::supervisor::ALERT_LOG;
 use runtime::self_monitor::monitor::MetaLimits;
 use runtime::telemetry::Telemetry;
 
@@ -245,8 +246,10 @@ fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError>
             let rules = LoadedRules::from_set(set.clone()).map_err(NodeError::Program)?;
             known.insert(rules.program.hash(), set.clone());
         }
-        // Once they were edited, a start finds the edited ones.
-        let is_edited = state.now_ms >= state.environment.edited_at_ms;
+        // Once they were edited, a start finds the edited ones. What a node begins with is never
+        // edited: it would replace nothing.
+        let has_begun = state.disk.has_lines(ALERT_LOG);
+        let is_edited = has_begun && state.now_ms >= state.environment.edited_at_ms;
         let set = options.after.filter(|_| is_edited).unwrap_or(&state.case.rules).clone();
         let rules = LoadedRules::from_set(set).map_err(NodeError::Program)?;
         let on_call: Settings = state.environment.on_call.clone();

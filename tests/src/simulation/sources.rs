@@ -100,13 +100,16 @@ impl Sources for SimulatedSources {
             match (is_assigned, state.is_ours(at)) {
                 (false, true) => {
                     let commit = state.commit_shown(at);
-                    let start = state.start_of(at, commit, &self.reach_back[topic]);
-                    let is_back = state.run.revoked.remove(&at);
-                    if is_back {
+                    let start = if state.run.revoked.remove(&at) {
+                        // It is read on from where it was left.
                         state.survivors.count("partition given back");
-                    } else if state.environment.places[at].is_added() {
-                        state.survivors.count("partition added");
-                    }
+                        state.run.next.get(&at).map_or(0, |next| *next as i64)
+                    } else {
+                        if state.environment.places[at].is_added() {
+                            state.survivors.count("partition added");
+                        }
+                        state.start_of(at, commit, &self.reach_back[topic])
+                    };
                     let is_newest = state.design == Design::SnapshotWithNewestCommit;
                     let read = commit.filter(|_| is_newest).map_or(start, |of| of.position);
                     state.run.next.insert(at, read as usize);
@@ -209,12 +212,6 @@ impl Sources for SimulatedSources {
             }
         };
         state.effect(commit).map_err(|Crash| "the node has crashed".to_owned())
-    }
-
-    fn trust_commits(&mut self) {
-        for reach in &mut self.reach_back {
-            *reach = std::sync::Arc::new(|_, _| Reach::Committed);
-        }
     }
 
     fn close(self) {}

@@ -114,12 +114,18 @@ fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), St
     for (transition, by) in want.iter().map(|it| (it, -1)).chain(told.iter().map(|it| (*it, 1))) {
         *counts.entry(format!("{transition:?}")).or_insert(0) += by;
     }
-    let of = |wanted: fn(i64) -> bool| counts.iter().filter(move |(_, n)| wanted(**n));
-    let (lost, invented) = (of(|n| n < 0).count(), of(|n| n > 0).count());
-    if let Some((first, _)) = of(|n| n != 0).next() {
+    counts.retain(|_, times| *times != 0);
+    if !counts.is_empty() {
         let (crashes, replaced) = (ended.state.survivors.crashes, &ended.state.replaced);
+        let invented = counts.values().filter(|times| **times > 0).count();
+        let lost = counts.len() - invented;
+        let shown: String = counts
+            .iter()
+            .map(|(of, times)| if *times < 0 { ("lost", of) } else { ("invented", of) })
+            .map(|(what, of)| format!("\n{what}: {of}"))
+            .collect();
         return Err(format!(
-            "lost {lost}, invented {invented} ({crashes} crashes, replaced {replaced:?}): {first}"
+            "lost {lost}, invented {invented} ({crashes} crashes, replaced {replaced:?}):{shown}"
         ));
     }
     // Of rules that were replaced, the streams of an alert may be others by now.

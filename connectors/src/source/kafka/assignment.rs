@@ -57,7 +57,8 @@ impl KafkaSource {
         }
         let leaving = std::mem::take(&mut self.leaving);
         let list = partition_list(&leaving);
-        self.partitions.retain(|_, part| !part.revoked);
+        let revoked = self.partitions.extract_if(.., |_, part| part.revoked);
+        self.given_up.extend(revoked.map(|(place, part)| (place, part.next)));
         if let Err(error) = self.consumer.incremental_unassign(&list) {
             self.trouble(format!("partitions could not be given up: {error}"));
         }
@@ -104,7 +105,7 @@ impl KafkaSource {
         self.leaving = pairs;
     }
 
-    /// Starts reading partitions where their last owner says.
+    /// Starts reading partitions where this member left them, or else where their last owner says.
     fn take_over(&mut self, pairs: &[(String, i32)]) -> Result<(), ClientError> {
         let mut openings = Vec::with_capacity(pairs.len());
         for (name, partition, left) in self.committed(pairs)? {
@@ -112,7 +113,10 @@ impl KafkaSource {
                 continue;
             };
             let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
-            let reach = self.reach(topic, partition, &left);
+            let reach = match self.given_up.get(&(topic, partition)) {
+                Some(next) => Reach::Offset(*next),
+                None => self.reach(topic, partition, &left),
+            };
             let reached = self.reached_back(&name, partition, reach)?;
             let known = if let Reach::Offset(offset) = reach { Some(offset) } else { None };
             let mut opening = self.opening(topic, partition, (left, known), (low, high));
@@ -175,6 +179,7 @@ impl KafkaSource {
     ) -> Opening {
         let (commit, wanted) = match left {
             Left::Point(point) => (Some(point), known.unwrap_or(point.replay_from)),
+            _ if known.is_some() => (None, known.unwrap_or(low)),
             Left::Offset(offset, error) => {
                 self.unreadable_commits += 1;
                 let name = self.settings.topics.get(topic).map_or("", String::as_str);

@@ -17,7 +17,7 @@ use oncall::incident::{AlertText, Incident, IncidentUpdate, Incidents, LogRecord
 
 use super::*;
 use crate::alert_log::peaks::peak_line;
-use crate::alert_log::record::{RecordId, record_id};
+use crate::alert_log::record::{RecordId, canonical, record_id, transition_of};
 use crate::alert_log::replay::AlertLogReplay;
 use crate::alert_log::replay::tests::{RULES, history, rules, transition};
 use crate::io::OpenedLog;
@@ -129,7 +129,7 @@ impl Drawn {
 
     fn peak(&mut self, name: &str, since: i64) {
         let (peak, open) = (Decimal::from_int(self.random.within(3, 99)), opened(name, since));
-        self.lines.push(peak_line(&open, peak, Timestamp(since)));
+        self.lines.push(peak_line(&open, peak));
     }
 
     /// Something of the service itself begins or ends.
@@ -187,6 +187,7 @@ fn opened(name: &str, since: i64) -> OpenEpisode {
         alert: of.facts.alert,
         since: of.facts.since,
         peak: None,
+        as_of: of.facts.at,
         severity: of.facts.severity,
         fields: Vec::new(),
     }
