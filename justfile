@@ -52,6 +52,10 @@ seeds count="2000":
 seed number:
     HANSHO_SEED={{ number }} cargo test -p tests --locked --test simulation -- --nocapture
 
+# Changes of the node that the simulator must find; some ten minutes.
+mutants *names:
+    python3 tests/mutants/run.py {{ names }}
+
 # Engine against the naive interpreter.
 oracle:
     cargo test -p tests --locked --test engine_against_oracle -- --nocapture

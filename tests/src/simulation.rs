@@ -31,6 +31,10 @@ use crate::drawn::Random;
 
 /// Crashes of one run at most: each run comes to its end.
 const CRASHES_MAX: u64 = 12;
+/// Wordings of the edited rules.
+const EDITIONS: u64 = 3;
+/// Times that a run is stopped in order and started again, at most.
+const STOPS_MAX: u64 = 3;
 
 /// How the node is designed: the right way, or wrong in one respect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +136,11 @@ pub struct Survivors {
 }
 
 impl Survivors {
+    /// How often the node was started again.
+    fn restarts(&self) -> u64 {
+        self.crashes + self.occurrences.get("stopped in order").copied().unwrap_or(0)
+    }
+
     fn count(&mut self, what: &'static str) {
         *self.occurrences.entry(what).or_insert(0) += 1;
     }
@@ -147,6 +156,9 @@ struct Fate {
     random: Random,
     crash_percent: u64,
     crashes_left: u64,
+    /// Drawn apart from all else: stops, and what is lost besides.
+    mishaps: Random,
+    stops_left: u64,
 }
 
 impl Fate {
@@ -157,6 +169,23 @@ impl Fate {
             return false;
         }
         true
+    }
+
+    /// The wording in which edited rules are found.
+    fn edition(&mut self) -> u64 {
+        self.mishaps.within(0, EDITIONS as i64 - 1) as u64
+    }
+
+    /// A moment at which edited rules may be edited again.
+    fn edits(&mut self) -> bool {
+        self.mishaps.chance(2)
+    }
+
+    /// A moment at which the node may be stopped in order.
+    fn stops(&mut self) -> bool {
+        let stops = self.stops_left > 0 && self.mishaps.chance(3);
+        self.stops_left -= u64::from(stops);
+        stops
     }
 }
 

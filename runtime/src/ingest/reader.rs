@@ -168,13 +168,21 @@ impl<S: Sources> Reader<S> {
             if let SourceEvent::Assigned { topic, commit: Some(commit), .. } = &event {
                 commits.push((*topic, *commit));
             }
-            // What is lost is lost to whoever reads, which may be another reader.
-            match event {
-                SourceEvent::Lost { .. } => self.deferred.push(event),
-                event => self.follow(event, now)?,
-            }
+            self.follow_unread(event, now)?;
         }
         Ok(commits)
+    }
+
+    /// Follows the group while nothing is read. What is lost is lost to whoever reads next, which
+    /// may be another reader.
+    fn follow_unread(&mut self, event: SourceEvent, now: Now) -> Result<(), NodeError> {
+        match event {
+            SourceEvent::Lost { .. } => {
+                self.deferred.push(event);
+                Ok(())
+            }
+            event => self.follow(event, now),
+        }
     }
 
     /// Whether any partition is assigned, and whether every stream has one.
@@ -215,8 +223,12 @@ impl<S: Sources> Reader<S> {
         match self.phase {
             Phase::Reading => Ok(self.read(pipeline, is_stopping, now)),
             Phase::Draining => {
-                // The group is served; what it says is followed by whoever reads on.
-                self.deferred.extend(self.source.poll());
+                // A partition that goes now is committed by its next owner.
+                for event in self.source.poll() {
+                    if let Err(error) = self.follow_unread(event, now) {
+                        self.failure = Some(error);
+                    }
+                }
                 if !self.durable.is_complete() {
                     pipeline.wake();
                     return Ok(Flow::Wait(None));

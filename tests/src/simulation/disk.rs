@@ -88,6 +88,25 @@ impl Disk {
         }
     }
 
+    /// Everything that was written lands.
+    pub(super) fn flush(&mut self, survivors: &mut Survivors) {
+        for (name, log) in &mut self.logs {
+            log.promised.append(&mut log.pending);
+            note_records(name, &log.promised, survivors);
+            log.lines.append(&mut log.promised);
+        }
+    }
+
+    /// Loses the end of the state log, or all of it: it is a cache of the streams.
+    pub(super) fn cut_state_log(&mut self, random: &mut Random, survivors: &mut Survivors) {
+        let Some(log) = self.logs.get_mut(STATE_LOG).filter(|log| !log.lines.is_empty()) else {
+            return;
+        };
+        let kept = random.within(0, log.lines.len() as i64 - 1) as usize;
+        log.lines.truncate(kept);
+        survivors.count("state log cut short");
+    }
+
     /// Makes everything durable whose sync lied.
     fn keep_promises(&mut self, survivors: &mut Survivors) {
         for (name, log) in &mut self.logs {
@@ -348,7 +367,7 @@ impl LineLog for SimulatedLog {
     fn sync(&mut self) -> Result<(), JournalError> {
         let sync = |state: &mut RunState| {
             let lies = state.lies(&self.name);
-            let keeps_promises = state.fate.random.chance(10);
+            let keeps_promises = state.fate.random.chance(1);
             state.trace(|| {
                 let log = state.disk.logs.get(&self.name);
                 let lines = log.into_iter().flat_map(|log| &log.pending);

@@ -24,6 +24,8 @@ pub(super) struct RunState {
     pub(super) now_ms: i64,
     /// Whether the node has crashed: no effect is made any more.
     pub(super) is_dead: bool,
+    /// Whether the node was stopped in order, and is to be started again.
+    pub(super) is_stopped: bool,
     /// Whether all input was read: time passes by itself everywhere.
     pub(super) is_finishing: bool,
     pub(super) disk: Disk,
@@ -157,8 +159,20 @@ impl RunState {
         self.survivors.crashes += 1;
         self.trace(|| "CRASH".to_owned());
         self.disk.crash(&mut self.fate.random, &mut self.survivors);
+        if self.fate.mishaps.chance(10) {
+            self.disk.cut_state_log(&mut self.fate.mishaps, &mut self.survivors);
+        }
         self.land_in_crash();
         self.now_ms += self.fate.random.within(0, 10);
+    }
+
+    /// Ends a node that was stopped in order: nothing is lost but the outcomes under way.
+    pub(super) fn stop(&mut self) {
+        self.survivors.count("stopped in order");
+        self.trace(|| "STOP".to_owned());
+        self.disk.flush(&mut self.survivors);
+        self.land_in_crash();
+        self.now_ms += self.fate.mishaps.within(0, 10);
     }
 
     /// A record was drained that its partition may accept.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine::program::ProgramError;
 use engine::shard::{Out, Restored, Shard, ShardCounts, ShardSettings};
-use model::message::Language;
+use model::message::{Language, MessagePart};
 use model::observation::{Batch, Marks};
 use model::time::Timestamp;
 use oncall::desk::Settings;
@@ -34,7 +34,7 @@ use super::expected::Expected;
 use super::life::{Run, RunNotes, RunState};
 use super::notifiers::SimulatedNotifiers;
 use super::sources::SimulatedFactory;
-use super::{CRASHES_MAX, Design, Fate, RunOptions, Survivors};
+use super::{CRASHES_MAX, Design, EDITIONS, Fate, RunOptions, STOPS_MAX, Survivors};
 use crate::drawn::{Case, Random};
 use crate::drive::verdicts;
 
@@ -203,6 +203,7 @@ pub(super) fn run(case: &Case, options: RunOptions<'_>) -> Result<Ended, String>
         match ended {
             Ok(left) => break left,
             Err(_) if state.is_dead => state.crash(),
+            Err(_) if std::mem::take(&mut state.is_stopped) => state.stop(),
             Err(why) => return Err(why),
         }
     };
@@ -215,7 +216,10 @@ fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError>
     let horizons = case.rules.alerts.iter().map(|alert| alert.horizon_ms());
     environment.horizon_ms = horizons.max().unwrap_or(0);
     let crash_percent = random.one_of(&[0, 1, 4, 10], 1);
-    let fate = Fate { random, crash_percent, crashes_left: CRASHES_MAX };
+    let mut mishaps = Random::new(options.seed.rotate_left(48));
+    let stops_left = mishaps.within(0, STOPS_MAX as i64) as u64;
+    let crashes_left = CRASHES_MAX;
+    let fate = Fate { random, crash_percent, crashes_left, mishaps, stops_left };
     Ok(RunState {
         accepted: case.logs.iter().map(|log| verdicts(case, log)).collect(),
         payloads: case.logs.iter().map(|log| crate::drawn::payloads(case, log)).collect(),
@@ -226,6 +230,7 @@ fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError>
         fate,
         now_ms: 0,
         is_dead: false,
+        is_stopped: false,
         is_finishing: false,
         disk: Disk::default(),
         commits: BTreeMap::new(),
@@ -237,20 +242,33 @@ fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError>
     })
 }
 
+/// Edited rules in another wording: all that they say of events is the same.
+fn edition(after: &RuleSet, number: u64) -> RuleSet {
+    let mut rules = after.clone();
+    for alert in rules.alerts.iter_mut().filter(|_| number > 0) {
+        alert.message.parts.push(MessagePart::Literal(format!("edition {number}")));
+    }
+    rules
+}
+
 /// Recovers a node.
 fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError> {
     let (settings, on_call, outbox, rules, known, now) = {
-        let state = run.lock();
+        let mut state = run.lock();
         let mut known = BTreeMap::new();
-        for set in [Some(&state.case.rules), options.after].into_iter().flatten() {
+        let editions = (0..EDITIONS).filter_map(|number| Some(edition(options.after?, number)));
+        for set in editions.chain([state.case.rules.clone()]) {
             let rules = LoadedRules::from_set(set.clone()).map_err(NodeError::Program)?;
-            known.insert(rules.program.hash(), set.clone());
+            known.insert(rules.program.hash(), set);
         }
         // Once they were edited, a start finds the edited ones. What a node begins with is never
         // edited: it would replace nothing.
         let has_begun = state.disk.has_lines(ALERT_LOG);
         let is_edited = has_begun && state.now_ms >= state.environment.edited_at_ms;
-        let set = options.after.filter(|_| is_edited).unwrap_or(&state.case.rules).clone();
+        let set = match options.after.filter(|_| is_edited) {
+            Some(after) => edition(after, state.fate.edition()),
+            None => state.case.rules.clone(),
+        };
         let rules = LoadedRules::from_set(set).map_err(NodeError::Program)?;
         let on_call: Settings = state.environment.on_call.clone();
         let outbox = state.environment.limits;
@@ -358,8 +376,29 @@ impl Scheduler<'_> {
                 self.step_notify()?;
             }
             self.run.lock().note_activation();
+            if self.run.lock().fate.stops() {
+                return self.stop();
+            }
         }
         self.finish()
+    }
+
+    /// Stops the node in order, to be started again.
+    fn stop(&mut self) -> Result<Leftovers, String> {
+        self.drain()?;
+        self.run.lock().is_stopped = true;
+        Err("stopped in order".to_owned())
+    }
+
+    /// Lets the node stop: everything that was read is evaluated, logged and handed to on-call.
+    fn drain(&mut self) -> Result<(), String> {
+        let mut rounds = 0;
+        while self.step_reader(true)? != Flow::Finished {
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "it never stops: {:?}", self.node.node.supervisor);
+            self.publish_all()?;
+        }
+        self.check_alive()
     }
 
     fn chance(&self, percent: u64) -> bool {
@@ -382,14 +421,16 @@ impl Scheduler<'_> {
 
     /// Hands over edited rules, once that is due.
     fn edit_rules(&mut self) -> Result<(), String> {
-        let Some(after) = self.options.after.filter(|_| !self.is_edited) else { return Ok(()) };
-        let is_due = {
-            let state = self.run.lock();
-            state.now_ms >= state.environment.edited_at_ms
+        let Some(after) = self.options.after else { return Ok(()) };
+        let edited = {
+            let mut state = self.run.lock();
+            let is_due = state.now_ms >= state.environment.edited_at_ms;
+            let is_edited = is_due && (!self.is_edited || state.fate.edits());
+            is_edited.then(|| edition(after, state.fate.edition()))
         };
-        if is_due {
+        if let Some(edited) = edited {
             self.is_edited = true;
-            let rules = LoadedRules::from_set(after.clone()).map_err(|error| error.to_string())?;
+            let rules = LoadedRules::from_set(edited).map_err(|error| error.to_string())?;
             if !self.node.mailbox.is_newest(rules.program.hash()) {
                 self.node.mailbox.put(RuleUpdate { rules, by: "edit" });
             }
@@ -478,13 +519,7 @@ impl Scheduler<'_> {
         }
         self.deliver_all()?;
         self.node.node.supervisor.executor().is_last = true;
-        let mut rounds = 0;
-        while self.step_reader(true)? != Flow::Finished {
-            rounds += 1;
-            assert!(rounds < ROUNDS_MAX, "it never stops: {:?}", self.node.node.supervisor);
-            self.publish_all()?;
-        }
-        self.check_alive()?;
+        self.drain()?;
         let mut left = std::mem::take(&mut self.node.node.supervisor.executor().left);
         self.deliver_all()?;
         left.pending = self.node.node.notify.desk().outgoing().count();

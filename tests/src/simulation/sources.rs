@@ -201,7 +201,12 @@ impl Sources for SimulatedSources {
                 let is_it = |log: &crate::drawn::Log| {
                     (log.stream as usize, log.partition) == (*stream, *partition)
                 };
-                if let Some(at) = logs.position(is_it).filter(|_| !lies) {
+                let at = logs.position(is_it);
+                if at.is_some_and(|at| state.run.revoked.contains(&at)) {
+                    let fault = format!("commits {stream}/{partition}, which is another's");
+                    state.expected.fault = Some(fault);
+                }
+                if let Some(at) = at.filter(|_| !lies) {
                     let text = state.patched(at, *point).encode();
                     state.commits.insert(at, text);
                 }

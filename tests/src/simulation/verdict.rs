@@ -35,16 +35,16 @@ pub fn check(case: &Case, options: RunOptions<'_>) -> Result<Survivors, String> 
     let want = wanted(case, options, &ended);
     let want = want.unwrap_or_else(|| ended.state.expected.wanted(case));
     let has_late = ended.state.expected.has_late();
-    let (crashes, is_torn) = (ended.state.survivors.crashes, ended.state.expected.is_torn());
+    let (restarts, is_torn) = (ended.state.survivors.restarts(), ended.state.expected.is_torn());
     // After a restart an event may be in time that was late before, or the other way: the same
     // answers are promised where none is late (LANGUAGE §3.17).
-    let is_exact = !has_late || (crashes == 0 && !is_torn);
+    let is_exact = !has_late || (restarts == 0 && !is_torn);
     if is_exact {
         transitions(case, &ended, &want)?;
         pages(case, &want, &ended)?;
     }
     let counted = ended.left.counts.late_after_settle;
-    if crashes == 0 && counted != ended.state.expected.rows_late {
+    if restarts == 0 && counted != ended.state.expected.rows_late {
         let rows = ended.state.expected.rows_late;
         return Err(format!("{counted} counted late after settling, not {rows}"));
     }
@@ -85,10 +85,10 @@ fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
         ("ended by a change of rules", has_ended_by_change),
         ("early alert withdrawn", has_withdrawn),
         ("dropped by the outbox", has_dropped),
-        ("late after settling, with crashes", has_late && ended.state.survivors.crashes > 0),
+        ("late after settling, with crashes", has_late && ended.state.survivors.restarts() > 0),
         (
             "late after settling, counted",
-            counts.late_after_settle > 0 && ended.state.survivors.crashes == 0,
+            counts.late_after_settle > 0 && ended.state.survivors.restarts() == 0,
         ),
         ("time passed by itself", ended.state.environment.idle_ms.is_some()),
         ("input lay there whole", ended.state.environment.idle_ms.is_none()),
