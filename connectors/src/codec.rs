@@ -7,8 +7,11 @@
 mod error;
 mod extract;
 mod json;
+mod limits;
 mod logfmt;
 mod otlp;
+mod payload;
+mod request;
 mod syslog;
 mod time_format;
 mod value;
@@ -22,15 +25,15 @@ use model::time::Timestamp;
 
 pub use crate::codec::error::{CodecError, DecodeError, DecodeReason, Expected, Place};
 use crate::codec::extract::{Matcher, Places};
-pub use crate::codec::json::DEPTH_MAX;
 use crate::codec::json::{Projection, unescape};
+pub use crate::codec::limits::{DEPTH_MAX, EVENTS_MAX, SHARED_TEXT_MAX};
 use crate::codec::logfmt::{Pair, PairValue};
 use crate::codec::otlp::Otlp;
-pub use crate::codec::otlp::{EVENTS_MAX, SHARED_TEXT_MAX};
+pub use crate::codec::payload::Counters;
+use crate::codec::payload::record_text;
 use crate::codec::syslog::{SyslogLine, SyslogPart};
 pub use crate::codec::value::LIST_ITEMS_MAX;
 use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Span, Spill, Texts};
-use crate::source::MAX_RECORD_BYTES;
 
 /// Decodes the records of one stream, on one thread.
 #[derive(Debug)]
@@ -53,15 +56,6 @@ pub struct Decoder {
     // INVARIANT: both are empty between records; only their memory is kept.
     values: Vec<Value<'static>>,
     items: Vec<Value<'static>>,
-}
-
-/// What a decoder met so far, beside undecodable records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Values of the wrong type or out of range, by field in the order of the schema.
-    pub misfits: Vec<u64>,
-    /// Events without a time of their own, dated by their record.
-    pub time_from_record: u64,
 }
 
 /// An `extract` ready to run.
@@ -466,20 +460,6 @@ fn compile_extracts(schema: &Schema, constants: &mut String) -> Result<Vec<Extra
         extracts.push(Extractor { source, patterns });
     }
     Ok(extracts)
-}
-
-fn check_length(payload: &[u8]) -> Result<(), DecodeError> {
-    let bytes = payload.len();
-    if bytes > MAX_RECORD_BYTES {
-        return Err(DecodeError::whole(DecodeReason::TooLong { bytes }));
-    }
-    Ok(())
-}
-
-fn record_text(payload: &[u8]) -> Result<&str, DecodeError> {
-    check_length(payload)?;
-    std::str::from_utf8(payload)
-        .map_err(|error| DecodeError::at(payload, error.valid_up_to(), DecodeReason::NotUtf8))
 }
 
 fn without_line_end(text: &str) -> &str {

@@ -3,37 +3,31 @@
 //! The members and their order are the contract of `hansho replay`. The alert log adds what
 //! a restart needs at the end of the line and nowhere else.
 
+mod error;
 mod escape;
+mod line;
 mod members;
 mod meta;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use model::alert_facts::{AlertFacts, Measurement};
-use model::key::{decode_key, encode_key};
+use model::key::decode_key;
 use model::meta::{MetaAlert, MetaTransition};
-use model::transition::{EarlyAlert, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
-use serde::{Deserialize, Serialize};
+use model::transition::{EarlyAlert, KeyPart, Transition, TransitionKind};
+use serde::Deserialize;
 
-use self::escape::AsciiControls;
+use self::error::bad;
+use self::line::{KeyBytes, Line, RestMembers};
 use self::members::Members;
-use crate::published::{FactMembers, MeasurementMembers, Number, key};
+use crate::published::{FactMembers, MeasurementMembers, Number};
 
+pub use error::RecordError;
+pub use line::Form;
 pub use meta::write_meta;
 
 /// The `kind` of an early notice.
 const EARLY: &str = "early";
-
-/// Which members a line has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// The contract's members only: what `replay` prints and sinks send.
-    Replay,
-    /// Also `count`, the exact key in hexadecimal, and the triggering event's fields that the
-    /// message shows: what the alert log keeps.
-    Log,
-}
 
 /// A line read back; in the replay form the triggering event's fields are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,20 +38,6 @@ pub enum AlertRecord {
     Early(EarlyAlert, String),
     /// A step of an alert of the service about itself, and its message.
     Meta(MetaTransition, String),
-}
-
-/// Why a line is no transition.
-#[derive(Debug)]
-pub enum RecordError {
-    /// Not JSON, or a member is missing; the text names it, or line and column.
-    Malformed(serde_json::Error),
-    /// A member's value means nothing.
-    Member {
-        /// The member's name.
-        name: String,
-        /// Its value.
-        value: String,
-    },
 }
 
 /// Appends a transition as one line of JSON, without the line end.
@@ -125,117 +105,6 @@ struct Kind<'a> {
     kind: Cow<'a, str>,
 }
 
-/// Members of a line, in their order.
-#[derive(Serialize)]
-struct Line<'a> {
-    kind: &'a str,
-    #[serde(flatten)]
-    facts: FactMembers<'a>,
-    #[serde(flatten)]
-    measured: MeasurementMembers,
-    #[serde(flatten)]
-    rest: RestMembers<'a>,
-}
-
-/// Members of a line after its facts and measurement; which of them it has depends on what it
-/// is of, and on the form.
-#[derive(Serialize, Deserialize)]
-struct RestMembers<'a> {
-    /// Of what is resolved, as `reason` is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    peak: Option<Number>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<Option<Reason>>,
-    episode: EpisodeId,
-    #[serde(borrow)]
-    message: Cow<'a, str>,
-    /// In the log form, as the exact key is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    count: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key_bytes: Option<KeyBytes>,
-    /// In the log form, of the triggering event as far as the message shows them.
-    #[serde(default, with = "key", skip_serializing_if = "<[KeyPart]>::is_empty")]
-    fields: Cow<'a, [KeyPart]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    field_bytes: Option<KeyBytes>,
-    /// Of the alerts of the service about itself, as `step` is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<u32>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    step: Option<Cow<'a, str>>,
-}
-
-/// Canonical bytes of a key, written in hexadecimal digits.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-struct KeyBytes(Vec<u8>);
-
-impl<'a> Line<'a> {
-    /// A line without the members that only some have.
-    fn new(
-        kind: &'a str,
-        of: (&'a AlertFacts, Measurement, EpisodeId),
-        message: &'a str,
-    ) -> Line<'a> {
-        let (facts, measured, episode) = of;
-        let rest = RestMembers {
-            peak: None,
-            reason: None,
-            episode,
-            message: message.into(),
-            count: None,
-            key_bytes: None,
-            fields: Cow::Borrowed(&[]),
-            field_bytes: None,
-            version: None,
-            step: None,
-        };
-        Line { kind, facts: facts.into(), measured: measured.into(), rest }
-    }
-
-    /// Adds what a form keeps so that a restart finds it.
-    fn keep_exact(&mut self, form: Form, count: u64, fields: &'a [KeyPart]) {
-        if form == Form::Log {
-            self.rest.count = Some(count);
-            self.rest.key_bytes = Some(KeyBytes::of(self.facts.key()));
-            self.rest.field_bytes = (!fields.is_empty()).then(|| KeyBytes::of(fields));
-            self.rest.fields = fields.into();
-        }
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        let mut writer = serde_json::Serializer::with_formatter(out, AsciiControls);
-        // Only a map whose keys are no strings, or a failing writer, could fail here.
-        let _ = self.serialize(&mut writer);
-    }
-}
-
-impl KeyBytes {
-    fn of(key: &[KeyPart]) -> KeyBytes {
-        KeyBytes(encode_key(key.iter().map(|(_, value)| value)))
-    }
-}
-
-impl From<KeyBytes> for String {
-    fn from(KeyBytes(bytes): KeyBytes) -> String {
-        let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or_default();
-        bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-    }
-}
-
-impl TryFrom<String> for KeyBytes {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<KeyBytes, &'static str> {
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let bytes = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8));
-        let bytes = rest.is_empty().then(|| bytes.collect()).flatten();
-        bytes.map(KeyBytes).ok_or("not the bytes of a key")
-    }
-}
-
 /// The names of `key` with the exact values, where the line has them.
 fn exact_key(
     member: &str,
@@ -249,30 +118,6 @@ fn exact_key(
     let values = values.ok_or_else(|| bad(member, &String::from(bytes)))?;
     let names = key.into_iter().map(|(name, _)| name);
     Ok(names.zip(values).collect())
-}
-
-fn bad(name: &str, value: &str) -> RecordError {
-    RecordError::Member { name: name.to_owned(), value: value.to_owned() }
-}
-
-impl fmt::Display for RecordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RecordError::Malformed(error) => write!(f, "not a transition: {error}"),
-            RecordError::Member { name, value } => {
-                write!(f, "not a transition: `{name}` cannot be `{value}`")
-            }
-        }
-    }
-}
-
-impl std::error::Error for RecordError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            RecordError::Malformed(error) => Some(error),
-            RecordError::Member { .. } => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,11 @@ use rules_dsl::rule::{Alert, Measure, Trigger};
 
 use crate::levels::Levels;
 use crate::measured::Measured;
-use crate::shard::EARLY_EVENTS_MAX;
 use crate::snapshot::packed;
+
+/// Events of one key kept for early notices; beyond it the oldest go, and a notice may be
+/// missed.
+pub const EARLY_EVENTS_MAX: usize = 65_536;
 
 /// What one key has shown to one early trigger.
 #[derive(Debug)]

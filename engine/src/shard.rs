@@ -1,5 +1,6 @@
 //! A shard: the key groups of one thread, judged instant by instant.
 
+mod boundary;
 mod domain;
 mod evidence;
 mod fields;
@@ -12,18 +13,19 @@ mod table;
 
 use std::sync::Arc;
 
-use model::decimal::Decimal;
 use model::observation::{Batch, Marks, Row};
-use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, KeyPart, Transition};
+use model::transition::Transition;
 
-use crate::key_group::KEY_GROUPS;
-use crate::memory::{Memory, Remembering};
 use crate::program::Program;
 use domain::Domain;
 use states::States;
 use statistics::RuleCounts;
+
+pub use crate::probe::EARLY_EVENTS_MAX;
+pub use boundary::{
+    KEYS_PER_RULE_MAX, OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share,
+};
 
 /// The part of the work that one thread owns.
 ///
@@ -39,123 +41,6 @@ pub struct Shard {
     joined: Vec<Vec<usize>>,
     settled: Vec<Timestamp>,
     late_after_settle: u64,
-}
-
-/// What is known of the past when a shard starts.
-#[derive(Clone, Debug, Default)]
-pub struct Restored {
-    /// By stream index: transitions up to here were published by an earlier run.
-    pub published: Vec<Timestamp>,
-    /// Episodes that were open then.
-    pub open: Vec<OpenEpisode>,
-    /// What rules knew at an instant: they begin after it, with that.
-    pub memories: Vec<Memory>,
-}
-
-/// An episode that fires.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenEpisode {
-    /// The alert's name.
-    pub alert: String,
-    /// The key's canonical bytes.
-    pub key: Vec<u8>,
-    /// When its condition became true.
-    pub since: Timestamp,
-    /// Its furthest value up to the published instant. What is read again adds to it, but
-    /// reaches back no further than `for`, `keep` and `hold`: an older peak must be kept.
-    pub peak: Option<Decimal>,
-    /// The last instant whose value may be the peak: how far its rule was evaluated. The rules
-    /// of other streams may be behind it.
-    pub as_of: Timestamp,
-    /// The severity it has come to.
-    pub severity: Severity,
-    /// The fields of the event that fired it, as far as its message shows them.
-    pub fields: Vec<KeyPart>,
-}
-
-/// What a watch shows of a key; ordered by watch and key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watched {
-    /// The watch's name.
-    pub watch: String,
-    /// The key, named.
-    pub key: Vec<KeyPart>,
-    /// Its value, in base units.
-    pub value: Decimal,
-    /// The settled instant it is of.
-    pub at: Timestamp,
-}
-
-/// How a shard is set up.
-#[derive(Clone, Copy, Debug)]
-pub struct ShardSettings {
-    /// Which of the shards this is.
-    pub index: usize,
-    /// How many shards there are.
-    pub shards: usize,
-    /// Whether rising triggers are announced ahead of settling.
-    pub early: bool,
-    /// Keys one rule may hold state for, over all key groups: see [`keys_share`].
-    pub keys_per_rule_max: u32,
-    /// Whether rules tell what they remember for long, and how often.
-    pub remembering: Option<Remembering>,
-}
-
-/// Keys one rule may hold state for unless configured otherwise.
-pub const KEYS_PER_RULE_MAX: u32 = 1_000_000;
-
-/// Events of one key kept for early notices; beyond it the oldest go, and a notice may be
-/// missed.
-pub const EARLY_EVENTS_MAX: usize = 65_536;
-
-/// How many of the keys a rule may hold are those of one key group: at least one.
-pub const fn keys_share(most: u32) -> u32 {
-    let share = most / KEY_GROUPS;
-    if share == 0 { 1 } else { share }
-}
-
-/// What a step tells.
-#[derive(Clone, Debug, Default)]
-pub struct Out {
-    /// Settled transitions, ordered by (instant, alert, key); equal ones as they happened.
-    pub transitions: Vec<Transition>,
-    /// Early notices, in the order they were found.
-    pub early: Vec<EarlyAlert>,
-    /// What rules have learnt, as of instants up to which everything is told.
-    pub memories: Vec<Memory>,
-}
-
-/// What a shard holds and has refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ShardCounts {
-    /// Observations whose instant was settled before they came.
-    pub late_after_settle: u64,
-    /// Observations of new keys refused at the limit of a rule.
-    pub refused_keys: u64,
-    /// New values refused at the limit of a key.
-    pub refused_values: u64,
-    /// Observations of events that had come before with the same id and time.
-    pub repeated: u64,
-    /// Observations waiting to be settled.
-    pub waiting: u64,
-    /// Keys known.
-    pub keys: u64,
-    /// (alert, key) states held.
-    pub states: u64,
-}
-
-impl std::iter::Sum for ShardCounts {
-    fn sum<I: Iterator<Item = ShardCounts>>(counts: I) -> ShardCounts {
-        counts.fold(ShardCounts::default(), |a, b| ShardCounts {
-            late_after_settle: a.late_after_settle + b.late_after_settle,
-            refused_keys: a.refused_keys + b.refused_keys,
-            refused_values: a.refused_values + b.refused_values,
-            repeated: a.repeated + b.repeated,
-            waiting: a.waiting + b.waiting,
-            keys: a.keys + b.keys,
-            states: a.states + b.states,
-        })
-    }
 }
 
 impl Shard {

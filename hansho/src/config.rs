@@ -4,6 +4,7 @@
 //! resolved against the file's folder, and every name it must not hold twice it holds once.
 //! Secrets stay references until they are used.
 
+mod file;
 mod kafka;
 mod limits;
 mod on_call;
@@ -14,23 +15,25 @@ mod sink;
 mod stream;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use connectors::secret::{SecretReference, is_secret_name};
+use connectors::secret::SecretReference;
 use jiff::tz::TimeZone;
 use model::message::Language;
 use oncall::desk::Settings;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Receiver, Routing};
+use rules_dsl::rule::RuleSet;
 use serde::Deserialize;
 use server::auth::ApiScope;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use file::File;
+
+pub use file::ConfigError;
 pub use kafka::{Kafka, Start};
 pub use limits::Limits;
 pub use on_call::{Calendars, OnCall};
@@ -97,21 +100,6 @@ pub enum DeadLetters {
     Topic(String),
 }
 
-/// Why a configuration cannot be used: place, key, what is wrong and the way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// The configuration file.
-    pub path: PathBuf,
-    /// The line, from 1, where one is to blame.
-    pub line: Option<usize>,
-    /// The key, with its table, where one is to blame.
-    pub key: Option<String>,
-    /// What is wrong and what to write instead.
-    pub what: String,
-    /// The file was not read at all, so nothing is known of what it asks for.
-    pub is_unread: bool,
-}
-
 impl Config {
     /// Reads and checks a file.
     ///
@@ -168,16 +156,25 @@ impl Config {
         Ok(Settings { storm_max, flap_max, ..settings })
     }
 
+    /// Where the streams of some rules are read from.
+    ///
+    /// # Errors
+    /// What [`StreamInputs::of`] refuses, and a stream in the configuration that the rules lack.
+    pub(crate) fn stream_inputs(&self, rules: &RuleSet) -> Result<StreamInputs, String> {
+        let named = self.inputs.clone();
+        let inputs = StreamInputs { named, without_kafka: self.kafka.is_none() };
+        inputs.of(rules)?;
+        let is_known = |name: &String| rules.streams.iter().any(|schema| schema.name == **name);
+        match inputs.named.keys().find(|name| !is_known(name)) {
+            Some(name) => Err(format!("[streams.{name}]: the rules have no stream of that name")),
+            None => Ok(inputs),
+        }
+    }
+
     /// The limits of the outbox.
     pub(crate) fn outbox_limits(&self) -> OutboxLimits {
         OutboxLimits { pending_max: self.limits.pending_max, ..OutboxLimits::default() }
     }
-}
-
-/// A file under check.
-struct File<'a> {
-    path: &'a Path,
-    text: &'a str,
 }
 
 impl File<'_> {
@@ -244,28 +241,6 @@ impl File<'_> {
         }
     }
 
-    fn topic_name(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let topic = raw.get_ref();
-        if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(plain) {
-            let rule = "is no topic name; Kafka takes 1 to 249 of A-Z a-z 0-9 . _ -";
-            return self.refuse(&raw, rule);
-        }
-        Ok(raw.into_inner())
-    }
-
-    /// A topic that is written must not be one that is read: its records would come back.
-    fn output_topic(
-        &self,
-        raw: Spanned<String>,
-        inputs: &BTreeMap<String, String>,
-    ) -> Result<String, ConfigError> {
-        if inputs.values().any(|topic| topic == raw.get_ref()) {
-            return self.refuse(&raw, "is a topic that is read; write to another one");
-        }
-        self.topic_name(raw)
-    }
-
     fn dead_letters(
         &self,
         raw: raw::DeadLetters,
@@ -280,21 +255,6 @@ impl File<'_> {
                 self.refuse(&topic, "stands beside dead_letters.file; keep one of the two")
             }
         }
-    }
-
-    /// Refuses a value in clear under a name that says it is secret.
-    fn kept_out_of_the_file(
-        &self,
-        name: &str,
-        raw: Spanned<SecretReference>,
-    ) -> Result<SecretReference, ConfigError> {
-        if is_secret_name(name) && raw.get_ref().inline().is_some() {
-            let what = format!(
-                "{name} is a secret in clear; write \"env:NAME\" or \"file:PATH\" and keep it there"
-            );
-            return Err(self.error(Some(raw.span()), what));
-        }
-        Ok(raw.into_inner().under(self.folder()))
     }
 
     fn tokens(&self, raw: Vec<raw::Token>) -> Result<Vec<ApiToken>, ConfigError> {
@@ -314,41 +274,6 @@ impl File<'_> {
         }
         Ok(tokens)
     }
-
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
-    }
-
-    fn resolve(&self, path: &str) -> PathBuf {
-        self.folder().join(path)
-    }
-
-    fn refuse<T, V>(&self, at: &Spanned<V>, what: &str) -> Result<T, ConfigError> {
-        Err(self.error(Some(at.span()), what.to_owned()))
-    }
-
-    /// The error of a file that is no TOML or has values of other types.
-    fn unreadable(&self, error: &toml::de::Error) -> ConfigError {
-        self.error(error.span(), without_value(error.message()))
-    }
-
-    fn error(&self, span: Option<Range<usize>>, what: String) -> ConfigError {
-        let before = span.and_then(|span| self.text.get(..span.start));
-        let line = before.map(|before| before.matches('\n').count() + 1);
-        let key = line.and_then(|line| key_at(self.text, line));
-        let (path, what) = (self.path.to_owned(), what.trim_end().to_owned());
-        ConfigError { path, line, key, what, is_unread: false }
-    }
-}
-
-/// What a reader of TOML says of a value of the wrong type, without the value: a secret that
-/// stands where a list or a table belongs is one all the same.
-fn without_value(message: &str) -> String {
-    let rest = message.strip_prefix("invalid type: string \"");
-    match rest.and_then(|rest| rest.rsplit_once("\", expected ")) {
-        Some((_, expected)) => format!("invalid type: a text, expected {expected}"),
-        None => message.to_owned(),
-    }
 }
 
 /// The topics that streams are said to be read from.
@@ -359,34 +284,6 @@ fn topics(inputs: &BTreeMap<String, Input>) -> BTreeMap<String, String> {
     };
     inputs.iter().filter_map(topic).collect()
 }
-
-/// The key written on a line (from 1), with the table above it.
-fn key_at(text: &str, line: usize) -> Option<String> {
-    let written = text.lines().nth(line - 1)?;
-    let (key, _) = written.split_once('=')?;
-    let table = text.lines().take(line).filter(|line| line.trim_start().starts_with('['));
-    let table = table.last().map(|table| {
-        let name = table.split('#').next().unwrap_or(table);
-        name.trim().trim_matches(['[', ']']).trim()
-    });
-    let key = key.trim();
-    Some(table.map_or(key.to_owned(), |table| format!("{table}.{key}")))
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if let Some(key) = &self.key {
-            write!(f, ": {key}")?;
-        }
-        write!(f, ": {}", self.what)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 #[cfg(test)]
 mod tests;

@@ -11,16 +11,16 @@ use connectors::sink::SinkContext;
 use connectors::sink::text::MessageFormatter;
 use model::meta::MetaAlert;
 use runtime::notify::channel::{NotifyInput, NotifySender};
-use runtime::notify::reconfigure::OnCallConfigUpdate;
-use runtime::rules::active_rules::RuleUpdate;
+use runtime::notify::config_update::OnCallConfigUpdate;
+
 use runtime::rules::loaded::LoadedRules;
-use runtime::rules::mailbox::ReloadMailbox;
+use runtime::rules::mailbox::{ReloadMailbox, RuleUpdate};
 use runtime::rules::supervisor::hex;
 use runtime::self_monitor::queue::SelfMonitorQueue;
 use runtime::telemetry::Telemetry;
 use runtime::telemetry::metrics::ReloadOutcome;
+use server::app_state::ReloadRules;
 use server::auth::TokenStore;
-use server::routes::rules::ReloadRules;
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
@@ -141,7 +141,7 @@ impl Reloader {
         let rules = load_rules(&config.rules, formatter.language);
         let rules = rules.map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
-        let next = StreamInputs::configured(&config, &rules.set).map_err(in_file)?;
+        let next = config.stream_inputs(&rules.set).map_err(in_file)?;
         self.check_streams(&rules, &next, active).map_err(in_file)?;
         for schema in &rules.set.streams {
             Decoder::new(Arc::clone(schema), None).map_err(|error| error.to_string())?;

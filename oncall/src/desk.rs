@@ -16,11 +16,16 @@ mod auditor;
 mod batch;
 mod clockwork;
 mod commands;
+mod delivery;
+mod flap_counts;
 mod flapping;
+mod left;
 mod reconfigure;
+mod restore;
 mod rows;
 mod standing;
 mod storm;
+mod storm_counts;
 mod telling;
 mod trial;
 
@@ -41,15 +46,17 @@ use crate::silence::Silence;
 
 pub use auditor::{Fault, Finding};
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
-use flapping::{Flaps, Turn};
-use reconfigure::Left;
-use storm::Storms;
+pub use delivery::{Dead, Delivery};
+use flap_counts::{Flaps, Turn};
+use left::Left;
+use storm_counts::Storms;
 
-pub use flapping::{FLAP_MAX, FLAP_MS, Flapping, TURNS_MAX};
+pub use flap_counts::{FLAP_MAX, FLAP_MS, Flapping, TURNS_MAX};
 pub use rows::{Audit, Change, Row, RowKey};
 pub use standing::ENDED_SAID_MS;
-pub use storm::{DIGEST_MS, Pending, STORM_MAX};
-pub use telling::{Dead, Delivery};
+pub use storm::DIGEST_MS;
+pub use storm_counts::{Pending, STORM_MAX};
+
 pub use trial::TRIAL_ALERT;
 
 /// Incidents kept; beyond it the one closed longest ago is forgotten, and after that the one

@@ -8,6 +8,7 @@
 //! [`Outcome::GaveUp`] that says why, and both are counted.
 
 mod backoff;
+mod failure;
 mod handover;
 mod queue;
 
@@ -15,9 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use model::notification::{
-    DeliveryResult, FailureReason, MissedDelivery, Notification, NotificationKind,
-};
+use model::notification::{DeliveryResult, MissedDelivery, Notification, NotificationKind};
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 use serde::{Deserialize, Serialize};
@@ -25,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use queue::{Queue, Row};
 
 pub use backoff::{BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_AFTER_MAX_MS};
+pub use failure::Failure;
 
 /// Notifications one receiver may have pending, in flight included, by default.
 pub const PENDING_MAX: usize = 10_000;
@@ -65,15 +65,6 @@ pub struct Outgoing {
     pub expires: Timestamp,
     /// What the last attempt came to, where there was one.
     pub failure: Option<Failure>,
-}
-
-/// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What kind of failure it was.
-    pub reason: FailureReason,
-    /// What went wrong, for people.
-    pub why: String,
 }
 
 /// One delivery to try now, once.

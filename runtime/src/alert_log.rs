@@ -8,3 +8,5 @@ pub mod durable_progress;
 pub mod peaks;
 pub mod record;
 pub mod replay;
+pub mod retention;
+pub mod rule_change;

@@ -1,4 +1,5 @@
 //! What recovery starts from: the state log and snapshots.
 
+pub mod reader_checkpoint;
 pub mod snapshot;
 pub mod state_log;

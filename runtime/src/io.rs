@@ -1,5 +1,5 @@
-//! Everything outside of the node, as small traits: its clock, its logs, its sources, its
-//! notifiers, and whoever runs its machines.
+//! Everything outside of the node, as small traits: its clock, its logs, its sources. Whoever runs
+//! its machines is an [`executor`](crate::executor).
 //!
 //! The binary implements them with files, Kafka, threads and a wall clock; the simulator with
 //! memory that loses what was not synced, and a schedule drawn from a seed. No machine of this
@@ -22,10 +22,7 @@ use model::event::Record;
 use model::time::Timestamp;
 
 use crate::error::NodeError;
-use crate::pipeline::shard_worker::ShardWorker;
-use crate::pipeline::{DrainedPipeline, PipelineMachines};
 use crate::rules::loaded::LoadedRules;
-use engine::shard::Shard;
 
 /// One look at the clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,31 +205,6 @@ pub trait SourceFactory {
     ) -> Result<Self::Sources, NodeError>;
     /// Notes that rules are active whose sources are open already.
     fn note_active(&mut self, rules: &LoadedRules);
-}
-
-/// Runs the shards of a replay: threads in the binary, the caller's own thread elsewhere.
-pub trait ShardExecutor {
-    /// Starts to run shards.
-    fn start(&mut self, shards: Vec<ShardWorker>);
-    /// Lets the shards get on while the caller has nothing to do.
-    fn pause(&mut self);
-    /// The shards, when all have finished.
-    ///
-    /// # Errors
-    /// The number of a shard that failed.
-    fn join(&mut self) -> Result<Vec<Shard>, usize>;
-}
-
-/// Runs the machines of a node's pipeline: a thread each in the binary, a drawn schedule in the
-/// simulator.
-pub trait PipelineExecutor {
-    /// Starts to run shards and log writer.
-    fn start(&mut self, machines: PipelineMachines);
-    /// What they leave when all have finished; `None` while one of them runs.
-    ///
-    /// # Errors
-    /// A machine that failed.
-    fn try_join(&mut self) -> Option<Result<DrainedPipeline, NodeError>>;
 }
 
 /// Wakes whoever runs a machine; without effect until that is set.

@@ -8,7 +8,9 @@
 pub mod node;
 
 pub mod io;
+pub mod shared;
 
+pub mod executor;
 pub mod ingest;
 pub mod pipeline;
 

@@ -15,64 +15,17 @@
 //! not committed is replayed, what was published is known by the alert log, what was not delivered
 //! is derived from both logs.
 
-use std::sync::Arc;
-
-use oncall::desk::Settings as OnCallSettings;
-use oncall::outbox::OutboxLimits;
-
-use crate::alert_log::compaction::LogRetention;
 use crate::error::NodeError;
-use crate::ingest::reader::ReaderLimits;
-use crate::io::{DeadLetterLog, LogStore, Now, PipelineExecutor, RowStore, SourceFactory};
-use crate::notify::Notifiers;
-use crate::notify::channel::{NotifyInbox, NotifySender};
-use crate::notify::templates::SharedTemplates;
+use crate::executor::PipelineExecutor;
+use crate::io::{DeadLetterLog, Now, SourceFactory};
+use crate::notify::channel::NotifyInbox;
 use crate::notify::worker::NotifyWorker;
-use crate::pipeline::PipelineSettings;
-use crate::rules::loaded::{LoadedRules, RuleArchive};
-use crate::rules::mailbox::ReloadMailbox;
+use crate::rules::loaded::LoadedRules;
 use crate::rules::supervisor::Supervisor;
-use crate::self_monitor::monitor::MetaLimits;
-use crate::self_monitor::queue::SelfMonitorQueue;
-use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::EventTotals;
 
-/// How a node is set up.
-#[derive(Clone, Copy, Debug)]
-pub struct NodeSettings {
-    /// How the work is divided.
-    pub pipeline: PipelineSettings,
-    /// What bounds the reading.
-    pub reader: ReaderLimits,
-    /// When meta alerts fire and resolve.
-    pub meta: MetaLimits,
-    /// When logs are compacted.
-    pub retention: LogRetention,
-    /// How often progress is committed, in ms.
-    pub commit_every_ms: i64,
-    /// Time, after the first stream, within which the others are to be assigned before reading
-    /// starts, in ms.
-    pub assignment_wait_ms: i64,
-}
-
-/// What all machines of a node share.
-#[derive(Clone)]
-pub struct NodeShared {
-    /// Where logs and snapshots are kept.
-    pub store: Arc<dyn LogStore>,
-    /// How rules are kept beside the logs.
-    pub archive: Arc<dyn RuleArchive>,
-    /// The texts of the active rules.
-    pub templates: Arc<SharedTemplates>,
-    /// Where loaded rules wait.
-    pub mailbox: Arc<ReloadMailbox>,
-    /// What machines notice about the node itself.
-    pub reports: Arc<SelfMonitorQueue>,
-    /// Health and figures.
-    pub telemetry: Arc<Telemetry>,
-    /// The way to on-call.
-    pub notify: NotifySender,
-}
+pub use crate::notify::parts::NotifyParts;
+pub use crate::shared::{NodeSettings, NodeShared, RunTotals};
 
 /// What a node reads, and what runs it.
 pub struct NodeParts<F, X> {
@@ -84,30 +37,6 @@ pub struct NodeParts<F, X> {
     pub executor: X,
     /// Where records go that are no events.
     pub dead_letters: Box<dyn DeadLetterLog>,
-}
-
-/// What on-call is made of.
-pub struct NotifyParts {
-    /// Whom to notify of what, and what is asked of them.
-    pub settings: OnCallSettings,
-    /// The limits of the outbox.
-    pub outbox: OutboxLimits,
-    /// How each receiver is reached, in the same order.
-    pub notifiers: Box<dyn Notifiers>,
-    /// The rows of on-call.
-    pub rows: Box<dyn RowStore>,
-    /// What it receives.
-    pub inbox: NotifyInbox,
-}
-
-/// What one run hands on to the next run of the same process.
-pub struct RunTotals {
-    /// Where records go that are no events.
-    pub(crate) letters: Box<dyn DeadLetterLog>,
-    /// Dead letters so far.
-    pub(crate) buried: u64,
-    /// What became of records so far.
-    pub(crate) events: EventTotals,
 }
 
 /// A node, not yet run.
@@ -138,11 +67,5 @@ impl<F: SourceFactory, X: PipelineExecutor> Node<F, X> {
         let totals = RunTotals { letters: dead_letters, buried: 0, events };
         let supervisor = Supervisor::new(rules, sources, executor, shared, settings, totals, now)?;
         Ok(Node { supervisor, notify, inbox })
-    }
-}
-
-impl std::fmt::Debug for NodeShared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NodeShared").finish_non_exhaustive()
     }
 }

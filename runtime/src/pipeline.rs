@@ -16,11 +16,7 @@
 pub mod handoff;
 pub mod shard_worker;
 pub mod shared_watermarks;
-
-/// What machines share; a model checker puts its own in the place of it.
-mod sync {
-    pub(super) use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-}
+mod sync;
 
 use std::sync::Arc;
 
@@ -30,7 +26,6 @@ use engine::shard::{Restored, Shard, ShardSettings};
 use model::observation::Batch;
 use model::time::Timestamp;
 
-use crate::alert_log::writer::{AlertLogWriter, DrainedWriter};
 use crate::io::WakeHandle;
 use handoff::ShardHandoff;
 use shard_worker::{ShardOutput, ShardReceiver, ShardSender, ShardWorker};
@@ -73,24 +68,6 @@ pub struct Pipeline {
     pub output: PipelineOutput,
     /// For whoever runs machines.
     pub workers: Vec<ShardWorker>,
-}
-
-/// The machines of a node's pipeline.
-#[derive(Debug)]
-pub struct PipelineMachines {
-    /// One a shard.
-    pub workers: Vec<ShardWorker>,
-    /// Writes what they find.
-    pub writer: Box<AlertLogWriter>,
-}
-
-/// What is left of a pipeline that has drained.
-#[derive(Debug)]
-pub struct DrainedPipeline {
-    /// The shards, which may be resumed.
-    pub shards: Vec<Shard>,
-    /// What the log writer leaves.
-    pub writer: DrainedWriter,
 }
 
 impl PipelineSettings {

@@ -3,6 +3,7 @@
 
 mod inputs;
 mod merge;
+mod observer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,42 +12,21 @@ use connectors::codec::CodecError;
 use connectors::source::{ReadState, SourceError};
 use engine::program::Program;
 use engine::shard::{KEYS_PER_RULE_MAX, Restored};
-use model::observation::Batch;
 use model::schema::Schema;
-use model::transition::Transition;
 
-use crate::ingest::admission::{AdmissionOutcome, IngestCounts, Ingester};
-use crate::io::ShardExecutor;
-use crate::pipeline::shard_worker::ShardOutput;
+use crate::executor::ShardExecutor;
+use crate::ingest::admission::{IngestCounts, Ingester};
 use crate::pipeline::{Pipeline, PipelineInput, PipelineOutput, PipelineSettings};
 use inputs::ReplayInputs;
 use merge::TransitionMerge;
 
 pub use inputs::ReplayInput;
+pub use observer::ReplayObserver;
 
 /// Records read from one input before another may be further behind.
 const RECORDS_A_TURN: usize = 1024;
 /// How often shards inspect what they hold, in ms.
 const INSPECT_EVERY_MS: i64 = 500;
-
-/// Observes what becomes of recorded events.
-pub trait ReplayObserver {
-    /// Why it ends a replay.
-    type Error;
-    /// An event of a stream was admitted or not.
-    fn admitted(&mut self, _stream: usize, _outcome: AdmissionOutcome) {}
-    /// These observations are about to be evaluated.
-    fn observed(&mut self, _batches: &[Batch]) {}
-    /// A line, counted from 1, could not be decoded.
-    fn undecodable(&mut self, input: &str, line: i64, why: &dyn fmt::Display);
-    /// A shard found something; its transitions come again, in order.
-    fn output(&mut self, _shard: usize, _output: &mut ShardOutput) {}
-    /// A settled transition, in the order of all of them.
-    ///
-    /// # Errors
-    /// Ends the replay.
-    fn transition(&mut self, transition: &Transition) -> Result<(), Self::Error>;
-}
 
 /// How recorded events are read and evaluated.
 #[derive(Clone, Copy, Debug)]

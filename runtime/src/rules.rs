@@ -5,5 +5,6 @@ pub mod supervisor;
 
 pub mod active_rules;
 pub mod environment;
+pub mod kept;
 pub mod mailbox;
 pub mod sources;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, StatusCode, header};
 
-use crate::routes::ApiReply;
+use crate::reply::ApiReply;
 
 /// A person or tool that may send requests.
 #[derive(Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::limits::{ANSWER_WAIT_MAX, TEST_WAIT_MAX};
-use crate::routes::ApiReply;
+use crate::reply::ApiReply;
 
 /// Channel to the thread that answers queries, once it runs.
 #[derive(Default)]

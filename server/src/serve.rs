@@ -1,4 +1,4 @@
-//! The server: its state, its router, start and shutdown.
+//! The server: its routes, start and shutdown.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,48 +7,16 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use runtime::telemetry::Telemetry;
+use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::auth::{ApiScope, TokenStore};
-use crate::console;
+use crate::app_state::{AppState, SharedApp};
+use crate::auth::ApiScope;
 use crate::limits::{API_BODY_BYTES_MAX, DRAIN_MAX, INGEST_BODY_BYTES_MAX};
-use crate::on_call_client::OnCallClient;
-use crate::routes::ingest::{IngestSpools, ingest};
-use crate::routes::rules::ReloadRules;
-use crate::routes::{SharedApp, api, health, rules};
-
-/// Everything that routes reach. The node writes the telemetry, opens the spools and answers the
-/// queries; a reload replaces the tokens.
-#[derive(Debug)]
-pub struct AppState {
-    /// Health and metrics of the node.
-    pub telemetry: Arc<Telemetry>,
-    /// Spools to which events are posted.
-    pub ingest: Arc<IngestSpools>,
-    /// Way to the thread that owns on-call.
-    pub on_call: Arc<OnCallClient>,
-    /// Tokens that are accepted.
-    pub tokens: Arc<TokenStore>,
-    /// Reload of rules and configuration; `None` where they are read once.
-    pub reload: Option<Arc<dyn ReloadRules>>,
-}
-
-impl AppState {
-    /// State of a server that has nothing but a node's telemetry yet.
-    pub fn new(telemetry: Arc<Telemetry>) -> AppState {
-        AppState {
-            telemetry,
-            ingest: Arc::default(),
-            on_call: Arc::default(),
-            tokens: Arc::default(),
-            reload: None,
-        }
-    }
-}
+use crate::routes::{health, incidents, ingest, notifications, rules, silences, status};
+use crate::{console, openapi};
 
 /// Serves until `shutdown` resolves, then for at most [`DRAIN_MAX`] more.
 ///
@@ -89,9 +57,32 @@ fn router(state: Arc<AppState>) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/rules", get(rules::list))
         .route("/-/reload", post(rules::reload))
-        .route("/ingest/{stream}", post(ingest).layer(DefaultBodyLimit::max(INGEST_BODY_BYTES_MAX)))
+        .route(
+            "/ingest/{stream}",
+            post(ingest::ingest).layer(DefaultBodyLimit::max(INGEST_BODY_BYTES_MAX)),
+        )
         .merge(on_call)
         .with_state(state)
+}
+
+/// Routes of the API, each with its path.
+pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<AppState>>)> {
+    vec![
+        ("/api/v1/status", get(status::status)),
+        ("/api/v1/incidents", get(incidents::list)),
+        ("/api/v1/incidents/{id}", get(incidents::show)),
+        ("/api/v1/incidents/{id}/{action}", post(incidents::act)),
+        ("/api/v1/silences", get(silences::list).post(silences::create)),
+        ("/api/v1/silences/preview", post(silences::preview)),
+        ("/api/v1/silences/{id}/expire", post(silences::expire)),
+        ("/api/v1/notifications", get(notifications::list)),
+        ("/api/v1/notifications/test", post(notifications::test)),
+        ("/api/v1/notifications/preview", post(notifications::render)),
+        ("/api/v1/notifications/{number}/{action}", post(notifications::change)),
+        ("/api/v1/route", post(incidents::route)),
+        ("/api/v1/audit", get(status::audit)),
+        (openapi::PATH, get(openapi::document)),
+    ]
 }
 
 /// Nothing of a request is read before its sender is known to be allowed to read.

@@ -7,11 +7,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
+use crate::app_state::{AppState, ReloadRules};
 use crate::console;
 use crate::openapi::{self, generate};
-use crate::routes::rules::ReloadRules;
-use crate::routes::{api, wall_clock};
-use crate::serve::{AppState, serve};
+use crate::routes::request::wall_clock;
+use crate::serve::{api, serve};
 
 /// Status, header lines and body of one request.
 fn request(to: SocketAddr, path: &str) -> (u16, String, String) {

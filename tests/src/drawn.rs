@@ -9,45 +9,15 @@ use model::time::Timestamp;
 use rules_dsl::rule::RuleSet;
 
 mod alert;
+mod fields;
+mod random;
 mod trigger;
 
+use fields::FIELD_ID;
+use random::halves;
+
 pub use alert::edit::{edited, same_state};
-
-/// A repeatable source of choices (splitmix64, Steele et al. 2014).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The choices of a seed.
-    pub const fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number from `low` to `high`, both included.
-    pub fn within(&mut self, low: i64, high: i64) -> i64 {
-        low + (self.bits() % (high - low + 1).unsigned_abs()) as i64
-    }
-
-    /// True in `percent` of a hundred.
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.bits() % 100 < percent
-    }
-
-    /// One of them; the first where there is none to choose.
-    pub fn one_of<T: Copy>(&mut self, choices: &[T], otherwise: T) -> T {
-        let at = self.bits() as usize % choices.len().max(1);
-        choices.get(at).copied().unwrap_or(otherwise)
-    }
-}
+pub use random::Random;
 
 /// One record of a partition's log.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,11 +61,6 @@ pub struct Width {
     pub records: i64,
 }
 
-const FIELD_HOST: usize = 1;
-const FIELD_LEVEL: usize = 2;
-const FIELD_TAG: usize = 3;
-const FIELD_ZONE: usize = 4;
-const FIELD_ID: usize = 5;
 /// Where time begins in drawn logs: early enough for windows to begin below zero.
 const BEGINNING: i64 = 5;
 
@@ -231,8 +196,4 @@ pub fn payloads(case: &Case, log: &Log) -> Vec<Vec<u8>> {
         format!("{{{}}}", fields.collect::<Vec<_>>().join(",")).into_bytes()
     };
     log.records.iter().map(payload).collect()
-}
-
-fn halves(count: i64) -> Decimal {
-    Decimal::from_units(i128::from(count) * Decimal::ONE.units() / 2)
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::codec::json::DEPTH_MAX;
-use crate::codec::otlp::{EVENTS_MAX, SHARED_TEXT_MAX};
+use crate::codec::limits::{DEPTH_MAX, EVENTS_MAX, SHARED_TEXT_MAX};
 use crate::source::MAX_RECORD_BYTES;
 
 /// A schema that no decoder can serve.

@@ -12,9 +12,6 @@ pub(super) use crate::codec::json::scanner::{Fault, Kind, RawSpan, Scanner};
 use crate::codec::json::scanner::{Flaw, Token};
 pub(super) use crate::codec::json::unescape::unescape;
 
-/// Deepest nesting of objects and arrays that is read; the record's object is level 1.
-pub const DEPTH_MAX: usize = 64;
-
 /// The declared paths as a tree, and where the last document had them.
 ///
 /// A field `a.b.c` may be spelled `{"a.b.c":…}`, `{"a":{"b":{"c":…}}}`, `{"a.b":{"c":…}}` or

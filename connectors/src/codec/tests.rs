@@ -7,6 +7,7 @@ use model::time::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::source::MAX_RECORD_BYTES;
 
 mod json_documents;
 mod otlp;

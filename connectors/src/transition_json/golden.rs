@@ -5,7 +5,7 @@ use model::key::KeyValue;
 use model::message::Language;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::TopValues;
+use model::transition::{EpisodeId, Reason, TopValues};
 
 use super::*;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::RecordError;
+use super::error::RecordError;
 
 /// Members in the order in which they stand, each value unread.
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);

@@ -2,7 +2,8 @@
 
 use model::meta::MetaTransition;
 
-use super::{Form, Line, RecordError, bad};
+use super::error::{RecordError, bad};
+use super::line::{Form, Line};
 
 /// The `kind` of such a line; its `step` says what happened.
 pub(super) const META: &str = "meta";

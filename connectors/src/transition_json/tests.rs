@@ -4,6 +4,7 @@ use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
+use model::transition::{EpisodeId, Reason};
 use proptest::prelude::*;
 
 use super::*;

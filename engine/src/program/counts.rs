@@ -1,6 +1,6 @@
 //! What became of events on their way to observations.
 
-use super::RulePlan;
+use super::rule::RulePlan;
 
 /// What became of events, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

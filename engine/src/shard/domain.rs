@@ -8,9 +8,9 @@ use hashbrown::HashSet;
 use model::observation::{Batch, Marks, Row};
 use model::time::Timestamp;
 
+use super::boundary::{Out, Restored, ShardSettings, Watched};
 use super::states::States;
 use super::table::StateId;
-use super::{Out, Restored, ShardSettings, Watched};
 use crate::aggregate::sooner;
 use crate::key_group::group_of;
 use crate::keys::KeyId;

@@ -21,7 +21,7 @@ use crate::program::{Input, RulePlan};
 use crate::reorder::Waiting;
 use crate::timer::Alarm;
 
-use super::OpenEpisode;
+use super::boundary::OpenEpisode;
 use super::evidence::Evidence;
 use super::fields::Fields;
 pub use snapshot::Due;

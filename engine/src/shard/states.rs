@@ -1,5 +1,6 @@
 //! All states of a shard, and the keys they belong to.
 
+mod learnt;
 mod memories;
 mod snapshot;
 mod turn;
@@ -13,12 +14,14 @@ use model::time::Timestamp;
 use model::transition::EarlyAlert;
 use rules_dsl::rule::Alert;
 
+use super::boundary::{
+    OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share,
+};
 use super::domain::{Agenda, Listener, Past};
 use super::seeds::seeded_keys;
 use super::state::{Instant, Place, State, named_fields, named_key};
 use super::statistics::RuleCounts;
 use super::table::{StateId, Table};
-use super::{OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share};
 use crate::aggregate::sooner;
 use crate::condition::First;
 use crate::episode::{Step, severity_of};
@@ -33,7 +36,7 @@ use crate::program::{Program, RulePlan};
 use crate::reorder::Waiting;
 use crate::ring::is_mostly_free;
 use crate::timer::Timers;
-use memories::Learnt;
+use learnt::Learnt;
 
 /// The states of all rules.
 #[derive(Debug)]

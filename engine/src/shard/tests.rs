@@ -1,7 +1,9 @@
 use model::calendar::{Calendar, Span, Zone};
+use model::decimal::Decimal;
 use model::event::{Event, Value};
 use model::key::{KeyValue, encode_key};
 use model::observation::Origin;
+use model::severity::Severity;
 use model::transition::TransitionKind;
 use rules_dsl::rule::{
     Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Selection,

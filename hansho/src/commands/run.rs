@@ -15,7 +15,8 @@ use runtime::error::NodeError;
 use runtime::notify::channel::NotifyInbox;
 use runtime::notify::templates::AlertTemplates;
 use runtime::rules::loaded::LoadedRules;
-use server::serve::{AppState, serve};
+use server::app_state::AppState;
+use server::serve::serve;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::RunArgs;
 use crate::commands::Exit;
-use crate::config::{self, Config, StreamInputs};
+use crate::config::{self, Config};
 use crate::deliveries::NotifierSet;
 use crate::on_call_config::OnCallConfig;
 use crate::reload::{ReloadTargets, Reloader, StartupConfig};
@@ -194,7 +195,7 @@ fn settings(
     properties: Vec<(String, String)>,
     language: Language,
 ) -> Result<ServiceSettings, Exit> {
-    let inputs = StreamInputs::configured(config, &rules.set);
+    let inputs = config.stream_inputs(&rules.set);
     let inputs = inputs.map_err(|why| Exit::Usage.because(why))?;
     Ok(ServiceSettings {
         kafka: config.kafka.as_ref().map(|kafka| KafkaSettings {

@@ -1,6 +1,7 @@
 //! `hansho test`: plays the rules' own tests and shows where they and the rules disagree.
 
 mod junit;
+mod verdict;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -18,18 +19,11 @@ use runtime::rule_test::{
 };
 use runtime::rules::loaded::{LoadedRules, RuleLoadError};
 
+use verdict::Verdict;
+
 use crate::cli::TestArgs;
 use crate::commands::Exit;
 use crate::rule_files::{RulesError, load_rules};
-
-/// A test that was played.
-struct Verdict<'a> {
-    test: &'a Test,
-    /// `rules/auth.rules:30`
-    place: String,
-    /// What differs; empty when all is as expected.
-    differences: String,
-}
 
 /// Runs the command.
 pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {

@@ -7,7 +7,8 @@ use connectors::source::kafka::properties::ALLOWED_PROPERTIES;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ConfigError, File, raw};
+use super::file::{ConfigError, File};
+use super::raw;
 
 /// The log that is read.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use oncall::desk::{FLAP_MAX, STORM_MAX};
 use oncall::outbox::PENDING_MAX;
 use toml::Spanned;
 
-use super::{ConfigError, File, raw};
+use super::file::{ConfigError, File};
+use super::raw;
 use runtime::self_monitor::monitor::MetaLimits;
 
 /// What bounds the service.

@@ -16,7 +16,8 @@ use oncall::policy::{Policy, ROUNDS_MAX, STEPS_MAX, Step};
 use oncall::route::{Hours, ROUTES_MAX, Route, Routing};
 use toml::Spanned;
 
-use super::{ConfigError, File, raw};
+use super::file::{ConfigError, File};
+use super::raw;
 
 /// What the file says of on-call, with calendars by name: rules define them.
 #[derive(Clone, Debug, Default)]

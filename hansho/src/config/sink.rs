@@ -9,7 +9,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{ConfigError, File, raw, without_value};
+use super::file::{ConfigError, File, without_value};
+use super::raw;
 
 /// The most sinks of one service.
 pub const SINKS_MAX: usize = 64;

@@ -10,7 +10,8 @@ use rules_dsl::rule::RuleSet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, ConfigError, File, raw};
+use super::file::{ConfigError, File};
+use super::raw;
 
 /// Where a stream is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,21 +36,6 @@ pub struct StreamInputs {
 }
 
 impl StreamInputs {
-    /// As a configuration has it for some rules.
-    ///
-    /// # Errors
-    /// What [`StreamInputs::of`] refuses, and a stream in the configuration that the rules lack.
-    pub(crate) fn configured(config: &Config, rules: &RuleSet) -> Result<StreamInputs, String> {
-        let named = config.inputs.clone();
-        let inputs = StreamInputs { named, without_kafka: config.kafka.is_none() };
-        inputs.of(rules)?;
-        let is_known = |name: &String| rules.streams.iter().any(|schema| schema.name == **name);
-        match inputs.named.keys().find(|name| !is_known(name)) {
-            Some(name) => Err(format!("[streams.{name}]: the rules have no stream of that name")),
-            None => Ok(inputs),
-        }
-    }
-
     /// Where one stream is read from.
     pub(crate) fn input(&self, schema: &Schema) -> Input {
         let own = || Input::Topic(schema.input.clone());

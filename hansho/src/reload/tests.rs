@@ -39,7 +39,7 @@ impl Desk {
         let config = Config::load(&path).unwrap();
         let formatter = MessageFormatter { language: Language::En, zone: TimeZone::UTC };
         let rules = load_rules(&config.rules, Language::En).unwrap();
-        let inputs = StreamInputs::configured(&config, &rules.set).unwrap();
+        let inputs = config.stream_inputs(&rules.set).unwrap();
         let context =
             SinkContext { folder: &config.folder, properties: &[], formatter: &formatter };
         let calendars = &rules.set.calendars;

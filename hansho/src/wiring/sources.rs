@@ -21,7 +21,7 @@ use model::event::Record;
 use runtime::error::NodeError;
 use runtime::io::{PartitionCommit, SourceFactory, Sources, StreamPartition};
 use runtime::rules::loaded::LoadedRules;
-use server::routes::ingest::IngestSpools;
+use server::ingest_spools::IngestSpools;
 use tracing::{error, info, warn};
 
 use super::clock::wall_clock;

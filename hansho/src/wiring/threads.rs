@@ -9,12 +9,13 @@ use std::time::Duration;
 use engine::shard::Shard;
 use runtime::alert_log::writer::{AlertLogWriter, DrainedWriter};
 use runtime::error::NodeError;
-use runtime::io::{Clock, Flow, Now, PipelineExecutor, ShardExecutor, WakeHandle};
+use runtime::executor::{DrainedPipeline, PipelineExecutor, PipelineMachines, ShardExecutor};
+use runtime::io::{Clock, Flow, Now, WakeHandle};
 use runtime::node::Node;
 use runtime::notify::channel::{NotifyInbox, NotifyInput, NotifySender};
 use runtime::notify::worker::NotifyWorker;
 use runtime::pipeline::shard_worker::ShardWorker;
-use runtime::pipeline::{DrainedPipeline, PipelineMachines};
+
 use runtime::rules::supervisor::Supervisor;
 
 use crate::wiring::clock::SystemClock;

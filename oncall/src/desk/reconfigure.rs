@@ -10,21 +10,13 @@ use model::notification::Notification;
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 
+use super::left::Left;
 use super::storm::digest;
 use super::{Desk, RowKey, Settings};
 use crate::case::{Case, Escalation, Happening, Told};
 use crate::inhibition::Sources;
 use crate::outbox::{GiveUp, OutboxLimits, Outgoing};
 use crate::route::{Routing, readdressed};
-
-/// Someone who is configured no more while something is pending for them. Their numbers come
-/// behind those of the receivers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Left {
-    name: String,
-    /// Who stands in for them, configured.
-    fallback: Option<String>,
-}
 
 impl Desk {
     /// Goes by other settings from now on.

@@ -1,112 +1,28 @@
 //! Storms: when too much happens at once, one message says how much.
 //!
 //! Everything is on record one by one, and what is most severe is told one by one too. Of the
-//! rest a receiver hears so many a minute as they are, [`STORM_MAX`] by default; what comes
-//! beyond is summed up, by service, and told once every [`DIGEST_MS`].
+//! rest a receiver hears so many a minute as they are, [`STORM_MAX`](super::STORM_MAX) by default;
+//! what comes beyond is summed up, by service, and told once every [`DIGEST_MS`].
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::{Digest, Notification, NotificationKind};
 use model::severity::Severity;
-use model::time::{MINUTE_MS, SECOND_MS, Timestamp};
+use model::time::{SECOND_MS, Timestamp};
 use model::transition::EpisodeId;
-use serde::{Deserialize, Serialize};
 
+use super::storm_counts::{COUNTED_MAX, Pending};
 use super::{Desk, RowKey};
 use crate::case::Case;
 use crate::hash::{fnv_64, mix};
 use crate::outbox::expiry;
 
-/// Notifications a minute that one receiver gets as they are, by default.
-pub const STORM_MAX: usize = 30;
 /// How long a digest collects, in milliseconds.
 pub const DIGEST_MS: i64 = 30 * SECOND_MS;
 /// Alerts a digest names; further ones are only counted.
 pub const NAMED_MAX: usize = 10;
-/// Alerts whose news are counted one by one, so that the busiest can be named.
-pub(super) const COUNTED_MAX: usize = 64;
-
-/// What one receiver is to be told of one service at once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// Its number.
-    pub number: u64,
-    /// For whom.
-    pub receiver: String,
-    /// Of what.
-    pub service: String,
-    /// The most severe of it.
-    pub severity: Severity,
-    /// When it began.
-    pub since: Timestamp,
-    /// When it is told.
-    pub due: Timestamp,
-    /// How often each alert had news; at most [`COUNTED_MAX`] of them.
-    pub news: BTreeMap<String, u64>,
-    /// How often others had.
-    pub unnamed: u64,
-    /// How many that were told this way are over.
-    pub ended: u64,
-}
-
-/// How much each receiver has been told lately, and what is summed up.
-#[derive(Debug, Default)]
-pub(super) struct Storms {
-    lately: HashMap<usize, VecDeque<Timestamp>>,
-    pending: BTreeMap<u64, Pending>,
-}
-
-impl Storms {
-    pub(super) fn restore(&mut self, pending: Pending) {
-        self.pending.insert(pending.number, pending);
-    }
-
-    pub(super) fn get(&self, number: u64) -> Option<&Pending> {
-        self.pending.get(&number)
-    }
-
-    /// When the first digest is due.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.pending.values().map(|pending| pending.due).min()
-    }
-
-    /// Gives receivers other numbers, as the outbox does.
-    pub(super) fn renumber(&mut self, next: &[Option<usize>]) {
-        let lately = std::mem::take(&mut self.lately).into_iter();
-        let moved = lately.filter_map(|(number, at)| Some(((*next.get(number)?)?, at)));
-        self.lately = moved.collect();
-    }
-
-    /// Takes out what is summed up for those who are configured no more.
-    pub(super) fn take_of_others(&mut self, is_configured: impl Fn(&str) -> bool) -> Vec<Pending> {
-        self.pending.extract_if(.., |_, it| !is_configured(&it.receiver)).map(|it| it.1).collect()
-    }
-
-    /// Receivers counted, the most that is remembered of one, digests that collect, and the
-    /// most alerts one of them counts by name.
-    #[cfg(test)]
-    pub(super) fn sizes(&self) -> [usize; 4] {
-        let lately = self.lately.values().map(VecDeque::len).max();
-        let named = self.pending.values().map(|pending| pending.news.len()).max();
-        [self.lately.len(), lately.unwrap_or(0), self.pending.len(), named.unwrap_or(0)]
-    }
-
-    /// Counts something a receiver is to be told; whether it is too much.
-    fn is_too_much(&mut self, receiver: usize, most: usize, now: Timestamp) -> bool {
-        let lately = self.lately.entry(receiver).or_default();
-        while lately.front().is_some_and(|at| now.0.saturating_sub(at.0) >= MINUTE_MS) {
-            lately.pop_front();
-        }
-        // More than the limit need not be told apart.
-        if lately.len() > most {
-            lately.pop_front();
-        }
-        lately.push_back(now);
-        lately.len() > most
-    }
-}
 
 impl Desk {
     /// Whether something about an incident is summed up for a receiver instead of being told.

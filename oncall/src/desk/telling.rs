@@ -5,38 +5,12 @@ use std::sync::Arc;
 use model::alert_facts::AlertFacts;
 use model::notification::{MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
+use super::delivery::{Dead, Delivery};
 use super::{DEAD_MAX, Desk, RowKey};
 use crate::case::{Case, Escalation, Happening, Told};
 use crate::outbox::{Answered, GiveUp, Outcome, Refusal, expiry};
 use crate::route::notification_id;
-
-/// A notification that was given up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dead {
-    /// Its number.
-    pub number: u64,
-    /// When it was given up.
-    pub at: Timestamp,
-    /// Who did not get it.
-    pub receiver: String,
-    /// What it was.
-    pub notification: Arc<Notification>,
-    /// Attempts made.
-    pub attempts: u32,
-    /// Why.
-    pub why: GiveUp,
-}
-
-/// What became of an attempt, for logs and figures.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Whom it was for.
-    pub receiver: String,
-    /// The attempt.
-    pub answered: Answered,
-}
 
 impl Desk {
     /// Tells everyone who is to hear of what happened to an incident.

@@ -8,7 +8,7 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Failures in a row after which a receiver is asked with one attempt at a time until it
 /// answers again.

@@ -15,7 +15,7 @@ use connectors::journal::JournalError;
 use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::succession::SettledStreams;
-use model::time::{DAY_MS, Timestamp};
+use model::time::Timestamp;
 use model::transition::{EarlyAlert, Transition};
 use oncall::compaction::{Candidate, kept};
 use oncall::incident::Step;
@@ -24,30 +24,16 @@ use tracing::{debug, info, warn};
 use super::peaks::EpisodeName;
 use super::record::{LoggedRecord, episodes, published_of, write_line};
 use super::replay::{LogEntry, LogHead};
+use super::retention::LogRetention;
+use super::rule_change::RuleChange;
 use crate::checkpoint::state_log::KeptFrom;
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
 use crate::io::{LineLog, LogStore};
-use crate::node::{NodeSettings, NodeShared};
 use crate::notify::channel::NotifyPosition;
-use crate::rules::active_rules::{PREVIOUS_MAX, RuleChange, file_of, hash_of_file};
+use crate::rules::kept::{PREVIOUS_MAX, file_of, hash_of_file};
 use crate::rules::loaded::LoadedRules;
+use crate::shared::{NodeSettings, NodeShared};
 use crate::telemetry::Telemetry;
-
-/// When a log is compacted, and what stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogRetention {
-    /// How long a record stays after it was detected, whatever became of it, in ms: longer than
-    /// the time for which a notification is retried, and than on-call may have been down besides.
-    pub keep_ms: i64,
-    /// A log of fewer bytes is only compacted at a start.
-    pub compact_bytes_min: u64,
-}
-
-impl Default for LogRetention {
-    fn default() -> LogRetention {
-        LogRetention { keep_ms: 2 * DAY_MS, compact_bytes_min: 8 << 20 }
-    }
-}
 
 /// A log is looked at again when it is so many times as long as what was left of it: each
 /// byte that is appended is so read about once, however long the log is.

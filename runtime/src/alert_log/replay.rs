@@ -18,8 +18,9 @@ use super::peaks::{EpisodeName, RecordedPeak, episode_name, read_peak};
 use super::record::{
     LoggedRecord, RecordId, canonical, episodes, published_of, read_line, record_id, transition_of,
 };
+use super::rule_change::{RuleChange, read_change};
 use crate::error::NodeError;
-use crate::rules::active_rules::{PreviousRules, RuleChange, read_change};
+use crate::rules::kept::PreviousRules;
 
 /// The first line of a log from which records were dropped.
 #[derive(Serialize, Deserialize)]

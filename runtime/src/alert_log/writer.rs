@@ -26,12 +26,12 @@ use crate::checkpoint::state_log::StateLog;
 use crate::error::NodeError;
 use crate::ingest::offset_index::OffsetIndexes;
 use crate::io::{Flow, LineLog, Now};
-use crate::node::{NodeSettings, NodeShared};
 use crate::notify::templates::AlertTemplates;
 use crate::pipeline::PipelineOutput;
 use crate::pipeline::shard_worker::{ShardInspection, ShardOutput};
 use crate::self_monitor::RuleCostShares;
 use crate::self_monitor::monitor::{MetaRecord, SelfMonitor};
+use crate::shared::{NodeSettings, NodeShared};
 use crate::telemetry::Telemetry;
 
 /// How often it inspects what the rules made of their input, in ms.

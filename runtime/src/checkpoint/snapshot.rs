@@ -19,7 +19,7 @@ use model::time::Timestamp;
 use tracing::{info, warn};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::ingest::reader_checkpoint::ReaderCheckpoint;
+use super::reader_checkpoint::ReaderCheckpoint;
 use crate::io::{LogStore, PendingWrite};
 use crate::pipeline::PipelineSettings;
 use crate::pipeline::shard_worker::SnapshotBarrier;

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 
 use super::admission::Ingester;
 use super::dead_letter::DeadLetterQueue;
+use super::limits::ReaderLimits;
 use super::offset_index::{OffsetIndexes, OffsetTimeIndex};
 use super::partition::PartitionState;
 use super::replay_requirements::{ReplayRequirements, replay_requirements};
@@ -24,30 +25,15 @@ use crate::alert_log::durable_progress::DurableProgress;
 use crate::checkpoint::state_log::KeptFrom;
 use crate::error::NodeError;
 use crate::io::{Flow, Now, Sources, StreamPartition};
-use crate::node::{NodeSettings, NodeShared, RunTotals};
 use crate::pipeline::PipelineInput;
 use crate::rules::loaded::LoadedRules;
+use crate::shared::{NodeSettings, NodeShared, RunTotals};
 use crate::telemetry::metrics::EventTotals;
 
 /// Records read from one partition before the next has its turn.
 const RECORDS_A_TURN: usize = 512;
 /// Memory that an observation takes while it waits to be settled, in bytes.
 pub const WAITING_BYTES: u64 = 160;
-
-/// What bounds the reading.
-#[derive(Clone, Copy, Debug)]
-pub struct ReaderLimits {
-    /// How long a partition must be known empty before time passes there by itself, in ms.
-    pub idle_ms: i64,
-    /// How far, in event time, a partition may be read ahead of the one furthest behind, in ms.
-    pub skew_max_ms: i64,
-    /// Memory for observations that wait to be settled, in bytes.
-    pub unsettled_bytes: u64,
-    /// How long a stream may be held back so that others catch up before a meta alert, in ms.
-    pub held_back_max_ms: i64,
-    /// How often, at most, snapshots are taken, in ms; `None` is never.
-    pub snapshot_every_ms: Option<i64>,
-}
 
 /// What the reader does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

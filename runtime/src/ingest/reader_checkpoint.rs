@@ -5,24 +5,12 @@ use std::sync::Arc;
 
 use engine::resume::ResumePoint;
 use engine::snapshot::Packed;
-use model::time::Timestamp;
 
-use super::admission::PartitionCheckpoint;
 use super::offset_index::OffsetTimeIndex;
 use super::reader::Reader;
+use crate::checkpoint::reader_checkpoint::ReaderCheckpoint;
 use crate::checkpoint::snapshot::wait_after;
-use crate::io::{Now, Sources, StreamPartition};
-
-/// What a reader knows when everything that it has read is committed.
-#[derive(Debug, Default)]
-pub struct ReaderCheckpoint {
-    /// By stream: the published watermark.
-    pub marked: Vec<Timestamp>,
-    /// By stream: the earliest event that counted.
-    pub firsts: Vec<Option<Timestamp>>,
-    /// By stream and partition.
-    pub partitions: BTreeMap<StreamPartition, PartitionCheckpoint>,
-}
+use crate::io::{Now, Sources};
 
 impl<S: Sources> Reader<S> {
     /// Starts a checkpoint barrier when that is due and everything read so far is committed.
@@ -82,28 +70,5 @@ impl<S: Sources> Reader<S> {
         }
         self.marked = from.marked;
         true
-    }
-}
-
-impl Packed for ReaderCheckpoint {
-    fn pack(&self, out: &mut Vec<u8>) {
-        self.marked.pack(out);
-        self.firsts.pack(out);
-        self.partitions.len().pack(out);
-        for ((stream, partition), PartitionCheckpoint { offset, front, past }) in &self.partitions {
-            (*stream, *partition, *offset, *front).pack(out);
-            past.pack(out);
-        }
-    }
-
-    fn unpack(from: &mut &[u8]) -> Option<ReaderCheckpoint> {
-        let (marked, firsts) = Packed::unpack(from)?;
-        let mut partitions = BTreeMap::new();
-        for _ in 0..usize::unpack(from)? {
-            let (stream, partition, offset, front) = Packed::unpack(from)?;
-            let past = Packed::unpack(from)?;
-            partitions.insert((stream, partition), PartitionCheckpoint { offset, front, past });
-        }
-        Some(ReaderCheckpoint { marked, firsts, partitions })
     }
 }

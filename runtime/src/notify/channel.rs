@@ -9,7 +9,7 @@ use std::time::Duration;
 use model::notification::DeliveryResult;
 use oncall::outbox::Ticket;
 
-use super::reconfigure::OnCallConfigUpdate;
+use super::config_update::OnCallConfigUpdate;
 use super::requests::OnCallRequest;
 use crate::alert_log::record::LoggedRecord;
 

@@ -3,7 +3,9 @@
 pub mod worker;
 
 pub mod channel;
-pub mod reconfigure;
+pub mod config_update;
+pub mod parts;
+mod reconfigure;
 pub mod requests;
 mod resend;
 pub mod rows;

@@ -4,6 +4,7 @@
 //! they arrive among all that happens.
 
 pub mod answers;
+mod sample;
 pub mod text_form;
 mod views;
 
@@ -20,8 +21,8 @@ use answers::{
     SilenceView, StatusView, TestResult,
 };
 
-/// Most incidents, notifications or entries in one answer; a list says how many it left out.
-pub const LISTED_MAX: usize = 1_000;
+pub use sample::SampleAlert;
+pub use views::LISTED_MAX;
 
 /// A query, who sent it, and where its answer goes.
 #[derive(Debug)]
@@ -103,19 +104,6 @@ pub enum OnCallQuery {
     Audit,
     /// Counts of incidents, silences and deliveries.
     Status,
-}
-
-/// An alert that did not happen, for a test of the routes.
-#[derive(Clone, Debug)]
-pub struct SampleAlert {
-    /// Name of the alert.
-    pub alert: String,
-    /// Severity.
-    pub severity: Severity,
-    /// Labels and components of the key, by name.
-    pub labels: Vec<(String, String)>,
-    /// Instant at which it opens; `None` is now.
-    pub at: Option<Timestamp>,
 }
 
 /// Answer to a query, or why there is none.

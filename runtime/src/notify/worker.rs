@@ -18,15 +18,16 @@ use oncall::outbox::{Attempt, GiveUp, Outcome, Ticket};
 use tracing::{error, info, warn};
 
 use super::channel::{DeliveryOutcome, NotifyInbox, NotifyInput, NotifyPosition};
+use super::parts::NotifyParts;
 use super::requests::{OnCallReply, ReplyChannel};
 use super::resend::{self, ResendStates};
 use super::{NotifierAttempt, Notifiers, rows};
 use crate::alert_log::record::LoggedRecord;
 use crate::error::NodeError;
 use crate::io::{Flow, Now, RowStore};
-use crate::node::{NodeShared, NotifyParts};
 use crate::notify::templates::{AlertTemplates, SharedTemplates};
 use crate::self_monitor::queue::SelfMonitorQueue;
+use crate::shared::NodeShared;
 use crate::telemetry::Telemetry;
 
 /// How long attempts under way may take to end when the node stops, in ms.

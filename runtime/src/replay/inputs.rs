@@ -8,7 +8,7 @@ use engine::resume::ResumePoint;
 use model::schema::Schema;
 use model::time::Timestamp;
 
-use super::ReplayObserver;
+use super::observer::ReplayObserver;
 use crate::ingest::admission::{Ingester, PartitionProgress};
 
 /// Something to read.

@@ -3,7 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::active_rules::RuleUpdate;
+use super::loaded::LoadedRules;
+
+/// Rules to activate, and what asked for it.
+#[derive(Debug)]
+pub struct RuleUpdate {
+    /// The rules.
+    pub rules: LoadedRules,
+    /// What asked: `start`, `signal`, `api`.
+    pub by: &'static str,
+}
 
 /// Rules on their way to the node.
 #[derive(Debug, Default)]
@@ -64,7 +73,6 @@ mod tests {
     use model::message::Language;
 
     use super::*;
-    use crate::rules::loaded::LoadedRules;
 
     /// A reload may come before it is known which rules a recovery activates.
     #[test]

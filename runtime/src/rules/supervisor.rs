@@ -21,25 +21,27 @@ use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
 use tracing::info;
 
-use super::active_rules::{
-    ActiveRules, PreviousRules, RuleChange, RuleUpdate, activate, following, load_active,
-};
+use super::active_rules::{ActiveRules, activate, following, load_active};
+use super::kept::PreviousRules;
 use super::loaded::LoadedRules;
+use super::mailbox::RuleUpdate;
 use crate::alert_log::compaction::AlertLogCompactor;
 use crate::alert_log::durable_progress::DurableProgress;
 use crate::alert_log::record::LoggedRecord;
 use crate::alert_log::replay::AlertLogReplay;
+use crate::alert_log::rule_change::RuleChange;
 use crate::alert_log::writer::{AlertLog, AlertLogWriter, DrainedWriter, NodeLogs, WriterParts};
 use crate::checkpoint::snapshot::{Snapshot, SnapshotWriter};
 use crate::checkpoint::state_log::{KeptFrom, StateLog, StateLogContents};
 use crate::error::NodeError;
+use crate::executor::{DrainedPipeline, PipelineExecutor, PipelineMachines};
 use crate::ingest::admission::Ingester;
 use crate::ingest::offset_index::OffsetIndexes;
 use crate::ingest::reader::{Reader, ReaderParts};
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
-use crate::io::{Flow, Now, PipelineExecutor, SourceFactory};
-use crate::node::{NodeSettings, NodeShared, RunTotals};
-use crate::pipeline::{DrainedPipeline, Pipeline, PipelineInput, PipelineMachines};
+use crate::io::{Flow, Now, SourceFactory};
+use crate::pipeline::{Pipeline, PipelineInput};
+use crate::shared::{NodeSettings, NodeShared, RunTotals};
 
 /// Time between two looks at the group while partitions are waited for, in ms.
 const ASSIGNMENT_POLL_MS: i64 = 100;

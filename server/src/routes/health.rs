@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use super::{SharedApp, wall_clock};
+use super::request::wall_clock;
+use crate::app_state::SharedApp;
 
 /// Format of `/metrics`, which Prometheus reads as it does its own.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -10,8 +10,10 @@ use oncall::desk::Action;
 use runtime::notify::requests::{OnCallQuery, SampleAlert};
 use serde::Deserialize;
 
-use super::{ApiReply, SharedApp, author, parse, read};
+use super::request::{author, parse, read};
+use crate::app_state::SharedApp;
 use crate::auth::ApiScope;
+use crate::reply::ApiReply;
 use crate::types::requests::{ActionBody, IncidentFilter, RouteBody};
 
 /// Path of an action on an incident.

@@ -1,44 +1,16 @@
 //! `POST /ingest/STREAM`: lines of JSON into the spool of a stream.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{PoisonError, RwLock};
-
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use connectors::source::MAX_RECORD_BYTES;
 use connectors::source::spool::{Spool, SpoolError};
 
-use super::{SharedApp, wall_clock};
-use crate::auth::{bearer, is_same_secret};
+use super::request::wall_clock;
+use crate::app_state::SharedApp;
+use crate::auth::bearer;
+use crate::ingest_spools::{IngestRefusal, IngestSpools};
 use crate::types::answers::IngestAnswer;
-
-/// Spools to which events may be posted, once the node has opened them.
-#[derive(Default)]
-pub struct IngestSpools {
-    open: RwLock<Option<OpenSpools>>,
-}
-
-struct OpenSpools {
-    spools: BTreeMap<String, Spool>,
-    token: Option<String>,
-}
-
-impl IngestSpools {
-    /// Accepts events for these streams from now on, and for no others; with a token, only in
-    /// requests that carry it.
-    pub fn open(&self, spools: BTreeMap<String, Spool>, token: Option<String>) {
-        let open = OpenSpools { spools, token };
-        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
-    }
-}
-
-impl fmt::Debug for IngestSpools {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IngestSpools").finish_non_exhaustive()
-    }
-}
 
 type IngestReply = (StatusCode, String);
 
@@ -69,18 +41,18 @@ fn accepted_reply(answer: IngestAnswer) -> IngestReply {
 }
 
 fn admit(ingest: &IngestSpools, stream: &str, headers: &HeaderMap) -> Result<Spool, IngestReply> {
-    let open = ingest.open.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(OpenSpools { spools, token }) = open.as_ref() else {
-        let starting = "the service is starting; try again\n";
-        return Err((StatusCode::SERVICE_UNAVAILABLE, starting.to_owned()));
-    };
     let shown = bearer(headers).unwrap_or_default();
-    if token.as_ref().is_some_and(|token| !is_same_secret(token.as_bytes(), shown)) {
-        return Err((StatusCode::UNAUTHORIZED, "show the token of [ingest]\n".to_owned()));
-    }
-    spools.get(stream).cloned().ok_or_else(|| {
-        let what = "no stream of that name is read from HTTP: see [streams]\n";
-        (StatusCode::NOT_FOUND, what.to_owned())
+    ingest.admit(stream, shown).map_err(|refusal| {
+        let (status, why) = match refusal {
+            IngestRefusal::Starting => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the service is starting; try again\n")
+            }
+            IngestRefusal::WrongToken => (StatusCode::UNAUTHORIZED, "show the token of [ingest]\n"),
+            IngestRefusal::UnknownStream => {
+                (StatusCode::NOT_FOUND, "no stream of that name is read from HTTP: see [streams]\n")
+            }
+        };
+        (status, why.to_owned())
     })
 }
 
@@ -108,6 +80,8 @@ fn append(spool: &Spool, body: &[u8]) -> Result<usize, IngestReply> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use axum::http::header;
 
     use super::*;

@@ -7,8 +7,10 @@ use runtime::notify::requests::OnCallQuery;
 use serde::Deserialize;
 
 use super::incidents::severity;
-use super::{ApiReply, SharedApp, author, parse, read};
+use super::request::{author, parse, read};
+use crate::app_state::SharedApp;
 use crate::auth::ApiScope;
+use crate::reply::ApiReply;
 use crate::types::requests::{ActionBody, RenderBody, TestBody};
 
 /// Path of a change to a dropped notification.

@@ -1,23 +1,11 @@
 //! `/rules`, and `/-/reload`, which reads rules and configuration again.
 
-use std::fmt;
-
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
-use super::SharedApp;
-
-/// Reloads rules and configuration.
-pub trait ReloadRules: fmt::Debug + Send + Sync {
-    /// Reads all of it again and applies it, or none of it; `by` names the trigger in the log.
-    /// Returns a report of what is active. It reads files: not for a thread that must not wait.
-    ///
-    /// # Errors
-    /// The reasons why something cannot run, in words; nothing has changed then.
-    fn reload(&self, by: &'static str) -> Result<String, String>;
-}
+use crate::app_state::SharedApp;
 
 pub(crate) async fn list(State(state): SharedApp) -> Response {
     let activity = state.telemetry.metrics.rules.report();

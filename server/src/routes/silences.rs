@@ -8,8 +8,10 @@ use oncall::desk::NewSilence;
 use oncall::matcher::Matcher;
 use runtime::notify::requests::OnCallQuery;
 
-use super::{ApiReply, SharedApp, author, parse, read, wall_clock};
+use super::request::{author, parse, read, wall_clock};
+use crate::app_state::SharedApp;
 use crate::auth::ApiScope;
+use crate::reply::ApiReply;
 use crate::types::requests::{ActionBody, SilenceBody, SilencePreviewBody};
 
 pub(crate) async fn list(State(state): SharedApp, headers: HeaderMap) -> ApiReply {

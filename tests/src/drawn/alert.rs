@@ -14,8 +14,8 @@ use rules_dsl::rule::{
     Watch,
 };
 
+use super::random::{Random, halves};
 use super::trigger::{self, trigger};
-use super::{Random, halves};
 
 pub(super) fn alert(random: &mut Random, index: i64, streams: usize) -> Alert {
     let by = keys(random);

@@ -7,7 +7,8 @@ use rules_dsl::rule::{
     Operand, Predicate, Roster, Selection, Trigger, Window,
 };
 
-use super::{FIELD_HOST, FIELD_LEVEL, FIELD_TAG, FIELD_ZONE, Random, halves};
+use super::fields::{FIELD_HOST, FIELD_LEVEL, FIELD_TAG, FIELD_ZONE};
+use super::random::{Random, halves};
 
 pub(super) fn trigger(random: &mut Random, by: &[KeyPart], streams: usize) -> Trigger {
     let events = |random: &mut Random| {

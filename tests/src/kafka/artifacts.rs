@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::StartError;
+use super::error::StartError;
 
 /// The artifacts to copy; a change of it fetches anew.
 const POM: &str = include_str!("../../kafka/pom.xml");

@@ -8,7 +8,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{StartError, TopicError};
+use super::error::{StartError, TopicError};
 
 /// How long a topic may take from its creation until every partition has a leader.
 const TOPIC_MAX: Duration = Duration::from_secs(20);

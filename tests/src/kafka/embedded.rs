@@ -2,7 +2,8 @@
 
 use connectors::broker::EmbeddedBroker;
 
-use super::{StartError, TopicError, client};
+use super::client;
+use super::error::{StartError, TopicError};
 
 /// An embedded broker. Topics come into being when they are first asked for, with the number
 /// of partitions its maker chose.

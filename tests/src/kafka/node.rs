@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::artifacts::{self, Artifacts};
-use super::{StartError, client};
+use super::client;
+use super::error::StartError;
 use crate::leash::Leash;
 
 /// How long a node may take to answer its first metadata request; it took 2.3 s on two cores.

@@ -10,9 +10,9 @@ use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 use rules_dsl::rule::{Alert, BoolOp, Compare, Comparison, Condition, Roster, Trigger};
 
+use super::entry::{Entry, satisfies};
 use super::truth::{absence, is_empty, is_silent, matches, values, windows_of};
 use super::value::Known;
-use super::{Entry, satisfies};
 
 /// One (alert, key) and everything it will ever see.
 pub(super) struct Judge<'a> {

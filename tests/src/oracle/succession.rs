@@ -6,8 +6,8 @@ use model::time::Timestamp;
 use model::transition::Transition;
 use rules_dsl::rule::{Alert, RuleSet};
 
+use super::entry::{AcceptedEvent, entries_by_key, stream_first};
 use super::judge::Judge;
-use super::{AcceptedEvent, entries_by_key, stream_first};
 
 /// Rules that were changed while their streams were being read.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rules_dsl::rule::{Condition, Formula, Roster, Trigger, Window};
 
-use super::Entry;
+use super::entry::Entry;
 use super::value::{Known, counted, inside, measured, value};
 
 /// Where the windows of a condition begin among the trigger's selections.

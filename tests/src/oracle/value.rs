@@ -8,7 +8,7 @@ use num_bigint::BigInt;
 use num_rational::BigRational;
 use rules_dsl::rule::{Arithmetic, Formula, Measure, Window};
 
-use super::Entry;
+use super::entry::Entry;
 
 /// A known value in units of 10⁻⁹.
 #[derive(Clone, Debug)]

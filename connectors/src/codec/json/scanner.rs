@@ -1,7 +1,7 @@
 //! A place in a JSON text that moves forward over checked values and converts nothing.
 
 use crate::codec::error::{DecodeReason, Expected};
-use crate::codec::json::DEPTH_MAX;
+use crate::codec::limits::DEPTH_MAX;
 
 /// Where a value stands in the text, and what it is.
 ///

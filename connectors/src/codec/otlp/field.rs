@@ -9,14 +9,14 @@ use crate::codec::otlp::tape::{EventPlace, Leaf, Node, Tape};
 use crate::codec::value::{Fault, LIST_ITEMS_MAX, Reader, Scalar, Slot, Span, Spill, Texts};
 
 /// Levels of [`EventPlace`] that events share.
-pub(super) const SHARED: usize = 3;
+pub(in crate::codec) const SHARED: usize = 3;
 const RESOURCE: usize = 0;
 const SCOPE: usize = 1;
 const METRIC: usize = 2;
 const RECORD: usize = 3;
 
 /// Kinds of metrics, as the field `type` names them.
-pub(super) const KINDS: [(Part, &str); 5] = [
+pub(in crate::codec) const KINDS: [(Part, &str); 5] = [
     (Part::Gauge, "gauge"),
     (Part::Sum, "sum"),
     (Part::Histogram, "histogram"),
@@ -26,7 +26,7 @@ pub(super) const KINDS: [(Part, &str); 5] = [
 
 /// Where a field is read.
 #[derive(Debug)]
-pub(super) struct Aim {
+pub(in crate::codec) struct Aim {
     /// Index of the field.
     pub field: usize,
     what: What,
@@ -67,7 +67,7 @@ enum Found {
 }
 
 /// Where values are put together.
-pub(super) struct Bench<'a> {
+pub(in crate::codec) struct Bench<'a> {
     pub payload: &'a str,
     pub constants: &'a str,
     /// The names of [`KINDS`] among the constants, in their order.
@@ -81,7 +81,7 @@ impl Aim {
     /// Where a field is read, and at which level; `None` for a path that nothing has, which
     /// `extract` may fill. The event time is what the codec says it is, unless its path names
     /// something else.
-    pub(super) fn new(
+    pub(in crate::codec) fn new(
         telemetry: Telemetry,
         field: usize,
         declared: &Field,
@@ -100,7 +100,7 @@ impl Aim {
     }
 
     /// Reads the field at a place; null and what is not there are missing.
-    pub(super) fn read(
+    pub(in crate::codec) fn read(
         &self,
         reader: &Reader,
         tape: &Tape,

@@ -3,7 +3,7 @@
 
 use crate::codec::error::{DecodeReason, Expected};
 use crate::codec::json::{Fault as JsonFault, Kind, RawSpan, Scanner, unescape};
-use crate::codec::otlp::Fault;
+use crate::codec::otlp::fault::Fault;
 use crate::codec::otlp::message::{Member, Message, Part, Shape};
 use crate::codec::otlp::tape::{Leaf, Tape};
 use crate::codec::value::Home;

@@ -8,7 +8,7 @@ use model::schema::Telemetry;
 
 /// A kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(in crate::codec) enum Message {
     LogsRequest,
     MetricsRequest,
     SpansRequest,
@@ -41,7 +41,7 @@ pub(super) enum Message {
 
 /// What a member is to its message, whatever the message calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::codec) enum Part {
     Request,
     Group,
     Resource,
@@ -96,7 +96,7 @@ pub(super) enum Part {
 
 /// How a member is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(in crate::codec) enum Shape {
     One(Message),
     Many(Message),
     Text,
@@ -118,7 +118,7 @@ pub(super) enum Shape {
 
 /// One member of a message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
+pub(in crate::codec) struct Member {
     pub number: u64,
     pub name: &'static str,
     pub part: Part,
@@ -127,7 +127,7 @@ pub(super) struct Member {
 
 impl Message {
     /// The message a record of that kind of telemetry is.
-    pub(super) const fn root(telemetry: Telemetry) -> Message {
+    pub(in crate::codec) const fn root(telemetry: Telemetry) -> Message {
         match telemetry {
             Telemetry::Logs => Message::LogsRequest,
             Telemetry::Metrics => Message::MetricsRequest,
@@ -136,7 +136,7 @@ impl Message {
     }
 
     /// The members that are read.
-    pub(super) const fn members(self) -> &'static [Member] {
+    pub(in crate::codec) const fn members(self) -> &'static [Member] {
         use Message::*;
         match self {
             LogsRequest => &LOGS_REQUEST,
@@ -171,12 +171,12 @@ impl Message {
     }
 
     /// The member with a protobuf number.
-    pub(super) fn numbered(self, number: u64) -> Option<&'static Member> {
+    pub(in crate::codec) fn numbered(self, number: u64) -> Option<&'static Member> {
         self.members().iter().find(|member| member.number == number)
     }
 
     /// The member with a JSON name.
-    pub(super) fn named(self, name: &str) -> Option<&'static Member> {
+    pub(in crate::codec) fn named(self, name: &str) -> Option<&'static Member> {
         self.members().iter().find(|member| member.name == name)
     }
 }

@@ -6,7 +6,7 @@
 
 use model::schema::Telemetry;
 
-use crate::codec::otlp::EVENTS_MAX;
+use crate::codec::limits::EVENTS_MAX;
 use crate::codec::otlp::message::{Message, Part, Shape};
 use crate::codec::value::Home;
 
@@ -15,7 +15,7 @@ const OPEN: u32 = u32::MAX;
 
 /// One member of a message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node {
+pub(in crate::codec) struct Node {
     pub part: Part,
     pub leaf: Leaf,
     /// The node after the last one it holds.
@@ -24,7 +24,7 @@ pub(super) struct Node {
 
 /// What a node is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Leaf {
+pub(in crate::codec) enum Leaf {
     /// A message; the nodes it holds follow.
     Message,
     Text {
@@ -47,7 +47,7 @@ pub(super) enum Leaf {
 
 /// Where an event stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EventPlace {
+pub(in crate::codec) struct EventPlace {
     /// The nodes it stands in, from the outside: resource, scope, metric, and itself.
     pub levels: [u32; 4],
     /// The kind of metric.
@@ -56,7 +56,7 @@ pub(super) struct EventPlace {
 
 /// The nodes of one request, and where its events are among them.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(in crate::codec) struct Tape {
     telemetry: Telemetry,
     nodes: Vec<Node>,
     pub events: Vec<EventPlace>,
@@ -65,12 +65,13 @@ pub(super) struct Tape {
 
 impl EventPlace {
     /// Where nothing is.
-    pub(super) const NOWHERE: EventPlace = EventPlace { levels: [0; 4], kind: Part::Request };
+    pub(in crate::codec) const NOWHERE: EventPlace =
+        EventPlace { levels: [0; 4], kind: Part::Request };
 }
 
 impl Leaf {
     /// Whether it is what protobuf leaves away.
-    pub(super) fn is_default(self) -> bool {
+    pub(in crate::codec) fn is_default(self) -> bool {
         match self {
             Leaf::Text { start, end, .. } => start == end,
             Leaf::Whole(number) => number == 0,
@@ -81,13 +82,13 @@ impl Leaf {
 }
 
 impl Tape {
-    pub(super) fn new(telemetry: Telemetry) -> Tape {
+    pub(in crate::codec) fn new(telemetry: Telemetry) -> Tape {
         let here = EventPlace::NOWHERE;
         Tape { telemetry, nodes: Vec::new(), events: Vec::new(), here }
     }
 
     /// Begins another request.
-    pub(super) fn restart(&mut self) {
+    pub(in crate::codec) fn restart(&mut self) {
         self.nodes.clear();
         self.events.clear();
         self.here = EventPlace::NOWHERE;
@@ -95,7 +96,7 @@ impl Tape {
     }
 
     /// Begins a message; `None` for one event too many.
-    pub(super) fn open(&mut self, part: Part) -> Option<usize> {
+    pub(in crate::codec) fn open(&mut self, part: Part) -> Option<usize> {
         let at = self.nodes.len();
         self.nodes.push(Node { part, leaf: Leaf::Message, end: OPEN });
         let level = match part {
@@ -126,7 +127,7 @@ impl Tape {
     }
 
     /// Ends a message.
-    pub(super) fn close(&mut self, at: usize) {
+    pub(in crate::codec) fn close(&mut self, at: usize) {
         let end = self.nodes.len() as u32;
         if let Some(node) = self.nodes.get_mut(at) {
             node.end = end;
@@ -134,7 +135,7 @@ impl Tape {
     }
 
     /// Adds a member that holds nothing else.
-    pub(super) fn leaf(&mut self, part: Part, leaf: Leaf) {
+    pub(in crate::codec) fn leaf(&mut self, part: Part, leaf: Leaf) {
         let end = self.nodes.len() as u32 + 1;
         self.nodes.push(Node { part, leaf, end });
     }
@@ -144,7 +145,7 @@ impl Tape {
     }
 
     /// The nodes a message holds itself, by their places.
-    pub(super) fn children(&self, at: usize) -> impl Iterator<Item = (usize, &Node)> {
+    pub(in crate::codec) fn children(&self, at: usize) -> impl Iterator<Item = (usize, &Node)> {
         let end = self.node(at).map_or(0, |node| node.end as usize).min(self.nodes.len());
         let mut next = at + 1;
         std::iter::from_fn(move || {
@@ -155,23 +156,23 @@ impl Tape {
     }
 
     /// The last member of a kind: of repeated ones, it counts.
-    pub(super) fn last(&self, at: usize, part: Part) -> Option<(usize, &Node)> {
+    pub(in crate::codec) fn last(&self, at: usize, part: Part) -> Option<(usize, &Node)> {
         self.children(at).filter(|(_, node)| node.part == part).last()
     }
 
     /// What is in an `AnyValue`; nothing is null.
-    pub(super) fn any(&self, at: usize) -> Option<(usize, &Node)> {
+    pub(in crate::codec) fn any(&self, at: usize) -> Option<(usize, &Node)> {
         self.children(at).last()
     }
 
     /// The path of the innermost message that has not ended: where reading stopped.
-    pub(super) fn stopped_in(&self) -> String {
+    pub(in crate::codec) fn stopped_in(&self) -> String {
         let open = self.nodes.iter().rposition(|node| node.end == OPEN);
         self.path(open.unwrap_or(0))
     }
 
     /// The path of a node, as in `resourceLogs[0].scopeLogs[1]`; empty for the request.
-    pub(super) fn path(&self, target: usize) -> String {
+    pub(in crate::codec) fn path(&self, target: usize) -> String {
         let mut path = String::new();
         let (mut at, mut message) = (0, Message::root(self.telemetry));
         while at < target {

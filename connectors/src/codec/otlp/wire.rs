@@ -1,8 +1,8 @@
 //! OTLP's protobuf. (Protocol Buffers, "Encoding".)
 
 use crate::codec::error::{DecodeReason, Expected};
-use crate::codec::json::DEPTH_MAX;
-use crate::codec::otlp::Fault;
+use crate::codec::limits::DEPTH_MAX;
+use crate::codec::otlp::fault::Fault;
 use crate::codec::otlp::json::scratch;
 use crate::codec::otlp::message::{Member, Message, Shape};
 use crate::codec::otlp::tape::{Leaf, Tape};

@@ -3,38 +3,11 @@
 use model::time::Timestamp;
 
 use super::States;
+use super::learnt::Learnt;
 use crate::key_group::{group_of, key_hash, shard_of};
-use crate::memory::{Memory, MemoryId, Remembering, Sighting};
-use crate::program::Program;
-use crate::shard::Out;
+use crate::memory::{Memory, Sighting};
+use crate::shard::boundary::Out;
 use crate::shard::table::StateId;
-
-/// What a rule has learnt, and how much of it is told.
-#[derive(Debug)]
-pub(super) struct Learnt {
-    /// What names its memory; none is told of a rule that is read again.
-    id: Option<MemoryId>,
-    /// It was taken up as of this instant, and begins after it.
-    // INVARIANT: nothing is applied or judged up to here.
-    pub(super) recalled: i64,
-    /// Sightings up to here are told.
-    pub(super) told: i64,
-    /// The states that have seen something since.
-    pub(super) fresh: Vec<StateId>,
-}
-
-impl Learnt {
-    /// By rule: nothing.
-    pub(super) fn nothing(program: &Program, remembering: Option<Remembering>) -> Vec<Learnt> {
-        let rules = program.rules().iter().map(|rule| Learnt {
-            id: remembering.and_then(|how| rule.recall(how)).map(|recall| recall.id),
-            recalled: i64::MIN,
-            told: i64::MIN,
-            fresh: Vec::new(),
-        });
-        rules.collect()
-    }
-}
 
 impl States {
     /// Takes up what a rule knew at an instant, of the keys that are ours.

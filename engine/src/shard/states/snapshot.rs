@@ -4,7 +4,7 @@ use super::States;
 use crate::key_group::{group_of, key_hash};
 use crate::keys::KeyId;
 use crate::probe::Probe;
-use crate::shard::ShardSettings;
+use crate::shard::boundary::ShardSettings;
 use crate::shard::domain::Domain;
 use crate::shard::state::{Due, State};
 use crate::snapshot::Packed;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::Verdict;
+use super::verdict::Verdict;
 
 /// Writes one test case for each test, all in one suite.
 ///

@@ -78,7 +78,7 @@ fn settings() -> BTreeMap<&'static str, String> {
 
 /// Every bound that no setting moves: in English, in Japanese, and how many.
 fn fixed() -> Vec<(&'static str, &'static str, String)> {
-    use runtime::alert_log::compaction::LogRetention;
+    use runtime::alert_log::retention::LogRetention;
     use runtime::ingest::admission::{BATCH_BYTES, BATCH_ROWS};
     use runtime::ingest::dead_letter::{LOGGED_MAX, PENDING_MAX};
     use runtime::notify::channel::RECORDS_PENDING_MAX;

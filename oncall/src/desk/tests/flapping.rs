@@ -3,7 +3,7 @@
 use model::notification::Digest;
 
 use super::*;
-use crate::desk::flapping::{FLAP_MS, TURNS_MAX};
+use crate::desk::flap_counts::{FLAP_MS, TURNS_MAX};
 
 /// So many minutes it is open, and so many it is not.
 const OPEN_MS: i64 = MINUTE_MS;

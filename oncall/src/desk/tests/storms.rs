@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::notification::Digest;
 
 use super::*;
-use crate::desk::storm::COUNTED_MAX;
+use crate::desk::storm_counts::COUNTED_MAX;
 use crate::outbox::PENDING_MAX;
 
 /// Alerts of the storm, all within one second.

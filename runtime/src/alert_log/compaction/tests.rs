@@ -20,8 +20,9 @@ use crate::alert_log::peaks::peak_line;
 use crate::alert_log::record::{RecordId, canonical, record_id, transition_of};
 use crate::alert_log::replay::AlertLogReplay;
 use crate::alert_log::replay::tests::{RULES, history, rules, transition};
+use crate::alert_log::rule_change::read_change;
 use crate::io::OpenedLog;
-use crate::rules::active_rules::{PreviousRules, read_change};
+use crate::rules::kept::PreviousRules;
 
 const SEEDS: u64 = 600;
 

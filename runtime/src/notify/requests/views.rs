@@ -17,8 +17,11 @@ use super::answers::{
     RouteReceiver, SilencePreview, SilenceView, StatusView, TestAttempt, TimelineEntry,
     TimelineEvent,
 };
+use super::sample::SampleAlert;
 use super::text_form::TextValue;
-use super::{LISTED_MAX, SampleAlert};
+
+/// Most incidents, notifications or entries in one answer; a list says how many it left out.
+pub const LISTED_MAX: usize = 1_000;
 
 /// Incidents by their next deadline: those without a response, then the others, then the newest.
 pub(super) fn incidents(desk: &Desk, states: &[State], now: Timestamp) -> IncidentList {

@@ -1,10 +1,11 @@
 //! Requests drawn at random and written in both encodings, by an encoder that shares nothing
 //! with the decoder.
 
+use model::schema::Telemetry;
 use proptest::collection::vec;
 use proptest::option;
 
-use super::*;
+use super::super::*;
 
 /// A message as its members: protobuf's number, JSON's name, the value.
 pub type Message = Vec<(u32, &'static str, Member)>;

@@ -1,0 +1,120 @@
+//! How often alerts have begun and ended lately, and which of them flap.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use model::key::encode_key;
+use model::severity::Severity;
+use model::time::{HOUR_MS, Timestamp};
+use model::transition::KeyPart;
+use serde::{Deserialize, Serialize};
+
+/// Beginnings and ends of one alert and key within an hour that are told one by one, by default.
+pub const FLAP_MAX: usize = 6;
+/// How long beginnings and ends count, and how often they are told in sum, in milliseconds.
+pub const FLAP_MS: i64 = HOUR_MS;
+/// Beginnings and ends of one alert and key that are counted; more need not be told apart.
+pub const TURNS_MAX: usize = 1_000;
+/// Alerts and keys that have had a turn lately are looked through when there are so many more.
+const SWEPT_FROM: usize = 1_024;
+
+/// An alert and a key.
+pub(super) type Line = (String, Vec<u8>);
+
+/// An alert that flaps for one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flapping {
+    /// Its number.
+    pub number: u64,
+    /// The alert.
+    pub alert: String,
+    /// The key, named.
+    pub key: Vec<KeyPart>,
+    /// The most severe it has been meanwhile.
+    pub severity: Severity,
+    /// When it began to.
+    pub since: Timestamp,
+    /// When it is told in sum next, or found to be quiet.
+    pub due: Timestamp,
+    /// Who is told in sum.
+    pub receivers: BTreeSet<String>,
+}
+
+/// How often alerts have begun and ended lately, and which of them flap.
+#[derive(Debug, Default)]
+pub(super) struct Flaps {
+    /// By alert and key: when it began, and when it ended; at most [`TURNS_MAX`].
+    pub(super) turns: HashMap<Line, VecDeque<(Timestamp, Turn)>>,
+    swept_at: usize,
+    pub(super) flapping: BTreeMap<u64, Flapping>,
+    pub(super) numbers: HashMap<Line, u64>,
+}
+
+/// What an alert did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Began,
+    Ended,
+}
+
+impl Flaps {
+    pub(super) fn restore(&mut self, flapping: Flapping) {
+        self.numbers.insert(line(&flapping.alert, &flapping.key), flapping.number);
+        self.flapping.insert(flapping.number, flapping);
+    }
+
+    pub(super) fn get(&self, number: u64) -> Option<&Flapping> {
+        self.flapping.get(&number)
+    }
+
+    /// When the first of them is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.flapping.values().map(|flapping| flapping.due).min()
+    }
+
+    /// Counts a turn; how many there were within an hour by then, this one included.
+    pub(super) fn count(&mut self, line: Line, turn: Turn, at: Timestamp) -> usize {
+        let turns = self.turns.entry(line).or_default();
+        turns.push_back((at, turn));
+        if turns.len() > TURNS_MAX {
+            turns.pop_front();
+        }
+        forget_old(turns, at);
+        let count = turns.len();
+        if self.turns.len() > self.swept_at.max(SWEPT_FROM) {
+            self.turns.retain(|_, turns| {
+                forget_old(turns, at);
+                !turns.is_empty()
+            });
+            self.swept_at = 2 * self.turns.len();
+        }
+        count
+    }
+
+    /// How often it began and how often it ended within an hour before an instant.
+    pub(super) fn lately(&self, line: &Line, now: Timestamp) -> (u64, u64) {
+        let turns = self.turns.get(line).into_iter().flatten();
+        let lately = turns.filter(|(at, _)| is_recent(*at, now));
+        lately.fold((0, 0), |(began, ended), (_, turn)| match turn {
+            Turn::Began => (began + 1, ended),
+            Turn::Ended => (began, ended + 1),
+        })
+    }
+
+    /// Alerts and keys with turns, and the most turns of one.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> [usize; 2] {
+        [self.turns.len(), self.turns.values().map(VecDeque::len).max().unwrap_or(0)]
+    }
+}
+
+pub(super) fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.0.saturating_sub(at.0) < FLAP_MS
+}
+
+fn forget_old(turns: &mut VecDeque<(Timestamp, Turn)>, now: Timestamp) {
+    while turns.pop_front_if(|(at, _)| !is_recent(*at, now)).is_some() {}
+}
+
+pub(super) fn line(alert: &str, key: &[KeyPart]) -> Line {
+    (alert.to_owned(), encode_key(key.iter().map(|(_, value)| value)))
+}

@@ -1,0 +1,29 @@
+//! Other settings on their way to on-call.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use oncall::desk::Settings;
+use oncall::outbox::OutboxLimits;
+
+use super::Notifiers;
+
+/// What on-call is to go by from now on.
+pub struct OnCallConfigUpdate {
+    /// Whom to notify of what, and what is asked of them.
+    pub settings: Settings,
+    /// How each receiver is reached, in the same order.
+    pub notifiers: Box<dyn Notifiers>,
+    /// Names of receivers that are reached as before.
+    pub unchanged: BTreeSet<String>,
+    /// The limits of the outbox.
+    pub outbox: OutboxLimits,
+    /// What asked for it: `signal`, `api`.
+    pub by: &'static str,
+}
+
+impl fmt::Debug for OnCallConfigUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnCallConfigUpdate").field("by", &self.by).finish_non_exhaustive()
+    }
+}
