@@ -39,9 +39,9 @@ impl Program {
         self
     }
 
-    /// By alert: the first instant that it evaluates, of those that were changed before `before`
-    /// and are kept over this change. A record of the change holds them, so that whoever reads it
-    /// need not know of all earlier ones.
+    /// By alert: its first instant, where an earlier change set it and this one keeps the alert. A
+    /// record of this change holds these instants, so that recovery does not need all earlier
+    /// records.
     pub fn kept_begins(
         &self,
         before: &Program,

@@ -1,4 +1,4 @@
-//! Whoever runs the machines of a pipeline.
+//! Executors: they run the machines of a pipeline.
 
 use engine::shard::Shard;
 

@@ -1,4 +1,4 @@
-//! What all machines of a node share, and how the node is set up.
+//! Settings of a node, and state that all of its machines share.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Why a line cannot be read.
+//! Errors of reading a line.
 
 use std::fmt;
 

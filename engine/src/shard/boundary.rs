@@ -1,4 +1,4 @@
-//! What goes into a shard and what comes out of it.
+//! Inputs and outputs of a shard.
 
 use model::decimal::Decimal;
 use model::severity::Severity;

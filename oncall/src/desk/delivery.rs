@@ -1,4 +1,4 @@
-//! What became of an attempt, and what was given up.
+//! Outcomes of attempts, and notifications that were given up.
 
 use std::sync::Arc;
 

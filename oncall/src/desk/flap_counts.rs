@@ -1,4 +1,4 @@
-//! How often alerts have begun and ended lately, and which of them flap.
+//! Turns of alerts within the last hour, and the alerts that flap.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! How much each receiver has been told lately, and what is summed up.
+//! Notifications of the last minute by receiver, and digests that collect.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! When the alert log is compacted, and what stays.
+//! Retention of the alert log.
 
 use model::time::DAY_MS;
 

@@ -10,6 +10,7 @@ use crate::rules::loaded::LoadedRules;
 
 /// How every record of rules begins: nothing else in the log does.
 const HEAD: &[u8] = b"{\"rules_in_force\":";
+
 /// A record of the alert log, as it is written.
 #[derive(Serialize, Deserialize)]
 struct RulesLine {

@@ -1,4 +1,4 @@
-//! What the reader knows, for a snapshot.
+//! The reader's part of a snapshot.
 
 use std::collections::BTreeMap;
 

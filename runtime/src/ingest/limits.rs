@@ -1,6 +1,6 @@
-//! What bounds the reading.
+//! Limits of the reader.
 
-/// What bounds the reading.
+/// Limits of the reader.
 #[derive(Clone, Copy, Debug)]
 pub struct ReaderLimits {
     /// How long a partition must be known empty before time passes there by itself, in ms.

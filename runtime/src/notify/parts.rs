@@ -1,4 +1,4 @@
-//! What on-call is made of.
+//! Parts of the notify worker.
 
 use oncall::desk::Settings as OnCallSettings;
 use oncall::outbox::OutboxLimits;

@@ -1,3 +1,3 @@
-//! What machines share; a model checker puts its own in the place of it.
+//! Atomics of the pipeline; a model checker replaces this module with its own.
 
 pub(super) use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -1,4 +1,4 @@
-//! Why a record is no request.
+//! A fault in an OTLP request.
 
 use crate::codec::error::DecodeReason;
 

@@ -177,10 +177,10 @@ impl KafkaSource {
         (left, known): (Left, Option<i64>),
         (low, high): (i64, i64),
     ) -> Opening {
-        let (commit, wanted) = match left {
-            Left::Point(point) => (Some(point), known.unwrap_or(point.replay_from)),
-            _ if known.is_some() => (None, known.unwrap_or(low)),
-            Left::Offset(offset, error) => {
+        let (commit, wanted) = match (left, known) {
+            (Left::Point(point), known) => (Some(point), known.unwrap_or(point.replay_from)),
+            (Left::Nothing | Left::Offset(..), Some(known)) => (None, known),
+            (Left::Offset(offset, error), None) => {
                 self.unreadable_commits += 1;
                 let name = self.settings.topics.get(topic).map_or("", String::as_str);
                 let text = format!(
@@ -190,7 +190,7 @@ impl KafkaSource {
                 self.trouble(text);
                 (None, offset)
             }
-            Left::Nothing => match self.settings.start {
+            (Left::Nothing, None) => match self.settings.start {
                 Start::Beginning => (None, low),
                 Start::End => (None, high),
             },

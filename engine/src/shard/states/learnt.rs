@@ -1,4 +1,4 @@
-//! What a rule has learnt, and how much of it is told.
+//! State that a rule has learnt, and how much of it is written.
 
 use crate::memory::{MemoryId, Remembering};
 use crate::program::Program;
