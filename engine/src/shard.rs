@@ -24,7 +24,8 @@ use statistics::RuleCounts;
 
 pub use crate::probe::EARLY_EVENTS_MAX;
 pub use boundary::{
-    KEYS_PER_RULE_MAX, OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share,
+    CalendarEnd, KEYS_PER_RULE_MAX, OpenEpisode, Out, Restored, ShardCounts, ShardSettings,
+    Watched, calendar_ends, keys_share,
 };
 
 /// The part of the work that one thread owns.

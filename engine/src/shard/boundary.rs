@@ -1,9 +1,12 @@
 //! Inputs and outputs of a shard.
 
+use std::collections::BTreeMap;
+
 use model::decimal::Decimal;
+use model::key::encode_key;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, KeyPart, Transition};
+use model::transition::{EarlyAlert, KeyPart, Reason, Transition};
 
 use crate::key_group::KEY_GROUPS;
 use crate::memory::{Memory, Remembering};
@@ -15,8 +18,36 @@ pub struct Restored {
     pub published: Vec<Timestamp>,
     /// Episodes that were open then.
     pub open: Vec<OpenEpisode>,
+    /// Episodes that a calendar has ended by then: the newest of each (alert, key). While its
+    /// value is unknown, a comparison keeps the truth that `clear` gave it when one was open.
+    pub calendar_ends: Vec<CalendarEnd>,
     /// What rules knew at an instant: they begin after it, with that.
     pub memories: Vec<Memory>,
+}
+
+/// The end of an episode by the calendar of its rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarEnd {
+    /// The alert's name.
+    pub alert: String,
+    /// The key's canonical bytes.
+    pub key: Vec<u8>,
+    /// Its instant.
+    pub at: Timestamp,
+}
+
+/// Of every (alert, key) the newest end by a calendar.
+pub fn calendar_ends<'a>(published: impl IntoIterator<Item = &'a Transition>) -> Vec<CalendarEnd> {
+    let mut newest: BTreeMap<(&str, Vec<u8>), Timestamp> = BTreeMap::new();
+    for Transition { facts, reason, .. } in published {
+        if *reason == Some(Reason::Calendar) {
+            let key = encode_key(facts.key.iter().map(|(_, value)| value));
+            let at = newest.entry((&facts.alert, key)).or_insert(facts.at);
+            *at = facts.at.max(*at);
+        }
+    }
+    let ends = newest.into_iter();
+    ends.map(|((alert, key), at)| CalendarEnd { alert: alert.to_owned(), key, at }).collect()
 }
 
 /// An episode that fires.

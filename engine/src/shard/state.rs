@@ -62,6 +62,8 @@ pub struct Instant {
     pub open: Open,
     /// When the streams of the rule had their first event.
     pub first: First,
+    /// Whether an episode was open that a calendar has ended since: known of what is rehearsed.
+    pub was_open: bool,
 }
 
 impl State {
@@ -264,7 +266,7 @@ impl State {
     /// What is true whatever the calendar says.
     fn verdict_by_day_and_night(&mut self, at: &Instant, plan: &RulePlan) -> Verdict {
         let (now, alert) = (at.now, plan.wording(at.now).0);
-        let is_firing = self.episode.is_firing();
+        let is_firing = self.episode.is_firing() || at.was_open;
         let judged = alert.trigger.condition().map(|condition| {
             let judging = Judging {
                 condition,

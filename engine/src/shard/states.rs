@@ -15,7 +15,7 @@ use model::transition::EarlyAlert;
 use rules_dsl::rule::Alert;
 
 use super::boundary::{
-    OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share,
+    CalendarEnd, OpenEpisode, Out, Restored, ShardCounts, ShardSettings, Watched, keys_share,
 };
 use super::domain::{Agenda, Listener, Past};
 use super::seeds::seeded_keys;
@@ -49,6 +49,9 @@ pub struct States {
     rules: Vec<RuleState>,
     /// By rule: what it has learnt.
     learnt: Vec<Learnt>,
+    /// By rule: of keys in their canonical bytes, the newest end by a calendar that an earlier
+    /// run has published.
+    calendar_ends: Vec<HashMap<Vec<u8>, i64>>,
     probes: HashMap<Place, Probe>,
     /// By (rule, key group), to hold the limit.
     held: HashMap<(u32, u32), Held>,
@@ -112,14 +115,19 @@ impl States {
             settings,
             table: Table::default(),
             rules: Vec::new(),
+            calendar_ends: Vec::new(),
             probes: HashMap::new(),
             held: HashMap::new(),
             refused_keys: 0,
             refused_values: 0,
         };
         states.rules.resize(states.program.rules().len(), RuleState::default());
+        states.calendar_ends.resize(states.program.rules().len(), HashMap::new());
         for open in &restored.open {
             states.reopen(open);
+        }
+        for end in &restored.calendar_ends {
+            states.restore_calendar_end(end);
         }
         for memory in &restored.memories {
             states.recall(memory);
@@ -127,17 +135,28 @@ impl States {
         states
     }
 
+    /// The rule of an alert and the group of a key, if they are this shard's.
+    fn owned(&self, alert: &str, key: &[u8]) -> Option<(usize, u32)> {
+        let group = group_of(key_hash(key));
+        let rules = self.program.rules();
+        let rule = rules.binary_search_by(|rule| rule.alert.name.as_str().cmp(alert)).ok()?;
+        (shard_of(group, self.settings.shards) == self.settings.index).then_some((rule, group))
+    }
+
+    /// Restores the end of an episode by a calendar, if it is one of ours.
+    fn restore_calendar_end(&mut self, end: &CalendarEnd) {
+        if let Some((rule, _)) = self.owned(&end.alert, &end.key)
+            && let Some(ends) = self.calendar_ends.get_mut(rule)
+        {
+            ends.insert(end.key.clone(), end.at.0);
+        }
+    }
+
     /// Takes up an episode an earlier run left open, if it is one of ours.
     fn reopen(&mut self, open: &OpenEpisode) {
-        let group = group_of(key_hash(&open.key));
-        let rules = self.program.rules();
-        let Ok(rule) = rules.binary_search_by(|rule| rule.alert.name.as_str().cmp(&open.alert))
-        else {
+        let Some((rule, group)) = self.owned(&open.alert, &open.key) else {
             return;
         };
-        if shard_of(group, self.settings.shards) != self.settings.index {
-            return;
-        }
         let key = self.keys.acquire(&open.key, group);
         let id = self.find_or_make((rule as u32, key), true);
         if let Some(state) = id.and_then(|id| self.table.states.get_mut(id))
@@ -302,8 +321,13 @@ impl States {
             return;
         }
         let open = of_rule.open_at(now, plan);
-        let at = Instant { now, published: past.rehearsed, open, first: of_rule.first };
         let key = self.keys.bytes(state.place.1);
+        let was_open = now <= past.rehearsed
+            && self.calendar_ends.get(rule).is_some_and(|ends| {
+                !ends.is_empty() && ends.get(key).is_some_and(|end| now < *end)
+            });
+        let first = of_rule.first;
+        let at = Instant { now, published: past.rehearsed, open, first, was_open };
         let (steps, value) = state.judge(&at, plan, key);
         of_rule.counts.judge(state.truth, windows);
         for step in steps {

@@ -4,6 +4,7 @@ use model::event::{Event, Value};
 use model::key::{KeyValue, encode_key};
 use model::observation::Origin;
 use model::severity::Severity;
+use model::time::MINUTE_MS;
 use model::transition::TransitionKind;
 use rules_dsl::rule::{
     Alert, Comparison, Constant, During, Measure, Predicate, Roster, RuleSet, Selection,
@@ -43,8 +44,8 @@ impl Bench {
         Bench::new(alerts, &Restored::default(), KEYS_PER_RULE_MAX)
     }
 
-    /// Events (time, host) of a stream, then its mark; what was told, settled and early.
-    fn step(&mut self, stream: u32, events: &[(i64, &str)], mark: i64) -> (String, String) {
+    /// Observations of events (time, host) of a stream.
+    fn observed(&mut self, stream: u32, events: &[(i64, &str)]) -> Batch {
         let mut batches = [Batch::default()];
         for (time, host) in events {
             let origin = Origin { stream, partition: 0, offset: self.offset, index: 0 };
@@ -56,9 +57,16 @@ impl Bench {
             let first = &mut self.marks.first[stream as usize];
             *first = Some(first.map_or(Timestamp(*time), |at| at.min(Timestamp(*time))));
         }
+        let [batch] = batches;
+        batch
+    }
+
+    /// Events (time, host) of a stream, then its mark; what was told, settled and early.
+    fn step(&mut self, stream: u32, events: &[(i64, &str)], mark: i64) -> (String, String) {
+        let batch = self.observed(stream, events);
         self.marks.settled[stream as usize] = Timestamp(mark);
         let mut out = Out::default();
-        self.shard.step(&batches[0], &self.marks, &mut out);
+        self.shard.step(&batch, &self.marks, &mut out);
         let early = out
             .early
             .iter()
@@ -312,7 +320,7 @@ fn open(since: i64) -> OpenEpisode {
 }
 
 fn restored(published: i64, open: Vec<OpenEpisode>) -> Restored {
-    Restored { published: vec![Timestamp(published); 2], open, memories: Vec::new() }
+    Restored { published: vec![Timestamp(published); 2], open, ..Restored::default() }
 }
 
 #[test]
@@ -360,6 +368,47 @@ fn an_open_episode_without_any_event_left_ends_as_soon_as_it_may() {
     let mut bench = Bench::new(vec![alert("x")], &restored(30, vec![foreign]), KEYS_PER_RULE_MAX);
     assert_eq!(bench.settled(0, &[], 100), "");
     assert_eq!(bench.shard.counts().states, 0);
+}
+
+/// A comparison keeps the truth that `clear` gave it while its value is unknown, also where a
+/// calendar has ended the episode since: a restart must know that one was open.
+#[test]
+fn a_restart_at_any_minute_knows_what_clear_held_true() {
+    let span = Span { weekdays: 0b111_1111, from_minute: 14, until_minute: 16 };
+    let calendar = Calendar { spans: vec![span], zone: Zone::default(), closed_days: Vec::new() };
+    let minutes = |n: i64| n * MINUTE_MS;
+    let mut held = alert("x");
+    (held.keep_ms, held.hold_ms) = (0, minutes(20));
+    held.clear = Some(Decimal::from_int(2));
+    held.during = Some(During { calendar: Arc::new(calendar), inside: false });
+    let (window, _) = single(&mut held);
+    (window.window_ms, window.min_events) = (minutes(10), 2);
+    let rules = rule_set(&["a", "b"], vec![held]);
+    // Three from 9 on, two from 11 on, unknown from 12 on: true until 32, but for the calendar.
+    let events = [1, 2, 9].map(|at| (minutes(at), "a"));
+    let run = |restored: &Restored, from: i64, until: i64| {
+        let mut bench = Bench::of(&rules, restored, KEYS_PER_RULE_MAX);
+        let (batch, mut out) = (bench.observed(0, &events), Out::default());
+        bench.marks.settled[0] = Timestamp(minutes(until));
+        bench.shard.step(&batch, &bench.marks, &mut out);
+        let told = out.transitions.iter().filter(|it| it.facts.at.0 > minutes(from));
+        let told: Vec<_> = told.map(|it| (it.kind, it.facts.at.0 / MINUTE_MS, it.reason)).collect();
+        (told, bench.shard.open_episodes(), out.transitions)
+    };
+    let (whole, ..) = run(&Restored::default(), 0, 40);
+    let at: Vec<i64> = whole.iter().map(|(_, at, _)| *at).collect();
+    assert_eq!(at, [9, 14, 16, 32]);
+    for minute in 1..40 {
+        let (_, open, published) = run(&Restored::default(), 0, minute);
+        let restored = Restored {
+            published: vec![Timestamp(minutes(minute)); 2],
+            open,
+            calendar_ends: calendar_ends(&published),
+            ..Restored::default()
+        };
+        let rest: Vec<_> = whole.iter().filter(|(_, at, _)| *at > minute).copied().collect();
+        assert_eq!(run(&restored, minute, 40).0, rest, "restarted after minute {minute}");
+    }
 }
 
 /// One alert of each kind of event trigger, by host where nothing else is said.

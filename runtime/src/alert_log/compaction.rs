@@ -16,7 +16,7 @@ use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::succession::SettledStreams;
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, Transition};
+use model::transition::{EarlyAlert, Reason, Transition};
 use oncall::compaction::{Candidate, kept};
 use oncall::incident::Step;
 use tracing::{debug, info, warn};
@@ -64,8 +64,8 @@ struct RetentionRule<'a> {
     detected_before: Timestamp,
     /// On-call has folded records with lesser numbers, durably.
     folded: u64,
-    /// By stream name: this instant and later ones may be evaluated again.
-    replayed_from: SettledStreams,
+    /// By stream: this instant and later ones may be evaluated again.
+    replayed_from: Vec<Timestamp>,
 }
 
 /// A log after compaction.
@@ -153,13 +153,12 @@ impl AlertLogCompactor {
             let least = of_stream.companions.iter().map(of).min();
             least.unwrap_or(Timestamp(i64::MIN)).minus(of_stream.horizon_ms())
         };
-        let from = self.requirements.iter().map(from);
         RetentionRule {
             program: &self.program,
             published,
             detected_before: now.minus(self.retention.keep_ms),
             folded: self.notified.get(),
-            replayed_from: self.names.iter().cloned().zip(from).collect(),
+            replayed_from: self.requirements.iter().map(from).collect(),
         }
     }
 
@@ -281,16 +280,17 @@ impl RetentionRule<'_> {
         let newest = metas.max().map(|(_, sequence)| sequence);
         let candidates = records.iter().map(|(_, logged, told)| {
             let step = told.step();
-            let (alert, at) = match step {
-                Step::Transition(of) => (&of.facts.alert, of.facts.at),
-                Step::Early(of) => (&of.facts.alert, of.facts.at),
+            let (alert, at, reason) = match step {
+                Step::Transition(of) => (&of.facts.alert, of.facts.at, of.reason),
+                Step::Early(of) => (&of.facts.alert, of.facts.at, None),
             };
             let is_old = logged.detected < self.detected_before;
             let is_folded = logged.sequence < self.folded;
             let is_done = is_old
                 && is_folded
                 && Some(logged.sequence) != newest
-                && self.is_published(alert, at);
+                && self.is_published(alert, at)
+                && !(reason == Some(Reason::Calendar) && self.may_be_rehearsed(alert, at));
             Candidate { step, is_shadow: logged.is_shadow, is_done }
         });
         let stays = kept(candidates);
@@ -302,6 +302,12 @@ impl RetentionRule<'_> {
     fn is_published(&self, alert: &str, at: Timestamp) -> bool {
         self.program.rule(alert).is_none()
             || at <= published_of(self.program, self.published, alert)
+    }
+
+    /// Whether a recovery may evaluate what comes before an instant again.
+    fn may_be_rehearsed(&self, alert: &str, at: Timestamp) -> bool {
+        self.program.rule(alert).is_some()
+            && at >= published_of(self.program, &self.replayed_from, alert)
     }
 
     /// The place among all changes of the first one that is needed: the rules before a change
@@ -323,7 +329,7 @@ impl RetentionRule<'_> {
     /// the latest of all streams counts for each of them.
     fn may_be_replayed(&self, settled: &SettledStreams) -> bool {
         let latest = settled.values().max();
-        latest.is_some_and(|latest| self.replayed_from.values().any(|from| from <= latest))
+        latest.is_some_and(|latest| self.replayed_from.iter().any(|from| from <= latest))
     }
 }
 

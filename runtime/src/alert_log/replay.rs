@@ -6,7 +6,7 @@ use std::path::Path;
 use connectors::transition_json::AlertRecord;
 use engine::announced::Announced;
 use engine::program::Program;
-use engine::shard::{OpenEpisode, Restored};
+use engine::shard::{OpenEpisode, Restored, calendar_ends};
 use engine::succession::{SettledStreams, ended_by_change};
 use model::decimal::Decimal;
 use model::meta::MetaTransition;
@@ -264,9 +264,14 @@ impl AlertLogReplay {
             }
         }
         self.restore_peaks(&mut open);
+        let is_published =
+            |of: &&Transition| of.facts.at <= published_of(program, published, &of.facts.alert);
         let restored = Restored {
             published: published.to_vec(),
             open: open.into_values().collect(),
+            calendar_ends: calendar_ends(
+                self.logged.iter().filter_map(transition_of).filter(is_published),
+            ),
             memories: Vec::new(),
         };
         ResumedEpisodes { restored, ended }

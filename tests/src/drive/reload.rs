@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::program::{Program, ProgramError};
-use engine::shard::{OpenEpisode, Out, Restored, order_of};
+use engine::shard::{OpenEpisode, Out, Restored, calendar_ends, order_of};
 use engine::succession::{SettledStreams, ended_by_change};
 use engine::watermark::Front;
 use model::key::encode_key;
@@ -58,7 +58,9 @@ pub fn run_across(
         ended(&told.transitions, open, |alert| first.ends_at(alert, &second, &by_name));
 
     let case = Case { rules: after.clone(), logs: case.logs.clone() };
-    let restored = Restored { published: settled.clone(), open, ..Restored::default() };
+    let calendar_ends = calendar_ends(&told.transitions);
+    let restored =
+        Restored { published: settled.clone(), open, calendar_ends, ..Restored::default() };
     let mut runner = Runner::new(&case, second, course, &restored);
     runner.read_on(random, i64::MAX);
     runner.finish(false);
@@ -115,8 +117,9 @@ pub fn run_adopting_each(
         }
     }
     let open = went_on.shards.iter().flat_map(|(shard, _)| shard.open_episodes()).collect();
-    let restored =
-        Restored { published: went_on.marks.settled.clone(), open, ..Restored::default() };
+    let calendar_ends = calendar_ends(went_on.shards.iter().flat_map(|(_, out)| &out.transitions));
+    let published = went_on.marks.settled.clone();
+    let restored = Restored { published, open, calendar_ends, ..Restored::default() };
     let read_again = Runner::new(case, Arc::clone(&went_on.program), course, &restored);
     went_on.shards.iter_mut().for_each(|(_, out)| *out = Out::default());
     Ok(Some([went_on, read_again].map(|mut runner| {

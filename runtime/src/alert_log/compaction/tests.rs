@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ::tests::drawn::Random;
 use connectors::journal::StateDir;
-use engine::shard::OpenEpisode;
+use engine::shard::{CalendarEnd, OpenEpisode};
 use engine::succession::ended_by_change;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
@@ -108,7 +108,14 @@ impl Drawn {
             (6..9, Some(since)) => settled(TransitionKind::Again, since),
             (_, Some(since)) => {
                 self.open.remove(&user);
-                settled(TransitionKind::Resolved, since)
+                let reason =
+                    self.random.one_of(&[Reason::Calendar, Reason::Cleared], Reason::Cleared);
+                match settled(TransitionKind::Resolved, since) {
+                    AlertRecord::Transition(of, message) => {
+                        AlertRecord::Transition(Transition { reason: Some(reason), ..of }, message)
+                    }
+                    other => other,
+                }
             }
         };
         self.now = at;
@@ -228,6 +235,8 @@ struct Scene {
     /// All is told up to here; what follows the cut is later.
     heard: u64,
     told_until: i64,
+    /// A recovery evaluates from here on again.
+    replayed_from: Timestamp,
     /// Other instants at which a service may begin.
     starts: [i64; 3],
     /// The number of the first record behind the cut.
@@ -294,7 +303,7 @@ impl Drawn {
         let detected_before = Timestamp(self.random.within(oldest, self.now * 10 + 20));
         let again_ms = self.random.one_of(&[0, 40, 1_000_000], 0);
         let published = [Timestamp(told_until)];
-        let judged_from = [("auth".to_owned(), Timestamp(told_until - again_ms))].into();
+        let replayed_from = Timestamp(told_until - again_ms);
         let all = self.records.len() as i64;
         let heard = if self.random.chance(70) { all } else { self.random.within(0, all) } as u64;
         let rule = RetentionRule {
@@ -302,7 +311,7 @@ impl Drawn {
             published: &published,
             detected_before,
             folded: heard,
-            replayed_from: judged_from,
+            replayed_from: vec![replayed_from],
         };
         let shorter = rule.apply(before.to_vec(), &["auth".to_owned()]).unwrap();
         let left = shorter.lines.iter().chain(rest).cloned().collect();
@@ -316,6 +325,7 @@ impl Drawn {
             program,
             after,
             told_until,
+            replayed_from,
             heard,
             starts,
             cut_at,
@@ -363,6 +373,11 @@ fn check_past(scene: &Scene) {
         let want = whole.resumed(&published, program, after.as_ref());
         let got = short.resumed(&published, program, after_short);
         assert_eq!(got.restored.open, want.restored.open, "{} {start}", scene.context());
+        let replayed = |ends: Vec<CalendarEnd>| -> Vec<CalendarEnd> {
+            ends.into_iter().filter(|end| end.at >= scene.replayed_from).collect()
+        };
+        let ends = [got.restored.calendar_ends, want.restored.calendar_ends].map(replayed);
+        assert_eq!(ends[0], ends[1], "{} {start}", scene.context());
         let untold = |ended: &[Transition], history: &AlertLogReplay| -> Vec<Transition> {
             let known = history.record_ids();
             let id = |t: &Transition| (t.episode, Some(t.kind), t.facts.at, t.facts.severity);
