@@ -108,8 +108,8 @@ impl Drawn {
             (6..9, Some(since)) => settled(TransitionKind::Again, since),
             (_, Some(since)) => {
                 self.open.remove(&user);
-                let reason =
-                    self.random.one_of(&[Reason::Calendar, Reason::Cleared], Reason::Cleared);
+                let is_calendar = self.random.chance(5);
+                let reason = if is_calendar { Reason::Calendar } else { Reason::Cleared };
                 match settled(TransitionKind::Resolved, since) {
                     AlertRecord::Transition(of, message) => {
                         AlertRecord::Transition(Transition { reason: Some(reason), ..of }, message)
