@@ -87,6 +87,12 @@ impl Program {
         self.rules().iter().filter(same).count()
     }
 
+    /// Whether it has the same rules with the same state: another wording of `before`.
+    pub fn keeps_all_of(&self, before: &Program) -> bool {
+        self.rules().len() == before.rules().len()
+            && before.rules_kept(self) == before.rules().len()
+    }
+
     /// Whether shards that run `before` may go on with this program as they are
     /// ([`crate::shard::Shard::adopt`]): it makes the same observations, and every rule keeps
     /// its state and how that is kept.

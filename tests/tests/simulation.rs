@@ -131,8 +131,9 @@ const OCCURRENCES: [&str; 29] = [
 ];
 
 /// Seeds that were red once.
-const RED_SEEDS: [u64; 10] =
-    [430, 7_526, 8_829, 20_279, 24_528, 63_289, 103_863, 205_010, 302_521, 404_273];
+const RED_SEEDS: [u64; 12] = [
+    430, 7_526, 8_829, 20_279, 24_424, 24_528, 63_289, 103_863, 205_010, 224_175, 302_521, 404_273,
+];
 
 #[test]
 fn seeds_that_were_red_stay_green() {

@@ -220,15 +220,8 @@ impl RetentionRule<'_> {
         }
         let records = self.records(&entries);
         let peaks = newest_peaks(&entries, &records);
-        let changes: Vec<&RuleChange> = entries
-            .iter()
-            .filter_map(|(entry, _)| match entry {
-                LogEntry::Change(change) => Some(change),
-                _ => None,
-            })
-            .collect();
-        let first_change = self.first_needed(&changes);
-        let rules = changes.iter().skip(first_change).map(|change| change.rules).collect();
+        let changes = self.changes(&entries);
+        let rules = changes.values().map(|change| change.rules).collect();
 
         let published = names.iter().zip(self.published).map(|(name, at)| {
             let known = before.published.get(name).copied();
@@ -237,15 +230,13 @@ impl RetentionRule<'_> {
         let published = published.filter(|(_, at)| *at > Timestamp(i64::MIN)).collect();
         let next_sequence = next.max(before.next_sequence);
         let mut left = vec![LogHead { next_sequence, published }.line()];
-        let (mut change, mut dropped) = (0, 0);
+        let changes: BTreeSet<usize> = changes.into_keys().collect();
+        let mut dropped = 0;
         for (index, (entry, line)) in entries.into_iter().enumerate() {
             let stays = match &entry {
                 // The new one stands in its place.
                 LogEntry::Head(_) => continue,
-                LogEntry::Change(_) => {
-                    change += 1;
-                    change > first_change
-                }
+                LogEntry::Change(_) => changes.contains(&index),
                 LogEntry::Peak(name, _) => peaks.get(name) == Some(&index),
                 LogEntry::Record(_) => records.contains(&index),
             };
@@ -296,6 +287,20 @@ impl RetentionRule<'_> {
         let stays = kept(candidates);
         let places = records.iter().map(|(index, ..)| *index).zip(stays);
         places.filter(|(_, stays)| *stays).map(|(index, _)| index).collect()
+    }
+
+    /// By place: the records of rule changes that stay.
+    fn changes<'a>(&self, entries: &'a [(LogEntry, Vec<u8>)]) -> BTreeMap<usize, &'a RuleChange> {
+        let mut changes: Vec<(usize, &RuleChange)> = Vec::new();
+        for (index, (entry, _)) in entries.iter().enumerate() {
+            let LogEntry::Change(change) = entry else { continue };
+            if changes.last().is_some_and(|(_, before)| change.replaces(before)) {
+                changes.pop();
+            }
+            changes.push((index, change));
+        }
+        let all: Vec<&RuleChange> = changes.iter().map(|(_, change)| *change).collect();
+        changes.split_off(self.first_needed(&all)).into_iter().collect()
     }
 
     /// Whether no successor derives it again. What rules told that are no more is told.

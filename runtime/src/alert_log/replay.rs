@@ -198,6 +198,9 @@ impl AlertLogReplay {
 
     /// Adds a record of rules that came into force.
     pub(crate) fn note_change(&mut self, change: RuleChange) {
+        if self.changes.last().is_some_and(|before| change.replaces(before)) {
+            self.changes.pop();
+        }
         self.changes.push(change);
         self.changed_after = self.logged.len();
     }

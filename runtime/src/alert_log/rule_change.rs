@@ -19,6 +19,10 @@ struct RulesLine {
     /// By alert: its first instant, where an earlier change set it that still matters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     begins_ms: BTreeMap<String, i64>,
+    /// Hash of the rules before, where these are only another wording of them and they have
+    /// evaluated nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amends: Option<String>,
     at_ms: i64,
     by: String,
     files: Vec<String>,
@@ -33,6 +37,10 @@ pub struct RuleChange {
     pub(crate) settled: SettledStreams,
     /// By alert: its first instant, where an earlier change set it that still matters.
     pub(crate) begins: BTreeMap<String, Timestamp>,
+    /// Hash of the rules before, where these are only another wording of them. If those have
+    /// evaluated nothing this record stands for theirs, too: any number of rewordings without an
+    /// instant between them is one change.
+    pub(crate) amends: Option<u64>,
 }
 
 impl RuleChange {
@@ -43,7 +51,16 @@ impl RuleChange {
         settled: SettledStreams,
     ) -> RuleChange {
         let begins = rules.program.kept_begins(&before.program, &settled);
-        RuleChange { rules: rules.program.hash(), settled, begins }
+        let is_rewording = rules.program.keeps_all_of(&before.program);
+        let amends = is_rewording.then(|| before.program.hash());
+        RuleChange { rules: rules.program.hash(), settled, begins, amends }
+    }
+
+    /// Whether this record stands for the one before it, too.
+    pub(crate) fn replaces(&self, before: &RuleChange) -> bool {
+        self.amends == Some(before.rules)
+            && self.settled == before.settled
+            && !self.settled.is_empty()
     }
 
     /// Its line in the log, without the end.
@@ -52,6 +69,7 @@ impl RuleChange {
             rules_in_force: format!("{:016x}", self.rules),
             settled_ms: in_ms(&self.settled),
             begins_ms: in_ms(&self.begins),
+            amends: self.amends.map(|rules| format!("{rules:016x}")),
             at_ms: at.0,
             by: by.to_owned(),
             files,
@@ -63,7 +81,7 @@ impl RuleChange {
     /// The activation of rules that apply from the beginning.
     pub(crate) fn first(rules: &LoadedRules) -> RuleChange {
         let rules = rules.program.hash();
-        RuleChange { rules, settled: SettledStreams::new(), begins: BTreeMap::new() }
+        RuleChange { rules, settled: SettledStreams::new(), begins: BTreeMap::new(), amends: None }
     }
 }
 
@@ -71,13 +89,15 @@ impl RuleChange {
 pub(crate) fn read_change(line: &[u8]) -> Option<Result<RuleChange, String>> {
     line.starts_with(HEAD).then(|| {
         let line: RulesLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        let rules = u64::from_str_radix(&line.rules_in_force, 16);
-        let rules = rules.map_err(|error| format!("{}: {error}", line.rules_in_force))?;
+        let hash =
+            |text: &str| u64::from_str_radix(text, 16).map_err(|error| format!("{text}: {error}"));
+        let rules = hash(&line.rules_in_force)?;
+        let amends = line.amends.as_deref().map(hash).transpose()?;
         let instants = |by_name: BTreeMap<String, i64>| {
             by_name.into_iter().map(|(name, at)| (name, Timestamp(at))).collect()
         };
         let (settled, begins) = (instants(line.settled_ms), instants(line.begins_ms));
-        Ok(RuleChange { rules, settled, begins })
+        Ok(RuleChange { rules, settled, begins, amends })
     })
 }
 
@@ -97,17 +117,22 @@ mod tests {
             rules_in_force: format!("{:016x}", 7),
             settled_ms: in_ms(&settled),
             begins_ms: in_ms(&begins),
+            amends: Some(format!("{:016x}", 6)),
             at_ms: 9,
             by: "signal".to_owned(),
             files: vec!["a.rules".to_owned()],
         };
         let line = serde_json::to_vec(&line).unwrap();
-        assert_eq!(read_change(&line), Some(Ok(RuleChange { rules: 7, settled, begins })));
+        assert_eq!(
+            read_change(&line),
+            Some(Ok(RuleChange { rules: 7, settled, begins, amends: Some(6) }))
+        );
         // A record of an earlier build.
         let older = read_change(
             b"{\"rules_in_force\":\"7\",\"settled_ms\":{},\"at_ms\":1,\"by\":\"api\",\"files\":[]}",
         );
-        assert_eq!(older.map(|of| of.map(|of| of.begins)), Some(Ok(BTreeMap::new())));
+        let older = older.map(|of| of.map(|of| (of.begins, of.amends)));
+        assert_eq!(older, Some(Ok((BTreeMap::new(), None))));
         assert_eq!(read_change(b"{\"detected_ms\":1}"), None);
         assert!(read_change(b"{\"rules_in_force\":7}").unwrap().is_err());
         assert!(read_change(b"{\"rules_in_force\":\"x\"}").unwrap().is_err());

@@ -234,6 +234,30 @@ pub(in crate::alert_log) fn rules(text: &str) -> LoadedRules {
     LoadedRules::from_text(text, Language::En).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// However often rules are reworded before they evaluate anything, those that evaluated the past
+/// stay known.
+#[test]
+fn rewordings_without_an_instant_between_them_are_one_change() {
+    let wording = |level: i64| rules(&RULES.replace(">= 2", &format!(">= {level}")));
+    let settled = |at: i64| SettledStreams::from([("auth".to_owned(), Timestamp(at))]);
+    let hash = |level: i64| wording(level).program.hash();
+    let after = |at: i64, before: &LoadedRules, next: &LoadedRules| {
+        RuleChange::after(before, next, settled(at)).line(Timestamp(0), "api", Vec::new())
+    };
+    let first = RuleChange::first(&wording(2)).line(Timestamp(0), "start", Vec::new());
+    let mut lines = vec![first];
+    lines.extend((2..40).map(|level| after(100, &wording(level), &wording(level + 1))));
+    let known = |lines: &[Vec<u8>]| -> Vec<u64> {
+        history(lines.to_vec()).changes().iter().map(|change| change.rules).collect()
+    };
+    assert_eq!(known(&lines), [hash(2), hash(40)]);
+    // One that comes after others have evaluated something, or that is more than a rewording.
+    lines.push(after(101, &wording(40), &wording(3)));
+    let other = rules(&RULES.replace("within 1m", "within 2m"));
+    lines.push(after(101, &wording(3), &other));
+    assert_eq!(known(&lines), [hash(2), hash(40), hash(3), other.program.hash()]);
+}
+
 #[test]
 fn what_other_rules_left_open_goes_on_or_ends_once() {
     use TransitionKind::{Firing, Resolved};
