@@ -43,6 +43,26 @@ pub struct PipelineSettings {
     pub state_checkpoints: Option<Remembering>,
     /// How often a shard inspects its open episodes, watches and rule counts, in ms.
     pub inspect_every_ms: i64,
+    /// How much may wait between the machines.
+    pub rings: RingLimits,
+}
+
+/// Capacities of the rings of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingLimits {
+    /// Batches on their way to the shard.
+    pub inbound_batches: usize,
+    /// Outputs of the shard that the log writer has not received yet.
+    pub outbound_outputs: usize,
+}
+
+impl Default for RingLimits {
+    fn default() -> RingLimits {
+        RingLimits {
+            inbound_batches: shard_worker::INBOUND_BATCHES,
+            outbound_outputs: shard_worker::OUTBOUND_OUTPUTS,
+        }
+    }
 }
 
 /// The reader's end: observations and watermarks go in.
@@ -103,12 +123,7 @@ impl Pipeline {
         let wake = WakeHandle::default();
         let (mut senders, mut receivers, mut workers) = (Vec::new(), Vec::new(), Vec::new());
         for shard in shards {
-            let lane = shard_worker::connect(
-                shard,
-                Arc::clone(&handoff),
-                settings.inspect_every_ms,
-                wake.clone(),
-            );
+            let lane = shard_worker::connect(shard, Arc::clone(&handoff), settings, wake.clone());
             senders.push(lane.sender);
             receivers.push(lane.receiver);
             workers.push(lane.worker);

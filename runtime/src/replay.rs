@@ -16,7 +16,7 @@ use model::schema::Schema;
 
 use crate::executor::ShardExecutor;
 use crate::ingest::admission::{IngestCounts, Ingester};
-use crate::pipeline::{Pipeline, PipelineInput, PipelineOutput, PipelineSettings};
+use crate::pipeline::{Pipeline, PipelineInput, PipelineOutput, PipelineSettings, RingLimits};
 use inputs::ReplayInputs;
 use merge::TransitionMerge;
 
@@ -83,6 +83,7 @@ impl<O: ReplayObserver, X: ShardExecutor> ReplayPipeline<O, X> {
             keys_per_rule_max: KEYS_PER_RULE_MAX,
             state_checkpoints: None,
             inspect_every_ms: INSPECT_EVERY_MS,
+            rings: RingLimits::default(),
         };
         let pipeline = Pipeline::new(program, settings, &Restored::default());
         let Pipeline { input, output, workers } = pipeline;

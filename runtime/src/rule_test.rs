@@ -15,7 +15,7 @@ use rules_dsl::rule::{Claim, Constant, Expected, ExpectedKind, Given, GivenValue
 
 use crate::ingest::admission::{AdmissionOutcome, Ingester, PartitionProgress};
 use crate::io::{Flow, Now};
-use crate::pipeline::{Pipeline, PipelineSettings};
+use crate::pipeline::{Pipeline, PipelineSettings, RingLimits};
 
 /// What an alert made of the events of a test.
 #[derive(Debug)]
@@ -93,6 +93,7 @@ pub fn play(rules: &RuleSet, test: &Test) -> Result<PlayedTest, PlayError> {
         keys_per_rule_max: KEYS_PER_RULE_MAX,
         state_checkpoints: None,
         inspect_every_ms: i64::MAX,
+        rings: RingLimits::default(),
     };
     let mut ingester =
         Ingester::new(&program, &rules.streams, None, 1).map_err(PlayError::Schema)?;

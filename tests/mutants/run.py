@@ -92,7 +92,8 @@ def copy_tree(table):
 
 def build():
     # The copy's own crates are built beside those of the tree; everything else is shared.
-    env = dict(os.environ, CARGO_TARGET_DIR=str(ROOT / "target"))
+    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    env = dict(os.environ, CARGO_TARGET_DIR=target)
     command = ["cargo", "test", "-p", "tests", "--locked", "--test", "simulation", "--no-run"]
     done = subprocess.run(command, cwd=COPY, env=env, stderr=subprocess.PIPE, text=True)
     found = re.search(r"\((\S*/deps/simulation-\S+)\)", done.stderr)

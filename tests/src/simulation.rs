@@ -13,6 +13,7 @@
 //! the node itself.
 
 mod disk;
+mod durability;
 mod environment;
 mod expected;
 mod life;
@@ -156,7 +157,7 @@ struct Fate {
     random: Random,
     crash_percent: u64,
     crashes_left: u64,
-    /// Drawn apart from all else: stops, and what is lost besides.
+    /// Drawn apart from all else: stops, edits, and what is lost besides.
     mishaps: Random,
     stops_left: u64,
 }

@@ -98,7 +98,7 @@ impl Sums {
 }
 
 /// Everything out of the ordinary that runs must meet.
-const OCCURRENCES: [&str; 29] = [
+const OCCURRENCES: [&str; 31] = [
     "input lay there whole",
     "time passed by itself",
     "late or from the future",
@@ -126,6 +126,8 @@ const OCCURRENCES: [&str; 29] = [
     "ended by a change of rules",
     "early alert withdrawn",
     "state log cut short",
+    "commits lost",
+    "edited while it recovers",
     "stopped in order",
     "crashed",
 ];

@@ -19,7 +19,7 @@ use runtime::io::{Clock, DeadLetterLog};
 use runtime::node::{Node, NodeParts, NodeSettings, NodeShared, NotifyParts};
 use runtime::notify::channel::{NotifyInbox, NotifySender, channel};
 use runtime::notify::templates::{AlertTemplates, SharedTemplates};
-use runtime::pipeline::PipelineSettings;
+use runtime::pipeline::{PipelineSettings, RingLimits};
 use runtime::rules::loaded::{LoadedRules, TextArchive};
 use runtime::rules::mailbox::ReloadMailbox;
 use runtime::self_monitor::queue::SelfMonitorQueue;
@@ -114,6 +114,7 @@ impl ServiceSettings {
                 keys_per_rule_max: limits.keys_per_rule,
                 state_checkpoints: Some(Remembering::DEFAULT),
                 inspect_every_ms: INSPECT_EVERY_MS,
+                rings: RingLimits::default(),
             },
             reader: ReaderLimits {
                 idle_ms: limits.idle_ms,

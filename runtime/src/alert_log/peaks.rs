@@ -33,8 +33,10 @@ pub fn episode_name(open: &OpenEpisode) -> EpisodeName {
 /// A peak, and the last instant it may be of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordedPeak {
-    pub(crate) peak: Decimal,
-    pub(crate) as_of: Option<Timestamp>,
+    /// The furthest value.
+    pub peak: Decimal,
+    /// The last instant it may be of; lines of an earlier build do not say.
+    pub as_of: Option<Timestamp>,
 }
 
 /// A line that keeps an open episode's peak, without its end.

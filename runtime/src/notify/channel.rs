@@ -13,7 +13,7 @@ use super::config_update::OnCallConfigUpdate;
 use super::requests::OnCallRequest;
 use crate::alert_log::record::LoggedRecord;
 
-/// Records on their way from the alert log to on-call; beyond it the log writer waits.
+/// Records on their way from the alert log to on-call at most; beyond it the log writer waits.
 pub const RECORDS_PENDING_MAX: usize = 4096;
 
 /// Everything that on-call hears of.
@@ -55,6 +55,7 @@ pub enum DeliveryOutcome {
 pub struct NotifySender {
     inputs: Sender<NotifyInput>,
     records_pending: Arc<AtomicUsize>,
+    records_max: usize,
     position: NotifyPosition,
 }
 
@@ -72,6 +73,11 @@ pub struct NotifyPosition(Arc<AtomicU64>);
 
 /// Connects on-call.
 pub fn channel() -> (NotifySender, NotifyInbox) {
+    channel_of(RECORDS_PENDING_MAX)
+}
+
+/// Connects on-call, with so many records on their way at most.
+pub fn channel_of(records_max: usize) -> (NotifySender, NotifyInbox) {
     let (sender, receiver) = mpsc::channel();
     let (records_pending, position) = (Arc::default(), NotifyPosition::default());
     let inbox = NotifyInbox {
@@ -79,13 +85,13 @@ pub fn channel() -> (NotifySender, NotifyInbox) {
         records_pending: Arc::clone(&records_pending),
         position: position.clone(),
     };
-    (NotifySender { inputs: sender, records_pending, position }, inbox)
+    (NotifySender { inputs: sender, records_pending, records_max, position }, inbox)
 }
 
 impl NotifySender {
     /// Whether on-call keeps up: only then a record may be sent.
     pub fn has_room(&self) -> bool {
-        self.records_pending.load(Ordering::Acquire) < RECORDS_PENDING_MAX
+        self.records_pending.load(Ordering::Acquire) < self.records_max
     }
 
     /// Sends a record of the alert log.

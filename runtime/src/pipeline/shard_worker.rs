@@ -10,11 +10,12 @@ use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::handoff::ShardHandoff;
+use super::{PipelineSettings, RingLimits};
 use crate::io::{Flow, Now, WakeHandle};
 
-/// Batches on their way to one shard, at most.
+/// Batches on their way to one shard at most, unless the settings say otherwise.
 pub const INBOUND_BATCHES: usize = 16;
-/// Outputs of one shard that nobody has received yet, at most.
+/// Outputs of one shard that nobody has received yet at most, unless the settings say otherwise.
 pub const OUTBOUND_OUTPUTS: usize = 64;
 
 /// What a shard found in one step.
@@ -112,12 +113,13 @@ pub(crate) struct ShardLane {
 pub(crate) fn connect(
     shard: Shard,
     handoff: Arc<ShardHandoff>,
-    inspect_every_ms: i64,
+    settings: PipelineSettings,
     wake_receiver: WakeHandle,
 ) -> ShardLane {
-    let (full, take_full) = RingBuffer::new(INBOUND_BATCHES);
-    let (give_spare, spare) = RingBuffer::new(INBOUND_BATCHES);
-    let (outputs, take_outputs) = RingBuffer::new(OUTBOUND_OUTPUTS);
+    let RingLimits { inbound_batches, outbound_outputs } = settings.rings;
+    let (full, take_full) = RingBuffer::new(inbound_batches);
+    let (give_spare, spare) = RingBuffer::new(inbound_batches);
+    let (outputs, take_outputs) = RingBuffer::new(outbound_outputs);
     let streams = shard.program().stream_count();
     let wake = WakeHandle::default();
     let worker = ShardWorker {
@@ -130,7 +132,7 @@ pub(crate) fn connect(
         next_marks: Marks::unsettled(streams),
         barrier: None,
         pending: None,
-        inspect_every_ms,
+        inspect_every_ms: settings.inspect_every_ms,
         inspected_at_ms: None,
         is_uninspected: false,
         has_drained: false,
@@ -198,6 +200,11 @@ impl ShardWorker {
     /// Wakes whoever receives its output: to be called when the worker is dropped or taken apart.
     pub fn wake_receiver(&self) -> &WakeHandle {
         &self.wake_receiver
+    }
+
+    /// The shard.
+    pub const fn shard(&self) -> &Shard {
+        &self.shard
     }
 
     /// The shard, when it has finished.

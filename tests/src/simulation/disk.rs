@@ -27,6 +27,9 @@ use super::life::{Run, RunState};
 use super::{Crash, Design, Survivors};
 use crate::drawn::Random;
 
+/// How every line begins that holds a peak.
+const PEAK_HEAD: &[u8] = b"{\"peak_of\":";
+
 /// What is on the disk.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
@@ -120,6 +123,18 @@ impl Disk {
         self.logs.get(name).is_some_and(|log| !log.lines.is_empty())
     }
 
+    /// Lines of the alert log that were appended and not synced.
+    pub(super) fn unsynced_alerts(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.logs.get(ALERT_LOG).into_iter().flat_map(|log| &log.pending)
+    }
+
+    /// Lines of the alert log that hold peaks and were synced, newest first.
+    pub(super) fn synced_peaks(&self) -> impl Iterator<Item = &Vec<u8>> {
+        let log = self.logs.get(ALERT_LOG).into_iter();
+        let lines = log.flat_map(|log| log.lines.iter().chain(&log.promised).rev());
+        lines.filter(|line| line.starts_with(PEAK_HEAD))
+    }
+
     /// The first line of the alert log that says that other rules were activated: by stream
     /// name, the last instant that the rules before evaluated.
     fn activation(&self) -> Option<BTreeMap<String, i64>> {
@@ -171,7 +186,7 @@ impl RunState {
             return false;
         }
         match self.design {
-            Design::ForgottenPeaks => line.starts_with(b"{\"peak_of\":"),
+            Design::ForgottenPeaks => line.starts_with(PEAK_HEAD),
             Design::ForgottenNotices => record_of(line).is_some_and(|record| {
                 let AlertRecord::Transition(end, _) = &record.recorded else { return false };
                 let has_fired = |of: &LoggedRecord| {

@@ -11,6 +11,8 @@ use oncall::levels::{Level, Levels};
 use oncall::outbox::OutboxLimits;
 use oncall::route::{On, Receiver, Routing};
 use oncall::severities::Severities;
+use runtime::notify::channel::RECORDS_PENDING_MAX;
+use runtime::pipeline::RingLimits;
 
 use crate::drawn::{Case, Log, Random};
 use crate::drive::lateness_ms;
@@ -39,6 +41,17 @@ pub(super) struct Environment {
     pub(super) snapshot_every_ms: i64,
     pub(super) commit_every_ms: i64,
     pub(super) assignment_wait_ms: i64,
+    pub(super) rings: RingLimits,
+    /// How many records of the alert log may wait for on-call.
+    pub(super) records_max: usize,
+    /// How often each shard is stepped, in percent: one of them may lag far behind.
+    pub(super) paces: Vec<u64>,
+    /// How often a crash loses the end of the state log, in percent.
+    pub(super) cuts_percent: u64,
+    /// How often a crash comes just before rules are edited: they are while recovery replays.
+    pub(super) edits_percent: u64,
+    /// How often a crash loses all commits, as an expired group does, in percent.
+    pub(super) forgets_percent: u64,
     /// How long records stay in the alert log at least.
     pub(super) keep_ms: i64,
     /// When the rules on the disk are edited; never where time passes by itself.
@@ -129,9 +142,33 @@ impl Environment {
             snapshot_every_ms: random.one_of(&[1, 5, 20], 5),
             commit_every_ms: random.one_of(&[1, 2, 5, 20], 2),
             assignment_wait_ms: random.one_of(&[0, 20, 400], 20),
+            rings: RingLimits::default(),
+            records_max: RECORDS_PENDING_MAX,
+            paces: Vec::new(),
+            cuts_percent: 10,
+            edits_percent: 0,
+            forgets_percent: 0,
             keep_ms: random.one_of(&[0, 5, 50], 5),
             edited_at_ms: if is_live { i64::MAX } else { edited_at_ms },
         }
+    }
+
+    /// Draws where the node is strained: rings that are full, machines that lag behind, more that
+    /// is lost in a crash. It is drawn apart, so that all else of a seed stays what it was.
+    pub(super) fn strain(&mut self, random: &mut Random, shards: usize) {
+        let inbound_batches = random.one_of(&[1, 2, 16, 16], 16);
+        let outbound_outputs = random.one_of(&[1, 2, 64, 64], 64);
+        self.rings = RingLimits { inbound_batches, outbound_outputs };
+        self.records_max = random.one_of(&[1, 4, RECORDS_PENDING_MAX, RECORDS_PENDING_MAX], 1);
+        self.paces = vec![60; shards];
+        if random.chance(40) {
+            self.paces[random.within(0, shards as i64 - 1) as usize] = 8;
+        }
+        self.cuts_percent = random.one_of(&[10, 10, 10, 60], 10);
+        self.edits_percent = random.one_of(&[0, 40], 0);
+        // Where time passes by itself, how far it had is only in the commits.
+        self.forgets_percent =
+            if self.idle_ms.is_none() { random.one_of(&[0, 0, 30], 0) } else { 0 };
     }
 
     /// Whether nothing will come or go any more.

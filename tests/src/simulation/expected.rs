@@ -40,6 +40,9 @@ pub(super) struct Expected {
     pub(super) rows_late: u64,
     /// By commit: how long the alert log was, and how far each stream was settled.
     pub(super) commits: Vec<(usize, Vec<Timestamp>)>,
+    /// What a commit covered and the disk did not hold. Where events are late to one life and not
+    /// to another, lives differ in what is open.
+    pub(super) not_durable: Option<String>,
     /// What must not happen and did.
     pub(super) fault: Option<String>,
 }
@@ -71,6 +74,7 @@ impl Expected {
             is_torn: false,
             rows_late: 0,
             commits: Vec::new(),
+            not_durable: None,
             fault: None,
         })
     }

@@ -57,6 +57,8 @@ pub(super) struct RunNotes {
     pub(super) next: BTreeMap<usize, usize>,
     /// By log: the next record that this run has not read.
     pub(super) read_to: BTreeMap<usize, usize>,
+    /// How far each stream was settled by the newest commit, until that was checked.
+    pub(super) unchecked: Option<Vec<Timestamp>>,
     /// Logs that were assigned before and are not now.
     pub(super) revoked: BTreeSet<usize>,
 }
@@ -159,11 +161,23 @@ impl RunState {
         self.survivors.crashes += 1;
         self.trace(|| "CRASH".to_owned());
         self.disk.crash(&mut self.fate.random, &mut self.survivors);
-        if self.fate.mishaps.chance(10) {
+        if self.fate.mishaps.chance(self.environment.cuts_percent) {
             self.disk.cut_state_log(&mut self.fate.mishaps, &mut self.survivors);
+        }
+        if self.fate.mishaps.chance(self.environment.forgets_percent) && !self.commits.is_empty() {
+            self.commits.clear();
+            self.survivors.count("commits lost");
         }
         self.land_in_crash();
         self.now_ms += self.fate.random.within(0, 10);
+        let edited_at_ms = &mut self.environment.edited_at_ms;
+        if *edited_at_ms < i64::MAX
+            && self.now_ms < *edited_at_ms
+            && self.fate.mishaps.chance(self.environment.edits_percent)
+        {
+            *edited_at_ms = self.now_ms + self.fate.mishaps.within(0, 5);
+            self.survivors.count("edited while it recovers");
+        }
     }
 
     /// Ends a node that was stopped in order: nothing is lost but the outcomes under way.

@@ -18,7 +18,7 @@ use runtime::executor::{DrainedPipeline, PipelineExecutor, PipelineMachines};
 use runtime::ingest::limits::ReaderLimits;
 use runtime::io::Flow;
 use runtime::node::{Node, NodeParts, NodeSettings, NodeShared, NotifyParts};
-use runtime::notify::channel::{NotifySender, channel};
+use runtime::notify::channel::{NotifySender, channel_of};
 use runtime::notify::templates::{AlertTemplates, SharedTemplates};
 use runtime::pipeline::PipelineSettings;
 use runtime::pipeline::shard_worker::ShardWorker;
@@ -30,6 +30,7 @@ use runtime::self_monitor::monitor::MetaLimits;
 use runtime::telemetry::Telemetry;
 
 use super::disk::{Disk, SimulatedLetters, SimulatedRows, SimulatedStore};
+use super::durability;
 use super::environment::Environment;
 use super::expected::Expected;
 use super::life::{Run, RunNotes, RunState};
@@ -214,6 +215,7 @@ pub(super) fn run(case: &Case, options: RunOptions<'_>) -> Result<Ended, String>
 fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError> {
     let mut random = Random::new(options.seed);
     let mut environment = Environment::draw(case, &mut random);
+    environment.strain(&mut Random::new(options.seed.rotate_left(40)), options.shards);
     let horizons = case.rules.alerts.iter().map(|alert| alert.horizon_ms());
     environment.horizon_ms = horizons.max().unwrap_or(0);
     let crash_percent = random.one_of(&[0, 1, 4, 10], 1);
@@ -254,7 +256,7 @@ fn edition(after: &RuleSet, number: u64) -> RuleSet {
 
 /// Recovers a node.
 fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError> {
-    let (settings, on_call, outbox, rules, known, now) = {
+    let (settings, on_call, outbox, rules, known, records_max, now) = {
         let mut state = run.lock();
         let mut known = BTreeMap::new();
         let editions = (0..EDITIONS).filter_map(|number| Some(edition(options.after?, number)));
@@ -273,10 +275,11 @@ fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError>
         let rules = LoadedRules::from_set(set).map_err(NodeError::Program)?;
         let on_call: Settings = state.environment.on_call.clone();
         let outbox = state.environment.limits;
-        (settings(&state, options), on_call, outbox, rules, known, state.now())
+        let records_max = state.environment.records_max;
+        (settings(&state, options), on_call, outbox, rules, known, records_max, state.now())
     };
     run.lock().patch_snapshot(&rules.program);
-    let (to_on_call, inbox) = channel();
+    let (to_on_call, inbox) = channel_of(records_max);
     let mailbox = Arc::<ReloadMailbox>::default();
     let zone = runtime::rules::environment::utc();
     let templates = AlertTemplates::new(&rules, Language::En, zone);
@@ -334,6 +337,7 @@ fn settings(state: &RunState, options: RunOptions<'_>) -> NodeSettings {
             keys_per_rule_max: engine::shard::KEYS_PER_RULE_MAX,
             state_checkpoints: environment.state_checkpoints,
             inspect_every_ms: environment.inspect_every_ms,
+            rings: environment.rings,
         },
         reader: ReaderLimits {
             idle_ms,
@@ -443,6 +447,18 @@ impl Scheduler<'_> {
         let now = self.run.lock().now();
         let flow = self.node.node.supervisor.step(is_stopping, now);
         let watermarks = self.node.node.supervisor.watermarks().to_vec();
+        let unchecked = self.run.lock().run.unchecked.take();
+        if let Some(settled) = unchecked {
+            let workers = &self.node.node.supervisor.executor().workers;
+            let shards: Vec<&Shard> = workers.iter().flatten().map(ShardWorker::shard).collect();
+            let mut state = self.run.lock();
+            let checked = durability::check(&state.disk, &settled, &shards);
+            if let Err(why) = &checked {
+                state.trace(|| format!("FAULT {why}"));
+            }
+            let known = state.expected.not_durable.take();
+            state.expected.not_durable = known.or(checked.err());
+        }
         let mut state = self.run.lock();
         if state.run.watermarks.is_empty() && !watermarks.is_empty() {
             // Shards that were resumed from a snapshot have settled something.
@@ -460,7 +476,8 @@ impl Scheduler<'_> {
         let passes = self.run.lock().environment.idle_ms.is_some();
         if !passes {
             for shard in 0..shards {
-                if self.chance(60) {
+                let pace = self.run.lock().environment.paces[shard];
+                if self.chance(pace) {
                     self.node.node.supervisor.executor().step_shard(shard, self.run);
                 }
             }

@@ -231,6 +231,7 @@ impl RunState {
         }
         self.survivors.count("committed");
         let length = self.survivors.alert_log.len();
+        self.run.unchecked = Some(settled.clone());
         self.expected.commits.push((length, settled));
     }
 }

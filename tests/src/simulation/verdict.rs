@@ -40,6 +40,7 @@ pub fn check(case: &Case, options: RunOptions<'_>) -> Result<Survivors, String> 
     // answers are promised where none is late (LANGUAGE §3.17).
     let is_exact = !has_late || (restarts == 0 && !is_torn);
     if is_exact {
+        ended.state.expected.not_durable.take().map_or(Ok(()), Err)?;
         transitions(case, &ended, &want)?;
         pages(case, &want, &ended)?;
     }
