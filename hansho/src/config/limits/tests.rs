@@ -92,7 +92,11 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("rows of a batch", "バッチの行", number(BATCH_ROWS)),
         ("keys of a batch", "バッチのキー", bytes(BATCH_BYTES)),
         ("batches waiting for a worker", "ワーカーの処理を待つバッチ", number(INBOUND_BATCHES)),
-        ("outputs of a worker waiting to be written", "書き込みを待つワーカーの結果", number(OUTBOUND_OUTPUTS)),
+        (
+            "outputs of a worker waiting to be written",
+            "書き込みを待つワーカーの結果",
+            number(OUTBOUND_OUTPUTS),
+        ),
         (
             "events per key kept for early alerts",
             "早期通知のために保持するキーごとのイベント",
