@@ -84,7 +84,6 @@ fn prose(page: &str) -> String {
     let mut out = String::new();
     let mut is_block = false;
     let mut is_span = false;
-    let mut is_address = false;
     for line in page.lines() {
         if line.trim_start().starts_with("```") {
             is_block = !is_block;
@@ -92,8 +91,7 @@ fn prose(page: &str) -> String {
         } else if !is_block {
             // A code span may cross lines, but no paragraph.
             is_span &= !line.trim().is_empty();
-            is_address = false;
-            let mut last = ' ';
+            let (mut is_address, mut last) = (false, ' ');
             for c in line.chars() {
                 let is_code = is_span;
                 is_span ^= c == '`';
