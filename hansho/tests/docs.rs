@@ -175,3 +175,15 @@ fn every_unit_and_severity_is_on_the_page() {
         assert!(missing.is_empty(), "{name} lacks {missing:?}");
     }
 }
+
+#[test]
+fn every_code_has_a_row_and_every_row_a_code() {
+    let known: Vec<&str> =
+        rules_dsl::diagnostic::DiagnosticCode::ALL.iter().map(|code| code.id()).collect();
+    let row = Regex::new(r"(?m)^\| ([EW]\d{4}) \|").unwrap();
+    for (name, _) in PAGES {
+        let page = page(name);
+        let rows: Vec<&str> = row.captures_iter(&page).map(|row| row.extract::<1>().1[0]).collect();
+        assert_eq!(rows, known, "{name}");
+    }
+}

@@ -129,7 +129,12 @@ proptest! {
         let memories = memories(&rules, &before, cut);
         let read_after = memories.iter().map(|memory| memory.until.0).min().unwrap();
         let published = vec![Timestamp(cut)];
-        let restored = Restored { published, open: open(&before.transitions), memories, ..Restored::default() };
+        let restored = Restored {
+            published,
+            open: open(&before.transitions),
+            memories,
+            ..Restored::default()
+        };
         let after = run(&rules, &events, &restored, (shards.1, read_after, 400));
         let told = [before.transitions, after.transitions].concat();
         prop_assert_eq!(told, whole.transitions);

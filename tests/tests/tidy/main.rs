@@ -10,6 +10,7 @@ mod ceilings;
 mod circles;
 mod modules;
 mod newcomers;
+mod pages;
 mod shapes;
 mod source;
 mod tokens;
@@ -210,6 +211,18 @@ const CHECKS: &[Check] = &[
         refused: &[("README.md", "# hansho")],
         place: "LICENSE",
     },
+    Check {
+        name: "English pages use the field's words",
+        run: pages::english_pages_use_the_fields_words,
+        refused: &[("docs/a.md", "Rules are read.\nThe rules in force are said.\n")],
+        place: "docs/a.md:2",
+    },
+    Check {
+        name: "tests that promises name",
+        run: pages::promised_tests,
+        refused: &[("docs/promises.md", "| P1 | no loss | `nothing_is_lost` (tests) |\n")],
+        place: "docs/promises.md:1",
+    },
 ];
 
 const LINES_801: &str = include_str!("samples/lines_801.txt");
@@ -271,5 +284,7 @@ const TIDY: &[(&str, &str)] = &[
          #[cfg(test)]\nmod tests {\n    use rules_dsl::parse;\n    pub fn d() {}\n}\n",
     ),
     ("engine/src/trigger/absence.rs", "//! One trigger, one file.\n"),
+    ("docs/a.md", "Run `say`:\n\n```sh\nsay told\n```\n"),
+    ("docs/a.ja.md", "told\n"),
     ("rules/a.rules", "# Failed logins, as the manual has them\nstream a from \"a\" {}\n"),
 ];
