@@ -128,11 +128,15 @@ impl Disk {
         self.logs.get(ALERT_LOG).into_iter().flat_map(|log| &log.pending)
     }
 
-    /// Lines of the alert log that hold peaks and were synced, newest first.
-    pub(super) fn synced_peaks(&self) -> impl Iterator<Item = &Vec<u8>> {
+    /// Lines of the alert log that were synced, newest first.
+    pub(super) fn synced_alerts(&self) -> impl Iterator<Item = &Vec<u8>> {
         let log = self.logs.get(ALERT_LOG).into_iter();
-        let lines = log.flat_map(|log| log.lines.iter().chain(&log.promised).rev());
-        lines.filter(|line| line.starts_with(PEAK_HEAD))
+        log.flat_map(|log| log.lines.iter().chain(&log.promised).rev())
+    }
+
+    /// Those that hold peaks.
+    pub(super) fn synced_peaks(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.synced_alerts().filter(|line| line.starts_with(PEAK_HEAD))
     }
 
     /// The first line of the alert log that says that other rules were activated: by stream

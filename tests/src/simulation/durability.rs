@@ -6,10 +6,12 @@
 
 use connectors::transition_json::AlertRecord;
 use engine::shard::{OpenEpisode, Shard};
+use model::key::encode_key;
 use model::time::Timestamp;
+use model::transition::TransitionKind;
 use runtime::alert_log::replay::LogEntry;
 
-use super::disk::Disk;
+use super::disk::{Disk, record_of};
 
 /// Checks a commit that says how far each stream is settled.
 ///
@@ -49,7 +51,20 @@ pub(super) fn check(disk: &Disk, settled: &[Timestamp], shards: &[&Shard]) -> Re
     Ok(())
 }
 
-/// The log holds the peak of an episode that is open at the settled instant.
+/// Whether a line is the end of an episode.
+fn is_end_of(line: &[u8], open: &OpenEpisode) -> bool {
+    record_of(line).is_some_and(|record| match &record.recorded {
+        AlertRecord::Transition(of, _) => {
+            of.kind == TransitionKind::Resolved
+                && of.facts.alert == open.alert
+                && of.facts.since == open.since
+                && encode_key(of.facts.key.iter().map(|(_, value)| value)) == open.key
+        }
+        _ => false,
+    })
+}
+
+/// The log holds the peak of an episode that is open at the settled instant, or its end.
 fn check_peak(disk: &Disk, open: &OpenEpisode) -> Result<(), String> {
     let Some(peak) = open.peak else { return Ok(()) };
     let name = (open.alert.clone(), open.key.clone(), open.since);
@@ -57,7 +72,8 @@ fn check_peak(disk: &Disk, open: &OpenEpisode) -> Result<(), String> {
         Ok(LogEntry::Peak(of, kept)) if of == name => Some(kept.peak),
         _ => None,
     });
-    if newest == Some(peak) {
+    // An earlier life may have come further, and logged the end with its peak.
+    if newest == Some(peak) || disk.synced_alerts().any(|line| is_end_of(line, open)) {
         return Ok(());
     }
     Err(format!("a commit covers the peak {peak} of {open:?}; the alert log has {newest:?}"))
