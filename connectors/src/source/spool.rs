@@ -172,7 +172,7 @@ impl Shared {
         }
         let path = path_of(&self.folder, self.segments.back().map_or(0, |last| last.first));
         if self.is_broken {
-            return Err(JournalError::Broken { path }.into());
+            return Err(SpoolError::from(JournalError::Broken { path }));
         }
         let length = self.segments.back().map_or(0, |last| last.bytes);
         if let Err(error) = self.file.write_all(framed) {
