@@ -176,8 +176,8 @@ impl Reloader {
         active: &ActiveConfig,
     ) -> Result<(), String> {
         self.started.inputs.of(&rules.set)?;
-        let new = rules.set.streams.iter().filter(|it| !active.streams.contains(&it.name));
-        let moved = { new }.find(|it| self.started.inputs.input(it) != next.input(it));
+        let mut new = rules.set.streams.iter().filter(|it| !active.streams.contains(&it.name));
+        let moved = new.find(|it| self.started.inputs.input(it) != next.input(it));
         match moved {
             Some(schema) => Err(format!(
                 "[streams.{}] is taken up by a restart only, and the rules have that stream now",

@@ -4,6 +4,7 @@
 mod inputs;
 mod merge;
 mod observer;
+mod summary;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use merge::TransitionMerge;
 
 pub use inputs::ReplayInput;
 pub use observer::ReplayObserver;
+pub use summary::{ReplayCounts, ReplaySummary, WatchSummary};
 
 /// Records read from one input before another may be further behind.
 const RECORDS_A_TURN: usize = 1024;
