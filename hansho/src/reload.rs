@@ -138,8 +138,8 @@ impl Reloader {
     ) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
         let StartupConfig { path, config: running, inputs, properties, formatter } = &self.started;
         let config = Config::load(path).map_err(|error| error.to_string())?;
-        let rules = load_rules(&config.rules, formatter.language);
-        let rules = rules.map_err(|error| error.to_string())?;
+        let rules =
+            load_rules(&config.rules, formatter.language).map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
         let next = config.stream_inputs(&rules.set).map_err(in_file)?;
         self.check_streams(&rules, &next, active).map_err(in_file)?;

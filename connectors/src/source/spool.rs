@@ -93,8 +93,12 @@ impl Spool {
         }
         let last = segments.back().copied().unwrap_or(Segment { first: 0, bytes: 0 });
         let path = path_of(&folder, last.first);
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path);
-        let file = file.map_err(|error| failed("open", &path, error))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| failed("open", &path, error))?;
         sync_folder_of(&path)?;
         sync_folder_of(&folder)?;
         let (records, bytes) = whole(&file).map_err(|error| failed("read", &path, error))?;
