@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use benches::load::{Attempts, LONG_BYTES, SHORT_BYTES, SOURCES};
 use benches::ours::{LONG_STREAM, Rules, SHORT_STREAM, record};
-use benches::paired::{Harness, ROUNDS, Side};
+use benches::paired::{Harness, ROUNDS, Side, Size};
 use benches::plain::{LongLine, ShortLine};
 use criterion::{Criterion, Throughput};
 use model::event::{Event, Value};
@@ -72,7 +72,8 @@ impl Shape {
         let ours =
             Side::timed("the decoder", || sum(&self.lines, |line| decoded(&mut decoder, line)));
         let plain = Side::timed(other, || sum(&self.lines, plain));
-        harness.compare(&self.name, (self.lines.len(), ROUNDS), [ours, plain]);
+        let size = Size { events: self.lines.len(), rounds: ROUNDS };
+        harness.compare(&self.name, size, [ours, plain]);
     }
 }
 

@@ -65,16 +65,16 @@ fn main() {
     let rules = folder.join("delay.rules");
     fs::write(&rules, RULES).expect("room for the rules");
     if harness.is_test {
-        round(&binary, &rules, (2, 10));
+        round(&binary, &rules, 2, 10);
         return println!("delay: every side is told of every event; not measured");
     }
     // The first warms the machine and is not counted.
-    round(&binary, &rules, (2, EVENTS));
+    round(&binary, &rules, 2, EVENTS);
     let rounds: Vec<[Delays; 3]> =
-        (0..ROUNDS).map(|_| round(&binary, &rules, (TURNS, EVENTS))).collect();
-    println!("{}", summary("a hanging sink / alone", &rounds, (2, 0)));
-    println!("{}", summary("a hanging sink / a healthy one", &rounds, (2, 1)));
-    println!("{}", summary("a healthy sink / alone", &rounds, (1, 0)));
+        (0..ROUNDS).map(|_| round(&binary, &rules, TURNS, EVENTS)).collect();
+    println!("{}", summary("a hanging sink / alone", &rounds, 2, 0));
+    println!("{}", summary("a hanging sink / a healthy one", &rounds, 2, 1));
+    println!("{}", summary("a healthy sink / alone", &rounds, 1, 0));
 }
 
 /// The service beside this program: both lie in one profile's folder.
@@ -96,7 +96,7 @@ struct Running {
 }
 
 /// Three services, which take turns.
-fn round(binary: &Path, rules: &Path, (turns, events): (usize, usize)) -> [Delays; 3] {
+fn round(binary: &Path, rules: &Path, turns: usize, events: usize) -> [Delays; 3] {
     let mut running = SIDES.map(|side| Running::start(binary, rules, side));
     for turn in 0..turns {
         // Another side begins each time.
@@ -113,7 +113,7 @@ impl Running {
         }
         let port = free_port().expect("a port");
         let address = format!("127.0.0.1:{port}");
-        let config = config(rules, port, (&good, &other), side);
+        let config = config(rules, port, side, &good, &other);
         let mut service = Service::run(binary, &config).expect("a service");
         service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
         Running { side, _service: service, address, good, other, due: Vec::new() }
@@ -160,7 +160,7 @@ fn recorder() -> Recorder {
     Recorder::start().expect("a server")
 }
 
-fn config(rules: &Path, port: u16, (good, other): (&Recorder, &Recorder), side: Beside) -> String {
+fn config(rules: &Path, port: u16, side: Beside, good: &Recorder, other: &Recorder) -> String {
     let sink = |name: &str, of: &Recorder| {
         let url = of.url("/");
         format!(
@@ -176,7 +176,7 @@ fn config(rules: &Path, port: u16, (good, other): (&Recorder, &Recorder), side: 
     )
 }
 
-fn summary(name: &str, rounds: &[[Delays; 3]], (ours, other): (usize, usize)) -> String {
+fn summary(name: &str, rounds: &[[Delays; 3]], ours: usize, other: usize) -> String {
     let spread = |of: fn(&Delays) -> Duration| {
         let ratio =
             |round: &[Delays; 3]| of(&round[ours]).as_secs_f64() / of(&round[other]).as_secs_f64();

@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use benches::load::{Attempts, SOURCES, USERS, user_name};
-use benches::ours::{BATCH_ROWS, Rules, SHORT_STREAM};
-use benches::paired::{Harness, ROUNDS, Side};
+use benches::ours::{Rules, SHORT_STREAM};
+use benches::paired::{Harness, ROUNDS, Side, Size};
 use criterion::{Criterion, Throughput};
 use engine::program::{ObserveCounts, Program};
 use model::decimal::Decimal;
 use model::event::{Event, Value};
 use model::observation::{Batch, Origin};
 use model::time::Timestamp;
+use runtime::ingest::admission::BATCH_ROWS;
 
 /// One event as a hand-written service would keep it.
 struct Login {
@@ -45,7 +46,8 @@ fn main() {
         group.finish();
         let ours = Side::timed("the program", || observe_all(&rules.program, &events));
         let plain = Side::timed("a hand-written closure", || match_all(&wanted, &logins));
-        harness.compare(&name, (logins.len(), ROUNDS), [ours, plain]);
+        let size = Size { events: logins.len(), rounds: ROUNDS };
+        harness.compare(&name, size, [ours, plain]);
     }
 }
 

@@ -1,16 +1,19 @@
 //! From one thread to another: batches over a ring that come back empty, beside single rows
 //! over a channel of the standard library.
 
+use std::fs;
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
-use benches::load::{Attempt, Attempts, SOURCES};
-use benches::ours::{BATCH_ROWS, Rules, SHORT_STREAM};
-use benches::paired::{Harness, ROUNDS, Side};
+use benches::load::{Attempts, SOURCES, write_short_lines};
+use benches::ours::{Rules, SHORT_STREAM};
+use benches::paired::{Harness, ROUNDS, Side, Size};
 use criterion::{Criterion, Throughput};
 use model::observation::{Batch, Row};
 use rtrb::RingBuffer;
+use runtime::ingest::admission::BATCH_ROWS;
 
 /// Batches a ring holds, as in the service; the channel holds as many rows.
 const RING_BATCHES: usize = 16;
@@ -31,16 +34,20 @@ fn main() {
     group.finish();
     let ours = Side::timed("rtrb", || over_ring(&template, rounds));
     let plain = Side::timed("std mpsc, row by row", || over_channel(&template, rounds));
-    harness.compare("ring", (rows, ROUNDS), [ours, plain]);
+    harness.compare("ring", Size { events: rows, rounds: ROUNDS }, [ours, plain]);
 }
 
 /// One full batch, to copy rows and keys from.
 fn template() -> Batch {
     let alert = "alert a count(failures) >= 10 within 1m by src.ip low\n";
-    let failures: Vec<Attempt> =
-        Attempts::new(SOURCES, 4).filter(|attempt| attempt.is_failure).take(BATCH_ROWS).collect();
-    let mut observed = Rules::compile(&[SHORT_STREAM, alert]).observe(&failures);
-    observed.steps.remove(0).0
+    let failures = Attempts::new(SOURCES, 4).filter(|attempt| attempt.is_failure).take(BATCH_ROWS);
+    let load = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ring.jsonl");
+    write_short_lines(&load, failures).expect("room for the load");
+    let mut observed = Rules::compile(&[SHORT_STREAM, alert]).observe(&load);
+    fs::remove_file(load).expect("the load is removed");
+    let (batch, _) = observed.steps.remove(0);
+    assert_eq!(batch.rows.len(), BATCH_ROWS, "one full batch");
+    batch
 }
 
 /// Fills so many batches row by row and hands them over; their memory comes back.

@@ -1,18 +1,20 @@
 //! The whole road of one rule over a file: 認証失敗 10回/分 by source address, beside a plain
 //! loop with serde_json, `HashMap` and `VecDeque` over the same file.
 //!
-//! Twice: as libraries on one thread, and, where it has been built, as `hansho replay`, a
+//! Twice: as runtime's replay on one thread, and, where it has been built, as `hansho replay`, a
 //! process with a thread that reads and one that judges, beside a process that runs the loop.
+//!
+//! Both are the road that ships. On one thread it therefore pays for the rings between reader and
+//! shard and for the merge of transitions, which the plain loop has no use for.
 
 use std::env;
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use benches::load::{Attempts, SOURCES};
+use benches::load::{Attempts, SOURCES, write_short_lines};
 use benches::ours::{FAILURES_BY_SOURCE, Rules, SHORT_STREAM};
-use benches::paired::{Harness, Side};
+use benches::paired::{Harness, Side, Size};
 use benches::plain;
 
 /// Lines of the file, 1 ms apart: five minutes.
@@ -32,34 +34,37 @@ fn main() {
     let harness = Harness::from_args();
     let lines = harness.size(LINES, 3_000);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (load, rules) = write_inputs(folder, lines).expect("room for the load");
-    in_process(&harness, lines, &load);
+    let inputs = write_inputs(folder, lines).expect("room for the load");
+    let size = Size { events: lines, rounds: ROUNDS };
+    in_process(&harness, size, &inputs.load);
     match service() {
-        Some(binary) => as_processes(&harness, lines, (&binary, &rules, &load)),
+        Some(binary) => as_processes(&harness, size, &binary, &inputs),
         None => println!(
             "road, hansho replay: not compared, the service is not built \
              (cargo build --release)"
         ),
     }
-    fs::remove_file(load).expect("the load is removed");
+    fs::remove_file(inputs.load).expect("the load is removed");
 }
 
-fn write_inputs(folder: &Path, lines: usize) -> std::io::Result<(PathBuf, PathBuf)> {
+/// What both sides read.
+struct Inputs {
+    load: PathBuf,
+    rules: PathBuf,
+}
+
+fn write_inputs(folder: &Path, lines: usize) -> std::io::Result<Inputs> {
     let (load, rules) = (folder.join("road.jsonl"), folder.join("road.rules"));
     fs::write(&rules, [SHORT_STREAM, FAILURES_BY_SOURCE].concat())?;
-    let mut out = BufWriter::new(File::create(&load)?);
-    for attempt in Attempts::new(SOURCES, 5).take(lines) {
-        writeln!(out, "{}", attempt.short_line())?;
-    }
-    out.flush()?;
-    Ok((load, rules))
+    write_short_lines(&load, Attempts::new(SOURCES, 5).take(lines))?;
+    Ok(Inputs { load, rules })
 }
 
-fn in_process(harness: &Harness, lines: usize, load: &Path) {
+fn in_process(harness: &Harness, size: Size, load: &Path) {
     let rules = Rules::compile(&[SHORT_STREAM, FAILURES_BY_SOURCE]);
     let ours = Side::timed("the engine", || rules.replay(load));
     let other = Side::timed("a plain loop", || plain::replay(load));
-    harness.compare("road, one thread", (lines, ROUNDS), [ours, other]);
+    harness.compare("road, one thread", size, [ours, other]);
 }
 
 /// The service beside this program: both lie in one profile's folder.
@@ -69,7 +74,8 @@ fn service() -> Option<PathBuf> {
     beside.exists().then_some(beside)
 }
 
-fn as_processes(harness: &Harness, lines: usize, (binary, rules, load): (&Path, &Path, &Path)) {
+fn as_processes(harness: &Harness, size: Size, binary: &Path, inputs: &Inputs) {
+    let Inputs { load, rules } = inputs;
     let ours = Side::new("hansho replay", |watch| {
         let mut command = Command::new(binary);
         command.args(["replay", "--rules"]).arg(rules).arg("--input").arg(load);
@@ -83,7 +89,7 @@ fn as_processes(harness: &Harness, lines: usize, (binary, rules, load): (&Path, 
         let told = watch.time_children(|| output_of(command));
         told.trim().parse().expect("a number of firings")
     });
-    harness.compare("road, hansho replay", (lines, ROUNDS), [ours, other]);
+    harness.compare("road, hansho replay", size, [ours, other]);
 }
 
 fn output_of(mut command: Command) -> String {

@@ -1,10 +1,12 @@
 //! Windows over 20,000 keys: a shard's steps beside the standard collections.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use benches::load::{Attempt, Attempts, SOURCES, user_name};
+use benches::load::{Attempt, Attempts, SOURCES, user_name, write_short_lines};
 use benches::ours::{Observed, Rules, SHORT_STREAM, step};
-use benches::paired::{Harness, ROUNDS, Side};
+use benches::paired::{Harness, ROUNDS, Side, Size};
 use benches::plain::{CountWindows, DistinctWindows, MeanWindows, P95Windows};
 use criterion::{BatchSize, Criterion, Throughput};
 use engine::shard::Shard;
@@ -40,11 +42,14 @@ fn main() {
     // Over two minutes of events, so that windows of one minute fill, move and empty.
     let attempts = Attempts::new(SOURCES, 3).take(harness.size(150_000, 2_000));
     let failures: Vec<Attempt> = attempts.filter(|attempt| attempt.is_failure).collect();
+    let load = Path::new(env!("CARGO_TARGET_TMPDIR")).join("window.jsonl");
+    write_short_lines(&load, failures.iter().copied()).expect("room for the load");
+    let size = Size { events: failures.len(), rounds: ROUNDS };
     let keyed: Vec<Keyed> = failures.iter().map(Keyed::new).collect();
     for Case { name, alert, plain } in CASES {
         let alert = format!("alert a {alert} within 1m by src.ip low\n");
         let rules = Rules::compile(&[SHORT_STREAM, &alert]);
-        let observed = rules.observe(&failures);
+        let observed = rules.observe(&load);
         assert_eq!(observed.rows, failures.len(), "every failure is observed");
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(failures.len() as u64));
@@ -59,8 +64,9 @@ fn main() {
             watch.time(|| steps(&mut shard, &observed))
         });
         let plain = Side::timed("HashMap and VecDeque", || plain(&keyed));
-        harness.compare(name, (failures.len(), ROUNDS), [ours, plain]);
+        harness.compare(name, size, [ours, plain]);
     }
+    fs::remove_file(load).expect("the load is removed");
 }
 
 fn steps(shard: &mut Shard, observed: &Observed) -> u64 {
@@ -93,15 +99,15 @@ fn count(events: &[Keyed]) -> u64 {
 
 fn mean(events: &[Keyed]) -> u64 {
     let mut windows = MeanWindows::default();
-    firings(events, |event| windows.observe(&event.key, (event.time(), event.score() as f64), 70.0))
+    firings(events, |event| windows.observe(&event.key, event.time(), event.score() as f64, 70.0))
 }
 
 fn distinct(events: &[Keyed]) -> u64 {
     let mut windows = DistinctWindows::default();
-    firings(events, |event| windows.observe(&event.key, (event.time(), &event.user), 10))
+    firings(events, |event| windows.observe(&event.key, event.time(), &event.user, 10))
 }
 
 fn p95(events: &[Keyed]) -> u64 {
     let mut windows = P95Windows::default();
-    firings(events, |event| windows.observe(&event.key, (event.time(), event.score()), 70))
+    firings(events, |event| windows.observe(&event.key, event.time(), event.score(), 70))
 }

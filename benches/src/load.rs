@@ -1,6 +1,9 @@
 //! Login attempts and the lines that tell of them, drawn from a seed.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 use model::time::Timestamp;
 
@@ -135,6 +138,21 @@ impl Attempt {
 /// The name of an account.
 pub fn user_name(user: u32) -> String {
     format!("user-{user:05}")
+}
+
+/// Writes a file of short lines.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_short_lines(
+    path: &Path,
+    attempts: impl IntoIterator<Item = Attempt>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    for attempt in attempts {
+        writeln!(out, "{}", attempt.short_line())?;
+    }
+    out.flush()
 }
 
 /// Fills a line that ends inside a text, and ends it.

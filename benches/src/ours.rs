@@ -1,25 +1,25 @@
-//! Our side: rules, and the work of the service on one thread.
+//! Our side: rules, and the replay of runtime on one thread.
 
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
 use connectors::codec::Decoder;
-use connectors::source::ReadState;
 use connectors::source::file::FileSource;
-use engine::program::{ObserveCounts, Program};
+use engine::program::Program;
 use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardSettings};
-use engine::watermark::{Admission, Front};
 use model::event::Record;
-use model::observation::{Batch, Marks, Origin};
+use model::observation::{Batch, Marks};
 use model::schema::Schema;
 use model::time::Timestamp;
 use model::transition::{Transition, TransitionKind};
 use rules_dsl::source::SourceFile;
-
-use crate::load::Attempt;
-
-/// Rows of a batch, as the service cuts them.
-pub const BATCH_ROWS: usize = 1_024;
+use runtime::executor::ShardExecutor;
+use runtime::io::{Flow, Now};
+use runtime::pipeline::shard_worker::ShardWorker;
+use runtime::replay::{ReplayInput, ReplayObserver, ReplayOptions, ReplayPipeline};
 
 /// The stream of [`Attempt::short_line`], and its failures.
 pub const SHORT_STREAM: &str = r#"
@@ -50,8 +50,8 @@ pub struct Rules {
     pub schema: Arc<Schema>,
 }
 
-/// Observations as a shard is given them: batches, each with the marks that follow it.
-#[derive(Debug)]
+/// Observations as a shard receives them: batches, each with the marks that follow it.
+#[derive(Debug, Default)]
 pub struct Observed {
     /// In the order of the events.
     pub steps: Vec<(Batch, Marks)>,
@@ -59,15 +59,15 @@ pub struct Observed {
     pub rows: usize,
 }
 
-/// One partition on its way from records to transitions.
-struct Road {
-    program: Arc<Program>,
-    decoder: Decoder,
-    front: Front,
-    counts: ObserveCounts,
-    batch: [Batch; 1],
-    marks: Marks,
-    latest: Option<Timestamp>,
+/// Number of alerts that begin to fire.
+#[derive(Debug, Default)]
+struct FiringCount(u64);
+
+/// The one shard of a replay, run on the caller's thread while the replay pauses.
+#[derive(Debug, Default)]
+struct InlineShard {
+    running: Option<ShardWorker>,
+    finished: Vec<Shard>,
 }
 
 impl Rules {
@@ -102,78 +102,87 @@ impl Rules {
         Shard::new(Arc::clone(&self.program), settings, &Restored::default())
     }
 
-    /// What the short lines of attempts come to, in batches of [`BATCH_ROWS`] rows.
-    pub fn observe(&self, attempts: &[Attempt]) -> Observed {
-        let mut road = Road::new(self);
-        let mut observed = Observed { steps: Vec::new(), rows: 0 };
-        for (offset, attempt) in attempts.iter().enumerate() {
-            road.take(&record(attempt.short_line().as_bytes(), offset as i64));
-            let is_last = offset + 1 == attempts.len();
-            if road.batch[0].rows.len() >= BATCH_ROWS || is_last {
-                road.pass_time(is_last);
-                let batch = std::mem::take(&mut road.batch[0]);
-                observed.rows += batch.rows.len();
-                observed.steps.push((batch, road.marks.clone()));
-            }
-        }
-        observed
+    /// The batches and marks that a replay of a file of short lines hands to its shard.
+    pub fn observe(&self, path: &Path) -> Observed {
+        self.replay_with(path, Observed::default())
     }
 
-    /// Reads a file of short lines, runs the rules over it and counts what fires.
+    /// Replays a file of short lines and counts what fires.
     pub fn replay(&self, path: &Path) -> u64 {
-        let path = path.to_str().expect("a path in UTF-8");
-        let mut source = FileSource::open(path, 0).expect("the load");
-        let (mut road, mut shard) = (Road::new(self), self.shard());
-        let mut firings = 0;
-        let mut has_more = true;
-        while has_more {
-            let take = |record: Result<Record<'_>, _>| road.take(&record.expect("a short line"));
-            let progress = source.drain(BATCH_ROWS, take).expect("the load");
-            has_more = progress.state == ReadState::More;
-            road.pass_time(!has_more);
-            firings += step(&mut shard, &road.batch[0], &road.marks);
-            road.batch[0].clear();
-        }
-        firings
+        self.replay_with(path, FiringCount::default()).0
+    }
+
+    fn replay_with<O: ReplayObserver<Error = Infallible>>(&self, path: &Path, observer: O) -> O {
+        let label = path.to_str().expect("a path in UTF-8").to_owned();
+        let source = FileSource::open(&label, 0).expect("the load");
+        let replay = ReplayPipeline::new(
+            &[Arc::clone(&self.schema)],
+            &self.program,
+            vec![ReplayInput { label, stream: 0, source }],
+            ReplayOptions { workers: 1, year: None, drain: false },
+            InlineShard::default(),
+            observer,
+        );
+        let replayed = replay.expect("a schema that can be decoded").run();
+        replayed.expect("a load that can be read").0
     }
 }
 
-impl Road {
-    fn new(rules: &Rules) -> Road {
-        Road {
-            program: Arc::clone(&rules.program),
-            decoder: rules.decoder(),
-            front: Front::new(rules.schema.lateness_ms, None),
-            counts: ObserveCounts::default(),
-            batch: [Batch::default()],
-            marks: Marks::unsettled(1),
-            latest: None,
-        }
+impl ReplayObserver for FiringCount {
+    type Error = Infallible;
+
+    fn undecodable(&mut self, input: &str, line: i64, why: &dyn Display) {
+        panic!("{input}:{line}: {why}");
     }
 
-    fn take(&mut self, record: &Record<'_>) {
-        let Road { program, decoder, front, counts, batch, marks, latest } = self;
-        let origin =
-            Origin { stream: 0, partition: record.partition, offset: record.offset, index: 0 };
-        let decoded = decoder.decode(record, |event| {
-            if front.admit(event.time, record.timestamp) == Admission::Accepted {
-                marks.first[0].get_or_insert(event.time);
-                *latest = (*latest).max(Some(event.time));
-                program.observe(event, origin, batch, counts);
-            }
-        });
-        decoded.expect("a line that can be decoded");
-    }
-
-    /// Moves the marks to where the front has come; at the end to the last event.
-    fn pass_time(&mut self, is_end: bool) {
-        let settled = self.front.front().map(|front| self.front.settled_at(front));
-        let reached = if is_end { self.latest } else { settled };
-        self.marks.settled[0] = reached.unwrap_or(Timestamp(i64::MIN));
+    fn transition(&mut self, transition: &Transition) -> Result<(), Infallible> {
+        self.0 += u64::from(transition.kind == TransitionKind::Firing);
+        Ok(())
     }
 }
 
-/// Has a shard take in a batch and settle; the number of alerts that begin to fire.
+impl ReplayObserver for Observed {
+    type Error = Infallible;
+
+    fn undecodable(&mut self, input: &str, line: i64, why: &dyn Display) {
+        panic!("{input}:{line}: {why}");
+    }
+
+    fn observed(&mut self, batches: &[Batch]) {
+        let batch = batches[0].clone();
+        self.rows += batch.rows.len();
+        self.steps.push((batch, Marks::unsettled(1)));
+    }
+
+    fn settled(&mut self, stream: usize, settled: Timestamp, first: Option<Timestamp>) {
+        let (_, marks) = self.steps.last_mut().expect("a batch before its marks");
+        marks.settled[stream] = settled;
+        marks.first[stream] = first;
+    }
+
+    fn transition(&mut self, _: &Transition) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl ShardExecutor for InlineShard {
+    fn start(&mut self, mut shards: Vec<ShardWorker>) {
+        self.running = shards.pop();
+    }
+
+    fn pause(&mut self) {
+        let step = |worker: &mut ShardWorker| worker.step(Now::default()) == Flow::Finished;
+        // Only a worker that is gone lets the replay see that nothing follows.
+        let finished = self.running.take_if(step);
+        self.finished.extend(finished.map(ShardWorker::into_shard));
+    }
+
+    fn join(&mut self) -> Result<Vec<Shard>, usize> {
+        Ok(mem::take(&mut self.finished))
+    }
+}
+
+/// Steps a shard over a batch and its marks; returns the number of alerts that begin to fire.
 pub fn step(shard: &mut Shard, batch: &Batch, marks: &Marks) -> u64 {
     let mut out = Out::default();
     shard.step(batch, marks, &mut out);

@@ -23,6 +23,15 @@ pub struct Harness {
     filter: Option<String>,
 }
 
+/// How much a comparison measures.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Events of one run of a side.
+    pub events: usize,
+    /// Turns that are counted.
+    pub rounds: usize,
+}
+
 /// One of two sides: does the work under a stopwatch and returns its answer.
 pub struct Side<'a> {
     name: &'a str,
@@ -80,7 +89,7 @@ impl Harness {
     ///
     /// # Panics
     /// When the two sides differ in their answers: then their times mean nothing.
-    pub fn compare(&self, name: &str, (events, rounds): (usize, usize), sides: [Side<'_>; 2]) {
+    pub fn compare(&self, name: &str, size: Size, sides: [Side<'_>; 2]) {
         let is_wanted = self.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
         if !is_wanted {
             return;
@@ -92,8 +101,8 @@ impl Harness {
             println!("{name}: same answer as {} ({answer}); not measured", other.name);
             return;
         }
-        let turns: Vec<_> = (0..rounds).map(|_| turn(name, &mut ours, &mut other).1).collect();
-        println!("{}", summary(name, other.name, events, &turns));
+        let turns: Vec<_> = (0..size.rounds).map(|_| turn(name, &mut ours, &mut other).1).collect();
+        println!("{}", summary(name, other.name, size.events, &turns));
     }
 }
 
@@ -194,6 +203,10 @@ mod tests {
     fn sides_that_disagree_are_not_compared() {
         let harness = Harness { is_test: true, filter: None };
         let side = |name, answer| Side::timed(name, move || answer);
-        harness.compare("decode", (1, 1), [side("ours", 1), side("a loop", 2)]);
+        harness.compare(
+            "decode",
+            Size { events: 1, rounds: 1 },
+            [side("ours", 1), side("a loop", 2)],
+        );
     }
 }

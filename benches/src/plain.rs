@@ -139,7 +139,7 @@ struct Mean {
 
 impl MeanWindows {
     /// Takes in the next event; whether its key begins to fire.
-    pub fn observe(&mut self, key: &str, (time, value): (i64, f64), level: f64) -> bool {
+    pub fn observe(&mut self, key: &str, time: i64, value: f64, level: f64) -> bool {
         let (Mean { values, sum }, episode) = of_key(&mut self.keys, key);
         while let Some((_, old)) = values.pop_front_if(|(at, _)| *at <= time - WINDOW_MS) {
             *sum -= old;
@@ -164,7 +164,7 @@ struct Distinct {
 
 impl DistinctWindows {
     /// Takes in the next event; whether its key begins to fire.
-    pub fn observe(&mut self, key: &str, (time, text): (i64, &str), level: usize) -> bool {
+    pub fn observe(&mut self, key: &str, time: i64, text: &str, level: usize) -> bool {
         let (Distinct { texts, times_in }, episode) = of_key(&mut self.keys, key);
         while let Some((at, old)) = texts.pop_front_if(|(at, _)| *at <= time - WINDOW_MS) {
             let count = times_in.get_mut(&old).expect("a text in the window is counted");
@@ -195,7 +195,7 @@ struct Sorted {
 
 impl P95Windows {
     /// Takes in the next event; whether its key begins to fire.
-    pub fn observe(&mut self, key: &str, (time, value): (i64, i64), level: i64) -> bool {
+    pub fn observe(&mut self, key: &str, time: i64, value: i64, level: i64) -> bool {
         let (Sorted { values, ascending }, episode) = of_key(&mut self.keys, key);
         while let Some((_, old)) = values.pop_front_if(|(at, _)| *at <= time - WINDOW_MS) {
             ascending.remove(ascending.partition_point(|known| *known < old));
@@ -282,7 +282,7 @@ mod tests {
     fn keys_and_texts_are_kept_apart() {
         let mut windows = DistinctWindows::default();
         let events = [("a", 0, "x"), ("a", 1, "x"), ("b", 2, "y"), ("a", 3, "y")];
-        let fired = events.map(|(key, time, text)| windows.observe(key, (time, text), 2));
+        let fired = events.map(|(key, time, text)| windows.observe(key, time, text, 2));
         assert_eq!(fired, [false, false, false, true]);
     }
 }

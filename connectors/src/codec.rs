@@ -77,8 +77,11 @@ impl Decoder {
             let stream = schema.name.clone();
             return Err(CodecError::NoTimeField { stream });
         }
-        let readers = schema.fields.iter().map(|field| Reader::new(field, year));
-        let readers = readers.collect::<Result<Vec<Reader>, CodecError>>()?;
+        let readers = schema
+            .fields
+            .iter()
+            .map(|field| Reader::new(field, year))
+            .collect::<Result<Vec<Reader>, CodecError>>()?;
         let mut constants = String::new();
         let extracts = compile_extracts(&schema, &mut constants)?;
         let parts = schema.fields.iter().map(|field| match field.kind {
@@ -194,8 +197,11 @@ impl Decoder {
     }
 
     fn no_time(&self, misfits_before: u64) -> DecodeError {
-        let field = self.schema.fields.get(self.schema.time);
-        let field = field.map_or_else(String::new, |field| field.name.clone());
+        let field = self
+            .schema
+            .fields
+            .get(self.schema.time)
+            .map_or_else(String::new, |field| field.name.clone());
         let unreadable = self.misfits_of(self.schema.time) > misfits_before;
         DecodeError::whole(DecodeReason::NoTime { field, unreadable })
     }
@@ -441,8 +447,8 @@ fn compile_extracts(schema: &Schema, constants: &mut String) -> Result<Vec<Extra
     for extract in &schema.extracts {
         let mut patterns = Vec::new();
         for pattern in &extract.patterns {
-            let matcher = Matcher::new(pattern);
-            let matcher = matcher.ok_or_else(|| CodecError::TouchingHoles { stream: stream() })?;
+            let matcher = Matcher::new(pattern)
+                .ok_or_else(|| CodecError::TouchingHoles { stream: stream() })?;
             let set_fields = pattern.sets.iter().map(|(field, _)| *field);
             let unknown = |field| field >= schema.fields.len();
             if matcher.fields().chain(set_fields).any(unknown) {

@@ -80,8 +80,12 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         let path = path.as_ref().to_owned();
         let fresh = !path.exists();
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path);
-        let file = file.map_err(|error| failed("open", &path, error))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| failed("open", &path, error))?;
         if fresh {
             sync_folder_of(&path)?;
         }
@@ -280,8 +284,12 @@ impl StateDir {
         let path = path.as_ref().to_owned();
         fs::create_dir_all(&path).map_err(|error| failed("make", &path, error))?;
         let name = path.join(LOCK_FILE);
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&name);
-        let lock = lock.map_err(|error| failed("open", &name, error))?;
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&name)
+            .map_err(|error| failed("open", &name, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(StateDir { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(JournalError::Locked { path }),

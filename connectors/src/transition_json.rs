@@ -75,8 +75,8 @@ pub fn read_record(line: &[u8]) -> Result<AlertRecord, RecordError> {
     let facts = AlertFacts { key, ..facts };
     let (episode, message) = (rest.episode, rest.message.into_owned());
     if kind == meta::META {
-        let alert = MetaAlert::from_parts(&facts.alert, &facts.key);
-        let alert = alert.ok_or_else(|| bad("alert", &facts.alert))?;
+        let alert = MetaAlert::from_parts(&facts.alert, &facts.key)
+            .ok_or_else(|| bad("alert", &facts.alert))?;
         let is_over = meta::is_over(rest.version.unwrap_or(0), rest.step.as_deref())?;
         let AlertFacts { at, since, .. } = facts;
         let step = MetaTransition { alert, is_over, at, since, measured, id: episode };
@@ -114,8 +114,9 @@ fn exact_key(
     let Some(bytes) = bytes else {
         return Ok(key);
     };
-    let values = decode_key(&bytes.0).filter(|values| values.len() == key.len());
-    let values = values.ok_or_else(|| bad(member, &String::from(bytes)))?;
+    let values = decode_key(&bytes.0)
+        .filter(|values| values.len() == key.len())
+        .ok_or_else(|| bad(member, &String::from(bytes)))?;
     let names = key.into_iter().map(|(name, _)| name);
     Ok(names.zip(values).collect())
 }

@@ -87,7 +87,8 @@ impl Measures {
     #[inline]
     pub(crate) fn insert(
         &mut self,
-        (window, input): (u8, u8),
+        window: u8,
+        input: u8,
         time: i64,
         value: i128,
         plans: &[WindowPlan],
@@ -122,7 +123,8 @@ impl Measures {
     pub(crate) fn value(
         &self,
         now: i64,
-        (condition, plans): (&Condition, &[WindowPlan]),
+        condition: &Condition,
+        plans: &[WindowPlan],
         first: Option<First>,
     ) -> Option<Measured> {
         let compare = condition.compares.first()?;

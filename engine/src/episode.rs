@@ -63,6 +63,17 @@ pub struct Verdict {
     pub rung: Option<usize>,
 }
 
+/// Truth of a condition that is one comparison, whose value is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MeasuredTruth<'a> {
+    /// Whether it holds.
+    pub(crate) truth: bool,
+    /// What was measured.
+    pub(crate) value: &'a Measured,
+    /// The highest level the value meets, if it meets any.
+    pub(crate) met: Option<usize>,
+}
+
 /// What an instant did to an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -137,16 +148,17 @@ impl Episode {
         steps
     }
 
-    /// Whether nothing is told of the instant `now`, at which a condition is as true as it was
-    /// and its value meets a level (`met`): then the peak is all that moves.
+    /// Whether nothing is told of the instant `now`, at which a condition is as true as it was:
+    /// then the peak is all that moves.
     #[inline]
     pub(crate) fn stays(
         &mut self,
         now: i64,
-        (truth, value, met): (bool, &Measured, Option<usize>),
+        known: MeasuredTruth<'_>,
         comparison: Comparison,
         alert: &Alert,
     ) -> bool {
+        let MeasuredTruth { truth, value, met } = known;
         let course = match &mut self.phase {
             Phase::Inactive => return !truth,
             Phase::Firing { false_since: Some(at), .. } => {

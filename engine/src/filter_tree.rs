@@ -160,13 +160,14 @@ impl Node {
                 None => node.others.push((*condition, next)),
             }
         }
-        node.fields = fields.into_iter().map(FieldBranch::new).collect();
+        node.fields =
+            fields.into_iter().map(|(field, nodes)| FieldBranch::new(field, nodes)).collect();
         node
     }
 }
 
 impl FieldBranch {
-    fn new((field, nodes): (usize, Vec<(Constant, Node)>)) -> FieldBranch {
+    fn new(field: usize, nodes: Vec<(Constant, Node)>) -> FieldBranch {
         let hasher = DefaultHashBuilder::default();
         let hash = |at: &usize| {
             let value = nodes.get(*at).map(|(constant, _)| constant.as_value());

@@ -71,7 +71,8 @@ impl Probe {
     pub(crate) fn observe(
         &mut self,
         trigger: &Trigger,
-        (time, value): (i64, i128),
+        time: i64,
+        value: i128,
         settled: i64,
         open: impl FnOnce() -> Option<usize>,
     ) -> Option<Found> {

@@ -189,7 +189,7 @@ impl Program {
         let id = stream.id.and_then(|field| fingerprint(event.value(field))).map_or(0, shortened);
         stream.filters.each(event, &mut |filter| {
             for signal in stream.signals.get(filter).into_iter().flatten() {
-                signal.observe(event, (origin, id), batches, counts);
+                signal.observe(event, origin, id, batches, counts);
             }
         });
     }
@@ -300,11 +300,21 @@ impl ValuePlan {
     }
 }
 
+/// What a row says besides its event's time, its key and its fields.
+#[derive(Clone, Copy)]
+struct RowHead {
+    origin: Origin,
+    id: u64,
+    key_hash: u64,
+    value: i128,
+}
+
 impl SignalPlan {
     fn observe(
         &self,
         event: &Event<'_>,
-        place: (Origin, u64),
+        origin: Origin,
+        id: u64,
         batches: &mut [Batch],
         counts: &mut ObserveCounts,
     ) {
@@ -329,8 +339,9 @@ impl SignalPlan {
             counts.skip_keyless(self.id);
             return;
         }
-        let hash = key_hash(first.bytes.get(start..).unwrap_or_default());
-        let owner = shard_of(group_of(hash), shards);
+        let key_hash = key_hash(first.bytes.get(start..).unwrap_or_default());
+        let owner = shard_of(group_of(key_hash), shards);
+        let head = RowHead { origin, id, key_hash, value };
         if owner != 0
             && let Some((first, others)) = batches.split_first_mut()
             && let Some(batch) = others.get_mut(owner - 1)
@@ -339,22 +350,15 @@ impl SignalPlan {
             let len = first.bytes.len() - start;
             first.bytes.truncate(start);
             let start = batch.bytes.len() - len;
-            self.push_row(event, place, (hash, value), start, batch);
+            self.push_row(event, head, start, batch);
         } else if let Some(batch) = batches.first_mut() {
-            self.push_row(event, place, (hash, value), start, batch);
+            self.push_row(event, head, start, batch);
         }
         counts.hear(self.id);
     }
 
     /// Appends the row of a key that stands at the end of the batch's arena.
-    fn push_row(
-        &self,
-        event: &Event<'_>,
-        (origin, id): (Origin, u64),
-        (key_hash, value): (u64, i128),
-        key_start: usize,
-        batch: &mut Batch,
-    ) {
+    fn push_row(&self, event: &Event<'_>, head: RowHead, key_start: usize, batch: &mut Batch) {
         let key = slice(key_start, batch.bytes.len());
         let fields_start = batch.bytes.len();
         let mut writer = KeyWriter(&mut batch.bytes);
@@ -362,6 +366,7 @@ impl SignalPlan {
             write_message_field(event.value(*field), &mut writer);
         }
         let fields = slice(fields_start, batch.bytes.len());
+        let RowHead { origin, id, key_hash, value } = head;
         let (signal, time) = (self.id, event.time);
         batch.rows.push(Row { signal, key_hash, time, value, origin, id, key, fields });
     }

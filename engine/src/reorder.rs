@@ -118,16 +118,23 @@ mod tests {
 
     use super::*;
 
-    fn waiting((time, stream, partition, offset, index): (i64, u32, i32, i64, u32)) -> Waiting {
-        let order = (Timestamp(time), Origin { stream, partition, offset, index });
+    type Order = (Timestamp, Origin);
+
+    fn order() -> impl Strategy<Value = Order> {
+        let place = (0_i64..9, 0_u32..3, 0_i32..3, 0_i64..9, 0_u32..3);
+        place.prop_map(|(time, stream, partition, offset, index)| {
+            (Timestamp(time), Origin { stream, partition, offset, index })
+        })
+    }
+
+    fn waiting(order: Order) -> Waiting {
         Waiting { order, id: 0, signal: 0, key: 0, value: 0, fields: Box::default() }
     }
 
     proptest! {
         #[test]
         fn observations_leave_in_the_order_of_time_stream_partition_offset_index(
-            mut places in prop::collection::vec(
-                (0_i64..9, 0_u32..3, 0_i32..3, 0_i64..9, 0_u32..3), 0..60),
+            mut places in prop::collection::vec(order(), 0..60),
             in_order in 0_usize..60,
             taken in 0_i64..9,
         ) {
@@ -137,14 +144,14 @@ mod tests {
             let mut reorder = Reorder::default();
             places.iter().for_each(|place| reorder.push(waiting(*place)));
             places.sort_unstable();
-            prop_assert_eq!(reorder.next(), places.first().map(|place| place.0));
+            prop_assert_eq!(reorder.next(), places.first().map(|(time, _)| time.0));
             prop_assert_eq!(reorder.len(), places.len());
             let is_first = reorder.next() == Some(taken);
             prop_assert_eq!(reorder.pop_at(taken).is_some(), is_first);
             let rest = std::iter::from_fn(|| reorder.next().and_then(|now| reorder.pop_at(now)));
             let orders: Vec<_> = rest.map(|waiting| waiting.order).collect();
             let want = places.into_iter().skip(usize::from(is_first));
-            prop_assert_eq!(orders, want.map(|place| waiting(place).order).collect::<Vec<_>>());
+            prop_assert_eq!(orders, want.collect::<Vec<_>>());
             prop_assert_eq!(reorder.len(), 0);
         }
     }

@@ -20,9 +20,17 @@ struct Gathered {
     steps: u32,
 }
 
+/// An event with all the steps it satisfies.
+#[derive(Clone, Copy, Debug)]
+struct GatheredEvent {
+    time: i64,
+    /// Bit n is step n.
+    steps: u32,
+}
+
 impl Gathered {
     /// Adds a step of an event; what is known of the event before, if this is another.
-    fn add(&mut self, event: Order, step: u8) -> Option<(i64, u32)> {
+    fn add(&mut self, event: Order, step: u8) -> Option<GatheredEvent> {
         let bit = 1_u32.checked_shl(u32::from(step)).unwrap_or(0);
         if self.event == Some(event) {
             self.steps |= bit;
@@ -33,9 +41,9 @@ impl Gathered {
         before
     }
 
-    fn take(&mut self) -> Option<(i64, u32)> {
+    fn take(&mut self) -> Option<GatheredEvent> {
         let steps = std::mem::take(&mut self.steps);
-        self.event.take().map(|(time, _)| (time, steps))
+        self.event.take().map(|(time, _)| GatheredEvent { time, steps })
     }
 }
 
@@ -83,7 +91,8 @@ impl Sequence {
         self.matched == Some(now)
     }
 
-    fn apply(&mut self, (time, steps): (i64, u32)) {
+    fn apply(&mut self, event: GatheredEvent) {
+        let GatheredEvent { time, steps } = event;
         let outside = time.saturating_sub(self.within_ms);
         let is_step = |step: usize| steps >> step & 1 == 1;
         for step in (1..=self.reached.len()).rev().filter(|step| is_step(*step)) {
@@ -163,7 +172,8 @@ impl Obligations {
         self.matched == Some(now)
     }
 
-    fn apply(&mut self, (time, steps): (i64, u32)) {
+    fn apply(&mut self, event: GatheredEvent) {
+        let GatheredEvent { time, steps } = event;
         if steps >> 1 & 1 == 1 {
             // Every one still owed: what ran out before this instant has left already.
             self.begun.clear();

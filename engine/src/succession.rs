@@ -139,8 +139,8 @@ fn wordings(old: &RulePlan, rule: &RulePlan, until: i64) -> Vec<Earlier> {
         earlier.push(Earlier { until, alert: old.alert.clone() });
     }
     // What nothing that still runs can have begun under is forgotten.
-    let reach_ms = earlier.iter().map(|earlier| earlier.alert.horizon_ms());
-    let reach_ms = reach_ms.fold(rule.alert.horizon_ms(), i64::max);
+    let horizons_ms = earlier.iter().map(|earlier| earlier.alert.horizon_ms());
+    let reach_ms = horizons_ms.fold(rule.alert.horizon_ms(), i64::max);
     earlier.retain(|earlier| earlier.until >= until.saturating_sub(reach_ms));
     earlier
 }

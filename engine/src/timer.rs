@@ -66,7 +66,7 @@ impl<S: Ord + Copy> Timers<S> {
 
     /// Whether an alarm, whose entry has come up, is due at `now`; one that is due later
     /// gets a new entry.
-    pub(crate) fn answer(&mut self, alarm: &mut Alarm, (entry, state): (i64, S), now: i64) -> bool {
+    pub(crate) fn answer(&mut self, alarm: &mut Alarm, entry: i64, state: S, now: i64) -> bool {
         if alarm.entry != Some(entry) {
             return false;
         }
@@ -101,7 +101,7 @@ mod tests {
                     let mut rung = Vec::new();
                     while let Some((entry, state)) = timers.pop(next) {
                         let alarm: &mut Alarm = &mut alarms[state];
-                        rung.extend(timers.answer(alarm, (entry, state), next).then_some(state));
+                        rung.extend(timers.answer(alarm, entry, state, next).then_some(state));
                     }
                     rung.sort_unstable();
                     let due: Vec<_> = (0..4).filter(|state| dues[*state] == Some(next)).collect();

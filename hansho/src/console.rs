@@ -42,8 +42,8 @@ impl Console {
     /// How long alerts on live events took, from their instant to being known: the median
     /// and the 99th percentile in milliseconds; `None` before the first.
     pub(crate) fn delays_ms(&self) -> Option<(u64, u64)> {
-        let delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
-        let delays = delays.as_ref().filter(|delays| !delays.is_empty())?;
+        let latest = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
+        let delays = latest.as_ref().filter(|delays| !delays.is_empty())?;
         Some((delays.value_at_quantile(0.5), delays.value_at_quantile(0.99)))
     }
 

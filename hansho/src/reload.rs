@@ -138,8 +138,8 @@ impl Reloader {
     ) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
         let StartupConfig { path, config: running, inputs, properties, formatter } = &self.started;
         let config = Config::load(path).map_err(|error| error.to_string())?;
-        let rules = load_rules(&config.rules, formatter.language);
-        let rules = rules.map_err(|error| error.to_string())?;
+        let rules =
+            load_rules(&config.rules, formatter.language).map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
         let next = config.stream_inputs(&rules.set).map_err(in_file)?;
         self.check_streams(&rules, &next, active).map_err(in_file)?;
@@ -176,8 +176,8 @@ impl Reloader {
         active: &ActiveConfig,
     ) -> Result<(), String> {
         self.started.inputs.of(&rules.set)?;
-        let new = rules.set.streams.iter().filter(|it| !active.streams.contains(&it.name));
-        let moved = { new }.find(|it| self.started.inputs.input(it) != next.input(it));
+        let mut new = rules.set.streams.iter().filter(|it| !active.streams.contains(&it.name));
+        let moved = new.find(|it| self.started.inputs.input(it) != next.input(it));
         match moved {
             Some(schema) => Err(format!(
                 "[streams.{}] is taken up by a restart only, and the rules have that stream now",

@@ -139,8 +139,8 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<LoadedRules, Rule
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
 pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<LoadedRules, RulesError> {
     let disk = Disk::default();
-    let rules = LoadedRules::compile(read_sources(paths)?, &disk, language);
-    let rules = rules.map_err(RulesError::Load)?;
+    let rules =
+        LoadedRules::compile(read_sources(paths)?, &disk, language).map_err(RulesError::Load)?;
     let sources = RuleSources::of(&rules.files, disk.into_read());
     Ok(LoadedRules { sources, ..rules })
 }

@@ -77,8 +77,10 @@ fn check(faults: &[(&str, Answer)]) {
     // And of the ends, while the others are as broken as before.
     let later = failures("z", [minute(9)]);
     assert_eq!(post_text(&address, "/ingest/auth", &later).expect("an answer").0, 200);
-    let told = good.wait_for(2 * INCIDENTS, DEADLINE).map_err(|told| told.len());
-    let told = told.unwrap_or_else(|told| panic!("{told} beside {faults:?}"));
+    let told = good
+        .wait_for(2 * INCIDENTS, DEADLINE)
+        .map_err(|told| told.len())
+        .unwrap_or_else(|told| panic!("{told} beside {faults:?}"));
     check_all(&told, &users);
 
     for (name, recorder) in &broken {

@@ -32,7 +32,7 @@ fn blocks(page: &str, mark: &str) -> Vec<String> {
 
 fn hansho(folder: &Path, language: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
-    let command = command.args(["--lang", language]).args(arguments).current_dir(folder);
+    command.args(["--lang", language]).args(arguments).current_dir(folder);
     command.output().expect("the binary runs")
 }
 
@@ -169,8 +169,9 @@ fn every_unit_and_severity_is_on_the_page() {
         let spelled =
             |word: &str| page.split(|c: char| " |`\n、,()".contains(c)).any(|w| w == word);
         let units = rules_dsl::quantity::UNITS.iter().map(|unit| unit.spelling);
-        let severities = model::severity::Severity::ALL.iter();
-        let severities = severities.flat_map(|severity| [severity.name(), severity.name_ja()]);
+        let severities = model::severity::Severity::ALL
+            .iter()
+            .flat_map(|severity| [severity.name(), severity.name_ja()]);
         let missing: Vec<&str> = units.chain(severities).filter(|word| !spelled(word)).collect();
         assert!(missing.is_empty(), "{name} lacks {missing:?}");
     }

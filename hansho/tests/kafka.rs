@@ -240,8 +240,8 @@ impl Scene {
 
     /// The episode an undisturbed run of the same events gives the user.
     fn undisturbed(&self, user: &str) -> String {
-        let path = rules("burst.rules");
-        let path = path.to_str().expect("a path in UTF-8");
+        let burst = rules("burst.rules");
+        let path = burst.to_str().expect("a path in UTF-8");
         let arguments = ["replay", "--rules", path, "--input", "-"];
         let said = hansho(&arguments, self.published.as_bytes()).ended(0);
         let lines = said.lines();
@@ -319,11 +319,11 @@ fn publish<'a>(bootstrap: &str, topic: &str, records: impl IntoIterator<Item = &
 
 /// Publishes lines as a program of others does.
 fn publish_with_kcat(bootstrap: &str, topic: &str, lines: &str) {
-    let kcat = Command::new("kcat")
+    let spawned = Command::new("kcat")
         .args(["-P", "-b", bootstrap, "-t", topic, "-p", "0"])
         .stdin(Stdio::piped())
         .spawn();
-    let mut kcat = kcat.expect("kcat is missing: install the package of that name");
+    let mut kcat = spawned.expect("kcat is missing: install the package of that name");
     let mut writing = kcat.stdin.take().expect("a pipe");
     writing.write_all(lines.as_bytes()).expect("kcat reads");
     drop(writing);

@@ -190,8 +190,10 @@ fn write(log: &Path, address: &str, allowed: &Receiver<()>) -> Written {
         // A line may be there by half when the service looks, or dies.
         let (half, rest) = lines.split_at(lines.len() / 2);
         file.write_all(half.as_bytes()).expect("written");
-        let orders = (0..ORDERS).map(|n| format!("o{round}-{n}")).zip(0..);
-        let orders = orders.map(|(name, n): (String, i64)| order(&name, minute(round) + n * 1_000));
+        let orders = (0..ORDERS)
+            .map(|n| format!("o{round}-{n}"))
+            .zip(0..)
+            .map(|(name, n): (String, i64)| order(&name, minute(round) + n * 1_000));
         post(address, &orders.collect::<String>(), &mut written);
         file.write_all(rest.as_bytes()).expect("written");
         written.rounds += 1;

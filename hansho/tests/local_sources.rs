@@ -83,8 +83,9 @@ fn told(home: &Path) -> Vec<Value> {
 /// That the log holds what a replay of these events says, each once, of their sinks likewise.
 fn check_told_as_replayed(service: &Service, events: &str) {
     let rules = rules("burst.rules").display().to_string();
-    let want = hansho(&["replay", "--rules", &rules, "--input", "auth=-"], events.as_bytes());
-    let want = want.ended(0).lines();
+    let want = hansho(&["replay", "--rules", &rules, "--input", "auth=-"], events.as_bytes())
+        .ended(0)
+        .lines();
     let by = |records: &[Value]| {
         let id =
             |record: &Value| format!("{} {} {}", record["kind"], record["at"], record["episode"]);

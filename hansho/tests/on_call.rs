@@ -108,8 +108,8 @@ impl Scene {
     fn await_in(&self, file: &str, alert: &str, kind: &str) -> Value {
         let began = std::time::Instant::now();
         loop {
-            let all = self.told_in(file).into_iter();
-            if let Some(found) = { all }.find(|it| it["alert"] == alert && it["kind"] == kind) {
+            let mut all = self.told_in(file).into_iter();
+            if let Some(found) = all.find(|it| it["alert"] == alert && it["kind"] == kind) {
                 return found;
             }
             assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.told_in(file));

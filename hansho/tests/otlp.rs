@@ -36,8 +36,8 @@ fn request(services: &[(&str, Vec<Value>)]) -> String {
 }
 
 fn replay(input: &str, more: &[&str]) -> Said {
-    let path = rules("otlp.rules");
-    let path = path.to_str().expect("a path in UTF-8");
+    let otlp = rules("otlp.rules");
+    let path = otlp.to_str().expect("a path in UTF-8");
     let arguments = [&["replay", "--rules", path, "--input", "-"], more].concat();
     hansho(&arguments, input.as_bytes()).ended(0)
 }

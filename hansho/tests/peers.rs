@@ -107,8 +107,11 @@ fn python() -> PathBuf {
 }
 
 fn mails(folder: &Path) -> Vec<Value> {
-    let read = std::process::Command::new(python()).args(["-c", READER]).arg(folder).output();
-    let read = read.expect("python runs");
+    let read = std::process::Command::new(python())
+        .args(["-c", READER])
+        .arg(folder)
+        .output()
+        .expect("python runs");
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     let text = String::from_utf8(read.stdout).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()

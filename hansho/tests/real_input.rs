@@ -113,11 +113,11 @@ fn cpu_series_cross_their_level_as_long_as_their_answers_say() {
     for (series, answer) in answers(&folder).as_object().expect("series") {
         files.push(folder.join(format!("{series}.jsonl")));
         for (alert, seconds) in holds {
-            let all = &answer[&format!("value > 80 held for {seconds}s")];
-            let all = all.as_array().expect("crossings").iter().map(|crossing| {
+            let crossings = &answer[&format!("value > 80 held for {seconds}s")];
+            let instants = crossings.as_array().expect("crossings").iter().map(|crossing| {
                 ["fire", "pending", "end"].map(|name| text(crossing, name).to_owned())
             });
-            let all: Vec<[String; 3]> = all.collect();
+            let all: Vec<[String; 3]> = instants.collect();
             if !all.is_empty() {
                 want.insert((alert.to_owned(), series.clone()), all);
             }

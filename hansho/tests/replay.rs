@@ -308,8 +308,8 @@ fn values_that_do_not_fit_their_type_are_missing_and_stop_nothing() {
 #[test]
 fn more_bad_lines_than_anyone_reads_are_counted() {
     let input = "x\n".repeat(1_000) + &a_burst();
-    let said = replay(&rules("burst.rules"), &["-"], &["--summary", "json"], input.as_bytes());
-    let said = said.ended(0);
+    let said =
+        replay(&rules("burst.rules"), &["-"], &["--summary", "json"], input.as_bytes()).ended(0);
     assert_eq!(said.lines().len(), 2);
     assert!(said.err.contains("<stdin>:20: "), "{}", said.err);
     assert!(said.err.contains("980 more lines could not be decoded"), "{}", said.err);

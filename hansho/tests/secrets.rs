@@ -120,8 +120,9 @@ impl Planted {
                 all.iter_mut().for_each(|(_, it)| self.plant_value(name, field, it, recorders));
             }
             toml::Value::String(text) => {
-                let marks = [("plant:SERVER", Some(name)), ("plant:SECOND", Some(SECOND))];
-                let marks = marks.into_iter().chain([("plant:", None), ("sign:", None)]);
+                let marks = [("plant:SERVER", Some(name)), ("plant:SECOND", Some(SECOND))]
+                    .into_iter()
+                    .chain([("plant:", None), ("sign:", None)]);
                 let found = marks
                     .filter_map(|(mark, server)| Some((text.strip_prefix(mark)?, mark, server)))
                     .next();
@@ -212,8 +213,8 @@ impl Scene {
         command.args(arguments).args(["--server", &format!("http://{}", self.address)]);
         command.env("HANSHO_LOG", "trace").env("HANSHO_TOKEN", self.planted.core("Token.token"));
         let output = command.output().expect("it runs");
-        let said = [output.stdout, output.stderr].map(|it| String::from_utf8(it).expect("UTF-8"));
-        let said = said.concat();
+        let said =
+            [output.stdout, output.stderr].map(|it| String::from_utf8(it).expect("UTF-8")).concat();
         self.planted.is_not_in(&format!("hansho {arguments:?}"), &said);
         said
     }
@@ -281,8 +282,10 @@ impl Scene {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
         let document: Value = serde_json::from_slice(&fs::read(path).expect("it is")).unwrap();
         let paths = document["paths"].as_object().expect("paths");
-        let documented = paths.iter().filter(|(_, methods)| methods.get("get").is_some());
-        let documented = documented.map(|(path, _)| path.replace("{id}", incident));
+        let documented = paths
+            .iter()
+            .filter(|(_, methods)| methods.get("get").is_some())
+            .map(|(path, _)| path.replace("{id}", incident));
         let more = ["/livez", "/metrics", "/rules", "/api/v1/incidents?state=lost", "/none"];
         let all: Vec<String> = documented.chain(more.map(str::to_owned)).collect();
         assert!(all.len() > 10, "{all:?}");

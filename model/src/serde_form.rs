@@ -115,3 +115,39 @@ text_forms! {
         NotificationKind::from_name;
     FailureReason: "failure reason", |it, to| to.write_str(it.name()), FailureReason::from_name;
 }
+
+/// JSON schemas: a format for times, the list of words for kinds and reasons.
+#[cfg(feature = "schema")]
+mod schema {
+    use std::borrow::Cow;
+
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+    use super::{NotificationKind, Reason, Severity, Timestamp};
+
+    macro_rules! text_schemas {
+        ($($noun:ty: $name:literal, $schema:expr;)*) => {
+            $(impl JsonSchema for $noun {
+                fn schema_name() -> Cow<'static, str> {
+                    $name.into()
+                }
+
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    $schema
+                }
+            })*
+        };
+    }
+
+    text_schemas! {
+        Timestamp: "Timestamp", json_schema!({ "type": "string", "format": "date-time" });
+        Severity: "Severity", words(Severity::ALL.map(Severity::name));
+        Reason: "EndReason", words(Reason::ALL.map(Reason::name));
+        NotificationKind: "NotificationKind",
+            words(NotificationKind::ALL.map(NotificationKind::name));
+    }
+
+    fn words<const N: usize>(all: [&'static str; N]) -> Schema {
+        json_schema!({ "type": "string", "enum": all.to_vec() })
+    }
+}

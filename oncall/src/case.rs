@@ -12,7 +12,6 @@
 use std::collections::BTreeMap;
 
 use model::alert_facts::Measurement;
-use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::incident::AlertText;
 use crate::matcher::Subject;
+use crate::timeline::{TimelineEntry, TimelineEvent};
 
 /// Entries of a timeline that are kept; further ones are counted.
 pub const TIMELINE_MAX: usize = 200;
@@ -72,7 +72,7 @@ pub struct Case {
     /// By receiver: what became of telling it.
     pub receivers: BTreeMap<String, Told>,
     /// What happened, oldest first; at most [`TIMELINE_MAX`].
-    pub timeline: Vec<Entry>,
+    pub timeline: Vec<TimelineEntry>,
     /// Entries the timeline had no room for.
     pub unlisted: u64,
 }
@@ -157,80 +157,6 @@ pub enum Told {
     Summed,
 }
 
-/// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When.
-    pub at: Timestamp,
-    /// Who did it; `None` is the service.
-    pub by: Option<String>,
-    /// What.
-    pub what: Happening,
-}
-
-/// What may happen to an incident.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Happening {
-    /// It opened.
-    Fired,
-    /// It became more serious.
-    Rose(Severity),
-    /// It matched once more.
-    MatchedAgain,
-    /// The alert ended.
-    Ended(Option<Reason>),
-    /// A receiver has a notification.
-    Delivered {
-        /// Who.
-        receiver: String,
-        /// Of what.
-        kind: NotificationKind,
-    },
-    /// A receiver will not get one.
-    Undelivered {
-        /// Who.
-        receiver: String,
-        /// Of what.
-        kind: NotificationKind,
-        /// Why not.
-        why: String,
-    },
-    /// Something keeps a receiver from being told.
-    HeldBack {
-        /// Who.
-        receiver: String,
-        /// What.
-        why: String,
-    },
-    /// Further receivers were told.
-    Escalated {
-        /// The step, from 1.
-        step: usize,
-        /// Who.
-        receivers: Vec<String>,
-    },
-    /// Nobody responded in time.
-    Breached,
-    /// People heard that it is still open.
-    Reminded,
-    /// Someone took it on.
-    Acknowledged,
-    /// Someone is to work on it.
-    Assigned(String),
-    /// Someone wrote something down.
-    Noted(String),
-    /// The harm is over for now.
-    Mitigated(String),
-    /// The cause is known.
-    CauseFound(String),
-    /// It is mended for good.
-    Fixed(String),
-    /// Someone said that it is over.
-    Resolved(String),
-    /// Nothing is left to do.
-    Closed(String),
-}
-
 impl Case {
     /// What matchers look at.
     pub fn subject(&self) -> Subject<'_> {
@@ -279,9 +205,9 @@ impl Case {
     }
 
     /// Adds to the timeline.
-    pub fn note(&mut self, at: Timestamp, by: Option<&str>, what: Happening) {
+    pub fn note(&mut self, at: Timestamp, by: Option<&str>, what: TimelineEvent) {
         if self.timeline.len() < TIMELINE_MAX {
-            self.timeline.push(Entry { at, by: by.map(str::to_owned), what });
+            self.timeline.push(TimelineEntry { at, by: by.map(str::to_owned), what });
         } else {
             self.unlisted += 1;
         }

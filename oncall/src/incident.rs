@@ -355,12 +355,12 @@ impl Line {
     // episode has spent its id; the next number, as good as any, serves its own episode.
     fn open_with(
         &mut self,
-        id: EpisodeId,
+        wanted: EpisodeId,
         opened: Timestamp,
         severity: Severity,
         record: &LogRecord<'_>,
     ) -> &mut Incident {
-        let mut id = id;
+        let mut id = wanted;
         while self.spent.iter().any(|(_, spent)| *spent == id) {
             id = EpisodeId(id.0.wrapping_add(1));
         }

@@ -27,6 +27,7 @@ pub mod levels;
 pub mod matcher;
 pub mod route;
 pub mod severities;
+pub mod timeline;
 
 pub mod inhibition;
 pub mod policy;

@@ -65,8 +65,9 @@ impl Matcher {
         let no_operator = || fail("is no matcher; write NAME=VALUE, NAME!=VALUE or NAME=~PATTERN");
         let at = text.find(['=', '!']).ok_or_else(no_operator)?;
         let (name, rest) = text.split_at(at);
-        let operators = [("!=", true, false), ("!~", true, true), ("=~", false, true)];
-        let operators = operators.into_iter().chain([("=", false, false)]);
+        // The shortest last: it begins one of the others.
+        let operators =
+            [("!=", true, false), ("!~", true, true), ("=~", false, true), ("=", false, false)];
         let (operator, is_negated, is_pattern) =
             operators.into_iter().find(|(it, ..)| rest.starts_with(it)).ok_or_else(no_operator)?;
         let (name, value) = (name.trim(), rest.get(operator.len()..).unwrap_or_default().trim());
@@ -75,9 +76,10 @@ impl Matcher {
         }
         let value = value.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(value);
         let test = if is_pattern {
-            let pattern = regex::RegexBuilder::new(&format!("^(?:{value})$"));
-            let pattern = { pattern }.size_limit(PATTERN_BYTES_MAX).build();
-            Test::Pattern(pattern.map_err(|_| fail("holds no regular expression, or a huge one"))?)
+            let built = regex::RegexBuilder::new(&format!("^(?:{value})$"))
+                .size_limit(PATTERN_BYTES_MAX)
+                .build();
+            Test::Pattern(built.map_err(|_| fail("holds no regular expression, or a huge one"))?)
         } else if name == "severity" {
             let known = Severity::from_word(value);
             Test::Severity(known.ok_or_else(|| {

@@ -225,7 +225,8 @@ impl Outbox {
         &mut self,
         receiver: usize,
         notification: Notification,
-        (now, expires): (Timestamp, Timestamp),
+        now: Timestamp,
+        expires: Timestamp,
     ) -> Option<Refusal> {
         let notification = Arc::new(notification);
         if now > expires {

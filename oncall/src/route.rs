@@ -135,8 +135,8 @@ impl Routing {
         let mut is_routed = false;
         for route in self.matching(subject).filter(|route| route.is_on_shift(now)) {
             is_routed = true;
-            let mute = route.mute.as_ref().filter(|mute| mute.calendar.is_open(now));
-            let mute = mute.map(|mute| mute.name.as_str());
+            let open = route.mute.as_ref().filter(|mute| mute.calendar.is_open(now));
+            let mute = open.map(|mute| mute.name.as_str());
             for number in route.receivers.iter().filter_map(|name| self.number(name)) {
                 wanted.entry(number).and_modify(|it| *it = it.and(mute)).or_insert(mute);
             }

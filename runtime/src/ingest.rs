@@ -3,7 +3,6 @@
 pub mod reader;
 
 pub mod admission;
-mod adopt;
 mod commit;
 pub mod dead_letter;
 pub mod limits;

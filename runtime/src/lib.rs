@@ -25,6 +25,7 @@ pub mod self_monitor;
 pub mod telemetry;
 
 pub mod replay;
+pub mod rule_check;
 pub mod rule_test;
 
 pub mod error;

@@ -4,6 +4,7 @@
 mod inputs;
 mod merge;
 mod observer;
+mod summary;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use connectors::source::{ReadState, SourceError};
 use engine::program::Program;
 use engine::shard::{KEYS_PER_RULE_MAX, Restored};
 use model::schema::Schema;
+use model::time::Timestamp;
 
 use crate::executor::ShardExecutor;
 use crate::ingest::admission::{IngestCounts, Ingester};
@@ -22,6 +24,7 @@ use merge::TransitionMerge;
 
 pub use inputs::ReplayInput;
 pub use observer::ReplayObserver;
+pub use summary::{ReplayCounts, ReplaySummary, WatchSummary};
 
 /// Records read from one input before another may be further behind.
 const RECORDS_A_TURN: usize = 1024;
@@ -109,13 +112,14 @@ impl<O: ReplayObserver, X: ShardExecutor> ReplayPipeline<O, X> {
     pub fn run(mut self) -> Result<(O, IngestCounts), ReplayError<O::Error>> {
         while let Some(input) = self.inputs.furthest_behind() {
             let budget = self.ingester.records_a_turn(input.stream(), RECORDS_A_TURN);
-            let state = input.read(&mut self.ingester, budget, &mut self.observer);
-            let state = state.map_err(ReplayError::Source)?;
+            let state = input
+                .read(&mut self.ingester, budget, &mut self.observer)
+                .map_err(ReplayError::Source)?;
             input.has_ended |= state == ReadState::End;
             self.observer.observed(self.ingester.batches());
             self.deliver()?;
             for (stream, settled) in self.inputs.settled(self.streams) {
-                self.input.publish(stream, settled, self.ingester.first(stream));
+                self.publish(stream, settled);
             }
             self.input.wake();
         }
@@ -147,10 +151,17 @@ impl<O: ReplayObserver, X: ShardExecutor> ReplayPipeline<O, X> {
         let latest = self.ingester.counts().latest;
         for stream in 0..self.streams {
             if let Some(latest) = latest {
-                self.input.publish(stream, latest, self.ingester.first(stream));
+                self.publish(stream, latest);
             }
         }
         self.input.close(self.drain && latest.is_some());
+    }
+
+    /// Publishes how far a stream is settled, its batches delivered.
+    fn publish(&mut self, stream: usize, settled: Timestamp) {
+        let first = self.ingester.first(stream);
+        self.observer.settled(stream, settled, first);
+        self.input.publish(stream, settled, first);
     }
 
     fn collect(&mut self) -> Result<bool, ReplayError<O::Error>> {

@@ -217,8 +217,9 @@ pub fn compare(
             transition.is_some_and(|it| it.kind == kind && is_met(test, expected, it, &reads))
         });
         let line = found.map_or(ComparedLine::Missing(at), |number| ComparedLine::Same(at, number));
-        let instant = found.and_then(|number| told.get_mut(number)?.take());
-        let instant = instant.map(|transition| after(test, transition.facts.at));
+        let instant = found
+            .and_then(|number| told.get_mut(number)?.take())
+            .map(|transition| after(test, transition.facts.at));
         lines.push((instant.or(expected.at_ms).unwrap_or(i64::MAX), line));
     }
     for (number, transition) in told.iter().enumerate() {

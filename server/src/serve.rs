@@ -44,9 +44,9 @@ pub async fn serve(
 }
 
 fn router(state: Arc<AppState>) -> Router {
-    let on_call =
-        api().into_iter().fold(Router::new(), |all, (path, route)| all.route(path, route));
-    let on_call = on_call
+    let on_call = api()
+        .into_iter()
+        .fold(Router::new(), |all, (path, route)| all.route(path, route))
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&state), authorize));
     Router::new()

@@ -167,8 +167,8 @@ fn the_api_is_generated_documented_and_served_alike() {
         assert!(status == 200 && head.contains("application/json"), "{head}");
         assert!(body == generated, "it serves another document");
         for path in served.iter().filter(|path| **path != openapi::PATH) {
-            let actual = path.replace("{id}", "7").replace("{number}", "7");
-            let actual = actual.replace("{action}", "ack");
+            let actual =
+                path.replace("{id}", "7").replace("{number}", "7").replace("{action}", "ack");
             for method in ["get", "post", "put", "delete"] {
                 let mut known = generate::OPERATIONS.iter();
                 let is_known = known.any(|it| it.path == *path && it.method == method);

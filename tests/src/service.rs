@@ -280,8 +280,8 @@ fn send(address: &str, head: &str, body: &str) -> io::Result<(u16, String)> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let status = answer.split_whitespace().nth(1).and_then(|word| word.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other("no HTTP status in the answer"))?;
+    let code = answer.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    let status = code.ok_or_else(|| io::Error::other("no HTTP status in the answer"))?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok((status, body.to_owned()))
 }

@@ -68,8 +68,8 @@ fn check(case: &Case, after: &RuleSet, seed: u64) -> Result<Shown, String> {
     for shards in [1, 2, 3] {
         let mut random = Random::new(seed ^ shards as u64);
         let course = Course { shards, early: shards != 2, drain: false, snapshots: shards == 3 };
-        let told = run_across(case, after, &mut random, course);
-        let told = told.map_err(|error| error.to_string())?;
+        let told =
+            run_across(case, after, &mut random, course).map_err(|error| error.to_string())?;
         let fault = |fault| format!("{shards} shards, {fault}");
         shown.transitions = compare(case, after, &kept, told).map_err(fault)?;
         let told = run_adopting(case, after, &mut random, course);

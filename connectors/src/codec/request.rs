@@ -87,7 +87,7 @@ impl Decoder {
         }
         for level in first..SHARED {
             let mut slots = std::mem::take(&mut otlp.shared);
-            let read = self.read_level(otlp, payload, (level, place), &mut slots);
+            let read = self.read_level(otlp, payload, level, place, &mut slots);
             otlp.shared = slots;
             read?;
         }
@@ -104,7 +104,7 @@ impl Decoder {
         let misfits_before = self.misfits_of(self.schema.time);
         let mut slots = std::mem::take(&mut self.slots);
         slots.clone_from(&otlp.shared);
-        let read = self.read_level(otlp, payload, (SHARED, place), &mut slots);
+        let read = self.read_level(otlp, payload, SHARED, place, &mut slots);
         self.slots = slots;
         read?;
         self.extract(payload)
@@ -117,7 +117,8 @@ impl Decoder {
         &mut self,
         otlp: &mut Otlp,
         payload: &str,
-        (level, place): (usize, EventPlace),
+        level: usize,
+        place: EventPlace,
         slots: &mut [Slot],
     ) -> Result<(), DecodeError> {
         self.spill.items.truncate(otlp.items_before.get(level).copied().unwrap_or(0));

@@ -171,8 +171,8 @@ impl<'a> Line<'a> {
         let Some(rest) = skip_structured(self.rest) else {
             return self.fault(Expected::StructuredPart);
         };
-        let message = rest.strip_prefix(' ').unwrap_or(rest);
-        let message = message.strip_prefix('\u{feff}').unwrap_or(message);
+        let text = rest.strip_prefix(' ').unwrap_or(rest);
+        let message = text.strip_prefix('\u{feff}').unwrap_or(text);
         Ok(SyslogLine { time, host, program, pid, message_id, message, priority })
     }
 }

@@ -38,8 +38,8 @@ impl TimeReader {
             TimeFormat::Pattern(pattern) => pattern.clone(),
         };
         let sample = jiff::Timestamp::new(SAMPLE_S, 0).map_err(|error| error.to_string())?;
-        let text = BrokenDownTime::from(sample).to_string(&pattern);
-        let text = text.map_err(|error| error.to_string())?;
+        let text =
+            BrokenDownTime::from(sample).to_string(&pattern).map_err(|error| error.to_string())?;
         // The sample's own year: the given one may lack the sample's day.
         match read_pattern(&pattern, Some(2024), &text) {
             Ok(_) => Ok(TimeReader::Pattern { pattern, year }),
@@ -108,8 +108,8 @@ fn read_pattern(pattern: &str, year: Option<i64>, text: &str) -> Result<Timestam
     let mut parts = BrokenDownTime::parse(pattern, text).map_err(unreadable)?;
     if parts.timestamp().is_none() {
         if parts.year().is_none() && parts.iso_week_year().is_none() {
-            let year = i16::try_from(year.ok_or(TimeFault::NoYear)?);
-            let year = year.map_err(|_| TimeFault::Unreadable)?;
+            let year =
+                i16::try_from(year.ok_or(TimeFault::NoYear)?).map_err(|_| TimeFault::Unreadable)?;
             parts.set_year(Some(year)).map_err(unreadable)?;
         }
         if parts.offset().is_none() && parts.iana_time_zone().is_none() {

@@ -144,9 +144,9 @@ impl AckedProducer {
         Err(ProduceError::Unacknowledged { records: waiting + failed.len(), why })
     }
 
-    fn queue(&self, pending: Box<PendingRecord>) -> Result<(), (ClientError, Box<PendingRecord>)> {
+    fn queue(&self, given: Box<PendingRecord>) -> Result<(), (ClientError, Box<PendingRecord>)> {
         let deadline = Instant::now() + QUEUE_TIMEOUT;
-        let mut pending = pending;
+        let mut pending = given;
         loop {
             // The record is copied into the library's queue, so the borrowed parts come from a
             // copy while the original rides along to be sent again.

@@ -214,8 +214,8 @@ impl KafkaSource {
         if let Some(Ok(message)) = self.consumer.poll(timeout) {
             // Partitions have queues of their own, so this one was fetched before its queue
             // was set up. It is not lost: the partition is read from there again.
-            let place = (message.topic().to_owned(), message.partition());
-            self.reread(&place);
+            let (name, partition) = (message.topic().to_owned(), message.partition());
+            self.reread(&name, partition);
         }
         self.changes.extend(self.consumer.context().take_changes());
         self.read_notes();

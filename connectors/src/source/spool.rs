@@ -93,8 +93,12 @@ impl Spool {
         }
         let last = segments.back().copied().unwrap_or(Segment { first: 0, bytes: 0 });
         let path = path_of(&folder, last.first);
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path);
-        let file = file.map_err(|error| failed("open", &path, error))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(|error| failed("open", &path, error))?;
         sync_folder_of(&path)?;
         sync_folder_of(&folder)?;
         let (records, bytes) = whole(&file).map_err(|error| failed("read", &path, error))?;
@@ -172,7 +176,7 @@ impl Shared {
         }
         let path = path_of(&self.folder, self.segments.back().map_or(0, |last| last.first));
         if self.is_broken {
-            return Err(JournalError::Broken { path }.into());
+            return Err(SpoolError::from(JournalError::Broken { path }));
         }
         let length = self.segments.back().map_or(0, |last| last.bytes);
         if let Err(error) = self.file.write_all(framed) {

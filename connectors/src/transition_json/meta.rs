@@ -20,7 +20,8 @@ pub fn write_meta(out: &mut Vec<u8>, step: &MetaTransition, message: &str) {
     let mut line = Line::new(META, (&facts, step.measured, step.id), message);
     line.keep_exact(Form::Log, 0, &[]);
     line.rest.version = Some(VERSION);
-    line.rest.step = Some(if step.is_over { ENDED } else { BEGAN }.into());
+    let happened = if step.is_over { ENDED } else { BEGAN };
+    line.rest.step = Some(happened.into());
     line.write(out);
 }
 

@@ -25,7 +25,7 @@ impl Bench {
     fn judge(&mut self, now: i64, entries: &[(u8, i64)]) -> String {
         for (window, value) in entries {
             let units = Decimal::from_int(*value).units();
-            self.measures.insert((*window, 0), now, units, &self.windows);
+            self.measures.insert(*window, 0, now, units, &self.windows);
         }
         self.measures.advance(now, &self.windows);
         let judging = Judging {

@@ -116,6 +116,6 @@ fn filters_share_what_they_have_in_common() {
     assert_eq!(tree.tests.len(), 102, "a condition is compiled once");
     let text = |text: &str| Some(Constant::Text(text.to_owned()));
     assert_eq!(found(&tree, &[text("login"), text("user-42"), text("x")]), [42]);
-    assert_eq!(found(&tree, &[text("login"), text("user-42"), None]), []);
-    assert_eq!(found(&tree, &[text("logout"), text("user-42"), text("x")]), []);
+    assert!(found(&tree, &[text("login"), text("user-42"), None]).is_empty());
+    assert!(found(&tree, &[text("logout"), text("user-42"), text("x")]).is_empty());
 }

@@ -20,13 +20,17 @@ const FIRST: i64 = 1;
 /// An event of the drawn log: its instant, host and value.
 type Drawn = (i64, usize, i64);
 
+/// How many shards read a log, after which instant and up to which.
+#[derive(Clone, Copy)]
+struct Span {
+    shards: usize,
+    read_after: i64,
+    end: i64,
+}
+
 /// What shards tell of a log from an instant on, up to its end.
-fn run(
-    rules: &RuleSet,
-    events: &[Drawn],
-    restored: &Restored,
-    (shards, read_after, end): (usize, i64, i64),
-) -> Out {
+fn run(rules: &RuleSet, events: &[Drawn], restored: &Restored, span: Span) -> Out {
+    let Span { shards, read_after, end } = span;
     let program = Arc::new(Program::compile(rules).unwrap());
     let mut marks = Marks::unsettled(1);
     marks.first[0] = Some(Timestamp(FIRST));
@@ -124,18 +128,17 @@ proptest! {
             Some((*now, host, value))
         });
         let events: Vec<Drawn> = events.collect();
-        let whole = run(&rules, &events, &Restored::default(), (shards.0, i64::MIN, 400));
-        let before = run(&rules, &events, &Restored::default(), (shards.0, i64::MIN, cut));
+        let nothing = Restored::default();
+        let all = Span { shards: shards.0, read_after: i64::MIN, end: 400 };
+        let whole = run(&rules, &events, &nothing, all);
+        let before = run(&rules, &events, &nothing, Span { end: cut, ..all });
         let memories = memories(&rules, &before, cut);
         let read_after = memories.iter().map(|memory| memory.until.0).min().unwrap();
         let published = vec![Timestamp(cut)];
-        let restored = Restored {
-            published,
-            open: open(&before.transitions),
-            memories,
-            ..Restored::default()
-        };
-        let after = run(&rules, &events, &restored, (shards.1, read_after, 400));
+        let open = open(&before.transitions);
+        let restored = Restored { published, open, memories, ..Restored::default() };
+        let rest = Span { shards: shards.1, read_after, end: 400 };
+        let after = run(&rules, &events, &restored, rest);
         let told = [before.transitions, after.transitions].concat();
         prop_assert_eq!(told, whole.transitions);
     }

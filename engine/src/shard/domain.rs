@@ -183,7 +183,7 @@ impl Domain {
         let listeners = of_signal(&self.listeners, row.signal).iter().filter(|_| is_new);
         for Listener { rule, .. } in listeners.filter(|it| it.is_early) {
             let said_until = self.settled.max(self.past.told);
-            states.announce((*rule, key), (row.time.0, row.value), said_until, fields, out);
+            states.announce((*rule, key), row.time.0, row.value, said_until, fields, out);
         }
         self.reorder.push(Waiting {
             order: (row.time, row.origin),
@@ -237,12 +237,12 @@ impl Domain {
             if now > self.tells_at {
                 self.tell_learnt(now - 1, states, out);
             }
-            self.judge_instant((now, opens), states, out);
+            self.judge_instant(now, opens, states, out);
         }
     }
 
     /// Applies all observations of one instant, then judges each touched state once.
-    fn judge_instant(&mut self, (now, opens): (i64, bool), states: &mut States, out: &mut Out) {
+    fn judge_instant(&mut self, now: i64, opens: bool, states: &mut States, out: &mut Out) {
         // What comes again stays in line until here: the first in the order of events counts.
         let mut once = self.waiting_once.remove(&now);
         while let Some(waiting) = self.reorder.pop_at(now) {
@@ -254,17 +254,17 @@ impl Domain {
                 continue;
             }
             for listener in of_signal(&self.listeners, waiting.signal) {
-                if let Some(id) = states.apply(*listener, (now, self.past), &waiting) {
+                if let Some(id) = states.apply(*listener, now, self.past, &waiting) {
                     self.touched.push(id);
                 }
             }
             states.keys.release(waiting.key);
         }
         if self.agenda.next().is_some_and(|due| due <= now) {
-            states.answer(&self.rules, (now, opens), &mut self.agenda, &mut self.touched);
+            states.answer(&self.rules, now, opens, &mut self.agenda, &mut self.touched);
         }
         for id in self.touched.drain(..) {
-            states.judge(id, (now, self.past), &mut self.agenda, out);
+            states.judge(id, now, self.past, &mut self.agenda, out);
         }
     }
 

@@ -11,7 +11,7 @@ use rules_dsl::rule::{Alert, Roster, Trigger};
 
 use crate::aggregate::sooner;
 use crate::condition::{First, Judging, Measures, waits_for_ms};
-use crate::episode::{Episode, Step, Steps, Verdict, rung_of};
+use crate::episode::{Episode, MeasuredTruth, Step, Steps, Verdict, rung_of};
 use crate::hours::Open;
 use crate::identity::episode_id;
 use crate::keys::KeyId;
@@ -143,7 +143,7 @@ impl State {
         }
         match input {
             Input::Window { window, part } => {
-                self.measures.insert((window, part), now, waiting.value, &plan.windows);
+                self.measures.insert(window, part, now, waiting.value, &plan.windows);
                 true
             }
             Input::Step(step) => self.evidence.take_in(step, now, waiting),
@@ -181,7 +181,8 @@ impl State {
         }
         self.measures.confirm();
         let met = was_true.then(|| self.levels.met(&value)).flatten();
-        self.episode.stays(now, (was_true, &value, met), comparison, &plan.alert)
+        let known = MeasuredTruth { truth: was_true, value: &value, met };
+        self.episode.stays(now, known, comparison, &plan.alert)
     }
 
     /// The next instant at which it must be judged though no event comes, after one that has
@@ -316,8 +317,8 @@ impl State {
         // A key that has gone silent goes, whenever its state does; without keys there is
         // something to show as soon as every stream has begun.
         let shows = if is_keyed { !self.measures.is_empty() } else { first.is_some() };
-        let condition = (condition, &*plan.windows);
-        let value = self.measures.value(now, condition, (!is_keyed).then_some(first));
+        let first = (!is_keyed).then_some(first);
+        let value = self.measures.value(now, condition, &plan.windows, first);
         value.filter(|_| shows)?.decimal()
     }
 

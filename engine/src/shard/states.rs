@@ -3,7 +3,6 @@
 mod learnt;
 mod memories;
 mod snapshot;
-mod turn;
 
 use std::sync::Arc;
 
@@ -31,7 +30,7 @@ use crate::key_group::{group_of, key_hash, shard_of};
 use crate::keys::Keys;
 use crate::levels::Levels;
 use crate::measured::Measured;
-use crate::probe::Probe;
+use crate::probe::{Probe, announces_early};
 use crate::program::{Program, RulePlan};
 use crate::reorder::Waiting;
 use crate::ring::is_mostly_free;
@@ -192,7 +191,8 @@ impl States {
     pub(crate) fn apply(
         &mut self,
         listener: Listener,
-        (now, past): (i64, Past),
+        now: i64,
+        past: Past,
         waiting: &Waiting,
     ) -> Option<StateId> {
         let rule = listener.rule as usize;
@@ -241,7 +241,8 @@ impl States {
     pub(crate) fn answer(
         &mut self,
         rules: &[usize],
-        (now, opens): (i64, bool),
+        now: i64,
+        opens: bool,
         agenda: &mut Agenda,
         touched: &mut Vec<StateId>,
     ) {
@@ -250,14 +251,14 @@ impl States {
         while let Some((entry, id)) = agenda.timers.pop(now) {
             let state = self.table.states.get_mut(id).filter(|state| is_ours(state));
             touched.extend(state.and_then(|state| {
-                let is_up = agenda.timers.answer(&mut state.alarm, (entry, id), now);
+                let is_up = agenda.timers.answer(&mut state.alarm, entry, id, now);
                 (is_up && state.touch(now)).then_some(id)
             }));
         }
         while let Some((entry, id)) = opens.then(|| agenda.openings.pop(now)).flatten() {
             let state = self.table.states.get_mut(id).filter(|state| is_ours(state));
             touched.extend(state.and_then(|state| {
-                let is_up = agenda.openings.answer(&mut state.opening, (entry, id), now);
+                let is_up = agenda.openings.answer(&mut state.opening, entry, id, now);
                 (is_up && state.touch(now)).then_some(id)
             }));
         }
@@ -300,7 +301,8 @@ impl States {
     pub(crate) fn judge(
         &mut self,
         id: StateId,
-        (now, past): (i64, Past),
+        now: i64,
+        past: Past,
         agenda: &mut Agenda,
         out: &mut Out,
     ) {
@@ -391,12 +393,13 @@ impl States {
     pub(crate) fn announce(
         &mut self,
         place: Place,
-        (time, value): (i64, i128),
+        time: i64,
+        value: i128,
         settled: i64,
         fields: &[u8],
         out: &mut Out,
     ) {
-        let Some(alert) = alert_of(&self.program, place) else {
+        let Some(alert) = alert_of(&self.program, place.0) else {
             return;
         };
         let key = self.keys.bytes(place.1);
@@ -414,7 +417,7 @@ impl States {
                 free.insert(Probe::new(Levels::new(alert, key)))
             }
         };
-        let found = probe.observe(&alert.trigger, (time, value), settled, || {
+        let found = probe.observe(&alert.trigger, time, value, settled, || {
             let state = table.find(place).and_then(|id| table.states.get(id));
             state.and_then(|state| state.episode.highest())
         });
@@ -434,6 +437,43 @@ impl States {
         }
         if is_new {
             self.keys.retain(place.1);
+        }
+    }
+
+    /// Takes the place of its program: what is announced ahead of settling is announced by the
+    /// new levels, and what was remembered of calendars is forgotten.
+    pub(crate) fn adopt(&mut self, program: Arc<Program>) {
+        self.program = program;
+        self.rules.iter_mut().for_each(|rule| rule.hours = Hours::default());
+        let mut silent = Vec::new();
+        for (place, probe) in &mut self.probes {
+            match alert_of(&self.program, place.0) {
+                Some(alert) if self.settings.early && announces_early(alert) => {
+                    probe.turn(Levels::new(alert, self.keys.bytes(place.1)));
+                }
+                _ => silent.push(*place),
+            }
+        }
+        silent.into_iter().for_each(|place| self.drop_probe(place));
+    }
+
+    /// Whether an alert is announced ahead of settling here.
+    pub(crate) fn announces(&self, alert: &Alert) -> bool {
+        self.settings.early && announces_early(alert)
+    }
+
+    /// Has every state of some rules judged anew when another wording begins to judge it;
+    /// `settled` is judged.
+    pub(crate) fn turn(&mut self, rules: &[usize], settled: i64, timers: &mut Timers<StateId>) {
+        for (id, state) in self.table.states.iter_mut() {
+            let rule = state.place.0 as usize;
+            let plan =
+                self.program.rules().get(rule).filter(|_| rules.binary_search(&rule).is_ok());
+            let Some(plan) = plan else { continue };
+            state.turn(settled, plan);
+            if let Some(turn) = plan.next_turn(settled) {
+                timers.hasten(&mut state.alarm, turn, id);
+            }
         }
     }
 
@@ -472,7 +512,7 @@ impl States {
         let by_rule: Vec<Option<Timestamp>> = (0..self.rules.len()).map(as_of).collect();
         let open = self.table.states.values().filter_map(|state| {
             let as_of = by_rule.get(state.place.0 as usize).copied().flatten()?;
-            let alert = alert_of(&self.program, state.place)?;
+            let alert = alert_of(&self.program, state.place.0)?;
             Some(OpenEpisode {
                 alert: alert.name.clone(),
                 key: self.keys.bytes(state.place.1).to_vec(),
@@ -526,6 +566,6 @@ impl ShardSettings {
     }
 }
 
-fn alert_of(program: &Program, (rule, _): Place) -> Option<&Alert> {
+fn alert_of(program: &Program, rule: u32) -> Option<&Alert> {
     program.rules().get(rule as usize).map(|rule| &rule.alert)
 }

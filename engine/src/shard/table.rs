@@ -56,6 +56,6 @@ impl Table {
     }
 }
 
-fn hash_of(seeded: &DefaultHashBuilder, (rule, key): Place) -> u64 {
-    seeded.hash_one(u64::from(rule) << KeyId::BITS | u64::from(key))
+fn hash_of(seeded: &DefaultHashBuilder, place: Place) -> u64 {
+    seeded.hash_one(u64::from(place.0) << KeyId::BITS | u64::from(place.1))
 }

@@ -53,8 +53,8 @@ fn a_rule_goes_on_where_its_state_is_the_same_and_opens_where_it_is_not() {
         assert_eq!(fate(&after, "a"), want, "{shown}");
         assert_eq!(before.ends_at("a", &after, &settled), ends, "{shown}");
     }
-    let after = program(&["r", "s", "t"], vec![on(alert("d"), 2), on(alert("e"), 0)]);
-    let after = after.succeed(&before, &settled);
+    let others = program(&["r", "s", "t"], vec![on(alert("d"), 2), on(alert("e"), 0)]);
+    let after = others.succeed(&before, &settled);
     assert_eq!(before.ends_at("b", &after, &settled), Some(Timestamp(61)));
     assert_eq!(before.ends_at("z", &after, &settled), None);
     assert_eq!(before.rules_kept(&after), 0);

@@ -95,7 +95,7 @@ fn counted(measure: &Measure, inside: &[Event]) -> u64 {
     inside.iter().filter(is_counted).count() as u64
 }
 
-fn plan(measure: &Measure, (steps, ago_ms, min_events): (i64, i64, u64)) -> rule::Window {
+fn plan(measure: &Measure, steps: i64, ago_ms: i64, min_events: u64) -> rule::Window {
     // Six steps make a window.
     let step_ms = steps * LENGTH_MS / 6;
     rule::Window { measure: measure.clone(), window_ms: LENGTH_MS, step_ms, ago_ms, min_events }
@@ -109,14 +109,16 @@ proptest! {
     #[test]
     fn a_window_is_what_its_events_say(
         kind in 0..measures().len(),
-        shape in (0_i64..2, prop_oneof![Just(0_i64), Just(7), Just(40)], 0_u64..4),
+        steps in 0_i64..2,
+        ago_ms in prop_oneof![Just(0_i64), Just(7), Just(40)],
+        min_events in 0_u64..4,
         acts in prop::collection::vec(
             (prop_oneof![8 => 0_i64..5, 1 => 20_i64..90], 0_u8..2, -5_i128..6, 0_u8..4),
             0..120,
         ),
     ) {
         let measure = measures().swap_remove(kind);
-        let window = plan(&measure, shape);
+        let window = plan(&measure, steps, ago_ms, min_events);
         let kept = WindowPlan::new(&window, true);
         let mut ours = Window::new(&kept);
         let (mut events, mut now, mut last) = (Vec::new(), 0, None);
@@ -129,7 +131,7 @@ proptest! {
                 }
                 // Between the instants it names, nothing changes.
                 let want = naive(&measure, &inside(&events, now, &window));
-                let enough = counted(&measure, &inside(&events, now, &window)) >= shape.2;
+                let enough = counted(&measure, &inside(&events, now, &window)) >= min_events;
                 prop_assert_eq!(ours.measured(&kept), want.filter(|_| enough), "at {}", now);
                 prop_assert!(due.is_none_or(|due| due >= now), "{:?} at {}", due, now);
             }
@@ -140,7 +142,7 @@ proptest! {
             }
             ours.advance(now, &kept);
             let inside = inside(&events, now, &window);
-            let enough = counted(&measure, &inside) >= shape.2;
+            let enough = counted(&measure, &inside) >= min_events;
             prop_assert_eq!(ours.measured(&kept), naive(&measure, &inside).filter(|_| enough));
             prop_assert_eq!(ours.events(), counted(&measure, &inside));
             prop_assert_eq!(ours.is_silent(), inside.is_empty());
@@ -181,7 +183,7 @@ proptest! {
             Measure::Max(_) | Measure::Min(_) => Decimal::from_units(i128::from(level)),
             _ => Decimal::from_int(level),
         };
-        let window = plan(&measure, (0, 0, 0));
+        let window = plan(&measure, 0, 0, 0);
         let kept = WindowPlan::new(&window, false);
         let mut ours = Window::new(&kept);
         let (mut events, mut now) = (Vec::new(), 0);
@@ -284,7 +286,7 @@ fn a_window_gives_back_what_a_crowd_needed() {
 #[test]
 fn what_is_counted_beside_a_measure_is_counted_only_when_asked() {
     for (measure, want) in [(4, 1), (6, 1), (7, 1), (2, 2)] {
-        let window = plan(&measures().swap_remove(measure), (0, 0, 0));
+        let window = plan(&measures().swap_remove(measure), 0, 0, 0);
         let count = |is_counted: bool| {
             let kept = WindowPlan::new(&window, is_counted);
             let mut ours = Window::new(&kept);
@@ -301,7 +303,7 @@ fn what_is_counted_beside_a_measure_is_counted_only_when_asked() {
 fn squares_are_exact_beyond_what_128_bits_hold() {
     let of = Selection { field: Some(1), ..selection(0) };
     for step in [0, 1] {
-        let window = plan(&Measure::Stddev(of.clone()), (step, 0, 0));
+        let window = plan(&Measure::Stddev(of.clone()), step, 0, 0);
         let kept = WindowPlan::new(&window, false);
         let mut ours = Window::new(&kept);
         let far = 10_i128.pow(29);

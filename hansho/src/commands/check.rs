@@ -5,44 +5,14 @@ mod against;
 use std::io::{self, Write};
 
 use model::message::Language;
-use rules_dsl::diagnostic::{Diagnostic, DiagnosticLevel};
+use rules_dsl::diagnostic::DiagnosticLevel;
 use rules_dsl::source::SourceFile;
 use rules_dsl::{CompiledRules, compile_in};
-use serde::Serialize;
+use runtime::rule_check::CheckReport;
 
 use crate::cli::{CheckArgs, Format};
 use crate::commands::Exit;
 use crate::rule_files::{Beside, read_sources};
-
-/// The report as tools read it.
-#[derive(Serialize)]
-struct Report {
-    errors: usize,
-    warnings: usize,
-    diagnostics: Vec<Finding>,
-    readings: Vec<Reading>,
-    watches: Vec<Reading>,
-}
-
-#[derive(Serialize)]
-struct Finding {
-    code: &'static str,
-    level: &'static str,
-    file: String,
-    line: usize,
-    column: usize,
-    text: String,
-}
-
-#[derive(Serialize)]
-struct Reading {
-    alert: String,
-    canonical: String,
-    en: String,
-    ja: String,
-    cost_en: String,
-    cost_ja: String,
-}
 
 /// Runs the command.
 pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
@@ -53,7 +23,7 @@ pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
         hold_against(args, &files, &mut compiled)?;
     }
     let text = match args.format {
-        Format::Json => json(&files, &compiled, errors, language)?,
+        Format::Json => json(&CheckReport::new(&files, &compiled, language))?,
         Format::Text => text(&files, &compiled, errors, language),
     };
     match io::stdout().write_all(text.as_bytes()) {
@@ -80,40 +50,8 @@ fn hold_against(
     Ok(())
 }
 
-fn json(
-    files: &[SourceFile],
-    compiled: &CompiledRules,
-    errors: usize,
-    language: Language,
-) -> Result<String, Exit> {
-    let finding = |diagnostic: &Diagnostic| {
-        let file = files.get(diagnostic.file);
-        let at = file.map(|file| file.position(diagnostic.span.start));
-        Finding {
-            code: diagnostic.code.id(),
-            level: if diagnostic.level == DiagnosticLevel::Error { "error" } else { "warning" },
-            file: file.map_or_else(String::new, |file| file.name.clone()),
-            line: at.map_or(0, |at| at.line),
-            column: at.map_or(0, |at| at.column),
-            text: diagnostic.render(files, language),
-        }
-    };
-    let reading = |reading: &rules_dsl::explain::Explanation| Reading {
-        alert: reading.alert.clone(),
-        canonical: reading.canonical.clone(),
-        en: reading.words_en.clone(),
-        ja: reading.words_ja.clone(),
-        cost_en: reading.cost_en.clone(),
-        cost_ja: reading.cost_ja.clone(),
-    };
-    let report = Report {
-        errors,
-        warnings: compiled.diagnostics.len() - errors,
-        diagnostics: compiled.diagnostics.iter().map(finding).collect(),
-        readings: compiled.readings.iter().map(reading).collect(),
-        watches: compiled.watched.iter().map(reading).collect(),
-    };
-    let text = serde_json::to_string_pretty(&report);
+fn json(report: &CheckReport) -> Result<String, Exit> {
+    let text = serde_json::to_string_pretty(report);
     text.map(|text| text + "\n").map_err(|error| Exit::Unreachable.because(error))
 }
 

@@ -67,8 +67,8 @@ fn run_in(
     let stop = Arc::new(AtomicBool::new(false));
     let traffic = traffic::start(&broker.bootstrap_servers(), Arc::clone(&stop))
         .map_err(|error| unreachable(&error))?;
-    let letters = DeadLetters::to_file(state_dir.join("dead-letters.jsonl"));
-    let letters = letters.map_err(|error| unreachable(&error))?;
+    let letters = DeadLetters::to_file(state_dir.join("dead-letters.jsonl"))
+        .map_err(|error| unreachable(&error))?;
     let receiver = Receiver {
         name: "console".to_owned(),
         severities: Severities::ALL,
@@ -85,8 +85,11 @@ fn run_in(
     };
     let settings = settings(&broker, topics, language);
     let (handles, inbox) = ServiceHandles::new(Arc::clone(&templates));
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| unreachable(&error))?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| unreachable(&error))?;
     let guard = runtime.enter();
     let timer = Arc::clone(&stop);
     runtime.spawn(async move {

@@ -176,8 +176,10 @@ impl ApiClient<'_> {
     /// Sends a request and prints its answer.
     fn send<A: ShowAnswer>(&self, request: &ApiRequest) -> Result<(), Exit> {
         let server = self.server;
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Exit::Unreachable.because(error))?;
         let token = token(server)?;
         let (status, text) = runtime.block_on(send(server, request, token))?;
         if !status.is_success() {
@@ -197,8 +199,9 @@ impl ApiClient<'_> {
 
 /// Exit of a request that was refused.
 fn refusal(status: StatusCode, text: &str) -> Exit {
-    let why = serde_json::from_str(text).map(|ErrorAnswer { error }| error);
-    let why = why.unwrap_or_else(|_| "no reason was given".to_owned());
+    let why = serde_json::from_str(text)
+        .map(|ErrorAnswer { error }| error)
+        .unwrap_or_else(|_| "no reason was given".to_owned());
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
             Exit::Usage.because(why)
@@ -229,8 +232,12 @@ async fn send(
         Exit::Unreachable.because(format!("{place} does not answer: {why}; {way_out}"))
     };
     // The token must not follow a redirect, nor the request a proxy of the environment.
-    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
-    let client = client.timeout(ANSWER_MAX).build().map_err(unreachable)?;
+    let client = Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .timeout(ANSWER_MAX)
+        .build()
+        .map_err(unreachable)?;
     let url = format!("{}/api/v1/{}", server.server.trim_end_matches('/'), request.path);
     let mut sent = client.request(request.method.clone(), url);
     if let Some(body) = &request.body {

@@ -60,14 +60,14 @@ pub(crate) fn run_replay<O: ReplayObserver<Error = Exit>>(
         let (stream, path) = resolve(specification, &set.streams)?;
         let siblings = inputs.iter().filter(|input| input.stream == stream).count();
         let number = i32::try_from(siblings).unwrap_or(i32::MAX);
-        let source = FileSource::open(path, number);
-        let source = source.map_err(|error| Exit::Unreachable.because(error))?;
+        let source =
+            FileSource::open(path, number).map_err(|error| Exit::Unreachable.because(error))?;
         let label = if path == "-" { "<stdin>".to_owned() } else { path.to_owned() };
         inputs.push(ReplayInput { label, stream, source });
     }
     let executor = ShardThreads::new(SystemClock::start());
-    let replay = ReplayPipeline::new(&set.streams, program, inputs, options, executor, observer);
-    let replay = replay.map_err(|error| Exit::Usage.because(error))?;
+    let replay = ReplayPipeline::new(&set.streams, program, inputs, options, executor, observer)
+        .map_err(|error| Exit::Usage.because(error))?;
     replay.run().map_err(|error| match error {
         ReplayError::Source(error) => Exit::Unreachable.because(error),
         ReplayError::Shard(shard) => Exit::Unreachable.because(format!("shard {shard} failed")),

@@ -1,7 +1,5 @@
 //! `hansho replay`: recorded events in, settled transitions out.
 
-mod summary;
-
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 
@@ -12,14 +10,13 @@ use model::transition::Transition;
 
 use runtime::notify::templates::AlertTemplates;
 use runtime::pipeline::shard_worker::ShardOutput;
-use runtime::replay::{ReplayObserver, ReplayOptions};
+use runtime::replay::{ReplayCounts, ReplayObserver, ReplayOptions, ReplaySummary, WatchSummary};
 
-use crate::cli::ReplayArgs;
+use crate::cli::{Format, ReplayArgs};
 use crate::commands::Exit;
 use crate::commands::recorded::{Complaints, run_replay};
 use crate::rule_files::load_rules;
 use crate::wiring::clock::monotonic;
-use summary::Summary;
 
 /// Runs the command.
 pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> {
@@ -28,18 +25,20 @@ pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> 
     let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
     let printer = Printer {
         templates: AlertTemplates::new(&rules, language, zone),
-        summary: Summary::start(monotonic()),
+        tally: ReplayCounts::default(),
         out: BufWriter::new(io::stdout().lock()),
         line: Vec::new(),
         complaints: Complaints::default(),
     };
     let workers = usize::from(args.workers);
+    let started = monotonic();
     let options = ReplayOptions { workers, year: args.year, drain: args.drain };
     let (mut printer, counts) =
         run_replay(&rules.set, &rules.program, &args.input, options, printer)?;
     printer.complaints.report();
     printer.out.flush().map_err(broken_output)?;
-    printer.summary.print(counts, args, &printer.templates);
+    let elapsed = monotonic().duration_since(started);
+    print_summary(&printer.tally.summary(&counts, elapsed, &printer.templates), args.summary);
     Ok(())
 }
 
@@ -47,7 +46,7 @@ pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> 
 struct Printer<'a> {
     templates: AlertTemplates,
     complaints: Complaints,
-    summary: Summary,
+    tally: ReplayCounts,
     out: BufWriter<io::StdoutLock<'a>>,
     line: Vec<u8>,
 }
@@ -60,11 +59,11 @@ impl ReplayObserver for Printer<'_> {
     }
 
     fn output(&mut self, shard: usize, output: &mut ShardOutput) {
-        self.summary.note(shard, output);
+        self.tally.note(shard, output);
     }
 
     fn transition(&mut self, transition: &Transition) -> Result<(), Exit> {
-        self.summary.count(transition);
+        self.tally.count(transition);
         self.line.clear();
         let message = self.templates.transition(transition);
         write_transition(&mut self.line, transition, &message, Form::Replay);
@@ -78,5 +77,40 @@ fn broken_output(error: io::Error) -> Exit {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Exit::Fine,
         _ => Exit::Unreachable.because(format!("cannot write to standard output: {error}")),
+    }
+}
+
+/// Prints a summary to standard error.
+fn print_summary(summary: &ReplaySummary, format: Format) {
+    match format {
+        Format::Json => match serde_json::to_string(summary) {
+            Ok(line) => eprintln!("{line}"),
+            Err(error) => eprintln!("hansho: the summary cannot be printed: {error}"),
+        },
+        Format::Text => print_text(summary),
+    }
+}
+
+fn print_text(summary: &ReplaySummary) {
+    eprintln!(
+        "{} events in {:.2} s ({:.0}/s): {} firing, {} resolved",
+        summary.events, summary.elapsed_s, summary.events_per_s, summary.firing, summary.resolved
+    );
+    let rest = [
+        (summary.late_dropped, "late, dropped"),
+        (summary.undecodable, "undecodable"),
+        (summary.skipped_missing_key, "without a key field, skipped"),
+        (summary.skipped_missing_value, "without the measured field, skipped"),
+        (summary.refused_future, "dated in the future, refused"),
+        (summary.refused_keys, "of new keys refused at a rule's limit"),
+        (summary.repeated, "of events that had come before, dropped"),
+        (summary.refused_values, "new values refused at a key's limit"),
+        (summary.late_after_settle, "came after their instant was settled"),
+    ];
+    for (count, what) in rest.into_iter().filter(|(count, _)| *count > 0) {
+        eprintln!("{count:>12} {what}");
+    }
+    for WatchSummary { line, at, .. } in &summary.watches {
+        eprintln!("{line} at {at}");
     }
 }

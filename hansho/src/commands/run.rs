@@ -64,17 +64,17 @@ fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, 
         let place = config.state_dir.display();
         Exit::Unreachable.because(format!("state_dir {place} cannot be made: {error}"))
     })?;
-    let letters = match &config.dead_letters {
+    let opened = match &config.dead_letters {
         config::DeadLetters::File(path) => DeadLetters::to_file(path),
         config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
     };
-    let letters = letters.map_err(|error| Exit::Unreachable.because(error))?;
+    let letters = opened.map_err(|error| Exit::Unreachable.because(error))?;
     let formatter = MessageFormatter { language, zone: config.timezone.clone() };
     let context =
         SinkContext { folder: &config.folder, properties: &properties, formatter: &formatter };
     let calendars = &rules.set.calendars;
-    let on_call = OnCallConfig::new(&config, calendars, &context, &NotifierSet::default());
-    let on_call = on_call.map_err(|why| Exit::Usage.because(why))?;
+    let on_call = OnCallConfig::new(&config, calendars, &context, &NotifierSet::default())
+        .map_err(|why| Exit::Usage.because(why))?;
     let output = ServiceOutput {
         on_call: on_call.settings.clone(),
         notifiers: on_call.sinks.notifiers(),
@@ -92,8 +92,11 @@ fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, 
 /// Runs a service with its signals, health and metrics.
 fn serve_until_stopped(startup: Startup) -> Result<(), Exit> {
     let Startup { rules, settings, output, handles, inbox, on_call, reload } = startup;
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Exit::Unreachable.because(error))?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::Unreachable.because(error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = runtime.enter();
     let app = AppState {
@@ -195,8 +198,7 @@ fn settings(
     properties: Vec<(String, String)>,
     language: Language,
 ) -> Result<ServiceSettings, Exit> {
-    let inputs = config.stream_inputs(&rules.set);
-    let inputs = inputs.map_err(|why| Exit::Usage.because(why))?;
+    let inputs = config.stream_inputs(&rules.set).map_err(|why| Exit::Usage.because(why))?;
     Ok(ServiceSettings {
         kafka: config.kafka.as_ref().map(|kafka| KafkaSettings {
             properties,

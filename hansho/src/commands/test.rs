@@ -74,7 +74,7 @@ fn verdict<'a>(
         String::new()
     } else {
         let [own, _] = texts;
-        differences((rules, own), test, &played, &comparison)
+        differences(rules, own, test, &played, &comparison)
     };
     Ok(Verdict { test, place: place(&rules.files, test.place), differences })
 }
@@ -97,7 +97,8 @@ fn place(files: &[SourceFile], place: rules_dsl::source::SourceSpan) -> String {
 /// What was expected (`-`), what was told instead (`+`), and between them what is as it
 /// should be; every told line can be pasted into the test.
 fn differences(
-    (rules, texts): (&LoadedRules, &AlertTemplates),
+    rules: &LoadedRules,
+    texts: &AlertTemplates,
     test: &Test,
     played: &PlayedTest,
     comparison: &TestComparison,

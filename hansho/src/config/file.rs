@@ -122,9 +122,9 @@ pub(super) fn without_value(message: &str) -> String {
 fn key_at(text: &str, line: usize) -> Option<String> {
     let written = text.lines().nth(line - 1)?;
     let (key, _) = written.split_once('=')?;
-    let table = text.lines().take(line).filter(|line| line.trim_start().starts_with('['));
-    let table = table.last().map(|table| {
-        let name = table.split('#').next().unwrap_or(table);
+    let headers = text.lines().take(line).filter(|line| line.trim_start().starts_with('['));
+    let table = headers.last().map(|header| {
+        let name = header.split('#').next().unwrap_or(header);
         name.trim().trim_matches(['[', ']']).trim()
     });
     let key = key.trim();

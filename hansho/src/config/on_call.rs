@@ -178,7 +178,7 @@ fn out_of_order(
 ) -> ConfigError {
     let [above, below] = [wrong.above, wrong.below];
     let near = Severity::ALL.into_iter().zip(given).filter(|(it, _)| [above, below].contains(it));
-    let spans = near.filter_map(|(_, level)| {
+    let mut spans = near.filter_map(|(_, level)| {
         let level = level.as_ref()?;
         match wrong.what {
             "remind" => level.remind.as_ref().map(Spanned::span),
@@ -191,7 +191,7 @@ fn out_of_order(
         "batch" => "told later",
         _ => "answered later",
     };
-    file.error({ spans }.next_back(), format!("{above} would be {how} than {below}; swap the two"))
+    file.error(spans.next_back(), format!("{above} would be {how} than {below}; swap the two"))
 }
 
 fn policies(

@@ -136,8 +136,8 @@ pub(super) fn ingest(
     inputs: &BTreeMap<String, Input>,
     is_loopback: bool,
 ) -> Result<Ingest, ConfigError> {
-    let token = raw.token.map(|token| file.kept_out_of_the_file("ingest.token", token));
-    let token = token.transpose()?;
+    let token =
+        raw.token.map(|token| file.kept_out_of_the_file("ingest.token", token)).transpose()?;
     if let Some((name, _)) = inputs.iter().find(|(_, input)| **input == Input::Http)
         && token.is_none()
         && !is_loopback

@@ -34,8 +34,8 @@ fn rules_run_again_from_what_was_read_of_the_disk() {
          filter f = auth where user.name in admins\n\
          alert a f >= 2 within 1m by user.name high\n",
     );
-    let rules = load_rules(&[home.path().to_owned()], Language::En);
-    let rules = rules.unwrap_or_else(|error| panic!("{error}"));
+    let rules = load_rules(&[home.path().to_owned()], Language::En)
+        .unwrap_or_else(|error| panic!("{error}"));
     let (hash, sources) = (rules.program.hash(), rules.sources);
     assert_eq!(sources.names().count(), 1);
     let text = serde_json::to_string(&sources).unwrap();

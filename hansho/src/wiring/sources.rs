@@ -78,8 +78,11 @@ impl SourceFactory for SourceWiring {
         reach_back: Vec<ReachBack>,
     ) -> Result<NodeSources, NodeError> {
         let inputs = self.inputs.of(&rules.set).map_err(NodeError::Rules)?;
-        let specs = inputs.into_iter().zip(reach_back);
-        let specs = specs.map(|(input, reach_back)| SourceSpec { input, reach_back }).collect();
+        let specs = inputs
+            .into_iter()
+            .zip(reach_back)
+            .map(|(input, reach_back)| SourceSpec { input, reach_back })
+            .collect();
         NodeSources::open(self, rules, specs)
     }
 
@@ -191,8 +194,9 @@ impl NodeSources {
         let mut posted = BTreeMap::new();
         for (stream, (name, spec)) in names.into_iter().zip(specs).enumerate() {
             let commit = known.iter().find(|commit| commit.stream == name);
-            let reach = commit.map(|commit| (spec.reach_back)(0, &commit.point));
-            let reach = reach.unwrap_or(Reach::Committed);
+            let reach = commit
+                .map(|commit| (spec.reach_back)(0, &commit.point))
+                .unwrap_or(Reach::Committed);
             let start = LocalStart { commit, reach };
             let label = match spec.input {
                 Input::Topic(topic) => topic,

@@ -232,8 +232,8 @@ fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
     running.until("third end of the marker", |place| marker_ends(place) == 3);
     running.stop();
     assert_eq!(place.of_itself(), wanted, "none is told twice");
-    let refused = place.told().into_iter().find(|one| one["alert"] == "hansho.refused_keys");
-    let refused = refused.unwrap();
+    let refused =
+        place.told().into_iter().find(|one| one["alert"] == "hansho.refused_keys").unwrap();
     assert_eq!((&refused["key"]["rule"], &refused["severity"]), (&"crowd".into(), &"high".into()));
 }
 

@@ -35,38 +35,34 @@ pub enum Fault {
     Unsent(String),
 }
 
-impl Desk {
-    /// What the record cannot explain; nothing, unless this software is wrong or stood still.
-    ///
-    /// Looks at every incident and at all that is pending.
-    pub fn findings(&self, now: Timestamp) -> Vec<Finding> {
-        let pending: BTreeSet<(usize, EpisodeId)> =
-            self.outbox.rows().map(|row| (row.receiver, row.notification.incident)).collect();
-        let faults = self.cases.values().flat_map(|case| {
-            let unsent = self.unsent(case, &pending);
-            let untold = self.untimely(case, now).into_iter().chain(unsent);
-            untold.map(|fault| Finding { incident: case.id, fault })
-        });
-        faults.collect()
-    }
+/// See [`Desk::findings`].
+pub(super) fn findings(desk: &Desk, now: Timestamp) -> Vec<Finding> {
+    let pending: BTreeSet<(usize, EpisodeId)> =
+        desk.outbox.rows().map(|row| (row.receiver, row.notification.incident)).collect();
+    let faults = desk.cases.values().flat_map(|case| {
+        let unsent = unsent(desk, case, &pending);
+        let untold = untimely(desk, case, now).into_iter().chain(unsent);
+        untold.map(|fault| Finding { incident: case.id, fault })
+    });
+    faults.collect()
+}
 
-    fn untimely(&self, case: &Case, now: Timestamp) -> Option<Fault> {
-        let due = case.next_due()?;
-        if !self.dues.contains(&(due, case.id)) {
-            return Some(Fault::Forgotten);
-        }
-        (now.0.saturating_sub(due.0) > OVERDUE_MS).then_some(Fault::Overdue(due))
+fn untimely(desk: &Desk, case: &Case, now: Timestamp) -> Option<Fault> {
+    let due = case.next_due()?;
+    if !desk.dues.contains(&(due, case.id)) {
+        return Some(Fault::Forgotten);
     }
+    (now.0.saturating_sub(due.0) > OVERDUE_MS).then_some(Fault::Overdue(due))
+}
 
-    fn unsent(&self, case: &Case, pending: &BTreeSet<(usize, EpisodeId)>) -> Vec<Fault> {
-        let sent = case.receivers.iter().filter(|(_, told)| **told == Told::Sent);
-        let lost = sent.filter(|(name, _)| {
-            // Who is configured no more is told nothing more.
-            let number = self.settings.routing.number(name);
-            number.is_some_and(|number| !pending.contains(&(number, case.id)))
-        });
-        lost.map(|(name, _)| Fault::Unsent(name.clone())).collect()
-    }
+fn unsent(desk: &Desk, case: &Case, pending: &BTreeSet<(usize, EpisodeId)>) -> Vec<Fault> {
+    let sent = case.receivers.iter().filter(|(_, told)| **told == Told::Sent);
+    let lost = sent.filter(|(name, _)| {
+        // Who is configured no more is told nothing more.
+        let number = desk.settings.routing.number(name);
+        number.is_some_and(|number| !pending.contains(&(number, case.id)))
+    });
+    lost.map(|(name, _)| Fault::Unsent(name.clone())).collect()
 }
 
 impl fmt::Display for Finding {

@@ -7,10 +7,11 @@ use model::severity::Severity;
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 
-use super::{AUDIT_MAX, Audit, Desk, RowKey};
-use crate::case::{Case, Happening, State, WORDS_MAX};
+use super::{AUDIT_MAX, Audit, Desk, RowKey, batch, clockwork};
+use crate::case::{Case, State, WORDS_MAX};
 use crate::matcher::{Matcher, all_match};
 use crate::silence::{SILENCE_MS_MAX, SILENCES_MAX, Silence};
+use crate::timeline::TimelineEvent;
 
 /// How far back a preview of a silence looks, in milliseconds.
 const PREVIEW_MS: i64 = 7 * DAY_MS;
@@ -220,45 +221,45 @@ impl Desk {
                 case.times.acknowledged.get_or_insert(now);
                 case.owner.get_or_insert_with(|| by.to_owned());
                 self.tell_again(case, NotificationKind::Acknowledged, Some(by), now);
-                Happening::Acknowledged
+                TimelineEvent::Acknowledged
             }
             Action::Assign(to) => {
                 case.owner = Some(words(to));
-                Happening::Assigned(words(to))
+                TimelineEvent::Assigned(words(to))
             }
-            Action::Note(text) => Happening::Noted(words(text)),
+            Action::Note(text) => TimelineEvent::Noted(words(text)),
             Action::Escalate => {
-                self.end_batch(case, now);
+                batch::end_batch(self, case, now);
                 let level = self.settings.levels.level(case.severity).clone();
                 if case.escalation.is_none() {
                     case.escalation = self.policy(&level).begin(&level, now);
                 }
-                let has_step = self.escalate(case, Some(by), now);
+                let has_step = clockwork::escalate(self, case, Some(by), now);
                 return if has_step { Ok(()) } else { Err(Refused::NoStep) };
             }
             Action::Mitigate(text) => {
                 case.times.mitigated = Some(now);
-                Happening::Mitigated(words(text))
+                TimelineEvent::Mitigated(words(text))
             }
             Action::FindCause(text) => {
                 case.times.cause_found = Some(now);
-                Happening::CauseFound(words(text))
+                TimelineEvent::CauseFound(words(text))
             }
             Action::Fix(text) => {
                 case.times.fixed = Some(now);
-                Happening::Fixed(words(text))
+                TimelineEvent::Fixed(words(text))
             }
             Action::Resolve(text) => {
                 case.times.mitigated.get_or_insert(now);
                 case.times.resolved.get_or_insert(now);
-                case.note(now, Some(by), Happening::Resolved(words(text)));
+                case.note(now, Some(by), TimelineEvent::Resolved(words(text)));
                 self.resolve(case, now, now);
                 return Ok(());
             }
             Action::Close(text) => {
                 case.state = State::Closed;
                 case.times.closed = Some(now);
-                Happening::Closed(words(text))
+                TimelineEvent::Closed(words(text))
             }
         };
         case.note(now, Some(by), what);

@@ -56,6 +56,13 @@ pub(super) enum Turn {
     Ended,
 }
 
+/// Number of turns of one alert and key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TurnCounts {
+    pub(super) began: u64,
+    pub(super) ended: u64,
+}
+
 impl Flaps {
     pub(super) fn restore(&mut self, flapping: Flapping) {
         self.numbers.insert(line(&flapping.alert, &flapping.key), flapping.number);
@@ -91,12 +98,12 @@ impl Flaps {
     }
 
     /// How often it began and how often it ended within an hour before an instant.
-    pub(super) fn lately(&self, line: &Line, now: Timestamp) -> (u64, u64) {
+    pub(super) fn lately(&self, line: &Line, now: Timestamp) -> TurnCounts {
         let turns = self.turns.get(line).into_iter().flatten();
         let lately = turns.filter(|(at, _)| is_recent(*at, now));
-        lately.fold((0, 0), |(began, ended), (_, turn)| match turn {
-            Turn::Began => (began + 1, ended),
-            Turn::Ended => (began, ended + 1),
+        lately.fold(TurnCounts::default(), |counts, (_, turn)| match turn {
+            Turn::Began => TurnCounts { began: counts.began + 1, ..counts },
+            Turn::Ended => TurnCounts { ended: counts.ended + 1, ..counts },
         })
     }
 

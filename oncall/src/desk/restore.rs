@@ -4,86 +4,83 @@ use std::collections::BTreeMap;
 
 use model::time::Timestamp;
 
-use super::Desk;
 use super::rows::{Change, Row, RowKey};
+use super::{Desk, flapping, reconfigure};
 use crate::outbox::Outgoing;
 
-impl Desk {
-    /// Takes over what was written before a restart, in the order of keys; before the alert
-    /// log is read. Where the settings are others, it is as if they had been changed now.
-    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>, now: Timestamp) {
-        let mut outgoing = Vec::new();
-        let mut fallbacks = BTreeMap::new();
-        for row in rows {
-            match row {
-                Row::Position(position) => self.position = position,
-                Row::Case(case) => {
-                    self.put_back(*case);
-                }
-                // Whom they are for is only known when all is read.
-                Row::Outgoing(name, row) => outgoing.push((name, row)),
-                Row::Fallbacks(known) => fallbacks = known,
-                Row::Dead(dead) => {
-                    self.next_number = self.next_number.max(dead.number + 1);
-                    self.dead.insert(dead.number, dead);
-                }
-                Row::Silence(silence) => {
-                    self.next_number = self.next_number.max(silence.id + 1);
-                    self.silences.insert(silence.id, silence);
-                }
-                Row::Digest(pending) => {
-                    self.next_number = self.next_number.max(pending.number + 1);
-                    self.storms.restore(pending);
-                }
-                Row::Flapping(flapping) => {
-                    self.next_number = self.next_number.max(flapping.number + 1);
-                    self.flaps.restore(flapping);
-                }
-                Row::Audit(audit) => {
-                    self.next_number = self.next_number.max(audit.number + 1);
-                    self.audit.push_back(audit);
-                }
+/// See [`Desk::restore`].
+pub(super) fn restore(desk: &mut Desk, rows: impl IntoIterator<Item = Row>, now: Timestamp) {
+    let mut outgoing = Vec::new();
+    let mut fallbacks = BTreeMap::new();
+    for row in rows {
+        match row {
+            Row::Position(position) => desk.position = position,
+            Row::Case(case) => {
+                desk.put_back(*case);
+            }
+            // Whom they are for is only known when all is read.
+            Row::Outgoing(name, row) => outgoing.push((name, row)),
+            Row::Fallbacks(known) => fallbacks = known,
+            Row::Dead(dead) => {
+                desk.next_number = desk.next_number.max(dead.number + 1);
+                desk.dead.insert(dead.number, dead);
+            }
+            Row::Silence(silence) => {
+                desk.next_number = desk.next_number.max(silence.id + 1);
+                desk.silences.insert(silence.id, silence);
+            }
+            Row::Digest(pending) => {
+                desk.next_number = desk.next_number.max(pending.number + 1);
+                desk.storms.restore(pending);
+            }
+            Row::Flapping(flapping) => {
+                desk.next_number = desk.next_number.max(flapping.number + 1);
+                desk.flaps.restore(flapping);
+            }
+            Row::Audit(audit) => {
+                desk.next_number = desk.next_number.max(audit.number + 1);
+                desk.audit.push_back(audit);
             }
         }
-        for (name, row) in outgoing {
-            let receiver = self.number_of(&name, &fallbacks);
-            self.outbox.restore(Outgoing { receiver, ..row });
-        }
-        self.recall_turns();
-        self.take_up(&fallbacks, now);
     }
-
-    /// What has changed since this was last asked, to be written down in one piece.
-    pub fn take_changes(&mut self) -> Vec<Change> {
-        let outgoing = self.outbox.take_changes();
-        let named = |row: Outgoing| Row::Outgoing(self.name_of(row.receiver), row);
-        let outgoing = outgoing
-            .into_iter()
-            .map(|(number, row)| Change { key: RowKey::Outgoing(number), row: row.map(named) });
-        let mut changes: Vec<Change> = outgoing.collect();
-        for key in std::mem::take(&mut self.changed) {
-            changes.push(Change { key, row: self.row(key) });
-        }
-        changes
+    for (name, row) in outgoing {
+        let receiver = reconfigure::number_of(desk, &name, &fallbacks);
+        desk.outbox.restore(Outgoing { receiver, ..row });
     }
+    flapping::recall_turns(desk);
+    reconfigure::take_up(desk, &fallbacks, now);
+}
 
-    fn row(&self, key: RowKey) -> Option<Row> {
-        match key {
-            RowKey::Position => Some(Row::Position(self.position)),
-            RowKey::Case(id) => self.cases.get(&id).cloned().map(Box::new).map(Row::Case),
-            RowKey::Outgoing(number) => {
-                self.outbox.row(number).map(|row| Row::Outgoing(self.name_of(row.receiver), row))
-            }
-            RowKey::Dead(number) => self.dead.get(&number).cloned().map(Row::Dead),
-            RowKey::Silence(id) => self.silences.get(&id).cloned().map(Row::Silence),
-            RowKey::Fallbacks => {
-                Some(self.fallbacks()).filter(|known| !known.is_empty()).map(Row::Fallbacks)
-            }
-            RowKey::Flapping(number) => self.flaps.get(number).cloned().map(Row::Flapping),
-            RowKey::Digest(number) => self.storms.get(number).cloned().map(Row::Digest),
-            RowKey::Audit(number) => {
-                self.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
-            }
+/// See [`Desk::take_changes`].
+pub(super) fn take_changes(desk: &mut Desk) -> Vec<Change> {
+    let outgoing = desk.outbox.take_changes();
+    let named = |row: Outgoing| Row::Outgoing(desk.name_of(row.receiver), row);
+    let outgoing = outgoing
+        .into_iter()
+        .map(|(number, row)| Change { key: RowKey::Outgoing(number), row: row.map(named) });
+    let mut changes: Vec<Change> = outgoing.collect();
+    for key in std::mem::take(&mut desk.changed) {
+        changes.push(Change { key, row: row(desk, key) });
+    }
+    changes
+}
+
+fn row(desk: &Desk, key: RowKey) -> Option<Row> {
+    match key {
+        RowKey::Position => Some(Row::Position(desk.position)),
+        RowKey::Case(id) => desk.cases.get(&id).cloned().map(Box::new).map(Row::Case),
+        RowKey::Outgoing(number) => {
+            desk.outbox.row(number).map(|row| Row::Outgoing(desk.name_of(row.receiver), row))
+        }
+        RowKey::Dead(number) => desk.dead.get(&number).cloned().map(Row::Dead),
+        RowKey::Silence(id) => desk.silences.get(&id).cloned().map(Row::Silence),
+        RowKey::Fallbacks => {
+            Some(reconfigure::fallbacks(desk)).filter(|known| !known.is_empty()).map(Row::Fallbacks)
+        }
+        RowKey::Flapping(number) => desk.flaps.get(number).cloned().map(Row::Flapping),
+        RowKey::Digest(number) => desk.storms.get(number).cloned().map(Row::Digest),
+        RowKey::Audit(number) => {
+            desk.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
         }
     }
 }

@@ -24,75 +24,78 @@ pub const DIGEST_MS: i64 = 30 * SECOND_MS;
 /// Alerts a digest names; further ones are only counted.
 pub const NAMED_MAX: usize = 10;
 
-impl Desk {
-    /// Whether something about an incident is summed up for a receiver instead of being told.
-    pub(super) fn sums_up(
-        &mut self,
-        case: &Case,
-        receiver: usize,
-        kind: NotificationKind,
-        now: Timestamp,
-    ) -> bool {
-        let receivers = self.settings.routing.receivers();
-        let is_exempt = case.severity == Severity::Critical
-            || kind == NotificationKind::Acknowledged
-            || receivers.get(receiver).is_some_and(|it| it.is_router);
-        let most = self.settings.storm_max;
-        if is_exempt || !self.storms.is_too_much(receiver, most, now) {
-            return false;
-        }
-        let pending = self.pending_of(case, receiver, now);
-        let is_known = pending.news.contains_key(&case.alert);
-        if is_known || pending.news.len() < COUNTED_MAX {
-            *pending.news.entry(case.alert.clone()).or_default() += 1;
-        } else {
-            pending.unnamed += 1;
-        }
-        true
+/// Whether something about an incident is summed up for a receiver instead of being told.
+pub(super) fn sums_up(
+    desk: &mut Desk,
+    case: &Case,
+    receiver: usize,
+    kind: NotificationKind,
+    now: Timestamp,
+) -> bool {
+    let receivers = desk.settings.routing.receivers();
+    let is_exempt = case.severity == Severity::Critical
+        || kind == NotificationKind::Acknowledged
+        || receivers.get(receiver).is_some_and(|it| it.is_router);
+    let most = desk.settings.storm_max;
+    if is_exempt || !desk.storms.is_too_much(receiver, most, now) {
+        return false;
     }
-
-    /// Adds the end of what was told in sum to what is told in sum.
-    pub(super) fn sum_up_the_end(&mut self, case: &Case, receiver: usize, now: Timestamp) {
-        self.pending_of(case, receiver, now).ended += 1;
+    let pending = pending_of(desk, case, receiver, now);
+    let is_known = pending.news.contains_key(&case.alert);
+    if is_known || pending.news.len() < COUNTED_MAX {
+        *pending.news.entry(case.alert.clone()).or_default() += 1;
+    } else {
+        pending.unnamed += 1;
     }
+    true
+}
 
-    fn pending_of(&mut self, case: &Case, receiver: usize, now: Timestamp) -> &mut Pending {
-        let (name, service) = (self.name_of(receiver), service_of(case));
-        let alike = |it: &&Pending| it.receiver == name && it.service == service;
-        let number = match self.storms.pending.values().find(alike) {
-            Some(pending) => pending.number,
-            None => self.number(),
-        };
-        self.changed.insert(RowKey::Digest(number));
-        let pending = self.storms.pending.entry(number).or_insert_with(|| Pending {
-            number,
-            receiver: name,
-            service,
-            severity: case.severity,
-            since: case.times.event,
-            due: now.plus(DIGEST_MS),
-            news: BTreeMap::new(),
-            unnamed: 0,
-            ended: 0,
-        });
-        pending.severity = pending.severity.min(case.severity);
-        pending
-    }
+/// Adds the end of what was told in sum to what is told in sum.
+pub(super) fn sum_up_the_end(desk: &mut Desk, case: &Case, receiver: usize, now: Timestamp) {
+    pending_of(desk, case, receiver, now).ended += 1;
+}
 
-    /// Hands the digests that are due to the outbox.
-    pub(super) fn tell_digests(&mut self, now: Timestamp) {
-        let due = self.storms.pending.values().filter(|pending| pending.due <= now);
-        let due: Vec<u64> = due.map(|pending| pending.number).collect();
-        for number in due {
-            let Some(pending) = self.storms.pending.remove(&number) else { continue };
-            self.changed.insert(RowKey::Digest(number));
-            // Who is configured no more hears nothing more.
-            let Some(receiver) = self.settings.routing.number(&pending.receiver) else { continue };
-            let notification = digest(&pending);
-            let expires = expiry(&notification);
-            if let Some(refusal) = self.outbox.push(receiver, notification, (now, expires)) {
-                self.bury_refused(receiver, refusal, now);
-            }
+fn pending_of<'a>(
+    desk: &'a mut Desk,
+    case: &Case,
+    receiver: usize,
+    now: Timestamp,
+) -> &'a mut Pending {
+    let (name, service) = (desk.name_of(receiver), service_of(case));
+    let alike = |it: &&Pending| it.receiver == name && it.service == service;
+    let number = match desk.storms.pending.values().find(alike) {
+        Some(pending) => pending.number,
+        None => desk.number(),
+    };
+    desk.changed.insert(RowKey::Digest(number));
+    let pending = desk.storms.pending.entry(number).or_insert_with(|| Pending {
+        number,
+        receiver: name,
+        service,
+        severity: case.severity,
+        since: case.times.event,
+        due: now.plus(DIGEST_MS),
+        news: BTreeMap::new(),
+        unnamed: 0,
+        ended: 0,
+    });
+    pending.severity = pending.severity.min(case.severity);
+    pending
+}
+
+/// Hands the digests that are due to the outbox.
+pub(super) fn tell_digests(desk: &mut Desk, now: Timestamp) {
+    let due = desk.storms.pending.values().filter(|pending| pending.due <= now);
+    let due: Vec<u64> = due.map(|pending| pending.number).collect();
+    for number in due {
+        let Some(pending) = desk.storms.pending.remove(&number) else { continue };
+        desk.changed.insert(RowKey::Digest(number));
+        // Who is configured no more hears nothing more.
+        let Some(receiver) = desk.settings.routing.number(&pending.receiver) else { continue };
+        let notification = digest(&pending);
+        let expires = expiry(&notification);
+        if let Some(refusal) = desk.outbox.push(receiver, notification, now, expires) {
+            desk.bury_refused(receiver, refusal, now);
         }
     }
 }

@@ -1,16 +1,32 @@
 //! Who is told, what keeps them from it, and what became of it.
 
-use std::sync::Arc;
-
 use model::alert_facts::AlertFacts;
 use model::notification::{MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
 
-use super::delivery::{Dead, Delivery};
-use super::{DEAD_MAX, Desk, RowKey};
-use crate::case::{Case, Escalation, Happening, Told};
-use crate::outbox::{Answered, GiveUp, Outcome, Refusal, expiry};
+use super::delivery::{Dead, Delivery, GivenUpNotification};
+use super::{DEAD_MAX, Desk, RowKey, batch, flapping, reconfigure, storm};
+use crate::case::{Case, Escalation, Told};
+use crate::outbox::{Answered, Outcome, Refusal, expiry};
 use crate::route::notification_id;
+use crate::timeline::TimelineEvent;
+
+/// News of an incident for one receiver.
+struct IncidentNews<'a> {
+    kind: NotificationKind,
+    at: Timestamp,
+    /// Who caused it; `None` is the service.
+    by: Option<&'a str>,
+    /// What the receiver should have had before.
+    missed: Option<MissedDelivery>,
+}
+
+impl IncidentNews<'_> {
+    /// News that nobody caused, for a receiver that missed nothing.
+    const fn new(kind: NotificationKind, at: Timestamp) -> IncidentNews<'static> {
+        IncidentNews { kind, at, by: None, missed: None }
+    }
+}
 
 impl Desk {
     /// Tells everyone who is to hear of what happened to an incident.
@@ -27,7 +43,7 @@ impl Desk {
             .map(|(number, mute)| (number, mute.map(|name| format!("mute {name}"))))
             .collect();
         for (number, mute) in wanted {
-            self.tell_one(case, number, mute, (kind, at), now);
+            self.tell_one(case, number, mute, kind, at, now);
         }
     }
 
@@ -44,7 +60,7 @@ impl Desk {
         for name in told {
             let Some(number) = self.settings.routing.number(&name) else { continue };
             if self.hears(number, kind) && self.held_back(case, &name, now).is_none() {
-                self.push(case, number, (kind, now), (by, None), now);
+                self.push(case, number, IncidentNews { by, ..IncidentNews::new(kind, now) }, now);
                 hear.push(name);
             }
         }
@@ -62,7 +78,7 @@ impl Desk {
         let mut hear = Vec::new();
         for name in names {
             let Some(number) = self.settings.routing.number(name) else { continue };
-            if self.tell_one(case, number, None, (kind, now), now) {
+            if self.tell_one(case, number, None, kind, now, now) {
                 hear.push(name.clone());
             }
         }
@@ -74,7 +90,7 @@ impl Desk {
     pub(super) fn tell_the_end(&mut self, case: &mut Case, at: Timestamp, now: Timestamp) {
         // Who was to be told in a moment hears both in one, as of what could not be delivered.
         let was_kept = case.batch.is_some();
-        self.end_batch(case, now);
+        batch::end_batch(self, case, now);
         case.receivers.retain(|_, told| *told != Told::Waiting);
         let told: Vec<(String, Told)> =
             case.receivers.iter().map(|(name, told)| (name.clone(), told.clone())).collect();
@@ -86,7 +102,7 @@ impl Desk {
             if told == Told::Summed {
                 // Of one that flaps, its end is told with its other turns.
                 if !case.is_flapping {
-                    self.sum_up_the_end(case, number, now);
+                    storm::sum_up_the_end(self, case, number, now);
                 }
                 continue;
             }
@@ -96,7 +112,8 @@ impl Desk {
                 Told::Sent => self.outbox.collapse(number, case.id),
                 _ => None,
             };
-            self.push(case, number, (NotificationKind::Resolved, at), (None, unheard), now);
+            let end = IncidentNews::new(NotificationKind::Resolved, at);
+            self.push(case, number, IncidentNews { missed: unheard, ..end }, now);
         }
     }
 
@@ -120,7 +137,8 @@ impl Desk {
         case: &mut Case,
         number: usize,
         mute: Option<String>,
-        (kind, at): (NotificationKind, Timestamp),
+        kind: NotificationKind,
+        at: Timestamp,
         now: Timestamp,
     ) -> bool {
         let Some(receiver) = self.settings.routing.receivers().get(number) else { return false };
@@ -137,11 +155,11 @@ impl Desk {
         if let Some(why) = mute.or_else(|| self.held_back(case, &name, now)) {
             if told.is_none() {
                 case.receivers.insert(name.clone(), Told::Waiting);
-                case.note(now, None, Happening::HeldBack { receiver: name, why });
+                case.note(now, None, TimelineEvent::HeldBack { receiver: name, why });
             }
             return false;
         }
-        self.push(case, number, (kind, at), (None, None), now);
+        self.push(case, number, IncidentNews::new(kind, at), now);
         true
     }
 
@@ -160,18 +178,13 @@ impl Desk {
         receiver.is_some_and(|receiver| receiver.on.includes(kind))
     }
 
-    fn push(
-        &mut self,
-        case: &mut Case,
-        number: usize,
-        (kind, at): (NotificationKind, Timestamp),
-        (by, missed): (Option<&str>, Option<MissedDelivery>),
-        now: Timestamp,
-    ) {
+    fn push(&mut self, case: &mut Case, number: usize, news: IncidentNews<'_>, now: Timestamp) {
+        let IncidentNews { kind, at, by, missed } = news;
         let Some(receiver) = self.settings.routing.receivers().get(number) else { return };
         let name = receiver.name.clone();
-        let is_summed = self.flaps_for(case, number, kind)
-            || (kind != NotificationKind::Resolved && self.sums_up(case, number, kind, now));
+        let is_summed = flapping::flaps_for(self, case, number, kind)
+            || (kind != NotificationKind::Resolved
+                && storm::sums_up(self, case, number, kind, now));
         if is_summed {
             let told = case.receivers.entry(name).or_insert(Told::Summed);
             if *told == Told::Waiting {
@@ -191,9 +204,9 @@ impl Desk {
 
     fn send(&mut self, case: &mut Case, number: usize, of: Notification, now: Timestamp) {
         let expires = expiry(&of);
-        if let Some(refusal) = self.outbox.push(number, of, (now, expires)) {
+        if let Some(refusal) = self.outbox.push(number, of, now, expires) {
             if refusal.notification.incident == case.id {
-                self.bury(case, number, (refusal.notification, 0), refusal.why, now);
+                self.bury(case, number, refusal.into(), now);
             } else {
                 self.bury_refused(number, refusal, now);
             }
@@ -202,23 +215,22 @@ impl Desk {
 
     /// Keeps what the outbox gave up, of whatever incident it is, or of none.
     pub(super) fn bury_refused(&mut self, number: usize, refusal: Refusal, now: Timestamp) {
-        let Refusal { notification, why } = refusal;
-        match self.take(notification.incident) {
+        match self.take(refusal.notification.incident) {
             Some(mut case) => {
-                self.bury(&mut case, number, (notification, 0), why, now);
+                self.bury(&mut case, number, refusal.into(), now);
                 self.put(case);
             }
-            None => self.keep_dead(number, (notification, 0), why, now),
+            None => self.keep_dead(number, refusal.into(), now),
         }
     }
 
     pub(super) fn keep_dead(
         &mut self,
         receiver: usize,
-        (notification, attempts): (Arc<Notification>, u32),
-        why: GiveUp,
+        given_up: GivenUpNotification,
         now: Timestamp,
     ) {
+        let GivenUpNotification { notification, attempts, why } = given_up;
         let (number, receiver) = (self.number(), self.name_of(receiver));
         let dead = Dead { number, at: now, receiver, notification, attempts, why };
         if dead.attempts == 0 {
@@ -257,19 +269,17 @@ impl Desk {
                     _ => String::new(),
                 };
                 *known = Told::Delivered { receipt: receipt.clone().unwrap_or(earlier) };
-                let what = Happening::Delivered { receiver: receiver.clone(), kind };
+                let what = TimelineEvent::Delivered { receiver: receiver.clone(), kind };
                 case.note(now, None, what);
                 self.put(case);
             }
             (Some(mut case), Outcome::GaveUp { why }) => {
-                let dead = (Arc::clone(&answered.notification), answered.attempt);
-                self.bury(&mut case, number, dead, why.clone(), now);
+                self.bury(&mut case, number, GivenUpNotification::of(&answered, why), now);
                 self.put(case);
             }
             // A digest is of no incident.
             (None, Outcome::GaveUp { why }) => {
-                let dead = (Arc::clone(&answered.notification), answered.attempt);
-                self.keep_dead(number, dead, why.clone(), now);
+                self.keep_dead(number, GivenUpNotification::of(&answered, why), now);
             }
             _ => {}
         }
@@ -281,17 +291,20 @@ impl Desk {
         &mut self,
         case: &mut Case,
         receiver: usize,
-        (notification, attempts): (Arc<Notification>, u32),
-        why: GiveUp,
+        given_up: GivenUpNotification,
         now: Timestamp,
     ) {
-        let (name, kind) = (self.name_of(receiver), notification.kind);
+        let (kind, at) = (given_up.notification.kind, given_up.notification.facts.at);
+        let name = self.name_of(receiver);
         let told = case.receivers.get_mut(&name);
         if let Some(told) = told.filter(|told| **told == Told::Sent) {
             *told = Told::Failed;
         }
-        let undelivered =
-            Happening::Undelivered { receiver: name.clone(), kind, why: why.to_string() };
+        let undelivered = TimelineEvent::Undelivered {
+            receiver: name.clone(),
+            kind,
+            why: given_up.why.to_string(),
+        };
         case.note(now, None, undelivered);
         // Nobody waits for a step that leads past who cannot be reached.
         if let Some(escalation) = case.escalation.filter(|next| self.tells_others(case, next)) {
@@ -299,11 +312,11 @@ impl Desk {
         }
         let stand_in = self.stand_in(receiver, case);
         if let Some((stand_in, name)) = stand_in.filter(|_| case.is_open()) {
-            let told = self::notification(case, kind, notification.facts.at, &name);
+            let told = notification(case, kind, at, &name);
             case.receivers.insert(name, Told::Sent);
             self.send(case, stand_in, told, now);
         }
-        self.keep_dead(receiver, (notification, attempts), why, now);
+        self.keep_dead(receiver, given_up, now);
     }
 
     /// Whether a step of an incident's policy names receivers of its own.
@@ -314,14 +327,14 @@ impl Desk {
 
     /// Who is told in the place of a receiver, where they have not been yet.
     fn stand_in(&self, receiver: usize, case: &Case) -> Option<(usize, String)> {
-        let (number, fallback) = self.fallback(receiver)?;
+        let (number, fallback) = reconfigure::fallback(self, receiver)?;
         (!case.receivers.contains_key(&fallback)).then_some((number, fallback))
     }
 
     /// The name of a receiver, also of one that is configured no more while an attempt is in
     /// flight; `?` where there is none of that number.
     pub fn name_of(&self, receiver: usize) -> String {
-        self.name(receiver).unwrap_or("?").to_owned()
+        reconfigure::name(self, receiver).unwrap_or("?").to_owned()
     }
 
     /// Gives a notification that was given up another try.
@@ -329,7 +342,7 @@ impl Desk {
         let Some(number) = self.settings.routing.number(&dead.receiver) else { return false };
         let expires = now.plus(crate::outbox::AGE_MAX_MS);
         let notification = Notification::clone(&dead.notification);
-        let refused = self.outbox.push(number, notification, (now, expires));
+        let refused = self.outbox.push(number, notification, now, expires);
         refused.is_none()
     }
 }

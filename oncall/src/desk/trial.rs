@@ -16,67 +16,58 @@ pub const TRIAL_ALERT: &str = "hansho.test";
 const NO_RECEIVER: Refused =
     Refused::Words("there is no such receiver; `hansho status` lists them");
 
-impl Desk {
-    /// A beginning and an end that tell a receiver of nothing; its number.
-    ///
-    /// # Errors
-    /// [`Refused::Words`] where there is no such receiver.
-    pub fn trial(
-        &mut self,
-        receiver: &str,
-        (severity, message): (Severity, &str),
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(usize, [Notification; 2]), Refused> {
-        let number = self.settings.routing.number(receiver).ok_or(NO_RECEIVER)?;
-        let turn = self.number();
-        let half = |salt: &str| u128::from(fnv_64(format!("{salt} {turn} {now}").as_bytes()));
-        let incident = EpisodeId((half("trial") << 64) | half(receiver));
-        let of = |kind: NotificationKind| Notification {
-            id: format!("{incident}-{}", kind.name()),
-            kind,
-            incident,
-            facts: AlertFacts {
-                alert: TRIAL_ALERT.to_owned(),
-                severity,
-                key: Vec::new(),
-                at: now,
-                since: now,
-            },
-            detected: now,
-            deadline: None,
-            measured: Measurement::default(),
-            reason: None,
-            message: message.to_owned(),
-            reading: String::new(),
-            runbook: None,
-            labels: Vec::new(),
-            by: Some(by.to_owned()),
-            missed: None,
-            digest: None,
-        };
-        self.write_down(by, format!("notify test {receiver}"), now);
-        Ok((number, [of(NotificationKind::Firing), of(NotificationKind::Resolved)]))
-    }
+/// See [`Desk::trial`].
+pub(super) fn trial(
+    desk: &mut Desk,
+    receiver: &str,
+    severity: Severity,
+    message: &str,
+    by: &str,
+    now: Timestamp,
+) -> Result<(usize, [Notification; 2]), Refused> {
+    let number = desk.settings.routing.number(receiver).ok_or(NO_RECEIVER)?;
+    let turn = desk.number();
+    let half = |salt: &str| u128::from(fnv_64(format!("{salt} {turn} {now}").as_bytes()));
+    let incident = EpisodeId((half("trial") << 64) | half(receiver));
+    let of = |kind: NotificationKind| Notification {
+        id: format!("{incident}-{}", kind.name()),
+        kind,
+        incident,
+        facts: AlertFacts {
+            alert: TRIAL_ALERT.to_owned(),
+            severity,
+            key: Vec::new(),
+            at: now,
+            since: now,
+        },
+        detected: now,
+        deadline: None,
+        measured: Measurement::default(),
+        reason: None,
+        message: message.to_owned(),
+        reading: String::new(),
+        runbook: None,
+        labels: Vec::new(),
+        by: Some(by.to_owned()),
+        missed: None,
+        digest: None,
+    };
+    desk.write_down(by, format!("notify test {receiver}"), now);
+    Ok((number, [of(NotificationKind::Firing), of(NotificationKind::Resolved)]))
+}
 
-    /// What a receiver would be sent if the present state of an incident were told now; its
-    /// number.
-    ///
-    /// # Errors
-    /// [`Refused::Unknown`] where there is no such incident, [`Refused::Words`] where there is
-    /// no such receiver.
-    pub fn rendition(
-        &self,
-        incident: EpisodeId,
-        receiver: &str,
-        now: Timestamp,
-    ) -> Result<(usize, Notification), Refused> {
-        let number = self.settings.routing.number(receiver).ok_or(NO_RECEIVER)?;
-        let case = self.cases.get(&incident).ok_or(Refused::Unknown)?;
-        let kind = match case.is_open() {
-            true => NotificationKind::Firing,
-            false => NotificationKind::Resolved,
-        };
-        Ok((number, telling::notification(case, kind, now, receiver)))
-    }
+/// See [`Desk::rendition`].
+pub(super) fn rendition(
+    desk: &Desk,
+    incident: EpisodeId,
+    receiver: &str,
+    now: Timestamp,
+) -> Result<(usize, Notification), Refused> {
+    let number = desk.settings.routing.number(receiver).ok_or(NO_RECEIVER)?;
+    let case = desk.cases.get(&incident).ok_or(Refused::Unknown)?;
+    let kind = match case.is_open() {
+        true => NotificationKind::Firing,
+        false => NotificationKind::Resolved,
+    };
+    Ok((number, telling::notification(case, kind, now, receiver)))
 }

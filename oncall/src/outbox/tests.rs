@@ -37,7 +37,8 @@ fn notification(incident: u128, kind: NotificationKind, severity: Severity) -> N
 }
 
 /// At the beginning, with a day to go.
-const START: (Timestamp, Timestamp) = (Timestamp(0), Timestamp(AGE_MAX_MS));
+const START: Timestamp = Timestamp(0);
+const EXPIRES: Timestamp = Timestamp(AGE_MAX_MS);
 const SENT: DeliveryResult = DeliveryResult::Sent { receipt: None };
 
 fn outbox() -> Outbox {
@@ -49,7 +50,7 @@ fn push(outbox: &mut Outbox, receiver: usize, incident: u128, kind: Notification
     if receiver > 0 {
         pushed.id = format!("{}-{receiver}", pushed.id);
     }
-    assert_eq!(outbox.push(receiver, pushed, START), None);
+    assert_eq!(outbox.push(receiver, pushed, START, EXPIRES), None);
 }
 
 fn failed(after_ms: Option<i64>) -> DeliveryResult {
@@ -86,7 +87,7 @@ fn what_is_pushed_is_attempted_once_in_order_of_urgency() {
         [(1, Severity::Low), (2, Severity::High), (3, Severity::Critical), (4, Severity::High)]
     {
         let pushed = notification(incident, Firing, severity);
-        assert_eq!(outbox.push(0, pushed, START), None);
+        assert_eq!(outbox.push(0, pushed, START, EXPIRES), None);
     }
     assert_eq!(outbox.next_due(), Some(Timestamp(0)));
     let attempts = outbox.due(Timestamp(0));
@@ -226,8 +227,8 @@ fn giving_up_is_an_outcome_with_a_reason() {
     assert!(near_the_end.contains(&at.0), "{at}");
     assert_eq!((dead.counts(0).too_old, dead.counts(0).pending), (1, 0));
 
-    let late = (Timestamp(AGE_MAX_MS + 1), Timestamp(AGE_MAX_MS));
-    let old = dead.push(0, notification(2, Firing, Severity::High), late);
+    let late = Timestamp(AGE_MAX_MS + 1);
+    let old = dead.push(0, notification(2, Firing, Severity::High), late, EXPIRES);
     assert_eq!(old.unwrap().why, GiveUp::TooOld(None));
     assert_eq!(dead.counts(0).too_old, 2);
 }
@@ -249,11 +250,11 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
         let mut in_flight = Vec::new();
         for (incident, kind, severity) in pending {
             let pushed = notification(incident, kind, severity);
-            assert_eq!(outbox.push(0, pushed, START), None);
+            assert_eq!(outbox.push(0, pushed, START, EXPIRES), None);
             in_flight.extend(outbox.due(Timestamp(0)));
         }
-        let refusal = outbox.push(0, notification(incident, kind, severity), START);
-        let refusal = refusal.unwrap();
+        let pushed = notification(incident, kind, severity);
+        let refusal = outbox.push(0, pushed, START, EXPIRES).unwrap();
         assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::Crowded));
         assert_eq!((outbox.counts(0).pending, outbox.counts(0).crowded), (2, 1));
         outbox.record(in_flight[0].ticket, SENT, Timestamp(1)).unwrap();
@@ -347,7 +348,7 @@ fn what_says_the_same_again_takes_the_place_of_what_waits() {
             id: format!("{}-{at}", kind.name()),
             ..notification(1, kind, Severity::High)
         };
-        assert_eq!(outbox.push(0, pushed, START), None);
+        assert_eq!(outbox.push(0, pushed, START, EXPIRES), None);
     }
     let told: Vec<String> = drain(&mut outbox, |_, _| SENT).into_iter().map(|it| it.0).collect();
     assert_eq!(told, ["firing-0", "again-2", "reminder-4"]);
@@ -426,7 +427,7 @@ proptest! {
         'run: loop {
             let mut outbox = written.restart();
             while let Some((to, told)) = log.get(pushed) {
-                prop_assert_eq!(outbox.push(*to, told.clone(), START), None);
+                prop_assert_eq!(outbox.push(*to, told.clone(), START, EXPIRES), None);
                 pushed += 1;
                 written.take(&mut outbox);
             }

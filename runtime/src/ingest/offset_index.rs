@@ -130,8 +130,11 @@ impl OffsetTimeIndex {
     /// lie that are read and known.
     fn cover(&self, after: Timestamp, until: Timestamp) -> (i64, i64) {
         let begins = self.points.partition_point(|(at, _)| *at <= after);
-        let from = begins.checked_sub(1).and_then(|last| self.points.get(last));
-        let from = from.or(self.points.front()).map_or(self.next, |(_, offset)| *offset);
+        let from = begins
+            .checked_sub(1)
+            .and_then(|last| self.points.get(last))
+            .or(self.points.front())
+            .map_or(self.next, |(_, offset)| *offset);
         let settled = until.plus(self.lateness_ms);
         let ends = self.points.partition_point(|(at, _)| *at <= settled);
         let to = self.points.get(ends).map_or(self.next, |(_, offset)| *offset);

@@ -1,16 +1,21 @@
-//! What the reader knows, for a snapshot, and a reader that resumes from one.
+//! What the reader knows, for a snapshot, and a reader that continues where another was: one that
+//! resumes from a snapshot, or one under rules in another wording.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::resume::ResumePoint;
 use engine::snapshot::Packed;
+use model::time::Timestamp;
 
 use super::offset_index::OffsetTimeIndex;
 use super::reader::Reader;
+use crate::alert_log::durable_progress::DurableProgress;
 use crate::checkpoint::reader_checkpoint::ReaderCheckpoint;
 use crate::checkpoint::snapshot::wait_after;
 use crate::io::{Now, Sources};
+use crate::pipeline::PipelineInput;
+use crate::rules::loaded::LoadedRules;
 
 impl<S: Sources> Reader<S> {
     /// Starts a checkpoint barrier when that is due and everything read so far is committed.
@@ -70,5 +75,29 @@ impl<S: Sources> Reader<S> {
         }
         self.marked = from.marked;
         true
+    }
+
+    /// Continues under rules that the shards of another pipeline have adopted. Partitions, fronts
+    /// and waiting observations stay, nothing is replayed; watermarks are published again.
+    pub(crate) fn adopt(
+        &mut self,
+        rules: &LoadedRules,
+        durable: Arc<DurableProgress>,
+        pipeline: &PipelineInput,
+    ) {
+        self.rules_hash = rules.program.hash();
+        self.durable = durable;
+        self.reopen();
+        self.publish_again(pipeline);
+    }
+
+    /// Publishes the watermarks again, to shards that are resumed.
+    pub(crate) fn publish_again(&self, pipeline: &PipelineInput) {
+        for (stream, settled) in self.marked.iter().enumerate() {
+            if *settled > Timestamp(i64::MIN) {
+                pipeline.publish(stream, *settled, self.ingester.first(stream));
+            }
+        }
+        pipeline.wake();
     }
 }

@@ -5,7 +5,6 @@ pub mod worker;
 pub mod channel;
 pub mod config_update;
 pub mod parts;
-mod reconfigure;
 pub mod requests;
 mod resend;
 pub mod rows;

@@ -69,13 +69,13 @@ impl AlertTemplates {
     pub fn new(rules: &LoadedRules, language: Language, zone: TimeZone) -> AlertTemplates {
         let mut alerts = HashMap::new();
         for alert in &rules.set.alerts {
-            let reading = rules.readings.iter().find(|reading| reading.alert == alert.name);
-            let reading = reading.map_or_else(String::new, |reading| {
+            let explained = rules.readings.iter().find(|reading| reading.alert == alert.name);
+            let reading = explained.map_or_else(String::new, |of| {
                 let words = match language {
-                    Language::En => &reading.words_en,
-                    Language::Ja => &reading.words_ja,
+                    Language::En => &of.words_en,
+                    Language::Ja => &of.words_ja,
                 };
-                format!("{} — {words}", reading.canonical)
+                format!("{} — {words}", of.canonical)
             });
             alerts.insert(alert.name.clone(), AlertTemplate { alert: alert.clone(), reading });
         }

@@ -19,7 +19,7 @@ impl NotifyWorker {
         let OnCallRequest { query, by, reply: channel } = request;
         let reply = match query {
             OnCallQuery::TestReceiver { receiver, severity } => {
-                self.test((&receiver, severity), &by, language, channel, now);
+                self.test(&receiver, severity, &by, language, channel, now);
                 return;
             }
             OnCallQuery::RenderNotification { incident, receiver } => {
@@ -32,20 +32,20 @@ impl NotifyWorker {
 
     fn test(
         &mut self,
-        of: (&str, Severity),
+        receiver: &str,
+        severity: Severity,
         by: &str,
         language: Language,
         channel: ReplyChannel,
         now: Timestamp,
     ) {
-        let (receiver, severity) = of;
         let message = match language {
             Language::En => format!("a test of {receiver} by {by}: nothing has happened"),
             Language::Ja => {
                 format!("【テスト】{by} による {receiver} への送信テストです。対応は不要です")
             }
         };
-        let test = self.desk.trial(receiver, (severity, &message), by, now);
+        let test = self.desk.trial(receiver, severity, &message, by, now);
         match test {
             Ok((number, notifications)) if number < self.notifiers.len() => {
                 let name = receiver.to_owned();
@@ -64,8 +64,8 @@ impl NotifyWorker {
     fn render(&self, incident: &str, receiver: String, now: Timestamp) -> OnCallReply {
         let incident = find_incident(&self.desk, incident)?.id;
         let (number, notification) = self.desk.rendition(incident, &receiver, now)?;
-        let sent = self.notifiers.preview(number, &notification);
-        let sent = sent.ok_or(OnCallError::from(Refused::Unknown))?;
+        let preview = self.notifiers.preview(number, &notification);
+        let sent = preview.ok_or(OnCallError::from(Refused::Unknown))?;
         Ok(OnCallAnswer::Rendered(RenderedNotification { receiver, sent }))
     }
 }

@@ -18,9 +18,10 @@ use oncall::outbox::{Attempt, GiveUp, Outcome, Ticket};
 use tracing::{error, info, warn};
 
 use super::channel::{DeliveryOutcome, NotifyInbox, NotifyInput, NotifyPosition};
+use super::config_update::OnCallConfigUpdate;
 use super::parts::NotifyParts;
 use super::requests::{OnCallReply, ReplyChannel};
-use super::resend::{self, ResendStates};
+use super::resend::{self, ResendState, ResendStates};
 use super::{NotifierAttempt, Notifiers, rows};
 use crate::alert_log::record::LoggedRecord;
 use crate::error::NodeError;
@@ -73,8 +74,7 @@ impl NotifyWorker {
     ) -> Result<(NotifyWorker, NotifyInbox), NodeError> {
         let NotifyParts { settings, outbox, notifiers, rows, inbox } = parts;
         let mut desk = Desk::new(settings, outbox);
-        let stored = rows.rows()?;
-        let stored = stored.into_iter().map(|(key, row)| rows::read(&key, &row));
+        let stored = rows.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
         let stored: Vec<desk::Row> = stored.collect::<Result<_, _>>().map_err(NodeError::Row)?;
         desk.restore(stored, now.wall);
         let position = inbox.position();
@@ -143,6 +143,29 @@ impl NotifyWorker {
             NotifyInput::Config(update) => self.reconfigure(*update, now),
             NotifyInput::End => self.drains_until = Some(now.plus(DRAIN_MS)),
         }
+    }
+
+    /// Applies other on-call settings, between two attempts. What is under way ends as it began, by
+    /// the sink that it was given to, and its outcome is known by its ticket.
+    fn reconfigure(&mut self, update: OnCallConfigUpdate, now: Timestamp) {
+        let OnCallConfigUpdate { settings, notifiers, unchanged, outbox, by } = update;
+        let mut resends = std::mem::take(&mut self.resends);
+        // Those attempts were not started, and their numbers are about to change.
+        for attempt in resends.values_mut().flat_map(ResendState::release) {
+            self.desk.withdraw(attempt.ticket);
+        }
+        self.desk.reconfigure(settings, outbox, by, now);
+        let receivers = self.desk.settings().routing.receivers().iter();
+        let names: Vec<String> = receivers.map(|receiver| receiver.name.clone()).collect();
+        for (number, name) in names.iter().enumerate() {
+            if !unchanged.contains(name) {
+                self.desk.reach_anew(number, now);
+            }
+        }
+        self.notifiers = notifiers;
+        self.resends = resend::resends(self.desk.settings(), resends);
+        self.telemetry.metrics.forget_receivers();
+        info!(by, receivers = self.notifiers.len(), "on-call settings reloaded");
     }
 
     fn fold(&mut self, record: &LoggedRecord, templates: &AlertTemplates, now: Timestamp) {
@@ -258,8 +281,8 @@ impl NotifyWorker {
     fn until_due(&self, now: Now) -> Flow {
         let audit = self.audited_at.plus(AUDIT_MS);
         let resend = self.resends.values().filter_map(|of| of.due_at()).min();
-        let due = [self.desk.next_due(), resend, self.drains_until, Some(audit)];
-        let due = due.into_iter().flatten().min().unwrap_or(audit);
+        let dues = [self.desk.next_due(), resend, self.drains_until, Some(audit)];
+        let due = dues.into_iter().flatten().min().unwrap_or(audit);
         let wait_ms = due.0.saturating_sub(now.wall.0).max(0);
         Flow::Wait(Some(now.monotonic_ms.saturating_add(wait_ms)))
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use model::observation::Batch;
+use model::time::Timestamp;
 use model::transition::Transition;
 
 use crate::ingest::admission::AdmissionOutcome;
@@ -16,6 +17,9 @@ pub trait ReplayObserver {
     fn admitted(&mut self, _stream: usize, _outcome: AdmissionOutcome) {}
     /// These observations are about to be evaluated.
     fn observed(&mut self, _batches: &[Batch]) {}
+    /// A stream is settled up to an instant, its batches delivered; `first` is the time of its
+    /// earliest event so far.
+    fn settled(&mut self, _stream: usize, _settled: Timestamp, _first: Option<Timestamp>) {}
     /// A line, counted from 1, could not be decoded.
     fn undecodable(&mut self, input: &str, line: i64, why: &dyn fmt::Display);
     /// A shard found something; its transitions come again, in order.

@@ -217,7 +217,7 @@ impl SelfMonitor {
         }
         let since = self.instant(now);
         let open = Open { since, seen: now, value: more };
-        let record = self.record(&alert, &open, (since, false), threshold, detail);
+        let record = self.record(&alert, &open, since, false, threshold, detail);
         self.open.insert(alert, open);
         Some(record)
     }
@@ -226,7 +226,7 @@ impl SelfMonitor {
     fn end(&mut self, alert: &MetaAlert, now: Timestamp) -> Option<MetaRecord> {
         let open = self.open.remove(alert)?;
         let at = self.instant(now);
-        Some(self.record(alert, &open, (at, true), None, None))
+        Some(self.record(alert, &open, at, true, None, None))
     }
 
     /// An instant after every one the log has.
@@ -239,14 +239,15 @@ impl SelfMonitor {
         &self,
         alert: &MetaAlert,
         open: &Open,
-        (at, is_over): (Timestamp, bool),
+        at: Timestamp,
+        is_over: bool,
         threshold: Option<Decimal>,
         detail: Option<&str>,
     ) -> MetaRecord {
         let (alert, since) = (alert.clone(), open.since);
         let measured = Measurement { value: open.value, threshold };
-        let key = alert.key();
-        let key = encode_key(key.iter().map(|(_, value)| value));
+        let parts = alert.key();
+        let key = encode_key(parts.iter().map(|(_, value)| value));
         let id = episode_id(alert.name(), &key, since);
         let step = MetaTransition { alert, is_over, at, since, measured, id };
         let message = step.message(detail, self.language);

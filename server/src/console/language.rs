@@ -43,8 +43,10 @@ fn of_tag(tag: &str) -> Option<Language> {
 
 /// Weight of `q=0.8` in thousandths; 0, which is "not acceptable", for what is no weight.
 fn thousandths(weight: &str) -> u16 {
-    let value = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q="));
-    let value = value.and_then(|value| value.parse::<f32>().ok());
+    let value = weight
+        .strip_prefix("q=")
+        .or_else(|| weight.strip_prefix("Q="))
+        .and_then(|value| value.parse::<f32>().ok());
     value.map_or(0, |value| (value.clamp(0.0, 1.0) * 1000.0) as u16)
 }
 

@@ -206,8 +206,11 @@ fn response(meaning: &str, schema: &Schema) -> Value {
 
 /// Parameters of the path, and the one query there is.
 fn parameters(operation: &ApiOperation) -> Vec<Value> {
-    let of_path = operation.path.split('/').filter_map(|part| part.strip_prefix('{'));
-    let of_path = of_path.filter_map(|part| part.strip_suffix('}'));
+    let of_path = operation
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{'))
+        .filter_map(|part| part.strip_suffix('}'));
     let mut parameters: Vec<Value> = of_path
         .map(|name| {
             let schema = parameter_schema(operation.path, name);

@@ -57,8 +57,10 @@ fn admit(ingest: &IngestSpools, stream: &str, headers: &HeaderMap) -> Result<Spo
 }
 
 fn append(spool: &Spool, body: &[u8]) -> Result<usize, IngestReply> {
-    let lines = body.split(|byte| *byte == b'\n').enumerate();
-    let lines = lines.map(|(at, line)| (at + 1, line.strip_suffix(b"\r").unwrap_or(line)));
+    let lines = body
+        .split(|byte| *byte == b'\n')
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.strip_suffix(b"\r").unwrap_or(line)));
     let lines: Vec<_> =
         lines.filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace)).collect();
     if let Some((at, line)) = lines.iter().find(|(_, line)| line.len() > MAX_RECORD_BYTES) {

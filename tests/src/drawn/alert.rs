@@ -94,12 +94,12 @@ fn keys(random: &mut Random) -> Vec<KeyPart> {
 }
 
 /// The comparison and level of a trigger that is one comparison.
-fn single_level(trigger: &Trigger) -> Option<(Comparison, Decimal)> {
+fn single_level(trigger: &Trigger) -> Option<SingleLevel> {
     let Trigger::Condition(condition) = trigger else {
         return None;
     };
     match condition.compares.as_slice() {
-        [only] => Some((only.comparison, only.level)),
+        [only] => Some(SingleLevel { comparison: only.comparison, level: only.level }),
         _ => None,
     }
 }
@@ -113,50 +113,55 @@ fn shows_event(trigger: &Trigger) -> bool {
     }
 }
 
-/// A level by some halves on the easier side, or on the harder one where they are negative;
-/// only an ordered comparison has sides.
-fn eased((comparison, level): (Comparison, Decimal), by: i64) -> Option<Decimal> {
-    match comparison {
-        Comparison::AtLeast | Comparison::Above => level.checked_sub(halves(by)),
-        Comparison::AtMost | Comparison::Below => level.checked_add(halves(by)),
-        Comparison::Equal | Comparison::NotEqual => None,
+/// Level of a trigger that is one comparison.
+#[derive(Clone, Copy)]
+struct SingleLevel {
+    comparison: Comparison,
+    level: Decimal,
+}
+
+impl SingleLevel {
+    /// The level by some halves on the easier side, or on the harder one where they are negative;
+    /// only an ordered comparison has sides.
+    fn eased(self, by: i64) -> Option<Decimal> {
+        match self.comparison {
+            Comparison::AtLeast | Comparison::Above => self.level.checked_sub(halves(by)),
+            Comparison::AtMost | Comparison::Below => self.level.checked_add(halves(by)),
+            Comparison::Equal | Comparison::NotEqual => None,
+        }
     }
 }
 
-fn easier(random: &mut Random, level: (Comparison, Decimal)) -> Option<Decimal> {
+fn easier(random: &mut Random, level: SingleLevel) -> Option<Decimal> {
     let by = random.within(0, 3);
-    eased(level, by)
+    level.eased(by)
 }
 
 /// Rungs above the lowest level, each harder than the one before.
-fn rungs(random: &mut Random, level: (Comparison, Decimal)) -> Vec<SeverityLevel> {
+fn rungs(random: &mut Random, level: SingleLevel) -> Vec<SeverityLevel> {
     let many = if random.chance(35) { random.within(1, 2) } else { 0 };
     let severities = [Severity::Medium, Severity::Critical];
     let mut harder = 0;
     let mut rungs = Vec::new();
     for severity in severities.into_iter().take(many as usize) {
         harder -= random.within(1, 4);
-        rungs.extend(eased(level, harder).map(|level| SeverityLevel { severity, level }));
+        rungs.extend(level.eased(harder).map(|level| SeverityLevel { severity, level }));
     }
     rungs
 }
 
-fn overrides(
-    random: &mut Random,
-    level: (Comparison, Decimal),
-    rungs: usize,
-    clears: bool,
-) -> Overrides {
+fn overrides(random: &mut Random, level: SingleLevel, rungs: usize, clears: bool) -> Overrides {
     let keys = [Some("a"), Some("b"), Some("a"), None];
     let row = |random: &mut Random| {
-        let own = eased(level, random.within(-3, 3)).unwrap_or(level.1);
+        let own = level.eased(random.within(-3, 3)).unwrap_or(level.level);
+        let of_row = SingleLevel { level: own, ..level };
         let mut harder = 0;
         let above = (0..rungs).filter_map(|_| {
             harder -= random.within(1, 3);
-            eased((level.0, own), harder)
+            of_row.eased(harder)
         });
         let above: Vec<Decimal> = above.collect();
-        let clear = clears.then(|| eased((level.0, own), random.within(0, 2))).flatten();
+        let clear = clears.then(|| of_row.eased(random.within(0, 2))).flatten();
         OverrideRow {
             key: random.one_of(&keys, None).map(str::to_owned),
             level: own,

@@ -55,18 +55,19 @@ pub(super) fn entries_by_key(
     let mut seen: Vec<(usize, Vec<KeyValue>, Timestamp, KeyValue)> = Vec::new();
     for (place, event) in ordered.iter().enumerate() {
         let schema = rules.streams.get(event.origin.stream as usize);
-        let id = schema.and_then(|schema| schema.id).map(|field| plain(value(event, field)));
-        let id = id.filter(|id| *id != KeyValue::Null);
+        let id = schema
+            .and_then(|schema| schema.id)
+            .map(|field| plain(value(event, field)))
+            .filter(|id| *id != KeyValue::Null);
         for (input, selection) in alert.trigger.selections().into_iter().enumerate() {
             if selection.stream != event.origin.stream as usize
                 || !selected(&selection.predicate, &event.values)
             {
                 continue;
             }
-            let (Some(key), Some(entry)) = (
-                key_of(alert, selection, event),
-                entry_of(alert, (place, input), selection, event),
-            ) else {
+            let (Some(key), Some(entry)) =
+                (key_of(alert, selection, event), entry_of(alert, place, input, selection, event))
+            else {
                 continue;
             };
             // Events of one id and one time are one: the first in the order of events.
@@ -122,7 +123,8 @@ pub(super) fn key_of(
 
 pub(super) fn entry_of(
     alert: &Alert,
-    (place, input): (usize, usize),
+    place: usize,
+    input: usize,
     selection: &Selection,
     event: &AcceptedEvent<'_>,
 ) -> Option<Entry> {

@@ -59,8 +59,8 @@ pub fn transitions_across(
                 all.extend(before.transitions_until_change(last));
                 continue;
             };
-            let entries = entries_by_key(change.after, after, &ordered).remove(&key);
-            let entries = entries.unwrap_or_default();
+            let entries =
+                entries_by_key(change.after, after, &ordered).remove(&key).unwrap_or_default();
             let (alert, entries, before_it) = (after, &entries, Some((&before, last)));
             all.extend(Judge { alert, entries, before: before_it, ..before }.transitions(end.0));
         }

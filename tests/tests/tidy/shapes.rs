@@ -12,30 +12,13 @@ use super::tokens::{Token, after_generics, after_group, is_name, text, tokens};
 const IMPL_FILES_MAX: usize = 3;
 
 /// Types spread over more files than that today.
-const SPREAD_TYPES: &[(&str, usize)] =
-    &[("engine", 1), ("oncall", 1), ("runtime", 2), ("tests", 1)];
+const SPREAD_TYPES: &[(&str, usize)] = &[("tests", 1)];
 /// Functions with a tuple pattern among their parameters today.
-const TUPLE_PARAMETERS: &[(&str, usize)] = &[
-    ("benches", 8),
-    ("connectors", 6),
-    ("engine", 19),
-    ("hansho", 1),
-    ("oncall", 9),
-    ("runtime", 5),
-    ("tests", 5),
-];
+const TUPLE_PARAMETERS: &[(&str, usize)] = &[("runtime", 2), ("tests", 3)];
 /// Names bound once more without being used in between today.
-const REBINDINGS: &[(&str, usize)] = &[
-    ("connectors", 20),
-    ("engine", 3),
-    ("hansho", 36),
-    ("oncall", 7),
-    ("runtime", 23),
-    ("server", 5),
-    ("tests", 9),
-];
+const REBINDINGS: &[(&str, usize)] = &[("runtime", 14), ("tests", 5)];
 /// Blocks that only move today.
-const MOVING_BLOCKS: &[(&str, usize)] = &[("connectors", 2), ("hansho", 3), ("oncall", 1)];
+const MOVING_BLOCKS: &[(&str, usize)] = &[];
 
 /// A type is found in few places.
 pub fn spread_types(tree: &Tree) -> Vec<Finding> {

@@ -93,10 +93,11 @@ impl Aim {
             Telemetry::Spans => of_span(path),
         });
         let is_time = matches!(declared.kind, FieldType::Time(_));
-        let found = found.or_else(|| is_time.then_some((RECORD, event_time(telemetry))));
         // `time` is no member of a request, but what an event's time is by default.
-        let found = found.or_else(|| (path == "time").then_some((RECORD, event_time(telemetry))));
-        found.map(|(level, what)| (level, Aim { field, what }))
+        let stands_for_time = is_time || path == "time";
+        let found_or_time =
+            found.or_else(|| stands_for_time.then_some((RECORD, event_time(telemetry))));
+        found_or_time.map(|(level, what)| (level, Aim { field, what }))
     }
 
     /// Reads the field at a place; null and what is not there are missing.
@@ -213,8 +214,10 @@ impl What {
                 any.map_or(Found::Nothing, Found::Any)
             }
             What::Body(path) => {
-                let any = tape.last(home, Part::Body).map(|(body, _)| body);
-                let any = any.and_then(|body| within(tape, body, path, texts));
+                let any = tape
+                    .last(home, Part::Body)
+                    .map(|(body, _)| body)
+                    .and_then(|body| within(tape, body, path, texts));
                 any.map_or(Found::Nothing, Found::Any)
             }
             What::Status(part) => {

@@ -46,8 +46,8 @@ impl<'a> WireReader<'a> {
                 return Err(self.expected(start, Expected::Tag));
             }
             match message.numbered(number) {
-                Some(member) => self.value(member, (start, wire), end, depth)?,
-                None => self.skip((start, wire), end)?,
+                Some(member) => self.value(member, start, wire, end, depth)?,
+                None => self.skip(start, wire, end)?,
             }
         }
         Ok(())
@@ -56,7 +56,8 @@ impl<'a> WireReader<'a> {
     fn value(
         &mut self,
         member: &'static Member,
-        (start, wire): (usize, u64),
+        start: usize,
+        wire: u64,
         end: usize,
         depth: usize,
     ) -> Result<(), Fault> {
@@ -91,7 +92,7 @@ impl<'a> WireReader<'a> {
         Ok(())
     }
 
-    fn skip(&mut self, (start, wire): (usize, u64), end: usize) -> Result<(), Fault> {
+    fn skip(&mut self, start: usize, wire: u64, end: usize) -> Result<(), Fault> {
         match wire {
             VARINT => self.varint(end).map(|_| ()),
             EIGHT_BYTES => self.advance(8, end),

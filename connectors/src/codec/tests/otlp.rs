@@ -252,8 +252,9 @@ fn the_paths_of_the_language_are_those_of_the_decoder() {
         r#""body":{"stringValue":"b"},"severityNumber":9,"severityText":"s","eventName":"e""#,
     ));
     let span = span(&all(r#""name":"n","kind":1,"status":{"code":1,"message":"m"}"#));
-    let requests = [(Logs, vec![log]), (Spans, vec![span])];
-    let requests = requests.into_iter().chain([(Metrics, vec![named("sum"), named("histogram")])]);
+    let requests = [(Logs, vec![log]), (Spans, vec![span])]
+        .into_iter()
+        .chain([(Metrics, vec![named("sum"), named("histogram")])]);
     let every: Vec<&str> = ALL.iter().flat_map(|telemetry| telemetry.paths()).copied().collect();
     for (telemetry, requests) in requests {
         for path in every.iter().chain(&["scope", "resource", "status", "attributes", "x"]) {

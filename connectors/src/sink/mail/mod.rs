@@ -168,16 +168,17 @@ impl MailSink {
         to: Vec<Address>,
         bytes: &[u8],
     ) -> Result<(), SmtpFailure> {
-        let envelope = Envelope::new(Some(self.from.email.clone()), to);
-        let envelope = envelope.map_err(|error| SmtpFailure::Address(error.to_string()))?;
+        let envelope = Envelope::new(Some(self.from.email.clone()), to)
+            .map_err(|error| SmtpFailure::Address(error.to_string()))?;
         transport.send_raw(&envelope, bytes).await.map(drop).map_err(SmtpFailure::Smtp)
     }
 
     /// A way to an address that may be called. The check is here, where the connection takes
     /// its address from, so that a name cannot change between.
     async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, SmtpFailure> {
-        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
-        let found = found.map_err(|error| SmtpFailure::Address(error.to_string()))?;
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port))
+            .await
+            .map_err(|error| SmtpFailure::Address(error.to_string()))?;
         let allowed = |address: &SocketAddr| self.allow_private || !is_private(address.ip());
         let address: IpAddr =
             found.into_iter().find(allowed).map(|it| it.ip()).ok_or_else(|| {

@@ -55,8 +55,11 @@ pub(super) struct WebhookSink {
 
 impl SinkConfig for WebhookConfig {
     fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError> {
-        let secrets = self.secrets.iter().map(|secret| context.reveal_external(secret));
-        let secrets = secrets.collect::<Result<_, _>>()?;
+        let secrets = self
+            .secrets
+            .iter()
+            .map(|secret| context.reveal_external(secret))
+            .collect::<Result<_, _>>()?;
         let http = HttpSettings::new(self.url.reveal(context)?, self.allow_private);
         let http = HttpSettings { headers: self.headers.reveal(context)?, ..http };
         Ok(ResolvedSink::new(WebhookSettings { http, format: self.format, secrets }))

@@ -1,5 +1,6 @@
 //! Taking and giving up partitions: where each starts, what was lost, who else is there.
 
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -119,7 +120,7 @@ impl KafkaSource {
             };
             let reached = self.reached_back(&name, partition, reach)?;
             let known = if let Reach::Offset(offset) = reach { Some(offset) } else { None };
-            let mut opening = self.opening(topic, partition, (left, known), (low, high));
+            let mut opening = self.opening(topic, partition, left, known, low..=high);
             opening.start = reached.map_or(opening.start, |at| opening.start.min(at.max(low)));
             openings.push(opening);
         }
@@ -169,13 +170,14 @@ impl KafkaSource {
     }
 
     /// Where a partition starts, given what was left, up to where it is known, and which offsets
-    /// (from, to) are retained.
+    /// are retained.
     fn opening(
         &mut self,
         topic: usize,
         partition: i32,
-        (left, known): (Left, Option<i64>),
-        (low, high): (i64, i64),
+        left: Left,
+        known: Option<i64>,
+        retained: RangeInclusive<i64>,
     ) -> Opening {
         let (commit, wanted) = match (left, known) {
             (Left::Point(point), known) => (Some(point), known.unwrap_or(point.replay_from)),
@@ -191,12 +193,12 @@ impl KafkaSource {
                 (None, offset)
             }
             (Left::Nothing, None) => match self.settings.start {
-                Start::Beginning => (None, low),
-                Start::End => (None, high),
+                Start::Beginning => (None, *retained.start()),
+                Start::End => (None, *retained.end()),
             },
         };
-        let readable = (low..=high).contains(&wanted);
-        let start = if readable { wanted } else { low };
+        let readable = retained.contains(&wanted);
+        let start = if readable { wanted } else { *retained.start() };
         Opening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
     }
 
@@ -269,15 +271,15 @@ impl KafkaSource {
     }
 
     /// Reads a partition again from where its queue stands.
-    pub(super) fn reread(&mut self, (name, partition): &(String, i32)) {
+    pub(super) fn reread(&mut self, name: &str, partition: i32) {
         let Some(topic) = self.topic(name) else {
             return;
         };
-        let Some(part) = self.partitions.get(&(topic, *partition)) else {
+        let Some(part) = self.partitions.get(&(topic, partition)) else {
             return;
         };
         let next = part.next;
-        if let Err(error) = self.restart(topic, *partition, next) {
+        if let Err(error) = self.restart(topic, partition, next) {
             self.later(format!("topic {name} partition {partition}: cannot read on: {error}"));
         }
     }

@@ -30,8 +30,9 @@ impl Domain {
         let Standing { settled, rehearsed, is_warm, is_seeded, tells_at } = *standing;
         (self.settled, self.is_warm) = (settled, is_warm);
         (self.is_seeded, self.tells_at) = (is_seeded, tells_at);
-        let told = self.streams.iter().map(|at| published.get(*at).map_or(i64::MIN, |it| it.0));
-        let told = told.min().unwrap_or(i64::MIN);
+        let by_stream =
+            self.streams.iter().map(|at| published.get(*at).map_or(i64::MIN, |it| it.0));
+        let told = by_stream.min().unwrap_or(i64::MIN);
         self.past = Past { told: told.max(rehearsed), rehearsed };
     }
 

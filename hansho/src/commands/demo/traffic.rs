@@ -135,8 +135,10 @@ impl Traffic {
             send(login(self.start.plus(since_ms), "failure", &of_user(user)));
         }
         if ATTACK_MS.contains(&(since_ms % CYCLE_MS)) {
-            let user = ATTACKED.get((since_ms / BEAT_MS) as usize % ATTACKED.len());
-            let user = user.copied().unwrap_or("root");
+            let user = ATTACKED
+                .get((since_ms / BEAT_MS) as usize % ATTACKED.len())
+                .copied()
+                .unwrap_or("root");
             let attacker = Account { user, address: "203.0.113.9".to_owned() };
             send(login(self.start.plus(since_ms), "failure", &attacker));
         }

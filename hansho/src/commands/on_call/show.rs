@@ -5,11 +5,13 @@ use std::fmt::{Display, Write};
 
 use model::message::Language;
 use model::time::Timestamp;
+use model::transition::Reason;
 use oncall::case::{Phase, State};
+use oncall::timeline::{TimelineEntry, TimelineEvent};
 use runtime::notify::requests::answers::{
     DroppedNotificationView, IncidentList, IncidentView, NotificationChanged, NotificationList,
     PendingNotificationView, RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired,
-    SilenceList, SilencePreview, StatusView, TestAttempt, TestResult, TimelineEntry, TimelineEvent,
+    SilenceList, SilencePreview, StatusView, TestAttempt, TestResult,
 };
 use serde::de::DeserializeOwned;
 use unicode_width::UnicodeWidthStr;
@@ -164,7 +166,7 @@ fn members(one: &IncidentView, language: Language) -> Vec<IncidentLine> {
 fn timeline_line(entry: &TimelineEntry, language: Language) -> String {
     let by = or_nothing(entry.by.as_ref());
     let by = if by.is_empty() { String::new() } else { format!(" ({})", plain(&by)) };
-    format!("{}  {}{by}", time_of_day(entry.at.0), event(&entry.what, language))
+    format!("{}  {}{by}", time_of_day(entry.at), event(&entry.what, language))
 }
 
 /// An event of a timeline in words.
@@ -185,19 +187,17 @@ fn event_words(what: &TimelineEvent) -> EventWords {
     let of = |en, ja, rest: String| EventWords { en, ja, rest };
     match what {
         TimelineEvent::Fired => of("fired", "発生", String::new()),
-        TimelineEvent::Rose(severity) => {
-            of("severity rose", "重大度が上昇", severity.0.to_string())
-        }
+        TimelineEvent::Rose(severity) => of("severity rose", "重大度が上昇", severity.to_string()),
         TimelineEvent::MatchedAgain => of("matched again", "再び該当", String::new()),
         TimelineEvent::Ended(reason) => {
-            let reason = reason.map(|it| it.0.name());
+            let reason = reason.map(Reason::name);
             of("the alert ended", "アラートが終了", or_nothing(reason.as_ref()))
         }
         TimelineEvent::Delivered { receiver, kind } => {
-            of("told", "通知済み", format!("{receiver} {}", kind.0.name()))
+            of("told", "通知済み", format!("{receiver} {}", kind.name()))
         }
         TimelineEvent::Undelivered { receiver, kind, why } => {
-            of("NOT told", "通知できず", format!("{receiver} {} {why}", kind.0.name()))
+            of("NOT told", "通知できず", format!("{receiver} {} {why}", kind.name()))
         }
         TimelineEvent::HeldBack { receiver, why } => {
             of("held back", "通知を保留", format!("{receiver} {why}"))
@@ -470,10 +470,9 @@ mod tests {
     #[test]
     fn events_that_no_document_here_has_are_printed_too() {
         use model::severity::Severity;
-        use runtime::notify::requests::text_form::TextValue;
         let receivers = vec!["chat".to_owned(), "pager".to_owned()];
         let cases = [
-            (TimelineEvent::Rose(TextValue(Severity::High)), "severity rose: high"),
+            (TimelineEvent::Rose(Severity::High), "severity rose: high"),
             (TimelineEvent::MatchedAgain, "matched again"),
             (TimelineEvent::Ended(None), "the alert ended"),
             (

@@ -170,8 +170,13 @@ fn the_pages_list_every_limit_with_its_default() {
             .map(|(setting, default)| (setting, default.to_owned()))
             .collect();
         assert_eq!(shown, settings(), "{name}");
-        let part = page.split_once(heading).unwrap_or_else(|| panic!("{name} lacks {heading}")).1;
-        let part = part.split("\n## ").next().unwrap();
+        let part = page
+            .split_once(heading)
+            .unwrap_or_else(|| panic!("{name} lacks {heading}"))
+            .1
+            .split("\n## ")
+            .next()
+            .unwrap();
         let listed: Vec<(&str, &str)> = rows(part).into_iter().skip(1).collect();
         let fixed = fixed();
         let wanted: Vec<(&str, &str)> = fixed

@@ -11,12 +11,13 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, KeyPart, Reason};
 
-use crate::case::{Case, Entry, Escalation, Happening, State, Times, Told};
+use crate::case::{Case, Escalation, State, Times, Told};
 use crate::desk::{Audit, Dead, Flapping, Pending, Row};
 use crate::incident::{AlertText, OffsetRange};
 use crate::matcher::Matcher;
 use crate::outbox::{Failure, GiveUp, Outgoing};
 use crate::silence::Silence;
+use crate::timeline::{TimelineEntry, TimelineEvent};
 
 /// One row a line, as written by the first release of this form.
 const GOLDEN: &str = include_str!("golden.jsonl");
@@ -112,33 +113,33 @@ fn bare(kind: NotificationKind, severity: Severity) -> Notification {
     }
 }
 
-fn happenings() -> Vec<Happening> {
+fn happenings() -> Vec<TimelineEvent> {
     let (receiver, kind, why) = (text("soc"), NotificationKind::Again, text("500"));
     vec![
-        Happening::Fired,
-        Happening::Rose(Severity::High),
-        Happening::MatchedAgain,
-        Happening::Ended(Some(Reason::RuleChanged)),
-        Happening::Ended(None),
-        Happening::Delivered { receiver: receiver.clone(), kind },
-        Happening::Undelivered { receiver: receiver.clone(), kind, why: why.clone() },
-        Happening::HeldBack { receiver: receiver.clone(), why },
-        Happening::Escalated { step: 2, receivers: vec![receiver] },
-        Happening::Breached,
-        Happening::Reminded,
-        Happening::Acknowledged,
-        Happening::Assigned(text("a")),
-        Happening::Noted(text("n")),
-        Happening::Mitigated(text("m")),
-        Happening::CauseFound(text("c")),
-        Happening::Fixed(text("f")),
-        Happening::Resolved(text("r")),
-        Happening::Closed(text("c")),
+        TimelineEvent::Fired,
+        TimelineEvent::Rose(Severity::High),
+        TimelineEvent::MatchedAgain,
+        TimelineEvent::Ended(Some(Reason::RuleChanged)),
+        TimelineEvent::Ended(None),
+        TimelineEvent::Delivered { receiver: receiver.clone(), kind },
+        TimelineEvent::Undelivered { receiver: receiver.clone(), kind, why: why.clone() },
+        TimelineEvent::HeldBack { receiver: receiver.clone(), why },
+        TimelineEvent::Escalated { step: 2, receivers: vec![receiver] },
+        TimelineEvent::Breached,
+        TimelineEvent::Reminded,
+        TimelineEvent::Acknowledged,
+        TimelineEvent::Assigned(text("a")),
+        TimelineEvent::Noted(text("n")),
+        TimelineEvent::Mitigated(text("m")),
+        TimelineEvent::CauseFound(text("c")),
+        TimelineEvent::Fixed(text("f")),
+        TimelineEvent::Resolved(text("r")),
+        TimelineEvent::Closed(text("c")),
     ]
 }
 
 fn full_case() -> Case {
-    let entry = |(index, what): (usize, Happening)| Entry {
+    let entry = |(index, what): (usize, TimelineEvent)| TimelineEntry {
         at: at(index as i64),
         by: (index % 2 == 1).then(|| text("b")),
         what,
@@ -228,8 +229,8 @@ fn dead(number: u64, why: GiveUp) -> Row {
 }
 
 fn rows() -> Vec<Row> {
-    let matchers = ["alert=a", "severity=~\"high|low\"", "user.name!=\"b c\""];
-    let matchers = matchers.map(|text| Matcher::parse(text).unwrap()).to_vec();
+    let written = ["alert=a", "severity=~\"high|low\"", "user.name!=\"b c\""];
+    let matchers = written.map(|text| Matcher::parse(text).unwrap()).to_vec();
     let silence = Silence {
         id: 4,
         matchers,

@@ -25,7 +25,13 @@ fn what_explains_it_may_come_later() {
     scene.fire("down", Critical);
     scene.wait(MINUTE_MS);
     assert_eq!(seconds(&scene), [(Kind::Firing, 20)], "of what is down, and of nothing else");
-    assert!(scene.case(id).timeline.iter().any(|it| matches!(it.what, Happening::HeldBack { .. })));
+    assert!(
+        scene
+            .case(id)
+            .timeline
+            .iter()
+            .any(|it| matches!(it.what, crate::timeline::TimelineEvent::HeldBack { .. }))
+    );
     scene.resolve("down");
     scene.wait(MINUTE_MS);
     let told: Vec<Kind> = scene.kinds();

@@ -10,7 +10,9 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::{EpisodeId, Reason};
 use oncall::case::{Phase, State};
-use serde::{Deserialize, Serialize};
+use oncall::timeline::TimelineEntry;
+use serde::ser::Error;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::text_form::TextValue;
 
@@ -75,7 +77,11 @@ pub struct IncidentView {
     /// Texts about it.
     pub text: AlertTextView,
     /// Events, the oldest first; not in a list.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_by_name"
+    )]
     pub timeline: Option<Vec<TimelineEntry>>,
     /// Instants of its course.
     pub times: IncidentTimes,
@@ -181,82 +187,6 @@ pub enum ReceiverState {
     Failed,
     /// A digest stands for its notifications.
     Summed,
-}
-
-/// One event of an incident's timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TimelineEntry {
-    /// Instant.
-    pub at: TextValue<Timestamp>,
-    /// Person who did it; null is the service.
-    pub by: Option<String>,
-    /// Event.
-    pub what: TimelineEvent,
-}
-
-/// Event of an incident's timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum TimelineEvent {
-    /// The incident opened.
-    Fired,
-    /// Its severity rose.
-    Rose(TextValue<Severity>),
-    /// Its condition matched once more.
-    MatchedAgain,
-    /// The alert ended.
-    Ended(Option<TextValue<Reason>>),
-    /// A receiver has a notification.
-    Delivered {
-        /// Kind of the notification.
-        kind: TextValue<NotificationKind>,
-        /// Receiver.
-        receiver: String,
-    },
-    /// A notification was dropped.
-    Undelivered {
-        /// Kind of the notification.
-        kind: TextValue<NotificationKind>,
-        /// Receiver.
-        receiver: String,
-        /// Reason.
-        why: String,
-    },
-    /// A notification waits.
-    HeldBack {
-        /// Receiver.
-        receiver: String,
-        /// Reason.
-        why: String,
-    },
-    /// Further receivers were notified.
-    Escalated {
-        /// Receivers.
-        receivers: Vec<String>,
-        /// Step, from 1.
-        step: usize,
-    },
-    /// The deadline passed without a response.
-    Breached,
-    /// A reminder went out.
-    Reminded,
-    /// A person acknowledged the incident.
-    Acknowledged,
-    /// A person was assigned.
-    Assigned(String),
-    /// A person wrote a note.
-    Noted(String),
-    /// The harm was over for now.
-    Mitigated(String),
-    /// The cause was found.
-    CauseFound(String),
-    /// The permanent fix was made.
-    Fixed(String),
-    /// A person resolved the incident.
-    Resolved(String),
-    /// A person closed the incident.
-    Closed(String),
 }
 
 /// All silences, ended ones included for a while.
@@ -521,4 +451,10 @@ pub struct ReceiverCounts {
     pub receiver: String,
     /// Attempts that were retried.
     pub retried: u64,
+}
+
+/// Serializes what is kept in another order with its members in the order of their names.
+fn serialize_by_name<T: Serialize, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    // A map of `serde_json` is ordered by its keys.
+    serde_json::to_value(value).map_err(S::Error::custom)?.serialize(to)
 }

@@ -11,15 +11,15 @@ use model::key::KeyValue;
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::time::MINUTE_MS;
 use model::transition::{EarlyAlert, EpisodeId, Reason, Transition, TransitionKind};
-use oncall::case::{Entry, Happening};
 use oncall::desk::Settings;
 use oncall::incident::{AlertText, LogRecord, OffsetRange, Step};
 use oncall::levels::Levels;
 use oncall::outbox::OutboxLimits;
 use oncall::route::{Hours, On, Receiver, Route, Routing};
 use oncall::severities::Severities;
+use oncall::timeline::{TimelineEntry, TimelineEvent};
 
-use super::answers::{TestAttempt, TimelineEntry};
+use super::answers::{IncidentView, TestAttempt};
 use super::*;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/notify/requests/answers.txt");
@@ -301,32 +301,37 @@ fn every_event_of_a_timeline_is_written_as_it_is_stored() {
     let text = || "x".to_owned();
     let kind = NotificationKind::Firing;
     let all = [
-        Happening::Fired,
-        Happening::Rose(Severity::High),
-        Happening::MatchedAgain,
-        Happening::Ended(None),
-        Happening::Ended(Some(Reason::NoData)),
-        Happening::Delivered { receiver: text(), kind },
-        Happening::Undelivered { receiver: text(), kind, why: text() },
-        Happening::HeldBack { receiver: text(), why: text() },
-        Happening::Escalated { step: 2, receivers: vec![text(), text()] },
-        Happening::Breached,
-        Happening::Reminded,
-        Happening::Acknowledged,
-        Happening::Assigned(text()),
-        Happening::Noted(text()),
-        Happening::Mitigated(text()),
-        Happening::CauseFound(text()),
-        Happening::Fixed(text()),
-        Happening::Resolved(text()),
-        Happening::Closed(text()),
+        TimelineEvent::Fired,
+        TimelineEvent::Rose(Severity::High),
+        TimelineEvent::MatchedAgain,
+        TimelineEvent::Ended(None),
+        TimelineEvent::Ended(Some(Reason::NoData)),
+        TimelineEvent::Delivered { receiver: text(), kind },
+        TimelineEvent::Undelivered { receiver: text(), kind, why: text() },
+        TimelineEvent::HeldBack { receiver: text(), why: text() },
+        TimelineEvent::Escalated { step: 2, receivers: vec![text(), text()] },
+        TimelineEvent::Breached,
+        TimelineEvent::Reminded,
+        TimelineEvent::Acknowledged,
+        TimelineEvent::Assigned(text()),
+        TimelineEvent::Noted(text()),
+        TimelineEvent::Mitigated(text()),
+        TimelineEvent::CauseFound(text()),
+        TimelineEvent::Fixed(text()),
+        TimelineEvent::Resolved(text()),
+        TimelineEvent::Closed(text()),
     ];
+    let documents = std::fs::read_to_string(GOLDEN).unwrap();
+    let document = documents.lines().find(|line| line.contains("\"timeline\":[")).unwrap();
+    let incident: IncidentView = serde_json::from_str(document).unwrap();
     for what in all {
-        let stored = Entry { at: START, by: Some(text()), what };
-        let view = TimelineEntry::from(&stored);
+        let stored = TimelineEntry { at: START, by: Some(text()), what };
+        let timeline = Some(vec![stored.clone()]);
+        let view = IncidentView { timeline, ..incident.clone() };
         let written = serde_json::to_string(&view).unwrap();
-        assert_eq!(written, serde_json::to_value(&stored).unwrap().to_string());
-        assert_eq!(serde_json::from_str::<TimelineEntry>(&written).unwrap(), view);
+        let expected = serde_json::to_value(&stored).unwrap().to_string();
+        assert!(written.contains(&format!("\"timeline\":[{expected}]")), "{written}");
+        assert_eq!(serde_json::from_str::<IncidentView>(&written).unwrap(), view);
     }
 }
 
@@ -334,7 +339,7 @@ fn every_event_of_a_timeline_is_written_as_it_is_stored() {
 #[test]
 fn a_test_and_a_rendition_are_written_as_before() {
     let mut desk = Desk::new(settings(), OutboxLimits::default());
-    let trial = desk.trial("pager", (Severity::Low, "x"), "山田", START).unwrap().1;
+    let trial = desk.trial("pager", Severity::Low, "x", "山田", START).unwrap().1;
     let (reason, why) = (FailureReason::Client, "400".to_owned());
     let results = [DeliveryResult::Sent { receipt: None }, DeliveryResult::Reject { reason, why }];
     let attempts: Vec<TestAttempt> =

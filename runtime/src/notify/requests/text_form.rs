@@ -99,17 +99,29 @@ mod schema {
     }
 
     text_schemas! {
-        Timestamp: "Timestamp", json_schema!({ "type": "string", "format": "date-time" });
         Decimal: "Decimal", json_schema!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$" });
         EpisodeId: "IncidentId", json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" });
-        Severity: "Severity", words(Severity::ALL.map(Severity::name));
-        Reason: "EndReason", words(Reason::ALL.map(Reason::name));
         FailureReason: "FailureReason", words(FailureReason::ALL.map(FailureReason::name));
-        NotificationKind: "NotificationKind",
-            words(NotificationKind::ALL.map(NotificationKind::name));
         State: "IncidentState", words(State::ALL.map(State::name));
         Phase: "IncidentPhase", words(PHASES.map(Phase::name));
     }
+
+    /// Schemas of nouns whose written form is the same text.
+    macro_rules! noun_schemas {
+        ($($noun:ty),*) => {
+            $(impl JsonSchema for TextValue<$noun> {
+                fn schema_name() -> Cow<'static, str> {
+                    <$noun>::schema_name()
+                }
+
+                fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                    <$noun>::json_schema(generator)
+                }
+            })*
+        };
+    }
+
+    noun_schemas!(Timestamp, Severity, Reason, NotificationKind);
 
     fn words<const N: usize>(all: [&'static str; N]) -> Schema {
         json_schema!({ "type": "string", "enum": all.to_vec() })

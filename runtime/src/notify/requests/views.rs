@@ -3,7 +3,7 @@
 use model::alert_facts::Measurement;
 use model::notification::{DeliveryResult, Notification};
 use model::time::Timestamp;
-use oncall::case::{Case, Entry, Happening, State, Times, Told};
+use oncall::case::{Case, State, Times, Told};
 use oncall::desk::{Audit, Dead, Desk, Preview};
 use oncall::incident::{AlertText, OffsetRange};
 use oncall::matcher::{Matcher, Subject};
@@ -14,8 +14,7 @@ use super::answers::{
     AlertTextView, AuditEntry, DroppedNotificationView, EscalationView, FailureView,
     IncidentCounts, IncidentList, IncidentTimes, IncidentView, MeasureView, NotificationList,
     OffsetRangeView, PendingNotificationView, ReceiverCounts, ReceiverState, RouteAnswer,
-    RouteReceiver, SilencePreview, SilenceView, StatusView, TestAttempt, TimelineEntry,
-    TimelineEvent,
+    RouteReceiver, SilencePreview, SilenceView, StatusView, TestAttempt,
 };
 use super::sample::SampleAlert;
 use super::text_form::TextValue;
@@ -38,10 +37,10 @@ pub(super) fn incidents(desk: &Desk, states: &[State], now: Timestamp) -> Incide
 /// An incident in full.
 pub(super) fn incident(case: &Case, now: Timestamp) -> IncidentView {
     let receivers = case.receivers.iter();
-    let receivers = receivers.map(|(name, told)| (name.clone(), ReceiverState::from(told)));
+    let states = receivers.map(|(name, told)| (name.clone(), ReceiverState::from(told)));
     IncidentView {
-        receivers: Some(receivers.collect()),
-        timeline: Some(case.timeline.iter().map(TimelineEntry::from).collect()),
+        receivers: Some(states.collect()),
+        timeline: Some(case.timeline.clone()),
         ..summary(case, now)
     }
 }
@@ -139,44 +138,6 @@ impl From<&Told> for ReceiverState {
             Told::Delivered { receipt } => ReceiverState::Delivered { receipt: receipt.clone() },
             Told::Failed => ReceiverState::Failed,
             Told::Summed => ReceiverState::Summed,
-        }
-    }
-}
-
-impl From<&Entry> for TimelineEntry {
-    fn from(of: &Entry) -> TimelineEntry {
-        let what = TimelineEvent::from(of.what.clone());
-        TimelineEntry { at: TextValue(of.at), by: of.by.clone(), what }
-    }
-}
-
-impl From<Happening> for TimelineEvent {
-    fn from(of: Happening) -> TimelineEvent {
-        match of {
-            Happening::Fired => TimelineEvent::Fired,
-            Happening::Rose(severity) => TimelineEvent::Rose(TextValue(severity)),
-            Happening::MatchedAgain => TimelineEvent::MatchedAgain,
-            Happening::Ended(reason) => TimelineEvent::Ended(reason.map(TextValue)),
-            Happening::Delivered { receiver, kind } => {
-                TimelineEvent::Delivered { kind: TextValue(kind), receiver }
-            }
-            Happening::Undelivered { receiver, kind, why } => {
-                TimelineEvent::Undelivered { kind: TextValue(kind), receiver, why }
-            }
-            Happening::HeldBack { receiver, why } => TimelineEvent::HeldBack { receiver, why },
-            Happening::Escalated { step, receivers } => {
-                TimelineEvent::Escalated { receivers, step }
-            }
-            Happening::Breached => TimelineEvent::Breached,
-            Happening::Reminded => TimelineEvent::Reminded,
-            Happening::Acknowledged => TimelineEvent::Acknowledged,
-            Happening::Assigned(name) => TimelineEvent::Assigned(name),
-            Happening::Noted(text) => TimelineEvent::Noted(text),
-            Happening::Mitigated(text) => TimelineEvent::Mitigated(text),
-            Happening::CauseFound(text) => TimelineEvent::CauseFound(text),
-            Happening::Fixed(text) => TimelineEvent::Fixed(text),
-            Happening::Resolved(text) => TimelineEvent::Resolved(text),
-            Happening::Closed(text) => TimelineEvent::Closed(text),
         }
     }
 }
@@ -301,7 +262,7 @@ pub(super) fn route(desk: &Desk, sample: &SampleAlert, now: Timestamp) -> RouteA
 pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
     let count = |state| desk.cases().filter(|case| case.state == state).count();
     let receivers = desk.settings().routing.receivers().iter().enumerate();
-    let receivers = receivers.map(|(number, receiver)| {
+    let by_receiver = receivers.map(|(number, receiver)| {
         let counts = desk.counts(number);
         ReceiverCounts {
             delivered: counts.delivered,
@@ -320,7 +281,7 @@ pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
             resolved: count(State::Resolved),
         },
         now: TextValue(now),
-        receivers: receivers.collect(),
+        receivers: by_receiver.collect(),
         silences: desk.silences().filter(|it| it.is_active(now)).count(),
     }
 }

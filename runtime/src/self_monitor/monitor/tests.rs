@@ -120,7 +120,8 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     assert_eq!(hear(10_000_001), "-reload_failed 500");
 }
 
-fn logged((sequence, (step, message)): (u64, MetaRecord)) -> LoggedRecord {
+fn logged(sequence: u64, record: &MetaRecord) -> LoggedRecord {
+    let (step, message) = record.clone();
     let detected = step.at.plus(3);
     LoggedRecord {
         sequence,
@@ -133,9 +134,9 @@ fn logged((sequence, (step, message)): (u64, MetaRecord)) -> LoggedRecord {
 
 /// What an alert log holds of what was said.
 fn history(said: &[MetaRecord]) -> AlertLogReplay {
-    let lines = (0..).zip(said.iter().cloned()).map(|said| {
+    let lines = (0..).zip(said).map(|(sequence, record)| {
         let mut line = Vec::new();
-        write_line(&mut line, &logged(said));
+        write_line(&mut line, &logged(sequence, record));
         line
     });
     AlertLogReplay::read(Path::new("alerts.jsonl"), lines.collect()).unwrap()

@@ -4,7 +4,7 @@ use model::decimal::Decimal;
 use model::severity::Severity;
 use rules_dsl::rule::{Alert, RuleSet, Trigger};
 
-use super::{alert, during, eased, easier, overrides, rungs, single_level};
+use super::{SingleLevel, alert, during, easier, overrides, rungs, single_level};
 use crate::drawn::Random;
 use crate::drawn::trigger::clear_fields;
 
@@ -71,7 +71,8 @@ fn relevel(random: &mut Random, alert: &mut Alert) {
         &mut alert.trigger
     {
         for compare in &mut condition.compares {
-            let moved = eased((compare.comparison, compare.level), random.within(-4, 4));
+            let drawn = SingleLevel { comparison: compare.comparison, level: compare.level };
+            let moved = drawn.eased(random.within(-4, 4));
             // A rule without keys that becomes true of no events at all is told at the next
             // one: nothing is known of it before.
             let of_nothing = |level: &Decimal| compare.comparison.holds(Decimal::ZERO.cmp(level));

@@ -116,7 +116,8 @@ fn some_of(all: Vec<BoxedStrategy<(u32, &'static str, Member)>>) -> impl Strateg
 }
 
 fn named<T: std::fmt::Debug + 'static>(
-    (number, name): (u32, &'static str),
+    number: u32,
+    name: &'static str,
     value: impl Strategy<Value = T> + 'static,
     member: fn(T) -> Member,
 ) -> BoxedStrategy<(u32, &'static str, Member)> {
@@ -129,59 +130,59 @@ fn id() -> impl Strategy<Value = Vec<u8>> {
 
 fn any_log() -> BoxedStrategy<Message> {
     some_of(vec![
-        named((1, "timeUnixNano"), nanos(), Fixed),
-        named((2, "severityNumber"), 0_i64..25, Varint),
-        named((3, "severityText"), text(), Text),
-        named((5, "body"), any_value(), One),
+        named(1, "timeUnixNano", nanos(), Fixed),
+        named(2, "severityNumber", 0_i64..25, Varint),
+        named(3, "severityText", text(), Text),
+        named(5, "body", any_value(), One),
         attributes(6).boxed(),
-        named((7, "droppedAttributesCount"), 0_i64..9, Varint),
-        named((9, "traceId"), id(), Id),
-        named((10, "spanId"), id(), Id),
-        named((11, "observedTimeUnixNano"), nanos(), Fixed),
-        named((12, "eventName"), text(), Text),
+        named(7, "droppedAttributesCount", 0_i64..9, Varint),
+        named(9, "traceId", id(), Id),
+        named(10, "spanId", id(), Id),
+        named(11, "observedTimeUnixNano", nanos(), Fixed),
+        named(12, "eventName", text(), Text),
     ])
     .boxed()
 }
 
 fn any_span() -> BoxedStrategy<Message> {
     let status =
-        some_of(vec![named((2, "message"), text(), Text), named((3, "code"), 0_i64..3, Varint)]);
+        some_of(vec![named(2, "message", text(), Text), named(3, "code", 0_i64..3, Varint)]);
     some_of(vec![
-        named((1, "traceId"), id(), Id),
-        named((2, "spanId"), id(), Id),
-        named((3, "traceState"), text(), Text),
-        named((4, "parentSpanId"), id(), Id),
-        named((5, "name"), text(), Text),
-        named((6, "kind"), 0_i64..6, Varint),
-        named((7, "startTimeUnixNano"), nanos(), Fixed),
-        named((8, "endTimeUnixNano"), nanos(), Fixed),
+        named(1, "traceId", id(), Id),
+        named(2, "spanId", id(), Id),
+        named(3, "traceState", text(), Text),
+        named(4, "parentSpanId", id(), Id),
+        named(5, "name", text(), Text),
+        named(6, "kind", 0_i64..6, Varint),
+        named(7, "startTimeUnixNano", nanos(), Fixed),
+        named(8, "endTimeUnixNano", nanos(), Fixed),
         attributes(9).boxed(),
-        named((15, "status"), status, One),
+        named(15, "status", status, One),
     ])
     .boxed()
 }
 
 fn any_metric() -> BoxedStrategy<Message> {
     let number = prop_oneof![
-        named((4, "asDouble"), double(), Double),
-        named((6, "asInt"), any::<i64>(), Signed),
+        named(4, "asDouble", double(), Double),
+        named(6, "asInt", any::<i64>(), Signed),
     ];
     let numbers = || {
         vec![
-            named((2, "startTimeUnixNano"), nanos(), Fixed),
-            named((3, "timeUnixNano"), nanos(), Fixed),
+            named(2, "startTimeUnixNano", nanos(), Fixed),
+            named(3, "timeUnixNano", nanos(), Fixed),
         ]
     };
     let totals = || {
         let mut all = numbers();
-        all.push(named((4, "count"), any::<u64>(), Fixed));
-        all.push(named((5, "sum"), double(), Double));
+        all.push(named(4, "count", any::<u64>(), Fixed));
+        all.push(named(5, "sum", double(), Double));
         all
     };
     let extremes = |min: u32, max: u32, key: u32| {
         let mut all = totals();
-        all.push(named((min, "min"), double(), Double));
-        all.push(named((max, "max"), double(), Double));
+        all.push(named(min, "min", double(), Double));
+        all.push(named(max, "max", double(), Double));
         all.push(attributes(key).boxed());
         all
     };
@@ -192,28 +193,28 @@ fn any_metric() -> BoxedStrategy<Message> {
     };
     let share = prop_oneof![Just(0.0), Just(0.5), Just(1.0)];
     let quantile =
-        some_of(vec![named((1, "quantile"), share, Double), named((2, "value"), double(), Double)]);
+        some_of(vec![named(1, "quantile", share, Double), named(2, "value", double(), Double)]);
     let summary = {
         let mut all = totals();
-        all.push(named((6, "quantileValues"), vec(quantile, 0..4), Many));
+        all.push(named(6, "quantileValues", vec(quantile, 0..4), Many));
         all.push(attributes(7).boxed());
         all
     };
-    let kind = |at: (u32, &'static str), point| {
+    let kind = |number: u32, name: &'static str, point| {
         let points = vec(some_of(point), 0..3);
-        named(at, points, |all| One(vec![(1, "dataPoints", Many(all))]))
+        named(number, name, points, |all| One(vec![(1, "dataPoints", Many(all))]))
     };
     let kind = prop_oneof![
-        kind((5, "gauge"), number_point.clone()),
-        kind((7, "sum"), number_point),
-        kind((9, "histogram"), extremes(11, 12, 9)),
-        kind((10, "exponentialHistogram"), extremes(12, 13, 1)),
-        kind((11, "summary"), summary),
+        kind(5, "gauge", number_point.clone()),
+        kind(7, "sum", number_point),
+        kind(9, "histogram", extremes(11, 12, 9)),
+        kind(10, "exponentialHistogram", extremes(12, 13, 1)),
+        kind(11, "summary", summary),
     ];
     some_of(vec![
-        named((1, "name"), text(), Text),
-        named((2, "description"), text(), Text),
-        named((3, "unit"), text(), Text),
+        named(1, "name", text(), Text),
+        named(2, "description", text(), Text),
+        named(3, "unit", text(), Text),
         kind.boxed(),
     ])
     .boxed()

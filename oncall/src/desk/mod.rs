@@ -31,11 +31,12 @@ mod trial;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use model::notification::{DeliveryResult, NotificationKind};
+use model::notification::{DeliveryResult, Notification, NotificationKind};
+use model::severity::Severity;
 use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 
-use crate::case::{Case, Happening, State, Times, Told};
+use crate::case::{Case, State, Times, Told};
 use crate::incident::{IncidentUpdate, Incidents, LogRecord};
 use crate::inhibition::{Inhibition, Sources};
 use crate::levels::{Level, Levels};
@@ -43,6 +44,7 @@ use crate::outbox::{Attempt, DeliveryCounts, Outbox, OutboxLimits, Outgoing, Tic
 use crate::policy::Policy;
 use crate::route::Routing;
 use crate::silence::Silence;
+use crate::timeline::TimelineEvent;
 
 pub use auditor::{Fault, Finding};
 pub use commands::{Action, Command, NewSilence, Preview, Refused};
@@ -157,8 +159,8 @@ impl Desk {
             looked_at: Timestamp::EARLIEST,
             changed: BTreeSet::new(),
         };
-        desk.space_out();
-        desk.note_fallbacks(&BTreeMap::new());
+        reconfigure::space_out(&mut desk);
+        reconfigure::note_fallbacks(&mut desk, &BTreeMap::new());
         desk
     }
 
@@ -202,7 +204,7 @@ impl Desk {
         let receiver = self.outbox.receiver_of(ticket)?;
         let answered = self.outbox.record(ticket, result, now)?;
         let delivery = self.take_answer(receiver, answered, now);
-        self.pass_on(now);
+        reconfigure::pass_on(self, now);
         Some(delivery)
     }
 
@@ -282,6 +284,93 @@ impl Desk {
         self.outbox.counts(receiver)
     }
 
+    /// Does what is due by now.
+    pub fn tick(&mut self, now: Timestamp) {
+        clockwork::tick(self, now)
+    }
+
+    /// When [`Desk::tick`] or [`Desk::due`] next have something to do; an instant that has
+    /// passed means now.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        clockwork::next_due(self)
+    }
+
+    /// How the incidents stand that a receiver has: open ones, and those that ended no longer
+    /// than [`ENDED_SAID_MS`] ago. It follows from the record, so that it is whole after a
+    /// restart.
+    pub fn standing(&self, receiver: usize, now: Timestamp) -> Vec<Notification> {
+        standing::standing(self, receiver, now)
+    }
+
+    /// A beginning and an end that tell a receiver of nothing; its number.
+    ///
+    /// # Errors
+    /// [`Refused::Words`] where there is no such receiver.
+    pub fn trial(
+        &mut self,
+        receiver: &str,
+        severity: Severity,
+        message: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(usize, [Notification; 2]), Refused> {
+        trial::trial(self, receiver, severity, message, by, now)
+    }
+
+    /// What a receiver would be sent if the present state of an incident were told now; its
+    /// number.
+    ///
+    /// # Errors
+    /// [`Refused::Unknown`] where there is no such incident, [`Refused::Words`] where there is
+    /// no such receiver.
+    pub fn rendition(
+        &self,
+        incident: EpisodeId,
+        receiver: &str,
+        now: Timestamp,
+    ) -> Result<(usize, Notification), Refused> {
+        trial::rendition(self, incident, receiver, now)
+    }
+
+    /// Goes by other settings from now on.
+    ///
+    /// What is pending stays with the receiver of its name, in its order; what is in flight is
+    /// answered by the same ticket. What is pending for a receiver that is no more goes to
+    /// its fallback, unless that hears of the incident anyway, or is given up. Incidents keep
+    /// their deadlines and the step that is due; a step that is no more is the last one.
+    pub fn reconfigure(
+        &mut self,
+        settings: Settings,
+        limits: OutboxLimits,
+        by: &str,
+        now: Timestamp,
+    ) {
+        reconfigure::reconfigure(self, settings, limits, by, now)
+    }
+
+    /// A receiver is reached another way now: what waits for it after failures is tried at once.
+    pub fn reach_anew(&mut self, receiver: usize, now: Timestamp) {
+        reconfigure::reach_anew(self, receiver, now)
+    }
+
+    /// Takes over what was written before a restart, in the order of keys; before the alert
+    /// log is read. Where the settings are others, it is as if they had been changed now.
+    pub fn restore(&mut self, rows: impl IntoIterator<Item = Row>, now: Timestamp) {
+        restore::restore(self, rows, now)
+    }
+
+    /// What has changed since this was last asked, to be written down in one piece.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        restore::take_changes(self)
+    }
+
+    /// What the record cannot explain; nothing, unless this software is wrong or stood still.
+    ///
+    /// Looks at every incident and at all that is pending.
+    pub fn findings(&self, now: Timestamp) -> Vec<Finding> {
+        auditor::findings(self, now)
+    }
+
     fn open(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let from = notice.responds_from.max(notice.text.detected);
         let mut case = Case {
@@ -312,11 +401,11 @@ impl Desk {
             timeline: Vec::new(),
             unlisted: 0,
         };
-        case.note(case.times.fired, None, Happening::Fired);
-        case.is_flapping = self.flaps(&case, Turn::Began, case.times.fired);
+        case.note(case.times.fired, None, TimelineEvent::Fired);
+        case.is_flapping = flapping::flaps(self, &case, Turn::Began, case.times.fired);
         self.sources.open(&self.settings.inhibitions, &case.subject());
         self.call_for(&mut case, from);
-        case.batch = self.batch(&case, now);
+        case.batch = batch::batch(self, &case, now);
         if case.batch.is_none() {
             self.tell(&mut case, NotificationKind::Firing, notice.facts.at, now);
         }
@@ -331,18 +420,18 @@ impl Desk {
         case.text = notice.text.clone();
         case.since = notice.facts.since;
         if notice.kind == NotificationKind::Again {
-            case.note(notice.text.detected, None, Happening::MatchedAgain);
+            case.note(notice.text.detected, None, TimelineEvent::MatchedAgain);
         } else {
             self.sources.close(&self.settings.inhibitions, &case.subject());
             case.severity = notice.facts.severity;
             self.sources.open(&self.settings.inhibitions, &case.subject());
-            case.note(notice.text.detected, None, Happening::Rose(notice.facts.severity));
+            case.note(notice.text.detected, None, TimelineEvent::Rose(notice.facts.severity));
             // Who took on the lesser has not taken on this.
             case.state = State::Firing;
             case.is_breached = false;
             self.call_for(&mut case, notice.responds_from.max(notice.text.detected));
         }
-        self.tell_news(&mut case, notice.kind, notice.facts.at, now);
+        batch::tell_news(self, &mut case, notice.kind, notice.facts.at, now);
         self.put(case);
     }
 
@@ -351,10 +440,10 @@ impl Desk {
         case.at_end = Some(notice.measured);
         case.reason = notice.reason;
         case.times.resolved.get_or_insert(notice.facts.at);
-        case.note(notice.text.detected, None, Happening::Ended(notice.reason));
+        case.note(notice.text.detected, None, TimelineEvent::Ended(notice.reason));
         if case.is_open() {
             case.end_text = Some(notice.text.clone());
-            self.flaps(&case, Turn::Ended, notice.text.detected);
+            flapping::flaps(self, &case, Turn::Ended, notice.text.detected);
             case.since = notice.facts.since;
             self.resolve(&mut case, notice.facts.at, now);
         }
