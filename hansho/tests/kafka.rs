@@ -154,7 +154,7 @@ impl Scene {
             api.listen = "{address}"
             streams.auth.topic = "{name}"
             {web}
-            limits.idle = "{idle}"
+            limits.idle_timeout = "{idle}"
             [kafka]
             group = "{name}"
             [kafka.properties]

@@ -468,10 +468,13 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
 
     let (status, said) = scene.reload(|text| text.replace("default = [\"night", "default = [\"x"));
     assert_eq!(status, 400, "{said}");
-    assert!(said.contains("hansho.toml:") && said.contains("is no sink"), "{said}");
+    assert!(said.contains("hansho.toml:") && said.contains("is not the name of a sink"), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
     let told = scene.await_in("night.jsonl", "hansho.reload_failed", "firing");
-    assert!(told["message"].as_str().is_some_and(|it| it.contains("is no sink")), "{told}");
+    assert!(
+        told["message"].as_str().is_some_and(|it| it.contains("is not the name of a sink")),
+        "{told}"
+    );
     assert_eq!(scene.hansho(&["status"]).1, Some(0), "what was in force goes on");
     let (status, said) = scene.reload(|text| text.replace("default = [\"x", "default = [\"night"));
     assert_eq!((status, said.contains("reloaded")), (200, false), "{said}");
