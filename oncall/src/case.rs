@@ -154,6 +154,7 @@ pub enum Told {
     /// It never got it.
     Failed,
     /// It hears of it in sum with others.
+    #[serde(rename = "InDigest", alias = "Summed")]
     Summed,
 }
 
@@ -174,6 +175,7 @@ pub enum Happening {
     /// It opened.
     Fired,
     /// It became more serious.
+    #[serde(rename = "SeverityRaised", alias = "Rose")]
     Rose(Severity),
     /// It matched once more.
     MatchedAgain,
@@ -187,6 +189,7 @@ pub enum Happening {
         kind: NotificationKind,
     },
     /// A receiver will not get one.
+    #[serde(rename = "NotificationDropped", alias = "Undelivered")]
     Undelivered {
         /// Who.
         receiver: String,
@@ -195,7 +198,8 @@ pub enum Happening {
         /// Why not.
         why: String,
     },
-    /// Something keeps a receiver from being told.
+    /// A silence, an inhibition or a mute keeps a notification from a receiver.
+    #[serde(rename = "Suppressed", alias = "HeldBack")]
     HeldBack {
         /// Who.
         receiver: String,

@@ -253,9 +253,10 @@ alert behind  any b  by user  low
         Limits { pause_alert_after_ms: 1, ..limits() },
         &place.folder.path().join("letters.jsonl"),
     );
-    running.until_told("hansho.held_back", "firing");
+    running.until_told("hansho.partition_paused", "firing");
     running.stop();
-    let told = place.told().into_iter().find(|one| one["alert"] == "hansho.held_back").unwrap();
+    let told =
+        place.told().into_iter().find(|one| one["alert"] == "hansho.partition_paused").unwrap();
     assert_eq!(told["key"]["topic"], "a");
     assert!(told["message"].as_str().unwrap().ends_with(": b/0"), "{told}");
 }

@@ -121,12 +121,12 @@ impl Desk {
             }
             (None, Some((to, name))) => self.readdress(row, (to, &name), now),
             (Some(mut case), _) => {
-                self.bury(&mut case, from, given_up, GiveUp::Unknown, now);
+                self.bury(&mut case, from, given_up, GiveUp::ReceiverRemoved, now);
                 self.put(case);
                 self.say_refused();
             }
             (None, None) => {
-                self.keep_dead(from, given_up, GiveUp::Unknown, now);
+                self.keep_dead(from, given_up, GiveUp::ReceiverRemoved, now);
                 self.say_refused();
             }
         }
@@ -239,6 +239,6 @@ fn note_passed_on(
         *told = Told::Failed;
     }
     case.receivers.insert(to.to_owned(), Told::Sent);
-    let why = format!("{}; {to} is told in its place", GiveUp::Unknown);
+    let why = format!("{}; {to} gets it instead", GiveUp::ReceiverRemoved);
     case.note(now, None, Happening::Undelivered { receiver: from, kind: what.kind, why });
 }

@@ -55,7 +55,7 @@ impl Desk {
             missed: None,
             digest: None,
         };
-        self.write_down(by, format!("notify test {receiver}"), now);
+        self.write_down(by, format!("notifications test {receiver}"), now);
         Ok((number, [of(NotificationKind::Firing), of(NotificationKind::Resolved)]))
     }
 

@@ -110,16 +110,18 @@ impl SelfMonitor {
     /// How long an alert may go unsaid; `None` where it only ends when that is said.
     const fn lapses_after(&self, alert: &MetaAlert) -> Option<i64> {
         match alert {
-            MetaAlert::LateAfterSettle
+            MetaAlert::LateObservationsDropped
             | MetaAlert::RefusedKeys { .. }
             | MetaAlert::RefusedValues { .. }
             | MetaAlert::RecordsLost { .. }
-            | MetaAlert::Undelivered { .. } => Some(self.limits.quiet_ms),
-            MetaAlert::HeldBack { .. } | MetaAlert::DeadLettersFailing => Some(UNREPORTED_MAX_MS),
+            | MetaAlert::NotificationDropped { .. } => Some(self.limits.quiet_ms),
+            MetaAlert::PartitionPaused { .. } | MetaAlert::DeadLettersFailing => {
+                Some(UNREPORTED_MAX_MS)
+            }
             MetaAlert::NeverMatched { .. }
             | MetaAlert::RuleOverShare { .. }
             | MetaAlert::ReloadFailed
-            | MetaAlert::AuditFailed => None,
+            | MetaAlert::InvariantViolation => None,
         }
     }
 
@@ -132,7 +134,13 @@ impl SelfMonitor {
     ) -> Vec<MetaRecord> {
         let mut records = Vec::new();
         if let Some(more) = grown(&mut self.late, all.late_after_settle) {
-            records.extend(self.see(MetaAlert::LateAfterSettle, Some(more), None, None, now));
+            records.extend(self.see(
+                MetaAlert::LateObservationsDropped,
+                Some(more),
+                None,
+                None,
+                now,
+            ));
         }
         for of in rules {
             records.extend(self.inspect_refusals(of, now));

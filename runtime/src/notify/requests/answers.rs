@@ -34,14 +34,14 @@ pub struct IncidentView {
     pub at_end: Option<MeasureView>,
     /// Measure when the incident opened, or last rose.
     pub at_fire: MeasureView,
-    /// Instant until which notifications wait for an explanation by another incident.
-    pub batch: Option<TextValue<Timestamp>>,
     /// Instant by which a person should have responded; null is "as planned".
     pub deadline: Option<TextValue<Timestamp>>,
     /// Texts about the end.
     pub end_text: Option<AlertTextView>,
     /// Next step of the escalation.
     pub escalation: Option<EscalationView>,
+    /// Instant until which notifications wait for the source of an inhibition.
+    pub group_wait_until: Option<TextValue<Timestamp>>,
     /// Id: 32 hexadecimal digits.
     pub id: TextValue<EpisodeId>,
     /// Whether the deadline passed without a response.
@@ -180,7 +180,7 @@ pub enum ReceiverState {
     /// A notification was dropped.
     Failed,
     /// A digest stands for its notifications.
-    Summed,
+    InDigest,
 }
 
 /// One event of an incident's timeline.
@@ -202,7 +202,7 @@ pub enum TimelineEvent {
     /// The incident opened.
     Fired,
     /// Its severity rose.
-    Rose(TextValue<Severity>),
+    SeverityRaised(TextValue<Severity>),
     /// Its condition matched once more.
     MatchedAgain,
     /// The alert ended.
@@ -215,7 +215,7 @@ pub enum TimelineEvent {
         receiver: String,
     },
     /// A notification was dropped.
-    Undelivered {
+    NotificationDropped {
         /// Kind of the notification.
         kind: TextValue<NotificationKind>,
         /// Receiver.
@@ -223,8 +223,8 @@ pub enum TimelineEvent {
         /// Reason.
         why: String,
     },
-    /// A notification waits.
-    HeldBack {
+    /// A notification waits for the end of a silence, an inhibition or a mute.
+    Suppressed {
         /// Receiver.
         receiver: String,
         /// Reason.
