@@ -119,7 +119,7 @@ pub struct TestArgs {
 /// `hansho fmt`.
 #[derive(Debug, Args)]
 pub struct FmtArgs {
-    /// Rule files, or folders with .rules files; `-` reads standard input and writes standard output
+    /// Rule files, or folders with .rules files; `-` filters standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Change nothing: list the files that are not formatted and exit with 1

@@ -252,7 +252,7 @@ impl MetaAlert {
                 "変更されたルールや設定を使えません。変更前のもので続けます",
             ),
             MetaAlert::NotificationDropped { .. } => (
-                "notifications to the sink were dropped: list them with `hansho notifications list`",
+                "notifications to the sink were dropped: see `hansho notifications list`",
                 "通知先への通知を断念しました。`hansho notifications list` で確認できます",
             ),
             MetaAlert::InvariantViolation => (

@@ -21,8 +21,8 @@ use server::types::requests::{
 use tokio::runtime::Builder;
 
 use crate::cli::{
-    Format, IncidentCommand, NotificationsCommand, OnCallArgs, RouteCommand, ServerArgs,
-    SilenceCommand, Words,
+    Format, IncidentCommand, IncidentNoteArgs, NotificationsCommand, OnCallArgs, RouteCommand,
+    ServerArgs, SilenceCommand,
 };
 use crate::commands::Exit;
 use crate::wiring::clock::wall_clock;
@@ -38,7 +38,7 @@ pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -
         let path = format!("incidents/{}/{action}", plain(id));
         api.post::<IncidentView>(&path, &api.action(text))
     };
-    let note = |words: &Words, action| act(&words.id, action, &words.text);
+    let note = |words: &IncidentNoteArgs, action| act(&words.id, action, &words.text);
     match &args.command {
         IncidentCommand::List { state } => {
             let filter = IncidentFilter { state: state.as_deref().map(plain) };

@@ -106,7 +106,7 @@ pub(super) fn check(
         return Err(file.error(None, what));
     }
     if default.is_empty() && !raw.routes.is_empty() {
-        let what = "[[routes]] need a default for incidents that match none of them; write [routing] \
+        let what = "[[routes]] need a default for incidents without a match; write [routing] \
                     default = [\"NAME\"]";
         return Err(file.error(None, what.to_owned()));
     }
@@ -210,7 +210,7 @@ fn policies(
         }
         if policy.steps.is_empty() || policy.steps.len() > STEPS_MAX {
             let what = format!(
-                "has {} steps, the limits are 1 and {STEPS_MAX}; write steps = [{{ after = \"10m\", \
+                "has {} steps, 1 to {STEPS_MAX} are allowed; write steps = [{{ after = \"10m\", \
                  notify = [\"NAME\"] }}]",
                 policy.steps.len()
             );

@@ -134,7 +134,7 @@ fn on(file: &File<'_>, raw: &raw::Sink) -> Result<On, ConfigError> {
         (Some(on), None) => {
             let has = |event| on.get_ref().contains(&event);
             if !has(Fire) && !has(Escalate) {
-                return file.refuse(on, "contains neither \"fire\" nor \"escalate\": the sink would never get a first notification");
+                return file.refuse(on, "has neither \"fire\" nor \"escalate\": nothing starts");
             }
             let (fire, acknowledge) = (has(Fire), has(Acknowledge));
             Ok(On { fire, acknowledge, escalate: has(Escalate), resolve: has(Resolve) })

@@ -217,7 +217,7 @@ fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
     event(start + 703, "late", "x");
     let wanted = [
         "dead_letters_failing firing",
-        "late_after_settle firing",
+        "late_observations_dropped firing",
         "never_matched firing",
         "refused_keys firing",
         "refused_values firing",

@@ -54,8 +54,8 @@ fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
     assert_eq!((&of_r["rule"], &of_r["last_fired"]), (&"r".into(), &serde_json::Value::Null));
     let want = serde_json::json!({
         "rule": "s", "watch": false, "events": 11, "matched": 1, "evaluations": 5,
-        "evaluations_true": 6,
-        "fired": 7, "last_fired": "1970-01-01T00:00:08.500Z", "keys": 9, "late_observations_dropped": 2,
+        "evaluations_true": 6, "fired": 7, "last_fired": "1970-01-01T00:00:08.500Z", "keys": 9,
+        "late_observations_dropped": 2,
         "skipped_missing_key": 12, "refused_keys": 3, "refused_values": 4, "work": 10,
         "work_ratio": 0.75,
     });
