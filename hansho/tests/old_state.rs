@@ -225,7 +225,10 @@ fn check_alert_log(home: &Path) {
     assert!(numbers.is_sorted_by(|a, b| a < b), "{log}");
     let transitions: Vec<String> = records
         .iter()
-        .map(|it| format!("{} {}", it["record"]["kind"], it["record"]["episode"]))
+        .map(|it| {
+            let record = &it["record"];
+            format!("{} {} {}", record["kind"], record["step"], record["episode"])
+        })
         .collect();
     let distinct: BTreeSet<&String> = transitions.iter().collect();
     assert_eq!(distinct.len(), transitions.len(), "{log}");
