@@ -1,4 +1,4 @@
-//! The command line: what people type, and the help they read.
+//! The command line and its help.
 
 use std::path::PathBuf;
 
@@ -7,69 +7,72 @@ use model::message::Language;
 
 /// 半鐘 hansho: a streaming alert rules engine.
 ///
-/// Events come in from Kafka or files, rules such as `認証失敗 10回/分` are judged over
-/// sliding windows of event time, and alerts with a severity reach the people on call.
+/// It reads events from Kafka, files or HTTP, evaluates rules such as `認証失敗 10回/分` over
+/// sliding windows of event time, and notifies the people on call of alerts by severity.
 #[derive(Debug, Parser)]
 #[command(name = "hansho", version, propagate_version = true, after_long_help = EXAMPLES)]
 pub struct Cli {
     /// Language of messages and diagnostics; the default follows LC_ALL, LC_MESSAGES, LANG
     #[arg(long, global = true, value_enum)]
     lang: Option<LanguageWord>,
-    /// What to do
+    /// Command
     #[command(subcommand)]
     pub command: Command,
 }
 
 const EXAMPLES: &str = "Examples:
-  hansho demo                                    see alerts fire, nothing installed
-  hansho check rules/                            what each rule means, and what is wrong
+  hansho demo                                    show alerts on generated traffic
+  hansho check rules/                            check rules and explain each alert
   hansho check rules/ --against auth=yesterday.jsonl.gz
-                                                 and what real events say of them
-  hansho test rules/                             play the rules' own tests
-  hansho fmt rules/                              lay them out the one way
+                                                 and compare them with recorded events
+  hansho test rules/                             run the tests of the rules
+  hansho fmt rules/                              format rule files
   hansho replay --rules rules/ --input auth=yesterday.jsonl.gz
-                                                 what would have fired
-  hansho run --config hansho.toml                the service
-  hansho incident list                           what is open there, what is due first at the top
-  hansho incident ack 4c1f                       take one on
+                                                 show what would have fired
+  hansho run --config hansho.toml                run the service
+  hansho incident list                           list incidents, the earliest deadline first
+  hansho incident ack 4c1f                       acknowledge an incident
 
-Exit codes: 0 fine, 1 findings (rule errors, failing tests, another layout),
-  2 usage, 3 cannot reach or read something.";
+Exit codes: 0 success, 1 findings (rule errors, failing tests, unformatted files),
+  2 usage, 3 connection, read or write failed.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch rules fire on live traffic with an attack in it; needs nothing installed
+    /// Show alerts on generated traffic with an attack in it; requires no other software
     Demo(DemoArgs),
-    /// Run the service: Kafka in, alerts out, health and metrics over HTTP
+    /// Run the service: evaluate streams, send notifications, serve health, metrics and the API
     Run(RunArgs),
-    /// Check rules: errors, warnings, and what every alert means in words
+    /// Check rules: print errors, warnings and an explanation of every alert
     Check(CheckArgs),
-    /// Play the rules' own tests in virtual time and show where they disagree
+    /// Run the tests of the rules in virtual time and print the differences
     Test(TestArgs),
-    /// Lay rule files out the one way: white space only, comments stay
+    /// Format rule files: change white space only
     Fmt(FmtArgs),
-    /// See and handle incidents of a running service
+    /// List and handle incidents of a running service
     Incident(OnCallArgs<IncidentCommand>),
-    /// Keep notifications back for a while
+    /// Silence notifications for a time
     Silence(OnCallArgs<SilenceCommand>),
-    /// See what is pending or was given up, and try it again
-    Notify(OnCallArgs<NotifyCommand>),
-    /// Ask who would be told
+    /// List pending and dropped notifications, retry or test them
+    Notifications(OnCallArgs<NotificationsCommand>),
+    /// Former name of `notifications`
+    #[command(hide = true, disable_help_flag = true)]
+    Notify(RenamedArgs),
+    /// Show the receivers that a route selects
     Route(OnCallArgs<RouteCommand>),
-    /// How on-call stands: incidents, receivers, silences
+    /// Show counts of incidents, receivers and silences
     Status(ServerArgs),
-    /// Judge recorded events and print every settled transition as a JSON line
+    /// Evaluate recorded events and print every settled transition as a JSON line
     Replay(ReplayArgs),
 }
 
 /// `hansho demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Stop after this long (20s, 2m); without it, at Ctrl-C
+    /// Stop after this time (20s, 2m); default: at Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     pub duration: Option<std::time::Duration>,
-    /// Rules to run instead of the shipped ones
+    /// Rules instead of the shipped ones
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
 }
@@ -77,7 +80,7 @@ pub struct DemoArgs {
 /// `hansho run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The configuration file; hansho.example.toml explains every setting
+    /// Configuration file; hansho.example.toml explains every setting
     #[arg(long, value_name = "FILE", default_value = "hansho.toml")]
     pub config: PathBuf,
 }
@@ -88,13 +91,13 @@ pub struct CheckArgs {
     /// Rule files, or folders with .rules files
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// How findings and readings are printed
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
-    /// Hold the rules against recorded events too: STREAM=FILE, as `replay` takes them
+    /// Compare the rules with recorded events: STREAM=FILE, as for `replay`
     #[arg(long, value_name = "[STREAM=]FILE")]
     pub against: Vec<String>,
-    /// Year of dates in them that carry none, such as syslog's
+    /// Year of dates in them without a year, such as those of syslog
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i64).range(1..=9999))]
     pub year: Option<i64>,
 }
@@ -105,10 +108,10 @@ pub struct TestArgs {
     /// Rule files, or folders with .rules files
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Also write a JUnit report, for CI systems
+    /// Also write a JUnit report for CI systems
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// Zone in which messages show times
+    /// Time zone of times in messages
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
 }
@@ -116,10 +119,10 @@ pub struct TestArgs {
 /// `hansho fmt`.
 #[derive(Debug, Args)]
 pub struct FmtArgs {
-    /// Rule files, or folders with .rules files; `-` reads standard input and prints
+    /// Rule files, or folders with .rules files; `-` filters standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Change nothing: name the files that are laid out otherwise and exit with 1
+    /// Change nothing: list the files that are not formatted and exit with 1
     #[arg(long)]
     pub check: bool,
 }
@@ -130,42 +133,42 @@ pub struct ReplayArgs {
     /// Rule files, or folders with .rules files
     #[arg(long, required = true, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
-    /// A partition of a stream: STREAM=FILE, or FILE where the rules have one stream.
+    /// Partition of a stream: STREAM=FILE, or FILE if the rules have one stream.
     ///
-    /// `-` is standard input; .gz and .zst are decompressed; the flag repeats, also for the
-    /// same stream. A line is one record.
+    /// `-` is standard input; .gz and .zst are decompressed. Repeat the flag for further
+    /// partitions and streams. A line is one record.
     #[arg(long, required = true, value_name = "[STREAM=]FILE")]
     pub input: Vec<String>,
-    /// Threads that judge; the output is the same for any number
+    /// Threads that evaluate rules; the output is the same for any number
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
-    /// After the end of input go on until every running timer has run
+    /// After the end of the input, advance time until every timer has expired
     #[arg(long)]
     pub drain: bool,
-    /// Year of dates that carry none, such as syslog's
+    /// Year of dates without a year, such as those of syslog
     #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(i64).range(1..=9999))]
     pub year: Option<i64>,
-    /// Zone in which messages show times
+    /// Time zone of times in messages
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
-    /// How the summary on standard error is printed
+    /// Format of the summary on standard error
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub summary: Format,
 }
 
-/// Where the running service is, and who asks.
+/// Address of the running service and identity of the client.
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
-    /// The service's address
+    /// Address of the service
     #[arg(long, global = true, env = "HANSHO_SERVER", default_value = "http://127.0.0.1:9464")]
     pub server: String,
-    /// Who you are, where the service has no tokens
+    /// Your name, if the service has no tokens
     #[arg(long, global = true, env = "USER", hide_env_values = true)]
     pub by: Option<String>,
-    /// A file with the token to show; HANSHO_TOKEN holds the token itself
+    /// File that contains the API token; HANSHO_TOKEN contains the token itself
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// How the answer is printed
+    /// Output format
     #[arg(long, short = 'o', global = true, value_enum, default_value_t = Format::Text)]
     pub output: Format,
 }
@@ -173,10 +176,10 @@ pub struct ServerArgs {
 /// A command for a running service.
 #[derive(Debug, Args)]
 pub struct OnCallArgs<C: Subcommand> {
-    /// What to do
+    /// Command
     #[command(subcommand)]
     pub command: C,
-    /// Where and by whom
+    /// Address and identity
     #[command(flatten)]
     pub server: ServerArgs,
 }
@@ -184,59 +187,59 @@ pub struct OnCallArgs<C: Subcommand> {
 /// `hansho incident`.
 #[derive(Debug, Subcommand)]
 pub enum IncidentCommand {
-    /// Those that are not closed, what is due first at the top
+    /// List incidents that are not closed, the earliest deadline first
     List {
         /// firing, acknowledged, resolved, closed; several with commas
         #[arg(long)]
         state: Option<String>,
     },
-    /// Everything about one: times, who was told, what was done
+    /// Show an incident: times, notifications, actions
     Show {
-        /// Its id, or the first digits of it
+        /// Id of the incident, or its first digits
         id: String,
     },
-    /// Take it on: nobody else is woken
+    /// Acknowledge: stop the escalation
     Ack {
-        /// Its id, or the first digits of it
+        /// Id of the incident, or its first digits
         id: String,
     },
-    /// Say who works on it
+    /// Assign a person
     Assign {
-        /// Its id, or the first digits of it
+        /// Id of the incident, or its first digits
         id: String,
-        /// Who
+        /// Name of the person
         name: String,
     },
-    /// Write something down
+    /// Add a note
     Note {
-        /// Its id, or the first digits of it
+        /// Id of the incident, or its first digits
         id: String,
-        /// What
+        /// Text of the note
         text: String,
     },
-    /// Tell the next in line now
+    /// Notify the receivers of the next step now
     Escalate {
-        /// Its id, or the first digits of it
+        /// Id of the incident, or its first digits
         id: String,
     },
-    /// The harm is over for now (一次対応)
-    Mitigate(Words),
-    /// The cause is known (原因究明)
-    Cause(Words),
-    /// It is mended for good (恒久対策)
-    Fix(Words),
-    /// It is over, whatever the alert says
-    Resolve(Words),
-    /// Nothing is left to do
-    Close(Words),
+    /// Record that the impact is mitigated (一次対応)
+    Mitigate(IncidentNoteArgs),
+    /// Record the cause (原因究明)
+    Cause(IncidentNoteArgs),
+    /// Record the permanent fix (恒久対策)
+    Fix(IncidentNoteArgs),
+    /// Resolve the incident, even while its alert is firing
+    Resolve(IncidentNoteArgs),
+    /// Close the incident
+    Close(IncidentNoteArgs),
 }
 
-/// An incident and what is said of it.
+/// An incident and a note.
 #[derive(Debug, Args)]
-pub struct Words {
-    /// Its id, or the first digits of it
+pub struct IncidentNoteArgs {
+    /// Id of the incident, or its first digits
     pub id: String,
-    /// What to write down
+    /// Text of the note
     #[arg(default_value = "")]
     pub text: String,
 }
@@ -244,101 +247,109 @@ pub struct Words {
 /// `hansho silence`.
 #[derive(Debug, Subcommand)]
 pub enum SilenceCommand {
-    /// Keep notifications back; who was told before hears of the end all the same
+    /// Add a silence; receivers that got the firing still get the end
     Add {
         /// NAME=VALUE, NAME!=VALUE or NAME=~PATTERN; all must hold
         #[arg(long = "match", value_name = "MATCHER", required = true)]
         matchers: Vec<String>,
-        /// For how long
+        /// Duration of the silence
         #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
         duration: std::time::Duration,
-        /// Why
+        /// Reason
         #[arg(long)]
         reason: String,
-        /// Only from these receivers
+        /// Receivers that the silence applies to; default: all
         #[arg(long = "receiver", value_name = "NAME")]
         receivers: Vec<String>,
-        /// End it as soon as nothing it matches is open
+        /// End the silence when no matching incident is open
         #[arg(long)]
         until_resolved: bool,
-        /// Only show what it would hit
+        /// Only show the incidents that would match
         #[arg(long)]
         dry_run: bool,
     },
-    /// All of them
+    /// List silences
     List,
-    /// What a silence would hit, now and in the last seven days
+    /// Show the incidents that would match, now and in the last seven days
     Preview {
         /// NAME=VALUE, NAME!=VALUE or NAME=~PATTERN; all must hold
         #[arg(long = "match", value_name = "MATCHER", required = true)]
         matchers: Vec<String>,
     },
-    /// End one now
+    /// End a silence now
     Expire {
-        /// Its number
+        /// Number from the list
         id: u64,
     },
 }
 
-/// `hansho notify`.
+/// `hansho notifications`.
 #[derive(Debug, Subcommand)]
-pub enum NotifyCommand {
-    /// What is pending, and what was given up
+pub enum NotificationsCommand {
+    /// List pending and dropped notifications
     List,
-    /// Send a sink a test now, a beginning and an end, and say what it answers
+    /// Send a test firing and resolution to a sink and print its answer
     Test {
-        /// The sink's name
+        /// Name of the sink
         receiver: String,
-        /// How serious the test says it is
+        /// Severity of the test
         #[arg(long, default_value = "low")]
         severity: String,
     },
-    /// What a sink would be sent of an incident as it stands, secrets left out
+    /// Print what a sink would get for an incident, without secrets
     Preview {
-        /// The incident's id, or its first digits
+        /// Id of the incident, or its first digits
         incident: String,
-        /// The sink's name
+        /// Name of the sink
         #[arg(long = "to", value_name = "SINK")]
         receiver: String,
     },
-    /// Try something again that was given up
+    /// Retry a dropped notification
     Retry {
-        /// Its number
+        /// Number from the list
         number: u64,
     },
-    /// Forget something that was given up
+    /// Delete a dropped notification from the list
     Drop {
-        /// Its number
+        /// Number from the list
         number: u64,
     },
+}
+
+/// Arguments of a command that has another name now.
+#[derive(Debug, Args)]
+pub struct RenamedArgs {
+    /// Arguments, not read
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
 }
 
 /// `hansho route`.
 #[derive(Debug, Subcommand)]
 pub enum RouteCommand {
-    /// Who would be told of an alert now
+    /// Show the receivers of an alert
     Test {
-        /// The alert's name
+        /// Name of the alert
         #[arg(long, default_value = "")]
         alert: String,
-        /// Its severity
+        /// Severity of the alert
         #[arg(long)]
         severity: String,
-        /// Labels and components of the key: NAME=VALUE
+        /// Label or component of the key
         #[arg(long = "label", value_name = "NAME=VALUE")]
         labels: Vec<String>,
-        /// When, such as 2026-01-31T09:00:00+09:00; now unless given
+        /// Instant, such as 2026-01-31T09:00:00+09:00; default: now
         #[arg(long, value_name = "INSTANT")]
         at: Option<String>,
     },
 }
 
-/// Text for people or JSON for tools.
+/// Output format: text or JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Text
     Text,
-    /// For tools
+    /// JSON
     Json,
 }
 

@@ -9,6 +9,7 @@ mod kafka;
 mod limits;
 mod on_call;
 mod raw;
+mod renamed;
 mod restart;
 mod scalar;
 mod sink;
@@ -34,7 +35,7 @@ use toml::de::DeTable;
 use file::File;
 
 pub use file::ConfigError;
-pub use kafka::{Kafka, Start};
+pub use kafka::{AutoOffsetReset, Kafka};
 pub use limits::Limits;
 pub use on_call::{Calendars, OnCall};
 pub use sink::Sink;
@@ -132,6 +133,7 @@ impl Config {
         let file = File { path, text };
         let refused = |error: toml::de::Error| file.unreadable(&error);
         let mut document = DeTable::parse(text).map_err(refused)?;
+        renamed::check(&file, document.get_ref())?;
         let sinks = sink::take_tables(&file, document.get_mut())?;
         let raw = raw::Config::deserialize(toml::Deserializer::from(document)).map_err(refused)?;
         file.check(raw, sinks)
@@ -152,7 +154,8 @@ impl Config {
         };
         let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());
         let settings = self.on_call.settings(routing, calendars)?;
-        let (storm_max, flap_max) = (self.limits.storm_max, self.limits.flap_max);
+        let storm_max = self.limits.notify_rate_limit_per_min;
+        let flap_max = self.limits.flap_threshold;
         Ok(Settings { storm_max, flap_max, ..settings })
     }
 
@@ -224,7 +227,7 @@ impl File<'_> {
 
     fn rules(&self, raw: Spanned<Vec<String>>) -> Result<Vec<PathBuf>, ConfigError> {
         if raw.get_ref().is_empty() {
-            return self.refuse(&raw, "names no rules; write rules = [\"rules/\"]");
+            return self.refuse(&raw, "lists no rules; write rules = [\"rules/\"]");
         }
         Ok(raw.get_ref().iter().map(|path| self.resolve(path)).collect())
     }
@@ -251,9 +254,8 @@ impl File<'_> {
             (None, None) => Ok(DeadLetters::File(state_dir.join("dead-letters.jsonl"))),
             (Some(path), None) => Ok(DeadLetters::File(self.resolve(&path))),
             (None, Some(topic)) => Ok(DeadLetters::Topic(self.output_topic(topic, inputs)?)),
-            (Some(_), Some(topic)) => {
-                self.refuse(&topic, "stands beside dead_letters.file; keep one of the two")
-            }
+            (Some(_), Some(topic)) => self
+                .refuse(&topic, "cannot be combined with dead_letters.file; keep one of the two"),
         }
     }
 
@@ -262,7 +264,10 @@ impl File<'_> {
         for raw::Token { name, token, scope } in raw {
             let is_taken = tokens.iter().any(|known| known.name == *name.get_ref());
             if name.get_ref().trim().is_empty() || is_taken {
-                return self.refuse(&name, "is empty or taken; what they do is noted under it");
+                return self.refuse(
+                    &name,
+                    "is empty or already used; every token needs its own name for the audit log",
+                );
             }
             let token = self.kept_out_of_the_file("token", token)?;
             let scope = match scope {

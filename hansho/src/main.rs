@@ -28,7 +28,8 @@ fn main() -> ExitCode {
         Command::Replay(args) => commands::replay::replay(args, language),
         Command::Incident(args) => commands::on_call::incident(args, language),
         Command::Silence(args) => commands::on_call::silence(args, language),
-        Command::Notify(args) => commands::on_call::notify(args, language),
+        Command::Notifications(args) => commands::on_call::notifications(args, language),
+        Command::Notify(_) => Err(commands::on_call::renamed("notify", "notifications", language)),
         Command::Route(args) => commands::on_call::route(args, language),
         Command::Status(server) => commands::on_call::status(server, language),
     };

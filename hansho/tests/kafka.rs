@@ -154,7 +154,7 @@ impl Scene {
             api.listen = "{address}"
             streams.auth.topic = "{name}"
             {web}
-            limits.idle = "{idle}"
+            limits.idle_timeout = "{idle}"
             [kafka]
             group = "{name}"
             [kafka.properties]
@@ -539,7 +539,7 @@ fn rubbish_becomes_dead_letters_and_the_rest_is_judged() {
         assert!(said.contains(reason), "{said}");
     }
     let (_, figures) = get(&scene.address, "/metrics").expect("figures");
-    for line in ["hansho_undecodable_total 4", "hansho_refused_future_total 1"] {
+    for line in ["hansho_decode_errors_total 4", "hansho_future_events_dropped_total 1"] {
         assert!(figures.lines().any(|have| have == line), "{line} is not in:\n{figures}");
     }
 }
@@ -608,8 +608,8 @@ fn a_collectors_requests_are_judged_event_by_event_and_buried_once() {
     let (_, figures) = get(&scene.address, "/metrics").expect("figures");
     for line in [
         "hansho_events_decoded_total 13",
-        "hansho_undecodable_total 1",
-        "hansho_refused_future_total 2",
+        "hansho_decode_errors_total 1",
+        "hansho_future_events_dropped_total 2",
     ] {
         assert!(figures.lines().any(|have| have == line), "{line} is not in:\n{figures}");
     }
@@ -728,8 +728,8 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
     assert!(scene.recorder.wait_until(DEADLINE, is_told).is_ok(), "people hear of it");
     let (_, figures) = get(&scene.address, "/metrics").expect("figures");
     for figure in [
-        "hansho_reload_total{outcome=\"refused\"} 1",
-        "hansho_reload_total{outcome=\"accepted\"} 1",
+        "hansho_reloads_total{outcome=\"refused\"} 1",
+        "hansho_reloads_total{outcome=\"accepted\"} 1",
         "hansho_rules_info{hash=\"",
     ] {
         assert!(figures.contains(figure), "{figure} is not in {figures}");

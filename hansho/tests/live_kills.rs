@@ -84,7 +84,7 @@ impl Scene {
         let port = free_port().expect("a port");
         let config = format!(
             "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n\
-             [api]\nlisten = \"127.0.0.1:{port}\"\n[limits]\nidle = \"1h\"\n\
+             [api]\nlisten = \"127.0.0.1:{port}\"\n[limits]\nidle_timeout = \"1h\"\n\
              [streams.auth]\ntype = \"file\"\npath = \"{{home}}/auth.jsonl\"\n\
              [streams.shop]\ntype = \"http\"\n\
              [[sinks]]\nname = {SINK:?}\ntype = \"webhook\"\nallow_private = true\nurl = {:?}\n",

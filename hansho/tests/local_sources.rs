@@ -29,7 +29,7 @@ fn service(port: u16, stream: &str) -> Service {
 fn service_of(rules: &Path, port: u16, stream: &str) -> Service {
     let config = format!(
         "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n[api]\nlisten = \"127.0.0.1:{port}\"\n\
-         [limits]\nidle = \"1h\"\nsnapshot_every = \"1ms\"\n\
+         [limits]\nidle_timeout = \"1h\"\nsnapshot_interval = \"1ms\"\n\
          [ingest]\ntoken = \"file:{{home}}/token\"\n\
          [streams.auth]\n{stream}\n\
          [[sinks]]\nname = \"out\"\ntype = \"file\"\npath = \"{{home}}/told.jsonl\"\n\

@@ -20,10 +20,13 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::{failures, hansho};
 use flate2::read::GzDecoder;
+use model::message::Language;
+use model::meta::MetaAlert;
+use model::time::Timestamp;
 use serde_json::Value;
 use tests::service::{Service, free_port, get, post_text};
 
@@ -77,6 +80,15 @@ struct Successor {
 impl Successor {
     /// Starts it; `edit` changes the rules before.
     fn start(snapshot: OldSnapshot, edit: impl Fn(&str) -> String) -> Successor {
+        Successor::start_after(snapshot, edit, |_| {})
+    }
+
+    /// As [`Successor::start`]; `prepare` changes the folder before.
+    fn start_after(
+        snapshot: OldSnapshot,
+        edit: impl Fn(&str) -> String,
+        prepare: impl Fn(&Path),
+    ) -> Successor {
         let port = free_port().expect("a port");
         let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
         copy_folder(&fixture(), service.home());
@@ -90,6 +102,7 @@ impl Successor {
         };
         rewrite("auth.rules", &edit);
         rewrite("hansho.toml", &|config| config.replace("{port}", &port.to_string()));
+        prepare(service.home());
         service.start(&["run", "--config", "hansho.toml"]).expect("it starts");
         let mut successor = Successor { service, port };
         successor.wait_until_ready();
@@ -151,7 +164,7 @@ impl Successor {
         let id = text(notification, "incident");
         let server = format!("http://127.0.0.1:{}", self.port);
         let shown = hansho(&["incident", "show", &id, "--lang", "en", "--server", &server], b"");
-        shown.ended(0).out.contains(&format!("told: pager {}", text(notification, "kind")))
+        shown.ended(0).out.contains(&format!("notified: pager {}", text(notification, "kind")))
     }
 }
 
@@ -212,7 +225,10 @@ fn check_alert_log(home: &Path) {
     assert!(numbers.is_sorted_by(|a, b| a < b), "{log}");
     let transitions: Vec<String> = records
         .iter()
-        .map(|it| format!("{} {}", it["record"]["kind"], it["record"]["episode"]))
+        .map(|it| {
+            let record = &it["record"];
+            format!("{} {} {}", record["kind"], record["step"], record["episode"])
+        })
         .collect();
     let distinct: BTreeSet<&String> = transitions.iter().collect();
     assert_eq!(distinct.len(), transitions.len(), "{log}");
@@ -355,4 +371,52 @@ fn rules_edited_between_two_builds_end_what_is_gone() {
         let (old, new) = (incident_of(&old, "burst", user), incident_of(&ended, "burst", user));
         assert_eq!((&new["id"], &new["reason"]), (&old["id"], &Value::from("rule changed")));
     }
+}
+
+/// The id of an alert of the service about itself that an older build left open.
+const META_EPISODE: &str = "000000000000000000000000000000ab";
+
+/// Appends what an older build wrote when it gave up a notification, and lets such alerts end
+/// after a second.
+fn leave_meta_alert_open(home: &Path) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    let now = i64::try_from(now.as_millis()).expect("milliseconds");
+    let at = Timestamp(now - 5_000);
+    let line = format!(
+        "{{\"sequence\":9,\"detected_ms\":{now},\"record\":{{\"kind\":\"meta\",\
+         \"alert\":\"hansho.undelivered\",\"severity\":\"high\",\"level\":2,\
+         \"key\":{{\"sink\":\"pager\"}},\"at\":\"{at}\",\"since\":\"{at}\",\"value\":null,\
+         \"threshold\":null,\"episode\":\"{META_EPISODE}\",\"message\":\"pager: given up\",\
+         \"count\":0,\"key_bytes\":\"01050000007061676572\",\"version\":1,\"step\":\"firing\"}}}}\n"
+    );
+    let path = home.join("state/alerts.jsonl");
+    let log = fs::read_to_string(&path).expect("an alert log");
+    fs::write(&path, log + &line).expect("written");
+    let path = home.join("hansho.toml");
+    let config = fs::read_to_string(&path).expect("a configuration");
+    let limits = "[limits]\nself_alert_resolve_after = \"1s\"";
+    fs::write(&path, config.replace("[limits]", limits)).expect("written");
+}
+
+#[test]
+fn an_alert_open_under_a_former_name_ends_under_the_current_one() {
+    let alert = MetaAlert::NotificationDropped { sink: "pager".to_owned() };
+    let mut successor =
+        Successor::start_after(OldSnapshot::Lost, str::to_owned, leave_meta_alert_open);
+    successor.wait_for_notifications("firing", &["pager: given up"]);
+    let ended = format!("resolved: pager: {}", alert.reading(Language::En));
+    successor.wait_for_notifications("resolved", &[&ended]);
+    for _ in 0..2 {
+        let of_service = |incident: &Value| text(incident, "alert").starts_with("hansho.");
+        let open = successor.incidents("firing,acknowledged");
+        assert!(!open.iter().any(of_service), "{open:?}");
+        let all = successor.incidents("resolved");
+        let all: Vec<&Value> = all.iter().filter(|it| of_service(it)).collect();
+        let [incident] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!(text(incident, "alert"), alert.name());
+        assert_eq!(text(incident, "id"), META_EPISODE);
+        successor.kill9_and_restart();
+    }
+    check_sink(&successor, &[("firing", "pager: given up"), ("resolved", &ended)]);
+    check_alert_log(successor.service.home());
 }

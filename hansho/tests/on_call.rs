@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{failures, rules};
+use common::{failures, hansho, rules};
 use regex::Regex;
 use serde_json::Value;
 use tests::recorder::{Answer as Recorded, Recorder, Request};
@@ -186,7 +186,7 @@ fn an_incident_is_walked_from_fire_to_closed_by_the_command_line_alone() {
     scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
     scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
     scene.await_told("resolved");
-    scene.await_answer(&["incident", "show", &id], "told: pager resolved");
+    scene.await_answer(&["incident", "show", &id], "notified: pager resolved");
     type_in(&scene, &["--lang", "ja", "incident", "cause", &id, "漏えいしたパスワードの総当たり"]);
     type_in(&scene, &["--lang", "ja", "incident", "fix", &id, "多要素認証を必須にした"]);
     type_in(&scene, &["--lang", "ja", "incident", "close", &id]);
@@ -275,11 +275,11 @@ fn what_cannot_be_understood_is_answered_with_a_way_out() {
         ("GET", "/api/v1/incidents?state=lost", "", 400, "firing, acknowledged"),
         ("GET", "/api/v1/incidents/abcd", "", 404, "there is no incident"),
         ("POST", "/api/v1/incidents/abcd/ack", "{\"by\":\"a\"}", 404, "there is no incident"),
-        ("POST", "/api/v1/incidents/abcd/ack", "", 400, "say who it is"),
+        ("POST", "/api/v1/incidents/abcd/ack", "", 400, "the name of the person is missing"),
         ("POST", "/api/v1/incidents/abcd/sing", "{}", 400, "ack, assign"),
         ("POST", "/api/v1/incidents/abcd/ack", "{\"who\":1}", 400, "unknown field"),
         ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[\"x\"]}", 400, "is no matcher"),
-        ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[]}", 400, "say until when"),
+        ("POST", "/api/v1/silences", "{\"by\":\"a\",\"matchers\":[]}", 400, "the end is missing"),
         ("POST", "/api/v1/route", "{\"severity\":\"urgent\"}", 400, "critical, high"),
         ("POST", "/api/v1/notifications/test", "{\"by\":\"a\"}", 400, "missing field"),
         (
@@ -336,7 +336,7 @@ fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
     let more = format!("{BROKEN_SINK}url = {url:?}\nsecrets = [{secret:?}]\n");
     let scene = Scene::start(&more);
 
-    let (said, code) = scene.hansho(&["--lang", "ja", "notify", "test", "pager"]);
+    let (said, code) = scene.hansho(&["--lang", "ja", "notifications", "test", "pager"]);
     assert_eq!((said.as_str(), code), ("firing: 送信しました\nresolved: 送信しました\n", Some(0)));
     let told = scene.told();
     assert_eq!(told.len(), 2);
@@ -344,7 +344,7 @@ fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
     assert_eq!((&told[0]["by"], &told[0]["severity"]), (&"山田".into(), &"low".into()));
     assert_eq!(told[0]["incident"], told[1]["incident"]);
 
-    let (said, code) = scene.hansho(&["notify", "test", "broken", "--severity", "L1"]);
+    let (said, code) = scene.hansho(&["notifications", "test", "broken", "--severity", "L1"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.starts_with("firing: failed (client): ") && said.contains("400"), "{said}");
     assert!(!said.contains("hunter1"), "{said}");
@@ -354,17 +354,17 @@ fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
     let (said, _) = scene.hansho(&["incident", "list"]);
     assert!(said.contains("nothing is open"), "{said}");
     let audit = scene.request("GET", "/api/v1/audit", "", "").1;
-    assert!(audit.contains("notify test broken"), "{audit}");
+    assert!(audit.contains("notifications test broken"), "{audit}");
 
     scene.post_events(&burst("a", 0));
     let listed = scene.await_answer(&["incident", "list"], "認証失敗多発");
     let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
-    let (said, code) = scene.hansho(&["notify", "preview", &id, "--to", "broken"]);
+    let (said, code) = scene.hansho(&["notifications", "preview", &id, "--to", "broken"]);
     assert_eq!(code, Some(0), "{said}");
     let document: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!((&document["kind"], &document["level"]), (&"firing".into(), &1.into()));
-    assert_eq!(scene.hansho(&["notify", "preview", "ffff", "--to", "broken"]).1, Some(1));
-    assert_eq!(scene.hansho(&["notify", "preview", &id, "--to", "nobody"]).1, Some(2));
+    assert_eq!(scene.hansho(&["notifications", "preview", "ffff", "--to", "broken"]).1, Some(1));
+    assert_eq!(scene.hansho(&["notifications", "preview", &id, "--to", "nobody"]).1, Some(2));
 }
 
 /// In a channel an incident is one message from its beginning to its end.
@@ -392,7 +392,7 @@ fn a_channel_sees_one_message_an_incident() {
     let listed = scene.await_answer(&["incident", "list"], "認証失敗多発");
     let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
     // It is known by its time, also after a crash.
-    scene.await_answer(&["incident", "show", &id], "told: chat firing");
+    scene.await_answer(&["incident", "show", &id], "notified: chat firing");
     scene.service.kill9();
     scene.service.restart().expect("it starts again");
     let address = format!("127.0.0.1:{}", scene.port);
@@ -419,7 +419,7 @@ fn a_notification_that_is_given_up_is_an_alert() {
     let scene = Scene::start(&format!("{BROKEN_SINK}url = {url:?}\n"));
     scene.post_events(&burst("a", 0));
     let began = std::time::Instant::now();
-    let of_it = |told: &Value| told["alert"] == "hansho.undelivered";
+    let of_it = |told: &Value| told["alert"] == "hansho.notification_dropped";
     while !scene.told().iter().any(of_it) {
         assert!(began.elapsed() < DEADLINE, "nobody hears of it: {:?}", scene.told());
         std::thread::yield_now();
@@ -428,11 +428,30 @@ fn a_notification_that_is_given_up_is_an_alert() {
     assert_eq!(told["key"], serde_json::json!({ "sink": "broken" }));
     assert!(told["message"].as_str().is_some_and(|it| it.contains("認証失敗多発")), "{told}");
     // That this alert cannot be told to the broken sink either is no further one.
-    let gave_up = |request: &Request| request.text().contains("hansho.undelivered");
+    let gave_up = |request: &Request| request.text().contains("hansho.notification_dropped");
     broken.wait_until(DEADLINE, |requests| requests.iter().any(gave_up)).expect("it is tried");
-    let dead = scene.await_answer(&["notify", "list"], "hansho.undelivered");
+    let dead = scene.await_answer(&["notifications", "list"], "hansho.notification_dropped");
     assert!(dead.contains("2 given up"), "{dead}");
     assert_eq!(scene.told().iter().filter(|told| of_it(told)).count(), 1);
+}
+
+#[test]
+fn a_command_of_an_earlier_version_names_the_new_one() {
+    let commands: [&[&str]; 4] = [
+        &["notify"],
+        &["notify", "list", "-o", "json"],
+        &["notify", "retry", "7"],
+        &["notify", "--help"],
+    ];
+    for command in commands {
+        let said = hansho(&[&["--lang", "en"], command].concat(), b"").ended(2);
+        assert_eq!(said.err, "hansho: `hansho notify` was renamed; write `hansho notifications`\n");
+        let said = hansho(&[&["--lang", "ja"], command].concat(), b"").ended(2);
+        assert!(said.err.contains("`hansho notifications`"), "{}", said.err);
+    }
+    let help = hansho(&["--help"], b"").ended(0).out;
+    assert!(help.contains("  notifications "), "{help}");
+    assert!(!help.contains("  notify "), "{help}");
 }
 
 /// Settings are edited while the service runs: what comes goes by the new ones, what was told
@@ -468,10 +487,13 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
 
     let (status, said) = scene.reload(|text| text.replace("default = [\"night", "default = [\"x"));
     assert_eq!(status, 400, "{said}");
-    assert!(said.contains("hansho.toml:") && said.contains("is no sink"), "{said}");
+    assert!(said.contains("hansho.toml:") && said.contains("is not the name of a sink"), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
     let told = scene.await_in("night.jsonl", "hansho.reload_failed", "firing");
-    assert!(told["message"].as_str().is_some_and(|it| it.contains("is no sink")), "{told}");
+    assert!(
+        told["message"].as_str().is_some_and(|it| it.contains("is not the name of a sink")),
+        "{told}"
+    );
     assert_eq!(scene.hansho(&["status"]).1, Some(0), "what was in force goes on");
     let (status, said) = scene.reload(|text| text.replace("default = [\"x", "default = [\"night"));
     assert_eq!((status, said.contains("reloaded")), (200, false), "{said}");
@@ -542,7 +564,7 @@ fn what_waits_for_a_sink_that_is_taken_out_goes_to_its_stand_in() {
         assert_eq!(told["key"]["user.name"], "a");
         let address = format!("127.0.0.1:{}", scene.port);
         scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
-        let (said, _) = scene.hansho(&["notify", "list"]);
+        let (said, _) = scene.hansho(&["notifications", "list"]);
         assert!(said.contains("0 given up") || said.contains("nothing"), "{said}");
         scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
         scene.await_told("resolved");

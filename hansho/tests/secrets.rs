@@ -269,12 +269,12 @@ impl Scene {
     /// Tries every sink and shows what each would be sent.
     fn try_all(&self, incident: &str, wanted: &str) {
         for sink in http_names() {
-            let said = self.hansho(&["notify", "test", &sink]);
+            let said = self.hansho(&["notifications", "test", &sink]);
             assert!(said.contains(wanted), "{sink} is not {wanted}: {said}");
-            self.hansho(&["notify", "preview", incident, "--to", &sink]);
+            self.hansho(&["notifications", "preview", incident, "--to", &sink]);
         }
-        assert!(self.hansho(&["notify", "test", "mail"]).contains("554"));
-        self.hansho(&["notify", "preview", incident, "--to", "mail"]);
+        assert!(self.hansho(&["notifications", "test", "mail"]).contains("554"));
+        self.hansho(&["notifications", "preview", incident, "--to", "mail"]);
     }
 
     /// Reads everything there is to be read.
@@ -295,7 +295,7 @@ impl Scene {
         }
         self.admin("POST", "/-/reload", "");
         self.admin("POST", "/api/v1/notifications/test", "{\"by\":1}");
-        for command in ["status", "incident list", "notify list", "silence list"] {
+        for command in ["status", "incident list", "notifications list", "silence list"] {
             let words: Vec<&str> = command.split(' ').collect();
             self.hansho(&words);
             self.hansho(&[&words[..], &["-o", "json"]].concat());
@@ -426,7 +426,7 @@ fn check_that_nothing_is_said(form: Form) {
     scene.post_events("a", 0);
     let names = http_names().into_iter();
     let given_up: Vec<String> = names.map(|sink| format!("\"receiver\":\"{sink}\"")).collect();
-    scene.await_answer(&["notify", "list", "-o", "json"], &given_up);
+    scene.await_answer(&["notifications", "list", "-o", "json"], &given_up);
     let listed = scene.await_answer(&["incident", "list"], &["認証失敗多発"]);
     let line = listed.lines().find(|line| line.contains("認証失敗多発")).expect("it is");
     let incident: String = line.chars().take(8).collect();
@@ -440,16 +440,16 @@ fn check_that_nothing_is_said(form: Form) {
     // Slack says in a body with which status 200 comes what is wrong.
     let error = scene.planted.repeated("bot", false);
     scene.recorders["bot"].answer(Answer::Text(json!({ "error": error }).to_string()));
-    assert!(scene.hansho(&["notify", "test", "bot"]).contains("no: "));
+    assert!(scene.hansho(&["notifications", "test", "bot"]).contains("no: "));
     let gone = format!("no_service {}", scene.planted.repeated("chat", false));
     scene.recorders["chat"].answer(Answer::Words(404, gone));
-    assert!(scene.hansho(&["notify", "test", "chat"]).contains("no_service"));
+    assert!(scene.hansho(&["notifications", "test", "chat"]).contains("no_service"));
     scene.recorders.values().for_each(|recorder| recorder.answer(Answer::Close));
     scene.post_events("d", 6);
     scene.try_all(&incident, "failed (network)");
     scene.recorders.clear();
     scene.try_all(&incident, "failed (network)");
-    scene.hansho(&["notify", "test", "downstream"]);
+    scene.hansho(&["notifications", "test", "downstream"]);
     scene.read_all(&incident);
     scene.service.terminate(DEADLINE).expect("it ends");
     scene.check_what_is_left();

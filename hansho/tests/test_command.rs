@@ -48,7 +48,7 @@ FAIL  burst  {file}:6
   + expect fire at 20s { user.name: \"a\", value: 3, message: \"burst user.name=a: 3 >= 3\" }
     expect resolve at 120s { reason: \"cleared\" }
   + expect late 1
-- expected, + told: a told line can be pasted into the test
+- expected, + actual: an actual line can be pasted into the test
 without a test: lonely
 1 tests, 1 failed
 ";

@@ -14,11 +14,30 @@ use crate::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
 /// What the names of these alerts begin with.
 pub const META_PREFIX: &str = "hansho.";
 
+/// Former names of these alerts, and the names that replaced them: alert logs, on-call stores
+/// and matchers of earlier versions contain the former ones.
+pub const FORMER_NAMES: [(&str, &str); 4] = [
+    ("hansho.late_after_settle", "hansho.late_observations_dropped"),
+    ("hansho.held_back", "hansho.partition_paused"),
+    ("hansho.undelivered", "hansho.notification_dropped"),
+    ("hansho.audit_failed", "hansho.invariant_violation"),
+];
+
+/// Returns the name of today for a former name, and every other name unchanged.
+pub fn current_name(name: &str) -> &str {
+    FORMER_NAMES.iter().find(|(former, _)| *former == name).map_or(name, |(_, current)| *current)
+}
+
+/// Returns the former name of an alert that was renamed.
+pub fn former_name(name: &str) -> Option<&'static str> {
+    FORMER_NAMES.iter().find(|(_, current)| *current == name).map(|(former, _)| *former)
+}
+
 /// What an alert is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MetaAlert {
-    /// Events come after their instant was settled, and are dropped.
-    LateAfterSettle,
+    /// Observations whose instant had settled were dropped.
+    LateObservationsDropped,
     /// A rule is at its limit of keys.
     RefusedKeys {
         /// Its name.
@@ -36,8 +55,8 @@ pub enum MetaAlert {
         /// Its number.
         partition: i32,
     },
-    /// A topic is not read for long, so that others catch up.
-    HeldBack {
+    /// A topic has been paused for long while others catch up.
+    PartitionPaused {
         /// Its name.
         topic: String,
     },
@@ -55,13 +74,13 @@ pub enum MetaAlert {
     },
     /// Changed rules cannot be used.
     ReloadFailed,
-    /// Notifications to a sink were given up.
-    Undelivered {
+    /// Notifications to a sink were dropped.
+    NotificationDropped {
         /// Its name.
         sink: String,
     },
-    /// What on-call has on record contradicts itself.
-    AuditFailed,
+    /// The on-call state violates an invariant.
+    InvariantViolation,
 }
 
 /// One step of such an alert: it began or it ended.
@@ -84,17 +103,17 @@ pub struct MetaTransition {
 impl MetaAlert {
     /// The names, in the order of the variants.
     pub const NAMES: [&'static str; 11] = [
-        "hansho.late_after_settle",
+        "hansho.late_observations_dropped",
         "hansho.refused_keys",
         "hansho.refused_values",
         "hansho.records_lost",
-        "hansho.held_back",
+        "hansho.partition_paused",
         "hansho.dead_letters_failing",
         "hansho.never_matched",
         "hansho.rule_over_share",
         "hansho.reload_failed",
-        "hansho.undelivered",
-        "hansho.audit_failed",
+        "hansho.notification_dropped",
+        "hansho.invariant_violation",
     ];
 
     /// What the alert is called.
@@ -102,17 +121,17 @@ impl MetaAlert {
         let [late, keys, values, lost, held, letters, never, share, reload, undelivered, audit] =
             MetaAlert::NAMES;
         match self {
-            MetaAlert::LateAfterSettle => late,
+            MetaAlert::LateObservationsDropped => late,
             MetaAlert::RefusedKeys { .. } => keys,
             MetaAlert::RefusedValues { .. } => values,
             MetaAlert::RecordsLost { .. } => lost,
-            MetaAlert::HeldBack { .. } => held,
+            MetaAlert::PartitionPaused { .. } => held,
             MetaAlert::DeadLettersFailing => letters,
             MetaAlert::NeverMatched { .. } => never,
             MetaAlert::RuleOverShare { .. } => share,
             MetaAlert::ReloadFailed => reload,
-            MetaAlert::Undelivered { .. } => undelivered,
-            MetaAlert::AuditFailed => audit,
+            MetaAlert::NotificationDropped { .. } => undelivered,
+            MetaAlert::InvariantViolation => audit,
         }
     }
 
@@ -123,11 +142,11 @@ impl MetaAlert {
             MetaAlert::RefusedKeys { .. }
             | MetaAlert::DeadLettersFailing
             | MetaAlert::ReloadFailed
-            | MetaAlert::Undelivered { .. }
-            | MetaAlert::AuditFailed => Severity::High,
-            MetaAlert::LateAfterSettle
+            | MetaAlert::NotificationDropped { .. }
+            | MetaAlert::InvariantViolation => Severity::High,
+            MetaAlert::LateObservationsDropped
             | MetaAlert::RefusedValues { .. }
-            | MetaAlert::HeldBack { .. }
+            | MetaAlert::PartitionPaused { .. }
             | MetaAlert::RuleOverShare { .. } => Severity::Medium,
             MetaAlert::NeverMatched { .. } => Severity::Low,
         }
@@ -152,14 +171,15 @@ impl MetaAlert {
                 let number = KeyValue::Int(i64::from(*partition));
                 vec![text("topic", topic), ("partition".to_owned(), number)]
             }
-            MetaAlert::HeldBack { topic } => vec![text("topic", topic)],
-            MetaAlert::Undelivered { sink } => vec![text("sink", sink)],
+            MetaAlert::PartitionPaused { topic } => vec![text("topic", topic)],
+            MetaAlert::NotificationDropped { sink } => vec![text("sink", sink)],
             other => other.rule().map(|rule| text("rule", rule)).into_iter().collect(),
         }
     }
 
-    /// The alert of a name and key; `None` where it is none of these.
+    /// The alert of a name, today's or a former one, and key; `None` where it is none of these.
     pub fn from_parts(name: &str, key: &[KeyPart]) -> Option<MetaAlert> {
+        let name = current_name(name);
         let text = || match key.first() {
             Some((_, KeyValue::Text(text))) => text.clone(),
             _ => String::new(),
@@ -169,17 +189,17 @@ impl MetaAlert {
             _ => -1,
         };
         let all = [
-            MetaAlert::LateAfterSettle,
+            MetaAlert::LateObservationsDropped,
             MetaAlert::RefusedKeys { rule: text() },
             MetaAlert::RefusedValues { rule: text() },
             MetaAlert::RecordsLost { topic: text(), partition: partition() },
-            MetaAlert::HeldBack { topic: text() },
+            MetaAlert::PartitionPaused { topic: text() },
             MetaAlert::DeadLettersFailing,
             MetaAlert::NeverMatched { rule: text() },
             MetaAlert::RuleOverShare { rule: text() },
             MetaAlert::ReloadFailed,
-            MetaAlert::Undelivered { sink: text() },
-            MetaAlert::AuditFailed,
+            MetaAlert::NotificationDropped { sink: text() },
+            MetaAlert::InvariantViolation,
         ];
         all.into_iter().find(|alert| alert.name() == name).filter(|alert| alert.key() == key)
     }
@@ -187,38 +207,39 @@ impl MetaAlert {
     /// What it means, in one line.
     pub const fn reading(&self, language: Language) -> &'static str {
         let (en, ja) = match self {
-            MetaAlert::LateAfterSettle => (
-                "events came after their instant was settled and were dropped: answers may \
+            MetaAlert::LateObservationsDropped => (
+                "events arrived after their instant had settled and were dropped: results may \
                  differ from a replay",
                 "確定済みの時刻のイベントが後から届き、破棄しました。再生した結果と\
                  食い違う可能性があります",
             ),
             MetaAlert::RefusedKeys { .. } => (
-                "the rule is at its limit of keys: new keys are refused, those it has go on",
+                "the rule is at its limit of keys: new keys are dropped, existing keys are still \
+                 evaluated",
                 "ルールのキーの数が上限に達し、新しいキーを受け付けていません。\
                  既存のキーは判定を続けます",
             ),
             MetaAlert::RefusedValues { .. } => (
-                "a key of the rule is at its limit of values: further new values are not noticed",
+                "a key of the rule is at its limit of values: further new values are not detected",
                 "ルールのキーが保持する値の数が上限に達し、新しい値を検知できません",
             ),
             MetaAlert::RecordsLost { .. } => (
-                "records expired before they were read, and were never judged: lengthen the \
+                "records expired before they were read and were not evaluated: increase the \
                  retention of the topic",
                 "読む前にレコードが消え、判定されませんでした。トピックの保持期間を\
                  延ばしてください",
             ),
-            MetaAlert::HeldBack { .. } => (
-                "the topic is not read so that others catch up: its alerts are late",
+            MetaAlert::PartitionPaused { .. } => (
+                "the topic is paused while other inputs catch up: its alerts are late",
                 "ほかの入力を待って、このトピックの読み取りを止めています。\
                  アラートが遅れます",
             ),
             MetaAlert::DeadLettersFailing => (
-                "dead letters cannot be written: nothing is committed until they can",
+                "dead letters cannot be written: commits are suspended until they can",
                 "デッドレターを書き込めません。書き込めるまで何もコミットしません",
             ),
             MetaAlert::NeverMatched { .. } => (
-                "no event has ever satisfied the filters of the rule: it may be wrong",
+                "no event has ever matched the filters of the rule: check the rule for errors",
                 "ルールの filter に一致したイベントが1件もありません。誤りがないか\
                  確認してください",
             ),
@@ -227,15 +248,15 @@ impl MetaAlert {
                 "ルールが、全ルールの処理量のうち決められた割合を超えて占めています",
             ),
             MetaAlert::ReloadFailed => (
-                "changed rules or settings cannot be used: those before go on",
+                "changed rules or settings cannot be used: the previous ones stay active",
                 "変更されたルールや設定を使えません。変更前のもので続けます",
             ),
-            MetaAlert::Undelivered { .. } => (
-                "notifications to the sink were given up: `hansho notify list` has them",
-                "通知先への通知を断念しました。`hansho notify list` で確認できます",
+            MetaAlert::NotificationDropped { .. } => (
+                "notifications to the sink were dropped: see `hansho notifications list`",
+                "通知先への通知を断念しました。`hansho notifications list` で確認できます",
             ),
-            MetaAlert::AuditFailed => (
-                "what on-call has on record contradicts itself: someone may not be told",
+            MetaAlert::InvariantViolation => (
+                "the on-call state violates an invariant: a notification may be missing",
                 "オンコール対応の記録に矛盾があります。通知されていない人がいるおそれがあります",
             ),
         };
@@ -258,7 +279,7 @@ impl MetaTransition {
         let reading = self.alert.reading(language);
         let over = match (self.is_over, language) {
             (false, _) => "",
-            (true, Language::En) => "over: ",
+            (true, Language::En) => "resolved: ",
             (true, Language::Ja) => "解消: ",
         };
         let figure = self.measured.value.map(|value| match (&self.alert, language) {
@@ -271,8 +292,12 @@ impl MetaTransition {
             (_, Language::Ja) => format!(" (これまでに{value}件)"),
         });
         let detail = detail.map(|detail| match (&self.alert, language) {
-            (MetaAlert::HeldBack { .. }, Language::En) => format!("; furthest behind: {detail}"),
-            (MetaAlert::HeldBack { .. }, Language::Ja) => format!("。最も遅れているもの: {detail}"),
+            (MetaAlert::PartitionPaused { .. }, Language::En) => {
+                format!("; furthest behind: {detail}")
+            }
+            (MetaAlert::PartitionPaused { .. }, Language::Ja) => {
+                format!("。最も遅れているもの: {detail}")
+            }
             _ => format!(": {detail}"),
         });
         let (figure, detail) = (figure.unwrap_or_default(), detail.unwrap_or_default());
@@ -313,17 +338,17 @@ mod tests {
     fn all() -> Vec<MetaAlert> {
         let rule = || "r".to_owned();
         vec![
-            MetaAlert::LateAfterSettle,
+            MetaAlert::LateObservationsDropped,
             MetaAlert::RefusedKeys { rule: rule() },
             MetaAlert::RefusedValues { rule: rule() },
             MetaAlert::RecordsLost { topic: "t".to_owned(), partition: 3 },
-            MetaAlert::HeldBack { topic: "t".to_owned() },
+            MetaAlert::PartitionPaused { topic: "t".to_owned() },
             MetaAlert::DeadLettersFailing,
             MetaAlert::NeverMatched { rule: rule() },
             MetaAlert::RuleOverShare { rule: rule() },
             MetaAlert::ReloadFailed,
-            MetaAlert::Undelivered { sink: "s".to_owned() },
-            MetaAlert::AuditFailed,
+            MetaAlert::NotificationDropped { sink: "s".to_owned() },
+            MetaAlert::InvariantViolation,
         ]
     }
 
@@ -338,6 +363,28 @@ mod tests {
             assert_eq!(MetaAlert::from_parts(alert.name(), &strange), None);
         }
         assert_eq!(MetaAlert::from_parts("refused_keys", &[]), None);
+    }
+
+    #[test]
+    fn a_former_name_is_the_alert_of_today() {
+        for (former, current) in FORMER_NAMES {
+            assert!(!MetaAlert::NAMES.contains(&former), "{former}");
+            let alert = all().into_iter().find(|it| it.name() == current).unwrap();
+            assert_eq!(MetaAlert::from_parts(former, &alert.key()), Some(alert));
+            assert_eq!((current_name(former), current_name(current)), (current, current));
+            assert_eq!((former_name(current), former_name(former)), (Some(former), None));
+        }
+    }
+
+    #[test]
+    fn texts_are_free_of_private_words() {
+        let private = ["told", "tell", "hear", "say", "judged", "take", "go", "force"];
+        for alert in all() {
+            let texts = [alert.name().replace('_', " "), alert.reading(Language::En).to_owned()];
+            let words: Vec<&str> =
+                texts.iter().flat_map(|text| text.split(|c: char| !c.is_alphabetic())).collect();
+            assert!(!words.iter().any(|word| private.contains(word)), "{texts:?}");
+        }
     }
 
     #[test]

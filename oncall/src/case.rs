@@ -154,6 +154,7 @@ pub enum Told {
     /// It never got it.
     Failed,
     /// It hears of it in sum with others.
+    #[serde(rename = "InDigest", alias = "Summed")]
     Summed,
 }
 

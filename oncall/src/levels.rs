@@ -106,10 +106,10 @@ impl Levels {
                 return wrong("respond_within");
             }
             if later(higher.remind_every_ms, lower.remind_every_ms) {
-                return wrong("remind");
+                return wrong("repeat_interval");
             }
             if higher.batch_ms > lower.batch_ms {
-                return wrong("batch");
+                return wrong("group_wait");
             }
             if higher.clock != Clock::Always && lower.clock == Clock::Always {
                 return wrong("clock");
@@ -138,8 +138,8 @@ mod tests {
         let cases: [Case; 5] = [
             (Severity::Critical, |it| it.respond_within_ms = Some(3 * HOUR_MS), "respond_within"),
             (Severity::High, |it| it.respond_within_ms = None, "respond_within"),
-            (Severity::High, |it| it.remind_every_ms = None, "remind"),
-            (Severity::High, |it| it.batch_ms = MINUTE_MS, "batch"),
+            (Severity::High, |it| it.remind_every_ms = None, "repeat_interval"),
+            (Severity::High, |it| it.batch_ms = MINUTE_MS, "group_wait"),
             (Severity::Critical, |it| it.clock = Clock::While(Calendar::default()), "clock"),
         ];
         for (severity, change, want) in cases {

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use model::key::KeyValue;
+use model::meta::{current_name, former_name};
 use model::severity::Severity;
 use model::transition::KeyPart;
 use regex::Regex;
@@ -86,7 +87,7 @@ impl Matcher {
                 fail("names no severity; there are critical, high, medium and low")
             })?)
         } else {
-            Test::Equals(value.to_owned())
+            Test::Equals(if name == "alert" { current_name(value) } else { value }.to_owned())
         };
         Ok(Matcher { name: name.to_owned(), test, is_negated, text: text.to_owned() })
     }
@@ -110,13 +111,16 @@ impl Matcher {
         &self.name
     }
 
-    /// Whether it holds. A name the incident does not have is like an empty value.
+    /// Whether it holds. A name the incident does not have is like an empty value. A former name
+    /// of an alert of the service about itself stands for the alert of today.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
         let is_met = match &self.test {
             Test::Severity(severity) => subject.severity == *severity,
             Test::Equals(value) => subject.value(&self.name).unwrap_or_default() == *value,
             Test::Pattern(pattern) => {
+                let former = former_name(subject.alert).filter(|_| self.name == "alert");
                 pattern.is_match(&subject.value(&self.name).unwrap_or_default())
+                    || former.is_some_and(|former| pattern.is_match(former))
             }
         };
         is_met != self.is_negated
@@ -219,6 +223,28 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(Matcher::parse(text).unwrap().matches(&subject), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_former_name_of_an_alert_of_the_service_matches_the_alert_of_today() {
+        let subject = |alert| Subject { alert, severity: Severity::High, key: &[], labels: &[] };
+        let cases = [
+            ("alert=hansho.held_back", true),
+            ("alert=\"hansho.held_back\"", true),
+            ("alert!=hansho.held_back", false),
+            ("alert=~hansho\\.(held_back|undelivered)", true),
+            ("alert!~hansho\\.held_back", false),
+            ("alert=hansho.partition_paused", true),
+            ("alert=~hansho\\.partition_.*", true),
+            ("alert=hansho.undelivered", false),
+            ("alert=~hansho\\.undelivered", false),
+            ("service=hansho.held_back", false),
+        ];
+        for (text, want) in cases {
+            let matcher = Matcher::parse(text).unwrap();
+            assert_eq!(matcher.matches(&subject("hansho.partition_paused")), want, "{text}");
+            assert_eq!(matcher.to_string(), text, "it is shown as it was written");
         }
     }
 

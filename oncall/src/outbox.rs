@@ -110,11 +110,14 @@ pub enum GiveUp {
     /// The receiver will never take it; what it said.
     Rejected(Failure),
     /// It is older than [`AGE_MAX_MS`]; why it failed last, if it was ever tried.
-    TooOld(Option<Failure>),
+    #[serde(alias = "TooOld")]
+    Expired(Option<Failure>),
     /// The receiver had too many pending, and this was the least of them.
-    Crowded,
+    #[serde(alias = "Crowded")]
+    QueueFull,
     /// Its receiver is not configured any more.
-    Unknown,
+    #[serde(alias = "Unknown")]
+    ReceiverRemoved,
 }
 
 /// An answered attempt.
@@ -153,9 +156,9 @@ pub struct DeliveryCounts {
     /// Given up because the receiver refused.
     pub rejected: u64,
     /// Given up because of age.
-    pub too_old: u64,
+    pub expired: u64,
     /// Given up because too many were pending.
-    pub crowded: u64,
+    pub queue_full: u64,
     /// Replaced by a later one that says the same or more.
     pub collapsed: u64,
 }
@@ -230,7 +233,7 @@ impl Outbox {
     ) -> Option<Refusal> {
         let notification = Arc::new(notification);
         if now > expires {
-            return Some(self.refuse(receiver, notification, GiveUp::TooOld(None)));
+            return Some(self.refuse(receiver, notification, GiveUp::Expired(None)));
         }
         let repeats = [NotificationKind::Again, NotificationKind::Reminder];
         if repeats.contains(&notification.kind) {
@@ -314,7 +317,7 @@ impl Outbox {
                 let failure = Failure { reason, why };
                 let at = now.plus(backoff::wait_ms(&notification.id, attempt, after_ms));
                 if at > expires {
-                    Outcome::GaveUp { why: GiveUp::TooOld(Some(failure)) }
+                    Outcome::GaveUp { why: GiveUp::Expired(Some(failure)) }
                 } else {
                     if after_ms.is_some() {
                         queue.pause_until(at);
@@ -418,9 +421,11 @@ impl DeliveryCounts {
         match outcome {
             Outcome::Delivered { .. } => self.delivered += 1,
             Outcome::Retrying { .. } => self.retried += 1,
-            Outcome::GaveUp { why: GiveUp::Rejected(_) | GiveUp::Unknown } => self.rejected += 1,
-            Outcome::GaveUp { why: GiveUp::TooOld(_) } => self.too_old += 1,
-            Outcome::GaveUp { why: GiveUp::Crowded } => self.crowded += 1,
+            Outcome::GaveUp { why: GiveUp::Rejected(_) | GiveUp::ReceiverRemoved } => {
+                self.rejected += 1
+            }
+            Outcome::GaveUp { why: GiveUp::Expired(_) } => self.expired += 1,
+            Outcome::GaveUp { why: GiveUp::QueueFull } => self.queue_full += 1,
         }
     }
 }
@@ -429,12 +434,14 @@ impl fmt::Display for GiveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             GiveUp::Rejected(failure) => write!(f, "the receiver refused it: {}", failure.why),
-            GiveUp::TooOld(Some(failure)) => {
-                write!(f, "undelivered for 24 hours, last: {}", failure.why)
+            GiveUp::Expired(Some(failure)) => {
+                write!(f, "not delivered within 24 hours; last error: {}", failure.why)
             }
-            GiveUp::TooOld(None) => f.write_str("older than 24 hours before its first attempt"),
-            GiveUp::Crowded => f.write_str("too many pending, and this was the least severe"),
-            GiveUp::Unknown => f.write_str("its receiver is not configured any more"),
+            GiveUp::Expired(None) => f.write_str("older than 24 hours before its first attempt"),
+            GiveUp::QueueFull => {
+                f.write_str("the queue of the receiver was full, and this was the least severe")
+            }
+            GiveUp::ReceiverRemoved => f.write_str("its receiver is not configured any more"),
         }
     }
 }

@@ -25,7 +25,8 @@ pub enum TimelineEvent {
     /// The incident opened.
     Fired,
     /// Its severity rose.
-    Rose(Severity),
+    #[serde(alias = "Rose")]
+    SeverityRaised(Severity),
     /// Its condition matched once more.
     MatchedAgain,
     /// The alert ended.
@@ -38,7 +39,8 @@ pub enum TimelineEvent {
         kind: NotificationKind,
     },
     /// A notification was dropped.
-    Undelivered {
+    #[serde(alias = "Undelivered")]
+    NotificationDropped {
         /// Receiver.
         receiver: String,
         /// Kind of the notification.
@@ -46,8 +48,9 @@ pub enum TimelineEvent {
         /// Reason.
         why: String,
     },
-    /// A notification waits.
-    HeldBack {
+    /// A notification waits for the end of a silence, an inhibition or a mute.
+    #[serde(alias = "HeldBack")]
+    Suppressed {
         /// Receiver.
         receiver: String,
         /// Reason.

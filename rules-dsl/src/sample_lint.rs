@@ -160,8 +160,8 @@ texts! {
         "wait for less: `lateness {enough}`"
         | "待つ時間を短くしてください: `lateness {enough_ja}`";
     more_room(mebibytes: u64):
-        "or make room in `[limits]`: `unsettled_bytes = \"{mebibytes}MiB\"`"
-        | "または `[limits]` で上限を増やしてください: `unsettled_bytes = \"{mebibytes}MiB\"`";
+        "or make room in `[limits]`: `reorder_buffer_bytes = \"{mebibytes}MiB\"`"
+        | "または `[limits]` で上限を増やしてください: `reorder_buffer_bytes = \"{mebibytes}MiB\"`";
     wider_window(enough: &str, enough_ja: &str):
         "{enough} would bridge one that is missing"
         | "{enough_ja}にすれば、1件欠けても途切れません";

@@ -178,3 +178,14 @@ fn lines_are_written_and_read_as_they_always_were() {
         assert_eq!(read, want.unwrap_or_else(|| read.clone()), "{line}");
     }
 }
+
+#[test]
+fn a_line_with_a_former_name_is_read_as_the_alert_of_today() {
+    for (former, current) in model::meta::FORMER_NAMES {
+        let name = |name: &str| format!("\"alert\":\"{name}\"");
+        let line = GOLDEN.lines().find(|line| line.contains(&name(current))).unwrap();
+        let earlier = line.replace(&name(current), &name(former));
+        let (read, want) = (read_record(earlier.as_bytes()), read_record(line.as_bytes()));
+        assert_eq!(read.unwrap(), want.unwrap(), "{former}");
+    }
+}

@@ -142,7 +142,7 @@ fn settings(broker: &EmbeddedBroker, topics: Vec<String>, language: Language) ->
             reach_back: Vec::new(),
         }),
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
-        limits: Limits { idle_ms: 2_000, ..Limits::default() },
+        limits: Limits { idle_timeout_ms: 2_000, ..Limits::default() },
         language,
     }
 }

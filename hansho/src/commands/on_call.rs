@@ -21,8 +21,8 @@ use server::types::requests::{
 use tokio::runtime::Builder;
 
 use crate::cli::{
-    Format, IncidentCommand, NotifyCommand, OnCallArgs, RouteCommand, ServerArgs, SilenceCommand,
-    Words,
+    Format, IncidentCommand, IncidentNoteArgs, NotificationsCommand, OnCallArgs, RouteCommand,
+    ServerArgs, SilenceCommand,
 };
 use crate::commands::Exit;
 use crate::wiring::clock::wall_clock;
@@ -38,7 +38,7 @@ pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -
         let path = format!("incidents/{}/{action}", plain(id));
         api.post::<IncidentView>(&path, &api.action(text))
     };
-    let note = |words: &Words, action| act(&words.id, action, &words.text);
+    let note = |words: &IncidentNoteArgs, action| act(&words.id, action, &words.text);
     match &args.command {
         IncidentCommand::List { state } => {
             let filter = IncidentFilter { state: state.as_deref().map(plain) };
@@ -90,26 +90,39 @@ pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> 
     }
 }
 
-/// `hansho notify`.
-pub(crate) fn notify(args: &OnCallArgs<NotifyCommand>, language: Language) -> Result<(), Exit> {
+/// Error of a command that has another name now.
+pub(crate) fn renamed(old: &str, new: &str, language: Language) -> Exit {
+    Exit::Usage.because(match language {
+        Language::En => format!("`hansho {old}` was renamed; write `hansho {new}`"),
+        Language::Ja => {
+            format!("`hansho {old}` は名前が変わりました。`hansho {new}` と書いてください")
+        }
+    })
+}
+
+/// `hansho notifications`.
+pub(crate) fn notifications(
+    args: &OnCallArgs<NotificationsCommand>,
+    language: Language,
+) -> Result<(), Exit> {
     let api = ApiClient { server: &args.server, language };
     let change = |number: u64, action: &str| {
         let path = format!("notifications/{number}/{action}");
         api.post::<NotificationChanged>(&path, &api.action(""))
     };
     match &args.command {
-        NotifyCommand::List => api.get::<NotificationList>("notifications"),
-        NotifyCommand::Test { receiver, severity } => {
+        NotificationsCommand::List => api.get::<NotificationList>("notifications"),
+        NotificationsCommand::Test { receiver, severity } => {
             let (receiver, severity) = (receiver.clone(), severity.clone());
             let body = TestBody { by: api.by(), receiver, severity };
             api.post::<TestResult>("notifications/test", &body)
         }
-        NotifyCommand::Preview { incident, receiver } => {
+        NotificationsCommand::Preview { incident, receiver } => {
             let body = RenderBody { receiver: receiver.clone(), incident: incident.clone() };
             api.post::<RenderedNotification>("notifications/preview", &body)
         }
-        NotifyCommand::Retry { number } => change(*number, "retry"),
-        NotifyCommand::Drop { number } => change(*number, "drop"),
+        NotificationsCommand::Retry { number } => change(*number, "retry"),
+        NotificationsCommand::Drop { number } => change(*number, "drop"),
     }
 }
 

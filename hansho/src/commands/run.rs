@@ -26,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::RunArgs;
 use crate::commands::Exit;
-use crate::config::{self, Config};
+use crate::config::{self, AutoOffsetReset, Config};
 use crate::deliveries::NotifierSet;
 use crate::on_call_config::OnCallConfig;
 use crate::reload::{ReloadTargets, Reloader, StartupConfig};
@@ -204,9 +204,9 @@ fn settings(
             properties,
             group: kafka.group.clone(),
             topics: Vec::new(),
-            start: match kafka.start {
-                config::Start::Beginning => Start::Beginning,
-                config::Start::End => Start::End,
+            start: match kafka.auto_offset_reset {
+                AutoOffsetReset::Earliest => Start::Beginning,
+                AutoOffsetReset::Latest => Start::End,
             },
             alone: true,
             reach_back: Vec::new(),

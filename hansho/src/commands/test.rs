@@ -236,7 +236,7 @@ fn report(rules: &LoadedRules, verdicts: &[Verdict<'_>], language: Language) -> 
         rules.set.alerts.iter().filter(is_tested).map(|alert| alert.name.as_str()).collect();
     if failed > 0 {
         out.push_str(match language {
-            Language::En => "- expected, + told: a told line can be pasted into the test\n",
+            Language::En => "- expected, + actual: an actual line can be pasted into the test\n",
             Language::Ja => {
                 "- は期待した遷移、+ は実際の遷移です。+ の行はそのまま test に貼り付けられます\n"
             }

@@ -16,7 +16,7 @@ pub struct Kafka {
     /// The consumer group.
     pub group: String,
     /// Where a partition without a commit is read from.
-    pub start: Start,
+    pub auto_offset_reset: AutoOffsetReset,
     /// librdkafka properties, all of them allowed, `bootstrap.servers` among them.
     pub properties: BTreeMap<String, SecretReference>,
 }
@@ -24,21 +24,21 @@ pub struct Kafka {
 /// Where a partition without a commit is read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Start {
+pub enum AutoOffsetReset {
     /// The oldest record still there.
     #[default]
-    Beginning,
+    Earliest,
     /// Records that come from now on.
-    End,
+    Latest,
 }
 
 /// Properties that are ours, and what is set instead.
 const OURS: [(&str, &str); 5] = [
     ("group.id", "kafka.group"),
-    ("auto.offset.reset", "kafka.start"),
-    ("enable.auto.commit", "nothing: offsets are committed once alerts are safe"),
-    ("enable.auto.offset.store", "nothing: offsets are committed once alerts are safe"),
-    ("partition.assignment.strategy", "nothing: key groups decide it"),
+    ("auto.offset.reset", "kafka.auto_offset_reset"),
+    ("enable.auto.commit", "nothing: hansho commits offsets after alerts are durable"),
+    ("enable.auto.offset.store", "nothing: hansho commits offsets after alerts are durable"),
+    ("partition.assignment.strategy", "nothing: hansho assigns partitions by key group"),
 ];
 
 pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, ConfigError> {
@@ -46,7 +46,7 @@ pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, 
     let raw = raw.into_inner();
     if !raw.properties.contains_key("bootstrap.servers") {
         let example = "properties = { \"bootstrap.servers\" = \"localhost:9092\" }";
-        return Err(file.error(Some(table), format!("names no broker; write {example}")));
+        return Err(file.error(Some(table), format!("lists no broker; write {example}")));
     }
     let group = match raw.group {
         Some(group) if group.get_ref().is_empty() => {
@@ -60,7 +60,11 @@ pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, 
         let value = file.kept_out_of_the_file(&name, value)?;
         Ok((name, value))
     });
-    Ok(Kafka { group, start: raw.start, properties: properties.collect::<Result<_, _>>()? })
+    Ok(Kafka {
+        group,
+        auto_offset_reset: raw.auto_offset_reset,
+        properties: properties.collect::<Result<_, _>>()?,
+    })
 }
 
 fn allowed(name: &str) -> Result<(), String> {

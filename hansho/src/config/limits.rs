@@ -14,24 +14,24 @@ use runtime::self_monitor::monitor::MetaLimits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How long a partition must be known empty before time passes there by itself, in ms.
-    pub idle_ms: i64,
+    pub idle_timeout_ms: i64,
     /// How far, in ms of event time, one partition may be read ahead of another.
     pub skew_max_ms: i64,
     /// Memory for observations that wait to be settled, in bytes.
-    pub unsettled_bytes: u64,
+    pub reorder_buffer_bytes: u64,
     /// Keys a rule may hold state for that does not say itself how many.
     pub keys_per_rule: u32,
     /// Notifications one sink may have pending.
     pub pending_max: usize,
     /// Notifications a minute that one sink gets as they are, critical ones aside.
-    pub storm_max: usize,
+    pub notify_rate_limit_per_min: usize,
     /// Beginnings and ends of one alert and key within an hour that are told one by one; 0 is
     /// however many.
-    pub flap_max: usize,
+    pub flap_threshold: usize,
     /// How long, in ms, a topic may go unread so that others catch up before people are told.
-    pub held_back_max_ms: i64,
+    pub pause_alert_after_ms: i64,
     /// How often, in ms, snapshots are written; `None` is never.
-    pub snapshot_every_ms: Option<i64>,
+    pub snapshot_interval_ms: Option<i64>,
     /// When else the service speaks of itself.
     pub meta: MetaLimits,
 }
@@ -39,15 +39,15 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            idle_ms: 10 * SECOND_MS,
+            idle_timeout_ms: 10 * SECOND_MS,
             skew_max_ms: MINUTE_MS,
-            unsettled_bytes: 256 << 20,
+            reorder_buffer_bytes: 256 << 20,
             keys_per_rule: KEYS_PER_RULE_MAX,
             pending_max: PENDING_MAX,
-            storm_max: STORM_MAX,
-            flap_max: FLAP_MAX,
-            held_back_max_ms: 5 * MINUTE_MS,
-            snapshot_every_ms: Some(MINUTE_MS),
+            notify_rate_limit_per_min: STORM_MAX,
+            flap_threshold: FLAP_MAX,
+            pause_alert_after_ms: 5 * MINUTE_MS,
+            snapshot_interval_ms: Some(MINUTE_MS),
             meta: MetaLimits {
                 quiet_ms: 10 * MINUTE_MS,
                 never_matched_after: 1_000_000,
@@ -60,25 +60,36 @@ impl Default for Limits {
 /// Fills the defaults in.
 pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigError> {
     let default = Limits::default();
-    let no_keys = "must be at least 1, or no rule could ever judge a key";
-    let no_notice = "must be at least 1, or no sink could ever be told";
+    let no_keys = "must be at least 1; with 0 no rule could evaluate any key";
+    let no_notice = "must be at least 1; with 0 no notification could be sent";
     Ok(Limits {
-        idle_ms: raw.idle.map_or(default.idle_ms, |idle| idle.0),
+        idle_timeout_ms: raw.idle_timeout.map_or(default.idle_timeout_ms, |idle| idle.0),
         skew_max_ms: raw.skew_max.map_or(default.skew_max_ms, |skew| skew.0),
-        unsettled_bytes: raw.unsettled_bytes.map_or(default.unsettled_bytes, |size| size.0),
+        reorder_buffer_bytes: raw
+            .reorder_buffer_bytes
+            .map_or(default.reorder_buffer_bytes, |size| size.0),
         keys_per_rule: at_least_one(file, raw.keys_per_rule, default.keys_per_rule, no_keys)?,
         pending_max: at_least_one(file, raw.pending_max, default.pending_max, no_notice)?,
-        storm_max: at_least_one(file, raw.storm_max, default.storm_max, no_notice)?,
-        flap_max: raw.flap_max.unwrap_or(default.flap_max),
-        held_back_max_ms: raw.held_back_max.map_or(default.held_back_max_ms, |most| most.0),
-        snapshot_every_ms: raw.snapshot_every.map_or(default.snapshot_every_ms, |every| every.0),
+        notify_rate_limit_per_min: at_least_one(
+            file,
+            raw.notify_rate_limit_per_min,
+            default.notify_rate_limit_per_min,
+            no_notice,
+        )?,
+        flap_threshold: raw.flap_threshold.unwrap_or(default.flap_threshold),
+        pause_alert_after_ms: raw
+            .pause_alert_after
+            .map_or(default.pause_alert_after_ms, |most| most.0),
+        snapshot_interval_ms: raw
+            .snapshot_interval
+            .map_or(default.snapshot_interval_ms, |every| every.0),
         meta: MetaLimits {
-            quiet_ms: raw.meta_quiet.map_or(default.meta.quiet_ms, |quiet| quiet.0),
+            quiet_ms: raw.self_alert_resolve_after.map_or(default.meta.quiet_ms, |quiet| quiet.0),
             never_matched_after: at_least_one(
                 file,
                 raw.never_matched_after,
                 default.meta.never_matched_after,
-                "must be at least 1: before its first event no rule can have matched",
+                "must be at least 1; no rule matches before its first event",
             )?,
             rule_share_max: percent(file, raw.rule_share_max, default.meta.rule_share_max)?,
         },
@@ -89,7 +100,7 @@ fn percent(file: &File<'_>, raw: Option<Spanned<u8>>, default: u8) -> Result<u8,
     match raw {
         None => Ok(default),
         Some(raw) if (1..=100).contains(raw.get_ref()) => Ok(raw.into_inner()),
-        Some(raw) => file.refuse(&raw, "must be a percentage, 1 to 100; 100 never tells"),
+        Some(raw) => file.refuse(&raw, "must be a percentage, 1 to 100; 100 disables the alert"),
     }
 }
 

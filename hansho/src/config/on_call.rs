@@ -106,7 +106,7 @@ pub(super) fn check(
         return Err(file.error(None, what));
     }
     if default.is_empty() && !raw.routes.is_empty() {
-        let what = "[[routes]] need a default for what none of them takes; write [routing] \
+        let what = "[[routes]] need a default for incidents without a match; write [routing] \
                     default = [\"NAME\"]";
         return Err(file.error(None, what.to_owned()));
     }
@@ -143,19 +143,23 @@ fn levels(
         if let Some(time) = &given.respond_within {
             level.respond_within_ms = time.get_ref().0;
         }
-        if let Some(time) = &given.remind {
+        if let Some(time) = &given.repeat_interval {
             level.remind_every_ms = time.get_ref().0;
         }
-        if let Some(time) = &given.batch {
+        if let Some(time) = &given.group_wait {
             level.batch_ms = time.get_ref().0;
             if level.batch_ms > BATCH_MS_MAX {
                 let minutes = BATCH_MS_MAX / MINUTE_MS;
-                return file.refuse(time, &format!("keeps people waiting; at most {minutes}m"));
+                return file.refuse(
+                    time,
+                    &format!("delays notifications too long; the maximum is {minutes}m"),
+                );
             }
         }
         if let Some(name) = &given.policy {
             if !policies.iter().any(|policy| policy.name == *name.get_ref()) {
-                return file.refuse(name, "is no policy; write [[policies]] with that name");
+                return file
+                    .refuse(name, "is not the name of a policy; add [[policies]] with that name");
             }
             level.policy = Some(name.get_ref().clone());
         }
@@ -181,15 +185,15 @@ fn out_of_order(
     let mut spans = near.filter_map(|(_, level)| {
         let level = level.as_ref()?;
         match wrong.what {
-            "remind" => level.remind.as_ref().map(Spanned::span),
-            "batch" => level.batch.as_ref().map(Spanned::span),
+            "repeat_interval" => level.repeat_interval.as_ref().map(Spanned::span),
+            "group_wait" => level.group_wait.as_ref().map(Spanned::span),
             _ => level.respond_within.as_ref().map(Spanned::span),
         }
     });
     let how = match wrong.what {
-        "remind" => "recalled less often",
-        "batch" => "told later",
-        _ => "answered later",
+        "repeat_interval" => "sent reminders less often",
+        "group_wait" => "notified later",
+        _ => "given a later deadline",
     };
     file.error(spans.next_back(), format!("{above} would be {how} than {below}; swap the two"))
 }
@@ -202,11 +206,11 @@ fn policies(
     let mut all: Vec<Policy> = Vec::new();
     for policy in raw {
         if all.iter().any(|known| known.name == *policy.name.get_ref()) {
-            return file.refuse(&policy.name, "is taken; every policy needs its own name");
+            return file.refuse(&policy.name, "is already used; every policy needs its own name");
         }
         if policy.steps.is_empty() || policy.steps.len() > STEPS_MAX {
             let what = format!(
-                "has {} steps, 1 to {STEPS_MAX} are fine; write steps = [{{ after = \"10m\", \
+                "has {} steps, 1 to {STEPS_MAX} are allowed; write steps = [{{ after = \"10m\", \
                  notify = [\"NAME\"] }}]",
                 policy.steps.len()
             );
@@ -222,7 +226,7 @@ fn policies(
         }
         let repeat = policy.repeat.unwrap_or(0);
         if repeat > ROUNDS_MAX {
-            let what = format!("repeats {repeat} times, at most {ROUNDS_MAX} are fine");
+            let what = format!("repeats {repeat} times, the maximum is {ROUNDS_MAX}");
             return file.refuse(&policy.name, &what);
         }
         all.push(Policy { name: policy.name.into_inner(), steps, repeat });
@@ -237,7 +241,10 @@ fn known(
 ) -> Result<Vec<String>, ConfigError> {
     let one = |name: Spanned<String>| match sinks.contains(name.get_ref()) {
         true => Ok(name.into_inner()),
-        false => file.refuse(&name, &format!("is no sink; there are {}", sinks.join(", "))),
+        false => file.refuse(
+            &name,
+            &format!("is not the name of a sink; the sinks are {}", sinks.join(", ")),
+        ),
     };
     names.into_iter().map(one).collect()
 }

@@ -87,7 +87,7 @@ pub(super) enum Scope {
 pub(super) struct Kafka {
     pub(super) group: Option<Spanned<String>>,
     #[serde(default)]
-    pub(super) start: super::kafka::Start,
+    pub(super) auto_offset_reset: super::kafka::AutoOffsetReset,
     #[serde(default)]
     pub(super) properties: BTreeMap<String, Spanned<SecretReference>>,
 }
@@ -111,18 +111,18 @@ pub(super) struct Ingest {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {
-    pub(super) idle: Option<Duration>,
+    pub(super) idle_timeout: Option<Duration>,
     pub(super) skew_max: Option<Duration>,
-    pub(super) unsettled_bytes: Option<Bytes>,
+    pub(super) reorder_buffer_bytes: Option<Bytes>,
     pub(super) keys_per_rule: Option<Spanned<u32>>,
     pub(super) pending_max: Option<Spanned<usize>>,
-    pub(super) held_back_max: Option<Duration>,
-    pub(super) snapshot_every: Option<ResponseTime>,
-    pub(super) meta_quiet: Option<Duration>,
+    pub(super) pause_alert_after: Option<Duration>,
+    pub(super) snapshot_interval: Option<ResponseTime>,
+    pub(super) self_alert_resolve_after: Option<Duration>,
     pub(super) never_matched_after: Option<Spanned<u64>>,
     pub(super) rule_share_max: Option<Spanned<u8>>,
-    pub(super) storm_max: Option<Spanned<usize>>,
-    pub(super) flap_max: Option<usize>,
+    pub(super) notify_rate_limit_per_min: Option<Spanned<usize>>,
+    pub(super) flap_threshold: Option<usize>,
 }
 
 #[derive(Default, Deserialize)]
@@ -175,8 +175,8 @@ pub(super) struct Severities {
 pub(super) struct Severity {
     pub(super) respond_within: Option<Spanned<ResponseTime>>,
     pub(super) clock: Option<String>,
-    pub(super) remind: Option<Spanned<ResponseTime>>,
-    pub(super) batch: Option<Spanned<StepTime>>,
+    pub(super) repeat_interval: Option<Spanned<ResponseTime>>,
+    pub(super) group_wait: Option<Spanned<StepTime>>,
     pub(super) policy: Option<Spanned<String>>,
 }
 

@@ -15,20 +15,28 @@ const KEYS: [(&str, Differs); 20] = [
     ("workers", |a, b| a.workers != b.workers),
     ("api.listen", |a, b| a.listen != b.listen),
     ("kafka.group", |a, b| of_kafka(a, |it| &it.group) != of_kafka(b, |it| &it.group)),
-    ("kafka.start", |a, b| of_kafka(a, |it| &it.start) != of_kafka(b, |it| &it.start)),
+    ("kafka.auto_offset_reset", |a, b| {
+        of_kafka(a, |it| &it.auto_offset_reset) != of_kafka(b, |it| &it.auto_offset_reset)
+    }),
     ("kafka.properties", |a, b| {
         of_kafka(a, |it| &it.properties) != of_kafka(b, |it| &it.properties)
     }),
     ("ingest.token", |a, b| a.ingest.token != b.ingest.token),
     ("ingest.spool_bytes", |a, b| a.ingest.spool_bytes != b.ingest.spool_bytes),
     ("dead_letters", |a, b| a.dead_letters != b.dead_letters),
-    ("limits.idle", |a, b| a.limits.idle_ms != b.limits.idle_ms),
+    ("limits.idle_timeout", |a, b| a.limits.idle_timeout_ms != b.limits.idle_timeout_ms),
     ("limits.skew_max", |a, b| a.limits.skew_max_ms != b.limits.skew_max_ms),
-    ("limits.unsettled_bytes", |a, b| a.limits.unsettled_bytes != b.limits.unsettled_bytes),
+    ("limits.reorder_buffer_bytes", |a, b| {
+        a.limits.reorder_buffer_bytes != b.limits.reorder_buffer_bytes
+    }),
     ("limits.keys_per_rule", |a, b| a.limits.keys_per_rule != b.limits.keys_per_rule),
-    ("limits.held_back_max", |a, b| a.limits.held_back_max_ms != b.limits.held_back_max_ms),
-    ("limits.snapshot_every", |a, b| a.limits.snapshot_every_ms != b.limits.snapshot_every_ms),
-    ("limits.meta_quiet", |a, b| a.limits.meta.quiet_ms != b.limits.meta.quiet_ms),
+    ("limits.pause_alert_after", |a, b| {
+        a.limits.pause_alert_after_ms != b.limits.pause_alert_after_ms
+    }),
+    ("limits.snapshot_interval", |a, b| {
+        a.limits.snapshot_interval_ms != b.limits.snapshot_interval_ms
+    }),
+    ("limits.self_alert_resolve_after", |a, b| a.limits.meta.quiet_ms != b.limits.meta.quiet_ms),
     ("limits.never_matched_after", |a, b| {
         a.limits.meta.never_matched_after != b.limits.meta.never_matched_after
     }),
@@ -79,23 +87,23 @@ mod tests {
             ("#top", "workers = 255", "workers"),
             ("#api", "listen = \"127.0.0.1:1\"", "api.listen"),
             ("#kafka", "group = \"b\"", "kafka.group"),
-            ("#kafka", "start = \"end\"", "kafka.start"),
+            ("#kafka", "auto_offset_reset = \"latest\"", "kafka.auto_offset_reset"),
             ("\"a:1\"", "\"b:1\"", "kafka.properties"),
             ("#ingest", "token = \"env:T\"", "ingest.token"),
             ("#ingest", "spool_bytes = \"1MiB\"", "ingest.spool_bytes"),
             ("#letters", "file = \"b\"", "dead_letters"),
-            ("#limits", "idle = \"1s\"", "limits.idle"),
+            ("#limits", "idle_timeout = \"1s\"", "limits.idle_timeout"),
             ("#limits", "skew_max = \"1s\"", "limits.skew_max"),
-            ("#limits", "unsettled_bytes = \"1MiB\"", "limits.unsettled_bytes"),
+            ("#limits", "reorder_buffer_bytes = \"1MiB\"", "limits.reorder_buffer_bytes"),
             ("#limits", "keys_per_rule = 1", "limits.keys_per_rule"),
-            ("#limits", "held_back_max = \"1s\"", "limits.held_back_max"),
-            ("#limits", "snapshot_every = \"none\"", "limits.snapshot_every"),
-            ("#limits", "meta_quiet = \"1s\"", "limits.meta_quiet"),
+            ("#limits", "pause_alert_after = \"1s\"", "limits.pause_alert_after"),
+            ("#limits", "snapshot_interval = \"none\"", "limits.snapshot_interval"),
+            ("#limits", "self_alert_resolve_after = \"1s\"", "limits.self_alert_resolve_after"),
             ("#limits", "never_matched_after = 1", "limits.never_matched_after"),
             ("#limits", "rule_share_max = 1", "limits.rule_share_max"),
             ("#end", "[streams.s]\ntype = \"http\"", "streams.s"),
-            ("#end", "[severities.low]\nremind = \"9d\"", ""),
-            ("#limits", "pending_max = 1\nstorm_max = 1\nflap_max = 1", ""),
+            ("#end", "[severities.low]\nrepeat_interval = \"9d\"", ""),
+            ("#limits", "pending_max = 1\nnotify_rate_limit_per_min = 1\nflap_threshold = 1", ""),
             ("\"stdout\"", "\"file\"\npath = \"x\"", ""),
             ("#api", "[[api.tokens]]\nname = \"a\"\ntoken = \"env:T\"\nscope = \"act\"", ""),
             ("[\"a\"]", "[\"b\"]", ""),

@@ -69,7 +69,8 @@ pub(super) fn check_all(
     inputs: &BTreeMap<String, String>,
 ) -> Result<Vec<Sink>, ConfigError> {
     if tables.is_empty() {
-        let what = "has no sink, so nobody would be told; add [[sinks]] with name and type";
+        let what =
+            "has no sink, so no notification could be sent; add [[sinks]] with name and type";
         return Err(file.error(None, what.to_owned()));
     }
     let all: Vec<String> = tables.iter().map(|it| it.common.name.get_ref().clone()).collect();
@@ -81,7 +82,7 @@ pub(super) fn check_all(
             return file.refuse(name, &format!("is one sink too many; the limit is {SINKS_MAX}"));
         }
         if name.get_ref().is_empty() || !names.insert(name.get_ref().clone()) {
-            return file.refuse(name, "is empty or taken; every sink needs its own name");
+            return file.refuse(name, "is empty or already used; every sink needs its own name");
         }
         sinks.push(check(file, table, &all, inputs)?);
     }
@@ -99,7 +100,7 @@ fn check(
     let severities = match common.severities {
         None => Severities::ALL,
         Some(list) if list.get_ref().is_empty() => {
-            let what = "holds no severity, so the sink is told nothing; leave it out for all";
+            let what = "lists no severity, so the sink would get nothing; leave it out for all";
             return file.refuse(&list, what);
         }
         Some(list) => list.into_inner().into_iter().map(|severity| severity.0).collect(),
@@ -108,7 +109,10 @@ fn check(
     if let Some(other) = &common.fallback
         && (!all.contains(other.get_ref()) || *other.get_ref() == name)
     {
-        return file.refuse(other, "is no other sink; name one that stands in for this");
+        return file.refuse(
+            other,
+            "is not the name of another sink; write the name of the sink that replaces this one",
+        );
     }
     let fallback = common.fallback.map(Spanned::into_inner);
     let target = ConfiguredSink::read(&common.sink_type, of_type)
@@ -123,13 +127,14 @@ fn on(file: &File<'_>, raw: &raw::Sink) -> Result<On, ConfigError> {
     use raw::NotifyOn::{Acknowledge, Escalate, Fire, Resolve};
     match (&raw.on, raw.send_resolved) {
         (None, resolve) => Ok(On { resolve: resolve.unwrap_or(true), ..On::ALL }),
-        (Some(on), Some(_)) => {
-            file.refuse(on, "stands beside send_resolved; keep `on`, with \"resolve\" or not")
-        }
+        (Some(on), Some(_)) => file.refuse(
+            on,
+            "cannot be combined with send_resolved; keep `on`, with or without \"resolve\"",
+        ),
         (Some(on), None) => {
             let has = |event| on.get_ref().contains(&event);
             if !has(Fire) && !has(Escalate) {
-                return file.refuse(on, "holds neither \"fire\" nor \"escalate\": nothing begins");
+                return file.refuse(on, "has neither \"fire\" nor \"escalate\": nothing starts");
             }
             let (fire, acknowledge) = (has(Fire), has(Acknowledge));
             Ok(On { fire, acknowledge, escalate: has(Escalate), resolve: has(Resolve) })

@@ -47,7 +47,10 @@ fn what_is_left_out_has_a_default() {
     assert!((1..=WORKERS_MAX).contains(&config.workers));
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
     let kafka = config.kafka.as_ref().unwrap();
-    assert_eq!((kafka.group.as_str(), kafka.start), ("hansho", Start::Beginning));
+    assert_eq!(
+        (kafka.group.as_str(), kafka.auto_offset_reset),
+        ("hansho", AutoOffsetReset::Earliest)
+    );
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.outbox_limits(), OutboxLimits::default());
     assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
@@ -87,18 +90,18 @@ fn the_defaults_the_example_shows_are_the_defaults() {
         "mode",
         "listen",
         "group",
-        "start",
-        "idle",
+        "auto_offset_reset",
+        "idle_timeout",
         "skew_max",
-        "unsettled_bytes",
+        "reorder_buffer_bytes",
         "pending_max",
-        "snapshot_every",
+        "snapshot_interval",
         "spool_bytes",
         "file",
         "respond_within",
         "clock",
-        "remind",
-        "batch",
+        "repeat_interval",
+        "group_wait",
     ];
     let default = |line: &str| {
         let (key, _) = line.strip_prefix("# ")?.split_once(" = ")?;
@@ -130,7 +133,7 @@ mode = \"one\"
 listen = \"[::1]:1\"
 [kafka]
 group = \"g\"
-start = \"end\"
+auto_offset_reset = \"latest\"
 [kafka.properties]
 \"bootstrap.servers\" = \"b:1\"
 \"sasl.password\" = \"file:kafka.pw\"
@@ -140,16 +143,16 @@ start = \"end\"
 topic = \"auth.events\"
 [streams.plain]
 [limits]
-idle = \"500ms\"
+idle_timeout = \"500ms\"
 skew_max = \"2h\"
-unsettled_bytes = \"64KiB\"
+reorder_buffer_bytes = \"64KiB\"
 keys_per_rule = 8
 pending_max = 7
-storm_max = 8
-flap_max = 0
-held_back_max = \"9m\"
-snapshot_every = \"none\"
-meta_quiet = \"10s\"
+notify_rate_limit_per_min = 8
+flap_threshold = 0
+pause_alert_after = \"9m\"
+snapshot_interval = \"none\"
+self_alert_resolve_after = \"10s\"
 never_matched_after = 11
 rule_share_max = 12
 [dead_letters]
@@ -205,22 +208,22 @@ channel = \"C1\"
     assert_eq!((config.language, config.workers), (Some(Language::Ja), 3));
     assert_eq!(config.listen.to_string(), "[::1]:1");
     let kafka = config.kafka.as_ref().unwrap();
-    assert_eq!((kafka.group.as_str(), kafka.start), ("g", Start::End));
+    assert_eq!((kafka.group.as_str(), kafka.auto_offset_reset), ("g", AutoOffsetReset::Latest));
     assert_eq!(format!("{:?}", kafka.properties["sasl.password"]), "Secret(file:etc/kafka.pw)");
     assert_eq!(kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
     assert_eq!(kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
     assert_eq!(config.inputs.get("auth"), Some(&Input::Topic("auth.events".to_owned())));
     assert_eq!(config.inputs.get("plain"), None);
     let limits = Limits {
-        idle_ms: 500,
+        idle_timeout_ms: 500,
         skew_max_ms: 2 * HOUR_MS,
-        unsettled_bytes: 65_536,
+        reorder_buffer_bytes: 65_536,
         keys_per_rule: 8,
         pending_max: 7,
-        storm_max: 8,
-        flap_max: 0,
-        held_back_max_ms: 9 * MINUTE_MS,
-        snapshot_every_ms: None,
+        notify_rate_limit_per_min: 8,
+        flap_threshold: 0,
+        pause_alert_after_ms: 9 * MINUTE_MS,
+        snapshot_interval_ms: None,
         meta: MetaLimits { quiet_ms: 10_000, never_matched_after: 11, rule_share_max: 12 },
     };
     assert_eq!(config.limits, limits);
@@ -355,12 +358,22 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "sinks.topic",
             "another one",
         ),
-        (with_sink("type = \"stdout\"\n[limits]\nidle = \"10\""), 8, "limits.idle", "\"10s\""),
-        (with_sink("type = \"stdout\"\n[limits]\nidle = \"0s\""), 8, "limits.idle", "\"10s\""),
         (
-            with_sink("type = \"stdout\"\n[limits]\nunsettled_bytes = \"1GB\""),
+            with_sink("type = \"stdout\"\n[limits]\nidle_timeout = \"10\""),
             8,
-            "limits.unsettled_bytes",
+            "limits.idle_timeout",
+            "\"10s\"",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nidle_timeout = \"0s\""),
+            8,
+            "limits.idle_timeout",
+            "\"10s\"",
+        ),
+        (
+            with_sink("type = \"stdout\"\n[limits]\nreorder_buffer_bytes = \"1GB\""),
+            8,
+            "limits.reorder_buffer_bytes",
             "256MiB",
         ),
         (
@@ -394,16 +407,16 @@ fn an_error_names_file_line_key_and_the_way_out() {
             "swap",
         ),
         (
-            with_sink("type = \"stdout\"\n[severities.high]\nbatch = \"2m\""),
+            with_sink("type = \"stdout\"\n[severities.high]\ngroup_wait = \"2m\""),
             8,
-            "severities.high.batch",
+            "severities.high.group_wait",
             "swap",
         ),
         (
-            with_sink("type = \"stdout\"\n[severities.low]\nbatch = \"11m\""),
+            with_sink("type = \"stdout\"\n[severities.low]\ngroup_wait = \"11m\""),
             8,
-            "severities.low.batch",
-            "at most 10m",
+            "severities.low.group_wait",
+            "maximum is 10m",
         ),
         (
             with_sink("type = \"stdout\"\n[severities.high]\nrespond_within = \"none\""),
@@ -428,7 +441,8 @@ fn a_configuration_that_tells_nobody_is_refused() {
     let shown = parse(without).unwrap_err().to_string();
     assert_eq!(
         shown,
-        "etc/hansho.toml: has no sink, so nobody would be told; add [[sinks]] with name and type"
+        "etc/hansho.toml: has no sink, so no notification could be sent; add [[sinks]] with name \
+         and type"
     );
     for (header, want) in [("[sinks]", "write each sink as [[sinks]]"), ("[[sink]]", "`sinks`")] {
         let shown = parse(&changed("[[sinks]]", header)).unwrap_err().to_string();

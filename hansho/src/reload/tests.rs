@@ -189,7 +189,7 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
     for (text, why) in [
         (String::new(), "hansho.toml"),
         (with("nonsense"), "hansho.toml:"),
-        (with(route), "hansho.toml:14: routes.notify: is no sink"),
+        (with(route), "hansho.toml:14: routes.notify: is not the name of a sink"),
         (with(severities), "hansho.toml: there is no calendar `業務時間`"),
         (with(hook), "sink hook: secret file"),
         (with(stranger), "[streams.web]: the rules have no stream"),
@@ -208,16 +208,29 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
 }
 
 #[test]
+fn a_key_of_an_earlier_version_is_refused_with_its_new_name() {
+    let desk = Desk::start(CONFIG);
+    desk.taken();
+    desk.write("hansho.toml", &CONFIG.replace("[kafka]", "limits.flap_max = 1\n[kafka]"));
+    desk.is_refused("limits.flap_max: was renamed; write `limits.flap_threshold`");
+    desk.write("hansho.toml", &CONFIG.replace("[kafka]", "limits.flap_threshold = 1\n[kafka]"));
+    assert!(desk.taken().is_on_call_new);
+}
+
+#[test]
 fn what_needs_a_restart_is_named_and_the_rest_is_taken_up() {
     let desk = Desk::start(CONFIG);
     desk.mailbox.note_active(desk.taken().rules);
-    let edited = CONFIG.replace("[kafka]", "workers = 3\n[limits]\nidle = \"1s\"\n[kafka]");
-    let edited = edited + "[streams.auth]\ntopic = \"logins\"\n[severities.low]\nremind = \"9d\"\n";
+    let edited = CONFIG.replace("[kafka]", "workers = 3\n[limits]\nidle_timeout = \"1s\"\n[kafka]");
+    let edited =
+        edited + "[streams.auth]\ntopic = \"logins\"\n[severities.low]\nrepeat_interval = \"9d\"\n";
     desk.write("hansho.toml", &edited);
     let taken = desk.taken();
-    assert_eq!(taken.needs_restart, ["workers", "limits.idle", "streams.auth"]);
+    assert_eq!(taken.needs_restart, ["workers", "limits.idle_timeout", "streams.auth"]);
     assert!(taken.is_on_call_new && !taken.are_rules_new);
-    assert!(taken.to_string().ends_with("needs a restart: workers, limits.idle, streams.auth"));
+    assert!(
+        taken.to_string().ends_with("needs a restart: workers, limits.idle_timeout, streams.auth")
+    );
     // A stream that comes now would be read from a topic that is not its own.
     let both =
         edited.replace("topic = \"logins\"", "topic = \"logins\"\n[streams.b]\ntopic = \"c\"");

@@ -98,7 +98,7 @@ impl Place {
             spool_bytes: 1 << 20,
             ingest_token: None,
             workers: 2,
-            limits: Limits { idle_ms: 50, ..limits },
+            limits: Limits { idle_timeout_ms: 50, ..limits },
             language: Language::En,
         }
     }
@@ -178,7 +178,7 @@ fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.meta.never_matched_after = 100;
     // Most of these are about what is known without one.
-    limits.snapshot_every_ms = None;
+    limits.snapshot_interval_ms = None;
     limits
 }
 
@@ -217,7 +217,7 @@ fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
     event(start + 703, "late", "x");
     let wanted = [
         "dead_letters_failing firing",
-        "late_after_settle firing",
+        "late_observations_dropped firing",
         "never_matched firing",
         "refused_keys firing",
         "refused_values firing",
@@ -250,12 +250,13 @@ alert behind  any b  by user  low
     place.send("b", &format!(r#"{{"ts":{},"user":"x"}}"#, now - 3_600_000));
     place.send("a", &format!(r#"{{"ts":{now},"user":"x"}}"#));
     let running = place.run(
-        Limits { held_back_max_ms: 1, ..limits() },
+        Limits { pause_alert_after_ms: 1, ..limits() },
         &place.folder.path().join("letters.jsonl"),
     );
-    running.until_told("hansho.held_back", "firing");
+    running.until_told("hansho.partition_paused", "firing");
     running.stop();
-    let told = place.told().into_iter().find(|one| one["alert"] == "hansho.held_back").unwrap();
+    let told =
+        place.told().into_iter().find(|one| one["alert"] == "hansho.partition_paused").unwrap();
     assert_eq!(told["key"]["topic"], "a");
     assert!(told["message"].as_str().unwrap().ends_with(": b/0"), "{told}");
 }
@@ -417,7 +418,7 @@ fn told_across_a_stop(limits: Limits, between: impl Fn(&Path)) -> usize {
 
 #[test]
 fn a_snapshot_knows_what_cannot_be_read_again() {
-    let with = Limits { snapshot_every_ms: Some(MINUTE_MS), ..limits() };
+    let with = Limits { snapshot_interval_ms: Some(MINUTE_MS), ..limits() };
     assert_eq!(told_across_a_stop(with, |path| assert!(path.exists())), 1);
     // Without one nobody can know.
     assert_eq!(told_across_a_stop(limits(), |path| assert!(!path.exists())), 0);
@@ -426,7 +427,7 @@ fn a_snapshot_knows_what_cannot_be_read_again() {
 /// A snapshot is a cache: whatever is wrong with it, the service does what it does without.
 #[test]
 fn a_damaged_snapshot_is_as_good_as_none() {
-    let with = Limits { snapshot_every_ms: Some(MINUTE_MS), ..limits() };
+    let with = Limits { snapshot_interval_ms: Some(MINUTE_MS), ..limits() };
     let damaged = |path: &Path| {
         let mut bytes = std::fs::read(path).unwrap();
         let middle = bytes.len() / 2;

@@ -69,9 +69,11 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "incident {}: ", self.incident)?;
         match &self.fault {
-            Fault::Overdue(due) => write!(f, "something was due at {due} and was not done"),
-            Fault::Forgotten => f.write_str("something is due and nothing will do it"),
-            Fault::Unsent(receiver) => write!(f, "{receiver} is being told of it by nothing"),
+            Fault::Overdue(due) => write!(f, "an action was due at {due} and did not run"),
+            Fault::Forgotten => f.write_str("an action is due but not scheduled"),
+            Fault::Unsent(receiver) => {
+                write!(f, "no delivery to {receiver} is pending, though its state is sent")
+            }
         }
     }
 }

@@ -119,13 +119,15 @@ impl Desk {
     /// [`Refused`]: no matcher, no reason, no time, too long, too many.
     pub fn silence(&mut self, new: NewSilence, now: Timestamp) -> Result<u64, Refused> {
         if new.matchers.is_empty() {
-            return Err(Refused::Words("name what is to be silent: --match NAME=VALUE"));
+            return Err(Refused::Words("a matcher is missing: --match NAME=VALUE"));
         }
         if new.reason.trim().is_empty() || new.reason.len() > WORDS_MAX {
-            return Err(Refused::Words("say why: --reason TEXT, at most 4 KiB"));
+            return Err(Refused::Words(
+                "the reason is missing or too long: --reason TEXT, at most 4 KiB",
+            ));
         }
         if new.until <= new.from || new.until <= now {
-            return Err(Refused::Words("it would be over before it begins: say --for 2h"));
+            return Err(Refused::Words("the silence would end before it starts: write --for 2h"));
         }
         if new.until.0.saturating_sub(new.from.0) > SILENCE_MS_MAX {
             return Err(Refused::Words("at most 30 days; mute a route by a calendar instead"));
@@ -143,7 +145,9 @@ impl Desk {
             return Err(Refused::Full(SILENCES_MAX));
         }
         if new.until_resolved && self.preview(&new.matchers, now).open.is_empty() {
-            return Err(Refused::Words("nothing it matches is open, so it would be over at once"));
+            return Err(Refused::Words(
+                "no matching incident is open, so the silence would end at once",
+            ));
         }
         let id = self.number();
         let NewSilence { matchers, receivers, from, until, until_resolved, by, reason } = new;
@@ -193,11 +197,13 @@ impl Desk {
     pub fn retry(&mut self, number: u64, by: &str, now: Timestamp) -> Result<(), Refused> {
         let dead = self.dead.get(&number).cloned().ok_or(Refused::Unknown)?;
         if !self.revive(dead, now) {
-            return Err(Refused::Words("its receiver is not configured any more, or full"));
+            return Err(Refused::Words(
+                "its receiver is not configured any more, or its queue is full",
+            ));
         }
         self.dead.remove(&number);
         self.changed.insert(RowKey::Dead(number));
-        self.write_down(by, format!("notify retry {number}"), now);
+        self.write_down(by, format!("notifications retry {number}"), now);
         Ok(())
     }
 
@@ -208,7 +214,7 @@ impl Desk {
     pub fn drop_dead(&mut self, number: u64, by: &str, now: Timestamp) -> Result<(), Refused> {
         self.dead.remove(&number).ok_or(Refused::Unknown)?;
         self.changed.insert(RowKey::Dead(number));
-        self.write_down(by, format!("notify drop {number}"), now);
+        self.write_down(by, format!("notifications drop {number}"), now);
         Ok(())
     }
 
@@ -297,15 +303,15 @@ fn may(state: State, action: &Action) -> Result<(), Refused> {
 
 fn says_enough(command: &Command) -> Result<(), Refused> {
     if command.by.trim().is_empty() || command.by.len() > WORDS_MAX {
-        return Err(Refused::Words("say who does it: --by NAME"));
+        return Err(Refused::Words("the name of the person is missing: --by NAME"));
     }
     let (text, needed) = match &command.action {
         Action::Acknowledge | Action::Escalate => return Ok(()),
         Action::Mitigate(text) | Action::Resolve(text) | Action::Close(text) => (text, None),
-        Action::Assign(text) => (text, Some("say to whom: incident assign ID NAME")),
-        Action::Note(text) => (text, Some("say something: incident note ID TEXT")),
-        Action::FindCause(text) => (text, Some("say what the cause is")),
-        Action::Fix(text) => (text, Some("say how it was mended")),
+        Action::Assign(text) => (text, Some("the name is missing: incident assign ID NAME")),
+        Action::Note(text) => (text, Some("the note is empty: incident note ID TEXT")),
+        Action::FindCause(text) => (text, Some("the cause is missing: incident cause ID TEXT")),
+        Action::Fix(text) => (text, Some("the fix is missing: incident fix ID TEXT")),
     };
     match needed {
         _ if text.len() > WORDS_MAX => Err(Refused::Words("at most 4 KiB of text")),

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::alert_facts::{AlertFacts, Measurement};
+use model::meta::former_name;
 use model::notification::{Digest, Notification, NotificationKind as Kind};
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -158,7 +159,9 @@ fn settle_down(desk: &mut Desk, flapping: &Flapping, now: Timestamp) {
 /// one incident, so that who keeps them by it ends what the first began.
 fn told(of: &Flapping, turns: TurnCounts, to: &str) -> Notification {
     let key: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let stretch = format!("flapping {} {} {}", of.alert, key.join(" "), of.since.0);
+    // An alert that was renamed keeps the id under which an earlier version sent digests of it.
+    let alert = former_name(&of.alert).unwrap_or(&of.alert);
+    let stretch = format!("flapping {alert} {} {}", key.join(" "), of.since.0);
     let id = fnv_64(stretch.as_bytes());
     let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
     let this = fnv_64(format!("{to} {}", of.due.0).as_bytes());

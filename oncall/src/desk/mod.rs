@@ -425,7 +425,11 @@ impl Desk {
             self.sources.close(&self.settings.inhibitions, &case.subject());
             case.severity = notice.facts.severity;
             self.sources.open(&self.settings.inhibitions, &case.subject());
-            case.note(notice.text.detected, None, TimelineEvent::Rose(notice.facts.severity));
+            case.note(
+                notice.text.detected,
+                None,
+                TimelineEvent::SeverityRaised(notice.facts.severity),
+            );
             // Who took on the lesser has not taken on this.
             case.state = State::Firing;
             case.is_breached = false;

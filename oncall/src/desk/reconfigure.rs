@@ -107,7 +107,7 @@ fn pass_on_one(
     let given_up = GivenUpNotification {
         notification: Arc::clone(&row.notification),
         attempts: row.attempts,
-        why: GiveUp::Unknown,
+        why: GiveUp::ReceiverRemoved,
     };
     let stand_in = fallback(desk, from);
     match (desk.take(of), stand_in) {
@@ -237,6 +237,6 @@ fn note_passed_on(case: &mut Case, from: String, to: &str, kind: NotificationKin
         *told = Told::Failed;
     }
     case.receivers.insert(to.to_owned(), Told::Sent);
-    let why = format!("{}; {to} is told in its place", GiveUp::Unknown);
-    case.note(now, None, TimelineEvent::Undelivered { receiver: from, kind, why });
+    let why = format!("{}; {to} gets it instead", GiveUp::ReceiverRemoved);
+    case.note(now, None, TimelineEvent::NotificationDropped { receiver: from, kind, why });
 }

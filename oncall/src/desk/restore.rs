@@ -1,7 +1,10 @@
 //! A desk as its rows say, and the rows that changed since.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use model::meta::current_name;
+use model::notification::Notification;
 use model::time::Timestamp;
 
 use super::rows::{Change, Row, RowKey};
@@ -13,7 +16,7 @@ pub(super) fn restore(desk: &mut Desk, rows: impl IntoIterator<Item = Row>, now:
     let mut outgoing = Vec::new();
     let mut fallbacks = BTreeMap::new();
     for row in rows {
-        match row {
+        match with_current_names(row) {
             Row::Position(position) => desk.position = position,
             Row::Case(case) => {
                 desk.put_back(*case);
@@ -81,6 +84,56 @@ fn row(desk: &Desk, key: RowKey) -> Option<Row> {
         RowKey::Digest(number) => desk.storms.get(number).cloned().map(Row::Digest),
         RowKey::Audit(number) => {
             desk.audit.iter().rev().find(|it| it.number == number).cloned().map(Row::Audit)
+        }
+    }
+}
+
+/// Returns a row with today's names of the alerts of the service about itself: stores of earlier
+/// versions contain the former ones. Matchers of silences read both.
+fn with_current_names(row: Row) -> Row {
+    let current = |name: String| current_name(&name).to_owned();
+    match row {
+        Row::Case(mut case) => {
+            case.alert = current(case.alert);
+            Row::Case(case)
+        }
+        Row::Outgoing(name, mut row) => {
+            rename_alerts(&mut row.notification);
+            Row::Outgoing(name, row)
+        }
+        Row::Dead(mut dead) => {
+            rename_alerts(&mut dead.notification);
+            Row::Dead(dead)
+        }
+        Row::Digest(mut pending) => {
+            let mut news = BTreeMap::new();
+            for (alert, count) in pending.news {
+                *news.entry(current(alert)).or_insert(0) += count;
+            }
+            pending.news = news;
+            pending.service = current(pending.service);
+            Row::Digest(pending)
+        }
+        Row::Flapping(mut flapping) => {
+            flapping.alert = current(flapping.alert);
+            Row::Flapping(flapping)
+        }
+        other @ (Row::Position(_) | Row::Silence(_) | Row::Audit(_) | Row::Fallbacks(_)) => other,
+    }
+}
+
+/// Replaces former names of alerts in a notification and its digest.
+fn rename_alerts(notification: &mut Arc<Notification>) {
+    if current_name(&notification.facts.alert) == notification.facts.alert
+        && notification.digest.is_none()
+    {
+        return;
+    }
+    let notification = Arc::make_mut(notification);
+    notification.facts.alert = current_name(&notification.facts.alert).to_owned();
+    if let Some(digest) = &mut notification.digest {
+        for (alert, _) in &mut Arc::make_mut(digest).alerts {
+            *alert = current_name(alert).to_owned();
         }
     }
 }

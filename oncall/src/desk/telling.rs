@@ -155,7 +155,7 @@ impl Desk {
         if let Some(why) = mute.or_else(|| self.held_back(case, &name, now)) {
             if told.is_none() {
                 case.receivers.insert(name.clone(), Told::Waiting);
-                case.note(now, None, TimelineEvent::HeldBack { receiver: name, why });
+                case.note(now, None, TimelineEvent::Suppressed { receiver: name, why });
             }
             return false;
         }
@@ -300,7 +300,7 @@ impl Desk {
         if let Some(told) = told.filter(|told| **told == Told::Sent) {
             *told = Told::Failed;
         }
-        let undelivered = TimelineEvent::Undelivered {
+        let undelivered = TimelineEvent::NotificationDropped {
             receiver: name.clone(),
             kind,
             why: given_up.why.to_string(),

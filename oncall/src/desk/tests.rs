@@ -21,6 +21,7 @@ use crate::severities::Severities;
 mod batches;
 mod flapping;
 mod reconfigured;
+mod renamed;
 mod storms;
 
 /// What a receiver answers, by its name, what it is told, and when.
@@ -247,8 +248,8 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
     let text = String::new;
     let refused = [
         (Action::Close(text()), Refused::Is(State::Firing)),
-        (Action::Note("  ".to_owned()), Refused::Words("say something: incident note ID TEXT")),
-        (Action::FindCause(text()), Refused::Words("say what the cause is")),
+        (Action::Note("  ".to_owned()), Refused::Words("the note is empty: incident note ID TEXT")),
+        (Action::FindCause(text()), Refused::Words("the cause is missing: incident cause ID TEXT")),
     ];
     let before = scene.case(id).clone();
     for (action, want) in refused {

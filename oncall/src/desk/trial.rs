@@ -52,7 +52,7 @@ pub(super) fn trial(
         missed: None,
         digest: None,
     };
-    desk.write_down(by, format!("notify test {receiver}"), now);
+    desk.write_down(by, format!("notifications test {receiver}"), now);
     Ok((number, [of(NotificationKind::Firing), of(NotificationKind::Resolved)]))
 }
 

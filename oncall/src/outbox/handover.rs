@@ -77,6 +77,6 @@ impl Outbox {
         }
         let (number, victim) = queue.evict()?;
         self.changed.insert(number);
-        Some(self.refuse(receiver, victim.notification, GiveUp::Crowded))
+        Some(self.refuse(receiver, victim.notification, GiveUp::QueueFull))
     }
 }

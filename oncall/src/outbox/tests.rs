@@ -222,15 +222,15 @@ fn giving_up_is_an_outcome_with_a_reason() {
     let outcomes = drain(&mut dead, |_, _| failed(None));
     let (_, at, last) = outcomes.last().unwrap();
     let failure = Failure { reason: FailureReason::Server, why: "500".to_owned() };
-    assert_eq!(*last, Outcome::GaveUp { why: GiveUp::TooOld(Some(failure)) });
+    assert_eq!(*last, Outcome::GaveUp { why: GiveUp::Expired(Some(failure)) });
     let near_the_end = AGE_MAX_MS - BACKOFF_CAP_MS..=AGE_MAX_MS;
     assert!(near_the_end.contains(&at.0), "{at}");
-    assert_eq!((dead.counts(0).too_old, dead.counts(0).pending), (1, 0));
+    assert_eq!((dead.counts(0).expired, dead.counts(0).pending), (1, 0));
 
     let late = Timestamp(AGE_MAX_MS + 1);
     let old = dead.push(0, notification(2, Firing, Severity::High), late, EXPIRES);
-    assert_eq!(old.unwrap().why, GiveUp::TooOld(None));
-    assert_eq!(dead.counts(0).too_old, 2);
+    assert_eq!(old.unwrap().why, GiveUp::Expired(None));
+    assert_eq!(dead.counts(0).expired, 2);
 }
 
 #[test]
@@ -255,8 +255,8 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
         }
         let pushed = notification(incident, kind, severity);
         let refusal = outbox.push(0, pushed, START, EXPIRES).unwrap();
-        assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::Crowded));
-        assert_eq!((outbox.counts(0).pending, outbox.counts(0).crowded), (2, 1));
+        assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::QueueFull));
+        assert_eq!((outbox.counts(0).pending, outbox.counts(0).queue_full), (2, 1));
         outbox.record(in_flight[0].ticket, SENT, Timestamp(1)).unwrap();
         assert_eq!(drain(&mut outbox, |_, _| SENT).len(), 1, "{want}");
     }

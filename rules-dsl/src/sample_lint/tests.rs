@@ -193,7 +193,7 @@ fn what_waits_out_its_lateness_needs_room() {
     let told = told_of(text, KeySample::default(), 1025);
     let want = "W0206 at least 1025 observations wait out the 5s of `lateness` at once: 2 MiB, and \
                 there is room for 1 MiB / wait for less: `lateness 2s` / or make room in \
-                `[limits]`: `unsettled_bytes = \"3MiB\"`";
+                `[limits]`: `reorder_buffer_bytes = \"3MiB\"`";
     assert_eq!(told, [want]);
 }
 

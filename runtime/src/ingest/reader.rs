@@ -470,7 +470,7 @@ impl<S: Sources> Reader<S> {
                 && let Some(((by, partition), _)) = behind
             {
                 let by = format!("{}/{partition}", self.topic(*by));
-                let alert = MetaAlert::HeldBack { topic: topic.clone() };
+                let alert = MetaAlert::PartitionPaused { topic: topic.clone() };
                 self.shared.reports.see(alert, None, Some(by));
             }
         }

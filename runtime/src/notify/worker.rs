@@ -253,7 +253,7 @@ impl NotifyWorker {
     /// Reports a notification that was dropped. One of that alert itself does not count: a sink
     /// that takes nothing would keep it open for ever.
     fn report_undelivered(&self, sink: &str, of: &Notification, why: &GiveUp) {
-        let alert = MetaAlert::Undelivered { sink: sink.to_owned() };
+        let alert = MetaAlert::NotificationDropped { sink: sink.to_owned() };
         if of.facts.alert != alert.name() {
             self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.facts.alert)));
         }
@@ -271,9 +271,9 @@ impl NotifyWorker {
         }
         match findings.first() {
             Some(first) => {
-                self.reports.see(MetaAlert::AuditFailed, None, Some(first.to_string()));
+                self.reports.see(MetaAlert::InvariantViolation, None, Some(first.to_string()));
             }
-            None => self.reports.end(MetaAlert::AuditFailed),
+            None => self.reports.end(MetaAlert::InvariantViolation),
         }
     }
 

@@ -14,6 +14,7 @@ use model::key::encode_key;
 use model::message::Language;
 use model::meta::{MetaAlert, MetaTransition};
 use model::time::{MINUTE_MS, Timestamp};
+use model::transition::EpisodeId;
 
 use super::queue::SelfReport;
 use crate::telemetry::rule_metrics::RuleFigures;
@@ -51,6 +52,9 @@ pub struct SelfMonitor {
 /// An open alert.
 #[derive(Clone, Debug)]
 struct Open {
+    /// Its identity, under which the alert log has it: it ends under no other, whatever its
+    /// name is now.
+    id: EpisodeId,
     since: Timestamp,
     /// When it was last so.
     seen: Timestamp,
@@ -72,7 +76,8 @@ impl SelfMonitor {
             if step.is_over {
                 open.remove(&step.alert);
             } else {
-                let entry = Open { since: step.since, seen: now, value: step.measured.value };
+                let value = step.measured.value;
+                let entry = Open { id: step.id, since: step.since, seen: now, value };
                 open.insert(step.alert.clone(), entry);
             }
         }
@@ -110,16 +115,18 @@ impl SelfMonitor {
     /// How long an alert may go unsaid; `None` where it only ends when that is said.
     const fn lapses_after(&self, alert: &MetaAlert) -> Option<i64> {
         match alert {
-            MetaAlert::LateAfterSettle
+            MetaAlert::LateObservationsDropped
             | MetaAlert::RefusedKeys { .. }
             | MetaAlert::RefusedValues { .. }
             | MetaAlert::RecordsLost { .. }
-            | MetaAlert::Undelivered { .. } => Some(self.limits.quiet_ms),
-            MetaAlert::HeldBack { .. } | MetaAlert::DeadLettersFailing => Some(UNREPORTED_MAX_MS),
+            | MetaAlert::NotificationDropped { .. } => Some(self.limits.quiet_ms),
+            MetaAlert::PartitionPaused { .. } | MetaAlert::DeadLettersFailing => {
+                Some(UNREPORTED_MAX_MS)
+            }
             MetaAlert::NeverMatched { .. }
             | MetaAlert::RuleOverShare { .. }
             | MetaAlert::ReloadFailed
-            | MetaAlert::AuditFailed => None,
+            | MetaAlert::InvariantViolation => None,
         }
     }
 
@@ -132,7 +139,13 @@ impl SelfMonitor {
     ) -> Vec<MetaRecord> {
         let mut records = Vec::new();
         if let Some(more) = grown(&mut self.late, all.late_after_settle) {
-            records.extend(self.see(MetaAlert::LateAfterSettle, Some(more), None, None, now));
+            records.extend(self.see(
+                MetaAlert::LateObservationsDropped,
+                Some(more),
+                None,
+                None,
+                now,
+            ));
         }
         for of in rules {
             records.extend(self.inspect_refusals(of, now));
@@ -216,7 +229,10 @@ impl SelfMonitor {
             return None;
         }
         let since = self.instant(now);
-        let open = Open { since, seen: now, value: more };
+        let key = alert.key();
+        let key = encode_key(key.iter().map(|(_, value)| value));
+        let id = episode_id(alert.name(), &key, since);
+        let open = Open { id, since, seen: now, value: more };
         let record = self.record(&alert, &open, since, false, threshold, detail);
         self.open.insert(alert, open);
         Some(record)
@@ -244,11 +260,8 @@ impl SelfMonitor {
         threshold: Option<Decimal>,
         detail: Option<&str>,
     ) -> MetaRecord {
-        let (alert, since) = (alert.clone(), open.since);
+        let (alert, id, since) = (alert.clone(), open.id, open.since);
         let measured = Measurement { value: open.value, threshold };
-        let parts = alert.key();
-        let key = encode_key(parts.iter().map(|(_, value)| value));
-        let id = episode_id(alert.name(), &key, since);
         let step = MetaTransition { alert, is_over, at, since, measured, id };
         let message = step.message(detail, self.language);
         (step, message)

@@ -12,7 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::rule_metrics::RuleMetrics;
 use super::watch_metrics::WatchMetrics;
@@ -51,7 +51,7 @@ pub enum ReloadOutcome {
 /// Labels of one partition.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct PartitionLabels {
-    stream: String,
+    topic: String,
     partition: i32,
 }
 
@@ -144,7 +144,7 @@ pub struct Metrics {
     alert_log_dropped: Counter,
     partitions_idle: Gauge,
     partitions_held_back: Gauge,
-    rules_in_force: Family<RulesLabels, Gauge>,
+    rules_info: Family<RulesLabels, Gauge>,
     reloads: Family<ReloadLabels, Counter>,
     last_reload: Seconds,
     held_back: Family<TopicLabels, Seconds>,
@@ -155,11 +155,18 @@ pub struct Metrics {
 pub struct MetricRegistrar(Registry);
 
 impl MetricRegistrar {
-    /// Registers a metric. `name` comes without prefix and suffix, `help` without full stop:
-    /// both are added.
+    /// Registers a metric. `name` comes without the prefix and without `_total`, `help` without
+    /// full stop: all three are added. A name that ends in a base unit declares that unit.
     pub fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
         let metric = M::default();
-        self.0.register(name, help, metric.clone());
+        let units = [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes)];
+        let with_unit = units
+            .into_iter()
+            .find_map(|(suffix, unit)| name.strip_suffix(suffix).map(|name| (name, unit)));
+        match with_unit {
+            Some((name, unit)) => self.0.register_with_unit(name, help, unit, metric.clone()),
+            None => self.0.register(name, help, metric.clone()),
+        }
         metric
     }
 }
@@ -185,77 +192,99 @@ impl Metrics {
     pub fn new() -> Metrics {
         let mut of = MetricRegistrar(Registry::with_prefix("hansho"));
         Metrics {
-            events_read: of.add("events_read", "Events decoded, and records that could not be"),
-            events_decoded: of.add("events_decoded", "Events that were decoded"),
-            undecodable: of.add("undecodable", "Records that could not be decoded"),
-            late: of.add("late", "Events below the watermark of their partition, dropped"),
-            refused_future: of
-                .add("refused_future", "Events dated too far after their record, refused"),
-            skipped_missing_key: of
-                .add("skipped_missing_key", "Selected events without a field of the key"),
-            observations: of.add("observations", "What was left of events after filters"),
-            late_after_settle: of.add(
-                "late_after_settle",
-                "Observations whose instant was settled already, dropped",
+            events_read: of.add("events_read", "Decoded events and records that failed to decode"),
+            events_decoded: of.add("events_decoded", "Decoded events"),
+            undecodable: of.add("decode_errors", "Records that failed to decode"),
+            late: of.add(
+                "late_events_dropped",
+                "Events dropped because their time was below the watermark of their partition",
             ),
-            refused_keys: of
-                .add("refused_keys", "Observations of new keys refused at the limit of a rule"),
-            refused_values: of.add("refused_values", "New values refused at the limit of a key"),
+            refused_future: of.add(
+                "future_events_dropped",
+                "Events dropped because their time was too far after the time of their record",
+            ),
+            skipped_missing_key: of.add(
+                "skipped_missing_key",
+                "Events that passed the filters of a rule but lack a field of its key",
+            ),
+            observations: of.add("observations", "Observations that filters made of events"),
+            late_after_settle: of.add(
+                "late_observations_dropped",
+                "Observations dropped because their instant had settled",
+            ),
+            refused_keys: of.add(
+                "refused_keys",
+                "Observations dropped because their key was new and its rule at the key limit",
+            ),
+            refused_values: of.add(
+                "refused_values",
+                "New values dropped because their key was at the value limit",
+            ),
             repeated: of.add(
-                "repeated",
-                "Observations of events that had come before with the same id and time",
+                "duplicate_observations",
+                "Observations of events whose id and time had occurred before",
             ),
             watches: WatchMetrics::new(&mut of),
             rules: RuleMetrics::new(&mut of),
-            states: of.add("states", "States of alerts and keys held"),
-            waiting: of.add("observations_waiting", "Observations that wait to be settled"),
-            transitions: of.add("transitions", "Settled transitions"),
-            early: of.add("early_notices", "Announcements ahead of settling"),
-            incidents_open: of.add("incidents_open", "Incidents that are open"),
-            of_itself: of
-                .add("meta_alerts_open", "Alerts of the service about itself that are open"),
+            states: of.add("active_keys", "States of pairs of alert and key"),
+            waiting: of.add(
+                "reorder_buffer_observations",
+                "Observations in the reorder buffer that wait for the watermark",
+            ),
+            transitions: of.add("transitions", "Settled transitions of alerts"),
+            early: of.add("early_notices", "Early notices, sent before their instant settled"),
+            incidents_open: of.add("incidents_open", "Open incidents"),
+            of_itself: of.add("self_alerts_open", "Open alerts of the service about itself"),
             dead_letters: of.add("dead_letters", "Dead letters written"),
-            deliveries: of.add("deliveries", "Outcomes of attempts to deliver, and refusals"),
-            outbox_pending: of.add("outbox_pending", "Notifications pending"),
-            confirming_fails: of
-                .add("confirming_fails", "Whether a sink could not be told last what is open"),
+            deliveries: of.add(
+                "deliveries",
+                "Outcomes of delivery attempts, and notifications dropped without an attempt",
+            ),
+            outbox_pending: of.add("outbox_pending", "Pending notifications"),
+            confirming_fails: of.add(
+                "alertmanager_resend_failing",
+                "1 if the last resend of open alerts to the receiver failed, else 0",
+            ),
             outbox_oldest_age: of
                 .add("outbox_oldest_age_seconds", "Age of the oldest pending notification"),
             front_delay: of.add(
-                "front_delay_seconds",
-                "How far the newest event time of a partition is behind the clock",
+                "event_time_lag_seconds",
+                "Wall-clock time minus the newest event time of a partition",
             ),
-            records_lost: of.add("records_lost", "Records that expired before they were read"),
-            rebalances: of.add("rebalances", "Times partitions were assigned anew"),
-            alert_log: of.add("alert_log_bytes", "Length of the alert log"),
-            state_log: of.add("state_log_bytes", "Length of the state log"),
-            snapshot: of.add("snapshot_bytes", "Length of the newest snapshot"),
+            records_lost: of
+                .add("records_lost", "Records that expired in Kafka before they were read"),
+            rebalances: of.add("rebalances", "Rebalances of the consumer group"),
+            alert_log: of.add("alert_log_bytes", "Size of the alert log"),
+            state_log: of.add("state_log_bytes", "Size of the state log"),
+            snapshot: of.add("snapshot_bytes", "Size of the newest snapshot"),
             alert_log_dropped: of.add(
-                "alert_log_dropped",
-                "Lines dropped from the alert log because nobody needs them any more",
+                "alert_log_compacted_lines",
+                "Lines that compaction removed from the alert log",
             ),
-            last_commit: of.add(
-                "last_commit_timestamp_seconds",
-                "When offsets were last committed, in seconds since 1970",
-            ),
-            partitions_idle: of.add("partitions_idle", "Partitions in which time passes by itself"),
+            last_commit: of
+                .add("last_commit_timestamp_seconds", "Unix time of the last commit of offsets"),
+            partitions_idle: of
+                .add("partitions_idle", "Idle partitions, whose watermark follows the wall clock"),
             partitions_held_back: of
-                .add("partitions_held_back", "Partitions paused so that others catch up"),
-            rules_in_force: of.add("rules_info", "The rules in force, by their hash"),
-            reloads: of.add("reload", "Reloads of the rules, by what they came to"),
+                .add("partitions_paused", "Partitions paused while others catch up"),
+            rules_info: of.add("rules_info", "Hash of the active rules; the value is 1"),
+            reloads: of.add("reloads", "Reloads of rules and configuration, by outcome"),
             last_reload: of.add(
                 "reload_last_success_timestamp_seconds",
-                "When rules were last reloaded or found unchanged, in seconds since 1970",
+                "Unix time of the last reload that was accepted or found nothing changed",
             ),
-            held_back: of.add("held_back_seconds", "How long a topic has not been read for that"),
+            held_back: of.add(
+                "partition_paused_seconds",
+                "Longest time that a partition of the topic has been paused while others catch up",
+            ),
             registry: of.0,
         }
     }
 
     /// Sets the hash of the active rules.
     pub fn note_rules(&self, hash: u64) {
-        self.rules_in_force.clear();
-        self.rules_in_force.get_or_create(&RulesLabels { hash: format!("{hash:016x}") }).set(1);
+        self.rules_info.clear();
+        self.rules_info.get_or_create(&RulesLabels { hash: format!("{hash:016x}") }).set(1);
     }
 
     /// Counts a reload.
@@ -293,8 +322,8 @@ impl Metrics {
     }
 
     /// Sets how far a partition's newest event time lies behind the clock.
-    pub fn note_front(&self, stream: &str, partition: i32, front: Timestamp, now: Timestamp) {
-        let labels = PartitionLabels { stream: stream.to_owned(), partition };
+    pub fn note_front(&self, topic: &str, partition: i32, front: Timestamp, now: Timestamp) {
+        let labels = PartitionLabels { topic: topic.to_owned(), partition };
         self.front_delay.get_or_create(&labels).set(seconds(now.0.saturating_sub(front.0)));
     }
 
@@ -330,9 +359,9 @@ impl Metrics {
             Outcome::Delivered { .. } => "delivered",
             Outcome::Retrying { .. } => "retrying",
             Outcome::GaveUp { why: GiveUp::Rejected(_) } => "rejected",
-            Outcome::GaveUp { why: GiveUp::TooOld(_) } => "too_old",
-            Outcome::GaveUp { why: GiveUp::Crowded } => "crowded",
-            Outcome::GaveUp { why: GiveUp::Unknown } => "unknown",
+            Outcome::GaveUp { why: GiveUp::Expired(_) } => "expired",
+            Outcome::GaveUp { why: GiveUp::QueueFull } => "queue_full",
+            Outcome::GaveUp { why: GiveUp::ReceiverRemoved } => "receiver_removed",
         };
         let labels = DeliveryLabels { receiver: receiver.to_owned(), outcome };
         self.deliveries.get_or_create(&labels).inc();

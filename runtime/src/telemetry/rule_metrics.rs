@@ -49,18 +49,20 @@ pub struct RuleActivityList {
 /// Activity of one rule since the start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleActivity {
-    /// Events of its streams, on which its filters were evaluated.
-    pub evaluated: u64,
-    /// Episodes that began.
-    pub fired: u64,
     /// Evaluations of a key.
-    pub judged: u64,
+    pub evaluations: u64,
+    /// Evaluations of a key that were true.
+    pub evaluations_true: u64,
+    /// Events of its streams, on which its filters were evaluated.
+    pub events: u64,
+    /// Episodes that started.
+    pub fired: u64,
     /// Keys with state.
     pub keys: u64,
     /// Event time of the newest episode, RFC 3339.
     pub last_fired: Option<String>,
-    /// Observations whose instant was settled already.
-    pub late: u64,
+    /// Observations dropped because their instant had settled.
+    pub late_observations_dropped: u64,
     /// Observations whose instant has settled.
     pub matched: u64,
     /// Observations of new keys refused at the limit of the rule.
@@ -69,18 +71,15 @@ pub struct RuleActivity {
     pub refused_values: u64,
     /// Name of the rule.
     pub rule: String,
-    /// Share of the work of all rules, 0 to 1, in the last minute measured.
-    pub share: Option<f64>,
     /// Events that lack a field of the key.
     pub skipped_missing_key: u64,
-    /// Evaluations of a key that were true.
-    #[serde(rename = "true")]
-    pub truths: u64,
     /// Whether the rule is a watch, which never fires.
     #[serde(rename = "watch")]
     pub is_watch: bool,
     /// Units of work.
     pub work: u64,
+    /// Share in the work of all rules, 0 to 1, in the last minute measured.
+    pub work_ratio: Option<f64>,
 }
 
 /// Name, help and value of a counter.
@@ -89,30 +88,42 @@ type CounterSpec = (&'static str, &'static str, fn(&RuleFigures) -> u64);
 type GaugeSpec = (&'static str, &'static str, fn(&RuleFigures) -> Option<f64>);
 
 const COUNTERS: [CounterSpec; 10] = [
-    ("rule_evaluated", "Events of the streams of a rule", |of| of.read.evaluated),
-    ("rule_matched", "Observations of a rule", |of| of.counts.matched),
-    ("rule_judged", "Judgements of a key of a rule", |of| of.counts.judged),
-    ("rule_true", "Judgements that found a rule true", |of| of.counts.truths),
-    ("rule_fired", "Episodes of a rule", |of| of.counts.fired),
-    ("rule_late", "Observations of a rule after their instant", |of| of.counts.late),
-    ("rule_skipped_missing_key", "Events without a field of the key of a rule", |of| {
-        of.read.skipped_missing_key
+    ("rule_events", "Events of the streams of the rule", |of| of.read.evaluated),
+    ("rule_matched", "Observations that passed the filters of the rule", |of| of.counts.matched),
+    ("rule_evaluations", "Evaluations of the rule, one for each key and instant", |of| {
+        of.counts.judged
     }),
-    ("rule_refused_keys", "Observations of new keys refused at the limit of a rule", |of| {
-        of.counts.refused_keys
-    }),
-    ("rule_refused_values", "New values refused at the limit of a key of a rule", |of| {
-        of.counts.refused_values
-    }),
-    ("rule_work", "Units of work done for a rule", |of| of.counts.work),
+    ("rule_evaluations_true", "Evaluations of the rule that were true", |of| of.counts.truths),
+    ("rule_fired", "Episodes of the rule that started", |of| of.counts.fired),
+    (
+        "rule_late_observations_dropped",
+        "Observations of the rule dropped because their instant had settled",
+        |of| of.counts.late,
+    ),
+    (
+        "rule_skipped_missing_key",
+        "Events that passed the filters of the rule but lack a field of its key",
+        |of| of.read.skipped_missing_key,
+    ),
+    (
+        "rule_refused_keys",
+        "Observations dropped because their key was new and the rule at its key limit",
+        |of| of.counts.refused_keys,
+    ),
+    (
+        "rule_refused_values",
+        "New values dropped because their key of the rule was at the value limit",
+        |of| of.counts.refused_values,
+    ),
+    ("rule_work", "Units of work done for the rule", |of| of.counts.work),
 ];
 
 const GAUGES: [GaugeSpec; 3] = [
-    ("rule_keys", "Keys a rule holds state for", |of| Some(of.counts.keys as f64)),
-    ("rule_last_fired_timestamp_seconds", "Event time at which a rule last fired", |of| {
+    ("rule_keys", "Keys with state of the rule", |of| Some(of.counts.keys as f64)),
+    ("rule_last_fired_timestamp_seconds", "Event time of the newest episode of the rule", |of| {
         of.counts.last_fired.map(|at| at.0 as f64 / 1000.0)
     }),
-    ("rule_work_share", "Part of the work of all rules in the last minute measured", |of| of.share),
+    ("rule_work_ratio", "Share of the rule in the work of all rules, 0 to 1", |of| of.share),
 ];
 
 /// Labels of one rule.
@@ -205,21 +216,21 @@ impl RuleMetrics {
 impl From<&RuleFigures> for RuleActivity {
     fn from(of: &RuleFigures) -> RuleActivity {
         RuleActivity {
-            evaluated: of.read.evaluated,
+            evaluations: of.counts.judged,
+            evaluations_true: of.counts.truths,
+            events: of.read.evaluated,
             fired: of.counts.fired,
-            judged: of.counts.judged,
             keys: of.counts.keys,
             last_fired: of.counts.last_fired.map(|at| at.to_string()),
-            late: of.counts.late,
+            late_observations_dropped: of.counts.late,
             matched: of.counts.matched,
             refused_keys: of.counts.refused_keys,
             refused_values: of.counts.refused_values,
             rule: of.rule.clone(),
-            share: of.share,
             skipped_missing_key: of.read.skipped_missing_key,
-            truths: of.counts.truths,
             is_watch: of.is_watch,
             work: of.counts.work,
+            work_ratio: of.share,
         }
     }
 }

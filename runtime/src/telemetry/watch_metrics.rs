@@ -29,8 +29,8 @@ pub(super) struct WatchMetrics {
 impl WatchMetrics {
     pub(super) fn new(of: &mut MetricRegistrar) -> WatchMetrics {
         WatchMetrics {
-            values: of.add("watch", "What a watch shows, in base units"),
-            left_out: of.add("watch_keys_left_out", "Keys of watches beyond those exported"),
+            values: of.add("watch", "Value of the measure of a watch, in base units"),
+            left_out: of.add("watch_keys_not_exported", "Keys of watches above the export limit"),
             shown: Mutex::default(),
         }
     }

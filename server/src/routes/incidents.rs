@@ -64,7 +64,7 @@ pub(crate) async fn act(
             let names = "ack, assign, note, escalate, mitigate, cause, fix, resolve or close";
             let action = &path.action;
             return Err(ApiReply::invalid(format!(
-                "no incident can be told to `{action}`: {names}"
+                "`{action}` is no action on an incident: {names}"
             )));
         };
         let by = author(&state, &headers, said.by.as_deref(), ApiScope::Act)?;

@@ -33,7 +33,7 @@ pub(crate) async fn change(
     let query = match path.action.as_str() {
         "retry" => OnCallQuery::RetryNotification(path.number),
         "drop" => OnCallQuery::DropNotification(path.number),
-        _ => return ApiReply::invalid("a notification can be told to retry or to drop"),
+        _ => return ApiReply::invalid("the actions on a notification are retry and drop"),
     };
     let by = parse::<ActionBody>(&body)
         .and_then(|body| author(&state, &headers, body.by.as_deref(), ApiScope::Admin));

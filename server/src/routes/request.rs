@@ -28,7 +28,7 @@ pub(crate) fn author(
 ) -> Result<String, ApiReply> {
     let by = state.tokens.authorize(headers, stated, needed)?;
     if by.is_empty() {
-        return Err(ApiReply::invalid("say who it is: \"by\""));
+        return Err(ApiReply::invalid("the name of the person is missing: \"by\""));
     }
     Ok(by)
 }

@@ -38,7 +38,7 @@ fn new_silence(body: SilenceBody, by: String) -> Result<NewSilence, String> {
         matchers: matchers.map_err(|error| error.what)?,
         receivers: body.receivers,
         from,
-        until: until.ok_or("say until when: \"until\"")?,
+        until: until.ok_or("the end is missing: \"until\"")?,
         until_resolved: body.until_resolved,
         by,
         reason: body.reason,

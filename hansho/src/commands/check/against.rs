@@ -158,7 +158,7 @@ impl SampleStats {
             rules: program.rules().iter().zip(&self.keys).map(rule).collect(),
             room: ServiceLimits {
                 keys: u64::from(KEYS_PER_RULE_MAX),
-                unsettled_bytes: Limits::default().unsettled_bytes,
+                unsettled_bytes: Limits::default().reorder_buffer_bytes,
                 waiting_bytes: WAITING_BYTES,
             },
         }

@@ -151,7 +151,7 @@ fn members(one: &IncidentView, language: Language) -> Vec<IncidentLine> {
         member("phase", "段階", or_nothing(phase.as_ref())),
         member("owner", "担当", plain(&or_nothing(one.owner.as_ref()))),
         member("deadline", "対応期限", instant(one.deadline.map(|it| it.0))),
-        member("told from", "通知開始", instant(one.batch.map(|it| it.0))),
+        member("notified from", "通知開始", instant(one.group_wait_until.map(|it| it.0))),
         member("message", "内容", plain(&text.message)),
         member("rule", "ルール", plain(&text.reading)),
         member("runbook", "手順", plain(&or_nothing(text.runbook.as_ref()))),
@@ -187,26 +187,28 @@ fn event_words(what: &TimelineEvent) -> EventWords {
     let of = |en, ja, rest: String| EventWords { en, ja, rest };
     match what {
         TimelineEvent::Fired => of("fired", "発生", String::new()),
-        TimelineEvent::Rose(severity) => of("severity rose", "重大度が上昇", severity.to_string()),
+        TimelineEvent::SeverityRaised(severity) => {
+            of("severity rose", "重大度が上昇", severity.to_string())
+        }
         TimelineEvent::MatchedAgain => of("matched again", "再び該当", String::new()),
         TimelineEvent::Ended(reason) => {
             let reason = reason.map(Reason::name);
             of("the alert ended", "アラートが終了", or_nothing(reason.as_ref()))
         }
         TimelineEvent::Delivered { receiver, kind } => {
-            of("told", "通知済み", format!("{receiver} {}", kind.name()))
+            of("notified", "通知済み", format!("{receiver} {}", kind.name()))
         }
-        TimelineEvent::Undelivered { receiver, kind, why } => {
-            of("NOT told", "通知できず", format!("{receiver} {} {why}", kind.name()))
+        TimelineEvent::NotificationDropped { receiver, kind, why } => {
+            of("notification dropped", "通知できず", format!("{receiver} {} {why}", kind.name()))
         }
-        TimelineEvent::HeldBack { receiver, why } => {
-            of("held back", "通知を保留", format!("{receiver} {why}"))
+        TimelineEvent::Suppressed { receiver, why } => {
+            of("notification suppressed", "通知を保留", format!("{receiver} {why}"))
         }
         TimelineEvent::Escalated { step, receivers } => {
             let receivers = serde_json::to_string(receivers).unwrap_or_default();
             of("escalated, step", "エスカレーション (段階)", format!("{step} {receivers}"))
         }
-        TimelineEvent::Breached => of("nobody responded in time", "対応期限を超過", String::new()),
+        TimelineEvent::Breached => of("deadline missed", "対応期限を超過", String::new()),
         TimelineEvent::Reminded => of("reminded", "再通知", String::new()),
         TimelineEvent::Acknowledged => of("acknowledged", "対応開始", String::new()),
         TimelineEvent::Assigned(name) => of("assigned to", "担当者", name.clone()),
@@ -354,7 +356,7 @@ impl ShowAnswer for RouteAnswer {
             let _ = writeln!(out, "{}{mute}", plain(&one.receiver));
         }
         if out.is_empty() {
-            out = say(language, "nobody would be told\n", "通知先はありません\n");
+            out = say(language, "no receiver\n", "通知先はありません\n");
         }
         for calendar in &self.off_shift {
             let off = say(language, "a route is off its shift", "時間外のルートがあります");
@@ -472,7 +474,7 @@ mod tests {
         use model::severity::Severity;
         let receivers = vec!["chat".to_owned(), "pager".to_owned()];
         let cases = [
-            (TimelineEvent::Rose(Severity::High), "severity rose: high"),
+            (TimelineEvent::SeverityRaised(Severity::High), "severity rose: high"),
             (TimelineEvent::MatchedAgain, "matched again"),
             (TimelineEvent::Ended(None), "the alert ended"),
             (

@@ -117,13 +117,13 @@ fn happenings() -> Vec<TimelineEvent> {
     let (receiver, kind, why) = (text("soc"), NotificationKind::Again, text("500"));
     vec![
         TimelineEvent::Fired,
-        TimelineEvent::Rose(Severity::High),
+        TimelineEvent::SeverityRaised(Severity::High),
         TimelineEvent::MatchedAgain,
         TimelineEvent::Ended(Some(Reason::RuleChanged)),
         TimelineEvent::Ended(None),
         TimelineEvent::Delivered { receiver: receiver.clone(), kind },
-        TimelineEvent::Undelivered { receiver: receiver.clone(), kind, why: why.clone() },
-        TimelineEvent::HeldBack { receiver: receiver.clone(), why },
+        TimelineEvent::NotificationDropped { receiver: receiver.clone(), kind, why: why.clone() },
+        TimelineEvent::Suppressed { receiver: receiver.clone(), why },
         TimelineEvent::Escalated { step: 2, receivers: vec![receiver] },
         TimelineEvent::Breached,
         TimelineEvent::Reminded,
@@ -268,10 +268,10 @@ fn rows() -> Vec<Row> {
         Row::Case(Box::new(bare_case())),
         outgoing(1, full(), Some(failure(FailureReason::RateLimited))),
         dead(20, GiveUp::Rejected(failure(FailureReason::TooLarge))),
-        dead(21, GiveUp::TooOld(None)),
-        dead(22, GiveUp::TooOld(Some(failure(FailureReason::Gone)))),
-        dead(23, GiveUp::Crowded),
-        dead(24, GiveUp::Unknown),
+        dead(21, GiveUp::Expired(None)),
+        dead(22, GiveUp::Expired(Some(failure(FailureReason::Gone)))),
+        dead(23, GiveUp::QueueFull),
+        dead(24, GiveUp::ReceiverRemoved),
         Row::Silence(silence),
         Row::Audit(Audit { number: 5, at: at(1), by: text("b"), what: text("ack 00ff") }),
         Row::Digest(digest),
@@ -328,5 +328,27 @@ fn a_member_that_means_nothing_is_refused() {
         let line = GOLDEN.lines().find(|line| line.contains("00ff-1")).unwrap();
         assert!(line.contains(good), "{line}");
         assert!(serde_json::from_str::<Row>(&line.replacen(good, bad, 1)).is_err(), "{bad}");
+    }
+}
+
+/// Names in rows of earlier builds, and what they are called now.
+const RENAMED: [(&str, &str); 7] = [
+    ("\"Summed\"", "\"InDigest\""),
+    ("{\"Rose\":", "{\"SeverityRaised\":"),
+    ("{\"Undelivered\":", "{\"NotificationDropped\":"),
+    ("{\"HeldBack\":", "{\"Suppressed\":"),
+    ("{\"TooOld\":", "{\"Expired\":"),
+    ("\"why\":\"Crowded\"", "\"why\":\"QueueFull\""),
+    ("\"why\":\"Unknown\"", "\"why\":\"ReceiverRemoved\""),
+];
+
+#[test]
+fn rows_of_earlier_builds_with_old_names_are_read() {
+    for (old, new) in RENAMED {
+        let of_new = |line: &&str| line.contains(new);
+        let line = GOLDEN.lines().find(of_new).unwrap_or_else(|| panic!("no row has {new}"));
+        let row: Row = serde_json::from_str(line).unwrap();
+        let earlier: Row = serde_json::from_str(&line.replace(new, old)).unwrap();
+        assert_eq!(earlier, row, "{old}");
     }
 }

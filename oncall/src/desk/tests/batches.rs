@@ -30,7 +30,7 @@ fn what_explains_it_may_come_later() {
             .case(id)
             .timeline
             .iter()
-            .any(|it| matches!(it.what, crate::timeline::TimelineEvent::HeldBack { .. }))
+            .any(|it| matches!(it.what, crate::timeline::TimelineEvent::Suppressed { .. }))
     );
     scene.resolve("down");
     scene.wait(MINUTE_MS);

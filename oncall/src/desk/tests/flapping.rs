@@ -16,7 +16,7 @@ fn episode(scene: &mut Scene, alert: &str, severity: Severity) -> EpisodeId {
     id
 }
 
-fn episodes(scene: &mut Scene, alert: &str, severity: Severity, many: usize) {
+pub(super) fn episodes(scene: &mut Scene, alert: &str, severity: Severity, many: usize) {
     for _ in 0..many {
         episode(scene, alert, severity);
     }

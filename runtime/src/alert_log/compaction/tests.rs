@@ -484,7 +484,7 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
     compactor.compact_if_due(&mut *log, &told, late);
     assert!(log.length() < after * 2, "{}", log.length());
     let text = compactor.telemetry.metrics.render().unwrap();
-    assert!(text.contains("hansho_alert_log_dropped_total"), "{text}");
+    assert!(text.contains("hansho_alert_log_compacted_lines_total"), "{text}");
 }
 
 /// A log that cannot be read as one is not touched.

@@ -36,14 +36,14 @@ pub struct IncidentView {
     pub at_end: Option<MeasureView>,
     /// Measure when the incident opened, or last rose.
     pub at_fire: MeasureView,
-    /// Instant until which notifications wait for an explanation by another incident.
-    pub batch: Option<TextValue<Timestamp>>,
     /// Instant by which a person should have responded; null is "as planned".
     pub deadline: Option<TextValue<Timestamp>>,
     /// Texts about the end.
     pub end_text: Option<AlertTextView>,
     /// Next step of the escalation.
     pub escalation: Option<EscalationView>,
+    /// Instant until which notifications wait for the source of an inhibition.
+    pub group_wait_until: Option<TextValue<Timestamp>>,
     /// Id: 32 hexadecimal digits.
     pub id: TextValue<EpisodeId>,
     /// Whether the deadline passed without a response.
@@ -186,7 +186,7 @@ pub enum ReceiverState {
     /// A notification was dropped.
     Failed,
     /// A digest stands for its notifications.
-    Summed,
+    InDigest,
 }
 
 /// All silences, ended ones included for a while.

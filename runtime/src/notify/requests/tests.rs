@@ -302,13 +302,13 @@ fn every_event_of_a_timeline_is_written_as_it_is_stored() {
     let kind = NotificationKind::Firing;
     let all = [
         TimelineEvent::Fired,
-        TimelineEvent::Rose(Severity::High),
+        TimelineEvent::SeverityRaised(Severity::High),
         TimelineEvent::MatchedAgain,
         TimelineEvent::Ended(None),
         TimelineEvent::Ended(Some(Reason::NoData)),
         TimelineEvent::Delivered { receiver: text(), kind },
-        TimelineEvent::Undelivered { receiver: text(), kind, why: text() },
-        TimelineEvent::HeldBack { receiver: text(), why: text() },
+        TimelineEvent::NotificationDropped { receiver: text(), kind, why: text() },
+        TimelineEvent::Suppressed { receiver: text(), why: text() },
         TimelineEvent::Escalated { step: 2, receivers: vec![text(), text()] },
         TimelineEvent::Breached,
         TimelineEvent::Reminded,

@@ -54,7 +54,6 @@ fn summary(case: &Case, now: Timestamp) -> IncidentView {
         alert: case.alert.clone(),
         at_end: case.at_end.as_ref().map(MeasureView::from),
         at_fire: MeasureView::from(&case.at_fire),
-        batch: case.batch.map(TextValue),
         deadline: case.deadline.map(TextValue),
         end_text: case.end_text.as_ref().map(AlertTextView::from),
         escalation: case.escalation.map(|of| EscalationView {
@@ -63,6 +62,7 @@ fn summary(case: &Case, now: Timestamp) -> IncidentView {
             round: of.round,
             step: of.step,
         }),
+        group_wait_until: case.batch.map(TextValue),
         id: TextValue(case.id),
         is_breached: case.is_breached,
         is_flapping: case.is_flapping,
@@ -137,7 +137,7 @@ impl From<&Told> for ReceiverState {
             Told::Sent => ReceiverState::Sent,
             Told::Delivered { receipt } => ReceiverState::Delivered { receipt: receipt.clone() },
             Told::Failed => ReceiverState::Failed,
-            Told::Summed => ReceiverState::Summed,
+            Told::Summed => ReceiverState::InDigest,
         }
     }
 }
@@ -266,7 +266,7 @@ pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
         let counts = desk.counts(number);
         ReceiverCounts {
             delivered: counts.delivered,
-            given_up: counts.rejected + counts.too_old + counts.crowded,
+            given_up: counts.rejected + counts.expired + counts.queue_full,
             pending: counts.pending,
             receiver: receiver.name.clone(),
             retried: counts.retried,

@@ -56,9 +56,9 @@ fn what_is_counted_is_told_once_and_ends_when_nothing_is_added() {
     };
     assert_eq!(look(10, 0, 0, 0), "");
     assert_eq!(look(20, 0, 5, 0), "+refused_keys 20 5");
-    assert_eq!(look(30, 2, 9, 1), "+late_after_settle 30 2, +refused_values 31 1");
+    assert_eq!(look(30, 2, 9, 1), "+late_observations_dropped 30 2, +refused_values 31 1");
     assert_eq!(look(900, 2, 12, 1), "");
-    assert_eq!(look(1_030, 2, 12, 1), "-late_after_settle 30 2, -refused_values 31 1");
+    assert_eq!(look(1_030, 2, 12, 1), "-late_observations_dropped 30 2, -refused_values 31 1");
     assert_eq!(look(1_899, 2, 12, 1), "");
     assert_eq!(look(1_900, 2, 12, 1), "-refused_keys 20 12");
     assert_eq!(look(2_000, 2, 13, 1), "+refused_keys 2000 1", "another bout");
@@ -92,7 +92,7 @@ fn a_rule_is_looked_at_for_matches_and_its_share() {
 fn reports_open_once_and_end_when_said_or_no_longer_said() {
     let (mut itself, reports) = (itself(), SelfMonitorQueue::default());
     let lost = || MetaAlert::RecordsLost { topic: "t".to_owned(), partition: 1 };
-    let held = || MetaAlert::HeldBack { topic: "t".to_owned() };
+    let held = || MetaAlert::PartitionPaused { topic: "t".to_owned() };
     let mut hear = |now| {
         let said = itself.apply(reports.take(), Timestamp(now));
         reports.logged();
@@ -104,7 +104,7 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     (0..1_000).for_each(|_| reports.see(held(), None, None));
     assert_eq!(reports.len(), 2, "said again before it is taken, it is one report");
     assert!(!reports.are_logged());
-    assert_eq!(hear(10), "+records_lost 10 12, +held_back 11");
+    assert_eq!(hear(10), "+records_lost 10 12, +partition_paused 11");
     assert!(reports.are_logged());
     reports.see(MetaAlert::ReloadFailed, None, Some("auth.rules:3".to_owned()));
     reports.see(MetaAlert::DeadLettersFailing, None, Some("disk full".to_owned()));
@@ -113,7 +113,7 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     reports.see(held(), None, None);
     assert_eq!(hear(59_000), "");
     assert_eq!(hear(60_500), "-dead_letters_failing 501");
-    assert_eq!(hear(119_000), "-held_back 11");
+    assert_eq!(hear(119_000), "-partition_paused 11");
     assert_eq!(hear(10_000_000), "", "rules stay wrong until they are right");
     reports.end(MetaAlert::ReloadFailed);
     reports.end(MetaAlert::ReloadFailed);
@@ -173,13 +173,17 @@ fn documents(language: Language) -> String {
     let reports = SelfMonitorQueue::default();
     let auth = || "auth.events".to_owned();
     reports.see(MetaAlert::RecordsLost { topic: auth(), partition: 3 }, Some(12), None);
-    reports.see(MetaAlert::HeldBack { topic: auth() }, None, Some("metrics.node/0".to_owned()));
+    reports.see(
+        MetaAlert::PartitionPaused { topic: auth() },
+        None,
+        Some("metrics.node/0".to_owned()),
+    );
     reports.see(MetaAlert::DeadLettersFailing, None, Some("cannot write letters".to_owned()));
     reports.see(MetaAlert::ReloadFailed, None, Some("auth.rules:3: E0301".to_owned()));
     let sink = "当番".to_owned();
     let why = Some("認証失敗多発: 410 Gone".to_owned());
-    reports.see(MetaAlert::Undelivered { sink }, Some(1), why);
-    reports.see(MetaAlert::AuditFailed, None, Some("incident 7: 当番".to_owned()));
+    reports.see(MetaAlert::NotificationDropped { sink }, Some(1), why);
+    reports.see(MetaAlert::InvariantViolation, None, Some("incident 7: 当番".to_owned()));
     let start = Timestamp::parse_rfc3339("2026-01-05T00:00:00Z").unwrap();
     let all = ShardCounts { late_after_settle: 4, ..ShardCounts::default() };
     let mut of = RuleFigures { share: Some(0.75), ..rule("認証失敗多発", refused(5, 6)) };
@@ -190,7 +194,7 @@ fn documents(language: Language) -> String {
     of.share = Some(0.25);
     let matched = RuleFigures { read: ReadFigures { observed: 1, ..read }, ..never };
     reports.end(MetaAlert::ReloadFailed);
-    reports.end(MetaAlert::AuditFailed);
+    reports.end(MetaAlert::InvariantViolation);
     let end = start.plus(MINUTE_MS + 10_000);
     said.extend(itself.inspect(&all, &[of, matched], end));
     said.extend(itself.apply(reports.take(), end));
