@@ -9,6 +9,7 @@ mod budgets;
 mod ceilings;
 mod circles;
 mod modules;
+mod names;
 mod newcomers;
 mod pages;
 mod shapes;
@@ -194,6 +195,42 @@ const CHECKS: &[Check] = &[
         place: "hansho/src/a.rs:2",
     },
     Check {
+        name: "public types of one word",
+        run: names::public_types,
+        refused: &[
+            ("docs/glossary.md", "| `Shard` | x |\n"),
+            ("engine/src/a.rs", "pub struct Shard;\npub(crate) struct Thing;\n"),
+        ],
+        place: "engine/src/a.rs:2",
+    },
+    Check {
+        name: "types defined once",
+        run: names::defined_once,
+        refused: &[
+            ("engine/src/a.rs", "struct RowCount;\n"),
+            ("tests/tests/b.rs", "\n    enum RowCount {}\n"),
+        ],
+        place: "tests/tests/b.rs:2",
+    },
+    Check {
+        name: "private verbs",
+        run: names::private_verbs,
+        refused: &[("oncall/src/a.rs", "fn a() {\n    let told_at = 1;\n}\n")],
+        place: "oncall/src/a.rs:2",
+    },
+    Check {
+        name: "openings of doc comments",
+        run: names::doc_openings,
+        refused: &[("model/src/a.rs", "/// What it is.\npub struct RowCount;\n")],
+        place: "model/src/a.rs:1",
+    },
+    Check {
+        name: "glossaries alike",
+        run: names::glossaries,
+        refused: &[("docs/glossary.md", "| `Shard` | x |\n")],
+        place: "docs/glossary.ja.md",
+    },
+    Check {
         name: "build machines and registries",
         run: words::machines,
         refused: &[("docs/a.md", concat!("Fine.\nSee /ro", "ot/.cargo for more."))],
@@ -240,6 +277,7 @@ fn the_tree_is_tidy() {
     println!("{}", budgets::figures(&tree));
     println!("{}", circles::figures(&tree));
     println!("{}", newcomers::figures(&tree));
+    println!("{}", names::figures(&tree));
     let mut report = String::new();
     for check in CHECKS {
         for finding in (check.run)(&tree) {
