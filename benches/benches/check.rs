@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use benches::paired::Harness;
+use benches::compare::BenchHarness;
 use criterion::{Criterion, Throughput};
 use rules_dsl::compile;
 use rules_dsl::source::SourceFile;
@@ -48,7 +48,7 @@ alert 消費{n} ratio(種別{n}, http) > 1.44% within 1h min 500
 ];
 
 fn main() {
-    let harness = Harness::from_args();
+    let harness = BenchHarness::from_args();
     let files = rule_files(harness.size(FILES, 2));
     let alerts = (files.len() - 1) * ALERTS_PER_FILE;
     let compiled = compile(&files);

@@ -5,38 +5,38 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use benches::load::{Attempts, LONG_BYTES, SHORT_BYTES, SOURCES};
-use benches::ours::{LONG_STREAM, Rules, SHORT_STREAM, record};
-use benches::paired::{Harness, ROUNDS, Side, Size};
-use benches::plain::{LongLine, ShortLine};
+use benches::baseline::{LongLine, ShortLine};
+use benches::compare::{BenchHarness, BenchSide, ROUNDS, Size};
+use benches::load::{LONG_BYTES, LoginAttempts, SHORT_BYTES, SOURCES};
+use benches::pipeline::{BenchRules, LONG_STREAM, SHORT_STREAM, record};
 use criterion::{Criterion, Throughput};
 use model::event::{Event, Value};
 use model::time::Timestamp;
 
 /// One kind of line and the three ways to read it.
-struct Shape {
+struct LineShape {
     name: String,
-    rules: Rules,
+    rules: BenchRules,
     lines: Vec<String>,
     typed: fn(&str) -> u64,
     tree: fn(&str) -> u64,
 }
 
 fn main() {
-    let harness = Harness::from_args();
+    let harness = BenchHarness::from_args();
     let count = harness.size(50_000, 200);
-    let attempts = || Attempts::new(SOURCES, 1).take(count);
+    let attempts = || LoginAttempts::new(SOURCES, 1).take(count);
     let shapes = [
-        Shape {
+        LineShape {
             name: format!("decode {SHORT_BYTES} B"),
-            rules: Rules::compile(&[SHORT_STREAM]),
+            rules: BenchRules::compile(&[SHORT_STREAM]),
             lines: attempts().map(|attempt| attempt.short_line()).collect(),
             typed: short_typed,
             tree: short_tree,
         },
-        Shape {
+        LineShape {
             name: format!("decode {LONG_BYTES} B"),
-            rules: Rules::compile(&[LONG_STREAM]),
+            rules: BenchRules::compile(&[LONG_STREAM]),
             lines: attempts().map(|attempt| attempt.long_line()).collect(),
             typed: long_typed,
             tree: long_tree,
@@ -51,8 +51,8 @@ fn main() {
     }
 }
 
-impl Shape {
-    fn draw(&self, harness: &Harness) {
+impl LineShape {
+    fn draw(&self, harness: &BenchHarness) {
         let mut criterion = criterion();
         let mut group = criterion.benchmark_group(&self.name);
         group.throughput(Throughput::Elements(self.lines.len() as u64));
@@ -67,11 +67,12 @@ impl Shape {
         group.finish();
     }
 
-    fn compare(&self, harness: &Harness, other: &str, plain: fn(&str) -> u64) {
+    fn compare(&self, harness: &BenchHarness, other: &str, plain: fn(&str) -> u64) {
         let mut decoder = self.rules.decoder();
-        let ours =
-            Side::timed("the decoder", || sum(&self.lines, |line| decoded(&mut decoder, line)));
-        let plain = Side::timed(other, || sum(&self.lines, plain));
+        let ours = BenchSide::timed("the decoder", || {
+            sum(&self.lines, |line| decoded(&mut decoder, line))
+        });
+        let plain = BenchSide::timed(other, || sum(&self.lines, plain));
         let size = Size { events: self.lines.len(), rounds: ROUNDS };
         harness.compare(&self.name, size, [ours, plain]);
     }

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use benches::paired::{Harness, Spread};
+use benches::compare::{BenchHarness, RatioSpread};
 use serde_json::Value;
-use tests::recorder::{Answer, Recorder};
-use tests::service::{Service, free_port, post_text};
+use tests::recorder::{HttpRecorder, RecorderAnswer};
+use tests::service::{ServiceHome, free_port, post_text};
 
 /// Events of a turn.
 const EVENTS: usize = 50;
@@ -36,9 +36,9 @@ const RULES: &str = "stream shop from \"shop.orders\" { ts: time, order: str }\n
                      filter 注文 = shop where order != \"\"\n\
                      alert 注文あり 注文 1回/分 by order critical { message \"{order}\" }\n";
 
-/// What stands beside the sink that is measured.
+/// Load beside the sink that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beside {
+enum SinkLoad {
     Nothing,
     /// A sink that takes everything at once.
     Healthy,
@@ -46,17 +46,17 @@ enum Beside {
     Hanging,
 }
 
-const SIDES: [Beside; 3] = [Beside::Nothing, Beside::Healthy, Beside::Hanging];
+const SIDES: [SinkLoad; 3] = [SinkLoad::Nothing, SinkLoad::Healthy, SinkLoad::Hanging];
 
 /// Two percentiles of a round.
 #[derive(Clone, Copy, Debug)]
-struct Delays {
+struct DelayPercentiles {
     p50: Duration,
     p99: Duration,
 }
 
 fn main() {
-    let harness = Harness::from_args();
+    let harness = BenchHarness::from_args();
     let Some(binary) = service() else {
         let way_out = "the service is not built (cargo build --release)";
         return println!("delay: not measured, {way_out}");
@@ -70,7 +70,7 @@ fn main() {
     }
     // The first warms the machine and is not counted.
     round(&binary, &rules, 2, EVENTS);
-    let rounds: Vec<[Delays; 3]> =
+    let rounds: Vec<[DelayPercentiles; 3]> =
         (0..ROUNDS).map(|_| round(&binary, &rules, TURNS, EVENTS)).collect();
     println!("{}", summary("a hanging sink / alone", &rounds, 2, 0));
     println!("{}", summary("a hanging sink / a healthy one", &rounds, 2, 1));
@@ -85,19 +85,19 @@ fn service() -> Option<PathBuf> {
 }
 
 /// A service with one side's sinks, and what it was sent.
-struct Running {
-    side: Beside,
-    _service: Service,
+struct MeasuredService {
+    side: SinkLoad,
+    _service: ServiceHome,
     address: String,
-    good: Recorder,
-    other: Recorder,
-    /// When each event was due.
+    good: HttpRecorder,
+    other: HttpRecorder,
+    /// Instant at which each event was due.
     due: Vec<Instant>,
 }
 
 /// Three services, which take turns.
-fn round(binary: &Path, rules: &Path, turns: usize, events: usize) -> [Delays; 3] {
-    let mut running = SIDES.map(|side| Running::start(binary, rules, side));
+fn round(binary: &Path, rules: &Path, turns: usize, events: usize) -> [DelayPercentiles; 3] {
+    let mut running = SIDES.map(|side| MeasuredService::start(binary, rules, side));
     for turn in 0..turns {
         // Another side begins each time.
         (0..3).for_each(|n| running[(n + turn) % 3].take_turn(events));
@@ -105,18 +105,18 @@ fn round(binary: &Path, rules: &Path, turns: usize, events: usize) -> [Delays; 3
     running.map(|side| side.delays(events))
 }
 
-impl Running {
-    fn start(binary: &Path, rules: &Path, side: Beside) -> Running {
+impl MeasuredService {
+    fn start(binary: &Path, rules: &Path, side: SinkLoad) -> MeasuredService {
         let (good, other) = (recorder(), recorder());
-        if side == Beside::Hanging {
-            other.answer(Answer::Hang);
+        if side == SinkLoad::Hanging {
+            other.answer(RecorderAnswer::Hang);
         }
         let port = free_port().expect("a port");
         let address = format!("127.0.0.1:{port}");
         let config = config(rules, port, side, &good, &other);
-        let mut service = Service::run(binary, &config).expect("a service");
+        let mut service = ServiceHome::run(binary, &config).expect("a service");
         service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
-        Running { side, _service: service, address, good, other, due: Vec::new() }
+        MeasuredService { side, _service: service, address, good, other, due: Vec::new() }
     }
 
     /// Sends events on the beat, and waits until all of them are told.
@@ -131,14 +131,14 @@ impl Running {
             let taken = post_text(&self.address, "/ingest/shop", &line).expect("an answer");
             assert_eq!(taken.0, 200, "{}", taken.1);
         }
-        let told = self.good.wait_for(self.due.len(), DEADLINE);
-        told.unwrap_or_else(|told| panic!("{:?}: {} are told", self.side, told.len()));
+        let reported = self.good.wait_for(self.due.len(), DEADLINE);
+        reported.unwrap_or_else(|reported| panic!("{:?}: {} are told", self.side, reported.len()));
     }
 
-    /// How long the events took, the first `unmeasured` aside.
-    fn delays(&self, unmeasured: usize) -> Delays {
+    /// Time that the events took, the first `unmeasured` aside.
+    fn delays(&self, unmeasured: usize) -> DelayPercentiles {
         let (side, asked) = (self.side, self.other.requests().len());
-        assert_eq!(asked > 0, side != Beside::Nothing, "{side:?}: {asked} times");
+        assert_eq!(asked > 0, side != SinkLoad::Nothing, "{side:?}: {asked} times");
         let mut at: BTreeMap<String, Instant> = BTreeMap::new();
         for request in self.good.requests() {
             let body: Value = serde_json::from_slice(&request.body).expect("JSON");
@@ -152,22 +152,28 @@ impl Running {
         let mut delays: Vec<Duration> = all.map(delay).collect();
         delays.sort_unstable();
         let percentile = |of: usize| delays[(delays.len() * of).div_ceil(100) - 1];
-        Delays { p50: percentile(50), p99: percentile(99) }
+        DelayPercentiles { p50: percentile(50), p99: percentile(99) }
     }
 }
 
-fn recorder() -> Recorder {
-    Recorder::start().expect("a server")
+fn recorder() -> HttpRecorder {
+    HttpRecorder::start().expect("a server")
 }
 
-fn config(rules: &Path, port: u16, side: Beside, good: &Recorder, other: &Recorder) -> String {
-    let sink = |name: &str, of: &Recorder| {
+fn config(
+    rules: &Path,
+    port: u16,
+    side: SinkLoad,
+    good: &HttpRecorder,
+    other: &HttpRecorder,
+) -> String {
+    let sink = |name: &str, of: &HttpRecorder| {
         let url = of.url("/");
         format!(
             "[[sinks]]\nname = {name:?}\ntype = \"webhook\"\nallow_private = true\nurl = {url:?}\n"
         )
     };
-    let other = if side == Beside::Nothing { String::new() } else { sink("other", other) };
+    let other = if side == SinkLoad::Nothing { String::new() } else { sink("other", other) };
     format!(
         "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n[api]\nlisten = \"127.0.0.1:{port}\"\n\
          [limits]\nidle = \"1h\"\n[streams.shop]\ntype = \"http\"\n{other}{}",
@@ -176,14 +182,16 @@ fn config(rules: &Path, port: u16, side: Beside, good: &Recorder, other: &Record
     )
 }
 
-fn summary(name: &str, rounds: &[[Delays; 3]], ours: usize, other: usize) -> String {
-    let spread = |of: fn(&Delays) -> Duration| {
-        let ratio =
-            |round: &[Delays; 3]| of(&round[ours]).as_secs_f64() / of(&round[other]).as_secs_f64();
-        Spread::of(rounds.iter().map(ratio).collect())
+fn summary(name: &str, rounds: &[[DelayPercentiles; 3]], ours: usize, other: usize) -> String {
+    let spread = |of: fn(&DelayPercentiles) -> Duration| {
+        let ratio = |round: &[DelayPercentiles; 3]| {
+            of(&round[ours]).as_secs_f64() / of(&round[other]).as_secs_f64()
+        };
+        RatioSpread::of(rounds.iter().map(ratio).collect())
     };
     let median_ms = |side: usize| {
-        Spread::of(rounds.iter().map(|round| round[side].p99.as_secs_f64() * 1e3).collect()).median
+        RatioSpread::of(rounds.iter().map(|round| round[side].p99.as_secs_f64() * 1e3).collect())
+            .median
     };
     let (p99, p50) = (spread(|delays| delays.p99), spread(|delays| delays.p50));
     format!(

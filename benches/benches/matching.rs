@@ -5,19 +5,19 @@ use std::hint::black_box;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use benches::load::{Attempts, SOURCES, USERS, user_name};
-use benches::ours::{Rules, SHORT_STREAM};
-use benches::paired::{Harness, ROUNDS, Side, Size};
+use benches::compare::{BenchHarness, BenchSide, ROUNDS, Size};
+use benches::load::{LoginAttempts, SOURCES, USERS, user_name};
+use benches::pipeline::{BenchRules, SHORT_STREAM};
 use criterion::{Criterion, Throughput};
 use engine::program::{ObserveCounts, Program};
 use model::decimal::Decimal;
 use model::event::{Event, Value};
-use model::observation::{Batch, Origin};
+use model::observation::{EventOrigin, ObservationBatch};
 use model::time::Timestamp;
 use runtime::ingest::admission::BATCH_ROWS;
 
 /// One event as a hand-written service would keep it.
-struct Login {
+struct LoginEvent {
     time_ms: i64,
     action: &'static str,
     outcome: &'static str,
@@ -27,7 +27,7 @@ struct Login {
 }
 
 fn main() {
-    let harness = Harness::from_args();
+    let harness = BenchHarness::from_args();
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
@@ -35,7 +35,7 @@ fn main() {
         .configure_from_args();
     for filters in [1, 100, 1_000] {
         let logins = logins(harness.size(2_000_000 / (filters + 9), 200));
-        let events: Vec<[Value<'_>; 6]> = logins.iter().map(Login::values).collect();
+        let events: Vec<[Value<'_>; 6]> = logins.iter().map(LoginEvent::values).collect();
         let wanted = accounts(filters);
         let rules = rules(&wanted);
         let name = format!("matching {filters}");
@@ -44,8 +44,8 @@ fn main() {
         group.bench_function("program", |b| b.iter(|| observe_all(&rules.program, &events)));
         group.bench_function("closure", |b| b.iter(|| match_all(&wanted, &logins)));
         group.finish();
-        let ours = Side::timed("the program", || observe_all(&rules.program, &events));
-        let plain = Side::timed("a hand-written closure", || match_all(&wanted, &logins));
+        let ours = BenchSide::timed("the program", || observe_all(&rules.program, &events));
+        let plain = BenchSide::timed("a hand-written closure", || match_all(&wanted, &logins));
         let size = Size { events: logins.len(), rounds: ROUNDS };
         harness.compare(&name, size, [ours, plain]);
     }
@@ -60,7 +60,7 @@ fn accounts(filters: usize) -> Vec<Option<String>> {
 }
 
 /// An alert for each filter.
-fn rules(wanted: &[Option<String>]) -> Rules {
+fn rules(wanted: &[Option<String>]) -> BenchRules {
     let mut text = SHORT_STREAM.to_owned();
     for (index, user) in wanted.iter().enumerate() {
         let filter = user.as_ref().map_or_else(
@@ -70,11 +70,11 @@ fn rules(wanted: &[Option<String>]) -> Rules {
         text.push_str(&filter);
         text.push_str(&format!("alert a{index} f{index} 10回/分 by src.ip low\n"));
     }
-    Rules::compile(&[&text])
+    BenchRules::compile(&[&text])
 }
 
-fn logins(count: usize) -> Vec<Login> {
-    let login = |attempt: benches::load::Attempt| Login {
+fn logins(count: usize) -> Vec<LoginEvent> {
+    let login = |attempt: benches::load::LoginAttempt| LoginEvent {
         time_ms: attempt.time_ms,
         action: "login",
         outcome: attempt.outcome(),
@@ -82,10 +82,10 @@ fn logins(count: usize) -> Vec<Login> {
         address: attempt.address(),
         score: i64::from(attempt.score),
     };
-    Attempts::new(SOURCES, 2).take(count).map(login).collect()
+    LoginAttempts::new(SOURCES, 2).take(count).map(login).collect()
 }
 
-impl Login {
+impl LoginEvent {
     /// The event's values in the order of the schema.
     fn values(&self) -> [Value<'_>; 6] {
         [
@@ -102,10 +102,10 @@ impl Login {
 /// Observations the program makes of all events.
 fn observe_all(program: &Program, events: &[[Value<'_>; 6]]) -> u64 {
     let mut counts = ObserveCounts::default();
-    let mut batches = [Batch::default()];
+    let mut batches = [ObservationBatch::default()];
     for (offset, values) in events.iter().enumerate() {
         let Value::Time(time) = values[0] else { continue };
-        let origin = Origin { stream: 0, partition: 0, offset: offset as i64, index: 0 };
+        let origin = EventOrigin { stream: 0, partition: 0, offset: offset as i64, index: 0 };
         let event = Event { time, values: black_box(values), items: &[] };
         program.observe(&event, origin, &mut batches, &mut counts);
         if batches[0].rows.len() >= BATCH_ROWS {
@@ -116,9 +116,9 @@ fn observe_all(program: &Program, events: &[[Value<'_>; 6]]) -> u64 {
 }
 
 /// Pairs of time and key that the closures find in all events.
-fn match_all(wanted: &[Option<String>], logins: &[Login]) -> u64 {
+fn match_all(wanted: &[Option<String>], logins: &[LoginEvent]) -> u64 {
     let (mut count, mut found) = (0, Vec::new());
-    let is_wanted = |login: &Login, user: &Option<String>| {
+    let is_wanted = |login: &LoginEvent, user: &Option<String>| {
         let is_failure = login.action == "login" && login.outcome == "failure";
         is_failure && user.as_ref().is_none_or(|user| login.user == *user)
     };

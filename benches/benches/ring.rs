@@ -7,11 +7,11 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
-use benches::load::{Attempts, SOURCES, write_short_lines};
-use benches::ours::{Rules, SHORT_STREAM};
-use benches::paired::{Harness, ROUNDS, Side, Size};
+use benches::compare::{BenchHarness, BenchSide, ROUNDS, Size};
+use benches::load::{LoginAttempts, SOURCES, write_short_lines};
+use benches::pipeline::{BenchRules, SHORT_STREAM};
 use criterion::{Criterion, Throughput};
-use model::observation::{Batch, Row};
+use model::observation::{Observation, ObservationBatch};
 use rtrb::RingBuffer;
 use runtime::ingest::admission::BATCH_ROWS;
 
@@ -19,7 +19,7 @@ use runtime::ingest::admission::BATCH_ROWS;
 const RING_BATCHES: usize = 16;
 
 fn main() {
-    let harness = Harness::from_args();
+    let harness = BenchHarness::from_args();
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
@@ -32,18 +32,19 @@ fn main() {
     group.bench_function("rtrb", |b| b.iter(|| over_ring(&template, rounds)));
     group.bench_function("mpsc", |b| b.iter(|| over_channel(&template, rounds)));
     group.finish();
-    let ours = Side::timed("rtrb", || over_ring(&template, rounds));
-    let plain = Side::timed("std mpsc, row by row", || over_channel(&template, rounds));
+    let ours = BenchSide::timed("rtrb", || over_ring(&template, rounds));
+    let plain = BenchSide::timed("std mpsc, row by row", || over_channel(&template, rounds));
     harness.compare("ring", Size { events: rows, rounds: ROUNDS }, [ours, plain]);
 }
 
 /// One full batch, to copy rows and keys from.
-fn template() -> Batch {
+fn template() -> ObservationBatch {
     let alert = "alert a count(failures) >= 10 within 1m by src.ip low\n";
-    let failures = Attempts::new(SOURCES, 4).filter(|attempt| attempt.is_failure).take(BATCH_ROWS);
+    let failures =
+        LoginAttempts::new(SOURCES, 4).filter(|attempt| attempt.is_failure).take(BATCH_ROWS);
     let load = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ring.jsonl");
     write_short_lines(&load, failures).expect("room for the load");
-    let mut observed = Rules::compile(&[SHORT_STREAM, alert]).observe(&load);
+    let mut observed = BenchRules::compile(&[SHORT_STREAM, alert]).observe(&load);
     fs::remove_file(load).expect("the load is removed");
     let (batch, _) = observed.steps.remove(0);
     assert_eq!(batch.rows.len(), BATCH_ROWS, "one full batch");
@@ -51,9 +52,9 @@ fn template() -> Batch {
 }
 
 /// Fills so many batches row by row and hands them over; their memory comes back.
-fn over_ring(template: &Batch, batches: usize) -> u64 {
-    let (mut full, mut take_full) = RingBuffer::<Batch>::new(RING_BATCHES);
-    let (mut give_spare, mut spare) = RingBuffer::<Batch>::new(RING_BATCHES);
+fn over_ring(template: &ObservationBatch, batches: usize) -> u64 {
+    let (mut full, mut take_full) = RingBuffer::<ObservationBatch>::new(RING_BATCHES);
+    let (mut give_spare, mut spare) = RingBuffer::<ObservationBatch>::new(RING_BATCHES);
     let reader = thread::spawn(move || {
         let mut sum = 0;
         loop {
@@ -86,8 +87,8 @@ fn over_ring(template: &Batch, batches: usize) -> u64 {
 }
 
 /// Sends the same rows one by one; their keys are left out, which spares the channel work.
-fn over_channel(template: &Batch, batches: usize) -> u64 {
-    let (sender, receiver) = sync_channel::<Row>(RING_BATCHES * BATCH_ROWS);
+fn over_channel(template: &ObservationBatch, batches: usize) -> u64 {
+    let (sender, receiver) = sync_channel::<Observation>(RING_BATCHES * BATCH_ROWS);
     let reader = thread::spawn(move || receiver.iter().map(|row| value_of(&row)).sum());
     for _ in 0..batches {
         for row in &template.rows {
@@ -98,6 +99,6 @@ fn over_channel(template: &Batch, batches: usize) -> u64 {
     reader.join().expect("the reading thread")
 }
 
-fn value_of(row: &Row) -> u64 {
+fn value_of(row: &Observation) -> u64 {
     row.time.0 as u64 % 1_000
 }

@@ -12,10 +12,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use benches::load::{Attempts, SOURCES, write_short_lines};
-use benches::ours::{FAILURES_BY_SOURCE, Rules, SHORT_STREAM};
-use benches::paired::{Harness, Side, Size};
-use benches::plain;
+use benches::baseline;
+use benches::compare::{BenchHarness, BenchSide, Size};
+use benches::load::{LoginAttempts, SOURCES, write_short_lines};
+use benches::pipeline::{BenchRules, FAILURES_BY_SOURCE, SHORT_STREAM};
 
 /// Lines of the file, 1 ms apart: five minutes.
 const LINES: usize = 300_000;
@@ -28,10 +28,10 @@ fn main() {
     if let [_, mode, path] = &env::args().collect::<Vec<_>>()[..]
         && mode == PLAIN_LOOP
     {
-        println!("{}", plain::replay(Path::new(path)));
+        println!("{}", baseline::replay(Path::new(path)));
         return;
     }
-    let harness = Harness::from_args();
+    let harness = BenchHarness::from_args();
     let lines = harness.size(LINES, 3_000);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let inputs = write_inputs(folder, lines).expect("room for the load");
@@ -56,14 +56,14 @@ struct Inputs {
 fn write_inputs(folder: &Path, lines: usize) -> std::io::Result<Inputs> {
     let (load, rules) = (folder.join("road.jsonl"), folder.join("road.rules"));
     fs::write(&rules, [SHORT_STREAM, FAILURES_BY_SOURCE].concat())?;
-    write_short_lines(&load, Attempts::new(SOURCES, 5).take(lines))?;
+    write_short_lines(&load, LoginAttempts::new(SOURCES, 5).take(lines))?;
     Ok(Inputs { load, rules })
 }
 
-fn in_process(harness: &Harness, size: Size, load: &Path) {
-    let rules = Rules::compile(&[SHORT_STREAM, FAILURES_BY_SOURCE]);
-    let ours = Side::timed("the engine", || rules.replay(load));
-    let other = Side::timed("a plain loop", || plain::replay(load));
+fn in_process(harness: &BenchHarness, size: Size, load: &Path) {
+    let rules = BenchRules::compile(&[SHORT_STREAM, FAILURES_BY_SOURCE]);
+    let ours = BenchSide::timed("the engine", || rules.replay(load));
+    let other = BenchSide::timed("a plain loop", || baseline::replay(load));
     harness.compare("road, one thread", size, [ours, other]);
 }
 
@@ -74,20 +74,20 @@ fn service() -> Option<PathBuf> {
     beside.exists().then_some(beside)
 }
 
-fn as_processes(harness: &Harness, size: Size, binary: &Path, inputs: &Inputs) {
+fn as_processes(harness: &BenchHarness, size: Size, binary: &Path, inputs: &Inputs) {
     let Inputs { load, rules } = inputs;
-    let ours = Side::new("hansho replay", |watch| {
+    let ours = BenchSide::new("hansho replay", |watch| {
         let mut command = Command::new(binary);
         command.args(["replay", "--rules"]).arg(rules).arg("--input").arg(load);
-        let told = watch.time_children(|| output_of(command));
-        told.lines().filter(|line| line.contains(r#""kind":"firing""#)).count() as u64
+        let reported = watch.time_children(|| output_of(command));
+        reported.lines().filter(|line| line.contains(r#""kind":"firing""#)).count() as u64
     });
     let own = env::current_exe().expect("a path of this program");
-    let other = Side::new("a plain loop", |watch| {
+    let other = BenchSide::new("a plain loop", |watch| {
         let mut command = Command::new(&own);
         command.arg(PLAIN_LOOP).arg(load);
-        let told = watch.time_children(|| output_of(command));
-        told.trim().parse().expect("a number of firings")
+        let reported = watch.time_children(|| output_of(command));
+        reported.trim().parse().expect("a number of firings")
     });
     harness.compare("road, hansho replay", size, [ours, other]);
 }

@@ -1,11 +1,11 @@
-//! What the benches share: one load, two sides, and a way to hold them against each other.
+//! Common parts of the benches: one load, two sides, and a way to hold them against each other.
 //!
 //! A [`load`] is drawn from a seed. [`ours`] does the work as the service does it, [`plain`] as
 //! a hand-written loop would, and [`paired`] runs the two in turns and prints their ratio.
 
 pub mod load;
 
-pub mod ours;
-pub mod plain;
+pub mod baseline;
+pub mod pipeline;
 
-pub mod paired;
+pub mod compare;

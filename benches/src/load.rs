@@ -27,14 +27,14 @@ const START_MS: i64 = 1_767_571_200_000;
 
 /// One login attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct LoginAttempt {
     /// Milliseconds since the Unix epoch; attempts are 1 ms apart.
     pub time_ms: i64,
-    /// Who tries, below the number of sources.
+    /// Source that tries, below the number of sources.
     pub source: u32,
     /// Whose account, below [`USERS`].
     pub user: u32,
-    /// Whether it fails.
+    /// True when it fails.
     pub is_failure: bool,
     /// 80 to 99 for hot sources, 0 to 59 for all others.
     pub score: u32,
@@ -42,8 +42,8 @@ pub struct Attempt {
 
 /// Endless attempts from sources that follow Zipf's law.
 #[derive(Clone, Debug)]
-pub struct Attempts {
-    random: Random,
+pub struct LoginAttempts {
+    random: LoadRandom,
     /// By source: the probability of it or a louder one.
     cumulative: Vec<f64>,
     time_ms: i64,
@@ -51,11 +51,11 @@ pub struct Attempts {
 
 /// Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (SplitMix64).
 #[derive(Clone, Debug)]
-struct Random(u64);
+struct LoadRandom(u64);
 
-impl Attempts {
+impl LoginAttempts {
     /// Attempts from so many sources; the same seed gives the same ones.
-    pub fn new(sources: usize, seed: u64) -> Attempts {
+    pub fn new(sources: usize, seed: u64) -> LoginAttempts {
         let mut total = 0.0;
         let weight = |rank: usize| (rank as f64).powf(-ZIPF_EXPONENT);
         let mut cumulative = Vec::with_capacity(sources);
@@ -64,14 +64,14 @@ impl Attempts {
             cumulative.push(total);
         }
         cumulative.iter_mut().for_each(|sum| *sum /= total);
-        Attempts { random: Random(seed), cumulative, time_ms: START_MS }
+        LoginAttempts { random: LoadRandom(seed), cumulative, time_ms: START_MS }
     }
 }
 
-impl Iterator for Attempts {
-    type Item = Attempt;
+impl Iterator for LoginAttempts {
+    type Item = LoginAttempt;
 
-    fn next(&mut self) -> Option<Attempt> {
+    fn next(&mut self) -> Option<LoginAttempt> {
         self.time_ms += 1;
         let share = self.random.bits() as f64 / 2_f64.powi(64);
         let rank = self.cumulative.partition_point(|sum| *sum < share);
@@ -80,7 +80,7 @@ impl Iterator for Attempts {
             0 => 80 + self.random.below(20),
             _ => self.random.below(60),
         };
-        Some(Attempt {
+        Some(LoginAttempt {
             time_ms: self.time_ms,
             source,
             user: self.random.below(USERS as u64) as u32,
@@ -90,13 +90,13 @@ impl Iterator for Attempts {
     }
 }
 
-impl Attempt {
+impl LoginAttempt {
     /// `failure` or `success`.
     pub const fn outcome(&self) -> &'static str {
         if self.is_failure { "failure" } else { "success" }
     }
 
-    /// Where it comes from: an address in 10.0.0.0/8.
+    /// Address of the source, in 10.0.0.0/8.
     pub fn address(&self) -> IpAddr {
         // An odd factor spreads neighbouring sources over the network and keeps them apart.
         let host = self.source.wrapping_mul(0x9e_3779) & 0xff_ffff;
@@ -105,7 +105,7 @@ impl Attempt {
 
     /// A flat line of [`SHORT_BYTES`], dated by a Unix number.
     pub fn short_line(&self) -> String {
-        let Attempt { time_ms, score, .. } = self;
+        let LoginAttempt { time_ms, score, .. } = self;
         let (outcome, user, address) = (self.outcome(), user_name(self.user), self.address());
         let mut line = format!(
             r#"{{"ts":{time_ms},"action":"login","outcome":"{outcome}","user":{{"name":"{user}"}},"#
@@ -146,7 +146,7 @@ pub fn user_name(user: u32) -> String {
 /// A file that cannot be written.
 pub fn write_short_lines(
     path: &Path,
-    attempts: impl IntoIterator<Item = Attempt>,
+    attempts: impl IntoIterator<Item = LoginAttempt>,
 ) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
     for attempt in attempts {
@@ -163,7 +163,7 @@ fn pad(line: &mut String, end: &str, bytes: usize) {
     line.push_str(end);
 }
 
-impl Random {
+impl LoadRandom {
     /// 64 random bits.
     fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn lines_are_objects_of_the_stated_length() {
-        for attempt in Attempts::new(SOURCES, 1).take(500) {
+        for attempt in LoginAttempts::new(SOURCES, 1).take(500) {
             let (short, long) = (attempt.short_line(), attempt.long_line());
             assert_eq!((short.len(), long.len()), (SHORT_BYTES, LONG_BYTES));
             for line in [short, long] {
@@ -198,11 +198,11 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_load_and_sources_have_one_address() {
-        let drawn = |seed| Attempts::new(SOURCES, seed).take(1_000).collect::<Vec<_>>();
+        let drawn = |seed| LoginAttempts::new(SOURCES, seed).take(1_000).collect::<Vec<_>>();
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));
         let any = drawn(1)[0];
-        let all = (0..SOURCES as u32).map(|source| Attempt { source, ..any }.address());
+        let all = (0..SOURCES as u32).map(|source| LoginAttempt { source, ..any }.address());
         assert_eq!(all.collect::<HashSet<_>>().len(), SOURCES);
     }
 }

@@ -23,17 +23,19 @@ use model::event::{Event, Record, Value};
 use model::schema::{Codec, FieldType, Schema};
 use model::time::Timestamp;
 
-pub use crate::codec::error::{CodecError, DecodeError, DecodeReason, Expected, Place};
-use crate::codec::extract::{Matcher, Places};
-use crate::codec::json::{Projection, unescape};
+pub use crate::codec::error::{CodecError, DecodeError, DecodeReason, ErrorPlace, ExpectedInput};
+use crate::codec::extract::{MatchedSpans, PatternMatcher};
+use crate::codec::json::{FieldProjection, unescape};
 pub use crate::codec::limits::{DEPTH_MAX, EVENTS_MAX, SHARED_TEXT_MAX};
-use crate::codec::logfmt::{Pair, PairValue};
-use crate::codec::otlp::Otlp;
-pub use crate::codec::payload::Counters;
+use crate::codec::logfmt::{LogfmtPair, PairValue};
+use crate::codec::otlp::OtlpDecoder;
+pub use crate::codec::payload::DecoderCounters;
 use crate::codec::payload::record_text;
 use crate::codec::syslog::{SyslogLine, SyslogPart};
 pub use crate::codec::value::LIST_ITEMS_MAX;
-use crate::codec::value::{Fault, Home, Reader, Scalar, Slot, Span, Spill, Texts};
+use crate::codec::value::{
+    FieldParser, RawScalar, SpanSource, SpanTexts, TextScratch, TextSpan, ValueError, ValueSlot,
+};
 
 /// Decodes the records of one stream, on one thread.
 #[derive(Debug)]
@@ -42,17 +44,17 @@ pub struct Decoder {
     year: Option<i64>,
     /// The timestamp of the record under way: the year of a date that has none.
     recorded: Option<Timestamp>,
-    readers: Vec<Reader>,
-    projection: Projection,
+    readers: Vec<FieldParser>,
+    projection: FieldProjection,
     syslog: Vec<Option<SyslogPart>>,
-    otlp: Option<Box<Otlp>>,
-    extracts: Vec<Extractor>,
+    otlp: Option<Box<OtlpDecoder>>,
+    extracts: Vec<FieldExtractor>,
     constants: String,
-    places: Places,
+    places: MatchedSpans,
     /// The values of the record under way, one per field.
-    slots: Vec<Slot>,
-    spill: Spill,
-    counters: Counters,
+    slots: Vec<ValueSlot>,
+    spill: TextScratch,
+    counters: DecoderCounters,
     // INVARIANT: both are empty between records; only their memory is kept.
     values: Vec<Value<'static>>,
     items: Vec<Value<'static>>,
@@ -60,9 +62,9 @@ pub struct Decoder {
 
 /// An `extract` ready to run.
 #[derive(Debug)]
-struct Extractor {
+struct FieldExtractor {
     source: usize,
-    patterns: Vec<(Matcher, Vec<(usize, Span)>)>,
+    patterns: Vec<(PatternMatcher, Vec<(usize, TextSpan)>)>,
 }
 
 impl Decoder {
@@ -80,8 +82,8 @@ impl Decoder {
         let readers = schema
             .fields
             .iter()
-            .map(|field| Reader::new(field, year))
-            .collect::<Result<Vec<Reader>, CodecError>>()?;
+            .map(|field| FieldParser::new(field, year))
+            .collect::<Result<Vec<FieldParser>, CodecError>>()?;
         let mut constants = String::new();
         let extracts = compile_extracts(&schema, &mut constants)?;
         let parts = schema.fields.iter().map(|field| match field.kind {
@@ -90,7 +92,7 @@ impl Decoder {
         });
         let otlp = match schema.codec {
             Codec::Otlp(telemetry) => {
-                Some(Box::new(Otlp::new(telemetry, &schema, &readers, &mut constants)))
+                Some(Box::new(OtlpDecoder::new(telemetry, &schema, &readers, &mut constants)))
             }
             _ => None,
         };
@@ -98,15 +100,18 @@ impl Decoder {
             year,
             recorded: None,
             readers,
-            projection: Projection::new(schema.fields.iter().map(|field| field.path.as_str())),
+            projection: FieldProjection::new(schema.fields.iter().map(|field| field.path.as_str())),
             syslog: parts.collect(),
             otlp,
             extracts,
             constants,
-            places: Places::default(),
+            places: MatchedSpans::default(),
             slots: Vec::new(),
-            spill: Spill::default(),
-            counters: Counters { misfits: vec![0; schema.fields.len()], time_from_record: 0 },
+            spill: TextScratch::default(),
+            counters: DecoderCounters {
+                misfits: vec![0; schema.fields.len()],
+                time_from_record: 0,
+            },
             values: Vec::new(),
             items: Vec::new(),
             schema,
@@ -114,7 +119,7 @@ impl Decoder {
     }
 
     /// Misfits and missing times so far.
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &DecoderCounters {
         &self.counters
     }
 
@@ -123,7 +128,7 @@ impl Decoder {
         &self.schema
     }
 
-    /// Whether one record may hold many events.
+    /// True when one record may hold many events.
     pub fn is_many(&self) -> bool {
         self.otlp.is_some()
     }
@@ -150,7 +155,7 @@ impl Decoder {
         }
         let payload = record_text(record.payload)?;
         self.slots.clear();
-        self.slots.resize(self.readers.len(), Slot::Missing);
+        self.slots.resize(self.readers.len(), ValueSlot::Missing);
         let misfits_before = self.misfits_of(self.schema.time);
         let read = match self.schema.codec {
             Codec::Json => self.read_json(payload),
@@ -170,9 +175,9 @@ impl Decoder {
     /// The time of the event in the slots: its own, or else its record's.
     fn date(&mut self, misfits_before: u64) -> Result<Timestamp, DecodeError> {
         match (self.slots.get_mut(self.schema.time), self.recorded) {
-            (Some(Slot::Time(time)), _) => Ok(*time),
+            (Some(ValueSlot::Time(time)), _) => Ok(*time),
             (Some(slot), Some(timestamp)) => {
-                *slot = Slot::Time(timestamp);
+                *slot = ValueSlot::Time(timestamp);
                 self.counters.time_from_record += 1;
                 Ok(timestamp)
             }
@@ -182,7 +187,7 @@ impl Decoder {
 
     /// Lends the event in the slots.
     fn lend(&mut self, payload: &str, time: Timestamp, use_event: &mut impl FnMut(&Event<'_>)) {
-        let texts = Texts { payload, scratch: &self.spill.scratch, constants: &self.constants };
+        let texts = SpanTexts { payload, scratch: &self.spill.scratch, constants: &self.constants };
         let mut values = recycle(std::mem::take(&mut self.values));
         let mut items = recycle(std::mem::take(&mut self.items));
         values.extend(self.slots.iter().map(|slot| texts.value(*slot)));
@@ -212,17 +217,17 @@ impl Decoder {
         &mut self,
         field: usize,
         at: usize,
-        read: Result<Slot, Fault>,
+        read: Result<ValueSlot, ValueError>,
     ) -> Result<(), (usize, DecodeReason)> {
         let slot = match read {
             Ok(slot) => slot,
-            Err(Fault::Misfit) => {
+            Err(ValueError::Misfit) => {
                 if let Some(count) = self.counters.misfits.get_mut(field) {
                     *count += 1;
                 }
-                Slot::Missing
+                ValueSlot::Missing
             }
-            Err(Fault::NoYear) => return Err((at, DecodeReason::NoYear)),
+            Err(ValueError::NoYear) => return Err((at, DecodeReason::NoYear)),
         };
         if let Some(place) = self.slots.get_mut(field) {
             *place = slot;
@@ -240,8 +245,8 @@ impl Decoder {
             };
             match reader.read_json(text, raw, &mut self.spill) {
                 Ok(value) => *slot = value,
-                Err(Fault::Misfit) => *misfits += 1,
-                Err(Fault::NoYear) => return Err((raw.start as usize, DecodeReason::NoYear)),
+                Err(ValueError::Misfit) => *misfits += 1,
+                Err(ValueError::NoYear) => return Err((raw.start as usize, DecodeReason::NoYear)),
             }
         }
         Ok(())
@@ -262,7 +267,7 @@ impl Decoder {
     fn read_logfmt(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
         let line = without_line_end(text);
         let mut rest = line;
-        while let Some(Pair { key, value }) = logfmt::next_pair(line, &mut rest)? {
+        while let Some(LogfmtPair { key, value }) = logfmt::next_pair(line, &mut rest)? {
             for field in 0..self.readers.len() {
                 if self.schema.fields.get(field).is_none_or(|declared| declared.path != key) {
                     continue;
@@ -275,8 +280,8 @@ impl Decoder {
                     PairValue::Quoted(part) => self.keep_escaped(field, text, part)?,
                     PairValue::Alone => {
                         let reader = self.readers.get(field);
-                        let read =
-                            reader.map_or(Err(Fault::Misfit), |of| of.read(Scalar::Bool(true)));
+                        let read = reader
+                            .map_or(Err(ValueError::Misfit), |of| of.read(RawScalar::Bool(true)));
                         self.keep(field, 0, read)?;
                     }
                 }
@@ -295,10 +300,10 @@ impl Decoder {
         let start = self.spill.scratch.len();
         if !unescape(part, &mut self.spill.scratch) {
             let at = part.as_ptr() as usize - payload.as_ptr() as usize;
-            return Err((at, DecodeReason::Logfmt(Expected::Escape)));
+            return Err((at, DecodeReason::Logfmt(ExpectedInput::Escape)));
         }
-        let (home, end) = (Home::Scratch, self.spill.scratch.len());
-        self.keep_span(field, payload, Span { home, start, end })
+        let (home, end) = (SpanSource::Scratch, self.spill.scratch.len());
+        self.keep_span(field, payload, TextSpan { home, start, end })
     }
 
     fn read_syslog(&mut self, text: &str) -> Result<(), (usize, DecodeReason)> {
@@ -341,10 +346,10 @@ impl Decoder {
             return Ok(());
         };
         let read = match reader {
-            Reader::Int | Reader::Scaled { .. } => {
-                Ok(Slot::Number(Decimal::from_int(i64::from(number))))
+            FieldParser::Int | FieldParser::Scaled { .. } => {
+                Ok(ValueSlot::Number(Decimal::from_int(i64::from(number))))
             }
-            _ => Err(Fault::Misfit),
+            _ => Err(ValueError::Misfit),
         };
         self.keep(field, 0, read)
     }
@@ -356,12 +361,16 @@ impl Decoder {
     ) -> Result<(), (usize, DecodeReason)> {
         let read = match (line.time, self.readers.get(field)) {
             (None, _) => return Ok(()),
-            (Some(time), Some(Reader::Time(_))) => match time.instant(self.year, self.recorded) {
-                Some(instant) => Ok(Slot::Time(instant)),
-                None if self.year.is_none() && self.recorded.is_none() => Err(Fault::NoYear),
-                None => Err(Fault::Misfit),
-            },
-            _ => Err(Fault::Misfit),
+            (Some(time), Some(FieldParser::Time(_))) => {
+                match time.instant(self.year, self.recorded) {
+                    Some(instant) => Ok(ValueSlot::Time(instant)),
+                    None if self.year.is_none() && self.recorded.is_none() => {
+                        Err(ValueError::NoYear)
+                    }
+                    None => Err(ValueError::Misfit),
+                }
+            }
+            _ => Err(ValueError::Misfit),
         };
         self.keep(field, 0, read)
     }
@@ -374,11 +383,11 @@ impl Decoder {
         part: &str,
     ) -> Result<(), (usize, DecodeReason)> {
         let start = part.as_ptr() as usize - payload.as_ptr() as usize;
-        let (home, end) = (Home::Payload, start + part.len());
+        let (home, end) = (SpanSource::Payload, start + part.len());
         let Some(reader) = self.readers.get(field) else {
             return Ok(());
         };
-        let read = reader.read(Scalar::Text(part, Span { home, start, end }));
+        let read = reader.read(RawScalar::Text(part, TextSpan { home, start, end }));
         self.keep(field, start, read)
     }
 
@@ -396,10 +405,10 @@ impl Decoder {
 
     fn run_extract(
         &mut self,
-        extract: &Extractor,
+        extract: &FieldExtractor,
         payload: &str,
     ) -> Result<(), (usize, DecodeReason)> {
-        let Some(Slot::Text(source)) = self.slots.get(extract.source).copied() else {
+        let Some(ValueSlot::Text(source)) = self.slots.get(extract.source).copied() else {
             return Ok(());
         };
         let mut places = std::mem::take(&mut self.places);
@@ -411,7 +420,7 @@ impl Decoder {
             let home = source.home;
             let holes = places.holes.iter().map(|(field, start, end)| {
                 let (start, end) = (source.start + start, source.start + end);
-                (*field, Span { home, start, end })
+                (*field, TextSpan { home, start, end })
             });
             kept = holes
                 .chain(sets.iter().copied())
@@ -425,29 +434,32 @@ impl Decoder {
         &mut self,
         field: usize,
         payload: &str,
-        span: Span,
+        span: TextSpan,
     ) -> Result<(), (usize, DecodeReason)> {
         let Some(reader) = self.readers.get(field) else {
             return Ok(());
         };
-        let read = reader.read(Scalar::Text(self.cut(payload, span), span));
-        let at = if span.home == Home::Payload { span.start } else { 0 };
+        let read = reader.read(RawScalar::Text(self.cut(payload, span), span));
+        let at = if span.home == SpanSource::Payload { span.start } else { 0 };
         self.keep(field, at, read)
     }
 
-    fn cut<'a>(&'a self, payload: &'a str, span: Span) -> &'a str {
-        let texts = Texts { payload, scratch: &self.spill.scratch, constants: &self.constants };
+    fn cut<'a>(&'a self, payload: &'a str, span: TextSpan) -> &'a str {
+        let texts = SpanTexts { payload, scratch: &self.spill.scratch, constants: &self.constants };
         texts.cut(span)
     }
 }
 
-fn compile_extracts(schema: &Schema, constants: &mut String) -> Result<Vec<Extractor>, CodecError> {
+fn compile_extracts(
+    schema: &Schema,
+    constants: &mut String,
+) -> Result<Vec<FieldExtractor>, CodecError> {
     let stream = || schema.name.clone();
     let mut extracts = Vec::new();
     for extract in &schema.extracts {
         let mut patterns = Vec::new();
         for pattern in &extract.patterns {
-            let matcher = Matcher::new(pattern)
+            let matcher = PatternMatcher::new(pattern)
                 .ok_or_else(|| CodecError::TouchingHoles { stream: stream() })?;
             let set_fields = pattern.sets.iter().map(|(field, _)| *field);
             let unknown = |field| field >= schema.fields.len();
@@ -455,15 +467,15 @@ fn compile_extracts(schema: &Schema, constants: &mut String) -> Result<Vec<Extra
                 return Err(CodecError::UnknownField { stream: stream() });
             }
             let sets = pattern.sets.iter().map(|(field, text)| {
-                let (home, start) = (Home::Constants, constants.len());
+                let (home, start) = (SpanSource::Constants, constants.len());
                 constants.push_str(text);
                 let end = constants.len();
-                (*field, Span { home, start, end })
+                (*field, TextSpan { home, start, end })
             });
             patterns.push((matcher, sets.collect()));
         }
         let source = extract.source;
-        extracts.push(Extractor { source, patterns });
+        extracts.push(FieldExtractor { source, patterns });
     }
     Ok(extracts)
 }

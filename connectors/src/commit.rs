@@ -1,4 +1,4 @@
-//! How far a partition is done: the text that travels as metadata of an offset commit.
+//! Point up to which a partition is done: the text that travels as metadata of an offset commit.
 //!
 //! The offset alone does not say where to read from after a restart. Windows reach back, and
 //! what was published is known by instant, not by offset; so the rest rides along with it.
@@ -11,17 +11,17 @@ pub const MAX_COMMIT_TEXT_BYTES: usize = 256;
 
 /// First words of the text; a change of the fields after it changes the number.
 const HEAD: &str = "hansho 1";
-/// What stands for an instant nobody knows yet.
+/// Mark of an instant that is not known yet.
 const UNKNOWN: &str = "-";
 /// The word of a commit that relies on memories; there is none in the others.
 const MEMORY: &str = " memory=1";
 
-/// How far one partition is read, and what a successor needs to go on from there.
+/// Point up to which one partition is read, and what a successor needs to go on from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitPoint {
     /// The next offset to read.
     pub position: i64,
-    /// Where a successor starts to read, so that its windows are whole: at most `position`.
+    /// Offset from which a successor replays, so that its windows are whole: at most `position`.
     pub replay_from: i64,
     /// The partition's front just before `replay_from`, in ms; `None` if nothing was accepted.
     pub front: Option<i64>,
@@ -31,17 +31,17 @@ pub struct CommitPoint {
     pub first: Option<i64>,
     /// Hash of the rule set in force.
     pub rules: u64,
-    /// Whether `replay_from` relies on what rules remember: without that, a successor has to
-    /// read from further back.
+    /// True when `replay_from` relies on what rules remember: without that, a successor has to read
+    /// from further back.
     pub remembers: bool,
 }
 
 /// Says of a partition, given its number, and its commit from where whoever goes on reads it.
-pub type ReachBack = Arc<dyn Fn(i32, &CommitPoint) -> Reach + Send + Sync>;
+pub type ReplayStartFn = Arc<dyn Fn(i32, &CommitPoint) -> ReplayStart + Send + Sync>;
 
 /// From where a partition is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum ReplayStart {
     /// From where the commit says.
     Committed,
     /// More of the past is needed: all that was recorded since then, in ms.
@@ -69,9 +69,9 @@ impl CommitPoint {
             "{HEAD} position={} replay_from={} front={} settled={} first={} rules={:016x}",
             self.position,
             self.replay_from,
-            Instant(self.front),
+            OptionalInstant(self.front),
             self.settled,
-            Instant(self.first),
+            OptionalInstant(self.first),
             self.rules,
         );
         let body = body + if self.remembers { MEMORY } else { "" };
@@ -117,9 +117,9 @@ fn parse_fields(body: &str) -> Option<CommitPoint> {
 }
 
 /// An instant in ms, or the mark of none.
-struct Instant(Option<i64>);
+struct OptionalInstant(Option<i64>);
 
-impl fmt::Display for Instant {
+impl fmt::Display for OptionalInstant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(ms) => ms.fmt(f),

@@ -1,4 +1,4 @@
-//! How far local sources are done: all of them in one file, written in one piece.
+//! Point up to which local sources are done: all of them in one file, written in one piece.
 //!
 //! It says of each what a commit to Kafka says in its metadata, and of a followed file which
 //! files its offsets mean.
@@ -10,20 +10,20 @@ use std::path::{Path, PathBuf};
 
 use crate::commit::{CommitPoint, checksum};
 use crate::journal::{JournalError, replace_file};
-use crate::source::tail::Part;
+use crate::source::tail::TailSegment;
 
 /// First line; a change of those after it changes the number.
 const HEAD: &str = "hansho commits 1";
 
-/// How far one stream's local source is done.
+/// Point up to which one stream's local source is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalCommit {
     /// The stream's name.
     pub stream: String,
-    /// How far it is read.
+    /// Point up to which it is read.
     pub point: CommitPoint,
     /// Of a followed file: the files in which all from `replay_from` on lies.
-    pub parts: Vec<Part>,
+    pub parts: Vec<TailSegment>,
 }
 
 /// Why a commit file cannot be read.
@@ -42,7 +42,8 @@ pub enum CommitFileError {
 pub fn write_commits(path: &Path, commits: &[LocalCommit]) -> Result<(), JournalError> {
     let mut text = format!("{HEAD}\n");
     for LocalCommit { stream, point, parts } in commits {
-        let part = |Part { device, inode, base }: &Part| format!("{device}:{inode}:{base}");
+        let part =
+            |TailSegment { device, inode, base }: &TailSegment| format!("{device}:{inode}:{base}");
         let parts = parts.iter().map(part).collect::<Vec<_>>().join(",");
         text.push_str(&format!("{} parts={parts} stream={stream}\n", point.encode()));
     }
@@ -82,7 +83,7 @@ fn parse_line(line: &str) -> Option<LocalCommit> {
     let part = |part: &str| {
         let mut numbers = part.split(':');
         let (device, inode) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
-        Some(Part { device, inode, base: numbers.next()?.parse().ok()? })
+        Some(TailSegment { device, inode, base: numbers.next()?.parse().ok()? })
     };
     let parts = parts.split(',').filter(|part| !part.is_empty()).map(part);
     let (stream, point) = (stream.to_owned(), CommitPoint::parse(point).ok()?);
@@ -125,8 +126,8 @@ mod tests {
             remembers: true,
         };
         let parts = vec![
-            Part { device: 1, inode: u64::MAX, base: 0 },
-            Part { device: 1, inode: 3, base: 44 },
+            TailSegment { device: 1, inode: u64::MAX, base: 0 },
+            TailSegment { device: 1, inode: 3, base: 44 },
         ];
         let commit = |stream: &str, parts| LocalCommit { stream: stream.to_owned(), point, parts };
         let commits = [commit("認証 sum=", parts), commit("b", Vec::new())];

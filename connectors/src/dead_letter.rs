@@ -12,7 +12,7 @@ use crate::sink::kafka::{AckedProducer, ProduceError};
 /// Most bytes of a record that a dead letter keeps; the log it came from has all of them.
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 
-/// Longest wait of [`DeadLetters::flush`] for brokers.
+/// Longest wait of [`DeadLetterSink::flush`] for brokers.
 pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One record that could not be decoded.
@@ -26,14 +26,14 @@ pub struct DeadLetter<'a> {
     pub partition: i32,
     /// The offset, or the line from 0.
     pub offset: i64,
-    /// What is wrong with it, for people.
+    /// Reason, for people.
     pub reason: &'a str,
     /// The record's bytes.
     pub payload: &'a [u8],
 }
 
-/// Where dead letters go.
-pub enum DeadLetters {
+/// Destination of dead letters.
+pub enum DeadLetterSink {
     /// A file of JSON lines.
     File(Journal),
     /// A Kafka topic.
@@ -88,14 +88,14 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-impl DeadLetters {
+impl DeadLetterSink {
     /// Dead letters into a file, made if need be.
     ///
     /// # Errors
     /// [`DeadLetterError::File`] names the file.
-    pub fn to_file(path: impl AsRef<Path>) -> Result<DeadLetters, DeadLetterError> {
+    pub fn to_file(path: impl AsRef<Path>) -> Result<DeadLetterSink, DeadLetterError> {
         let journal = Journal::open_with(path, |_| ()).map_err(DeadLetterError::File)?;
-        Ok(DeadLetters::File(journal))
+        Ok(DeadLetterSink::File(journal))
     }
 
     /// Dead letters into a topic: the key is `topic/partition/offset`, the value the record's
@@ -107,22 +107,22 @@ impl DeadLetters {
     pub fn to_topic(
         properties: &[(String, String)],
         topic: &str,
-    ) -> Result<DeadLetters, DeadLetterError> {
+    ) -> Result<DeadLetterSink, DeadLetterError> {
         let producer = AckedProducer::new(properties).map_err(DeadLetterError::Topic)?;
-        Ok(DeadLetters::Topic(DeadLetterTopic { producer, topic: topic.to_owned() }))
+        Ok(DeadLetterSink::Topic(DeadLetterTopic { producer, topic: topic.to_owned() }))
     }
 
-    /// Takes one; it counts as kept after [`DeadLetters::flush`].
+    /// Takes one; it counts as kept after [`DeadLetterSink::flush`].
     ///
     /// # Errors
     /// [`DeadLetterError`]: a letter for a file is kept in memory, one for a topic was not
     /// taken.
     pub fn put(&mut self, letter: &DeadLetter<'_>) -> Result<(), DeadLetterError> {
         match self {
-            DeadLetters::File(journal) => {
+            DeadLetterSink::File(journal) => {
                 journal.append(letter.to_line().as_bytes()).map_err(DeadLetterError::File)
             }
-            DeadLetters::Topic(topic) => topic.put(letter).map_err(DeadLetterError::Topic),
+            DeadLetterSink::Topic(topic) => topic.put(letter).map_err(DeadLetterError::Topic),
         }
     }
 
@@ -132,8 +132,8 @@ impl DeadLetters {
     /// [`DeadLetterError`]; nothing is forgotten, and the next call goes on.
     pub fn flush(&mut self) -> Result<(), DeadLetterError> {
         match self {
-            DeadLetters::File(journal) => journal.sync().map_err(DeadLetterError::File),
-            DeadLetters::Topic(topic) => {
+            DeadLetterSink::File(journal) => journal.sync().map_err(DeadLetterError::File),
+            DeadLetterSink::Topic(topic) => {
                 topic.producer.flush(FLUSH_TIMEOUT).map_err(DeadLetterError::Topic)
             }
         }

@@ -24,22 +24,22 @@ pub struct Journal {
     /// INVARIANT: the file up to here is whole lines; what is beyond was written in vain.
     length: u64,
     cut_bytes: u64,
-    /// Whether something was written since the disk last confirmed.
+    /// True when something was written since the disk last confirmed.
     dirty: bool,
     /// The disk failed to confirm: what it holds is unknown from then on.
     broken: bool,
 }
 
-/// What went wrong with a file or folder, by name.
+/// Error of a file or folder, with its name.
 #[derive(Debug)]
 pub enum JournalError {
     /// The system refused.
     Io {
-        /// What was tried, as a verb.
+        /// Operation that failed, as a verb.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the system.
         error: io::Error,
     },
     /// A line to append holds a line break.

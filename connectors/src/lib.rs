@@ -14,8 +14,8 @@ pub mod codec;
 
 pub mod dead_letter;
 
+pub mod alert_log_codec;
 mod published;
-pub mod transition_json;
 
 pub mod journal;
 

@@ -9,7 +9,7 @@ use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::KeyPart;
+use model::transition::NamedKeyPart;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -22,7 +22,7 @@ pub(crate) struct FactMembers<'a> {
     #[serde(skip_deserializing)]
     level: u8,
     #[serde(with = "key")]
-    key: Cow<'a, [KeyPart]>,
+    key: Cow<'a, [NamedKeyPart]>,
     at: Timestamp,
     since: Timestamp,
 }
@@ -31,14 +31,14 @@ pub(crate) struct FactMembers<'a> {
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct MeasurementMembers {
     #[serde(default)]
-    value: Number,
+    value: ExactNumber,
     #[serde(default)]
-    threshold: Number,
+    threshold: ExactNumber,
 }
 
 /// An exact number or null; a float would round it.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Number(pub(crate) Option<Decimal>);
+pub(crate) struct ExactNumber(pub(crate) Option<Decimal>);
 
 impl<'a> From<&'a AlertFacts> for FactMembers<'a> {
     fn from(facts: &'a AlertFacts) -> FactMembers<'a> {
@@ -51,7 +51,7 @@ impl<'a> From<&'a AlertFacts> for FactMembers<'a> {
 
 impl FactMembers<'_> {
     /// Key of the facts.
-    pub(crate) fn key(&self) -> &[KeyPart] {
+    pub(crate) fn key(&self) -> &[NamedKeyPart] {
         &self.key
     }
 }
@@ -66,7 +66,7 @@ impl From<FactMembers<'_>> for AlertFacts {
 impl From<Measurement> for MeasurementMembers {
     fn from(measured: Measurement) -> MeasurementMembers {
         let Measurement { value, threshold } = measured;
-        MeasurementMembers { value: Number(value), threshold: Number(threshold) }
+        MeasurementMembers { value: ExactNumber(value), threshold: ExactNumber(threshold) }
     }
 }
 
@@ -76,7 +76,7 @@ impl From<MeasurementMembers> for Measurement {
     }
 }
 
-impl Serialize for Number {
+impl Serialize for ExactNumber {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let Some(number) = self.0 else { return to.serialize_none() };
         if let Some(whole) = number.to_int() {
@@ -88,13 +88,13 @@ impl Serialize for Number {
     }
 }
 
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Number, D::Error> {
+impl<'de> Deserialize<'de> for ExactNumber {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ExactNumber, D::Error> {
         let Some(digits) = <Option<&RawValue>>::deserialize(from)? else {
-            return Ok(Number(None));
+            return Ok(ExactNumber(None));
         };
         let refused = |_| serde::de::Error::custom(format_args!("{digits} is no decimal number"));
-        Decimal::parse(digits.get()).map(|number| Number(Some(number))).map_err(refused)
+        Decimal::parse(digits.get()).map(|number| ExactNumber(Some(number))).map_err(refused)
     }
 }
 
@@ -111,9 +111,9 @@ pub(crate) mod key {
     use super::*;
 
     /// Component of a key, its type left to JSON.
-    struct Component<'a>(&'a KeyValue);
+    struct RawComponent<'a>(&'a KeyValue);
 
-    impl Serialize for Component<'_> {
+    impl Serialize for RawComponent<'_> {
         fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
             match self.0 {
                 KeyValue::Null => to.serialize_none(),
@@ -127,20 +127,20 @@ pub(crate) mod key {
 
     /// Writes the components under their names.
     pub(crate) fn serialize<S: Serializer>(
-        key: impl AsRef<[KeyPart]>,
+        key: impl AsRef<[NamedKeyPart]>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        to.collect_map(key.as_ref().iter().map(|(name, value)| (name, Component(value))))
+        to.collect_map(key.as_ref().iter().map(|(name, value)| (name, RawComponent(value))))
     }
 
     /// Reads the components in the order written; a map would sort them.
-    pub(crate) fn deserialize<'de, T: From<Vec<KeyPart>>, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, T: From<Vec<NamedKeyPart>>, D: Deserializer<'de>>(
         from: D,
     ) -> Result<T, D::Error> {
         /// One component, its type guessed from JSON.
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
-        enum Scalar {
+        enum KeyScalar {
             Bool(bool),
             Int(i64),
             Text(String),
@@ -150,20 +150,23 @@ pub(crate) mod key {
         struct KeyVisitor;
 
         impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Vec<KeyPart>;
+            type Value = Vec<NamedKeyPart>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of texts, whole numbers, truth values and nulls")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<KeyPart>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Vec<NamedKeyPart>, A::Error> {
                 let mut key = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Scalar>()? {
+                while let Some((name, value)) = map.next_entry::<String, KeyScalar>()? {
                     let value = match value {
-                        Scalar::Bool(value) => KeyValue::Bool(value),
-                        Scalar::Int(value) => KeyValue::Int(value),
-                        Scalar::Text(value) => KeyValue::Text(value),
-                        Scalar::Null(()) => KeyValue::Null,
+                        KeyScalar::Bool(value) => KeyValue::Bool(value),
+                        KeyScalar::Int(value) => KeyValue::Int(value),
+                        KeyScalar::Text(value) => KeyValue::Text(value),
+                        KeyScalar::Null(()) => KeyValue::Null,
                     };
                     key.push((name, value));
                 }

@@ -11,7 +11,7 @@ pub const SECRET_MAX: u64 = 64 << 10;
 
 /// A text that is printed nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct SecretText(String);
 
 /// A value, or where it is kept: `env:NAME`, `file:PATH`, anything else is itself.
 ///
@@ -36,10 +36,10 @@ pub struct SecretError {
     what: String,
 }
 
-impl Secret {
+impl SecretText {
     /// Keeps a text from being printed.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
+    pub fn new(text: impl Into<String>) -> SecretText {
+        SecretText(text.into())
     }
 
     /// The text itself, for the one place that sends it.
@@ -113,7 +113,7 @@ pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// Whether a header or property of this name holds a secret.
+/// True when a header or property of this name holds a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words = [
@@ -129,7 +129,7 @@ pub fn is_secret_name(name: &str) -> bool {
     words.iter().any(|word| name.contains(word)) || name == "ssl.key.pem"
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<secret>")
     }
@@ -220,7 +220,7 @@ mod tests {
             assert!(kept.reveal().unwrap_err().to_string().contains(name), "{kept:?}");
         }
         let inline = SecretReference::new("hunter2");
-        let shown = format!("{inline:?} {:?} {kept:?}", Secret::new("hunter2"));
+        let shown = format!("{inline:?} {:?} {kept:?}", SecretText::new("hunter2"));
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

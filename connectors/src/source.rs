@@ -1,4 +1,4 @@
-//! Where records come from: logs with offsets, read by pushing borrowed records into a closure.
+//! Sources of records: logs with offsets, read by pushing borrowed records into a closure.
 
 pub mod file;
 pub mod kafka;
@@ -12,9 +12,9 @@ use std::io;
 /// Longest record that is read, in bytes: 1 MiB. A longer one is reported, never kept.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 
-/// What one call of a source's `drain` did.
+/// Progress of one call of a source's `drain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct DrainProgress {
     /// Records handed over, oversized ones included.
     pub read: usize,
     /// Why the call returned.
@@ -36,7 +36,7 @@ pub enum ReadState {
 
 /// A record longer than [`MAX_RECORD_BYTES`], skipped without being kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Oversized {
+pub struct OversizedRecord {
     /// Its place in its partition.
     pub offset: i64,
     /// Its length in bytes, the line end not counted.
@@ -50,7 +50,7 @@ pub enum SourceError {
     Open {
         /// The path as given.
         path: String,
-        /// What the system said.
+        /// Error of the system.
         error: io::Error,
     },
     /// Reading stopped in its midst.
@@ -59,14 +59,14 @@ pub enum SourceError {
         path: String,
         /// The line that could not be read, counted from 1.
         line: i64,
-        /// What the system or the decompressor said.
+        /// Error of the system or the decompressor.
         error: io::Error,
     },
 }
 
-impl fmt::Display for Oversized {
+impl fmt::Display for OversizedRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Oversized { bytes, .. } = self;
+        let OversizedRecord { bytes, .. } = self;
         write!(f, "the record is {bytes} bytes long; the limit is {MAX_RECORD_BYTES}")
     }
 }

@@ -11,7 +11,7 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
 
 /// A file of rows by key.
-pub struct Store {
+pub struct RowFile {
     path: PathBuf,
     database: Database,
 }
@@ -22,10 +22,10 @@ pub type StoredRow = (Vec<u8>, Vec<u8>);
 /// A change of one row: its key, and what it is now or that it is gone.
 pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
 
-/// What went wrong with a store, by name.
+/// Error of a store, with its name.
 #[derive(Debug)]
 pub struct StoreError {
-    /// What was tried, as a verb.
+    /// Operation that failed, as a verb.
     what: &'static str,
     path: PathBuf,
     error: Box<dyn std::error::Error + Send + Sync>,
@@ -42,15 +42,15 @@ impl StoreError {
     }
 }
 
-impl Store {
+impl RowFile {
     /// Opens a file, which is made where it is not there yet.
     ///
     /// # Errors
     /// The file cannot be opened, is no store, or is open elsewhere.
-    pub fn open(path: &Path) -> Result<Store, StoreError> {
+    pub fn open(path: &Path) -> Result<RowFile, StoreError> {
         let failed = failure("opened", path);
         let database = Database::create(path).map_err(|error| failed(error.into()))?;
-        let store = Store { path: path.to_owned(), database };
+        let store = RowFile { path: path.to_owned(), database };
         // So that a store nothing was written to can be read.
         store.write(&[])?;
         Ok(store)
@@ -133,14 +133,14 @@ mod tests {
     fn rows_are_there_again_and_gone_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
-        let store = Store::open(&path).unwrap();
+        let store = RowFile::open(&path).unwrap();
         assert_eq!(store.rows().unwrap(), []);
         store.write(&[put("b", "1"), put("a", "2"), put("c", "3")]).unwrap();
         store.write(&[put("a", "4"), (b"c".to_vec(), None), (b"x".to_vec(), None)]).unwrap();
         drop(store);
-        let store = Store::open(&path).unwrap();
+        let store = RowFile::open(&path).unwrap();
         assert_eq!(store.rows().unwrap(), [row("a", "4"), row("b", "1")]);
-        let error = Store::open(&path).err().unwrap().to_string();
+        let error = RowFile::open(&path).err().unwrap().to_string();
         assert!(error.contains("cannot be opened"), "one process at a time: {error}");
     }
 
@@ -149,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows");
         std::fs::write(&path, "once upon a time".repeat(4096)).unwrap();
-        let error = Store::open(&path).err().unwrap().to_string();
+        let error = RowFile::open(&path).err().unwrap().to_string();
         assert!(error.contains("rows cannot be opened"), "{error}");
     }
 }

@@ -2,19 +2,19 @@
 
 use crate::snapshot::packed;
 
-/// When one key was last heard of.
+/// Last event of one key.
 #[derive(Clone, Copy, Debug)]
-pub struct Absence {
+pub struct AbsenceState {
     last: i64,
     within_ms: i64,
     /// After so long the key is forgotten.
     seen_ms: Option<i64>,
 }
 
-impl Absence {
+impl AbsenceState {
     /// A key that was heard of at `last`, or could have been from then on.
-    pub(crate) const fn new(last: i64, within_ms: i64, seen_ms: Option<i64>) -> Absence {
-        Absence { last, within_ms, seen_ms }
+    pub(crate) const fn new(last: i64, within_ms: i64, seen_ms: Option<i64>) -> AbsenceState {
+        AbsenceState { last, within_ms, seen_ms }
     }
 
     /// It is heard of.
@@ -22,33 +22,33 @@ impl Absence {
         self.last = self.last.max(time);
     }
 
-    /// When it was last heard of, or could first have been.
+    /// Instant of the last event, or of the first one possible.
     pub(crate) const fn last(&self) -> i64 {
         self.last
     }
 
-    /// Whether it is absent at `now`.
+    /// True when it is absent at `now`.
     pub(crate) fn is_true(&self, now: i64) -> bool {
         now >= self.begins_at() && !self.is_forgotten(now)
     }
 
-    /// Whether it has been absent for so long that it is no longer expected.
+    /// True when it has been absent for so long that it is no longer expected.
     pub(crate) fn is_forgotten(&self, now: i64) -> bool {
         self.forgotten_at().is_some_and(|at| now >= at)
     }
 
-    /// When it is absent, unless heard of before.
+    /// Instant at which it is absent, unless heard of before.
     pub(crate) const fn begins_at(&self) -> i64 {
         self.last.saturating_add(self.within_ms)
     }
 
-    /// When it is forgotten, unless heard of before.
+    /// Instant at which it is forgotten, unless heard of before.
     pub(crate) fn forgotten_at(&self) -> Option<i64> {
         self.seen_ms.map(|seen| self.last.saturating_add(seen))
     }
 }
 
-packed!(Absence { last, within_ms, seen_ms });
+packed!(AbsenceState { last, within_ms, seen_ms });
 
 #[cfg(test)]
 mod tests {
@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn a_key_is_absent_from_its_window_until_it_is_forgotten() {
-        let mut absence = Absence::new(10, 5, Some(20));
-        let truths = |absence: &Absence| {
+        let mut absence = AbsenceState::new(10, 5, Some(20));
+        let truths = |absence: &AbsenceState| {
             let at = |now: &i64| absence.is_true(*now);
             (0..60).filter(at).collect::<Vec<i64>>()
         };
@@ -66,7 +66,7 @@ mod tests {
         absence.take_in(12);
         assert_eq!(truths(&absence), (25..40).collect::<Vec<i64>>());
         assert_eq!((absence.begins_at(), absence.forgotten_at()), (25, Some(40)));
-        let whole = Absence::new(10, 5, None);
+        let whole = AbsenceState::new(10, 5, None);
         assert_eq!(truths(&whole), (15..60).collect::<Vec<i64>>());
     }
 }

@@ -1,35 +1,35 @@
 //! Comparisons of measures for one key: what each of them is, and what they are together.
 
 use model::decimal::Decimal;
-use rules_dsl::rule::{BoolOp, Compare, Comparison, Condition, Formula, Window as Plan};
+use rules_dsl::rule::{BoolOp, Compare, ComparisonOp, Condition, MeasureFormula, Window as Plan};
 use smallvec::SmallVec;
 
 use crate::formula;
-use crate::measured::Measured;
+use crate::measure_value::MeasureValue;
 use crate::snapshot::packed;
-use crate::window::{Window, WindowPlan};
+use crate::window::{WindowPlan, WindowState};
 
 /// The windows of a condition for one key, and the truth of its comparisons.
 #[derive(Debug, Default)]
-pub struct Measures {
-    windows: SmallVec<[Window; 1]>,
-    held: SmallVec<[Held; 1]>,
+pub struct ConditionState {
+    windows: SmallVec<[WindowState; 1]>,
+    held: SmallVec<[ComparisonState; 1]>,
 }
 
-/// What a comparison is, or was when its value was last known.
+/// Truth of a comparison, kept while its value is unknown.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Held {
-    /// Whether it is taken for true.
+pub struct ComparisonState {
+    /// True when it is taken for true.
     pub(crate) truth: bool,
     /// Since when its value is unknown.
     pub(crate) unknown_since: Option<i64>,
-    /// Whether its value was ever known.
+    /// True when its value was ever known.
     was_known: bool,
 }
 
-/// What an instant says of a comparison whose value is unknown.
+/// Truth at an instant of a comparison whose value is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lack {
+pub enum UnknownValue {
     /// Its value is known.
     None,
     /// It is held as it was.
@@ -40,46 +40,46 @@ pub enum Lack {
     Over,
 }
 
-/// How one key's comparisons are judged at an instant.
+/// Inputs of an evaluation of one key's comparisons at an instant.
 #[derive(Clone, Copy, Debug)]
-pub struct Judging<'a> {
-    /// What is compared.
+pub struct EvaluationContext<'a> {
+    /// Comparisons of the condition.
     pub condition: &'a Condition,
-    /// How its windows are kept.
+    /// Plans of its windows.
     pub windows: &'a [WindowPlan],
     /// The level of the first comparison, for this key and as things stand.
     pub level: Decimal,
-    /// How long an unknown value keeps its truth, in milliseconds.
+    /// Time for which an unknown value keeps its truth, in milliseconds.
     pub hold_ms: i64,
-    /// When the streams had their first event, if the rule has no key: without one, some
-    /// comparisons are unknown until their window is whole.
-    pub first: Option<First>,
-    /// Whether a key without events is not judged: a count of it is not 0 but nobody's
-    /// business, while what is unknown of no events is held as it was.
+    /// Instant of the streams' first event, if the rule has no key: without one, some comparisons
+    /// are unknown until their window is whole.
+    pub first: Option<FirstEvents>,
+    /// True when a key without events is not judged: a count of it is not 0 but nobody's business,
+    /// while what is unknown of no events is held as it was.
     pub forgets_silence: bool,
 }
 
-/// When the streams of a rule had their first event; `None` before all of them had one.
-pub type First = Option<i64>;
+/// Instant of the first event of all streams of a rule; `None` before all of them had one.
+pub type FirstEvents = Option<i64>;
 
-/// What a condition is at an instant.
+/// Result of evaluating a condition at an instant.
 #[derive(Clone, Debug)]
-pub struct Judged {
-    /// Whether it holds.
+pub struct ConditionTruth {
+    /// True when it holds.
     pub truth: bool,
-    /// Whether data is wanting: a comparison held true is so no longer as of this instant, or
+    /// True when data is wanting: a comparison held true is so no longer as of this instant, or
     /// nothing at all is known any more.
     pub ran_out: bool,
     /// The value of the first comparison; `None` is unknown.
-    pub value: Option<Measured>,
+    pub value: Option<MeasureValue>,
 }
 
-impl Measures {
+impl ConditionState {
     /// Empty windows, and comparisons of which nothing is known.
-    pub(crate) fn new(condition: &Condition, windows: &[WindowPlan]) -> Measures {
-        Measures {
-            windows: windows.iter().map(Window::new).collect(),
-            held: condition.compares.iter().map(|_| Held::default()).collect(),
+    pub(crate) fn new(condition: &Condition, windows: &[WindowPlan]) -> ConditionState {
+        ConditionState {
+            windows: windows.iter().map(WindowState::new).collect(),
+            held: condition.compares.iter().map(|_| ComparisonState::default()).collect(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Measures {
     /// The value of a condition that is one comparison of one window, where the window has been
     /// moved to, and whether it has been taken for true; `None` is unknown, or was until now.
     #[inline]
-    pub(crate) fn glance(&self, plan: &WindowPlan) -> Option<(Measured, bool)> {
+    pub(crate) fn glance(&self, plan: &WindowPlan) -> Option<(MeasureValue, bool)> {
         let held = self.held.first().filter(|held| held.unknown_since.is_none())?;
         Some((self.windows.first()?.measured(plan)?, held.truth))
     }
@@ -125,8 +125,8 @@ impl Measures {
         now: i64,
         condition: &Condition,
         plans: &[WindowPlan],
-        first: Option<First>,
-    ) -> Option<Measured> {
+        first: Option<FirstEvents>,
+    ) -> Option<MeasureValue> {
         let compare = condition.compares.first()?;
         let is_whole = first.is_none_or(|first| is_whole(condition, compare, first, now));
         let measured = |at: usize| self.windows.get(at)?.measured(plans.get(at)?);
@@ -134,8 +134,13 @@ impl Measures {
     }
 
     /// Settles what the comparisons are at `now`, where the windows have been moved to.
-    pub(crate) fn judge(&mut self, now: i64, judging: &Judging<'_>) -> Judged {
-        let Judging { condition, windows, level, hold_ms, first, forgets_silence } = *judging;
+    pub(crate) fn evaluate(
+        &mut self,
+        now: i64,
+        evaluating: &EvaluationContext<'_>,
+    ) -> ConditionTruth {
+        let EvaluationContext { condition, windows, level, hold_ms, first, forgets_silence } =
+            *evaluating;
         let is_forgotten = forgets_silence && self.is_silent();
         let measured = |at: usize| self.windows.get(at)?.measured(windows.get(at)?);
         let (mut has_lapsed, mut is_over, mut shown) = (false, true, None);
@@ -149,88 +154,88 @@ impl Measures {
                 None => None,
             };
             let lack = held.learn(now, holds, hold_ms);
-            has_lapsed |= lack == Lack::Lapsed;
-            is_over &= matches!(lack, Lack::Lapsed | Lack::Over);
+            has_lapsed |= lack == UnknownValue::Lapsed;
+            is_over &= matches!(lack, UnknownValue::Lapsed | UnknownValue::Over);
             if at == 0 {
                 shown = value;
             }
         }
         let truth = holds(&condition.joint, &self.held);
-        Judged { truth, ran_out: has_lapsed || is_over, value: shown }
+        ConditionTruth { truth, ran_out: has_lapsed || is_over, value: shown }
     }
 
     /// Events in the first window.
     pub(crate) fn events(&self) -> u64 {
-        self.windows.first().map_or(0, Window::events)
+        self.windows.first().map_or(0, WindowState::events)
     }
 
-    /// Whether no window has an entry inside.
+    /// True when no window has an entry inside.
     pub(crate) fn is_silent(&self) -> bool {
-        self.windows.iter().all(Window::is_silent)
+        self.windows.iter().all(WindowState::is_silent)
     }
 
-    /// Whether no window has an entry inside or ahead.
+    /// True when no window has an entry inside or ahead.
     pub(crate) fn is_empty(&self) -> bool {
-        self.windows.iter().all(Window::is_empty)
+        self.windows.iter().all(WindowState::is_empty)
     }
 
-    /// Whether a comparison is true, or held true.
+    /// True when a comparison is true, or held true.
     #[inline]
     pub(crate) fn is_any_true(&self) -> bool {
         self.held.iter().any(|held| held.truth)
     }
 
-    /// Whether a comparison is held true while its value is unknown.
+    /// True when a comparison is held true while its value is unknown.
     pub(crate) fn is_any_held(&self) -> bool {
         self.held.iter().any(|held| held.truth && held.unknown_since.is_some())
     }
 
-    /// When a value next changes by itself.
+    /// Instant at which a value next changes by itself.
     pub(crate) fn next_change(&self, plans: &[WindowPlan]) -> Option<i64> {
         let windows = self.windows.iter().zip(plans);
         windows.filter_map(|(window, plan)| window.next_change(plan)).min()
     }
 
-    /// When the value of one window, which only falls while nothing comes, may no longer meet
-    /// a level that it meets.
+    /// Instant at which the value of one window, which only falls while nothing comes, may no
+    /// longer meet a level that it meets.
     pub(crate) fn next_fall(
         &self,
-        comparison: Comparison,
+        comparison: ComparisonOp,
         level: Decimal,
         plan: &WindowPlan,
     ) -> Option<i64> {
         self.windows.first().and_then(|window| window.next_fall(comparison, level, plan))
     }
 
-    /// When the last entry now inside has left.
+    /// Instant at which the last entry now inside has left.
     pub(crate) fn next_empty(&self, plans: &[WindowPlan]) -> Option<i64> {
         let windows = self.windows.iter().zip(plans);
         windows.filter_map(|(window, plan)| window.next_empty(plan)).max()
     }
 
-    /// When an unknown value that holds a truth up has been held for as long as it may.
+    /// Instant at which an unknown value that holds a truth up has been held for as long as it may.
     pub(crate) fn held_until(&self, hold_ms: i64, now: i64) -> Option<i64> {
         let unknown = self.held.iter().filter_map(|held| held.unknown_since);
         unknown.map(|since| since.saturating_add(hold_ms)).filter(|due| *due > now).min()
     }
 }
 
-impl Held {
+impl ComparisonState {
     /// Settles what the comparison is at `now`.
-    pub(crate) fn learn(&mut self, now: i64, holds: Option<bool>, hold_ms: i64) -> Lack {
+    pub(crate) fn learn(&mut self, now: i64, holds: Option<bool>, hold_ms: i64) -> UnknownValue {
         if let Some(truth) = holds {
-            *self = Held { truth, unknown_since: None, was_known: true };
-            return Lack::None;
+            *self = ComparisonState { truth, unknown_since: None, was_known: true };
+            return UnknownValue::None;
         }
         let unknown_for = now - *self.unknown_since.get_or_insert(now);
         if self.was_known && unknown_for < hold_ms {
-            return Lack::Held;
+            return UnknownValue::Held;
         }
-        if std::mem::take(&mut self.truth) { Lack::Lapsed } else { Lack::Over }
+        if std::mem::take(&mut self.truth) { UnknownValue::Lapsed } else { UnknownValue::Over }
     }
 }
 
-fn holds(joint: &BoolOp, held: &[Held]) -> bool {
+fn holds(joint: &BoolOp, held: &[ComparisonState]) -> bool {
     match joint {
         BoolOp::Compare(at) => held.get(*at).is_some_and(|held| held.truth),
         BoolOp::And(parts) => parts.iter().all(|part| holds(part, held)),
@@ -238,16 +243,16 @@ fn holds(joint: &BoolOp, held: &[Held]) -> bool {
     }
 }
 
-/// Whether the windows of a comparison without a key reach back to where something was seen.
-fn is_whole(condition: &Condition, compare: &Compare, first: First, now: i64) -> bool {
+/// True when the windows of a comparison without a key reach back to where something was seen.
+fn is_whole(condition: &Condition, compare: &Compare, first: FirstEvents, now: i64) -> bool {
     let Some(window_ms) = waits_for_ms(condition, compare) else {
         return true;
     };
     first.is_some_and(|first| now >= first.saturating_add(window_ms))
 }
 
-/// How long after its streams' first event a comparison without a key begins to be known:
-/// the low side of what counts nothing as zero, and `vs`. `None` is at once.
+/// Time after its streams' first event from which a comparison without a key is known: the low side
+/// of what counts nothing as zero, and `vs`. `None` is at once.
 pub(crate) fn waits_for_ms(condition: &Condition, compare: &Compare) -> Option<i64> {
     let windows = || windows_of(&compare.value, condition);
     let is_compared_with_then = windows().any(|window| window.ago_ms > 0);
@@ -257,27 +262,27 @@ pub(crate) fn waits_for_ms(condition: &Condition, compare: &Compare) -> Option<i
     longest.filter(|_| is_compared_with_then || (is_low && counts))
 }
 
-/// Whether all that a comparison reads is 0 of no events.
+/// True when all that a comparison reads is 0 of no events.
 fn counts_nothing_as_zero(condition: &Condition, compare: &Compare) -> bool {
     windows_of(&compare.value, condition).all(|window| window.measure.counts_nothing_as_zero())
 }
 
 /// The windows a formula reads.
 fn windows_of<'a>(
-    formula: &'a Formula,
+    formula: &'a MeasureFormula,
     condition: &'a Condition,
 ) -> Box<dyn Iterator<Item = &'a Plan> + 'a> {
     match formula {
-        Formula::Window(at) => Box::new(condition.windows.get(*at).into_iter()),
-        Formula::Number(..) => Box::new(std::iter::empty()),
-        Formula::Arithmetic(left, _, right) => {
+        MeasureFormula::Window(at) => Box::new(condition.windows.get(*at).into_iter()),
+        MeasureFormula::Number(..) => Box::new(std::iter::empty()),
+        MeasureFormula::Arithmetic(left, _, right) => {
             Box::new(windows_of(left, condition).chain(windows_of(right, condition)))
         }
     }
 }
 
-packed!(Measures { windows, held });
-packed!(Held { truth, unknown_since, was_known });
+packed!(ConditionState { windows, held });
+packed!(ComparisonState { truth, unknown_since, was_known });
 
 #[cfg(test)]
 mod tests;

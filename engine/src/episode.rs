@@ -8,33 +8,33 @@ use std::cmp::Ordering;
 
 use model::decimal::Decimal;
 use model::severity::Severity;
-use model::transition::Reason;
-use rules_dsl::rule::{Alert, Comparison};
+use model::transition::EndReason;
+use rules_dsl::rule::{Alert, ComparisonOp};
 use smallvec::{SmallVec, smallvec};
 
-use crate::measured::Measured;
-use crate::snapshot::{Packed, packed};
+use crate::measure_value::MeasureValue;
+use crate::snapshot::{SnapshotEncode, packed};
 
 /// The state of one (alert, key).
 #[derive(Debug, Default)]
 pub struct Episode {
-    phase: Phase,
+    phase: EpisodePhase,
 }
 
 #[derive(Debug, Default)]
-enum Phase {
+enum EpisodePhase {
     #[default]
     Inactive,
-    Pending(Course),
+    Pending(ActiveSpan),
     Firing {
-        course: Course,
+        course: ActiveSpan,
         false_since: Option<i64>,
     },
 }
 
-/// What is remembered while a condition is true.
+/// State kept while a condition is true.
 #[derive(Clone, Copy, Debug)]
-struct Course {
+struct ActiveSpan {
     since: i64,
     peak: Option<Decimal>,
     /// The severity of the highest level the value meets; of an open episode the one last
@@ -44,21 +44,21 @@ struct Course {
     highest: usize,
 }
 
-impl Course {
-    const fn begun(since: i64, alert: &Alert) -> Course {
-        Course { since, peak: None, severity: alert.severity, highest: 0 }
+impl ActiveSpan {
+    const fn begun(since: i64, alert: &Alert) -> ActiveSpan {
+        ActiveSpan { since, peak: None, severity: alert.severity, highest: 0 }
     }
 }
 
-/// What is true of a condition at an instant.
+/// Evaluation of a condition at an instant.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// Whether it holds.
+pub struct Evaluation {
+    /// True when it holds.
     pub truth: bool,
     /// Why an open episode ends at once, if the condition does not hold.
-    pub ends: Option<Reason>,
-    /// What was measured, where it is known.
-    pub value: Option<Measured>,
+    pub ends: Option<EndReason>,
+    /// Measured value, where it is known.
+    pub value: Option<MeasureValue>,
     /// The highest level the value meets, if it meets any.
     pub rung: Option<usize>,
 }
@@ -66,17 +66,17 @@ pub struct Verdict {
 /// Truth of a condition that is one comparison, whose value is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MeasuredTruth<'a> {
-    /// Whether it holds.
+    /// True when it holds.
     pub(crate) truth: bool,
     /// What was measured.
-    pub(crate) value: &'a Measured,
+    pub(crate) value: &'a MeasureValue,
     /// The highest level the value meets, if it meets any.
     pub(crate) met: Option<usize>,
 }
 
-/// What an instant did to an episode.
+/// Change of an episode at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum EpisodeEvent {
     /// It fires.
     Fired { since: i64, severity: Severity },
     /// Its severity moves.
@@ -84,11 +84,11 @@ pub enum Step {
     /// It matched once more.
     Matched { since: i64, severity: Severity },
     /// It ends.
-    Ended { since: i64, severity: Severity, peak: Option<Decimal>, reason: Reason },
+    Ended { since: i64, severity: Severity, peak: Option<Decimal>, reason: EndReason },
 }
 
 /// The steps of one instant: an event may begin an episode and end it.
-pub type Steps = SmallVec<[Step; 2]>;
+pub type EpisodeEvents = SmallVec<[EpisodeEvent; 2]>;
 
 impl Episode {
     /// An episode that was open when its state was lost. One of single events has been false
@@ -101,25 +101,30 @@ impl Episode {
     ) -> Episode {
         let false_since = alert.trigger.is_momentary().then_some(since);
         let highest = rung_of(alert, severity);
-        let course = Course { since, peak, severity, highest };
-        Episode { phase: Phase::Firing { course, false_since } }
+        let course = ActiveSpan { since, peak, severity, highest };
+        Episode { phase: EpisodePhase::Firing { course, false_since } }
     }
 
     /// Judges the instant `now` of a condition; instants never go back.
-    pub(crate) fn judge(&mut self, now: i64, verdict: &Verdict, alert: &Alert) -> Option<Step> {
+    pub(crate) fn evaluate(
+        &mut self,
+        now: i64,
+        verdict: &Evaluation,
+        alert: &Alert,
+    ) -> Option<EpisodeEvent> {
         self.follow(now, verdict.truth, alert);
         self.widen_peak(verdict, alert);
         let moved = self.move_severity(verdict, alert);
         match self.phase {
-            Phase::Pending(mut course) if now - course.since >= alert.for_ms => {
+            EpisodePhase::Pending(mut course) if now - course.since >= alert.for_ms => {
                 if alert.rungs.is_empty() {
                     course.severity = alert.severity;
                 }
-                self.phase = Phase::Firing { course, false_since: None };
-                Some(Step::Fired { since: course.since, severity: course.severity })
+                self.phase = EpisodePhase::Firing { course, false_since: None };
+                Some(EpisodeEvent::Fired { since: course.since, severity: course.severity })
             }
-            Phase::Firing { course, false_since: None } if moved => {
-                Some(Step::Changed { since: course.since, severity: course.severity })
+            EpisodePhase::Firing { course, false_since: None } if moved => {
+                Some(EpisodeEvent::Changed { since: course.since, severity: course.severity })
             }
             _ => self.end(now, verdict.ends, alert),
         }
@@ -127,20 +132,20 @@ impl Episode {
 
     /// Judges the instant `now` of a trigger that is true at single events: there, and
     /// nowhere else.
-    pub(crate) fn mark(&mut self, now: i64, verdict: &Verdict, alert: &Alert) -> Steps {
+    pub(crate) fn mark(&mut self, now: i64, verdict: &Evaluation, alert: &Alert) -> EpisodeEvents {
         let mut steps = smallvec![];
         match &mut self.phase {
-            Phase::Firing { course, false_since } if verdict.truth => {
+            EpisodePhase::Firing { course, false_since } if verdict.truth => {
                 *false_since = Some(now);
                 if alert.notify_each {
-                    let Course { since, severity, .. } = *course;
-                    steps.push(Step::Matched { since, severity });
+                    let ActiveSpan { since, severity, .. } = *course;
+                    steps.push(EpisodeEvent::Matched { since, severity });
                 }
             }
-            Phase::Inactive if verdict.truth => {
-                let course = Course::begun(now, alert);
-                self.phase = Phase::Firing { course, false_since: Some(now) };
-                steps.push(Step::Fired { since: now, severity: course.severity });
+            EpisodePhase::Inactive if verdict.truth => {
+                let course = ActiveSpan::begun(now, alert);
+                self.phase = EpisodePhase::Firing { course, false_since: Some(now) };
+                steps.push(EpisodeEvent::Fired { since: now, severity: course.severity });
             }
             _ => {}
         }
@@ -148,24 +153,24 @@ impl Episode {
         steps
     }
 
-    /// Whether nothing is told of the instant `now`, at which a condition is as true as it was:
+    /// True when nothing is told of the instant `now`, at which a condition is as true as it was:
     /// then the peak is all that moves.
     #[inline]
     pub(crate) fn stays(
         &mut self,
         now: i64,
         known: MeasuredTruth<'_>,
-        comparison: Comparison,
+        comparison: ComparisonOp,
         alert: &Alert,
     ) -> bool {
         let MeasuredTruth { truth, value, met } = known;
         let course = match &mut self.phase {
-            Phase::Inactive => return !truth,
-            Phase::Firing { false_since: Some(at), .. } => {
+            EpisodePhase::Inactive => return !truth,
+            EpisodePhase::Firing { false_since: Some(at), .. } => {
                 return !truth && now - *at < alert.keep_ms;
             }
-            Phase::Pending(course) if now - course.since >= alert.for_ms => return false,
-            Phase::Pending(course) | Phase::Firing { course, .. } => course,
+            EpisodePhase::Pending(course) if now - course.since >= alert.for_ms => return false,
+            EpisodePhase::Pending(course) | EpisodePhase::Firing { course, .. } => course,
         };
         let moves = |met: usize| met > course.highest || severity_of(alert, met) != course.severity;
         if !truth || met.is_some_and(moves) {
@@ -183,15 +188,15 @@ impl Episode {
     }
 
     /// Ends an episode that has been false for long enough, or for a `reason` to end at once.
-    fn end(&mut self, now: i64, reason: Option<Reason>, alert: &Alert) -> Option<Step> {
-        let Phase::Firing { course, false_since: Some(at) } = self.phase else {
+    fn end(&mut self, now: i64, reason: Option<EndReason>, alert: &Alert) -> Option<EpisodeEvent> {
+        let EpisodePhase::Firing { course, false_since: Some(at) } = self.phase else {
             return None;
         };
-        let cleared = || (now - at >= alert.keep_ms).then_some(Reason::Cleared);
+        let cleared = || (now - at >= alert.keep_ms).then_some(EndReason::Cleared);
         let reason = reason.or_else(cleared)?;
-        self.phase = Phase::Inactive;
-        let Course { since, severity, peak, .. } = course;
-        Some(Step::Ended { since, severity, peak, reason })
+        self.phase = EpisodePhase::Inactive;
+        let ActiveSpan { since, severity, peak, .. } = course;
+        Some(EpisodeEvent::Ended { since, severity, peak, reason })
     }
 
     /// Judges an instant of which an earlier run has told everything: an open episode stays
@@ -199,10 +204,16 @@ impl Episode {
     ///
     /// What is true, false or unknown at the end of the rehearsal, and since when, is exact
     /// wherever it still matters: a horizon of the past holds `for`, `keep` and `hold`.
-    pub(crate) fn rehearse(&mut self, now: i64, verdict: &Verdict, is_whole: bool, alert: &Alert) {
+    pub(crate) fn rehearse(
+        &mut self,
+        now: i64,
+        verdict: &Evaluation,
+        is_whole: bool,
+        alert: &Alert,
+    ) {
         let has_begun = self.open_since().is_none_or(|since| is_whole && now >= since);
         if alert.trigger.is_momentary() {
-            if let Phase::Firing { false_since, .. } = &mut self.phase
+            if let EpisodePhase::Firing { false_since, .. } = &mut self.phase
                 && has_begun
                 && verdict.truth
             {
@@ -222,20 +233,20 @@ impl Episode {
     /// Follows what is true at `now`.
     fn follow(&mut self, now: i64, truth: bool, alert: &Alert) {
         match &mut self.phase {
-            Phase::Inactive if truth => {
-                self.phase = Phase::Pending(Course::begun(now, alert));
+            EpisodePhase::Inactive if truth => {
+                self.phase = EpisodePhase::Pending(ActiveSpan::begun(now, alert));
             }
-            Phase::Inactive => {}
-            Phase::Pending(_) if truth => {}
-            Phase::Pending(_) => self.phase = Phase::Inactive,
-            Phase::Firing { false_since, .. } if truth => *false_since = None,
-            Phase::Firing { false_since, .. } => {
+            EpisodePhase::Inactive => {}
+            EpisodePhase::Pending(_) if truth => {}
+            EpisodePhase::Pending(_) => self.phase = EpisodePhase::Inactive,
+            EpisodePhase::Firing { false_since, .. } if truth => *false_since = None,
+            EpisodePhase::Firing { false_since, .. } => {
                 false_since.get_or_insert(now);
             }
         }
     }
 
-    fn widen_peak(&mut self, verdict: &Verdict, alert: &Alert) {
+    fn widen_peak(&mut self, verdict: &Evaluation, alert: &Alert) {
         if let Some(value) = &verdict.value
             && let Some(compare) = alert.shown()
             && let Some(course) = self.course().filter(|_| verdict.truth)
@@ -245,7 +256,7 @@ impl Episode {
     }
 
     /// Takes the severity of the level that is met; true when it is another than before.
-    fn move_severity(&mut self, verdict: &Verdict, alert: &Alert) -> bool {
+    fn move_severity(&mut self, verdict: &Evaluation, alert: &Alert) -> bool {
         let (Some(course), Some(rung)) = (self.course(), verdict.rung) else {
             return false;
         };
@@ -257,10 +268,10 @@ impl Episode {
         std::mem::replace(&mut course.severity, severity) != severity
     }
 
-    const fn course(&mut self) -> Option<&mut Course> {
+    const fn course(&mut self) -> Option<&mut ActiveSpan> {
         match &mut self.phase {
-            Phase::Inactive => None,
-            Phase::Pending(course) | Phase::Firing { course, .. } => Some(course),
+            EpisodePhase::Inactive => None,
+            EpisodePhase::Pending(course) | EpisodePhase::Firing { course, .. } => Some(course),
         }
     }
 
@@ -268,29 +279,31 @@ impl Episode {
     /// `keep`.
     pub(crate) const fn next_due(&self, alert: &Alert) -> Option<i64> {
         match self.phase {
-            Phase::Inactive | Phase::Firing { false_since: None, .. } => None,
-            Phase::Pending(course) => Some(course.since.saturating_add(alert.for_ms)),
-            Phase::Firing { false_since: Some(at), .. } => Some(at.saturating_add(alert.keep_ms)),
+            EpisodePhase::Inactive | EpisodePhase::Firing { false_since: None, .. } => None,
+            EpisodePhase::Pending(course) => Some(course.since.saturating_add(alert.for_ms)),
+            EpisodePhase::Firing { false_since: Some(at), .. } => {
+                Some(at.saturating_add(alert.keep_ms))
+            }
         }
     }
 
     /// The open episode's `since`.
     pub(crate) const fn open_since(&self) -> Option<i64> {
         match self.phase {
-            Phase::Firing { course, .. } => Some(course.since),
-            Phase::Inactive | Phase::Pending(_) => None,
+            EpisodePhase::Firing { course, .. } => Some(course.since),
+            EpisodePhase::Inactive | EpisodePhase::Pending(_) => None,
         }
     }
 
     /// The open episode's furthest value so far.
     pub(crate) const fn peak(&self) -> Option<Decimal> {
         match self.phase {
-            Phase::Firing { course, .. } => course.peak,
-            Phase::Inactive | Phase::Pending(_) => None,
+            EpisodePhase::Firing { course, .. } => course.peak,
+            EpisodePhase::Inactive | EpisodePhase::Pending(_) => None,
         }
     }
 
-    /// Whether it fires.
+    /// True when it fires.
     pub(crate) const fn is_firing(&self) -> bool {
         self.open_since().is_some()
     }
@@ -298,22 +311,22 @@ impl Episode {
     /// The severity the open episode has come to.
     pub(crate) const fn severity(&self) -> Option<Severity> {
         match self.phase {
-            Phase::Firing { course, .. } => Some(course.severity),
-            Phase::Inactive | Phase::Pending(_) => None,
+            EpisodePhase::Firing { course, .. } => Some(course.severity),
+            EpisodePhase::Inactive | EpisodePhase::Pending(_) => None,
         }
     }
 
     /// The highest level the open episode has ever met.
     pub(crate) const fn highest(&self) -> Option<usize> {
         match self.phase {
-            Phase::Firing { course, .. } => Some(course.highest),
-            Phase::Inactive | Phase::Pending(_) => None,
+            EpisodePhase::Firing { course, .. } => Some(course.highest),
+            EpisodePhase::Inactive | EpisodePhase::Pending(_) => None,
         }
     }
 
-    /// Whether neither an episode nor a pending one is there.
+    /// True when neither an episode nor a pending one is there.
     pub(crate) const fn is_inactive(&self) -> bool {
-        matches!(self.phase, Phase::Inactive)
+        matches!(self.phase, EpisodePhase::Inactive)
     }
 }
 
@@ -329,7 +342,7 @@ pub(crate) fn rung_of(alert: &Alert, severity: Severity) -> usize {
 }
 
 /// The one of two values further in the direction a comparison asks for.
-fn further(comparison: Comparison, a: Option<Decimal>, b: Option<Decimal>) -> Option<Decimal> {
+fn further(comparison: ComparisonOp, a: Option<Decimal>, b: Option<Decimal>) -> Option<Decimal> {
     match (a, b) {
         (Some(a), Some(b)) if comparison.is_low() => Some(a.min(b)),
         (Some(a), Some(b)) => Some(a.max(b)),
@@ -338,23 +351,23 @@ fn further(comparison: Comparison, a: Option<Decimal>, b: Option<Decimal>) -> Op
 }
 
 packed!(Episode { phase });
-packed!(Course { since, peak, severity, highest });
+packed!(ActiveSpan { since, peak, severity, highest });
 
-impl Packed for Phase {
+impl SnapshotEncode for EpisodePhase {
     fn pack(&self, out: &mut Vec<u8>) {
         let (course, false_since) = match self {
-            Phase::Inactive => (None, None),
-            Phase::Pending(course) => (Some(course), None),
-            Phase::Firing { course, false_since } => (Some(course), Some(false_since)),
+            EpisodePhase::Inactive => (None, None),
+            EpisodePhase::Pending(course) => (Some(course), None),
+            EpisodePhase::Firing { course, false_since } => (Some(course), Some(false_since)),
         };
         (course.copied(), false_since.copied()).pack(out);
     }
 
-    fn unpack(from: &mut &[u8]) -> Option<Phase> {
-        match Packed::unpack(from)? {
-            (None, None::<Option<i64>>) => Some(Phase::Inactive),
-            (Some(course), None) => Some(Phase::Pending(course)),
-            (Some(course), Some(false_since)) => Some(Phase::Firing { course, false_since }),
+    fn unpack(from: &mut &[u8]) -> Option<EpisodePhase> {
+        match SnapshotEncode::unpack(from)? {
+            (None, None::<Option<i64>>) => Some(EpisodePhase::Inactive),
+            (Some(course), None) => Some(EpisodePhase::Pending(course)),
+            (Some(course), Some(false_since)) => Some(EpisodePhase::Firing { course, false_since }),
             (None, Some(_)) => None,
         }
     }

@@ -12,9 +12,9 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use model::event::{Event, Value};
-use rules_dsl::rule::{Comparison, Constant, Predicate};
+use rules_dsl::rule::{ComparisonOp, ConstantValue, Predicate};
 
-use crate::predicate::{Test, is_equal};
+use crate::predicate::{CompiledPredicate, is_equal};
 
 /// Up to so many constants of a field are compared one after the other, which is faster than
 /// hashing the event's value.
@@ -22,46 +22,46 @@ const SCANNED_MAX: usize = 4;
 
 /// Filters on their way into a tree.
 #[derive(Debug, Default)]
-pub struct Filters {
+pub struct FilterTreeBuilder {
     ids: HashMap<Predicate, usize>,
     /// By filter: the conditions it is a conjunction of.
     conditions_of: Vec<Vec<usize>>,
     conditions: HashMap<Predicate, usize>,
-    tests: Vec<Test>,
+    tests: Vec<CompiledPredicate>,
 }
 
 /// The filters of one stream, ready to run.
 #[derive(Debug, Default)]
 pub struct FilterTree {
-    root: Node,
+    root: FilterNode,
     /// By condition: compiled once, wherever it stands in the tree.
-    tests: Vec<Test>,
+    tests: Vec<CompiledPredicate>,
 }
 
 #[derive(Debug, Default)]
-struct Node {
+struct FilterNode {
     /// Filters all of whose conditions were met on the way here.
     satisfied: Vec<usize>,
     fields: Vec<FieldBranch>,
     /// A condition, and where it leads when it holds.
-    others: Vec<(usize, Node)>,
+    others: Vec<(usize, FilterNode)>,
 }
 
-/// What `field == constant` leads to, by constant.
+/// Branches of `field == constant`, by constant.
 #[derive(Debug)]
 struct FieldBranch {
     field: usize,
-    nodes: Vec<(Constant, Node)>,
+    nodes: Vec<(ConstantValue, FilterNode)>,
     /// Indices in `nodes` by constant; empty where `nodes` are scanned.
     table: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
 
-impl Filters {
+impl FilterTreeBuilder {
     /// The number of a filter; equal ones are one.
     ///
     /// # Errors
-    /// As [`Test::compile`].
+    /// As [`CompiledPredicate::compile`].
     pub(crate) fn add(&mut self, filter: &Predicate) -> Result<usize, regex::Error> {
         if let Some(known) = self.ids.get(filter) {
             return Ok(*known);
@@ -88,7 +88,7 @@ impl Filters {
                 Some(known) => into.push(*known),
                 None => {
                     let id = self.tests.len();
-                    self.tests.push(Test::compile(condition)?);
+                    self.tests.push(CompiledPredicate::compile(condition)?);
                     self.conditions.insert(condition.clone(), id);
                     into.push(id);
                 }
@@ -116,7 +116,7 @@ impl Filters {
         let mut paths: Vec<_> = self.conditions_of.into_iter().enumerate().map(by_rank).collect();
         // What shares a beginning now stands together.
         paths.sort_unstable();
-        FilterTree { root: Node::grow(&paths, 0, &self.tests), tests: self.tests }
+        FilterTree { root: FilterNode::grow(&paths, 0, &self.tests), tests: self.tests }
     }
 }
 
@@ -126,7 +126,7 @@ impl FilterTree {
         self.visit(&self.root, event, found);
     }
 
-    fn visit(&self, node: &Node, event: &Event<'_>, found: &mut impl FnMut(usize)) {
+    fn visit(&self, node: &FilterNode, event: &Event<'_>, found: &mut impl FnMut(usize)) {
         node.satisfied.iter().copied().for_each(&mut *found);
         for branch in &node.fields {
             if let Some(next) = branch.find(event.value(branch.field)) {
@@ -141,18 +141,22 @@ impl FilterTree {
     }
 }
 
-impl Node {
+impl FilterNode {
     /// The node at which sorted paths that share their first `depth` conditions meet.
-    fn grow(paths: &[(Vec<usize>, usize)], depth: usize, tests: &[Test]) -> Node {
-        let mut node = Node::default();
-        let mut fields: BTreeMap<usize, Vec<(Constant, Node)>> = BTreeMap::new();
+    fn grow(
+        paths: &[(Vec<usize>, usize)],
+        depth: usize,
+        tests: &[CompiledPredicate],
+    ) -> FilterNode {
+        let mut node = FilterNode::default();
+        let mut fields: BTreeMap<usize, Vec<(ConstantValue, FilterNode)>> = BTreeMap::new();
         for together in paths.chunk_by(|(a, _), (b, _)| a.get(depth) == b.get(depth)) {
             let first = together.first().and_then(|(path, _)| path.get(depth));
             let Some(condition) = first else {
                 node.satisfied.extend(together.iter().map(|(_, id)| *id));
                 continue;
             };
-            let next = Node::grow(together, depth + 1, tests);
+            let next = FilterNode::grow(together, depth + 1, tests);
             match tests.get(*condition).and_then(lookup) {
                 Some((field, constant)) => {
                     fields.entry(field).or_default().push((constant.clone(), next));
@@ -167,7 +171,7 @@ impl Node {
 }
 
 impl FieldBranch {
-    fn new(field: usize, nodes: Vec<(Constant, Node)>) -> FieldBranch {
+    fn new(field: usize, nodes: Vec<(ConstantValue, FilterNode)>) -> FieldBranch {
         let hasher = DefaultHashBuilder::default();
         let hash = |at: &usize| {
             let value = nodes.get(*at).map(|(constant, _)| constant.as_value());
@@ -182,8 +186,8 @@ impl FieldBranch {
         FieldBranch { field, nodes, table, hasher }
     }
 
-    fn find(&self, value: Value<'_>) -> Option<&Node> {
-        let is_it = |(constant, _): &&(Constant, Node)| is_equal(value, constant);
+    fn find(&self, value: Value<'_>) -> Option<&FilterNode> {
+        let is_it = |(constant, _): &&(ConstantValue, FilterNode)| is_equal(value, constant);
         if self.table.is_empty() {
             return self.nodes.iter().find(is_it).map(|(_, node)| node);
         }
@@ -195,11 +199,11 @@ impl FieldBranch {
 }
 
 /// The field and the constant of a condition that can be looked up.
-fn lookup(test: &Test) -> Option<(usize, &Constant)> {
+fn lookup(test: &CompiledPredicate) -> Option<(usize, &ConstantValue)> {
     match test {
         // Of two constants no value may equal both: a mapped IPv4 address is the IPv4 address.
-        Test::Field(_, _, Constant::Ip(ip)) if ip.to_canonical() != *ip => None,
-        Test::Field(field, Comparison::Equal, constant) => Some((*field, constant)),
+        CompiledPredicate::Field(_, _, ConstantValue::Ip(ip)) if ip.to_canonical() != *ip => None,
+        CompiledPredicate::Field(field, ComparisonOp::Equal, constant) => Some((*field, constant)),
         _ => None,
     }
 }

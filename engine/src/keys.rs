@@ -12,22 +12,22 @@ pub type KeyId = u32;
 
 /// Keys by number, kept while anything refers to them.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub struct KeyTable {
     // The grouping hash is fixed and so open to crafted collisions: in memory, keys are
     // found by a hash seeded afresh in every process.
     seeded: DefaultHashBuilder,
     table: HashTable<KeyId>,
-    entries: Slab<Entry>,
+    entries: Slab<KeyEntry>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct KeyEntry {
     bytes: Box<[u8]>,
     group: u32,
     references: u32,
 }
 
-impl Keys {
+impl KeyTable {
     /// The number of a key, with one more reference to it.
     pub(crate) fn acquire(&mut self, bytes: &[u8], group: u32) -> KeyId {
         let hash = self.seeded.hash_one(bytes);
@@ -37,7 +37,7 @@ impl Keys {
             self.retain(id);
             return id;
         }
-        let id = entries.insert(Entry { bytes: bytes.into(), group, references: 1 });
+        let id = entries.insert(KeyEntry { bytes: bytes.into(), group, references: 1 });
         let seeded = &self.seeded;
         let rehash =
             |id: &KeyId| seeded.hash_one(entries.get(*id).map_or(&[][..], |entry| &entry.bytes));
@@ -66,7 +66,7 @@ impl Keys {
             found.remove();
         }
         self.entries.remove(id);
-        let Keys { seeded, table, entries } = self;
+        let KeyTable { seeded, table, entries } = self;
         if is_mostly_free(table.len(), table.capacity()) {
             let bytes = |id: &KeyId| entries.get(*id).map_or(&[][..], |entry| &entry.bytes);
             table.shrink_to(table.len() * 2, |id| seeded.hash_one(bytes(id)));
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn keys_are_kept_while_referred_to_and_numbers_are_used_again() {
-        let mut keys = Keys::default();
+        let mut keys = KeyTable::default();
         let a = keys.acquire(b"a", 1);
         let b = keys.acquire(b"b", 2);
         assert_eq!(keys.acquire(b"a", 1), a);

@@ -1,20 +1,20 @@
-//! What is kept of entries, from the least to the most.
+//! Panes of a window, from the smallest to the largest.
 
 use num_bigint::BigInt;
 
 use crate::ring::Pane;
 use crate::snapshot::packed;
 
-/// How many events an instant has.
+/// Number of events at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct CountPane {
     pub(crate) at: i64,
     pub(crate) events: u32,
 }
 
 /// The values of an instant added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct SumPane {
     pub(crate) at: i64,
     pub(crate) events: u32,
     pub(crate) sum: i128,
@@ -22,17 +22,17 @@ pub(crate) struct Part {
 
 /// One value: it is kept as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sample {
+pub(crate) struct SamplePane {
     pub(crate) at: i64,
     pub(crate) value: i128,
 }
 
 /// From the first value of an instant to its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Course {
+pub(crate) struct DeltaPane {
     pub(crate) at: i64,
     pub(crate) events: u32,
-    pub(crate) growth: Growth,
+    pub(crate) growth: DeltaKind,
     pub(crate) first: i128,
     pub(crate) last: i128,
     pub(crate) grown: i128,
@@ -40,16 +40,16 @@ pub(crate) struct Course {
 
 /// The values of an instant and their squares added up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Moments {
+pub(crate) struct VariancePane {
     pub(crate) at: i64,
     pub(crate) events: u32,
     pub(crate) sum: i128,
     pub(crate) squares: BigInt,
 }
 
-/// What becomes of a gauge or a counter.
+/// Kind of change: of a gauge or of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Growth {
+pub(crate) enum DeltaKind {
     /// Newest less oldest.
     Delta,
     /// Every rise added up; where a counter falls it began from zero anew.
@@ -59,44 +59,44 @@ pub(crate) enum Growth {
 }
 
 /// A pane that leads from a first value to a last.
-pub(crate) trait Leads: Pane {
+pub(crate) trait FirstLastPane: Pane {
     /// Events, the first value, the last, and what lies between them.
     fn led(&self) -> (u32, i128, i128, i128);
 }
 
 /// A pane of values that are added up with their squares.
-pub(crate) trait Spreads: Pane {
+pub(crate) trait SquaresPane: Pane {
     /// Events, their sum and the sum of their squares.
     fn moments(&self) -> (u32, i128, BigInt);
 }
 
-impl Growth {
-    /// What one value after another adds.
+impl DeltaKind {
+    /// Adds the step between two values in order.
     pub(crate) const fn step(self, from: i128, to: i128) -> i128 {
         match self {
-            Growth::Increase | Growth::Rate(_) if to < from => to,
+            DeltaKind::Increase | DeltaKind::Rate(_) if to < from => to,
             _ => to - from,
         }
     }
 }
 
-impl Pane for Run {
+impl Pane for CountPane {
     fn at(&self) -> i64 {
         self.at
     }
 
-    fn join(&mut self, later: &Run) -> bool {
+    fn join(&mut self, later: &CountPane) -> bool {
         let events = self.events.checked_add(later.events);
         events.map(|events| self.events = events).is_some()
     }
 }
 
-impl Pane for Part {
+impl Pane for SumPane {
     fn at(&self) -> i64 {
         self.at
     }
 
-    fn join(&mut self, later: &Part) -> bool {
+    fn join(&mut self, later: &SumPane) -> bool {
         let Some(events) = self.events.checked_add(later.events) else {
             return false;
         };
@@ -105,22 +105,22 @@ impl Pane for Part {
     }
 }
 
-impl Pane for Sample {
+impl Pane for SamplePane {
     fn at(&self) -> i64 {
         self.at
     }
 
-    fn join(&mut self, _: &Sample) -> bool {
+    fn join(&mut self, _: &SamplePane) -> bool {
         false
     }
 }
 
-impl Pane for Course {
+impl Pane for DeltaPane {
     fn at(&self) -> i64 {
         self.at
     }
 
-    fn join(&mut self, later: &Course) -> bool {
+    fn join(&mut self, later: &DeltaPane) -> bool {
         let Some(events) = self.events.checked_add(later.events) else {
             return false;
         };
@@ -130,12 +130,12 @@ impl Pane for Course {
     }
 }
 
-impl Pane for Moments {
+impl Pane for VariancePane {
     fn at(&self) -> i64 {
         self.at
     }
 
-    fn join(&mut self, later: &Moments) -> bool {
+    fn join(&mut self, later: &VariancePane) -> bool {
         let Some(events) = self.events.checked_add(later.events) else {
             return false;
         };
@@ -145,33 +145,33 @@ impl Pane for Moments {
     }
 }
 
-impl Leads for Sample {
+impl FirstLastPane for SamplePane {
     fn led(&self) -> (u32, i128, i128, i128) {
         (1, self.value, self.value, 0)
     }
 }
 
-impl Leads for Course {
+impl FirstLastPane for DeltaPane {
     fn led(&self) -> (u32, i128, i128, i128) {
         (self.events, self.first, self.last, self.grown)
     }
 }
 
-impl Spreads for Sample {
+impl SquaresPane for SamplePane {
     fn moments(&self) -> (u32, i128, BigInt) {
         (1, self.value, BigInt::from(self.value).pow(2))
     }
 }
 
-impl Spreads for Moments {
+impl SquaresPane for VariancePane {
     fn moments(&self) -> (u32, i128, BigInt) {
         (self.events, self.sum, self.squares.clone())
     }
 }
 
-packed!(Run { at, events });
-packed!(Part { at, events, sum });
-packed!(Sample { at, value });
-packed!(Course { at, events, growth, first, last, grown });
-packed!(Moments { at, events, sum, squares });
-packed!(enum Growth { 0 => Delta, 1 => Increase, 2 => Rate(window_ms) });
+packed!(CountPane { at, events });
+packed!(SumPane { at, events, sum });
+packed!(SamplePane { at, value });
+packed!(DeltaPane { at, events, growth, first, last, grown });
+packed!(VariancePane { at, events, sum, squares });
+packed!(enum DeltaKind { 0 => Delta, 1 => Increase, 2 => Rate(window_ms) });

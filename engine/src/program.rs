@@ -1,27 +1,27 @@
 //! Rules compiled to run: which fields of an event become which observations, for whom.
 
 mod counts;
-mod keeping;
 mod rule;
+mod window_plan;
 
 use std::fmt;
 use std::sync::Arc;
 
 use model::event::{Event, Value};
 use model::key::KeyWriter;
-use model::observation::{Batch, Origin, Row, Slice};
+use model::observation::{ByteRange, EventOrigin, Observation, ObservationBatch};
 use model::schema::Schema;
-use rules_dsl::rule::{Alert, KeyPart, Measure, RuleSet, Selection, Trigger};
+use rules_dsl::rule::{Alert, EventSelection, KeyPart, Measure, RuleSet, Trigger};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::filter_tree::{FilterTree, Filters};
+use crate::filter_tree::{FilterTree, FilterTreeBuilder};
 use crate::key_group::{group_of, key_hash, shard_of};
-use crate::stateful::StreamFacts;
-use keeping::{glance, has_roster, is_seeded, only_gains, windows};
+use crate::state_fingerprint::StreamFacts;
+use window_plan::{glance, has_roster, is_seeded, only_gains, windows};
 
 pub use counts::ObserveCounts;
 pub use rule::RulePlan;
-pub(crate) use rule::{Earlier, Input};
+pub(crate) use rule::{InputRole, PreviousVersion};
 
 /// A compiled rule set: immutable, shared by readers and shards.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl fmt::Display for ProgramError {
 
 impl std::error::Error for ProgramError {}
 
-/// What one event of a stream can become.
+/// Observations that an event of a stream can become.
 #[derive(Debug)]
 struct StreamPlan {
     name: String,
@@ -59,7 +59,7 @@ struct StreamPlan {
 }
 
 /// A program that is being made.
-struct Draft {
+struct ProgramBuilder {
     facts: StreamFacts,
     streams: Vec<StreamDraft>,
     /// Signals so far, over all streams.
@@ -69,7 +69,7 @@ struct Draft {
 /// A [`StreamPlan`] that is being made.
 #[derive(Default)]
 struct StreamDraft {
-    filters: Filters,
+    filters: FilterTreeBuilder,
     signals: Vec<Vec<SignalPlan>>,
 }
 
@@ -82,7 +82,7 @@ struct SignalPlan {
     message_fields: Vec<usize>,
 }
 
-/// What an observation carries as its value.
+/// Value that an observation carries.
 #[derive(Clone, Debug, PartialEq)]
 enum ValuePlan {
     Nothing,
@@ -98,7 +98,7 @@ impl Program {
     /// A regular expression that is too large to compile.
     pub fn compile(rules: &RuleSet) -> Result<Program, ProgramError> {
         let streams = rules.streams.iter().map(|_| StreamDraft::default()).collect();
-        let mut draft = Draft { facts: StreamFacts::new(rules), streams, signals: 0 };
+        let mut draft = ProgramBuilder { facts: StreamFacts::new(rules), streams, signals: 0 };
         let plan = |(alert, is_watch): (Alert, bool)| {
             let name = alert.name.clone();
             draft.plan(alert, is_watch).map_err(|cause| ProgramError { alert: name, cause })
@@ -150,7 +150,7 @@ impl Program {
         self.streams.len()
     }
 
-    /// Whether it makes the same observations of the same events, for the same windows, as
+    /// True when it makes the same observations of the same events, for the same windows, as
     /// another one of the same stateful hashes.
     pub(crate) fn observes_as(&self, other: &Program) -> bool {
         let mut streams = self.streams.iter().zip(&other.streams);
@@ -179,8 +179,8 @@ impl Program {
     pub fn observe(
         &self,
         event: &Event<'_>,
-        origin: Origin,
-        batches: &mut [Batch],
+        origin: EventOrigin,
+        batches: &mut [ObservationBatch],
         counts: &mut ObserveCounts,
     ) {
         let Some(stream) = self.streams.get(origin.stream as usize) else {
@@ -195,7 +195,7 @@ impl Program {
     }
 }
 
-impl Draft {
+impl ProgramBuilder {
     fn plan(&mut self, alert: Alert, is_watch: bool) -> Result<RulePlan, regex::Error> {
         let mut inputs = Vec::new();
         let mut streams: Vec<usize> = Vec::new();
@@ -226,7 +226,7 @@ impl Draft {
     /// The id of a selection's signal; rules that want the same share one.
     fn signal(
         &mut self,
-        selection: &Selection,
+        selection: &EventSelection,
         by: &[KeyPart],
         value: ValuePlan,
     ) -> Result<u32, regex::Error> {
@@ -261,10 +261,10 @@ impl Draft {
     }
 }
 
-/// What is observed for a trigger: its own events, then those of its windows.
-fn observed(trigger: &Trigger) -> Vec<(&Selection, ValuePlan, Input)> {
-    let own = |at: usize| Input::Step(at as u8);
-    let mut all: Vec<(&Selection, ValuePlan, Input)> = match trigger {
+/// Selections that a trigger observes: its own events, then those of its windows.
+fn observed(trigger: &Trigger) -> Vec<(&EventSelection, ValuePlan, InputRole)> {
+    let own = |at: usize| InputRole::Step(at as u8);
+    let mut all: Vec<(&EventSelection, ValuePlan, InputRole)> = match trigger {
         Trigger::Condition(_) => Vec::new(),
         Trigger::Any { of, .. } | Trigger::Absent { of, .. } => {
             vec![(of, ValuePlan::Nothing, own(0))]
@@ -283,7 +283,7 @@ fn observed(trigger: &Trigger) -> Vec<(&Selection, ValuePlan, Input)> {
     let windows = trigger.condition().into_iter().flat_map(|condition| &condition.windows);
     for (at, window) in windows.enumerate() {
         for (part, of) in window.measure.selections().enumerate() {
-            let input = Input::Window { window: at as u8, part: part as u8 };
+            let input = InputRole::Window { window: at as u8, part: part as u8 };
             all.push((of, ValuePlan::of(&window.measure, of), input));
         }
     }
@@ -291,7 +291,7 @@ fn observed(trigger: &Trigger) -> Vec<(&Selection, ValuePlan, Input)> {
 }
 
 impl ValuePlan {
-    fn of(measure: &Measure, of: &Selection) -> ValuePlan {
+    fn of(measure: &Measure, of: &EventSelection) -> ValuePlan {
         match (measure, of.field) {
             (Measure::Count(_) | Measure::Ratio(..), _) | (_, None) => ValuePlan::Nothing,
             (Measure::Distinct(_), Some(field)) => ValuePlan::Fingerprint(vec![field]),
@@ -303,7 +303,7 @@ impl ValuePlan {
 /// What a row says besides its event's time, its key and its fields.
 #[derive(Clone, Copy)]
 struct RowHead {
-    origin: Origin,
+    origin: EventOrigin,
     id: u64,
     key_hash: u64,
     value: i128,
@@ -313,9 +313,9 @@ impl SignalPlan {
     fn observe(
         &self,
         event: &Event<'_>,
-        origin: Origin,
+        origin: EventOrigin,
         id: u64,
-        batches: &mut [Batch],
+        batches: &mut [ObservationBatch],
         counts: &mut ObserveCounts,
     ) {
         let value = match &self.value {
@@ -354,11 +354,17 @@ impl SignalPlan {
         } else if let Some(batch) = batches.first_mut() {
             self.push_row(event, head, start, batch);
         }
-        counts.hear(self.id);
+        counts.add_consumer(self.id);
     }
 
     /// Appends the row of a key that stands at the end of the batch's arena.
-    fn push_row(&self, event: &Event<'_>, head: RowHead, key_start: usize, batch: &mut Batch) {
+    fn push_row(
+        &self,
+        event: &Event<'_>,
+        head: RowHead,
+        key_start: usize,
+        batch: &mut ObservationBatch,
+    ) {
         let key = slice(key_start, batch.bytes.len());
         let fields_start = batch.bytes.len();
         let mut writer = KeyWriter(&mut batch.bytes);
@@ -368,7 +374,7 @@ impl SignalPlan {
         let fields = slice(fields_start, batch.bytes.len());
         let RowHead { origin, id, key_hash, value } = head;
         let (signal, time) = (self.id, event.time);
-        batch.rows.push(Row { signal, key_hash, time, value, origin, id, key, fields });
+        batch.rows.push(Observation { signal, key_hash, time, value, origin, id, key, fields });
     }
 
     /// Writes the key; false when a component is missing and may not be.
@@ -391,9 +397,9 @@ impl SignalPlan {
     }
 }
 
-fn slice(start: usize, end: usize) -> Slice {
+fn slice(start: usize, end: usize) -> ByteRange {
     // A batch is cut long before 4 GiB: see the limits of the pipeline that fills it.
-    Slice { start: start as u32, len: (end - start) as u32 }
+    ByteRange { start: start as u32, len: (end - start) as u32 }
 }
 
 fn number_units(value: Value<'_>) -> Option<i128> {

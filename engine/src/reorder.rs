@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use model::observation::Origin;
+use model::observation::EventOrigin;
 use model::time::Timestamp;
 
 use crate::aggregate::sooner;
@@ -12,9 +12,9 @@ use crate::ring::give_back;
 
 /// An observation waiting for its instant.
 #[derive(Debug)]
-pub struct Waiting {
+pub struct BufferedObservation {
     /// Event time, then where the event stood: the order of all events.
-    pub order: (Timestamp, Origin),
+    pub order: (Timestamp, EventOrigin),
     /// Hash of the event's id, or 0.
     pub id: u64,
     /// The signal it belongs to.
@@ -27,40 +27,40 @@ pub struct Waiting {
     pub fields: Box<[u8]>,
 }
 
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Waiting) -> bool {
+impl PartialEq for BufferedObservation {
+    fn eq(&self, other: &BufferedObservation) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Waiting {}
+impl Eq for BufferedObservation {}
 
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Waiting) -> Option<std::cmp::Ordering> {
+impl PartialOrd for BufferedObservation {
+    fn partial_cmp(&self, other: &BufferedObservation) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Waiting {
-    fn cmp(&self, other: &Waiting) -> std::cmp::Ordering {
+impl Ord for BufferedObservation {
+    fn cmp(&self, other: &BufferedObservation) -> std::cmp::Ordering {
         (self.order, self.signal).cmp(&(other.order, other.signal))
     }
 }
 
 /// The reorder buffer: whatever order observations come in, they leave in theirs.
 #[derive(Debug, Default)]
-pub struct Reorder {
+pub struct ReorderBuffer {
     // INVARIANT: ascending.
-    /// What came in order, as nearly everything does from one partition: it costs no search.
-    queue: VecDeque<Waiting>,
-    /// What came after something later.
-    strays: BinaryHeap<Reverse<Waiting>>,
+    /// Observations that came in order, as nearly all do from one partition: it costs no search.
+    queue: VecDeque<BufferedObservation>,
+    /// Observations that came after a later one.
+    strays: BinaryHeap<Reverse<BufferedObservation>>,
 }
 
-impl Reorder {
+impl ReorderBuffer {
     /// Adds an observation.
     #[inline]
-    pub(crate) fn push(&mut self, waiting: Waiting) {
+    pub(crate) fn push(&mut self, waiting: BufferedObservation) {
         if self.queue.back().is_none_or(|last| *last <= waiting) {
             self.queue.push_back(waiting);
         } else {
@@ -80,8 +80,8 @@ impl Reorder {
 
     /// Takes the next observation of exactly the instant `now`.
     #[inline]
-    pub(crate) fn pop_at(&mut self, now: i64) -> Option<Waiting> {
-        let is_now = |waiting: &Waiting| waiting.order.0.0 == now;
+    pub(crate) fn pop_at(&mut self, now: i64) -> Option<BufferedObservation> {
+        let is_now = |waiting: &BufferedObservation| waiting.order.0.0 == now;
         let Some(Reverse(stray)) = self.strays.peek() else {
             return self.queue.pop_front_if(|waiting| is_now(waiting));
         };
@@ -94,7 +94,7 @@ impl Reorder {
     }
 
     /// All that wait: first what came in order, in its order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &BufferedObservation> {
         self.queue.iter().chain(self.strays.iter().map(|Reverse(stray)| stray))
     }
 
@@ -118,17 +118,17 @@ mod tests {
 
     use super::*;
 
-    type Order = (Timestamp, Origin);
+    type Order = (Timestamp, EventOrigin);
 
     fn order() -> impl Strategy<Value = Order> {
         let place = (0_i64..9, 0_u32..3, 0_i32..3, 0_i64..9, 0_u32..3);
         place.prop_map(|(time, stream, partition, offset, index)| {
-            (Timestamp(time), Origin { stream, partition, offset, index })
+            (Timestamp(time), EventOrigin { stream, partition, offset, index })
         })
     }
 
-    fn waiting(order: Order) -> Waiting {
-        Waiting { order, id: 0, signal: 0, key: 0, value: 0, fields: Box::default() }
+    fn waiting(order: Order) -> BufferedObservation {
+        BufferedObservation { order, id: 0, signal: 0, key: 0, value: 0, fields: Box::default() }
     }
 
     proptest! {
@@ -141,7 +141,7 @@ mod tests {
             // Part of the input in order, so that both the queue and the strays have some.
             let in_order = in_order.min(places.len());
             places[..in_order].sort_unstable();
-            let mut reorder = Reorder::default();
+            let mut reorder = ReorderBuffer::default();
             places.iter().for_each(|place| reorder.push(waiting(*place)));
             places.sort_unstable();
             prop_assert_eq!(reorder.next(), places.first().map(|(time, _)| time.0));

@@ -1,4 +1,4 @@
-//! Where to read a partition again after a restart.
+//! Offsets from which a partition is replayed after a restart.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl ResumeIndex {
     }
 
     /// Notes an event of the partition, in the order of offsets.
-    pub fn note(&mut self, time: Timestamp, here: ResumePoint) {
+    pub fn record(&mut self, time: Timestamp, here: ResumePoint) {
         let bucket = time.0.div_euclid(self.bucket_ms);
         // Where the last one has been forgotten since, so would this one be: instants never
         // go back.
@@ -96,7 +96,7 @@ mod tests {
         let mut index = ResumeIndex::new(60_000);
         let time = |offset: i64| offset * 61 - offset % 7 * 300;
         for offset in 0..200_000 {
-            index.note(Timestamp(time(offset)), ResumePoint { offset, front: None });
+            index.record(Timestamp(time(offset)), ResumePoint { offset, front: None });
         }
         assert!(index.buckets.len() <= BUCKETS_MAX, "{}", index.buckets.len());
         let end = ResumePoint { offset: 200_000, front: None };
@@ -112,7 +112,7 @@ mod tests {
         let point = |offset| ResumePoint { offset, front: Some(Timestamp(offset * 10)) };
         let mut index = ResumeIndex::new(1000);
         for (offset, time) in [(0, 100), (1, 900), (2, 200), (3, 950), (4, 901)] {
-            index.note(Timestamp(time), point(offset));
+            index.record(Timestamp(time), point(offset));
         }
         let end = point(5);
         let resume = |index: &mut ResumeIndex, at| index.resume_after(Timestamp(at), end).offset;
@@ -128,7 +128,7 @@ mod tests {
         let mut index = ResumeIndex::new(10_240);
         for offset in 0..100 {
             let here = ResumePoint { offset, front: None };
-            index.note(Timestamp(offset * 7), here);
+            index.record(Timestamp(offset * 7), here);
         }
         let resumed = index.resume_after(Timestamp(350), ResumePoint { offset: 100, front: None });
         assert_eq!(resumed.offset, 50);

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use crate::snapshot::{Packed, packed};
+use crate::snapshot::{SnapshotEncode, packed};
 
 /// Entries below which a collection keeps its memory.
 const SPARE_MAX: usize = 32;
 
 /// Entries of one instant, or of one step, put together.
 pub(crate) trait Pane {
-    /// When the window's end reaches it.
+    /// Instant at which the window's end reaches it.
     fn at(&self) -> i64;
 
     /// Takes in a later one of the same instant; false where each is kept by itself.
@@ -17,8 +17,8 @@ pub(crate) trait Pane {
 }
 
 /// A running result over the panes inside a window.
-pub(crate) trait Total {
-    /// What it is made of.
+pub(crate) trait Accumulator {
+    /// Panes it combines.
     type Pane: Pane;
 
     /// The window's end has reached a pane.
@@ -30,34 +30,34 @@ pub(crate) trait Total {
 
 /// Panes inside a window, and then those its end has not reached.
 #[derive(Debug)]
-pub(crate) struct Ring<P> {
+pub(crate) struct PaneRing<P> {
     // INVARIANT: their instants ascend.
     pub(crate) panes: VecDeque<P>,
-    /// How many of them, from the oldest on, are inside.
+    /// Number of them inside, from the oldest on.
     pub(crate) inside: usize,
 }
 
 /// A ring and the running result over what is inside: what enters is added, and subtracted
 /// when it leaves.
 #[derive(Debug)]
-pub(crate) struct Folded<T: Total> {
-    pub(crate) ring: Ring<T::Pane>,
+pub(crate) struct IncrementalWindow<T: Accumulator> {
+    pub(crate) ring: PaneRing<T::Pane>,
     pub(crate) total: T,
 }
 
-impl<P> Default for Ring<P> {
-    fn default() -> Ring<P> {
-        Ring { panes: VecDeque::new(), inside: 0 }
+impl<P> Default for PaneRing<P> {
+    fn default() -> PaneRing<P> {
+        PaneRing { panes: VecDeque::new(), inside: 0 }
     }
 }
 
-impl<T: Total + Default> Default for Folded<T> {
-    fn default() -> Folded<T> {
-        Folded::new(T::default())
+impl<T: Accumulator + Default> Default for IncrementalWindow<T> {
+    fn default() -> IncrementalWindow<T> {
+        IncrementalWindow::new(T::default())
     }
 }
 
-impl<P: Pane> Ring<P> {
+impl<P: Pane> PaneRing<P> {
     /// Adds a pane that is not older than any other.
     #[inline]
     pub(crate) fn push(&mut self, pane: P) {
@@ -94,16 +94,16 @@ impl<P: Pane> Ring<P> {
     }
 }
 
-impl<T: Total> Folded<T> {
+impl<T: Accumulator> IncrementalWindow<T> {
     /// Nothing inside, and the result of that.
-    pub(crate) fn new(total: T) -> Folded<T> {
-        Folded { ring: Ring::default(), total }
+    pub(crate) fn new(total: T) -> IncrementalWindow<T> {
+        IncrementalWindow { ring: PaneRing::default(), total }
     }
 
     /// Moves the end of the window to `now` and its beginning to `up_to`.
     #[inline]
     pub(crate) fn advance(&mut self, now: i64, up_to: i64) {
-        let Folded { ring, total } = self;
+        let IncrementalWindow { ring, total } = self;
         while let Some(pane) = ring.panes.get(ring.inside).filter(|pane| pane.at() <= now) {
             total.enter(pane);
             ring.inside += 1;
@@ -121,20 +121,25 @@ pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
     }
 }
 
-/// Whether a collection has come to use so little of its memory that some is to be given back.
+/// True when a collection has come to use so little of its memory that some is to be given back.
 pub(crate) const fn is_mostly_free(len: usize, room: usize) -> bool {
     room > SPARE_MAX && len < room / 4
 }
 
-packed!(Ring<P> { panes, inside });
+packed!(PaneRing<P> { panes, inside });
 
-impl<T: Total<Pane: Packed> + Packed> Packed for Folded<T> {
+impl<T: Accumulator<Pane: SnapshotEncode> + SnapshotEncode> SnapshotEncode
+    for IncrementalWindow<T>
+{
     fn pack(&self, out: &mut Vec<u8>) {
         self.ring.pack(out);
         self.total.pack(out);
     }
 
-    fn unpack(from: &mut &[u8]) -> Option<Folded<T>> {
-        Some(Folded { ring: Packed::unpack(from)?, total: Packed::unpack(from)? })
+    fn unpack(from: &mut &[u8]) -> Option<IncrementalWindow<T>> {
+        Some(IncrementalWindow {
+            ring: SnapshotEncode::unpack(from)?,
+            total: SnapshotEncode::unpack(from)?,
+        })
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::decimal::Decimal;
-use model::message::{Message, Unit};
+use model::message::{DisplayUnit, MessageTemplate};
 use model::schema::{Codec, Schema};
 use model::severity::Severity;
 use rules_dsl::rule::{
-    Alert, BoolOp, Compare, Comparison, Condition, Formula, KeyPart, Measure, Predicate, RuleSet,
-    Selection, Trigger, Window,
+    Alert, BoolOp, Compare, ComparisonOp, Condition, EventSelection, KeyPart, Measure,
+    MeasureFormula, Predicate, RuleSet, Trigger, Window,
 };
 
 /// `count >= 3 within 10ms by host` of stream 0, kept and held for one window.
@@ -28,7 +28,7 @@ pub fn alert(name: &str) -> Alert {
         notify_each: false,
         is_shadow: false,
         keys_max: None,
-        message: Message::default(),
+        message: MessageTemplate::default(),
         message_fields: Vec::new(),
         tops: Vec::new(),
         runbook: None,
@@ -40,10 +40,10 @@ pub fn alert(name: &str) -> Alert {
 pub fn condition(measure: Measure, level: i64) -> Condition {
     let window = Window { measure, window_ms: 10, step_ms: 0, ago_ms: 0, min_events: 0 };
     let compare = Compare {
-        value: Formula::Window(0),
-        comparison: Comparison::AtLeast,
+        value: MeasureFormula::Window(0),
+        comparison: ComparisonOp::AtLeast,
         level: Decimal::from_int(level),
-        unit: Unit::Number,
+        unit: DisplayUnit::Number,
     };
     Condition { windows: vec![window], compares: vec![compare], joint: BoolOp::Compare(0) }
 }
@@ -57,8 +57,8 @@ pub fn single(alert: &mut Alert) -> (&mut Window, &mut Compare) {
 }
 
 /// Every event of a stream, by its field 0.
-pub fn selection(stream: usize) -> Selection {
-    Selection {
+pub fn selection(stream: usize) -> EventSelection {
+    EventSelection {
         stream,
         predicate: Predicate::True,
         field: None,

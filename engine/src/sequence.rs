@@ -5,17 +5,17 @@
 
 use std::collections::VecDeque;
 
-use model::observation::Origin;
+use model::observation::EventOrigin;
 
 use crate::snapshot::packed;
 
 /// The place of an event: its time, then where it stood.
-type Order = (i64, Origin);
+type EventOrder = (i64, EventOrigin);
 
 /// The steps an event satisfies, gathered until another event comes.
 #[derive(Debug, Default)]
-struct Gathered {
-    event: Option<Order>,
+struct GatheredSteps {
+    event: Option<EventOrder>,
     /// Bit n is step n.
     steps: u32,
 }
@@ -28,16 +28,16 @@ struct GatheredEvent {
     steps: u32,
 }
 
-impl Gathered {
+impl GatheredSteps {
     /// Adds a step of an event; what is known of the event before, if this is another.
-    fn add(&mut self, event: Order, step: u8) -> Option<GatheredEvent> {
+    fn add(&mut self, event: EventOrder, step: u8) -> Option<GatheredEvent> {
         let bit = 1_u32.checked_shl(u32::from(step)).unwrap_or(0);
         if self.event == Some(event) {
             self.steps |= bit;
             return None;
         }
         let before = self.take();
-        *self = Gathered { event: Some(event), steps: bit };
+        *self = GatheredSteps { event: Some(event), steps: bit };
         before
     }
 
@@ -47,43 +47,43 @@ impl Gathered {
     }
 }
 
-/// How far one key has come in a sequence.
+/// Progress of one key in a sequence.
 #[derive(Debug)]
-pub struct Sequence {
+pub struct SequenceState {
     first_count: usize,
     /// Times of the newest events of the first step, at most as many as it takes.
     firsts: VecDeque<i64>,
     /// For every step after the first: the newest start from which it has been reached.
     /// Exact, since a start reaches a step whenever an older one does.
     reached: Box<[Option<i64>]>,
-    gathered: Gathered,
+    gathered: GatheredSteps,
     within_ms: i64,
     /// The instant at which it last came to its end.
     matched: Option<i64>,
 }
 
-impl Sequence {
+impl SequenceState {
     /// Nothing has happened yet in a sequence of `steps`, the first of which takes
     /// `first_count` events.
-    pub(crate) fn new(steps: usize, first_count: u32, within_ms: i64) -> Sequence {
-        Sequence {
+    pub(crate) fn new(steps: usize, first_count: u32, within_ms: i64) -> SequenceState {
+        SequenceState {
             first_count: first_count.max(1) as usize,
             firsts: VecDeque::new(),
             reached: vec![None; steps.saturating_sub(1)].into(),
-            gathered: Gathered::default(),
+            gathered: GatheredSteps::default(),
             within_ms,
             matched: None,
         }
     }
 
     /// Takes an event as one of the steps.
-    pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: Origin) {
+    pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: EventOrigin) {
         if let Some(event) = self.gathered.add((time, origin), step) {
             self.apply(event);
         }
     }
 
-    /// Whether it comes to its end at `now`.
+    /// True when it comes to its end at `now`.
     pub(crate) fn matches(&mut self, now: i64) -> bool {
         if let Some(event) = self.gathered.take() {
             self.apply(event);
@@ -123,44 +123,44 @@ impl Sequence {
         self.reached.get(step - 1).copied().flatten()
     }
 
-    /// When nothing of it matters any more.
+    /// Instant at which nothing of it matters any more.
     pub(crate) fn over_at(&self) -> Option<i64> {
         let starts = self.reached.iter().copied().flatten();
         let newest = starts.chain(self.firsts.back().copied()).max();
         newest.map(|newest| newest.saturating_add(self.within_ms))
     }
 
-    /// Whether nothing of it matters at `now`.
+    /// True when nothing of it matters at `now`.
     pub(crate) fn is_over(&self, now: i64) -> bool {
         self.over_at().is_none_or(|over| over <= now)
     }
 }
 
-/// What one key has begun and not followed up.
+/// Sequences that one key has begun and not followed up.
 #[derive(Debug)]
-pub struct Obligations {
+pub struct PendingFollowUps {
     within_ms: i64,
     /// Ascending.
     begun: VecDeque<i64>,
-    gathered: Gathered,
+    gathered: GatheredSteps,
     matched: Option<i64>,
 }
 
-impl Obligations {
+impl PendingFollowUps {
     /// Nothing is owed.
-    pub(crate) const fn new(within_ms: i64) -> Obligations {
-        let gathered = Gathered { event: None, steps: 0 };
-        Obligations { within_ms, begun: VecDeque::new(), gathered, matched: None }
+    pub(crate) const fn new(within_ms: i64) -> PendingFollowUps {
+        let gathered = GatheredSteps { event: None, steps: 0 };
+        PendingFollowUps { within_ms, begun: VecDeque::new(), gathered, matched: None }
     }
 
     /// Takes an event that obliges (step 0) or discharges (step 1).
-    pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: Origin) {
+    pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: EventOrigin) {
         if let Some(event) = self.gathered.add((time, origin), step) {
             self.apply(event);
         }
     }
 
-    /// Whether one runs out at `now`; those that ran out before have been told.
+    /// True when one runs out at `now`; those that ran out before have been told.
     pub(crate) fn matches(&mut self, now: i64) -> bool {
         if let Some(event) = self.gathered.take() {
             self.apply(event);
@@ -183,15 +183,15 @@ impl Obligations {
         }
     }
 
-    /// When the next one runs out.
+    /// Instant at which the next one runs out.
     pub(crate) fn next_due(&self) -> Option<i64> {
         self.begun.front().map(|begun| begun.saturating_add(self.within_ms))
     }
 }
 
-packed!(Gathered { event, steps });
-packed!(Sequence { first_count, firsts, reached, gathered, within_ms, matched });
-packed!(Obligations { within_ms, begun, gathered, matched });
+packed!(GatheredSteps { event, steps });
+packed!(SequenceState { first_count, firsts, reached, gathered, within_ms, matched });
+packed!(PendingFollowUps { within_ms, begun, gathered, matched });
 
 #[cfg(test)]
 mod tests;

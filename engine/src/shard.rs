@@ -1,31 +1,31 @@
 //! A shard: the key groups of one thread, judged instant by instant.
 
 mod boundary;
-mod domain;
-mod evidence;
 mod fields;
+mod key_state;
+mod key_states;
 mod seeds;
 mod snapshot;
-mod state;
-mod states;
 pub mod statistics;
+mod stream_group;
 mod table;
+mod trigger_state;
 
 use std::sync::Arc;
 
-use model::observation::{Batch, Marks, Row};
+use model::observation::{Observation, ObservationBatch, Watermarks};
 use model::time::Timestamp;
 use model::transition::Transition;
 
 use crate::program::Program;
-use domain::Domain;
-use states::States;
+use key_states::KeyStateStore;
 use statistics::RuleCounts;
+use stream_group::StreamGroup;
 
-pub use crate::probe::EARLY_EVENTS_MAX;
+pub use crate::early_detector::EARLY_EVENTS_MAX;
 pub use boundary::{
-    CalendarEnd, KEYS_PER_RULE_MAX, OpenEpisode, Out, Restored, ShardCounts, ShardSettings,
-    Watched, calendar_ends, keys_share,
+    CalendarEnd, KEYS_PER_RULE_MAX, RestoredEpisode, ShardCounts, ShardRestore, ShardSettings,
+    StepOutput, WatchSample, calendar_ends, keys_share,
 };
 
 /// The part of the work that one thread owns.
@@ -34,8 +34,8 @@ pub use boundary::{
 #[derive(Debug)]
 pub struct Shard {
     program: Arc<Program>,
-    states: States,
-    domains: Vec<Domain>,
+    states: KeyStateStore,
+    domains: Vec<StreamGroup>,
     /// Domain indices by signal.
     domains_of: Vec<Vec<usize>>,
     /// Domain indices by stream: those that read it, or a stream it is joined with.
@@ -49,17 +49,17 @@ impl Shard {
     ///
     /// Events of one horizon before that are expected again: they rebuild windows and
     /// publish nothing.
-    pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &Restored) -> Shard {
-        let domains = Domain::divide(&program, settings, restored);
+    pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &ShardRestore) -> Shard {
+        let domains = StreamGroup::divide(&program, settings, restored);
         let signals = 0..program.signal_count();
-        let hears = |signal: usize| {
-            let heard = domains.iter().enumerate();
-            heard.filter(|(_, domain)| domain.hears(signal)).map(|(index, _)| index).collect()
+        let consumes = |signal: usize| {
+            let seen = domains.iter().enumerate();
+            seen.filter(|(_, domain)| domain.has_consumer(signal)).map(|(index, _)| index).collect()
         };
         Shard {
-            domains_of: signals.map(hears).collect(),
-            joined: domain::joined(&domains, program.stream_count()),
-            states: States::new(Arc::clone(&program), settings, restored),
+            domains_of: signals.map(consumes).collect(),
+            joined: stream_group::joined(&domains, program.stream_count()),
+            states: KeyStateStore::new(Arc::clone(&program), settings, restored),
             settled: (0..program.stream_count())
                 .map(|stream| restored.published.get(stream).copied())
                 .map(|published| published.unwrap_or(Timestamp(i64::MIN)))
@@ -85,7 +85,7 @@ impl Shard {
     ///
     /// The marks must have been read before the batch was taken from its ring: then every
     /// observation they speak of is in this batch or an earlier one.
-    pub fn step(&mut self, batch: &Batch, marks: &Marks, out: &mut Out) {
+    pub fn step(&mut self, batch: &ObservationBatch, marks: &Watermarks, out: &mut StepOutput) {
         for row in &batch.rows {
             self.take_in(batch, row, out);
         }
@@ -95,17 +95,18 @@ impl Shard {
         }
         for (stream, settled) in self.settled.iter_mut().enumerate() {
             let domains = self.joined.get(stream).into_iter().flatten();
-            let told = domains.filter_map(|index| self.domains.get(*index)).map(Domain::told);
+            let emitted =
+                domains.filter_map(|index| self.domains.get(*index)).map(StreamGroup::emitted);
             let mark = marks.settled.get(stream).copied();
-            *settled = (*settled).max(told.min().or(mark).unwrap_or(*settled));
+            *settled = (*settled).max(emitted.min().or(mark).unwrap_or(*settled));
         }
         let fresh = out.transitions.get_mut(from..).unwrap_or_default();
         fresh.sort_by(|a, b| order_of(a).cmp(&order_of(b)));
     }
 
-    fn take_in(&mut self, batch: &Batch, row: &Row, out: &mut Out) {
-        let heard = self.domains_of.get(row.signal as usize).map_or(&[][..], Vec::as_slice);
-        for domain in heard {
+    fn take_in(&mut self, batch: &ObservationBatch, row: &Observation, out: &mut StepOutput) {
+        let seen = self.domains_of.get(row.signal as usize).map_or(&[][..], Vec::as_slice);
+        for domain in seen {
             let Some(domain) = self.domains.get_mut(*domain) else {
                 continue;
             };
@@ -126,14 +127,14 @@ impl Shard {
 
     /// Episodes that fire, with what a restart needs to know of them; none of rules that have
     /// still to come to where an earlier run was, which knew more.
-    pub fn open_episodes(&self) -> Vec<OpenEpisode> {
-        let domain_of = |rule| self.domains.iter().find(|domain| domain.judges(rule));
+    pub fn open_episodes(&self) -> Vec<RestoredEpisode> {
+        let domain_of = |rule| self.domains.iter().find(|domain| domain.evaluates(rule));
         let current = |rule| domain_of(rule).filter(|domain| domain.is_current());
-        self.states.open_episodes(|rule| current(rule).map(Domain::settled))
+        self.states.open_episodes(|rule| current(rule).map(StreamGroup::settled))
     }
 
-    /// What the watches show now, ordered by watch and key; nothing of what is unknown.
-    pub fn watched(&mut self) -> Vec<Watched> {
+    /// Values of the watches now, ordered by watch and key; nothing of what is unknown.
+    pub fn watched(&mut self) -> Vec<WatchSample> {
         let mut out = Vec::new();
         for domain in &self.domains {
             domain.watched(&mut self.states, &mut out);
@@ -142,17 +143,17 @@ impl Shard {
         out
     }
 
-    /// What it holds and has refused.
+    /// Counts of what it holds and has refused.
     pub fn counts(&self) -> ShardCounts {
         ShardCounts {
             late_after_settle: self.late_after_settle,
-            repeated: self.domains.iter().map(Domain::repeated).sum(),
+            repeated: self.domains.iter().map(StreamGroup::repeated).sum(),
             waiting: self.domains.iter().map(|domain| domain.waiting() as u64).sum(),
             ..self.states.counts()
         }
     }
 
-    /// What each rule has made of its input, in the order of the program's rules.
+    /// Counts of each rule, in the order of the program's rules.
     pub fn rule_counts(&self) -> Vec<RuleCounts> {
         self.states.rule_counts()
     }

@@ -9,14 +9,14 @@ const PLACES: usize = 1 << PLACE_BITS;
 /// page none of whose places is taken gives its memory back.
 #[derive(Debug)]
 pub struct Slab<T> {
-    pages: Vec<Page<T>>,
+    pages: Vec<SlabPage<T>>,
     // INVARIANT: holds each page that has a free place, once.
     roomy: Vec<u32>,
     len: usize,
 }
 
 #[derive(Debug)]
-struct Page<T> {
+struct SlabPage<T> {
     /// As many as there are places, or none at all.
     places: Box<[Option<T>]>,
     /// Bit n is place n.
@@ -34,7 +34,7 @@ impl<T> Slab<T> {
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         let number = self.roomy.last().copied().unwrap_or(self.pages.len() as u32);
         if number as usize >= self.pages.len() {
-            self.pages.push(Page { places: Box::default(), taken: 0 });
+            self.pages.push(SlabPage { places: Box::default(), taken: 0 });
             self.roomy.push(number);
         }
         let Some(page) = self.pages.get_mut(number as usize) else {
@@ -82,7 +82,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// What is held, in the order of the numbers.
+    /// Entries in the order of their numbers.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
         self.pages.iter_mut().zip(0_u32..).flat_map(|(page, number)| {
             let places = page.places.iter_mut().zip(number << PLACE_BITS..);
@@ -90,7 +90,7 @@ impl<T> Slab<T> {
         })
     }
 
-    /// What is held, in the order of the numbers.
+    /// Entries in the order of their numbers.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flat_map(|page| page.places.iter().flatten())
     }

@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 
 use model::decimal::Decimal;
-use model::observation::Origin;
+use model::observation::EventOrigin;
 use model::severity::Severity;
 use model::time::Timestamp;
 use num_bigint::BigInt;
-use rules_dsl::rule::Comparison;
+use rules_dsl::rule::ComparisonOp;
 use smallvec::SmallVec;
 
-/// What can be written as bytes and read back.
-pub trait Packed: Sized {
+/// Encoding of snapshots: written as bytes and read back.
+pub trait SnapshotEncode: Sized {
     /// Appends it.
     fn pack(&self, out: &mut Vec<u8>);
 
@@ -28,20 +28,20 @@ pub trait Packed: Sized {
 /// Packs a struct field by field, or an enum by tags and what its variants hold.
 macro_rules! packed {
     (enum $name:ident { $($tag:literal => $variant:ident $(($($part:ident),+))?),+ $(,)? }) => {
-        impl $crate::snapshot::Packed for $name {
+        impl $crate::snapshot::SnapshotEncode for $name {
             fn pack(&self, out: &mut Vec<u8>) {
                 match self {
                     $($name::$variant $(($($part),+))? => {
                         out.push($tag);
-                        $($($crate::snapshot::Packed::pack($part, out);)+)?
+                        $($($crate::snapshot::SnapshotEncode::pack($part, out);)+)?
                     })+
                 }
             }
 
             fn unpack(from: &mut &[u8]) -> Option<Self> {
-                match <u8 as $crate::snapshot::Packed>::unpack(from)? {
+                match <u8 as $crate::snapshot::SnapshotEncode>::unpack(from)? {
                     $($tag => Some($name::$variant $(($({
-                        let $part = $crate::snapshot::Packed::unpack(from)?;
+                        let $part = $crate::snapshot::SnapshotEncode::unpack(from)?;
                         $part
                     }),+))?),)+
                     _ => None,
@@ -50,22 +50,24 @@ macro_rules! packed {
         }
     };
     ($name:ident $(<$of:ident>)? { $($field:ident),+ $(,)? }) => {
-        impl $(<$of: $crate::snapshot::Packed>)? $crate::snapshot::Packed for $name $(<$of>)? {
+        impl $(<$of: $crate::snapshot::SnapshotEncode>)? $crate::snapshot::SnapshotEncode
+            for $name $(<$of>)?
+        {
             fn pack(&self, out: &mut Vec<u8>) {
-                $($crate::snapshot::Packed::pack(&self.$field, out);)+
+                $($crate::snapshot::SnapshotEncode::pack(&self.$field, out);)+
             }
 
             fn unpack(from: &mut &[u8]) -> Option<Self> {
-                Some($name { $($field: $crate::snapshot::Packed::unpack(from)?),+ })
+                Some($name { $($field: $crate::snapshot::SnapshotEncode::unpack(from)?),+ })
             }
         }
     };
 }
 pub(crate) use packed;
 
-packed!(Origin { stream, partition, offset, index });
+packed!(EventOrigin { stream, partition, offset, index });
 packed!(enum Severity { 1 => Critical, 2 => High, 3 => Medium, 4 => Low });
-packed!(enum Comparison {
+packed!(enum ComparisonOp {
     0 => AtLeast, 1 => Above, 2 => AtMost, 3 => Below, 4 => Equal, 5 => NotEqual
 });
 
@@ -92,7 +94,7 @@ fn unpack_number(from: &mut &[u8]) -> Option<u128> {
     }
 }
 
-impl Packed for u8 {
+impl SnapshotEncode for u8 {
     fn pack(&self, out: &mut Vec<u8>) {
         out.push(*self);
     }
@@ -104,7 +106,7 @@ impl Packed for u8 {
     }
 }
 
-impl Packed for bool {
+impl SnapshotEncode for bool {
     fn pack(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
     }
@@ -117,7 +119,7 @@ impl Packed for bool {
 
 macro_rules! packed_unsigned {
     ($($number:ty),+) => {
-        $(impl Packed for $number {
+        $(impl SnapshotEncode for $number {
             #[inline]
             fn pack(&self, out: &mut Vec<u8>) {
                 pack_number(*self as u128, out);
@@ -133,7 +135,7 @@ macro_rules! packed_unsigned {
 
 macro_rules! packed_signed {
     ($($number:ty),+) => {
-        $(impl Packed for $number {
+        $(impl SnapshotEncode for $number {
             #[inline]
             fn pack(&self, out: &mut Vec<u8>) {
                 let number = i128::from(*self);
@@ -152,7 +154,7 @@ macro_rules! packed_signed {
 packed_unsigned!(u32, u64, u128, usize);
 packed_signed!(i32, i64, i128);
 
-impl Packed for Timestamp {
+impl SnapshotEncode for Timestamp {
     fn pack(&self, out: &mut Vec<u8>) {
         self.0.pack(out);
     }
@@ -162,7 +164,7 @@ impl Packed for Timestamp {
     }
 }
 
-impl Packed for Decimal {
+impl SnapshotEncode for Decimal {
     fn pack(&self, out: &mut Vec<u8>) {
         self.units().pack(out);
     }
@@ -172,7 +174,7 @@ impl Packed for Decimal {
     }
 }
 
-impl Packed for BigInt {
+impl SnapshotEncode for BigInt {
     fn pack(&self, out: &mut Vec<u8>) {
         self.to_signed_bytes_le().pack(out);
     }
@@ -182,7 +184,7 @@ impl Packed for BigInt {
     }
 }
 
-impl<T> Packed for PhantomData<T> {
+impl<T> SnapshotEncode for PhantomData<T> {
     fn pack(&self, _: &mut Vec<u8>) {}
 
     fn unpack(_: &mut &[u8]) -> Option<PhantomData<T>> {
@@ -190,7 +192,7 @@ impl<T> Packed for PhantomData<T> {
     }
 }
 
-impl<T: Packed> Packed for Option<T> {
+impl<T: SnapshotEncode> SnapshotEncode for Option<T> {
     fn pack(&self, out: &mut Vec<u8>) {
         self.is_some().pack(out);
         self.iter().for_each(|some| some.pack(out));
@@ -201,7 +203,7 @@ impl<T: Packed> Packed for Option<T> {
     }
 }
 
-impl<T: Packed> Packed for Box<T> {
+impl<T: SnapshotEncode> SnapshotEncode for Box<T> {
     fn pack(&self, out: &mut Vec<u8>) {
         (**self).pack(out);
     }
@@ -212,7 +214,7 @@ impl<T: Packed> Packed for Box<T> {
 }
 
 /// Appends how many there are, and each.
-pub(crate) fn pack_list<'a, T: Packed + 'a>(
+pub(crate) fn pack_list<'a, T: SnapshotEncode + 'a>(
     list: impl ExactSizeIterator<Item = &'a T>,
     out: &mut Vec<u8>,
 ) {
@@ -222,7 +224,7 @@ pub(crate) fn pack_list<'a, T: Packed + 'a>(
 
 /// A list of things that take a byte or more each: no claim of many makes room for them before
 /// they are there.
-fn unpack_list<L: Default + Extend<T>, T: Packed>(from: &mut &[u8]) -> Option<L> {
+fn unpack_list<L: Default + Extend<T>, T: SnapshotEncode>(from: &mut &[u8]) -> Option<L> {
     let mut list = L::default();
     for _ in 0..usize::unpack(from)? {
         list.extend(Some(T::unpack(from)?));
@@ -232,7 +234,7 @@ fn unpack_list<L: Default + Extend<T>, T: Packed>(from: &mut &[u8]) -> Option<L>
 
 macro_rules! packed_list {
     ($($list:ty $(, $size:ident)?);+) => {
-        $(impl<T: Packed $(, const $size: usize)?> Packed for $list {
+        $(impl<T: SnapshotEncode $(, const $size: usize)?> SnapshotEncode for $list {
             fn pack(&self, out: &mut Vec<u8>) {
                 pack_list(self.iter(), out);
             }
@@ -246,7 +248,7 @@ macro_rules! packed_list {
 
 packed_list!(Vec<T>; VecDeque<T>; SmallVec<[T; 1]>);
 
-impl<T: Packed> Packed for Box<[T]> {
+impl<T: SnapshotEncode> SnapshotEncode for Box<[T]> {
     fn pack(&self, out: &mut Vec<u8>) {
         pack_list(self.iter(), out);
     }
@@ -256,7 +258,7 @@ impl<T: Packed> Packed for Box<[T]> {
     }
 }
 
-impl<K: Packed + Ord, V: Packed> Packed for BTreeMap<K, V> {
+impl<K: SnapshotEncode + Ord, V: SnapshotEncode> SnapshotEncode for BTreeMap<K, V> {
     fn pack(&self, out: &mut Vec<u8>) {
         self.len().pack(out);
         for (key, value) in self {
@@ -270,19 +272,19 @@ impl<K: Packed + Ord, V: Packed> Packed for BTreeMap<K, V> {
     }
 }
 
-impl Packed for String {
+impl SnapshotEncode for String {
     fn pack(&self, out: &mut Vec<u8>) {
         pack_list(self.as_bytes().iter(), out);
     }
 
     fn unpack(from: &mut &[u8]) -> Option<String> {
-        String::from_utf8(Packed::unpack(from)?).ok()
+        String::from_utf8(SnapshotEncode::unpack(from)?).ok()
     }
 }
 
 macro_rules! packed_tuple {
     ($(($($part:ident $at:tt),+))+) => {
-        $(impl<$($part: Packed),+> Packed for ($($part,)+) {
+        $(impl<$($part: SnapshotEncode),+> SnapshotEncode for ($($part,)+) {
             fn pack(&self, out: &mut Vec<u8>) {
                 $(self.$at.pack(out);)+
             }
@@ -304,7 +306,7 @@ mod tests {
 
     use super::*;
 
-    fn comes_back<T: Packed + PartialEq + Debug>(value: &T) -> Result<(), TestCaseError> {
+    fn comes_back<T: SnapshotEncode + PartialEq + Debug>(value: &T) -> Result<(), TestCaseError> {
         let mut bytes = Vec::new();
         value.pack(&mut bytes);
         for cut in 0..bytes.len() {
@@ -338,7 +340,7 @@ mod tests {
         #[test]
         fn any_bytes_are_answered(bytes in any::<Vec<u8>>()) {
             let _ = <Vec<Option<(i64, Vec<BigInt>)>>>::unpack(&mut &bytes[..]);
-            let _ = <(u128, Box<[Severity]>, Option<Comparison>)>::unpack(&mut &bytes[..]);
+            let _ = <(u128, Box<[Severity]>, Option<ComparisonOp>)>::unpack(&mut &bytes[..]);
         }
     }
 

@@ -1,11 +1,11 @@
 //! Due instants of states, the earliest first.
 
-use crate::wheel::Wheel;
+use crate::wheel::TimerWheel;
 
 /// A queue of (instant, state) in which each state has at most one live entry.
 #[derive(Debug)]
-pub struct Timers<S> {
-    wheel: Wheel<S>,
+pub struct TimerQueue<S> {
+    wheel: TimerWheel<S>,
 }
 
 /// A state's own record of when it is due.
@@ -14,30 +14,30 @@ pub struct Timers<S> {
 /// is, and is put in again, later, when it comes up too soon. Moved earlier, an alarm gets
 /// another entry, and the one left behind is skipped when it comes up.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Alarm {
+pub struct StateTimer {
     due: Option<i64>,
     // INVARIANT: where there is a due instant, the entry is no later.
     /// The instant of its live entry.
     entry: Option<i64>,
 }
 
-impl Alarm {
-    /// When it is due.
+impl StateTimer {
+    /// Instant at which it is due.
     pub(crate) const fn due(&self) -> Option<i64> {
         self.due
     }
 }
 
-impl<S: Ord + Copy> Default for Timers<S> {
-    fn default() -> Timers<S> {
-        Timers { wheel: Wheel::new() }
+impl<S: Ord + Copy> Default for TimerQueue<S> {
+    fn default() -> TimerQueue<S> {
+        TimerQueue { wheel: TimerWheel::new() }
     }
 }
 
-impl<S: Ord + Copy> Timers<S> {
+impl<S: Ord + Copy> TimerQueue<S> {
     /// Sets a state's alarm to `due`, or to nothing.
     #[inline]
-    pub(crate) fn set(&mut self, alarm: &mut Alarm, due: Option<i64>, state: S) {
+    pub(crate) fn set(&mut self, alarm: &mut StateTimer, due: Option<i64>, state: S) {
         alarm.due = due;
         if let Some(due) = due
             && alarm.entry.is_none_or(|entry| due < entry)
@@ -48,7 +48,7 @@ impl<S: Ord + Copy> Timers<S> {
     }
 
     /// Sets a state's alarm to `due` unless it is due earlier.
-    pub(crate) fn hasten(&mut self, alarm: &mut Alarm, due: i64, state: S) {
+    pub(crate) fn hasten(&mut self, alarm: &mut StateTimer, due: i64, state: S) {
         let due = alarm.due.map_or(due, |known| known.min(due));
         self.set(alarm, Some(due), state);
     }
@@ -59,14 +59,20 @@ impl<S: Ord + Copy> Timers<S> {
         self.wheel.next()
     }
 
-    /// Takes an entry of `now` or before; its state's alarm is to [`Timers::answer`] it.
+    /// Takes an entry of `now` or before; its state's alarm is to [`TimerQueue::take_due`] it.
     pub(crate) fn pop(&mut self, now: i64) -> Option<(i64, S)> {
         self.wheel.pop(now)
     }
 
-    /// Whether an alarm, whose entry has come up, is due at `now`; one that is due later
-    /// gets a new entry.
-    pub(crate) fn answer(&mut self, alarm: &mut Alarm, entry: i64, state: S, now: i64) -> bool {
+    /// True when an alarm, whose entry has come up, is due at `now`; one that is due later gets a
+    /// new entry.
+    pub(crate) fn take_due(
+        &mut self,
+        alarm: &mut StateTimer,
+        entry: i64,
+        state: S,
+        now: i64,
+    ) -> bool {
         if alarm.entry != Some(entry) {
             return false;
         }
@@ -90,8 +96,8 @@ mod tests {
         fn every_alarm_rings_at_its_instant_once_and_never_else(
             steps in prop::collection::vec((0_i64..5, 0_usize..4, 0_u8..3, 1_i64..20), 0..100),
         ) {
-            let mut timers = Timers::default();
-            let mut alarms = [Alarm::default(); 4];
+            let mut timers = TimerQueue::default();
+            let mut alarms = [StateTimer::default(); 4];
             let mut dues = [None; 4];
             let mut now = 0;
             for (later, state, action, ahead) in steps {
@@ -100,8 +106,8 @@ mod tests {
                     prop_assert!(dues.iter().flatten().all(|due| *due >= next));
                     let mut rung = Vec::new();
                     while let Some((entry, state)) = timers.pop(next) {
-                        let alarm: &mut Alarm = &mut alarms[state];
-                        rung.extend(timers.answer(alarm, entry, state, next).then_some(state));
+                        let alarm: &mut StateTimer = &mut alarms[state];
+                        rung.extend(timers.take_due(alarm, entry, state, next).then_some(state));
                     }
                     rung.sort_unstable();
                     let due: Vec<_> = (0..4).filter(|state| dues[*state] == Some(next)).collect();

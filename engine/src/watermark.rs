@@ -5,9 +5,9 @@ use model::time::{MINUTE_MS, Timestamp};
 /// An event dated further than this after its record's timestamp is refused.
 pub const FUTURE_MAX_MS: i64 = 5 * MINUTE_MS;
 
-/// What a partition says to an event.
+/// Admission of an event by its partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum EventAdmission {
     /// It counts.
     Accepted,
     /// It is older than the watermark: dropped and counted.
@@ -21,16 +21,16 @@ pub enum Admission {
 /// Depends on this partition's order alone, so what is accepted is the same whatever other
 /// partitions do and however often the partition is read again.
 #[derive(Clone, Copy, Debug)]
-pub struct Front {
+pub struct PartitionWatermark {
     lateness_ms: i64,
     front: Option<Timestamp>,
 }
 
-impl Front {
+impl PartitionWatermark {
     /// A partition of which nothing was read, or that is read again from a place where its
     /// front was `front`.
-    pub const fn new(lateness_ms: i64, front: Option<Timestamp>) -> Front {
-        Front { lateness_ms, front }
+    pub const fn new(lateness_ms: i64, front: Option<Timestamp>) -> PartitionWatermark {
+        PartitionWatermark { lateness_ms, front }
     }
 
     /// Goes on from a front that was.
@@ -41,16 +41,16 @@ impl Front {
     /// Judges the next event of the partition and moves the front.
     ///
     /// `recorded` is the record's own timestamp, where the log keeps one.
-    pub fn admit(&mut self, time: Timestamp, recorded: Option<Timestamp>) -> Admission {
+    pub fn admit(&mut self, time: Timestamp, recorded: Option<Timestamp>) -> EventAdmission {
         if recorded.is_some_and(|recorded| time > recorded.plus(FUTURE_MAX_MS)) {
-            return Admission::Future;
+            return EventAdmission::Future;
         }
         if self.watermark().is_some_and(|watermark| time < watermark) {
-            return Admission::Late;
+            return EventAdmission::Late;
         }
         let reached = recorded.map_or(time, |recorded| time.min(recorded));
         self.front = self.front.max(Some(reached));
-        Admission::Accepted
+        EventAdmission::Accepted
     }
 
     /// The largest min(event time, record timestamp) read so far.
@@ -68,19 +68,19 @@ impl Front {
         front.minus(self.lateness_ms).minus(1)
     }
 
-    /// How far time had come where an earlier run has told everything up to `settled`.
+    /// Point up to which time had come where an earlier run has told everything up to `settled`.
     pub const fn reached_at(&self, settled: Timestamp) -> Timestamp {
         settled.plus(1).plus(self.lateness_ms)
     }
 }
 
-/// How time passes by itself in a partition that is known empty (LANGUAGE §3.6).
+/// Idle timeout: passage of time in a partition that is known empty (LANGUAGE §3.6).
 ///
 /// Only up to the last answer that nothing follows: what was not asked since, be it paused,
 /// held back, taken away or out of reach, may hold events that nobody has seen. Where time has
 /// come by itself it stays; the next silence goes on from there.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Silence {
+pub struct IdleTimeout {
     empty: Option<KnownEmpty>,
     passed: Option<Timestamp>,
 }
@@ -94,19 +94,19 @@ struct KnownEmpty {
 }
 
 impl KnownEmpty {
-    /// How far time has come by itself; nothing before it has been idle.
+    /// Point up to which time has come by itself; nothing before it has been idle.
     fn reached(&self, idle_ms: i64) -> Option<Timestamp> {
         let passed_ms = self.until_ms.saturating_sub(self.since_ms).saturating_sub(idle_ms);
         (passed_ms >= 0).then(|| self.from.plus(passed_ms))
     }
 }
 
-impl Silence {
+impl IdleTimeout {
     /// Nothing follows what was read, says the log at `now_ms` of a monotonic clock.
     ///
     /// A partition that never held an event starts its time at the wall clock of the moment
     /// it was found empty: whatever comes later is recorded later.
-    pub fn note_empty(&mut self, front: Option<Timestamp>, wall: Timestamp, now_ms: i64) {
+    pub fn record_empty(&mut self, front: Option<Timestamp>, wall: Timestamp, now_ms: i64) {
         match &mut self.empty {
             Some(empty) => empty.until_ms = now_ms.max(empty.until_ms),
             None => {
@@ -128,12 +128,13 @@ impl Silence {
         self.empty = None;
     }
 
-    /// Whether the last answer was that nothing follows.
+    /// True when the last answer was that nothing follows.
     pub const fn is_empty(&self) -> bool {
         self.empty.is_some()
     }
 
-    /// How far time has come in a partition with this front; `None` before anything is known.
+    /// Point up to which time has come in a partition with this front; `None` before anything is
+    /// known.
     pub fn reached(&self, front: Option<Timestamp>, idle_ms: i64) -> Option<Timestamp> {
         let by_itself = self.empty.and_then(|empty| empty.reached(idle_ms));
         front.max(self.passed).max(by_itself)
@@ -143,11 +144,11 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Admission::{Accepted, Future, Late};
+    use EventAdmission::{Accepted, Future, Late};
 
     #[test]
     fn admits_by_the_order_of_the_partition() {
-        let mut front = Front::new(5, None);
+        let mut front = PartitionWatermark::new(5, None);
         let events = [
             (100, None, Accepted, 100),
             (95, None, Accepted, 100),
@@ -166,21 +167,21 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_read_again_judges_as_before() {
-        let mut again = Front::new(5, Some(Timestamp(100)));
+    fn a_partition_read_again_evaluates_as_before() {
+        let mut again = PartitionWatermark::new(5, Some(Timestamp(100)));
         assert_eq!(again.admit(Timestamp(94), None), Late);
         assert_eq!(again.admit(Timestamp(95), None), Accepted);
     }
 
     #[test]
     fn time_passes_by_itself_up_to_the_last_answer_that_nothing_follows() {
-        enum Word {
+        enum IdleWord {
             Empty(i64),
             Other,
         }
-        use Word::{Empty, Other};
+        use IdleWord::{Empty, Other};
         // With an idle time of 100 ms: answers, then how far time has come from a front of 1000.
-        let cases: [(&[Word], i64); 8] = [
+        let cases: [(&[IdleWord], i64); 8] = [
             (&[Other], 1000),
             (&[Empty(0), Empty(50)], 1000),
             (&[Empty(0), Empty(150)], 1050),
@@ -194,10 +195,10 @@ mod tests {
         ];
         for (number, (words, want)) in cases.into_iter().enumerate() {
             let front = Some(Timestamp(1000));
-            let mut silence = Silence::default();
+            let mut silence = IdleTimeout::default();
             for word in words {
                 match word {
-                    Empty(at) => silence.note_empty(front, Timestamp(0), *at),
+                    Empty(at) => silence.record_empty(front, Timestamp(0), *at),
                     Other => silence.end(front, 100),
                 }
             }
@@ -207,10 +208,10 @@ mod tests {
 
     #[test]
     fn a_partition_without_events_holds_time_back_until_it_has_been_idle() {
-        let mut silence = Silence::default();
+        let mut silence = IdleTimeout::default();
         assert_eq!(silence.reached(None, 100), None);
         for (at, want) in [(0, None), (99, None), (130, Some(Timestamp(5030)))] {
-            silence.note_empty(None, Timestamp(5000), at);
+            silence.record_empty(None, Timestamp(5000), at);
             assert_eq!((silence.is_empty(), silence.reached(None, 100)), (true, want), "{at}");
         }
         silence.end(None, 100);
@@ -220,12 +221,12 @@ mod tests {
 
     #[test]
     fn a_first_event_that_was_on_its_way_is_not_overtaken_by_the_wall_clock() {
-        let mut silence = Silence::default();
-        silence.note_empty(None, Timestamp(5000), 0);
+        let mut silence = IdleTimeout::default();
+        silence.record_empty(None, Timestamp(5000), 0);
         let front = Some(Timestamp(4000));
-        silence.note_empty(front, Timestamp(5050), 50);
+        silence.record_empty(front, Timestamp(5050), 50);
         assert_eq!(silence.reached(front, 100), front);
-        silence.note_empty(front, Timestamp(5120), 120);
+        silence.record_empty(front, Timestamp(5120), 120);
         assert_eq!(silence.reached(front, 100), Some(Timestamp(5020)));
     }
 }

@@ -22,15 +22,15 @@ const SPARE_MAX: usize = 64;
 
 /// Entries by instant, taken out the earliest first; those of one instant in any order.
 #[derive(Debug)]
-pub(crate) struct Wheel<S> {
+pub(crate) struct TimerWheel<S> {
     // INVARIANT: entries on a level share all higher digits with the hand, and those of a
     // level other than the lowest lie behind the hand's own slot in it.
-    /// Where time has come: the instant last taken out.
+    /// Current instant: the one last taken out.
     hand: i64,
-    levels: [Option<Box<Level>>; LEVELS],
+    levels: [Option<Box<WheelLevel>>; LEVELS],
     /// Bit n is level n: whether it holds anything.
     occupied: u32,
-    entries: Vec<Entry<S>>,
+    entries: Vec<WheelEntry<S>>,
     /// The first of the places in `entries` that are free.
     free: u32,
     /// Entries that came when the hand was already past them.
@@ -39,32 +39,32 @@ pub(crate) struct Wheel<S> {
 }
 
 #[derive(Debug)]
-struct Level {
+struct WheelLevel {
     /// Bit n is slot n.
     occupied: u64,
-    slots: [Slot; SLOTS],
+    slots: [WheelSlot; SLOTS],
 }
 
 /// Entries of one digit.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct WheelSlot {
     first: u32,
     /// The earliest of their instants.
     earliest: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Entry<S> {
+struct WheelEntry<S> {
     at: i64,
     /// The next one in its slot, or the next free place.
     next: u32,
     state: S,
 }
 
-impl<S: Ord + Copy> Wheel<S> {
+impl<S: Ord + Copy> TimerWheel<S> {
     /// Nothing is due, and time is at its beginning.
-    pub(crate) fn new() -> Wheel<S> {
-        Wheel {
+    pub(crate) fn new() -> TimerWheel<S> {
+        TimerWheel {
             hand: i64::MIN,
             levels: std::array::from_fn(|_| None),
             occupied: 0,
@@ -82,7 +82,7 @@ impl<S: Ord + Copy> Wheel<S> {
             self.late.push(Reverse((at, state)));
             return;
         }
-        let fresh = Entry { at, next: NONE, state };
+        let fresh = WheelEntry { at, next: NONE, state };
         let id = match self.entries.get_mut(self.free as usize) {
             Some(place) => std::mem::replace(&mut self.free, std::mem::replace(place, fresh).next),
             None => {
@@ -110,10 +110,10 @@ impl<S: Ord + Copy> Wheel<S> {
         if let Some(Reverse(entry)) = self.late.pop() {
             return Some(entry);
         }
-        self.turn(at);
+        self.advance(at);
         let (_, digit, slot) = self.lowest()?;
         let id = slot.first;
-        let Entry { next, state, .. } = *self.entries.get(id as usize)?;
+        let WheelEntry { next, state, .. } = *self.entries.get(id as usize)?;
         self.set_first(0, digit, next);
         self.entries.get_mut(id as usize)?.next = std::mem::replace(&mut self.free, id);
         if self.entries.len() > SPARE_MAX && self.len < self.entries.len() / 4 {
@@ -124,7 +124,7 @@ impl<S: Ord + Copy> Wheel<S> {
 
     /// Turns the hand to the earliest instant on the wheel: the slot it comes to is emptied
     /// onto lower levels.
-    fn turn(&mut self, at: i64) {
+    fn advance(&mut self, at: i64) {
         let Some((level, digit, slot)) = self.lowest() else {
             return;
         };
@@ -134,7 +134,7 @@ impl<S: Ord + Copy> Wheel<S> {
         }
         self.set_first(level, digit, NONE);
         let mut id = slot.first;
-        while let Some(Entry { at, next, .. }) = self.entries.get(id as usize).copied() {
+        while let Some(WheelEntry { at, next, .. }) = self.entries.get(id as usize).copied() {
             self.chain(id, at);
             id = next;
         }
@@ -142,7 +142,7 @@ impl<S: Ord + Copy> Wheel<S> {
 
     /// The lowest level that holds something, and its first slot that does.
     #[inline]
-    fn lowest(&self) -> Option<(usize, usize, Slot)> {
+    fn lowest(&self) -> Option<(usize, usize, WheelSlot)> {
         if self.occupied == 0 {
             return None;
         }
@@ -186,11 +186,11 @@ impl<S: Ord + Copy> Wheel<S> {
 
     /// Puts what is left into a wheel of its size.
     fn give_back(&mut self) {
-        let mut smaller = Wheel::new();
+        let mut smaller = TimerWheel::new();
         smaller.hand = self.hand;
         for level in self.levels.iter().flatten() {
             for mut id in level.slots.iter().map(|slot| slot.first) {
-                while let Some(Entry { at, next, state }) = self.entries.get(id as usize) {
+                while let Some(WheelEntry { at, next, state }) = self.entries.get(id as usize) {
                     smaller.push(*at, *state);
                     id = *next;
                 }
@@ -203,9 +203,9 @@ impl<S: Ord + Copy> Wheel<S> {
     }
 }
 
-impl Default for Level {
-    fn default() -> Level {
-        Level { occupied: 0, slots: [Slot { first: NONE, earliest: i64::MAX }; SLOTS] }
+impl Default for WheelLevel {
+    fn default() -> WheelLevel {
+        WheelLevel { occupied: 0, slots: [WheelSlot { first: NONE, earliest: i64::MAX }; SLOTS] }
     }
 }
 
@@ -220,23 +220,23 @@ mod tests {
 
     use super::*;
 
-    /// What is done to a wheel.
+    /// Operation on a wheel.
     #[derive(Clone, Debug)]
-    enum Act {
+    enum WheelAction {
         Push(i64),
         Pop(i64),
     }
 
-    fn acts() -> impl Strategy<Value = Vec<Act>> {
+    fn acts() -> impl Strategy<Value = Vec<WheelAction>> {
         const YEAR_MS: i64 = 365 * 86_400_000;
         let near = || -3_i64..200;
         let far = || prop_oneof![near(), -70_000_i64..70_000, 0..YEAR_MS * 40, any::<i64>()];
         let extreme = prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(-1), Just(0)];
         let instant = || prop_oneof![4 => near(), 2 => far(), 1 => extreme.clone()];
         let act = prop_oneof![
-            3 => instant().prop_map(Act::Push),
-            2 => near().prop_map(Act::Pop),
-            1 => instant().prop_map(Act::Pop),
+            3 => instant().prop_map(WheelAction::Push),
+            2 => near().prop_map(WheelAction::Pop),
+            1 => instant().prop_map(WheelAction::Pop),
         ];
         prop::collection::vec(act, 0..300)
     }
@@ -245,16 +245,16 @@ mod tests {
         /// Against a heap. Instants are told from where time has come, or absolute.
         #[test]
         fn a_wheel_gives_what_a_heap_gives(acts in acts(), is_relative in any::<bool>()) {
-            let (mut wheel, mut heap) = (Wheel::new(), BinaryHeap::new());
+            let (mut wheel, mut heap) = (TimerWheel::new(), BinaryHeap::new());
             let mut now = 0_i64;
             for (state, act) in acts.into_iter().enumerate() {
                 let instant = |at: i64| if is_relative { now.saturating_add(at) } else { at };
                 match act {
-                    Act::Push(at) => {
+                    WheelAction::Push(at) => {
                         wheel.push(instant(at), state);
                         heap.push(Reverse((instant(at), state)));
                     }
-                    Act::Pop(at) => {
+                    WheelAction::Pop(at) => {
                         let until = instant(at);
                         let (mut got, mut want) = (Vec::new(), Vec::new());
                         while let Some(entry) = wheel.pop(until) {
@@ -277,11 +277,11 @@ mod tests {
 
     #[test]
     fn a_million_entries_take_little_memory_and_give_it_back() {
-        let mut wheel = Wheel::new();
+        let mut wheel = TimerWheel::new();
         for state in 0..1_000_000_u32 {
             wheel.push(1_767_571_200_000 + i64::from(state) * 7 % 600_000, state);
         }
-        assert!(wheel.entries.capacity() * size_of::<Entry<u32>>() <= 16 << 20);
+        assert!(wheel.entries.capacity() * size_of::<WheelEntry<u32>>() <= 16 << 20);
         let mut last = i64::MIN;
         while let Some((at, _)) = wheel.pop(1_767_571_200_000 + 599_900) {
             assert!(at >= last);

@@ -5,7 +5,7 @@
 //!
 //! | measure | structure | keeps | bytes |
 //! |---|---|---|---|
-//! | `count`, `ratio` | [`Run`] by instant, running total | one for each instant | 16 |
+//! | `count`, `ratio` | [`CountPane`] by instant, running total | one for each instant | 16 |
 //! | `sum`, `avg` | [`Part`] by instant, subtracted on evict | one for each instant | 32 |
 //! | `min`, `max` | [`Sample`]s no later one outdoes (monotone deque) | one for each instant | 32 |
 //! | `last` | the newest sample | one for each key | 0 |
@@ -24,10 +24,10 @@
 //! Which comparison reads a window decides nothing of what it keeps. The newest N events
 //! answer `count >= N`, but not what an alert shows of them, the value and its peak; and a
 //! rule whose threshold is changed goes on with the windows it has. What a comparison decides
-//! is *when to look again* ([`Window::next_fall`]): while N or more are inside, not before the
+//! is *when to look again* ([`WindowState::next_fall`]): while N or more are inside, not before the
 //! N-th newest leaves.
 //!
-//! [`Run`]: crate::panes::Run
+//! [`CountPane`]: crate::panes::Run
 //! [`Part`]: crate::panes::Part
 //! [`Sample`]: crate::panes::Sample
 //! [`Course`]: crate::panes::Course
@@ -35,22 +35,22 @@
 //! [`Recency`]: crate::recency::Recency
 
 use model::decimal::Decimal;
-use rules_dsl::rule::{self, Comparison, Measure};
+use rules_dsl::rule::{self, ComparisonOp, Measure};
 
-use crate::aggregate::{Aggregate, Structure, sooner};
-use crate::measured::Measured;
-use crate::panes::{Growth, Run};
+use crate::aggregate::{WindowAggregate, WindowStructure, sooner};
+use crate::measure_value::MeasureValue;
+use crate::panes::{CountPane, DeltaKind};
 use crate::snapshot::packed;
 
-/// What all windows of a rule's one measure have in common.
+/// Plan that all windows of one measure of a rule share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WindowPlan {
     pub(crate) length_ms: i64,
     pub(crate) step_ms: i64,
     pub(crate) ago_ms: i64,
     pub(crate) min_events: u64,
-    pub(crate) structure: Structure,
-    /// Whether events are counted though the measure does not need it.
+    pub(crate) structure: WindowStructure,
+    /// True when events are counted though the measure does not need it.
     pub(crate) is_counted: bool,
 }
 
@@ -60,12 +60,13 @@ pub(crate) struct WindowPlan {
 /// earlier window of `vs`, and in steps at the first boundary from then on. The window moves
 /// from boundary to boundary; that is the same window over times delayed and rounded up.
 #[derive(Debug)]
-pub(crate) struct Window {
-    pub(crate) aggregate: Aggregate,
+pub(crate) struct WindowState {
+    pub(crate) aggregate: WindowAggregate,
 }
 
 impl WindowPlan {
-    /// How a window is kept; `shows_count` is whether somebody asks how many events it holds.
+    /// Chooses the layout of a window; `shows_count` is whether somebody asks how many events it
+    /// holds.
     pub(crate) fn new(window: &rule::Window, shows_count: bool) -> WindowPlan {
         WindowPlan {
             length_ms: window.window_ms,
@@ -81,13 +82,15 @@ impl WindowPlan {
     pub(crate) const fn entry_bytes(&self) -> usize {
         let counts = matches!(
             self.structure,
-            Structure::Last | Structure::Extreme { .. } | Structure::Distinct { .. }
+            WindowStructure::Last
+                | WindowStructure::Extreme { .. }
+                | WindowStructure::Distinct { .. }
         );
-        let counted = if counts && self.is_counted { size_of::<Run>() } else { 0 };
+        let counted = if counts && self.is_counted { size_of::<CountPane>() } else { 0 };
         self.structure.entry_bytes() + counted
     }
 
-    /// When the window's end reaches an entry.
+    /// Instant at which the window's end reaches an entry.
     fn reached_at(&self, time: i64) -> i64 {
         if self.step_ms == 0 && self.ago_ms == 0 {
             return time;
@@ -97,10 +100,10 @@ impl WindowPlan {
     }
 }
 
-impl Window {
+impl WindowState {
     /// An empty window.
-    pub(crate) fn new(plan: &WindowPlan) -> Window {
-        Window { aggregate: Aggregate::new(plan.structure, plan.is_counted) }
+    pub(crate) fn new(plan: &WindowPlan) -> WindowState {
+        WindowState { aggregate: WindowAggregate::new(plan.structure, plan.is_counted) }
     }
 
     /// Adds an entry that is not older than any before it.
@@ -117,27 +120,27 @@ impl Window {
 
     /// The measure, `None` where unknown or of too few events.
     #[inline]
-    pub(crate) fn measured(&self, plan: &WindowPlan) -> Option<Measured> {
+    pub(crate) fn measured(&self, plan: &WindowPlan) -> Option<MeasureValue> {
         let has_enough = plan.min_events == 0 || self.aggregate.events() >= plan.min_events;
         has_enough.then(|| self.aggregate.measured()).flatten()
     }
 
-    /// Events inside, as [`Aggregate::events`] counts them.
+    /// Events inside, as [`WindowAggregate::events`] counts them.
     pub(crate) fn events(&self) -> u64 {
         self.aggregate.events()
     }
 
-    /// Whether no entry is inside; one of a step that has not closed is not inside yet.
+    /// True when no entry is inside; one of a step that has not closed is not inside yet.
     pub(crate) fn is_silent(&self) -> bool {
         self.aggregate.is_silent()
     }
 
-    /// Whether no entry is inside or ahead.
+    /// True when no entry is inside or ahead.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_silent() && self.aggregate.ahead().is_none()
     }
 
-    /// When the value next changes by itself: an entry leaves, or a step closes.
+    /// Instant at which the value next changes by itself: an entry leaves, or a step closes.
     pub(crate) fn next_change(&self, plan: &WindowPlan) -> Option<i64> {
         let mut oldest = self.aggregate.oldest();
         if plan.min_events > 1 {
@@ -146,18 +149,18 @@ impl Window {
         sooner(plan.leaves_at(oldest), self.aggregate.ahead())
     }
 
-    /// When a value that only falls while nothing comes no longer meets a level that it meets,
-    /// or, at the latest, when the window is empty.
+    /// Instant at which a value that only falls without input no longer meets its level, or, at the
+    /// latest, when the window is empty.
     pub(crate) fn next_fall(
         &self,
-        comparison: Comparison,
+        comparison: ComparisonOp,
         level: Decimal,
         plan: &WindowPlan,
     ) -> Option<i64> {
         plan.leaves_at(self.aggregate.last_needed(comparison, level))
     }
 
-    /// When the last entry now inside has left.
+    /// Instant at which the last entry now inside has left.
     #[inline]
     pub(crate) fn next_empty(&self, plan: &WindowPlan) -> Option<i64> {
         plan.leaves_at(self.aggregate.newest())
@@ -170,30 +173,34 @@ impl WindowPlan {
     }
 }
 
-fn structure(window: &rule::Window) -> Structure {
+fn structure(window: &rule::Window) -> WindowStructure {
     let in_steps = window.step_ms > 0;
     let grown = |growth| {
-        if in_steps { Structure::GrownInSteps(growth) } else { Structure::Grown(growth) }
+        if in_steps {
+            WindowStructure::GrownInSteps(growth)
+        } else {
+            WindowStructure::Grown(growth)
+        }
     };
     match &window.measure {
-        Measure::Count(_) => Structure::Count,
-        Measure::Ratio(..) => Structure::Ratio,
-        Measure::Sum(_) => Structure::Sum { is_mean: false },
-        Measure::Avg(_) => Structure::Sum { is_mean: true },
-        Measure::Min(_) => Structure::Extreme { is_largest: false },
-        Measure::Max(_) => Structure::Extreme { is_largest: true },
-        Measure::Last(_) => Structure::Last,
-        Measure::Distinct(_) => Structure::Distinct { in_steps },
-        Measure::Delta(_) => grown(Growth::Delta),
-        Measure::Increase(_) => grown(Growth::Increase),
-        Measure::Rate(_) => grown(Growth::Rate(window.window_ms)),
-        Measure::Stddev(_) if in_steps => Structure::SpreadInSteps,
-        Measure::Stddev(_) => Structure::Spread,
-        Measure::Quantile { permille, .. } => Structure::Quantile { permille: *permille },
+        Measure::Count(_) => WindowStructure::Count,
+        Measure::Ratio(..) => WindowStructure::Ratio,
+        Measure::Sum(_) => WindowStructure::Sum { is_mean: false },
+        Measure::Avg(_) => WindowStructure::Sum { is_mean: true },
+        Measure::Min(_) => WindowStructure::Extreme { is_largest: false },
+        Measure::Max(_) => WindowStructure::Extreme { is_largest: true },
+        Measure::Last(_) => WindowStructure::Last,
+        Measure::Distinct(_) => WindowStructure::Distinct { in_steps },
+        Measure::Delta(_) => grown(DeltaKind::Delta),
+        Measure::Increase(_) => grown(DeltaKind::Increase),
+        Measure::Rate(_) => grown(DeltaKind::Rate(window.window_ms)),
+        Measure::Stddev(_) if in_steps => WindowStructure::SpreadInSteps,
+        Measure::Stddev(_) => WindowStructure::Spread,
+        Measure::Quantile { permille, .. } => WindowStructure::Quantile { permille: *permille },
     }
 }
 
-packed!(Window { aggregate });
+packed!(WindowState { aggregate });
 
 #[cfg(test)]
 mod tests;

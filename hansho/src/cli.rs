@@ -11,13 +11,13 @@ use model::message::Language;
 /// sliding windows of event time, and notifies the people on call of alerts by severity.
 #[derive(Debug, Parser)]
 #[command(name = "hansho", version, propagate_version = true, after_long_help = EXAMPLES)]
-pub struct Cli {
+pub struct CliArgs {
     /// Language of messages and diagnostics; the default follows LC_ALL, LC_MESSAGES, LANG
     #[arg(long, global = true, value_enum)]
     lang: Option<LanguageWord>,
     /// Command
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -38,7 +38,7 @@ Exit codes: 0 success, 1 findings (rule errors, failing tests, unformatted files
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Show alerts on generated traffic with an attack in it; requires no other software
     Demo(DemoArgs),
     /// Run the service: evaluate streams, send notifications, serve health, metrics and the API
@@ -92,8 +92,8 @@ pub struct CheckArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub format: OutputFormat,
     /// Compare the rules with recorded events: STREAM=FILE, as for `replay`
     #[arg(long, value_name = "[STREAM=]FILE")]
     pub against: Vec<String>,
@@ -152,8 +152,8 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
     /// Format of the summary on standard error
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub summary: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub summary: OutputFormat,
 }
 
 /// Address of the running service and identity of the client.
@@ -169,8 +169,8 @@ pub struct ServerArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Output format
-    #[arg(long, short = 'o', global = true, value_enum, default_value_t = Format::Text)]
-    pub output: Format,
+    #[arg(long, short = 'o', global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
 }
 
 /// A command for a running service.
@@ -346,7 +346,7 @@ pub enum RouteCommand {
 
 /// Output format: text or JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum OutputFormat {
     /// Text
     Text,
     /// JSON
@@ -361,7 +361,7 @@ enum LanguageWord {
     Ja,
 }
 
-impl Cli {
+impl CliArgs {
     /// The language asked for, or that of the locale.
     pub(crate) fn language(&self) -> Language {
         match self.lang {
@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
-        Cli::command().debug_assert();
+        CliArgs::command().debug_assert();
     }
 
     #[test]

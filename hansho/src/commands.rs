@@ -11,9 +11,9 @@ pub mod test;
 
 use std::fmt::Display;
 
-/// How a command ended, as the exit code tells.
+/// Outcome of a command, as its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum CommandExit {
     /// Nothing to complain about.
     Fine,
     /// The rules have errors, fail their tests or are not in the layout.
@@ -24,32 +24,32 @@ pub enum Exit {
     Unreachable,
 }
 
-impl Exit {
+impl CommandExit {
     /// The process's exit code.
     pub(crate) const fn code(self) -> u8 {
         match self {
-            Exit::Fine => 0,
-            Exit::Findings => 1,
-            Exit::Usage => 2,
-            Exit::Unreachable => 3,
+            CommandExit::Fine => 0,
+            CommandExit::Findings => 1,
+            CommandExit::Usage => 2,
+            CommandExit::Unreachable => 3,
         }
     }
 
     /// Says what went wrong on standard error and ends that way.
-    pub(crate) fn because(self, what: impl Display) -> Exit {
+    pub(crate) fn because(self, what: impl Display) -> CommandExit {
         eprintln!("hansho: {what}");
         self
     }
 }
 
-impl From<crate::rule_files::RulesError> for Exit {
-    fn from(error: crate::rule_files::RulesError) -> Exit {
+impl From<crate::rule_files::RulesError> for CommandExit {
+    fn from(error: crate::rule_files::RulesError) -> CommandExit {
         if error.is_finding() {
             // Diagnostics name their own place: no prefix.
             eprintln!("{error}");
-            Exit::Findings
+            CommandExit::Findings
         } else {
-            Exit::Unreachable.because(error)
+            CommandExit::Unreachable.because(error)
         }
     }
 }

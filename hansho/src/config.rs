@@ -1,6 +1,6 @@
 //! `hansho.toml`: what the service reads, where it keeps its state, and whom it tells.
 //!
-//! A [`Config`] that exists is complete and consistent: defaults are filled in, paths are
+//! A [`NodeConfig`] that exists is complete and consistent: defaults are filled in, paths are
 //! resolved against the file's folder, and every name it must not hold twice it holds once.
 //! Secrets stay references until they are used.
 
@@ -23,23 +23,23 @@ use std::path::{Path, PathBuf};
 use connectors::secret::SecretReference;
 use jiff::tz::TimeZone;
 use model::message::Language;
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Receiver, Routing};
+use oncall::route::{Receiver, RoutingTable};
 use rules_dsl::rule::RuleSet;
 use serde::Deserialize;
 use server::auth::ApiScope;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use file::File;
+use file::ConfigFile;
 
 pub use file::ConfigError;
-pub use kafka::{AutoOffsetReset, Kafka};
-pub use limits::Limits;
-pub use on_call::{Calendars, OnCall};
-pub use sink::Sink;
-pub use stream::{Ingest, Input, StreamInputs};
+pub use kafka::{AutoOffsetReset, KafkaSection};
+pub use limits::NodeLimits;
+pub use on_call::{CalendarsByName, OnCallSection};
+pub use sink::ReceiverSection;
+pub use stream::{IngestSettings, StreamInput, StreamInputs};
 
 /// The largest configuration file, in bytes; a larger one is another file by mistake.
 pub const FILE_MAX: u64 = 1 << 20;
@@ -48,12 +48,12 @@ pub const WORKERS_MAX: usize = 256;
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct NodeConfig {
     /// Folder of the file, which relative paths start from.
     pub folder: PathBuf,
     /// Rule files and folders of them.
     pub rules: Vec<PathBuf>,
-    /// Where logs, dead letters and snapshots are kept.
+    /// Folder of logs, dead letters and snapshots.
     pub state_dir: PathBuf,
     /// The language people read; `None` leaves it to the command line and the locale.
     pub language: Option<Language>,
@@ -61,52 +61,52 @@ pub struct Config {
     pub timezone: TimeZone,
     /// Shard threads, 1 to [`WORKERS_MAX`].
     pub workers: usize,
-    /// Where health, metrics and the API are served.
+    /// Address of health, metrics and the API.
     pub listen: SocketAddr,
-    /// Where streams are read from that do not say otherwise.
-    pub kafka: Option<Kafka>,
+    /// Kafka, for streams that name no other source.
+    pub kafka: Option<KafkaSection>,
     /// Streams that are not read from the topic of their own name.
-    pub inputs: BTreeMap<String, Input>,
-    /// How events are taken from elsewhere than a log.
-    pub ingest: Ingest,
-    /// What bounds the service.
-    pub limits: Limits,
-    /// Where records go that cannot be decoded.
-    pub dead_letters: DeadLetters,
-    /// Who is told, at least one.
-    pub sinks: Vec<Sink>,
-    /// Who is told of what and when.
-    pub on_call: OnCall,
-    /// Who may ask over the API, and what they show.
-    pub tokens: Vec<ApiToken>,
+    pub inputs: BTreeMap<String, StreamInput>,
+    /// Settings of ingest over HTTP and standard input.
+    pub ingest: IngestSettings,
+    /// Limits of the service.
+    pub limits: NodeLimits,
+    /// Destination of records that cannot be decoded.
+    pub dead_letters: DeadLetterTarget,
+    /// Receivers, at least one.
+    pub sinks: Vec<ReceiverSection>,
+    /// Settings of on-call.
+    pub on_call: OnCallSection,
+    /// Tokens of the API.
+    pub tokens: Vec<TokenSettings>,
 }
 
 /// Someone who may ask over the API.
 #[derive(Clone, Debug)]
-pub struct ApiToken {
-    /// Who that is.
+pub struct TokenSettings {
+    /// Name of the holder.
     pub name: String,
-    /// What they show.
+    /// Secret of the token.
     pub token: SecretReference,
-    /// What they may do.
+    /// Scope of the token.
     pub scope: ApiScope,
 }
 
-/// Where records go that cannot be decoded.
+/// Destination of records that cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeadLetters {
+pub enum DeadLetterTarget {
     /// Appended to a file.
     File(PathBuf),
     /// Produced to a Kafka topic.
     Topic(String),
 }
 
-impl Config {
+impl NodeConfig {
     /// Reads and checks a file.
     ///
     /// # Errors
-    /// A file that cannot be read or is larger than [`FILE_MAX`], and all of [`Config::parse`].
-    pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    /// A file that cannot be read or is larger than [`FILE_MAX`], and all of [`NodeConfig::parse`].
+    pub(crate) fn load(path: &Path) -> Result<NodeConfig, ConfigError> {
         let error = |what: String| ConfigError {
             path: path.to_owned(),
             line: None,
@@ -122,20 +122,21 @@ impl Config {
             return Err(error(format!("is {length} bytes long, the limit is {FILE_MAX}")));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
-        Config::parse(&text, path)
+        NodeConfig::parse(&text, path)
     }
 
     /// Checks the text of a file; `path` names it in errors, its folder anchors relative paths.
     ///
     /// # Errors
     /// The first thing wrong, with its line.
-    pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-        let file = File { path, text };
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<NodeConfig, ConfigError> {
+        let file = ConfigFile { path, text };
         let refused = |error: toml::de::Error| file.unreadable(&error);
         let mut document = DeTable::parse(text).map_err(refused)?;
         renamed::check(&file, document.get_ref())?;
         let sinks = sink::take_tables(&file, document.get_mut())?;
-        let raw = raw::Config::deserialize(toml::Deserializer::from(document)).map_err(refused)?;
+        let raw =
+            raw::RawConfig::deserialize(toml::Deserializer::from(document)).map_err(refused)?;
         file.check(raw, sinks)
     }
 
@@ -143,8 +144,8 @@ impl Config {
     ///
     /// # Errors
     /// A calendar that the rules do not have.
-    pub(crate) fn on_call(&self, calendars: &Calendars) -> Result<Settings, String> {
-        let receiver = |sink: &Sink| Receiver {
+    pub(crate) fn on_call(&self, calendars: &CalendarsByName) -> Result<OnCallSettings, String> {
+        let receiver = |sink: &ReceiverSection| Receiver {
             name: sink.name.clone(),
             severities: sink.severities,
             on: sink.on,
@@ -152,14 +153,14 @@ impl Config {
             is_router: sink.target.kind().needs_resend,
             fallback: sink.fallback.clone(),
         };
-        let routing = Routing::to_all(self.sinks.iter().map(receiver).collect());
+        let routing = RoutingTable::to_all(self.sinks.iter().map(receiver).collect());
         let settings = self.on_call.settings(routing, calendars)?;
         let storm_max = self.limits.notify_rate_limit_per_min;
         let flap_max = self.limits.flap_threshold;
-        Ok(Settings { storm_max, flap_max, ..settings })
+        Ok(OnCallSettings { storm_max, flap_max, ..settings })
     }
 
-    /// Where the streams of some rules are read from.
+    /// Inputs of the streams of some rules.
     ///
     /// # Errors
     /// What [`StreamInputs::of`] refuses, and a stream in the configuration that the rules lack.
@@ -180,12 +181,12 @@ impl Config {
     }
 }
 
-impl File<'_> {
+impl ConfigFile<'_> {
     fn check(
         &self,
-        raw: raw::Config,
+        raw: raw::RawConfig,
         sinks: Vec<sink::SinkTable<'_>>,
-    ) -> Result<Config, ConfigError> {
+    ) -> Result<NodeConfig, ConfigError> {
         let state_dir = self.resolve(raw.state_dir.as_deref().unwrap_or("state"));
         let kafka = raw.kafka.map(|kafka| kafka::check(self, kafka)).transpose()?;
         let inputs = stream::inputs(self, raw.streams)?;
@@ -194,7 +195,7 @@ impl File<'_> {
         let dead_letters = self.dead_letters(raw.dead_letters, &state_dir, &topics)?;
         let sinks = sink::check_all(self, sinks, &topics)?;
         let names: Vec<String> = sinks.iter().map(|sink| sink.name.clone()).collect();
-        let of_on_call = raw::OnCall {
+        let of_on_call = raw::RawOnCall {
             severities: raw.severities,
             policies: raw.policies,
             routes: raw.routes,
@@ -206,7 +207,7 @@ impl File<'_> {
                         [[api.tokens]] with name, token and scope";
             return Err(self.error(None, what.to_owned()));
         }
-        Ok(Config {
+        Ok(NodeConfig {
             folder: self.folder().to_owned(),
             rules: self.rules(raw.rules)?,
             language: raw.language.map(|language| language.0),
@@ -246,22 +247,22 @@ impl File<'_> {
 
     fn dead_letters(
         &self,
-        raw: raw::DeadLetters,
+        raw: raw::RawDeadLetters,
         state_dir: &Path,
         inputs: &BTreeMap<String, String>,
-    ) -> Result<DeadLetters, ConfigError> {
+    ) -> Result<DeadLetterTarget, ConfigError> {
         match (raw.file, raw.topic) {
-            (None, None) => Ok(DeadLetters::File(state_dir.join("dead-letters.jsonl"))),
-            (Some(path), None) => Ok(DeadLetters::File(self.resolve(&path))),
-            (None, Some(topic)) => Ok(DeadLetters::Topic(self.output_topic(topic, inputs)?)),
+            (None, None) => Ok(DeadLetterTarget::File(state_dir.join("dead-letters.jsonl"))),
+            (Some(path), None) => Ok(DeadLetterTarget::File(self.resolve(&path))),
+            (None, Some(topic)) => Ok(DeadLetterTarget::Topic(self.output_topic(topic, inputs)?)),
             (Some(_), Some(topic)) => self
                 .refuse(&topic, "cannot be combined with dead_letters.file; keep one of the two"),
         }
     }
 
-    fn tokens(&self, raw: Vec<raw::Token>) -> Result<Vec<ApiToken>, ConfigError> {
-        let mut tokens: Vec<ApiToken> = Vec::new();
-        for raw::Token { name, token, scope } in raw {
+    fn tokens(&self, raw: Vec<raw::RawToken>) -> Result<Vec<TokenSettings>, ConfigError> {
+        let mut tokens: Vec<TokenSettings> = Vec::new();
+        for raw::RawToken { name, token, scope } in raw {
             let is_taken = tokens.iter().any(|known| known.name == *name.get_ref());
             if name.get_ref().trim().is_empty() || is_taken {
                 return self.refuse(
@@ -271,21 +272,21 @@ impl File<'_> {
             }
             let token = self.kept_out_of_the_file("token", token)?;
             let scope = match scope {
-                raw::Scope::Read => ApiScope::Read,
-                raw::Scope::Act => ApiScope::Act,
-                raw::Scope::Admin => ApiScope::Admin,
+                raw::RawScope::Read => ApiScope::Read,
+                raw::RawScope::Act => ApiScope::Act,
+                raw::RawScope::Admin => ApiScope::Admin,
             };
-            tokens.push(ApiToken { name: name.into_inner(), token, scope });
+            tokens.push(TokenSettings { name: name.into_inner(), token, scope });
         }
         Ok(tokens)
     }
 }
 
 /// The topics that streams are said to be read from.
-fn topics(inputs: &BTreeMap<String, Input>) -> BTreeMap<String, String> {
-    let topic = |(name, input): (&String, &Input)| match input {
-        Input::Topic(topic) => Some((name.clone(), topic.clone())),
-        Input::File(_) | Input::Http | Input::Stdin => None,
+fn topics(inputs: &BTreeMap<String, StreamInput>) -> BTreeMap<String, String> {
+    let topic = |(name, input): (&String, &StreamInput)| match input {
+        StreamInput::Topic(topic) => Some((name.clone(), topic.clone())),
+        StreamInput::File(_) | StreamInput::Http | StreamInput::Stdin => None,
     };
     inputs.iter().filter_map(topic).collect()
 }

@@ -18,7 +18,7 @@ const DIM: &str = "\x1b[2m";
 const LIVE_MS: i64 = 30_000;
 
 /// Prints notifications, two lines each: what happened to whom, and what it means.
-pub struct Console {
+pub struct ConsoleNotifier {
     texts: Arc<AlertTemplates>,
     is_colored: bool,
     shown: AtomicU64,
@@ -26,28 +26,28 @@ pub struct Console {
     delays: Mutex<Option<Histogram<u64>>>,
 }
 
-impl Console {
+impl ConsoleNotifier {
     /// A console on standard output; coloured only on a terminal that wants colour.
-    pub(crate) fn new(texts: Arc<AlertTemplates>) -> Console {
+    pub(crate) fn new(texts: Arc<AlertTemplates>) -> ConsoleNotifier {
         let is_colored = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let delays = Mutex::new(Histogram::new(3).ok());
-        Console { texts, is_colored, shown: AtomicU64::new(0), delays }
+        ConsoleNotifier { texts, is_colored, shown: AtomicU64::new(0), delays }
     }
 
-    /// How many firing notifications were shown.
+    /// Number of firing notifications shown.
     pub(crate) fn shown(&self) -> u64 {
         self.shown.load(Ordering::Relaxed)
     }
 
-    /// How long alerts on live events took, from their instant to being known: the median
-    /// and the 99th percentile in milliseconds; `None` before the first.
+    /// Time that alerts on live events took, from their instant to being known: the median and the
+    /// 99th percentile in milliseconds; `None` before the first.
     pub(crate) fn delays_ms(&self) -> Option<(u64, u64)> {
         let latest = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
         let delays = latest.as_ref().filter(|delays| !delays.is_empty())?;
         Some((delays.value_at_quantile(0.5), delays.value_at_quantile(0.99)))
     }
 
-    fn note_delay(&self, of: &Notification) {
+    fn record_delay(&self, of: &Notification) {
         let delay_ms = of.detected.0.saturating_sub(of.facts.at.0);
         let mut delays = self.delays.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(delays), 0..=LIVE_MS) = (delays.as_mut(), delay_ms) {
@@ -59,7 +59,7 @@ impl Console {
     pub(crate) fn show(&self, notification: &Notification) -> DeliveryResult {
         if notification.kind == NotificationKind::Firing {
             self.shown.fetch_add(1, Ordering::Relaxed);
-            self.note_delay(notification);
+            self.record_delay(notification);
         }
         match io::stdout().lock().write_all(self.render(notification).as_bytes()) {
             Ok(()) => DeliveryResult::Sent { receipt: None },

@@ -3,24 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::sink::SinkContext;
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use oncall::outbox::OutboxLimits;
 use server::auth::ApiToken;
 
-use crate::config::{self, Calendars, Config};
-use crate::deliveries::NotifierSet;
+use crate::config::{self, CalendarsByName, NodeConfig};
+use crate::notifiers::NotifierSet;
 use crate::wiring::notifiers::Notifier;
 
-/// Who is told of what and how, and who may ask.
+/// Configuration of on-call: receivers, routes and API tokens.
 #[derive(Clone)]
 pub struct OnCallConfig {
-    /// Who is told of what, and what is asked of them.
-    pub settings: Settings,
+    /// Settings of receivers, routes and policies.
+    pub settings: OnCallSettings,
     /// The limits of the outbox.
     pub outbox: OutboxLimits,
-    /// How each receiver is reached, in the same order.
+    /// Notifiers of the receivers, in the same order.
     pub sinks: NotifierSet,
-    /// Who may ask over the API.
+    /// Tokens of the API.
     pub tokens: Vec<ApiToken>,
 }
 
@@ -32,8 +32,8 @@ impl OnCallConfig {
     /// A calendar that the rules do not have, a secret that is not where the configuration
     /// says, and what a sink refuses.
     pub(crate) fn new(
-        config: &Config,
-        calendars: &Calendars,
+        config: &NodeConfig,
+        calendars: &CalendarsByName,
         context: &SinkContext<'_>,
         before: &NotifierSet,
     ) -> Result<OnCallConfig, String> {
@@ -63,7 +63,7 @@ impl OnCallConfig {
             .collect()
     }
 
-    /// Whether they come to the same.
+    /// True when they come to the same.
     pub(crate) fn are_alike(&self, other: &OnCallConfig) -> bool {
         self.settings == other.settings
             && self.outbox == other.outbox
@@ -72,8 +72,8 @@ impl OnCallConfig {
     }
 }
 
-fn tokens(all: &[config::ApiToken]) -> Result<Vec<ApiToken>, String> {
-    let token = |of: &config::ApiToken| {
+fn tokens(all: &[config::TokenSettings]) -> Result<Vec<ApiToken>, String> {
+    let token = |of: &config::TokenSettings| {
         let named = |why: String| format!("[[api.tokens]] {}: {why}", of.name);
         let secret = of.token.reveal().map_err(|error| named(error.to_string()))?;
         if secret.is_empty() {

@@ -17,66 +17,66 @@ use runtime::rules::loaded::LoadedRules;
 use runtime::rules::mailbox::{ReloadMailbox, RuleUpdate};
 use runtime::rules::supervisor::hex;
 use runtime::self_monitor::queue::SelfMonitorQueue;
-use runtime::telemetry::Telemetry;
+use runtime::telemetry::NodeTelemetry;
 use runtime::telemetry::metrics::ReloadOutcome;
 use server::app_state::ReloadRules;
 use server::auth::TokenStore;
 use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
-use crate::config::{Config, Input, StreamInputs};
+use crate::config::{NodeConfig, StreamInput, StreamInputs};
 use crate::on_call_config::OnCallConfig;
 use crate::rule_files::load_rules;
 use crate::wiring::clock::wall_clock;
 use crate::wiring::notifiers::TokioNotifiers;
 
-/// What a service was started with, as far as a reload needs it: all this stays until it ends.
+/// Configuration at the start, as far as a reload needs it: all this stays until it ends.
 pub struct StartupConfig {
     /// The configuration file.
     pub path: PathBuf,
-    /// What it said then.
-    pub config: Config,
-    /// Where streams are read from.
+    /// Configuration as of then.
+    pub config: NodeConfig,
+    /// Inputs of the streams.
     pub inputs: StreamInputs,
-    /// How Kafka is reached.
+    /// Connection properties of Kafka.
     pub properties: Vec<(String, String)>,
     /// Formatter of the texts that people read.
     pub formatter: MessageFormatter,
 }
 
 /// Reads configuration and rules again, and hands them to the node.
-pub struct Reloader {
+pub struct ConfigReloader {
     started: StartupConfig,
     targets: ReloadTargets,
     /// One reload at a time.
     active: Mutex<ActiveConfig>,
 }
 
-/// What a reload hands over to.
+/// Targets of a reload.
 #[derive(Clone)]
 pub struct ReloadTargets {
-    /// Where rules wait for the node.
+    /// Mailbox of rules for the node.
     pub mailbox: Arc<ReloadMailbox>,
-    /// What is noticed about the node itself.
+    /// Queue of reports about the node itself.
     pub reports: Arc<SelfMonitorQueue>,
     /// Figures.
-    pub telemetry: Arc<Telemetry>,
+    pub telemetry: Arc<NodeTelemetry>,
     /// Tokens of the API.
     pub tokens: Arc<TokenStore>,
     /// The way to on-call.
     pub notify: NotifySender,
-    /// Where attempts run.
+    /// Runtime of delivery attempts.
     pub runtime: Handle,
 }
 
-/// What was reloaded last.
+/// Configuration of the last reload.
 struct ActiveConfig {
     on_call: OnCallConfig,
     /// The streams of the rules, by name.
     streams: BTreeSet<String>,
 }
 
-/// What a reload came to.
+/// Result of a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
     /// All of it can run, and does where it is new.
@@ -85,29 +85,29 @@ pub enum ReloadResult {
     Refused(String),
 }
 
-/// What was read and is in force, or on its way.
+/// Report of a reload that is applied, or on its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReloadReport {
     /// The hash of the rules.
     pub rules: u64,
-    /// Whether they say something else: they judge from the first instant not yet settled.
+    /// True when they say something else: they judge from the first instant not yet settled.
     pub are_rules_new: bool,
-    /// Whether on-call is to go by other settings.
+    /// True when on-call is to go by other settings.
     pub is_on_call_new: bool,
     /// Keys of the configuration that differ and wait for a restart.
     pub needs_restart: Vec<String>,
 }
 
-impl Reloader {
+impl ConfigReloader {
     /// Reloads for a node that was started with rules of these streams and goes by `on_call`.
     pub(crate) fn new(
         started: StartupConfig,
         on_call: OnCallConfig,
         rules: &LoadedRules,
         targets: ReloadTargets,
-    ) -> Reloader {
+    ) -> ConfigReloader {
         let active = Mutex::new(ActiveConfig { on_call, streams: streams(rules) });
-        Reloader { started, targets, active }
+        ConfigReloader { started, targets, active }
     }
 
     /// Reads the configuration and the rules anew and hands them to the service; whatever keeps
@@ -122,10 +122,10 @@ impl Reloader {
             }
             Err(why) => ReloadResult::Refused(why),
         };
-        self.targets.telemetry.metrics.note_reload(outcome.kind(), wall_clock());
+        self.targets.telemetry.metrics.record_reload(outcome.kind(), wall_clock());
         match &outcome {
             ReloadResult::Accepted(report) => log(by, report),
-            ReloadResult::Refused(why) => self.note_reload_failed(by, why),
+            ReloadResult::Refused(why) => self.record_reload_failed(by, why),
         }
         outcome
     }
@@ -137,7 +137,7 @@ impl Reloader {
         active: &ActiveConfig,
     ) -> Result<(LoadedRules, OnCallConfig, Vec<String>), String> {
         let StartupConfig { path, config: running, inputs, properties, formatter } = &self.started;
-        let config = Config::load(path).map_err(|error| error.to_string())?;
+        let config = NodeConfig::load(path).map_err(|error| error.to_string())?;
         let rules =
             load_rules(&config.rules, formatter.language).map_err(|error| error.to_string())?;
         let in_file = |why: String| format!("{}: {why}", path.display());
@@ -147,7 +147,8 @@ impl Reloader {
             Decoder::new(Arc::clone(schema), None).map_err(|error| error.to_string())?;
         }
         let is_read = |topic: &String| {
-            let read = inputs.named.values().any(|input| *input == Input::Topic(topic.clone()));
+            let read =
+                inputs.named.values().any(|input| *input == StreamInput::Topic(topic.clone()));
             read.then(|| format!("a sink writes the topic {topic}, which is read until a restart"))
         };
         let mut written = config.sinks.iter().filter_map(|sink| sink.target.written_topic());
@@ -230,7 +231,7 @@ impl Reloader {
 
     /// Reports a refusal: nothing changes. The alert lasts until a reload is accepted; its message
     /// has room for the first line of why.
-    fn note_reload_failed(&self, by: &str, diagnostics: &str) {
+    fn record_reload_failed(&self, by: &str, diagnostics: &str) {
         let first = diagnostics.lines().next().map(str::to_owned);
         self.targets.reports.see(MetaAlert::ReloadFailed, None, first);
         error!(by, "reload refused; rules and settings stay as they are\n{diagnostics}");
@@ -250,9 +251,9 @@ fn log(by: &str, report: &ReloadReport) {
     }
 }
 
-impl ReloadRules for Reloader {
+impl ReloadRules for ConfigReloader {
     fn reload(&self, by: &'static str) -> Result<String, String> {
-        match Reloader::reload(self, by) {
+        match ConfigReloader::reload(self, by) {
             ReloadResult::Accepted(report) => Ok(report.to_string()),
             ReloadResult::Refused(why) => Err(why),
         }
@@ -260,7 +261,7 @@ impl ReloadRules for Reloader {
 }
 
 impl ReloadResult {
-    /// What it counts as.
+    /// Outcome it counts as.
     const fn kind(&self) -> ReloadOutcome {
         match self {
             ReloadResult::Accepted(report) if report.is_new() => ReloadOutcome::Accepted,
@@ -271,7 +272,7 @@ impl ReloadResult {
 }
 
 impl ReloadReport {
-    /// Whether anything is.
+    /// True when anything is.
     pub(crate) const fn is_new(&self) -> bool {
         self.are_rules_new || self.is_on_call_new
     }
@@ -293,7 +294,7 @@ impl fmt::Display for ReloadReport {
     }
 }
 
-impl fmt::Debug for Reloader {
+impl fmt::Debug for ConfigReloader {
     /// Nothing but the file: sinks and tokens hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reloader").field("path", &self.started.path).finish_non_exhaustive()

@@ -1,6 +1,6 @@
 //! Rule files: found on disk, compiled, and everything a command needs of them.
 
-mod named;
+mod resolver;
 
 use std::fmt;
 use std::fs;
@@ -12,8 +12,8 @@ use rules_dsl::source::SourceFile;
 use runtime::rules::loaded::{LoadedRules, RuleLoadError};
 use runtime::rules::sources::RuleSources;
 
-pub use named::Beside;
-use named::{Disk, Shipped};
+pub use resolver::FileSystemResolver;
+use resolver::{RecordingResolver, ShippedFiles};
 
 /// Files one rule set may consist of.
 const FILES_MAX: usize = 10_000;
@@ -55,7 +55,7 @@ impl fmt::Display for RulesError {
 impl std::error::Error for RulesError {}
 
 impl RulesError {
-    /// Whether the rules are at fault, and not the way to them.
+    /// True when the rules are at fault, and not the way to them.
     pub(crate) const fn is_finding(&self) -> bool {
         matches!(self, RulesError::Load(_))
     }
@@ -130,7 +130,7 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<LoadedRules, Rule
         text: text.to_owned(),
     };
     let files = SHIPPED.map(file);
-    LoadedRules::compile(files.into(), &Shipped, language).map_err(RulesError::Load)
+    LoadedRules::compile(files.into(), &ShippedFiles, language).map_err(RulesError::Load)
 }
 
 /// Reads, checks and compiles rules.
@@ -138,7 +138,7 @@ pub(crate) fn load_shipped_rules(language: Language) -> Result<LoadedRules, Rule
 /// # Errors
 /// Whatever keeps them from running; diagnostics are rendered in `language`.
 pub(crate) fn load_rules(paths: &[PathBuf], language: Language) -> Result<LoadedRules, RulesError> {
-    let disk = Disk::default();
+    let disk = RecordingResolver::default();
     let rules =
         LoadedRules::compile(read_sources(paths)?, &disk, language).map_err(RulesError::Load)?;
     let sources = RuleSources::of(&rules.files, disk.into_read());

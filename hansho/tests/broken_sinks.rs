@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{failures, rules};
 use serde_json::Value;
-use tests::recorder::{Answer, Recorder, Request};
-use tests::service::{Service, free_port, get, post_text};
+use tests::recorder::{HttpRecorder, RecordedRequest, RecorderAnswer};
+use tests::service::{ServiceHome, free_port, get, post_text};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -21,12 +21,12 @@ const START_MS: i64 = 1_767_225_600_000;
 /// Incidents, each of which fires and ends.
 const INCIDENTS: usize = 40;
 /// The ways to be broken.
-const FAULTS: [(&str, Answer); 5] = [
-    ("hang", Answer::Hang),
-    ("unauthorized", Answer::Status(401)),
-    ("error", Answer::Status(500)),
-    ("slow body", Answer::Slow(500)),
-    ("huge body", Answer::Huge(500)),
+const FAULTS: [(&str, RecorderAnswer); 5] = [
+    ("hang", RecorderAnswer::Hang),
+    ("unauthorized", RecorderAnswer::Status(401)),
+    ("error", RecorderAnswer::Status(500)),
+    ("slow body", RecorderAnswer::Slow(500)),
+    ("huge body", RecorderAnswer::Huge(500)),
 ];
 
 #[test]
@@ -37,12 +37,12 @@ fn a_sink_broken_in_any_way_on_the_wire_delays_only_itself() {
     check(&FAULTS);
 }
 
-fn check(faults: &[(&str, Answer)]) {
-    let good = Recorder::start().expect("a server");
-    let broken: Vec<(&str, Recorder)> = faults
+fn check(faults: &[(&str, RecorderAnswer)]) {
+    let good = HttpRecorder::start().expect("a server");
+    let broken: Vec<(&str, HttpRecorder)> = faults
         .iter()
         .map(|(name, answer)| {
-            let recorder = Recorder::start().expect("a server");
+            let recorder = HttpRecorder::start().expect("a server");
             recorder.answer(answer.clone());
             (*name, recorder)
         })
@@ -61,7 +61,7 @@ fn check(faults: &[(&str, Answer)]) {
          [streams.auth]\ntype = \"http\"\n{sinks}",
         rules("burst.rules").display()
     );
-    let mut service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
+    let mut service = ServiceHome::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
     let address = format!("127.0.0.1:{port}");
     service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
 
@@ -72,16 +72,20 @@ fn check(faults: &[(&str, Answer)]) {
     let events = (0..12).flat_map(second).collect::<String>() + &failures("z", [minute(2)]);
     let taken = post_text(&address, "/ingest/auth", &events).expect("an answer");
     assert_eq!(taken.0, 200, "{}", taken.1);
-    let told = good.wait_for(INCIDENTS, DEADLINE).map_err(|told| told.len());
-    assert_eq!(told.map(|told| told.len()), Ok(INCIDENTS), "beginnings beside {faults:?}");
+    let reported = good.wait_for(INCIDENTS, DEADLINE).map_err(|reported| reported.len());
+    assert_eq!(
+        reported.map(|reported| reported.len()),
+        Ok(INCIDENTS),
+        "beginnings beside {faults:?}"
+    );
     // And of the ends, while the others are as broken as before.
     let later = failures("z", [minute(9)]);
     assert_eq!(post_text(&address, "/ingest/auth", &later).expect("an answer").0, 200);
-    let told = good
+    let reported = good
         .wait_for(2 * INCIDENTS, DEADLINE)
-        .map_err(|told| told.len())
-        .unwrap_or_else(|told| panic!("{told} beside {faults:?}"));
-    check_all(&told, &users);
+        .map_err(|reported| reported.len())
+        .unwrap_or_else(|reported| panic!("{reported} beside {faults:?}"));
+    check_all(&reported, &users);
 
     for (name, recorder) in &broken {
         let asked = recorder.wait_for(1, DEADLINE).expect("the broken sink is asked");
@@ -103,7 +107,7 @@ fn check(faults: &[(&str, Answer)]) {
     assert_eq!(good.requests().len(), 2 * INCIDENTS, "nothing is told twice");
 }
 
-/// How many notifications each receiver still has to be sent; none is given up.
+/// Number of notifications each receiver still has to be sent; none is given up.
 fn pending_by_receiver(address: &str) -> BTreeMap<String, usize> {
     let (status, listed) = get(address, "/api/v1/notifications").expect("an answer");
     assert_eq!(status, 200);
@@ -118,10 +122,10 @@ fn pending_by_receiver(address: &str) -> BTreeMap<String, usize> {
 }
 
 /// Each user's beginning, then the end, once.
-fn check_all(told: &[Request], users: &[String]) {
-    assert_eq!(told.len(), 2 * users.len());
+fn check_all(reported: &[RecordedRequest], users: &[String]) {
+    assert_eq!(reported.len(), 2 * users.len());
     let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for request in told {
+    for request in reported {
         let alert: Value = serde_json::from_str(&request.text()).expect("JSON");
         let user = alert["key"]["user.name"].as_str().expect("a user").to_owned();
         kinds.entry(user).or_default().push(alert["kind"].as_str().expect("a kind").to_owned());

@@ -40,10 +40,11 @@ fn check(folder: &Path, rules: &str, late: usize) -> Output {
 
 /// Code and line of every finding.
 fn found(output: &Output) -> Vec<String> {
-    let told = String::from_utf8(output.stdout.clone()).unwrap();
-    let codes = told.lines().filter_map(|line| line.strip_prefix("warning[")?.split(']').next());
+    let reported = String::from_utf8(output.stdout.clone()).unwrap();
+    let codes =
+        reported.lines().filter_map(|line| line.strip_prefix("warning[")?.split(']').next());
     let places =
-        told.lines().filter_map(|line| line.strip_prefix(" --> x.rules:")?.split(':').next());
+        reported.lines().filter_map(|line| line.strip_prefix(" --> x.rules:")?.split(':').next());
     codes.zip(places).map(|(code, line)| format!("{code}:{line}")).collect()
 }
 
@@ -74,8 +75,8 @@ fn bad_rules_are_found_and_good_ones_are_not() {
 fn the_advice_is_enough() {
     let folder = tempfile::tempdir().unwrap();
     let output = check(folder.path(), "alert x m 30回/分 high", 9);
-    let told = String::from_utf8(output.stdout).unwrap();
-    let advice = told.split('`').find(|part| part.starts_with("lateness 9")).expect(&told);
+    let reported = String::from_utf8(output.stdout).unwrap();
+    let advice = reported.split('`').find(|part| part.starts_with("lateness 9")).expect(&reported);
     let rules = format!("{}{}", STREAM.replace("lateness 5s", advice), "alert x m 30回/分 high");
     std::fs::write(folder.path().join("y.rules"), rules).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
@@ -85,7 +86,7 @@ fn the_advice_is_enough() {
 }
 
 #[test]
-fn rules_with_errors_are_told_first_and_a_missing_file_is_said() {
+fn rules_with_errors_are_reported_first_and_a_missing_file_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let output = check(folder.path(), "alert x nothing 3回/分 high", 0);
     assert_eq!(output.status.code(), Some(1));
@@ -101,7 +102,7 @@ fn rules_with_errors_are_told_first_and_a_missing_file_is_said() {
 
 /// 1,200 requests of ten users in twenty minutes; each has an id of its own.
 #[test]
-fn keys_that_hardly_repeat_or_outgrow_their_limit_are_told() {
+fn keys_that_hardly_repeat_or_outgrow_their_limit_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let mut lines = String::new();
     for at in 0..1200 {
@@ -128,8 +129,8 @@ fn keys_that_hardly_repeat_or_outgrow_their_limit_are_told() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hansho"));
         let arguments = ["--lang", "en", "check", "x.rules", "--against", "w=w.jsonl"];
         let output = command.args(arguments).current_dir(folder.path()).output().unwrap();
-        let told: Vec<String> =
+        let reported: Vec<String> =
             found(&output).into_iter().filter(|code| code.starts_with("W0205")).collect();
-        assert_eq!(told, want, "{trigger}\n{output:?}");
+        assert_eq!(reported, want, "{trigger}\n{output:?}");
     }
 }

@@ -1,11 +1,11 @@
-//! What somebody sees who has just built it: the demo, the help, and how commands end.
+//! First impressions after a build: the demo, the help, and how commands end.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod common;
 
 use common::{hansho, rules};
-use tests::service::Service;
+use tests::service::ServiceHome;
 
 #[test]
 fn the_demo_shows_a_critical_alert_and_ends_by_itself() {
@@ -22,7 +22,7 @@ fn the_demo_shows_a_critical_alert_and_ends_by_itself() {
     assert!(!all.contains('\u{1b}'), "{all}");
 }
 
-/// What a demo shows in its first seconds, and all that it shows.
+/// Output of a demo in its first seconds, and all of it.
 const SHOWN: [&str; 7] = [
     "L1 critical  認証失敗多発  user.name=admin",
     "L1 critical  認証失敗多発  user.name=oracle",
@@ -35,7 +35,7 @@ const SHOWN: [&str; 7] = [
 
 #[test]
 fn the_demo_shows_the_attack_the_climb_the_burst_and_nothing_else() {
-    let mut demo = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
+    let mut demo = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
     demo.start(&["demo", "--lang", "en"]).expect("the demo");
     let wait = std::time::Duration::from_secs(60);
     for alert in SHOWN {
@@ -58,7 +58,7 @@ fn the_demo_ends_when_asked_to_and_leaves_nothing_behind() {
 }
 
 fn demo_ends_at(signal: &str) {
-    let mut demo = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
+    let mut demo = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a folder");
     demo.start(&["demo", "--lang", "en"]).expect("the demo");
     let wait = std::time::Duration::from_secs(30);
     demo.wait_for_line("critical", wait).unwrap_or_else(|lines| panic!("{lines}"));

@@ -44,8 +44,8 @@ fn said(output: &Output) -> String {
     )
 }
 
-/// What a command says about a rule text in a file `auth.rules`.
-fn told(rules: &str, language: &str, arguments: &[&str]) -> (Option<i32>, String) {
+/// Output of a command about a rule text in a file `auth.rules`.
+fn reported(rules: &str, language: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("auth.rules"), rules).unwrap();
     let output = hansho(folder.path(), language, arguments);
@@ -56,14 +56,14 @@ fn told(rules: &str, language: &str, arguments: &[&str]) -> (Option<i32>, String
 fn every_example_is_right_and_in_the_layout_and_passes_its_tests() {
     for (name, language) in PAGES {
         for rules in blocks(&page(name), "rules") {
-            let (code, checked) = told(&rules, language, &["check", "auth.rules"]);
+            let (code, checked) = reported(&rules, language, &["check", "auth.rules"]);
             let is_silent = checked.lines().last().is_some_and(|line| {
                 line.ends_with("0 errors, 0 warnings") || line.ends_with("エラー0件、警告0件")
             });
             assert!(code == Some(0) && is_silent, "{name}\n{rules}\n{checked}");
-            let (code, played) = told(&rules, language, &["test", "auth.rules"]);
+            let (code, played) = reported(&rules, language, &["test", "auth.rules"]);
             assert_eq!(code, Some(0), "{name}\n{rules}\n{played}");
-            let (code, _) = told(&rules, language, &["fmt", "--check", "auth.rules"]);
+            let (code, _) = reported(&rules, language, &["fmt", "--check", "auth.rules"]);
             let file = tempfile::NamedTempFile::with_suffix(".rules").unwrap();
             fs::write(file.path(), &rules).unwrap();
             let path = file.path().to_str().unwrap();
@@ -82,9 +82,9 @@ fn the_answers_shown_are_those_given() {
         let shown = blocks(&page, "text");
         let (command, reading) = shown[0].split_once('\n').expect("a command and its answer");
         assert!(command.starts_with("$ hansho ") && command.ends_with(" check auth.rules"));
-        assert_eq!(told(first, language, &["check", "auth.rules"]).1, reading, "{name}");
+        assert_eq!(reported(first, language, &["check", "auth.rules"]).1, reading, "{name}");
         let wrong = first.replace("and outcome ==", "and outcom ==");
-        let (_, answer) = told(&wrong, language, &["check", "auth.rules"]);
+        let (_, answer) = reported(&wrong, language, &["check", "auth.rules"]);
         assert!(answer.starts_with(&shown[1]), "{name} shows\n{}\nnot\n{answer}", shown[1]);
     }
 }

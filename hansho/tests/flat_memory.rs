@@ -28,7 +28,7 @@ alert fresh new user in m within 20m by host learn 1m low
 alert steps bad then bad within 1m by user low
 ";
 
-/// What looks back a minute only: nothing else may keep more.
+/// Rules that look back a minute only: nothing else may keep more.
 const SHORT: &str = "\
 alert burst bad 10回/分 by user critical
 alert steps bad then bad within 1m by user low
@@ -54,7 +54,7 @@ fn hour_of(hour: i64) -> String {
     lines
 }
 
-/// What the process has in memory, in KiB.
+/// Resident memory of the process, in KiB.
 fn resident_kib(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
@@ -86,8 +86,8 @@ fn memory_by_hour(alerts: &str) -> Vec<u64> {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let told = BufReader::new(child.stdout.take().expect("an output"));
-    let told = std::thread::spawn(move || told.lines().count());
+    let reported = BufReader::new(child.stdout.take().expect("an output"));
+    let reported = std::thread::spawn(move || reported.lines().count());
     let mut input = child.stdin.take().expect("an input");
     let mut hours = Vec::new();
     for hour in 0..24 {
@@ -97,6 +97,6 @@ fn memory_by_hour(alerts: &str) -> Vec<u64> {
     }
     drop(input);
     assert!(child.wait().expect("it ends").success());
-    assert!(told.join().expect("a count") > 1_000, "alerts come and go all day");
+    assert!(reported.join().expect("a count") > 1_000, "alerts come and go all day");
     hours
 }

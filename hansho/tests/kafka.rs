@@ -21,9 +21,9 @@ use rdkafka::consumer::Consumer;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
-use tests::kafka::{Broker, client};
-use tests::recorder::{Answer, Recorder, Request};
-use tests::service::{Service, free_port, get, post};
+use tests::kafka::{TestBroker, client};
+use tests::recorder::{HttpRecorder, RecordedRequest, RecorderAnswer};
+use tests::service::{ServiceHome, free_port, get, post};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -48,40 +48,40 @@ const TOPICS: [(&str, i32); 12] = [
 ];
 
 /// The broker all scenarios share. It lives on a thread of its own, which it cannot leave.
-struct Shared {
+struct SharedBroker {
     bootstrap: String,
     is_real: bool,
-    orders: Mutex<Sender<(Order, Sender<()>)>>,
+    orders: Mutex<Sender<(BrokerOrder, Sender<()>)>>,
     /// Held by every scenario; alone by the one that stops the broker.
     turn: RwLock<()>,
 }
 
-/// What only a real Kafka can be told.
+/// Orders to the broker's thread.
 #[derive(Clone, Copy, Debug)]
-enum Order {
+enum BrokerOrder {
     Stop,
     Restart,
 }
 
-fn shared() -> &'static Shared {
-    static SHARED: OnceLock<Shared> = OnceLock::new();
+fn shared() -> &'static SharedBroker {
+    static SHARED: OnceLock<SharedBroker> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let (orders, ordered) = mpsc::channel::<(Order, Sender<()>)>();
-        let (tell, told) = mpsc::channel();
+        let (orders, ordered) = mpsc::channel::<(BrokerOrder, Sender<()>)>();
+        let (report, reported) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut broker = Broker::start_with(&TOPICS);
-            tell.send((broker.bootstrap(), broker.real().is_some())).expect("a scenario waits");
+            let mut broker = TestBroker::start_with(&TOPICS);
+            report.send((broker.bootstrap(), broker.real().is_some())).expect("a scenario waits");
             for (order, done) in ordered {
                 let kafka = broker.real().expect("a real Kafka");
                 match order {
-                    Order::Stop => kafka.stop(),
-                    Order::Restart => kafka.restart().expect("Kafka starts again"),
+                    BrokerOrder::Stop => kafka.stop(),
+                    BrokerOrder::Restart => kafka.restart().expect("Kafka starts again"),
                 }
                 done.send(()).expect("a scenario waits");
             }
         });
-        let (bootstrap, is_real) = told.recv().expect("a broker");
-        Shared { bootstrap, is_real, orders: Mutex::new(orders), turn: RwLock::new(()) }
+        let (bootstrap, is_real) = reported.recv().expect("a broker");
+        SharedBroker { bootstrap, is_real, orders: Mutex::new(orders), turn: RwLock::new(()) }
     })
 }
 
@@ -96,7 +96,7 @@ fn broker_alone() -> RwLockWriteGuard<'static, ()> {
 }
 
 /// Tells the real Kafka what to do, and waits until it is done.
-fn order(order: Order) {
+fn order(order: BrokerOrder) {
     let (done, wait) = mpsc::channel();
     let orders = shared().orders.lock().expect("no scenario failed in here");
     orders.send((order, done)).expect("the broker's thread");
@@ -104,39 +104,39 @@ fn order(order: Order) {
 }
 
 /// A time in which there is no broker; it comes back however the scenario ends.
-struct Outage;
+struct BrokerOutage;
 
-impl Outage {
-    fn begin() -> Outage {
-        order(Order::Stop);
-        Outage
+impl BrokerOutage {
+    fn begin() -> BrokerOutage {
+        order(BrokerOrder::Stop);
+        BrokerOutage
     }
 }
 
-impl Drop for Outage {
+impl Drop for BrokerOutage {
     fn drop(&mut self) {
-        order(Order::Restart);
+        order(BrokerOrder::Restart);
     }
 }
 
 /// A service, where it answers, and who it tells.
-struct Scene {
+struct KafkaScene {
     bootstrap: String,
     name: &'static str,
-    service: Service,
+    service: ServiceHome,
     address: String,
-    recorder: Recorder,
+    recorder: HttpRecorder,
     /// The first instant of the scenario's events, in ms: four minutes ago.
     start_ms: i64,
-    /// What was published to the first topic, for the undisturbed run.
+    /// Events published to the first topic, for the undisturbed run.
     published: String,
 }
 
-impl Scene {
+impl KafkaScene {
     /// Starts a service on the topic `name`.
-    fn start(name: &'static str, rules_of: &str, idle: &str) -> Scene {
+    fn start(name: &'static str, rules_of: &str, idle: &str) -> KafkaScene {
         let bootstrap = &shared().bootstrap;
-        let recorder = Recorder::start().expect("a recorder");
+        let recorder = HttpRecorder::start().expect("a recorder");
         let address = format!("127.0.0.1:{}", free_port().expect("a port"));
         let (url, rules_of) = (recorder.url("/alerts"), rules(rules_of));
         let rules_of = rules_of.display();
@@ -170,11 +170,11 @@ impl Scene {
             allow_private = true
             "#
         );
-        let service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("a service");
+        let service = ServiceHome::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("a service");
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
         let start_ms = i64::try_from(now.as_millis()).expect("this age") - 240_000;
         let (bootstrap, published) = (bootstrap.to_owned(), String::new());
-        Scene { bootstrap, name, service, address, recorder, start_ms, published }
+        KafkaScene { bootstrap, name, service, address, recorder, start_ms, published }
     }
 
     /// Publishes failures of a user at these seconds of the scenario.
@@ -193,12 +193,12 @@ impl Scene {
     /// Waits until the webhook was told of so many different alerts of the kind, by answers
     /// of 200; returns them by id in the order they were first told.
     #[track_caller]
-    fn told(&self, kind: &str, count: usize) -> Vec<Value> {
-        let enough = |requests: &[Request]| delivered(requests, kind).len() >= count;
+    fn reported(&self, kind: &str, count: usize) -> Vec<Value> {
+        let enough = |requests: &[RecordedRequest]| delivered(requests, kind).len() >= count;
         let got = self.recorder.wait_until(DEADLINE, enough);
         let requests = got.unwrap_or_else(|requests| {
-            let (told, said) = (texts(&requests), self.service.lines().join("\n"));
-            panic!("{count} {kind} expected in {}; told:\n{told}\nsaid:\n{said}", self.name)
+            let (reported, said) = (texts(&requests), self.service.lines().join("\n"));
+            panic!("{count} {kind} expected in {}; told:\n{reported}\nsaid:\n{said}", self.name)
         });
         delivered(&requests, kind)
     }
@@ -277,31 +277,31 @@ impl Scene {
     }
 }
 
-fn body(request: &Request) -> Value {
+fn body(request: &RecordedRequest) -> Value {
     serde_json::from_slice(&request.body).expect("a body of JSON")
 }
 
-/// Whether the service speaks of itself, and of no rule.
+/// True when the service speaks of itself, and of no rule.
 fn is_of_itself(body: &Value) -> bool {
     body["alert"].as_str().is_some_and(|alert| alert.starts_with("hansho."))
 }
 
 /// The bodies of this kind that were answered by 200, of alerts of rules, each id once, in
 /// order.
-fn delivered(requests: &[Request], kind: &str) -> Vec<Value> {
-    let mut told: Vec<Value> = Vec::new();
+fn delivered(requests: &[RecordedRequest], kind: &str) -> Vec<Value> {
+    let mut reported: Vec<Value> = Vec::new();
     for request in requests.iter().filter(|request| request.answered == 200) {
         let body = body(request);
         let is_asked = body["kind"] == kind && !is_of_itself(&body);
-        if is_asked && !told.iter().any(|known| known["id"] == body["id"]) {
-            told.push(body);
+        if is_asked && !reported.iter().any(|known| known["id"] == body["id"]) {
+            reported.push(body);
         }
     }
-    told
+    reported
 }
 
-fn texts(requests: &[Request]) -> String {
-    let text = |request: &Request| format!("{} {}", request.answered, request.text());
+fn texts(requests: &[RecordedRequest]) -> String {
+    let text = |request: &RecordedRequest| format!("{} {}", request.answered, request.text());
     requests.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
@@ -345,12 +345,12 @@ fn what_kcat_publishes_reaches_the_webhook() {
 
 fn reaches_the_webhook(topic: &'static str, publish: impl Fn(&str, &str, &str)) {
     let _turn = broker();
-    let mut scene = Scene::start(topic, "burst.rules", "1s");
+    let mut scene = KafkaScene::start(topic, "burst.rules", "1s");
     let start_ms = scene.start_ms;
     let lines = failures("a", (0..10).map(|n| start_ms + n * 1_000));
     publish(&scene.bootstrap, topic, &lines);
     scene.published = lines;
-    let firing = &scene.told("firing", 1)[0];
+    let firing = &scene.reported("firing", 1)[0];
     let want = [
         ("alert", Value::from("認証失敗多発")),
         ("severity", Value::from("critical")),
@@ -373,19 +373,19 @@ fn reaches_the_webhook(topic: &'static str, publish: impl Fn(&str, &str, &str)) 
 #[test]
 fn a_crash_between_the_failures_changes_nothing() {
     let _turn = broker();
-    let mut scene = Scene::start("crash-between", "burst.rules", NEVER_IDLE);
+    let mut scene = KafkaScene::start("crash-between", "burst.rules", NEVER_IDLE);
     scene.fail("a", 0..5);
     scene.committed(5);
     scene.service.kill9();
     scene.service.restart().expect("a service");
     scene.fail("a", 5..10);
-    let firing = scene.told("firing", 1);
+    let firing = scene.reported("firing", 1);
     scene.pass(200);
-    let resolved = scene.told("resolved", 1);
+    let resolved = scene.reported("resolved", 1);
     let episode = scene.undisturbed("a");
     assert_eq!(firing[0]["incident"], episode.as_str());
     assert_eq!(resolved[0]["incident"], episode.as_str());
-    assert_eq!(scene.told("firing", 1).len(), 1);
+    assert_eq!(scene.reported("firing", 1).len(), 1);
     scene.repeats_are_identical();
 }
 
@@ -393,8 +393,8 @@ fn a_crash_between_the_failures_changes_nothing() {
 fn a_crash_between_the_log_and_the_sink_delivers_after_the_restart() {
     let _turn = broker();
     let name = "crash-before-sink";
-    let mut scene = Scene::start(name, "burst.rules", NEVER_IDLE);
-    scene.recorder.answer(Answer::Close);
+    let mut scene = KafkaScene::start(name, "burst.rules", NEVER_IDLE);
+    scene.recorder.answer(RecorderAnswer::Close);
     scene.fail("a", 0..10);
     // An attempt under way means that the alert is in the log.
     let attempted = scene.recorder.wait_for(1, DEADLINE);
@@ -402,11 +402,11 @@ fn a_crash_between_the_log_and_the_sink_delivers_after_the_restart() {
     scene.service.kill9();
     assert!(scene.state_file("alerts.jsonl").contains("認証失敗多発"));
     assert!(scene.recorder.requests().iter().all(|request| request.answered != 200));
-    scene.recorder.answer(Answer::Status(200));
+    scene.recorder.answer(RecorderAnswer::Status(200));
     scene.service.restart().expect("a service");
-    let firing = scene.told("firing", 1);
+    let firing = scene.reported("firing", 1);
     scene.pass(200);
-    scene.told("resolved", 1);
+    scene.reported("resolved", 1);
     assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
     scene.repeats_are_identical();
 }
@@ -414,8 +414,8 @@ fn a_crash_between_the_log_and_the_sink_delivers_after_the_restart() {
 #[test]
 fn a_sink_that_fails_for_a_while_gets_everything_in_order() {
     let _turn = broker();
-    let mut scene = Scene::start("sink-fails", "burst.rules", NEVER_IDLE);
-    scene.recorder.answer(Answer::Status(500));
+    let mut scene = KafkaScene::start("sink-fails", "burst.rules", NEVER_IDLE);
+    scene.recorder.answer(RecorderAnswer::Status(500));
     let users = ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"];
     for (user, start) in users.into_iter().zip((0..).step_by(10)) {
         scene.fail(user, start..start + 10);
@@ -425,9 +425,13 @@ fn a_sink_that_fails_for_a_while_gets_everything_in_order() {
     assert!(refused.iter().all(|request| request.answered == 500));
     let warning = scene.said("delivery failed");
     assert!(warning.contains("recorder") && warning.contains("500"), "{warning}");
-    scene.recorder.script([Answer::RetryAfter(503, 1), Answer::Close, Answer::Status(429)]);
-    scene.recorder.answer(Answer::Status(200));
-    let resolved = scene.told("resolved", 8);
+    scene.recorder.script([
+        RecorderAnswer::RetryAfter(503, 1),
+        RecorderAnswer::Close,
+        RecorderAnswer::Status(429),
+    ]);
+    scene.recorder.answer(RecorderAnswer::Status(200));
+    let resolved = scene.reported("resolved", 8);
     let mut keys: Vec<&str> =
         resolved.iter().filter_map(|alert| alert["key"]["user.name"].as_str()).collect();
     keys.sort_unstable();
@@ -456,10 +460,10 @@ fn a_sink_that_fails_for_a_while_gets_everything_in_order() {
 #[ignore = "needs a real Kafka: Java 17 and Maven"]
 fn a_broker_that_comes_up_later_is_named_and_then_used() {
     let _turn = broker_alone();
-    let Shared { bootstrap, is_real, .. } = shared();
+    let SharedBroker { bootstrap, is_real, .. } = shared();
     assert!(is_real, "only a real Kafka can be stopped");
-    let outage = Outage::begin();
-    let mut scene = Scene::start("broker-late", "burst.rules", NEVER_IDLE);
+    let outage = BrokerOutage::begin();
+    let mut scene = KafkaScene::start("broker-late", "burst.rules", NEVER_IDLE);
     let trouble = scene.said("127.0.0.1:");
     scene.said(bootstrap);
     let deadline = Instant::now() + DEADLINE;
@@ -473,25 +477,25 @@ fn a_broker_that_comes_up_later_is_named_and_then_used() {
     assert_eq!(get(&scene.address, "/livez").expect("an answer").0, 200);
     drop(outage);
     scene.fail("a", 0..10);
-    let firing = scene.told("firing", 1);
+    let firing = scene.reported("firing", 1);
     assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
     scene.ready();
     // The same once more while the service runs.
-    let outage = Outage::begin();
+    let outage = BrokerOutage::begin();
     let deadline = Instant::now() + DEADLINE;
     while !matches!(get(&scene.address, "/readyz"), Ok((503, _))) {
         assert!(Instant::now() < deadline, "{}", scene.service.lines().join("\n"));
     }
     drop(outage);
     scene.fail("b", 10..20);
-    scene.told("firing", 2);
+    scene.reported("firing", 2);
     scene.repeats_are_identical();
 }
 
 #[test]
 fn a_topic_that_is_not_there_is_named_and_the_others_work() {
     let _turn = broker();
-    let mut scene = Scene::start("half", "two-streams.rules", NEVER_IDLE);
+    let mut scene = KafkaScene::start("half", "two-streams.rules", NEVER_IDLE);
     scene.said("half-nobody-made");
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -501,14 +505,14 @@ fn a_topic_that_is_not_there_is_named_and_the_others_work() {
         }
     }
     scene.fail("a", 0..10);
-    let firing = scene.told("firing", 1);
+    let firing = scene.reported("firing", 1);
     assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
 }
 
 #[test]
-fn rubbish_becomes_dead_letters_and_the_rest_is_judged() {
+fn rubbish_becomes_dead_letters_and_the_rest_is_evaluated() {
     let _turn = broker();
-    let mut scene = Scene::start("rubbish", "burst.rules", NEVER_IDLE);
+    let mut scene = KafkaScene::start("rubbish", "burst.rules", NEVER_IDLE);
     scene.fail("a", 0..5);
     let deep = format!("{{\"x\":{}{}", "[".repeat(200), "]".repeat(200));
     let now_ms = scene.start_ms + 240_000;
@@ -522,7 +526,7 @@ fn rubbish_becomes_dead_letters_and_the_rest_is_judged() {
     ];
     publish(&scene.bootstrap, "rubbish", cases.map(|(bytes, _)| bytes));
     scene.fail("a", 5..10);
-    let firing = scene.told("firing", 1);
+    let firing = scene.reported("firing", 1);
     assert_eq!(firing[0]["incident"], scene.undisturbed("a").as_str());
     // Offsets are committed only once the letters are kept.
     scene.committed(15);
@@ -570,9 +574,9 @@ fn lengthy(tag: u8, inner: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_collectors_requests_are_judged_event_by_event_and_buried_once() {
+fn a_collectors_requests_are_evaluated_event_by_event_and_buried_once() {
     let _turn = broker();
-    let mut scene = Scene::start("otlp", "otlp.rules", NEVER_IDLE);
+    let mut scene = KafkaScene::start("otlp", "otlp.rules", NEVER_IDLE);
     let start_ms = scene.start_ms;
     let logs = |seconds: std::ops::Range<i64>| {
         seconds.map(|second| otlp_log("a", start_ms + second * 1_000)).collect::<Vec<_>>()
@@ -585,14 +589,14 @@ fn a_collectors_requests_are_judged_event_by_event_and_buried_once() {
     publish(&scene.bootstrap, "otlp", [&early[..], &half_ahead, &broken]);
     let rest = otlp_request(&logs(8..10));
     publish(&scene.bootstrap, "otlp", [&rest[..], &otlp_request(&logs(200..201))]);
-    let firing = scene.told("firing", 1);
+    let firing = scene.reported("firing", 1);
     assert_eq!(firing[0]["since"], rfc3339(start_ms + 9_000));
     assert_eq!(firing[0]["key"], serde_json::json!({"user.name": "a"}));
     scene.committed(5);
     let letters = scene.state_file("dead-letters.jsonl");
     let letters: Vec<Value> =
         letters.lines().map(|line| serde_json::from_str(line).expect("a letter in JSON")).collect();
-    let told: Vec<(i64, &str)> = letters
+    let reported: Vec<(i64, &str)> = letters
         .iter()
         .map(|letter| {
             let reason = letter["reason"].as_str().expect("a reason");
@@ -601,10 +605,13 @@ fn a_collectors_requests_are_judged_event_by_event_and_buried_once() {
         .collect();
     let first = rfc3339(start_ms + 840_000);
     let future = format!("2 of its 4 events lie in the record's future, the first at {first}");
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!(told[0], (1, future.as_str()));
-    assert_eq!(told[1].0, 2);
-    assert!(told[1].1.contains("resourceLogs: not OTLP: expected a field that ends"), "{told:?}");
+    assert_eq!(reported.len(), 2, "{reported:?}");
+    assert_eq!(reported[0], (1, future.as_str()));
+    assert_eq!(reported[1].0, 2);
+    assert!(
+        reported[1].1.contains("resourceLogs: not OTLP: expected a field that ends"),
+        "{reported:?}"
+    );
     let (_, figures) = get(&scene.address, "/metrics").expect("figures");
     for line in [
         "hansho_events_decoded_total 13",
@@ -618,11 +625,11 @@ fn a_collectors_requests_are_judged_event_by_event_and_buried_once() {
 }
 
 #[test]
-fn a_service_that_is_stopped_goes_on_where_it_was() {
+fn a_service_that_is_stopped_resumes_where_it_was() {
     let _turn = broker();
-    let mut scene = Scene::start("stopped", "burst.rules", NEVER_IDLE);
+    let mut scene = KafkaScene::start("stopped", "burst.rules", NEVER_IDLE);
     scene.fail("a", 0..10);
-    scene.told("firing", 1);
+    scene.reported("firing", 1);
     // Settled, not only early, before it stops; then once more with nothing new to say.
     scene.pass(30);
     scene.committed(11);
@@ -634,10 +641,10 @@ fn a_service_that_is_stopped_goes_on_where_it_was() {
     }
     scene.fail("b", 40..50);
     scene.pass(230);
-    let resolved = scene.told("resolved", 2);
-    let firing = scene.told("firing", 2);
-    for (told, user) in firing.iter().zip(["a", "b"]) {
-        assert_eq!(told["incident"], scene.undisturbed(user).as_str());
+    let resolved = scene.reported("resolved", 2);
+    let firing = scene.reported("firing", 2);
+    for (reported, user) in firing.iter().zip(["a", "b"]) {
+        assert_eq!(reported["incident"], scene.undisturbed(user).as_str());
     }
     assert_eq!((firing.len(), resolved.len()), (2, 2));
     assert_eq!(scene.recorder.requests().len(), 4, "{}", texts(&scene.recorder.requests()));
@@ -647,23 +654,23 @@ fn a_service_that_is_stopped_goes_on_where_it_was() {
 #[test]
 fn a_rise_pages_again_each_match_where_asked_and_a_shadow_nobody() {
     let _turn = broker();
-    let mut scene = Scene::start("rises", "ladder.rules", NEVER_IDLE);
+    let mut scene = KafkaScene::start("rises", "ladder.rules", NEVER_IDLE);
     scene.fail("a", 0..4);
-    scene.told("firing", 1);
+    scene.reported("firing", 1);
     scene.service.kill9();
     scene.service.restart().expect("a service");
     scene.fail("a", 4..7);
     scene.fail("admin", [8, 9]);
     scene.pass(200);
-    let severities = |told: &[Value]| {
+    let severities = |reported: &[Value]| {
         let words = |body: &Value| format!("{} {}", body["key"]["user.name"], body["severity"]);
-        told.iter().map(words).collect::<Vec<_>>().join(", ")
+        reported.iter().map(words).collect::<Vec<_>>().join(", ")
     };
-    let ended = scene.told("resolved", 2);
-    assert_eq!(severities(&scene.told("firing", 2)), r#""a" "medium", "admin" "low""#);
-    let rises = scene.told("changed", 1);
+    let ended = scene.reported("resolved", 2);
+    assert_eq!(severities(&scene.reported("firing", 2)), r#""a" "medium", "admin" "low""#);
+    let rises = scene.reported("changed", 1);
     assert_eq!(severities(&rises), r#""a" "critical""#);
-    assert_eq!(severities(&scene.told("again", 1)), r#""admin" "low""#);
+    assert_eq!(severities(&scene.reported("again", 1)), r#""admin" "low""#);
     // The rise has 30 minutes of its own, counted from when it was known, and one incident.
     assert_eq!(rises[0]["at"], rfc3339(scene.start_ms + 4_000));
     let (detected, deadline) = (instant(&rises[0], "detected"), instant(&rises[0], "deadline"));
@@ -702,19 +709,19 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
     let path = home.path().join("failing.rules");
     let write = |text: &str| fs::write(&path, text).expect("a rule file");
     write(&failing("first {user.name}", true));
-    let mut scene = Scene::start("reload", path.to_str().expect("UTF-8"), NEVER_IDLE);
+    let mut scene = KafkaScene::start("reload", path.to_str().expect("UTF-8"), NEVER_IDLE);
     scene.fail("a", 0..10);
     scene.pass(11);
-    let begun = scene.told("firing", 2);
+    let begun = scene.reported("firing", 2);
 
     // The episode of the alert that is gone ends; the other goes on, and its next alert has
     // the new text.
     write(&failing("second {user.name}", false));
     scene.service.signal("HUP");
-    let changed = &scene.told("resolved", 1)[0];
+    let changed = &scene.reported("resolved", 1)[0];
     assert_eq!((&changed["alert"], &changed["reason"]), (&"five".into(), &"rule changed".into()));
     scene.fail("b", 20..30);
-    let firing = scene.told("firing", 3);
+    let firing = scene.reported("firing", 3);
     assert_eq!(firing[2]["message"], "second b");
 
     // What cannot run changes nothing, and says why.
@@ -724,8 +731,9 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
     assert!(why.contains("failing.rules:1"), "{why}");
     scene.said("rules and settings stay as they are");
     let is_refusal = |body: &Value| is_of_itself(body) && body["kind"] == "firing";
-    let is_told = |all: &[Request]| all.iter().any(|request| is_refusal(&body(request)));
-    assert!(scene.recorder.wait_until(DEADLINE, is_told).is_ok(), "people hear of it");
+    let is_reported =
+        |all: &[RecordedRequest]| all.iter().any(|request| is_refusal(&body(request)));
+    assert!(scene.recorder.wait_until(DEADLINE, is_reported).is_ok(), "people hear of it");
     let (_, figures) = get(&scene.address, "/metrics").expect("figures");
     for figure in [
         "hansho_reloads_total{outcome=\"refused\"} 1",
@@ -735,7 +743,7 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
         assert!(figures.contains(figure), "{figure} is not in {figures}");
     }
     scene.fail("c", 40..50);
-    assert_eq!(scene.told("firing", 4)[3]["message"], "second c");
+    assert_eq!(scene.reported("firing", 4)[3]["message"], "second c");
 
     // Killed while others come into force: they do now, or after the restart.
     write(&failing("third {user.name}", true));
@@ -746,13 +754,13 @@ fn rules_are_edited_while_it_runs_and_a_broken_file_changes_nothing() {
     scene.said("\"by\":\"start\"");
     scene.fail("d", 52..62);
     // The alert that is back knows what came before it: it is true of a, b and c at once.
-    let firing = scene.told("firing", 9);
+    let firing = scene.reported("firing", 9);
     let of_d: Vec<&Value> = firing.iter().filter(|one| one["key"]["user.name"] == "d").collect();
     assert_eq!(of_d.len(), 2, "{firing:?}");
     assert!(of_d.iter().any(|one| one["message"] == "third d"), "{of_d:?}");
     scene.pass(300);
     // One end each: of `five` for a by the change, and of both for all four users.
-    let resolved = scene.told("resolved", 9);
+    let resolved = scene.reported("resolved", 9);
     let by_change = resolved.iter().filter(|one| one["reason"] == "rule changed");
     assert_eq!(by_change.count(), 1, "{resolved:?}");
     let of_a = begun.iter().find(|one| one["alert"] == "ten").expect("ten of a");

@@ -21,18 +21,18 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::{failures, hansho, rules};
-use connectors::store::Store;
+use connectors::store::RowFile;
 use model::time::{MINUTE_MS, Timestamp};
-use oncall::case::{Case, State, Told};
-use oncall::desk::{Desk, Row, Settings};
+use oncall::engine::{IncidentEngine, OnCallRow, OnCallSettings};
+use oncall::incident::{DeliveryState, Incident, IncidentState};
 use oncall::outbox::OutboxLimits;
-use oncall::route::{On, Receiver as Person, Routing};
-use oncall::severities::Severities;
+use oncall::route::{NotifyOn, Receiver as Person, RoutingTable};
+use oncall::severity_set::SeveritySet;
 use serde_json::Value;
-use tests::drawn::Random;
-use tests::recorder::{Recorder, Request};
+use tests::generators::SplitMix;
+use tests::recorder::{HttpRecorder, RecordedRequest};
 use tests::seeds;
-use tests::service::{Service, free_port, get, post_text};
+use tests::service::{ServiceHome, free_port, get, post_text};
 
 /// Nothing is waited for longer.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -43,34 +43,34 @@ const ROUNDS: usize = 4;
 /// Orders of a round.
 const ORDERS: usize = 3;
 /// Notifications after a restart before the next kill, at most.
-const TOLD_MAX: i64 = 24;
+const REPORTED_MAX: i64 = 24;
 /// The one who is told.
 const SINK: &str = "hook";
 
 #[test]
 fn ten_kills_lose_nothing_and_repeat_only_under_the_same_id() {
-    println!("{}", Scene::start(seeds::number("HANSHO_SEED").unwrap_or(1)).play(10));
+    println!("{}", KillScene::start(seeds::number("HANSHO_SEED").unwrap_or(1)).play(10));
 }
 
 #[test]
 #[ignore = "takes minutes: see the command above"]
 fn many_kills_lose_nothing_and_repeat_only_under_the_same_id() {
     let kills = seeds::number("HANSHO_KILLS").unwrap_or(200);
-    println!("{}", Scene::start(seeds::number("HANSHO_SEED").unwrap_or(1)).play(kills));
+    println!("{}", KillScene::start(seeds::number("HANSHO_SEED").unwrap_or(1)).play(kills));
 }
 
-struct Scene {
-    service: Service,
+struct KillScene {
+    service: ServiceHome,
     address: String,
-    recorder: Recorder,
-    random: Random,
+    recorder: HttpRecorder,
+    random: SplitMix,
     /// Allows the writer a round each.
     rounds: Sender<()>,
-    writer: JoinHandle<Written>,
+    writer: JoinHandle<WrittenFiles>,
 }
 
-/// What was written and posted.
-struct Written {
+/// Events written and posted.
+struct WrittenFiles {
     rounds: usize,
     /// Of the posted lines each once, whatever was posted again.
     posted: String,
@@ -78,9 +78,9 @@ struct Written {
     posted_again: usize,
 }
 
-impl Scene {
-    fn start(seed: u64) -> Scene {
-        let recorder = Recorder::start().expect("a server");
+impl KillScene {
+    fn start(seed: u64) -> KillScene {
+        let recorder = HttpRecorder::start().expect("a server");
         let port = free_port().expect("a port");
         let config = format!(
             "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n\
@@ -91,7 +91,7 @@ impl Scene {
             rules("kills.rules").display(),
             recorder.url("/")
         );
-        let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+        let mut service = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
         let home = service.home().display().to_string();
         let path = service.home().join("hansho.toml");
         fs::write(&path, config.replace("{home}", &home)).expect("a configuration");
@@ -101,7 +101,7 @@ impl Scene {
         let to = address.clone();
         let writer = thread::spawn(move || write(&log, &to, &allowed));
         service.start(&["run", "--config", &path.display().to_string()]).expect("it starts");
-        Scene { service, address, recorder, random: Random::new(seed), rounds, writer }
+        KillScene { service, address, recorder, random: SplitMix::new(seed), rounds, writer }
     }
 
     /// Kills the service so often, lets it come to an end, and counts.
@@ -121,7 +121,7 @@ impl Scene {
         service.terminate(DEADLINE).expect("it ends");
 
         assert_eq!(logged(service.home()), wanted.transitions, "the alert log is as replayed");
-        let (repeated, joined) = check_told(&recorder.requests(), &wanted.keys);
+        let (repeated, joined) = check_reported(&recorder.requests(), &wanted.keys);
         let cases = read_store(&service).0;
         check_cases(&cases, &wanted.keys);
         check_auditor(&service);
@@ -141,18 +141,18 @@ impl Scene {
     /// draws it are counts, and some turns of this thread.
     fn wait_for_a_moment(&mut self) {
         let (lines, commits) = (self.service.lines().len(), self.commits());
-        let (chance, more) = (self.random.within(0, 99), self.random.within(1, TOLD_MAX));
+        let (chance, more) = (self.random.within(0, 99), self.random.within(1, REPORTED_MAX));
         let more = usize::try_from(more).expect("a count");
-        let told = self.recorder.requests().len() + more;
+        let reported = self.recorder.requests().len() + more;
         match chance {
             ..20 => self.wait_until(|it| it.service.lines().len() >= lines + more / 4),
             20..50 => self.wait_until(|it| it.commits() != commits),
-            _ => assert!(self.recorder.wait_for(told, DEADLINE).is_ok(), "{}", self.tail()),
+            _ => assert!(self.recorder.wait_for(reported, DEADLINE).is_ok(), "{}", self.tail()),
         }
         (0..self.random.within(0, 300)).for_each(|_| thread::yield_now());
     }
 
-    fn wait_until(&self, is_so: impl Fn(&Scene) -> bool) {
+    fn wait_until(&self, is_so: impl Fn(&KillScene) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
             assert!(begun.elapsed() < DEADLINE, "{}", self.tail());
@@ -160,7 +160,7 @@ impl Scene {
         }
     }
 
-    /// What is committed; nothing before the first time.
+    /// Last commit; none before the first.
     fn commits(&self) -> Vec<u8> {
         fs::read(self.service.home().join("state/commits")).unwrap_or_default()
     }
@@ -179,9 +179,9 @@ impl Scene {
 
 /// Writes rounds as they are allowed, each a minute after the one before: twelve failures of a
 /// new user in a file, and new orders by HTTP until they are taken.
-fn write(log: &Path, address: &str, allowed: &Receiver<()>) -> Written {
+fn write(log: &Path, address: &str, allowed: &Receiver<()>) -> WrittenFiles {
     let mut file = OpenOptions::new().append(true).open(log).expect("a log");
-    let mut written = Written { rounds: 0, posted: String::new(), posted_again: 0 };
+    let mut written = WrittenFiles { rounds: 0, posted: String::new(), posted_again: 0 };
     let minute = |round: usize| START_MS + i64::try_from(round).expect("a count") * MINUTE_MS;
     let order = |name: &str, at: i64| format!("{{\"ts\":{at},\"order\":\"{name}\"}}\n");
     while allowed.recv().is_ok() {
@@ -204,7 +204,7 @@ fn write(log: &Path, address: &str, allowed: &Receiver<()>) -> Written {
     written
 }
 
-fn post(address: &str, lines: &str, written: &mut Written) {
+fn post(address: &str, lines: &str, written: &mut WrittenFiles) {
     let begun = Instant::now();
     while !matches!(post_text(address, "/ingest/shop", lines), Ok((200, _))) {
         assert!(begun.elapsed() < DEADLINE, "nobody takes {lines}");
@@ -214,13 +214,13 @@ fn post(address: &str, lines: &str, written: &mut Written) {
     written.posted += lines;
 }
 
-/// What is to be told: the transitions that a replay of the same events settles, and of whom.
-struct Wanted {
+/// Expected notifications: the transitions that a replay of the same events settles, and of whom.
+struct WantedLog {
     transitions: BTreeSet<String>,
     keys: BTreeSet<String>,
 }
 
-fn wanted(home: &Path, posted: &str) -> Wanted {
+fn wanted(home: &Path, posted: &str) -> WantedLog {
     let shop = home.join("shop.jsonl");
     fs::write(&shop, posted).expect("what was posted");
     let arguments = [
@@ -239,10 +239,10 @@ fn wanted(home: &Path, posted: &str) -> Wanted {
     assert_eq!(transitions.len(), lines.len());
     let keys: BTreeSet<String> = lines.iter().map(|line| line["key"].to_string()).collect();
     assert_eq!(transitions.len(), 2 * keys.len(), "each fires and ends once");
-    Wanted { transitions, keys }
+    WantedLog { transitions, keys }
 }
 
-/// Whether it is of the order that only makes time pass.
+/// True when it is of the order that only makes time pass.
 fn is_last(of: &Value) -> bool {
     of["key"]["order"] == "z"
 }
@@ -263,7 +263,7 @@ fn logged(home: &Path) -> BTreeSet<String> {
 }
 
 /// Waits until every alert is over and nothing is pending.
-fn await_end(service: &Service, address: &str, alerts: usize) {
+fn await_end(service: &ServiceHome, address: &str, alerts: usize) {
     let begun = Instant::now();
     loop {
         let status = get(address, "/api/v1/status").map(|(_, body)| body).unwrap_or_default();
@@ -282,9 +282,9 @@ fn await_end(service: &Service, address: &str, alerts: usize) {
 
 /// Every alert's beginning and end was taken; what came twice has the same id and is the same.
 /// How many came again, and how many alerts were over before their beginning could be told.
-fn check_told(requests: &[Request], keys: &BTreeSet<String>) -> (usize, usize) {
+fn check_reported(requests: &[RecordedRequest], keys: &BTreeSet<String>) -> (usize, usize) {
     let mut bodies: BTreeMap<String, String> = BTreeMap::new();
-    let mut told: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    let mut reported: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     let mut is_late: BTreeSet<String> = BTreeSet::new();
     for request in requests {
         let text = request.text();
@@ -299,25 +299,26 @@ fn check_told(requests: &[Request], keys: &BTreeSet<String>) -> (usize, usize) {
         if !body["missed_at"].is_null() {
             is_late.insert(key.clone());
         }
-        told.entry((key, kind.to_owned())).or_default().insert(id);
+        reported.entry((key, kind.to_owned())).or_default().insert(id);
     }
     let mut joined = 0;
     for key in keys {
-        let ids = |kind: &str| told.get(&(key.clone(), kind.to_owned())).map_or(0, BTreeSet::len);
+        let ids =
+            |kind: &str| reported.get(&(key.clone(), kind.to_owned())).map_or(0, BTreeSet::len);
         assert_eq!(ids("resolved"), 1, "the end of {key}");
         let is_joined = ids("firing") == 0 && is_late.contains(key);
         assert!(ids("firing") == 1 || is_joined, "the beginning of {key}: {}", ids("firing"));
         joined += usize::from(is_joined);
     }
-    let kinds: BTreeSet<&str> = told.keys().map(|(_, kind)| kind.as_str()).collect();
+    let kinds: BTreeSet<&str> = reported.keys().map(|(_, kind)| kind.as_str()).collect();
     assert!(kinds.is_subset(&BTreeSet::from(["firing", "resolved"])), "{kinds:?}");
-    assert!(told.keys().all(|(key, _)| keys.contains(key)), "something is invented");
+    assert!(reported.keys().all(|(key, _)| keys.contains(key)), "something is invented");
     (requests.len() - bodies.len(), joined)
 }
 
 /// Of every alert there is one incident, which is over, and who was told of it has it.
-fn check_cases(cases: &[Case], keys: &BTreeSet<String>) {
-    let key = |case: &Case| {
+fn check_cases(cases: &[Incident], keys: &BTreeSet<String>) {
+    let key = |case: &Incident| {
         let (name, value) = &case.key[0];
         format!("{{{name:?}:\"{value}\"}}")
     };
@@ -325,14 +326,14 @@ fn check_cases(cases: &[Case], keys: &BTreeSet<String>) {
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for case in of_test {
         assert!(seen.insert(key(case)), "two incidents of {}", key(case));
-        assert_eq!(case.state, State::Resolved, "{}", key(case));
-        assert!(matches!(case.receivers[SINK], Told::Delivered { .. }), "{case:?}");
+        assert_eq!(case.state, IncidentState::Resolved, "{}", key(case));
+        assert!(matches!(case.receivers[SINK], DeliveryState::Delivered { .. }), "{case:?}");
     }
     assert_eq!(seen, *keys);
 }
 
 /// The auditor finds nothing, here and in any life of the service.
-fn check_auditor(service: &Service) {
+fn check_auditor(service: &ServiceHome) {
     let (_, desk) = read_store(service);
     assert_eq!(desk.findings(now()), []);
     let lines = service.lines();
@@ -341,12 +342,12 @@ fn check_auditor(service: &Service) {
 }
 
 /// The incidents that are written down, and a desk as a restart would make it of them.
-fn read_store(service: &Service) -> (Vec<Case>, Desk) {
+fn read_store(service: &ServiceHome) -> (Vec<Incident>, IncidentEngine) {
     let path = copy_of(&service.home().join("state/oncall.redb"));
-    let rows: Vec<Row> = match &path {
+    let rows: Vec<OnCallRow> = match &path {
         None => Vec::new(),
         Some((_, path)) => {
-            let rows = Store::open(path).and_then(|store| store.rows()).expect("rows");
+            let rows = RowFile::open(path).and_then(|store| store.rows()).expect("rows");
             // The first byte is the version of the rest.
             let read = |(_, row): &(Vec<u8>, Vec<u8>)| serde_json::from_slice(&row[1..]);
             rows.iter().map(read).collect::<Result<_, _>>().expect("rows")
@@ -354,16 +355,19 @@ fn read_store(service: &Service) -> (Vec<Case>, Desk) {
     };
     let receiver = Person {
         name: SINK.to_owned(),
-        severities: Severities::ALL,
-        on: On::ALL,
+        severities: SeveritySet::ALL,
+        on: NotifyOn::ALL,
         spacing_ms: 0,
         is_router: false,
         fallback: None,
     };
-    let settings = Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() };
-    let mut desk = Desk::new(settings, OutboxLimits::default());
+    let settings = OnCallSettings {
+        routing: RoutingTable::to_all(vec![receiver]),
+        ..OnCallSettings::default()
+    };
+    let mut desk = IncidentEngine::new(settings, OutboxLimits::default());
     desk.restore(rows.iter().cloned(), now());
-    let case = |row| if let Row::Case(case) = row { Some(*case) } else { None };
+    let case = |row| if let OnCallRow::Case(case) = row { Some(*case) } else { None };
     (rows.into_iter().filter_map(case).collect(), desk)
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::{failures, hansho, rules};
 use serde_json::Value;
-use tests::service::{Service, free_port, get};
+use tests::service::{ServiceHome, free_port, get};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -22,11 +22,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// An instant in the past, so that nothing here waits for a window to pass.
 const START_MS: i64 = 1_767_225_600_000;
 
-fn service(port: u16, stream: &str) -> Service {
+fn service(port: u16, stream: &str) -> ServiceHome {
     service_of(&rules("burst.rules"), port, stream)
 }
 
-fn service_of(rules: &Path, port: u16, stream: &str) -> Service {
+fn service_of(rules: &Path, port: u16, stream: &str) -> ServiceHome {
     let config = format!(
         "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n[api]\nlisten = \"127.0.0.1:{port}\"\n\
          [limits]\nidle_timeout = \"1h\"\nsnapshot_interval = \"1ms\"\n\
@@ -36,7 +36,7 @@ fn service_of(rules: &Path, port: u16, stream: &str) -> Service {
          [[sinks]]\nname = \"show\"\ntype = \"stdout\"\n",
         rules.display()
     );
-    let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+    let mut service = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
     let home = service.home().display().to_string();
     fs::write(service.home().join("token"), "s3cret\n").expect("a token");
     let path = service.home().join("hansho.toml");
@@ -63,7 +63,7 @@ fn post(port: u16, path: &str, token: &str, body: &str) -> Option<(u16, String)>
 }
 
 /// Waits until the spools are open, then posts lines that must be taken.
-fn post_taken(service: &mut Service, port: u16, lines: &str) {
+fn post_taken(service: &mut ServiceHome, port: u16, lines: &str) {
     let address = format!("127.0.0.1:{port}");
     service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
     let taken = post(port, "/ingest/auth", "s3cret", lines).expect("an answer");
@@ -71,7 +71,7 @@ fn post_taken(service: &mut Service, port: u16, lines: &str) {
 }
 
 /// The settled transitions in the alert log, as `replay` says them.
-fn told(home: &Path) -> Vec<Value> {
+fn reported(home: &Path) -> Vec<Value> {
     let log = fs::read_to_string(home.join("state/alerts.jsonl")).expect("an alert log");
     let record = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["record"].take();
     log.lines()
@@ -81,7 +81,7 @@ fn told(home: &Path) -> Vec<Value> {
 }
 
 /// That the log holds what a replay of these events says, each once, of their sinks likewise.
-fn check_told_as_replayed(service: &Service, events: &str) {
+fn check_reported_as_replayed(service: &ServiceHome, events: &str) {
     let rules = rules("burst.rules").display().to_string();
     let want = hansho(&["replay", "--rules", &rules, "--input", "auth=-"], events.as_bytes())
         .ended(0)
@@ -94,7 +94,7 @@ fn check_told_as_replayed(service: &Service, events: &str) {
         ids
     };
     assert!(!want.is_empty());
-    assert_eq!(by(&told(service.home())), by(&want));
+    assert_eq!(by(&reported(service.home())), by(&want));
     let sink = fs::read_to_string(service.home().join("told.jsonl")).expect("a sink");
     let mut ids: Vec<String> = sink
         .lines()
@@ -107,7 +107,7 @@ fn check_told_as_replayed(service: &Service, events: &str) {
 }
 
 #[test]
-fn what_was_answered_with_200_is_judged_once_over_kills() {
+fn what_was_answered_with_200_is_evaluated_once_over_kills() {
     let port = free_port().expect("a port");
     let mut service = service(port, "type = \"http\"");
     let minute = |minute: i64| START_MS + minute * 60_000;
@@ -124,7 +124,7 @@ fn what_was_answered_with_200_is_judged_once_over_kills() {
         service.restart().expect("it starts again");
     }
     wait_for_end(&mut service, "b");
-    check_told_as_replayed(&service, &parts.concat());
+    check_reported_as_replayed(&service, &parts.concat());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_file_is_followed_over_kills_and_a_rotation() {
     service.kill9();
     service.restart().expect("it starts again");
     service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
-    check_told_as_replayed(&service, &parts.concat());
+    check_reported_as_replayed(&service, &parts.concat());
 }
 
 /// The log and the API say where the events of an incident lie: of a file, which bytes.
@@ -191,7 +191,7 @@ fn an_incident_says_where_its_events_lie() {
 
 /// What a snapshot holds is not read again, after a kill and after a stop.
 #[test]
-fn a_service_goes_on_from_its_snapshot() {
+fn a_service_resumes_from_its_snapshot() {
     let port = free_port().expect("a port");
     let address = format!("127.0.0.1:{port}");
     let mut service = service(port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
@@ -205,7 +205,7 @@ fn a_service_goes_on_from_its_snapshot() {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         line.unwrap_or(0_f64)
     };
-    let until = |service: &Service, name: &str, is_enough: &dyn Fn(f64) -> bool| {
+    let until = |service: &ServiceHome, name: &str, is_enough: &dyn Fn(f64) -> bool| {
         let deadline = std::time::Instant::now() + DEADLINE;
         while !is_enough(figure(name)) {
             assert!(std::time::Instant::now() < deadline, "{}", service.lines().join("\n"));
@@ -233,7 +233,7 @@ fn a_service_goes_on_from_its_snapshot() {
     service.restart().expect("it starts again");
     wait_for_end(&mut service, "a");
     assert_eq!(figure(decoded) as u64, 2, "{}", service.lines().join("\n"));
-    check_told_as_replayed(&service, &parts.concat());
+    check_reported_as_replayed(&service, &parts.concat());
 }
 
 /// Rules are put in force by a running service and by one that was killed meanwhile: what was
@@ -250,7 +250,7 @@ fn a_reload_reads_again_what_is_kept_of_files_and_of_what_was_posted() {
         fs::write(&rule_file, &old).expect("rules");
         let mut service = service_of(&rule_file, port, stream);
         let log = service.home().join("auth.jsonl");
-        let send = |service: &mut Service, lines: &str| {
+        let send = |service: &mut ServiceHome, lines: &str| {
             if stream != path {
                 return post_taken(service, port, lines);
             }
@@ -284,7 +284,7 @@ fn a_reload_reads_again_what_is_kept_of_files_and_of_what_was_posted() {
         wait_for_end(&mut service, "b");
         let of_eight = |kind: &str| {
             let of = |record: &&Value| record["kind"] == kind && record["alert"] == "eight";
-            told(service.home()).iter().filter(of).count()
+            reported(service.home()).iter().filter(of).count()
         };
         // Of `a` there are eight only with the six before the reload.
         let deadline = std::time::Instant::now() + DEADLINE;
@@ -293,7 +293,7 @@ fn a_reload_reads_again_what_is_kept_of_files_and_of_what_was_posted() {
             let _ = service.wait_for_line("never said", Duration::from_millis(20));
         }
         assert_eq!((of_eight("firing"), of_eight("resolved")), (2, 2), "{stream} {dies}");
-        let burst: Vec<Value> = told(service.home())
+        let burst: Vec<Value> = reported(service.home())
             .into_iter()
             .filter(|record| record["alert"] == "認証失敗多発")
             .collect();
@@ -302,13 +302,13 @@ fn a_reload_reads_again_what_is_kept_of_files_and_of_what_was_posted() {
 }
 
 /// Waits until a sink was told that the episode of a user is over.
-fn wait_for_end(service: &mut Service, user: &str) {
+fn wait_for_end(service: &mut ServiceHome, user: &str) {
     let is_end = |line: &str| {
         line.contains("\"kind\":\"resolved\"")
             && line.contains(&format!("\"user.name\":\"{user}\""))
     };
-    let is_told = service.lines().iter().any(|line| is_end(line));
-    if !is_told {
+    let is_reported = service.lines().iter().any(|line| is_end(line));
+    if !is_reported {
         service.wait_for_line("\"kind\":\"resolved\"", DEADLINE).expect("an end");
     }
     let deadline = std::time::Instant::now() + DEADLINE;
@@ -322,7 +322,7 @@ fn wait_for_end(service: &mut Service, user: &str) {
 /// Days later the log holds what is open and says of the rest that it was told: also where how
 /// far the file was read is forgotten, and all of it is read again, nothing is told twice.
 #[test]
-fn an_old_log_is_made_shorter_and_nothing_is_told_again() {
+fn an_old_log_is_made_shorter_and_nothing_is_reported_again() {
     let port = free_port().expect("a port");
     let mut service = service(port, "type = \"file\"\npath = \"{home}/auth.jsonl\"");
     let (path, state) = (service.home().join("auth.jsonl"), service.home().join("state"));
@@ -346,7 +346,7 @@ fn an_old_log_is_made_shorter_and_nothing_is_told_again() {
         let of_kind = records.filter(|record| record["kind"] == kind);
         of_kind.map(|record| record["key"]["user.name"].to_string()).collect()
     };
-    let wait_for = |service: &mut Service, what: &str, is_so: &dyn Fn(&str) -> bool| {
+    let wait_for = |service: &mut ServiceHome, what: &str, is_so: &dyn Fn(&str) -> bool| {
         let deadline = std::time::Instant::now() + DEADLINE;
         while !is_so(&fs::read_to_string(&log).expect("a log")) {
             let text = fs::read_to_string(&log).expect("a log");
@@ -427,7 +427,7 @@ fn a_reload_of_wording_reads_nothing_again() {
     append(&failures("z", [minute(9)]));
     append(&failures("b", (0..4).map(|n| minute(9) + n * 1_000)));
     wait_for_end(&mut service, "a");
-    let read_all = |service: &Service, records: u64| {
+    let read_all = |service: &ServiceHome, records: u64| {
         let deadline = std::time::Instant::now() + DEADLINE;
         while read() < records {
             assert!(std::time::Instant::now() < deadline, "{}", service.lines().join("\n"));
@@ -445,7 +445,7 @@ fn a_reload_of_wording_reads_nothing_again() {
     assert_eq!(read(), 19, "what was read before is not read again");
     let of_b = |kind: &str| {
         let of = |record: &&Value| record["kind"] == kind && record["key"]["user.name"] == "b";
-        told(service.home()).iter().filter(of).count()
+        reported(service.home()).iter().filter(of).count()
     };
     assert_eq!((of_b("firing"), of_b("resolved")), (1, 1));
 
@@ -460,7 +460,7 @@ fn a_reload_of_wording_reads_nothing_again() {
     wait_for_end(&mut service, "c");
     let burst = |user: &str| {
         let of = |record: &Value| record["key"]["user.name"] == user;
-        told(service.home()).into_iter().filter(of).count()
+        reported(service.home()).into_iter().filter(of).count()
     };
     assert_eq!(["a", "b", "c"].map(burst), [2, 2, 2]);
 }

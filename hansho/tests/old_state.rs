@@ -28,7 +28,7 @@ use model::message::Language;
 use model::meta::MetaAlert;
 use model::time::Timestamp;
 use serde_json::Value;
-use tests::service::{Service, free_port, get, post_text};
+use tests::service::{ServiceHome, free_port, get, post_text};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -72,25 +72,25 @@ enum OldSnapshot {
 }
 
 /// Today's service on a copy of the old state directory.
-struct Successor {
-    service: Service,
+struct SuccessorService {
+    service: ServiceHome,
     port: u16,
 }
 
-impl Successor {
+impl SuccessorService {
     /// Starts it; `edit` changes the rules before.
-    fn start(snapshot: OldSnapshot, edit: impl Fn(&str) -> String) -> Successor {
-        Successor::start_after(snapshot, edit, |_| {})
+    fn start(snapshot: OldSnapshot, edit: impl Fn(&str) -> String) -> SuccessorService {
+        SuccessorService::start_after(snapshot, edit, |_| {})
     }
 
-    /// As [`Successor::start`]; `prepare` changes the folder before.
+    /// As [`SuccessorService::start`]; `prepare` changes the folder before.
     fn start_after(
         snapshot: OldSnapshot,
         edit: impl Fn(&str) -> String,
         prepare: impl Fn(&Path),
-    ) -> Successor {
+    ) -> SuccessorService {
         let port = free_port().expect("a port");
-        let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+        let mut service = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
         copy_folder(&fixture(), service.home());
         if snapshot == OldSnapshot::Lost {
             fs::remove_file(service.home().join("state/snapshot")).expect("removed");
@@ -104,7 +104,7 @@ impl Successor {
         rewrite("hansho.toml", &|config| config.replace("{port}", &port.to_string()));
         prepare(service.home());
         service.start(&["run", "--config", "hansho.toml"]).expect("it starts");
-        let mut successor = Successor { service, port };
+        let mut successor = SuccessorService { service, port };
         successor.wait_until_ready();
         successor
     }
@@ -159,7 +159,7 @@ impl Successor {
         }
     }
 
-    /// Whether the history of the incident says that the sink got this notification.
+    /// True when the history of the incident says that the sink got this notification.
     fn is_on_record(&self, notification: &Value) -> bool {
         let id = text(notification, "incident");
         let server = format!("http://127.0.0.1:{}", self.port);
@@ -235,7 +235,7 @@ fn check_alert_log(home: &Path) {
 }
 
 /// That the sink got what it had, and beyond it these kinds of these messages, each once.
-fn check_sink(successor: &Successor, beyond: &[(&str, &str)]) {
+fn check_sink(successor: &SuccessorService, beyond: &[(&str, &str)]) {
     let old = fs::read_to_string(fixture().join("told.jsonl")).expect("what a sink had got");
     let now = successor.sink_text();
     let new = lines(now.strip_prefix(&old).expect("what it had got stays"));
@@ -249,7 +249,7 @@ fn check_sink(successor: &Successor, beyond: &[(&str, &str)]) {
 }
 
 /// That what the older build had open is open still, as it was.
-fn check_open_as_before(successor: &Successor) {
+fn check_open_as_before(successor: &SuccessorService) {
     let open = ["firing", "acknowledged"];
     let (old, new) = (old_incidents(&open), successor.incidents(&open.join(",")));
     assert_eq!(ids(&new), ids(&old));
@@ -273,7 +273,7 @@ fn records_to_replay() -> u64 {
 }
 
 fn check_successor(snapshot: OldSnapshot) {
-    let mut successor = Successor::start(snapshot, str::to_owned);
+    let mut successor = SuccessorService::start(snapshot, str::to_owned);
     check_open_as_before(&successor);
     if snapshot == OldSnapshot::Lost {
         assert_eq!(successor.events_read(), records_to_replay());
@@ -331,12 +331,12 @@ fn check_successor(snapshot: OldSnapshot) {
 }
 
 #[test]
-fn a_state_directory_of_an_older_build_goes_on() {
+fn a_state_directory_of_an_older_build_resumes() {
     check_successor(OldSnapshot::Kept);
 }
 
 #[test]
-fn a_state_directory_of_an_older_build_goes_on_without_its_snapshot() {
+fn a_state_directory_of_an_older_build_resumes_without_its_snapshot() {
     check_successor(OldSnapshot::Lost);
 }
 
@@ -349,7 +349,7 @@ fn rules_edited_between_two_builds_end_what_is_gone() {
         let (_, tail) = rest.split_once("}\n\n").expect("its end");
         format!("{head}{tail}")
     };
-    let mut successor = Successor::start(OldSnapshot::Lost, without_burst);
+    let mut successor = SuccessorService::start(OldSnapshot::Lost, without_burst);
     // Of what was only announced early nothing but its end is known.
     successor.wait_for_notifications("resolved", &["held: - failures", ""]);
     successor.kill9_and_restart();
@@ -402,7 +402,7 @@ fn leave_meta_alert_open(home: &Path) {
 fn an_alert_open_under_a_former_name_ends_under_the_current_one() {
     let alert = MetaAlert::NotificationDropped { sink: "pager".to_owned() };
     let mut successor =
-        Successor::start_after(OldSnapshot::Lost, str::to_owned, leave_meta_alert_open);
+        SuccessorService::start_after(OldSnapshot::Lost, str::to_owned, leave_meta_alert_open);
     successor.wait_for_notifications("firing", &["pager: given up"]);
     let ended = format!("resolved: pager: {}", alert.reading(Language::En));
     successor.wait_for_notifications("resolved", &[&ended]);

@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::{failures, hansho, rules};
 use regex::Regex;
 use serde_json::Value;
-use tests::recorder::{Answer as Recorded, Recorder, Request};
-use tests::service::{Service, free_port};
+use tests::recorder::{HttpRecorder, RecordedRequest, RecorderAnswer as Recorded};
+use tests::service::{ServiceHome, free_port};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -26,15 +26,15 @@ const START_MS: i64 = 1_767_225_600_000;
 /// A signing secret.
 const BASE64_OF_32: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-struct Scene {
-    service: Service,
+struct OnCallScene {
+    service: ServiceHome,
     port: u16,
     token: Option<&'static str>,
 }
 
-impl Scene {
+impl OnCallScene {
     /// A service without Kafka whose alerts go to a file.
-    fn start(more: &str) -> Scene {
+    fn start(more: &str) -> OnCallScene {
         let port = free_port().expect("a port");
         let config = format!(
             "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\nlanguage = \"ja\"\n\
@@ -43,10 +43,11 @@ impl Scene {
              [[sinks]]\nname = \"pager\"\ntype = \"file\"\npath = \"{{home}}/told.jsonl\"\n",
             rules("burst.rules").display()
         );
-        let mut service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
+        let mut service =
+            ServiceHome::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
         let address = format!("127.0.0.1:{port}");
         service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
-        Scene { service, port, token: None }
+        OnCallScene { service, port, token: None }
     }
 
     fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
@@ -95,24 +96,24 @@ impl Scene {
         }
     }
 
-    fn told(&self) -> Vec<Value> {
-        self.told_in("told.jsonl")
+    fn reported(&self) -> Vec<Value> {
+        self.reported_in("told.jsonl")
     }
 
-    fn told_in(&self, file: &str) -> Vec<Value> {
-        let told = fs::read_to_string(self.service.home().join(file)).unwrap_or_default();
-        told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    fn reported_in(&self, file: &str) -> Vec<Value> {
+        let reported = fs::read_to_string(self.service.home().join(file)).unwrap_or_default();
+        reported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// Waits until a file of a sink tells this of an alert.
     fn await_in(&self, file: &str, alert: &str, kind: &str) -> Value {
         let began = std::time::Instant::now();
         loop {
-            let mut all = self.told_in(file).into_iter();
+            let mut all = self.reported_in(file).into_iter();
             if let Some(found) = all.find(|it| it["alert"] == alert && it["kind"] == kind) {
                 return found;
             }
-            assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.told_in(file));
+            assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.reported_in(file));
             std::thread::yield_now();
         }
     }
@@ -125,20 +126,22 @@ impl Scene {
         self.request("POST", "/-/reload", "", "")
     }
 
-    fn await_told(&self, kind: &str) -> Value {
+    fn await_reported(&self, kind: &str) -> Value {
         let began = std::time::Instant::now();
         loop {
-            if let Some(found) = self.told().into_iter().find(|told| told["kind"] == kind) {
+            if let Some(found) =
+                self.reported().into_iter().find(|reported| reported["kind"] == kind)
+            {
                 return found;
             }
-            assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.told());
+            assert!(began.elapsed() < DEADLINE, "no {kind} in {:?}", self.reported());
             std::thread::yield_now();
         }
     }
 }
 
-/// What differs from run to run: ids, clocks, what is left until a deadline, and how much had been
-/// read when it was told.
+/// Removes what differs from run to run: ids, clocks, what is left until a deadline, and how much
+/// had been read when it was told.
 fn without_clocks(text: &str) -> String {
     let rules = [
         (r"[0-9a-f]{32}", "<incident>"),
@@ -159,13 +162,13 @@ fn burst(user: &str, minute: i64) -> String {
 
 #[test]
 fn an_incident_is_walked_from_fire_to_closed_by_the_command_line_alone() {
-    let mut scene = Scene::start("");
+    let mut scene = OnCallScene::start("");
     scene.post_events(&burst("a", 0));
     let listed = scene.await_answer(&["--lang", "ja", "incident", "list"], "認証失敗多発");
-    scene.await_told("firing");
+    scene.await_reported("firing");
     let id: String = listed.lines().nth(1).unwrap().chars().take(8).collect();
     let mut transcript = String::new();
-    let mut type_in = |scene: &Scene, arguments: &[&str]| {
+    let mut type_in = |scene: &OnCallScene, arguments: &[&str]| {
         let typed = arguments.join(" ").replace(&id, "<id>");
         let (said, code) = scene.hansho(arguments);
         let code = code.filter(|code| *code != 0).map(|code| format!("(exit {code})\n"));
@@ -178,14 +181,14 @@ fn an_incident_is_walked_from_fire_to_closed_by_the_command_line_alone() {
     type_in(&scene, &["--lang", "ja", "incident", "note", &id, "送信元を遮断します"]);
     type_in(&scene, &["incident", "ack", &id]);
     type_in(&scene, &["--lang", "ja", "incident", "mitigate", &id, "遮断済み"]);
-    scene.await_told("acknowledged");
+    scene.await_reported("acknowledged");
     // Nothing that was written down is lost.
     scene.service.kill9();
     scene.service.restart().expect("it starts again");
     let address = format!("127.0.0.1:{}", scene.port);
     scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
     scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
-    scene.await_told("resolved");
+    scene.await_reported("resolved");
     scene.await_answer(&["incident", "show", &id], "notified: pager resolved");
     type_in(&scene, &["--lang", "ja", "incident", "cause", &id, "漏えいしたパスワードの総当たり"]);
     type_in(&scene, &["--lang", "ja", "incident", "fix", &id, "多要素認証を必須にした"]);
@@ -199,31 +202,32 @@ fn an_incident_is_walked_from_fire_to_closed_by_the_command_line_alone() {
         fs::write(&path, &transcript).expect("the transcript is written");
     }
     assert_eq!(transcript, fs::read_to_string(&path).unwrap_or_default());
-    let kinds: Vec<String> = scene.told().iter().map(|it| it["kind"].to_string()).collect();
+    let kinds: Vec<String> = scene.reported().iter().map(|it| it["kind"].to_string()).collect();
     assert_eq!(kinds, ["\"firing\"", "\"acknowledged\"", "\"resolved\""]);
-    assert_eq!(scene.told()[1]["by"], "山田");
+    assert_eq!(scene.reported()[1]["by"], "山田");
 }
 
 #[test]
 fn a_silence_keeps_people_from_hearing_and_says_what_it_hits() {
-    let scene = Scene::start("");
+    let scene = OnCallScene::start("");
     let add = ["silence", "add", "--match", "user.name=a", "--for", "2h", "--reason", "保守"];
     let (said, code) = scene.hansho(&add);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("silence 1") && said.contains("hits 0 open"), "{said}");
     scene.post_events(&(burst("a", 0) + &burst("b", 1)));
-    scene.await_told("firing");
+    scene.await_reported("firing");
     let shown = scene.await_answer(&["incident", "list", "-o", "json"], "\"a\"");
     let listed: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(listed["incidents"].as_array().map(Vec::len), Some(2), "both are on record");
-    let users: Vec<String> = scene.told().iter().map(|it| it["key"].to_string()).collect();
+    let users: Vec<String> = scene.reported().iter().map(|it| it["key"].to_string()).collect();
     assert_eq!(users, [r#"{"user.name":"b"}"#]);
     let (said, _) = scene.hansho(&["silence", "list"]);
     assert!(said.contains("user.name=a") && said.contains("保守"), "{said}");
     assert_eq!(scene.hansho(&["silence", "expire", "1"]).1, Some(0));
     assert_eq!(scene.hansho(&["silence", "expire", "1"]).1, Some(1), "it is over already");
     scene.await_answer(&["silence", "list"], "user.name=a");
-    let wanted = |scene: &Scene| scene.told().iter().any(|it| it["key"]["user.name"] == "a");
+    let wanted =
+        |scene: &OnCallScene| scene.reported().iter().any(|it| it["key"]["user.name"] == "a");
     let began = std::time::Instant::now();
     while !wanted(&scene) {
         assert!(began.elapsed() < DEADLINE, "what is still open is told when a silence ends");
@@ -242,7 +246,7 @@ fn tokens_say_who_may_do_what() {
         format!("[[api.tokens]]\nname = \"{name}\"\ntoken = \"file:{path}\"\nscope = \"{scope}\"\n")
     };
     let tokens = by_file("見る人", "read") + &by_file("当番", "act");
-    let mut scene = Scene::start(&tokens);
+    let mut scene = OnCallScene::start(&tokens);
     let (said, code) = scene.hansho(&["incident", "list"]);
     assert_eq!(code, Some(2), "{said}");
     scene.token = Some("s3cret-read");
@@ -270,7 +274,7 @@ fn tokens_say_who_may_do_what() {
 
 #[test]
 fn what_cannot_be_understood_is_answered_with_a_way_out() {
-    let scene = Scene::start("");
+    let scene = OnCallScene::start("");
     let cases = [
         ("GET", "/api/v1/incidents?state=lost", "", 400, "firing, acknowledged"),
         ("GET", "/api/v1/incidents/abcd", "", 404, "there is no incident"),
@@ -306,7 +310,7 @@ fn what_cannot_be_understood_is_answered_with_a_way_out() {
 /// What answers at an address may be something else: that is an error, not an empty answer.
 #[test]
 fn an_answer_that_is_none_of_the_service_is_an_error() {
-    let other = Recorder::start().expect("a server");
+    let other = HttpRecorder::start().expect("a server");
     for text in ["hello", "{}", "[1]"] {
         other.answer(Recorded::Text(text.to_owned()));
         for output in ["text", "json"] {
@@ -326,7 +330,7 @@ const BROKEN_SINK: &str = "[[sinks]]\nname = \"broken\"\ntype = \"webhook\"\n\
 
 #[test]
 fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
-    let broken = Recorder::start().expect("a server");
+    let broken = HttpRecorder::start().expect("a server");
     broken.answer(Recorded::Status(400));
     let url = broken.url("/hunter1");
     let secret = "file:{home}/secret";
@@ -334,15 +338,15 @@ fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
     let secret = secret.replace("{home}", &folder.path().display().to_string());
     fs::write(folder.path().join("secret"), BASE64_OF_32).expect("a secret");
     let more = format!("{BROKEN_SINK}url = {url:?}\nsecrets = [{secret:?}]\n");
-    let scene = Scene::start(&more);
+    let scene = OnCallScene::start(&more);
 
     let (said, code) = scene.hansho(&["--lang", "ja", "notifications", "test", "pager"]);
     assert_eq!((said.as_str(), code), ("firing: 送信しました\nresolved: 送信しました\n", Some(0)));
-    let told = scene.told();
-    assert_eq!(told.len(), 2);
-    assert_eq!(told[0]["alert"], "hansho.test");
-    assert_eq!((&told[0]["by"], &told[0]["severity"]), (&"山田".into(), &"low".into()));
-    assert_eq!(told[0]["incident"], told[1]["incident"]);
+    let reported = scene.reported();
+    assert_eq!(reported.len(), 2);
+    assert_eq!(reported[0]["alert"], "hansho.test");
+    assert_eq!((&reported[0]["by"], &reported[0]["severity"]), (&"山田".into(), &"low".into()));
+    assert_eq!(reported[0]["incident"], reported[1]["incident"]);
 
     let (said, code) = scene.hansho(&["notifications", "test", "broken", "--severity", "L1"]);
     assert_eq!(code, Some(1), "{said}");
@@ -370,13 +374,13 @@ fn a_sink_can_be_tried_and_what_it_would_get_be_seen() {
 /// In a channel an incident is one message from its beginning to its end.
 #[test]
 fn a_channel_sees_one_message_an_incident() {
-    let slack = Recorder::start().expect("a server");
+    let slack = HttpRecorder::start().expect("a server");
     let known = "{\"ok\":true,\"channel\":\"C042\",\"ts\":\"17.25\"}";
     slack.answer(Recorded::Text(known.to_owned()));
     let folder = tempfile::tempdir().expect("a folder");
     let token = folder.path().join("token");
     fs::write(&token, "xoxb-hunter1\n").expect("a token");
-    let mut scene = Scene::start(&format!(
+    let mut scene = OnCallScene::start(&format!(
         "[[sinks]]\nname = \"chat\"\ntype = \"slack\"\nchannel = \"C042\"\nallow_private = true\n\
          token = \"file:{}\"\napi_url = {:?}\n",
         token.display(),
@@ -384,7 +388,7 @@ fn a_channel_sees_one_message_an_incident() {
     ));
     let methods = |count: usize| {
         let requests = slack.wait_for(count, DEADLINE).expect("it is told");
-        let method = |it: &Request| it.path.rsplit('/').next().map(str::to_owned);
+        let method = |it: &RecordedRequest| it.path.rsplit('/').next().map(str::to_owned);
         requests.iter().filter_map(method).collect::<Vec<_>>()
     };
     scene.post_events(&burst("a", 0));
@@ -413,26 +417,30 @@ fn a_channel_sees_one_message_an_incident() {
 /// What one sink never takes, others hear of, once.
 #[test]
 fn a_notification_that_is_given_up_is_an_alert() {
-    let broken = Recorder::start().expect("a server");
+    let broken = HttpRecorder::start().expect("a server");
     broken.answer(Recorded::Status(400));
     let url = broken.url("/");
-    let scene = Scene::start(&format!("{BROKEN_SINK}url = {url:?}\n"));
+    let scene = OnCallScene::start(&format!("{BROKEN_SINK}url = {url:?}\n"));
     scene.post_events(&burst("a", 0));
     let began = std::time::Instant::now();
-    let of_it = |told: &Value| told["alert"] == "hansho.notification_dropped";
-    while !scene.told().iter().any(of_it) {
-        assert!(began.elapsed() < DEADLINE, "nobody hears of it: {:?}", scene.told());
+    let of_it = |reported: &Value| reported["alert"] == "hansho.notification_dropped";
+    while !scene.reported().iter().any(of_it) {
+        assert!(began.elapsed() < DEADLINE, "nobody hears of it: {:?}", scene.reported());
         std::thread::yield_now();
     }
-    let told = scene.told().into_iter().find(of_it).expect("it was there");
-    assert_eq!(told["key"], serde_json::json!({ "sink": "broken" }));
-    assert!(told["message"].as_str().is_some_and(|it| it.contains("認証失敗多発")), "{told}");
+    let reported = scene.reported().into_iter().find(of_it).expect("it was there");
+    assert_eq!(reported["key"], serde_json::json!({ "sink": "broken" }));
+    assert!(
+        reported["message"].as_str().is_some_and(|it| it.contains("認証失敗多発")),
+        "{reported}"
+    );
     // That this alert cannot be told to the broken sink either is no further one.
-    let gave_up = |request: &Request| request.text().contains("hansho.notification_dropped");
+    let gave_up =
+        |request: &RecordedRequest| request.text().contains("hansho.notification_dropped");
     broken.wait_until(DEADLINE, |requests| requests.iter().any(gave_up)).expect("it is tried");
     let dead = scene.await_answer(&["notifications", "list"], "hansho.notification_dropped");
     assert!(dead.contains("2 given up"), "{dead}");
-    assert_eq!(scene.told().iter().filter(|told| of_it(told)).count(), 1);
+    assert_eq!(scene.reported().iter().filter(|reported| of_it(reported)).count(), 1);
 }
 
 #[test]
@@ -457,15 +465,15 @@ fn a_command_of_an_earlier_version_names_the_new_one() {
 /// Settings are edited while the service runs: what comes goes by the new ones, what was told
 /// ends where it began, and what cannot be used changes nothing.
 #[test]
-fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
+fn a_reload_restores_sinks_routes_and_tokens_or_none_of_it() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("old"), "s3cret-old\n").expect("a token");
     fs::write(folder.path().join("new"), "s3cret-new\n").expect("a token");
     let token = |name: &str| format!("token = \"file:{}\"", folder.path().join(name).display());
     let tokens = format!("[[api.tokens]]\nname = \"当番\"\n{}\nscope = \"act\"\n", token("old"));
-    let mut scene = Scene::start(&tokens);
+    let mut scene = OnCallScene::start(&tokens);
     scene.post_events(&burst("a", 0));
-    scene.await_told("firing");
+    scene.await_reported("firing");
     let night = "[[sinks]]\nname = \"night\"\ntype = \"file\"\npath = \"night.jsonl\"\n\
                  [routing]\ndefault = [\"night\"]\n";
     let (status, said) = scene.reload(|text| {
@@ -476,9 +484,9 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
     assert!(said.ends_with("needs a restart: language\n"), "{said}");
 
     scene.post_events(&burst("b", 1));
-    let told = scene.await_in("night.jsonl", "認証失敗多発", "firing");
-    assert_eq!(told["key"]["user.name"], "b");
-    assert_eq!(scene.told().len(), 1, "nobody hears anything anew");
+    let reported = scene.await_in("night.jsonl", "認証失敗多発", "firing");
+    assert_eq!(reported["key"]["user.name"], "b");
+    assert_eq!(scene.reported().len(), 1, "nobody hears anything anew");
     scene.token = Some("s3cret-old");
     assert_eq!(scene.hansho(&["status"]).1, Some(2));
     scene.token = Some("s3cret-new");
@@ -489,10 +497,10 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
     assert_eq!(status, 400, "{said}");
     assert!(said.contains("hansho.toml:") && said.contains("is not the name of a sink"), "{said}");
     assert!(!said.contains("s3cret"), "{said}");
-    let told = scene.await_in("night.jsonl", "hansho.reload_failed", "firing");
+    let reported = scene.await_in("night.jsonl", "hansho.reload_failed", "firing");
     assert!(
-        told["message"].as_str().is_some_and(|it| it.contains("is not the name of a sink")),
-        "{told}"
+        reported["message"].as_str().is_some_and(|it| it.contains("is not the name of a sink")),
+        "{reported}"
     );
     assert_eq!(scene.hansho(&["status"]).1, Some(0), "what was in force goes on");
     let (status, said) = scene.reload(|text| text.replace("default = [\"x", "default = [\"night"));
@@ -500,35 +508,36 @@ fn a_reload_takes_up_sinks_routes_and_tokens_or_none_of_it() {
     scene.await_in("night.jsonl", "hansho.reload_failed", "resolved");
 
     scene.post_events(&failures("z", [START_MS + 19 * 60_000]));
-    assert_eq!(scene.await_told("resolved")["key"]["user.name"], "a");
-    let told = scene.await_in("night.jsonl", "認証失敗多発", "resolved");
-    assert_eq!(told["key"]["user.name"], "b");
+    assert_eq!(scene.await_reported("resolved")["key"]["user.name"], "a");
+    let reported = scene.await_in("night.jsonl", "認証失敗多発", "resolved");
+    assert_eq!(reported["key"]["user.name"], "b");
 }
 
 /// Who is told again and again what stands is known by name: that goes on, and so do the news.
 #[test]
-fn a_cluster_hears_what_stands_over_a_reload_that_moves_it() {
-    let cluster = Recorder::start().expect("a server");
+fn a_cluster_receives_what_stands_over_a_reload_that_moves_it() {
+    let cluster = HttpRecorder::start().expect("a server");
     let urls = cluster.url("");
     let sink = format!(
         "[[sinks]]\nname = \"am\"\ntype = \"alertmanager\"\nallow_private = true\n\
          urls = [{urls:?}]\n"
     );
-    let scene = Scene::start(&sink);
-    let hears = |user: &str| {
+    let scene = OnCallScene::start(&sink);
+    let receives = |user: &str| {
         let user = format!("\"{user}\"");
-        let is_of = |requests: &[Request]| requests.iter().any(|it| it.text().contains(&user));
+        let is_of =
+            |requests: &[RecordedRequest]| requests.iter().any(|it| it.text().contains(&user));
         cluster.wait_until(DEADLINE, is_of).expect("it is told");
     };
     scene.post_events(&burst("a", 0));
-    hears("a");
+    receives("a");
     let first = "[[sinks]]\nname = \"first\"\ntype = \"stdout\"\n";
     let (status, said) = scene.reload(|text| text.replace(&sink, &format!("{first}{sink}")));
     assert_eq!(status, 200, "{said}");
     scene.post_events(&burst("b", 1));
-    hears("b");
+    receives("b");
     // What stands is said again at once, for the cluster may be another one.
-    let both = |requests: &[Request]| {
+    let both = |requests: &[RecordedRequest]| {
         requests.iter().any(|it| it.text().contains("\"a\"") && it.text().contains("\"b\""))
             || requests.iter().filter(|it| it.text().contains("\"a\"")).count() > 1
     };
@@ -542,13 +551,13 @@ fn a_cluster_hears_what_stands_over_a_reload_that_moves_it() {
 #[test]
 fn what_waits_for_a_sink_that_is_taken_out_goes_to_its_stand_in() {
     for restarts in [false, true] {
-        let broken = Recorder::start().expect("a server");
+        let broken = HttpRecorder::start().expect("a server");
         broken.answer(Recorded::Status(503));
         let sink = format!("{BROKEN_SINK}url = {:?}\nfallback = \"pager\"\n", broken.url("/"));
-        let mut scene = Scene::start(&format!("{sink}[routing]\ndefault = [\"broken\"]\n"));
+        let mut scene = OnCallScene::start(&format!("{sink}[routing]\ndefault = [\"broken\"]\n"));
         scene.post_events(&burst("a", 0));
         broken.wait_for(1, DEADLINE).expect("it is tried");
-        assert_eq!(scene.told(), Vec::<Value>::new());
+        assert_eq!(scene.reported(), Vec::<Value>::new());
         let edit = |text: String| text.replace(&sink, "").replace("\"broken\"", "\"pager\"");
         if restarts {
             scene.service.kill9();
@@ -560,14 +569,14 @@ fn what_waits_for_a_sink_that_is_taken_out_goes_to_its_stand_in() {
             let (status, said) = scene.reload(edit);
             assert_eq!(status, 200, "{said}");
         }
-        let told = scene.await_told("firing");
-        assert_eq!(told["key"]["user.name"], "a");
+        let reported = scene.await_reported("firing");
+        assert_eq!(reported["key"]["user.name"], "a");
         let address = format!("127.0.0.1:{}", scene.port);
         scene.service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
         let (said, _) = scene.hansho(&["notifications", "list"]);
         assert!(said.contains("0 given up") || said.contains("nothing"), "{said}");
         scene.post_events(&failures("z", [START_MS + 9 * 60_000]));
-        scene.await_told("resolved");
+        scene.await_reported("resolved");
     }
 }
 
@@ -575,7 +584,7 @@ fn what_waits_for_a_sink_that_is_taken_out_goes_to_its_stand_in() {
 /// as it says.
 #[test]
 fn the_api_is_as_it_is_written_down() {
-    let scene = Scene::start("");
+    let scene = OnCallScene::start("");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
     let document: Value = serde_json::from_slice(&fs::read(path).expect("a document")).unwrap();
     let paths = document["paths"].as_object().expect("paths");

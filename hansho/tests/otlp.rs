@@ -1,10 +1,10 @@
-//! What an OpenTelemetry Collector exports, through the binary: many events in one record.
+//! Exports of an OpenTelemetry Collector, through the binary: many events in one record.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod common;
 
-use common::{Said, hansho, real_logs, rules};
+use common::{CommandOutput, hansho, real_logs, rules};
 use serde_json::{Value, json};
 
 /// 2026-01-01T00:00:00Z.
@@ -35,7 +35,7 @@ fn request(services: &[(&str, Vec<Value>)]) -> String {
     json!({"resourceLogs": resources.collect::<Vec<_>>()}).to_string() + "\n"
 }
 
-fn replay(input: &str, more: &[&str]) -> Said {
+fn replay(input: &str, more: &[&str]) -> CommandOutput {
     let otlp = rules("otlp.rules");
     let path = otlp.to_str().expect("a path in UTF-8");
     let arguments = [&["replay", "--rules", path, "--input", "-"], more].concat();
@@ -46,7 +46,7 @@ fn seconds(of: std::ops::Range<i64>) -> Vec<Value> {
     of.map(|n| failure("a", n * 6)).collect()
 }
 
-fn summary(said: &Said) -> Value {
+fn summary(said: &CommandOutput) -> Value {
     let line = said.err.lines().last().expect("a summary");
     serde_json::from_str(line).expect("a summary in JSON")
 }
@@ -59,11 +59,11 @@ fn every_log_record_of_a_request_is_an_event() {
         + &request(&[("login", seconds(6..10)), ("login", vec![failure("b", 54)])]);
     for workers in ["1", "2"] {
         let said = replay(&input, &["--summary", "json", "--workers", workers]);
-        let told = said.lines();
-        assert_eq!(told.len(), 1, "{}", said.out);
-        assert_eq!(told[0]["message"], "a: 認証失敗 10回/分");
+        let reported = said.lines();
+        assert_eq!(reported.len(), 1, "{}", said.out);
+        assert_eq!(reported[0]["message"], "a: 認証失敗 10回/分");
         assert_eq!(
-            (&told[0]["since"], &told[0]["value"]),
+            (&reported[0]["since"], &reported[0]["value"]),
             (&json!("2026-01-01T00:00:54Z"), &json!(10))
         );
         let summary = summary(&said);
@@ -148,12 +148,12 @@ fn the_examples_of_opentelemetry_fire() {
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let said = hansho(&arguments, b"").ended(0);
-    let mut told: Vec<String> = said
+    let mut reported: Vec<String> = said
         .lines()
         .iter()
         .map(|line| format!("{} {} {}", line["alert"], line["key"], line["value"]))
         .collect();
-    told.sort();
+    reported.sort();
     let want = [
         r#""ログ" {} null"#,
         r#""値" {"name":"my.gauge"} 10"#,
@@ -161,5 +161,5 @@ fn the_examples_of_opentelemetry_fire() {
         r#""最大" {"name":"my.exponential.histogram"} 5"#,
         r#""最大" {"name":"my.histogram"} 2"#,
     ];
-    assert_eq!(told, want, "{}", said.err);
+    assert_eq!(reported, want, "{}", said.err);
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use common::{failures, rules};
 use serde_json::Value;
-use tests::recorder::{Recorder, Request};
-use tests::service::{Service, free_port, get, post_text};
+use tests::recorder::{HttpRecorder, RecordedRequest};
+use tests::service::{ServiceHome, free_port, get, post_text};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -21,13 +21,13 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const START_MS: i64 = 1_767_225_600_000;
 
 /// A service without Kafka that tells one sink.
-struct Scene {
-    service: Service,
+struct PeerScene {
+    service: ServiceHome,
     address: String,
 }
 
-impl Scene {
-    fn start(sink: &str) -> Scene {
+impl PeerScene {
+    fn start(sink: &str) -> PeerScene {
         let address = format!("127.0.0.1:{}", free_port().expect("a port"));
         let config = format!(
             "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\nlanguage = \"ja\"\n\
@@ -35,9 +35,10 @@ impl Scene {
              [[sinks]]\nname = \"peer\"\n{sink}\n",
             rules("burst.rules").display()
         );
-        let mut service = Service::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
+        let mut service =
+            ServiceHome::run(env!("CARGO_BIN_EXE_hansho"), &config).expect("it starts");
         service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
-        Scene { service, address }
+        PeerScene { service, address }
     }
 
     fn crash_and_restart(&mut self) {
@@ -123,8 +124,8 @@ fn alerts_of(router: &str) -> Vec<Value> {
     serde_json::from_str(&body).expect("JSON")
 }
 
-fn statuses(requests: &[Request]) -> Vec<String> {
-    let status = |request: &Request| {
+fn statuses(requests: &[RecordedRequest]) -> Vec<String> {
+    let status = |request: &RecordedRequest| {
         let body: Value = serde_json::from_str(&request.text()).expect("JSON");
         body["status"].as_str().expect("a status").to_owned()
     };
@@ -133,11 +134,11 @@ fn statuses(requests: &[Request]) -> Vec<String> {
 
 #[test]
 #[ignore = "needs prometheus-alertmanager"]
-fn a_real_alertmanager_pages_once_and_hears_of_the_end() {
+fn a_real_alertmanager_pages_once_and_receives_of_the_end() {
     let look = std::process::Command::new("prometheus-alertmanager").arg("--version").output();
     look.expect("prometheus-alertmanager is missing: install the package of that name");
-    let pager = Recorder::start().expect("a server");
-    let mut router = Service::new("prometheus-alertmanager").expect("a folder");
+    let pager = HttpRecorder::start().expect("a server");
+    let mut router = ServiceHome::new("prometheus-alertmanager").expect("a folder");
     let config = router.home().join("alertmanager.yml");
     let settings = format!(
         "route:\n  receiver: pager\n  group_by: ['...']\n  group_wait: 0s\n  \
@@ -157,7 +158,7 @@ fn a_real_alertmanager_pages_once_and_hears_of_the_end() {
     router.wait_for_ok(&at, "/-/ready", DEADLINE).expect("it is ready");
 
     let sink = format!("type = \"alertmanager\"\nurls = [\"http://{at}\"]\nallow_private = true");
-    let mut scene = Scene::start(&sink);
+    let mut scene = PeerScene::start(&sink);
     scene.burst();
     let paged = pager.wait_for(1, DEADLINE).expect("it pages");
     let page: Value = serde_json::from_str(&paged[0].text()).expect("JSON");
@@ -197,7 +198,7 @@ fn a_real_mail_server_gets_one_thread_an_incident() {
     let look = std::process::Command::new(python()).args(["-c", "import aiosmtpd"]).output();
     let found = look.is_ok_and(|output| output.status.success());
     assert!(found, "aiosmtpd is missing: pip install aiosmtpd, HANSHO_PYTHON names the Python");
-    let mut server = Service::new(python()).expect("a folder");
+    let mut server = ServiceHome::new(python()).expect("a folder");
     let folder = server.home().join("mails");
     fs::create_dir(&folder).expect("a folder");
     let port = free_port().expect("a port").to_string();
@@ -209,7 +210,7 @@ fn a_real_mail_server_gets_one_thread_an_incident() {
          from = \"半鐘 <hansho@ops.example>\"\n\
          to = [\"当番 <oncall@ops.example>\", \"b@ops.example\"]"
     );
-    let mut scene = Scene::start(&sink);
+    let mut scene = PeerScene::start(&sink);
     scene.burst();
     let arrived = |count: usize| {
         wait_until("mail comes", || {

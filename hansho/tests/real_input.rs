@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use common::{hansho, real_logs, rules};
 use model::time::Timestamp;
 use serde_json::Value;
-use tests::drawn::Random;
+use tests::generators::SplitMix;
 
 fn answers(folder: &Path) -> Value {
     let text = std::fs::read_to_string(folder.join("answers.json")).expect("answers");
@@ -29,7 +29,7 @@ fn text<'a>(of: &'a Value, name: &str) -> &'a str {
 /// The lines of a file dealt to so many partitions at random, each in its order; as arguments.
 fn cut(file: &Path, parts: usize, seed: u64, folder: &Path) -> Vec<String> {
     let name = file.file_name().and_then(|name| name.to_str()).expect("a name");
-    let mut random = Random::new(seed);
+    let mut random = SplitMix::new(seed);
     let mut partitions = vec![String::new(); parts];
     for line in std::fs::read_to_string(file).expect("lines").lines() {
         let partition = &mut partitions[random.bits() as usize % parts];
@@ -49,13 +49,17 @@ const CUTS: [(&str, usize, u64); 5] =
     [("1", 1, 0), ("2", 1, 1), ("1", 2, 2), ("2", 4, 3), ("3", 4, 4)];
 
 /// Onset, `since`, peak and end of an episode.
-type Episode = (String, String, f64, String);
+type EpisodeSpan = (String, String, f64, String);
 
 /// The episodes a replay tells, by alert and key; every one of them has ended.
-fn episodes(rules_of: &Path, key: &str, more: &[&str]) -> BTreeMap<(String, String), Vec<Episode>> {
+fn episodes(
+    rules_of: &Path,
+    key: &str,
+    more: &[&str],
+) -> BTreeMap<(String, String), Vec<EpisodeSpan>> {
     let rules_of = rules_of.to_str().expect("a path in UTF-8");
     let said = hansho(&[&["replay", "--rules", rules_of, "--drain"], more].concat(), b"").ended(0);
-    let (mut open, mut ended) = (BTreeMap::new(), BTreeMap::<_, Vec<Episode>>::new());
+    let (mut open, mut ended) = (BTreeMap::new(), BTreeMap::<_, Vec<EpisodeSpan>>::new());
     for line in said.lines() {
         let identity = (text(&line, "alert").to_owned(), text(&line["key"], key).to_owned());
         let (at, since) = (text(&line, "at").to_owned(), text(&line, "since").to_owned());
@@ -88,7 +92,7 @@ fn an_sshd_log_gives_the_seven_episodes_of_its_answers() {
             let peak = episode["peak"].as_f64().expect("a peak");
             (onset.clone(), onset, peak, text(episode, "end").to_owned())
         });
-        let all: Vec<Episode> = all.collect();
+        let all: Vec<EpisodeSpan> = all.collect();
         if !all.is_empty() {
             want.insert(("認証失敗多発".to_owned(), address.clone()), all);
         }
@@ -99,8 +103,8 @@ fn an_sshd_log_gives_the_seven_episodes_of_its_answers() {
         let inputs = cut(&folder.join("OpenSSH_2k.log"), parts, seed, dealt.path());
         let more = ["--year", "2015", "--workers", workers].into_iter();
         let more: Vec<&str> = more.chain(inputs.iter().map(String::as_str)).collect();
-        let told = episodes(&rules("openssh.rules"), "src.ip", &more);
-        assert_eq!(told, want, "{parts} partitions, seed {seed}");
+        let reported = episodes(&rules("openssh.rules"), "src.ip", &more);
+        assert_eq!(reported, want, "{parts} partitions, seed {seed}");
     }
 }
 
@@ -134,13 +138,13 @@ fn cpu_series_cross_their_level_as_long_as_their_answers_say() {
         let inputs: Vec<String> = files.iter().flat_map(deal).collect();
         let more: Vec<&str> =
             ["--workers", workers].into_iter().chain(inputs.iter().map(String::as_str)).collect();
-        let told = instants(episodes(&rules("nab.rules"), "host", &more));
+        let reported = instants(episodes(&rules("nab.rules"), "host", &more));
         for (identity, all) in &want {
-            assert_eq!(told.get(identity), Some(all), "{identity:?}");
+            assert_eq!(reported.get(identity), Some(all), "{identity:?}");
         }
         let names =
             |of: &BTreeMap<(String, String), _>| of.keys().cloned().collect::<BTreeSet<_>>();
-        assert_eq!(names(&told), names(&want));
+        assert_eq!(names(&reported), names(&want));
     }
 }
 
@@ -157,7 +161,7 @@ fn drawn_time(second: i64) -> String {
 
 /// An sshd log in order of time: four addresses that fail, each in bursts, and what else such a
 /// log says. The seconds at which each address fails are its answers' raw material.
-fn drawn_sshd(random: &mut Random) -> (String, BTreeMap<String, Vec<i64>>) {
+fn drawn_sshd(random: &mut SplitMix) -> (String, BTreeMap<String, Vec<i64>>) {
     let (mut log, mut failed) = (String::new(), BTreeMap::<String, Vec<i64>>::new());
     let mut percent = [0; 4];
     for second in 0..DRAWN_S {
@@ -190,7 +194,7 @@ fn drawn_sshd(random: &mut Random) -> (String, BTreeMap<String, Vec<i64>>) {
 }
 
 /// The episodes of ten failures a minute, counted at every second.
-fn counted(failed: &[i64]) -> Vec<Episode> {
+fn counted(failed: &[i64]) -> Vec<EpisodeSpan> {
     let (mut episodes, mut open) = (Vec::new(), None);
     for now in 0..DRAWN_S + 61 {
         let count = failed.iter().filter(|second| (now - 59..=now).contains(*second)).count();
@@ -213,7 +217,7 @@ fn a_drawn_sshd_log_gives_the_episodes_that_are_counted_by_the_second() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut all = 0;
     for seed in 0..DRAWN_LOGS {
-        let (log, failed) = drawn_sshd(&mut Random::new(seed));
+        let (log, failed) = drawn_sshd(&mut SplitMix::new(seed));
         let file = folder.path().join("sshd.log");
         std::fs::write(&file, log).expect("room for a log");
         let counted = failed
@@ -225,15 +229,15 @@ fn a_drawn_sshd_log_gives_the_episodes_that_are_counted_by_the_second() {
             let inputs = cut(&file, parts, cut_seed, folder.path());
             let more = ["--year", "2015", "--workers", workers].into_iter();
             let more: Vec<&str> = more.chain(inputs.iter().map(String::as_str)).collect();
-            let told = episodes(&rules("openssh.rules"), "src.ip", &more);
-            assert_eq!(told, want, "log {seed}, {parts} partitions");
+            let reported = episodes(&rules("openssh.rules"), "src.ip", &more);
+            assert_eq!(reported, want, "log {seed}, {parts} partitions");
         }
     }
     assert!(all >= 20, "only {all} episodes: the drawn logs show nothing");
 }
 
 /// Samples five minutes apart that stay where they are for a while; the last is low.
-fn drawn_cpu(random: &mut Random) -> Vec<i64> {
+fn drawn_cpu(random: &mut SplitMix) -> Vec<i64> {
     let mut level = 50;
     let mut samples: Vec<i64> = (0..400)
         .map(|_| {
@@ -253,7 +257,7 @@ fn drawn_cpu_series_cross_their_level_for_as_long_as_their_samples_do() {
     let holds = [("超過", 0), ("超過5分", 300), ("超過15分", 900), ("超過30分", 1800)];
     let (mut want, mut files) = (BTreeMap::<_, Vec<[String; 3]>>::new(), Vec::new());
     for host in 0..4 {
-        let samples = drawn_cpu(&mut Random::new(host));
+        let samples = drawn_cpu(&mut SplitMix::new(host));
         let (name, mut lines, mut above) = (format!("host-{host}"), String::new(), None);
         for (sample, second) in samples.into_iter().zip((0..).step_by(300)) {
             let ts = drawn_time(second);
@@ -279,16 +283,17 @@ fn drawn_cpu_series_cross_their_level_for_as_long_as_their_samples_do() {
         let inputs: Vec<String> = files.iter().flat_map(deal).collect();
         let more: Vec<&str> =
             ["--workers", workers].into_iter().chain(inputs.iter().map(String::as_str)).collect();
-        let told = instants(episodes(&rules("nab.rules"), "host", &more));
-        assert_eq!(told, want, "{parts} partitions, seed {seed}");
+        let reported = instants(episodes(&rules("nab.rules"), "host", &more));
+        assert_eq!(reported, want, "{parts} partitions, seed {seed}");
     }
 }
 
 /// Instants of firing, `since` and end, without the peaks.
 fn instants(
-    of: BTreeMap<(String, String), Vec<Episode>>,
+    of: BTreeMap<(String, String), Vec<EpisodeSpan>>,
 ) -> BTreeMap<(String, String), Vec<[String; 3]>> {
-    let without_peak =
-        |all: Vec<Episode>| all.into_iter().map(|(at, since, _, end)| [at, since, end]).collect();
+    let without_peak = |all: Vec<EpisodeSpan>| {
+        all.into_iter().map(|(at, since, _, end)| [at, since, end]).collect()
+    };
     of.into_iter().map(|(identity, all)| (identity, without_peak(all))).collect()
 }

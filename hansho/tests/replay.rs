@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use common::{Said, failures, hansho, rules};
+use common::{CommandOutput, failures, hansho, rules};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -27,7 +27,7 @@ fn shown(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
-fn replay(rules: &Path, inputs: &[&str], more: &[&str], stdin: &[u8]) -> Said {
+fn replay(rules: &Path, inputs: &[&str], more: &[&str], stdin: &[u8]) -> CommandOutput {
     let mut arguments = vec!["replay", "--rules", shown(rules)];
     inputs.iter().for_each(|input| arguments.extend(["--input", input]));
     arguments.extend(more);
@@ -72,7 +72,7 @@ fn times_show_milliseconds_where_there_are_some() {
 }
 
 #[test]
-fn what_is_due_at_the_last_instant_is_told_and_drain_goes_on() {
+fn what_is_due_at_the_last_instant_is_reported_and_drain_resumes() {
     let nine_more = failures("b", (0..10).map(|n| NEW_YEAR_MS + n * 6_000));
     let kinds = |more: &[&str]| {
         let said = replay(&rules("burst.rules"), &["-"], more, nine_more.as_bytes()).ended(0);
@@ -259,12 +259,13 @@ fn bad_lines_are_named_and_the_good_ones_around_them_count() {
         let said = replay(&rules("burst.rules"), &[shown(&path)], &[], b"").ended(0);
         assert_eq!(said.out, want, "{name}");
         let place = format!("{}:6: ", shown(&path));
-        let told: Vec<&str> = said.err.lines().filter(|line| line.starts_with(&place)).collect();
-        assert_eq!(told.len(), 1, "{name}: {}", said.err);
+        let reported: Vec<&str> =
+            said.err.lines().filter(|line| line.starts_with(&place)).collect();
+        assert_eq!(reported.len(), 1, "{name}: {}", said.err);
         for word in words {
-            assert!(told[0].contains(word), "{name}: {word:?} is not in {}", told[0]);
+            assert!(reported[0].contains(word), "{name}: {word:?} is not in {}", reported[0]);
         }
-        assert!(told[0].len() < 500, "{name}: {}", told[0]);
+        assert!(reported[0].len() < 500, "{name}: {}", reported[0]);
         assert!(said.err.contains("1 undecodable"), "{name}: {}", said.err);
     }
 }
@@ -289,7 +290,7 @@ fn values_that_do_not_fit_their_type_are_missing_and_stop_nothing() {
     input += &(line(3_000, "\"81.5\"", "\"500\"") + &line(4_000, "-1e999", "1e999"));
     input += &line(5_000, "79", "9223372036854775808");
     let said = replay(&rules, &["-"], &[], input.as_bytes()).ended(0);
-    let told: Vec<(Value, Value, Value)> = said
+    let reported: Vec<(Value, Value, Value)> = said
         .lines()
         .iter()
         .map(|line| (line["kind"].clone(), line["at"].clone(), line["value"].clone()))
@@ -302,7 +303,7 @@ fn values_that_do_not_fit_their_type_are_missing_and_stop_nothing() {
         row("firing", 3, serde_json::json!(81.5)),
         row("resolved", 5, Value::from(79)),
     ];
-    assert_eq!(told, want, "{}", said.err);
+    assert_eq!(reported, want, "{}", said.err);
 }
 
 #[test]

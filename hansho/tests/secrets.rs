@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::{failures, rules};
-use connectors::source::kafka::properties::{ALLOWED_PROPERTIES, Property};
+use connectors::source::kafka::properties::{ALLOWED_PROPERTIES, KafkaProperty};
 use serde_json::{Value, json};
-use tests::recorder::{Answer, Recorder};
-use tests::service::{Service, free_port};
+use tests::recorder::{HttpRecorder, RecorderAnswer};
+use tests::service::{ServiceHome, free_port};
 
 /// No scenario waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -30,25 +30,25 @@ const START_MS: i64 = 1_767_225_600_000;
 /// The second member of the Alertmanagers, who knows nothing of the first one's address.
 const SECOND: &str = "router-2";
 
-/// How a secret is kept out of the configuration.
+/// Form in which a secret is kept out of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum SecretForm {
     Env,
     File,
 }
 
 /// The secrets of one configuration, each recognisable and known by the field it is for.
-struct Planted {
-    form: Form,
+struct PlantedSecrets {
+    form: SecretForm,
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
     /// The sink that what is planted now is for; empty for none.
     sink: String,
-    cores: Vec<Core>,
+    cores: Vec<SecretCore>,
 }
 
 /// One secret.
-struct Core {
+struct SecretCore {
     /// The part of it that nothing may hold.
     text: String,
     /// The field of a configuration table or the property of Kafka that has it.
@@ -56,10 +56,16 @@ struct Core {
     sink: String,
 }
 
-impl Planted {
-    fn new(form: Form) -> Planted {
+impl PlantedSecrets {
+    fn new(form: SecretForm) -> PlantedSecrets {
         let folder = tempfile::tempdir().expect("a folder");
-        Planted { form, folder, environment: Vec::new(), sink: String::new(), cores: Vec::new() }
+        PlantedSecrets {
+            form,
+            folder,
+            environment: Vec::new(),
+            sink: String::new(),
+            cores: Vec::new(),
+        }
     }
 
     /// Makes a secret for a field of a table or a property of Kafka, and says where it is
@@ -80,14 +86,18 @@ impl Planted {
 
     fn keep(&mut self, field: &str, core: String, text: &str) -> String {
         let number = self.cores.len();
-        self.cores.push(Core { text: core, field: field.to_owned(), sink: self.sink.clone() });
+        self.cores.push(SecretCore {
+            text: core,
+            field: field.to_owned(),
+            sink: self.sink.clone(),
+        });
         match self.form {
-            Form::Env => {
+            SecretForm::Env => {
                 let name = format!("HANSHO_PLANTED_{number}");
                 self.environment.push((name.clone(), text.to_owned()));
                 format!("env:{name}")
             }
-            Form::File => {
+            SecretForm::File => {
                 let path = self.folder.path().join(number.to_string());
                 fs::write(&path, format!("{text}\n")).expect("a secret");
                 format!("file:{}", path.display())
@@ -97,7 +107,7 @@ impl Planted {
 
     /// Plants a secret wherever a value of a sink's table says so: `plant:TEXT` with `CORE` in
     /// it, `SERVER` or `SECOND` before it for the address of a receiver, and `sign:`.
-    fn plant_table(&mut self, sink: &mut toml::Table, recorders: &BTreeMap<String, Recorder>) {
+    fn plant_table(&mut self, sink: &mut toml::Table, recorders: &BTreeMap<String, HttpRecorder>) {
         let text = |key: &str| sink[key].as_str().expect("a text").to_owned();
         let (name, kind) = (text("name"), text("type"));
         for (key, value) in sink.iter_mut() {
@@ -110,7 +120,7 @@ impl Planted {
         name: &str,
         field: &str,
         value: &mut toml::Value,
-        recorders: &BTreeMap<String, Recorder>,
+        recorders: &BTreeMap<String, HttpRecorder>,
     ) {
         match value {
             toml::Value::Array(all) => {
@@ -139,13 +149,13 @@ impl Planted {
         }
     }
 
-    /// What was planted for a field first.
+    /// First secret planted for a field.
     fn core(&self, field: &str) -> &str {
         let planted = self.cores.iter().find(|core| core.field == field);
         &planted.unwrap_or_else(|| panic!("nothing is planted for {field}")).text
     }
 
-    /// What a receiver could repeat: the secrets of one sink, as they are or in base64.
+    /// Texts that a receiver could repeat: the secrets of one sink, as they are or in base64.
     fn repeated(&self, sink: &str, is_coded: bool) -> String {
         let own = self.cores.iter().filter(|core| core.sink == sink);
         let forms = own.map(|core| match is_coded {
@@ -178,21 +188,21 @@ fn base64_inside(text: &str, shift: usize) -> String {
     whole[first..last].to_owned()
 }
 
-struct Scene {
-    planted: Planted,
-    service: Service,
+struct SecretScene {
+    planted: PlantedSecrets,
+    service: ServiceHome,
     address: String,
     /// The receiver of each sink over HTTP.
-    recorders: BTreeMap<String, Recorder>,
+    recorders: BTreeMap<String, HttpRecorder>,
 }
 
-impl Scene {
-    fn start(form: Form) -> Scene {
-        let mut planted = Planted::new(form);
+impl SecretScene {
+    fn start(form: SecretForm) -> SecretScene {
+        let mut planted = PlantedSecrets::new(form);
         let recorders = recorders();
         let port = free_port().expect("a port");
         let config = config(&mut planted, &recorders, port);
-        let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+        let mut service = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
         service.set_env("HANSHO_LOG", "trace");
         service.set_env("RUST_LOG", "trace");
         service.set_env("RUST_BACKTRACE", "1");
@@ -204,7 +214,7 @@ impl Scene {
         service.start(&["run", "--config", &path.display().to_string()]).expect("it starts");
         let address = format!("127.0.0.1:{port}");
         service.wait_for_ok(&address, "/readyz", DEADLINE).expect("it is ready");
-        Scene { planted, service, address, recorders }
+        SecretScene { planted, service, address, recorders }
     }
 
     /// Runs a command as one who may do everything, and returns what it printed.
@@ -262,7 +272,7 @@ impl Scene {
     /// From now on receivers refuse what they are sent, and repeat it.
     fn refuse(&self, status: u16, is_coded: bool) {
         for (sink, recorder) in &self.recorders {
-            recorder.answer(Answer::Words(status, self.planted.repeated(sink, is_coded)));
+            recorder.answer(RecorderAnswer::Words(status, self.planted.repeated(sink, is_coded)));
         }
     }
 
@@ -306,7 +316,7 @@ impl Scene {
     }
 }
 
-impl Scene {
+impl SecretScene {
     /// Reads what the service printed in its life and every file it wrote.
     fn check_what_is_left(&self) {
         let printed = self.service.lines().join("\n");
@@ -341,13 +351,17 @@ fn http_names() -> Vec<String> {
 }
 
 /// The receivers of all sinks over HTTP.
-fn recorders() -> BTreeMap<String, Recorder> {
+fn recorders() -> BTreeMap<String, HttpRecorder> {
     let all = http_names().into_iter().chain([SECOND.to_owned()]);
-    all.map(|sink| (sink, Recorder::start().expect("a server"))).collect()
+    all.map(|sink| (sink, HttpRecorder::start().expect("a server"))).collect()
 }
 
 /// A configuration with a secret in every place that takes one.
-fn config(planted: &mut Planted, recorders: &BTreeMap<String, Recorder>, port: u16) -> String {
+fn config(
+    planted: &mut PlantedSecrets,
+    recorders: &BTreeMap<String, HttpRecorder>,
+    port: u16,
+) -> String {
     let rules = rules("burst.rules");
     let mut lines = vec![
         format!("rules = [{:?}]\nstate_dir = \"state\"", rules.display()),
@@ -376,13 +390,13 @@ fn config(planted: &mut Planted, recorders: &BTreeMap<String, Recorder>, port: u
 }
 
 /// A Kafka that nobody can reach, with everything secret it takes.
-fn kafka(planted: &mut Planted, protocol: &str, is_wanted: fn(&str) -> bool) -> String {
+fn kafka(planted: &mut PlantedSecrets, protocol: &str, is_wanted: fn(&str) -> bool) -> String {
     let mut table = format!(
         "[kafka.properties]\n\"bootstrap.servers\" = \"127.0.0.1:1\"\n\
          \"security.protocol\" = \"{protocol}\"\n\"sasl.mechanism\" = \"PLAIN\"\n\
          \"sasl.username\" = \"u\"\n"
     );
-    let secret = |it: &&Property| it.secret && is_wanted(it.name);
+    let secret = |it: &&KafkaProperty| it.secret && is_wanted(it.name);
     for property in ALLOWED_PROPERTIES.iter().filter(secret) {
         let kept = planted.plant(property.name, "CORE");
         table += &format!("{:?} = {kept:?}\n", property.name);
@@ -412,16 +426,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn no_secret_of_the_environment_is_said_whatever_goes_wrong() {
-    check_that_nothing_is_said(Form::Env);
+    check_that_nothing_is_said(SecretForm::Env);
 }
 
 #[test]
 fn no_secret_of_a_file_is_said_whatever_goes_wrong() {
-    check_that_nothing_is_said(Form::File);
+    check_that_nothing_is_said(SecretForm::File);
 }
 
-fn check_that_nothing_is_said(form: Form) {
-    let mut scene = Scene::start(form);
+fn check_that_nothing_is_said(form: SecretForm) {
+    let mut scene = SecretScene::start(form);
     scene.refuse(400, false);
     scene.post_events("a", 0);
     let names = http_names().into_iter();
@@ -439,12 +453,12 @@ fn check_that_nothing_is_said(form: Form) {
     scene.try_all(&incident, "500");
     // Slack says in a body with which status 200 comes what is wrong.
     let error = scene.planted.repeated("bot", false);
-    scene.recorders["bot"].answer(Answer::Text(json!({ "error": error }).to_string()));
+    scene.recorders["bot"].answer(RecorderAnswer::Text(json!({ "error": error }).to_string()));
     assert!(scene.hansho(&["notifications", "test", "bot"]).contains("no: "));
     let gone = format!("no_service {}", scene.planted.repeated("chat", false));
-    scene.recorders["chat"].answer(Answer::Words(404, gone));
+    scene.recorders["chat"].answer(RecorderAnswer::Words(404, gone));
     assert!(scene.hansho(&["notifications", "test", "chat"]).contains("no_service"));
-    scene.recorders.values().for_each(|recorder| recorder.answer(Answer::Close));
+    scene.recorders.values().for_each(|recorder| recorder.answer(RecorderAnswer::Close));
     scene.post_events("d", 6);
     scene.try_all(&incident, "failed (network)");
     scene.recorders.clear();
@@ -466,7 +480,7 @@ fn every_field_that_takes_a_secret_is_planted() {
     let fields: BTreeSet<String> =
         all.flat_map(|path| secret_fields(&fs::read_to_string(path).expect("a source"))).collect();
     let recorders = recorders();
-    let mut planted = Planted::new(Form::Env);
+    let mut planted = PlantedSecrets::new(SecretForm::Env);
     config(&mut planted, &recorders, 0);
     let names: BTreeSet<&str> = ALLOWED_PROPERTIES.iter().map(|property| property.name).collect();
     let all = planted.cores.iter().map(|core| core.field.as_str());
@@ -514,8 +528,8 @@ fn secret_fields(source: &str) -> Vec<String> {
 fn no_secret_is_said_by_a_service_that_cannot_start() {
     let rules = rules("burst.rules").display().to_string();
     let sink = "[[sinks]]\nname = \"x\"\ntype = \"stdout\"\n";
-    for form in [Form::Env, Form::File] {
-        let mut planted = Planted::new(form);
+    for form in [SecretForm::Env, SecretForm::File] {
+        let mut planted = PlantedSecrets::new(form);
         let head = format!("rules = [{rules:?}]\n[api]\nlisten = \"127.0.0.1:0\"\n{sink}");
         let http = format!("{head}[streams.auth]\ntype = \"http\"\n");
         let hook = "[[sinks]]\nname = \"hook\"\ntype = \"webhook\"\nurl = ";
@@ -548,7 +562,7 @@ fn no_secret_is_said_by_a_service_that_cannot_start() {
 #[test]
 fn no_secret_in_clear_is_said_back() {
     let rules = rules("burst.rules").display().to_string();
-    let mut planted = Planted::new(Form::Env);
+    let mut planted = PlantedSecrets::new(SecretForm::Env);
     planted.plant("in clear", "CORE");
     let core = planted.core("in clear").to_owned();
     let head = format!("rules = [{rules:?}]\n[[sinks]]\nname = \"x\"\n");
@@ -581,8 +595,8 @@ fn no_secret_in_clear_is_said_back() {
 }
 
 /// Runs a service that ends by itself, and reads what it said.
-fn refuse_to_start(planted: &Planted, config: &str) {
-    let mut service = Service::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
+fn refuse_to_start(planted: &PlantedSecrets, config: &str) {
+    let mut service = ServiceHome::new(env!("CARGO_BIN_EXE_hansho")).expect("a home");
     service.set_env("HANSHO_LOG", "trace");
     for (name, value) in &planted.environment {
         service.set_env(name, value);

@@ -17,9 +17,9 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn every_shipped_rule_has_a_test_and_passes_it() {
     let output = hansho(&["--lang", "en", "test", "../rules"]);
-    let told = text(&output.stdout);
-    assert!(output.status.success(), "{told}");
-    assert!(!told.contains("without a test"), "{told}");
+    let reported = text(&output.stdout);
+    assert!(output.status.success(), "{reported}");
+    assert!(!reported.contains("without a test"), "{reported}");
 }
 
 /// Lists, tables, calendars and holidays beside the rule file.
@@ -42,7 +42,7 @@ test burst {
 }
 "#;
 
-const TOLD: &str = "\
+const REPORTED: &str = "\
 FAIL  burst  {file}:6
   - expect fire at 10s { user.name: \"a\", value: 2, message: \"x\" }    # line 9
   + expect fire at 20s { user.name: \"a\", value: 3, message: \"burst user.name=a: 3 >= 3\" }
@@ -61,7 +61,7 @@ fn a_test_that_fails_shows_what_to_paste_and_ends_with_findings() {
     let (rules, report) = (rules.display().to_string(), junit.display().to_string());
     let output = hansho(&["--lang", "en", "test", &rules, "--junit", &report]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout), TOLD.replace("{file}", &rules));
+    assert_eq!(text(&output.stdout), REPORTED.replace("{file}", &rules));
     let report = std::fs::read_to_string(junit).unwrap();
     assert!(report.contains(r#"tests="1" skipped="0" failures="1""#), "{report}");
     // What was told, pasted into the test, makes it pass.

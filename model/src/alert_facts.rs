@@ -3,7 +3,7 @@
 use crate::decimal::Decimal;
 use crate::severity::Severity;
 use crate::time::Timestamp;
-use crate::transition::KeyPart;
+use crate::transition::NamedKeyPart;
 
 /// Identity, severity and times of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct AlertFacts {
     /// Severity of the alert.
     pub severity: Severity,
     /// Key, named, in the order of the rule.
-    pub key: Vec<KeyPart>,
+    pub key: Vec<NamedKeyPart>,
     /// Instant at which the record holds.
     pub at: Timestamp,
     /// Instant at which the condition became true; an early alert knows only its own.

@@ -8,12 +8,12 @@ use crate::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 /// Minutes of a day.
 pub const DAY_MINUTES: u16 = 24 * 60;
 
-/// How far an edge is searched: a calendar closed for longer has none.
+/// Point up to which an edge is searched: a calendar closed for longer has none.
 const SEARCH_DAYS: i64 = 800;
 
 /// A time zone as a table: which offset goes from which instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Zone {
+pub struct ZoneOffsets {
     /// Ascending (instant, seconds east of UTC from then on). Before the first entry the first
     /// entry's offset goes; an empty table is UTC.
     pub offsets: Vec<(Timestamp, i32)>,
@@ -23,16 +23,16 @@ pub struct Zone {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calendar {
     /// Its stretches; it is open inside any of them.
-    pub spans: Vec<Span>,
+    pub spans: Vec<WeeklyHours>,
     /// The zone its days and hours are read in.
-    pub zone: Zone,
+    pub zone: ZoneOffsets,
     /// Days on which no stretch begins, as days since 1970-01-01, ascending.
     pub closed_days: Vec<i64>,
 }
 
 /// Some hours of some days of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct WeeklyHours {
     /// Bit 0 is Monday, bit 6 Sunday: the days on which it begins.
     pub weekdays: u8,
     /// First minute after midnight, inside.
@@ -42,7 +42,7 @@ pub struct Span {
     pub until_minute: u16,
 }
 
-impl Zone {
+impl ZoneOffsets {
     /// Seconds east of UTC at an instant.
     pub fn offset_s(&self, instant: Timestamp) -> i32 {
         let after = self.offsets.partition_point(|(from, _)| *from <= instant);
@@ -57,7 +57,7 @@ impl Zone {
 }
 
 impl Calendar {
-    /// Whether the wall clock at an instant lies inside one of its stretches.
+    /// True when the wall clock at an instant lies inside one of its stretches.
     ///
     /// Where clocks are set back an hour is inside twice, where they are set forward what is
     /// skipped is not there: a stretch is what a clock on the wall would show of it.
@@ -86,8 +86,8 @@ impl Calendar {
         })
     }
 
-    /// Whether a stretch begins on a day, counted from 1970-01-01, a Thursday.
-    pub fn begins(&self, span: &Span, day: i64) -> bool {
+    /// True when a stretch begins on a day, counted from 1970-01-01, a Thursday.
+    pub fn begins(&self, span: &WeeklyHours, day: i64) -> bool {
         let weekday = (day + 3).rem_euclid(7);
         span.weekdays >> weekday & 1 == 1 && self.closed_days.binary_search(&day).is_err()
     }

@@ -12,7 +12,7 @@ pub struct Record<'a> {
     pub partition: i32,
     /// The record's place in its partition: Kafka's offset, or the line number from 0.
     pub offset: i64,
-    /// When the log took the record; files know none.
+    /// Instant at which the log took the record; files know none.
     pub timestamp: Option<Timestamp>,
     /// The bytes to decode.
     pub payload: &'a [u8],

@@ -7,7 +7,7 @@ use crate::transition::TopValues;
 
 /// A checked template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Message {
+pub struct MessageTemplate {
     /// In order.
     pub parts: Vec<MessagePart>,
 }
@@ -31,9 +31,9 @@ pub enum MessagePart {
     Window,
     /// Events in the window.
     Count,
-    /// When the condition became true.
+    /// Instant at which the condition became true.
     Since,
-    /// What a table says of a component of the key.
+    /// Column of a table for a component of the key.
     Column {
         /// The component, by its place in `by`.
         key: usize,
@@ -44,9 +44,9 @@ pub enum MessagePart {
     Top(usize),
 }
 
-/// What a number counts, for showing it; values themselves are in base units.
+/// Unit of a number, for showing it; values themselves are in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum DisplayUnit {
     /// A bare number or a count.
     Number,
     /// A fraction, shown as percent.
@@ -66,7 +66,7 @@ pub enum Language {
     Ja,
 }
 
-/// What a template is filled with.
+/// Values that fill a template.
 #[derive(Clone, Debug)]
 pub struct MessageValues<'a> {
     /// The key's components.
@@ -78,7 +78,7 @@ pub struct MessageValues<'a> {
     /// The level met.
     pub threshold: Option<Decimal>,
     /// The unit of both.
-    pub unit: Unit,
+    pub unit: DisplayUnit,
     /// The severity.
     pub severity: Severity,
     /// The window in milliseconds.
@@ -93,7 +93,7 @@ pub struct MessageValues<'a> {
     pub language: Language,
 }
 
-impl Message {
+impl MessageTemplate {
     /// Fills the template. What is unknown reads `-`.
     pub fn render(&self, values: &MessageValues<'_>) -> String {
         self.parts.iter().map(|part| part.render(values)).collect()
@@ -142,18 +142,18 @@ impl MessagePart {
 }
 
 /// A number as people read it: `82.5%`, `3.2秒`, `1.5GiB`, at most three fraction digits.
-pub fn show_quantity(number: Decimal, unit: Unit, language: Language) -> String {
+pub fn show_quantity(number: Decimal, unit: DisplayUnit, language: Language) -> String {
     match unit {
-        Unit::Number => round_to_thousandths(number).to_string(),
-        Unit::Percent => {
+        DisplayUnit::Number => round_to_thousandths(number).to_string(),
+        DisplayUnit::Percent => {
             let percent = number.shift(2).unwrap_or(number);
             format!("{}%", round_to_thousandths(percent))
         }
-        Unit::Seconds => {
+        DisplayUnit::Seconds => {
             let suffix = if language == Language::Ja { "秒" } else { "s" };
             format!("{}{suffix}", round_to_thousandths(number))
         }
-        Unit::Bytes => show_bytes(number),
+        DisplayUnit::Bytes => show_bytes(number),
     }
 }
 
@@ -204,12 +204,12 @@ mod tests {
     #[test]
     fn quantities_read_as_people_write_them() {
         let cases = [
-            ("10", Unit::Number, "10"),
-            ("0.8255", Unit::Percent, "82.55%"),
-            ("3.2004", Unit::Seconds, "3.2秒"),
-            ("1610612736", Unit::Bytes, "1.5GiB"),
-            ("512", Unit::Bytes, "512B"),
-            ("0.3333333333", Unit::Number, "0.333"),
+            ("10", DisplayUnit::Number, "10"),
+            ("0.8255", DisplayUnit::Percent, "82.55%"),
+            ("3.2004", DisplayUnit::Seconds, "3.2秒"),
+            ("1610612736", DisplayUnit::Bytes, "1.5GiB"),
+            ("512", DisplayUnit::Bytes, "512B"),
+            ("0.3333333333", DisplayUnit::Number, "0.333"),
         ];
         for (text, unit, want) in cases {
             assert_eq!(show_quantity(decimal(text), unit, Language::Ja), want);
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_template_is_filled_from_values() {
-        let message = Message {
+        let message = MessageTemplate {
             parts: vec![
                 MessagePart::Key(0),
                 MessagePart::Literal(": ".to_owned()),
@@ -252,7 +252,7 @@ mod tests {
             fields: &[],
             value: None,
             threshold: Some(decimal("0.8")),
-            unit: Unit::Percent,
+            unit: DisplayUnit::Percent,
             severity: Severity::High,
             window_ms: 300_000,
             count: 3,

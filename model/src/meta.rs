@@ -9,9 +9,9 @@ use crate::key::KeyValue;
 use crate::message::Language;
 use crate::severity::Severity;
 use crate::time::Timestamp;
-use crate::transition::{EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use crate::transition::{EndReason, EpisodeId, NamedKeyPart, Transition, TransitionKind};
 
-/// What the names of these alerts begin with.
+/// Prefix of the names of these alerts.
 pub const META_PREFIX: &str = "hansho.";
 
 /// Former names of these alerts, and the names that replaced them: alert logs, on-call stores
@@ -33,7 +33,7 @@ pub fn former_name(name: &str) -> Option<&'static str> {
     FORMER_NAMES.iter().find(|(_, current)| *current == name).map(|(former, _)| *former)
 }
 
-/// What an alert is about.
+/// Subject of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MetaAlert {
     /// Observations whose instant had settled were dropped.
@@ -86,13 +86,13 @@ pub enum MetaAlert {
 /// One step of such an alert: it began or it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetaTransition {
-    /// What it is about.
+    /// Subject of the alert.
     pub alert: MetaAlert,
-    /// Whether it ended.
+    /// True when it ended.
     pub is_over: bool,
     /// When.
     pub at: Timestamp,
-    /// When it began.
+    /// Instant at which it began.
     pub since: Timestamp,
     /// Count or share, where that is known, and the limit that it passed.
     pub measured: Measurement,
@@ -116,7 +116,7 @@ impl MetaAlert {
         "hansho.invariant_violation",
     ];
 
-    /// What the alert is called.
+    /// Name of the alert.
     pub const fn name(&self) -> &'static str {
         let [late, keys, values, lost, held, letters, never, share, reload, undelivered, audit] =
             MetaAlert::NAMES;
@@ -135,7 +135,7 @@ impl MetaAlert {
         }
     }
 
-    /// How serious it is.
+    /// Severity of the alert.
     pub const fn severity(&self) -> Severity {
         match self {
             MetaAlert::RecordsLost { .. } => Severity::Critical,
@@ -163,8 +163,8 @@ impl MetaAlert {
         }
     }
 
-    /// What it is about, named.
-    pub fn key(&self) -> Vec<KeyPart> {
+    /// Subject of the alert as a key.
+    pub fn key(&self) -> Vec<NamedKeyPart> {
         let text = |name: &str, of: &str| (name.to_owned(), KeyValue::Text(of.to_owned()));
         match self {
             MetaAlert::RecordsLost { topic, partition } => {
@@ -178,7 +178,7 @@ impl MetaAlert {
     }
 
     /// The alert of a name, today's or a former one, and key; `None` where it is none of these.
-    pub fn from_parts(name: &str, key: &[KeyPart]) -> Option<MetaAlert> {
+    pub fn from_parts(name: &str, key: &[NamedKeyPart]) -> Option<MetaAlert> {
         let name = current_name(name);
         let text = || match key.first() {
             Some((_, KeyValue::Text(text))) => text.clone(),
@@ -204,7 +204,7 @@ impl MetaAlert {
         all.into_iter().find(|alert| alert.name() == name).filter(|alert| alert.key() == key)
     }
 
-    /// What it means, in one line.
+    /// Meaning of the alert, in one line.
     pub const fn reading(&self, language: Language) -> &'static str {
         let (en, ja) = match self {
             MetaAlert::LateObservationsDropped => (
@@ -268,7 +268,7 @@ impl MetaAlert {
 }
 
 impl MetaTransition {
-    /// What people read; `detail` is what an error or a place says for itself.
+    /// Message for people; `detail` is what an error or a place says for itself.
     pub fn message(&self, detail: Option<&str>, language: Language) -> String {
         let subject: Vec<String> =
             self.alert.key().iter().map(|(_, value)| value.to_string()).collect();
@@ -322,7 +322,7 @@ impl MetaTransition {
             facts: self.facts(),
             measured: self.measured,
             peak: None,
-            reason: self.is_over.then_some(Reason::Cleared),
+            reason: self.is_over.then_some(EndReason::Cleared),
             episode: self.id,
             count: 0,
             fields: Vec::new(),

@@ -1,12 +1,12 @@
-//! What is sent to people, and what a sink answers.
+//! Notifications to people, and the results of sinks.
 
 use std::sync::Arc;
 
 use crate::alert_facts::{AlertFacts, Measurement};
 use crate::time::Timestamp;
-use crate::transition::{EpisodeId, Reason};
+use crate::transition::{EndReason, EpisodeId};
 
-/// What a notification tells.
+/// Kind of news that a notification brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NotificationKind {
     /// An incident opened.
@@ -66,49 +66,49 @@ impl NotificationKind {
 pub struct Notification {
     /// Identity for deduplication: equal for every attempt.
     pub id: String,
-    /// What it tells.
+    /// Kind of news.
     pub kind: NotificationKind,
     /// The incident: the id of the record that opened it.
     pub incident: EpisodeId,
     /// Alert, severity, key and times.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub facts: AlertFacts,
-    /// When the service saw it.
+    /// Instant at which the service saw it.
     pub detected: Timestamp,
-    /// When a person should have responded; `None` is "as planned".
+    /// Instant at which a person should have responded; `None` is "as planned".
     pub deadline: Option<Timestamp>,
     /// Measure and threshold of the record, or of the end.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub measured: Measurement,
     /// Why it ended.
-    pub reason: Option<Reason>,
+    pub reason: Option<EndReason>,
     /// The rendered message.
     pub message: String,
     /// The rule in words.
     pub reading: String,
-    /// Where the procedure is written.
+    /// Address of the runbook.
     pub runbook: Option<String>,
     /// The rule's labels.
     pub labels: Vec<(String, String)>,
-    /// Who did it, where a person did.
+    /// Person who did it, where one did.
     pub by: Option<String>,
-    /// What its receiver never got before this: set where something ended before anyone could
+    /// Delivery that its receiver missed before this: set where something ended before anyone could
     /// be told that it had begun.
     pub missed: Option<MissedDelivery>,
-    /// What a digest sums up; only of those.
+    /// Summary of a digest; only of those.
     #[cfg_attr(feature = "serde", serde(default))]
     pub digest: Option<Arc<Digest>>,
 }
 
-/// What happened in a storm, or of an alert that flaps.
+/// Summary of a storm, or of an alert that flaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Digest {
-    /// How often something happened; of one that flaps, how often it began.
+    /// Number of times something happened; of one that flaps, how often it began.
     pub news: u64,
-    /// How many of those told this way are over; of one that flaps, how often it ended.
+    /// Number of those that are over; of one that flaps, how often it ended.
     pub ended: u64,
-    /// Whether it is of one alert and key that began and ended again and again.
+    /// True when it is of one alert and key that began and ended again and again.
     #[cfg_attr(feature = "serde", serde(default))]
     pub is_flapping: bool,
     /// Alerts and how often each had news, the busiest first; not all of them.
@@ -119,13 +119,13 @@ pub struct Digest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MissedDelivery {
-    /// When what it told of began.
+    /// Instant at which what it told of began.
     pub at: Timestamp,
     /// Why it was not delivered, where it was tried.
     pub why: Option<String>,
 }
 
-/// What one attempt to deliver came to.
+/// Result of one attempt to deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
     /// The receiver has it.
@@ -136,23 +136,23 @@ pub enum DeliveryResult {
     },
     /// It may work later.
     Retry {
-        /// What kind of failure it was.
+        /// Kind of failure.
         reason: FailureReason,
-        /// What went wrong, for people.
+        /// Description of the failure, for people.
         why: String,
-        /// How long the receiver asked to be left alone.
+        /// Time for which the receiver asked to be left alone.
         after_ms: Option<i64>,
     },
     /// It will never work.
     Reject {
-        /// What kind of failure it was.
+        /// Kind of failure.
         reason: FailureReason,
-        /// What went wrong, for people.
+        /// Description of the failure, for people.
         why: String,
     },
 }
 
-/// What kept a notification from its receiver, for figures and decisions.
+/// Reason of a failed delivery, for figures and decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureReason {
     /// The receiver takes no more for now.

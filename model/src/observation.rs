@@ -2,9 +2,9 @@
 
 use crate::time::Timestamp;
 
-/// Where an event stood in the logs; with the event time this is the order of all events.
+/// Position of an event in the logs; with the event time this is the order of all events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin {
+pub struct EventOrigin {
     /// Index of the stream; streams are numbered in the order of their names.
     pub stream: u32,
     /// Partition within the stream.
@@ -15,9 +15,9 @@ pub struct Origin {
     pub index: u32,
 }
 
-/// A range of [`Batch::bytes`].
+/// A range of [`ObservationBatch::bytes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Slice {
+pub struct ByteRange {
     /// First byte.
     pub start: u32,
     /// Number of bytes.
@@ -26,7 +26,7 @@ pub struct Slice {
 
 /// One observation.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct Observation {
     /// Index of the signal in the program that made the row.
     pub signal: u32,
     /// Hash of the key's canonical bytes: fixed, for grouping.
@@ -35,33 +35,33 @@ pub struct Row {
     pub time: Timestamp,
     /// The measured value in units of 10⁻⁹, or the 128-bit fingerprint of a distinct value.
     pub value: i128,
-    /// Where the event stood.
-    pub origin: Origin,
+    /// Position of the event.
+    pub origin: EventOrigin,
     /// Hash of the event's id; 0 is an event without one, like no other.
     pub id: u64,
     /// The key's canonical bytes.
-    pub key: Slice,
+    pub key: ByteRange,
     /// The event's fields that messages name: encoded as a key is.
-    pub fields: Slice,
+    pub fields: ByteRange,
 }
 
 /// Observations on their way to one shard: rows and one arena of bytes.
 #[derive(Clone, Debug, Default)]
-pub struct Batch {
+pub struct ObservationBatch {
     /// In the order they were read.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Observation>,
     /// Keys and message fields.
     pub bytes: Vec<u8>,
 }
 
-impl Batch {
+impl ObservationBatch {
     /// The bytes of a slice; empty if it lies outside the arena.
-    pub fn slice(&self, slice: Slice) -> &[u8] {
+    pub fn slice(&self, slice: ByteRange) -> &[u8] {
         let start = slice.start as usize;
         self.bytes.get(start..start + slice.len as usize).unwrap_or_default()
     }
 
-    /// Whether there is nothing to deliver.
+    /// True when there is nothing to deliver.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -73,18 +73,18 @@ impl Batch {
     }
 }
 
-/// How far time has passed in every stream, and where it began.
+/// Point up to which time has passed in every stream, and where it began.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marks {
+pub struct Watermarks {
     /// By stream index: every instant up to and including this one is settled.
     pub settled: Vec<Timestamp>,
     /// By stream index: the time of the earliest accepted event so far.
     pub first: Vec<Option<Timestamp>>,
 }
 
-impl Marks {
+impl Watermarks {
     /// Marks of `streams` streams in which nothing has happened yet.
-    pub fn unsettled(streams: usize) -> Marks {
-        Marks { settled: vec![Timestamp(i64::MIN); streams], first: vec![None; streams] }
+    pub fn unsettled(streams: usize) -> Watermarks {
+        Watermarks { settled: vec![Timestamp(i64::MIN); streams], first: vec![None; streams] }
     }
 }

@@ -1,4 +1,4 @@
-//! What the fields of a stream are: made by the rule language, read by the codecs.
+//! Fields of a stream: made by the rule language, read by the codecs.
 
 /// The declared shape of one input stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,13 +7,13 @@ pub struct Schema {
     pub name: String,
     /// The logical input it reads, as in `from "auth.events"`.
     pub input: String,
-    /// How a record is decoded.
+    /// Codec of the records.
     pub codec: Codec,
     /// The fields rules may name; an [`crate::event::Event`] holds one value for each.
     pub fields: Vec<Field>,
     /// Index in `fields` of the one field of type [`FieldType::Time`].
     pub time: usize,
-    /// How far behind a partition's front an event may be, in milliseconds.
+    /// Greatest lateness of an event behind its partition's newest, in milliseconds.
     pub lateness_ms: i64,
     /// Index in `fields` of what identifies an event: events of equal id and equal time are
     /// one.
@@ -30,7 +30,7 @@ pub struct Schema {
 pub struct Field {
     /// Its name in rules: a dotted path.
     pub name: String,
-    /// Where the record has it; the name itself unless the declaration says otherwise.
+    /// Path of the field in the record; the name itself unless the declaration says otherwise.
     pub path: String,
     /// Its type and unit.
     pub kind: FieldType,
@@ -80,7 +80,7 @@ pub enum DurationUnit {
     Hours,
 }
 
-/// What a record means by a full share.
+/// Scale of a percentage in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PercentScale {
     /// `1` is all of it.
@@ -89,7 +89,7 @@ pub enum PercentScale {
     Hundred,
 }
 
-/// How an instant is written.
+/// Format of an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeFormat {
     /// RFC 3339 text, or a Unix number in s, ms, µs or ns told apart by its size.
@@ -113,7 +113,7 @@ pub enum UnixUnit {
     Nanoseconds,
 }
 
-/// How the bytes of a record become fields.
+/// Format of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// One JSON object.
@@ -125,12 +125,12 @@ pub enum Codec {
     /// A syslog line, RFC 3164 or RFC 5424: `time host program pid message` and the header's parts.
     Syslog,
     /// An OTLP export request, protobuf or JSON: many events in one record.
-    Otlp(Telemetry),
+    Otlp(OtlpSignal),
 }
 
-/// What an OTLP request carries. Its bytes do not tell, so the stream does.
+/// Signal that an OTLP request carries. Its bytes do not tell, so the stream does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telemetry {
+pub enum OtlpSignal {
     /// Log records.
     Logs,
     /// Metrics; their data points are the events.
@@ -142,12 +142,12 @@ pub enum Telemetry {
 /// Paths that go on with the key of an attribute, whatever the request carries.
 const KEYED: [&str; 3] = ["attributes.", "resource.", "scope.attributes."];
 
-impl Telemetry {
+impl OtlpSignal {
     /// The paths at which its events have something, but for keys of attributes and what a
     /// log's body holds.
     pub const fn paths(self) -> &'static [&'static str] {
         match self {
-            Telemetry::Logs => &[
+            OtlpSignal::Logs => &[
                 "body",
                 "severity_number",
                 "severity_text",
@@ -160,7 +160,7 @@ impl Telemetry {
                 "scope.name",
                 "scope.version",
             ],
-            Telemetry::Metrics => &[
+            OtlpSignal::Metrics => &[
                 "name",
                 "unit",
                 "type",
@@ -175,7 +175,7 @@ impl Telemetry {
                 "scope.name",
                 "scope.version",
             ],
-            Telemetry::Spans => &[
+            OtlpSignal::Spans => &[
                 "name",
                 "kind",
                 "duration",
@@ -193,9 +193,9 @@ impl Telemetry {
         }
     }
 
-    /// Whether its events may have something at a path.
+    /// True when its events may have something at a path.
     pub fn has(self, path: &str) -> bool {
-        let in_body = self == Telemetry::Logs && path.starts_with("body.");
+        let in_body = self == OtlpSignal::Logs && path.starts_with("body.");
         in_body || KEYED.iter().any(|key| path.starts_with(key)) || self.paths().contains(&path)
     }
 }

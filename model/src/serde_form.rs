@@ -13,10 +13,10 @@ use crate::decimal::Decimal;
 use crate::notification::{FailureReason, NotificationKind};
 use crate::severity::Severity;
 use crate::time::Timestamp;
-use crate::transition::{EpisodeId, Reason, TransitionKind};
+use crate::transition::{EndReason, EpisodeId, TransitionKind};
 
 /// Noun whose written form is one text.
-trait TextForm: Sized {
+trait SerdeText: Sized {
     /// Name of the noun in errors.
     const NOUN: &'static str;
 
@@ -24,10 +24,10 @@ trait TextForm: Sized {
     fn read(text: &str) -> Option<Self>;
 }
 
-/// Visitor of the text of a [`TextForm`].
+/// Visitor of the text of a [`SerdeText`].
 struct TextVisitor<T>(PhantomData<T>);
 
-impl<T: TextForm> Visitor<'_> for TextVisitor<T> {
+impl<T: SerdeText> Visitor<'_> for TextVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +41,7 @@ impl<T: TextForm> Visitor<'_> for TextVisitor<T> {
 
 macro_rules! text_forms {
     ($($noun:ty: $name:literal, $write:expr, $read:expr;)*) => {
-        $(impl TextForm for $noun {
+        $(impl SerdeText for $noun {
             const NOUN: &'static str = $name;
 
             fn read(text: &str) -> Option<$noun> {
@@ -110,7 +110,7 @@ text_forms! {
     EpisodeId: "episode id", display, EpisodeId::parse;
     Severity: "severity", |it, to| to.write_str(it.name()), Severity::from_word;
     TransitionKind: "transition kind", |it, to| to.write_str(it.name()), TransitionKind::from_name;
-    Reason: "reason", |it, to| to.write_str(it.name()), Reason::from_name;
+    EndReason: "reason", |it, to| to.write_str(it.name()), EndReason::from_name;
     NotificationKind: "notification kind", |it, to| to.write_str(it.name()),
         NotificationKind::from_name;
     FailureReason: "failure reason", |it, to| to.write_str(it.name()), FailureReason::from_name;
@@ -123,7 +123,7 @@ mod schema {
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{NotificationKind, Reason, Severity, Timestamp};
+    use super::{EndReason, NotificationKind, Severity, Timestamp};
 
     macro_rules! text_schemas {
         ($($noun:ty: $name:literal, $schema:expr;)*) => {
@@ -142,7 +142,7 @@ mod schema {
     text_schemas! {
         Timestamp: "Timestamp", json_schema!({ "type": "string", "format": "date-time" });
         Severity: "Severity", words(Severity::ALL.map(Severity::name));
-        Reason: "EndReason", words(Reason::ALL.map(Reason::name));
+        EndReason: "EndReason", words(EndReason::ALL.map(EndReason::name));
         NotificationKind: "NotificationKind",
             words(NotificationKind::ALL.map(NotificationKind::name));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How serious an alert is; the first is the most severe.
+/// Severity of an alert; the first is the most severe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// L1, 緊急: respond within 30 minutes.

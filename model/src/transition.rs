@@ -1,4 +1,4 @@
-//! What episodes do: settled transitions and the early notices that precede them.
+//! Changes of episodes: settled transitions and the early notices that precede them.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::decimal::Decimal;
 use crate::key::KeyValue;
 
 /// A named component of a key.
-pub type KeyPart = (String, KeyValue);
+pub type NamedKeyPart = (String, KeyValue);
 
 /// Stable identity of an episode: a hash of alert name, key and `since`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,7 @@ impl EpisodeId {
     }
 }
 
-/// What happened to an episode.
+/// Kind of change of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransitionKind {
     /// It ended.
@@ -66,7 +66,7 @@ impl TransitionKind {
 
 /// Why an episode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub enum EndReason {
     /// The condition was false for long enough.
     Cleared,
     /// The value stayed unknown for longer than it may be held.
@@ -79,25 +79,30 @@ pub enum Reason {
     RuleChanged,
 }
 
-impl Reason {
+impl EndReason {
     /// All reasons.
-    pub const ALL: [Reason; 5] =
-        [Reason::Cleared, Reason::NoData, Reason::Calendar, Reason::Forgotten, Reason::RuleChanged];
+    pub const ALL: [EndReason; 5] = [
+        EndReason::Cleared,
+        EndReason::NoData,
+        EndReason::Calendar,
+        EndReason::Forgotten,
+        EndReason::RuleChanged,
+    ];
 
     /// The words JSON uses.
     pub const fn name(self) -> &'static str {
         match self {
-            Reason::Cleared => "cleared",
-            Reason::NoData => "no data",
-            Reason::Calendar => "calendar",
-            Reason::Forgotten => "forgotten",
-            Reason::RuleChanged => "rule changed",
+            EndReason::Cleared => "cleared",
+            EndReason::NoData => "no data",
+            EndReason::Calendar => "calendar",
+            EndReason::Forgotten => "forgotten",
+            EndReason::RuleChanged => "rule changed",
         }
     }
 
     /// The reason some words name.
-    pub fn from_name(name: &str) -> Option<Reason> {
-        Reason::ALL.into_iter().find(|reason| reason.name() == name)
+    pub fn from_name(name: &str) -> Option<EndReason> {
+        EndReason::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 
@@ -113,7 +118,7 @@ pub struct TopValues {
 /// One settled step of an episode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// What happened.
+    /// Kind of change.
     pub kind: TransitionKind,
     /// Alert, severity, key and times.
     pub facts: AlertFacts,
@@ -122,14 +127,14 @@ pub struct Transition {
     /// The furthest value of the episode in the trigger's direction; only when resolved.
     pub peak: Option<Decimal>,
     /// Why it ended; only when resolved.
-    pub reason: Option<Reason>,
+    pub reason: Option<EndReason>,
     /// The episode's identity.
     pub episode: EpisodeId,
     /// Events in the window at `at`.
     pub count: u64,
     /// The triggering event's fields that the message names: (name, value).
-    pub fields: Vec<KeyPart>,
-    /// What the message shows of the newest events, in the order it does.
+    pub fields: Vec<NamedKeyPart>,
+    /// Values of the newest events that the message shows, in its order.
     pub tops: Vec<TopValues>,
 }
 
@@ -146,5 +151,5 @@ pub struct EarlyAlert {
     /// Events in the window so far.
     pub count: u64,
     /// The triggering event's fields that the message names.
-    pub fields: Vec<KeyPart>,
+    pub fields: Vec<NamedKeyPart>,
 }

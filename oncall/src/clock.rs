@@ -7,9 +7,9 @@ use model::time::Timestamp;
 /// long enough.
 const EDGES_MAX: usize = 10_000;
 
-/// When time counts.
+/// Clock of deadlines: always, or in a calendar's hours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Clock {
+pub enum EscalationClock {
     /// Day and night.
     #[default]
     Always,
@@ -17,13 +17,13 @@ pub enum Clock {
     While(Calendar),
 }
 
-impl Clock {
+impl EscalationClock {
     /// The instant at which `span_ms` of counted time have passed since `from`; `None` where a
     /// calendar is not open for so long, however long one waits.
     pub fn after(&self, from: Timestamp, span_ms: i64) -> Option<Timestamp> {
         let calendar = match self {
-            Clock::Always => return Some(from.plus(span_ms)),
-            Clock::While(calendar) => calendar,
+            EscalationClock::Always => return Some(from.plus(span_ms)),
+            EscalationClock::While(calendar) => calendar,
         };
         let (mut at, mut left_ms) = (from, span_ms.max(0));
         for _ in 0..EDGES_MAX {
@@ -48,7 +48,7 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use model::calendar::{Span, Zone};
+    use model::calendar::{WeeklyHours, ZoneOffsets};
 
     use super::*;
 
@@ -58,14 +58,14 @@ mod tests {
 
     /// Monday to Friday, 9:00 to 17:30, in Tokyo or, with its night in which clocks are set
     /// back, in New York.
-    fn office(zone: Zone) -> Clock {
-        let span = Span { weekdays: 0b001_1111, from_minute: 540, until_minute: 1050 };
-        Clock::While(Calendar { spans: vec![span], zone, closed_days: Vec::new() })
+    fn office(zone: ZoneOffsets) -> EscalationClock {
+        let span = WeeklyHours { weekdays: 0b001_1111, from_minute: 540, until_minute: 1050 };
+        EscalationClock::While(Calendar { spans: vec![span], zone, closed_days: Vec::new() })
     }
 
     #[test]
     fn time_counts_while_the_calendar_is_open() {
-        let tokyo = office(Zone { offsets: vec![(Timestamp(0), 9 * 3600)] });
+        let tokyo = office(ZoneOffsets { offsets: vec![(Timestamp(0), 9 * 3600)] });
         let hours = |hours: i64| hours * 3_600_000;
         // 2026-01-05 is a Monday; 9:00 in Tokyo is midnight in UTC.
         let cases = [
@@ -81,10 +81,10 @@ mod tests {
             assert_eq!(tokyo.after(at(from), span_ms), Some(at(want)), "{from} + {span_ms}");
         }
         assert_eq!(
-            Clock::Always.after(at("2026-01-09T08:00:00Z"), 1),
+            EscalationClock::Always.after(at("2026-01-09T08:00:00Z"), 1),
             Some(Timestamp(1_767_945_600_001))
         );
-        let never = Clock::While(Calendar::default());
+        let never = EscalationClock::While(Calendar::default());
         assert_eq!(never.after(at("2026-01-05T00:00:00Z"), 1), None);
     }
 
@@ -92,9 +92,10 @@ mod tests {
     fn a_night_with_an_hour_more_counts_it() {
         // Open from 0:00 to 4:00; clocks go back from 2:00 to 1:00 at 06:00 UTC.
         let change = at("2026-11-01T06:00:00Z");
-        let zone = Zone { offsets: vec![(Timestamp(0), -4 * 3600), (change, -5 * 3600)] };
-        let span = Span { weekdays: 0b111_1111, from_minute: 0, until_minute: 240 };
-        let clock = Clock::While(Calendar { spans: vec![span], zone, closed_days: Vec::new() });
+        let zone = ZoneOffsets { offsets: vec![(Timestamp(0), -4 * 3600), (change, -5 * 3600)] };
+        let span = WeeklyHours { weekdays: 0b111_1111, from_minute: 0, until_minute: 240 };
+        let clock =
+            EscalationClock::While(Calendar { spans: vec![span], zone, closed_days: Vec::new() });
         let five_hours = 5 * 3_600_000;
         let opens = at("2026-11-01T04:00:00Z");
         assert_eq!(clock.after(opens, five_hours), Some(at("2026-11-01T09:00:00Z")));

@@ -4,7 +4,7 @@
 //! followed here: by on-call's own, per (alert, key). Where nothing is open and nothing that
 //! follows can meet what was remembered, all records so far may go. Of an incident that stays
 //! open there remain what opened it, its `firing`, the records that raised it, and the newest
-//! of each kind: no more than a fixed number. A record that is not [`Candidate::is_done`]
+//! of each kind: no more than a fixed number. A record that is not [`CompactionRecord::is_done`]
 //! stays, and so does all of its key after it.
 
 use std::collections::HashMap;
@@ -14,25 +14,25 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
 
-use crate::incident::{AlertText, Incidents, LogRecord, Step};
-use crate::severities::Severities;
+use crate::episode_fold::{AlertLogEntry, AlertText, EpisodeFold, LogRecord};
+use crate::severity_set::SeveritySet;
 
 /// A record, as compaction sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
-    /// What happened.
-    pub step: Step<'a>,
-    /// Whether its rule was only watched when it was written.
+pub struct CompactionRecord<'a> {
+    /// Kind of change.
+    pub step: AlertLogEntry<'a>,
+    /// True when its rule was only watched when it was written.
     pub is_shadow: bool,
-    /// Whether nothing comes of it any more: no successor derives it again, and everybody who
-    /// was to be told of it has been, or was given up.
+    /// True when nothing comes of it any more: no successor derives it again, and everybody who was
+    /// to be told of it has been, or was given up.
     pub is_done: bool,
 }
 
 /// By record of a log: whether it stays.
-pub fn kept<'a>(log: impl IntoIterator<Item = Candidate<'a>>) -> Vec<bool> {
-    let mut fold = Fold {
-        incidents: Incidents::with_limit(usize::MAX),
+pub fn kept<'a>(log: impl IntoIterator<Item = CompactionRecord<'a>>) -> Vec<bool> {
+    let mut fold = CompactionFold {
+        incidents: EpisodeFold::with_limit(usize::MAX),
         lines: HashMap::new(),
         kept: Vec::new(),
     };
@@ -41,20 +41,20 @@ pub fn kept<'a>(log: impl IntoIterator<Item = Candidate<'a>>) -> Vec<bool> {
 }
 
 /// All identities and what was decided so far.
-struct Fold<'a> {
-    incidents: Incidents,
-    lines: HashMap<(&'a str, Vec<u8>), Line>,
+struct CompactionFold<'a> {
+    incidents: EpisodeFold,
+    lines: HashMap<(&'a str, Vec<u8>), IdentityRecords>,
     kept: Vec<bool>,
 }
 
 /// The records of one identity that may still go.
 #[derive(Default)]
-struct Line {
-    segment: Vec<Seen>,
-    quiet: Option<Quiet>,
+struct IdentityRecords {
+    segment: Vec<SettledRecord>,
+    quiet: Option<QuietPoint>,
     /// The instant of the newest settled record.
     mark: Option<Timestamp>,
-    /// When the open incident began, and where in the segment.
+    /// Start of the open episode, and its place in the segment.
     opened: Option<(Timestamp, usize)>,
     /// The latest of those that were closed.
     spent: Option<Timestamp>,
@@ -66,15 +66,15 @@ struct Line {
 
 /// A place in a segment at which nothing was open.
 #[derive(Clone, Copy)]
-struct Quiet {
+struct QuietPoint {
     /// Records before it.
     len: usize,
-    /// What follows meets nothing that was remembered if it is later than this.
+    /// Instant after which records meet nothing that is remembered.
     barrier: Timestamp,
 }
 
 /// A record that is done.
-struct Seen {
+struct SettledRecord {
     index: usize,
     at: Timestamp,
     severity: Severity,
@@ -85,18 +85,18 @@ struct Seen {
     is_effective: bool,
 }
 
-impl<'a> Fold<'a> {
-    fn take(&mut self, candidate: &Candidate<'a>) {
+impl<'a> CompactionFold<'a> {
+    fn take(&mut self, candidate: &CompactionRecord<'a>) {
         let index = self.kept.len();
         self.kept.push(true);
         let (alert, key) = match candidate.step {
-            Step::Transition(of) => (of.facts.alert.as_str(), &of.facts.key),
-            Step::Early(of) => (of.facts.alert.as_str(), &of.facts.key),
+            AlertLogEntry::Transition(of) => (of.facts.alert.as_str(), &of.facts.key),
+            AlertLogEntry::Early(of) => (of.facts.alert.as_str(), &of.facts.key),
         };
         let began = began(candidate.step);
         let key = encode_key(key.iter().map(|(_, value)| value));
         let line = self.lines.entry((alert, key)).or_default();
-        let is_settled = matches!(candidate.step, Step::Transition(_));
+        let is_settled = matches!(candidate.step, AlertLogEntry::Transition(_));
         for seen in line.passed(began, is_settled) {
             set(&mut self.kept, seen.index, false);
         }
@@ -104,7 +104,7 @@ impl<'a> Fold<'a> {
         if line.is_frozen {
             line.meets(began);
         } else {
-            line.note(index, candidate, &mut self.incidents);
+            line.record(index, candidate, &mut self.incidents);
         }
     }
 
@@ -121,9 +121,9 @@ impl<'a> Fold<'a> {
     }
 }
 
-impl Line {
-    /// What may go because the next record meets nothing of it.
-    fn passed(&mut self, began: Timestamp, is_settled: bool) -> Vec<Seen> {
+impl IdentityRecords {
+    /// Drops what the next record cannot meet any more.
+    fn passed(&mut self, began: Timestamp, is_settled: bool) -> Vec<SettledRecord> {
         match self.quiet {
             // A settled record is remembered in the place of all before it.
             Some(quiet) if began > quiet.barrier && is_settled => self.drain_quiet(),
@@ -136,8 +136,8 @@ impl Line {
         self.quiet.take_if(|quiet| began <= quiet.barrier);
     }
 
-    fn drain_quiet(&mut self) -> Vec<Seen> {
-        let Some(Quiet { len, .. }) = self.quiet.take() else { return Vec::new() };
+    fn drain_quiet(&mut self) -> Vec<SettledRecord> {
+        let Some(QuietPoint { len, .. }) = self.quiet.take() else { return Vec::new() };
         self.is_odd = false;
         if let Some((_, began)) = &mut self.opened {
             *began = began.saturating_sub(len);
@@ -147,16 +147,21 @@ impl Line {
     }
 
     /// Folds a record that is done.
-    fn note(&mut self, index: usize, candidate: &Candidate<'_>, incidents: &mut Incidents) {
+    fn record(
+        &mut self,
+        index: usize,
+        candidate: &CompactionRecord<'_>,
+        incidents: &mut EpisodeFold,
+    ) {
         let text = AlertText::default();
-        let Candidate { step, is_shadow, .. } = *candidate;
+        let CompactionRecord { step, is_shadow, .. } = *candidate;
         let (open_before, before) = (incidents.open_count(), incidents.counts());
         incidents.apply(&LogRecord { step, text: &text, is_shadow });
         let (open, counts) = (incidents.open_count(), incidents.counts());
         self.is_odd |= counts.contradictions > before.contradictions;
         let (at, severity, kind) = match step {
-            Step::Transition(of) => (of.facts.at, of.facts.severity, Some(of.kind)),
-            Step::Early(of) => (of.facts.at, of.facts.severity, None),
+            AlertLogEntry::Transition(of) => (of.facts.at, of.facts.severity, Some(of.kind)),
+            AlertLogEntry::Early(of) => (of.facts.at, of.facts.severity, None),
         };
         let is_effective = match kind {
             Some(_) => counts.repeated == before.repeated,
@@ -165,7 +170,7 @@ impl Line {
         if kind.is_some() && is_effective {
             self.mark = Some(at);
         }
-        self.segment.push(Seen { index, at, severity, kind, is_shadow, is_effective });
+        self.segment.push(SettledRecord { index, at, severity, kind, is_shadow, is_effective });
         match &mut self.quiet {
             // What was overtaken goes with what overtook it.
             Some(quiet) if !is_effective && quiet.len + 1 == self.segment.len() => quiet.len += 1,
@@ -179,7 +184,7 @@ impl Line {
             // spent until its own instant has passed.
             self.spent = self.spent.max(self.opened.take().map(|(at, _)| at));
             let barrier = self.spent.map_or(at, |spent| spent.max(at));
-            self.quiet = Some(Quiet { len: self.segment.len(), barrier });
+            self.quiet = Some(QuietPoint { len: self.segment.len(), barrier });
         }
     }
 
@@ -187,7 +192,7 @@ impl Line {
     fn thinned(&self) -> Vec<usize> {
         let Some((_, began)) = self.opened.filter(|_| !self.is_odd) else { return Vec::new() };
         let incident = self.segment.get(began..).unwrap_or_default();
-        let newest = |wanted: fn(&Seen) -> bool| {
+        let newest = |wanted: fn(&SettledRecord) -> bool| {
             let found = incident.iter().rev().find(|seen| seen.is_effective && wanted(seen));
             found.map(|seen| seen.index)
         };
@@ -197,12 +202,12 @@ impl Line {
             newest(|seen| seen.kind == Some(TransitionKind::Changed)),
             newest(|seen| seen.kind == Some(TransitionKind::Again)),
         ];
-        let mut told = Severities::default();
+        let mut notified = SeveritySet::default();
         let mut gone = Vec::new();
         for seen in incident {
-            let is_rise = seen.is_effective && !seen.is_shadow && told.are_below(seen.severity);
+            let is_rise = seen.is_effective && !seen.is_shadow && notified.are_below(seen.severity);
             if is_rise {
-                told.insert(seen.severity);
+                notified.insert(seen.severity);
             }
             let may_go = match seen.kind {
                 None => true,
@@ -219,11 +224,11 @@ impl Line {
     }
 }
 
-/// When what a record tells of began: ids are of that instant.
-const fn began(step: Step<'_>) -> Timestamp {
+/// Instant at which what a record tells of began: ids are of that instant.
+const fn began(step: AlertLogEntry<'_>) -> Timestamp {
     match step {
-        Step::Transition(of) => of.facts.since,
-        Step::Early(of) => of.facts.at,
+        AlertLogEntry::Transition(of) => of.facts.since,
+        AlertLogEntry::Early(of) => of.facts.at,
     }
 }
 

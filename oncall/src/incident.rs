@@ -1,417 +1,281 @@
-//! Incidents: what people act on, one per episode, folded from the alert log.
+//! The record people keep of an incident: its state, its times, what was done and by whom.
 //!
-//! The log may repeat itself after a crash and may hold an early notice ahead of the
-//! settled `firing` it announces. The fold answers both: what was applied changes nothing
-//! when it comes again, and a `firing` binds to the incident its early notice opened.
+//! ```text
+//!  firing ──► acknowledged ──► resolved ──► closed
+//!     └──────────────────────────►┘
+//! ```
+//!
+//! The manual's four phases are read off its times: 検知・通知 until someone takes it on,
+//! 一次対応 until the harm is over, 原因究明 until the cause is known, 恒久対策 until it is
+//! mended for good. They may run on after the alert itself has ended.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 
-use model::alert_facts::{AlertFacts, Measurement};
-use model::key::encode_key;
-use model::notification::NotificationKind;
+use model::alert_facts::Measurement;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, EpisodeId, KeyPart, Reason, Transition, TransitionKind};
+use model::transition::{EndReason, EpisodeId, NamedKeyPart};
 use serde::{Deserialize, Serialize};
 
-use crate::severities::Severities;
+use crate::episode_fold::AlertText;
+use crate::matcher::MatchSubject;
+use crate::timeline::{IncidentEntry, IncidentEvent};
 
-/// Closed (alert, key) lines remembered against repetition, by default.
-///
-/// Beyond it the line closed longest ago is forgotten and counted. A repetition of its
-/// records would then notify again, with the same ids, so that a receiver that knows them
-/// drops it.
-pub const CLOSED_MAX: usize = 1 << 18;
+/// Entries of a timeline that are kept; further ones are counted.
+pub const TIMELINE_MAX: usize = 200;
+/// Bytes of a note, a name or a reason people write.
+pub const WORDS_MAX: usize = 4 << 10;
 
-/// One record of the alert log.
-#[derive(Clone, Copy, Debug)]
-pub struct LogRecord<'a> {
-    /// What happened.
-    pub step: Step<'a>,
-    /// What people read about it.
-    pub text: &'a AlertText,
-    /// Whether its rule was only watched when it was written: recorded, and told nobody.
-    pub is_shadow: bool,
-}
-
-/// What an alert log holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Step<'a> {
-    /// A settled step of an episode.
-    Transition(&'a Transition),
-    /// An announcement ahead of settling.
-    Early(&'a EarlyAlert),
-}
-
-/// What the service knew about a record when it was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlertText {
-    /// The rendered message.
-    pub message: String,
-    /// The rule in words.
-    pub reading: String,
-    /// Where the procedure is written.
-    pub runbook: Option<String>,
-    /// The rule's labels.
-    pub labels: Vec<(String, String)>,
-    /// When the service saw it.
-    pub detected: Timestamp,
-    /// Where the events of its window lie.
-    #[serde(default)]
-    pub events: Vec<OffsetRange>,
-}
-
-/// Offsets of one partition, from one on up to and without another.
+/// An incident as people see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OffsetRange {
-    /// The topic, file or spool.
-    pub source: String,
-    /// The partition.
-    pub partition: i32,
-    /// The first offset.
-    pub from: i64,
-    /// The offset after the last.
-    pub to: i64,
-}
-
-/// Something to tell people about an incident, before anyone is chosen to hear it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IncidentUpdate {
-    /// The incident: the id of the record that opened it.
-    pub incident: EpisodeId,
-    /// What it tells.
-    pub kind: NotificationKind,
-    /// The instant deadlines run from: when the incident opened, or last rose.
-    pub responds_from: Timestamp,
-    /// Alert, severity, key and times of the record.
-    pub facts: AlertFacts,
-    /// Measure and threshold of the record.
-    pub measured: Measurement,
-    /// Every severity people were told of by now.
-    pub told: Severities,
-    /// Why it ended; only when resolved.
-    pub reason: Option<Reason>,
-    /// What people read about it.
-    pub text: AlertText,
-}
-
-/// An open incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
     /// The id of the record that opened it, for every receiver.
     pub id: EpisodeId,
-    /// The instant of that record.
-    pub opened: Timestamp,
-    /// Its severity now.
+    /// The alert's name.
+    pub alert: String,
+    /// The key, named.
+    pub key: Vec<NamedKeyPart>,
+    /// Instant at which the condition became true; an early notice knows only its own instant.
+    pub since: Timestamp,
+    /// The highest severity it has had.
     pub severity: Severity,
-    /// Every severity people were told of.
-    pub told: Severities,
-    /// When it opened, or last rose above all of them.
-    pub responds_from: Timestamp,
-    /// The settled episode; `None` while only an early notice is known.
-    pub episode: Option<EpisodeId>,
+    /// State of the incident.
+    pub state: IncidentState,
+    /// Instants of its life cycle.
+    pub times: LifecycleTimes,
+    /// The measure when it opened, or last rose.
+    pub at_fire: Measurement,
+    /// The measure when the alert ended.
+    pub at_end: Option<Measurement>,
+    /// Why the alert ended.
+    pub reason: Option<EndReason>,
+    /// Texts about it for people.
+    pub text: AlertText,
+    /// Texts about its end for people.
+    pub end_text: Option<AlertText>,
+    /// Assignee.
+    pub owner: Option<String>,
+    /// Instant at which a person should have responded; `None` is "as planned".
+    pub deadline: Option<Timestamp>,
+    /// True when the deadline passed without an answer.
+    pub is_breached: bool,
+    /// True when its alert began and ended so often that it is told in sum.
+    #[serde(default)]
+    pub is_flapping: bool,
+    /// Until when nobody is told of it, in case something opens that explains it.
+    #[serde(default)]
+    pub batch: Option<Timestamp>,
+    /// Receivers to notify next, while nobody has responded; after that, on demand.
+    pub escalation: Option<Escalation>,
+    /// Instant at which people next hear that it is still open.
+    pub reminder: Option<Timestamp>,
+    /// By receiver: what became of telling it.
+    pub receivers: BTreeMap<String, DeliveryState>,
+    /// Timeline, oldest first; at most [`TIMELINE_MAX`].
+    pub timeline: Vec<IncidentEntry>,
+    /// Entries the timeline had no room for.
+    pub unlisted: u64,
 }
 
-/// How often the fold met something other than the plain course.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FoldCounts {
-    /// Records that had been applied before, or were older than what was.
-    pub repeated: u64,
-    /// Records that contradict the open incident: a log that is not the engine's.
-    pub contradictions: u64,
-    /// Closed lines forgotten at the limit.
-    pub forgotten: u64,
+/// State of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum IncidentState {
+    /// Nobody has taken it on.
+    Firing,
+    /// Someone has.
+    Acknowledged,
+    /// The alert ended, or someone said that the harm is over.
+    Resolved,
+    /// Nothing is left to do.
+    Closed,
 }
 
-/// What an episode belongs to: alert name and canonical key bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Identity {
-    alert: String,
-    key: Vec<u8>,
+/// The nine instants of an incident.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleTimes {
+    /// Of the event that opened it.
+    pub event: Timestamp,
+    /// Instant at which the service saw that.
+    pub fired: Timestamp,
+    /// Instant at which the first receiver had it.
+    pub notified: Option<Timestamp>,
+    /// Instant at which someone took it on.
+    pub acknowledged: Option<Timestamp>,
+    /// Instant at which the harm was over for now.
+    pub mitigated: Option<Timestamp>,
+    /// Instant at which the alert ended.
+    pub resolved: Option<Timestamp>,
+    /// Instant at which the cause was known.
+    pub cause_found: Option<Timestamp>,
+    /// Instant at which it was mended for good.
+    pub fixed: Option<Timestamp>,
+    /// Instant at which it was closed.
+    pub closed: Option<Timestamp>,
 }
 
-/// What is known of one identity.
-#[derive(Debug, Default)]
-struct Line {
-    /// The newest settled instant applied.
-    mark: Option<Timestamp>,
-    /// The settled records applied at that instant.
-    at_mark: Vec<(EpisodeId, TransitionKind, Severity)>,
-    open: Option<Incident>,
-    /// Ids of early notices whose incidents earlier episodes took, with their instants.
-    spent: Vec<(Timestamp, EpisodeId)>,
+/// The manual's phases of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IncidentPhase {
+    /// 検知・通知: people are being told.
+    Detection,
+    /// 一次対応: someone works to end the harm.
+    FirstResponse,
+    /// 原因究明: the cause is looked for.
+    CauseAnalysis,
+    /// 恒久対策: it is mended for good.
+    PermanentFix,
 }
 
-/// The fold: every open incident, and what guards against repetition.
-#[derive(Debug)]
-pub struct Incidents {
-    lines: HashMap<Identity, Line>,
-    /// Identities in the order they closed, with their mark then; some are stale.
-    closed: VecDeque<(Identity, Timestamp)>,
-    closed_max: usize,
-    open_count: usize,
-    counts: FoldCounts,
+/// Next step of an escalation, and its instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// From when the steps count.
+    pub from: Timestamp,
+    /// The step, from 0.
+    pub step: usize,
+    /// Number of times the steps were gone through before.
+    pub round: u32,
+    /// Instant at which it is due.
+    pub due: Timestamp,
 }
 
-impl Default for Incidents {
-    fn default() -> Incidents {
-        Incidents::with_limit(CLOSED_MAX)
-    }
-}
-
-impl Incidents {
-    /// A fold that remembers at most `closed_max` closed lines.
-    pub fn with_limit(closed_max: usize) -> Incidents {
-        Incidents {
-            lines: HashMap::new(),
-            closed: VecDeque::new(),
-            closed_max,
-            open_count: 0,
-            counts: FoldCounts::default(),
-        }
-    }
-
-    /// Applies the next record of the log and returns what is to be told, in order.
-    ///
-    /// Records of one (alert, key) come ordered by `at`, early notices aside; any part of
-    /// the log may come again. Of what changes during an incident people hear what was
-    /// worth a page: a severity above every one they were told of, and each further match
-    /// where the rule asks for it. A rule in shadow tells them nothing, but for the end of
-    /// what they were told of before it went there.
-    pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
-        let notice = match record.step {
-            Step::Early(early) => self.apply_early(early, record),
-            Step::Transition(transition) => self.apply_settled(transition, record),
-        }?;
-        let is_told = match notice.kind {
-            NotificationKind::Resolved => notice.told != Severities::default(),
-            _ => !record.is_shadow,
-        };
-        is_told.then_some(notice)
-    }
-
-    /// The incidents that are open now, in no order, each with its alert's name.
-    pub fn open(&self) -> impl Iterator<Item = (&str, &Incident)> {
-        self.lines.iter().filter_map(|(identity, line)| {
-            line.open.as_ref().map(|incident| (identity.alert.as_str(), incident))
-        })
-    }
-
-    /// How many incidents are open.
-    pub fn open_count(&self) -> usize {
-        self.open_count
-    }
-
-    /// What the fold met so far.
-    pub fn counts(&self) -> FoldCounts {
-        self.counts
-    }
-
-    fn apply_early(
-        &mut self,
-        early: &EarlyAlert,
-        record: &LogRecord<'_>,
-    ) -> Option<IncidentUpdate> {
-        let line = self.lines.entry(identity(&early.facts.alert, &early.facts.key)).or_default();
-        let is_settled = line.mark.is_some_and(|mark| early.facts.at <= mark);
-        let told = match &mut line.open {
-            _ if is_settled => None,
-            Some(incident) => incident
-                .rise(early.facts.severity, early.facts.at, record)
-                .then(|| incident.notice(NotificationKind::Changed, record)),
-            None => {
-                let incident =
-                    line.open_with(early.episode, early.facts.at, early.facts.severity, record);
-                self.open_count += 1;
-                Some(incident.notice(NotificationKind::Firing, record))
-            }
-        };
-        self.counts.repeated += u64::from(told.is_none());
-        told
-    }
-
-    fn apply_settled(
-        &mut self,
-        transition: &Transition,
-        record: &LogRecord<'_>,
-    ) -> Option<IncidentUpdate> {
-        let identity = identity(&transition.facts.alert, &transition.facts.key);
-        let line = self.lines.entry(identity.clone()).or_default();
-        if !line.advance(transition) {
-            self.counts.repeated += 1;
-            return None;
-        }
-        match transition.kind {
-            TransitionKind::Firing => self.fire(&identity, transition, record),
-            TransitionKind::Resolved => self.resolve(identity, transition, record),
-            TransitionKind::Changed | TransitionKind::Again => {
-                self.go_on(&identity, transition, record)
-            }
-        }
-    }
-
-    fn fire(
-        &mut self,
-        who: &Identity,
-        of: &Transition,
-        record: &LogRecord<'_>,
-    ) -> Option<IncidentUpdate> {
-        let line = self.lines.get_mut(who)?;
-        match &mut line.open {
-            Some(incident) if incident.episode.is_none() => {
-                incident.episode = Some(of.episode);
-                return incident.follow(of, record);
-            }
-            // The engine never fires twice without resolving. Telling people of the new
-            // episode is the safe answer to a log that says so.
-            Some(_) => self.counts.contradictions += 1,
-            None => self.open_count += 1,
-        }
-        let incident = line.open_with(of.episode, of.facts.at, of.facts.severity, record);
-        incident.episode = Some(of.episode);
-        Some(incident.notice(NotificationKind::Firing, record))
-    }
-
-    fn go_on(
-        &mut self,
-        who: &Identity,
-        of: &Transition,
-        record: &LogRecord<'_>,
-    ) -> Option<IncidentUpdate> {
-        let open = self.lines.get_mut(who)?.open.as_mut();
-        let Some(incident) = open.filter(|incident| incident.episode == Some(of.episode)) else {
-            self.counts.contradictions += 1;
-            return None;
-        };
-        let risen = incident.follow(of, record);
-        match of.kind {
-            TransitionKind::Again => Some(incident.notice(NotificationKind::Again, record)),
-            _ => risen,
-        }
-    }
-
-    fn resolve(
-        &mut self,
-        who: Identity,
-        of: &Transition,
-        record: &LogRecord<'_>,
-    ) -> Option<IncidentUpdate> {
-        let line = self.lines.get_mut(&who)?;
-        let ends = line.open.take_if(|incident| match incident.episode {
-            Some(episode) => episode == of.episode,
-            None => incident.opened < of.facts.at,
-        });
-        let Some(incident) = ends else {
-            self.counts.contradictions += 1;
-            return None;
-        };
-        if incident.opened >= of.facts.at {
-            line.spent.push((incident.opened, incident.id));
-        }
-        self.open_count -= 1;
-        self.closed.push_back((who, of.facts.at));
-        self.forget();
-        Some(incident.notice(NotificationKind::Resolved, record))
-    }
-
-    fn forget(&mut self) {
-        while self.closed.len() > self.closed_max {
-            let Some((identity, mark)) = self.closed.pop_front() else {
-                return;
-            };
-            if let Entry::Occupied(line) = self.lines.entry(identity)
-                && line.get().open.is_none()
-                && line.get().mark == Some(mark)
-            {
-                line.remove();
-                self.counts.forgotten += 1;
-            }
-        }
-    }
-}
-
-impl Line {
-    /// Moves the mark to a settled record; false when it is not new.
-    fn advance(&mut self, to: &Transition) -> bool {
-        let seen = (to.episode, to.kind, to.facts.severity);
-        if self.mark > Some(to.facts.at)
-            || (self.mark == Some(to.facts.at) && self.at_mark.contains(&seen))
-        {
-            return false;
-        }
-        if self.mark != Some(to.facts.at) {
-            self.mark = Some(to.facts.at);
-            self.at_mark.clear();
-            // An episode that had to last before it fired has the id of when it began.
-            self.spent.retain(|(opened, _)| *opened >= to.facts.since);
-        }
-        self.at_mark.push(seen);
-        true
-    }
-
-    // INVARIANT: no two incidents of an identity share an id, or the second would look like
-    // a repetition to every receiver. An early notice whose incident was taken by an earlier
-    // episode has spent its id; the next number, as good as any, serves its own episode.
-    fn open_with(
-        &mut self,
-        wanted: EpisodeId,
-        opened: Timestamp,
-        severity: Severity,
-        record: &LogRecord<'_>,
-    ) -> &mut Incident {
-        let mut id = wanted;
-        while self.spent.iter().any(|(_, spent)| *spent == id) {
-            id = EpisodeId(id.0.wrapping_add(1));
-        }
-        let (told, responds_from) = (Severities::default(), opened);
-        let mut incident = Incident { id, opened, severity, told, responds_from, episode: None };
-        incident.rise(severity, opened, record);
-        self.open.insert(incident)
-    }
+/// State of the delivery to one receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryState {
+    /// It is to hear of it, and something keeps it from being told now.
+    Waiting,
+    /// It was handed to the outbox.
+    Sent,
+    /// It has it, and knows it by this.
+    Delivered {
+        /// Receipt of the receiver; empty where it does not say.
+        receipt: String,
+    },
+    /// It never got it.
+    Failed,
+    /// It hears of it in sum with others.
+    #[serde(rename = "InDigest", alias = "Summed")]
+    Summed,
 }
 
 impl Incident {
-    /// Takes a severity it has at an instant; true when people are to be told, for it is
-    /// above all that they know of.
-    fn rise(&mut self, to: Severity, at: Timestamp, record: &LogRecord<'_>) -> bool {
-        self.severity = to;
-        let is_rise = !record.is_shadow && self.told.are_below(to);
-        if is_rise {
-            self.told.insert(to);
-            self.responds_from = at;
+    /// Names and values that matchers read.
+    pub fn subject(&self) -> MatchSubject<'_> {
+        MatchSubject {
+            alert: &self.alert,
+            severity: self.severity,
+            key: &self.key,
+            labels: &self.text.labels,
         }
-        is_rise
     }
 
-    fn follow(&mut self, to: &Transition, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
-        self.rise(to.facts.severity, to.facts.at, record)
-            .then(|| self.notice(NotificationKind::Changed, record))
+    /// The phase it is in; `None` once it is closed.
+    pub fn phase(&self) -> Option<IncidentPhase> {
+        let times = &self.times;
+        let is_over = times.mitigated.or(times.resolved).is_some();
+        match self.state {
+            IncidentState::Closed => None,
+            IncidentState::Firing => Some(IncidentPhase::Detection),
+            IncidentState::Acknowledged if !is_over => Some(IncidentPhase::FirstResponse),
+            IncidentState::Acknowledged | IncidentState::Resolved
+                if times.cause_found.is_none() =>
+            {
+                Some(IncidentPhase::CauseAnalysis)
+            }
+            IncidentState::Acknowledged | IncidentState::Resolved => {
+                Some(IncidentPhase::PermanentFix)
+            }
+        }
     }
 
-    /// Notice of a kind about a record of the incident.
-    fn notice(&self, kind: NotificationKind, record: &LogRecord<'_>) -> IncidentUpdate {
-        let (facts, measured, reason) = match record.step {
-            Step::Transition(of) => (&of.facts, of.measured, of.reason),
-            Step::Early(of) => (&of.facts, of.measured, None),
-        };
-        IncidentUpdate {
-            incident: self.id,
-            kind,
-            responds_from: self.responds_from,
-            facts: facts.clone(),
-            measured,
-            told: self.told,
-            reason,
-            text: record.text.clone(),
+    /// True when people may still have to respond.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, IncidentState::Firing | IncidentState::Acknowledged)
+    }
+
+    /// Receivers that were told, or are about to be.
+    pub fn notified(&self) -> impl Iterator<Item = &str> {
+        let notified = self
+            .receivers
+            .iter()
+            .filter(|(_, notified)| !matches!(notified, DeliveryState::Waiting));
+        notified.map(|(name, _)| name.as_str())
+    }
+
+    /// The next instant at which something is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let deadline =
+            self.deadline.filter(|_| self.state == IncidentState::Firing && !self.is_breached);
+        let unanswered = self.escalation.filter(|_| self.state == IncidentState::Firing);
+        // Nobody is called before anybody may be told.
+        let called = |due: Timestamp| self.batch.map_or(due, |until| until.max(due));
+        let escalation = unanswered.map(|escalation| called(escalation.due));
+        [deadline, self.batch, escalation, self.reminder].into_iter().flatten().min()
+    }
+
+    /// Adds to the timeline.
+    pub fn record(&mut self, at: Timestamp, by: Option<&str>, what: IncidentEvent) {
+        if self.timeline.len() < TIMELINE_MAX {
+            self.timeline.push(IncidentEntry { at, by: by.map(str::to_owned), what });
+        } else {
+            self.unlisted += 1;
         }
     }
 }
 
-fn identity(alert: &str, key: &[KeyPart]) -> Identity {
-    let key = encode_key(key.iter().map(|(_, value)| value));
-    Identity { alert: alert.to_owned(), key }
+impl IncidentState {
+    /// All of them, in their order.
+    pub const ALL: [IncidentState; 4] = [
+        IncidentState::Firing,
+        IncidentState::Acknowledged,
+        IncidentState::Resolved,
+        IncidentState::Closed,
+    ];
+
+    /// The word the API uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IncidentState::Firing => "firing",
+            IncidentState::Acknowledged => "acknowledged",
+            IncidentState::Resolved => "resolved",
+            IncidentState::Closed => "closed",
+        }
+    }
+
+    /// The word people read in Japanese.
+    pub const fn name_ja(self) -> &'static str {
+        match self {
+            IncidentState::Firing => "未対応",
+            IncidentState::Acknowledged => "対応中",
+            IncidentState::Resolved => "解消",
+            IncidentState::Closed => "完了",
+        }
+    }
+
+    /// The state a word names.
+    pub fn from_name(name: &str) -> Option<IncidentState> {
+        IncidentState::ALL.into_iter().find(|state| state.name() == name)
+    }
 }
 
-#[cfg(test)]
-mod tests;
+impl IncidentPhase {
+    /// The word the API uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IncidentPhase::Detection => "detection",
+            IncidentPhase::FirstResponse => "first response",
+            IncidentPhase::CauseAnalysis => "cause analysis",
+            IncidentPhase::PermanentFix => "permanent fix",
+        }
+    }
+
+    /// The manual's word.
+    pub const fn name_ja(self) -> &'static str {
+        match self {
+            IncidentPhase::Detection => "検知・通知",
+            IncidentPhase::FirstResponse => "一次対応",
+            IncidentPhase::CauseAnalysis => "原因究明",
+            IncidentPhase::PermanentFix => "恒久対策",
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! Nothing here reads a clock, performs I/O, or knows the engine, Kafka or HTTP. The
 //! modules stand in the order an alert passes them: a log record opens or ends an incident,
 //! routes say who is told and silences who is not, policies who is told next, and the outbox
-//! when each attempt is made. The [`desk`] is where they meet.
+//! when each attempt is made. The [`engine`] is where they meet.
 //!
 //! What cannot be derived from the alert log again is kept in rows, written down by the
 //! caller; whatever is attempted again carries the id it had before.
@@ -19,21 +19,21 @@
 //! ```
 
 pub mod compaction;
-pub mod incident;
+pub mod episode_fold;
 
-pub mod case;
 pub mod clock;
-pub mod levels;
+pub mod incident;
 pub mod matcher;
 pub mod route;
-pub mod severities;
+pub mod severity_policy;
+pub mod severity_set;
 pub mod timeline;
 
 pub mod inhibition;
 pub mod policy;
 pub mod silence;
 
-pub mod desk;
+pub mod engine;
 pub mod outbox;
 
 mod hash;

@@ -8,7 +8,7 @@ use std::fmt;
 use model::key::KeyValue;
 use model::meta::{current_name, former_name};
 use model::severity::Severity;
-use model::transition::KeyPart;
+use model::transition::NamedKeyPart;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -22,28 +22,29 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 #[serde(into = "String", try_from = "String")]
 pub struct Matcher {
     name: String,
-    test: Test,
+    test: MatcherTest,
     is_negated: bool,
     /// As it was written.
     text: String,
 }
 
 #[derive(Clone, Debug)]
-enum Test {
+enum MatcherTest {
     Equals(String),
     Severity(Severity),
     Pattern(Regex),
 }
 
-/// What matchers look at: names first of the incident, then of its labels, then of its key.
+/// Names and values that matchers read: names first of the incident, then of its labels, then of
+/// its key.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct MatchSubject<'a> {
     /// The alert's name: `alert`.
     pub alert: &'a str,
     /// Its severity: `severity`, in any spelling.
     pub severity: Severity,
     /// Its key.
-    pub key: &'a [KeyPart],
+    pub key: &'a [NamedKeyPart],
     /// The rule's labels.
     pub labels: &'a [(String, String)],
 }
@@ -51,7 +52,7 @@ pub struct Subject<'a> {
 /// A text that is no matcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatcherError {
-    /// What is wrong with it, and what to write instead.
+    /// Problem, and what to write instead.
     pub what: String,
 }
 
@@ -80,14 +81,18 @@ impl Matcher {
             let built = regex::RegexBuilder::new(&format!("^(?:{value})$"))
                 .size_limit(PATTERN_BYTES_MAX)
                 .build();
-            Test::Pattern(built.map_err(|_| fail("holds no regular expression, or a huge one"))?)
+            MatcherTest::Pattern(
+                built.map_err(|_| fail("holds no regular expression, or a huge one"))?,
+            )
         } else if name == "severity" {
             let known = Severity::from_word(value);
-            Test::Severity(known.ok_or_else(|| {
+            MatcherTest::Severity(known.ok_or_else(|| {
                 fail("names no severity; there are critical, high, medium and low")
             })?)
         } else {
-            Test::Equals(if name == "alert" { current_name(value) } else { value }.to_owned())
+            MatcherTest::Equals(
+                if name == "alert" { current_name(value) } else { value }.to_owned(),
+            )
         };
         Ok(Matcher { name: name.to_owned(), test, is_negated, text: text.to_owned() })
     }
@@ -111,13 +116,13 @@ impl Matcher {
         &self.name
     }
 
-    /// Whether it holds. A name the incident does not have is like an empty value. A former name
+    /// True when it holds. A name the incident does not have is like an empty value. A former name
     /// of an alert of the service about itself stands for the alert of today.
-    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+    pub fn matches(&self, subject: &MatchSubject<'_>) -> bool {
         let is_met = match &self.test {
-            Test::Severity(severity) => subject.severity == *severity,
-            Test::Equals(value) => subject.value(&self.name).unwrap_or_default() == *value,
-            Test::Pattern(pattern) => {
+            MatcherTest::Severity(severity) => subject.severity == *severity,
+            MatcherTest::Equals(value) => subject.value(&self.name).unwrap_or_default() == *value,
+            MatcherTest::Pattern(pattern) => {
                 let former = former_name(subject.alert).filter(|_| self.name == "alert");
                 pattern.is_match(&subject.value(&self.name).unwrap_or_default())
                     || former.is_some_and(|former| pattern.is_match(former))
@@ -127,12 +132,12 @@ impl Matcher {
     }
 }
 
-/// Whether all of a list hold.
-pub fn all_match(matchers: &[Matcher], subject: &Subject<'_>) -> bool {
+/// True when all of a list hold.
+pub fn all_match(matchers: &[Matcher], subject: &MatchSubject<'_>) -> bool {
     matchers.iter().all(|matcher| matcher.matches(subject))
 }
 
-impl Subject<'_> {
+impl MatchSubject<'_> {
     /// The value of a name; `None` where the incident has none.
     pub fn value(&self, name: &str) -> Option<String> {
         let label = || self.labels.iter().find(|(label, _)| label == name);
@@ -198,10 +203,12 @@ mod tests {
             ("team".to_owned(), KeyValue::Text("of the key".to_owned())),
         ];
         let labels = vec![("team".to_owned(), "soc".to_owned())];
-        let subject =
-            Subject {
-                alert: "認証失敗多発", severity: Severity::High, key: &key, labels: &labels
-            };
+        let subject = MatchSubject {
+            alert: "認証失敗多発",
+            severity: Severity::High,
+            key: &key,
+            labels: &labels,
+        };
         let cases = [
             ("alert=認証失敗多発", true),
             ("alert=~認証.*", true),
@@ -228,7 +235,8 @@ mod tests {
 
     #[test]
     fn a_former_name_of_an_alert_of_the_service_matches_the_alert_of_today() {
-        let subject = |alert| Subject { alert, severity: Severity::High, key: &[], labels: &[] };
+        let subject =
+            |alert| MatchSubject { alert, severity: Severity::High, key: &[], labels: &[] };
         let cases = [
             ("alert=hansho.held_back", true),
             ("alert=\"hansho.held_back\"", true),

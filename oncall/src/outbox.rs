@@ -1,16 +1,16 @@
 //! The outbox: which notification is attempted when, and what an answer means.
 //!
-//! It holds no file. What is pending is kept in rows ([`Outgoing`]) that the caller writes down
+//! It holds no file. What is pending is kept in rows ([`OutboxEntry`]) that the caller writes down
 //! together with its place in the alert log: a row is there from the push to the outcome, so
 //! that after a crash what was not answered is attempted again, under the same id.
 //!
-//! Nothing is dropped in silence: a notification leaves by [`Outcome::Delivered`] or by an
-//! [`Outcome::GaveUp`] that says why, and both are counted.
+//! Nothing is dropped in silence: a notification leaves by [`AttemptOutcome::Delivered`] or by an
+//! [`AttemptOutcome::GaveUp`] that says why, and both are counted.
 
 mod backoff;
 mod failure;
-mod handover;
 mod queue;
+mod reassign;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,16 +21,16 @@ use model::time::{DAY_MS, Timestamp};
 use model::transition::EpisodeId;
 use serde::{Deserialize, Serialize};
 
-use queue::{Queue, Row};
+use queue::{OutboxQueue, QueuedNotification};
 
 pub use backoff::{BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_AFTER_MAX_MS};
-pub use failure::Failure;
+pub use failure::DeliveryFailure;
 
 /// Notifications one receiver may have pending, in flight included, by default.
 pub const PENDING_MAX: usize = 10_000;
 /// Attempts one receiver may have in flight, by default.
 pub const IN_FLIGHT_MAX: usize = 4;
-/// How long after its detection a notification is still worth an attempt, in milliseconds.
+/// Greatest age, since its detection, of a notification that is attempted, in milliseconds.
 pub const AGE_MAX_MS: i64 = DAY_MS;
 /// The limits of an outbox that a configuration may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,19 +43,19 @@ pub struct OutboxLimits {
 
 /// Names one attempt until its result is recorded, whatever number its receiver has then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket {
+pub struct AttemptId {
     row: u64,
 }
 
 /// A pending notification, as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outgoing {
+pub struct OutboxEntry {
     /// Its number: what was pushed later has a higher one.
     pub number: u64,
     /// The receiver's number, which changes with the configuration.
     #[serde(skip)]
     pub receiver: usize,
-    /// What to deliver.
+    /// Notification to deliver.
     pub notification: Arc<Notification>,
     /// Attempts made and answered.
     pub attempts: u32,
@@ -63,28 +63,28 @@ pub struct Outgoing {
     pub at: Timestamp,
     /// Not to be attempted after then.
     pub expires: Timestamp,
-    /// What the last attempt came to, where there was one.
-    pub failure: Option<Failure>,
+    /// Failure of the last attempt, where there was one.
+    pub failure: Option<DeliveryFailure>,
 }
 
 /// One delivery to try now, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct DeliveryAttempt {
     /// To be handed back with the result; until then the attempt counts as in flight.
-    pub ticket: Ticket,
+    pub ticket: AttemptId,
     /// The receiver's number.
     pub receiver: usize,
     /// 1 for the first.
     pub number: u32,
-    /// What to deliver.
+    /// Notification to deliver.
     pub notification: Arc<Notification>,
-    /// What the receiver calls what it has of the incident already, where it said so.
+    /// Receipt of what the receiver has of the incident already, where it gave one.
     pub receipt: Option<String>,
 }
 
-/// What became of an attempt.
+/// Outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// The receiver has it.
     Delivered {
         /// By what it knows the message.
@@ -95,23 +95,23 @@ pub enum Outcome {
         /// Not before then.
         at: Timestamp,
         /// Why it failed.
-        failure: Failure,
+        failure: DeliveryFailure,
     },
     /// It is not tried again.
     GaveUp {
         /// For people and the dead letters.
-        why: GiveUp,
+        why: DropReason,
     },
 }
 
 /// Why a notification is not tried again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GiveUp {
+pub enum DropReason {
     /// The receiver will never take it; what it said.
-    Rejected(Failure),
+    Rejected(DeliveryFailure),
     /// It is older than [`AGE_MAX_MS`]; why it failed last, if it was ever tried.
     #[serde(alias = "TooOld")]
-    Expired(Option<Failure>),
+    Expired(Option<DeliveryFailure>),
     /// The receiver had too many pending, and this was the least of them.
     #[serde(alias = "Crowded")]
     QueueFull,
@@ -122,22 +122,22 @@ pub enum GiveUp {
 
 /// An answered attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answered {
-    /// What was to be delivered.
+pub struct AttemptResult {
+    /// Notification of the attempt.
     pub notification: Arc<Notification>,
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// What became of it.
-    pub outcome: Outcome,
+    /// Outcome of the attempt.
+    pub outcome: AttemptOutcome,
 }
 
 /// A notification that left the outbox without an attempt, to be logged as any outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What is not delivered.
+pub struct DroppedNotification {
+    /// Notification that is not delivered.
     pub notification: Arc<Notification>,
     /// Why.
-    pub why: GiveUp,
+    pub why: DropReason,
 }
 
 /// One receiver's figures since the start.
@@ -147,7 +147,7 @@ pub struct DeliveryCounts {
     pub pending: usize,
     /// In flight now.
     pub in_flight: usize,
-    /// When the service saw what has been pending longest.
+    /// Instant at which the service saw what has been pending longest.
     pub oldest: Option<Timestamp>,
     /// Delivered.
     pub delivered: u64,
@@ -167,7 +167,7 @@ pub struct DeliveryCounts {
 #[derive(Debug)]
 pub struct Outbox {
     limits: OutboxLimits,
-    queues: Vec<Queue>,
+    queues: Vec<OutboxQueue>,
     counts: Vec<DeliveryCounts>,
     next_row: u64,
     /// Rows that came, moved or went since they were last asked for.
@@ -203,10 +203,10 @@ impl Outbox {
     }
 
     /// Takes over a row written before a restart; rows of an incident in their order.
-    pub fn restore(&mut self, row: Outgoing) {
+    pub fn restore(&mut self, row: OutboxEntry) {
         self.next_row = self.next_row.max(row.number + 1);
-        let Outgoing { number, receiver, notification, attempts, at, expires, failure } = row;
-        let row = Row { notification, attempts, at, expires, failure };
+        let OutboxEntry { number, receiver, notification, attempts, at, expires, failure } = row;
+        let row = QueuedNotification { notification, attempts, at, expires, failure };
         self.queue(receiver).insert(number, row);
     }
 
@@ -230,21 +230,21 @@ impl Outbox {
         notification: Notification,
         now: Timestamp,
         expires: Timestamp,
-    ) -> Option<Refusal> {
+    ) -> Option<DroppedNotification> {
         let notification = Arc::new(notification);
         if now > expires {
-            return Some(self.refuse(receiver, notification, GiveUp::Expired(None)));
+            return Some(self.refuse(receiver, notification, DropReason::Expired(None)));
         }
         let repeats = [NotificationKind::Again, NotificationKind::Reminder];
         if repeats.contains(&notification.kind) {
-            let alike = |row: &Row| row.notification.kind == notification.kind;
+            let alike = |row: &QueuedNotification| row.notification.kind == notification.kind;
             let gone = self.queue(receiver).take_waiting(notification.incident, alike);
             self.forget(receiver, &gone);
         }
         let number = self.next_row;
         self.next_row += 1;
         self.changed.insert(number);
-        let row = Row { notification, attempts: 0, at: now, expires, failure: None };
+        let row = QueuedNotification { notification, attempts: 0, at: now, expires, failure: None };
         self.queue(receiver).insert(number, row);
         self.make_room(receiver)
     }
@@ -273,12 +273,12 @@ impl Outbox {
     ///
     /// Of an incident a receiver gets one notification at a time, in the order pushed;
     /// among incidents the more severe go first, then the earlier.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Attempt> {
+    pub fn due(&mut self, now: Timestamp) -> Vec<DeliveryAttempt> {
         let mut attempts = Vec::new();
         for (receiver, queue) in self.queues.iter_mut().enumerate() {
             while let Some((row, taken)) = queue.take_due(now, self.limits.in_flight_max) {
-                attempts.push(Attempt {
-                    ticket: Ticket { row },
+                attempts.push(DeliveryAttempt {
+                    ticket: AttemptId { row },
                     receiver,
                     number: taken.attempts,
                     notification: Arc::clone(&taken.notification),
@@ -289,69 +289,70 @@ impl Outbox {
         attempts
     }
 
-    /// When [`Outbox::due`] next has something to say, should no result come before; an
+    /// Instant at which [`Outbox::due`] next has something to say, should no result come before; an
     /// instant that has passed means now, `None` that only a push or a result can help.
     pub fn next_due(&self) -> Option<Timestamp> {
-        let next = |queue: &Queue| queue.next_due(self.limits.in_flight_max);
+        let next = |queue: &OutboxQueue| queue.next_due(self.limits.in_flight_max);
         self.queues.iter().filter_map(next).min()
     }
 
     /// Records what an attempt came to; `None` for a ticket that is not in flight here.
     pub fn record(
         &mut self,
-        ticket: Ticket,
+        ticket: AttemptId,
         result: DeliveryResult,
         now: Timestamp,
-    ) -> Option<Answered> {
+    ) -> Option<AttemptResult> {
         let receiver = self.receiver_of(ticket)?;
         let queue = self.queues.get_mut(receiver)?;
         let row = queue.in_flight(ticket.row)?;
         let (notification, attempt) = (Arc::clone(&row.notification), row.attempts);
         let expires = row.expires;
         let outcome = match result {
-            DeliveryResult::Sent { receipt } => Outcome::Delivered { receipt },
-            DeliveryResult::Reject { reason, why } => {
-                Outcome::GaveUp { why: GiveUp::Rejected(Failure { reason, why }) }
-            }
+            DeliveryResult::Sent { receipt } => AttemptOutcome::Delivered { receipt },
+            DeliveryResult::Reject { reason, why } => AttemptOutcome::GaveUp {
+                why: DropReason::Rejected(DeliveryFailure { reason, why }),
+            },
             DeliveryResult::Retry { reason, why, after_ms } => {
-                let failure = Failure { reason, why };
+                let failure = DeliveryFailure { reason, why };
                 let at = now.plus(backoff::wait_ms(&notification.id, attempt, after_ms));
                 if at > expires {
-                    Outcome::GaveUp { why: GiveUp::Expired(Some(failure)) }
+                    AttemptOutcome::GaveUp { why: DropReason::Expired(Some(failure)) }
                 } else {
                     if after_ms.is_some() {
                         queue.pause_until(at);
                     }
-                    Outcome::Retrying { at, failure }
+                    AttemptOutcome::Retrying { at, failure }
                 }
             }
         };
         match &outcome {
-            Outcome::Retrying { at, failure } => queue.retry(ticket.row, *at, failure),
-            Outcome::Delivered { .. } => {
+            AttemptOutcome::Retrying { at, failure } => queue.retry(ticket.row, *at, failure),
+            AttemptOutcome::Delivered { .. } => {
                 queue.remove(ticket.row);
                 queue.wake(now);
             }
-            Outcome::GaveUp { .. } => {
+            AttemptOutcome::GaveUp { .. } => {
                 queue.remove(ticket.row);
             }
         }
         self.changed.insert(ticket.row);
         self.count(receiver, |counts| counts.add(&outcome));
-        Some(Answered { notification, attempt, outcome })
+        Some(AttemptResult { notification, attempt, outcome })
     }
 
     /// The rows that came, moved or went since this was last asked: each as it is, `None`
     /// where it is gone.
-    pub fn take_changes(&mut self) -> Vec<(u64, Option<Outgoing>)> {
+    pub fn take_changes(&mut self) -> Vec<(u64, Option<OutboxEntry>)> {
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().map(|number| (number, self.row(number))).collect()
     }
 
     /// Everything pending, by number.
-    pub fn rows(&self) -> impl Iterator<Item = Outgoing> {
-        let of = |(receiver, queue): (usize, &Queue)| {
-            let row = move |(number, row): (u64, &Row)| outgoing(receiver, number, row);
+    pub fn rows(&self) -> impl Iterator<Item = OutboxEntry> {
+        let of = |(receiver, queue): (usize, &OutboxQueue)| {
+            let row =
+                move |(number, row): (u64, &QueuedNotification)| outgoing(receiver, number, row);
             queue.rows().map(row).collect::<Vec<_>>()
         };
         self.queues.iter().enumerate().flat_map(of)
@@ -369,16 +370,16 @@ impl Outbox {
     }
 
     /// A pending row.
-    pub fn row(&self, number: u64) -> Option<Outgoing> {
+    pub fn row(&self, number: u64) -> Option<OutboxEntry> {
         let mut queues = self.queues.iter().enumerate();
         queues.find_map(|(receiver, queue)| {
             queue.row(number).map(|row| outgoing(receiver, number, row))
         })
     }
 
-    fn queue(&mut self, receiver: usize) -> &mut Queue {
+    fn queue(&mut self, receiver: usize) -> &mut OutboxQueue {
         if self.queues.len() <= receiver {
-            self.queues.resize_with(receiver + 1, Queue::default);
+            self.queues.resize_with(receiver + 1, OutboxQueue::default);
             self.counts.resize_with(receiver + 1, DeliveryCounts::default);
         }
         // The vector was made long enough above.
@@ -386,15 +387,20 @@ impl Outbox {
         &mut self.queues[receiver]
     }
 
-    fn forget(&mut self, receiver: usize, gone: &[(u64, Row)]) {
+    fn forget(&mut self, receiver: usize, gone: &[(u64, QueuedNotification)]) {
         self.changed.extend(gone.iter().map(|(number, _)| *number));
         self.count(receiver, |counts| counts.collapsed += gone.len() as u64);
     }
 
-    fn refuse(&mut self, receiver: usize, notification: Arc<Notification>, why: GiveUp) -> Refusal {
-        let outcome = Outcome::GaveUp { why: why.clone() };
+    fn refuse(
+        &mut self,
+        receiver: usize,
+        notification: Arc<Notification>,
+        why: DropReason,
+    ) -> DroppedNotification {
+        let outcome = AttemptOutcome::GaveUp { why: why.clone() };
         self.count(receiver, |counts| counts.add(&outcome));
-        Refusal { notification, why }
+        DroppedNotification { notification, why }
     }
 
     fn count(&mut self, receiver: usize, change: impl FnOnce(&mut DeliveryCounts)) {
@@ -404,8 +410,8 @@ impl Outbox {
     }
 }
 
-fn outgoing(receiver: usize, number: u64, row: &Row) -> Outgoing {
-    Outgoing {
+fn outgoing(receiver: usize, number: u64, row: &QueuedNotification) -> OutboxEntry {
+    OutboxEntry {
         number,
         receiver,
         notification: Arc::clone(&row.notification),
@@ -417,36 +423,38 @@ fn outgoing(receiver: usize, number: u64, row: &Row) -> Outgoing {
 }
 
 impl DeliveryCounts {
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, outcome: &AttemptOutcome) {
         match outcome {
-            Outcome::Delivered { .. } => self.delivered += 1,
-            Outcome::Retrying { .. } => self.retried += 1,
-            Outcome::GaveUp { why: GiveUp::Rejected(_) | GiveUp::ReceiverRemoved } => {
-                self.rejected += 1
-            }
-            Outcome::GaveUp { why: GiveUp::Expired(_) } => self.expired += 1,
-            Outcome::GaveUp { why: GiveUp::QueueFull } => self.queue_full += 1,
+            AttemptOutcome::Delivered { .. } => self.delivered += 1,
+            AttemptOutcome::Retrying { .. } => self.retried += 1,
+            AttemptOutcome::GaveUp {
+                why: DropReason::Rejected(_) | DropReason::ReceiverRemoved,
+            } => self.rejected += 1,
+            AttemptOutcome::GaveUp { why: DropReason::Expired(_) } => self.expired += 1,
+            AttemptOutcome::GaveUp { why: DropReason::QueueFull } => self.queue_full += 1,
         }
     }
 }
 
-impl fmt::Display for GiveUp {
+impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GiveUp::Rejected(failure) => write!(f, "the receiver refused it: {}", failure.why),
-            GiveUp::Expired(Some(failure)) => {
+            DropReason::Rejected(failure) => write!(f, "the receiver refused it: {}", failure.why),
+            DropReason::Expired(Some(failure)) => {
                 write!(f, "not delivered within 24 hours; last error: {}", failure.why)
             }
-            GiveUp::Expired(None) => f.write_str("older than 24 hours before its first attempt"),
-            GiveUp::QueueFull => {
+            DropReason::Expired(None) => {
+                f.write_str("older than 24 hours before its first attempt")
+            }
+            DropReason::QueueFull => {
                 f.write_str("the queue of the receiver was full, and this was the least severe")
             }
-            GiveUp::ReceiverRemoved => f.write_str("its receiver is not configured any more"),
+            DropReason::ReceiverRemoved => f.write_str("its receiver is not configured any more"),
         }
     }
 }
 
-/// How long a notification is worth attempts: [`AGE_MAX_MS`] from what it tells of.
+/// Time for which a notification is worth attempts: [`AGE_MAX_MS`] from what it tells of.
 pub fn expiry(notification: &Notification) -> Timestamp {
     notification.detected.max(notification.facts.at).plus(AGE_MAX_MS)
 }

@@ -2,51 +2,55 @@
 
 use model::time::Timestamp;
 
-use crate::case::Escalation;
-use crate::levels::Level;
+use crate::incident::Escalation;
+use crate::severity_policy::SeverityPolicy;
 
 /// Steps a policy may have.
 pub const STEPS_MAX: usize = 16;
-/// How often a policy may begin again.
+/// Number of times a policy may begin again.
 pub const ROUNDS_MAX: u32 = 10;
 
 /// Steps in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct EscalationPolicy {
     /// Its name.
     pub name: String,
     /// Its steps, the earliest first.
-    pub steps: Vec<Step>,
-    /// How often they are gone through again when nobody has responded.
+    pub steps: Vec<EscalationStep>,
+    /// Number of times they are gone through again when nobody has responded.
     pub repeat: u32,
 }
 
-/// Who is told when nobody has responded for a while.
+/// Receivers to notify when nobody has responded for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct EscalationStep {
     /// For how long, in milliseconds on the severity's clock.
     pub after_ms: i64,
     /// Receivers by name; empty is those who were told already.
     pub receivers: Vec<String>,
 }
 
-impl Policy {
+impl EscalationPolicy {
     /// The policy of a severity that names none: those who were told hear of it again at two
     /// thirds of the time they have, and when it is over.
-    pub fn by_deadline(level: &Level) -> Policy {
-        let step = |after_ms| Step { after_ms, receivers: Vec::new() };
+    pub fn by_deadline(level: &SeverityPolicy) -> EscalationPolicy {
+        let step = |after_ms| EscalationStep { after_ms, receivers: Vec::new() };
         let steps = level.respond_within_ms.map(|ms| vec![step(ms / 3 * 2), step(ms)]);
-        Policy { name: "deadline".to_owned(), steps: steps.unwrap_or_default(), repeat: 0 }
+        EscalationPolicy {
+            name: "deadline".to_owned(),
+            steps: steps.unwrap_or_default(),
+            repeat: 0,
+        }
     }
 
     /// The first step of an incident that people can know of since an instant.
-    pub fn begin(&self, level: &Level, from: Timestamp) -> Option<Escalation> {
+    pub fn begin(&self, level: &SeverityPolicy, from: Timestamp) -> Option<Escalation> {
         self.at(level, Escalation { from, step: 0, round: 0, due: from })
     }
 
     /// The step after one; the first of the next round where there is none; `None` where all
     /// has been tried.
-    pub fn after(&self, level: &Level, done: Escalation) -> Option<Escalation> {
+    pub fn after(&self, level: &SeverityPolicy, done: Escalation) -> Option<Escalation> {
         let next = Escalation { step: done.step + 1, ..done };
         if next.step < self.steps.len() {
             return self.at(level, next);
@@ -59,7 +63,7 @@ impl Policy {
         self.at(level, Escalation { from, step: 0, round: done.round + 1, due: from })
     }
 
-    fn at(&self, level: &Level, of: Escalation) -> Option<Escalation> {
+    fn at(&self, level: &SeverityPolicy, of: Escalation) -> Option<Escalation> {
         let step = self.steps.get(of.step)?;
         let due = level.clock.after(of.from, step.after_ms)?;
         Some(Escalation { due, ..of })
@@ -72,10 +76,10 @@ mod tests {
     use model::time::MINUTE_MS;
 
     use super::*;
-    use crate::levels::Levels;
+    use crate::severity_policy::SeverityPolicies;
 
-    fn dues(policy: &Policy) -> Vec<(i64, usize)> {
-        let levels = Levels::default();
+    fn dues(policy: &EscalationPolicy) -> Vec<(i64, usize)> {
+        let levels = SeverityPolicies::default();
         let level = levels.level(Severity::Critical);
         let first = policy.begin(level, Timestamp(0));
         std::iter::successors(first, |done| policy.after(level, *done))
@@ -85,22 +89,24 @@ mod tests {
 
     #[test]
     fn steps_follow_each_other_and_begin_again() {
-        let step = |minutes: i64, who: &str| Step {
+        let step = |minutes: i64, who: &str| EscalationStep {
             after_ms: minutes * MINUTE_MS,
             receivers: vec![who.to_owned()],
         };
         let steps = vec![step(0, "a"), step(10, "b"), step(20, "c")];
-        let policy = |repeat| Policy { name: "core".to_owned(), steps: steps.clone(), repeat };
+        let policy =
+            |repeat| EscalationPolicy { name: "core".to_owned(), steps: steps.clone(), repeat };
         assert_eq!(dues(&policy(0)), [(0, 0), (10, 1), (20, 2)]);
         assert_eq!(dues(&policy(1)), [(0, 0), (10, 1), (20, 2), (20, 0), (30, 1), (40, 2)]);
-        let once = Policy { name: "once".to_owned(), steps: vec![step(0, "a")], repeat: 5 };
+        let once =
+            EscalationPolicy { name: "once".to_owned(), steps: vec![step(0, "a")], repeat: 5 };
         assert_eq!(dues(&once), [(0, 0)], "what takes no time is not repeated for ever");
     }
 
     #[test]
     fn who_names_no_policy_is_reminded_by_the_deadline() {
-        let levels = Levels::default();
-        let policy = |severity| Policy::by_deadline(levels.level(severity));
+        let levels = SeverityPolicies::default();
+        let policy = |severity| EscalationPolicy::by_deadline(levels.level(severity));
         assert_eq!(dues(&policy(Severity::Critical)), [(20, 0), (30, 1)]);
         assert_eq!(policy(Severity::Low).steps, []);
     }

@@ -12,10 +12,10 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 
-use crate::case::Case;
 use crate::hash::fnv_64;
-use crate::matcher::{Matcher, Subject, all_match};
-use crate::severities::Severities;
+use crate::incident::Incident;
+use crate::matcher::{MatchSubject, Matcher, all_match};
+use crate::severity_set::SeveritySet;
 
 /// Routes one service may have.
 pub const ROUTES_MAX: usize = 256;
@@ -25,22 +25,22 @@ pub const ROUTES_MAX: usize = 256;
 pub struct Receiver {
     /// Its name, part of every notification id: a renamed receiver is a new one.
     pub name: String,
-    /// What it is told of.
-    pub severities: Severities,
-    /// What it hears of an incident.
-    pub on: On,
+    /// Severities it is notified of.
+    pub severities: SeveritySet,
+    /// Changes of an incident it is notified of.
+    pub on: NotifyOn,
     /// At least so many milliseconds between two attempts; 0 is none.
     pub spacing_ms: i64,
     /// It routes alerts itself: it gets each of a storm, and is told again and again of what
     /// stands.
     pub is_router: bool,
-    /// Who is told in its place when it does not get something.
+    /// Receiver that takes its place when a delivery fails.
     pub fallback: Option<String>,
 }
 
-/// What of an incident a receiver hears of.
+/// Changes of an incident that a receiver is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct On {
+pub struct NotifyOn {
     /// That it opened, rose or matched again.
     pub fire: bool,
     /// That someone took it on.
@@ -51,7 +51,7 @@ pub struct On {
     pub resolve: bool,
 }
 
-/// Who hears of the incidents some matchers speak of.
+/// Receivers of the incidents that some matchers select.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// All of them must hold.
@@ -59,14 +59,14 @@ pub struct Route {
     /// Receivers by name.
     pub receivers: Vec<String>,
     /// While this calendar is open, they are not told; they are when it closes.
-    pub mute: Option<Hours>,
+    pub mute: Option<NamedCalendar>,
     /// A shift: only while this calendar is open does the route take anything.
-    pub during: Option<Hours>,
+    pub during: Option<NamedCalendar>,
 }
 
 /// A calendar and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hours {
+pub struct NamedCalendar {
     /// The calendar's name.
     pub name: String,
     /// Its hours.
@@ -75,18 +75,19 @@ pub struct Hours {
 
 /// Everyone who may be told; a receiver's place here is its number in the outbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Routing {
+pub struct RoutingTable {
     receivers: Vec<Receiver>,
     routes: Vec<Route>,
-    /// Who hears of what no route speaks of; empty is everyone.
+    /// Receivers of what no route selects; empty is everyone.
     default: Vec<String>,
 }
 
-impl On {
+impl NotifyOn {
     /// Everything.
-    pub const ALL: On = On { fire: true, acknowledge: true, escalate: true, resolve: true };
+    pub const ALL: NotifyOn =
+        NotifyOn { fire: true, acknowledge: true, escalate: true, resolve: true };
 
-    /// Whether a kind of notification is in it.
+    /// True when a kind of notification is in it.
     pub const fn includes(self, kind: NotificationKind) -> bool {
         match kind {
             NotificationKind::Firing
@@ -106,15 +107,15 @@ impl Route {
     }
 }
 
-impl Routing {
+impl RoutingTable {
     /// Receivers in the order of their numbers, with no route: each is told of everything.
-    pub fn to_all(receivers: Vec<Receiver>) -> Routing {
-        Routing { receivers, routes: Vec::new(), default: Vec::new() }
+    pub fn to_all(receivers: Vec<Receiver>) -> RoutingTable {
+        RoutingTable { receivers, routes: Vec::new(), default: Vec::new() }
     }
 
     /// With routes, and those who are told of what no route speaks of.
-    pub fn by(self, routes: Vec<Route>, default: Vec<String>) -> Routing {
-        Routing { routes, default, ..self }
+    pub fn by(self, routes: Vec<Route>, default: Vec<String>) -> RoutingTable {
+        RoutingTable { routes, default, ..self }
     }
 
     /// The receivers, by number.
@@ -130,7 +131,11 @@ impl Routing {
     /// The numbers of those who are to hear of an incident, each with the mute on its way
     /// where every way to it has one that is open now. A route out of its shift takes nothing:
     /// what no other takes goes to the default.
-    pub fn wanted(&self, subject: &Subject<'_>, now: Timestamp) -> BTreeMap<usize, Option<&str>> {
+    pub fn wanted(
+        &self,
+        subject: &MatchSubject<'_>,
+        now: Timestamp,
+    ) -> BTreeMap<usize, Option<&str>> {
         let mut wanted: BTreeMap<usize, Option<&str>> = BTreeMap::new();
         let mut is_routed = false;
         for route in self.matching(subject).filter(|route| route.is_on_shift(now)) {
@@ -147,17 +152,17 @@ impl Routing {
             let default = self.receivers.iter().enumerate().filter(|(_, it)| of(&it.name));
             wanted.extend(default.map(|(number, _)| (number, None)));
         }
-        wanted.retain(|number, _| self.hears(*number, subject.severity));
+        wanted.retain(|number, _| self.receives(*number, subject.severity));
         wanted
     }
 
     /// The calendars of routes that match an incident and take nothing of it now.
-    pub fn off_shift(&self, subject: &Subject<'_>, now: Timestamp) -> Vec<&str> {
+    pub fn off_shift(&self, subject: &MatchSubject<'_>, now: Timestamp) -> Vec<&str> {
         let off = self.matching(subject).filter(|route| !route.is_on_shift(now));
         off.filter_map(|route| route.during.as_ref()).map(|hours| hours.name.as_str()).collect()
     }
 
-    fn matching(&self, subject: &Subject<'_>) -> impl Iterator<Item = &Route> {
+    fn matching(&self, subject: &MatchSubject<'_>) -> impl Iterator<Item = &Route> {
         self.routes.iter().filter(|route| all_match(&route.matchers, subject))
     }
 
@@ -167,7 +172,7 @@ impl Routing {
         let fits = |route: &Route| {
             alerts.clone().any(|alert| {
                 let severity = Severity::Critical;
-                let subject = Subject { alert, severity, key: &[], labels: &[] };
+                let subject = MatchSubject { alert, severity, key: &[], labels: &[] };
                 let mut named = route.matchers.iter().filter(|it| it.name() == "alert");
                 named.all(|matcher| matcher.matches(&subject))
             })
@@ -176,7 +181,7 @@ impl Routing {
         routes.filter(|(_, route)| !fits(route)).map(|(place, _)| place).collect()
     }
 
-    fn hears(&self, number: usize, severity: Severity) -> bool {
+    fn receives(&self, number: usize, severity: Severity) -> bool {
         self.receivers.get(number).is_some_and(|receiver| receiver.severities.contains(severity))
     }
 }
@@ -186,8 +191,13 @@ impl Routing {
 /// Short printable ASCII, so that it fits a header whatever the receiver is called. An
 /// incident opens and ends once, rises to a severity once, and everything else happens to it
 /// once an instant.
-pub fn notification_id(case: &Case, kind: NotificationKind, at: Timestamp, to: &str) -> String {
-    id_of(case.id, kind, case.severity, at, to)
+pub fn notification_id(
+    incident: &Incident,
+    kind: NotificationKind,
+    at: Timestamp,
+    to: &str,
+) -> String {
+    id_of(incident.id, kind, incident.severity, at, to)
 }
 
 /// The id of a notification that goes to another receiver than it was made for.

@@ -3,14 +3,14 @@
 use model::time::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::case::Case;
+use crate::incident::Incident;
 use crate::matcher::{Matcher, all_match};
 
 /// Silences kept at once, ended ones that are not forgotten yet included.
 pub const SILENCES_MAX: usize = 1_000;
 /// The longest a silence may last, in milliseconds.
 pub const SILENCE_MS_MAX: i64 = 30 * DAY_MS;
-/// How long an ended silence can still be read about, in milliseconds.
+/// Time for which an ended silence can still be read about, in milliseconds.
 pub const ENDED_KEPT_MS: i64 = 7 * DAY_MS;
 
 /// One silence.
@@ -22,7 +22,7 @@ pub const ENDED_KEPT_MS: i64 = 7 * DAY_MS;
 pub struct Silence {
     /// Its number.
     pub id: u64,
-    /// What an incident must meet, all of it; at least one.
+    /// Matchers that an incident must all meet; at least one.
     pub matchers: Vec<Matcher>,
     /// Only these receivers; empty is all of them.
     pub receivers: Vec<String>,
@@ -30,25 +30,25 @@ pub struct Silence {
     pub from: Timestamp,
     /// Until when at the latest.
     pub until: Timestamp,
-    /// Whether it ends as soon as nothing it matches is open.
+    /// True when it ends as soon as nothing it matches is open.
     pub until_resolved: bool,
-    /// Who made it.
+    /// Person who made it.
     pub by: String,
     /// Why.
     pub reason: String,
-    /// When it ended, where it has.
+    /// Instant of its end, where it has ended.
     pub ended: Option<Timestamp>,
 }
 
 impl Silence {
-    /// Whether it lasts at an instant.
+    /// True when it lasts at an instant.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.ended.is_none() && self.from <= now && now < self.until
     }
 
-    /// Whether it keeps a receiver from hearing of an incident.
-    pub fn covers(&self, case: &Case, receiver: &str, now: Timestamp) -> bool {
+    /// True when it keeps a receiver from hearing of an incident.
+    pub fn covers(&self, incident: &Incident, receiver: &str, now: Timestamp) -> bool {
         let concerns = self.receivers.is_empty() || self.receivers.iter().any(|it| it == receiver);
-        concerns && self.is_active(now) && all_match(&self.matchers, &case.subject())
+        concerns && self.is_active(now) && all_match(&self.matchers, &incident.subject())
     }
 }

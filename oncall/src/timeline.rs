@@ -3,25 +3,25 @@
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::Reason;
+use model::transition::EndReason;
 use serde::{Deserialize, Serialize};
 
 /// One event of an incident's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct TimelineEntry {
+pub struct IncidentEntry {
     /// Instant.
     pub at: Timestamp,
     /// Person who did it; null is the service.
     pub by: Option<String>,
     /// Event.
-    pub what: TimelineEvent,
+    pub what: IncidentEvent,
 }
 
 /// Event of an incident's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum TimelineEvent {
+pub enum IncidentEvent {
     /// The incident opened.
     Fired,
     /// Its severity rose.
@@ -30,7 +30,7 @@ pub enum TimelineEvent {
     /// Its condition matched once more.
     MatchedAgain,
     /// The alert ended.
-    Ended(Option<Reason>),
+    Ended(Option<EndReason>),
     /// A receiver has a notification.
     Delivered {
         /// Receiver.

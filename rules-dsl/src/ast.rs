@@ -12,13 +12,13 @@ mod terminal;
 mod test;
 
 pub use alert::{
-    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Lookup, SeverityLevel,
-    Threshold, Trigger,
+    Alert, AlertClauses, AlertSeverity, Compare, Condition, During, HoldClause, KeyComponent,
+    SeverityLevel, TableLookup, Threshold, Trigger,
 };
-pub use expression::{Expression, Set};
-pub use measure::{Measure, Term, Window};
-pub use reference::{Calendar, CalendarSpan, Items, List, Table, Weekday};
+pub use expression::{Expression, MembershipSet};
+pub use measure::{Measure, MeasureTerm, Window};
+pub use reference::{Calendar, CalendarSpan, List, ListItems, Table, Weekday};
 pub use statement::{Ast, Filter, MeasureStatement, Statement, Watch};
 pub use stream::{Extract, Field, FieldKind, KindArgument, Pattern, Stream};
-pub use terminal::{At, Name, Path, Quantity, Quoted};
-pub use test::{Expect, Expected, Given, Test, TestStep, Value};
+pub use terminal::{FieldPath, NodeSpan, Quantity, QuotedText, SpannedName};
+pub use test::{Expected, Given, Test, TestExpectation, TestStep, TestValue};

@@ -12,7 +12,7 @@ pub(crate) use finding::arrange;
 pub use finding::{DIAGNOSTICS_MAX, Diagnostic, has_errors};
 pub(crate) use messages::{texts, wordings};
 pub(crate) use nearest::nearest;
-pub use text::Text;
+pub use text::BilingualText;
 pub(crate) use text::{lasting, text};
 
 #[cfg(test)]

@@ -8,5 +8,5 @@ mod shown;
 mod words_en;
 mod words_ja;
 
-pub use explanation::Explanation;
+pub use explanation::RuleExplanation;
 pub(crate) use rules::{explain_alert, explain_watch};

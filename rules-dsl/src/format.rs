@@ -13,7 +13,7 @@ use std::ops::Range;
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::parse::parse;
 use crate::source::{SourceFile, columns};
-use pieces::{Pieces, pieces};
+use pieces::{FormatPieces, pieces};
 use spacing::{begins_clause, gap};
 
 /// Columns of a line; wide characters take two.
@@ -22,7 +22,7 @@ const INDENT: usize = 2;
 
 /// Entries between braces, or in the file around them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Body {
+enum BraceBody {
     /// Statements.
     File,
     /// `message`, `runbook` and `labels` of an alert.
@@ -55,34 +55,34 @@ pub fn format(file: &SourceFile) -> Result<String, Vec<Diagnostic>> {
 /// The layout of a text that has no errors.
 pub(crate) fn lay_out(source: &str) -> String {
     let pieces = pieces(source);
-    let mut layout = Layout::new(&pieces);
-    layout.body(0..pieces.len(), 0, Body::File);
+    let mut layout = TextLayout::new(&pieces);
+    layout.body(0..pieces.len(), 0, BraceBody::File);
     layout.finish()
 }
 
 /// The text so far, and where it stands.
-struct Layout<'a> {
-    pieces: &'a Pieces<'a>,
-    lines: Vec<Line>,
+struct TextLayout<'a> {
+    pieces: &'a FormatPieces<'a>,
+    lines: Vec<LayoutLine>,
     /// The word of the statement being written.
     statement: &'a str,
 }
 
 /// One line of the result.
 #[derive(Default)]
-struct Line {
+struct LayoutLine {
     indent: usize,
     text: String,
     comment: String,
 }
 
-impl<'a> Layout<'a> {
-    fn new(pieces: &'a Pieces<'a>) -> Layout<'a> {
-        Layout { pieces, lines: Vec::new(), statement: "" }
+impl<'a> TextLayout<'a> {
+    fn new(pieces: &'a FormatPieces<'a>) -> TextLayout<'a> {
+        TextLayout { pieces, lines: Vec::new(), statement: "" }
     }
 
     /// Writes what stands in a body, each entry indented by `base`.
-    fn body(&mut self, range: Range<usize>, base: usize, body: Body) {
+    fn body(&mut self, range: Range<usize>, base: usize, body: BraceBody) {
         let (mut at, mut breaks, mut parentheses) = (range.start, true, 0_usize);
         let opening = self.lines.len();
         while at < range.end {
@@ -90,16 +90,16 @@ impl<'a> Layout<'a> {
             let is_first = at == range.start;
             let has_blank = piece.line_ends > 1 && self.lines.len() > opening;
             if piece.is_comment() {
-                let goes_on = at + 1 < range.end && !self.begins_entry(at + 1, body);
-                let goes_on = goes_on && !self.pieces.get(at + 1).is_comment();
-                self.comment(at, if goes_on { base + INDENT } else { base }, has_blank);
+                let resumes = at + 1 < range.end && !self.begins_entry(at + 1, body);
+                let resumes = resumes && !self.pieces.get(at + 1).is_comment();
+                self.comment(at, if resumes { base + INDENT } else { base }, has_blank);
                 (at, breaks) = (at + 1, true);
                 continue;
             }
             let is_entry = is_first || self.begins_entry(at, body);
             if is_entry {
                 parentheses = 0;
-                if body == Body::File {
+                if body == BraceBody::File {
                     self.statement = piece.word();
                 }
             }
@@ -127,7 +127,7 @@ impl<'a> Layout<'a> {
     }
 
     /// Writes from one brace to the other; returns what comes after.
-    fn group(&mut self, open: usize, close: usize, around: Body) -> usize {
+    fn group(&mut self, open: usize, close: usize, around: BraceBody) -> usize {
         let body = self.body_at(open, around);
         let inner = open + 1..close;
         let flat = self.flat(inner.clone(), body);
@@ -151,7 +151,7 @@ impl<'a> Layout<'a> {
     }
 
     /// A body on one line, without its braces.
-    fn flat(&self, range: Range<usize>, body: Body) -> String {
+    fn flat(&self, range: Range<usize>, body: BraceBody) -> String {
         let mut out = String::new();
         let (mut at, start) = (range.start, range.start);
         while at < range.end {
@@ -172,48 +172,48 @@ impl<'a> Layout<'a> {
         out
     }
 
-    fn body_at(&self, open: usize, around: Body) -> Body {
+    fn body_at(&self, open: usize, around: BraceBody) -> BraceBody {
         let before = |back: usize| open.checked_sub(back).map(|at| self.pieces.get(at).word());
         match (self.statement, around) {
-            ("test", Body::File) => Body::Steps,
-            ("alert", Body::File) if before(1) == Some("ladder") => Body::Rungs,
-            ("alert", Body::File) => Body::Tail,
-            ("stream", Body::File) if before(2) == Some("extract") => Body::Patterns,
-            _ => Body::Fields,
+            ("test", BraceBody::File) => BraceBody::Steps,
+            ("alert", BraceBody::File) if before(1) == Some("ladder") => BraceBody::Rungs,
+            ("alert", BraceBody::File) => BraceBody::Tail,
+            ("stream", BraceBody::File) if before(2) == Some("extract") => BraceBody::Patterns,
+            _ => BraceBody::Fields,
         }
     }
 
-    fn begins_entry(&self, at: usize, body: Body) -> bool {
+    fn begins_entry(&self, at: usize, body: BraceBody) -> bool {
         let (piece, before) = (self.pieces.get(at), self.pieces.before(at));
         match body {
-            Body::File => self.pieces.begins_statement(at),
-            Body::Tail => ["message", "runbook", "labels"].contains(&piece.word()),
-            Body::Steps => {
+            BraceBody::File => self.pieces.begins_statement(at),
+            BraceBody::Tail => ["message", "runbook", "labels"].contains(&piece.word()),
+            BraceBody::Steps => {
                 let is_step = ["start", "given", "expect"].contains(&piece.word());
                 is_step && before.is_none_or(|before| before.word() != "given")
             }
-            Body::Patterns => piece.is_text() && before.is_none_or(|before| !before.is_word()),
-            Body::Rungs => piece.is_severity(),
-            Body::Fields => before.is_some_and(|before| before.is(",")),
+            BraceBody::Patterns => piece.is_text() && before.is_none_or(|before| !before.is_word()),
+            BraceBody::Rungs => piece.is_severity(),
+            BraceBody::Fields => before.is_some_and(|before| before.is(",")),
         }
     }
 
     /// True when a line may break before a piece that begins no entry.
-    fn may_break(&self, at: usize, body: Body) -> bool {
+    fn may_break(&self, at: usize, body: BraceBody) -> bool {
         match body {
-            Body::File | Body::Steps => begins_clause(self.pieces, at, self.statement),
+            BraceBody::File | BraceBody::Steps => begins_clause(self.pieces, at, self.statement),
             _ => false,
         }
     }
 
     /// True when what stands up to the next place of a break has room on this line.
-    fn fits(&self, at: usize, end: usize, body: Body) -> bool {
+    fn fits(&self, at: usize, end: usize, body: BraceBody) -> bool {
         let mut width =
             self.column() + self.gap(at, body).len() + columns(self.pieces.get(at).text);
         for next in at + 1..end {
             let piece = self.pieces.get(next);
             // When an event happens is one thing to read: `at 0s every 6s x10`.
-            let ends = body != Body::Steps && self.may_break(next, body);
+            let ends = body != BraceBody::Steps && self.may_break(next, body);
             if piece.is_comment() || self.begins_entry(next, body) || ends {
                 break;
             }
@@ -225,8 +225,8 @@ impl<'a> Layout<'a> {
         width <= COLUMNS
     }
 
-    fn gap(&self, at: usize, body: Body) -> &'static str {
-        let is_wide = matches!(body, Body::Rungs | Body::Patterns);
+    fn gap(&self, at: usize, body: BraceBody) -> &'static str {
+        let is_wide = matches!(body, BraceBody::Rungs | BraceBody::Patterns);
         if is_wide && self.begins_entry(at, body) { "  " } else { gap(self.pieces, at) }
     }
 
@@ -243,9 +243,9 @@ impl<'a> Layout<'a> {
 
     fn line(&mut self, indent: usize, after_blank: bool) {
         if after_blank && !self.lines.is_empty() {
-            self.lines.push(Line::default());
+            self.lines.push(LayoutLine::default());
         }
-        self.lines.push(Line { indent, ..Line::default() });
+        self.lines.push(LayoutLine { indent, ..LayoutLine::default() });
     }
 
     fn write(&mut self, text: &str) {
@@ -262,7 +262,7 @@ impl<'a> Layout<'a> {
     fn finish(self) -> String {
         let mut out = String::new();
         for run in self.lines.chunk_by(|a, b| !a.comment.is_empty() && !b.comment.is_empty()) {
-            let width = |line: &Line| line.indent + columns(&line.text);
+            let width = |line: &LayoutLine| line.indent + columns(&line.text);
             let widest = run.iter().map(width).max().unwrap_or(0);
             for line in run {
                 if !line.text.is_empty() {
@@ -280,10 +280,10 @@ impl<'a> Layout<'a> {
     }
 }
 
-impl Body {
+impl BraceBody {
     /// True when each entry has a line of its own.
     const fn breaks_at_entries(self) -> bool {
-        matches!(self, Body::File | Body::Tail | Body::Steps | Body::Patterns)
+        matches!(self, BraceBody::File | BraceBody::Tail | BraceBody::Steps | BraceBody::Patterns)
     }
 }
 

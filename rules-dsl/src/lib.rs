@@ -21,7 +21,7 @@ pub mod sample_lint;
 pub mod source;
 
 use diagnostic::Diagnostic;
-use explain::Explanation;
+use explain::RuleExplanation;
 use resolver::{EmptyEnvironment, Resolver};
 use source::SourceFile;
 
@@ -33,9 +33,9 @@ pub struct CompiledRules {
     /// Everything found, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
     /// Explanations of the alerts that could be read, ordered by name.
-    pub readings: Vec<Explanation>,
+    pub readings: Vec<RuleExplanation>,
     /// Explanations of the watches that could be read, ordered by name.
-    pub watched: Vec<Explanation>,
+    pub watched: Vec<RuleExplanation>,
     /// The tests of those alerts, in the order written.
     pub tests: Vec<rule::Test>,
 }

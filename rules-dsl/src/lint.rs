@@ -7,10 +7,13 @@ use std::sync::Arc;
 use model::decimal::Decimal;
 use model::schema::Schema;
 
-use crate::check::types::{CheckedAlert, Compared, Function, Selected, Shape, Subject, WindowSpan};
+use crate::check::types::{
+    CheckedAlert, CheckedComparison, CheckedTrigger, MeasureFunction, MeasureShape, SelectedEvents,
+    WindowSpan,
+};
 use crate::diagnostic::{Diagnostic, lasting, text, wordings};
 use crate::print::{name, quantity};
-use crate::rule::{Comparison, Constant, Operand, Predicate};
+use crate::rule::{ComparisonOp, ConstantValue, Predicate, PredicateOperand};
 use crate::source::SourceSpan;
 
 /// Lints over all alerts.
@@ -25,7 +28,7 @@ pub(crate) fn lint(
         diagnostics.extend(finer_than_step(alert));
         diagnostics.extend(measured_key(alert));
         diagnostics.extend(key_per_event(alert, streams));
-        if let Some(one) = One::of(alert) {
+        if let Some(one) = SingleComparison::of(alert) {
             diagnostics.extend(constant_truth(&one));
             diagnostics.extend(events_are_not_people(&one));
             diagnostics.extend(low_side_with_key(&one));
@@ -36,20 +39,20 @@ pub(crate) fn lint(
 }
 
 /// An alert that is one comparison of one measure.
-struct One<'a> {
+struct SingleComparison<'a> {
     checked: &'a CheckedAlert,
-    compared: &'a Compared,
-    shape: &'a Shape,
+    compared: &'a CheckedComparison,
+    shape: &'a MeasureShape,
     span: &'a WindowSpan,
 }
 
-impl One<'_> {
-    fn of(checked: &CheckedAlert) -> Option<One<'_>> {
-        let Subject::Condition(joined) = &checked.subject else {
+impl SingleComparison<'_> {
+    fn of(checked: &CheckedAlert) -> Option<SingleComparison<'_>> {
+        let CheckedTrigger::Condition(joined) = &checked.subject else {
             return None;
         };
         let (compared, shape, span) = joined.single()?;
-        Some(One { checked, compared, shape, span })
+        Some(SingleComparison { checked, compared, shape, span })
     }
 
     fn level_place(&self) -> SourceSpan {
@@ -129,8 +132,8 @@ wordings! {
 /// An absence is reported only when it can no longer come late.
 fn shorter_than_lateness(one: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<Diagnostic> {
     let (of, within_ms) = match &one.subject {
-        Subject::ThenNot { then, within_ms, .. } => (then, *within_ms),
-        Subject::Absent { of, within_ms, .. } => (of, *within_ms),
+        CheckedTrigger::ThenNot { then, within_ms, .. } => (then, *within_ms),
+        CheckedTrigger::Absent { of, within_ms, .. } => (of, *within_ms),
         _ => return None,
     };
     let lateness_ms = streams.get(of.stream)?.lateness_ms;
@@ -141,9 +144,10 @@ fn shorter_than_lateness(one: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<
 
 fn ratio_without_min(alert: &CheckedAlert) -> Vec<Diagnostic> {
     let compares = alert.subject.joined().into_iter().flat_map(|joined| &joined.compares);
-    let bare = |compared: &&Compared| {
+    let bare = |compared: &&CheckedComparison| {
         let mut windows = compared.valued.shapes.iter().zip(&compared.spans);
-        windows.any(|(shape, span)| shape.function == Function::Ratio && span.min_events == 0)
+        windows
+            .any(|(shape, span)| shape.function == MeasureFunction::Ratio && span.min_events == 0)
     };
     compares.filter(bare).map(|compared| no_min(compared.place())).collect()
 }
@@ -151,10 +155,10 @@ fn ratio_without_min(alert: &CheckedAlert) -> Vec<Diagnostic> {
 /// Units that say what is counted is not events.
 const THINGS: [&str; 3] = ["人", "名", "台"];
 
-fn events_are_not_people(one: &One<'_>) -> Option<Diagnostic> {
+fn events_are_not_people(one: &SingleComparison<'_>) -> Option<Diagnostic> {
     let written = &one.compared.written;
     let is_thing = written.unit.is_some_and(|unit| THINGS.contains(&unit.spelling));
-    if one.shape.function != Function::Count || !is_thing {
+    if one.shape.function != MeasureFunction::Count || !is_thing {
         return None;
     }
     let events = one.shape.names.first().map_or("", String::as_str);
@@ -166,7 +170,7 @@ fn measured_key(alert: &CheckedAlert) -> Option<Diagnostic> {
     let mut shapes = alert.subject.joined()?.shapes();
     let by = &alert.alert.by;
     let is_key = |name: &str| by.iter().any(|key| key.name == name);
-    let measures = |shape: &&Shape| shape.function != Function::Distinct;
+    let measures = |shape: &&MeasureShape| shape.function != MeasureFunction::Distinct;
     let found = shapes.find(|shape| measures(shape) && is_key(&shape.field_name))?;
     Some(measured_and_key(alert.place, &found.field_name))
 }
@@ -186,40 +190,40 @@ fn key_per_event(alert: &CheckedAlert, streams: &[Arc<Schema>]) -> Option<Diagno
 }
 
 /// The least and the largest value a measure can have, where that is known.
-fn range(one: &One<'_>) -> (Option<Decimal>, Option<Decimal>) {
+fn range(one: &SingleComparison<'_>) -> (Option<Decimal>, Option<Decimal>) {
     let subset = || match one.shape.of.as_slice() {
         [part, whole] => whole.lineage.last().is_some_and(|last| part.lineage.contains(last)),
         _ => false,
     };
     match one.shape.function {
-        Function::Count | Function::Stddev => (Some(Decimal::ZERO), None),
-        Function::Distinct => {
+        MeasureFunction::Count | MeasureFunction::Stddev => (Some(Decimal::ZERO), None),
+        MeasureFunction::Distinct => {
             let field = &one.shape.field_name;
             let is_key = one.checked.alert.by.iter().any(|key| key.name == *field);
             (Some(Decimal::ZERO), is_key.then_some(Decimal::ONE))
         }
-        Function::Ratio => (Some(Decimal::ZERO), subset().then_some(Decimal::ONE)),
+        MeasureFunction::Ratio => (Some(Decimal::ZERO), subset().then_some(Decimal::ONE)),
         _ => (None, None),
     }
 }
 
-fn constant_truth(one: &One<'_>) -> Option<Diagnostic> {
-    let Compared { level, comparison, .. } = *one.compared;
+fn constant_truth(one: &SingleComparison<'_>) -> Option<Diagnostic> {
+    let CheckedComparison { level, comparison, .. } = *one.compared;
     let (least, largest) = range(one);
     // How the level lies to the range: outside it, or at least on its edge.
     let past_top = largest.is_some_and(|largest| level > largest);
     let at_top = largest.is_some_and(|largest| level >= largest);
     let past_bottom = least.is_some_and(|least| level < least);
     let at_bottom = least.is_some_and(|least| level <= least);
-    let whole = matches!(one.shape.function, Function::Count | Function::Distinct);
+    let whole = matches!(one.shape.function, MeasureFunction::Count | MeasureFunction::Distinct);
     let unreachable = past_top || past_bottom || (whole && level.to_int().is_none());
     let (never, always) = match comparison {
-        Comparison::AtLeast => (past_top, at_bottom),
-        Comparison::Above => (at_top, past_bottom),
-        Comparison::AtMost => (past_bottom, at_top),
-        Comparison::Below => (at_bottom, past_top),
-        Comparison::Equal => (unreachable, false),
-        Comparison::NotEqual => (false, unreachable),
+        ComparisonOp::AtLeast => (past_top, at_bottom),
+        ComparisonOp::Above => (at_top, past_bottom),
+        ComparisonOp::AtMost => (past_bottom, at_top),
+        ComparisonOp::Below => (at_bottom, past_top),
+        ComparisonOp::Equal => (unreachable, false),
+        ComparisonOp::NotEqual => (false, unreachable),
     };
     let canonical = &one.checked.reading.canonical;
     if never {
@@ -228,19 +232,22 @@ fn constant_truth(one: &One<'_>) -> Option<Diagnostic> {
     always.then(|| always_holds(one.level_place(), canonical))
 }
 
-fn low_side_with_key(one: &One<'_>) -> Option<Diagnostic> {
+fn low_side_with_key(one: &SingleComparison<'_>) -> Option<Diagnostic> {
     let low = one.compared.comparison.is_low();
-    let sums = matches!(one.shape.function, Function::Count | Function::Sum | Function::Distinct);
+    let sums = matches!(
+        one.shape.function,
+        MeasureFunction::Count | MeasureFunction::Sum | MeasureFunction::Distinct
+    );
     (low && sums && !one.checked.alert.by.is_empty()).then(|| silent_key(one.level_place()))
 }
 
-fn for_outlives_window(one: &One<'_>) -> Option<Diagnostic> {
+fn for_outlives_window(one: &SingleComparison<'_>) -> Option<Diagnostic> {
     let (span, compared) = (one.span, one.compared);
     let for_ms = one.checked.alert.for_ms;
-    let counts = matches!(one.shape.function, Function::Count | Function::Distinct);
+    let counts = matches!(one.shape.function, MeasureFunction::Count | MeasureFunction::Distinct);
     let any_event = match compared.comparison {
-        Comparison::AtLeast => compared.level <= Decimal::ONE,
-        Comparison::Above => compared.level < Decimal::ONE,
+        ComparisonOp::AtLeast => compared.level <= Decimal::ONE,
+        ComparisonOp::Above => compared.level < Decimal::ONE,
         _ => false,
     };
     if !counts || !any_event || for_ms < span.window_ms {
@@ -263,7 +270,7 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
     let mut ordered: Vec<&CheckedAlert> = alerts.iter().collect();
     ordered.sort_by_key(|one| one.place);
     for one in ordered.into_iter().filter(|one| !one.alert.is_shadow) {
-        let Some(watched) = One::of(one).as_ref().map(watched) else {
+        let Some(watched) = SingleComparison::of(one).as_ref().map(watched) else {
             continue;
         };
         match seen.entry(watched) {
@@ -281,10 +288,10 @@ fn overlapping(alerts: &[CheckedAlert], diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// Subject of an alert, its hours, and the side of its level.
-fn watched(one: &One<'_>) -> String {
+fn watched(one: &SingleComparison<'_>) -> String {
     let keys: Vec<&str> = one.checked.alert.by.iter().map(|key| key.name.as_str()).collect();
     let comparison = one.compared.comparison;
-    let rising = matches!(comparison, Comparison::AtLeast | Comparison::Above);
+    let rising = matches!(comparison, ComparisonOp::AtLeast | ComparisonOp::Above);
     let (low, window_ms) = (comparison.is_low(), one.span.written_ms);
     let hours = one.checked.alert.during.as_ref();
     let during = hours.map(|during| (Arc::as_ptr(&during.calendar), during.inside));
@@ -293,7 +300,7 @@ fn watched(one: &One<'_>) -> String {
 
 /// Lints over all filters.
 pub(crate) fn lint_filters(
-    filters: &[(&str, &Selected, SourceSpan)],
+    filters: &[(&str, &SelectedEvents, SourceSpan)],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for (name, selected, place) in filters {
@@ -316,13 +323,13 @@ pub(crate) fn lint_filters(
 fn never_lower(predicate: &Predicate) -> Option<&str> {
     let text = match predicate {
         Predicate::Compare(
-            Operand::Lower(_),
-            Comparison::Equal,
-            Operand::Constant(Constant::Text(text)),
+            PredicateOperand::Lower(_),
+            ComparisonOp::Equal,
+            PredicateOperand::Constant(ConstantValue::Text(text)),
         ) => text,
-        Predicate::Text(Operand::Lower(_), _, text) => text,
-        Predicate::In(Operand::Lower(_), items) => match items.as_slice() {
-            [Constant::Text(text)] => text,
+        Predicate::Text(PredicateOperand::Lower(_), _, text) => text,
+        Predicate::In(PredicateOperand::Lower(_), items) => match items.as_slice() {
+            [ConstantValue::Text(text)] => text,
             _ => return None,
         },
         _ => return None,
@@ -332,43 +339,49 @@ fn never_lower(predicate: &Predicate) -> Option<&str> {
 
 /// True when a conjunction asks one field to equal two constants.
 fn contradicts(parts: &[Predicate]) -> bool {
-    let mut values: HashMap<usize, &Constant> = HashMap::new();
+    let mut values: HashMap<usize, &ConstantValue> = HashMap::new();
     parts.iter().any(|part| match part {
-        Predicate::Compare(Operand::Field(field), Comparison::Equal, Operand::Constant(value)) => {
-            values.insert(*field, value).is_some_and(|before| before != value)
-        }
+        Predicate::Compare(
+            PredicateOperand::Field(field),
+            ComparisonOp::Equal,
+            PredicateOperand::Constant(value),
+        ) => values.insert(*field, value).is_some_and(|before| before != value),
         _ => false,
     })
 }
 
 /// True when a conjunction bounds one field from both sides so that nothing is left.
 fn leaves_no_number(parts: &[Predicate]) -> bool {
-    let mut left: HashMap<usize, Bounds> = HashMap::new();
+    let mut left: HashMap<usize, NumberBounds> = HashMap::new();
     for part in parts {
-        if let Predicate::Compare(Operand::Field(field), how, Operand::Constant(constant)) = part
-            && let Constant::Number(value) = constant
+        if let Predicate::Compare(
+            PredicateOperand::Field(field),
+            how,
+            PredicateOperand::Constant(constant),
+        ) = part
+            && let ConstantValue::Number(value) = constant
         {
             left.entry(*field).or_default().narrow(*how, *value);
         }
     }
-    left.values().any(Bounds::is_empty)
+    left.values().any(NumberBounds::is_empty)
 }
 
 /// Bounds of a number: not less, and not more, each with whether that itself is out.
 #[derive(Default)]
-struct Bounds {
+struct NumberBounds {
     least: Option<(Decimal, bool)>,
     most: Option<(Decimal, bool)>,
 }
 
-impl Bounds {
-    fn narrow(&mut self, comparison: Comparison, value: Decimal) {
-        let is_out = matches!(comparison, Comparison::Above | Comparison::Below);
+impl NumberBounds {
+    fn narrow(&mut self, comparison: ComparisonOp, value: Decimal) {
+        let is_out = matches!(comparison, ComparisonOp::Above | ComparisonOp::Below);
         let bound = (value, is_out);
-        if matches!(comparison, Comparison::Above | Comparison::AtLeast | Comparison::Equal) {
+        if matches!(comparison, ComparisonOp::Above | ComparisonOp::AtLeast | ComparisonOp::Equal) {
             self.least = Some(self.least.map_or(bound, |least| least.max(bound)));
         }
-        if matches!(comparison, Comparison::Below | Comparison::AtMost | Comparison::Equal) {
+        if matches!(comparison, ComparisonOp::Below | ComparisonOp::AtMost | ComparisonOp::Equal) {
             let tighter = |most: (Decimal, bool)| match most.0 == value {
                 true => (value, most.1 || is_out),
                 false => {

@@ -1,7 +1,7 @@
 //! Units: the words that may follow a number directly, in both languages.
 
 use model::decimal::Decimal;
-use model::message::Unit;
+use model::message::DisplayUnit;
 
 /// Dimension of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,12 +100,12 @@ pub(crate) fn duration_named(text: &str) -> Option<&'static UnitWord> {
 }
 
 /// Unit in which a number of a kind is shown.
-pub(crate) fn shown_as(kind: Option<UnitKind>) -> Unit {
+pub(crate) fn shown_as(kind: Option<UnitKind>) -> DisplayUnit {
     match kind {
-        Some(UnitKind::Duration) => Unit::Seconds,
-        Some(UnitKind::Percent) => Unit::Percent,
-        Some(UnitKind::Bytes) => Unit::Bytes,
-        Some(UnitKind::Count) | None => Unit::Number,
+        Some(UnitKind::Duration) => DisplayUnit::Seconds,
+        Some(UnitKind::Percent) => DisplayUnit::Percent,
+        Some(UnitKind::Bytes) => DisplayUnit::Bytes,
+        Some(UnitKind::Count) | None => DisplayUnit::Number,
     }
 }
 
@@ -126,12 +126,12 @@ pub(crate) fn spelled(value: Decimal, unit: Option<UnitKind>) -> String {
 }
 
 /// A number of base units shown in a unit, as rules write it.
-pub fn written(value: Decimal, unit: Unit) -> String {
+pub fn written(value: Decimal, unit: DisplayUnit) -> String {
     let kind = match unit {
-        Unit::Number => None,
-        Unit::Percent => Some(UnitKind::Percent),
-        Unit::Seconds => Some(UnitKind::Duration),
-        Unit::Bytes => Some(UnitKind::Bytes),
+        DisplayUnit::Number => None,
+        DisplayUnit::Percent => Some(UnitKind::Percent),
+        DisplayUnit::Seconds => Some(UnitKind::Duration),
+        DisplayUnit::Bytes => Some(UnitKind::Bytes),
     };
     spelled(value, kind)
 }

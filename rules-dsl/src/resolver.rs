@@ -1,6 +1,6 @@
 //! Names outside the text of rules: files beside them, time zones, holidays.
 
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 
 /// Finds what rules name. Rules are text and read nothing themselves.
 pub trait Resolver {
@@ -11,7 +11,7 @@ pub trait Resolver {
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String>;
 
     /// The offsets of an IANA time zone; `None` for a name that nobody knows.
-    fn zone(&self, name: &str) -> Option<Zone>;
+    fn zone(&self, name: &str) -> Option<ZoneOffsets>;
 
     /// The days of an iCalendar file, as days since 1970-01-01, ascending.
     ///
@@ -29,8 +29,8 @@ impl Resolver for EmptyEnvironment {
         Err("there are no files here".to_owned())
     }
 
-    fn zone(&self, name: &str) -> Option<Zone> {
-        (name == "UTC").then(Zone::default)
+    fn zone(&self, name: &str) -> Option<ZoneOffsets> {
+        (name == "UTC").then(ZoneOffsets::default)
     }
 
     fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {

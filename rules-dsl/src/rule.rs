@@ -12,14 +12,17 @@ use std::sync::Arc;
 
 use model::calendar::Calendar;
 use model::decimal::Decimal;
-use model::message::{Message, Unit};
+use model::message::{DisplayUnit, MessageTemplate};
 use model::schema::Schema;
 use model::severity::Severity;
 
-pub use predicate::{Arithmetic, Comparison, Constant, Network, Operand, Predicate, TextTest};
-pub use test::{Claim, Expected, ExpectedKind, Given, GivenValue, Test};
+pub use predicate::{
+    ArithmeticOp, ComparisonOp, ConstantValue, IpNetwork, Predicate, PredicateOperand, TextTest,
+};
+pub use test::{Expected, ExpectedKind, Given, GivenValue, Test, TestClaim};
 pub use trigger::{
-    BoolOp, Compare, Condition, Formula, Measure, Roster, Selection, Trigger, Window,
+    AbsenceRoster, BoolOp, Compare, Condition, EventSelection, Measure, MeasureFormula, Trigger,
+    Window,
 };
 
 /// All rules of a program.
@@ -64,7 +67,7 @@ impl Watch {
             notify_each: false,
             is_shadow: true,
             keys_max: None,
-            message: Message::default(),
+            message: MessageTemplate::default(),
             message_fields: Vec::new(),
             tops: Vec::new(),
             runbook: None,
@@ -73,8 +76,8 @@ impl Watch {
     }
 
     /// Unit of the value.
-    pub fn unit(&self) -> Unit {
-        self.condition.compares.first().map_or(Unit::Number, |compare| compare.unit)
+    pub fn unit(&self) -> DisplayUnit {
+        self.condition.compares.first().map_or(DisplayUnit::Number, |compare| compare.unit)
     }
 }
 
@@ -91,8 +94,8 @@ pub struct Alert {
     /// Only where the trigger is one comparison.
     pub rungs: Vec<SeverityLevel>,
     /// Levels of single keys.
-    pub overrides: Option<Overrides>,
-    /// Components of its key; each [`Selection`] says which field serves.
+    pub overrides: Option<ThresholdOverrides>,
+    /// Components of its key; each [`EventSelection`] says which field serves.
     pub by: Vec<KeyPart>,
     /// Time for which the condition must hold, in milliseconds.
     pub for_ms: i64,
@@ -111,12 +114,12 @@ pub struct Alert {
     /// Keys it may hold state for, where the rule says so.
     pub keys_max: Option<u32>,
     /// The text people read.
-    pub message: Message,
+    pub message: MessageTemplate,
     /// Names of the triggering event's fields that the message shows, in the order of
-    /// [`Selection::message_fields`].
+    /// [`EventSelection::message_fields`].
     pub message_fields: Vec<String>,
     /// `{top 3 src.ip}`: fields whose commonest values the message shows.
-    pub tops: Vec<Top>,
+    pub tops: Vec<TopField>,
     /// Address of the procedure.
     pub runbook: Option<String>,
     /// Free labels, in the order written.
@@ -125,7 +128,7 @@ pub struct Alert {
 
 /// The commonest values of a field over the newest events of the key in its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Top {
+pub struct TopField {
     /// Index in [`Alert::message_fields`].
     pub field: usize,
     /// Number of values shown.
@@ -143,7 +146,7 @@ pub struct SeverityLevel {
 
 /// Levels that go for some keys instead of those of the rule.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Overrides {
+pub struct ThresholdOverrides {
     /// Which component of [`Alert::by`] is looked up.
     pub key: usize,
     /// The first row that matches goes; a key that none matches has the rule's own levels.
@@ -220,7 +223,7 @@ impl Alert {
     }
 
     /// Unit of the shown value.
-    pub fn unit(&self) -> Unit {
-        self.shown().map_or(Unit::Number, |compare| compare.unit)
+    pub fn unit(&self) -> DisplayUnit {
+        self.shown().map_or(DisplayUnit::Number, |compare| compare.unit)
     }
 }

@@ -9,8 +9,8 @@ use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use crate::CompiledRules;
 use crate::ast::Statement;
 use crate::diagnostic::{Diagnostic, DiagnosticCode, arrange, lasting, texts, wordings};
-use crate::explain::Explanation;
-use crate::rule::{Alert, Measure, Roster, Trigger, Watch, Window};
+use crate::explain::RuleExplanation;
+use crate::rule::{AbsenceRoster, Alert, Measure, Trigger, Watch, Window};
 use crate::source::{SourceFile, SourceSpan};
 
 /// Counts of a run of the rules over recorded events.
@@ -258,7 +258,7 @@ impl SampleLint<'_> {
     fn counted(
         &self,
         alert: &Alert,
-        reading: &Explanation,
+        reading: &RuleExplanation,
         seen: &RuleSample,
         found: &mut Vec<Diagnostic>,
     ) {
@@ -290,8 +290,8 @@ fn throughout(alert: &Alert, seen: &RuleSample, place: SourceSpan) -> Option<Dia
 /// events decide that: a roster, or what `then not` waits for.
 pub fn together_ms(alert: &Alert) -> Option<i64> {
     match &alert.trigger {
-        Trigger::ThenNot { .. } | Trigger::Absent { roster: Roster::Listed(_), .. } => None,
-        Trigger::Absent { roster: Roster::Seen(seen_ms), .. } => Some(*seen_ms),
+        Trigger::ThenNot { .. } | Trigger::Absent { roster: AbsenceRoster::Listed(_), .. } => None,
+        Trigger::Absent { roster: AbsenceRoster::Seen(seen_ms), .. } => Some(*seen_ms),
         Trigger::New { within_ms, .. } => Some(*within_ms),
         Trigger::Any { and: None, .. } => Some(alert.keep_ms),
         trigger => Some(trigger.reach_ms()),
@@ -311,9 +311,9 @@ fn unbounded(alert: &Alert, seen: &KeySample, room: u64, place: SourceSpan) -> O
     }
     // Events of a sequence have one key because they are of one affair.
     let is_affair = matches!(alert.trigger, Trigger::Sequence { .. });
-    let is_telling = seen.events >= REPEATS_MIN && !is_affair && alert.keys_max.is_none();
+    let is_reporting = seen.events >= REPEATS_MIN && !is_affair && alert.keys_max.is_none();
     let hardly = seen.different > seen.events / 100 * DIFFERENT_PERCENT;
-    (is_telling && hardly).then(|| hardly_repeats(place, seen.different, seen.events, &by))
+    (is_reporting && hardly).then(|| hardly_repeats(place, seen.different, seen.events, &by))
 }
 
 /// Up to two digits and zeros.
@@ -325,11 +325,11 @@ fn rounded_up(number: u64) -> u64 {
 
 fn below_cadence(
     alert: &Alert,
-    reading: &Explanation,
+    reading: &RuleExplanation,
     seen: &RuleSample,
     place: SourceSpan,
 ) -> Vec<Diagnostic> {
-    let finding = |need: Need| {
+    let finding = |need: TrafficNeed| {
         let (name, counted) =
             (reading.reads.get(need.selection)?, seen.selections.get(need.selection)?);
         let cadence_ms = counted.cadence_ms?;
@@ -345,7 +345,7 @@ fn below_cadence(
 }
 
 /// Events that are expected all the time.
-struct Need {
+struct TrafficNeed {
     /// Which ones, by place among [`Trigger::selections`].
     selection: usize,
     /// Time for which they are remembered, in milliseconds.
@@ -355,9 +355,9 @@ struct Need {
 }
 
 /// Counts are not among them: of them none is a value like any other.
-fn needs(trigger: &Trigger) -> Vec<Need> {
+fn needs(trigger: &Trigger) -> Vec<TrafficNeed> {
     if let Trigger::Absent { within_ms, .. } = trigger {
-        return vec![Need { selection: 0, length_ms: *within_ms, values: 1 }];
+        return vec![TrafficNeed { selection: 0, length_ms: *within_ms, values: 1 }];
     }
     let windows = trigger.condition().map_or(&[][..], |condition| &condition.windows);
     let width = |window: &Window| window.measure.selections().count();
@@ -375,7 +375,7 @@ fn needs(trigger: &Trigger) -> Vec<Need> {
             Measure::Stddev(_) | Measure::Delta(_) | Measure::Increase(_) | Measure::Rate(_) => 2,
         };
         if values > 0 {
-            all.push(Need { selection: next, length_ms: window.window_ms, values });
+            all.push(TrafficNeed { selection: next, length_ms: window.window_ms, values });
         }
         next += width(window);
     }

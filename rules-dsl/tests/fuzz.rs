@@ -28,9 +28,9 @@ const CHARACTERS: [char; 32] = [
 ];
 
 /// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>.
-struct Random(u64);
+struct FuzzRandom(u64);
 
-impl Random {
+impl FuzzRandom {
     fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -44,7 +44,7 @@ impl Random {
     }
 }
 
-/// What the changes start from: shipped rules, rules of tests, and one per diagnostic.
+/// Texts that the changes start from: shipped rules, rules of tests, and one per diagnostic.
 fn corpus() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["../rules", "../hansho/tests/rules", "tests/golden"];
@@ -71,7 +71,7 @@ fn words(text: &str) -> Vec<&str> {
 }
 
 /// A boundary of a character.
-fn boundary(text: &str, random: &mut Random) -> usize {
+fn boundary(text: &str, random: &mut FuzzRandom) -> usize {
     let mut at = random.below(text.len() + 1);
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -79,7 +79,7 @@ fn boundary(text: &str, random: &mut Random) -> usize {
     at
 }
 
-fn change(text: &mut String, corpus: &[String], random: &mut Random) {
+fn change(text: &mut String, corpus: &[String], random: &mut FuzzRandom) {
     let other = &corpus[random.below(corpus.len())];
     match random.below(8) {
         0 => {
@@ -122,7 +122,7 @@ fn change(text: &mut String, corpus: &[String], random: &mut Random) {
 }
 
 fn changed(seed: u64, corpus: &[String]) -> String {
-    let mut random = Random(seed);
+    let mut random = FuzzRandom(seed);
     let mut text = corpus[random.below(corpus.len())].clone();
     // A text that is still whole goes through more of the code: most are changed little.
     change(&mut text, corpus, &mut random);
@@ -171,7 +171,7 @@ fn fuzz(name: &str, check: fn(&SourceFile) -> Result<bool, String>) {
     assert!(first.is_some() || whole * 50 > runs, "hardly a text is whole: {whole} of {runs}");
 }
 
-/// What holds of every report.
+/// Checks what holds of every report.
 fn bounded(file: &SourceFile, found: &[Diagnostic]) -> Result<(), String> {
     if found.len() > DIAGNOSTICS_MAX + 1 {
         return Err(format!("{} diagnostics", found.len()));

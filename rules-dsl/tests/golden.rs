@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 use model::message::Language;
 use model::time::{HOUR_MS, Timestamp};
 use rules_dsl::compile_in;
@@ -22,10 +22,10 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"))
 }
 
-/// What the goldens name outside their own text.
-struct Shelf;
+/// Files that the goldens name.
+struct GoldenShelf;
 
-impl Resolver for Shelf {
+impl Resolver for GoldenShelf {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let files = [
             ("hosts.txt", "web-1\nweb-2\n"),
@@ -37,13 +37,13 @@ impl Resolver for Shelf {
         file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
     }
 
-    fn zone(&self, name: &str) -> Option<Zone> {
+    fn zone(&self, name: &str) -> Option<ZoneOffsets> {
         // The changes of the clocks in one year are enough.
         let day = |month, day, hour| Timestamp::from_civil(2027, month, day, hour * HOUR_MS);
         let offset = |hours: i32| hours * 3600;
         match name {
-            "UTC" => Some(Zone::default()),
-            "America/New_York" => Some(Zone {
+            "UTC" => Some(ZoneOffsets::default()),
+            "America/New_York" => Some(ZoneOffsets {
                 offsets: vec![
                     (Timestamp(0), offset(-5)),
                     (day(3, 14, 7)?, offset(-4)),
@@ -59,7 +59,7 @@ impl Resolver for Shelf {
     }
 }
 
-/// What data made of the rules that lints of data are about.
+/// Sample of data for the rules that lints of data are about.
 fn sample(late: u64, waiting: u64) -> EventSample {
     let rule = |name: &str, events, cadence_ms, always| {
         let name = name.to_owned();
@@ -89,7 +89,7 @@ fn sample(late: u64, waiting: u64) -> EventSample {
 
 fn rendered(text: &str, language: Language) -> (String, Vec<DiagnosticCode>) {
     let files = [SourceFile { name: "x.rules".to_owned(), text: text.to_owned() }];
-    let mut compiled = compile_in(&files, &Shelf);
+    let mut compiled = compile_in(&files, &GoldenShelf);
     // A stream is late in the golden of that alone.
     let late = if text.contains("lateness 5s") { 25 } else { 0 };
     // And more of it waits than there is room for, or as much as there is.

@@ -1,5 +1,4 @@
-//! What people write who know other tools, or the manual's prose, and what they are told to
-//! write instead.
+//! Spellings from other tools or from prose, and the help they are answered with.
 
 use model::message::Language;
 use rules_dsl::source::SourceFile;
@@ -41,8 +40,8 @@ fn a_level_in_prose_is_answered_with_one_that_compiles() {
         ("1分間10回", "10回/1分間"),
     ];
     for (wrong, right) in cases {
-        let told = shown(&format!("alert a 失敗 {wrong} high"));
-        assert!(told.contains(&format!("did you mean `{right}`?")), "{wrong}: {told}");
+        let reported = shown(&format!("alert a 失敗 {wrong} high"));
+        assert!(reported.contains(&format!("did you mean `{right}`?")), "{wrong}: {reported}");
         let window = if right.contains('/') { "" } else { "/分" };
         let (mended, _) = compiled(&format!("alert a 失敗 {right}{window} high"));
         assert_eq!(mended.diagnostics, [], "{right}");
@@ -79,8 +78,8 @@ fn what_other_tools_write_is_answered_with_our_words() {
         ("alert a avg(auth.n) >= 5% within 1m high", "write `5`"),
     ];
     for (text, help) in cases {
-        let told = shown(text);
-        assert!(told.contains(help), "{text}: {told}");
+        let reported = shown(text);
+        assert!(reported.contains(help), "{text}: {reported}");
     }
 }
 
@@ -92,11 +91,11 @@ fn a_call_is_drawn_whole() {
         ("filter f = auth where lower( n ) == \"x\"", "lower( n )"),
     ];
     for (text, drawn) in cases {
-        let told = shown(text);
-        let mut lines = told.lines().skip_while(|line| !line.contains(text));
+        let reported = shown(text);
+        let mut lines = reported.lines().skip_while(|line| !line.contains(text));
         let (line, carets) = (lines.next().unwrap(), lines.next().unwrap());
         let from = carets.find('^').unwrap();
-        assert_eq!(line.get(from..carets.trim_end().len()), Some(drawn), "{told}");
+        assert_eq!(line.get(from..carets.trim_end().len()), Some(drawn), "{reported}");
     }
 }
 
@@ -114,15 +113,15 @@ fn forms_with_something_left_out_are_read() {
         assert_eq!(shown(text), "", "{text}");
     }
     // A format that is refused is refused once.
-    let told = shown("stream s { ts: time(\"unix_h\"), a: str }");
-    assert_eq!(told.matches("error[").count(), 1, "{told}");
+    let reported = shown("stream s { ts: time(\"unix_h\"), a: str }");
+    assert_eq!(reported.matches("error[").count(), 1, "{reported}");
     // A level in a unit that does not fit is not compared with nothing, too.
-    let told = shown("alert a sum(auth.n) >= 5件 within 1m high");
-    assert_eq!(told.matches("error[").count(), 1, "{told}");
+    let reported = shown("alert a sum(auth.n) >= 5件 within 1m high");
+    assert_eq!(reported.matches("error[").count(), 1, "{reported}");
     // What no event can satisfy.
     for never in ["== \"PowerShell\"", "contains \"-Enc\"", "in (\"Z\")"] {
-        let told = shown(&format!("filter f = auth where ok and lower(user) {never}"));
-        assert!(told.contains("W0108"), "{never}: {told}");
+        let reported = shown(&format!("filter f = auth where ok and lower(user) {never}"));
+        assert!(reported.contains("W0108"), "{never}: {reported}");
     }
     for some in ["== \"powershell\"", "!= \"X\"", "in (\"Z\", \"y\")"] {
         assert_eq!(shown(&format!("filter f = auth where lower(user) {some}")), "", "{some}");

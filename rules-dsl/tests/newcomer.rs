@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 use model::message::Language;
 use rules_dsl::diagnostic::Diagnostic;
 use rules_dsl::resolver::Resolver;
@@ -20,10 +20,10 @@ const WRONG: &str = "==== wrong: ";
 const EN: &str = "---- en ----\n";
 const JA: &str = "---- ja ----\n";
 
-/// What the rules name outside their own text.
-struct Shelf;
+/// Files that the rules name.
+struct NewcomerShelf;
 
-impl Resolver for Shelf {
+impl Resolver for NewcomerShelf {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let limits = "host, medium, critical, clear\nweb-1, 85%, 97%, 75%\n";
         if name == "cpu_limits.csv" {
@@ -33,8 +33,8 @@ impl Resolver for Shelf {
         }
     }
 
-    fn zone(&self, name: &str) -> Option<Zone> {
-        (name == "Asia/Tokyo").then(Zone::default)
+    fn zone(&self, name: &str) -> Option<ZoneOffsets> {
+        (name == "Asia/Tokyo").then(ZoneOffsets::default)
     }
 
     fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {
@@ -53,12 +53,12 @@ fn files(text: &str) -> [SourceFile; 2] {
 }
 
 fn compiled(text: &str) -> CompiledRules {
-    compile_in(&files(text), &Shelf)
+    compile_in(&files(text), &NewcomerShelf)
 }
 
 fn shown(text: &str, language: Language) -> String {
     let files = files(text);
-    let found = compile_in(&files, &Shelf).diagnostics;
+    let found = compile_in(&files, &NewcomerShelf).diagnostics;
     let shown = |found: &Diagnostic| found.render(&files, language);
     found.iter().map(shown).collect::<Vec<_>>().join("\n")
 }

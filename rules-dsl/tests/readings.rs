@@ -1,4 +1,4 @@
-//! What alerts say back, in both languages.
+//! Explanations of alerts, in both languages.
 
 use rules_dsl::compile;
 use rules_dsl::source::SourceFile;
@@ -318,7 +318,7 @@ fn where_keys_lie_is_said_of_streams_that_say_what_their_records_are_keyed_by() 
 }
 
 #[test]
-fn what_a_restart_reads_again_is_told_to_the_hour_or_day() {
+fn what_a_restart_reads_again_is_reported_to_the_hour_or_day() {
     let cases = [
         ("any 失敗", "1m", "1分"),
         ("失敗 1回/10分", "30m", "30分"),

@@ -3,22 +3,22 @@
 // A shipped file that cannot be read is a failure of the test itself.
 #![allow(clippy::unwrap_used)]
 
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 use rules_dsl::compile_in;
 use rules_dsl::resolver::Resolver;
 use rules_dsl::source::SourceFile;
 
 /// The folder of the shipped rules; a calendar without holidays.
-struct Folder;
+struct RuleFolder;
 
-impl Resolver for Folder {
+impl Resolver for RuleFolder {
     fn text(&self, _: &str, name: &str) -> Result<String, String> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/");
         std::fs::read_to_string(format!("{folder}{name}")).map_err(|error| error.to_string())
     }
 
-    fn zone(&self, name: &str) -> Option<Zone> {
-        (name == "Asia/Tokyo").then(Zone::default)
+    fn zone(&self, name: &str) -> Option<ZoneOffsets> {
+        (name == "Asia/Tokyo").then(ZoneOffsets::default)
     }
 
     fn holidays(&self, _: &str, _: &str) -> Result<Vec<i64>, String> {
@@ -42,7 +42,7 @@ fn shipped() -> Vec<SourceFile> {
 #[test]
 fn shipped_rules_have_no_findings() {
     let files = shipped();
-    let compiled = compile_in(&files, &Folder);
+    let compiled = compile_in(&files, &RuleFolder);
     let shown: Vec<String> = compiled
         .diagnostics
         .iter()
@@ -54,7 +54,7 @@ fn shipped_rules_have_no_findings() {
 
 #[test]
 fn shipped_rules_read_as_the_manual_does() {
-    let compiled = compile_in(&shipped(), &Folder);
+    let compiled = compile_in(&shipped(), &RuleFolder);
     let canonical = |name: &str| {
         compiled.readings.iter().find(|r| r.alert == name).map_or("", |r| r.canonical.as_str())
     };

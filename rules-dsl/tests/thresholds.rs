@@ -1,5 +1,5 @@
-//! How people write thresholds, in both languages: each spelling is read as its one meaning or
-//! refused with a way out. None is silently wrong.
+//! Spellings of thresholds, in both languages: each spelling is read as its one meaning or refused
+//! with a way out. None is silently wrong.
 //!
 //! A row is `measure spelling | what it means`, where the meaning is the canonical comparison
 //! and window, or the code that refuses it.
@@ -297,7 +297,7 @@ fn what_could_be_misread_is_refused_with_a_way_out() {
             wrong.push(format!("{spelling}: {want} wanted alone, with a way out\n{shown}"));
         }
         // Both readings are named: each in quotes of its own.
-        let quotes = |read: fn(&rules_dsl::diagnostic::Text) -> &str| {
+        let quotes = |read: fn(&rules_dsl::diagnostic::BilingualText) -> &str| {
             first.help.iter().map(|help| read(help).matches('`').count()).sum::<usize>()
         };
         let named = quotes(|help| &help.en) >= 4 && quotes(|help| &help.ja) >= 4;

@@ -1,4 +1,4 @@
-//! What recovery starts from: the state log and snapshots.
+//! Sources of recovery: the state log and snapshots.
 
 pub mod reader_checkpoint;
 pub mod snapshot;

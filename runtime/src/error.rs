@@ -19,7 +19,7 @@ pub enum NodeError {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// Problem with it.
         why: String,
     },
     /// The store of on-call cannot be used.
@@ -28,9 +28,9 @@ pub enum NodeError {
     Row(String),
     /// A source cannot be read.
     Source {
-        /// What is wrong, for people.
+        /// Problem, as a text for people.
         why: String,
-        /// Whether the configuration is at fault, and not the way to the source.
+        /// True when the configuration is at fault, and not the way to the source.
         is_configuration: bool,
     },
     /// A schema cannot be decoded.

@@ -15,12 +15,12 @@ pub struct PipelineMachines {
     pub writer: Box<AlertLogWriter>,
 }
 
-/// What is left of a pipeline that has drained.
+/// Totals of a pipeline that has drained.
 #[derive(Debug)]
 pub struct DrainedPipeline {
     /// The shards, which may be resumed.
     pub shards: Vec<Shard>,
-    /// What the log writer leaves.
+    /// Totals of the log writer.
     pub writer: DrainedWriter,
 }
 
@@ -42,7 +42,7 @@ pub trait ShardExecutor {
 pub trait PipelineExecutor {
     /// Starts to run shards and log writer.
     fn start(&mut self, machines: PipelineMachines);
-    /// What they leave when all have finished; `None` while one of them runs.
+    /// Totals when all have finished; `None` while one of them runs.
     ///
     /// # Errors
     /// A machine that failed.

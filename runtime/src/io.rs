@@ -12,12 +12,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use connectors::commit::CommitPoint;
-use connectors::commit::ReachBack;
-use connectors::dead_letter::{DeadLetter, DeadLetterError, DeadLetters};
+use connectors::commit::ReplayStartFn;
+use connectors::dead_letter::{DeadLetter, DeadLetterError, DeadLetterSink};
 use connectors::journal::JournalError;
 use connectors::source::kafka::SourceEvent;
-use connectors::source::{Oversized, Progress};
-use connectors::store::{RowChange, Store, StoreError, StoredRow};
+use connectors::source::{DrainProgress, OversizedRecord};
+use connectors::store::{RowChange, RowFile, StoreError, StoredRow};
 use model::event::Record;
 use model::time::Timestamp;
 
@@ -26,7 +26,7 @@ use crate::rules::loaded::LoadedRules;
 
 /// One look at the clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Now {
+pub struct ClockReading {
     /// The wall clock: shown to people, and the time of a partition that was never written.
     pub wall: Timestamp,
     /// A clock that never goes back, in milliseconds: measures how long something lasted.
@@ -36,12 +36,12 @@ pub struct Now {
 /// The clocks of a process.
 pub trait Clock: Send + Sync {
     /// Both clocks at one moment.
-    fn now(&self) -> Now;
+    fn now(&self) -> ClockReading;
 }
 
-/// What a machine needs before its next step is of use.
+/// Readiness of a machine: what its next step waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub enum StepReadiness {
     /// There may be more to do at once.
     Again,
     /// Nothing to do until new input, or until this moment of the monotonic clock if there is one.
@@ -143,7 +143,7 @@ pub trait RowStore: Send {
     fn write(&mut self, changes: &[RowChange]) -> Result<(), StoreError>;
 }
 
-/// Where records go that are no events.
+/// Destination of dead letters.
 pub trait DeadLetterLog: Send {
     /// Hands a letter over; it is durable after [`DeadLetterLog::flush`].
     ///
@@ -160,22 +160,22 @@ pub trait DeadLetterLog: Send {
 /// A partition: the number of its stream, and its own.
 pub type StreamPartition = (usize, i32);
 
-/// How far a partition is done, for the group.
+/// Point up to which a partition is done, for the group.
 pub type PartitionCommit = (usize, i32, CommitPoint);
 
 /// Every partition of every stream of some rules.
 pub trait Sources {
     /// By stream: the name of its source in dead letters, figures and log lines.
     fn names(&self) -> &[String];
-    /// What happened to partitions since the last call; never waits.
+    /// Events of partitions since the last call; never waits.
     fn poll(&mut self) -> Vec<SourceEvent>;
     /// Hands at most `budget` records of one partition to `each`, without waiting.
     fn drain(
         &mut self,
         at: StreamPartition,
         budget: usize,
-        each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Progress;
+        each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> DrainProgress;
     /// Makes durable how far partitions are done, all in one piece.
     ///
     /// # Errors
@@ -187,9 +187,9 @@ pub trait Sources {
 
 /// Opens the sources of rules.
 pub trait SourceFactory {
-    /// What it opens.
+    /// Sources it opens.
     type Sources: Sources;
-    /// Whether the streams of these rules can be read as configured.
+    /// Checks that the streams of these rules can be read as configured.
     ///
     /// # Errors
     /// What keeps them from being read, in words.
@@ -201,10 +201,10 @@ pub trait SourceFactory {
     fn open(
         &mut self,
         rules: &LoadedRules,
-        reach_back: Vec<ReachBack>,
+        reach_back: Vec<ReplayStartFn>,
     ) -> Result<Self::Sources, NodeError>;
     /// Notes that rules are active whose sources are open already.
-    fn note_active(&mut self, rules: &LoadedRules);
+    fn record_active(&mut self, rules: &LoadedRules);
 }
 
 /// Wakes whoever runs a machine; without effect until that is set.
@@ -232,22 +232,22 @@ impl std::fmt::Debug for WakeHandle {
     }
 }
 
-impl RowStore for Store {
+impl RowStore for RowFile {
     fn rows(&self) -> Result<Vec<StoredRow>, StoreError> {
-        Store::rows(self)
+        RowFile::rows(self)
     }
 
     fn write(&mut self, changes: &[RowChange]) -> Result<(), StoreError> {
-        Store::write(self, changes)
+        RowFile::write(self, changes)
     }
 }
 
-impl DeadLetterLog for DeadLetters {
+impl DeadLetterLog for DeadLetterSink {
     fn put(&mut self, letter: &DeadLetter<'_>) -> Result<(), DeadLetterError> {
-        DeadLetters::put(self, letter)
+        DeadLetterSink::put(self, letter)
     }
 
     fn flush(&mut self) -> Result<(), DeadLetterError> {
-        DeadLetters::flush(self)
+        DeadLetterSink::flush(self)
     }
 }

@@ -17,7 +17,7 @@
 
 use crate::error::NodeError;
 use crate::executor::PipelineExecutor;
-use crate::io::{DeadLetterLog, Now, SourceFactory};
+use crate::io::{ClockReading, DeadLetterLog, SourceFactory};
 use crate::notify::channel::NotifyInbox;
 use crate::notify::worker::NotifyWorker;
 use crate::rules::loaded::LoadedRules;
@@ -27,7 +27,7 @@ use crate::telemetry::metrics::EventTotals;
 pub use crate::notify::parts::NotifyParts;
 pub use crate::shared::{NodeSettings, NodeShared, RunTotals};
 
-/// What a node reads, and what runs it.
+/// Parts of a node: its inputs and its executor.
 pub struct NodeParts<F, X> {
     /// The rules to start with.
     pub rules: LoadedRules,
@@ -35,7 +35,7 @@ pub struct NodeParts<F, X> {
     pub sources: F,
     /// Runs the machines of a pipeline.
     pub executor: X,
-    /// Where records go that are no events.
+    /// Destination of dead letters.
     pub dead_letters: Box<dyn DeadLetterLog>,
 }
 
@@ -45,7 +45,7 @@ pub struct Node<F: SourceFactory, X> {
     pub supervisor: Supervisor<F, X>,
     /// Notifies.
     pub notify: NotifyWorker,
-    /// What it receives.
+    /// Messages it receives.
     pub inbox: NotifyInbox,
 }
 
@@ -59,7 +59,7 @@ impl<F: SourceFactory, X: PipelineExecutor> Node<F, X> {
         notify: NotifyParts,
         shared: NodeShared,
         settings: NodeSettings,
-        now: Now,
+        now: ClockReading,
     ) -> Result<Node<F, X>, NodeError> {
         let NodeParts { rules, sources, executor, dead_letters } = parts;
         let (notify, inbox) = NotifyWorker::recover(notify, &shared, now)?;

@@ -20,28 +20,28 @@ mod sync;
 
 use std::sync::Arc;
 
-use engine::memory::Remembering;
 use engine::program::Program;
-use engine::shard::{Restored, Shard, ShardSettings};
-use model::observation::Batch;
+use engine::rule_state::StateCheckpointPolicy;
+use engine::shard::{Shard, ShardRestore, ShardSettings};
+use model::observation::ObservationBatch;
 use model::time::Timestamp;
 
 use crate::io::WakeHandle;
 use handoff::ShardHandoff;
 use shard_worker::{ShardOutput, ShardReceiver, ShardSender, ShardWorker};
 
-/// How the work is divided.
+/// Division of the work.
 #[derive(Clone, Copy, Debug)]
 pub struct PipelineSettings {
     /// Number of shards.
     pub workers: usize,
-    /// Whether rising triggers are announced ahead of settling.
+    /// True when rising triggers are announced ahead of settling.
     pub early: bool,
     /// Keys that one rule may hold state for.
     pub keys_per_rule_max: u32,
-    /// How often rules checkpoint what they remember for long; `None` is never.
-    pub state_checkpoints: Option<Remembering>,
-    /// How often a shard inspects its open episodes, watches and rule counts, in ms.
+    /// Interval of rule state checkpoints; `None` is never.
+    pub state_checkpoints: Option<StateCheckpointPolicy>,
+    /// Interval at which a shard inspects its open episodes, watches and rule counts, in ms.
     pub inspect_every_ms: i64,
     /// How much may wait between the machines.
     pub rings: RingLimits,
@@ -109,7 +109,7 @@ impl Pipeline {
     pub fn new(
         program: &Arc<Program>,
         settings: PipelineSettings,
-        restored: &Restored,
+        restored: &ShardRestore,
     ) -> Pipeline {
         let shard = |of| Shard::new(Arc::clone(program), of, restored);
         Pipeline::of(settings.shards().map(shard).collect(), settings)
@@ -145,7 +145,7 @@ impl PipelineInput {
     /// Hands over every batch for which there is room; true when all are handed over.
     ///
     /// Delivered batches come back empty, with the memory of older ones.
-    pub(crate) fn deliver(&mut self, batches: &mut [Batch]) -> bool {
+    pub(crate) fn deliver(&mut self, batches: &mut [ObservationBatch]) -> bool {
         let shards = self.shards.iter_mut().zip(batches);
         shards.fold(true, |all, (shard, batch)| shard.deliver(batch) && all)
     }
@@ -208,7 +208,7 @@ impl PipelineOutput {
         any
     }
 
-    /// Whether every shard has finished and all its output was received.
+    /// True when every shard has finished and all its output was received.
     pub(crate) fn is_finished(&self) -> bool {
         self.shards.iter().all(ShardReceiver::is_finished)
     }

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use connectors::codec::CodecError;
 use connectors::source::{ReadState, SourceError};
 use engine::program::Program;
-use engine::shard::{KEYS_PER_RULE_MAX, Restored};
+use engine::shard::{KEYS_PER_RULE_MAX, ShardRestore};
 use model::schema::Schema;
 use model::time::Timestamp;
 
 use crate::executor::ShardExecutor;
-use crate::ingest::admission::{IngestCounts, Ingester};
+use crate::ingest::admission::{IngestCounts, RecordIngester};
 use crate::pipeline::{Pipeline, PipelineInput, PipelineOutput, PipelineSettings, RingLimits};
 use inputs::ReplayInputs;
 use merge::TransitionMerge;
@@ -28,17 +28,17 @@ pub use summary::{ReplayCounts, ReplaySummary, WatchSummary};
 
 /// Records read from one input before another may be further behind.
 const RECORDS_A_TURN: usize = 1024;
-/// How often shards inspect what they hold, in ms.
+/// Interval at which shards inspect what they hold, in ms.
 const INSPECT_EVERY_MS: i64 = 500;
 
-/// How recorded events are read and evaluated.
+/// Options of a replay of recorded events.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayOptions {
     /// Number of shards.
     pub workers: usize,
     /// Year of dates that carry none.
     pub year: Option<i64>,
-    /// Whether timers that run at the end of input are to run out.
+    /// True when timers that run at the end of input are to run out.
     pub drain: bool,
 }
 
@@ -60,7 +60,7 @@ pub struct ReplayPipeline<O, X> {
     input: PipelineInput,
     output: PipelineOutput,
     executor: X,
-    ingester: Ingester,
+    ingester: RecordIngester,
     merge: TransitionMerge,
     drain: bool,
     observer: O,
@@ -88,9 +88,9 @@ impl<O: ReplayObserver, X: ShardExecutor> ReplayPipeline<O, X> {
             inspect_every_ms: INSPECT_EVERY_MS,
             rings: RingLimits::default(),
         };
-        let pipeline = Pipeline::new(program, settings, &Restored::default());
+        let pipeline = Pipeline::new(program, settings, &ShardRestore::default());
         let Pipeline { input, output, workers } = pipeline;
-        let ingester = Ingester::new(program, schemas, year, input.shards())?;
+        let ingester = RecordIngester::new(program, schemas, year, input.shards())?;
         executor.start(workers);
         Ok(ReplayPipeline {
             streams: schemas.len(),

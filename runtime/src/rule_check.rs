@@ -3,7 +3,7 @@
 use model::message::Language;
 use rules_dsl::CompiledRules;
 use rules_dsl::diagnostic::{Diagnostic, DiagnosticLevel};
-use rules_dsl::explain::Explanation;
+use rules_dsl::explain::RuleExplanation;
 use rules_dsl::source::SourceFile;
 use serde::Serialize;
 
@@ -86,8 +86,8 @@ impl CheckFinding {
     }
 }
 
-impl From<&Explanation> for CheckReading {
-    fn from(of: &Explanation) -> CheckReading {
+impl From<&RuleExplanation> for CheckReading {
+    fn from(of: &RuleExplanation) -> CheckReading {
         CheckReading {
             alert: of.alert.clone(),
             canonical: of.canonical.clone(),

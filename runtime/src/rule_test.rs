@@ -6,18 +6,20 @@ use std::sync::Arc;
 use connectors::codec::CodecError;
 use engine::program::{Program, ProgramError};
 use engine::resume::ResumePoint;
-use engine::shard::{KEYS_PER_RULE_MAX, Restored};
+use engine::shard::{KEYS_PER_RULE_MAX, ShardRestore};
 use model::event::{Event, Value};
 use model::key::KeyValue;
 use model::time::Timestamp;
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::rule::{Claim, Constant, Expected, ExpectedKind, Given, GivenValue, RuleSet, Test};
+use rules_dsl::rule::{
+    ConstantValue, Expected, ExpectedKind, Given, GivenValue, RuleSet, Test, TestClaim,
+};
 
-use crate::ingest::admission::{AdmissionOutcome, Ingester, PartitionProgress};
-use crate::io::{Flow, Now};
+use crate::ingest::admission::{AdmissionOutcome, PartitionProgress, RecordIngester};
+use crate::io::{ClockReading, StepReadiness};
 use crate::pipeline::{Pipeline, PipelineSettings, RingLimits};
 
-/// What an alert made of the events of a test.
+/// Result of an alert for the events of a test.
 #[derive(Debug)]
 pub struct PlayedTest {
     /// All transitions, in their order.
@@ -26,7 +28,7 @@ pub struct PlayedTest {
     pub late: u64,
 }
 
-/// What a test expected and what happened, put side by side.
+/// Comparison of what a test expected with what happened.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TestComparison {
     /// In the order of time; what was expected comes before what was told instead.
@@ -45,14 +47,14 @@ pub enum ComparedLine {
     /// So many events were late, but not as many as expected.
     Late {
         /// Number of late events.
-        told: u64,
+        reported: u64,
         /// Number that was expected.
         expected: u64,
     },
 }
 
 impl TestComparison {
-    /// Whether everything was as expected.
+    /// True when everything was as expected.
     pub fn is_met(&self) -> bool {
         self.lines.iter().all(|line| matches!(line, ComparedLine::Same(..)))
     }
@@ -96,8 +98,8 @@ pub fn play(rules: &RuleSet, test: &Test) -> Result<PlayedTest, PlayError> {
         rings: RingLimits::default(),
     };
     let mut ingester =
-        Ingester::new(&program, &rules.streams, None, 1).map_err(PlayError::Schema)?;
-    let pipeline = Pipeline::new(&program, settings, &Restored::default());
+        RecordIngester::new(&program, &rules.streams, None, 1).map_err(PlayError::Schema)?;
+    let pipeline = Pipeline::new(&program, settings, &ShardRestore::default());
     let mut playing = TestPipeline { pipeline, transitions: Vec::new() };
     let late = feed(rules, test, &mut ingester, &mut playing);
     // Calendars open up to the last instant the test speaks of; then only timers run.
@@ -113,7 +115,7 @@ pub fn play(rules: &RuleSet, test: &Test) -> Result<PlayedTest, PlayError> {
 
 impl TestPipeline {
     /// Hands all batches over.
-    fn deliver(&mut self, ingester: &mut Ingester) {
+    fn deliver(&mut self, ingester: &mut RecordIngester) {
         while !self.pipeline.input.deliver(ingester.batches()) {
             self.evaluate();
         }
@@ -126,7 +128,10 @@ impl TestPipeline {
         while found {
             found = false;
             for worker in workers.iter_mut() {
-                found |= matches!(worker.step(Now::default()), Flow::Again | Flow::Blocked);
+                found |= matches!(
+                    worker.step(ClockReading::default()),
+                    StepReadiness::Again | StepReadiness::Blocked
+                );
             }
             found |= output.collect(|_, output| self.transitions.extend(output.out.transitions));
         }
@@ -134,7 +139,12 @@ impl TestPipeline {
 }
 
 /// Ingests what is given, and returns how much of it was late.
-fn feed(rules: &RuleSet, test: &Test, ingester: &mut Ingester, playing: &mut TestPipeline) -> u64 {
+fn feed(
+    rules: &RuleSet,
+    test: &Test,
+    ingester: &mut RecordIngester,
+    playing: &mut TestPipeline,
+) -> u64 {
     let mut partitions: BTreeMap<usize, PartitionProgress> = BTreeMap::new();
     let mut late = 0;
     for (arrival, time, given) in arrivals(test) {
@@ -189,7 +199,7 @@ fn value<'a>(written: &'a GivenValue, items: &mut Vec<Value<'a>>) -> Value<'a> {
         GivenValue::One(constant) => constant.as_value(),
         GivenValue::List(constants) => {
             let start = items.len() as u32;
-            items.extend(constants.iter().map(Constant::as_value));
+            items.extend(constants.iter().map(ConstantValue::as_value));
             Value::List { start, len: constants.len() as u32 }
         }
     }
@@ -203,7 +213,7 @@ pub fn compare(
     played: &PlayedTest,
     reads: impl Fn(&Transition, &str) -> bool,
 ) -> TestComparison {
-    let mut told: Vec<Option<&Transition>> = played.transitions.iter().map(Some).collect();
+    let mut reported: Vec<Option<&Transition>> = played.transitions.iter().map(Some).collect();
     let mut lines: Vec<(i64, ComparedLine)> = Vec::new();
     let mut late = 0;
     for (at, expected) in test.expected.iter().enumerate() {
@@ -213,22 +223,22 @@ pub fn compare(
         let Some(kind) = kind(expected.what) else {
             continue;
         };
-        let found = told.iter().position(|transition| {
+        let found = reported.iter().position(|transition| {
             transition.is_some_and(|it| it.kind == kind && is_met(test, expected, it, &reads))
         });
         let line = found.map_or(ComparedLine::Missing(at), |number| ComparedLine::Same(at, number));
         let instant = found
-            .and_then(|number| told.get_mut(number)?.take())
+            .and_then(|number| reported.get_mut(number)?.take())
             .map(|transition| after(test, transition.facts.at));
         lines.push((instant.or(expected.at_ms).unwrap_or(i64::MAX), line));
     }
-    for (number, transition) in told.iter().enumerate() {
+    for (number, transition) in reported.iter().enumerate() {
         let unexpected =
             transition.map(|it| (after(test, it.facts.at), ComparedLine::Unexpected(number)));
         lines.extend(unexpected);
     }
     if late != played.late {
-        lines.push((i64::MAX, ComparedLine::Late { told: played.late, expected: late }));
+        lines.push((i64::MAX, ComparedLine::Late { reported: played.late, expected: late }));
     }
     lines.sort_by_key(|(at, _)| *at);
     TestComparison { lines: lines.into_iter().map(|(_, line)| line).collect() }
@@ -259,26 +269,26 @@ fn is_met(
     let is_then = expected.at_ms.is_none_or(|at| at == after(test, transition.facts.at));
     is_then
         && expected.claims.iter().all(|claim| match claim {
-            Claim::Key(part, wanted) => {
+            TestClaim::Key(part, wanted) => {
                 transition.facts.key.get(*part).is_some_and(|(_, value)| is_same(value, wanted))
             }
-            Claim::Value(wanted) => transition.measured.value == Some(*wanted),
-            Claim::Threshold(wanted) => transition.measured.threshold == Some(*wanted),
-            Claim::Peak(wanted) => transition.peak == Some(*wanted),
-            Claim::Count(wanted) => transition.count == *wanted,
-            Claim::Severity(wanted) => transition.facts.severity == *wanted,
-            Claim::Since(wanted) => after(test, transition.facts.since) == *wanted,
-            Claim::Reason(wanted) => transition.reason == Some(*wanted),
-            Claim::Message(wanted) => reads(transition, wanted),
+            TestClaim::Value(wanted) => transition.measured.value == Some(*wanted),
+            TestClaim::Threshold(wanted) => transition.measured.threshold == Some(*wanted),
+            TestClaim::Peak(wanted) => transition.peak == Some(*wanted),
+            TestClaim::Count(wanted) => transition.count == *wanted,
+            TestClaim::Severity(wanted) => transition.facts.severity == *wanted,
+            TestClaim::Since(wanted) => after(test, transition.facts.since) == *wanted,
+            TestClaim::Reason(wanted) => transition.reason == Some(*wanted),
+            TestClaim::Message(wanted) => reads(transition, wanted),
         })
 }
 
-fn is_same(value: &KeyValue, wanted: &Constant) -> bool {
+fn is_same(value: &KeyValue, wanted: &ConstantValue) -> bool {
     match (value, wanted) {
-        (KeyValue::Text(text), Constant::Text(wanted)) => text == wanted,
-        (KeyValue::Int(number), Constant::Number(wanted)) => wanted.to_int() == Some(*number),
-        (KeyValue::Bool(truth), Constant::Bool(wanted)) => truth == wanted,
-        (KeyValue::Ip(address), Constant::Ip(wanted)) => *address == wanted.to_canonical(),
+        (KeyValue::Text(text), ConstantValue::Text(wanted)) => text == wanted,
+        (KeyValue::Int(number), ConstantValue::Number(wanted)) => wanted.to_int() == Some(*number),
+        (KeyValue::Bool(truth), ConstantValue::Bool(wanted)) => truth == wanted,
+        (KeyValue::Ip(address), ConstantValue::Ip(wanted)) => *address == wanted.to_canonical(),
         _ => false,
     }
 }

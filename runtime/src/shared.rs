@@ -12,53 +12,53 @@ use crate::rules::loaded::RuleArchive;
 use crate::rules::mailbox::ReloadMailbox;
 use crate::self_monitor::monitor::MetaLimits;
 use crate::self_monitor::queue::SelfMonitorQueue;
-use crate::telemetry::Telemetry;
+use crate::telemetry::NodeTelemetry;
 use crate::telemetry::metrics::EventTotals;
 
-/// How a node is set up.
+/// Settings of a node.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeSettings {
-    /// How the work is divided.
+    /// Division of the work.
     pub pipeline: PipelineSettings,
-    /// What bounds the reading.
+    /// Limits of the reading.
     pub reader: ReaderLimits,
-    /// When meta alerts fire and resolve.
+    /// Limits at which alerts of the service about itself fire and resolve.
     pub meta: MetaLimits,
-    /// When logs are compacted.
+    /// Retention of the logs.
     pub retention: LogRetention,
-    /// How often progress is committed, in ms.
+    /// Interval at which progress is committed, in ms.
     pub commit_every_ms: i64,
     /// Time, after the first stream, within which the others are to be assigned before reading
     /// starts, in ms.
     pub assignment_wait_ms: i64,
 }
 
-/// What all machines of a node share.
+/// State that all machines of a node share.
 #[derive(Clone)]
 pub struct NodeShared {
-    /// Where logs and snapshots are kept.
+    /// Store of logs and snapshots.
     pub store: Arc<dyn LogStore>,
-    /// How rules are kept beside the logs.
+    /// Archive of rules beside the logs.
     pub archive: Arc<dyn RuleArchive>,
     /// The texts of the active rules.
     pub templates: Arc<SharedTemplates>,
-    /// Where loaded rules wait.
+    /// Mailbox of loaded rules.
     pub mailbox: Arc<ReloadMailbox>,
-    /// What machines notice about the node itself.
+    /// Reports of machines about the node itself.
     pub reports: Arc<SelfMonitorQueue>,
     /// Health and figures.
-    pub telemetry: Arc<Telemetry>,
+    pub telemetry: Arc<NodeTelemetry>,
     /// The way to on-call.
     pub notify: NotifySender,
 }
 
-/// What one run hands on to the next run of the same process.
+/// Totals that one run hands to the next run of the same process.
 pub struct RunTotals {
-    /// Where records go that are no events.
+    /// Destination of dead letters.
     pub(crate) letters: Box<dyn DeadLetterLog>,
     /// Dead letters so far.
     pub(crate) buried: u64,
-    /// What became of records so far.
+    /// Counts of records so far.
     pub(crate) events: EventTotals,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::State;
-use runtime::telemetry::Telemetry;
+use runtime::telemetry::NodeTelemetry;
 
 use crate::auth::TokenStore;
 use crate::ingest_spools::IngestSpools;
@@ -18,7 +18,7 @@ pub(crate) type SharedApp = State<Arc<AppState>>;
 #[derive(Debug)]
 pub struct AppState {
     /// Health and metrics of the node.
-    pub telemetry: Arc<Telemetry>,
+    pub telemetry: Arc<NodeTelemetry>,
     /// Spools to which events are posted.
     pub ingest: Arc<IngestSpools>,
     /// Way to the thread that owns on-call.
@@ -31,7 +31,7 @@ pub struct AppState {
 
 impl AppState {
     /// State of a server that has nothing but a node's telemetry yet.
-    pub fn new(telemetry: Arc<Telemetry>) -> AppState {
+    pub fn new(telemetry: Arc<NodeTelemetry>) -> AppState {
         AppState {
             telemetry,
             ingest: Arc::default(),

@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use runtime::telemetry::Telemetry;
+use runtime::telemetry::NodeTelemetry;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -30,7 +30,7 @@ fn send(to: SocketAddr, method: &str, path: &str, headers: &str) -> (u16, String
 }
 
 fn state() -> Arc<AppState> {
-    Arc::new(AppState::new(Arc::new(Telemetry::new())))
+    Arc::new(AppState::new(Arc::new(NodeTelemetry::new())))
 }
 
 /// Runs `client` against served pages, then stops the server and waits for its end.
@@ -58,9 +58,9 @@ fn health_pages_answer_with_status_and_reason() {
         };
         check("/livez", (200, "ok\n"));
         check("/readyz", (503, "no partitions are assigned yet\n"));
-        state.telemetry.health.note_assigned();
-        state.telemetry.health.note_caught_up();
-        state.telemetry.health.note_told(wall_clock());
+        state.telemetry.health.record_assigned();
+        state.telemetry.health.record_caught_up();
+        state.telemetry.health.record_reported(wall_clock());
         check("/readyz", (200, "ok\n"));
         check("/nowhere", (404, ""));
     });
@@ -82,7 +82,7 @@ fn a_client_that_never_finishes_does_not_hold_up_the_end() {
 #[test]
 fn metrics_are_served_as_open_metrics() {
     let state = state();
-    state.telemetry.metrics.note_lost(3);
+    state.telemetry.metrics.record_lost(3);
     with_server(&state, |to| {
         let (status, head, body) = request(to, "/metrics");
         assert_eq!(status, 200);
@@ -122,7 +122,7 @@ fn a_reload_answers_with_its_report_or_the_reasons() {
     };
     with_server(&state(), |to| post(to, (404, "rules and configuration are read once\n")));
     let reload: Option<Arc<dyn ReloadRules>> = Some(Arc::new(OneReload::default()));
-    let state = AppState { reload, ..AppState::new(Arc::new(Telemetry::new())) };
+    let state = AppState { reload, ..AppState::new(Arc::new(NodeTelemetry::new())) };
     with_server(&Arc::new(state), |to| {
         assert_eq!(request(to, "/-/reload").0, 405);
         post(to, (200, "reloaded by api\n"));

@@ -1,6 +1,6 @@
 //! A Kafka for scenarios: the real one, or the embedded one where that cannot be had.
 //!
-//! `Broker::start` says on standard error which of the two a test ran on and why. With
+//! `TestBroker::start` says on standard error which of the two a test ran on and why. With
 //! `CI=true` in the environment there is no standing in: a scenario that claims to have met
 //! Apache Kafka has met it.
 
@@ -12,25 +12,25 @@ pub mod node;
 
 use std::io::{self, Write as _};
 
-use self::embedded::Embedded;
+use self::embedded::InProcessBroker;
 pub use self::error::{StartError, TopicError};
 use self::node::RealKafka;
 
 /// A broker on loopback, gone when this is dropped.
-pub enum Broker {
+pub enum TestBroker {
     /// Apache Kafka in a Java process of its own.
     Real(RealKafka),
     /// The Kafka-protocol broker inside this process.
-    Embedded(Embedded),
+    Embedded(InProcessBroker),
 }
 
-impl Broker {
+impl TestBroker {
     /// Starts Apache Kafka, or the embedded broker where that fails.
     ///
     /// # Panics
     /// With the reason, when neither starts, or when the real one does not and `CI=true`.
-    pub fn start() -> Broker {
-        Broker::start_with(&[])
+    pub fn start() -> TestBroker {
+        TestBroker::start_with(&[])
     }
 
     /// As `start`, with `(topic, partitions)` created. Tests that may run on the embedded
@@ -38,10 +38,10 @@ impl Broker {
     ///
     /// # Panics
     /// As `start`; also when a topic cannot be created.
-    pub fn start_with(topics: &[(&str, i32)]) -> Broker {
+    pub fn start_with(topics: &[(&str, i32)]) -> TestBroker {
         let broker = match RealKafka::start() {
-            Ok(real) => Broker::Real(real),
-            Err(reason) => Broker::stand_in(&reason, topics),
+            Ok(real) => TestBroker::Real(real),
+            Err(reason) => TestBroker::stand_in(&reason, topics),
         };
         for (name, partitions) in topics {
             broker.create_topic(name, *partitions).unwrap_or_else(|error| panic!("{error}"));
@@ -50,12 +50,12 @@ impl Broker {
         broker
     }
 
-    fn stand_in(reason: &StartError, topics: &[(&str, i32)]) -> Broker {
+    fn stand_in(reason: &StartError, topics: &[(&str, i32)]) -> TestBroker {
         let in_ci = std::env::var("CI").is_ok_and(|value| value == "true");
         assert!(!in_ci, "CI needs a real Apache Kafka and it did not start: {reason}");
-        say(&format!("no real Apache Kafka: {reason}"));
-        match Embedded::start(topics) {
-            Ok(embedded) => Broker::Embedded(embedded),
+        report(&format!("no real Apache Kafka: {reason}"));
+        match InProcessBroker::start(topics) {
+            Ok(embedded) => TestBroker::Embedded(embedded),
             Err(error) => {
                 panic!("neither Apache Kafka ({reason}) nor the embedded broker: {error}")
             }
@@ -63,22 +63,22 @@ impl Broker {
     }
 
     fn announce(&self) {
-        say(&match self {
-            Broker::Real(real) => format!(
+        report(&match self {
+            TestBroker::Real(real) => format!(
                 "real Apache Kafka {} at {}, ready in {:.1} s",
                 real.version(),
                 real.bootstrap(),
                 real.ready_in().as_secs_f64()
             ),
-            Broker::Embedded(_) => format!("embedded broker at {}", self.bootstrap()),
+            TestBroker::Embedded(_) => format!("embedded broker at {}", self.bootstrap()),
         });
     }
 
     /// `host:port` for `bootstrap.servers`.
     pub fn bootstrap(&self) -> String {
         match self {
-            Broker::Real(real) => real.bootstrap(),
-            Broker::Embedded(embedded) => embedded.bootstrap(),
+            TestBroker::Real(real) => real.bootstrap(),
+            TestBroker::Embedded(embedded) => embedded.bootstrap(),
         }
     }
 
@@ -89,21 +89,21 @@ impl Broker {
     /// When the broker refuses it, or not all partitions have a leader in 20 s.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), TopicError> {
         match self {
-            Broker::Real(real) => client::create_topic(&real.bootstrap(), name, partitions),
-            Broker::Embedded(embedded) => embedded.create_topic(name, partitions),
+            TestBroker::Real(real) => client::create_topic(&real.bootstrap(), name, partitions),
+            TestBroker::Embedded(embedded) => embedded.create_topic(name, partitions),
         }
     }
 
     /// The real node, for what only it can do: `stop` and `restart`.
     pub fn real(&mut self) -> Option<&mut RealKafka> {
         match self {
-            Broker::Real(real) => Some(real),
-            Broker::Embedded(_) => None,
+            TestBroker::Real(real) => Some(real),
+            TestBroker::Embedded(_) => None,
         }
     }
 }
 
 /// Writes past libtest's capture, which would hide the line of a test that passed.
-fn say(line: &str) {
+fn report(line: &str) {
     let _ = writeln!(io::stderr().lock(), "broker: {line}");
 }

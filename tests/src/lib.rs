@@ -1,4 +1,4 @@
-//! What the scenarios stand on: a real Kafka, a webhook that remembers, a service to kill.
+//! Foundations of the scenarios: a real Kafka, a webhook that remembers, a service to kill.
 //!
 //! Nothing here is shipped. The modules stand in the order an event meets them: the broker it
 //! is published to, the service that reads it, the recorder its alert arrives at; the leash
@@ -12,13 +12,13 @@ pub mod service;
 
 pub mod recorder;
 
-pub mod leash;
+pub mod child_guard;
 
 pub mod oracle;
 
-pub mod drawn;
+pub mod generators;
 
-pub mod drive;
+pub mod harness;
 
 pub mod simulation;
 

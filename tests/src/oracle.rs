@@ -5,8 +5,8 @@
 //! no code with the engine but the nouns and the checked rules.
 
 mod entry;
-mod judge;
-mod succession;
+mod evaluator;
+mod rule_change;
 mod truth;
 mod value;
 
@@ -17,10 +17,10 @@ use model::transition::Transition;
 use rules_dsl::rule::{RuleSet, Watch};
 
 use entry::{entries_by_key, stream_first};
-use judge::Judge;
+use evaluator::OracleEvaluator;
 
 pub use entry::AcceptedEvent;
-pub use succession::{Change, transitions_across};
+pub use rule_change::{RuleSetChange, transitions_across};
 
 /// Which records of one partition are accepted, by LANGUAGE §3.1 and §3.6.
 ///
@@ -54,7 +54,7 @@ pub fn transitions(
     let mut all = Vec::new();
     for alert in &rules.alerts {
         for (key, entries) in entries_by_key(rules, alert, &ordered) {
-            let judge = Judge {
+            let evaluate = OracleEvaluator {
                 alert,
                 key: &key,
                 entries: &entries,
@@ -63,7 +63,7 @@ pub fn transitions(
                 begins: i64::MIN,
                 before: None,
             };
-            all.extend(judge.transitions(until));
+            all.extend(evaluate.transitions(until));
         }
     }
     all.sort_by(|a, b| {
@@ -72,8 +72,8 @@ pub fn transitions(
     all
 }
 
-/// What watches show at the end of input, by watch and key: the value of every key with an
-/// event in a window or ahead of one, and without keys that of streams that have begun.
+/// Values of watches at the end of input, by watch and key: the value of every key with an event in
+/// a window or ahead of one, and without keys that of streams that have begun.
 pub fn watched(
     rules: &RuleSet,
     events: &[AcceptedEvent<'_>],
@@ -86,7 +86,7 @@ pub fn watched(
     for alert in watches.map(Watch::as_alert) {
         let first = stream_first(&alert, &ordered);
         for (key, entries) in entries_by_key(rules, &alert, &ordered) {
-            let judge = Judge {
+            let evaluate = OracleEvaluator {
                 alert: &alert,
                 key: &key,
                 entries: &entries,
@@ -95,7 +95,7 @@ pub fn watched(
                 begins: i64::MIN,
                 before: None,
             };
-            let shown = judge.watched();
+            let shown = evaluate.watched();
             all.extend(shown.map(|value| (alert.name.clone(), key.clone(), value)));
         }
     }

@@ -13,8 +13,8 @@ const BODY_MAX: usize = 16 << 20;
 
 /// One request, as it arrived.
 #[derive(Debug, Clone)]
-pub struct Request {
-    /// When its body was complete.
+pub struct RecordedRequest {
+    /// Instant at which its body was complete.
     pub at: Instant,
     /// Such as `POST`.
     pub method: String,
@@ -28,7 +28,7 @@ pub struct Request {
     pub answered: u16,
 }
 
-impl Request {
+impl RecordedRequest {
     /// The first header of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
@@ -40,9 +40,9 @@ impl Request {
     }
 }
 
-/// What to do with a request after it was recorded.
+/// Answer to a request after it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum RecorderAnswer {
     /// A status without a body.
     Status(u16),
     /// A status and a `Retry-After` in seconds.
@@ -63,45 +63,48 @@ pub enum Answer {
 
 /// A recording server on a free loopback port; it ends when dropped.
 #[derive(Debug)]
-pub struct Recorder {
-    shared: Arc<Shared>,
+pub struct HttpRecorder {
+    shared: Arc<RecorderState>,
     address: SocketAddr,
     listening: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    book: Mutex<Book>,
+struct RecorderState {
+    book: Mutex<RequestLog>,
     grew: Condvar,
     closing: AtomicBool,
 }
 
 /// INVARIANT: `requests` only grows, in the order the bodies were complete.
 #[derive(Debug)]
-struct Book {
-    requests: Vec<Request>,
-    script: VecDeque<Answer>,
-    otherwise: Answer,
+struct RequestLog {
+    requests: Vec<RecordedRequest>,
+    script: VecDeque<RecorderAnswer>,
+    otherwise: RecorderAnswer,
 }
 
-impl Recorder {
+impl HttpRecorder {
     /// Starts a server that answers 200.
     ///
     /// # Errors
     /// When no loopback port can be bound.
-    pub fn start() -> io::Result<Recorder> {
+    pub fn start() -> io::Result<HttpRecorder> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let book =
-            Book { requests: Vec::new(), script: VecDeque::new(), otherwise: Answer::Status(200) };
-        let shared = Arc::new(Shared {
+        let book = RequestLog {
+            requests: Vec::new(),
+            script: VecDeque::new(),
+            otherwise: RecorderAnswer::Status(200),
+        };
+        let shared = Arc::new(RecorderState {
             book: Mutex::new(book),
             grew: Condvar::new(),
             closing: AtomicBool::new(false),
         });
         let for_listener = Arc::clone(&shared);
         let listening = thread::spawn(move || listen(&listener, &for_listener));
-        Ok(Recorder { shared, address, listening: Some(listening) })
+        Ok(HttpRecorder { shared, address, listening: Some(listening) })
     }
 
     /// `http://127.0.0.1:port` with this path (which starts with `/`).
@@ -110,17 +113,17 @@ impl Recorder {
     }
 
     /// From now on every request is answered so, once what `script` holds is used up.
-    pub fn answer(&self, answer: Answer) {
+    pub fn answer(&self, answer: RecorderAnswer) {
         self.shared.book().otherwise = answer;
     }
 
     /// The next requests are answered so, one each.
-    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub fn script(&self, answers: impl IntoIterator<Item = RecorderAnswer>) {
         self.shared.book().script.extend(answers);
     }
 
     /// All requests so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.book().requests.clone()
     }
 
@@ -128,7 +131,11 @@ impl Recorder {
     ///
     /// # Errors
     /// When there are fewer after `wait`: those there are.
-    pub fn wait_for(&self, count: usize, wait: Duration) -> Result<Vec<Request>, Vec<Request>> {
+    pub fn wait_for(
+        &self,
+        count: usize,
+        wait: Duration,
+    ) -> Result<Vec<RecordedRequest>, Vec<RecordedRequest>> {
         self.wait_until(wait, |requests| requests.len() >= count)
     }
 
@@ -139,8 +146,8 @@ impl Recorder {
     pub fn wait_until(
         &self,
         wait: Duration,
-        enough: impl Fn(&[Request]) -> bool,
-    ) -> Result<Vec<Request>, Vec<Request>> {
+        enough: impl Fn(&[RecordedRequest]) -> bool,
+    ) -> Result<Vec<RecordedRequest>, Vec<RecordedRequest>> {
         let book = self.shared.book();
         let (book, _) = self
             .shared
@@ -152,7 +159,7 @@ impl Recorder {
     }
 }
 
-impl Drop for Recorder {
+impl Drop for HttpRecorder {
     /// Wakes the listener by a connection of its own, so that it sees the end.
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::SeqCst);
@@ -163,23 +170,23 @@ impl Drop for Recorder {
     }
 }
 
-impl Shared {
-    fn book(&self) -> MutexGuard<'_, Book> {
+impl RecorderState {
+    fn book(&self) -> MutexGuard<'_, RequestLog> {
         self.book.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Writes a request down and says how to answer it.
-    fn record(&self, mut request: Request) -> Answer {
+    fn record(&self, mut request: RecordedRequest) -> RecorderAnswer {
         let mut book = self.book();
         let answer = book.script.pop_front().unwrap_or_else(|| book.otherwise.clone());
         request.answered = match answer {
-            Answer::Status(status)
-            | Answer::RetryAfter(status, _)
-            | Answer::Words(status, _)
-            | Answer::Slow(status)
-            | Answer::Huge(status) => status,
-            Answer::Text(_) => 200,
-            Answer::Close | Answer::Hang => 0,
+            RecorderAnswer::Status(status)
+            | RecorderAnswer::RetryAfter(status, _)
+            | RecorderAnswer::Words(status, _)
+            | RecorderAnswer::Slow(status)
+            | RecorderAnswer::Huge(status) => status,
+            RecorderAnswer::Text(_) => 200,
+            RecorderAnswer::Close | RecorderAnswer::Hang => 0,
         };
         book.requests.push(request);
         self.grew.notify_all();
@@ -188,7 +195,7 @@ impl Shared {
 }
 
 /// One thread per connection; a connection's thread ends when its client closes it.
-fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
+fn listen(listener: &TcpListener, shared: &Arc<RecorderState>) {
     for stream in listener.incoming() {
         if shared.closing.load(Ordering::SeqCst) {
             return;
@@ -200,7 +207,7 @@ fn listen(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// Request after request on one connection, until it closes or says something unreadable.
-fn converse(stream: TcpStream, shared: &Shared) {
+fn converse(stream: TcpStream, shared: &RecorderState) {
     let Ok(mut answering) = stream.try_clone() else {
         return;
     };
@@ -209,27 +216,27 @@ fn converse(stream: TcpStream, shared: &Shared) {
         let is_last = request.header("connection").is_some_and(|value| value == "close");
         let mut body = String::new();
         let head = match shared.record(request) {
-            Answer::Status(status) => format!("HTTP/1.1 {status} Scripted\r\n"),
-            Answer::Text(text) => {
+            RecorderAnswer::Status(status) => format!("HTTP/1.1 {status} Scripted\r\n"),
+            RecorderAnswer::Text(text) => {
                 body = text;
                 "HTTP/1.1 200 Scripted\r\n".to_owned()
             }
-            Answer::Words(status, text) => {
+            RecorderAnswer::Words(status, text) => {
                 body = text;
                 format!("HTTP/1.1 {status} Scripted\r\n")
             }
-            Answer::RetryAfter(status, seconds) => {
+            RecorderAnswer::RetryAfter(status, seconds) => {
                 format!("HTTP/1.1 {status} Scripted\r\nRetry-After: {seconds}\r\n")
             }
-            Answer::Close => return,
-            Answer::Hang => return wait_for_end(&mut reading),
-            Answer::Slow(status) => {
+            RecorderAnswer::Close => return,
+            RecorderAnswer::Hang => return wait_for_end(&mut reading),
+            RecorderAnswer::Slow(status) => {
                 let begun = answering.write_all(format!("{}{}", endless(status), "x").as_bytes());
                 return if begun.is_ok() {
                     wait_for_end(&mut reading)
                 };
             }
-            Answer::Huge(status) => {
+            RecorderAnswer::Huge(status) => {
                 let mut sent = answering.write_all(endless(status).as_bytes());
                 while sent.is_ok() {
                     sent = answering.write_all(&[b'x'; 4096]);
@@ -256,7 +263,7 @@ fn endless(status: u16) -> String {
 }
 
 /// Reads one HTTP/1.1 request; nothing at a clean end of the connection.
-fn read_request(reading: &mut impl BufRead) -> io::Result<Option<Request>> {
+fn read_request(reading: &mut impl BufRead) -> io::Result<Option<RecordedRequest>> {
     let first = read_line(reading)?;
     let mut words = first.split_whitespace();
     let (Some(method), Some(path)) = (words.next(), words.next()) else {
@@ -271,8 +278,14 @@ fn read_request(reading: &mut impl BufRead) -> io::Result<Option<Request>> {
         };
         headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request =
-        Request { at: Instant::now(), method, path, headers, body: Vec::new(), answered: 0 };
+    let mut request = RecordedRequest {
+        at: Instant::now(),
+        method,
+        path,
+        headers,
+        body: Vec::new(),
+        answered: 0,
+    };
     let chunked = request.header("transfer-encoding").is_some_and(|value| value == "chunked");
     request.body = if chunked {
         read_chunks(reading)?

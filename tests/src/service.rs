@@ -10,45 +10,44 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::leash::Leash;
+use crate::child_guard::ChildGuard;
 
 /// One try to reach the service over HTTP; loopback answers or refuses at once.
 const HTTP_MAX: Duration = Duration::from_secs(2);
 
-/// How long to wait for news before asking a service that is not ready once more.
+/// Time to wait for news before asking a service that is not ready once more.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A program with a home folder that outlives its processes: configuration, state and logs
 /// stay when it is killed, so a restart meets what a crash left.
-pub struct Service {
+pub struct ServiceHome {
     program: PathBuf,
     home: TempDir,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    lines: Arc<Lines>,
-    running: Option<Running>,
+    lines: Arc<OutputLines>,
+    running: Option<RunningService>,
 }
 
-struct Running {
+struct RunningService {
     process: Child,
-    leash: Leash,
+    leash: ChildGuard,
 }
 
-/// What the program wrote to standard output and standard error, line by line, over all its
-/// lives.
+/// Lines that the program wrote to standard output and standard error, over all its runs.
 #[derive(Default)]
-struct Lines {
+struct OutputLines {
     written: Mutex<Vec<String>>,
     grew: Condvar,
 }
 
-impl Service {
+impl ServiceHome {
     /// A program that is not started yet, with an empty home folder.
     ///
     /// # Errors
     /// When no temporary folder can be made.
-    pub fn new(program: impl Into<PathBuf>) -> io::Result<Service> {
-        Ok(Service {
+    pub fn new(program: impl Into<PathBuf>) -> io::Result<ServiceHome> {
+        Ok(ServiceHome {
             program: program.into(),
             home: TempDir::with_prefix("hansho-service-")?,
             arguments: Vec::new(),
@@ -62,8 +61,8 @@ impl Service {
     ///
     /// # Errors
     /// When the configuration cannot be written or the binary not be started.
-    pub fn run(binary: impl Into<PathBuf>, config: &str) -> io::Result<Service> {
-        let mut service = Service::new(binary)?;
+    pub fn run(binary: impl Into<PathBuf>, config: &str) -> io::Result<ServiceHome> {
+        let mut service = ServiceHome::new(binary)?;
         let path = service.home().join("hansho.toml");
         let home = service.home().display().to_string();
         std::fs::write(&path, config.replace("{home}", &home))?;
@@ -104,14 +103,14 @@ impl Service {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let leash = Leash::tie(process.id(), self.home.path())?;
+        let leash = ChildGuard::tie(process.id(), self.home.path())?;
         if let Some(stdout) = process.stdout.take() {
             self.lines.follow(stdout);
         }
         if let Some(stderr) = process.stderr.take() {
             self.lines.follow(stderr);
         }
-        self.running = Some(Running { process, leash });
+        self.running = Some(RunningService { process, leash });
         Ok(())
     }
 
@@ -196,15 +195,15 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ServiceHome {
     fn drop(&mut self) {
         self.kill9();
     }
 }
 
-impl Lines {
+impl OutputLines {
     /// Reads a stream to its end on a thread of its own.
-    fn follow(self: &Arc<Lines>, stream: impl Read + Send + 'static) {
+    fn follow(self: &Arc<OutputLines>, stream: impl Read + Send + 'static) {
         let lines = Arc::clone(self);
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n') {

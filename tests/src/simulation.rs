@@ -7,7 +7,7 @@
 //! effect, and recovers from what survived. The checker ([`verdict`]) compares what the alert log
 //! and the receivers have with a naive interpreter.
 //!
-//! A [`Design`] other than the right one patches an input or an effect of the node: a sync that
+//! A [`NodeDesign`] other than the right one patches an input or an effect of the node: a sync that
 //! lies, a line that is dropped, two effects that are swapped. Each must be found: that shows that
 //! the checker notices, and what each promise of the node is for. Nothing wrong is compiled into
 //! the node itself.
@@ -16,8 +16,8 @@ mod disk;
 mod durability;
 mod environment;
 mod expected;
-mod life;
 mod notifiers;
+mod run_handle;
 mod schedule;
 mod sources;
 pub mod verdict;
@@ -28,7 +28,7 @@ use model::notification::Notification;
 use rules_dsl::rule::RuleSet;
 use runtime::alert_log::record::LoggedRecord;
 
-use crate::drawn::Random;
+use crate::generators::SplitMix;
 
 /// Crashes of one run at most: each run comes to its end.
 const CRASHES_MAX: u64 = 12;
@@ -37,9 +37,9 @@ const EDITIONS: u64 = 3;
 /// Times that a run is stopped in order and started again, at most.
 const STOPS_MAX: u64 = 3;
 
-/// How the node is designed: the right way, or wrong in one respect.
+/// Design of the node: the right way, or wrong in one respect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Design {
+pub enum NodeDesign {
     /// ARCHITECTURE D8, D9, D13 and LANGUAGE §3.6: nothing is patched.
     Right,
     /// Sources start at the committed position: windows begin empty.
@@ -94,41 +94,41 @@ pub enum Design {
     SnapshotWithoutPast,
 }
 
-impl Design {
+impl NodeDesign {
     /// All the wrong ones.
-    pub const WRONG: [Design; 23] = [
-        Design::NoReplay,
-        Design::SilentByOffset,
-        Design::CommitBeforeAppend,
-        Design::ForgottenLifecycle,
-        Design::LatestLifecycle,
-        Design::RewoundByTime,
-        Design::ForgottenPeaks,
-        Design::IdleLeftOut,
-        Design::UnreachableIsEmpty,
-        Design::HeldBackIsEmpty,
-        Design::RecordedBeforeSend,
-        Design::PositionBeforeOutbox,
-        Design::AnsweredBeforeLanding,
-        Design::CompactsOpenEpisode,
-        Design::CompactsBeyondCommit,
-        Design::ForgottenMemory,
-        Design::NewestMemory,
-        Design::CommitBeforeMemory,
-        Design::ForgottenRules,
-        Design::ForgottenNotices,
-        Design::SnapshotBeforeAppend,
-        Design::SnapshotWithNewestCommit,
-        Design::SnapshotWithoutPast,
+    pub const WRONG: [NodeDesign; 23] = [
+        NodeDesign::NoReplay,
+        NodeDesign::SilentByOffset,
+        NodeDesign::CommitBeforeAppend,
+        NodeDesign::ForgottenLifecycle,
+        NodeDesign::LatestLifecycle,
+        NodeDesign::RewoundByTime,
+        NodeDesign::ForgottenPeaks,
+        NodeDesign::IdleLeftOut,
+        NodeDesign::UnreachableIsEmpty,
+        NodeDesign::HeldBackIsEmpty,
+        NodeDesign::RecordedBeforeSend,
+        NodeDesign::PositionBeforeOutbox,
+        NodeDesign::AnsweredBeforeLanding,
+        NodeDesign::CompactsOpenEpisode,
+        NodeDesign::CompactsBeyondCommit,
+        NodeDesign::ForgottenMemory,
+        NodeDesign::NewestMemory,
+        NodeDesign::CommitBeforeMemory,
+        NodeDesign::ForgottenRules,
+        NodeDesign::ForgottenNotices,
+        NodeDesign::SnapshotBeforeAppend,
+        NodeDesign::SnapshotWithNewestCommit,
+        NodeDesign::SnapshotWithoutPast,
     ];
 }
 
-/// What outlives a crash, as the checker sees it.
+/// State that survives a crash, as the checker sees it.
 #[derive(Clone, Debug, Default)]
-pub struct Survivors {
+pub struct DurableState {
     /// Every record that ever was in the alert log, in order; compaction drops none of them here.
     pub alert_log: Vec<LoggedRecord>,
-    /// What receivers got, in order: the receiver's number and the notification.
+    /// Deliveries in order: the receiver's number and the notification.
     pub received: Vec<(usize, Notification)>,
     /// Crashes so far.
     pub crashes: u64,
@@ -136,8 +136,8 @@ pub struct Survivors {
     pub occurrences: BTreeMap<&'static str, u64>,
 }
 
-impl Survivors {
-    /// How often the node was started again.
+impl DurableState {
+    /// Number of times the node was started again.
     fn restarts(&self) -> u64 {
         self.crashes + self.occurrences.get("stopped in order").copied().unwrap_or(0)
     }
@@ -149,20 +149,20 @@ impl Survivors {
 
 /// The effect was not made, or its maker will not know that it was: the node is dead.
 #[derive(Debug)]
-struct Crash;
+struct CrashSignal;
 
 /// The dice of one run.
 #[derive(Debug)]
-struct Fate {
-    random: Random,
+struct FaultPlan {
+    random: SplitMix,
     crash_percent: u64,
     crashes_left: u64,
     /// Drawn apart from all else: stops, edits, and what is lost besides.
-    mishaps: Random,
+    mishaps: SplitMix,
     stops_left: u64,
 }
 
-impl Fate {
+impl FaultPlan {
     /// A moment at which the node may crash.
     fn survives(&mut self) -> bool {
         if self.crashes_left > 0 && self.random.chance(self.crash_percent) {
@@ -197,10 +197,10 @@ pub struct RunOptions<'a> {
     pub seed: u64,
     /// Number of shards.
     pub shards: usize,
-    /// How the node is designed.
-    pub design: Design,
+    /// Design of the node.
+    pub design: NodeDesign,
     /// The rules that replace those of the case at some moment.
     pub after: Option<&'a RuleSet>,
-    /// Whether snapshots are written and resumed from.
+    /// True when snapshots are written and resumed from.
     pub snapshots: bool,
 }

@@ -12,8 +12,8 @@ use model::transition::Transition;
 use rules_dsl::rule::RuleSet;
 use rules_dsl::source::SourceFile;
 use serde_json::Value as Json;
-use tests::drawn::{Case, Log, Logged, Random};
-use tests::drive::{Course, oracle_input, run};
+use tests::generators::{DrawnCase, PartitionLog, PartitionRecord, SplitMix};
+use tests::harness::{RunCourse, oracle_input, run};
 use tests::oracle::transitions;
 
 /// Fewer cases than this are not the whole set.
@@ -48,10 +48,10 @@ fn compile(folder: &Path) -> RuleSet {
     compiled.rules.unwrap_or_else(|| panic!("{}: {:?}", folder.display(), compiled.diagnostics))
 }
 
-fn logs(folder: &Path, schema: &Schema) -> Vec<Log> {
+fn logs(folder: &Path, schema: &Schema) -> Vec<PartitionLog> {
     let name = |partition: i32| folder.join(format!("ev.{partition}.jsonl"));
     let partitions = (0..).take_while(|partition| name(*partition).exists());
-    let log = |partition| Log {
+    let log = |partition| PartitionLog {
         stream: 0,
         partition,
         records: read(&name(partition)).lines().map(|line| record(line, schema)).collect(),
@@ -59,7 +59,7 @@ fn logs(folder: &Path, schema: &Schema) -> Vec<Log> {
     partitions.map(log).collect()
 }
 
-fn record(line: &str, schema: &Schema) -> Logged {
+fn record(line: &str, schema: &Schema) -> PartitionRecord {
     let event: Json = serde_json::from_str(line).unwrap();
     let mut time = 0;
     let fields = schema.fields.iter().map(|field| match (&event[&field.path], &field.kind) {
@@ -77,10 +77,10 @@ fn record(line: &str, schema: &Schema) -> Logged {
         (other, kind) => panic!("{other} for {kind:?}"),
     });
     let values = fields.collect();
-    Logged { time, recorded: None, values }
+    PartitionRecord { time, recorded: None, values }
 }
 
-/// Whether a transition is what a line of answers says; it names what matters to it.
+/// True when a transition is what a line of answers says; it names what matters to it.
 fn agrees(want: &Json, got: &Transition) -> bool {
     let number = |want: &Json, got: Option<Decimal>| match (want.as_f64(), got) {
         (Some(want), Some(got)) => (want - got.to_f64()).abs() <= 1e-9 * want.abs().max(1.0),
@@ -126,19 +126,19 @@ fn check(folder: &Path, rules: RuleSet) -> Option<String> {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let logs = logs(folder, &rules.streams[0]);
-    let case = Case { rules, logs };
+    let case = DrawnCase { rules, logs };
     let (events, end) = oracle_input(&case);
     let naive = transitions(&case.rules, &events, end, drain);
     let engine = |shards| {
-        let course = Course { shards, early: false, drain, snapshots: false };
-        run(&case, &mut Random::new(shards as u64), course).unwrap().transitions
+        let course = RunCourse { shards, early: false, drain, snapshots: false };
+        run(&case, &mut SplitMix::new(shards as u64), course).unwrap().transitions
     };
     compare("the naive interpreter", &want, &naive)
         .or_else(|| compare("the engine", &want, &engine(1)))
         .or_else(|| (engine(1) != engine(2)).then(|| "1 and 2 shards differ".to_owned()))
 }
 
-/// What is wrong with the outcome of a case, if anything is.
+/// Error in the outcome of a case, if any.
 fn finding(name: &str, difference: Option<String>, is_listed: bool) -> Option<String> {
     match (difference, is_listed) {
         (Some(why), false) => Some(format!("{name}: {why}")),

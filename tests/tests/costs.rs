@@ -51,9 +51,9 @@ fn a_cost_is_what_is_kept() {
         }
     }
     alerts += "alert sample last(s.size) >= 2 by host low\n";
-    let told = costs(&alerts);
-    assert_eq!(told.len(), 2 * measures.len() + 1);
-    for (english, japanese, kept) in told {
+    let emitted = costs(&alerts);
+    assert_eq!(emitted.len(), 2 * measures.len() + 1);
+    for (english, japanese, kept) in emitted {
         let want = match kept {
             0 => "one sample per key".to_owned(),
             kept => format!("{kept} B per "),
@@ -69,16 +69,16 @@ fn a_cost_is_what_is_kept() {
 }
 
 #[test]
-fn what_is_kept_by_step_is_told_by_step() {
+fn what_is_kept_by_step_is_emitted_by_step() {
     let alerts = "\
         alert a sum(s.size) >= 2 within 2h by host low\n\
         alert b increase(s.size) >= 2 within 2h by host low\n\
         alert c p99(s.size) >= 2 within 2h by host low\n\
         alert d sum(s.size) >= 2 within 5m by host low\n\
         alert e last(s.size) >= 2 by host low { message \"{count}\" }\n";
-    let told: Vec<String> = costs(alerts).into_iter().map(|(english, ..)| english).collect();
+    let emitted: Vec<String> = costs(alerts).into_iter().map(|(english, ..)| english).collect();
     let want = ["32 B per step", "80 B per step", "48 B per event", "32 B per event", "16 B per"];
-    for (told, want) in told.iter().zip(want) {
-        assert!(told.starts_with(want), "{told}, not {want}");
+    for (emitted, want) in emitted.iter().zip(want) {
+        assert!(emitted.starts_with(want), "{emitted}, not {want}");
     }
 }

@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use loom::thread;
-use model::observation::Marks;
+use model::observation::Watermarks;
 use model::time::Timestamp;
 
 /// As it stands.
@@ -56,14 +56,14 @@ const EVENTS: usize = 2;
 const PREEMPTIONS_MAX: usize = 2;
 
 /// A ring that is never full: one thread pushes, one pops.
-struct Ring {
+struct UnboundedRing {
     slots: [AtomicI64; EVENTS],
     pushed: AtomicUsize,
 }
 
-impl Ring {
-    fn new() -> Ring {
-        Ring { slots: [AtomicI64::new(0), AtomicI64::new(0)], pushed: AtomicUsize::new(0) }
+impl UnboundedRing {
+    fn new() -> UnboundedRing {
+        UnboundedRing { slots: [AtomicI64::new(0), AtomicI64::new(0)], pushed: AtomicUsize::new(0) }
     }
 
     fn push(&self, time: i64) {
@@ -80,7 +80,7 @@ impl Ring {
 
 /// In which order the two threads do their parts.
 #[derive(Clone, Copy, PartialEq)]
-enum Order {
+enum ThreadOrder {
     Right,
     /// The reading thread stores the mark before it pushes what the mark speaks of.
     MarkFirst,
@@ -98,17 +98,17 @@ macro_rules! model {
         every.preemption_bound = Some(PREEMPTIONS_MAX);
         every.check(|| {
             let shared = Arc::new($road::handoff::ShardHandoff::new(1));
-            let ring = Arc::new(Ring::new());
+            let ring = Arc::new(UnboundedRing::new());
             let reader = {
                 let (shared, ring) = (Arc::clone(&shared), Arc::clone(&ring));
                 thread::spawn(move || {
                     for time in 1..=EVENTS as i64 {
                         let mark =
                             || shared.watermarks.publish(0, Timestamp(time), Some(Timestamp(1)));
-                        if $order == Order::CloseFirst && time == EVENTS as i64 {
+                        if $order == ThreadOrder::CloseFirst && time == EVENTS as i64 {
                             shared.close(true);
                         }
-                        if $order == Order::MarkFirst {
+                        if $order == ThreadOrder::MarkFirst {
                             mark();
                         }
                         ring.push(time);
@@ -117,9 +117,9 @@ macro_rules! model {
                     shared.close(true);
                 })
             };
-            let (mut marks, mut taken) = (Marks::unsettled(1), 0);
+            let (mut marks, mut taken) = (Watermarks::unsettled(1), 0);
             loop {
-                let asked_first = $order != Order::AskLast && shared.is_closing();
+                let asked_first = $order != ThreadOrder::AskLast && shared.is_closing();
                 let had = marks.clone();
                 let before = taken;
                 let mut next = taken;
@@ -135,7 +135,8 @@ macro_rules! model {
                 let Timestamp(settled) = marks.settled[0];
                 assert!(settled <= taken as i64, "settled {settled}, and {taken} events came");
                 assert!(settled < 1 || marks.first[0].is_some(), "began without a first event");
-                let is_closing = asked_first || ($order == Order::AskLast && shared.is_closing());
+                let is_closing =
+                    asked_first || ($order == ThreadOrder::AskLast && shared.is_closing());
                 if is_closing && taken == before && marks == had {
                     break;
                 }
@@ -150,14 +151,14 @@ macro_rules! model {
 
 #[test]
 fn a_shard_has_every_event_that_its_marks_speak_of() {
-    model!(road, Order::Right);
+    model!(road, ThreadOrder::Right);
 }
 
 #[test]
 fn every_weaker_order_is_found() {
     let is_found = |run: &dyn Fn()| catch_unwind(AssertUnwindSafe(run)).is_err();
-    assert!(is_found(&|| model!(road, Order::MarkFirst)), "mark before push");
-    assert!(is_found(&|| model!(road, Order::CloseFirst)), "close before the last push");
-    assert!(is_found(&|| model!(road, Order::AskLast)), "closing read after the ring");
-    assert!(is_found(&|| model!(weak, Order::Right)), "relaxed marks and flags");
+    assert!(is_found(&|| model!(road, ThreadOrder::MarkFirst)), "mark before push");
+    assert!(is_found(&|| model!(road, ThreadOrder::CloseFirst)), "close before the last push");
+    assert!(is_found(&|| model!(road, ThreadOrder::AskLast)), "closing read after the ring");
+    assert!(is_found(&|| model!(weak, ThreadOrder::Right)), "relaxed marks and flags");
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine::program::{ObserveCounts, Program};
-use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardCounts, ShardSettings};
+use engine::shard::{
+    KEYS_PER_RULE_MAX, Shard, ShardCounts, ShardRestore, ShardSettings, StepOutput,
+};
 use model::event::{Event, Value};
-use model::observation::{Batch, Marks, Origin};
+use model::observation::{EventOrigin, ObservationBatch, Watermarks};
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 use model::transition::TransitionKind;
 use rules_dsl::source::SourceFile;
@@ -16,11 +18,11 @@ use rules_dsl::source::SourceFile;
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, counted. This is the only test of its process.
-struct Counted;
+struct CountedAllocator;
 
 #[allow(unsafe_code)]
 // SAFETY: every call is the system allocator's own, with the layout that was given.
-unsafe impl GlobalAlloc for Counted {
+unsafe impl GlobalAlloc for CountedAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller keeps the contract.
@@ -35,7 +37,7 @@ unsafe impl GlobalAlloc for Counted {
 }
 
 #[global_allocator]
-static ALLOCATOR: Counted = Counted;
+static ALLOCATOR: CountedAllocator = CountedAllocator;
 
 /// One trigger of each kind, and a host that is missed for two days.
 const RULES: &str = r#"
@@ -58,17 +60,17 @@ alert 無応答 absent giant within 5m by host seen 2d low
 "#;
 
 /// A shard that is fed an event after the other.
-struct Bench {
+struct IdleBench {
     shard: Shard,
-    marks: Marks,
+    marks: Watermarks,
     now: i64,
     offset: i64,
     resolved: usize,
     most: (ShardCounts, usize),
 }
 
-impl Bench {
-    fn new() -> Bench {
+impl IdleBench {
+    fn new() -> IdleBench {
         let file = SourceFile { name: "idle.rules".to_owned(), text: RULES.to_owned() };
         let compiled = rules_dsl::compile(&[file]);
         let rules = compiled.rules.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
@@ -80,9 +82,9 @@ impl Bench {
             remembering: None,
         };
         let program = Arc::new(Program::compile(&rules).unwrap());
-        Bench {
-            shard: Shard::new(program, settings, &Restored::default()),
-            marks: Marks::unsettled(1),
+        IdleBench {
+            shard: Shard::new(program, settings, &ShardRestore::default()),
+            marks: Watermarks::unsettled(1),
             now: 1_767_571_200_000,
             offset: 0,
             resolved: 0,
@@ -92,7 +94,7 @@ impl Bench {
 
     /// Events of these hosts now, and then so much time without any.
     fn feed(&mut self, hosts: &[String], size: i64, pass_ms: i64) {
-        let mut batches = [Batch::default()];
+        let mut batches = [ObservationBatch::default()];
         for host in hosts {
             let values = [
                 Value::Time(Timestamp(self.now)),
@@ -101,7 +103,7 @@ impl Bench {
                 Value::Number(model::decimal::Decimal::from_int(size)),
             ];
             let event = Event { time: Timestamp(self.now), values: &values, items: &[] };
-            let origin = Origin { stream: 0, partition: 0, offset: self.offset, index: 0 };
+            let origin = EventOrigin { stream: 0, partition: 0, offset: self.offset, index: 0 };
             self.offset += 1;
             self.shard.program().observe(
                 &event,
@@ -113,7 +115,7 @@ impl Bench {
         self.marks.first[0].get_or_insert(Timestamp(self.now));
         self.now += pass_ms;
         self.marks.settled[0] = Timestamp(self.now - 5 * SECOND_MS);
-        let mut out = Out::default();
+        let mut out = StepOutput::default();
         self.shard.step(&batches[0], &self.marks, &mut out);
         let resolved = out
             .transitions
@@ -165,7 +167,7 @@ impl MaxOf for ShardCounts {
 #[test]
 fn what_is_kept_of_a_key_goes_with_it() {
     const FLOOD: usize = 1_200;
-    let mut bench = Bench::new();
+    let mut bench = IdleBench::new();
     bench.feed(&["missed".to_owned()], 1_000, MINUTE_MS);
     bench.calm();
     let (counts, held) = bench.calm();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use tests::kafka::{Broker, client};
+use tests::kafka::{TestBroker, client};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const PARTITIONS: i32 = 3;
@@ -46,7 +46,7 @@ fn all(numbers: std::ops::Range<u32>) -> BTreeSet<String> {
 
 #[test]
 fn a_thousand_records_come_back() {
-    let broker = Broker::start_with(&[("there-and-back", PARTITIONS)]);
+    let broker = TestBroker::start_with(&[("there-and-back", PARTITIONS)]);
     publish(&broker.bootstrap(), "there-and-back", 0..1000);
     let consumer = client::reader(&broker.bootstrap(), "reader").expect("a consumer");
     consumer.subscribe(&["there-and-back"]).expect("a subscription");
@@ -58,7 +58,7 @@ fn a_thousand_records_come_back() {
 #[test]
 #[ignore = "needs a real Kafka: Java 17 and Maven"]
 fn a_node_that_was_killed_comes_back_with_its_records() {
-    let mut broker = Broker::start_with(&[("survives", 1)]);
+    let mut broker = TestBroker::start_with(&[("survives", 1)]);
     let bootstrap = broker.bootstrap();
     let node = broker.real().expect("only a real Kafka can be stopped");
     publish(&bootstrap, "survives", 0..10);

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use engine::key_group::{KEY_GROUPS, group_of, key_hash};
 use engine::program::{ObserveCounts, Program};
-use engine::shard::{KEYS_PER_RULE_MAX, Out, Restored, Shard, ShardSettings, keys_share};
+use engine::shard::{
+    KEYS_PER_RULE_MAX, Shard, ShardRestore, ShardSettings, StepOutput, keys_share,
+};
 use model::event::{Event, Value};
 use model::key::{KeyValue, encode_key};
-use model::observation::{Batch, Marks, Origin};
+use model::observation::{EventOrigin, ObservationBatch, Watermarks};
 use model::time::Timestamp;
 use model::transition::TransitionKind;
 use rules_dsl::rule::RuleSet;
 use rules_dsl::source::SourceFile;
-use tests::drawn::{Case, Log, Logged, Random};
-use tests::drive::{Course, Told, run};
+use tests::generators::{DrawnCase, PartitionLog, PartitionRecord, SplitMix};
+use tests::harness::{RunCourse, RunOutput, run};
 
 fn compiled(text: &str) -> RuleSet {
     let file = SourceFile { name: "limits.rules".to_owned(), text: text.to_owned() };
@@ -43,10 +45,10 @@ fn values(rules: &RuleSet, user: &'static str, place: &'static str) -> Vec<Value
 }
 
 /// Partitions of events that come out of order, within what is late.
-fn crowd(seed: u64) -> Case {
+fn crowd(seed: u64) -> DrawnCase {
     const NAMES: [&str; 4] = ["tokyo", "osaka", "kyoto", "nara"];
     let rules = compiled(CROWDED);
-    let mut random = Random::new(seed);
+    let mut random = SplitMix::new(seed);
     let users: Vec<&'static str> = (0..500).map(|n| &*format!("u{n}").leak()).collect();
     let log = |partition: i32| {
         let mut time = 0;
@@ -54,28 +56,28 @@ fn crowd(seed: u64) -> Case {
             time += random.within(0, 25);
             let user = users[random.within(0, 499) as usize];
             let values = values(&rules, user, random.one_of(&NAMES, "tokyo"));
-            Logged { time: time - random.within(0, 1_000), recorded: None, values }
+            PartitionRecord { time: time - random.within(0, 1_000), recorded: None, values }
         });
-        Log { stream: 0, partition, records: records.collect() }
+        PartitionLog { stream: 0, partition, records: records.collect() }
     };
     let logs = (0..3).map(log).collect();
-    Case { rules, logs }
+    DrawnCase { rules, logs }
 }
 
 #[test]
 fn who_is_refused_depends_neither_on_threads_nor_on_arrival() {
     for seed in 0..3 {
         let case = crowd(seed);
-        let told = |shards: usize, course: u64| -> Told {
+        let emitted = |shards: usize, course: u64| -> RunOutput {
             let course_of =
-                Course { shards, early: course % 2 == 1, drain: true, snapshots: false };
-            let told = run(&case, &mut Random::new(seed << 8 | course), course_of).unwrap();
-            assert_eq!(told.late_after_settle, 0);
-            told
+                RunCourse { shards, early: course % 2 == 1, drain: true, snapshots: false };
+            let emitted = run(&case, &mut SplitMix::new(seed << 8 | course), course_of).unwrap();
+            assert_eq!(emitted.late_after_settle, 0);
+            emitted
         };
-        let want = told(1, 0);
-        let refusals = |told: &Told| -> Vec<[u64; 2]> {
-            told.rules.iter().map(|rule| [rule.refused_keys, rule.refused_values]).collect()
+        let want = emitted(1, 0);
+        let refusals = |emitted: &RunOutput| -> Vec<[u64; 2]> {
+            emitted.rules.iter().map(|rule| [rule.refused_keys, rule.refused_values]).collect()
         };
         let refused = refusals(&want);
         // In the order of their names: burst fresh gone seen twice.
@@ -83,7 +85,7 @@ fn who_is_refused_depends_neither_on_threads_nor_on_arrival() {
         assert!(some(0, 0) && some(1, 1) && some(2, 0) && some(3, 0) && some(4, 0), "{refused:?}");
         for shards in [1, 2, 3, 8] {
             for course in 1..3 {
-                let got = told(shards, course);
+                let got = emitted(shards, course);
                 assert_eq!(refusals(&got), refused, "seed {seed}, {shards} shards");
                 assert_eq!(got.transitions, want.transitions, "seed {seed}, {shards} shards");
             }
@@ -91,7 +93,7 @@ fn who_is_refused_depends_neither_on_threads_nor_on_arrival() {
     }
 }
 
-/// What the page of operations promises of a key held by a rule that counts, in bytes.
+/// Size, in bytes, that the page of operations promises of a key held by a rule that counts.
 const KEY_BYTES_MAX: u64 = 1_024;
 /// Beside keys: code, batches, tables that double.
 const FIXED_BYTES_MAX: u64 = 32 << 20;
@@ -102,11 +104,11 @@ alert busy  auth >= 3 within 10m  by user  limit 100000 keys  critical
 "#;
 
 /// The rule that is flooded, fed in order.
-struct Flood {
+struct RuleFlood {
     shard: Shard,
-    marks: Marks,
-    batch: [Batch; 1],
-    out: Out,
+    marks: Watermarks,
+    batch: [ObservationBatch; 1],
+    out: StepOutput,
     offset: i64,
     user_at: usize,
     fields: usize,
@@ -115,8 +117,8 @@ struct Flood {
     refused: u64,
 }
 
-impl Flood {
-    fn new() -> Flood {
+impl RuleFlood {
+    fn new() -> RuleFlood {
         let rules = compiled(FLOODED);
         let fields = &rules.streams[0].fields;
         let user_at = fields.iter().position(|field| field.name == "user").unwrap();
@@ -129,11 +131,11 @@ impl Flood {
             keys_per_rule_max: KEYS_PER_RULE_MAX,
             remembering: None,
         };
-        Flood {
-            shard: Shard::new(program, settings, &Restored::default()),
-            marks: Marks::unsettled(1),
-            batch: [Batch::default()],
-            out: Out::default(),
+        RuleFlood {
+            shard: Shard::new(program, settings, &ShardRestore::default()),
+            marks: Watermarks::unsettled(1),
+            batch: [ObservationBatch::default()],
+            out: StepOutput::default(),
             offset: 0,
             user_at,
             fields,
@@ -145,7 +147,7 @@ impl Flood {
     fn event(&mut self, time: i64, user: &str) {
         let mut values = vec![Value::Missing; self.fields];
         values[self.user_at] = Value::Text(user);
-        let origin = Origin { stream: 0, partition: 0, offset: self.offset, index: 0 };
+        let origin = EventOrigin { stream: 0, partition: 0, offset: self.offset, index: 0 };
         self.offset += 1;
         let event = Event { time: Timestamp(time), values: &values, items: &[] };
         let counts = &mut ObserveCounts::default();
@@ -171,9 +173,9 @@ impl Flood {
         self.batch[0].clear();
     }
 
-    fn told(&self, kind: TransitionKind) -> Vec<i64> {
-        let told = self.out.transitions.iter().filter(|transition| transition.kind == kind);
-        told.map(|transition| transition.facts.at.0).collect()
+    fn emitted(&self, kind: TransitionKind) -> Vec<i64> {
+        let emitted = self.out.transitions.iter().filter(|transition| transition.kind == kind);
+        emitted.map(|transition| transition.facts.at.0).collect()
     }
 }
 
@@ -187,12 +189,12 @@ fn resident() -> u64 {
 fn flood(keys: i64) {
     const FIRING: i64 = 1_000;
     const SECOND_MS: i64 = 1_000;
-    let mut flood = Flood::new();
+    let mut flood = RuleFlood::new();
     for round in 0..3 {
         (0..FIRING).for_each(|key| flood.event(round, &format!("known{key}")));
     }
     flood.settle(SECOND_MS);
-    assert_eq!(flood.told(TransitionKind::Firing), vec![2; FIRING as usize]);
+    assert_eq!(flood.emitted(TransitionKind::Firing), vec![2; FIRING as usize]);
     let before = resident();
     let mut most = 0;
     // Twenty thousand new keys a second, for eight minutes at most.
@@ -218,7 +220,7 @@ fn flood(keys: i64) {
     let held: u64 = flood.held.values().map(|held| held.len() as u64).sum();
     assert_eq!((counts.refused_keys, counts.keys), (flood.refused, held));
     assert_eq!(held, u64::from(keys_share(100_000) * KEY_GROUPS), "every group is full");
-    assert_eq!(flood.told(TransitionKind::Resolved), [0; 0], "who fires goes on firing");
+    assert_eq!(flood.emitted(TransitionKind::Resolved), [0; 0], "who fires goes on firing");
     let budget = FIXED_BYTES_MAX + held * KEY_BYTES_MAX;
     let taken = most.saturating_sub(before);
     println!("{held} keys took {taken} bytes of {budget}: {} a key", taken / held);
@@ -227,8 +229,8 @@ fn flood(keys: i64) {
     flood.settle(i64::MAX);
     // The three events leave ten minutes after they came, and the window is kept for one more.
     let end = last + 2 * 10 * 60 * SECOND_MS;
-    assert_eq!(flood.told(TransitionKind::Resolved), vec![end; FIRING as usize]);
-    assert_eq!(flood.told(TransitionKind::Firing).len() as i64, FIRING);
+    assert_eq!(flood.emitted(TransitionKind::Resolved), vec![end; FIRING as usize]);
+    assert_eq!(flood.emitted(TransitionKind::Firing).len() as i64, FIRING);
     assert_eq!(flood.shard.counts().states, 0);
 }
 

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use connectors::transition_json::AlertRecord;
+use connectors::alert_log_codec::AlertRecord;
 use rules_dsl::rule::{Alert, RuleSet, Trigger};
-use tests::drawn::{Case, Random, Width, case, edited};
+use tests::generators::{DrawWidth, DrawnCase, SplitMix, case, edited};
 use tests::seeds;
 use tests::simulation::verdict::check;
-use tests::simulation::{Design, RunOptions, Survivors};
+use tests::simulation::{DurableState, NodeDesign, RunOptions};
 
 /// Runs of the right design unless `HANSHO_SEEDS` says otherwise.
 const SEEDS: u64 = 10_000;
@@ -19,12 +19,12 @@ const SEEDS: u64 = 10_000;
 const SEEDS_TO_FIND: u64 = 5_000;
 /// So many meet everything that is counted.
 const SEEDS_WHOLE: u64 = 5_000;
-const WIDTH: Width = Width { streams: 2, partitions: 3, records: 24 };
+const WIDTH: DrawWidth = DrawWidth { streams: 2, partitions: 3, records: 24 };
 
-/// What one run did, or what is wrong with it.
-fn simulate(seed: u64, design: Design) -> Result<Survivors, String> {
-    let snapshots = Random::new(seed.rotate_left(16)).chance(50);
-    let mut random = Random::new(seed);
+/// Result of one run, or its error.
+fn simulate(seed: u64, design: NodeDesign) -> Result<DurableState, String> {
+    let snapshots = SplitMix::new(seed.rotate_left(16)).chance(50);
+    let mut random = SplitMix::new(seed);
     let mut case = case(&mut random, WIDTH);
     case.rules.alerts.iter_mut().for_each(widened);
     let (seed, shards) = (random.bits(), random.within(1, 3) as usize);
@@ -37,8 +37,8 @@ fn simulate(seed: u64, design: Design) -> Result<Survivors, String> {
 /// The rules that some runs come to have, drawn apart so that all else of a seed stays what it
 /// was. Where rules are replaced none is in shadow: what on-call heard of one would depend on
 /// when it was written.
-fn drawn_after(seed: u64, case: &mut Case) -> Option<RuleSet> {
-    let mut random = Random::new(seed.rotate_left(32));
+fn drawn_after(seed: u64, case: &mut DrawnCase) -> Option<RuleSet> {
+    let mut random = SplitMix::new(seed.rotate_left(32));
     if !random.chance(60) {
         return None;
     }
@@ -54,7 +54,7 @@ fn drawn_after(seed: u64, case: &mut Case) -> Option<RuleSet> {
 }
 
 /// The rules and logs of a run.
-fn show(case: &Case) -> String {
+fn show(case: &DrawnCase) -> String {
     let alerts = case.rules.alerts.iter().map(|alert| format!("{alert:?}\n"));
     let logs = case.logs.iter().map(|log| {
         let times = log.records.iter().map(|record| (record.time, record.recorded));
@@ -72,9 +72,9 @@ fn widened(alert: &mut Alert) {
     }
 }
 
-/// What all runs did.
+/// Sums over all runs.
 #[derive(Default)]
-struct Sums {
+struct RunSums {
     crashes: u64,
     settled: u64,
     early: u64,
@@ -82,8 +82,8 @@ struct Sums {
     deeds: BTreeMap<&'static str, u64>,
 }
 
-impl Sums {
-    fn add(&mut self, of: &Survivors) {
+impl RunSums {
+    fn add(&mut self, of: &DurableState) {
         let is_early = |recorded: &AlertRecord| matches!(recorded, AlertRecord::Early(..));
         let early = of.alert_log.iter().filter(|of| is_early(&of.recorded)).count();
         let metas = of.alert_log.iter().filter(|of| matches!(of.recorded, AlertRecord::Meta(..)));
@@ -140,7 +140,7 @@ const RED_SEEDS: [u64; 12] = [
 #[test]
 fn seeds_that_were_red_stay_green() {
     for seed in RED_SEEDS {
-        assert_eq!(simulate(seed, Design::Right).err(), None, "HANSHO_SEED={seed}");
+        assert_eq!(simulate(seed, NodeDesign::Right).err(), None, "HANSHO_SEED={seed}");
     }
 }
 
@@ -148,15 +148,15 @@ fn seeds_that_were_red_stay_green() {
 fn crashes_change_nothing() {
     let seeds = seeds::chosen("HANSHO_SEEDS", SEEDS);
     let many = seeds.end - seeds.start;
-    let all = seeds::all(seeds, |sums: &mut Sums, seed| {
-        simulate(seed, Design::Right).map(|survivors| sums.add(&survivors))
+    let all = seeds::all(seeds, |sums: &mut RunSums, seed| {
+        simulate(seed, NodeDesign::Right).map(|survivors| sums.add(&survivors))
     });
     let all = all.unwrap_or_else(|(seed, fault)| {
         let again = "cargo test -p tests --test simulation crashes_change_nothing";
         panic!("{fault}\nagain: HANSHO_SEED={seed} {again}");
     });
     let mut deeds: BTreeMap<&str, u64> = BTreeMap::new();
-    let sum = |of: fn(&Sums) -> u64| all.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&RunSums) -> u64| all.iter().map(of).sum::<u64>();
     for (deed, times) in all.iter().flat_map(|sums| &sums.deeds) {
         *deeds.entry(deed).or_insert(0) += times;
     }
@@ -180,8 +180,9 @@ fn crashes_change_nothing() {
 fn wrong_designs_are_found() {
     let mut passed = Vec::new();
     let asked = std::env::var("HANSHO_DESIGN").ok();
-    let is_asked = |design: &Design| asked.as_ref().is_none_or(|it| *it == format!("{design:?}"));
-    for design in Design::WRONG.into_iter().filter(is_asked) {
+    let is_asked =
+        |design: &NodeDesign| asked.as_ref().is_none_or(|it| *it == format!("{design:?}"));
+    for design in NodeDesign::WRONG.into_iter().filter(is_asked) {
         let found = (0..SEEDS_TO_FIND).find_map(|seed| Some((seed, simulate(seed, design).err()?)));
         match found {
             Some((seed, why)) => {

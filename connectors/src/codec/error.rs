@@ -17,7 +17,7 @@ pub enum CodecError {
     TimePattern {
         /// The field that has it.
         field: String,
-        /// What is wrong with it.
+        /// Problem with it.
         reason: String,
     },
     /// A list of lists.
@@ -40,15 +40,15 @@ pub enum CodecError {
 /// A record that cannot be decoded: where, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
-    /// Where in the record; `None` when it is about the record as a whole.
-    pub place: Option<Place>,
+    /// Place in the record; `None` when it is about the record as a whole.
+    pub place: Option<ErrorPlace>,
     /// Why; an enum, so that it can be told in any language.
     pub reason: DecodeReason,
 }
 
 /// A place in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ErrorPlace {
     /// Bytes before it.
     pub byte: usize,
     /// Its line in the record, from 1.
@@ -76,13 +76,13 @@ pub enum DecodeReason {
     /// Nested deeper than [`DEPTH_MAX`].
     TooDeep,
     /// Not JSON: what should stand there.
-    Syntax(Expected),
+    Syntax(ExpectedInput),
     /// Not a syslog line: what should stand there.
-    Syslog(Expected),
+    Syslog(ExpectedInput),
     /// Not a logfmt line: what should stand there.
-    Logfmt(Expected),
+    Logfmt(ExpectedInput),
     /// Not an OTLP request: what should stand there.
-    Otlp(Expected),
+    Otlp(ExpectedInput),
     /// More than [`EVENTS_MAX`] events.
     TooManyEvents,
     /// Texts that events share come to more than [`SHARED_TEXT_MAX`], counted for each event.
@@ -91,7 +91,7 @@ pub enum DecodeReason {
     Within {
         /// The place, as in `resourceLogs[0].scopeLogs[1]`.
         path: String,
-        /// What is wrong there.
+        /// Reason of the error.
         reason: Box<DecodeReason>,
     },
     /// Neither the event nor the record has a time.
@@ -105,9 +105,9 @@ pub enum DecodeReason {
     NoYear,
 }
 
-/// What should stand at a place.
+/// Input expected at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
+pub enum ExpectedInput {
     /// A JSON value.
     Value,
     /// A member's name in quotes.
@@ -170,13 +170,13 @@ impl DecodeError {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let this_line = before.get(line_start..).unwrap_or_default();
         let column = String::from_utf8_lossy(this_line).chars().count() + 1;
-        let place = Some(Place { byte, line, column });
+        let place = Some(ErrorPlace { byte, line, column });
         DecodeError { place, reason }
     }
 
     /// An error at a byte of a payload that is no text.
     pub(super) fn at_byte(byte: usize, reason: DecodeReason) -> DecodeError {
-        let place = Some(Place { byte, line: 1, column: byte + 1 });
+        let place = Some(ErrorPlace { byte, line: 1, column: byte + 1 });
         DecodeError { place, reason }
     }
 
@@ -189,7 +189,7 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Place { byte, line, column }) = self.place {
+        if let Some(ErrorPlace { byte, line, column }) = self.place {
             if line > 1 {
                 write!(f, "line {line} of the record, ")?;
             }
@@ -250,35 +250,37 @@ impl fmt::Display for DecodeReason {
     }
 }
 
-impl fmt::Display for Expected {
+impl fmt::Display for ExpectedInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Expected::Value => "a value",
-            Expected::Name => "a name in double quotes",
-            Expected::Colon => "`:` after the name",
-            Expected::CommaOrBrace => "`,` or `}`",
-            Expected::CommaOrBracket => "`,` or `]`",
-            Expected::Digit => "a digit",
-            Expected::Escape => "an escape such as `\\n` or `\\u000a`",
-            Expected::EscapedControl => "control characters to be escaped, as in `\\u0000`",
-            Expected::Priority => "a priority from `<0>` to `<191>`",
-            Expected::HeaderTime => "a time such as `Dec 10 06:55:46` or `2026-01-05T09:00:00Z`",
-            Expected::HeaderWord => "a word and a space",
-            Expected::StructuredPart => "`-` or `[id name=\"value\"]`",
-            Expected::Key => "a key such as `level=`",
-            Expected::ClosingQuote => "a `\"` that ends the value",
-            Expected::Gap => "a space before the next pair",
-            Expected::Object => "an object",
-            Expected::Array => "an array",
-            Expected::Text => "a text",
-            Expected::HexDigits => "hexadecimal digits",
-            Expected::Whole => "a whole number of 64 bits",
-            Expected::Number => "a number",
-            Expected::Truth => "true or false",
-            Expected::Tag => "a field with a wire type that it can have",
-            Expected::Varint => "a number of at most ten bytes",
-            Expected::WholeField => "a field that ends within its message",
-            Expected::Utf8 => "a text in UTF-8",
+            ExpectedInput::Value => "a value",
+            ExpectedInput::Name => "a name in double quotes",
+            ExpectedInput::Colon => "`:` after the name",
+            ExpectedInput::CommaOrBrace => "`,` or `}`",
+            ExpectedInput::CommaOrBracket => "`,` or `]`",
+            ExpectedInput::Digit => "a digit",
+            ExpectedInput::Escape => "an escape such as `\\n` or `\\u000a`",
+            ExpectedInput::EscapedControl => "control characters to be escaped, as in `\\u0000`",
+            ExpectedInput::Priority => "a priority from `<0>` to `<191>`",
+            ExpectedInput::HeaderTime => {
+                "a time such as `Dec 10 06:55:46` or `2026-01-05T09:00:00Z`"
+            }
+            ExpectedInput::HeaderWord => "a word and a space",
+            ExpectedInput::StructuredPart => "`-` or `[id name=\"value\"]`",
+            ExpectedInput::Key => "a key such as `level=`",
+            ExpectedInput::ClosingQuote => "a `\"` that ends the value",
+            ExpectedInput::Gap => "a space before the next pair",
+            ExpectedInput::Object => "an object",
+            ExpectedInput::Array => "an array",
+            ExpectedInput::Text => "a text",
+            ExpectedInput::HexDigits => "hexadecimal digits",
+            ExpectedInput::Whole => "a whole number of 64 bits",
+            ExpectedInput::Number => "a number",
+            ExpectedInput::Truth => "true or false",
+            ExpectedInput::Tag => "a field with a wire type that it can have",
+            ExpectedInput::Varint => "a number of at most ten bytes",
+            ExpectedInput::WholeField => "a field that ends within its message",
+            ExpectedInput::Utf8 => "a text in UTF-8",
         })
     }
 }

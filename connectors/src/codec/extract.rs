@@ -16,14 +16,14 @@ use model::schema::{Pattern, PatternPart};
 
 /// A pattern ready to be matched.
 #[derive(Debug)]
-pub(super) struct Matcher {
+pub(super) struct PatternMatcher {
     prefix: String,
-    links: Vec<Link>,
+    links: Vec<PatternHole>,
 }
 
 /// A hole and the literal behind it.
 #[derive(Debug)]
-struct Link {
+struct PatternHole {
     /// The field a named hole fills; `None` is `{_}`.
     field: Option<usize>,
     literal: String,
@@ -31,16 +31,16 @@ struct Link {
 
 /// Places found by the last match, kept to be reused.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct MatchedSpans {
     rightmost: Vec<usize>,
     /// (field, start, end) of each named hole, in order.
     pub holes: Vec<(usize, usize, usize)>,
 }
 
-impl Matcher {
+impl PatternMatcher {
     /// `None` when two holes touch.
-    pub fn new(pattern: &Pattern) -> Option<Matcher> {
-        let (mut prefix, mut links) = (String::new(), Vec::<Link>::new());
+    pub fn new(pattern: &Pattern) -> Option<PatternMatcher> {
+        let (mut prefix, mut links) = (String::new(), Vec::<PatternHole>::new());
         for part in &pattern.parts {
             let field = match part {
                 PatternPart::Literal(text) => {
@@ -55,9 +55,9 @@ impl Matcher {
                 return None;
             }
             let literal = String::new();
-            links.push(Link { field, literal });
+            links.push(PatternHole { field, literal });
         }
-        Some(Matcher { prefix, links })
+        Some(PatternMatcher { prefix, links })
     }
 
     /// The fields its named holes fill.
@@ -65,8 +65,8 @@ impl Matcher {
         self.links.iter().filter_map(|link| link.field)
     }
 
-    /// Whether the pattern covers the whole text; `places` then has its named holes.
-    pub fn matches(&self, text: &str, places: &mut Places) -> bool {
+    /// True when the pattern covers the whole text; `places` then has its named holes.
+    pub fn matches(&self, text: &str, places: &mut MatchedSpans) -> bool {
         places.holes.clear();
         let Some((last, inner)) = self.links.split_last() else {
             return text == self.prefix;
@@ -88,8 +88,8 @@ impl Matcher {
         text: &str,
         first: usize,
         suffix: usize,
-        inner: &[Link],
-        places: &mut Places,
+        inner: &[PatternHole],
+        places: &mut MatchedSpans,
     ) -> bool {
         places.rightmost.clear();
         places.rightmost.resize(self.links.len(), suffix);
@@ -105,7 +105,7 @@ impl Matcher {
         true
     }
 
-    fn find_holes(&self, text: &str, first: usize, places: &mut Places) {
+    fn find_holes(&self, text: &str, first: usize, places: &mut MatchedSpans) {
         let mut start = first;
         let last = self.links.len() - 1;
         for (index, (link, rightmost)) in self.links.iter().zip(&places.rightmost).enumerate() {

@@ -7,9 +7,9 @@
 mod scanner;
 mod unescape;
 
-use crate::codec::error::{DecodeReason, Expected};
-pub(super) use crate::codec::json::scanner::{Fault, Kind, RawSpan, Scanner};
-use crate::codec::json::scanner::{Flaw, Token};
+use crate::codec::error::{DecodeReason, ExpectedInput};
+pub(super) use crate::codec::json::scanner::{JsonError, JsonKind, JsonScanner, RawSpan};
+use crate::codec::json::scanner::{JsonErrorKind, JsonNeedle};
 pub(super) use crate::codec::json::unescape::unescape;
 
 /// The declared paths as a tree, and where the last document had them.
@@ -18,9 +18,9 @@ pub(super) use crate::codec::json::unescape::unescape;
 /// `{"a":{"b.c":…}}`. So a node stands for the joined names so far, and an edge for every way
 /// to go on. Where a document has a field several times, the last one wins.
 #[derive(Debug)]
-pub(super) struct Projection {
-    nodes: Vec<Node>,
-    edges: Vec<Edge>,
+pub(super) struct FieldProjection {
+    nodes: Vec<PathNode>,
+    edges: Vec<PathEdge>,
     /// One per field; `None` where the document does not have it.
     pub spans: Vec<Option<RawSpan>>,
     /// Fields whose path an earlier field has, and that field.
@@ -29,7 +29,7 @@ pub(super) struct Projection {
 }
 
 #[derive(Debug, Default)]
-struct Node {
+struct PathNode {
     prefix: String,
     // INVARIANT: the names of a node's edges are different.
     edges: Vec<usize>,
@@ -40,27 +40,27 @@ struct Node {
 }
 
 #[derive(Debug)]
-struct Edge {
+struct PathEdge {
     name: String,
     /// The name as writers spell it, with its colon.
-    token: Token,
-    aim: Aim,
+    token: JsonNeedle,
+    aim: EdgeTarget,
     /// The edge of the declared member that followed in the last object.
     next: usize,
 }
 
-/// Where an edge leads: to a field, to a node, or to both.
+/// Target of an edge: to a field, to a node, or to both.
 #[derive(Clone, Copy, Debug, Default)]
-struct Aim {
+struct EdgeTarget {
     field: Option<u32>,
     child: Option<u32>,
 }
 
-impl Projection {
+impl FieldProjection {
     /// The tree of the given paths, one per field.
-    pub fn new<'a>(paths: impl Iterator<Item = &'a str>) -> Projection {
-        let mut projection = Projection {
-            nodes: vec![Node::default()],
+    pub fn new<'a>(paths: impl Iterator<Item = &'a str>) -> FieldProjection {
+        let mut projection = FieldProjection {
+            nodes: vec![PathNode::default()],
             edges: Vec::new(),
             spans: Vec::new(),
             copies: Vec::new(),
@@ -99,12 +99,12 @@ impl Projection {
     fn node(&mut self, prefix: &str) -> usize {
         let known = self.nodes.iter().position(|node| node.prefix == prefix);
         known.unwrap_or_else(|| {
-            self.nodes.push(Node { prefix: prefix.to_owned(), ..Node::default() });
+            self.nodes.push(PathNode { prefix: prefix.to_owned(), ..PathNode::default() });
             self.nodes.len() - 1
         })
     }
 
-    fn aim(&mut self, node: usize, name: &str) -> Option<&mut Aim> {
+    fn aim(&mut self, node: usize, name: &str) -> Option<&mut EdgeTarget> {
         let node = self.nodes.get_mut(node)?;
         let of_name = |edge: &&usize| self.edges.get(**edge).is_some_and(|edge| edge.name == name);
         let at = node.edges.iter().find(of_name).copied().unwrap_or(self.edges.len());
@@ -116,9 +116,9 @@ impl Projection {
             }
             node.edges.push(at);
             node.lengths |= length_bit(name.len());
-            let token = Token::new(format!("{}:", serde_json::Value::from(name)));
-            let (name, aim, next) = (name.to_owned(), Aim::default(), usize::MAX);
-            self.edges.push(Edge { name, token, aim, next });
+            let token = JsonNeedle::new(format!("{}:", serde_json::Value::from(name)));
+            let (name, aim, next) = (name.to_owned(), EdgeTarget::default(), usize::MAX);
+            self.edges.push(PathEdge { name, token, aim, next });
         }
         self.edges.get_mut(at).map(|edge| &mut edge.aim)
     }
@@ -128,9 +128,9 @@ impl Projection {
         Ok(self.document(text)?)
     }
 
-    fn document(&mut self, text: &str) -> Result<(), Fault> {
+    fn document(&mut self, text: &str) -> Result<(), JsonError> {
         self.spans.fill(None);
-        let mut scanner = Scanner::new(text, 0);
+        let mut scanner = JsonScanner::new(text, 0);
         // A byte order mark says nothing, and some producers write it.
         if text.starts_with('\u{feff}') {
             scanner.at = '\u{feff}'.len_utf8();
@@ -138,12 +138,12 @@ impl Projection {
         scanner.skip_space();
         match scanner.peek() {
             Some(b'{') => self.object(&mut scanner, 0, 1)?,
-            None => return Err(scanner.fault(Flaw::Truncated)),
-            Some(_) => return Err(scanner.fault(Flaw::NotAnObject)),
+            None => return Err(scanner.fault(JsonErrorKind::Truncated)),
+            Some(_) => return Err(scanner.fault(JsonErrorKind::NotAnObject)),
         }
         scanner.skip_space();
         if scanner.peek().is_some() {
-            return Err(scanner.fault(Flaw::Trailing));
+            return Err(scanner.fault(JsonErrorKind::Trailing));
         }
         for (copy, field) in &self.copies {
             let span = self.spans.get(*field).copied().flatten();
@@ -157,10 +157,10 @@ impl Projection {
     /// Scans an object whose members go on from a node.
     fn object(
         &mut self,
-        scanner: &mut Scanner<'_>,
+        scanner: &mut JsonScanner<'_>,
         node: usize,
         depth: usize,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), JsonError> {
         scanner.enter(depth)?;
         if scanner.skip_if(b'}') {
             return Ok(());
@@ -175,7 +175,7 @@ impl Projection {
                 _ => self.look_up(scanner, node, before)?,
             };
             match edge.and_then(|edge| self.edges.get(edge)) {
-                Some(&Edge { aim, next, .. }) => {
+                Some(&PathEdge { aim, next, .. }) => {
                     (before, guess) = (edge, next);
                     self.wanted_value(scanner, aim, depth + 1)?;
                 }
@@ -183,7 +183,7 @@ impl Projection {
                     scanner.value(depth + 1)?;
                 }
             }
-            if !scanner.skip_comma(b'}', Expected::CommaOrBrace)? {
+            if !scanner.skip_comma(b'}', ExpectedInput::CommaOrBrace)? {
                 return Ok(());
             }
         }
@@ -193,10 +193,10 @@ impl Projection {
     /// `before`.
     fn look_up(
         &mut self,
-        scanner: &mut Scanner<'_>,
+        scanner: &mut JsonScanner<'_>,
         node: usize,
         before: Option<usize>,
-    ) -> Result<Option<usize>, Fault> {
+    ) -> Result<Option<usize>, JsonError> {
         let name = scanner.name()?;
         let found = self.find(node, scanner.text, name);
         if let Some(found) = found {
@@ -213,7 +213,7 @@ impl Projection {
 
     fn find(&mut self, node: usize, text: &str, name: RawSpan) -> Option<usize> {
         let raw = text.get(name.start as usize + 1..name.end as usize - 1)?;
-        let name = if name.kind == Kind::Escaped {
+        let name = if name.kind == JsonKind::Escaped {
             self.name.clear();
             if !unescape(raw, &mut self.name) {
                 return None;
@@ -233,16 +233,16 @@ impl Projection {
     /// Scans a declared member's value and notes where it stands.
     fn wanted_value(
         &mut self,
-        scanner: &mut Scanner<'_>,
-        aim: Aim,
+        scanner: &mut JsonScanner<'_>,
+        aim: EdgeTarget,
         depth: usize,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), JsonError> {
         scanner.skip_space();
         let start = scanner.at;
         let kind = match aim.child {
             Some(child) if scanner.peek() == Some(b'{') => {
                 self.object(scanner, child as usize, depth)?;
-                Kind::Object
+                JsonKind::Object
             }
             _ => scanner.value(depth)?,
         };

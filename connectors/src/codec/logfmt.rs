@@ -2,23 +2,23 @@
 
 use memchr::memchr2_iter;
 
-use crate::codec::error::{DecodeReason, Expected};
+use crate::codec::error::{DecodeReason, ExpectedInput};
 
 /// One pair; texts are parts of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pair<'a> {
+pub(super) struct LogfmtPair<'a> {
     pub key: &'a str,
     pub value: PairValue<'a>,
 }
 
-/// What stands behind a key.
+/// Value after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PairValue<'a> {
     /// Nothing: the key alone says that it is so.
     Alone,
     /// Everything up to the next space.
     Bare(&'a str),
-    /// What stands in double quotes, escapes and all.
+    /// Text in double quotes, escapes and all.
     Quoted(&'a str),
 }
 
@@ -29,7 +29,7 @@ pub(super) enum PairValue<'a> {
 pub(super) fn next_pair<'a>(
     line: &'a str,
     rest: &mut &'a str,
-) -> Result<Option<Pair<'a>>, (usize, DecodeReason)> {
+) -> Result<Option<LogfmtPair<'a>>, (usize, DecodeReason)> {
     let text = rest.trim_start_matches(is_gap);
     let place = |at: &str| at.as_ptr() as usize - line.as_ptr() as usize;
     let wrong = |at: &str, what| Err((place(at), DecodeReason::Logfmt(what)));
@@ -40,27 +40,27 @@ pub(super) fn next_pair<'a>(
     let end = text.find(|c| is_gap(c) || c == '=' || c == '"').unwrap_or(text.len());
     let (key, after) = text.split_at(end);
     if key.is_empty() || after.starts_with('"') {
-        return wrong(after, Expected::Key);
+        return wrong(after, ExpectedInput::Key);
     }
     let Some(after) = after.strip_prefix('=') else {
         *rest = after;
-        return Ok(Some(Pair { key, value: PairValue::Alone }));
+        return Ok(Some(LogfmtPair { key, value: PairValue::Alone }));
     };
     let Some(quoted) = after.strip_prefix('"') else {
         let end = after.find(is_gap).unwrap_or(after.len());
         let (value, left) = after.split_at(end);
         *rest = left;
-        return Ok(Some(Pair { key, value: PairValue::Bare(value) }));
+        return Ok(Some(LogfmtPair { key, value: PairValue::Bare(value) }));
     };
     let Some(end) = closing_quote(quoted) else {
-        return wrong(after, Expected::ClosingQuote);
+        return wrong(after, ExpectedInput::ClosingQuote);
     };
     let (value, left) = (quoted.get(..end).unwrap_or(""), quoted.get(end + 1..).unwrap_or(""));
     if !left.is_empty() && !left.starts_with(is_gap) {
-        return wrong(left, Expected::Gap);
+        return wrong(left, ExpectedInput::Gap);
     }
     *rest = left;
-    Ok(Some(Pair { key, value: PairValue::Quoted(value) }))
+    Ok(Some(LogfmtPair { key, value: PairValue::Quoted(value) }))
 }
 
 const fn is_gap(c: char) -> bool {
@@ -89,7 +89,7 @@ mod tests {
 
     fn pairs(line: &str) -> Result<Vec<(&str, PairValue<'_>)>, usize> {
         let (mut rest, mut pairs) = (line, Vec::new());
-        while let Some(Pair { key, value }) =
+        while let Some(LogfmtPair { key, value }) =
             next_pair(line, &mut rest).map_err(|(byte, _)| byte)?
         {
             pairs.push((key, value));

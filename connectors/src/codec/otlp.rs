@@ -1,58 +1,58 @@
 //! OTLP export requests, as the OpenTelemetry Collector's Kafka exporter writes them: many
 //! events in one record, in protobuf or JSON.
 //!
-//! A request is first read whole into a [`tape::Tape`] and checked, so that a record counts
+//! A request is first read whole into a [`tape::RequestTape`] and checked, so that a record counts
 //! wholly or not at all; then its events are lent one by one, in the order they stand in. What
 //! they share (resource, scope, metric) is read once for all of them.
 
-mod fault;
+mod error;
 pub(super) mod field;
 mod json;
 mod message;
 pub(super) mod tape;
 mod wire;
 
-use model::schema::{Schema, Telemetry};
+use model::schema::{OtlpSignal, Schema};
 
 use crate::codec::error::{DecodeError, DecodeReason};
-use crate::codec::otlp::fault::Fault;
-use crate::codec::otlp::field::{Aim, KINDS, SHARED};
-use crate::codec::otlp::message::Message;
-use crate::codec::otlp::tape::{EventPlace, Tape};
-use crate::codec::payload::{Counters, check_length, record_text};
-use crate::codec::value::{Home, Reader, Slot, Span};
+use crate::codec::otlp::error::OtlpError;
+use crate::codec::otlp::field::{FieldTarget, KINDS, SHARED};
+use crate::codec::otlp::message::OtlpMessage;
+use crate::codec::otlp::tape::{EventPlace, RequestTape};
+use crate::codec::payload::{DecoderCounters, check_length, record_text};
+use crate::codec::value::{FieldParser, SpanSource, TextSpan, ValueSlot};
 
-/// What the decoder of an OTLP stream keeps.
+/// State of the decoder of an OTLP stream.
 #[derive(Debug)]
-pub(super) struct Otlp {
-    pub(super) root: Message,
-    pub(super) tape: Tape,
+pub(super) struct OtlpDecoder {
+    pub(super) root: OtlpMessage,
+    pub(super) tape: RequestTape,
     /// The fields of each level, from what all events share to what each has itself.
-    pub(super) aims: [Vec<Aim>; SHARED + 1],
+    pub(super) aims: [Vec<FieldTarget>; SHARED + 1],
     /// The names of the kinds of metrics, among the decoder's constants.
-    pub(super) kinds: Vec<Span>,
-    /// Whether a date may lack its year, which refuses its whole record.
+    pub(super) kinds: Vec<TextSpan>,
+    /// True when a date may lack its year, which refuses its whole record.
     pub(super) may_lack_year: bool,
     /// The values of the shared fields, one slot a field.
-    pub(super) shared: Vec<Slot>,
-    /// How many list items stood before each level's.
+    pub(super) shared: Vec<ValueSlot>,
+    /// Number of list items before those of each level.
     pub(super) items_before: [usize; SHARED + 1],
     /// The counters as they were before a record was tried.
-    pub(super) counters: Counters,
+    pub(super) counters: DecoderCounters,
     pub(super) digits: String,
 }
 
-impl Otlp {
-    /// Where the fields of a schema are; the names of kinds are added to `constants`.
+impl OtlpDecoder {
+    /// Resolves the paths of a schema's fields; the names of kinds are added to `constants`.
     pub(super) fn new(
-        telemetry: Telemetry,
+        telemetry: OtlpSignal,
         schema: &Schema,
-        readers: &[Reader],
+        readers: &[FieldParser],
         constants: &mut String,
-    ) -> Otlp {
-        let mut aims: [Vec<Aim>; SHARED + 1] = Default::default();
+    ) -> OtlpDecoder {
+        let mut aims: [Vec<FieldTarget>; SHARED + 1] = Default::default();
         for (index, field) in schema.fields.iter().enumerate() {
-            let found = Aim::new(telemetry, index, field);
+            let found = FieldTarget::new(telemetry, index, field);
             if let Some((level, aim)) = found
                 && let Some(aims) = aims.get_mut(level)
             {
@@ -60,19 +60,19 @@ impl Otlp {
             }
         }
         let kinds = KINDS.iter().map(|(_, name)| {
-            let (home, start) = (Home::Constants, constants.len());
+            let (home, start) = (SpanSource::Constants, constants.len());
             constants.push_str(name);
-            Span { home, start, end: constants.len() }
+            TextSpan { home, start, end: constants.len() }
         });
-        Otlp {
-            root: Message::root(telemetry),
-            tape: Tape::new(telemetry),
+        OtlpDecoder {
+            root: OtlpMessage::root(telemetry),
+            tape: RequestTape::new(telemetry),
             aims,
             kinds: kinds.collect(),
-            may_lack_year: readers.iter().any(Reader::may_lack_year),
+            may_lack_year: readers.iter().any(FieldParser::may_lack_year),
             shared: Vec::new(),
             items_before: [0; SHARED + 1],
-            counters: Counters::default(),
+            counters: DecoderCounters::default(),
             digits: String::new(),
         }
     }
@@ -91,7 +91,7 @@ impl Otlp {
         } else {
             ("", wire::read(payload, self.root, &mut self.tape, texts))
         };
-        let Err(Fault { at, reason, member }) = read else {
+        let Err(OtlpError { at, reason, member }) = read else {
             self.tape.close(0);
             return Ok(text);
         };
@@ -115,7 +115,7 @@ impl Otlp {
     }
 }
 
-/// Whether a record is JSON, by its first byte.
+/// True when a record is JSON, by its first byte.
 ///
 /// Protobuf begins with the tag of the first resource (10), or not at all. A line end is 10
 /// too, so that JSON may begin with any white space but that.

@@ -3,9 +3,9 @@
 use crate::codec::error::{DecodeError, DecodeReason};
 use crate::source::MAX_RECORD_BYTES;
 
-/// What a decoder met so far, beside undecodable records.
+/// Counts of a decoder, beside undecodable records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct DecoderCounters {
     /// Values of the wrong type or out of range, by field in the order of the schema.
     pub misfits: Vec<u64>,
     /// Events without a time of their own, dated by their record.

@@ -6,16 +6,16 @@ use model::time::Timestamp;
 use crate::codec::Decoder;
 use crate::codec::error::{DecodeError, DecodeReason};
 use crate::codec::limits::SHARED_TEXT_MAX;
-use crate::codec::otlp::Otlp;
-use crate::codec::otlp::field::{Bench, SHARED};
+use crate::codec::otlp::OtlpDecoder;
+use crate::codec::otlp::field::{SHARED, ValueBuffers};
 use crate::codec::otlp::tape::EventPlace;
-use crate::codec::value::{Fault as ValueFault, Slot};
+use crate::codec::value::{ValueError as ValueFault, ValueSlot};
 
 impl Decoder {
     /// Lends the events of a request, in their order, once all of it has proved sound.
     pub(super) fn decode_request(
         &mut self,
-        otlp: &mut Otlp,
+        otlp: &mut OtlpDecoder,
         record: &Record<'_>,
         mut use_event: impl FnMut(&Event<'_>),
     ) -> Result<(), DecodeError> {
@@ -38,7 +38,7 @@ impl Decoder {
     }
 
     /// Goes through the events as if they were lent, and finds what refuses the record.
-    fn try_request(&mut self, otlp: &mut Otlp, payload: &str) -> Result<(), DecodeError> {
+    fn try_request(&mut self, otlp: &mut OtlpDecoder, payload: &str) -> Result<(), DecodeError> {
         // An event with a time is sound once its request is: its fields fit or are missing.
         let each_may_fail = self.recorded.is_none() || otlp.may_lack_year;
         let mut before = EventPlace::NOWHERE;
@@ -48,8 +48,8 @@ impl Decoder {
                 break;
             };
             if self.read_shared(otlp, payload, before, place)? {
-                let length = |slot: &Slot| match slot {
-                    Slot::Text(span) => span.end - span.start,
+                let length = |slot: &ValueSlot| match slot {
+                    ValueSlot::Text(span) => span.end - span.start,
                     _ => 0,
                 };
                 let items = self.spill.items.iter().map(length).sum::<usize>();
@@ -72,7 +72,7 @@ impl Decoder {
     /// were any.
     fn read_shared(
         &mut self,
-        otlp: &mut Otlp,
+        otlp: &mut OtlpDecoder,
         payload: &str,
         before: EventPlace,
         place: EventPlace,
@@ -83,7 +83,7 @@ impl Decoder {
         };
         if before == EventPlace::NOWHERE {
             otlp.shared.clear();
-            otlp.shared.resize(self.readers.len(), Slot::Missing);
+            otlp.shared.resize(self.readers.len(), ValueSlot::Missing);
         }
         for level in first..SHARED {
             let mut slots = std::mem::take(&mut otlp.shared);
@@ -97,7 +97,7 @@ impl Decoder {
     /// Reads the fields an event has itself, and answers its time.
     fn read_own(
         &mut self,
-        otlp: &mut Otlp,
+        otlp: &mut OtlpDecoder,
         payload: &str,
         place: EventPlace,
     ) -> Result<Timestamp, DecodeError> {
@@ -115,14 +115,14 @@ impl Decoder {
 
     fn read_level(
         &mut self,
-        otlp: &mut Otlp,
+        otlp: &mut OtlpDecoder,
         payload: &str,
         level: usize,
         place: EventPlace,
-        slots: &mut [Slot],
+        slots: &mut [ValueSlot],
     ) -> Result<(), DecodeError> {
         self.spill.items.truncate(otlp.items_before.get(level).copied().unwrap_or(0));
-        let mut bench = Bench {
+        let mut bench = ValueBuffers {
             payload,
             constants: &self.constants,
             kinds: &otlp.kinds,
@@ -141,7 +141,7 @@ impl Decoder {
                     if let Some(count) = self.counters.misfits.get_mut(aim.field) {
                         *count += 1;
                     }
-                    Slot::Missing
+                    ValueSlot::Missing
                 }
                 Err(ValueFault::NoYear) => {
                     let error = DecodeError::whole(DecodeReason::NoYear);

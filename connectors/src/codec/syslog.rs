@@ -2,7 +2,7 @@
 
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
-use crate::codec::error::{DecodeReason, Expected};
+use crate::codec::error::{DecodeReason, ExpectedInput};
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -22,7 +22,7 @@ pub(super) enum SyslogPart {
     Severity,
 }
 
-/// When a line says it was written.
+/// Time in the header of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeaderTime {
     /// A date with its year.
@@ -83,14 +83,14 @@ impl HeaderTime {
 }
 
 /// A place in a line, moving forward.
-struct Line<'a> {
+struct SyslogCursor<'a> {
     whole: &'a str,
     rest: &'a str,
 }
 
 /// Takes a line without its line end apart.
 pub(super) fn parse(whole: &str) -> Result<SyslogLine<'_>, (usize, DecodeReason)> {
-    let mut line = Line { whole, rest: whole };
+    let mut line = SyslogCursor { whole, rest: whole };
     let priority = line.priority()?;
     if let Some(rest) = line.rest.strip_prefix("1 ")
         && priority.is_some()
@@ -105,8 +105,8 @@ pub(super) fn parse(whole: &str) -> Result<SyslogLine<'_>, (usize, DecodeReason)
     Ok(SyslogLine { time, host, program, pid, message_id, message, priority })
 }
 
-impl<'a> Line<'a> {
-    fn fault<T>(&self, expected: Expected) -> Result<T, (usize, DecodeReason)> {
+impl<'a> SyslogCursor<'a> {
+    fn fault<T>(&self, expected: ExpectedInput) -> Result<T, (usize, DecodeReason)> {
         let at = self.whole.len() - self.rest.len();
         Err((at, DecodeReason::Syslog(expected)))
     }
@@ -117,7 +117,7 @@ impl<'a> Line<'a> {
             return Ok(None);
         };
         let Some((digits, rest)) = body.split_once('>') else {
-            return self.fault(Expected::Priority);
+            return self.fault(ExpectedInput::Priority);
         };
         let plain = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
         match digits.parse::<u8>() {
@@ -125,7 +125,7 @@ impl<'a> Line<'a> {
                 self.rest = rest;
                 Ok(Some(priority))
             }
-            _ => self.fault(Expected::Priority),
+            _ => self.fault(ExpectedInput::Priority),
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Line<'a> {
                 self.rest = rest;
                 Ok(word)
             }
-            _ => self.fault(Expected::HeaderWord),
+            _ => self.fault(ExpectedInput::HeaderWord),
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Line<'a> {
                 self.rest = rest;
                 Ok(time)
             }
-            None => self.fault(Expected::HeaderTime),
+            None => self.fault(ExpectedInput::HeaderTime),
         }
     }
 
@@ -169,7 +169,7 @@ impl<'a> Line<'a> {
         let pid = known(self.word()?);
         let message_id = known(self.word()?);
         let Some(rest) = skip_structured(self.rest) else {
-            return self.fault(Expected::StructuredPart);
+            return self.fault(ExpectedInput::StructuredPart);
         };
         let text = rest.strip_prefix(' ').unwrap_or(rest);
         let message = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -224,7 +224,7 @@ fn split_tag(text: &str) -> (Option<&str>, Option<&str>, &str) {
     }
 }
 
-/// What follows `-` or `[…][…]`, where a backslash keeps the next character from counting.
+/// Text after `-` or `[…][…]`, where a backslash keeps the next character from counting.
 fn skip_structured(text: &str) -> Option<&str> {
     if let Some(rest) = text.strip_prefix('-') {
         return Some(rest);

@@ -8,15 +8,15 @@ use model::schema::{DurationUnit, Field, FieldType, PercentScale};
 use model::time::Timestamp;
 
 use crate::codec::error::CodecError;
-use crate::codec::json::{Kind, RawSpan, Scanner, unescape};
+use crate::codec::json::{JsonKind, JsonScanner, RawSpan, unescape};
 use crate::codec::time_format::{TimeFault, TimeReader};
 
 /// Most items a list may have; a longer one does not fit its type.
 pub const LIST_ITEMS_MAX: usize = 1024;
 
-/// Which text a [`Span`] is cut from.
+/// Which text a [`TextSpan`] is cut from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Home {
+pub(super) enum SpanSource {
     /// The record.
     Payload,
     /// Texts that had escapes.
@@ -27,17 +27,17 @@ pub(super) enum Home {
 
 /// A text by its place, so that buffers can grow and be reused while it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span {
-    pub home: Home,
+pub(super) struct TextSpan {
+    pub home: SpanSource,
     pub start: usize,
     pub end: usize,
 }
 
 /// A [`Value`] without a lifetime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum ValueSlot {
     Missing,
-    Text(Span),
+    Text(TextSpan),
     Number(Decimal),
     Bool(bool),
     Time(Timestamp),
@@ -47,7 +47,7 @@ pub(super) enum Slot {
 
 /// The texts that spans are cut from.
 #[derive(Clone, Copy)]
-pub(super) struct Texts<'a> {
+pub(super) struct SpanTexts<'a> {
     pub payload: &'a str,
     pub scratch: &'a str,
     pub constants: &'a str,
@@ -55,9 +55,9 @@ pub(super) struct Texts<'a> {
 
 /// A scalar as a codec found it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Scalar<'a> {
+pub(super) enum RawScalar<'a> {
     /// Text, and its place.
-    Text(&'a str, Span),
+    Text(&'a str, TextSpan),
     /// The text of a number.
     Number(&'a str),
     /// A truth value.
@@ -66,7 +66,7 @@ pub(super) enum Scalar<'a> {
 
 /// Why a value is none of its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ValueError {
     /// Wrong type, or out of range.
     Misfit,
     /// A date that needs `--year`.
@@ -75,7 +75,7 @@ pub(super) enum Fault {
 
 /// A field's type, ready to read.
 #[derive(Clone, Debug)]
-pub(super) enum Reader {
+pub(super) enum FieldParser {
     Str,
     Int,
     Bool,
@@ -86,29 +86,29 @@ pub(super) enum Reader {
         factor: i64,
     },
     Time(TimeReader),
-    List(Box<Reader>),
+    List(Box<FieldParser>),
 }
 
-/// Where the JSON codec puts what a slot only points to.
+/// Scratch text of the JSON codec, to which slots point.
 #[derive(Debug, Default)]
-pub(super) struct Spill {
-    pub items: Vec<Slot>,
+pub(super) struct TextScratch {
+    pub items: Vec<ValueSlot>,
     pub scratch: String,
 }
 
-impl Reader {
-    pub fn new(field: &Field, year: Option<i64>) -> Result<Reader, CodecError> {
-        Reader::of(&field.kind, &field.name, year)
+impl FieldParser {
+    pub fn new(field: &Field, year: Option<i64>) -> Result<FieldParser, CodecError> {
+        FieldParser::of(&field.kind, &field.name, year)
     }
 
-    fn of(kind: &FieldType, name: &str, year: Option<i64>) -> Result<Reader, CodecError> {
-        let scaled = |power, factor| Reader::Scaled { power, factor };
+    fn of(kind: &FieldType, name: &str, year: Option<i64>) -> Result<FieldParser, CodecError> {
+        let scaled = |power, factor| FieldParser::Scaled { power, factor };
         let field = || name.to_owned();
         Ok(match kind {
-            FieldType::Str => Reader::Str,
-            FieldType::Int => Reader::Int,
-            FieldType::Bool => Reader::Bool,
-            FieldType::Ip => Reader::Ip,
+            FieldType::Str => FieldParser::Str,
+            FieldType::Int => FieldParser::Int,
+            FieldType::Bool => FieldParser::Bool,
+            FieldType::Ip => FieldParser::Ip,
             FieldType::Float | FieldType::Bytes => scaled(0, 1),
             FieldType::Percent(PercentScale::One) => scaled(0, 1),
             FieldType::Percent(PercentScale::Hundred) => scaled(-2, 1),
@@ -125,103 +125,113 @@ impl Reader {
                     let field = field();
                     CodecError::TimePattern { field, reason }
                 })?;
-                Reader::Time(reader)
+                FieldParser::Time(reader)
             }
-            FieldType::List(inner) => match Reader::of(inner, name, year)? {
-                Reader::List(_) => return Err(CodecError::NestedList { field: field() }),
-                inner => Reader::List(Box::new(inner)),
+            FieldType::List(inner) => match FieldParser::of(inner, name, year)? {
+                FieldParser::List(_) => return Err(CodecError::NestedList { field: field() }),
+                inner => FieldParser::List(Box::new(inner)),
             },
         })
     }
 
-    /// Whether a text that lacks nothing but a year may come to it.
+    /// True when a text that lacks nothing but a year may come to it.
     pub fn may_lack_year(&self) -> bool {
         match self {
-            Reader::Time(TimeReader::Pattern { year: None, .. }) => true,
-            Reader::List(inner) => inner.may_lack_year(),
+            FieldParser::Time(TimeReader::Pattern { year: None, .. }) => true,
+            FieldParser::List(inner) => inner.may_lack_year(),
             _ => false,
         }
     }
 
     /// Reads a scalar. Text that spells a number, a truth value or an address fits those
     /// types, since texts are all that syslog and `extract` have; nothing but text fits `str`.
-    pub fn read(&self, scalar: Scalar<'_>) -> Result<Slot, Fault> {
-        use Scalar::{Bool, Number, Text};
+    pub fn read(&self, scalar: RawScalar<'_>) -> Result<ValueSlot, ValueError> {
+        use RawScalar::{Bool, Number, Text};
         match (self, scalar) {
-            (Reader::Str, Text(_, span)) => Ok(Slot::Text(span)),
-            (Reader::Bool, Bool(value)) => Ok(Slot::Bool(value)),
-            (Reader::Bool, Text("true", _)) => Ok(Slot::Bool(true)),
-            (Reader::Bool, Text("false", _)) => Ok(Slot::Bool(false)),
-            (Reader::Int, Number(text) | Text(text, _)) => read_int(text),
-            (Reader::Scaled { power, factor }, Number(text) | Text(text, _)) => {
+            (FieldParser::Str, Text(_, span)) => Ok(ValueSlot::Text(span)),
+            (FieldParser::Bool, Bool(value)) => Ok(ValueSlot::Bool(value)),
+            (FieldParser::Bool, Text("true", _)) => Ok(ValueSlot::Bool(true)),
+            (FieldParser::Bool, Text("false", _)) => Ok(ValueSlot::Bool(false)),
+            (FieldParser::Int, Number(text) | Text(text, _)) => read_int(text),
+            (FieldParser::Scaled { power, factor }, Number(text) | Text(text, _)) => {
                 let number = Decimal::parse_scaled(text, *power).ok();
                 let scaled = match factor {
                     1 => number,
                     _ => number.and_then(|n| n.checked_mul(Decimal::from_int(*factor))),
                 };
-                scaled.map(Slot::Number).ok_or(Fault::Misfit)
+                scaled.map(ValueSlot::Number).ok_or(ValueError::Misfit)
             }
-            (Reader::Ip, Text(text, _)) => match text.parse::<IpAddr>() {
-                Ok(address) => Ok(Slot::Ip(address.to_canonical())),
-                Err(_) => Err(Fault::Misfit),
+            (FieldParser::Ip, Text(text, _)) => match text.parse::<IpAddr>() {
+                Ok(address) => Ok(ValueSlot::Ip(address.to_canonical())),
+                Err(_) => Err(ValueError::Misfit),
             },
-            (Reader::Time(reader), Text(text, _)) => time_slot(reader.read_text(text)),
-            (Reader::Time(reader), Number(text)) => time_slot(reader.read_number(text)),
-            _ => Err(Fault::Misfit),
+            (FieldParser::Time(reader), Text(text, _)) => time_slot(reader.read_text(text)),
+            (FieldParser::Time(reader), Number(text)) => time_slot(reader.read_number(text)),
+            _ => Err(ValueError::Misfit),
         }
     }
 
     /// Reads a JSON value that the scanner has checked; null is missing.
-    pub fn read_json(&self, text: &str, raw: RawSpan, spill: &mut Spill) -> Result<Slot, Fault> {
+    pub fn read_json(
+        &self,
+        text: &str,
+        raw: RawSpan,
+        spill: &mut TextScratch,
+    ) -> Result<ValueSlot, ValueError> {
         let (start, end) = (raw.start as usize, raw.end as usize);
         match (raw.kind, self) {
-            (Kind::Plain, Reader::Str) => {
-                let home = Home::Payload;
-                Ok(Slot::Text(Span { home, start: start + 1, end: end - 1 }))
+            (JsonKind::Plain, FieldParser::Str) => {
+                let home = SpanSource::Payload;
+                Ok(ValueSlot::Text(TextSpan { home, start: start + 1, end: end - 1 }))
             }
-            (Kind::Plain, _) => {
-                let (home, start, end) = (Home::Payload, start + 1, end - 1);
+            (JsonKind::Plain, _) => {
+                let (home, start, end) = (SpanSource::Payload, start + 1, end - 1);
                 let inside = text.get(start..end).unwrap_or_default();
-                self.read(Scalar::Text(inside, Span { home, start, end }))
+                self.read(RawScalar::Text(inside, TextSpan { home, start, end }))
             }
-            (Kind::Number, _) => {
-                self.read(Scalar::Number(text.get(start..end).unwrap_or_default()))
+            (JsonKind::Number, _) => {
+                self.read(RawScalar::Number(text.get(start..end).unwrap_or_default()))
             }
-            (Kind::True, _) => self.read(Scalar::Bool(true)),
-            (Kind::False, _) => self.read(Scalar::Bool(false)),
-            (Kind::Null, _) => Ok(Slot::Missing),
-            (Kind::Array, Reader::List(inner)) => inner.read_list(text, raw, spill),
-            (Kind::Array | Kind::Object, _) => Err(Fault::Misfit),
-            (Kind::Escaped, _) => {
+            (JsonKind::True, _) => self.read(RawScalar::Bool(true)),
+            (JsonKind::False, _) => self.read(RawScalar::Bool(false)),
+            (JsonKind::Null, _) => Ok(ValueSlot::Missing),
+            (JsonKind::Array, FieldParser::List(inner)) => inner.read_list(text, raw, spill),
+            (JsonKind::Array | JsonKind::Object, _) => Err(ValueError::Misfit),
+            (JsonKind::Escaped, _) => {
                 let inside = text.get(start + 1..end - 1).unwrap_or_default();
-                let (home, start) = (Home::Scratch, spill.scratch.len());
+                let (home, start) = (SpanSource::Scratch, spill.scratch.len());
                 if !unescape(inside, &mut spill.scratch) {
-                    return Err(Fault::Misfit);
+                    return Err(ValueError::Misfit);
                 }
                 let end = spill.scratch.len();
                 let plain = spill.scratch.get(start..end).unwrap_or_default();
-                self.read(Scalar::Text(plain, Span { home, start, end }))
+                self.read(RawScalar::Text(plain, TextSpan { home, start, end }))
             }
         }
     }
 
     /// Reads the items of an array. One null or unfit item makes the list no value of its
     /// type: leaving it out would let a rule count a list that is not what was sent.
-    fn read_list(&self, text: &str, raw: RawSpan, spill: &mut Spill) -> Result<Slot, Fault> {
+    fn read_list(
+        &self,
+        text: &str,
+        raw: RawSpan,
+        spill: &mut TextScratch,
+    ) -> Result<ValueSlot, ValueError> {
         let first = spill.items.len();
-        let mut scanner = Scanner::new(text, raw.start as usize + 1);
+        let mut scanner = JsonScanner::new(text, raw.start as usize + 1);
         scanner.skip_space();
         while scanner.at + 1 < raw.end as usize {
             let fits = spill.items.len() - first < LIST_ITEMS_MAX;
             let start = scanner.at;
             let item = match scanner.value(0) {
                 Ok(kind) if fits => self.read_json(text, scanner.span_from(start, kind), spill),
-                _ => Err(Fault::Misfit),
+                _ => Err(ValueError::Misfit),
             };
             match item {
-                Ok(Slot::Missing) | Err(Fault::Misfit) => {
+                Ok(ValueSlot::Missing) | Err(ValueError::Misfit) => {
                     spill.items.truncate(first);
-                    return Err(Fault::Misfit);
+                    return Err(ValueError::Misfit);
                 }
                 Err(fault) => return Err(fault),
                 Ok(slot) => spill.items.push(slot),
@@ -231,59 +241,59 @@ impl Reader {
             scanner.skip_space();
         }
         let (start, len) = (first as u32, (spill.items.len() - first) as u32);
-        Ok(Slot::List { start, len })
+        Ok(ValueSlot::List { start, len })
     }
 }
 
-impl<'a> Texts<'a> {
+impl<'a> SpanTexts<'a> {
     #[inline]
-    pub fn cut(&self, span: Span) -> &'a str {
+    pub fn cut(&self, span: TextSpan) -> &'a str {
         let home = match span.home {
-            Home::Payload => self.payload,
-            Home::Scratch => self.scratch,
-            Home::Constants => self.constants,
+            SpanSource::Payload => self.payload,
+            SpanSource::Scratch => self.scratch,
+            SpanSource::Constants => self.constants,
         };
         home.get(span.start..span.end).unwrap_or_default()
     }
 
     /// The value of a slot.
     #[inline]
-    pub fn value(&self, slot: Slot) -> Value<'a> {
+    pub fn value(&self, slot: ValueSlot) -> Value<'a> {
         match slot {
-            Slot::Missing => Value::Missing,
-            Slot::Text(span) => Value::Text(self.cut(span)),
-            Slot::Number(number) => Value::Number(number),
-            Slot::Bool(value) => Value::Bool(value),
-            Slot::Time(time) => Value::Time(time),
-            Slot::Ip(address) => Value::Ip(address),
-            Slot::List { start, len } => Value::List { start, len },
+            ValueSlot::Missing => Value::Missing,
+            ValueSlot::Text(span) => Value::Text(self.cut(span)),
+            ValueSlot::Number(number) => Value::Number(number),
+            ValueSlot::Bool(value) => Value::Bool(value),
+            ValueSlot::Time(time) => Value::Time(time),
+            ValueSlot::Ip(address) => Value::Ip(address),
+            ValueSlot::List { start, len } => Value::List { start, len },
         }
     }
 }
 
-fn time_slot(read: Result<Timestamp, TimeFault>) -> Result<Slot, Fault> {
+fn time_slot(read: Result<Timestamp, TimeFault>) -> Result<ValueSlot, ValueError> {
     match read {
-        Ok(time) => Ok(Slot::Time(time)),
-        Err(TimeFault::Unreadable) => Err(Fault::Misfit),
-        Err(TimeFault::NoYear) => Err(Fault::NoYear),
+        Ok(time) => Ok(ValueSlot::Time(time)),
+        Err(TimeFault::Unreadable) => Err(ValueError::Misfit),
+        Err(TimeFault::NoYear) => Err(ValueError::NoYear),
     }
 }
 
 /// A whole number that fits an `i64`, in any spelling: `5`, `5.0`, `50e-1`.
-fn read_int(text: &str) -> Result<Slot, Fault> {
+fn read_int(text: &str) -> Result<ValueSlot, ValueError> {
     if let Some(whole) = parse_digits(text) {
-        return Ok(Slot::Number(Decimal::from_int(whole)));
+        return Ok(ValueSlot::Number(Decimal::from_int(whole)));
     }
-    let number = Decimal::parse(text).map_err(|_| Fault::Misfit)?;
-    let whole = number.to_int().ok_or(Fault::Misfit)?;
+    let number = Decimal::parse(text).map_err(|_| ValueError::Misfit)?;
+    let whole = number.to_int().ok_or(ValueError::Misfit)?;
     // Rounding to nine digits must not make a whole number of 3.0000000001.
     if text.contains(['.', 'e', 'E']) && !is_whole(text) {
-        return Err(Fault::Misfit);
+        return Err(ValueError::Misfit);
     }
-    Ok(Slot::Number(Decimal::from_int(whole)))
+    Ok(ValueSlot::Number(Decimal::from_int(whole)))
 }
 
-/// Whether a well-formed number has no fraction, however small.
+/// True when a well-formed number has no fraction, however small.
 fn is_whole(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

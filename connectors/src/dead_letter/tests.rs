@@ -47,25 +47,25 @@ fn a_letter_is_a_line_of_json_whatever_the_bytes() {
 fn letters_are_in_the_file_once_flushed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dead-letters.jsonl");
-    let mut letters = DeadLetters::to_file(&path).unwrap();
+    let mut letters = DeadLetterSink::to_file(&path).unwrap();
     letters.put(&letter(b"one")).unwrap();
     letters.put(&letter(b"two")).unwrap();
     letters.flush().unwrap();
     let expect = format!("{}\n{}\n", letter(b"one").to_line(), letter(b"two").to_line());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expect);
-    assert!(DeadLetters::to_file(folder.path().join("no/where")).is_err());
+    assert!(DeadLetterSink::to_file(folder.path().join("no/where")).is_err());
 }
 
 #[test]
 fn letters_are_in_the_topic_once_flushed_also_after_an_outage() {
     let broker = EmbeddedBroker::start(&[("dead", 1)]).unwrap();
     let servers = ("bootstrap.servers".to_owned(), broker.bootstrap_servers());
-    let mut letters = DeadLetters::to_topic(&[servers], "dead").unwrap();
+    let mut letters = DeadLetterSink::to_topic(&[servers], "dead").unwrap();
     letters.put(&letter(b"\xffone")).unwrap();
     letters.flush().unwrap();
     broker.set_reachable(false).unwrap();
     letters.put(&letter(b"two")).unwrap();
-    let DeadLetters::Topic(topic) = &letters else {
+    let DeadLetterSink::Topic(topic) = &letters else {
         panic!("a topic was asked for");
     };
     let error = topic.producer.flush(Duration::from_millis(50)).unwrap_err();

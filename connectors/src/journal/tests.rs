@@ -106,7 +106,7 @@ fn one_process_owns_a_state_folder() {
 }
 
 #[test]
-fn a_file_written_anew_has_the_new_lines_and_goes_on() {
+fn a_file_written_anew_has_the_new_lines_and_resumes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
     let (mut journal, _) = read(&path);

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::text::MessageFormatter;
 use super::{ResolvedSink, SinkError};
-use crate::secret::{ExternalSecret, Secret, SecretReference, read_bounded};
+use crate::secret::{ExternalSecret, SecretReference, SecretText, read_bounded};
 
 /// The keys that a kind of sink adds to a `[[sinks]]` table: a structure with a field for each,
 /// read by `Deserialize`, whose values check themselves. `Debug` must show no secret.
@@ -33,7 +33,7 @@ pub trait SinkConfig: fmt::Debug + Send + Sync {
     fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError>;
 }
 
-/// What sinks of a service share, and what their references are resolved against.
+/// Context that the sinks of a service share, and against which their references are resolved.
 #[derive(Clone, Copy)]
 pub struct SinkContext<'a> {
     /// Folder of the configuration file.
@@ -49,7 +49,7 @@ pub struct SinkContext<'a> {
 pub struct SinkConfigError {
     /// Bytes of the file.
     pub span: Range<usize>,
-    /// What is wrong and what to write instead.
+    /// Problem, and what to write instead.
     pub what: String,
 }
 
@@ -58,16 +58,16 @@ impl SinkContext<'_> {
     ///
     /// # Errors
     /// [`SinkError::Unresolved`] where it is not there.
-    pub fn reveal(&self, reference: &SecretReference) -> Result<Secret, SinkError> {
+    pub fn reveal(&self, reference: &SecretReference) -> Result<SecretText, SinkError> {
         let value = reference.clone().under(self.folder).reveal();
-        value.map(Secret::new).map_err(SinkError::unresolved)
+        value.map(SecretText::new).map_err(SinkError::unresolved)
     }
 
     /// The same for one that is never in clear.
     ///
     /// # Errors
     /// [`SinkError::Unresolved`] where it is not there.
-    pub fn reveal_external(&self, secret: &ExternalSecret) -> Result<Secret, SinkError> {
+    pub fn reveal_external(&self, secret: &ExternalSecret) -> Result<SecretText, SinkError> {
         self.reveal(secret.reference())
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError, SinkKind, SinkSettings,
-    document,
+    json,
 };
 use crate::journal::{Journal, JournalError};
 
@@ -85,11 +85,11 @@ impl Sink for FileSink {
         _receipt: Option<&'a str>,
         _now: Timestamp,
     ) -> DeliveryFuture<'a> {
-        Box::pin(self.append(document::render(notification)))
+        Box::pin(self.append(json::render(notification)))
     }
 
     fn preview(&self, notification: &Notification) -> String {
-        document::render(notification)
+        json::render(notification)
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         let path = folder.path().join("alerts.jsonl");
         let sink = FileSink::new(&FileSettings { path: path.clone() }).unwrap();
         let deliver = async || sink.deliver(&notification(), None, Timestamp(0)).await;
-        let line = document::render(&notification());
+        let line = json::render(&notification());
         assert_eq!(deliver().await, DeliveryResult::Sent { receipt: None });
         assert_eq!(deliver().await, DeliveryResult::Sent { receipt: None });
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{line}\n{line}\n"));

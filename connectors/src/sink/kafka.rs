@@ -19,16 +19,16 @@ use toml::Spanned;
 
 use super::{
     DELIVERY_TIMEOUT_MS, DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError,
-    SinkKind, SinkSettings, document,
+    SinkKind, SinkSettings, json,
 };
-use crate::source::kafka::properties::{PropertyError, Shown, producer_config};
+use crate::source::kafka::properties::{PropertyError, RedactedProperties, producer_config};
 
 pub(super) static KIND: SinkKind = SinkKind::new::<KafkaConfig>("kafka");
 
-/// How long [`AckedProducer::send`] waits for room in the library's queue.
+/// Time for which [`AckedProducer::send`] waits for room in the library's queue.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a flush waits before it looks again whether all is acknowledged.
+/// Time for which a flush waits before it looks again whether all is acknowledged.
 const FLUSH_SLICE: Duration = Duration::from_millis(2);
 
 /// Largest memory for unacknowledged records: beyond it senders wait. The library takes 1 GiB.
@@ -310,7 +310,7 @@ impl KafkaSink {
     }
 
     async fn produce(&self, notification: &Notification) -> DeliveryResult {
-        let (key, payload) = (notification.incident.to_string(), document::render(notification));
+        let (key, payload) = (notification.incident.to_string(), json::render(notification));
         let headers = own_headers(&[("webhook-id", notification.id.clone())]);
         let record = FutureRecord::to(&self.topic).key(&key).payload(&payload).headers(headers);
         let sent = tokio::time::timeout(self.timeout, self.producer.send(record, QUEUE_TIMEOUT));
@@ -354,7 +354,7 @@ impl Sink for KafkaSink {
     }
 
     fn preview(&self, notification: &Notification) -> String {
-        document::render(notification)
+        json::render(notification)
     }
 }
 
@@ -368,7 +368,7 @@ impl fmt::Debug for KafkaSinkSettings {
     /// Everything but secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSinkSettings")
-            .field("properties", &Shown(&self.properties))
+            .field("properties", &RedactedProperties(&self.properties))
             .field("topic", &self.topic)
             .field("timeout_ms", &self.timeout_ms)
             .finish()
@@ -420,7 +420,7 @@ mod tests {
         );
         let (key, payload) = first_record(&broker, "alerts");
         assert_eq!(key, notification().incident.to_string());
-        assert_eq!(payload, document::render(&notification()));
+        assert_eq!(payload, json::render(&notification()));
 
         broker.set_reachable(false).unwrap();
         let sink = settings(1_000).open().unwrap();

@@ -5,8 +5,8 @@
 //! configuration, validation, texts, preview and tests. [`SINK_KINDS`] lists the kinds.
 
 mod config;
-pub mod document;
 pub mod http;
+pub mod json;
 mod redact;
 mod registry;
 pub mod text;

@@ -33,7 +33,7 @@ pub struct SinkKind {
     pub name: &'static str,
     /// Least time between two attempts that the receiver allows, in milliseconds.
     pub spacing_ms: i64,
-    /// Whether the receiver forgets open incidents that are not sent again.
+    /// True when the receiver forgets open incidents that are not sent again.
     pub needs_resend: bool,
     pub(super) read: ConfigReader,
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError, SinkKind, SinkSettings,
-    document,
+    json,
 };
 
 pub(super) static KIND: SinkKind = SinkKind::new::<StdoutSettings>("stdout");
@@ -39,7 +39,7 @@ impl Sink for StdoutSink {
         _receipt: Option<&'a str>,
         _now: Timestamp,
     ) -> DeliveryFuture<'a> {
-        let result = match print(&document::render(notification)) {
+        let result = match print(&json::render(notification)) {
             Ok(()) => DeliveryResult::Sent { receipt: None },
             Err(error) => DeliveryResult::Retry {
                 reason: FailureReason::Server,
@@ -51,7 +51,7 @@ impl Sink for StdoutSink {
     }
 
     fn preview(&self, notification: &Notification) -> String {
-        document::render(notification)
+        json::render(notification)
     }
 }
 
@@ -70,6 +70,6 @@ mod tests {
         let sink = StdoutSettings {}.open().unwrap();
         let sent = sink.deliver(&notification(), None, Timestamp(0)).await;
         assert_eq!(sent, DeliveryResult::Sent { receipt: None });
-        assert_eq!(sink.preview(&notification()), document::render(&notification()));
+        assert_eq!(sink.preview(&notification()), json::render(&notification()));
     }
 }

@@ -7,10 +7,10 @@ use model::message::Language;
 use model::notification::NotificationKind;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EpisodeId, Reason};
+use model::transition::{EndReason, EpisodeId};
 
 use super::*;
-use crate::secret::Secret;
+use crate::secret::SecretText;
 use crate::sink::alertmanager::AlertmanagerSettings;
 use crate::sink::http::HttpSettings;
 use crate::sink::kafka::KafkaSinkSettings;
@@ -68,16 +68,16 @@ fn the_document_is_one_line_with_exact_numbers_in_a_fixed_order() {
         r#""value":12345678901234567.123456789,"threshold":0.05,"reason":null,"#,
         r#""message":"m","reading":"r","runbook":null,"labels":{"team":"soc"}}"#,
     );
-    assert_eq!(document::render(&notification()), expect);
+    assert_eq!(json::render(&notification()), expect);
     let resolved = Notification {
         kind: NotificationKind::Resolved,
-        reason: Some(Reason::NoData),
+        reason: Some(EndReason::NoData),
         measured: Measurement { value: None, ..notification().measured },
         deadline: None,
         runbook: Some("https://wiki/x".to_owned()),
         ..notification()
     };
-    let value: serde_json::Value = serde_json::from_str(&document::render(&resolved)).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&json::render(&resolved)).unwrap();
     assert_eq!(value["kind"], "resolved");
     assert_eq!(value["reason"], "no data");
     assert!(value["value"].is_null() && value["deadline"].is_null());
@@ -87,14 +87,14 @@ fn the_document_is_one_line_with_exact_numbers_in_a_fixed_order() {
 #[test]
 fn settings_print_no_secret() {
     let http = HttpSettings {
-        url: Secret::new("https://hooks.example/T0/hunter1"),
-        headers: vec![("authorization".to_owned(), Secret::new("Bearer hunter2"))],
+        url: SecretText::new("https://hooks.example/T0/hunter1"),
+        headers: vec![("authorization".to_owned(), SecretText::new("Bearer hunter2"))],
         timeout_ms: 1,
         allow_private: false,
     };
-    let secrets = vec![Secret::new("hunter4")];
-    let routing_key = Secret::new("hunter5");
-    let token = Secret::new("hunter6");
+    let secrets = vec![SecretText::new("hunter4")];
+    let routing_key = SecretText::new("hunter5");
+    let token = SecretText::new("hunter6");
     let endpoint = SlackEndpoint::Api { http: http.clone(), token, channel: "C1".to_owned() };
     let webhook = WebhookSettings { http: http.clone(), format: WebhookFormat::Hansho, secrets };
     let password = ("sasl.password".to_owned(), "hunter3".to_owned());

@@ -221,7 +221,7 @@ pub(super) const fn severity_color(severity: Severity) -> &'static str {
     }
 }
 
-/// Whether a text as a whole is an address of the web that can be linked.
+/// True when a text as a whole is an address of the web that can be linked.
 pub(super) fn is_web_address(text: &str) -> bool {
     let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
     is_web && !text.contains(' ')
@@ -256,7 +256,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_told_in_sum_says_how_much() {
+    fn what_is_reported_in_sum_says_how_much() {
         let of = |is_flapping| {
             let digest = Digest { news: 4, ended: 3, is_flapping, alerts: Vec::new() };
             let message = if is_flapping { "host=a" } else { "cpu 4" }.to_owned();
@@ -282,7 +282,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn facts_are_told_by_the_readers_clock_and_never_empty() {
+    fn facts_are_reported_by_the_readers_clock_and_never_empty() {
         let facts = formatter(Language::Ja).facts(&notification());
         let fact = |name: &str| facts.iter().find(|it| it.name == name).map(|it| it.text.as_str());
         assert_eq!(fact("対応期限"), Some("1970-01-01 09:30:54 +09:00"));

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use flate2::read::MultiGzDecoder;
 use model::event::Record;
 
-use crate::source::{MAX_RECORD_BYTES, Oversized, Progress, ReadState, SourceError};
+use crate::source::{DrainProgress, MAX_RECORD_BYTES, OversizedRecord, ReadState, SourceError};
 
 /// Bytes asked for at once; a buffer of this size holds most lines whole.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -30,7 +30,7 @@ pub struct FileSource {
     ended: bool,
 }
 
-/// What the buffer holds next.
+/// Next line in the buffer.
 enum NextLine {
     /// A line, as a range of the buffer without its line end.
     Whole(usize, usize),
@@ -70,28 +70,28 @@ impl FileSource {
     /// Hands over at most `budget` records and says why it stopped.
     ///
     /// Blank lines are numbered but not handed over; a line longer than
-    /// [`MAX_RECORD_BYTES`] is handed over as [`Oversized`]. Standard input blocks.
+    /// [`MAX_RECORD_BYTES`] is handed over as [`OversizedRecord`]. Standard input blocks.
     ///
     /// # Errors
     /// [`SourceError::Read`] names the line at which reading or decompressing failed.
     pub fn drain(
         &mut self,
         budget: usize,
-        mut each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Result<Progress, SourceError> {
+        mut each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> Result<DrainProgress, SourceError> {
         let mut read = 0;
         while read < budget {
             let offset = self.line;
             match self.next_line() {
                 NextLine::Partial if self.ended => {
                     let state = ReadState::End;
-                    return Ok(Progress { read, state });
+                    return Ok(DrainProgress { read, state });
                 }
                 NextLine::Partial => self.fill()?,
                 NextLine::Oversized(bytes) => {
                     self.line += 1;
                     read += 1;
-                    each(Err(Oversized { offset, bytes }));
+                    each(Err(OversizedRecord { offset, bytes }));
                 }
                 NextLine::Whole(from, to) => {
                     self.line += 1;
@@ -110,7 +110,7 @@ impl FileSource {
             }
         }
         let state = ReadState::More;
-        Ok(Progress { read, state })
+        Ok(DrainProgress { read, state })
     }
 
     fn next_line(&mut self) -> NextLine {

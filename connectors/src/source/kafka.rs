@@ -24,10 +24,10 @@ use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::commit::{CommitPoint, ReachBack};
-use crate::source::{Oversized, Progress, ReadState};
-use context::{Change, Context, Note};
-use partition::{Found, Partition};
+use crate::commit::{CommitPoint, ReplayStartFn};
+use crate::source::{DrainProgress, OversizedRecord, ReadState};
+use context::{AssignmentChange, ClientEvent, EventContext};
+use partition::{Partition, QueuePoll};
 use properties::PropertyError;
 
 /// Longest wait for an answer about offsets or topics.
@@ -36,10 +36,10 @@ pub const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A failed query, or a proof of emptiness that does not come, is tried again after this.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// How long an assignment must stand before a member that wants to be alone judges it.
+/// Time for which an assignment must stand before a member that wants to be alone judges it.
 pub const SETTLE_INTERVAL: Duration = Duration::from_secs(3);
 
-/// How to connect.
+/// Connection settings.
 #[derive(Clone)]
 pub struct KafkaSettings {
     /// Names from [`properties::ALLOWED_PROPERTIES`] and their values.
@@ -48,18 +48,18 @@ pub struct KafkaSettings {
     pub group: String,
     /// The topics, each at most once; events name them by their place here.
     pub topics: Vec<String>,
-    /// Where a partition without a commit starts.
-    pub start: Start,
+    /// Start offset of a partition without a commit.
+    pub start: StartOffset,
     /// This member must own every partition of every topic: `mode one`.
     pub alone: bool,
     /// By topic: from where a partition with a commit is read. Where there is none, from where the
     /// commit says.
-    pub reach_back: Vec<ReachBack>,
+    pub reach_back: Vec<ReplayStartFn>,
 }
 
-/// Where a partition without a commit starts.
+/// Start offset of a partition without a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Start {
+pub enum StartOffset {
     /// At the oldest retained record.
     #[default]
     Beginning,
@@ -76,7 +76,7 @@ pub enum SourceEvent {
         topic: usize,
         /// Which partition.
         partition: i32,
-        /// What the last owner left; `None` for a new partition or an unreadable text.
+        /// Commit of the last owner; `None` for a new partition or an unreadable text.
         commit: Option<CommitPoint>,
         /// The offset reading starts at.
         start: i64,
@@ -122,7 +122,7 @@ pub enum KafkaError {
     Property(PropertyError),
     /// The topics are none, or one is named twice.
     Topics {
-        /// What is wrong with them.
+        /// Problem with them.
         why: &'static str,
     },
     /// The library refuses the configuration.
@@ -147,16 +147,16 @@ pub enum KafkaError {
 /// A member of a consumer group that reads some topics.
 pub struct KafkaSource {
     settings: KafkaSettings,
-    consumer: Arc<BaseConsumer<Context>>,
+    consumer: Arc<BaseConsumer<EventContext>>,
     partitions: BTreeMap<(usize, i32), Partition>,
     /// Partitions that were given up, and the next offset of each: one that comes back is read on
     /// from there, wherever its commit is. Whoever reads them may be behind it or ahead of it.
     given_up: BTreeMap<(usize, i32), i64>,
-    /// What the group asked and is not done yet, in order.
-    changes: VecDeque<Change>,
-    /// What the group wants back, told to the caller and given up at the next `poll`.
+    /// Assignment changes that the group asked for and that are not done yet, in order.
+    changes: VecDeque<AssignmentChange>,
+    /// Partitions revoked by the group: reported to the caller and released at the next `poll`.
     leaving: Vec<(String, i32)>,
-    /// What happened outside of `poll`.
+    /// Events from outside of `poll`.
     events: Vec<SourceEvent>,
     /// The brokers are in doubt: counts the doubts, so that each proof knows how old it is.
     doubts: u64,
@@ -164,8 +164,8 @@ pub struct KafkaSource {
     troubled: bool,
     /// No query before this, after one failed.
     retry_at: Option<Instant>,
-    /// When to judge whether this member is alone.
-    judge_at: Option<Instant>,
+    /// Instant at which to judge whether this member is alone.
+    evaluate_at: Option<Instant>,
     unreadable_commits: u64,
 }
 
@@ -188,8 +188,8 @@ impl KafkaSource {
         let refused = |error: ClientError| KafkaError::Connect { why: error.to_string() };
         let config = properties::consumer_config(&settings.properties, &settings.group)
             .map_err(KafkaError::Property)?;
-        let consumer: BaseConsumer<Context> =
-            config.create_with_context(Context::default()).map_err(refused)?;
+        let consumer: BaseConsumer<EventContext> =
+            config.create_with_context(EventContext::default()).map_err(refused)?;
         consumer.subscribe(&topics).map_err(refused)?;
         Ok(KafkaSource {
             settings: settings.clone(),
@@ -202,7 +202,7 @@ impl KafkaSource {
             doubts: 0,
             troubled: false,
             retry_at: None,
-            judge_at: None,
+            evaluate_at: None,
             unreadable_commits: 0,
         })
     }
@@ -222,7 +222,7 @@ impl KafkaSource {
         if self.may_query() {
             self.follow_changes();
             self.skip_lost();
-            self.judge_alone();
+            self.evaluate_alone();
         }
         std::mem::take(&mut self.events)
     }
@@ -237,26 +237,26 @@ impl KafkaSource {
         topic: usize,
         partition: i32,
         budget: usize,
-        mut each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Progress {
+        mut each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> DrainProgress {
         let mut read = 0;
         let Some(part) = self.partitions.get_mut(&(topic, partition)) else {
-            return Progress { read, state: ReadState::Waiting };
+            return DrainProgress { read, state: ReadState::Waiting };
         };
         let mut looks = 0;
         // Ends and faults stand between records, so they have a bound of their own.
         while read < budget && looks <= budget.saturating_mul(2) && !part.revoked {
             looks += 1;
-            match part.look(partition, &mut each) {
-                Found::Record => read += 1,
-                Found::End | Found::Fault => {}
-                Found::Nothing => break,
+            match part.poll_queue(partition, &mut each) {
+                QueuePoll::Record => read += 1,
+                QueuePoll::End | QueuePoll::Fault => {}
+                QueuePoll::Nothing => break,
             }
         }
         let full = read == budget || looks > budget.saturating_mul(2);
         self.read_notes();
         let state = self.read_state(topic, partition, full);
-        Progress { read, state }
+        DrainProgress { read, state }
     }
 
     /// Writes how far partitions are done, all in one request, and waits for the answer.
@@ -346,7 +346,7 @@ impl KafkaSource {
 
     /// Turns the library's errors into doubts and events.
     fn read_notes(&mut self) {
-        for Note { code, text } in self.consumer.context().take_notes() {
+        for ClientEvent { code, text } in self.consumer.context().take_notes() {
             if code == Some(RDKafkaErrorCode::AutoOffsetReset) {
                 continue;
             }
@@ -395,7 +395,7 @@ impl fmt::Debug for KafkaSettings {
     /// Everything but secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSettings")
-            .field("properties", &properties::Shown(&self.properties))
+            .field("properties", &properties::RedactedProperties(&self.properties))
             .field("group", &self.group)
             .field("topics", &self.topics)
             .field("start", &self.start)

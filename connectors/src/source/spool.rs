@@ -15,7 +15,7 @@ use model::time::Timestamp;
 
 use crate::commit::checksum;
 use crate::journal::{JournalError, failed, sync_folder_of};
-use crate::source::{MAX_RECORD_BYTES, Oversized, Progress, ReadState};
+use crate::source::{DrainProgress, MAX_RECORD_BYTES, OversizedRecord, ReadState};
 
 /// A segment takes no more records once it is this long: 16 MiB.
 const SEGMENT_BYTES: u64 = 16 << 20;
@@ -26,14 +26,14 @@ const ENDING: &str = ".spool";
 /// The end of a spool that is written to; it may be shared by threads.
 #[derive(Clone, Debug)]
 pub struct Spool {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<SpoolState>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SpoolState {
     folder: PathBuf,
     /// By first offset, ascending; the last one is written to.
-    segments: VecDeque<Segment>,
+    segments: VecDeque<SpoolSegment>,
     file: File,
     /// The offset after the last record that is synced.
     next: i64,
@@ -43,7 +43,7 @@ struct Shared {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Segment {
+struct SpoolSegment {
     first: i64,
     bytes: u64,
 }
@@ -60,21 +60,21 @@ pub enum SpoolError {
 /// The end of a spool that is read.
 #[derive(Debug)]
 pub struct SpoolReader {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<SpoolState>>,
     next: i64,
-    reading: Option<Reading>,
+    reading: Option<SegmentCursor>,
     payload: Vec<u8>,
 }
 
 /// A segment that is read, and how far.
 #[derive(Debug)]
-struct Reading {
+struct SegmentCursor {
     first: i64,
     reader: BufReader<File>,
 }
 
 /// A record as it lies in a segment.
-struct Framed {
+struct FramedRecord {
     arrived: Timestamp,
     bytes: u64,
 }
@@ -89,9 +89,9 @@ impl Spool {
         fs::create_dir_all(&folder).map_err(|error| failed("make", &folder, error))?;
         let mut segments = segments(&folder).map_err(|error| failed("read", &folder, error))?;
         if segments.is_empty() {
-            segments.push_back(Segment { first: 0, bytes: 0 });
+            segments.push_back(SpoolSegment { first: 0, bytes: 0 });
         }
-        let last = segments.back().copied().unwrap_or(Segment { first: 0, bytes: 0 });
+        let last = segments.back().copied().unwrap_or(SpoolSegment { first: 0, bytes: 0 });
         let path = path_of(&folder, last.first);
         let file = OpenOptions::new()
             .read(true)
@@ -108,7 +108,7 @@ impl Spool {
             last.bytes = bytes;
         }
         let next = last.first + records;
-        let shared = Shared { folder, segments, file, next, bytes_max, is_broken: false };
+        let shared = SpoolState { folder, segments, file, next, bytes_max, is_broken: false };
         Ok(Spool { shared: Arc::new(Mutex::new(shared)) })
     }
 
@@ -160,12 +160,12 @@ impl Spool {
         Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, SpoolState> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shared {
+impl SpoolState {
     fn append(&mut self, framed: &[u8], records: i64) -> Result<(), SpoolError> {
         let held: u64 = self.segments.iter().map(|segment| segment.bytes).sum();
         if held + framed.len() as u64 > self.bytes_max {
@@ -200,7 +200,7 @@ impl Shared {
         let file = OpenOptions::new().append(true).create(true).open(&path);
         self.file = file.map_err(|error| failed("make", &path, error))?;
         sync_folder_of(&path)?;
-        self.segments.push_back(Segment { first: self.next, bytes: 0 });
+        self.segments.push_back(SpoolSegment { first: self.next, bytes: 0 });
         Ok(())
     }
 
@@ -218,8 +218,8 @@ impl SpoolReader {
     pub fn drain(
         &mut self,
         budget: usize,
-        mut each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> io::Result<Progress> {
+        mut each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> io::Result<DrainProgress> {
         let mut read = 0;
         while read < budget {
             let (end, segment, folder) = {
@@ -227,7 +227,7 @@ impl SpoolReader {
                 (shared.next, shared.segment_of(self.next), shared.folder.clone())
             };
             let Some(first) = segment.filter(|_| self.next < end) else {
-                return Ok(Progress { read, state: ReadState::Empty });
+                return Ok(DrainProgress { read, state: ReadState::Empty });
             };
             self.turn_to(&folder, first)?;
             let Some(reading) = &mut self.reading else { continue };
@@ -241,7 +241,7 @@ impl SpoolReader {
             self.next += 1;
             read += 1;
         }
-        Ok(Progress { read, state: ReadState::More })
+        Ok(DrainProgress { read, state: ReadState::More })
     }
 
     /// Opens the segment the next record lies in, at that record.
@@ -253,19 +253,19 @@ impl SpoolReader {
         for _ in first..self.next {
             next_frame(&mut reader, &mut self.payload)?;
         }
-        self.reading = Some(Reading { first, reader });
+        self.reading = Some(SegmentCursor { first, reader });
         Ok(())
     }
 }
 
-fn segments(folder: &Path) -> io::Result<VecDeque<Segment>> {
+fn segments(folder: &Path) -> io::Result<VecDeque<SpoolSegment>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let first = name.to_str().and_then(|name| name.strip_suffix(ENDING)?.parse().ok());
         if let Some(first) = first {
-            found.push(Segment { first, bytes: entry.metadata()?.len() });
+            found.push(SpoolSegment { first, bytes: entry.metadata()?.len() });
         }
     }
     found.sort_by_key(|segment| segment.first);
@@ -290,7 +290,7 @@ fn put_frame(out: &mut Vec<u8>, payload: &[u8], arrived: Timestamp) {
 }
 
 /// Reads a record; `None` at the end, and where what follows is torn.
-fn next_frame(reader: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Option<Framed>> {
+fn next_frame(reader: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Option<FramedRecord>> {
     let mut head = [0; HEAD_BYTES];
     if !fill(reader, &mut head)? {
         return Ok(None);
@@ -311,7 +311,7 @@ fn next_frame(reader: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Optio
     }
     payload.drain(..8);
     let arrived = Timestamp(i64::from_le_bytes(arrived));
-    Ok(Some(Framed { arrived, bytes: (HEAD_BYTES + length) as u64 }))
+    Ok(Some(FramedRecord { arrived, bytes: (HEAD_BYTES + length) as u64 }))
 }
 
 /// Fills all of a slice; false where the input ends before.

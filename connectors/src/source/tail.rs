@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use model::event::Record;
 
-use crate::source::{MAX_RECORD_BYTES, Oversized, Progress, ReadState};
+use crate::source::{DrainProgress, MAX_RECORD_BYTES, OversizedRecord, ReadState};
 
 /// Bytes asked for at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// One of the files that were read after each other, and the offset of its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct TailSegment {
     /// Device.
     pub device: u64,
     /// Inode.
@@ -31,40 +31,40 @@ pub struct Part {
 
 /// A file that is followed.
 #[derive(Debug)]
-pub struct Tail {
+pub struct FileTail {
     path: PathBuf,
     /// By base, ascending; the last one is read.
-    parts: VecDeque<Part>,
+    parts: VecDeque<TailSegment>,
     file: Option<File>,
     /// Read and not handed over.
     buffer: Vec<u8>,
     /// Offset of the first byte in `buffer`.
     offset: i64,
     /// Bytes thrown away of a line too long to keep, or of one that began before.
-    skipping: Option<Skipped>,
+    skipping: Option<SkippedLine>,
 }
 
 /// A line that is not handed over.
 #[derive(Clone, Copy, Debug)]
-enum Skipped {
+enum SkippedLine {
     /// It was handed over before, or belongs to nobody.
     Known,
     /// It began at this offset and is too long.
     TooLong(i64),
 }
 
-/// What resuming found of the past.
+/// Result of resuming a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resumed {
+pub enum TailResume {
     /// Everything from the wanted offset on.
     Whole,
     /// The file it lay in is gone: reading goes on at this offset.
     Lost(i64),
 }
 
-impl Part {
-    fn of(found: &Metadata, base: i64) -> Part {
-        Part { device: found.dev(), inode: found.ino(), base }
+impl TailSegment {
+    fn of(found: &Metadata, base: i64) -> TailSegment {
+        TailSegment { device: found.dev(), inode: found.ino(), base }
     }
 
     fn is(self, found: &Metadata) -> bool {
@@ -72,14 +72,18 @@ impl Part {
     }
 }
 
-impl Tail {
+impl FileTail {
     /// Follows a file from an offset on; `parts` are the files an earlier run knew of. The
     /// file need not be there yet.
     ///
     /// # Errors
     /// A file that is there and cannot be read.
-    pub fn resume(path: &Path, parts: &[Part], from: i64) -> io::Result<(Tail, Resumed)> {
-        let mut tail = Tail {
+    pub fn resume(
+        path: &Path,
+        parts: &[TailSegment],
+        from: i64,
+    ) -> io::Result<(FileTail, TailResume)> {
+        let mut tail = FileTail {
             path: path.to_owned(),
             parts: parts.iter().copied().collect(),
             file: None,
@@ -98,21 +102,21 @@ impl Tail {
             tail.parts.truncate(at + 1);
             tail.begin(file, *part, wanted)?;
             let is_whole = wanted == from;
-            return Ok((tail, if is_whole { Resumed::Whole } else { Resumed::Lost(wanted) }));
+            return Ok((tail, if is_whole { TailResume::Whole } else { TailResume::Lost(wanted) }));
         }
         tail.parts.clear();
-        let resumed = if parts.is_empty() { Resumed::Whole } else { Resumed::Lost(from) };
+        let resumed = if parts.is_empty() { TailResume::Whole } else { TailResume::Lost(from) };
         Ok((tail, resumed))
     }
 
     /// The files in which everything from an offset on lies.
-    pub fn parts_from(&self, offset: i64) -> Vec<Part> {
+    pub fn parts_from(&self, offset: i64) -> Vec<TailSegment> {
         let first = self.parts.iter().rposition(|part| part.base <= offset).unwrap_or(0);
         self.parts.iter().skip(first).copied().collect()
     }
 
     /// The file of a part: at its path, or renamed in the same folder.
-    fn find(&self, part: Part) -> io::Result<Option<File>> {
+    fn find(&self, part: TailSegment) -> io::Result<Option<File>> {
         let is_it = |path: &Path| fs::metadata(path).is_ok_and(|found| part.is(&found));
         if is_it(&self.path) {
             return File::open(&self.path).map(Some);
@@ -126,12 +130,12 @@ impl Tail {
     }
 
     /// Reads a file from the line on that begins at an offset, or after it.
-    fn begin(&mut self, mut file: File, part: Part, from: i64) -> io::Result<()> {
+    fn begin(&mut self, mut file: File, part: TailSegment, from: i64) -> io::Result<()> {
         let inside = from - part.base;
         // Whether a line begins there is told by the byte before.
         let start = (inside - 1).max(0);
         file.seek(SeekFrom::Start(start as u64))?;
-        self.skipping = (inside > 0).then_some(Skipped::Known);
+        self.skipping = (inside > 0).then_some(SkippedLine::Known);
         self.offset = part.base + start;
         self.buffer.clear();
         self.file = Some(file);
@@ -148,31 +152,31 @@ impl Tail {
     pub fn drain(
         &mut self,
         budget: usize,
-        mut each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> io::Result<Progress> {
+        mut each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> io::Result<DrainProgress> {
         let mut read = 0;
         loop {
             read += self.hand_over(budget - read, &mut each);
             if read >= budget {
-                return Ok(Progress { read, state: ReadState::More });
+                return Ok(DrainProgress { read, state: ReadState::More });
             }
             if self.fill()? {
                 continue;
             }
             match self.follow()? {
-                Followed::SameFile if self.buffer.is_empty() && self.skipping.is_none() => {
-                    return Ok(Progress { read, state: ReadState::Empty });
+                FileSuccessor::SameFile if self.buffer.is_empty() && self.skipping.is_none() => {
+                    return Ok(DrainProgress { read, state: ReadState::Empty });
                 }
-                Followed::SameFile | Followed::Nowhere => {
-                    return Ok(Progress { read, state: ReadState::Waiting });
+                FileSuccessor::SameFile | FileSuccessor::Nowhere => {
+                    return Ok(DrainProgress { read, state: ReadState::Waiting });
                 }
-                Followed::NextFile(file, found) => {
+                FileSuccessor::NextFile(file, found) => {
                     // A line without an end will never get one.
                     if !self.buffer.is_empty() {
                         self.buffer.push(b'\n');
                         read += self.hand_over(1, &mut each);
                     }
-                    let part = Part::of(&found, self.offset);
+                    let part = TailSegment::of(&found, self.offset);
                     self.parts.push_back(part);
                     self.begin(file, part, part.base)?;
                 }
@@ -184,7 +188,7 @@ impl Tail {
     fn hand_over(
         &mut self,
         budget: usize,
-        each: &mut impl FnMut(Result<Record<'_>, Oversized>),
+        each: &mut impl FnMut(Result<Record<'_>, OversizedRecord>),
     ) -> usize {
         let (mut read, mut start) = (0, 0);
         while read < budget {
@@ -194,13 +198,13 @@ impl Tail {
             let offset = self.offset + start as i64;
             start += length + 1;
             match self.skipping.take() {
-                Some(Skipped::Known) => continue,
-                Some(Skipped::TooLong(began)) => {
+                Some(SkippedLine::Known) => continue,
+                Some(SkippedLine::TooLong(began)) => {
                     let bytes = (offset - began) as u64 + length as u64;
-                    each(Err(Oversized { offset: began, bytes }));
+                    each(Err(OversizedRecord { offset: began, bytes }));
                 }
                 None if length > MAX_RECORD_BYTES => {
-                    each(Err(Oversized { offset, bytes: length as u64 }));
+                    each(Err(OversizedRecord { offset, bytes: length as u64 }));
                 }
                 None => {
                     let payload = line.strip_suffix(b"\r").unwrap_or(line);
@@ -223,7 +227,7 @@ impl Tail {
         if self.buffer.len() > MAX_RECORD_BYTES || self.skipping.is_some() {
             // No line end in all of it: it is let go of.
             let began = self.offset;
-            self.skipping.get_or_insert(Skipped::TooLong(began));
+            self.skipping.get_or_insert(SkippedLine::TooLong(began));
             self.offset += self.buffer.len() as i64;
             self.buffer.clear();
         }
@@ -239,11 +243,13 @@ impl Tail {
         }
     }
 
-    /// What is to be read after the end of the file at hand.
-    fn follow(&mut self) -> io::Result<Followed> {
+    /// Finds the file to read after the end of the current one.
+    fn follow(&mut self) -> io::Result<FileSuccessor> {
         let opened = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Followed::Nowhere),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(FileSuccessor::Nowhere);
+            }
             Err(error) => return Err(error),
         };
         let found = opened.metadata()?;
@@ -251,22 +257,22 @@ impl Tail {
             return Err(io::Error::other("it is a folder"));
         }
         let (Some(part), true) = (self.parts.back(), self.file.is_some()) else {
-            return Ok(Followed::NextFile(opened, found));
+            return Ok(FileSuccessor::NextFile(opened, found));
         };
         let read = self.offset + self.buffer.len() as i64 - part.base;
         if part.is(&found) && found.len() as i64 >= read {
-            return Ok(Followed::SameFile);
+            return Ok(FileSuccessor::SameFile);
         }
         // What was written before it was renamed may have come after the last look.
         if !part.is(&found) && self.fill()? {
-            return Ok(Followed::SameFile);
+            return Ok(FileSuccessor::SameFile);
         }
-        Ok(Followed::NextFile(opened, found))
+        Ok(FileSuccessor::NextFile(opened, found))
     }
 }
 
-/// What follows the end of a file.
-enum Followed {
+/// Successor of a file that has ended.
+enum FileSuccessor {
     SameFile,
     /// Nothing is at the path.
     Nowhere,

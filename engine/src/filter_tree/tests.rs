@@ -1,7 +1,7 @@
 use model::decimal::Decimal;
 use model::time::Timestamp;
 use proptest::prelude::*;
-use rules_dsl::rule::{Operand, TextTest};
+use rules_dsl::rule::{PredicateOperand, TextTest};
 
 use super::*;
 
@@ -16,13 +16,13 @@ fn addresses() -> impl Strategy<Value = std::net::IpAddr> {
         .prop_map(|address| address.parse().unwrap())
 }
 
-fn constants() -> impl Strategy<Value = Constant> {
+fn constants() -> impl Strategy<Value = ConstantValue> {
     prop_oneof![
-        6 => texts().prop_map(Constant::Text),
-        2 => (0..7_i64).prop_map(|number| Constant::Number(Decimal::from_int(number))),
-        1 => any::<bool>().prop_map(Constant::Bool),
-        1 => (0..7_i64).prop_map(|time| Constant::Time(Timestamp(time))),
-        1 => addresses().prop_map(Constant::Ip),
+        6 => texts().prop_map(ConstantValue::Text),
+        2 => (0..7_i64).prop_map(|number| ConstantValue::Number(Decimal::from_int(number))),
+        1 => any::<bool>().prop_map(ConstantValue::Bool),
+        1 => (0..7_i64).prop_map(|time| ConstantValue::Time(Timestamp(time))),
+        1 => addresses().prop_map(ConstantValue::Ip),
     ]
 }
 
@@ -30,19 +30,21 @@ fn constants() -> impl Strategy<Value = Constant> {
 /// often satisfy some.
 fn conditions() -> impl Strategy<Value = Predicate> {
     let how = prop::sample::select(vec![
-        Comparison::Equal,
-        Comparison::Equal,
-        Comparison::Equal,
-        Comparison::NotEqual,
-        Comparison::AtLeast,
+        ComparisonOp::Equal,
+        ComparisonOp::Equal,
+        ComparisonOp::Equal,
+        ComparisonOp::NotEqual,
+        ComparisonOp::AtLeast,
     ]);
     prop_oneof![
         8 => (0..FIELDS, how, constants()).prop_map(|(field, how, constant)| {
-            Predicate::Compare(Operand::Field(field), how, Operand::Constant(constant))
+            let [left, right] =
+                [PredicateOperand::Field(field), PredicateOperand::Constant(constant)];
+            Predicate::Compare(left, how, right)
         }),
         1 => (0..FIELDS).prop_map(Predicate::Exists),
         1 => (0..FIELDS, texts()).prop_map(|(field, text)| {
-            Predicate::Text(Operand::Field(field), TextTest::StartsWith, text)
+            Predicate::Text(PredicateOperand::Field(field), TextTest::StartsWith, text)
         }),
         1 => Just(Predicate::True),
     ]
@@ -60,15 +62,15 @@ fn filters() -> impl Strategy<Value = Predicate> {
 }
 
 fn tree(filters: &[Predicate]) -> (FilterTree, Vec<usize>) {
-    let mut drafts = Filters::default();
+    let mut drafts = FilterTreeBuilder::default();
     let ids = filters.iter().map(|filter| drafts.add(filter).unwrap()).collect();
     (drafts.grow(), ids)
 }
 
 /// Ids of what the tree finds, in the order of the ids.
-fn found(tree: &FilterTree, values: &[Option<Constant>]) -> Vec<usize> {
+fn found(tree: &FilterTree, values: &[Option<ConstantValue>]) -> Vec<usize> {
     let values: Vec<_> =
-        values.iter().map(|v| v.as_ref().map_or(Value::Missing, Constant::as_value)).collect();
+        values.iter().map(|v| v.as_ref().map_or(Value::Missing, ConstantValue::as_value)).collect();
     let event = Event { time: Timestamp(0), values: &values, items: &[] };
     let mut found = Vec::new();
     tree.each(&event, &mut |filter| found.push(filter));
@@ -84,10 +86,12 @@ proptest! {
             prop::collection::vec(prop::option::weighted(0.9, constants()), FIELDS), 8),
     ) {
         let (tree, ids) = tree(&filters);
-        let tests: Vec<_> = filters.iter().map(|filter| Test::compile(filter).unwrap()).collect();
+        let compile = |filter| CompiledPredicate::compile(filter).unwrap();
+        let tests: Vec<_> = filters.iter().map(compile).collect();
         for values in events {
-            let lent = values.iter().map(|v| v.as_ref().map_or(Value::Missing, Constant::as_value));
-            let lent: Vec<_> = lent.collect();
+            let known = values.iter().map(Option::as_ref);
+            let lent: Vec<_> =
+                known.map(|v| v.map_or(Value::Missing, ConstantValue::as_value)).collect();
             let event = Event { time: Timestamp(0), values: &lent, items: &[] };
             let holding = ids.iter().zip(&tests).filter(|(_, test)| test.holds(&event));
             let mut want: Vec<usize> = holding.map(|(id, _)| *id).collect();
@@ -101,8 +105,8 @@ proptest! {
 #[test]
 fn filters_share_what_they_have_in_common() {
     let is = |field, text: &str| {
-        let constant = Operand::Constant(Constant::Text(text.to_owned()));
-        Predicate::Compare(Operand::Field(field), Comparison::Equal, constant)
+        let constant = PredicateOperand::Constant(ConstantValue::Text(text.to_owned()));
+        Predicate::Compare(PredicateOperand::Field(field), ComparisonOp::Equal, constant)
     };
     // Written in different orders, with a shared condition that cannot be looked up.
     let about =
@@ -114,7 +118,7 @@ fn filters_share_what_they_have_in_common() {
     let [users] = &login.nodes[0].1.fields[..] else { panic!("{login:?}") };
     assert_eq!((users.field, users.nodes.len(), users.table.len()), (1, 100, 100));
     assert_eq!(tree.tests.len(), 102, "a condition is compiled once");
-    let text = |text: &str| Some(Constant::Text(text.to_owned()));
+    let text = |text: &str| Some(ConstantValue::Text(text.to_owned()));
     assert_eq!(found(&tree, &[text("login"), text("user-42"), text("x")]), [42]);
     assert!(found(&tree, &[text("login"), text("user-42"), None]).is_empty());
     assert!(found(&tree, &[text("logout"), text("user-42"), text("x")]).is_empty());

@@ -1,8 +1,8 @@
-//! What became of events on their way to observations.
+//! Counts of events on their way to observations.
 
 use super::rule::RulePlan;
 
-/// What became of events, counted.
+/// Counts of events by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObserveCounts {
     /// Observations made.
@@ -14,7 +14,7 @@ pub struct ObserveCounts {
     /// By signal, as far as there were any: those without a field of the key.
     keyless: Vec<u64>,
     /// By signal, as far as there were any: those that were observed.
-    heard: Vec<u64>,
+    seen: Vec<u64>,
 }
 
 impl ObserveCounts {
@@ -25,13 +25,13 @@ impl ObserveCounts {
 
     /// Events a rule selects and observes.
     pub fn observed_of(&self, rule: &RulePlan) -> u64 {
-        sum_of(&self.heard, rule)
+        sum_of(&self.seen, rule)
     }
 
     /// Notes an observation of a signal.
-    pub(super) fn hear(&mut self, signal: u32) {
+    pub(super) fn add_consumer(&mut self, signal: u32) {
         self.observations += 1;
-        count(&mut self.heard, signal);
+        count(&mut self.seen, signal);
     }
 
     /// Notes an event of a signal without a field of its key.
@@ -50,7 +50,7 @@ fn count(counts: &mut Vec<u64>, signal: u32) {
     counts.get_mut(at).into_iter().for_each(|count| *count += 1);
 }
 
-/// What was counted of the signals of a rule, each once.
+/// Sum of the counts of a rule's signals, each once.
 fn sum_of(counts: &[u64], rule: &RulePlan) -> u64 {
     let mut signals: Vec<u32> = rule.signals().collect();
     signals.sort_unstable();

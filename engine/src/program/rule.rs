@@ -1,6 +1,6 @@
 //! An alert as it runs: the signals that feed it, and how long it has been worded as it is.
 
-use rules_dsl::rule::{Alert, Comparison};
+use rules_dsl::rule::{Alert, ComparisonOp};
 
 use crate::window::WindowPlan;
 
@@ -12,34 +12,34 @@ pub struct RulePlan {
     /// Streams it reads, ascending: an instant is settled for it when it is in all of them.
     pub streams: Vec<usize>,
     /// The signals it takes in, and as what.
-    pub(crate) inputs: Vec<(u32, Input)>,
-    /// How each window of the condition is kept.
+    pub(crate) inputs: Vec<(u32, InputRole)>,
+    /// Plan of each window of the condition.
     pub(crate) windows: Vec<WindowPlan>,
-    /// Where the condition is one comparison of one window, whatever the hour: a look at its
-    /// value is enough to say that nothing changes.
-    pub(crate) glance: Option<Comparison>,
-    /// Whether a key without events in any window is not judged.
+    /// Present where the condition is one comparison of one window, whatever the hour: a look at
+    /// its value is enough to say that nothing changes.
+    pub(crate) glance: Option<ComparisonOp>,
+    /// True when a key without events in any window is not judged.
     pub(crate) forgets_silence: bool,
-    /// Whether entries that leave its window cannot turn it on.
+    /// True when entries that leave its window cannot turn it on.
     pub(crate) only_gains: bool,
-    /// Whether it has states that no event makes and that never go.
+    /// True when it has states that no event makes and that never go.
     pub(crate) is_seeded: bool,
-    /// Whether only seeded keys are judged.
+    /// True when only seeded keys are judged.
     pub(crate) has_roster: bool,
-    /// Whether it is a watch: its values are shown, and it never fires.
+    /// True when it is a watch: its values are shown, and it never fires.
     pub(crate) is_watch: bool,
-    /// Hash of what decides its state: see [`crate::stateful`].
+    /// Hash of what decides its state: see [`crate::state_fingerprint`].
     pub(crate) stateful: u128,
     // INVARIANT: ascending in `until`.
-    /// What judged the same state before it, up to an instant each.
-    pub(crate) earlier: Vec<Earlier>,
+    /// Previous versions that evaluated the same state, up to an instant each.
+    pub(crate) earlier: Vec<PreviousVersion>,
     /// The first instant it applies to: before, it is not true of anything.
     pub(crate) begins: i64,
 }
 
 /// A wording of a rule that judged up to an instant.
 #[derive(Clone, Debug)]
-pub struct Earlier {
+pub struct PreviousVersion {
     /// The last instant it judged.
     pub(crate) until: i64,
     /// The rule as it was; only what judges is read of it.
@@ -48,7 +48,7 @@ pub struct Earlier {
 
 /// As what a rule takes an observation in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
+pub(crate) enum InputRole {
     /// An event of the trigger itself: of a sequence the number of the step.
     Step(u8),
     /// An entry of a window: of a ratio 0 is the numerator and 1 the denominator.
@@ -56,7 +56,7 @@ pub(crate) enum Input {
 }
 
 impl RulePlan {
-    /// Whether it is a watch: its values are shown, and it never fires.
+    /// True when it is a watch: its values are shown, and it never fires.
     pub const fn is_watch(&self) -> bool {
         self.is_watch
     }
@@ -72,7 +72,7 @@ impl RulePlan {
         self.windows.iter().map(WindowPlan::entry_bytes).sum()
     }
 
-    /// How much of the past decides what happens next, in milliseconds, whichever of its
+    /// Length of the past that decides what happens next, in milliseconds, whichever of its
     /// wordings began a `for` or a `keep`.
     pub fn horizon_ms(&self) -> i64 {
         let reach_ms = self.longest_ms(|alert| alert.trigger.reach_ms());
@@ -80,7 +80,7 @@ impl RulePlan {
         held_ms.saturating_add(self.running_ms())
     }
 
-    /// How long ago a `for` or `keep` that still runs may have begun, in the longest wording.
+    /// Greatest age of a `for` or `keep` that still runs, in the longest wording.
     pub(crate) fn running_ms(&self) -> i64 {
         self.longest_ms(Alert::running_ms)
     }
@@ -89,7 +89,8 @@ impl RulePlan {
         self.earlier.iter().map(|earlier| of(&earlier.alert)).fold(of(&self.alert), i64::max)
     }
 
-    /// How long it must be true before it fires, in milliseconds, in the longest of its wordings.
+    /// Time for which it must be true before it fires, in milliseconds, in the longest of its
+    /// wordings.
     pub(crate) fn for_ms(&self) -> i64 {
         self.longest_ms(|alert| alert.for_ms)
     }

@@ -1,7 +1,7 @@
 use model::decimal::Decimal;
 use model::key::{KeyValue, encode_key};
 use model::time::Timestamp;
-use rules_dsl::rule::{Operand, Predicate};
+use rules_dsl::rule::{Predicate, PredicateOperand};
 
 use super::*;
 use crate::sample::{rule_set, selection, single};
@@ -9,8 +9,8 @@ use crate::sample::{rule_set, selection, single};
 const HOST: usize = 0;
 const LEVEL: usize = 1;
 
-fn of(field: Option<usize>, predicate: Predicate) -> Selection {
-    Selection { predicate, field, message_fields: vec![LEVEL], ..selection(0) }
+fn of(field: Option<usize>, predicate: Predicate) -> EventSelection {
+    EventSelection { predicate, field, message_fields: vec![LEVEL], ..selection(0) }
 }
 
 fn alert(name: &str, measure: Measure, optional: bool) -> Alert {
@@ -26,10 +26,14 @@ fn program(alerts: Vec<Alert>) -> Program {
     Program::compile(&rule_set(&["s"], alerts)).unwrap()
 }
 
-fn observe(program: &Program, values: &[Value<'_>], shards: usize) -> (Vec<Batch>, ObserveCounts) {
-    let mut batches = vec![Batch::default(); shards];
+fn observe(
+    program: &Program,
+    values: &[Value<'_>],
+    shards: usize,
+) -> (Vec<ObservationBatch>, ObserveCounts) {
+    let mut batches = vec![ObservationBatch::default(); shards];
     let mut counts = ObserveCounts::default();
-    let origin = Origin { stream: 0, partition: 0, offset: 0, index: 0 };
+    let origin = EventOrigin { stream: 0, partition: 0, offset: 0, index: 0 };
     let event = Event { time: Timestamp(1), values, items: &[] };
     program.observe(&event, origin, &mut batches, &mut counts);
     (batches, counts)
@@ -46,7 +50,7 @@ fn rules_that_want_the_same_share_a_signal() {
         (of(Some(LEVEL), exists.clone()), of(Some(LEVEL), exists.clone()), 1),
         (of(Some(LEVEL), exists.clone()), of(None, exists), 2),
     ];
-    let measure = |of: Selection| match of.field {
+    let measure = |of: EventSelection| match of.field {
         None => Measure::Count(of),
         Some(_) => Measure::Sum(of),
     };
@@ -143,7 +147,7 @@ fn a_program_knows_its_horizon_and_its_rules() {
 
 #[test]
 fn a_regular_expression_beyond_the_limit_names_its_alert() {
-    let huge = Predicate::Matches(Operand::Field(HOST), "(a{1000}){1000}".to_owned());
+    let huge = Predicate::Matches(PredicateOperand::Field(HOST), "(a{1000}){1000}".to_owned());
     let count = Measure::Count(of(None, huge));
     let rules = rule_set(&["s"], vec![alert("big", count, false)]);
     let error = Program::compile(&rules).unwrap_err().to_string();

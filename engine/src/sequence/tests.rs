@@ -4,12 +4,12 @@ use super::*;
 
 const WITHIN_MS: i64 = 10;
 
-fn origin(offset: usize) -> Origin {
-    Origin { stream: 0, partition: 0, offset: offset as i64, index: 0 }
+fn origin(offset: usize) -> EventOrigin {
+    EventOrigin { stream: 0, partition: 0, offset: offset as i64, index: 0 }
 }
 
-/// Whether the last event ends a sequence, tried start by start: the steps each event is in
-/// are bits.
+/// True when the last event ends a sequence, tried start by start: the steps each event is in are
+/// bits.
 fn naive(events: &[(i64, u32)], steps: usize, first_count: usize) -> bool {
     let Some(((end, last), before)) = events.split_last() else {
         return false;
@@ -30,7 +30,7 @@ proptest! {
         steps in 2_usize..4,
         first_count in 1_usize..4,
     ) {
-        let mut sequence = Sequence::new(steps, first_count as u32, WITHIN_MS);
+        let mut sequence = SequenceState::new(steps, first_count as u32, WITHIN_MS);
         let mut events: Vec<(i64, u32)> = Vec::new();
         let mut now = 0;
         for (offset, (later, bits)) in draws.into_iter().enumerate() {
@@ -70,8 +70,8 @@ proptest! {
         };
         let mut want: Vec<i64> = events.iter().enumerate().filter_map(due).collect();
         want.dedup();
-        let mut obligations = Obligations::new(WITHIN_MS);
-        let mut told = Vec::new();
+        let mut obligations = PendingFollowUps::new(WITHIN_MS);
+        let mut emitted = Vec::new();
         for instant in 0..=now + WITHIN_MS {
             for (offset, (_, steps)) in
                 events.iter().enumerate().filter(|(_, (time, _))| *time == instant)
@@ -80,9 +80,9 @@ proptest! {
                     obligations.take_in(step, instant, origin(offset));
                 }
             }
-            told.extend(obligations.matches(instant).then_some(instant));
+            emitted.extend(obligations.matches(instant).then_some(instant));
         }
-        prop_assert_eq!(told, want);
+        prop_assert_eq!(emitted, want);
         prop_assert_eq!(obligations.next_due(), None);
     }
 }

@@ -6,23 +6,23 @@ use model::decimal::Decimal;
 use model::key::encode_key;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, KeyPart, Reason, Transition};
+use model::transition::{EarlyAlert, EndReason, NamedKeyPart, Transition};
 
 use crate::key_group::KEY_GROUPS;
-use crate::memory::{Memory, Remembering};
+use crate::rule_state::{RuleStateDelta, StateCheckpointPolicy};
 
-/// What is known of the past when a shard starts.
+/// State that a shard starts from.
 #[derive(Clone, Debug, Default)]
-pub struct Restored {
+pub struct ShardRestore {
     /// By stream index: transitions up to here were published by an earlier run.
     pub published: Vec<Timestamp>,
     /// Episodes that were open then.
-    pub open: Vec<OpenEpisode>,
+    pub open: Vec<RestoredEpisode>,
     /// Episodes that a calendar has ended by then: the newest of each (alert, key). While its
     /// value is unknown, a comparison keeps the truth that `clear` gave it when one was open.
     pub calendar_ends: Vec<CalendarEnd>,
-    /// What rules knew at an instant: they begin after it, with that.
-    pub memories: Vec<Memory>,
+    /// Rule state at an instant, from which the rules continue.
+    pub memories: Vec<RuleStateDelta>,
 }
 
 /// The end of an episode by the calendar of its rule.
@@ -40,7 +40,7 @@ pub struct CalendarEnd {
 pub fn calendar_ends<'a>(published: impl IntoIterator<Item = &'a Transition>) -> Vec<CalendarEnd> {
     let mut newest: BTreeMap<(&str, Vec<u8>), Timestamp> = BTreeMap::new();
     for Transition { facts, reason, .. } in published {
-        if *reason == Some(Reason::Calendar) {
+        if *reason == Some(EndReason::Calendar) {
             let key = encode_key(facts.key.iter().map(|(_, value)| value));
             let at = newest.entry((&facts.alert, key)).or_insert(facts.at);
             *at = facts.at.max(*at);
@@ -52,12 +52,12 @@ pub fn calendar_ends<'a>(published: impl IntoIterator<Item = &'a Transition>) ->
 
 /// An episode that fires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenEpisode {
+pub struct RestoredEpisode {
     /// The alert's name.
     pub alert: String,
     /// The key's canonical bytes.
     pub key: Vec<u8>,
-    /// When its condition became true.
+    /// Instant at which its condition became true.
     pub since: Timestamp,
     /// Its furthest value up to the published instant. What is read again adds to it, but
     /// reaches back no further than `for`, `keep` and `hold`: an older peak must be kept.
@@ -68,58 +68,58 @@ pub struct OpenEpisode {
     /// The severity it has come to.
     pub severity: Severity,
     /// The fields of the event that fired it, as far as its message shows them.
-    pub fields: Vec<KeyPart>,
+    pub fields: Vec<NamedKeyPart>,
 }
 
-/// What a watch shows of a key; ordered by watch and key.
+/// Value of a watch for a key; ordered by watch and key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watched {
+pub struct WatchSample {
     /// The watch's name.
     pub watch: String,
     /// The key, named.
-    pub key: Vec<KeyPart>,
+    pub key: Vec<NamedKeyPart>,
     /// Its value, in base units.
     pub value: Decimal,
     /// The settled instant it is of.
     pub at: Timestamp,
 }
 
-/// How a shard is set up.
+/// Settings of a shard.
 #[derive(Clone, Copy, Debug)]
 pub struct ShardSettings {
     /// Which of the shards this is.
     pub index: usize,
-    /// How many shards there are.
+    /// Number of shards.
     pub shards: usize,
-    /// Whether rising triggers are announced ahead of settling.
+    /// True when rising triggers are announced ahead of settling.
     pub early: bool,
     /// Keys one rule may hold state for, over all key groups: see [`keys_share`].
     pub keys_per_rule_max: u32,
-    /// Whether rules tell what they remember for long, and how often.
-    pub remembering: Option<Remembering>,
+    /// Schedule of rule state deltas; `None` writes none.
+    pub remembering: Option<StateCheckpointPolicy>,
 }
 
 /// Keys one rule may hold state for unless configured otherwise.
 pub const KEYS_PER_RULE_MAX: u32 = 1_000_000;
 
-/// How many of the keys a rule may hold are those of one key group: at least one.
+/// Number of keys that a rule may hold in one key group: at least one.
 pub const fn keys_share(most: u32) -> u32 {
     let share = most / KEY_GROUPS;
     if share == 0 { 1 } else { share }
 }
 
-/// What a step tells.
+/// Output of a step.
 #[derive(Clone, Debug, Default)]
-pub struct Out {
+pub struct StepOutput {
     /// Settled transitions, ordered by (instant, alert, key); equal ones as they happened.
     pub transitions: Vec<Transition>,
     /// Early notices, in the order they were found.
     pub early: Vec<EarlyAlert>,
-    /// What rules have learnt, as of instants up to which everything is told.
-    pub memories: Vec<Memory>,
+    /// Rule state deltas, as of instants up to which all output is emitted.
+    pub memories: Vec<RuleStateDelta>,
 }
 
-/// What a shard holds and has refused.
+/// Counts of what a shard holds and has refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardCounts {
     /// Observations whose instant was settled before they came.

@@ -15,7 +15,7 @@ pub const TOP_EVENTS_MAX: usize = 64;
 
 /// Fields of an alert's events, encoded as a key is.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub(super) struct EncodedFields {
     /// Instant of the newest observation.
     pub(super) at: i64,
     pub(super) newest: Vec<u8>,
@@ -24,7 +24,7 @@ pub(super) struct Fields {
     recent: VecDeque<(i64, Box<[u8]>)>,
 }
 
-impl Fields {
+impl EncodedFields {
     pub(super) fn take_in(&mut self, now: i64, encoded: &[u8], keeps_recent: bool) {
         self.at = now;
         self.newest.clear();
@@ -43,7 +43,7 @@ impl Fields {
         let inside = self.recent.iter().filter(|(at, _)| *at > outside);
         let events: Vec<Vec<KeyValue>> =
             inside.filter_map(|(_, encoded)| decode_key(encoded)).collect();
-        let top = |top: &rules_dsl::rule::Top| {
+        let top = |top: &rules_dsl::rule::TopField| {
             let mut counts: HashMap<&KeyValue, u64> = HashMap::new();
             let values = events.iter().filter_map(|fields| fields.get(top.field));
             for value in values.filter(|value| **value != KeyValue::Null) {
@@ -60,4 +60,4 @@ impl Fields {
     }
 }
 
-packed!(Fields { at, newest, fired, recent });
+packed!(EncodedFields { at, newest, fired, recent });

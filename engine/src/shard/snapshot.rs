@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use model::time::Timestamp;
 
-use super::domain::{Domain, Standing};
-use super::{Restored, Shard, ShardSettings};
+use super::stream_group::{StreamGroup, StreamGroupSnapshot};
+use super::{Shard, ShardRestore, ShardSettings};
 use crate::program::Program;
-use crate::snapshot::Packed;
+use crate::snapshot::SnapshotEncode;
 
-/// What is packed, and how. INVARIANT: another number for whatever is packed in another way.
+/// Version of the snapshot's encoding. INVARIANT: another number for whatever is packed in another
+/// way.
 const VERSION: u32 = 1;
 
 impl Shard {
@@ -21,7 +22,7 @@ impl Shard {
         let mut out = Vec::new();
         head(&self.program, self.states.settings()).pack(&mut out);
         self.settled.pack(&mut out);
-        self.domains.iter().map(Domain::standing).collect::<Vec<_>>().pack(&mut out);
+        self.domains.iter().map(StreamGroup::standing).collect::<Vec<_>>().pack(&mut out);
         self.domains.iter().for_each(|domain| domain.pack_waiting(&self.states, &mut out));
         self.states.pack(&mut out);
         out
@@ -43,9 +44,9 @@ impl Shard {
         if <(u64, Vec<u64>)>::unpack(from)? != head(program, settings) {
             return None;
         }
-        let mut shard = Shard::new(Arc::clone(program), settings, &Restored::default());
-        let settled: Vec<Timestamp> = Packed::unpack(from)?;
-        let standings: Vec<Standing> = Packed::unpack(from)?;
+        let mut shard = Shard::new(Arc::clone(program), settings, &ShardRestore::default());
+        let settled: Vec<Timestamp> = SnapshotEncode::unpack(from)?;
+        let standings: Vec<StreamGroupSnapshot> = SnapshotEncode::unpack(from)?;
         shard.settled = settled;
         for (slot, published) in shard.settled.iter_mut().zip(published) {
             *slot = (*slot).max(*published);
@@ -61,7 +62,7 @@ impl Shard {
     }
 }
 
-/// What must be the same where state is taken up again.
+/// Header: what must be equal where state is restored.
 fn head(program: &Program, settings: ShardSettings) -> (u64, Vec<u64>) {
     let ShardSettings { index, shards, early, keys_per_rule_max, remembering } = settings;
     let grid = remembering.map_or([0, 0], |how| [how.every_ms as u64, how.beyond_ms as u64]);
@@ -74,13 +75,13 @@ fn head(program: &Program, settings: ShardSettings) -> (u64, Vec<u64>) {
 mod tests {
     use model::decimal::Decimal;
     use model::event::{Event, Value};
-    use model::observation::{Batch, Marks, Origin};
+    use model::observation::{EventOrigin, ObservationBatch, Watermarks};
 
     use super::*;
-    use crate::memory::Remembering;
     use crate::program::ObserveCounts;
+    use crate::rule_state::StateCheckpointPolicy;
     use crate::sample;
-    use crate::shard::Out;
+    use crate::shard::StepOutput;
 
     #[test]
     fn a_snapshot_of_anything_else_is_refused() {
@@ -95,10 +96,10 @@ mod tests {
             shards: 2,
             early: true,
             keys_per_rule_max: 10,
-            remembering: Some(Remembering::DEFAULT),
+            remembering: Some(StateCheckpointPolicy::DEFAULT),
         };
         let (rules, others) = (program(3), program(4));
-        let shard = Shard::new(Arc::clone(&rules), settings, &Restored::default());
+        let shard = Shard::new(Arc::clone(&rules), settings, &ShardRestore::default());
         let snapshot = shard.snapshot();
         let resume = |program: &Arc<Program>, settings, bytes: &[u8]| {
             Shard::resume(program, settings, bytes, &[]).map(|shard| shard.snapshot())
@@ -125,7 +126,7 @@ mod tests {
 
     /// What it knew of an open episode then is less than the earlier run knew when it ended.
     #[test]
-    fn nothing_is_told_again_and_no_episode_shown_before_it_is_where_the_earlier_run_was() {
+    fn nothing_is_emitted_again_and_no_episode_shown_before_it_is_where_the_earlier_run_was() {
         let program = Arc::new(
             Program::compile(&sample::rule_set(&["s"], vec![sample::alert("x")])).unwrap(),
         );
@@ -137,23 +138,25 @@ mod tests {
             remembering: None,
         };
         let step = |shard: &mut Shard, times: &[i64], mark: i64| {
-            let mut batches = [Batch::default()];
+            let mut batches = [ObservationBatch::default()];
             for (offset, time) in (0..).zip(times) {
-                let origin = Origin { stream: 0, partition: 0, offset: *time + offset, index: 0 };
+                let origin =
+                    EventOrigin { stream: 0, partition: 0, offset: *time + offset, index: 0 };
                 let values = [Value::Text("a")];
                 let event = Event { time: Timestamp(*time), values: &values, items: &[] };
                 program.observe(&event, origin, &mut batches, &mut ObserveCounts::default());
             }
-            let marks = Marks {
+            let marks = Watermarks {
                 settled: vec![Timestamp(mark)],
                 first: vec![times.first().copied().map(Timestamp)],
             };
-            let mut out = Out::default();
+            let mut out = StepOutput::default();
             shard.step(&batches[0], &marks, &mut out);
-            let at = out.transitions.iter().map(|told| (told.kind.name(), told.facts.at.0));
+            let at =
+                out.transitions.iter().map(|emitted| (emitted.kind.name(), emitted.facts.at.0));
             (at.collect::<Vec<_>>(), shard.open_episodes().len())
         };
-        let mut shard = Shard::new(Arc::clone(&program), settings, &Restored::default());
+        let mut shard = Shard::new(Arc::clone(&program), settings, &ShardRestore::default());
         assert_eq!(step(&mut shard, &[1, 3, 5], 4), (vec![], 0));
         let snapshot = shard.snapshot();
         assert_eq!(step(&mut shard, &[], 5), (vec![("firing", 5)], 1));

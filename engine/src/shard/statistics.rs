@@ -1,4 +1,4 @@
-//! What every rule has made of its input, counted.
+//! Counts of every rule.
 //!
 //! Cost is counted in units of work, since nothing here reads a clock: an observation taken in
 //! is one unit, and so is a judgement and each window that it looks at. A unit is no fixed
@@ -21,7 +21,7 @@ pub struct RuleCounts {
     /// New values refused at the limit of a key.
     pub refused_values: u64,
     /// Times a key was judged.
-    pub judged: u64,
+    pub evaluations: u64,
     /// Times a key was judged and what the rule says of it was true.
     pub truths: u64,
     /// Episodes that began.
@@ -41,7 +41,7 @@ impl RuleCounts {
         self.late += other.late;
         self.refused_keys += other.refused_keys;
         self.refused_values += other.refused_values;
-        self.judged += other.judged;
+        self.evaluations += other.evaluations;
         self.truths += other.truths;
         self.fired += other.fired;
         self.last_fired = self.last_fired.max(other.last_fired);
@@ -50,8 +50,8 @@ impl RuleCounts {
     }
 
     /// Notes a judgement that looked at so many windows.
-    pub(super) const fn judge(&mut self, truth: bool, windows: usize) {
-        self.judged += 1;
+    pub(super) const fn evaluate(&mut self, truth: bool, windows: usize) {
+        self.evaluations += 1;
         self.truths += truth as u64;
         self.work += 1 + windows as u64;
     }

@@ -2,7 +2,7 @@ use model::decimal::Decimal;
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use proptest::prelude::*;
-use rules_dsl::rule::Selection;
+use rules_dsl::rule::EventSelection;
 
 use super::*;
 use crate::sample::selection;
@@ -10,11 +10,11 @@ use crate::sample::selection;
 const LENGTH_MS: i64 = 24;
 
 /// An event: its time, its input and its value.
-type Event = (i64, u8, i128);
+type WindowEvent = (i64, u8, i128);
 
 /// One of each measure.
 fn measures() -> Vec<Measure> {
-    let of = || Selection { field: Some(1), ..selection(0) };
+    let of = || EventSelection { field: Some(1), ..selection(0) };
     vec![
         Measure::Count(selection(0)),
         Measure::Ratio(selection(0), selection(0)),
@@ -35,12 +35,12 @@ fn measures() -> Vec<Measure> {
 
 /// The events a window holds at `now`, by its definition: at the last boundary of a step, and
 /// some time ago.
-fn inside(events: &[Event], now: i64, window: &rule::Window) -> Vec<Event> {
+fn inside(events: &[WindowEvent], now: i64, window: &rule::Window) -> Vec<WindowEvent> {
     let step = window.step_ms.max(1);
     // Boundaries are those of a clock that is as far behind.
     let boundary = now.div_euclid(step) * step;
     let end = boundary - window.ago_ms;
-    let is_inside = |event: &&Event| {
+    let is_inside = |event: &&WindowEvent| {
         // A step is whole or out: an event counts from the boundary at its step's end.
         let entered = (event.0 + window.ago_ms + step - 1).div_euclid(step) * step;
         entered <= boundary && entered > boundary - window.window_ms && event.0 <= end
@@ -48,50 +48,50 @@ fn inside(events: &[Event], now: i64, window: &rule::Window) -> Vec<Event> {
     events.iter().filter(is_inside).copied().collect()
 }
 
-/// What a measure of some events is, the oldest first.
-fn naive(measure: &Measure, inside: &[Event]) -> Option<Measured> {
+/// Naive measure of some events, the oldest first.
+fn naive(measure: &Measure, inside: &[WindowEvent]) -> Option<MeasureValue> {
     let in_order: Vec<i128> = inside.iter().map(|event| event.2).collect();
     let (size, sum) = (in_order.len() as i128, in_order.iter().sum::<i128>());
     let mut sorted = in_order.clone();
     sorted.sort_unstable();
-    let fraction = |numerator, denominator| Measured::Fraction { numerator, denominator };
+    let fraction = |numerator, denominator| MeasureValue::Fraction { numerator, denominator };
     let rises =
         || in_order.windows(2).map(|two| if two[1] < two[0] { two[1] } else { two[1] - two[0] });
     match measure {
-        Measure::Count(_) => Some(Measured::count(inside.len() as u64)),
+        Measure::Count(_) => Some(MeasureValue::count(inside.len() as u64)),
         Measure::Ratio(..) => {
             let whole = inside.iter().filter(|event| event.1 == 1).count() as i128;
             (whole > 0).then(|| fraction((size - whole) * Decimal::ONE.units(), whole))
         }
-        Measure::Sum(_) => Some(Measured::whole(sum)),
+        Measure::Sum(_) => Some(MeasureValue::whole(sum)),
         Measure::Avg(_) => (size > 0).then(|| fraction(sum, size)),
-        Measure::Min(_) => sorted.first().copied().map(Measured::whole),
-        Measure::Max(_) => sorted.last().copied().map(Measured::whole),
-        Measure::Last(_) => in_order.last().copied().map(Measured::whole),
+        Measure::Min(_) => sorted.first().copied().map(MeasureValue::whole),
+        Measure::Max(_) => sorted.last().copied().map(MeasureValue::whole),
+        Measure::Last(_) => in_order.last().copied().map(MeasureValue::whole),
         Measure::Distinct(_) => {
             sorted.dedup();
-            Some(Measured::count(sorted.len() as u64))
+            Some(MeasureValue::count(sorted.len() as u64))
         }
         Measure::Quantile { permille, .. } => {
             let rank = (sorted.len() * *permille as usize).div_ceil(1000).checked_sub(1)?;
-            sorted.get(rank).copied().map(Measured::whole)
+            sorted.get(rank).copied().map(MeasureValue::whole)
         }
         _ if size < 2 => None,
-        Measure::Delta(_) => Some(Measured::whole(in_order.last()? - in_order.first()?)),
-        Measure::Increase(_) => Some(Measured::whole(rises().sum())),
+        Measure::Delta(_) => Some(MeasureValue::whole(in_order.last()? - in_order.first()?)),
+        Measure::Increase(_) => Some(MeasureValue::whole(rises().sum())),
         Measure::Rate(_) => Some(fraction(rises().sum::<i128>() * 1000, i128::from(LENGTH_MS))),
         Measure::Stddev(_) => {
             // Σ(x − mean)² / n, in units of 10⁻⁹ squared.
             let spread: i128 = in_order.iter().map(|value| (value * size - sum).pow(2)).sum();
             let of = BigRational::new(spread.into(), (size.pow(3) * 10_i128.pow(18)).into());
-            Some(Measured::Root(Box::new(of)))
+            Some(MeasureValue::Root(Box::new(of)))
         }
     }
 }
 
-/// What `{count}` and `min` speak of.
-fn counted(measure: &Measure, inside: &[Event]) -> u64 {
-    let is_counted = |event: &&Event| !matches!(measure, Measure::Ratio(..)) || event.1 == 1;
+/// Events that `{count}` and `min` count.
+fn counted(measure: &Measure, inside: &[WindowEvent]) -> u64 {
+    let is_counted = |event: &&WindowEvent| !matches!(measure, Measure::Ratio(..)) || event.1 == 1;
     inside.iter().filter(is_counted).count() as u64
 }
 
@@ -120,7 +120,7 @@ proptest! {
         let measure = measures().swap_remove(kind);
         let window = plan(&measure, steps, ago_ms, min_events);
         let kept = WindowPlan::new(&window, true);
-        let mut ours = Window::new(&kept);
+        let mut ours = WindowState::new(&kept);
         let (mut events, mut now, mut last) = (Vec::new(), 0, None);
         for (later, input, value, times) in acts {
             for _ in 0..later {
@@ -146,7 +146,7 @@ proptest! {
             prop_assert_eq!(ours.measured(&kept), naive(&measure, &inside).filter(|_| enough));
             prop_assert_eq!(ours.events(), counted(&measure, &inside));
             prop_assert_eq!(ours.is_silent(), inside.is_empty());
-            let is_ahead = |event: &Event| event.0 + window.ago_ms > now.div_euclid(
+            let is_ahead = |event: &WindowEvent| event.0 + window.ago_ms > now.div_euclid(
                 window.step_ms.max(1)
             ) * window.step_ms.max(1);
             prop_assert_eq!(ours.is_empty(), inside.is_empty() && !events.iter().any(is_ahead));
@@ -167,16 +167,16 @@ proptest! {
         level in -2_i64..6,
         is_strict in any::<bool>(),
     ) {
-        let of = Selection { field: Some(1), ..selection(0) };
+        let of = EventSelection { field: Some(1), ..selection(0) };
         let (measure, comparison) = match (kind, is_strict) {
-            (0, false) => (Measure::Count(of), Comparison::AtLeast),
-            (0, true) => (Measure::Count(of), Comparison::Above),
-            (1, false) => (Measure::Distinct(of), Comparison::AtLeast),
-            (1, true) => (Measure::Distinct(of), Comparison::Above),
-            (2, false) => (Measure::Max(of), Comparison::AtLeast),
-            (2, true) => (Measure::Max(of), Comparison::Above),
-            (_, false) => (Measure::Min(of), Comparison::AtMost),
-            (_, true) => (Measure::Min(of), Comparison::Below),
+            (0, false) => (Measure::Count(of), ComparisonOp::AtLeast),
+            (0, true) => (Measure::Count(of), ComparisonOp::Above),
+            (1, false) => (Measure::Distinct(of), ComparisonOp::AtLeast),
+            (1, true) => (Measure::Distinct(of), ComparisonOp::Above),
+            (2, false) => (Measure::Max(of), ComparisonOp::AtLeast),
+            (2, true) => (Measure::Max(of), ComparisonOp::Above),
+            (_, false) => (Measure::Min(of), ComparisonOp::AtMost),
+            (_, true) => (Measure::Min(of), ComparisonOp::Below),
         };
         // Of values in units a level is one as well.
         let level = match measure {
@@ -185,7 +185,7 @@ proptest! {
         };
         let window = plan(&measure, 0, 0, 0);
         let kept = WindowPlan::new(&window, false);
-        let mut ours = Window::new(&kept);
+        let mut ours = WindowState::new(&kept);
         let (mut events, mut now) = (Vec::new(), 0);
         for (later, value) in acts {
             now += later;
@@ -208,19 +208,19 @@ proptest! {
 }
 
 /// Panes of the structures that keep one for each instant or step, counted and in bytes.
-fn panes(aggregate: &Aggregate) -> usize {
+fn panes(aggregate: &WindowAggregate) -> usize {
     match aggregate {
-        Aggregate::Count(it) => it.ring.panes.len(),
-        Aggregate::Ratio(it) => it.part.ring.panes.len() + it.whole.ring.panes.len(),
-        Aggregate::Sum(it) => it.ring.panes.len(),
-        Aggregate::Extreme(it) => it.candidates.panes.len(),
-        Aggregate::Last(it) => it.ahead.panes.len(),
-        Aggregate::Distinct(it) => it.ahead.panes.len() + it.values.len(),
-        Aggregate::Grown(it) => it.ring.panes.len(),
-        Aggregate::GrownInSteps(it) => it.ring.panes.len(),
-        Aggregate::Spread(it) => it.ring.panes.len(),
-        Aggregate::SpreadInSteps(it) => it.ring.panes.len(),
-        Aggregate::Quantile(it) => it.ring.panes.len(),
+        WindowAggregate::Count(it) => it.ring.panes.len(),
+        WindowAggregate::Ratio(it) => it.part.ring.panes.len() + it.whole.ring.panes.len(),
+        WindowAggregate::Sum(it) => it.ring.panes.len(),
+        WindowAggregate::Extreme(it) => it.candidates.panes.len(),
+        WindowAggregate::Last(it) => it.ahead.panes.len(),
+        WindowAggregate::Distinct(it) => it.ahead.panes.len() + it.values.len(),
+        WindowAggregate::Grown(it) => it.ring.panes.len(),
+        WindowAggregate::GrownInSteps(it) => it.ring.panes.len(),
+        WindowAggregate::Spread(it) => it.ring.panes.len(),
+        WindowAggregate::SpreadInSteps(it) => it.ring.panes.len(),
+        WindowAggregate::Quantile(it) => it.ring.panes.len(),
     }
 }
 
@@ -236,7 +236,7 @@ fn a_window_in_steps_keeps_what_is_left_of_each_step() {
             min_events: 0,
         };
         let kept = WindowPlan::new(&window, false);
-        let mut ours = Window::new(&kept);
+        let mut ours = WindowState::new(&kept);
         let mut most = 0;
         for time in 0..3 * 600 * STEP_MS {
             // Two events an instant, of few values: they fall, the worst there is for `max`.
@@ -264,7 +264,7 @@ fn a_window_gives_back_what_a_crowd_needed() {
     for (measure, step_ms) in measures().into_iter().flat_map(|it| [(it.clone(), 0), (it, 10)]) {
         let window = rule::Window { measure, window_ms: 60_000, step_ms, ago_ms: 0, min_events: 0 };
         let kept = WindowPlan::new(&window, true);
-        let mut ours = Window::new(&kept);
+        let mut ours = WindowState::new(&kept);
         for time in 0..20_000 {
             ours.insert(0, time, time.into(), &kept);
             ours.advance(time, &kept);
@@ -272,11 +272,11 @@ fn a_window_gives_back_what_a_crowd_needed() {
         ours.insert(0, 79_000, 1, &kept);
         ours.advance(79_990, &kept);
         let room = match &ours.aggregate {
-            Aggregate::Count(it) => it.ring.panes.capacity(),
-            Aggregate::Sum(it) => it.ring.panes.capacity(),
-            Aggregate::Quantile(it) => it.ring.panes.capacity(),
-            Aggregate::Grown(it) => it.ring.panes.capacity(),
-            Aggregate::Distinct(it) => it.ahead.panes.capacity(),
+            WindowAggregate::Count(it) => it.ring.panes.capacity(),
+            WindowAggregate::Sum(it) => it.ring.panes.capacity(),
+            WindowAggregate::Quantile(it) => it.ring.panes.capacity(),
+            WindowAggregate::Grown(it) => it.ring.panes.capacity(),
+            WindowAggregate::Distinct(it) => it.ahead.panes.capacity(),
             _ => 0,
         };
         assert!(room < 100, "{:?}: {room}", window.measure);
@@ -289,7 +289,7 @@ fn what_is_counted_beside_a_measure_is_counted_only_when_asked() {
         let window = plan(&measures().swap_remove(measure), 0, 0, 0);
         let count = |is_counted: bool| {
             let kept = WindowPlan::new(&window, is_counted);
-            let mut ours = Window::new(&kept);
+            let mut ours = WindowState::new(&kept);
             ours.insert(0, 1, 7, &kept);
             ours.insert(0, 2, 8, &kept);
             ours.advance(2, &kept);
@@ -301,17 +301,17 @@ fn what_is_counted_beside_a_measure_is_counted_only_when_asked() {
 
 #[test]
 fn squares_are_exact_beyond_what_128_bits_hold() {
-    let of = Selection { field: Some(1), ..selection(0) };
+    let of = EventSelection { field: Some(1), ..selection(0) };
     for step in [0, 1] {
         let window = plan(&Measure::Stddev(of.clone()), step, 0, 0);
         let kept = WindowPlan::new(&window, false);
-        let mut ours = Window::new(&kept);
+        let mut ours = WindowState::new(&kept);
         let far = 10_i128.pow(29);
         ours.insert(0, 0, far, &kept);
         ours.insert(0, 0, -far, &kept);
         ours.advance(0, &kept);
         let units = BigInt::from(Decimal::ONE.units());
         let square = BigRational::new(BigInt::from(far).pow(2), units.pow(2));
-        assert_eq!(ours.measured(&kept), Some(Measured::Root(Box::new(square))));
+        assert_eq!(ours.measured(&kept), Some(MeasureValue::Root(Box::new(square))));
     }
 }

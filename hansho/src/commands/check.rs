@@ -1,6 +1,6 @@
 //! `hansho check`: what is wrong with rules, and what they mean.
 
-mod against;
+mod sample;
 
 use std::io::{self, Write};
 
@@ -10,27 +10,27 @@ use rules_dsl::source::SourceFile;
 use rules_dsl::{CompiledRules, compile_in};
 use runtime::rule_check::CheckReport;
 
-use crate::cli::{CheckArgs, Format};
-use crate::commands::Exit;
-use crate::rule_files::{Beside, read_sources};
+use crate::cli::{CheckArgs, OutputFormat};
+use crate::commands::CommandExit;
+use crate::rule_files::{FileSystemResolver, read_sources};
 
 /// Runs the command.
-pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn check(args: &CheckArgs, language: Language) -> Result<(), CommandExit> {
     let files = read_sources(&args.paths)?;
-    let mut compiled = compile_in(&files, &Beside);
+    let mut compiled = compile_in(&files, &FileSystemResolver);
     let errors = compiled.diagnostics.iter().filter(|d| d.level == DiagnosticLevel::Error).count();
     if !args.against.is_empty() {
         hold_against(args, &files, &mut compiled)?;
     }
     let text = match args.format {
-        Format::Json => json(&CheckReport::new(&files, &compiled, language))?,
-        Format::Text => text(&files, &compiled, errors, language),
+        OutputFormat::Json => json(&CheckReport::new(&files, &compiled, language))?,
+        OutputFormat::Text => text(&files, &compiled, errors, language),
     };
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Exit::Unreachable.because(error))
+            Err(CommandExit::Unreachable.because(error))
         }
-        _ if errors > 0 => Err(Exit::Findings),
+        _ if errors > 0 => Err(CommandExit::Findings),
         _ => Ok(()),
     }
 }
@@ -40,19 +40,19 @@ fn hold_against(
     args: &CheckArgs,
     files: &[SourceFile],
     compiled: &mut CompiledRules,
-) -> Result<(), Exit> {
+) -> Result<(), CommandExit> {
     let Some(set) = &compiled.rules else {
         eprintln!("hansho: --against waits until the rules have no errors");
         return Ok(());
     };
-    let sample = against::sample(set, &args.against, args.year)?;
+    let sample = sample::sample(set, &args.against, args.year)?;
     rules_dsl::sample_lint::lint(files, compiled, &sample);
     Ok(())
 }
 
-fn json(report: &CheckReport) -> Result<String, Exit> {
+fn json(report: &CheckReport) -> Result<String, CommandExit> {
     let text = serde_json::to_string_pretty(report);
-    text.map(|text| text + "\n").map_err(|error| Exit::Unreachable.because(error))
+    text.map(|text| text + "\n").map_err(|error| CommandExit::Unreachable.because(error))
 }
 
 fn text(

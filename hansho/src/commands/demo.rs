@@ -9,23 +9,23 @@ use std::thread;
 use std::time::Duration;
 
 use connectors::broker::EmbeddedBroker;
-use connectors::dead_letter::DeadLetters;
-use connectors::source::kafka::{KafkaSettings, Start};
+use connectors::dead_letter::DeadLetterSink;
+use connectors::source::kafka::{KafkaSettings, StartOffset};
 use jiff::tz::TimeZone;
 use model::message::Language;
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use oncall::outbox::OutboxLimits;
-use oncall::route::{On, Receiver, Routing};
-use oncall::severities::Severities;
+use oncall::route::{NotifyOn, Receiver, RoutingTable};
+use oncall::severity_set::SeveritySet;
 use runtime::notify::templates::AlertTemplates;
 use runtime::rules::loaded::LoadedRules;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::DemoArgs;
-use crate::commands::Exit;
-use crate::config::{Limits, StreamInputs};
-use crate::console::Console;
+use crate::commands::CommandExit;
+use crate::config::{NodeLimits, StreamInputs};
+use crate::console::ConsoleNotifier;
 use crate::rule_files::{load_rules, load_shipped_rules};
 use crate::wiring::notifiers::Notifier;
 use crate::wiring::service::{ServiceHandles, ServiceOutput, ServiceSettings, run_service};
@@ -36,13 +36,13 @@ const PARTITIONS: i32 = 2;
 const WATCHED_SHOWN_MAX: usize = 10;
 
 /// Runs the command.
-pub(crate) fn demo(args: &DemoArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn demo(args: &DemoArgs, language: Language) -> Result<(), CommandExit> {
     let rules = match args.rules.as_slice() {
         [] => load_shipped_rules(language)?,
         paths => load_rules(paths, language)?,
     };
     let state_dir = std::env::temp_dir().join(format!("hansho-demo-{}", std::process::id()));
-    std::fs::create_dir_all(&state_dir).map_err(|error| Exit::Unreachable.because(error))?;
+    std::fs::create_dir_all(&state_dir).map_err(|error| CommandExit::Unreachable.because(error))?;
     let ended = run_in(&state_dir, rules, args.duration, language);
     if let Err(error) = std::fs::remove_dir_all(&state_dir) {
         eprintln!("hansho: {} stays behind: {error}", state_dir.display());
@@ -55,30 +55,33 @@ fn run_in(
     rules: LoadedRules,
     duration: Option<Duration>,
     language: Language,
-) -> Result<(), Exit> {
-    let unreachable = |error: &dyn std::fmt::Display| Exit::Unreachable.because(error);
+) -> Result<(), CommandExit> {
+    let unreachable = |error: &dyn std::fmt::Display| CommandExit::Unreachable.because(error);
     let topics: Vec<String> = rules.set.streams.iter().map(|s| s.input.clone()).collect();
     let declared: Vec<(&str, i32)> = topics.iter().map(|t| (t.as_str(), PARTITIONS)).collect();
     let broker = EmbeddedBroker::start(&declared).map_err(|error| unreachable(&error))?;
     let templates = Arc::new(AlertTemplates::new(&rules, language, TimeZone::system()));
-    let console = Arc::new(Console::new(Arc::clone(&templates)));
+    let console = Arc::new(ConsoleNotifier::new(Arc::clone(&templates)));
     greet(&rules, &broker.bootstrap_servers(), language);
 
     let stop = Arc::new(AtomicBool::new(false));
     let traffic = traffic::start(&broker.bootstrap_servers(), Arc::clone(&stop))
         .map_err(|error| unreachable(&error))?;
-    let letters = DeadLetters::to_file(state_dir.join("dead-letters.jsonl"))
+    let letters = DeadLetterSink::to_file(state_dir.join("dead-letters.jsonl"))
         .map_err(|error| unreachable(&error))?;
     let receiver = Receiver {
         name: "console".to_owned(),
-        severities: Severities::ALL,
-        on: On::ALL,
+        severities: SeveritySet::ALL,
+        on: NotifyOn::ALL,
         spacing_ms: 0,
         is_router: false,
         fallback: None,
     };
     let output = ServiceOutput {
-        on_call: Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() },
+        on_call: OnCallSettings {
+            routing: RoutingTable::to_all(vec![receiver]),
+            ..OnCallSettings::default()
+        },
         notifiers: vec![Notifier::Console(Arc::clone(&console))],
         outbox: OutboxLimits::default(),
         dead_letters: Box::new(letters),
@@ -137,12 +140,12 @@ fn settings(broker: &EmbeddedBroker, topics: Vec<String>, language: Language) ->
             properties,
             group: "hansho-demo".to_owned(),
             topics,
-            start: Start::Beginning,
+            start: StartOffset::Beginning,
             alone: true,
             reach_back: Vec::new(),
         }),
         workers: thread::available_parallelism().map_or(1, usize::from).min(4),
-        limits: Limits { idle_timeout_ms: 2_000, ..Limits::default() },
+        limits: NodeLimits { idle_timeout_ms: 2_000, ..NodeLimits::default() },
         language,
     }
 }
@@ -162,7 +165,7 @@ fn greet(rules: &LoadedRules, broker: &str, language: Language) {
     }
 }
 
-fn farewell(sent: u64, console: &Console, language: Language) {
+fn farewell(sent: u64, console: &ConsoleNotifier, language: Language) {
     let shown = console.shown();
     let delays = console.delays_ms();
     match (language, delays) {

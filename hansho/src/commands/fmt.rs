@@ -10,11 +10,11 @@ use rules_dsl::format::format;
 use rules_dsl::source::SourceFile;
 
 use crate::cli::FmtArgs;
-use crate::commands::Exit;
+use crate::commands::CommandExit;
 use crate::rule_files::{FILE_BYTES_MAX, read_sources};
 
 /// Runs the command. A file with errors is left alone and the others are still laid out.
-pub(crate) fn fmt(args: &FmtArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn fmt(args: &FmtArgs, language: Language) -> Result<(), CommandExit> {
     if args.paths.contains(&PathBuf::from("-")) {
         return filter(args, language);
     }
@@ -32,30 +32,31 @@ pub(crate) fn fmt(args: &FmtArgs, language: Language) -> Result<(), Exit> {
             has_findings = true;
         } else {
             replace(Path::new(&file.name), &laid_out).map_err(|error| {
-                Exit::Unreachable.because(format!("cannot write {}: {error}", file.name))
+                CommandExit::Unreachable.because(format!("cannot write {}: {error}", file.name))
             })?;
         }
         // Whoever closed the pipe does not want to read on; the files still matter.
         drop(writeln!(out, "{}", file.name));
     }
-    if has_findings { Err(Exit::Findings) } else { Ok(()) }
+    if has_findings { Err(CommandExit::Findings) } else { Ok(()) }
 }
 
 /// Standard input to standard output, for editors.
-fn filter(args: &FmtArgs, language: Language) -> Result<(), Exit> {
+fn filter(args: &FmtArgs, language: Language) -> Result<(), CommandExit> {
     if args.paths.len() > 1 {
-        return Err(Exit::Usage.because("`-` is standard input: name no files beside it"));
+        return Err(CommandExit::Usage.because("`-` is standard input: name no files beside it"));
     }
     let mut text = String::new();
     let limited = io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-    limited.map_err(|error| Exit::Unreachable.because(format!("standard input: {error}")))?;
+    limited
+        .map_err(|error| CommandExit::Unreachable.because(format!("standard input: {error}")))?;
     let file = SourceFile { name: "<stdin>".to_owned(), text };
-    let laid_out = laid_out(&file, language).ok_or(Exit::Findings)?;
+    let laid_out = laid_out(&file, language).ok_or(CommandExit::Findings)?;
     if args.check {
-        return if laid_out == file.text { Ok(()) } else { Err(Exit::Findings) };
+        return if laid_out == file.text { Ok(()) } else { Err(CommandExit::Findings) };
     }
     let written = io::stdout().lock().write_all(laid_out.as_bytes());
-    written.map_err(|error| Exit::Unreachable.because(error))
+    written.map_err(|error| CommandExit::Unreachable.because(error))
 }
 
 /// The file's layout; `None` where it cannot be read, which is said on standard error.

@@ -21,10 +21,10 @@ use server::types::requests::{
 use tokio::runtime::Builder;
 
 use crate::cli::{
-    Format, IncidentCommand, IncidentNoteArgs, NotificationsCommand, OnCallArgs, RouteCommand,
-    ServerArgs, SilenceCommand,
+    IncidentCommand, IncidentNoteArgs, NotificationsCommand, OnCallArgs, OutputFormat,
+    RouteCommand, ServerArgs, SilenceCommand,
 };
-use crate::commands::Exit;
+use crate::commands::CommandExit;
 use crate::wiring::clock::wall_clock;
 use show::ShowAnswer;
 
@@ -32,7 +32,10 @@ use show::ShowAnswer;
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// `hansho incident`.
-pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -> Result<(), Exit> {
+pub(crate) fn incident(
+    args: &OnCallArgs<IncidentCommand>,
+    language: Language,
+) -> Result<(), CommandExit> {
     let api = ApiClient { server: &args.server, language };
     let act = |id: &str, action: &str, text: &str| {
         let path = format!("incidents/{}/{action}", plain(id));
@@ -61,7 +64,10 @@ pub(crate) fn incident(args: &OnCallArgs<IncidentCommand>, language: Language) -
 }
 
 /// `hansho silence`.
-pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> Result<(), Exit> {
+pub(crate) fn silence(
+    args: &OnCallArgs<SilenceCommand>,
+    language: Language,
+) -> Result<(), CommandExit> {
     let api = ApiClient { server: &args.server, language };
     match &args.command {
         SilenceCommand::Add { matchers, dry_run: true, .. }
@@ -91,8 +97,8 @@ pub(crate) fn silence(args: &OnCallArgs<SilenceCommand>, language: Language) -> 
 }
 
 /// Error of a command that has another name now.
-pub(crate) fn renamed(old: &str, new: &str, language: Language) -> Exit {
-    Exit::Usage.because(match language {
+pub(crate) fn renamed(old: &str, new: &str, language: Language) -> CommandExit {
+    CommandExit::Usage.because(match language {
         Language::En => format!("`hansho {old}` was renamed; write `hansho {new}`"),
         Language::Ja => {
             format!("`hansho {old}` は名前が変わりました。`hansho {new}` と書いてください")
@@ -104,7 +110,7 @@ pub(crate) fn renamed(old: &str, new: &str, language: Language) -> Exit {
 pub(crate) fn notifications(
     args: &OnCallArgs<NotificationsCommand>,
     language: Language,
-) -> Result<(), Exit> {
+) -> Result<(), CommandExit> {
     let api = ApiClient { server: &args.server, language };
     let change = |number: u64, action: &str| {
         let path = format!("notifications/{number}/{action}");
@@ -127,12 +133,15 @@ pub(crate) fn notifications(
 }
 
 /// `hansho route`.
-pub(crate) fn route(args: &OnCallArgs<RouteCommand>, language: Language) -> Result<(), Exit> {
+pub(crate) fn route(
+    args: &OnCallArgs<RouteCommand>,
+    language: Language,
+) -> Result<(), CommandExit> {
     let RouteCommand::Test { alert, severity, labels, at } = &args.command;
     let mut named = BTreeMap::new();
     for label in labels {
         let Some((name, value)) = label.split_once('=') else {
-            return Err(Exit::Usage.because(format!("--label {label}: write NAME=VALUE")));
+            return Err(CommandExit::Usage.because(format!("--label {label}: write NAME=VALUE")));
         };
         named.insert(name.to_owned(), value.to_owned());
     }
@@ -142,7 +151,7 @@ pub(crate) fn route(args: &OnCallArgs<RouteCommand>, language: Language) -> Resu
 }
 
 /// `hansho status`.
-pub(crate) fn status(server: &ServerArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn status(server: &ServerArgs, language: Language) -> Result<(), CommandExit> {
     ApiClient { server, language }.get::<StatusView>("status")
 }
 
@@ -175,24 +184,25 @@ impl ApiClient<'_> {
         ActionBody { by: self.by(), text: text.to_owned() }
     }
 
-    fn get<A: ShowAnswer>(&self, path: &str) -> Result<(), Exit> {
+    fn get<A: ShowAnswer>(&self, path: &str) -> Result<(), CommandExit> {
         let path = path.to_owned();
         self.send::<A>(&ApiRequest { method: Method::GET, path, body: None })
     }
 
-    fn post<A: ShowAnswer>(&self, path: &str, body: &impl Serialize) -> Result<(), Exit> {
-        let body = serde_json::to_string(body).map_err(|error| Exit::Usage.because(error))?;
+    fn post<A: ShowAnswer>(&self, path: &str, body: &impl Serialize) -> Result<(), CommandExit> {
+        let body =
+            serde_json::to_string(body).map_err(|error| CommandExit::Usage.because(error))?;
         let (method, path) = (Method::POST, path.to_owned());
         self.send::<A>(&ApiRequest { method, path, body: Some(body) })
     }
 
     /// Sends a request and prints its answer.
-    fn send<A: ShowAnswer>(&self, request: &ApiRequest) -> Result<(), Exit> {
+    fn send<A: ShowAnswer>(&self, request: &ApiRequest) -> Result<(), CommandExit> {
         let server = self.server;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Exit::Unreachable.because(error))?;
+            .map_err(|error| CommandExit::Unreachable.because(error))?;
         let token = token(server)?;
         let (status, text) = runtime.block_on(send(server, request, token))?;
         if !status.is_success() {
@@ -200,36 +210,36 @@ impl ApiClient<'_> {
         }
         let answer: A = serde_json::from_str(&text).map_err(|error| {
             let place = &server.server;
-            Exit::Unreachable.because(format!("{place} gives another answer: {error}"))
+            CommandExit::Unreachable.because(format!("{place} gives another answer: {error}"))
         })?;
         match server.output {
-            Format::Json => println!("{}", text.trim_end()),
-            Format::Text => print!("{}", answer.show(self.language)),
+            OutputFormat::Json => println!("{}", text.trim_end()),
+            OutputFormat::Text => print!("{}", answer.show(self.language)),
         }
-        if answer.is_undelivered() { Err(Exit::Findings) } else { Ok(()) }
+        if answer.is_undelivered() { Err(CommandExit::Findings) } else { Ok(()) }
     }
 }
 
 /// Exit of a request that was refused.
-fn refusal(status: StatusCode, text: &str) -> Exit {
+fn refusal(status: StatusCode, text: &str) -> CommandExit {
     let why = serde_json::from_str(text)
         .map(|ErrorAnswer { error }| error)
         .unwrap_or_else(|_| "no reason was given".to_owned());
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
-            Exit::Usage.because(why)
+            CommandExit::Usage.because(why)
         }
-        StatusCode::NOT_FOUND | StatusCode::CONFLICT => Exit::Findings.because(why),
-        _ => Exit::Unreachable.because(format!("{status}: {why}")),
+        StatusCode::NOT_FOUND | StatusCode::CONFLICT => CommandExit::Findings.because(why),
+        _ => CommandExit::Unreachable.because(format!("{status}: {why}")),
     }
 }
 
-fn token(server: &ServerArgs) -> Result<Option<String>, Exit> {
+fn token(server: &ServerArgs) -> Result<Option<String>, CommandExit> {
     let Some(path) = &server.token_file else {
         return Ok(std::env::var("HANSHO_TOKEN").ok().filter(|token| !token.is_empty()));
     };
     let read = std::fs::read_to_string(path);
-    let failed = |error| Exit::Unreachable.because(format!("{}: {error}", path.display()));
+    let failed = |error| CommandExit::Unreachable.because(format!("{}: {error}", path.display()));
     read.map(|text| Some(text.trim_end().to_owned())).map_err(failed)
 }
 
@@ -237,12 +247,12 @@ async fn send(
     server: &ServerArgs,
     request: &ApiRequest,
     token: Option<String>,
-) -> Result<(StatusCode, String), Exit> {
+) -> Result<(StatusCode, String), CommandExit> {
     let unreachable = |error: reqwest::Error| {
         let why = error.without_url();
         let place = &server.server;
         let way_out = "is `hansho run` up? name its [api] listen with --server";
-        Exit::Unreachable.because(format!("{place} does not answer: {why}; {way_out}"))
+        CommandExit::Unreachable.because(format!("{place} does not answer: {why}; {way_out}"))
     };
     // The token must not follow a redirect, nor the request a proxy of the environment.
     let client = Client::builder()

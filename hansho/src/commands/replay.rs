@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 
-use connectors::transition_json::{Form, write_transition};
+use connectors::alert_log_codec::{LineForm, write_transition};
 use jiff::tz::TimeZone;
 use model::message::Language;
 use model::transition::Transition;
@@ -12,23 +12,23 @@ use runtime::notify::templates::AlertTemplates;
 use runtime::pipeline::shard_worker::ShardOutput;
 use runtime::replay::{ReplayCounts, ReplayObserver, ReplayOptions, ReplaySummary, WatchSummary};
 
-use crate::cli::{Format, ReplayArgs};
-use crate::commands::Exit;
-use crate::commands::recorded::{Complaints, run_replay};
+use crate::cli::{OutputFormat, ReplayArgs};
+use crate::commands::CommandExit;
+use crate::commands::recorded::{UndecodableLines, run_replay};
 use crate::rule_files::load_rules;
 use crate::wiring::clock::monotonic;
 
 /// Runs the command.
-pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), CommandExit> {
     let rules = load_rules(&args.rules, language)?;
     rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-    let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
-    let printer = Printer {
+    let zone = TimeZone::get(&args.timezone).map_err(|error| CommandExit::Usage.because(error))?;
+    let printer = TransitionPrinter {
         templates: AlertTemplates::new(&rules, language, zone),
         tally: ReplayCounts::default(),
         out: BufWriter::new(io::stdout().lock()),
         line: Vec::new(),
-        complaints: Complaints::default(),
+        complaints: UndecodableLines::default(),
     };
     let workers = usize::from(args.workers);
     let started = monotonic();
@@ -43,51 +43,51 @@ pub(crate) fn replay(args: &ReplayArgs, language: Language) -> Result<(), Exit> 
 }
 
 /// Prints every transition as it comes.
-struct Printer<'a> {
+struct TransitionPrinter<'a> {
     templates: AlertTemplates,
-    complaints: Complaints,
+    complaints: UndecodableLines,
     tally: ReplayCounts,
     out: BufWriter<io::StdoutLock<'a>>,
     line: Vec<u8>,
 }
 
-impl ReplayObserver for Printer<'_> {
-    type Error = Exit;
+impl ReplayObserver for TransitionPrinter<'_> {
+    type Error = CommandExit;
 
     fn undecodable(&mut self, input: &str, line: i64, why: &dyn Display) {
-        self.complaints.note(input, line, why);
+        self.complaints.record(input, line, why);
     }
 
     fn output(&mut self, shard: usize, output: &mut ShardOutput) {
-        self.tally.note(shard, output);
+        self.tally.record(shard, output);
     }
 
-    fn transition(&mut self, transition: &Transition) -> Result<(), Exit> {
+    fn transition(&mut self, transition: &Transition) -> Result<(), CommandExit> {
         self.tally.count(transition);
         self.line.clear();
         let message = self.templates.transition(transition);
-        write_transition(&mut self.line, transition, &message, Form::Replay);
+        write_transition(&mut self.line, transition, &message, LineForm::Replay);
         self.line.push(b'\n');
         self.out.write_all(&self.line).map_err(broken_output)
     }
 }
 
 /// A reader that has seen enough closes the pipe: that is no failure.
-fn broken_output(error: io::Error) -> Exit {
+fn broken_output(error: io::Error) -> CommandExit {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Exit::Fine,
-        _ => Exit::Unreachable.because(format!("cannot write to standard output: {error}")),
+        io::ErrorKind::BrokenPipe => CommandExit::Fine,
+        _ => CommandExit::Unreachable.because(format!("cannot write to standard output: {error}")),
     }
 }
 
 /// Prints a summary to standard error.
-fn print_summary(summary: &ReplaySummary, format: Format) {
+fn print_summary(summary: &ReplaySummary, format: OutputFormat) {
     match format {
-        Format::Json => match serde_json::to_string(summary) {
+        OutputFormat::Json => match serde_json::to_string(summary) {
             Ok(line) => eprintln!("{line}"),
             Err(error) => eprintln!("hansho: the summary cannot be printed: {error}"),
         },
-        Format::Text => print_text(summary),
+        OutputFormat::Text => print_text(summary),
     }
 }
 

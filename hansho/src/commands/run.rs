@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use connectors::dead_letter::DeadLetters;
+use connectors::dead_letter::DeadLetterSink;
 use connectors::secret::SecretReference;
 use connectors::sink::SinkContext;
 use connectors::sink::text::MessageFormatter;
-use connectors::source::kafka::{KafkaSettings, Start};
+use connectors::source::kafka::{KafkaSettings, StartOffset};
 use model::message::Language;
 use runtime::error::NodeError;
 use runtime::notify::channel::NotifyInbox;
@@ -25,16 +25,16 @@ use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::RunArgs;
-use crate::commands::Exit;
-use crate::config::{self, AutoOffsetReset, Config};
-use crate::deliveries::NotifierSet;
+use crate::commands::CommandExit;
+use crate::config::{self, AutoOffsetReset, NodeConfig};
+use crate::notifiers::NotifierSet;
 use crate::on_call_config::OnCallConfig;
-use crate::reload::{ReloadTargets, Reloader, StartupConfig};
+use crate::reload::{ConfigReloader, ReloadTargets, StartupConfig};
 use crate::rule_files::load_rules;
 use crate::wiring::service::{ServiceHandles, ServiceOutput, ServiceSettings, run_service};
 
 /// A service, and the surfaces around it.
-struct Startup {
+struct ServiceStartup {
     rules: LoadedRules,
     settings: ServiceSettings,
     output: ServiceOutput,
@@ -45,36 +45,40 @@ struct Startup {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn run(args: &RunArgs, language: Language) -> Result<(), CommandExit> {
     start_log();
-    let config = Config::load(&args.config).map_err(|error| {
-        let exit = if error.is_unread { Exit::Unreachable } else { Exit::Usage };
+    let config = NodeConfig::load(&args.config).map_err(|error| {
+        let exit = if error.is_unread { CommandExit::Unreachable } else { CommandExit::Usage };
         exit.because(error)
     })?;
     serve_until_stopped(start(args, config, language)?)
 }
 
 /// Reads everything that the configuration names.
-fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, Exit> {
+fn start(
+    args: &RunArgs,
+    config: NodeConfig,
+    language: Language,
+) -> Result<ServiceStartup, CommandExit> {
     let language = config.language.unwrap_or(language);
     let rules = load_rules(&config.rules, language)?;
     rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
     let properties = kafka_properties(&config)?;
     std::fs::create_dir_all(&config.state_dir).map_err(|error| {
         let place = config.state_dir.display();
-        Exit::Unreachable.because(format!("state_dir {place} cannot be made: {error}"))
+        CommandExit::Unreachable.because(format!("state_dir {place} cannot be made: {error}"))
     })?;
     let opened = match &config.dead_letters {
-        config::DeadLetters::File(path) => DeadLetters::to_file(path),
-        config::DeadLetters::Topic(topic) => DeadLetters::to_topic(&properties, topic),
+        config::DeadLetterTarget::File(path) => DeadLetterSink::to_file(path),
+        config::DeadLetterTarget::Topic(topic) => DeadLetterSink::to_topic(&properties, topic),
     };
-    let letters = opened.map_err(|error| Exit::Unreachable.because(error))?;
+    let letters = opened.map_err(|error| CommandExit::Unreachable.because(error))?;
     let formatter = MessageFormatter { language, zone: config.timezone.clone() };
     let context =
         SinkContext { folder: &config.folder, properties: &properties, formatter: &formatter };
     let calendars = &rules.set.calendars;
     let on_call = OnCallConfig::new(&config, calendars, &context, &NotifierSet::default())
-        .map_err(|why| Exit::Usage.because(why))?;
+        .map_err(|why| CommandExit::Usage.because(why))?;
     let output = ServiceOutput {
         on_call: on_call.settings.clone(),
         notifiers: on_call.sinks.notifiers(),
@@ -86,17 +90,17 @@ fn start(args: &RunArgs, config: Config, language: Language) -> Result<Startup, 
     let (handles, inbox) = ServiceHandles::new(Arc::new(templates));
     let (path, inputs) = (args.config.clone(), settings.inputs.clone());
     let reload = StartupConfig { path, config, inputs, properties, formatter };
-    Ok(Startup { rules, settings, output, handles, inbox, on_call, reload })
+    Ok(ServiceStartup { rules, settings, output, handles, inbox, on_call, reload })
 }
 
 /// Runs a service with its signals, health and metrics.
-fn serve_until_stopped(startup: Startup) -> Result<(), Exit> {
-    let Startup { rules, settings, output, handles, inbox, on_call, reload } = startup;
+fn serve_until_stopped(startup: ServiceStartup) -> Result<(), CommandExit> {
+    let ServiceStartup { rules, settings, output, handles, inbox, on_call, reload } = startup;
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Exit::Unreachable.because(error))?;
+        .map_err(|error| CommandExit::Unreachable.because(error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let _guard = runtime.enter();
     let app = AppState {
@@ -114,8 +118,8 @@ fn serve_until_stopped(startup: Startup) -> Result<(), Exit> {
         runtime: runtime.handle().clone(),
     };
     let (listen, state_dir) = (reload.config.listen, reload.config.state_dir.clone());
-    let reloader = Arc::new(Reloader::new(reload, on_call, &rules, targets));
-    let app = AppState { reload: Some(Arc::<Reloader>::clone(&reloader)), ..app };
+    let reloader = Arc::new(ConfigReloader::new(reload, on_call, &rules, targets));
+    let app = AppState { reload: Some(Arc::<ConfigReloader>::clone(&reloader)), ..app };
     start_api(&runtime, listen, app)?;
     runtime.spawn(stop_on_signal(Arc::clone(&stop)));
     runtime.spawn(reload_on_signal(reloader));
@@ -127,14 +131,15 @@ fn serve_until_stopped(startup: Startup) -> Result<(), Exit> {
     ended.map_err(|error| match error {
         NodeError::NotAlone { .. }
         | NodeError::Schema(_)
-        | NodeError::Source { is_configuration: true, .. } => Exit::Usage.because(error),
-        _ => Exit::Unreachable.because(error),
+        | NodeError::Source { is_configuration: true, .. } => CommandExit::Usage.because(error),
+        _ => CommandExit::Unreachable.because(error),
     })
 }
 
-fn start_api(runtime: &Runtime, address: SocketAddr, app: AppState) -> Result<(), Exit> {
+fn start_api(runtime: &Runtime, address: SocketAddr, app: AppState) -> Result<(), CommandExit> {
     let listener = runtime.block_on(TcpListener::bind(address)).map_err(|error| {
-        Exit::Unreachable.because(format!("cannot listen on {address}: {error}; set [api] listen"))
+        CommandExit::Unreachable
+            .because(format!("cannot listen on {address}: {error}; set [api] listen"))
     })?;
     info!(%address, "health and metrics are served");
     runtime.spawn(async move {
@@ -166,7 +171,7 @@ async fn stop_on_signal(stop: Arc<AtomicBool>) {
 }
 
 /// Reads rules and configuration anew at every SIGHUP.
-async fn reload_on_signal(reloader: Arc<Reloader>) {
+async fn reload_on_signal(reloader: Arc<ConfigReloader>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         warn!("SIGHUP cannot be received; reload by POST /-/reload");
         return;
@@ -193,20 +198,20 @@ fn start_log() {
 }
 
 fn settings(
-    config: &Config,
+    config: &NodeConfig,
     rules: &LoadedRules,
     properties: Vec<(String, String)>,
     language: Language,
-) -> Result<ServiceSettings, Exit> {
-    let inputs = config.stream_inputs(&rules.set).map_err(|why| Exit::Usage.because(why))?;
+) -> Result<ServiceSettings, CommandExit> {
+    let inputs = config.stream_inputs(&rules.set).map_err(|why| CommandExit::Usage.because(why))?;
     Ok(ServiceSettings {
         kafka: config.kafka.as_ref().map(|kafka| KafkaSettings {
             properties,
             group: kafka.group.clone(),
             topics: Vec::new(),
             start: match kafka.auto_offset_reset {
-                AutoOffsetReset::Earliest => Start::Beginning,
-                AutoOffsetReset::Latest => Start::End,
+                AutoOffsetReset::Earliest => StartOffset::Beginning,
+                AutoOffsetReset::Latest => StartOffset::End,
             },
             alone: true,
             reach_back: Vec::new(),
@@ -220,14 +225,14 @@ fn settings(
     })
 }
 
-fn ingest_token(config: &Config) -> Result<Option<String>, Exit> {
+fn ingest_token(config: &NodeConfig) -> Result<Option<String>, CommandExit> {
     let token = config.ingest.token.as_ref().map(SecretReference::reveal).transpose();
-    token.map_err(|error| Exit::Usage.because(error))
+    token.map_err(|error| CommandExit::Usage.because(error))
 }
 
-fn kafka_properties(config: &Config) -> Result<Vec<(String, String)>, Exit> {
+fn kafka_properties(config: &NodeConfig) -> Result<Vec<(String, String)>, CommandExit> {
     let reveal = |(name, secret): (&String, &SecretReference)| {
-        let value = secret.reveal().map_err(|error| Exit::Usage.because(error))?;
+        let value = secret.reveal().map_err(|error| CommandExit::Usage.because(error))?;
         Ok((name.clone(), value))
     };
     config.kafka.iter().flat_map(|kafka| &kafka.properties).map(reveal).collect()

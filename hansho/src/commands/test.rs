@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use model::key::KeyValue;
 use model::message::{Language, show_duration};
 use model::transition::{Transition, TransitionKind};
-use rules_dsl::rule::{Alert, Claim, Test};
+use rules_dsl::rule::{Alert, Test, TestClaim};
 use rules_dsl::source::SourceFile;
 
 use runtime::notify::templates::AlertTemplates;
@@ -19,17 +19,17 @@ use runtime::rule_test::{
 };
 use runtime::rules::loaded::{LoadedRules, RuleLoadError};
 
-use verdict::Verdict;
+use verdict::TestVerdict;
 
 use crate::cli::TestArgs;
-use crate::commands::Exit;
+use crate::commands::CommandExit;
 use crate::rule_files::{RulesError, load_rules};
 
 /// Runs the command.
-pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
+pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), CommandExit> {
     let rules = load_rules(&args.paths, language)?;
     rules.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-    let zone = TimeZone::get(&args.timezone).map_err(|error| Exit::Usage.because(error))?;
+    let zone = TimeZone::get(&args.timezone).map_err(|error| CommandExit::Usage.because(error))?;
     // A message is as expected when it is in one of the languages: who plays the test may
     // read the other.
     let texts = [language, other(language)]
@@ -41,17 +41,17 @@ pub(crate) fn test(args: &TestArgs, language: Language) -> Result<(), Exit> {
     let report = report(&rules, &verdicts, language);
     match io::stdout().write_all(report.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(Exit::Unreachable.because(error));
+            return Err(CommandExit::Unreachable.because(error));
         }
         _ => {}
     }
     if let Some(path) = &args.junit {
         junit::write(path, &verdicts).map_err(|error| {
-            Exit::Unreachable.because(format!("cannot write {}: {error}", path.display()))
+            CommandExit::Unreachable.because(format!("cannot write {}: {error}", path.display()))
         })?;
     }
     let has_failed = verdicts.iter().any(|verdict| !verdict.differences.is_empty());
-    if has_failed { Err(Exit::Findings) } else { Ok(()) }
+    if has_failed { Err(CommandExit::Findings) } else { Ok(()) }
 }
 
 const fn other(language: Language) -> Language {
@@ -65,7 +65,7 @@ fn verdict<'a>(
     rules: &LoadedRules,
     texts: &[AlertTemplates; 2],
     test: &'a Test,
-) -> Result<Verdict<'a>, Exit> {
+) -> Result<TestVerdict<'a>, CommandExit> {
     let played = play(&rules.set, test).map_err(unplayable)?;
     let comparison = compare(test, &played, |transition, wanted| {
         texts.iter().any(|texts| texts.transition(transition) == wanted)
@@ -76,13 +76,13 @@ fn verdict<'a>(
         let [own, _] = texts;
         differences(rules, own, test, &played, &comparison)
     };
-    Ok(Verdict { test, place: place(&rules.files, test.place), differences })
+    Ok(TestVerdict { test, place: place(&rules.files, test.place), differences })
 }
 
-fn unplayable(error: PlayError) -> Exit {
+fn unplayable(error: PlayError) -> CommandExit {
     match error {
         PlayError::Program(error) => RulesError::Load(RuleLoadError::Program(error)).into(),
-        PlayError::Schema(error) => Exit::Usage.because(error),
+        PlayError::Schema(error) => CommandExit::Usage.because(error),
     }
 }
 
@@ -104,7 +104,7 @@ fn differences(
     comparison: &TestComparison,
 ) -> String {
     let alert = rules.set.alerts.iter().find(|alert| alert.name == test.alert);
-    let told = |number: usize| match (played.transitions.get(number), alert) {
+    let reported = |number: usize| match (played.transitions.get(number), alert) {
         (Some(transition), Some(alert)) => {
             let claimed = claimed(test, comparison, transition.kind);
             spelled(transition, test, alert, &claimed, texts)
@@ -125,10 +125,12 @@ fn differences(
             ComparedLine::Missing(at) => {
                 writeln!(out, "  - {}    # line {}", written(*at), line_of(*at))
             }
-            ComparedLine::Unexpected(number) => writeln!(out, "  + {}", told(*number)),
-            ComparedLine::Late { told, expected: 0 } => writeln!(out, "  + expect late {told}"),
-            ComparedLine::Late { told, expected } => {
-                writeln!(out, "  - expect late {expected}\n  + expect late {told}")
+            ComparedLine::Unexpected(number) => writeln!(out, "  + {}", reported(*number)),
+            ComparedLine::Late { reported, expected: 0 } => {
+                writeln!(out, "  + expect late {reported}")
+            }
+            ComparedLine::Late { reported, expected } => {
+                writeln!(out, "  - expect late {expected}\n  + expect late {reported}")
             }
         };
     }
@@ -143,16 +145,16 @@ fn claimed(test: &Test, comparison: &TestComparison, of: TransitionKind) -> Vec<
         _ => None,
     });
     let alike = missing.filter(|expected| kind(expected.what) == Some(of));
-    let name = |claim: &Claim| match claim {
-        Claim::Key(..) => "key",
-        Claim::Value(_) => "value",
-        Claim::Threshold(_) => "threshold",
-        Claim::Peak(_) => "peak",
-        Claim::Count(_) => "count",
-        Claim::Severity(_) => "severity",
-        Claim::Since(_) => "since",
-        Claim::Reason(_) => "reason",
-        Claim::Message(_) => "message",
+    let name = |claim: &TestClaim| match claim {
+        TestClaim::Key(..) => "key",
+        TestClaim::Value(_) => "value",
+        TestClaim::Threshold(_) => "threshold",
+        TestClaim::Peak(_) => "peak",
+        TestClaim::Count(_) => "count",
+        TestClaim::Severity(_) => "severity",
+        TestClaim::Since(_) => "since",
+        TestClaim::Reason(_) => "reason",
+        TestClaim::Message(_) => "message",
     };
     alike.flat_map(|expected| expected.claims.iter().map(name)).collect()
 }
@@ -223,7 +225,7 @@ fn spelled(
     format!("expect {word} at {at} {{ {fields} }}")
 }
 
-fn report(rules: &LoadedRules, verdicts: &[Verdict<'_>], language: Language) -> String {
+fn report(rules: &LoadedRules, verdicts: &[TestVerdict<'_>], language: Language) -> String {
     let mut out = String::new();
     for verdict in verdicts {
         let word = if verdict.differences.is_empty() { "ok  " } else { "FAIL" };

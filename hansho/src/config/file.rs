@@ -17,7 +17,7 @@ pub struct ConfigError {
     pub line: Option<usize>,
     /// The key, with its table, where one is to blame.
     pub key: Option<String>,
-    /// What is wrong and what to write instead.
+    /// Problem, and what to write instead.
     pub what: String,
     /// The file was not read at all, so nothing is known of what it asks for.
     pub is_unread: bool,
@@ -39,12 +39,12 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// A file under check.
-pub(super) struct File<'a> {
+pub(super) struct ConfigFile<'a> {
     pub(super) path: &'a Path,
     pub(super) text: &'a str,
 }
 
-impl File<'_> {
+impl ConfigFile<'_> {
     pub(super) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }

@@ -7,21 +7,21 @@ use connectors::source::kafka::properties::ALLOWED_PROPERTIES;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::{ConfigError, File};
+use super::file::{ConfigError, ConfigFile};
 use super::raw;
 
 /// The log that is read.
 #[derive(Clone, Debug)]
-pub struct Kafka {
+pub struct KafkaSection {
     /// The consumer group.
     pub group: String,
-    /// Where a partition without a commit is read from.
+    /// Start offset of a partition without a commit.
     pub auto_offset_reset: AutoOffsetReset,
     /// librdkafka properties, all of them allowed, `bootstrap.servers` among them.
     pub properties: BTreeMap<String, SecretReference>,
 }
 
-/// Where a partition without a commit is read from.
+/// Start offset of a partition without a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AutoOffsetReset {
@@ -41,7 +41,10 @@ const OURS: [(&str, &str); 5] = [
     ("partition.assignment.strategy", "nothing: hansho assigns partitions by key group"),
 ];
 
-pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, ConfigError> {
+pub(super) fn check(
+    file: &ConfigFile<'_>,
+    raw: Spanned<raw::RawKafka>,
+) -> Result<KafkaSection, ConfigError> {
     let table = raw.span();
     let raw = raw.into_inner();
     if !raw.properties.contains_key("bootstrap.servers") {
@@ -60,7 +63,7 @@ pub(super) fn check(file: &File<'_>, raw: Spanned<raw::Kafka>) -> Result<Kafka, 
         let value = file.kept_out_of_the_file(&name, value)?;
         Ok((name, value))
     });
-    Ok(Kafka {
+    Ok(KafkaSection {
         group,
         auto_offset_reset: raw.auto_offset_reset,
         properties: properties.collect::<Result<_, _>>()?,

@@ -2,20 +2,20 @@
 
 use engine::shard::KEYS_PER_RULE_MAX;
 use model::time::{MINUTE_MS, SECOND_MS};
-use oncall::desk::{FLAP_MAX, STORM_MAX};
+use oncall::engine::{FLAP_MAX, STORM_MAX};
 use oncall::outbox::PENDING_MAX;
 use toml::Spanned;
 
-use super::file::{ConfigError, File};
+use super::file::{ConfigError, ConfigFile};
 use super::raw;
 use runtime::self_monitor::monitor::MetaLimits;
 
-/// What bounds the service.
+/// Limits of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How long a partition must be known empty before time passes there by itself, in ms.
+pub struct NodeLimits {
+    /// Time for which a partition must be known empty before time passes there by itself, in ms.
     pub idle_timeout_ms: i64,
-    /// How far, in ms of event time, one partition may be read ahead of another.
+    /// Greatest event time, in ms, that one partition may be read ahead of another.
     pub skew_max_ms: i64,
     /// Memory for observations that wait to be settled, in bytes.
     pub reorder_buffer_bytes: u64,
@@ -28,17 +28,17 @@ pub struct Limits {
     /// Beginnings and ends of one alert and key within an hour that are told one by one; 0 is
     /// however many.
     pub flap_threshold: usize,
-    /// How long, in ms, a topic may go unread so that others catch up before people are told.
+    /// Time, in ms, for which a topic may go unread so that others catch up before an alert.
     pub pause_alert_after_ms: i64,
-    /// How often, in ms, snapshots are written; `None` is never.
+    /// Interval of snapshots, in ms; `None` is never.
     pub snapshot_interval_ms: Option<i64>,
-    /// When else the service speaks of itself.
+    /// Limits of the service's own alerts.
     pub meta: MetaLimits,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
+impl Default for NodeLimits {
+    fn default() -> NodeLimits {
+        NodeLimits {
             idle_timeout_ms: 10 * SECOND_MS,
             skew_max_ms: MINUTE_MS,
             reorder_buffer_bytes: 256 << 20,
@@ -58,11 +58,11 @@ impl Default for Limits {
 }
 
 /// Fills the defaults in.
-pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigError> {
-    let default = Limits::default();
+pub(super) fn check(file: &ConfigFile<'_>, raw: raw::RawLimits) -> Result<NodeLimits, ConfigError> {
+    let default = NodeLimits::default();
     let no_keys = "must be at least 1; with 0 no rule could evaluate any key";
     let no_notice = "must be at least 1; with 0 no notification could be sent";
-    Ok(Limits {
+    Ok(NodeLimits {
         idle_timeout_ms: raw.idle_timeout.map_or(default.idle_timeout_ms, |idle| idle.0),
         skew_max_ms: raw.skew_max.map_or(default.skew_max_ms, |skew| skew.0),
         reorder_buffer_bytes: raw
@@ -96,7 +96,11 @@ pub(super) fn check(file: &File<'_>, raw: raw::Limits) -> Result<Limits, ConfigE
     })
 }
 
-fn percent(file: &File<'_>, raw: Option<Spanned<u8>>, default: u8) -> Result<u8, ConfigError> {
+fn percent(
+    file: &ConfigFile<'_>,
+    raw: Option<Spanned<u8>>,
+    default: u8,
+) -> Result<u8, ConfigError> {
     match raw {
         None => Ok(default),
         Some(raw) if (1..=100).contains(raw.get_ref()) => Ok(raw.into_inner()),
@@ -106,7 +110,7 @@ fn percent(file: &File<'_>, raw: Option<Spanned<u8>>, default: u8) -> Result<u8,
 
 /// A number that must not be 0; `what` says why.
 fn at_least_one<N: Copy + PartialEq + From<u8>>(
-    file: &File<'_>,
+    file: &ConfigFile<'_>,
     raw: Option<Spanned<N>>,
     default: N,
     what: &str,

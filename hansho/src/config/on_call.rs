@@ -1,4 +1,4 @@
-//! Who is told of what and when: `[severities]`, `[[policies]]`, `[[routes]]`, `[routing]`,
+//! Settings of on-call: `[severities]`, `[[policies]]`, `[[routes]]`, `[routing]`,
 //! `[[inhibitions]]`.
 
 use std::collections::BTreeMap;
@@ -7,41 +7,41 @@ use std::sync::Arc;
 use model::calendar::Calendar;
 use model::severity::Severity;
 use model::time::MINUTE_MS;
-use oncall::clock::Clock;
-use oncall::desk::Settings;
+use oncall::clock::EscalationClock;
+use oncall::engine::OnCallSettings;
 use oncall::inhibition::{INHIBITIONS_MAX, Inhibition};
-use oncall::levels::{BATCH_MS_MAX, Level, Levels, NotMonotonic};
 use oncall::matcher::Matcher;
-use oncall::policy::{Policy, ROUNDS_MAX, STEPS_MAX, Step};
-use oncall::route::{Hours, ROUTES_MAX, Route, Routing};
+use oncall::policy::{EscalationPolicy, EscalationStep, ROUNDS_MAX, STEPS_MAX};
+use oncall::route::{NamedCalendar, ROUTES_MAX, Route, RoutingTable};
+use oncall::severity_policy::{BATCH_MS_MAX, SeverityOrderError, SeverityPolicies, SeverityPolicy};
 use toml::Spanned;
 
-use super::file::{ConfigError, File};
+use super::file::{ConfigError, ConfigFile};
 use super::raw;
 
-/// What the file says of on-call, with calendars by name: rules define them.
+/// On-call tables of the file, with calendars by name: rules define them.
 #[derive(Clone, Debug, Default)]
-pub struct OnCall {
-    levels: Levels,
+pub struct OnCallSection {
+    levels: SeverityPolicies,
     /// By severity: the calendar its clock runs on.
     clocks: BTreeMap<Severity, String>,
-    policies: Vec<Policy>,
-    routes: Vec<(Route, Calls)>,
+    policies: Vec<EscalationPolicy>,
+    routes: Vec<(Route, NamedCalendars)>,
     default: Vec<String>,
     inhibitions: Vec<Inhibition>,
 }
 
 /// The calendars a route names.
 #[derive(Clone, Debug)]
-struct Calls {
+struct NamedCalendars {
     mute: Option<String>,
     during: Option<String>,
 }
 
 /// By name.
-pub type Calendars = BTreeMap<String, Arc<Calendar>>;
+pub type CalendarsByName = BTreeMap<String, Arc<Calendar>>;
 
-impl OnCall {
+impl OnCallSection {
     /// As on-call goes by it, with the calendars of the rules in force.
     ///
     /// # Errors
@@ -49,9 +49,9 @@ impl OnCall {
     /// turns round.
     pub(crate) fn settings(
         &self,
-        receivers: Routing,
-        calendars: &Calendars,
-    ) -> Result<Settings, String> {
+        receivers: RoutingTable,
+        calendars: &CalendarsByName,
+    ) -> Result<OnCallSettings, String> {
         let calendar = |name: &String| {
             calendars.get(name).map(|calendar| Calendar::clone(calendar)).ok_or_else(|| {
                 let way_out = format!("write `calendar {name} = …` there");
@@ -60,8 +60,8 @@ impl OnCall {
         };
         let mut levels = self.levels.clone();
         for (severity, name) in &self.clocks {
-            let clock = Clock::While(calendar(name)?);
-            let level = Level { clock, ..levels.level(*severity).clone() };
+            let clock = EscalationClock::While(calendar(name)?);
+            let level = SeverityPolicy { clock, ..levels.level(*severity).clone() };
             levels = levels.with(*severity, level);
         }
         levels.monotonic().map_err(|wrong| {
@@ -70,31 +70,31 @@ impl OnCall {
         })?;
         let hours = |name: &Option<String>| {
             let hours = |name: &String| {
-                calendar(name).map(|calendar| Hours { name: name.clone(), calendar })
+                calendar(name).map(|calendar| NamedCalendar { name: name.clone(), calendar })
             };
             name.as_ref().map(hours).transpose()
         };
-        let route = |(route, calls): &(Route, Calls)| {
+        let route = |(route, calls): &(Route, NamedCalendars)| {
             let (mute, during) = (hours(&calls.mute)?, hours(&calls.during)?);
             Ok(Route { mute, during, ..route.clone() })
         };
         let routes = self.routes.iter().map(route).collect::<Result<Vec<_>, String>>()?;
-        Ok(Settings {
+        Ok(OnCallSettings {
             levels,
             policies: self.policies.clone(),
             routing: receivers.by(routes, self.default.clone()),
             inhibitions: self.inhibitions.clone(),
-            ..Settings::default()
+            ..OnCallSettings::default()
         })
     }
 }
 
 /// What the tables say, each name of a sink one of `sinks`.
 pub(super) fn check(
-    file: &File<'_>,
-    raw: raw::OnCall,
+    file: &ConfigFile<'_>,
+    raw: raw::RawOnCall,
     sinks: &[String],
-) -> Result<OnCall, ConfigError> {
+) -> Result<OnCallSection, ConfigError> {
     let policies = policies(file, raw.policies, sinks)?;
     let (levels, clocks) = levels(file, &raw.severities, &policies)?;
     let default = match raw.routing.default {
@@ -113,7 +113,7 @@ pub(super) fn check(
     let routes = raw.routes.into_iter().map(|route| {
         let matchers = matchers(file, &route.matchers)?;
         let receivers = known(file, route.notify, sinks)?;
-        let calls = Calls { mute: route.mute, during: route.during };
+        let calls = NamedCalendars { mute: route.mute, during: route.during };
         Ok((Route { matchers, receivers, mute: None, during: None }, calls))
     });
     let routes = routes.collect::<Result<_, ConfigError>>()?;
@@ -121,21 +121,21 @@ pub(super) fn check(
         let what = format!("[[inhibitions]] has more than {INHIBITIONS_MAX} entries; join some");
         return Err(file.error(None, what));
     }
-    let inhibition = |it: raw::Inhibition| {
+    let inhibition = |it: raw::RawInhibition| {
         let (source, target) = (matchers(file, &it.source)?, matchers(file, &it.target)?);
         Ok(Inhibition { source, target, equal: it.equal })
     };
     let inhibitions =
         raw.inhibitions.into_iter().map(inhibition).collect::<Result<_, ConfigError>>()?;
-    Ok(OnCall { levels, clocks, policies, routes, default, inhibitions })
+    Ok(OnCallSection { levels, clocks, policies, routes, default, inhibitions })
 }
 
 fn levels(
-    file: &File<'_>,
-    raw: &raw::Severities,
-    policies: &[Policy],
-) -> Result<(Levels, BTreeMap<Severity, String>), ConfigError> {
-    let (mut table, mut clocks) = (Levels::default(), BTreeMap::new());
+    file: &ConfigFile<'_>,
+    raw: &raw::RawSeverities,
+    policies: &[EscalationPolicy],
+) -> Result<(SeverityPolicies, BTreeMap<Severity, String>), ConfigError> {
+    let (mut table, mut clocks) = (SeverityPolicies::default(), BTreeMap::new());
     let given = [&raw.critical, &raw.high, &raw.medium, &raw.low];
     for (severity, given) in Severity::ALL.into_iter().zip(given) {
         let Some(given) = given else { continue };
@@ -176,9 +176,9 @@ fn levels(
 
 /// That a severity is less urgent than the one below, at what was written of it last.
 fn out_of_order(
-    file: &File<'_>,
-    wrong: NotMonotonic,
-    given: [&Option<raw::Severity>; 4],
+    file: &ConfigFile<'_>,
+    wrong: SeverityOrderError,
+    given: [&Option<raw::RawSeverity>; 4],
 ) -> ConfigError {
     let [above, below] = [wrong.above, wrong.below];
     let near = Severity::ALL.into_iter().zip(given).filter(|(it, _)| [above, below].contains(it));
@@ -199,11 +199,11 @@ fn out_of_order(
 }
 
 fn policies(
-    file: &File<'_>,
-    raw: Vec<raw::Policy>,
+    file: &ConfigFile<'_>,
+    raw: Vec<raw::RawPolicy>,
     sinks: &[String],
-) -> Result<Vec<Policy>, ConfigError> {
-    let mut all: Vec<Policy> = Vec::new();
+) -> Result<Vec<EscalationPolicy>, ConfigError> {
+    let mut all: Vec<EscalationPolicy> = Vec::new();
     for policy in raw {
         if all.iter().any(|known| known.name == *policy.name.get_ref()) {
             return file.refuse(&policy.name, "is already used; every policy needs its own name");
@@ -216,26 +216,26 @@ fn policies(
             );
             return file.refuse(&policy.name, &what);
         }
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<EscalationStep> = Vec::new();
         for step in policy.steps {
             let after_ms = step.after.get_ref().0;
             if steps.last().is_some_and(|before| before.after_ms > after_ms) {
                 return file.refuse(&step.after, "comes after a later step; order them by time");
             }
-            steps.push(Step { after_ms, receivers: known(file, step.notify, sinks)? });
+            steps.push(EscalationStep { after_ms, receivers: known(file, step.notify, sinks)? });
         }
         let repeat = policy.repeat.unwrap_or(0);
         if repeat > ROUNDS_MAX {
             let what = format!("repeats {repeat} times, the maximum is {ROUNDS_MAX}");
             return file.refuse(&policy.name, &what);
         }
-        all.push(Policy { name: policy.name.into_inner(), steps, repeat });
+        all.push(EscalationPolicy { name: policy.name.into_inner(), steps, repeat });
     }
     Ok(all)
 }
 
 fn known(
-    file: &File<'_>,
+    file: &ConfigFile<'_>,
     names: Vec<Spanned<String>>,
     sinks: &[String],
 ) -> Result<Vec<String>, ConfigError> {
@@ -249,7 +249,10 @@ fn known(
     names.into_iter().map(one).collect()
 }
 
-fn matchers(file: &File<'_>, raw: &Spanned<Vec<String>>) -> Result<Vec<Matcher>, ConfigError> {
+fn matchers(
+    file: &ConfigFile<'_>,
+    raw: &Spanned<Vec<String>>,
+) -> Result<Vec<Matcher>, ConfigError> {
     let parsed = Matcher::parse_all(raw.get_ref().iter().map(String::as_str));
     parsed.or_else(|error| file.refuse(raw, &error.what))
 }

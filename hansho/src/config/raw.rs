@@ -8,75 +8,76 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::scalar::{
-    Bytes, Duration, Listen, Mode, ReadLanguage, ResponseTime, SeverityWord, StepTime, Zone,
+    BytesSetting, DurationSetting, ListenAddress, ProcessMode, ReadLanguage, ResponseTime,
+    SeverityWord, StepTime, ZoneSetting,
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Config {
+pub(super) struct RawConfig {
     pub(super) rules: Spanned<Vec<String>>,
     pub(super) state_dir: Option<String>,
     pub(super) language: Option<ReadLanguage>,
-    pub(super) timezone: Option<Zone>,
+    pub(super) timezone: Option<ZoneSetting>,
     pub(super) workers: Option<Spanned<usize>>,
     /// Checked by being read: only `one` is.
     #[serde(default, rename = "mode")]
-    pub(super) _mode: Mode,
+    pub(super) _mode: ProcessMode,
     #[serde(default)]
-    pub(super) api: Api,
-    pub(super) kafka: Option<Spanned<Kafka>>,
+    pub(super) api: RawApi,
+    pub(super) kafka: Option<Spanned<RawKafka>>,
     #[serde(default)]
-    pub(super) streams: BTreeMap<String, Spanned<Stream>>,
+    pub(super) streams: BTreeMap<String, Spanned<RawStream>>,
     #[serde(default)]
-    pub(super) ingest: Ingest,
+    pub(super) ingest: RawIngest,
     #[serde(default)]
-    pub(super) limits: Limits,
+    pub(super) limits: RawLimits,
     #[serde(default)]
-    pub(super) dead_letters: DeadLetters,
+    pub(super) dead_letters: RawDeadLetters,
     /// Taken out of the document before; named so that errors list it among the keys.
     #[serde(default, rename = "sinks")]
     pub(super) _sinks: IgnoredAny,
     #[serde(default)]
-    pub(super) severities: Severities,
+    pub(super) severities: RawSeverities,
     #[serde(default)]
-    pub(super) policies: Vec<Policy>,
+    pub(super) policies: Vec<RawPolicy>,
     #[serde(default)]
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: Vec<RawRoute>,
     #[serde(default)]
-    pub(super) routing: RoutingTable,
+    pub(super) routing: RawRouting,
     #[serde(default)]
-    pub(super) inhibitions: Vec<Inhibition>,
+    pub(super) inhibitions: Vec<RawInhibition>,
 }
 
 /// The tables that on-call goes by.
-pub(super) struct OnCall {
-    pub(super) severities: Severities,
-    pub(super) policies: Vec<Policy>,
-    pub(super) routes: Vec<Route>,
-    pub(super) routing: RoutingTable,
-    pub(super) inhibitions: Vec<Inhibition>,
+pub(super) struct RawOnCall {
+    pub(super) severities: RawSeverities,
+    pub(super) policies: Vec<RawPolicy>,
+    pub(super) routes: Vec<RawRoute>,
+    pub(super) routing: RawRouting,
+    pub(super) inhibitions: Vec<RawInhibition>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Api {
+pub(super) struct RawApi {
     #[serde(default)]
-    pub(super) listen: Listen,
+    pub(super) listen: ListenAddress,
     #[serde(default)]
-    pub(super) tokens: Vec<Token>,
+    pub(super) tokens: Vec<RawToken>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Token {
+pub(super) struct RawToken {
     pub(super) name: Spanned<String>,
     pub(super) token: Spanned<SecretReference>,
-    pub(super) scope: Scope,
+    pub(super) scope: RawScope,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Scope {
+pub(super) enum RawScope {
     Read,
     Act,
     Admin,
@@ -84,7 +85,7 @@ pub(super) enum Scope {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Kafka {
+pub(super) struct RawKafka {
     pub(super) group: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) auto_offset_reset: super::kafka::AutoOffsetReset,
@@ -94,7 +95,7 @@ pub(super) struct Kafka {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stream {
+pub(super) struct RawStream {
     #[serde(default, rename = "type")]
     pub(super) input_type: super::stream::InputType,
     pub(super) topic: Option<Spanned<String>>,
@@ -103,22 +104,22 @@ pub(super) struct Stream {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Ingest {
+pub(super) struct RawIngest {
     pub(super) token: Option<Spanned<SecretReference>>,
-    pub(super) spool_bytes: Option<Bytes>,
+    pub(super) spool_bytes: Option<BytesSetting>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Limits {
-    pub(super) idle_timeout: Option<Duration>,
-    pub(super) skew_max: Option<Duration>,
-    pub(super) reorder_buffer_bytes: Option<Bytes>,
+pub(super) struct RawLimits {
+    pub(super) idle_timeout: Option<DurationSetting>,
+    pub(super) skew_max: Option<DurationSetting>,
+    pub(super) reorder_buffer_bytes: Option<BytesSetting>,
     pub(super) keys_per_rule: Option<Spanned<u32>>,
     pub(super) pending_max: Option<Spanned<usize>>,
-    pub(super) pause_alert_after: Option<Duration>,
+    pub(super) pause_alert_after: Option<DurationSetting>,
     pub(super) snapshot_interval: Option<ResponseTime>,
-    pub(super) self_alert_resolve_after: Option<Duration>,
+    pub(super) self_alert_resolve_after: Option<DurationSetting>,
     pub(super) never_matched_after: Option<Spanned<u64>>,
     pub(super) rule_share_max: Option<Spanned<u8>>,
     pub(super) notify_rate_limit_per_min: Option<Spanned<usize>>,
@@ -127,7 +128,7 @@ pub(super) struct Limits {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DeadLetters {
+pub(super) struct RawDeadLetters {
     pub(super) file: Option<String>,
     pub(super) topic: Option<Spanned<String>>,
 }
@@ -135,17 +136,17 @@ pub(super) struct DeadLetters {
 /// The keys that sinks of every type have.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Sink {
+pub(super) struct RawSink {
     pub(super) name: Spanned<String>,
     #[serde(rename = "type")]
     pub(super) sink_type: Spanned<String>,
     pub(super) severities: Option<Spanned<Vec<SeverityWord>>>,
     pub(super) send_resolved: Option<bool>,
-    pub(super) on: Option<Spanned<Vec<NotifyOn>>>,
+    pub(super) on: Option<Spanned<Vec<RawNotifyOn>>>,
     pub(super) fallback: Option<Spanned<String>>,
 }
 
-impl Sink {
+impl RawSink {
     /// Its keys; all others belong to the type.
     pub(super) const KEYS: [&str; 6] =
         ["name", "type", "severities", "send_resolved", "on", "fallback"];
@@ -154,7 +155,7 @@ impl Sink {
 /// Events of an incident that a sink is notified of.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum NotifyOn {
+pub(super) enum RawNotifyOn {
     Fire,
     Acknowledge,
     Escalate,
@@ -163,16 +164,16 @@ pub(super) enum NotifyOn {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Severities {
-    pub(super) critical: Option<Severity>,
-    pub(super) high: Option<Severity>,
-    pub(super) medium: Option<Severity>,
-    pub(super) low: Option<Severity>,
+pub(super) struct RawSeverities {
+    pub(super) critical: Option<RawSeverity>,
+    pub(super) high: Option<RawSeverity>,
+    pub(super) medium: Option<RawSeverity>,
+    pub(super) low: Option<RawSeverity>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Severity {
+pub(super) struct RawSeverity {
     pub(super) respond_within: Option<Spanned<ResponseTime>>,
     pub(super) clock: Option<String>,
     pub(super) repeat_interval: Option<Spanned<ResponseTime>>,
@@ -182,22 +183,22 @@ pub(super) struct Severity {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Policy {
+pub(super) struct RawPolicy {
     pub(super) name: Spanned<String>,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<RawStep>,
     pub(super) repeat: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Step {
+pub(super) struct RawStep {
     pub(super) after: Spanned<StepTime>,
     pub(super) notify: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Route {
+pub(super) struct RawRoute {
     #[serde(rename = "match")]
     pub(super) matchers: Spanned<Vec<String>>,
     pub(super) notify: Vec<Spanned<String>>,
@@ -207,13 +208,13 @@ pub(super) struct Route {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RoutingTable {
+pub(super) struct RawRouting {
     pub(super) default: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Inhibition {
+pub(super) struct RawInhibition {
     pub(super) source: Spanned<Vec<String>>,
     pub(super) target: Spanned<Vec<String>>,
     #[serde(default)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{ConfigError, File};
+use super::file::{ConfigError, ConfigFile};
 
 /// Renamed keys: the key of earlier versions and its new name. `*` stands for any name.
 pub(super) const RENAMED_KEYS: [(&str, &str); 10] = [
@@ -31,7 +31,7 @@ struct RenamedKey {
 }
 
 /// Refuses keys of earlier versions, all of them in one error, in the order of the file.
-pub(super) fn check(file: &File<'_>, document: &DeTable<'_>) -> Result<(), ConfigError> {
+pub(super) fn check(file: &ConfigFile<'_>, document: &DeTable<'_>) -> Result<(), ConfigError> {
     let mut found = Vec::new();
     for (old, new) in RENAMED_KEYS {
         find(document, old, new, &mut found);
@@ -81,14 +81,14 @@ fn find(table: &DeTable<'_>, old: &str, new: &str, found: &mut Vec<RenamedKey>) 
 mod tests {
     use std::path::Path;
 
-    use super::super::Config;
+    use super::super::NodeConfig;
     use super::*;
 
     const REST: &str = "\nrules = [\"r\"]\nkafka.properties = { \"bootstrap.servers\" = \"a:1\" }\n\
                         [[sinks]]\nname = \"a\"\ntype = \"stdout\"\n";
 
     fn refused(text: &str) -> String {
-        Config::parse(text, Path::new("etc/hansho.toml")).unwrap_err().to_string()
+        NodeConfig::parse(text, Path::new("etc/hansho.toml")).unwrap_err().to_string()
     }
 
     /// The value that each new key takes.
@@ -117,7 +117,7 @@ mod tests {
             let want = format!("etc/hansho.toml:4: {old}: was renamed; write `{new}`");
             assert_eq!(refused(&in_table), want);
             let renamed = format!("{new} = {value}{REST}");
-            let taken = Config::parse(&renamed, Path::new("hansho.toml"));
+            let taken = NodeConfig::parse(&renamed, Path::new("hansho.toml"));
             assert!(taken.is_ok(), "{renamed}: {taken:?}");
         }
     }

@@ -1,14 +1,14 @@
-//! What only a start takes up: keys that a reload compares and otherwise leaves alone.
+//! Keys that only a start applies: keys that a reload compares and otherwise leaves alone.
 
 use std::collections::BTreeSet;
 
-use super::Config;
-use super::kafka::Kafka;
+use super::NodeConfig;
+use super::kafka::KafkaSection;
 
-/// Whether a key says something else in two configurations.
-type Differs = fn(&Config, &Config) -> bool;
+/// True when a key says something else in two configurations.
+type KeyDiffers = fn(&NodeConfig, &NodeConfig) -> bool;
 
-const KEYS: [(&str, Differs); 20] = [
+const KEYS: [(&str, KeyDiffers); 20] = [
     ("state_dir", |a, b| a.state_dir != b.state_dir),
     ("language", |a, b| a.language != b.language),
     ("timezone", |a, b| a.timezone != b.timezone),
@@ -43,10 +43,10 @@ const KEYS: [(&str, Differs); 20] = [
     ("limits.rule_share_max", |a, b| a.limits.meta.rule_share_max != b.limits.meta.rule_share_max),
 ];
 
-impl Config {
+impl NodeConfig {
     /// The keys that differ from what a service runs with and wait for its next start. Of
     /// secrets it is compared where they are kept, not what they are.
-    pub(crate) fn needs_restart(&self, running: &Config) -> Vec<String> {
+    pub(crate) fn needs_restart(&self, running: &NodeConfig) -> Vec<String> {
         let keys = KEYS.iter().filter(|(_, differs)| differs(self, running));
         let mut keys: Vec<String> = keys.map(|(key, _)| (*key).to_owned()).collect();
         let streams: BTreeSet<&String> = self.inputs.keys().chain(running.inputs.keys()).collect();
@@ -57,7 +57,7 @@ impl Config {
     }
 }
 
-fn of_kafka<T>(config: &Config, part: impl FnOnce(&Kafka) -> &T) -> Option<&T> {
+fn of_kafka<T>(config: &NodeConfig, part: impl FnOnce(&KafkaSection) -> &T) -> Option<&T> {
     config.kafka.as_ref().map(part)
 }
 
@@ -72,12 +72,12 @@ mod tests {
         [ingest]\n#ingest\n[dead_letters]\n#letters\n\
         [[sinks]]\nname = \"a\"\ntype = \"stdout\"\n#end\n";
 
-    fn config(text: &str) -> Config {
-        Config::parse(text, Path::new("hansho.toml")).unwrap()
+    fn config(text: &str) -> NodeConfig {
+        NodeConfig::parse(text, Path::new("hansho.toml")).unwrap()
     }
 
     #[test]
-    fn every_key_that_only_a_start_takes_up_is_named() {
+    fn every_key_that_only_a_start_restores_is_named() {
         let running = config(TEXT);
         let named = |text: &str| config(text).needs_restart(&running);
         let cases = [

@@ -14,10 +14,10 @@ const PORT: u16 = 9464;
 const DURATION_MAX_MS: i64 = 366 * DAY_MS;
 
 /// Milliseconds, written as a whole number and a unit: `500ms 10s 5m 2h 7d`.
-pub(super) struct Duration(pub(super) i64);
+pub(super) struct DurationSetting(pub(super) i64);
 
 /// Bytes, written as a whole number and a unit: `64KiB 256MiB 2GiB`.
-pub(super) struct Bytes(pub(super) u64);
+pub(super) struct BytesSetting(pub(super) u64);
 
 /// A duration in milliseconds or `none`.
 pub(super) struct ResponseTime(pub(super) Option<i64>);
@@ -26,17 +26,17 @@ pub(super) struct ResponseTime(pub(super) Option<i64>);
 pub(super) struct StepTime(pub(super) i64);
 
 pub(super) struct ReadLanguage(pub(super) Language);
-pub(super) struct Zone(pub(super) TimeZone);
-pub(super) struct Listen(pub(super) SocketAddr);
+pub(super) struct ZoneSetting(pub(super) TimeZone);
+pub(super) struct ListenAddress(pub(super) SocketAddr);
 pub(super) struct SeverityWord(pub(super) Severity);
 
-/// How many processes share the work; one, for now.
+/// Number of processes that share the work; one, for now.
 #[derive(Default)]
-pub(super) struct Mode;
+pub(super) struct ProcessMode;
 
-impl Default for Listen {
-    fn default() -> Listen {
-        Listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT))
+impl Default for ListenAddress {
+    fn default() -> ListenAddress {
+        ListenAddress(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT))
     }
 }
 
@@ -121,20 +121,20 @@ fn read_severity(text: &str) -> Result<Severity, String> {
     })
 }
 
-fn read_mode(text: &str) -> Result<Mode, String> {
+fn read_mode(text: &str) -> Result<ProcessMode, String> {
     match text {
-        "one" => Ok(Mode),
+        "one" => Ok(ProcessMode),
         "many" => Err("`many` is not built yet: run one process with mode = \"one\"".to_owned()),
         _ => Err(format!("`{text}` is no mode; write \"one\"")),
     }
 }
 
 /// Reads a text and judges it with a function.
-fn read<'de, D, T>(from: D, judge: fn(&str) -> Result<T, String>) -> Result<T, D::Error>
+fn read<'de, D, T>(from: D, evaluate: fn(&str) -> Result<T, String>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
 {
-    judge(&String::deserialize(from)?).map_err(Error::custom)
+    evaluate(&String::deserialize(from)?).map_err(Error::custom)
 }
 
 macro_rules! read_with {
@@ -148,13 +148,13 @@ macro_rules! read_with {
 }
 
 read_with! {
-    Duration => |text| read_duration(text).map(Duration),
-    Bytes => |text| read_bytes(text).map(Bytes),
+    DurationSetting => |text| read_duration(text).map(DurationSetting),
+    BytesSetting => |text| read_bytes(text).map(BytesSetting),
     ResponseTime => |text| read_response_time(text).map(ResponseTime),
     StepTime => |text| read_step_time(text).map(StepTime),
     ReadLanguage => |text| read_language(text).map(ReadLanguage),
-    Zone => |text| read_zone(text).map(Zone),
-    Listen => |text| read_listen(text).map(Listen),
+    ZoneSetting => |text| read_zone(text).map(ZoneSetting),
+    ListenAddress => |text| read_listen(text).map(ListenAddress),
     SeverityWord => |text| read_severity(text).map(SeverityWord),
-    Mode => read_mode,
+    ProcessMode => read_mode,
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::sink::ConfiguredSink;
-use oncall::route::On;
-use oncall::severities::Severities;
+use oncall::route::NotifyOn;
+use oncall::severity_set::SeveritySet;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{ConfigError, File, without_value};
+use super::file::{ConfigError, ConfigFile, without_value};
 use super::raw;
 
 /// The most sinks of one service.
@@ -17,28 +17,28 @@ pub const SINKS_MAX: usize = 64;
 
 /// A receiver of notifications.
 #[derive(Clone, Debug)]
-pub struct Sink {
+pub struct ReceiverSection {
     /// Its name, unique.
     pub name: String,
     /// Its type, and the keys of that.
     pub target: ConfiguredSink,
     /// Severities that it is notified of.
-    pub severities: Severities,
+    pub severities: SeveritySet,
     /// Events of an incident that it is notified of.
-    pub on: On,
+    pub on: NotifyOn,
     /// Name of the sink that gets what this one does not.
     pub fallback: Option<String>,
 }
 
 /// A `[[sinks]]` table as written, the keys of its type apart.
 pub(super) struct SinkTable<'a> {
-    common: raw::Sink,
+    common: raw::RawSink,
     of_type: Spanned<DeTable<'a>>,
 }
 
 /// Takes the `[[sinks]]` tables out of a document.
 pub(super) fn take_tables<'a>(
-    file: &File<'_>,
+    file: &ConfigFile<'_>,
     document: &mut DeTable<'a>,
 ) -> Result<Vec<SinkTable<'a>>, ConfigError> {
     let Some(sinks) = document.remove("sinks") else { return Ok(Vec::new()) };
@@ -50,24 +50,27 @@ pub(super) fn take_tables<'a>(
 }
 
 impl<'a> SinkTable<'a> {
-    fn read(file: &File<'_>, value: Spanned<DeValue<'a>>) -> Result<SinkTable<'a>, ConfigError> {
+    fn read(
+        file: &ConfigFile<'_>,
+        value: Spanned<DeValue<'a>>,
+    ) -> Result<SinkTable<'a>, ConfigError> {
         let span = value.span();
         let DeValue::Table(mut of_type) = value.into_inner() else {
             return Err(file.error(Some(span), "is no table; write each as [[sinks]]".to_owned()));
         };
-        let taken = raw::Sink::KEYS.iter().filter_map(|key| of_type.remove_entry(*key));
+        let taken = raw::RawSink::KEYS.iter().filter_map(|key| of_type.remove_entry(*key));
         let common: DeTable<'a> = taken.collect();
         let common = toml::Deserializer::from(Spanned::new(span.clone(), common));
-        let common = raw::Sink::deserialize(common).map_err(|error| file.unreadable(&error))?;
+        let common = raw::RawSink::deserialize(common).map_err(|error| file.unreadable(&error))?;
         Ok(SinkTable { common, of_type: Spanned::new(span, of_type) })
     }
 }
 
 pub(super) fn check_all(
-    file: &File<'_>,
+    file: &ConfigFile<'_>,
     tables: Vec<SinkTable<'_>>,
     inputs: &BTreeMap<String, String>,
-) -> Result<Vec<Sink>, ConfigError> {
+) -> Result<Vec<ReceiverSection>, ConfigError> {
     if tables.is_empty() {
         let what =
             "has no sink, so no notification could be sent; add [[sinks]] with name and type";
@@ -90,15 +93,15 @@ pub(super) fn check_all(
 }
 
 fn check(
-    file: &File<'_>,
+    file: &ConfigFile<'_>,
     table: SinkTable<'_>,
     all: &[String],
     inputs: &BTreeMap<String, String>,
-) -> Result<Sink, ConfigError> {
+) -> Result<ReceiverSection, ConfigError> {
     let SinkTable { common, of_type } = table;
     let on = on(file, &common)?;
     let severities = match common.severities {
-        None => Severities::ALL,
+        None => SeveritySet::ALL,
         Some(list) if list.get_ref().is_empty() => {
             let what = "lists no severity, so the sink would get nothing; leave it out for all";
             return file.refuse(&list, what);
@@ -120,13 +123,13 @@ fn check(
     if let Some(topic) = target.written_topic() {
         file.output_topic(topic.clone(), inputs)?;
     }
-    Ok(Sink { name, target, severities, on, fallback })
+    Ok(ReceiverSection { name, target, severities, on, fallback })
 }
 
-fn on(file: &File<'_>, raw: &raw::Sink) -> Result<On, ConfigError> {
-    use raw::NotifyOn::{Acknowledge, Escalate, Fire, Resolve};
+fn on(file: &ConfigFile<'_>, raw: &raw::RawSink) -> Result<NotifyOn, ConfigError> {
+    use raw::RawNotifyOn::{Acknowledge, Escalate, Fire, Resolve};
     match (&raw.on, raw.send_resolved) {
-        (None, resolve) => Ok(On { resolve: resolve.unwrap_or(true), ..On::ALL }),
+        (None, resolve) => Ok(NotifyOn { resolve: resolve.unwrap_or(true), ..NotifyOn::ALL }),
         (Some(on), Some(_)) => file.refuse(
             on,
             "cannot be combined with send_resolved; keep `on`, with or without \"resolve\"",
@@ -137,7 +140,7 @@ fn on(file: &File<'_>, raw: &raw::Sink) -> Result<On, ConfigError> {
                 return file.refuse(on, "has neither \"fire\" nor \"escalate\": nothing starts");
             }
             let (fire, acknowledge) = (has(Fire), has(Acknowledge));
-            Ok(On { fire, acknowledge, escalate: has(Escalate), resolve: has(Resolve) })
+            Ok(NotifyOn { fire, acknowledge, escalate: has(Escalate), resolve: has(Resolve) })
         }
     }
 }

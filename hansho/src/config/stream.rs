@@ -10,47 +10,47 @@ use rules_dsl::rule::RuleSet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::{ConfigError, File};
+use super::file::{ConfigError, ConfigFile};
 use super::raw;
 
-/// Where a stream is read from.
+/// Input of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum StreamInput {
     /// A topic of Kafka.
     Topic(String),
     /// A file that is followed.
     File(PathBuf),
-    /// What is posted to the service.
+    /// Events posted to the service.
     Http,
     /// Standard input.
     Stdin,
 }
 
-/// Where streams are read from that are not read from the topic of their own name.
+/// Inputs of streams that are not read from the topic of their own name.
 #[derive(Clone, Debug, Default)]
 pub struct StreamInputs {
     /// By stream name.
-    pub named: BTreeMap<String, Input>,
-    /// Whether there is no Kafka to read topics from.
+    pub named: BTreeMap<String, StreamInput>,
+    /// True when there is no Kafka to read topics from.
     pub without_kafka: bool,
 }
 
 impl StreamInputs {
-    /// Where one stream is read from.
-    pub(crate) fn input(&self, schema: &Schema) -> Input {
-        let own = || Input::Topic(schema.input.clone());
+    /// Input of one stream.
+    pub(crate) fn input(&self, schema: &Schema) -> StreamInput {
+        let own = || StreamInput::Topic(schema.input.clone());
         self.named.get(&schema.name).cloned().unwrap_or_else(own)
     }
 
-    /// Where each stream of some rules is read from.
+    /// Input of each stream of some rules.
     ///
     /// # Errors
     /// Two streams would read one topic, or one would read a topic without a Kafka.
-    pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<Input>, String> {
-        let mut inputs: Vec<Input> = Vec::new();
+    pub(crate) fn of(&self, rules: &RuleSet) -> Result<Vec<StreamInput>, String> {
+        let mut inputs: Vec<StreamInput> = Vec::new();
         for schema in &rules.streams {
             let input = self.input(schema);
-            if let Input::Topic(topic) = &input {
+            if let StreamInput::Topic(topic) = &input {
                 if self.without_kafka {
                     return Err(format!(
                         "a stream reads the topic {topic}, and no [kafka] is configured: set \
@@ -69,16 +69,16 @@ impl StreamInputs {
     }
 }
 
-/// How events are taken from elsewhere than a log.
+/// Settings of ingest over HTTP and standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ingest {
-    /// What who posts must show.
+pub struct IngestSettings {
+    /// Token of senders.
     pub token: Option<SecretReference>,
     /// The most one spool may hold, in bytes.
     pub spool_bytes: u64,
 }
 
-/// What a spool holds at most unless configured otherwise: 1 GiB.
+/// Default size limit of a spool: 1 GiB.
 const SPOOL_BYTES: u64 = 1 << 30;
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -92,9 +92,9 @@ pub(super) enum InputType {
 }
 
 pub(super) fn inputs(
-    file: &File<'_>,
-    raw: BTreeMap<String, Spanned<raw::Stream>>,
-) -> Result<BTreeMap<String, Input>, ConfigError> {
+    file: &ConfigFile<'_>,
+    raw: BTreeMap<String, Spanned<raw::RawStream>>,
+) -> Result<BTreeMap<String, StreamInput>, ConfigError> {
     let mut inputs = BTreeMap::new();
     for (name, stream) in raw {
         let table = stream.span();
@@ -102,7 +102,8 @@ pub(super) fn inputs(
             inputs.insert(name, input);
         }
     }
-    let stdin = inputs.iter().filter(|(_, input)| **input == Input::Stdin).map(|(name, _)| name);
+    let stdin =
+        inputs.iter().filter(|(_, input)| **input == StreamInput::Stdin).map(|(name, _)| name);
     if let [one, other, ..] = stdin.collect::<Vec<_>>().as_slice() {
         let what = format!("streams {one} and {other} both read standard input; keep one");
         return Err(file.error(None, what));
@@ -111,18 +112,18 @@ pub(super) fn inputs(
 }
 
 fn input(
-    file: &File<'_>,
+    file: &ConfigFile<'_>,
     table: std::ops::Range<usize>,
-    raw: raw::Stream,
-) -> Result<Option<Input>, ConfigError> {
+    raw: raw::RawStream,
+) -> Result<Option<StreamInput>, ConfigError> {
     let refuse = |what: &str| Err(file.error(Some(table.clone()), what.to_owned()));
     match (raw.input_type, raw.topic, raw.path) {
         (InputType::Kafka, topic, None) => {
-            topic.map(|topic| file.topic_name(topic).map(Input::Topic)).transpose()
+            topic.map(|topic| file.topic_name(topic).map(StreamInput::Topic)).transpose()
         }
-        (InputType::File, None, Some(path)) => Ok(Some(Input::File(file.resolve(&path)))),
-        (InputType::Http, None, None) => Ok(Some(Input::Http)),
-        (InputType::Stdin, None, None) => Ok(Some(Input::Stdin)),
+        (InputType::File, None, Some(path)) => Ok(Some(StreamInput::File(file.resolve(&path)))),
+        (InputType::Http, None, None) => Ok(Some(StreamInput::Http)),
+        (InputType::Stdin, None, None) => Ok(Some(StreamInput::Stdin)),
         (InputType::Kafka, _, Some(_)) => refuse("has a path; write type = \"file\" with it"),
         (InputType::File, None, None) => refuse("names no file; write path = \"events.jsonl\""),
         (_, Some(topic), _) => file.refuse(&topic, "is a topic; only type = \"kafka\" takes one"),
@@ -131,14 +132,14 @@ fn input(
 }
 
 pub(super) fn ingest(
-    file: &File<'_>,
-    raw: raw::Ingest,
-    inputs: &BTreeMap<String, Input>,
+    file: &ConfigFile<'_>,
+    raw: raw::RawIngest,
+    inputs: &BTreeMap<String, StreamInput>,
     is_loopback: bool,
-) -> Result<Ingest, ConfigError> {
+) -> Result<IngestSettings, ConfigError> {
     let token =
         raw.token.map(|token| file.kept_out_of_the_file("ingest.token", token)).transpose()?;
-    if let Some((name, _)) = inputs.iter().find(|(_, input)| **input == Input::Http)
+    if let Some((name, _)) = inputs.iter().find(|(_, input)| **input == StreamInput::Http)
         && token.is_none()
         && !is_loopback
     {
@@ -149,5 +150,5 @@ pub(super) fn ingest(
         return Err(file.error(None, what));
     }
     let spool_bytes = raw.spool_bytes.map_or(SPOOL_BYTES, |bytes| bytes.0);
-    Ok(Ingest { token, spool_bytes })
+    Ok(IngestSettings { token, spool_bytes })
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use connectors::sink::SinkContext;
 use connectors::sink::text::MessageFormatter;
 use model::time::{HOUR_MS, MINUTE_MS};
-use oncall::severities::Severities;
+use oncall::severity_set::SeveritySet;
 
 use model::severity::Severity;
-use oncall::levels::Levels;
-use oncall::route::On;
+use oncall::route::NotifyOn;
+use oncall::severity_policy::SeverityPolicies;
 
 use super::*;
 use runtime::self_monitor::monitor::MetaLimits;
@@ -22,8 +22,8 @@ name = \"console\"
 type = \"stdout\"
 ";
 
-fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse(text, Path::new("etc/hansho.toml"))
+fn parse(text: &str) -> Result<NodeConfig, ConfigError> {
+    NodeConfig::parse(text, Path::new("etc/hansho.toml"))
 }
 
 /// The least configuration with `old` replaced.
@@ -51,21 +51,24 @@ fn what_is_left_out_has_a_default() {
         (kafka.group.as_str(), kafka.auto_offset_reset),
         ("hansho", AutoOffsetReset::Earliest)
     );
-    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.limits, NodeLimits::default());
     assert_eq!(config.outbox_limits(), OutboxLimits::default());
-    assert_eq!(config.dead_letters, DeadLetters::File("etc/state/dead-letters.jsonl".into()));
+    assert_eq!(config.dead_letters, DeadLetterTarget::File("etc/state/dead-letters.jsonl".into()));
     assert_eq!(config.inputs.get("auth"), None);
-    assert_eq!(config.ingest, Ingest { token: None, spool_bytes: 1 << 30 });
-    assert_eq!(config.on_call(&Calendars::new()).unwrap().levels, Levels::default());
+    assert_eq!(config.ingest, IngestSettings { token: None, spool_bytes: 1 << 30 });
+    assert_eq!(
+        config.on_call(&CalendarsByName::new()).unwrap().levels,
+        SeverityPolicies::default()
+    );
     let [sink] = config.sinks.as_slice() else { panic!("{:?}", config.sinks) };
     assert_eq!((sink.name.as_str(), sink.target.kind().name), ("console", "stdout"));
-    assert_eq!((sink.severities, sink.on), (Severities::ALL, On::ALL));
+    assert_eq!((sink.severities, sink.on), (SeveritySet::ALL, NotifyOn::ALL));
 }
 
 #[test]
 fn the_example_is_a_configuration() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hansho.example.toml");
-    let config = Config::load(&path).unwrap();
+    let config = NodeConfig::load(&path).unwrap();
     let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
     assert_eq!(names, ["console", "当番", "archive", "downstream"]);
     assert_eq!(config.timezone.iana_name(), Some("Asia/Tokyo"));
@@ -75,7 +78,7 @@ fn the_example_is_a_configuration() {
     assert!(hook.contains(headers), "{hook}");
     assert!(config.sinks[1].severities.contains(Severity::High));
     assert!(!config.sinks[3].severities.contains(Severity::Low));
-    let settings = config.on_call(&Calendars::new()).unwrap();
+    let settings = config.on_call(&CalendarsByName::new()).unwrap();
     assert_eq!(settings.routing.receivers().len(), 4);
 }
 
@@ -212,9 +215,9 @@ channel = \"C1\"
     assert_eq!(format!("{:?}", kafka.properties["sasl.password"]), "Secret(file:etc/kafka.pw)");
     assert_eq!(kafka.properties["socket.timeout.ms"].reveal().unwrap(), "60000");
     assert_eq!(kafka.properties["fetch.min.bytes"].reveal().unwrap(), "1");
-    assert_eq!(config.inputs.get("auth"), Some(&Input::Topic("auth.events".to_owned())));
+    assert_eq!(config.inputs.get("auth"), Some(&StreamInput::Topic("auth.events".to_owned())));
     assert_eq!(config.inputs.get("plain"), None);
-    let limits = Limits {
+    let limits = NodeLimits {
         idle_timeout_ms: 500,
         skew_max_ms: 2 * HOUR_MS,
         reorder_buffer_bytes: 65_536,
@@ -227,8 +230,8 @@ channel = \"C1\"
         meta: MetaLimits { quiet_ms: 10_000, never_matched_after: 11, rule_share_max: 12 },
     };
     assert_eq!(config.limits, limits);
-    assert_eq!(config.dead_letters, DeadLetters::Topic("dead".to_owned()));
-    let levels = config.on_call(&Calendars::new()).unwrap().levels;
+    assert_eq!(config.dead_letters, DeadLetterTarget::Topic("dead".to_owned()));
+    let levels = config.on_call(&CalendarsByName::new()).unwrap().levels;
     let within = |severity| levels.level(severity).respond_within_ms;
     assert_eq!(within(Severity::Critical), Some(5 * MINUTE_MS));
     assert_eq!(within(Severity::Low), Some(48 * HOUR_MS));
@@ -436,7 +439,7 @@ fn an_error_names_file_line_key_and_the_way_out() {
 }
 
 #[test]
-fn a_configuration_that_tells_nobody_is_refused() {
+fn a_configuration_that_reports_nobody_is_refused() {
     let (without, _) = LEAST.split_once("[[sinks]]").unwrap();
     let shown = parse(without).unwrap_err().to_string();
     assert_eq!(
@@ -454,10 +457,10 @@ fn a_configuration_that_tells_nobody_is_refused() {
 fn a_file_that_is_not_there_or_far_too_large_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hansho.toml");
-    let shown = Config::load(&path).unwrap_err().to_string();
+    let shown = NodeConfig::load(&path).unwrap_err().to_string();
     assert!(shown.contains("hansho.toml: cannot be read:"), "{shown}");
     std::fs::write(&path, vec![b'#'; FILE_MAX as usize + 1]).unwrap();
-    let shown = Config::load(&path).unwrap_err().to_string();
+    let shown = NodeConfig::load(&path).unwrap_err().to_string();
     assert!(shown.contains("the limit is 1048576"), "{shown}");
 }
 
@@ -469,7 +472,7 @@ fn secrets_are_revealed_where_they_are_kept_and_shown_nowhere() {
     let formatter = MessageFormatter { language: Language::Ja, zone: TimeZone::UTC };
     let resolved = |header: &str| {
         let hook = "type = \"webhook\"\nurl = \"https://x/s3cret\"\nheaders";
-        let config = Config::parse(&with_sink(&format!("{hook}.{header}")), &path).unwrap();
+        let config = NodeConfig::parse(&with_sink(&format!("{hook}.{header}")), &path).unwrap();
         assert!(!format!("{config:?}").contains("s3cret"));
         let context =
             SinkContext { folder: &config.folder, properties: &[], formatter: &formatter };
@@ -493,8 +496,11 @@ fn streams_are_read_from_elsewhere_without_kafka() {
                    [streams.b]\ntype = \"http\"\n[streams.c]\ntype = \"stdin\"";
     let config = written(streams).unwrap();
     assert!(config.kafka.is_none());
-    let inputs: Vec<Input> = config.inputs.into_values().collect();
-    assert_eq!(inputs, [Input::File("etc/a.jsonl".into()), Input::Http, Input::Stdin]);
+    let inputs: Vec<StreamInput> = config.inputs.into_values().collect();
+    assert_eq!(
+        inputs,
+        [StreamInput::File("etc/a.jsonl".into()), StreamInput::Http, StreamInput::Stdin]
+    );
     let ingest =
         "[ingest]\ntoken = \"env:T\"\nspool_bytes = \"64MiB\"\n[streams.b]\ntype = \"http\"";
     let open = "[api]\nlisten = \"0.0.0.0:1\"\n[[api.tokens]]\nname = \"a\"\n\

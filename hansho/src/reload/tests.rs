@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::deliveries::NotifierSet;
+use crate::notifiers::NotifierSet;
 use crate::wiring::notifiers::Notifier;
 
 const RULES: &str = "stream auth from \"auth\" { ts: time, user.name: str }\n\
@@ -19,24 +19,24 @@ const CONFIG: &str = "rules = [\"a.rules\"]\n\
     [[sinks]]\nname = \"pager\"\ntype = \"file\"\npath = \"told.jsonl\"\n";
 
 /// A folder with rules and a configuration, and what reloads them.
-struct Desk {
+struct ReloadBench {
     home: TempDir,
     mailbox: Arc<ReloadMailbox>,
     reports: Arc<SelfMonitorQueue>,
     inbox: NotifyInbox,
-    reloader: Reloader,
+    reloader: ConfigReloader,
     _runtime: Runtime,
 }
 
-impl Desk {
+impl ReloadBench {
     /// Started with [`RULES`], none of which are in force yet, and a configuration.
-    fn start(config: &str) -> Desk {
+    fn start(config: &str) -> ReloadBench {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("a.rules"), RULES).unwrap();
         fs::write(home.path().join("hansho.toml"), config).unwrap();
         fs::write(home.path().join("token"), "s3cret\n").unwrap();
         let path = home.path().join("hansho.toml");
-        let config = Config::load(&path).unwrap();
+        let config = NodeConfig::load(&path).unwrap();
         let formatter = MessageFormatter { language: Language::En, zone: TimeZone::UTC };
         let rules = load_rules(&config.rules, Language::En).unwrap();
         let inputs = config.stream_inputs(&rules.set).unwrap();
@@ -50,7 +50,7 @@ impl Desk {
         let targets = ReloadTargets {
             mailbox: Arc::default(),
             reports: Arc::default(),
-            telemetry: Arc::new(Telemetry::new()),
+            telemetry: Arc::new(NodeTelemetry::new()),
             tokens: Arc::default(),
             notify,
             runtime: runtime.handle().clone(),
@@ -58,8 +58,8 @@ impl Desk {
         targets.tokens.admit(on_call.tokens.clone());
         let (mailbox, reports) = (Arc::clone(&targets.mailbox), Arc::clone(&targets.reports));
         let started = StartupConfig { path, config, inputs, properties: Vec::new(), formatter };
-        let reloader = Reloader::new(started, on_call, &rules, targets);
-        Desk { home, mailbox, reports, inbox, reloader, _runtime: runtime }
+        let reloader = ConfigReloader::new(started, on_call, &rules, targets);
+        ReloadBench { home, mailbox, reports, inbox, reloader, _runtime: runtime }
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -107,7 +107,7 @@ impl Desk {
 
 #[test]
 fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_over() {
-    let desk = Desk::start(CONFIG);
+    let desk = ReloadBench::start(CONFIG);
     let first = desk.taken();
     assert_eq!((first.are_rules_new, first.is_on_call_new), (true, false));
     // A comment says nothing new.
@@ -136,16 +136,16 @@ fn rules_that_cannot_run_are_refused_and_the_newest_of_the_others_are_handed_ove
     assert!(desk.mailbox.is_waiting());
     // What was in force before is news again.
     desk.mailbox.take();
-    desk.mailbox.note_active(second.rules);
+    desk.mailbox.record_active(second.rules);
     desk.write("a.rules", RULES);
     let third = desk.taken();
     assert_eq!((third.rules, third.are_rules_new), (first.rules, true));
 }
 
 #[test]
-fn settings_are_taken_up_with_the_rules_and_what_is_as_it_was_is_kept() {
-    let desk = Desk::start(CONFIG);
-    desk.mailbox.note_active(desk.taken().rules);
+fn settings_are_restored_with_the_rules_and_what_is_as_it_was_is_kept() {
+    let desk = ReloadBench::start(CONFIG);
+    desk.mailbox.record_active(desk.taken().rules);
     assert!(desk.new_on_call().is_none(), "it says what was said at the start");
     let more = "[[sinks]]\nname = \"log\"\ntype = \"file\"\npath = \"more.jsonl\"\n";
     desk.write("hansho.toml", &format!("{CONFIG}{more}[routing]\ndefault = [\"log\"]\n"));
@@ -177,8 +177,8 @@ fn settings_are_taken_up_with_the_rules_and_what_is_as_it_was_is_kept() {
 
 #[test]
 fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes() {
-    let desk = Desk::start(CONFIG);
-    desk.mailbox.note_active(desk.taken().rules);
+    let desk = ReloadBench::start(CONFIG);
+    desk.mailbox.record_active(desk.taken().rules);
     // Rules that could run alone are refused with it.
     desk.write("a.rules", &RULES.replace(">= 2", ">= 3"));
     let with = |more: &str| format!("{CONFIG}{more}");
@@ -209,7 +209,7 @@ fn a_configuration_that_cannot_run_is_refused_with_its_place_and_nothing_changes
 
 #[test]
 fn a_key_of_an_earlier_version_is_refused_with_its_new_name() {
-    let desk = Desk::start(CONFIG);
+    let desk = ReloadBench::start(CONFIG);
     desk.taken();
     desk.write("hansho.toml", &CONFIG.replace("[kafka]", "limits.flap_max = 1\n[kafka]"));
     desk.is_refused("limits.flap_max: was renamed; write `limits.flap_threshold`");
@@ -218,9 +218,9 @@ fn a_key_of_an_earlier_version_is_refused_with_its_new_name() {
 }
 
 #[test]
-fn what_needs_a_restart_is_named_and_the_rest_is_taken_up() {
-    let desk = Desk::start(CONFIG);
-    desk.mailbox.note_active(desk.taken().rules);
+fn what_needs_a_restart_is_named_and_the_rest_is_restored() {
+    let desk = ReloadBench::start(CONFIG);
+    desk.mailbox.record_active(desk.taken().rules);
     let edited = CONFIG.replace("[kafka]", "workers = 3\n[limits]\nidle_timeout = \"1s\"\n[kafka]");
     let edited =
         edited + "[streams.auth]\ntopic = \"logins\"\n[severities.low]\nrepeat_interval = \"9d\"\n";
@@ -248,13 +248,13 @@ fn what_needs_a_restart_is_named_and_the_rest_is_taken_up() {
 #[test]
 fn what_is_served_until_a_restart_is_not_opened_to_everybody_by_a_reload() {
     let public = CONFIG.replace("[kafka]", "[api]\nlisten = \"0.0.0.0:9464\"\n[kafka]");
-    let desk = Desk::start(&public);
+    let desk = ReloadBench::start(&public);
     let (before, rest) = CONFIG.split_once("[[api.tokens]]").unwrap();
     let (_, sinks) = rest.split_once("[[sinks]]").unwrap();
     desk.write("hansho.toml", &format!("{before}[[sinks]]{sinks}"));
     desk.is_refused("anyone could silence alerts");
     let read = CONFIG.replace("[[api", "[streams.auth]\ntopic = \"in\"\n[[api");
-    let desk = Desk::start(&read);
+    let desk = ReloadBench::start(&read);
     let loops = "[[sinks]]\nname = \"k\"\ntype = \"kafka\"\ntopic = \"in\"\n";
     desk.write("hansho.toml", &format!("{CONFIG}{loops}"));
     desk.is_refused("writes the topic in, which is read until a restart");

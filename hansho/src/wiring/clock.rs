@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use model::time::Timestamp;
-use runtime::io::{Clock, Now};
+use runtime::io::{Clock, ClockReading};
 
 /// The clocks of this process.
 #[derive(Clone, Copy, Debug)]
@@ -19,9 +19,12 @@ impl SystemClock {
 }
 
 impl Clock for SystemClock {
-    fn now(&self) -> Now {
+    fn now(&self) -> ClockReading {
         let elapsed = self.started.elapsed().as_millis();
-        Now { wall: wall_clock(), monotonic_ms: i64::try_from(elapsed).unwrap_or(i64::MAX) }
+        ClockReading {
+            wall: wall_clock(),
+            monotonic_ms: i64::try_from(elapsed).unwrap_or(i64::MAX),
+        }
     }
 }
 

@@ -11,16 +11,16 @@ use runtime::notify::requests::answers::{TestAttempt, TestResult};
 use runtime::notify::{NotifierAttempt, Notifiers, ReceiverTest};
 use tokio::runtime::Handle;
 
-use crate::console::Console;
+use crate::console::ConsoleNotifier;
 use crate::wiring::clock::wall_clock;
 
-/// How a receiver is reached.
+/// Notifier of a receiver.
 #[derive(Clone)]
 pub enum Notifier {
     /// By a sink, one attempt a call.
     Sink(Arc<dyn Sink>),
     /// On this terminal.
-    Console(Arc<Console>),
+    Console(Arc<ConsoleNotifier>),
 }
 
 /// The notifiers of all receivers, in their order.
@@ -31,7 +31,7 @@ pub struct TokioNotifiers {
 }
 
 impl Notifier {
-    /// Whether it is the very same.
+    /// True when it is the very same.
     pub(crate) fn is(&self, other: &Notifier) -> bool {
         match (self, other) {
             (Notifier::Sink(one), Notifier::Sink(other)) => Arc::ptr_eq(one, other),

@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 
 use connectors::journal::StateDir;
 use connectors::source::kafka::KafkaSettings;
-use connectors::store::Store;
-use engine::memory::Remembering;
+use connectors::store::RowFile;
+use engine::rule_state::StateCheckpointPolicy;
 use model::message::Language;
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use oncall::outbox::OutboxLimits;
 use runtime::alert_log::retention::LogRetention;
 use runtime::error::NodeError;
@@ -23,55 +23,55 @@ use runtime::pipeline::{PipelineSettings, RingLimits};
 use runtime::rules::loaded::{LoadedRules, TextArchive};
 use runtime::rules::mailbox::ReloadMailbox;
 use runtime::self_monitor::queue::SelfMonitorQueue;
-use runtime::telemetry::Telemetry;
+use runtime::telemetry::NodeTelemetry;
 use server::ingest_spools::IngestSpools;
 use tokio::runtime::Handle;
 
-use crate::config::{Limits, StreamInputs};
+use crate::config::{NodeLimits, StreamInputs};
 use crate::wiring::clock::SystemClock;
 use crate::wiring::log_store::FileLogStore;
 use crate::wiring::notifiers::{Notifier, TokioNotifiers};
 use crate::wiring::sources::SourceWiring;
 use crate::wiring::threads::{MachineThreads, run_node};
 
-/// How often progress is committed, in ms.
+/// Interval at which progress is committed, in ms.
 const COMMIT_EVERY_MS: i64 = 1_000;
 /// Time within which the partitions of all streams are to be assigned, in ms.
 const ASSIGNMENT_WAIT_MS: i64 = 10_000;
-/// How often shards inspect open episodes, watches and rule counts, in ms.
+/// Interval at which shards inspect open episodes, watches and rule counts, in ms.
 const INSPECT_EVERY_MS: i64 = 500;
 
-/// What a service and the surfaces around it share.
+/// Handles that a service and its surfaces share.
 #[derive(Clone)]
 pub struct ServiceHandles {
     /// Health and figures.
-    pub telemetry: Arc<Telemetry>,
-    /// Where rules wait for the node.
+    pub telemetry: Arc<NodeTelemetry>,
+    /// Mailbox of rules for the node.
     pub mailbox: Arc<ReloadMailbox>,
-    /// What is noticed about the node itself.
+    /// Queue of reports about the node itself.
     pub reports: Arc<SelfMonitorQueue>,
     /// The texts of the active rules.
     pub templates: Arc<SharedTemplates>,
-    /// Where events are posted.
+    /// Spools of posted events.
     pub ingest: Arc<IngestSpools>,
     /// The way to on-call.
     pub notify: NotifySender,
 }
 
-/// How a service is set up.
+/// Settings of a service.
 pub struct ServiceSettings {
     /// Kafka; the topics are those of the active rules.
     pub kafka: Option<KafkaSettings>,
-    /// Where each stream is read from.
+    /// Input of each stream.
     pub inputs: StreamInputs,
     /// The most that a spool may hold, in bytes.
     pub spool_bytes: u64,
-    /// What senders of events must show.
+    /// Token of senders of events.
     pub ingest_token: Option<String>,
     /// Number of shards.
     pub workers: usize,
-    /// What bounds the service.
-    pub limits: Limits,
+    /// Limits of the service.
+    pub limits: NodeLimits,
     /// The language of diagnostics.
     pub language: Language,
 }
@@ -79,12 +79,12 @@ pub struct ServiceSettings {
 /// Whom a service notifies.
 pub struct ServiceOutput {
     /// Whom to notify of what, and what is asked of them.
-    pub on_call: Settings,
-    /// How each receiver is reached, in the same order.
+    pub on_call: OnCallSettings,
+    /// Notifiers of the receivers, in the same order.
     pub notifiers: Vec<Notifier>,
     /// The limits of the outbox.
     pub outbox: OutboxLimits,
-    /// Where records go that are no events.
+    /// Destination of dead letters.
     pub dead_letters: Box<dyn DeadLetterLog>,
 }
 
@@ -93,7 +93,7 @@ impl ServiceHandles {
     pub(crate) fn new(templates: Arc<AlertTemplates>) -> (ServiceHandles, NotifyInbox) {
         let (notify, inbox) = channel();
         let handles = ServiceHandles {
-            telemetry: Arc::new(Telemetry::new()),
+            telemetry: Arc::new(NodeTelemetry::new()),
             mailbox: Arc::default(),
             reports: Arc::default(),
             templates: Arc::new(SharedTemplates::new(templates)),
@@ -112,7 +112,7 @@ impl ServiceSettings {
                 workers: self.workers,
                 early: true,
                 keys_per_rule_max: limits.keys_per_rule,
-                state_checkpoints: Some(Remembering::DEFAULT),
+                state_checkpoints: Some(StateCheckpointPolicy::DEFAULT),
                 inspect_every_ms: INSPECT_EVERY_MS,
                 rings: RingLimits::default(),
             },
@@ -151,7 +151,7 @@ pub(crate) fn run_service(
     let store = FileLogStore::new(StateDir::open(state_dir)?);
     let state_dir = store.state_dir();
     let node = settings.node();
-    let rows = Store::open(&state_dir.file("oncall.redb"))?;
+    let rows = RowFile::open(&state_dir.file("oncall.redb"))?;
     let notifiers =
         TokioNotifiers::new(output.notifiers, Handle::current(), handles.notify.clone());
     let notify = NotifyParts {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use connectors::commit::{CommitPoint, Reach, ReachBack};
+use connectors::commit::{CommitPoint, ReplayStart, ReplayStartFn};
 use connectors::commit_file::{LocalCommit, read_commits, write_commits};
 use connectors::journal::StateDir;
 use connectors::source::kafka::{KafkaError, KafkaSettings, KafkaSource, SourceEvent};
 use connectors::source::spool::{Spool, SpoolReader};
 use connectors::source::stdin;
-use connectors::source::tail::{Resumed, Tail};
-use connectors::source::{Oversized, Progress, ReadState};
+use connectors::source::tail::{FileTail, TailResume};
+use connectors::source::{DrainProgress, OversizedRecord, ReadState};
 use model::event::Record;
 use runtime::error::NodeError;
 use runtime::io::{PartitionCommit, SourceFactory, Sources, StreamPartition};
@@ -25,7 +25,7 @@ use server::ingest_spools::IngestSpools;
 use tracing::{error, info, warn};
 
 use super::clock::wall_clock;
-use crate::config::{Input, StreamInputs};
+use crate::config::{StreamInput, StreamInputs};
 
 /// The file in which local sources are committed.
 const COMMITS: &str = "commits";
@@ -41,28 +41,28 @@ const BEGINNING: CommitPoint = CommitPoint {
     remembers: false,
 };
 
-/// Where the streams of rules are read from, and what stays open from one run to the next.
+/// Inputs of the streams, and what stays open from one run to the next.
 pub struct SourceWiring {
     /// Kafka; the topics are those of the active rules.
     pub kafka: Option<KafkaSettings>,
-    /// Where each stream is read from.
+    /// Input of each stream.
     pub inputs: StreamInputs,
     /// The most that events by HTTP or standard input may take on the disk, by stream.
     pub spool_bytes: u64,
-    /// What senders of events must show.
+    /// Token of senders of events.
     pub ingest_token: Option<String>,
     /// By stream name: the spool that HTTP and standard input are written to, once opened.
     pub spools: BTreeMap<String, Spool>,
     /// The state directory.
     pub state_dir: Arc<StateDir>,
-    /// Where events are posted.
+    /// Spools of posted events.
     pub ingest: Arc<IngestSpools>,
 }
 
-/// Where one stream is read from, and how far back.
+/// Input of one stream, and the length of its replay.
 struct SourceSpec {
-    input: Input,
-    reach_back: ReachBack,
+    input: StreamInput,
+    reach_back: ReplayStartFn,
 }
 
 impl SourceFactory for SourceWiring {
@@ -75,7 +75,7 @@ impl SourceFactory for SourceWiring {
     fn open(
         &mut self,
         rules: &LoadedRules,
-        reach_back: Vec<ReachBack>,
+        reach_back: Vec<ReplayStartFn>,
     ) -> Result<NodeSources, NodeError> {
         let inputs = self.inputs.of(&rules.set).map_err(NodeError::Rules)?;
         let specs = inputs
@@ -86,7 +86,7 @@ impl SourceFactory for SourceWiring {
         NodeSources::open(self, rules, specs)
     }
 
-    fn note_active(&mut self, _: &LoadedRules) {}
+    fn record_active(&mut self, _: &LoadedRules) {}
 }
 
 fn source_error(stream: &str, error: &dyn std::fmt::Display) -> NodeError {
@@ -104,18 +104,18 @@ pub struct NodeSources {
     kafka: Option<KafkaSource>,
     /// By topic of Kafka: its stream.
     kafka_streams: Vec<usize>,
-    local: Vec<Local>,
+    local: Vec<LocalPartition>,
     commits: PathBuf,
     /// Commits of streams that the rules in force do not have; others may have them again.
     idle_commits: Vec<LocalCommit>,
     /// By stream: what dead letters, figures and log lines call its source.
     names: Vec<String>,
-    /// What there is to tell at the next poll.
+    /// Events for the next poll.
     events: Vec<SourceEvent>,
 }
 
 /// The one partition of a stream that is read here.
-struct Local {
+struct LocalPartition {
     stream: usize,
     name: String,
     log: LocalLog,
@@ -125,7 +125,7 @@ struct Local {
 }
 
 enum LocalLog {
-    File(Tail),
+    File(FileTail),
     Spool(Spool, SpoolReader),
 }
 
@@ -171,7 +171,7 @@ impl NodeSources {
         let mut reach_back = Vec::new();
         let mut topics = Vec::new();
         for (stream, spec) in specs.iter().enumerate() {
-            if let Input::Topic(topic) = &spec.input {
+            if let StreamInput::Topic(topic) = &spec.input {
                 self.kafka_streams.push(stream);
                 topics.push(topic.clone());
                 reach_back.push(Arc::clone(&spec.reach_back));
@@ -196,21 +196,21 @@ impl NodeSources {
             let commit = known.iter().find(|commit| commit.stream == name);
             let reach = commit
                 .map(|commit| (spec.reach_back)(0, &commit.point))
-                .unwrap_or(Reach::Committed);
+                .unwrap_or(ReplayStart::Committed);
             let start = LocalStart { commit, reach };
             let label = match spec.input {
-                Input::Topic(topic) => topic,
-                Input::File(path) => {
+                StreamInput::Topic(topic) => topic,
+                StreamInput::File(path) => {
                     self.follow_file(stream, name, &path, start)?;
                     path.display().to_string()
                 }
-                Input::Http => {
+                StreamInput::Http => {
                     let (spool, _) = wiring.spool(&name)?;
                     posted.insert(name.clone(), spool.clone());
                     self.read_spool(stream, name.clone(), spool, start);
                     format!("spool/{name}")
                 }
-                Input::Stdin => {
+                StreamInput::Stdin => {
                     let (spool, is_new) = wiring.spool(&name)?;
                     if is_new {
                         read_stdin(name.clone(), spool.clone());
@@ -238,15 +238,15 @@ impl NodeSources {
         let files = commit.map_or(&[][..], |commit| &commit.parts);
         let wanted = wanted_of(commit, reach);
         let first = files.first().map_or(wanted, |part| part.base.min(wanted));
-        let from = if let Reach::Since(_) = reach { first } else { wanted };
-        let resumed = match Tail::resume(path, files, from) {
-            Ok((_, Resumed::Lost(_))) if from < wanted => {
-                Tail::resume(path, files, wanted).map(|resumed| (resumed, wanted))
+        let from = if let ReplayStart::Since(_) = reach { first } else { wanted };
+        let resumed = match FileTail::resume(path, files, from) {
+            Ok((_, TailResume::Lost(_))) if from < wanted => {
+                FileTail::resume(path, files, wanted).map(|resumed| (resumed, wanted))
             }
             other => other.map(|resumed| (resumed, from)),
         };
         let ((tail, resumed), from) = resumed.map_err(|error| source_error(&name, &error))?;
-        let available = if let Resumed::Lost(available) = resumed { available } else { from };
+        let available = if let TailResume::Lost(available) = resumed { available } else { from };
         self.add(stream, name, LocalLog::File(tail), commit, [from, available]);
         Ok(())
     }
@@ -255,7 +255,7 @@ impl NodeSources {
     fn read_spool(&mut self, stream: usize, name: String, spool: Spool, start: LocalStart<'_>) {
         let LocalStart { commit, reach } = start;
         let wanted = wanted_of(commit, reach);
-        let is_reaching = matches!(reach, Reach::Since(_));
+        let is_reaching = matches!(reach, ReplayStart::Since(_));
         let (reader, start) = spool.reader(if is_reaching { 0 } else { wanted });
         let wanted = if is_reaching { wanted.min(start) } else { wanted };
         self.add(stream, name, LocalLog::Spool(spool, reader), commit, [wanted, start]);
@@ -277,7 +277,7 @@ impl NodeSources {
         if available != wanted {
             self.events.push(SourceEvent::Lost { topic, partition, wanted, available });
         }
-        self.local.push(Local { stream, name, log, committed, trouble: None });
+        self.local.push(LocalPartition { stream, name, log, committed, trouble: None });
     }
 
     /// Waits for news of the group, at most for so long.
@@ -306,7 +306,7 @@ impl NodeSources {
     }
 
     fn local_commits(&self) -> Vec<LocalCommit> {
-        let own = self.local.iter().filter_map(Local::commit);
+        let own = self.local.iter().filter_map(LocalPartition::commit);
         own.chain(self.idle_commits.iter().cloned()).collect()
     }
 }
@@ -325,10 +325,10 @@ impl Sources for NodeSources {
         &mut self,
         at: StreamPartition,
         budget: usize,
-        each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Progress {
+        each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> DrainProgress {
         let (stream, partition) = at;
-        let nothing = Progress { read: 0, state: ReadState::Waiting };
+        let nothing = DrainProgress { read: 0, state: ReadState::Waiting };
         if let Some(local) = self.local.iter_mut().find(|local| local.stream == stream) {
             let drained = match &mut local.log {
                 LocalLog::File(tail) => tail.drain(budget, each),
@@ -377,7 +377,7 @@ impl Sources for NodeSources {
             return Ok(());
         }
         write_commits(&self.commits, &self.local_commits()).map_err(|error| error.to_string())?;
-        self.local.iter().for_each(Local::forget);
+        self.local.iter().for_each(LocalPartition::forget);
         Ok(())
     }
 
@@ -388,8 +388,8 @@ impl Sources for NodeSources {
     }
 }
 
-impl Local {
-    /// Whether it is a file that no commit knows of.
+impl LocalPartition {
+    /// True when it is a file that no commit knows of.
     fn is_new_file(&self) -> bool {
         let is_found = matches!(&self.log, LocalLog::File(tail) if !tail.parts_from(0).is_empty());
         is_found && self.committed.is_none()
@@ -415,16 +415,16 @@ impl Local {
 }
 
 /// From which offset on the one partition of a stream is to be there.
-fn wanted_of(commit: Option<&LocalCommit>, reach: Reach) -> i64 {
+fn wanted_of(commit: Option<&LocalCommit>, reach: ReplayStart) -> i64 {
     let committed = commit.map_or(0, |commit| commit.point.replay_from);
-    if let Reach::Offset(offset) = reach { offset } else { committed }
+    if let ReplayStart::Offset(offset) = reach { offset } else { committed }
 }
 
-/// Where reading a local source starts.
+/// Start of a local source.
 #[derive(Clone, Copy)]
 struct LocalStart<'a> {
     commit: Option<&'a LocalCommit>,
-    reach: Reach,
+    reach: ReplayStart,
 }
 
 impl SourceWiring {

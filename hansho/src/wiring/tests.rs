@@ -6,17 +6,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use connectors::broker::{EmbeddedBroker, EventProducer};
-use connectors::dead_letter::DeadLetters;
+use connectors::dead_letter::DeadLetterSink;
 use connectors::sink::SinkSettings;
 use connectors::sink::file::FileSettings;
-use connectors::source::kafka::{KafkaSettings, Start};
+use connectors::source::kafka::{KafkaSettings, StartOffset};
 use jiff::tz::TimeZone;
 use model::message::Language;
 use model::time::MINUTE_MS;
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use oncall::outbox::OutboxLimits;
-use oncall::route::{On, Receiver, Routing};
-use oncall::severities::Severities;
+use oncall::route::{NotifyOn, Receiver, RoutingTable};
+use oncall::severity_set::SeveritySet;
 use runtime::checkpoint::snapshot::SNAPSHOT;
 use runtime::checkpoint::state_log::STATE_LOG;
 use runtime::error::NodeError;
@@ -26,14 +26,14 @@ use serde_json::Value;
 use super::clock::wall_clock;
 use super::notifiers::Notifier;
 use super::service::{ServiceHandles, ServiceOutput, ServiceSettings, run_service};
-use crate::config::{Limits, StreamInputs};
+use crate::config::{NodeLimits, StreamInputs};
 use crate::rule_files::load_rules;
 
-/// How long anything may take that is waited for.
+/// Time that anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker, and a folder in which a service leaves its logs and what it told.
-struct Place {
+struct ServicePlace {
     broker: EmbeddedBroker,
     producer: EventProducer,
     folder: tempfile::TempDir,
@@ -41,21 +41,21 @@ struct Place {
 }
 
 /// A service that runs.
-struct Running<'a> {
-    place: &'a Place,
+struct RunningNode<'a> {
+    place: &'a ServicePlace,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<(), NodeError>>>,
 }
 
-impl Place {
-    fn new(rules: &str, topics: &[&str]) -> Place {
+impl ServicePlace {
+    fn new(rules: &str, topics: &[&str]) -> ServicePlace {
         let declared: Vec<(&str, i32)> = topics.iter().map(|topic| (*topic, 1)).collect();
         let broker = EmbeddedBroker::start(&declared).unwrap();
         let producer = EventProducer::new(&broker.bootstrap_servers()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("all.rules"), rules).unwrap();
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        Place { broker, producer, folder, topics }
+        ServicePlace { broker, producer, folder, topics }
     }
 
     fn send(&self, topic: &str, payload: &str) {
@@ -64,7 +64,7 @@ impl Place {
     }
 
     /// Every document the sink has had.
-    fn told(&self) -> Vec<Value> {
+    fn reported(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.path().join("told.jsonl"));
         let lines = text.unwrap_or_default();
         let whole = lines.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -74,7 +74,7 @@ impl Place {
     /// How often the sink was told of each alert of the service, by name and kind.
     fn of_itself(&self) -> BTreeMap<String, usize> {
         let mut times = BTreeMap::new();
-        for document in self.told() {
+        for document in self.reported() {
             let (alert, kind) = (document["alert"].as_str(), document["kind"].as_str());
             if let Some(name) = alert.and_then(|name| name.strip_prefix("hansho.")) {
                 *times.entry(format!("{name} {}", kind.unwrap())).or_insert(0) += 1;
@@ -83,14 +83,14 @@ impl Place {
         times
     }
 
-    fn settings(&self, limits: Limits) -> ServiceSettings {
+    fn settings(&self, limits: NodeLimits) -> ServiceSettings {
         let servers = ("bootstrap.servers".to_owned(), self.broker.bootstrap_servers());
         ServiceSettings {
             kafka: Some(KafkaSettings {
                 properties: vec![servers],
                 group: "g".to_owned(),
                 topics: self.topics.clone(),
-                start: Start::Beginning,
+                start: StartOffset::Beginning,
                 alone: true,
                 reach_back: Vec::new(),
             }),
@@ -98,7 +98,7 @@ impl Place {
             spool_bytes: 1 << 20,
             ingest_token: None,
             workers: 2,
-            limits: Limits { idle_timeout_ms: 50, ..limits },
+            limits: NodeLimits { idle_timeout_ms: 50, ..limits },
             language: Language::En,
         }
     }
@@ -107,26 +107,26 @@ impl Place {
         let sink = FileSettings { path: self.folder.path().join("told.jsonl") };
         let receiver = Receiver {
             name: "log".to_owned(),
-            severities: Severities::ALL,
-            on: On::ALL,
+            severities: SeveritySet::ALL,
+            on: NotifyOn::ALL,
             spacing_ms: 0,
             is_router: false,
             fallback: None,
         };
         ServiceOutput {
-            on_call: Settings {
-                routing: Routing::to_all(vec![receiver]),
+            on_call: OnCallSettings {
+                routing: RoutingTable::to_all(vec![receiver]),
                 storm_max: usize::MAX,
                 flap_max: 0,
-                ..Settings::default()
+                ..OnCallSettings::default()
             },
             notifiers: vec![Notifier::Sink(Arc::from(sink.open().unwrap()))],
             outbox: OutboxLimits::default(),
-            dead_letters: Box::new(DeadLetters::to_file(letters).unwrap()),
+            dead_letters: Box::new(DeadLetterSink::to_file(letters).unwrap()),
         }
     }
 
-    fn run(&self, limits: Limits, letters: &Path) -> Running<'_> {
+    fn run(&self, limits: NodeLimits, letters: &Path) -> RunningNode<'_> {
         let rules = load_rules(&[self.folder.path().join("all.rules")], Language::En).unwrap();
         let templates = AlertTemplates::new(&rules, Language::En, TimeZone::UTC);
         let (handles, inbox) = ServiceHandles::new(Arc::new(templates));
@@ -139,26 +139,26 @@ impl Place {
             let _guard = runtime.enter();
             run_service(&state_dir, rules, settings, output, &handles, inbox, &stopped)
         });
-        Running { place: self, stop, thread: Some(thread) }
+        RunningNode { place: self, stop, thread: Some(thread) }
     }
 }
 
-impl Running<'_> {
+impl RunningNode<'_> {
     /// Waits until what the sink was told is enough.
-    fn until(&self, what: &str, enough: impl Fn(&Place) -> bool) {
+    fn until(&self, what: &str, enough: impl Fn(&ServicePlace) -> bool) {
         let start = Instant::now();
         while !enough(self.place) {
             let ended = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-            let told = || self.place.told();
-            assert!(!ended && start.elapsed() < PATIENCE, "no {what} in {:#?}", told());
+            let reported = || self.place.reported();
+            assert!(!ended && start.elapsed() < PATIENCE, "no {what} in {:#?}", reported());
             thread::park_timeout(Duration::from_millis(20));
         }
     }
 
     /// Waits until the sink was told of an alert.
-    fn until_told(&self, alert: &str, kind: &str) {
+    fn until_reported(&self, alert: &str, kind: &str) {
         self.until(&format!("{alert} {kind}"), |place| {
-            place.told().iter().any(|one| one["alert"] == alert && one["kind"] == kind)
+            place.reported().iter().any(|one| one["alert"] == alert && one["kind"] == kind)
         });
     }
 
@@ -168,14 +168,14 @@ impl Running<'_> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningNode<'_> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
     }
 }
 
-fn limits() -> Limits {
-    let mut limits = Limits::default();
+fn limits() -> NodeLimits {
+    let mut limits = NodeLimits::default();
     limits.meta.never_matched_after = 100;
     // Most of these are about what is known without one.
     limits.snapshot_interval_ms = None;
@@ -194,8 +194,8 @@ alert marker  any named  keep 20ms  low
 
 /// Nothing is ever committed here, so that the second run reads everything again.
 #[test]
-fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
-    let place = Place::new(CROWDED, &["a"]);
+fn what_keeps_answers_from_being_whole_is_reported_once_also_after_a_restart() {
+    let place = ServicePlace::new(CROWDED, &["a"]);
     // It can be read, and takes nothing that is no number.
     let barred = Path::new("/proc/self/oom_score_adj");
     let running = place.run(limits(), barred);
@@ -204,9 +204,9 @@ fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
         place.send("a", &format!(r#"{{"ts":{at},"user":"{user}","place":"{town}"}}"#));
     };
     place.send("a", "this is no event");
-    let marker_ends = |place: &Place| {
+    let marker_ends = |place: &ServicePlace| {
         let ends = |one: &Value| one["alert"] == "marker" && one["kind"] == "resolved";
-        place.told().into_iter().filter(ends).count()
+        place.reported().into_iter().filter(ends).count()
     };
     // One is first, or its rules would not have matched for hundreds of events.
     event(start, "marker", "town0");
@@ -233,63 +233,63 @@ fn what_keeps_answers_from_being_whole_is_told_once_also_after_a_restart() {
     running.stop();
     assert_eq!(place.of_itself(), wanted, "none is told twice");
     let refused =
-        place.told().into_iter().find(|one| one["alert"] == "hansho.refused_keys").unwrap();
+        place.reported().into_iter().find(|one| one["alert"] == "hansho.refused_keys").unwrap();
     assert_eq!((&refused["key"]["rule"], &refused["severity"]), (&"crowd".into(), &"high".into()));
 }
 
 #[test]
-fn a_topic_that_waits_long_for_another_is_told() {
+fn a_topic_that_waits_long_for_another_is_reported() {
     let rules = r#"
 stream a { ts: time("unix_ms"), user: str }
 stream b { ts: time("unix_ms"), user: str }
 alert ahead   any a  by user  low
 alert behind  any b  by user  low
 "#;
-    let place = Place::new(rules, &["a", "b"]);
+    let place = ServicePlace::new(rules, &["a", "b"]);
     let now = wall_clock().0;
     place.send("b", &format!(r#"{{"ts":{},"user":"x"}}"#, now - 3_600_000));
     place.send("a", &format!(r#"{{"ts":{now},"user":"x"}}"#));
     let running = place.run(
-        Limits { pause_alert_after_ms: 1, ..limits() },
+        NodeLimits { pause_alert_after_ms: 1, ..limits() },
         &place.folder.path().join("letters.jsonl"),
     );
-    running.until_told("hansho.partition_paused", "firing");
+    running.until_reported("hansho.partition_paused", "firing");
     running.stop();
-    let told =
-        place.told().into_iter().find(|one| one["alert"] == "hansho.partition_paused").unwrap();
-    assert_eq!(told["key"]["topic"], "a");
-    assert!(told["message"].as_str().unwrap().ends_with(": b/0"), "{told}");
+    let reported =
+        place.reported().into_iter().find(|one| one["alert"] == "hansho.partition_paused").unwrap();
+    assert_eq!(reported["key"]["topic"], "a");
+    assert!(reported["message"].as_str().unwrap().ends_with(": b/0"), "{reported}");
 }
 
 /// P1: what expired unread is counted exactly, and people are told of it.
 #[test]
 fn records_that_expired_before_they_were_read_are_an_alert() {
     let rules = "stream a { ts: time(\"unix_ms\"), user: str }\nalert seen any a by user low\n";
-    let place = Place::new(rules, &["a"]);
+    let place = ServicePlace::new(rules, &["a"]);
     let letters = place.folder.path().join("letters.jsonl");
     let event = |user: &str| format!(r#"{{"ts":{},"user":"{user}"}}"#, wall_clock().0);
     place.send("a", &event("first"));
     let running = place.run(limits(), &letters);
-    running.until_told("seen", "firing");
+    running.until_reported("seen", "firing");
     running.stop();
     // The broker keeps 5 MiB of a partition: of these the oldest are gone.
     let long = "x".repeat(100_000);
     (0..80).for_each(|number| place.send("a", &event(&format!("{number}{long}"))));
     let running = place.run(limits(), &letters);
-    running.until_told("hansho.records_lost", "firing");
-    let told = place.told();
-    let lost = told.iter().find(|one| one["alert"] == "hansho.records_lost").unwrap();
+    running.until_reported("hansho.records_lost", "firing");
+    let reported = place.reported();
+    let lost = reported.iter().find(|one| one["alert"] == "hansho.records_lost").unwrap();
     assert_eq!((&lost["key"]["topic"], &lost["key"]["partition"]), (&"a".into(), &0.into()));
     let lost = lost["value"].as_u64().unwrap();
-    let judged = |place: &Place| {
-        let told = place.told();
-        let seen = told.iter().filter(|one| one["alert"] == "seen");
+    let evaluated = |place: &ServicePlace| {
+        let reported = place.reported();
+        let seen = reported.iter().filter(|one| one["alert"] == "seen");
         seen.map(|one| one["key"]["user"].to_string()).collect::<BTreeSet<_>>().len() as u64
     };
     // The first one, and of the others all that were not lost.
-    running.until("all that are left", |place| judged(place) + lost > 80);
+    running.until("all that are left", |place| evaluated(place) + lost > 80);
     running.stop();
-    assert_eq!(judged(&place) + lost, 1 + 80);
+    assert_eq!(evaluated(&place) + lost, 1 + 80);
     assert_eq!(place.of_itself(), BTreeMap::from([("records_lost firing".to_owned(), 1)]));
 }
 
@@ -299,9 +299,9 @@ alert fresh  new place in a within 30d  by user  learn 1ms  low
 "#;
 
 /// How often each place was told as new, of one user.
-fn new_places(place: &Place) -> BTreeMap<String, usize> {
+fn new_places(place: &ServicePlace) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
-    for document in place.told().iter().filter(|one| one["alert"] == "fresh") {
+    for document in place.reported().iter().filter(|one| one["alert"] == "fresh") {
         if document["kind"] == "firing" {
             *times.entry(document["key"]["user"].as_str().unwrap().to_owned()).or_insert(0) += 1;
         }
@@ -312,7 +312,7 @@ fn new_places(place: &Place) -> BTreeMap<String, usize> {
 /// A value that was seen longer ago than its records are kept is known all the same.
 #[test]
 fn what_a_rule_remembers_outlives_the_records_it_was_read_from() {
-    let place = Place::new(NEW_PLACE, &["a"]);
+    let place = ServicePlace::new(NEW_PLACE, &["a"]);
     let letters = place.folder.path().join("letters.jsonl");
     let start = wall_clock().0 - 7_200_000;
     let event = |minutes: i64, user: &str, town: &str| {
@@ -339,9 +339,9 @@ fn what_a_rule_remembers_outlives_the_records_it_was_read_from() {
         new_places(&place),
         [("u", 2), ("v", 1), ("w", 1)].map(|(u, n)| (u.into(), n)).into()
     );
-    let told = place.told();
+    let reported = place.reported();
     let is_of_u = |one: &&Value| one["alert"] == "fresh" && one["key"]["user"] == "u";
-    let third = told.iter().filter(is_of_u).rfind(|one| one["kind"] == "firing").unwrap();
+    let third = reported.iter().filter(is_of_u).rfind(|one| one["kind"] == "firing").unwrap();
     let at = jiff::Timestamp::from_millisecond(start + 63 * 60_000).unwrap();
     assert_eq!(third["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap(), at);
 }
@@ -349,7 +349,7 @@ fn what_a_rule_remembers_outlives_the_records_it_was_read_from() {
 /// A commit says whether it relies on the state log: without that, all is read again.
 #[test]
 fn a_lost_state_log_is_read_again() {
-    let place = Place::new(NEW_PLACE, &["a"]);
+    let place = ServicePlace::new(NEW_PLACE, &["a"]);
     let letters = place.folder.path().join("letters.jsonl");
     let start = wall_clock().0 - 7_200_000;
     let event = |minutes: i64, town: &str| {
@@ -378,17 +378,17 @@ alert marker  any marked  keep 20ms  low
 
 /// Three events of one user, the service stopped after two: how often that was told, after the
 /// records of the first two have expired.
-fn told_across_a_stop(limits: Limits, between: impl Fn(&Path)) -> usize {
-    let place = Place::new(OFTEN, &["a"]);
+fn reported_across_a_stop(limits: NodeLimits, between: impl Fn(&Path)) -> usize {
+    let place = ServicePlace::new(OFTEN, &["a"]);
     let letters = place.folder.path().join("letters.jsonl");
     let start = wall_clock().0 - 7_200_000;
     let event = |seconds: i64, user: &str| {
         let at = start + seconds * 1_000;
         place.send("a", &format!(r#"{{"ts":{at},"user":"{user}"}}"#));
     };
-    let firings = |place: &Place, alert: &str| {
+    let firings = |place: &ServicePlace, alert: &str| {
         let is_it = |one: &Value| one["alert"] == alert && one["kind"] == "firing";
-        place.told().into_iter().filter(is_it).count()
+        place.reported().into_iter().filter(is_it).count()
     };
     let running = place.run(limits, &letters);
     event(0, "u");
@@ -411,28 +411,28 @@ fn told_across_a_stop(limits: Limits, between: impl Fn(&Path)) -> usize {
     running.until("the last marker", |place| firings(place, "marker") == 9);
     running.stop();
     assert_eq!(place.of_itself(), BTreeMap::new());
-    let told = place.told();
+    let reported = place.reported();
     let is_of_u = |one: &&Value| one["alert"] == "often" && one["key"]["user"] == "u";
-    told.iter().filter(is_of_u).filter(|one| one["kind"] == "firing").count()
+    reported.iter().filter(is_of_u).filter(|one| one["kind"] == "firing").count()
 }
 
 #[test]
 fn a_snapshot_knows_what_cannot_be_read_again() {
-    let with = Limits { snapshot_interval_ms: Some(MINUTE_MS), ..limits() };
-    assert_eq!(told_across_a_stop(with, |path| assert!(path.exists())), 1);
+    let with = NodeLimits { snapshot_interval_ms: Some(MINUTE_MS), ..limits() };
+    assert_eq!(reported_across_a_stop(with, |path| assert!(path.exists())), 1);
     // Without one nobody can know.
-    assert_eq!(told_across_a_stop(limits(), |path| assert!(!path.exists())), 0);
+    assert_eq!(reported_across_a_stop(limits(), |path| assert!(!path.exists())), 0);
 }
 
 /// A snapshot is a cache: whatever is wrong with it, the service does what it does without.
 #[test]
 fn a_damaged_snapshot_is_as_good_as_none() {
-    let with = Limits { snapshot_interval_ms: Some(MINUTE_MS), ..limits() };
+    let with = NodeLimits { snapshot_interval_ms: Some(MINUTE_MS), ..limits() };
     let damaged = |path: &Path| {
         let mut bytes = std::fs::read(path).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
         std::fs::write(path, bytes).unwrap();
     };
-    assert_eq!(told_across_a_stop(with, damaged), 0);
+    assert_eq!(reported_across_a_stop(with, damaged), 0);
 }

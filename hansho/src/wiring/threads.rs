@@ -10,7 +10,7 @@ use engine::shard::Shard;
 use runtime::alert_log::writer::{AlertLogWriter, DrainedWriter};
 use runtime::error::NodeError;
 use runtime::executor::{DrainedPipeline, PipelineExecutor, PipelineMachines, ShardExecutor};
-use runtime::io::{Clock, Flow, Now, WakeHandle};
+use runtime::io::{Clock, ClockReading, StepReadiness, WakeHandle};
 use runtime::node::Node;
 use runtime::notify::channel::{NotifyInbox, NotifyInput, NotifySender};
 use runtime::notify::worker::NotifyWorker;
@@ -21,7 +21,8 @@ use runtime::rules::supervisor::Supervisor;
 use crate::wiring::clock::SystemClock;
 use crate::wiring::sources::SourceWiring;
 
-/// How long a machine waits while one further down has no room: it is woken before, as a rule.
+/// Time for which a machine waits while one further down has no room: it is woken before, as a
+/// rule.
 const BLOCKED_WAIT: Duration = Duration::from_millis(1);
 /// Longest wait of the reader: sources and the mailbox of rules do not wake it.
 const READER_WAIT_MAX_MS: i64 = 5;
@@ -103,17 +104,17 @@ impl ShardExecutor for ShardThreads {
 fn step_until_finished<E>(
     wake: &WakeHandle,
     clock: SystemClock,
-    mut step: impl FnMut(Now) -> Result<Flow, E>,
+    mut step: impl FnMut(ClockReading) -> Result<StepReadiness, E>,
 ) -> Result<(), E> {
     let this = thread::current();
     wake.set(move || this.unpark());
     loop {
         let now = clock.now();
         match step(now)? {
-            Flow::Again => {}
-            Flow::Wait(until) => thread::park_timeout(wait(until, now, WAIT_MAX_MS)),
-            Flow::Blocked => thread::park_timeout(BLOCKED_WAIT),
-            Flow::Finished => return Ok(()),
+            StepReadiness::Again => {}
+            StepReadiness::Wait(until) => thread::park_timeout(wait(until, now, WAIT_MAX_MS)),
+            StepReadiness::Blocked => thread::park_timeout(BLOCKED_WAIT),
+            StepReadiness::Finished => return Ok(()),
         }
     }
 }
@@ -147,9 +148,9 @@ fn run_notify(
         let now = clock.now();
         let inputs = first.take().into_iter().chain(std::iter::from_fn(|| inbox.try_next()));
         match worker.step(inputs, now)? {
-            Flow::Again | Flow::Blocked => {}
-            Flow::Wait(until) => first = inbox.next_within(wait(until, now, WAIT_MAX_MS)),
-            Flow::Finished => return Ok(()),
+            StepReadiness::Again | StepReadiness::Blocked => {}
+            StepReadiness::Wait(until) => first = inbox.next_within(wait(until, now, WAIT_MAX_MS)),
+            StepReadiness::Finished => return Ok(()),
         }
     }
 }
@@ -185,10 +186,10 @@ fn run_supervisor(
         // Without on-call nobody is notified: the node must stop.
         let is_stopping = stop.load(Ordering::Acquire) || has_on_call_ended();
         let patience = match supervisor.step(is_stopping, now)? {
-            Flow::Again => continue,
-            Flow::Wait(until) => wait(until, now, READER_WAIT_MAX_MS),
-            Flow::Blocked => BLOCKED_WAIT,
-            Flow::Finished => return Ok(()),
+            StepReadiness::Again => continue,
+            StepReadiness::Wait(until) => wait(until, now, READER_WAIT_MAX_MS),
+            StepReadiness::Blocked => BLOCKED_WAIT,
+            StepReadiness::Finished => return Ok(()),
         };
         match supervisor.open_sources() {
             Some(sources) => sources.wait(patience),
@@ -198,7 +199,7 @@ fn run_supervisor(
 }
 
 /// Time until a moment of the monotonic clock.
-fn wait(until_ms: Option<i64>, now: Now, most_ms: i64) -> Duration {
+fn wait(until_ms: Option<i64>, now: ClockReading, most_ms: i64) -> Duration {
     let wait_ms = until_ms.map_or(most_ms, |until| until.saturating_sub(now.monotonic_ms));
     Duration::from_millis(wait_ms.clamp(0, most_ms).unsigned_abs())
 }

@@ -11,13 +11,13 @@ use serde_json::Value;
 
 /// The exit code and both outputs of a finished run.
 #[derive(Debug)]
-pub struct Said {
+pub struct CommandOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl CommandOutput {
     /// Standard output, each line read as JSON.
     pub fn lines(&self) -> Vec<Value> {
         let read = |line: &str| serde_json::from_str(line).expect("a line of JSON");
@@ -26,7 +26,7 @@ impl Said {
 
     /// The run ended with this code and nothing panicked.
     #[track_caller]
-    pub fn ended(self, code: i32) -> Said {
+    pub fn ended(self, code: i32) -> CommandOutput {
         assert!(!self.err.contains("panicked"), "{}", self.err);
         assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
         self
@@ -34,7 +34,7 @@ impl Said {
 }
 
 /// Runs hansho in a locale of its own choosing, with these bytes on standard input.
-pub fn hansho(arguments: &[&str], stdin: &[u8]) -> Said {
+pub fn hansho(arguments: &[&str], stdin: &[u8]) -> CommandOutput {
     let mut process = Command::new(env!("CARGO_BIN_EXE_hansho"))
         .args(arguments)
         .env("LC_ALL", "C")
@@ -49,7 +49,7 @@ pub fn hansho(arguments: &[&str], stdin: &[u8]) -> Said {
     let writer = std::thread::spawn(move || drop(writing.write_all(&bytes)));
     let Output { status, stdout, stderr } = process.wait_with_output().expect("it ends");
     writer.join().expect("the writer");
-    Said {
+    CommandOutput {
         code: status.code().unwrap_or(-1),
         out: String::from_utf8(stdout).expect("UTF-8"),
         err: String::from_utf8_lossy(&stderr).into_owned(),

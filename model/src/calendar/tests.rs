@@ -6,17 +6,17 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// Monday to Friday, Berlin's clocks around the two changes of 2026.
-fn berlin(spans: Vec<Span>, closed_days: Vec<i64>) -> Calendar {
+fn berlin(spans: Vec<WeeklyHours>, closed_days: Vec<i64>) -> Calendar {
     let offsets = vec![
         (at("2025-10-26T01:00:00Z"), 3600),
         (at("2026-03-29T01:00:00Z"), 7200),
         (at("2026-10-25T01:00:00Z"), 3600),
     ];
-    Calendar { spans, zone: Zone { offsets }, closed_days }
+    Calendar { spans, zone: ZoneOffsets { offsets }, closed_days }
 }
 
-const fn span(weekdays: u8, from: u16, until: u16) -> Span {
-    Span { weekdays, from_minute: from, until_minute: until }
+const fn span(weekdays: u8, from: u16, until: u16) -> WeeklyHours {
+    WeeklyHours { weekdays, from_minute: from, until_minute: until }
 }
 
 const WORKDAYS: u8 = 0b001_1111;
@@ -24,7 +24,7 @@ const EVERY_DAY: u8 = 0b111_1111;
 
 #[test]
 fn a_stretch_is_half_open_in_its_zone() {
-    let tokyo = Zone { offsets: vec![(Timestamp(0), 9 * 3600)] };
+    let tokyo = ZoneOffsets { offsets: vec![(Timestamp(0), 9 * 3600)] };
     let office = Calendar {
         spans: vec![span(WORKDAYS, 9 * 60, 18 * 60)],
         zone: tokyo,

@@ -2,48 +2,48 @@ use std::collections::BTreeMap;
 
 use model::alert_facts::{AlertFacts, Measurement};
 use model::key::KeyValue;
-use model::transition::{EarlyAlert, EpisodeId, KeyPart, Transition};
+use model::transition::{EarlyAlert, EpisodeId, NamedKeyPart, Transition};
 use proptest::prelude::*;
 
 use super::*;
-use crate::incident::{Incident, IncidentUpdate};
+use crate::episode_fold::{IncidentUpdate, OpenEpisode};
 
 /// A record of the log as the test draws it.
 #[derive(Clone, Debug)]
-enum Record {
+enum DrawnRecord {
     Settled(Transition),
     Early(EarlyAlert),
 }
 
 #[derive(Clone, Debug)]
-struct Written {
-    record: Record,
+struct WrittenLog {
+    record: DrawnRecord,
     is_shadow: bool,
 }
 
-impl Written {
-    fn step(&self) -> Step<'_> {
+impl WrittenLog {
+    fn step(&self) -> AlertLogEntry<'_> {
         match &self.record {
-            Record::Settled(transition) => Step::Transition(transition),
-            Record::Early(early) => Step::Early(early),
+            DrawnRecord::Settled(transition) => AlertLogEntry::Transition(transition),
+            DrawnRecord::Early(early) => AlertLogEntry::Early(early),
         }
     }
 
     fn at(&self) -> i64 {
         match &self.record {
-            Record::Settled(transition) => transition.facts.at.0,
-            Record::Early(early) => early.facts.at.0,
+            DrawnRecord::Settled(transition) => transition.facts.at.0,
+            DrawnRecord::Early(early) => early.facts.at.0,
         }
     }
 }
 
-impl Written {
+impl WrittenLog {
     fn began(&self) -> i64 {
         began(self.step()).0
     }
 }
 
-fn named(key: u8) -> Vec<KeyPart> {
+fn named(key: u8) -> Vec<NamedKeyPart> {
     vec![("k".to_owned(), KeyValue::Int(key.into()))]
 }
 
@@ -53,7 +53,7 @@ fn id(key: u8, at: i64) -> EpisodeId {
     EpisodeId(u128::from(key) << 64 | (at as u128) << 16)
 }
 
-fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severity) -> Written {
+fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severity) -> WrittenLog {
     let transition = Transition {
         kind,
         facts: AlertFacts {
@@ -71,10 +71,10 @@ fn settled(key: u8, kind: TransitionKind, since: i64, at: i64, severity: Severit
         fields: Vec::new(),
         tops: Vec::new(),
     };
-    Written { record: Record::Settled(transition), is_shadow: false }
+    WrittenLog { record: DrawnRecord::Settled(transition), is_shadow: false }
 }
 
-fn early(key: u8, at: i64, severity: Severity) -> Written {
+fn early(key: u8, at: i64, severity: Severity) -> WrittenLog {
     let early = EarlyAlert {
         facts: AlertFacts {
             alert: "a".to_owned(),
@@ -88,11 +88,11 @@ fn early(key: u8, at: i64, severity: Severity) -> Written {
         count: 0,
         fields: Vec::new(),
     };
-    Written { record: Record::Early(early), is_shadow: false }
+    WrittenLog { record: DrawnRecord::Early(early), is_shadow: false }
 }
 
-fn compacted(log: &[Written], is_done: impl Fn(usize, &Written) -> bool) -> Vec<Written> {
-    let candidates = log.iter().enumerate().map(|(index, written)| Candidate {
+fn compacted(log: &[WrittenLog], is_done: impl Fn(usize, &WrittenLog) -> bool) -> Vec<WrittenLog> {
+    let candidates = log.iter().enumerate().map(|(index, written)| CompactionRecord {
         step: written.step(),
         is_shadow: written.is_shadow,
         is_done: is_done(index, written),
@@ -102,7 +102,7 @@ fn compacted(log: &[Written], is_done: impl Fn(usize, &Written) -> bool) -> Vec<
     log.iter().zip(stays).filter(|(_, stays)| *stays).map(|(written, _)| written.clone()).collect()
 }
 
-fn fold(incidents: &mut Incidents, log: &[Written]) -> Vec<IncidentUpdate> {
+fn fold(incidents: &mut EpisodeFold, log: &[WrittenLog]) -> Vec<IncidentUpdate> {
     let text = AlertText::default();
     let notices = log.iter().filter_map(|written| {
         let is_shadow = written.is_shadow;
@@ -111,7 +111,7 @@ fn fold(incidents: &mut Incidents, log: &[Written]) -> Vec<IncidentUpdate> {
     notices.collect()
 }
 
-fn open(incidents: &Incidents) -> BTreeMap<EpisodeId, Incident> {
+fn open(incidents: &EpisodeFold) -> BTreeMap<EpisodeId, OpenEpisode> {
     incidents.open().map(|(_, incident)| (incident.id, incident.clone())).collect()
 }
 
@@ -138,9 +138,9 @@ fn what_is_closed_goes_and_what_is_open_is_thinned() {
     ];
     let at = |until: i64| -> Vec<(u8, i64)> {
         let left = compacted(&log, |_, written| written.at() <= until);
-        let key = |written: &Written| match &written.record {
-            Record::Settled(of) => (of.episode.0 >> 64) as u8,
-            Record::Early(of) => (of.episode.0 >> 64) as u8,
+        let key = |written: &WrittenLog| match &written.record {
+            DrawnRecord::Settled(of) => (of.episode.0 >> 64) as u8,
+            DrawnRecord::Early(of) => (of.episode.0 >> 64) as u8,
         };
         left.iter().map(|written| (key(written), written.at())).collect()
     };
@@ -159,10 +159,10 @@ fn what_is_closed_goes_and_what_is_open_is_thinned() {
 
 /// A log as an engine writes it that crashes now and then: of each key settled records in
 /// order, early notices ahead of them, some overtaken.
-fn logs() -> impl Strategy<Value = Vec<Written>> {
+fn logs() -> impl Strategy<Value = Vec<WrittenLog>> {
     let draw = (0..3u8, 0..10u8, 0..4i64, 0..4usize, 0..8u8);
     proptest::collection::vec(draw, 0..120).prop_map(|drawn| {
-        let mut log: Vec<Written> = Vec::new();
+        let mut log: Vec<WrittenLog> = Vec::new();
         let mut now = [10i64; 3];
         let mut open: [Option<i64>; 3] = [None; 3];
         for (key, what, later, severity, shadow) in drawn {
@@ -187,7 +187,7 @@ fn logs() -> impl Strategy<Value = Vec<Written>> {
             if log.iter().any(|it| format!("{:?}", it.record) == text) {
                 continue;
             }
-            if let Record::Settled(of) = &written.record {
+            if let DrawnRecord::Settled(of) = &written.record {
                 *now = at;
                 match of.kind {
                     TransitionKind::Firing => *open = Some(of.facts.since.0),
@@ -209,7 +209,7 @@ proptest! {
 
     /// Wherever a log is compacted, on-call tells and knows what it would have.
     #[test]
-    fn on_call_tells_the_same(
+    fn on_call_notifies_the_same(
         log in logs(),
         cut in 0..120usize,
         back in 0..30i64,
@@ -218,22 +218,22 @@ proptest! {
         let (before, after) = log.split_at(cut.min(log.len()));
         // Whatever comes later has begun later than the instant up to which all was told, for
         // what is done is old.
-        let next = after.iter().map(Written::began).min().unwrap_or(1_000);
-        let told = next - 1 - (back - 10).max(0);
-        let left = compacted(before, |index, written| written.at() <= told && index < aged);
-        let (mut whole, mut short) = (Incidents::default(), Incidents::default());
+        let next = after.iter().map(WrittenLog::began).min().unwrap_or(1_000);
+        let notified = next - 1 - (back - 10).max(0);
+        let left = compacted(before, |index, written| written.at() <= notified && index < aged);
+        let (mut whole, mut short) = (EpisodeFold::default(), EpisodeFold::default());
         fold(&mut whole, before);
         fold(&mut short, &left);
         prop_assert_eq!(open(&whole), open(&short), "{:#?}\nleft {:#?}", before, left);
         prop_assert_eq!(whole.counts().contradictions, 0);
         // What was compacted is compacted again.
-        let twice = compacted(&left, |_, written| written.at() <= told);
-        let mut again = Incidents::default();
+        let twice = compacted(&left, |_, written| written.at() <= notified);
+        let mut again = EpisodeFold::default();
         fold(&mut again, &twice);
         prop_assert_eq!(open(&whole), open(&again));
-        let told_after = fold(&mut whole, after);
-        prop_assert_eq!(&told_after, &fold(&mut short, after), "{:#?}\nleft {:#?}", log, left);
-        prop_assert_eq!(&told_after, &fold(&mut again, after));
+        let notified_after = fold(&mut whole, after);
+        prop_assert_eq!(&notified_after, &fold(&mut short, after), "{:#?}\nleft {:#?}", log, left);
+        prop_assert_eq!(&notified_after, &fold(&mut again, after));
         prop_assert_eq!(open(&whole), open(&short));
     }
 }

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! Time to wait before the next attempt.
 //!
 //! Exponential backoff with full jitter, after M. Brooker, "Exponential Backoff And Jitter"
 //! (AWS Architecture Blog, 2015), except that the draw is a hash of the notification and the

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What kind of failure it was.
+pub struct DeliveryFailure {
+    /// Kind of failure.
     pub reason: FailureReason,
-    /// What went wrong, for people.
+    /// Description of the failure, for people.
     pub why: String,
 }

@@ -8,7 +8,7 @@ use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 
-use super::failure::Failure;
+use super::failure::DeliveryFailure;
 
 /// Failures in a row after which a receiver is asked with one attempt at a time until it
 /// answers again.
@@ -16,7 +16,7 @@ pub(super) const FAILURES_MAX: u32 = 5;
 
 /// A pending notification.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct QueuedNotification {
     pub(super) notification: Arc<Notification>,
     /// Attempts made, the one in flight included.
     pub(super) attempts: u32,
@@ -25,12 +25,12 @@ pub(super) struct Row {
     /// Not to be attempted after then.
     pub(super) expires: Timestamp,
     /// Why the last attempt failed.
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<DeliveryFailure>,
 }
 
 /// Order of giving way: the last goes first. `false` is `resolved`, which someone who was
 /// told waits for: it outlasts the others.
-type Rank = (Severity, bool, u64);
+type DropRank = (Severity, bool, u64);
 
 /// Pending rows of one receiver, by number; numbers rise with every push.
 //
@@ -38,15 +38,15 @@ type Rank = (Severity, bool, u64);
 // of its incident, and in none when it stands behind another. `evictable` holds the rank of
 // every row that is not in `flying`.
 #[derive(Debug)]
-pub(super) struct Queue {
-    rows: BTreeMap<u64, Row>,
+pub(super) struct OutboxQueue {
+    rows: BTreeMap<u64, QueuedNotification>,
     /// Rows of each incident in the order pushed; only the first may be attempted.
     incidents: HashMap<EpisodeId, VecDeque<u64>>,
     waiting: BTreeSet<(Timestamp, u64)>,
     /// Rows whose time has come, most urgent first.
     ready: BTreeSet<(Severity, u64)>,
     flying: BTreeSet<u64>,
-    evictable: BTreeSet<Rank>,
+    evictable: BTreeSet<DropRank>,
     /// The receiver asked to be left alone until then.
     paused_until: Timestamp,
     /// Attempts that failed since the last that did not.
@@ -56,9 +56,9 @@ pub(super) struct Queue {
     spaced_until: Timestamp,
 }
 
-impl Default for Queue {
-    fn default() -> Queue {
-        Queue {
+impl Default for OutboxQueue {
+    fn default() -> OutboxQueue {
+        OutboxQueue {
             rows: BTreeMap::new(),
             incidents: HashMap::new(),
             waiting: BTreeSet::new(),
@@ -73,7 +73,7 @@ impl Default for Queue {
     }
 }
 
-impl Queue {
+impl OutboxQueue {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -82,12 +82,12 @@ impl Queue {
         self.flying.len()
     }
 
-    /// When the service saw what was pushed first.
+    /// Instant at which the service saw what was pushed first.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.rows.values().next().map(|row| row.notification.detected)
     }
 
-    pub(super) fn insert(&mut self, number: u64, row: Row) {
+    pub(super) fn insert(&mut self, number: u64, row: QueuedNotification) {
         let line = self.incidents.entry(row.notification.incident).or_default();
         line.push_back(number);
         if line.len() == 1 {
@@ -98,7 +98,11 @@ impl Queue {
     }
 
     /// Takes the most urgent row that may be attempted, and counts the attempt.
-    pub(super) fn take_due(&mut self, now: Timestamp, max: usize) -> Option<(u64, &Row)> {
+    pub(super) fn take_due(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+    ) -> Option<(u64, &QueuedNotification)> {
         if self.flying.len() >= self.room(max) || now < self.not_before() {
             return None;
         }
@@ -131,7 +135,7 @@ impl Queue {
         Some(first.max(self.not_before()))
     }
 
-    pub(super) fn in_flight(&self, number: u64) -> Option<&Row> {
+    pub(super) fn in_flight(&self, number: u64) -> Option<&QueuedNotification> {
         self.flying.get(&number).and_then(|number| self.rows.get(number))
     }
 
@@ -144,7 +148,7 @@ impl Queue {
         self.spacing_ms = spacing_ms.max(0);
     }
 
-    /// How many attempts may be under way: a receiver that keeps failing is asked with one.
+    /// Number of attempts that may be under way: a receiver that keeps failing is asked with one.
     fn room(&self, max: usize) -> usize {
         if self.failures >= FAILURES_MAX { 1 } else { max }
     }
@@ -176,7 +180,7 @@ impl Queue {
     }
 
     /// Puts a row in flight back, to be attempted again.
-    pub(super) fn retry(&mut self, number: u64, at: Timestamp, failure: &Failure) {
+    pub(super) fn retry(&mut self, number: u64, at: Timestamp, failure: &DeliveryFailure) {
         self.failures = self.failures.saturating_add(1);
         if let Some(row) = self.rows.get_mut(&number)
             && self.flying.remove(&number)
@@ -200,14 +204,14 @@ impl Queue {
     }
 
     /// Takes out all rows that are not in flight, in the order pushed.
-    pub(super) fn take_grounded(&mut self) -> Vec<(u64, Row)> {
+    pub(super) fn take_grounded(&mut self) -> Vec<(u64, QueuedNotification)> {
         let grounded = self.rows.keys().filter(|number| !self.flying.contains(number));
         let grounded: Vec<u64> = grounded.copied().collect();
         grounded.into_iter().filter_map(|number| Some((number, self.remove(number)?))).collect()
     }
 
     /// Takes a row out; the next of its incident may then be attempted.
-    pub(super) fn remove(&mut self, number: u64) -> Option<Row> {
+    pub(super) fn remove(&mut self, number: u64) -> Option<QueuedNotification> {
         let row = self.rows.remove(&number)?;
         self.flying.remove(&number);
         self.ready.remove(&(row.notification.facts.severity, number));
@@ -232,7 +236,7 @@ impl Queue {
     }
 
     /// Takes out the row that gives way to the others; `None` when all are in flight.
-    pub(super) fn evict(&mut self) -> Option<(u64, Row)> {
+    pub(super) fn evict(&mut self) -> Option<(u64, QueuedNotification)> {
         let (_, _, number) = self.evictable.last().copied()?;
         self.remove(number).map(|row| (number, row))
     }
@@ -241,8 +245,8 @@ impl Queue {
     pub(super) fn take_waiting(
         &mut self,
         incident: EpisodeId,
-        is_meant: impl Fn(&Row) -> bool,
-    ) -> Vec<(u64, Row)> {
+        is_meant: impl Fn(&QueuedNotification) -> bool,
+    ) -> Vec<(u64, QueuedNotification)> {
         let line: Vec<u64> = self.incidents.get(&incident).into_iter().flatten().copied().collect();
         let waits = |number: &u64| !self.flying.contains(number);
         let meant = |number: &u64| self.rows.get(number).is_some_and(&is_meant);
@@ -250,13 +254,13 @@ impl Queue {
         gone.into_iter().filter_map(|number| Some((number, self.remove(number)?))).collect()
     }
 
-    /// Whether an attempt to tell of an incident is under way.
+    /// True when an attempt to tell of an incident is under way.
     pub(super) fn is_flying(&self, incident: EpisodeId) -> bool {
         let line = self.incidents.get(&incident);
         line.into_iter().flatten().any(|number| self.flying.contains(number))
     }
 
-    /// Whether what an incident's line begins with was tried in vain.
+    /// True when what an incident's line begins with was tried in vain.
     pub(super) fn has_failed(&self, incident: EpisodeId) -> bool {
         let first = self.incidents.get(&incident).and_then(VecDeque::front);
         let row = first.and_then(|number| self.rows.get(number));
@@ -264,17 +268,17 @@ impl Queue {
     }
 
     /// A row by its number.
-    pub(super) fn row(&self, number: u64) -> Option<&Row> {
+    pub(super) fn row(&self, number: u64) -> Option<&QueuedNotification> {
         self.rows.get(&number)
     }
 
     /// All rows by number.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, &Row)> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u64, &QueuedNotification)> {
         self.rows.iter().map(|(number, row)| (*number, row))
     }
 }
 
-fn rank(number: u64, row: &Row) -> Rank {
+fn rank(number: u64, row: &QueuedNotification) -> DropRank {
     let is_news = row.notification.kind != NotificationKind::Resolved;
     (row.notification.facts.severity, is_news, number)
 }

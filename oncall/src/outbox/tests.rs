@@ -57,15 +57,15 @@ fn failed(after_ms: Option<i64>) -> DeliveryResult {
     DeliveryResult::Retry { reason: FailureReason::Server, why: "500".to_owned(), after_ms }
 }
 
-fn ids(attempts: &[Attempt]) -> Vec<&str> {
+fn ids(attempts: &[DeliveryAttempt]) -> Vec<&str> {
     attempts.iter().map(|attempt| attempt.notification.id.as_str()).collect()
 }
 
 /// Lets virtual time pass until nothing is pending; the receivers answer each attempt at once.
 fn drain(
     outbox: &mut Outbox,
-    mut answer: impl FnMut(&Attempt, Timestamp) -> DeliveryResult,
-) -> Vec<(String, Timestamp, Outcome)> {
+    mut answer: impl FnMut(&DeliveryAttempt, Timestamp) -> DeliveryResult,
+) -> Vec<(String, Timestamp, AttemptOutcome)> {
     let mut outcomes = Vec::new();
     let mut now = Timestamp(0);
     while let Some(next) = outbox.next_due() {
@@ -95,7 +95,7 @@ fn what_is_pushed_is_attempted_once_in_order_of_urgency() {
     assert_eq!((outbox.due(Timestamp(0)), outbox.next_due()), (vec![], None));
     for attempt in &attempts {
         let answered = outbox.record(attempt.ticket, SENT, Timestamp(1)).unwrap();
-        assert_eq!(answered.outcome, Outcome::Delivered { receipt: None });
+        assert_eq!(answered.outcome, AttemptOutcome::Delivered { receipt: None });
         assert_eq!(answered.attempt, 1);
         assert_eq!(outbox.record(attempt.ticket, SENT, Timestamp(1)), None);
     }
@@ -144,8 +144,8 @@ fn a_receiver_that_fails_for_a_minute_gets_everything_in_order_and_delays_only_i
         if attempt.receiver == 0 && now < Timestamp(MINUTE_MS) {
             return failed(None);
         }
-        let told = &attempt.notification;
-        got[attempt.receiver].push((told.incident.0, told.kind, now));
+        let notified = &attempt.notification;
+        got[attempt.receiver].push((notified.incident.0, notified.kind, now));
         SENT
     });
     for (receiver, got) in got.iter().enumerate() {
@@ -190,7 +190,7 @@ fn retry_after_is_a_lower_bound_and_pauses_the_receiver() {
         push(&mut outbox, 0, 1, Firing);
         let first = outbox.due(Timestamp(0));
         let answered = outbox.record(first[0].ticket, failed(after_ms), Timestamp(0)).unwrap();
-        let Outcome::Retrying { at, .. } = answered.outcome else { panic!("{answered:?}") };
+        let AttemptOutcome::Retrying { at, .. } = answered.outcome else { panic!("{answered:?}") };
         assert!(want.contains(&at.0), "{after_ms:?}: {at:?}");
         // What comes meanwhile waits as well, where the receiver asked for it.
         push(&mut outbox, 0, 2, Firing);
@@ -206,30 +206,30 @@ fn giving_up_is_an_outcome_with_a_reason() {
     let mut rejected = outbox();
     push(&mut rejected, 0, 1, Firing);
     push(&mut rejected, 0, 1, Resolved);
-    let refuse = |_: &Attempt, _| DeliveryResult::Reject {
+    let refuse = |_: &DeliveryAttempt, _| DeliveryResult::Reject {
         reason: FailureReason::Client,
         why: "404".to_owned(),
     };
     let outcomes = drain(&mut rejected, refuse);
-    let gone = Failure { reason: FailureReason::Client, why: "404".to_owned() };
-    let why = GiveUp::Rejected(gone);
+    let gone = DeliveryFailure { reason: FailureReason::Client, why: "404".to_owned() };
+    let why = DropReason::Rejected(gone);
     assert_eq!(why.to_string(), "the receiver refused it: 404");
-    assert_eq!(outcomes[0].2, Outcome::GaveUp { why });
+    assert_eq!(outcomes[0].2, AttemptOutcome::GaveUp { why });
     assert_eq!((outcomes.len(), rejected.counts(0).rejected), (2, 2));
 
     let mut dead = outbox();
     push(&mut dead, 0, 1, Firing);
     let outcomes = drain(&mut dead, |_, _| failed(None));
     let (_, at, last) = outcomes.last().unwrap();
-    let failure = Failure { reason: FailureReason::Server, why: "500".to_owned() };
-    assert_eq!(*last, Outcome::GaveUp { why: GiveUp::Expired(Some(failure)) });
+    let failure = DeliveryFailure { reason: FailureReason::Server, why: "500".to_owned() };
+    assert_eq!(*last, AttemptOutcome::GaveUp { why: DropReason::Expired(Some(failure)) });
     let near_the_end = AGE_MAX_MS - BACKOFF_CAP_MS..=AGE_MAX_MS;
     assert!(near_the_end.contains(&at.0), "{at}");
     assert_eq!((dead.counts(0).expired, dead.counts(0).pending), (1, 0));
 
     let late = Timestamp(AGE_MAX_MS + 1);
     let old = dead.push(0, notification(2, Firing, Severity::High), late, EXPIRES);
-    assert_eq!(old.unwrap().why, GiveUp::Expired(None));
+    assert_eq!(old.unwrap().why, DropReason::Expired(None));
     assert_eq!(dead.counts(0).expired, 2);
 }
 
@@ -255,7 +255,7 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
         }
         let pushed = notification(incident, kind, severity);
         let refusal = outbox.push(0, pushed, START, EXPIRES).unwrap();
-        assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, GiveUp::QueueFull));
+        assert_eq!((refusal.notification.id.as_str(), refusal.why), (want, DropReason::QueueFull));
         assert_eq!((outbox.counts(0).pending, outbox.counts(0).queue_full), (2, 1));
         outbox.record(in_flight[0].ticket, SENT, Timestamp(1)).unwrap();
         assert_eq!(drain(&mut outbox, |_, _| SENT).len(), 1, "{want}");
@@ -264,9 +264,9 @@ fn the_least_severe_gives_way_when_too_many_are_pending() {
 
 /// An outbox that writes down what changes, as a service does.
 #[derive(Default)]
-struct Written(BTreeMap<u64, Outgoing>);
+struct StoredOutbox(BTreeMap<u64, OutboxEntry>);
 
-impl Written {
+impl StoredOutbox {
     fn take(&mut self, outbox: &mut Outbox) {
         for (number, row) in outbox.take_changes() {
             match row {
@@ -284,8 +284,8 @@ impl Written {
 }
 
 #[test]
-fn what_was_written_down_goes_on_after_a_restart() {
-    let (mut outbox, mut written) = (outbox(), Written::default());
+fn what_was_written_down_resumes_after_a_restart() {
+    let (mut outbox, mut written) = (outbox(), StoredOutbox::default());
     for incident in 1..=3 {
         push(&mut outbox, 0, incident, Firing);
     }
@@ -294,7 +294,7 @@ fn what_was_written_down_goes_on_after_a_restart() {
     outbox.record(attempts[0].ticket, SENT, Timestamp(1)).unwrap();
     let failure = failed(Some(5_000));
     let answered = outbox.record(attempts[1].ticket, failure, Timestamp(1)).unwrap();
-    let Outcome::Retrying { at, failure } = answered.outcome else { panic!("{answered:?}") };
+    let AttemptOutcome::Retrying { at, failure } = answered.outcome else { panic!("{answered:?}") };
     written.take(&mut outbox);
     assert!(outbox.take_changes().is_empty());
 
@@ -350,13 +350,14 @@ fn what_says_the_same_again_takes_the_place_of_what_waits() {
         };
         assert_eq!(outbox.push(0, pushed, START, EXPIRES), None);
     }
-    let told: Vec<String> = drain(&mut outbox, |_, _| SENT).into_iter().map(|it| it.0).collect();
-    assert_eq!(told, ["firing-0", "again-2", "reminder-4"]);
+    let notified: Vec<String> =
+        drain(&mut outbox, |_, _| SENT).into_iter().map(|it| it.0).collect();
+    assert_eq!(notified, ["firing-0", "again-2", "reminder-4"]);
     assert_eq!(outbox.counts(0).collapsed, 2);
 }
 
 #[test]
-fn who_has_not_heard_that_it_began_hears_both_in_one() {
+fn who_has_not_received_that_it_began_receives_both_in_one() {
     let mut outbox = outbox();
     let incident = EpisodeId(1);
     push(&mut outbox, 0, 1, Firing);
@@ -392,7 +393,7 @@ fn what_is_pending_moves_with_its_receiver_and_is_answered_by_the_same_ticket() 
     assert_eq!((kinds.as_slice(), moved(&outbox)), (&[Firing, Resolved][..], [1, 0, 1]));
     assert!(out.iter().all(|row| row.attempts == 0));
     for row in out {
-        assert_eq!(outbox.readdress(Outgoing { receiver: 1, ..row }), None);
+        assert_eq!(outbox.readdress(OutboxEntry { receiver: 1, ..row }), None);
     }
     outbox.bound(OutboxLimits { pending_max: 2, in_flight_max: 1 });
     let again = outbox.due(Timestamp(0));
@@ -415,19 +416,19 @@ proptest! {
         let log: Vec<(usize, Notification)> = (0..6)
             .flat_map(|n| [(n, Firing), (n, Resolved)])
             .flat_map(|(n, kind)| [0, 1].map(|to| (to, notification(n, kind, Severity::High))))
-            .map(|(to, told)| (to, Notification { id: format!("{}-{to}", told.id), ..told }))
+            .map(|(to, it)| (to, Notification { id: format!("{}-{to}", it.id), ..it }))
             .collect();
         let mut steps = steps.into_iter();
         let mut now = Timestamp(0);
-        let mut written = Written::default();
+        let mut written = StoredOutbox::default();
         let mut pushed = 0;
         let mut received: BTreeMap<String, u32> = BTreeMap::new();
         let mut first_received: Vec<String> = Vec::new();
         let mut crashed_after_send = 0;
         'run: loop {
             let mut outbox = written.restart();
-            while let Some((to, told)) = log.get(pushed) {
-                prop_assert_eq!(outbox.push(*to, told.clone(), START, EXPIRES), None);
+            while let Some((to, notified)) = log.get(pushed) {
+                prop_assert_eq!(outbox.push(*to, notified.clone(), START, EXPIRES), None);
                 pushed += 1;
                 written.take(&mut outbox);
             }
@@ -458,7 +459,7 @@ proptest! {
             }
             break;
         }
-        let want: BTreeSet<&String> = log.iter().map(|(_, told)| &told.id).collect();
+        let want: BTreeSet<&String> = log.iter().map(|(_, notified)| &notified.id).collect();
         prop_assert_eq!(received.keys().collect::<BTreeSet<_>>(), want);
         let repeats: u32 = received.values().map(|times| times - 1).sum();
         prop_assert_eq!(repeats, crashed_after_send, "only an unrecorded send repeats");

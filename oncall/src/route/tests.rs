@@ -6,7 +6,7 @@ fn receiver(name: &str, severities: &[Severity]) -> Receiver {
     Receiver {
         name: name.to_owned(),
         severities: severities.iter().copied().collect(),
-        on: On::ALL,
+        on: NotifyOn::ALL,
         spacing_ms: 0,
         is_router: false,
         fallback: None,
@@ -15,7 +15,7 @@ fn receiver(name: &str, severities: &[Severity]) -> Receiver {
 
 #[test]
 fn severities_choose_among_those_a_route_names() {
-    let routing = Routing::to_all(vec![
+    let routing = RoutingTable::to_all(vec![
         receiver("当番", &[Critical, High]),
         receiver("log", &Severity::ALL),
         receiver("siren", &[Critical]),
@@ -23,14 +23,14 @@ fn severities_choose_among_those_a_route_names() {
     let cases: [(Severity, &[usize]); 4] =
         [(Critical, &[0, 1, 2]), (High, &[0, 1]), (Medium, &[1]), (Low, &[1])];
     for (severity, want) in cases {
-        let subject = Subject { alert: "a", severity, key: &[], labels: &[] };
+        let subject = MatchSubject { alert: "a", severity, key: &[], labels: &[] };
         let got: Vec<usize> = routing.wanted(&subject, Timestamp(0)).into_keys().collect();
         assert_eq!(got, want, "{severity}");
     }
 }
 
 #[test]
-fn ids_are_told_apart_by_incident_kind_instant_and_receiver() {
+fn ids_are_kept_apart_by_incident_kind_instant_and_receiver() {
     use NotificationKind::{Acknowledged, Again, Changed, Escalated, Firing, Reminder, Resolved};
     let incident = EpisodeId(0xab);
     let id = |kind, at: i64, to| id_of(incident, kind, High, Timestamp(at), to);

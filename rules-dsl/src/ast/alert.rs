@@ -3,29 +3,29 @@
 use model::severity::Severity;
 
 use super::measure::{Measure, Window};
-use super::terminal::{At, Name, Path, Quantity, Quoted};
-use crate::rule::Comparison;
+use super::terminal::{FieldPath, NodeSpan, Quantity, QuotedText, SpannedName};
+use crate::rule::ComparisonOp;
 
 /// `alert NAME TRIGGER { clause } GRADE { … }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// Condition under which it is true.
     pub trigger: Trigger,
     /// Its clauses.
-    pub clauses: Clauses,
+    pub clauses: AlertClauses,
     /// Severity, or severities with their levels.
-    pub grade: Grade,
+    pub grade: AlertSeverity,
     /// `message "…"`
-    pub message: Option<Quoted>,
+    pub message: Option<QuotedText>,
     /// `runbook "…"`
-    pub runbook: Option<Quoted>,
+    pub runbook: Option<QuotedText>,
     /// `labels { … }`
-    pub labels: Vec<(Path, Quoted)>,
+    pub labels: Vec<(FieldPath, QuotedText)>,
 }
 
-/// Trigger of an alert. A `within` written after it is in [`Clauses::window`].
+/// Trigger of an alert. A `within` written after it is in [`AlertClauses::window`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
     /// `認証失敗 10回/分`, `a >= 1 and b < 2`
@@ -33,7 +33,7 @@ pub enum Trigger {
     /// `any 操作 and count(ログイン) < 1 within 12h`
     Any {
         /// A stream or filter.
-        events: Name,
+        events: SpannedName,
         /// Condition at the event.
         and: Option<Condition>,
     },
@@ -42,26 +42,26 @@ pub enum Trigger {
         /// Number of events of the first step; one unless written.
         count: Option<Quantity>,
         /// Streams or filters, at least two.
-        steps: Vec<Name>,
+        steps: Vec<SpannedName>,
     },
     /// `注文 then not 決済`
     ThenNot {
         /// Events that oblige.
-        first: Name,
+        first: SpannedName,
         /// Events that discharge it.
-        then: Name,
+        then: SpannedName,
     },
     /// `absent node`
     Absent {
         /// A stream or filter.
-        events: Name,
+        events: SpannedName,
     },
     /// `new geo.country in 認証成功`, `new src.ip, user.agent in …`
     New {
         /// Fields whose values together are looked up; at least one.
-        fields: Vec<Path>,
+        fields: Vec<FieldPath>,
         /// A stream or filter.
-        events: Name,
+        events: SpannedName,
     },
 }
 
@@ -84,17 +84,17 @@ pub struct Compare {
     /// With what; a ladder may say it instead.
     pub level: Option<Threshold>,
     /// Window written after the level: `エラー 5%/分 min 20`. Where the trigger is one
-    /// comparison this stays empty, and what is written is in [`Clauses::window`].
+    /// comparison this stays empty, and what is written is in [`AlertClauses::window`].
     pub window: Window,
 }
 
 /// Clauses of an alert; each at most once, in any order.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Clauses {
+pub struct AlertClauses {
     /// `within D`, `step D`, `min N` after the trigger.
     pub window: Window,
     /// `by k1, k2?`
-    pub by: Vec<Key>,
+    pub by: Vec<KeyComponent>,
     /// `for D`
     pub hold_for: Option<Quantity>,
     /// `clear X`
@@ -104,15 +104,15 @@ pub struct Clauses {
     /// `during CAL`, `during not CAL`
     pub during: Option<During>,
     /// `except LIST(field)`
-    pub except: Option<Lookup>,
+    pub except: Option<TableLookup>,
     /// `override TABLE(key)`
-    pub overrides: Option<Lookup>,
+    pub overrides: Option<TableLookup>,
     /// `notify each`
-    pub notify_each: Option<At>,
+    pub notify_each: Option<NodeSpan>,
     /// `nodata …`
     pub nodata: Option<HoldClause>,
     /// `shadow`
-    pub shadow: Option<At>,
+    pub shadow: Option<NodeSpan>,
     /// `limit N keys`
     pub limit_keys: Option<Quantity>,
     /// `limit N values`, of `new`
@@ -120,7 +120,7 @@ pub struct Clauses {
     /// `seen D`, of `absent`
     pub seen: Option<Quantity>,
     /// `in LIST`, of `absent`
-    pub roster: Option<Name>,
+    pub roster: Option<SpannedName>,
     /// `learn D`, of `new`
     pub learn: Option<Quantity>,
 }
@@ -131,25 +131,25 @@ pub struct During {
     /// Written `during not`.
     pub negated: bool,
     /// The calendar.
-    pub calendar: Name,
+    pub calendar: SpannedName,
 }
 
 /// A list or table and the field looked up in it: `cpu_limits(host)`
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lookup {
+pub struct TableLookup {
     /// The list or table.
-    pub name: Name,
+    pub name: SpannedName,
     /// The field.
-    pub field: Path,
+    pub field: FieldPath,
 }
 
 /// Severity of an alert, or a ladder of them.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Grade {
+pub enum AlertSeverity {
     /// One severity.
     Severity(Severity),
     /// `ladder { medium 80%  critical 95% }`
-    Ladder(Vec<SeverityLevel>, At),
+    Ladder(Vec<SeverityLevel>, NodeSpan),
 }
 
 /// A severity and the level from which it goes.
@@ -165,7 +165,7 @@ pub struct SeverityLevel {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     /// Comparison with the measure; `>=` when nothing is written.
-    pub comparison: Option<Comparison>,
+    pub comparison: Option<ComparisonOp>,
     /// With what.
     pub quantity: Quantity,
     /// The window written after a slash: how many of which unit.
@@ -174,9 +174,9 @@ pub struct Threshold {
 
 /// A component of the key.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Key {
+pub struct KeyComponent {
     /// The field.
-    pub field: Path,
+    pub field: FieldPath,
     /// Written `field?`.
     pub optional: bool,
 }

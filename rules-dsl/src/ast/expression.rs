@@ -1,7 +1,7 @@
 //! Expressions of `where`.
 
-use super::terminal::{At, Name, Path, Quantity, Quoted};
-use crate::rule::{Arithmetic, Comparison, TextTest};
+use super::terminal::{FieldPath, NodeSpan, Quantity, QuotedText, SpannedName};
+use crate::rule::{ArithmeticOp, ComparisonOp, TextTest};
 
 /// An expression of `where`.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,9 +11,9 @@ pub enum Expression {
     /// At least two, joined by `or`.
     Or(Vec<Expression>),
     /// `not x`
-    Not(Box<Expression>, At),
+    Not(Box<Expression>, NodeSpan),
     /// `a >= b`
-    Compare(Box<Expression>, Comparison, Box<Expression>),
+    Compare(Box<Expression>, ComparisonOp, Box<Expression>),
     /// `x in (…)`, `x not in (…)`
     In {
         /// Value that is looked up.
@@ -21,35 +21,35 @@ pub enum Expression {
         /// Written `not in`.
         negated: bool,
         /// Set in which it is looked up.
-        set: Set,
+        set: MembershipSet,
     },
     /// `x contains "y"`
     Text(Box<Expression>, TextTest, Box<Expression>),
     /// `x matches "regex"`
-    Matches(Box<Expression>, Quoted),
+    Matches(Box<Expression>, QuotedText),
     /// `exists(f)`
-    Exists(Path),
+    Exists(FieldPath),
     /// `lower(x)`
-    Lower(Box<Expression>, At),
+    Lower(Box<Expression>, NodeSpan),
     /// `a + b`
-    Arithmetic(Box<Expression>, Arithmetic, Box<Expression>),
+    Arithmetic(Box<Expression>, ArithmeticOp, Box<Expression>),
     /// A field.
-    Field(Path),
+    Field(FieldPath),
     /// A quoted text.
-    Quoted(Quoted),
+    Quoted(QuotedText),
     /// A number, negative ones included.
     Number(Quantity),
     /// `true`, `false`
-    Bool(bool, At),
+    Bool(bool, NodeSpan),
 }
 
 /// Set on the right side of `in`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Set {
+pub enum MembershipSet {
     /// Literals.
     Literals(Vec<Expression>),
     /// Networks.
-    Networks(Vec<Quoted>),
+    Networks(Vec<QuotedText>),
     /// The name of a list.
-    List(Name),
+    List(SpannedName),
 }

@@ -1,14 +1,14 @@
 //! Measures and their windows.
 
-use super::terminal::{At, Name, Path, Quantity};
-use crate::rule::Arithmetic;
+use super::terminal::{FieldPath, NodeSpan, Quantity, SpannedName};
+use crate::rule::ArithmeticOp;
 use crate::source::SourceSpan;
 
 /// A measure with the window, step and minimum written at it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
     /// The measure itself.
-    pub term: Term,
+    pub term: MeasureTerm,
     /// Its window, step and minimum.
     pub window: Window,
 }
@@ -26,28 +26,28 @@ pub struct Window {
 
 /// The measure itself.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Term {
+pub enum MeasureTerm {
     /// The name of a stream, filter or measure.
-    Named(Name),
+    Named(SpannedName),
     /// `count(x)`, `ratio(a, b)`
-    Call(Name, Vec<Path>, At),
+    Call(SpannedName, Vec<FieldPath>, NodeSpan),
     /// A number.
     Number(Quantity),
     /// `a * 8 / b`; an operand that has a window of its own, or is an arithmetic of lower
     /// precedence, stands in parentheses.
-    Arithmetic(Box<Measure>, Arithmetic, Box<Measure>),
+    Arithmetic(Box<Measure>, ArithmeticOp, Box<Measure>),
     /// `x vs D ago`
     Versus(Box<Measure>, Quantity),
 }
 
-impl Term {
+impl MeasureTerm {
     /// Place at which it begins.
     pub fn place(&self) -> SourceSpan {
         match self {
-            Term::Named(name) => name.at.0,
-            Term::Call(_, _, at) => at.0,
-            Term::Number(number) => number.at.0,
-            Term::Arithmetic(left, ..) | Term::Versus(left, _) => left.term.place(),
+            MeasureTerm::Named(name) => name.at.0,
+            MeasureTerm::Call(_, _, at) => at.0,
+            MeasureTerm::Number(number) => number.at.0,
+            MeasureTerm::Arithmetic(left, ..) | MeasureTerm::Versus(left, _) => left.term.place(),
         }
     }
 }

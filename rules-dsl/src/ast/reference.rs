@@ -1,48 +1,48 @@
 //! Lists, tables and calendars as written.
 
 use super::expression::Expression;
-use super::terminal::{At, Name, Quoted};
+use super::terminal::{NodeSpan, QuotedText, SpannedName};
 
 /// `list NAME = …`
 #[derive(Clone, Debug, PartialEq)]
 pub struct List {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// Its items.
-    pub items: Items,
+    pub items: ListItems,
 }
 
 /// The items of a list.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Items {
+pub enum ListItems {
     /// `"a", "b"`: constants, at least one.
     Literals(Vec<Expression>),
     /// `cidr "10.0.0.0/8", …`
-    Networks(Vec<Quoted>),
+    Networks(Vec<QuotedText>),
     /// `file "hosts.txt"`: one item a line.
-    File(Quoted),
+    File(QuotedText),
 }
 
 /// `table NAME = file "…"`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// The CSV file: its header names the columns, its first column is the key.
-    pub file: Quoted,
+    pub file: QuotedText,
 }
 
 /// `calendar NAME = mon-fri 09:00-18:00, sat 09:00-12:00 Asia/Tokyo except holidays "jp.ics"`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calendar {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// Its open hours; at least one.
     pub spans: Vec<CalendarSpan>,
     /// The IANA zone its days and times are read in: `Asia/Tokyo`. Checking refuses its lack.
-    pub zone: Option<Name>,
+    pub zone: Option<SpannedName>,
     /// The file of days on which it is closed.
-    pub holidays: Option<Quoted>,
+    pub holidays: Option<QuotedText>,
 }
 
 /// Some days of the week and some hours of each.
@@ -54,7 +54,7 @@ pub struct CalendarSpan {
     /// written. `until` is at most 1440; where it is not after `from`, it is the next day's.
     pub hours: Option<(u16, u16)>,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
 /// A day of the week.

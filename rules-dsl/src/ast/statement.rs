@@ -1,11 +1,11 @@
 //! Statements, and the file that they make up.
 
-use super::alert::{Alert, Key};
+use super::alert::{Alert, KeyComponent};
 use super::expression::Expression;
 use super::measure::Measure;
 use super::reference::{Calendar, List, Table};
 use super::stream::Stream;
-use super::terminal::Name;
+use super::terminal::SpannedName;
 use super::test::Test;
 
 /// One file.
@@ -37,12 +37,12 @@ pub enum Statement {
     /// `test …`
     Test(Test),
     /// Declares a name, but could not be read; the reason has been reported.
-    Broken(Name),
+    Broken(SpannedName),
 }
 
 impl Statement {
     /// The name a statement declares; a test declares none.
-    pub(crate) fn declared_name(&self) -> Option<&Name> {
+    pub(crate) fn declared_name(&self) -> Option<&SpannedName> {
         Some(match self {
             Statement::Stream(it) => &it.name,
             Statement::List(it) => &it.name,
@@ -77,9 +77,9 @@ impl Statement {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// The stream or filter it selects from.
-    pub base: Name,
+    pub base: SpannedName,
     /// Which events; all of them when nothing is written.
     pub condition: Option<Expression>,
 }
@@ -88,7 +88,7 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasureStatement {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// Its definition.
     pub measure: Measure,
 }
@@ -97,9 +97,9 @@ pub struct MeasureStatement {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// Measure that is shown.
     pub measure: Measure,
     /// Components of its key.
-    pub by: Vec<Key>,
+    pub by: Vec<KeyComponent>,
 }

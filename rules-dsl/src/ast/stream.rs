@@ -1,24 +1,24 @@
 //! Streams as written.
 
-use super::terminal::{Name, Path, Quantity, Quoted};
+use super::terminal::{FieldPath, Quantity, QuotedText, SpannedName};
 
 /// `stream NAME from "…" { … } …`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stream {
     /// Its name.
-    pub name: Name,
+    pub name: SpannedName,
     /// The logical input; the name itself unless written.
-    pub from: Option<Quoted>,
+    pub from: Option<QuotedText>,
     /// Its fields.
     pub fields: Vec<Field>,
     /// `codec NAME`
-    pub codec: Option<Name>,
+    pub codec: Option<SpannedName>,
     /// `lateness D`
     pub lateness: Option<Quantity>,
     /// `id FIELD`
-    pub id: Option<Path>,
+    pub id: Option<FieldPath>,
     /// `partitioned_by FIELD`
-    pub partitioned_by: Option<Path>,
+    pub partitioned_by: Option<FieldPath>,
     /// `extract …`
     pub extracts: Vec<Extract>,
 }
@@ -27,18 +27,18 @@ pub struct Stream {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// Its name.
-    pub name: Path,
+    pub name: FieldPath,
     /// Its type.
     pub kind: FieldKind,
     /// Path in the record, when it differs from the name.
-    pub path: Option<Quoted>,
+    pub path: Option<QuotedText>,
 }
 
 /// A field's type as written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldKind {
     /// `str`, `duration` …
-    pub name: Name,
+    pub name: SpannedName,
     /// Argument in the parentheses.
     pub argument: Option<KindArgument>,
 }
@@ -51,14 +51,14 @@ pub enum KindArgument {
     /// `percent(0..1)`
     Range(Quantity, Quantity),
     /// `time("unix_ms")`
-    Format(Quoted),
+    Format(QuotedText),
 }
 
 /// `extract FIELD { … }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extract {
     /// The text taken apart.
-    pub source: Path,
+    pub source: FieldPath,
     /// Its patterns, in order.
     pub patterns: Vec<Pattern>,
 }
@@ -67,7 +67,7 @@ pub struct Extract {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
     /// Literal text with holes.
-    pub pattern: Quoted,
+    pub pattern: QuotedText,
     /// Fields set when it matches.
-    pub sets: Vec<(Path, Quoted)>,
+    pub sets: Vec<(FieldPath, QuotedText)>,
 }

@@ -8,35 +8,35 @@ use crate::source::SourceSpan;
 /// Place of a node. It is no part of what the node means: two nodes that differ only in
 /// their places are equal.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct At(pub SourceSpan);
+pub struct NodeSpan(pub SourceSpan);
 
-impl PartialEq for At {
-    fn eq(&self, _: &At) -> bool {
+impl PartialEq for NodeSpan {
+    fn eq(&self, _: &NodeSpan) -> bool {
         true
     }
 }
 
-impl Eq for At {}
+impl Eq for NodeSpan {}
 
 /// A name and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct SpannedName {
     /// Normalised.
     pub text: String,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
 /// A dotted path: a field, or a stream's or filter's name followed by a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Path {
+pub struct FieldPath {
     /// Its parts; never empty.
     pub segments: Vec<String>,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
-impl Path {
+impl FieldPath {
     /// All of it, as fields are named.
     pub fn dotted(&self) -> String {
         self.segments.join(".")
@@ -54,11 +54,11 @@ impl Path {
 
 /// A quoted text and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quoted {
+pub struct QuotedText {
     /// Unescaped.
     pub text: String,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
 /// A number with its unit.
@@ -69,5 +69,5 @@ pub struct Quantity {
     /// The unit read directly after it.
     pub unit: Option<&'static UnitWord>,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }

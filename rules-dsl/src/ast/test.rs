@@ -1,19 +1,19 @@
 //! Tests as written.
 
 use super::expression::Expression;
-use super::terminal::{At, Name, Path, Quantity, Quoted};
+use super::terminal::{FieldPath, NodeSpan, Quantity, QuotedText, SpannedName};
 
 /// `test ALERT { … }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Test {
     /// The alert under test.
-    pub alert: Name,
+    pub alert: SpannedName,
     /// `start "2026-01-05T09:00+09:00"`: when its time 0 is.
-    pub start: Option<Quoted>,
+    pub start: Option<QuotedText>,
     /// In the order written.
     pub steps: Vec<TestStep>,
     /// All of it.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
 /// A line of a test.
@@ -22,16 +22,16 @@ pub enum TestStep {
     /// `given …`
     Given(Given),
     /// `expect …`
-    Expect(Expect),
+    Expect(TestExpectation),
 }
 
 /// `given STREAM { field: value } at 0s every 6s x10 arriving 2s later`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Given {
     /// The stream.
-    pub stream: Name,
+    pub stream: SpannedName,
     /// Its fields; without an event time, which `at` gives.
-    pub fields: Vec<(Path, Value)>,
+    pub fields: Vec<(FieldPath, TestValue)>,
     /// The first event's time after the start.
     pub moment: Quantity,
     /// `every D xN`: how far apart, and how many.
@@ -39,12 +39,12 @@ pub struct Given {
     /// `arriving D later`: how long after its own time each is read.
     pub arriving: Option<Quantity>,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
 /// Value of a field of an event.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum TestValue {
     /// `"a"`, `10`: a constant.
     One(Expression),
     /// `["a", "b"]`: constants.
@@ -53,15 +53,15 @@ pub enum Value {
 
 /// `expect fire at 54s { user.name: "a", value: 10 }`
 #[derive(Clone, Debug, PartialEq)]
-pub struct Expect {
+pub struct TestExpectation {
     /// Kind of the expectation.
     pub what: Expected,
     /// Instant, after the start.
     pub moment: Option<Quantity>,
     /// Key components, `value`, `threshold`, `severity`, `since`, `message` …
-    pub fields: Vec<(Path, Expression)>,
+    pub fields: Vec<(FieldPath, Expression)>,
     /// Its place.
-    pub at: At,
+    pub at: NodeSpan,
 }
 
 /// Kind of an expectation.

@@ -2,25 +2,25 @@
 
 use model::decimal::Decimal;
 
-use super::constant::{Least, events, millis};
+use super::constant::{LengthMinimum, events, millis};
 use super::defaults::{hold_default_ms, keep_default_ms};
 use super::filter::both;
 use super::keys::{key_parts, keys};
 use super::level::{CheckedThreshold, clear_level, level_value};
 use super::limits::KEYS_MAX;
-use super::message::{Template, Vocabulary, default_template, template};
-use super::scope::Scope;
+use super::message::{CheckedTemplate, TemplateNames, default_template, template};
+use super::scope::NameScope;
 use super::trigger::subject;
-use super::types::{CheckedAlert, Function, Subject};
+use super::types::{CheckedAlert, CheckedTrigger, MeasureFunction};
 use super::{build, messages, predicate, reference};
 use crate::ast::{self, HoldClause, Quantity};
 use crate::diagnostic::Diagnostic;
-use crate::rule::{Alert, Comparison, During, KeyPart, Overrides, Predicate, Trigger};
+use crate::rule::{Alert, ComparisonOp, During, KeyPart, Predicate, ThresholdOverrides, Trigger};
 use crate::source::SourceSpan;
 
 /// Checks one alert; `None` is reported.
 pub(super) fn alert(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     written: &ast::Alert,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedAlert> {
@@ -50,7 +50,7 @@ pub(super) fn alert(
         let shown: &[String] = if event.unwrap_or(0) == place { &text.fields } else { &[] };
         build::selection(scope, selected.get(place)?, keys.get(place)?, field, shown)
     })?;
-    let rest = Rest { by, graded, overrides, clear, during, timing, keys_max, text };
+    let rest = AlertRest { by, graded, overrides, clear, during, timing, keys_max, text };
     let built = assembled(written, trigger, rest);
     let has_failed = diagnostics.get(before..).is_some_and(crate::diagnostic::has_errors);
     let reading = crate::explain::explain_alert(&built, &subject, &written.clauses, &scope.streams);
@@ -60,15 +60,15 @@ pub(super) fn alert(
 
 /// `except LIST(field)`: takes the events of a list out of everything the trigger selects.
 fn exclude(
-    scope: &Scope<'_>,
-    subject: &mut Subject,
-    except: &ast::Lookup,
+    scope: &NameScope<'_>,
+    subject: &mut CheckedTrigger,
+    except: &ast::TableLookup,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     let inside = ast::Expression::In {
         value: Box::new(ast::Expression::Field(except.field.clone())),
         negated: false,
-        set: ast::Set::List(except.name.clone()),
+        set: ast::MembershipSet::List(except.name.clone()),
     };
     let outside = ast::Expression::Not(Box::new(inside), except.name.at);
     for selected in subject.selected_mut() {
@@ -83,17 +83,17 @@ fn exclude(
 }
 
 fn overrides(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::Alert,
-    subject: &Subject,
+    subject: &CheckedTrigger,
     by: &[KeyPart],
     graded: &CheckedThreshold,
     clear: Option<Decimal>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Overrides> {
+) -> Option<ThresholdOverrides> {
     let lookup = written.clauses.overrides.as_ref()?;
     let compared = subject.joined()?.compares.first()?;
-    let own = reference::Own {
+    let own = reference::OwnThresholds {
         valued: &compared.valued,
         comparison: compared.comparison,
         severity: graded.severity,
@@ -105,20 +105,21 @@ fn overrides(
 }
 
 /// Parts of an alert beside its trigger.
-struct Rest {
+struct AlertRest {
     by: Vec<KeyPart>,
     graded: CheckedThreshold,
-    overrides: Option<Overrides>,
+    overrides: Option<ThresholdOverrides>,
     clear: Option<Decimal>,
     during: Option<During>,
-    timing: Timing,
+    timing: AlertTiming,
     keys_max: Option<u32>,
-    text: Template,
+    text: CheckedTemplate,
 }
 
-fn assembled(written: &ast::Alert, trigger: Trigger, rest: Rest) -> Alert {
-    let Rest { by, graded, overrides, clear, during, timing, keys_max, text } = rest;
-    let label = |(label, text): &(ast::Path, ast::Quoted)| (label.dotted(), text.text.clone());
+fn assembled(written: &ast::Alert, trigger: Trigger, rest: AlertRest) -> Alert {
+    let AlertRest { by, graded, overrides, clear, during, timing, keys_max, text } = rest;
+    let label =
+        |(label, text): &(ast::FieldPath, ast::QuotedText)| (label.dotted(), text.text.clone());
     Alert {
         name: written.name.text.clone(),
         severity: graded.severity,
@@ -194,11 +195,11 @@ pub(super) fn clause_refused(place: SourceSpan, word: &str) -> Diagnostic {
 
 fn clear(
     written: &ast::Alert,
-    subject: &Subject,
+    subject: &CheckedTrigger,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Decimal> {
     let clear = written.clauses.clear.as_ref()?;
-    let Subject::Condition(joined) = subject else {
+    let CheckedTrigger::Condition(joined) = subject else {
         return None;
     };
     let [compared] = joined.compares.as_slice() else {
@@ -210,8 +211,8 @@ fn clear(
 
 /// Reports comparisons without a key that are true of no events, but for the low side, which
 /// waits for a window: there is no instant since when they would be.
-fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnostic>) {
-    let Subject::Condition(joined) = subject else {
+fn since_ever(subject: &CheckedTrigger, by: &[KeyPart], diagnostics: &mut Vec<Diagnostic>) {
+    let CheckedTrigger::Condition(joined) = subject else {
         return;
     };
     for compared in joined.compares.iter().filter(|_| by.is_empty()) {
@@ -224,9 +225,12 @@ fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnosti
         };
         let is_true = compared.comparison.holds(Decimal::ZERO.cmp(&compared.level));
         let can_be = match (shape.function, compared.comparison) {
-            (Function::Sum, Comparison::AtLeast | Comparison::Above | Comparison::NotEqual) => true,
+            (
+                MeasureFunction::Sum,
+                ComparisonOp::AtLeast | ComparisonOp::Above | ComparisonOp::NotEqual,
+            ) => true,
             // A level that no count has always differs, which a lint says.
-            (Function::Count | Function::Distinct, Comparison::NotEqual) => {
+            (MeasureFunction::Count | MeasureFunction::Distinct, ComparisonOp::NotEqual) => {
                 compared.level > Decimal::ZERO && compared.level.to_int().is_some()
             }
             _ => false,
@@ -238,7 +242,7 @@ fn since_ever(subject: &Subject, by: &[KeyPart], diagnostics: &mut Vec<Diagnosti
 }
 
 /// The lengths of time of an alert.
-struct Timing {
+struct AlertTiming {
     for_ms: i64,
     keep_ms: i64,
     hold_ms: i64,
@@ -246,12 +250,12 @@ struct Timing {
 
 fn timing(
     written: &ast::Alert,
-    subject: &Subject,
+    subject: &CheckedTrigger,
     clears: bool,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Timing {
+) -> AlertTiming {
     let clauses = &written.clauses;
-    let mut length = |written: &Quantity| millis(written, Least::Zero, diagnostics);
+    let mut length = |written: &Quantity| millis(written, LengthMinimum::Zero, diagnostics);
     let for_ms = clauses.hold_for.as_ref().and_then(&mut length);
     let keep_ms = clauses.keep.as_ref().and_then(&mut length);
     let hold_ms = match &clauses.nodata {
@@ -259,7 +263,7 @@ fn timing(
         Some(HoldClause::Clear) => Some(0),
         Some(HoldClause::Hold(written)) => length(written),
     };
-    Timing {
+    AlertTiming {
         for_ms: for_ms.unwrap_or(0),
         keep_ms: keep_ms.unwrap_or(keep_default_ms(subject, clears)),
         hold_ms: hold_ms.unwrap_or(hold_default_ms(subject)),
@@ -276,21 +280,21 @@ fn keys_max(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) -> Option<u
 }
 
 fn message(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::Alert,
-    subject: &Subject,
+    subject: &CheckedTrigger,
     by: &[KeyPart],
     for_ms: i64,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Template {
+) -> CheckedTemplate {
     let compared = match subject {
-        Subject::Condition(joined) => joined.compares.first(),
+        CheckedTrigger::Condition(joined) => joined.compares.first(),
         _ => None,
     };
     let Some(text) = &written.message else {
         let symbol = compared.map(|compared| compared.comparison.symbol());
         let message = default_template(&written.name.text, by, symbol);
-        return Template { message, ..Template::default() };
+        return CheckedTemplate { message, ..CheckedTemplate::default() };
     };
     let event = subject.event().filter(|_| for_ms == 0);
     let selected = subject.selected();
@@ -298,6 +302,6 @@ fn message(
     let schema = event.and_then(schema_of);
     let observed = schema_of(subject.event().unwrap_or(0));
     let vocabulary =
-        Vocabulary { scope, by, event: schema.as_deref(), observed: observed.as_deref() };
+        TemplateNames { scope, by, event: schema.as_deref(), observed: observed.as_deref() };
     template(text, &vocabulary, diagnostics)
 }

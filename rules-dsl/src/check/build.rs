@@ -1,14 +1,16 @@
 //! Checked forms to the triggers of rules.
 
-use super::scope::Scope;
-use super::types::{Function, Joined, Selected, Shape, Subject};
+use super::scope::NameScope;
+use super::types::{
+    CheckedCondition, CheckedTrigger, MeasureFunction, MeasureShape, SelectedEvents,
+};
 use crate::quantity::shown_as;
-use crate::rule::{Compare, Condition, Formula, Measure, Selection, Trigger, Window};
+use crate::rule::{Compare, Condition, EventSelection, Measure, MeasureFormula, Trigger, Window};
 
 /// The trigger; `selection` makes the selection of the given place, with its field.
 pub(super) fn trigger(
-    subject: &Subject,
-    mut selection: impl FnMut(usize, Option<usize>) -> Option<Selection>,
+    subject: &CheckedTrigger,
+    mut selection: impl FnMut(usize, Option<usize>) -> Option<EventSelection>,
 ) -> Option<Trigger> {
     let mut next = 0;
     let mut own = |field: Option<usize>| {
@@ -16,10 +18,10 @@ pub(super) fn trigger(
         selection(next - 1, field)
     };
     Some(match subject {
-        Subject::Condition(joined) => {
+        CheckedTrigger::Condition(joined) => {
             Trigger::Condition(condition(joined, |shape, _| own(shape.field))?)
         }
-        Subject::Any { and, .. } => {
+        CheckedTrigger::Any { and, .. } => {
             let of = own(None)?;
             let and = match and {
                 Some(joined) => Some(condition(joined, |shape, _| own(shape.field))?),
@@ -27,18 +29,18 @@ pub(super) fn trigger(
             };
             Trigger::Any { of, and }
         }
-        Subject::Sequence { count, steps, within_ms } => Trigger::Sequence {
+        CheckedTrigger::Sequence { count, steps, within_ms } => Trigger::Sequence {
             steps: steps.iter().map(|_| own(None)).collect::<Option<_>>()?,
             first_count: *count,
             within_ms: *within_ms,
         },
-        Subject::ThenNot { within_ms, .. } => {
+        CheckedTrigger::ThenNot { within_ms, .. } => {
             Trigger::ThenNot { first: own(None)?, then: own(None)?, within_ms: *within_ms }
         }
-        Subject::Absent { within_ms, roster, .. } => {
+        CheckedTrigger::Absent { within_ms, roster, .. } => {
             Trigger::Absent { of: own(None)?, within_ms: *within_ms, roster: roster.clone() }
         }
-        Subject::New { fields, within_ms, learn_ms, values_max, .. } => Trigger::New {
+        CheckedTrigger::New { fields, within_ms, learn_ms, values_max, .. } => Trigger::New {
             of: own(None)?,
             fields: fields.clone(),
             within_ms: *within_ms,
@@ -52,8 +54,8 @@ pub(super) fn trigger(
 ///
 /// `selection` makes the selections of one measure after the other.
 fn condition(
-    joined: &Joined,
-    mut selection: impl FnMut(&Shape, usize) -> Option<Selection>,
+    joined: &CheckedCondition,
+    mut selection: impl FnMut(&MeasureShape, usize) -> Option<EventSelection>,
 ) -> Option<Condition> {
     let mut windows: Vec<Window> = Vec::new();
     let mut compares = Vec::new();
@@ -84,11 +86,11 @@ fn condition(
 }
 
 /// A formula over the places its windows have come to.
-fn placed(formula: &Formula, places: &[usize]) -> Option<Formula> {
+fn placed(formula: &MeasureFormula, places: &[usize]) -> Option<MeasureFormula> {
     Some(match formula {
-        Formula::Window(at) => Formula::Window(*places.get(*at)?),
-        Formula::Number(number, unit) => Formula::Number(*number, *unit),
-        Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
+        MeasureFormula::Window(at) => MeasureFormula::Window(*places.get(*at)?),
+        MeasureFormula::Number(number, unit) => MeasureFormula::Number(*number, *unit),
+        MeasureFormula::Arithmetic(left, operator, right) => MeasureFormula::Arithmetic(
             Box::new(placed(left, places)?),
             *operator,
             Box::new(placed(right, places)?),
@@ -98,38 +100,38 @@ fn placed(formula: &Formula, places: &[usize]) -> Option<Formula> {
 
 /// The measure of a shape.
 fn measure(
-    shape: &Shape,
-    selection: &mut impl FnMut(&Shape, usize) -> Option<Selection>,
+    shape: &MeasureShape,
+    selection: &mut impl FnMut(&MeasureShape, usize) -> Option<EventSelection>,
 ) -> Option<Measure> {
     let of = selection(shape, 0)?;
     Some(match shape.function {
-        Function::Count => Measure::Count(of),
-        Function::Sum => Measure::Sum(of),
-        Function::Avg => Measure::Avg(of),
-        Function::Stddev => Measure::Stddev(of),
-        Function::Min => Measure::Min(of),
-        Function::Max => Measure::Max(of),
-        Function::Last => Measure::Last(of),
-        Function::Delta => Measure::Delta(of),
-        Function::Increase => Measure::Increase(of),
-        Function::Rate => Measure::Rate(of),
-        Function::Distinct => Measure::Distinct(of),
-        Function::Quantile(permille) => Measure::Quantile { permille, of },
-        Function::Ratio => Measure::Ratio(of, selection(shape, 1)?),
+        MeasureFunction::Count => Measure::Count(of),
+        MeasureFunction::Sum => Measure::Sum(of),
+        MeasureFunction::Avg => Measure::Avg(of),
+        MeasureFunction::Stddev => Measure::Stddev(of),
+        MeasureFunction::Min => Measure::Min(of),
+        MeasureFunction::Max => Measure::Max(of),
+        MeasureFunction::Last => Measure::Last(of),
+        MeasureFunction::Delta => Measure::Delta(of),
+        MeasureFunction::Increase => Measure::Increase(of),
+        MeasureFunction::Rate => Measure::Rate(of),
+        MeasureFunction::Distinct => Measure::Distinct(of),
+        MeasureFunction::Quantile(permille) => Measure::Quantile { permille, of },
+        MeasureFunction::Ratio => Measure::Ratio(of, selection(shape, 1)?),
     })
 }
 
 /// A selection of some events by the fields of a key.
 pub(super) fn selection(
-    scope: &Scope<'_>,
-    of: &Selected,
+    scope: &NameScope<'_>,
+    of: &SelectedEvents,
     key: &[usize],
     field: Option<usize>,
     shown: &[String],
-) -> Option<Selection> {
+) -> Option<EventSelection> {
     let schema = scope.schema(of.stream)?;
     let shown = shown.iter().map(|name| schema.fields.iter().position(|field| field.name == *name));
-    Some(Selection {
+    Some(EventSelection {
         stream: of.stream,
         predicate: of.predicate.clone(),
         field,

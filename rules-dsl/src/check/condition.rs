@@ -3,16 +3,18 @@
 use model::decimal::Decimal;
 use model::time::MINUTE_MS;
 
-use super::constant::{Least, events, millis};
+use super::constant::{LengthMinimum, events, millis};
 use super::level::{CheckedThreshold, graded, level_in_range, level_value};
 use super::limits::COMPARES_MAX;
 use super::measure_expr::{give, typed_measure};
 use super::messages;
-use super::scope::Scope;
-use super::types::{Compared, Function, Joined, Shape, TypedMeasure, WindowSpan};
+use super::scope::NameScope;
+use super::types::{
+    CheckedComparison, CheckedCondition, MeasureFunction, MeasureShape, TypedMeasure, WindowSpan,
+};
 use crate::ast::{self, Quantity};
 use crate::diagnostic::Diagnostic;
-use crate::rule::{BoolOp, Comparison};
+use crate::rule::{BoolOp, ComparisonOp};
 use crate::source::SourceSpan;
 
 /// Time for which a sample of `last` stays known unless `within` says otherwise.
@@ -27,12 +29,12 @@ pub const STEPLESS_LEVEL_MAX: i64 = 1_000;
 /// Checks a condition; `clauses` is the window written behind it, and the grade gives the
 /// level of one comparison that has none.
 pub(super) fn condition(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     written: &ast::Condition,
     clauses: &ast::Window,
-    grade: &ast::Grade,
+    grade: &ast::AlertSeverity,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Option<Joined>, Option<CheckedThreshold>) {
+) -> (Option<CheckedCondition>, Option<CheckedThreshold>) {
     let mut compares = Vec::new();
     let joint = collected(written, &mut compares);
     let is_only = compares.len() == 1;
@@ -45,7 +47,7 @@ pub(super) fn condition(
     let first = values.first().and_then(Option::as_ref).zip(compares.first().copied());
     let graded = match (grade, &first) {
         // What is wrong with its value was reported.
-        (ast::Grade::Ladder(..), None) if is_only => None,
+        (ast::AlertSeverity::Ladder(..), None) if is_only => None,
         _ => graded(grade, first.filter(|_| is_only), diagnostics),
     };
     let mut all = Vec::new();
@@ -53,8 +55,8 @@ pub(super) fn condition(
         let level = graded.as_ref().and_then(|graded| graded.lowest);
         all.push(valued.map(|valued| compared(written, valued, level, grade, diagnostics)));
     }
-    let all: Option<Vec<Compared>> = all.into_iter().collect();
-    (all.map(|compares| Joined { compares, joint }), graded)
+    let all: Option<Vec<CheckedComparison>> = all.into_iter().collect();
+    (all.map(|compares| CheckedCondition { compares, joint }), graded)
 }
 
 /// The comparisons of a condition in the order written, and how they are joined.
@@ -74,7 +76,7 @@ fn collected<'a>(condition: &'a ast::Condition, compares: &mut Vec<&'a ast::Comp
 
 /// The value of a comparison with every window that is written for it.
 fn value(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     written: &ast::Compare,
     clauses: &ast::Window,
     diagnostics: &mut Vec<Diagnostic>,
@@ -101,15 +103,15 @@ fn value(
 fn compared(
     written: &ast::Compare,
     valued: TypedMeasure,
-    lowest: Option<(Comparison, Decimal)>,
-    grade: &ast::Grade,
+    lowest: Option<(ComparisonOp, Decimal)>,
+    grade: &ast::AlertSeverity,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Compared {
+) -> CheckedComparison {
     let place = written.measure.term.place();
-    let missing = || Quantity { value: Decimal::ZERO, unit: None, at: ast::At(place) };
+    let missing = || Quantity { value: Decimal::ZERO, unit: None, at: ast::NodeSpan(place) };
     let (comparison, level, quantity) = match (&written.level, lowest) {
         (Some(level), _) => {
-            let comparison = level.comparison.unwrap_or(Comparison::AtLeast);
+            let comparison = level.comparison.unwrap_or(ComparisonOp::AtLeast);
             let value = level_value(&valued, &level.quantity, diagnostics);
             if let Some(value) = value {
                 level_in_range(&valued, value, level.quantity.at.0, diagnostics);
@@ -120,10 +122,10 @@ fn compared(
             (comparison, Some(level), lowest_rung(grade).unwrap_or_else(missing))
         }
         (None, None) => {
-            if !matches!(grade, ast::Grade::Ladder(..)) {
+            if !matches!(grade, ast::AlertSeverity::Ladder(..)) {
                 diagnostics.push(messages::level_wanted(place, &valued.canonical));
             }
-            (Comparison::AtLeast, None, lowest_rung(grade).unwrap_or_else(missing))
+            (ComparisonOp::AtLeast, None, lowest_rung(grade).unwrap_or_else(missing))
         }
     };
     let known = level.filter(|_| valued.single().is_some());
@@ -134,12 +136,12 @@ fn compared(
         })
         .collect();
     let level = level.unwrap_or(Decimal::ZERO);
-    Compared { comparison, level, written: quantity, spans, valued }
+    CheckedComparison { comparison, level, written: quantity, spans, valued }
 }
 
 /// The level of the least serious rung as written.
-fn lowest_rung(grade: &ast::Grade) -> Option<Quantity> {
-    let ast::Grade::Ladder(rungs, _) = grade else {
+fn lowest_rung(grade: &ast::AlertSeverity) -> Option<Quantity> {
+    let ast::AlertSeverity::Ladder(rungs, _) = grade else {
         return None;
     };
     let lowest = rungs.iter().max_by_key(|rung| rung.severity)?;
@@ -148,14 +150,14 @@ fn lowest_rung(grade: &ast::Grade) -> Option<Quantity> {
 
 /// The window of a measure; without one it is missed, but for `last`.
 fn span(
-    shape: &Shape,
+    shape: &MeasureShape,
     level: Option<Decimal>,
     quantity: &Quantity,
     valued: &TypedMeasure,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<WindowSpan> {
     let place = quantity.at.0;
-    if shape.within.is_none() && shape.function != Function::Last {
+    if shape.within.is_none() && shape.function != MeasureFunction::Last {
         let level = crate::print::quantity(quantity);
         diagnostics.push(messages::missing_window(place, &valued.canonical, &level));
         return None;
@@ -165,26 +167,26 @@ fn span(
 
 /// The window written for a measure; its default where one of these is not.
 pub(super) fn window_of(
-    shape: &Shape,
+    shape: &MeasureShape,
     level: Option<Decimal>,
     place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<WindowSpan> {
     let written_ms = match &shape.within {
-        Some(within) => millis(within, Least::OneMillisecond, diagnostics)?,
-        None if shape.function == Function::Last => LAST_WINDOW_DEFAULT_MS,
+        Some(within) => millis(within, LengthMinimum::OneMillisecond, diagnostics)?,
+        None if shape.function == MeasureFunction::Last => LAST_WINDOW_DEFAULT_MS,
         None => {
             diagnostics.push(messages::missing_length(place, &shape.canonical));
             return None;
         }
     };
     let ago_ms = match &shape.ago {
-        Some(ago) => millis(ago, Least::OneMillisecond, diagnostics)?,
+        Some(ago) => millis(ago, LengthMinimum::OneMillisecond, diagnostics)?,
         None => 0,
     };
     let min = shape.min.as_ref().and_then(|min| events(min, diagnostics));
     let step = match &shape.step {
-        Some(step) => Some(millis(step, Least::Zero, diagnostics)?),
+        Some(step) => Some(millis(step, LengthMinimum::Zero, diagnostics)?),
         None => None,
     };
     let step_ms = step.unwrap_or_else(|| step_default_ms(shape, level, written_ms));
@@ -207,14 +209,15 @@ pub(super) fn window_of(
 /// The step of a window that names none; 0 is event by event.
 ///
 /// The earlier window of `vs` always moves in steps: what lies between it and now is kept.
-fn step_default_ms(shape: &Shape, level: Option<Decimal>, written_ms: i64) -> i64 {
+fn step_default_ms(shape: &MeasureShape, level: Option<Decimal>, written_ms: i64) -> i64 {
     let steps = (written_ms + WINDOW_STEPS - 1) / WINDOW_STEPS;
     if shape.ago.is_some() {
         return steps;
     }
-    let few_values = matches!(shape.function, Function::Count | Function::Distinct)
+    let few_values = matches!(shape.function, MeasureFunction::Count | MeasureFunction::Distinct)
         && level.is_some_and(|level| level <= Decimal::from_int(STEPLESS_LEVEL_MAX));
-    let is_stepless =
-        shape.function == Function::Last || few_values || written_ms <= STEPLESS_WINDOW_MS_MAX;
+    let is_stepless = shape.function == MeasureFunction::Last
+        || few_values
+        || written_ms <= STEPLESS_WINDOW_MS_MAX;
     if is_stepless { 0 } else { steps }
 }

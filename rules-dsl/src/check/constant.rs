@@ -10,7 +10,7 @@ use super::messages;
 use crate::ast::Quantity;
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
-use crate::rule::Network;
+use crate::rule::IpNetwork;
 
 /// Bits in front of an IPv4 address that is written as an IPv6 one.
 const MAPPED_PREFIX: u8 = 96;
@@ -27,7 +27,7 @@ pub(super) fn base(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Op
 
 /// True when a length may be zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Least {
+pub(super) enum LengthMinimum {
     Zero,
     OneMillisecond,
 }
@@ -35,13 +35,13 @@ pub(super) enum Least {
 /// A length of time in whole milliseconds; `None` is reported.
 pub(super) fn millis(
     quantity: &Quantity,
-    least: Least,
+    least: LengthMinimum,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<i64> {
     let spelled = crate::print::quantity(quantity);
     let kind = quantity.unit.map(|unit| unit.kind);
     // Nothing is nothing in any unit: `step 0`.
-    if kind.is_none() && quantity.value == Decimal::ZERO && least == Least::Zero {
+    if kind.is_none() && quantity.value == Decimal::ZERO && least == LengthMinimum::Zero {
         return Some(0);
     }
     if kind != Some(UnitKind::Duration) {
@@ -49,7 +49,7 @@ pub(super) fn millis(
         return None;
     }
     let seconds = base(quantity, diagnostics)?;
-    let least_ms = i64::from(least == Least::OneMillisecond);
+    let least_ms = i64::from(least == LengthMinimum::OneMillisecond);
     let whole = seconds.to_millis().filter(|millis| {
         Decimal::from_millis(*millis) == seconds && (least_ms..=LENGTH_MS_MAX).contains(millis)
     });
@@ -83,7 +83,7 @@ pub(super) fn events(quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> 
 }
 
 /// `10.0.0.0/8`; a single address is a network of one.
-pub(super) fn network(text: &str) -> Option<Network> {
+pub(super) fn network(text: &str) -> Option<IpNetwork> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
         None => (text, None),
@@ -100,7 +100,7 @@ pub(super) fn network(text: &str) -> Option<Network> {
         IpAddr::V4(_) => None,
     };
     Some(match mapped {
-        Some((short, prefix)) => Network { address: IpAddr::V4(short), prefix },
-        None => Network { address, prefix },
+        Some((short, prefix)) => IpNetwork { address: IpAddr::V4(short), prefix },
+        None => IpNetwork { address, prefix },
     })
 }

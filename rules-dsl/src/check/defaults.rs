@@ -2,7 +2,7 @@
 
 use model::time::{DAY_MS, MINUTE_MS};
 
-use super::types::{Function, Subject};
+use super::types::{CheckedTrigger, MeasureFunction};
 
 /// Time for which `new` stays silent after the stream's first event, unless `learn` says so.
 pub(crate) const LEARN_DEFAULT_MS: i64 = 7 * DAY_MS;
@@ -14,26 +14,28 @@ const WINDOWLESS_KEEP_MS: i64 = MINUTE_MS;
 const HOLD_DEFAULT_MS_MIN: i64 = 5 * MINUTE_MS;
 
 /// The `keep` of an alert that writes none: one window, the shortest where there are more.
-pub(crate) fn keep_default_ms(subject: &Subject, clears: bool) -> i64 {
+pub(crate) fn keep_default_ms(subject: &CheckedTrigger, clears: bool) -> i64 {
     match subject {
-        Subject::Condition(_) if clears => 0,
-        Subject::Condition(joined) => {
+        CheckedTrigger::Condition(_) if clears => 0,
+        CheckedTrigger::Condition(joined) => {
             let of = joined.shapes().zip(joined.spans());
             let keeps = of.map(|(shape, span)| match shape.function {
-                Function::Last => WINDOWLESS_KEEP_MS,
+                MeasureFunction::Last => WINDOWLESS_KEEP_MS,
                 _ => span.window_ms,
             });
             keeps.min().unwrap_or(WINDOWLESS_KEEP_MS)
         }
-        Subject::Any { .. } | Subject::New { .. } => WINDOWLESS_KEEP_MS,
-        Subject::Sequence { within_ms, .. } | Subject::ThenNot { within_ms, .. } => *within_ms,
-        Subject::Absent { .. } => 0,
+        CheckedTrigger::Any { .. } | CheckedTrigger::New { .. } => WINDOWLESS_KEEP_MS,
+        CheckedTrigger::Sequence { within_ms, .. } | CheckedTrigger::ThenNot { within_ms, .. } => {
+            *within_ms
+        }
+        CheckedTrigger::Absent { .. } => 0,
     }
 }
 
 /// Time for which an unknown value keeps its truth where `nodata` is not written: the longest
 /// window, and not too short.
-pub(crate) fn hold_default_ms(subject: &Subject) -> i64 {
+pub(crate) fn hold_default_ms(subject: &CheckedTrigger) -> i64 {
     let Some(joined) = subject.joined() else {
         return 0;
     };

@@ -1,10 +1,10 @@
 //! Events that a name stands for: a stream, or a filter of one.
 
 use super::limits::{CHAIN_MAX, COMPARISONS_MAX};
-use super::scope::Scope;
-use super::types::{Resolution, Selected, Shape};
+use super::scope::NameScope;
+use super::types::{MeasureShape, NameResolution, SelectedEvents};
 use super::{messages, predicate};
-use crate::ast::{Filter, Name, Statement};
+use crate::ast::{Filter, SpannedName, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::rule::Predicate;
 use crate::source::SourceSpan;
@@ -14,13 +14,13 @@ const NAMES_COMPARED_MAX: usize = 50_000;
 
 /// The events a stream's or filter's name stands for; `None` when that was reported.
 pub(super) fn selected(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     name: &str,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selected> {
+) -> Option<SelectedEvents> {
     if let Some((stream, _)) = scope.stream_named(name) {
-        return Some(Selected {
+        return Some(SelectedEvents {
             stream,
             predicate: Predicate::True,
             lineage: vec![name.to_owned()],
@@ -31,9 +31,9 @@ pub(super) fn selected(
     };
     let place = filter.name.at.0;
     match scope.filters.get(name) {
-        Some(Resolution::Done(selected)) => return Some(selected.clone()),
-        Some(Resolution::Failed) => return None,
-        Some(Resolution::Open) => diagnostics.push(messages::filter_circle(place, name)),
+        Some(NameResolution::Done(selected)) => return Some(selected.clone()),
+        Some(NameResolution::Failed) => return None,
+        Some(NameResolution::Open) => diagnostics.push(messages::filter_circle(place, name)),
         None if depth >= CHAIN_MAX => diagnostics.push(messages::chain_too_long(place, name)),
         None => return resolved(scope, filter, depth, diagnostics),
     }
@@ -42,26 +42,26 @@ pub(super) fn selected(
 
 /// Resolves a filter for the first time, and remembers how that went.
 fn resolved(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     filter: &Filter,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selected> {
+) -> Option<SelectedEvents> {
     let name = &filter.name.text;
-    scope.filters.insert(name.clone(), Resolution::Open);
+    scope.filters.insert(name.clone(), NameResolution::Open);
     let base = events(scope, &filter.base, depth + 1, diagnostics);
     let resolved = base.and_then(|base| narrowed(scope, base, filter, diagnostics));
-    let entry = resolved.clone().map_or(Resolution::Failed, Resolution::Done);
+    let entry = resolved.clone().map_or(NameResolution::Failed, NameResolution::Done);
     scope.filters.insert(name.clone(), entry);
     resolved
 }
 
 fn narrowed(
-    scope: &Scope<'_>,
-    base: Selected,
+    scope: &NameScope<'_>,
+    base: SelectedEvents,
     filter: &Filter,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selected> {
+) -> Option<SelectedEvents> {
     if base.lineage.len() > CHAIN_MAX {
         let name = &filter.name;
         diagnostics.push(messages::chain_too_long(name.at.0, &name.text));
@@ -74,17 +74,17 @@ fn narrowed(
     };
     let mut lineage = base.lineage;
     lineage.push(filter.name.text.clone());
-    Some(Selected { predicate: both(base.predicate, own), lineage, ..base })
+    Some(SelectedEvents { predicate: both(base.predicate, own), lineage, ..base })
 }
 
 /// The events of a stream or filter for one use of it, as long as all uses together are
 /// affordable.
 fn used(
-    scope: &mut Scope<'_>,
-    name: &Name,
+    scope: &mut NameScope<'_>,
+    name: &SpannedName,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selected> {
+) -> Option<SelectedEvents> {
     if scope.comparisons > COMPARISONS_MAX {
         diagnostics.push(messages::too_many_comparisons(name.at.0));
         return None;
@@ -97,8 +97,8 @@ fn used(
 /// Counts what measures known already select once more; false, and reported, when all
 /// uses together are not affordable.
 pub(super) fn afford(
-    scope: &mut Scope<'_>,
-    shapes: &[Shape],
+    scope: &mut NameScope<'_>,
+    shapes: &[MeasureShape],
     place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> bool {
@@ -113,11 +113,11 @@ pub(super) fn afford(
 
 /// The events a name used somewhere stands for; reports names that stand for none.
 pub(super) fn events(
-    scope: &mut Scope<'_>,
-    name: &Name,
+    scope: &mut NameScope<'_>,
+    name: &SpannedName,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selected> {
+) -> Option<SelectedEvents> {
     match scope.declared.get(name.text.as_str()) {
         Some((Statement::Stream(_) | Statement::Filter(_), _)) => {
             used(scope, name, depth, diagnostics)

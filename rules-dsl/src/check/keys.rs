@@ -2,15 +2,15 @@
 
 use super::limits::KEY_PARTS_MAX;
 use super::messages;
-use super::scope::Scope;
+use super::scope::NameScope;
 use super::stream::{field_index, identifies};
-use super::types::Selected;
-use crate::ast::Key;
+use super::types::SelectedEvents;
+use crate::ast::KeyComponent;
 use crate::diagnostic::Diagnostic;
 use crate::rule::KeyPart;
 
 /// The components as written; what is wrong with them is reported.
-pub(super) fn key_parts(keys: &[Key], diagnostics: &mut Vec<Diagnostic>) -> Vec<KeyPart> {
+pub(super) fn key_parts(keys: &[KeyComponent], diagnostics: &mut Vec<Diagnostic>) -> Vec<KeyPart> {
     let mut parts: Vec<KeyPart> = Vec::new();
     for key in keys {
         let name = key.field.dotted();
@@ -27,9 +27,9 @@ pub(super) fn key_parts(keys: &[Key], diagnostics: &mut Vec<Diagnostic>) -> Vec<
 
 /// The fields of the key in every selection; what is wrong with any of them is reported.
 pub(super) fn keys(
-    scope: &Scope<'_>,
-    selected: &[&Selected],
-    by: &[Key],
+    scope: &NameScope<'_>,
+    selected: &[&SelectedEvents],
+    by: &[KeyComponent],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<Vec<usize>>> {
     let of = selected.iter();
@@ -45,13 +45,13 @@ pub(super) fn keys(
 }
 
 fn key_fields(
-    scope: &Scope<'_>,
-    of: &Selected,
-    keys: &[Key],
+    scope: &NameScope<'_>,
+    of: &SelectedEvents,
+    keys: &[KeyComponent],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<usize>> {
     let schema = scope.schema(of.stream)?;
-    let mut field = |key: &Key| {
+    let mut field = |key: &KeyComponent| {
         let name = key.field.dotted();
         let index = field_index(&schema, &name, key.field.at.0, diagnostics)?;
         if identifies(&schema.fields.get(index)?.kind) {
@@ -66,15 +66,15 @@ fn key_fields(
 
 /// The fields of the key in one selection.
 struct KeyFields<'a> {
-    of: &'a Selected,
+    of: &'a SelectedEvents,
     fields: &'a [usize],
 }
 
 fn keys_agree(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     first: &KeyFields<'_>,
     other: &KeyFields<'_>,
-    by: &[Key],
+    by: &[KeyComponent],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<()> {
     let (one, two) = (scope.schema(first.of.stream)?, scope.schema(other.of.stream)?);

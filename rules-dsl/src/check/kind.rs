@@ -4,13 +4,13 @@ use model::decimal::Decimal;
 use model::schema::FieldType;
 
 use crate::ast::Quantity;
-use crate::diagnostic::{Text, text};
+use crate::diagnostic::{BilingualText, text};
 use crate::quantity::UnitKind;
-use crate::rule::Constant;
+use crate::rule::ConstantValue;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueType {
     Text,
     Number,
     Bool,
@@ -19,70 +19,79 @@ pub(super) enum Kind {
     Percent,
     Bytes,
     Ip,
-    List(Box<Kind>),
+    List(Box<ValueType>),
 }
 
-impl Kind {
-    pub(super) fn of(field: &FieldType) -> Kind {
+impl ValueType {
+    pub(super) fn of(field: &FieldType) -> ValueType {
         match field {
-            FieldType::Str => Kind::Text,
-            FieldType::Int | FieldType::Float => Kind::Number,
-            FieldType::Bool => Kind::Bool,
-            FieldType::Time(_) | FieldType::Instant(_) => Kind::Time,
-            FieldType::Duration(_) => Kind::Duration,
-            FieldType::Percent(_) => Kind::Percent,
-            FieldType::Bytes => Kind::Bytes,
-            FieldType::Ip => Kind::Ip,
-            FieldType::List(inner) => Kind::List(Box::new(Kind::of(inner))),
+            FieldType::Str => ValueType::Text,
+            FieldType::Int | FieldType::Float => ValueType::Number,
+            FieldType::Bool => ValueType::Bool,
+            FieldType::Time(_) | FieldType::Instant(_) => ValueType::Time,
+            FieldType::Duration(_) => ValueType::Duration,
+            FieldType::Percent(_) => ValueType::Percent,
+            FieldType::Bytes => ValueType::Bytes,
+            FieldType::Ip => ValueType::Ip,
+            FieldType::List(inner) => ValueType::List(Box::new(ValueType::of(inner))),
         }
     }
 
-    pub(super) fn quantity(quantity: &Quantity) -> Kind {
+    pub(super) fn quantity(quantity: &Quantity) -> ValueType {
         match quantity.unit.map(|unit| unit.kind) {
-            None | Some(UnitKind::Count) => Kind::Number,
-            Some(UnitKind::Duration) => Kind::Duration,
-            Some(UnitKind::Percent) => Kind::Percent,
-            Some(UnitKind::Bytes) => Kind::Bytes,
+            None | Some(UnitKind::Count) => ValueType::Number,
+            Some(UnitKind::Duration) => ValueType::Duration,
+            Some(UnitKind::Percent) => ValueType::Percent,
+            Some(UnitKind::Bytes) => ValueType::Bytes,
         }
     }
 
     pub(super) fn ordered(&self) -> bool {
-        matches!(self, Kind::Number | Kind::Time | Kind::Duration | Kind::Percent | Kind::Bytes)
+        matches!(
+            self,
+            ValueType::Number
+                | ValueType::Time
+                | ValueType::Duration
+                | ValueType::Percent
+                | ValueType::Bytes
+        )
     }
 
     /// True when it is a number in some unit or none.
     pub(super) fn has_unit(&self) -> bool {
-        self.ordered() && *self != Kind::Time
+        self.ordered() && *self != ValueType::Time
     }
 
-    pub(super) fn words(&self) -> Text {
+    pub(super) fn words(&self) -> BilingualText {
         match self {
-            Kind::Text => text!("a text", "文字列"),
-            Kind::Number => text!("a number", "数"),
-            Kind::Bool => text!("a truth value", "真偽値"),
-            Kind::Time => text!("an instant", "時刻"),
-            Kind::Duration => text!("a length of time", "時間の長さ"),
-            Kind::Percent => text!("a percentage", "割合"),
-            Kind::Bytes => text!("a size", "サイズ"),
-            Kind::Ip => text!("an address", "アドレス"),
-            Kind::List(_) => text!("a list", "リスト"),
+            ValueType::Text => text!("a text", "文字列"),
+            ValueType::Number => text!("a number", "数"),
+            ValueType::Bool => text!("a truth value", "真偽値"),
+            ValueType::Time => text!("an instant", "時刻"),
+            ValueType::Duration => text!("a length of time", "時間の長さ"),
+            ValueType::Percent => text!("a percentage", "割合"),
+            ValueType::Bytes => text!("a size", "サイズ"),
+            ValueType::Ip => text!("an address", "アドレス"),
+            ValueType::List(_) => text!("a list", "リスト"),
         }
     }
 }
 
 /// The constant spelled so that it has the wanted type.
-pub(super) fn mended(constant: &Constant, wanted: &Kind) -> Option<Text> {
+pub(super) fn mended(constant: &ConstantValue, wanted: &ValueType) -> Option<BilingualText> {
     let spelled = match (constant, wanted) {
-        (Constant::Number(value), Kind::Duration) => format!("{value}s` / `{value}ms"),
-        (Constant::Number(value), Kind::Percent) if *value <= Decimal::ONE => {
+        (ConstantValue::Number(value), ValueType::Duration) => format!("{value}s` / `{value}ms"),
+        (ConstantValue::Number(value), ValueType::Percent) if *value <= Decimal::ONE => {
             format!("{}%` / `{value}%", value.shift(2)?)
         }
-        (Constant::Number(value), Kind::Percent) => format!("{value}%"),
-        (Constant::Number(value), Kind::Bytes) => format!("{value}B` / `{value}MB"),
-        (Constant::Number(value), Kind::Text) => format!("\"{value}\""),
-        (Constant::Bool(value), Kind::Text) => format!("\"{value}\""),
-        (Constant::Text(text), Kind::Number) => Decimal::parse(text).ok()?.to_string(),
-        (Constant::Text(text), Kind::Bool) if text == "true" || text == "false" => text.clone(),
+        (ConstantValue::Number(value), ValueType::Percent) => format!("{value}%"),
+        (ConstantValue::Number(value), ValueType::Bytes) => format!("{value}B` / `{value}MB"),
+        (ConstantValue::Number(value), ValueType::Text) => format!("\"{value}\""),
+        (ConstantValue::Bool(value), ValueType::Text) => format!("\"{value}\""),
+        (ConstantValue::Text(text), ValueType::Number) => Decimal::parse(text).ok()?.to_string(),
+        (ConstantValue::Text(text), ValueType::Bool) if text == "true" || text == "false" => {
+            text.clone()
+        }
         _ => return None,
     };
     Some(text!("write `{spelled}`", "`{spelled}` と書いてください"))

@@ -6,11 +6,11 @@ use model::severity::Severity;
 use super::constant::base;
 use super::limits::DISTINCT_LEVEL_MAX;
 use super::messages;
-use super::types::{Function, TypedMeasure};
-use crate::ast::{Compare, Grade, Quantity, SeverityLevel as Written};
-use crate::diagnostic::{Diagnostic, Text};
+use super::types::{MeasureFunction, TypedMeasure};
+use crate::ast::{AlertSeverity, Compare, Quantity, SeverityLevel as Written};
+use crate::diagnostic::{BilingualText, Diagnostic};
 use crate::quantity::UnitKind;
-use crate::rule::{Comparison, SeverityLevel};
+use crate::rule::{ComparisonOp, SeverityLevel};
 use crate::source::SourceSpan;
 
 /// Severity of an alert, and the levels of a ladder in base units.
@@ -19,7 +19,7 @@ pub(super) struct CheckedThreshold {
     /// Of a ladder the lowest rung's.
     pub(super) severity: Severity,
     /// The level of the lowest rung, and how all of them compare.
-    pub(super) lowest: Option<(Comparison, Decimal)>,
+    pub(super) lowest: Option<(ComparisonOp, Decimal)>,
     /// Above the lowest, ascending in severity.
     pub(super) rungs: Vec<SeverityLevel>,
 }
@@ -49,7 +49,7 @@ pub(super) fn level_value(
 }
 
 /// Levels that the value takes, and how this number would be one.
-fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (Text, Text) {
+fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (BilingualText, BilingualText) {
     let value = quantity.value;
     match valued.unit {
         Some(UnitKind::Count) => {
@@ -82,7 +82,8 @@ pub(super) fn level_in_range(
     place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let is_distinct = valued.single().is_some_and(|shape| shape.function == Function::Distinct);
+    let is_distinct =
+        valued.single().is_some_and(|shape| shape.function == MeasureFunction::Distinct);
     if is_distinct && level > Decimal::from_int(DISTINCT_LEVEL_MAX) {
         diagnostics.push(messages::level_range(place));
     }
@@ -91,7 +92,7 @@ pub(super) fn level_in_range(
 /// `clear X`: on the easier side of the lowest level.
 pub(super) fn clear_level(
     valued: &TypedMeasure,
-    comparison: Comparison,
+    comparison: ComparisonOp,
     level: &Quantity,
     written: &Quantity,
     diagnostics: &mut Vec<Diagnostic>,
@@ -101,10 +102,10 @@ pub(super) fn clear_level(
     let against = level_value(valued, level, &mut Vec::new())?;
     let spelled = crate::print::quantity(level);
     let (easier, expected) = match comparison {
-        Comparison::AtLeast | Comparison::Above => {
+        ComparisonOp::AtLeast | ComparisonOp::Above => {
             (clear < against, messages::below_level(&spelled))
         }
-        Comparison::AtMost | Comparison::Below => {
+        ComparisonOp::AtMost | ComparisonOp::Below => {
             (clear > against, messages::above_level(&spelled))
         }
         other => (false, messages::no_clear_with(other.symbol())),
@@ -116,26 +117,26 @@ pub(super) fn clear_level(
 }
 
 /// True when a level asks for more than another, in the direction of a comparison.
-pub(super) fn is_harder(comparison: Comparison, level: Decimal, than: Decimal) -> bool {
+pub(super) fn is_harder(comparison: ComparisonOp, level: Decimal, than: Decimal) -> bool {
     match comparison {
-        Comparison::AtLeast | Comparison::Above => level > than,
-        Comparison::AtMost | Comparison::Below => level < than,
-        Comparison::Equal | Comparison::NotEqual => false,
+        ComparisonOp::AtLeast | ComparisonOp::Above => level > than,
+        ComparisonOp::AtMost | ComparisonOp::Below => level < than,
+        ComparisonOp::Equal | ComparisonOp::NotEqual => false,
     }
 }
 
 /// The severity or ladder of an alert; the ladder's levels are those of `compared`, a value
 /// that has none of its own.
 pub(super) fn graded(
-    grade: &Grade,
+    grade: &AlertSeverity,
     compared: Option<(&TypedMeasure, &Compare)>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedThreshold> {
     let (rungs, place) = match grade {
-        Grade::Severity(severity) => {
+        AlertSeverity::Severity(severity) => {
             return Some(CheckedThreshold { severity: *severity, lowest: None, rungs: Vec::new() });
         }
-        Grade::Ladder(rungs, at) => (rungs, at.0),
+        AlertSeverity::Ladder(rungs, at) => (rungs, at.0),
     };
     let Some((valued, compare)) = compared else {
         diagnostics.push(messages::ladder_of_one(place));
@@ -158,7 +159,7 @@ fn ladder(
     // The most serious severity is the first of the four.
     ordered.sort_by_key(|rung| std::cmp::Reverse(rung.severity));
     let said = written.iter().find_map(|rung| rung.level.comparison);
-    let comparison = said.unwrap_or(Comparison::AtLeast);
+    let comparison = said.unwrap_or(ComparisonOp::AtLeast);
     let mut levels: Vec<(Severity, Decimal)> = Vec::new();
     let mut is_whole = true;
     for rung in ordered {

@@ -2,29 +2,29 @@
 
 use model::schema::FieldType;
 
-use super::kind::Kind;
-use super::scope::Scope;
+use super::kind::ValueType;
+use super::scope::NameScope;
 use super::stream::field_index;
-use super::types::{Function, Selected, Shape};
+use super::types::{MeasureFunction, MeasureShape, SelectedEvents};
 use super::{filter, messages};
-use crate::ast::{Name, Path};
+use crate::ast::{FieldPath, SpannedName};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::UnitKind;
 use crate::source::SourceSpan;
 
-const FUNCTIONS: [(&str, Function); 12] = [
-    ("count", Function::Count),
-    ("sum", Function::Sum),
-    ("avg", Function::Avg),
-    ("stddev", Function::Stddev),
-    ("min", Function::Min),
-    ("max", Function::Max),
-    ("last", Function::Last),
-    ("delta", Function::Delta),
-    ("increase", Function::Increase),
-    ("rate", Function::Rate),
-    ("distinct", Function::Distinct),
-    ("ratio", Function::Ratio),
+const FUNCTIONS: [(&str, MeasureFunction); 12] = [
+    ("count", MeasureFunction::Count),
+    ("sum", MeasureFunction::Sum),
+    ("avg", MeasureFunction::Avg),
+    ("stddev", MeasureFunction::Stddev),
+    ("min", MeasureFunction::Min),
+    ("max", MeasureFunction::Max),
+    ("last", MeasureFunction::Last),
+    ("delta", MeasureFunction::Delta),
+    ("increase", MeasureFunction::Increase),
+    ("rate", MeasureFunction::Rate),
+    ("distinct", MeasureFunction::Distinct),
+    ("ratio", MeasureFunction::Ratio),
 ];
 
 /// Measures of other tools, and ours.
@@ -41,10 +41,10 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("total", "sum"),
 ];
 
-pub(super) fn count_of(events: Selected, name: &str) -> Shape {
+pub(super) fn count_of(events: SelectedEvents, name: &str) -> MeasureShape {
     let spelled = crate::print::name(name);
-    Shape {
-        function: Function::Count,
+    MeasureShape {
+        function: MeasureFunction::Count,
         of: vec![events],
         field: None,
         field_name: String::new(),
@@ -58,7 +58,10 @@ pub(super) fn count_of(events: Selected, name: &str) -> Shape {
     }
 }
 
-fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Function> {
+fn function_named(
+    name: &SpannedName,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<MeasureFunction> {
     let word = name.text.as_str();
     let known = FUNCTIONS.iter().find(|(known, _)| *known == word);
     let function = known.map(|(_, function)| *function).or_else(|| quantile(word));
@@ -75,7 +78,7 @@ fn function_named(name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Func
 }
 
 /// `p95` and `p99.9`: above 0 and below 100, with at most one digit after the point.
-fn quantile(word: &str) -> Option<Function> {
+fn quantile(word: &str) -> Option<MeasureFunction> {
     let digits = word.strip_prefix('p')?;
     let (whole, tenth) = digits.split_once('.').unwrap_or((digits, "0"));
     let plain = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -83,27 +86,27 @@ fn quantile(word: &str) -> Option<Function> {
         return None;
     }
     let permille = whole.parse::<u32>().ok()?.checked_mul(10)?.checked_add(tenth.parse().ok()?)?;
-    (1..1000).contains(&permille).then_some(Function::Quantile(permille))
+    (1..1000).contains(&permille).then_some(MeasureFunction::Quantile(permille))
 }
 
 /// Resolves `count(x)`, `ratio(a, b)` …; `None` is reported.
 pub(super) fn call(
-    scope: &mut Scope<'_>,
-    name: &Name,
-    arguments: &[Path],
+    scope: &mut NameScope<'_>,
+    name: &SpannedName,
+    arguments: &[FieldPath],
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Shape> {
+) -> Option<MeasureShape> {
     let function = function_named(name, diagnostics)?;
     let ends = arguments.first().zip(arguments.last());
     let place = ends.map_or(name.at.0, |(first, last)| first.at.0.to(last.at.0));
     let wrong = match (function, arguments) {
-        (Function::Ratio, [part, whole]) => return ratio(scope, part, whole, diagnostics),
-        (Function::Count, [events]) => {
+        (MeasureFunction::Ratio, [part, whole]) => return ratio(scope, part, whole, diagnostics),
+        (MeasureFunction::Count, [events]) => {
             let selected = event_set(scope, events, diagnostics)?;
             return Some(count_of(selected, &events.dotted()));
         }
-        (Function::Ratio, _) => messages::ratio_arguments(place, &name.text),
-        (Function::Count, _) => messages::count_arguments(place, &name.text),
+        (MeasureFunction::Ratio, _) => messages::ratio_arguments(place, &name.text),
+        (MeasureFunction::Count, _) => messages::count_arguments(place, &name.text),
         (_, [argument]) => return measured(scope, function, name, argument, diagnostics),
         _ => messages::field_arguments(place, &name.text),
     };
@@ -112,15 +115,15 @@ pub(super) fn call(
 }
 
 fn ratio(
-    scope: &mut Scope<'_>,
-    part: &Path,
-    whole: &Path,
+    scope: &mut NameScope<'_>,
+    part: &FieldPath,
+    whole: &FieldPath,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Shape> {
+) -> Option<MeasureShape> {
     let part_events = event_set(scope, part, diagnostics);
     let whole_events = event_set(scope, whole, diagnostics)?;
     let mut ratio = count_of(part_events?, &part.dotted());
-    ratio.function = Function::Ratio;
+    ratio.function = MeasureFunction::Ratio;
     ratio.unit = Some(UnitKind::Percent);
     let (a, b) = (crate::print::path(part), crate::print::path(whole));
     ratio.canonical = format!("ratio({a}, {b})");
@@ -131,10 +134,10 @@ fn ratio(
 
 /// The events a path names: a stream or filter, without a field.
 fn event_set(
-    scope: &mut Scope<'_>,
-    path: &Path,
+    scope: &mut NameScope<'_>,
+    path: &FieldPath,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Selected> {
+) -> Option<SelectedEvents> {
     let (head, field) = path.split();
     if let Some(field) = field {
         diagnostics.push(messages::field_for_events(path.at.0, head, &field));
@@ -144,37 +147,37 @@ fn event_set(
 }
 
 /// The stream or filter a path begins with.
-fn head_name(path: &Path) -> Name {
-    Name { text: path.split().0.to_owned(), at: path.at }
+fn head_name(path: &FieldPath) -> SpannedName {
+    SpannedName { text: path.split().0.to_owned(), at: path.at }
 }
 
 /// True when a function can be computed of a field.
-fn measures(function: Function, kind: &FieldType) -> bool {
+fn measures(function: MeasureFunction, kind: &FieldType) -> bool {
     use FieldType::{Bytes, Duration, Float, Int, List, Percent};
     match function {
-        Function::Distinct => !matches!(kind, List(_)),
+        MeasureFunction::Distinct => !matches!(kind, List(_)),
         _ => matches!(kind, Int | Float | Duration(_) | Percent(_) | Bytes),
     }
 }
 
 /// Rank of how unlikely it is that somebody wants a field of this type measured.
-fn unlikeliness(function: Function, kind: &FieldType) -> u8 {
+fn unlikeliness(function: MeasureFunction, kind: &FieldType) -> u8 {
     use FieldType::{Bool, Instant, Int, Ip, Str, Time};
     match (function, kind) {
-        (Function::Distinct, Str | Ip) => 0,
+        (MeasureFunction::Distinct, Str | Ip) => 0,
         (_, Time(_) | Instant(_) | Bool) => 2,
-        (Function::Distinct, _) | (_, Int) => 1,
+        (MeasureFunction::Distinct, _) | (_, Int) => 1,
         _ => 0,
     }
 }
 
 fn measured(
-    scope: &mut Scope<'_>,
-    function: Function,
-    name: &Name,
-    argument: &Path,
+    scope: &mut NameScope<'_>,
+    function: MeasureFunction,
+    name: &SpannedName,
+    argument: &FieldPath,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Shape> {
+) -> Option<MeasureShape> {
     let (word, place) = (&name.text, argument.at.0);
     let (head, field_name) = argument.split();
     let events = filter::events(scope, &head_name(argument), 0, diagnostics)?;
@@ -190,11 +193,11 @@ fn measured(
     let kind = &schema.fields.get(index)?.kind;
     if !measures(function, kind) {
         let found = messages::unmeasurable(place, word, &field_name);
-        diagnostics.push(found.found(Kind::of(kind).words()));
+        diagnostics.push(found.found(ValueType::of(kind).words()));
         return None;
     }
     let spelled = crate::print::path(argument);
-    Some(Shape {
+    Some(MeasureShape {
         function,
         field: Some(index),
         unit: unit_of(function, kind),
@@ -212,9 +215,9 @@ fn missing_field(word: &str, head: &str, some: Option<&str>, place: SourceSpan) 
     }
 }
 
-fn unit_of(function: Function, kind: &FieldType) -> Option<UnitKind> {
+fn unit_of(function: MeasureFunction, kind: &FieldType) -> Option<UnitKind> {
     match (function, kind) {
-        (Function::Distinct, _) => Some(UnitKind::Count),
+        (MeasureFunction::Distinct, _) => Some(UnitKind::Count),
         (_, FieldType::Duration(_)) => Some(UnitKind::Duration),
         (_, FieldType::Percent(_)) => Some(UnitKind::Percent),
         (_, FieldType::Bytes) => Some(UnitKind::Bytes),

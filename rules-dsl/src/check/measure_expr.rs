@@ -1,38 +1,38 @@
 //! Numbers made of measures: arithmetic, and now against then.
 
-use super::constant::{Least, base, events, millis};
+use super::constant::{LengthMinimum, base, events, millis};
 use super::limits::{CHAIN_MAX, MEASURES_MAX, TERMS_MAX};
 use super::measure::{call, count_of};
-use super::scope::Scope;
-use super::types::{Resolution, Shape, TypedMeasure};
+use super::scope::NameScope;
+use super::types::{MeasureShape, NameResolution, TypedMeasure};
 use super::{filter, messages};
-use crate::ast::{Measure, Name, Quantity, Statement, Term, Window};
+use crate::ast::{Measure, MeasureTerm, Quantity, SpannedName, Statement, Window};
 use crate::diagnostic::{Diagnostic, DiagnosticCode};
 use crate::print::sign;
 use crate::quantity::{UnitKind, shown_as, spelled};
-use crate::rule::{Arithmetic, Formula};
+use crate::rule::{ArithmeticOp, MeasureFormula};
 use crate::source::SourceSpan;
 
 /// Resolves what is measured; `None` is reported.
 pub(super) fn typed_measure(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     measure: &Measure,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TypedMeasure> {
     let mut valued = match &measure.term {
-        Term::Call(function, arguments, _) => {
+        MeasureTerm::Call(function, arguments, _) => {
             TypedMeasure::of(call(scope, function, arguments, diagnostics)?)
         }
-        Term::Named(name) => named(scope, name, depth, diagnostics)?,
-        Term::Number(number) => constant(number, diagnostics)?,
-        Term::Arithmetic(left, operator, right) => {
+        MeasureTerm::Named(name) => named(scope, name, depth, diagnostics)?,
+        MeasureTerm::Number(number) => constant(number, diagnostics)?,
+        MeasureTerm::Arithmetic(left, operator, right) => {
             let left_value = typed_measure(scope, left, depth, diagnostics);
             let right_value = typed_measure(scope, right, depth, diagnostics)?;
             let place = left.term.place().to(right.term.place());
             joined(left_value?, *operator, right_value, place, diagnostics)?
         }
-        Term::Versus(now, ago) => {
+        MeasureTerm::Versus(now, ago) => {
             let now = typed_measure(scope, now, depth, diagnostics)?;
             versus(now, ago, measure.term.place(), diagnostics)?
         }
@@ -47,17 +47,17 @@ pub(super) fn typed_measure(
 
 /// Checks a measure that perhaps no alert uses, with its lengths of time.
 pub(super) fn declared(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     measure: &Measure,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     typed_measure(scope, measure, 0, diagnostics);
     let Window { within, step, min } = &measure.window;
     if let Some(within) = within {
-        millis(within, Least::OneMillisecond, diagnostics);
+        millis(within, LengthMinimum::OneMillisecond, diagnostics);
     }
     if let Some(step) = step {
-        millis(step, Least::Zero, diagnostics);
+        millis(step, LengthMinimum::Zero, diagnostics);
     }
     if let Some(min) = min {
         events(min, diagnostics);
@@ -68,7 +68,7 @@ pub(super) fn declared(
 /// all have, it is given once too often.
 pub(super) fn give(valued: &mut TypedMeasure, window: &Window, diagnostics: &mut Vec<Diagnostic>) {
     let is_versus = valued.versus.is_some();
-    let parts: [(Part, &Option<Quantity>); 3] = [
+    let parts: [(FormulaPart, &Option<Quantity>); 3] = [
         (|shape| &mut shape.within, &window.within),
         (|shape| &mut shape.step, &window.step),
         (|shape| &mut shape.min, &window.min),
@@ -78,7 +78,8 @@ pub(super) fn give(valued: &mut TypedMeasure, window: &Window, diagnostics: &mut
             continue;
         };
         // What is too little to compare with is the past.
-        let takes = |shape: &&mut Shape| !(is_versus && at == MIN_PART) || shape.ago.is_some();
+        let takes =
+            |shape: &&mut MeasureShape| !(is_versus && at == MIN_PART) || shape.ago.is_some();
         let (mut is_taken, mut first) = (false, None);
         for shape in valued.shapes.iter_mut().filter(takes) {
             match part(shape) {
@@ -96,13 +97,13 @@ pub(super) fn give(valued: &mut TypedMeasure, window: &Window, diagnostics: &mut
     }
 }
 
-type Part = fn(&mut Shape) -> &mut Option<Quantity>;
+type FormulaPart = fn(&mut MeasureShape) -> &mut Option<Quantity>;
 /// The place of `min` among the parts of a window.
 const MIN_PART: usize = 2;
 
 fn named(
-    scope: &mut Scope<'_>,
-    name: &Name,
+    scope: &mut NameScope<'_>,
+    name: &SpannedName,
     depth: usize,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TypedMeasure> {
@@ -112,20 +113,20 @@ fn named(
         return Some(TypedMeasure::of(count_of(events, &name.text)));
     };
     match scope.measures.get(name.text.as_str()) {
-        Some(Resolution::Done(known)) => {
+        Some(NameResolution::Done(known)) => {
             let known = known.clone();
             let affordable = filter::afford(scope, &known.shapes, name.at.0, diagnostics);
             return affordable.then_some(known);
         }
-        Some(Resolution::Failed) => return None,
+        Some(NameResolution::Failed) => return None,
         None if depth < CHAIN_MAX => {}
-        Some(Resolution::Open) | None => {
+        Some(NameResolution::Open) | None => {
             diagnostics.push(messages::measure_circle(name.at.0, &name.text));
             return None;
         }
     }
     // Once only: measures that build on each other twice would double at every link.
-    scope.measures.insert(&inner.name.text, Resolution::Open);
+    scope.measures.insert(&inner.name.text, NameResolution::Open);
     // What is wrong inside was reported at the measure itself.
     let mut inside = Vec::new();
     let found = typed_measure(scope, &inner.measure, depth + 1, &mut inside)
@@ -138,7 +139,7 @@ fn named(
         inside.retain(|d| d.code == DiagnosticCode::Circle);
         diagnostics.append(&mut inside);
     }
-    let known = found.clone().map_or(Resolution::Failed, Resolution::Done);
+    let known = found.clone().map_or(NameResolution::Failed, NameResolution::Done);
     scope.measures.insert(&inner.name.text, known);
     found
 }
@@ -148,7 +149,7 @@ fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Type
     let unit = number.unit.map(|unit| unit.kind).filter(|kind| *kind != UnitKind::Count);
     Some(TypedMeasure {
         shapes: Vec::new(),
-        formula: Formula::Number(value, shown_as(unit)),
+        formula: MeasureFormula::Number(value, shown_as(unit)),
         unit,
         canonical: spelled(value, unit),
         binding: 3,
@@ -160,7 +161,7 @@ fn constant(number: &Quantity, diagnostics: &mut Vec<Diagnostic>) -> Option<Type
 
 fn joined(
     left: TypedMeasure,
-    operator: Arithmetic,
+    operator: ArithmeticOp,
     right: TypedMeasure,
     place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
@@ -171,13 +172,13 @@ fn joined(
         return None;
     };
     let binding = match operator {
-        Arithmetic::Add | Arithmetic::Subtract => 1,
-        Arithmetic::Multiply | Arithmetic::Divide => 2,
+        ArithmeticOp::Add | ArithmeticOp::Subtract => 1,
+        ArithmeticOp::Multiply | ArithmeticOp::Divide => 2,
     };
     let operands = (left.operand(binding), right.operand(binding + 1));
     let canonical = format!("{} {} {}", operands.0, sign(operator), operands.1);
     let behind = left.shapes.len();
-    let formula = Formula::Arithmetic(
+    let formula = MeasureFormula::Arithmetic(
         Box::new(left.formula),
         operator,
         Box::new(shifted(right.formula, behind)),
@@ -190,30 +191,30 @@ fn joined(
 /// The unit of two numbers joined; the outer `None` is that they cannot be.
 fn unit_of(
     left: Option<UnitKind>,
-    operator: Arithmetic,
+    operator: ArithmeticOp,
     right: Option<UnitKind>,
 ) -> Option<Option<UnitKind>> {
     let plain = |unit: Option<UnitKind>| unit.filter(|kind| *kind != UnitKind::Count);
     match (plain(left), operator, plain(right)) {
         // Counts of events stay such while they are added up.
-        (None, Arithmetic::Add | Arithmetic::Subtract, None) => {
+        (None, ArithmeticOp::Add | ArithmeticOp::Subtract, None) => {
             Some(left.filter(|_| left == right))
         }
-        (a, Arithmetic::Add | Arithmetic::Subtract, b) => (a == b).then_some(a),
-        (a, Arithmetic::Multiply, None) => Some(a),
-        (None, Arithmetic::Multiply, b) => Some(b),
-        (Some(_), Arithmetic::Multiply, Some(_)) => None,
-        (a, Arithmetic::Divide, None) => Some(a),
-        (a, Arithmetic::Divide, b) => (a == b).then_some(None),
+        (a, ArithmeticOp::Add | ArithmeticOp::Subtract, b) => (a == b).then_some(a),
+        (a, ArithmeticOp::Multiply, None) => Some(a),
+        (None, ArithmeticOp::Multiply, b) => Some(b),
+        (Some(_), ArithmeticOp::Multiply, Some(_)) => None,
+        (a, ArithmeticOp::Divide, None) => Some(a),
+        (a, ArithmeticOp::Divide, b) => (a == b).then_some(None),
     }
 }
 
 /// A formula whose windows begin later in the list.
-fn shifted(formula: Formula, by: usize) -> Formula {
+fn shifted(formula: MeasureFormula, by: usize) -> MeasureFormula {
     match formula {
-        Formula::Window(at) => Formula::Window(at + by),
-        Formula::Number(number, unit) => Formula::Number(number, unit),
-        Formula::Arithmetic(left, operator, right) => Formula::Arithmetic(
+        MeasureFormula::Window(at) => MeasureFormula::Window(at + by),
+        MeasureFormula::Number(number, unit) => MeasureFormula::Number(number, unit),
+        MeasureFormula::Arithmetic(left, operator, right) => MeasureFormula::Arithmetic(
             Box::new(shifted(*left, by)),
             operator,
             Box::new(shifted(*right, by)),
@@ -228,19 +229,20 @@ fn versus(
     place: SourceSpan,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<TypedMeasure> {
-    millis(ago, Least::OneMillisecond, diagnostics)?;
+    millis(ago, LengthMinimum::OneMillisecond, diagnostics)?;
     if now.shapes.is_empty() || now.shapes.iter().any(|shape| shape.ago.is_some()) {
         diagnostics.push(messages::nothing_versus(place));
         return None;
     }
     let behind = now.shapes.len();
-    let then = now.shapes.iter().cloned().map(|shape| Shape { ago: Some(ago.clone()), ..shape });
+    let then =
+        now.shapes.iter().cloned().map(|shape| MeasureShape { ago: Some(ago.clone()), ..shape });
     let canonical = format!("{} vs {} ago", now.operand(3), crate::print::quantity(ago));
     Some(TypedMeasure {
         shapes: now.shapes.iter().cloned().chain(then).collect(),
-        formula: Formula::Arithmetic(
+        formula: MeasureFormula::Arithmetic(
             Box::new(now.formula.clone()),
-            Arithmetic::Divide,
+            ArithmeticOp::Divide,
             Box::new(shifted(now.formula, behind)),
         ),
         unit: Some(UnitKind::Percent),

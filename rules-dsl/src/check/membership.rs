@@ -6,29 +6,29 @@ use model::decimal::Decimal;
 use model::schema::Schema;
 
 use super::constant::network;
-use super::kind::Kind;
-use super::predicate::{Typed, constant, place};
-use super::scope::Scope;
+use super::kind::ValueType;
+use super::predicate::{TypedOperand, constant, place};
+use super::scope::NameScope;
 use super::types::List;
 use super::{messages, reference};
-use crate::ast::Name;
+use crate::ast::SpannedName;
 use crate::diagnostic::Diagnostic;
-use crate::rule::{Constant, Predicate, Roster};
+use crate::rule::{AbsenceRoster, ConstantValue, Predicate};
 
 /// `x in LIST`: whether an operand is one of its items; `None` is reported.
 pub(super) fn members(
     list: &List,
-    value: Typed,
-    name: &Name,
+    value: TypedOperand,
+    name: &SpannedName,
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Predicate> {
     match list {
-        List::Networks(networks) if value.kind == Kind::Ip => {
+        List::Networks(networks) if value.kind == ValueType::Ip => {
             Some(Predicate::InNetwork(value.operand, networks.clone()))
         }
         // A file of addresses may hold networks too: an address is a network of one.
-        List::Lines { .. } if value.kind == Kind::Ip => {
+        List::Lines { .. } if value.kind == ValueType::Ip => {
             let networks = lines(list, name, &value.kind, diagnostics, network)?;
             Some(Predicate::InNetwork(value.operand, networks))
         }
@@ -41,28 +41,28 @@ pub(super) fn members(
 
 /// The keys of a roster: the items of a list as values of the key's one component.
 pub(super) fn roster(
-    scope: &Scope<'_>,
-    name: &Name,
-    kind: &Kind,
+    scope: &NameScope<'_>,
+    name: &SpannedName,
+    kind: &ValueType,
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Roster> {
+) -> Option<AbsenceRoster> {
     let list = scope.list(name, diagnostics)?;
-    constants(list, name, kind, schema, diagnostics).map(Roster::Listed)
+    constants(list, name, kind, schema, diagnostics).map(AbsenceRoster::Listed)
 }
 
 /// The items as constants of a type.
 fn constants(
     list: &List,
-    name: &Name,
-    kind: &Kind,
+    name: &SpannedName,
+    kind: &ValueType,
     schema: &Schema,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Vec<Constant>> {
+) -> Option<Vec<ConstantValue>> {
     match list {
         List::Literals(items) => {
             let mut found = Vec::new();
-            let read: Vec<Option<Constant>> =
+            let read: Vec<Option<ConstantValue>> =
                 items.iter().map(|item| constant(schema, item, kind, &mut found)).collect();
             // The list is right by itself; what does not fit is its use here.
             let first = items.first().map_or(name.at.0, place);
@@ -80,16 +80,16 @@ fn constants(
         }
         List::Networks(_) => {
             let found = messages::types_disagree(name.at.0);
-            diagnostics.push(found.found(Kind::Ip.words()).expected(kind.words()));
+            diagnostics.push(found.found(ValueType::Ip.words()).expected(kind.words()));
             None
         }
         List::Lines { .. } => lines(list, name, kind, diagnostics, |text| match kind {
-            Kind::Text => Some(Constant::Text(text.to_owned())),
-            Kind::Number => Decimal::parse(text).ok().map(Constant::Number),
-            Kind::Bool => text.parse().ok().map(Constant::Bool),
-            Kind::Ip => {
+            ValueType::Text => Some(ConstantValue::Text(text.to_owned())),
+            ValueType::Number => Decimal::parse(text).ok().map(ConstantValue::Number),
+            ValueType::Bool => text.parse().ok().map(ConstantValue::Bool),
+            ValueType::Ip => {
                 let address: IpAddr = text.parse().ok()?;
-                Some(Constant::Ip(address.to_canonical()))
+                Some(ConstantValue::Ip(address.to_canonical()))
             }
             _ => None,
         }),
@@ -99,8 +99,8 @@ fn constants(
 /// Every line read as something; the first that cannot be is reported.
 fn lines<T>(
     list: &List,
-    name: &Name,
-    kind: &Kind,
+    name: &SpannedName,
+    kind: &ValueType,
     diagnostics: &mut Vec<Diagnostic>,
     read: impl Fn(&str) -> Option<T>,
 ) -> Option<Vec<T>> {
@@ -111,7 +111,7 @@ fn lines<T>(
     for (number, text) in lines {
         let Some(item) = read(text) else {
             let words = kind.words();
-            let expected = crate::diagnostic::Text {
+            let expected = crate::diagnostic::BilingualText {
                 en: reference::items_of(&words.en).en,
                 ja: reference::items_of(&words.ja).ja,
             };

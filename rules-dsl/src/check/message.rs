@@ -1,22 +1,22 @@
 //! Message templates: every placeholder is checked here, so none is a surprise at three in
 //! the morning.
 
-use model::message::{Message, MessagePart};
+use model::message::{MessagePart, MessageTemplate};
 use model::schema::Schema;
 
 use super::limits::{NAMES_SHOWN_MAX, TOP_MAX};
-use super::scope::Scope;
+use super::scope::NameScope;
 use super::stream::identifies;
-use super::template::{Piece, pieces};
+use super::template::{TemplatePiece, pieces};
 use super::{messages, reference};
-use crate::ast::Quoted;
+use crate::ast::QuotedText;
 use crate::diagnostic::Diagnostic;
-use crate::rule::{KeyPart, Top};
+use crate::rule::{KeyPart, TopField};
 
 /// Names that a template may use.
-pub(super) struct Vocabulary<'a> {
+pub(super) struct TemplateNames<'a> {
     /// Names of the tables.
-    pub(super) scope: &'a Scope<'a>,
+    pub(super) scope: &'a NameScope<'a>,
     pub(super) by: &'a [KeyPart],
     /// The stream of the triggering event, where there is one.
     pub(super) event: Option<&'a Schema>,
@@ -26,10 +26,10 @@ pub(super) struct Vocabulary<'a> {
 
 /// A checked template and the fields of the triggering event it shows.
 #[derive(Default)]
-pub(super) struct Template {
-    pub(super) message: Message,
+pub(super) struct CheckedTemplate {
+    pub(super) message: MessageTemplate,
     pub(super) fields: Vec<String>,
-    pub(super) tops: Vec<Top>,
+    pub(super) tops: Vec<TopField>,
 }
 
 const BUILT_IN: [(&str, MessagePart); 6] = [
@@ -43,11 +43,11 @@ const BUILT_IN: [(&str, MessagePart); 6] = [
 
 /// Checks a template; what cannot be filled is reported.
 pub(super) fn template(
-    text: &Quoted,
-    vocabulary: &Vocabulary<'_>,
+    text: &QuotedText,
+    vocabulary: &TemplateNames<'_>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Template {
-    let mut template = Template::default();
+) -> CheckedTemplate {
+    let mut template = CheckedTemplate::default();
     let pieces = match pieces(&text.text) {
         Ok(pieces) => pieces,
         Err(reason) => {
@@ -57,8 +57,10 @@ pub(super) fn template(
     };
     for piece in pieces {
         let part = match piece {
-            Piece::Literal(text) => Some(MessagePart::Literal(text)),
-            Piece::Hole(name) => placeholder(&name, text, vocabulary, &mut template, diagnostics),
+            TemplatePiece::Literal(text) => Some(MessagePart::Literal(text)),
+            TemplatePiece::Hole(name) => {
+                placeholder(&name, text, vocabulary, &mut template, diagnostics)
+            }
         };
         template.message.parts.extend(part);
     }
@@ -67,9 +69,9 @@ pub(super) fn template(
 
 fn placeholder(
     name: &str,
-    text: &Quoted,
-    vocabulary: &Vocabulary<'_>,
-    template: &mut Template,
+    text: &QuotedText,
+    vocabulary: &TemplateNames<'_>,
+    template: &mut CheckedTemplate,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
     if let Some((column, key)) = column_of(name) {
@@ -107,8 +109,8 @@ fn column_of(name: &str) -> Option<(&str, &str)> {
 fn looked_up(
     column: &str,
     key: &str,
-    text: &Quoted,
-    vocabulary: &Vocabulary<'_>,
+    text: &QuotedText,
+    vocabulary: &TemplateNames<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
     let at = vocabulary.by.iter().position(|part| part.name == key);
@@ -126,9 +128,9 @@ fn looked_up(
 /// `top 3 src.ip`, after the word.
 fn top(
     rest: &str,
-    text: &Quoted,
-    vocabulary: &Vocabulary<'_>,
-    template: &mut Template,
+    text: &QuotedText,
+    vocabulary: &TemplateNames<'_>,
+    template: &mut CheckedTemplate,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<MessagePart> {
     let (many, name) = rest.trim().split_once(' ').unwrap_or(("", ""));
@@ -142,7 +144,7 @@ fn top(
         return None;
     };
     let field = field_slot(name, &mut template.fields);
-    template.tops.push(Top { field, most });
+    template.tops.push(TopField { field, most });
     Some(MessagePart::Top(template.tops.len() - 1))
 }
 
@@ -155,7 +157,7 @@ fn field_slot(name: &str, fields: &mut Vec<String>) -> usize {
     })
 }
 
-fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic {
+fn unknown(name: &str, text: &QuotedText, vocabulary: &TemplateNames<'_>) -> Diagnostic {
     let keys = vocabulary.by.iter().map(|part| part.name.as_str());
     let built_in = BUILT_IN.iter().map(|(word, _)| *word);
     let event = vocabulary.event.into_iter().flat_map(|schema| &schema.fields);
@@ -170,7 +172,11 @@ fn unknown(name: &str, text: &Quoted, vocabulary: &Vocabulary<'_>) -> Diagnostic
 }
 
 /// The message of an alert that names none: name, key, and value and level where it has them.
-pub(super) fn default_template(name: &str, by: &[KeyPart], symbol: Option<&str>) -> Message {
+pub(super) fn default_template(
+    name: &str,
+    by: &[KeyPart],
+    symbol: Option<&str>,
+) -> MessageTemplate {
     let mut parts = vec![MessagePart::Literal(name.to_owned())];
     for (index, key) in by.iter().enumerate() {
         parts.push(MessagePart::Literal(format!(" {}=", key.name)));
@@ -182,5 +188,5 @@ pub(super) fn default_template(name: &str, by: &[KeyPart], symbol: Option<&str>)
         parts.push(MessagePart::Literal(format!(" {symbol} ")));
         parts.push(MessagePart::Threshold);
     }
-    Message { parts }
+    MessageTemplate { parts }
 }

@@ -5,49 +5,51 @@ use std::net::IpAddr;
 use model::schema::Schema;
 
 use super::constant::{base, instant, network};
-use super::kind::{Kind, mended};
+use super::kind::{ValueType, mended};
 use super::limits::REGEX_BYTES_MAX;
 use super::membership::members;
 use super::messages;
-use super::scope::Scope;
+use super::scope::NameScope;
 use super::stream::field_index;
-use crate::ast::{Expression, Path, Quoted, Set};
-use crate::diagnostic::{Diagnostic, Text};
-use crate::rule::{Arithmetic, Comparison, Constant, Operand, Predicate, TextTest};
+use crate::ast::{Expression, FieldPath, MembershipSet, QuotedText};
+use crate::diagnostic::{BilingualText, Diagnostic};
+use crate::rule::{
+    ArithmeticOp, ComparisonOp, ConstantValue, Predicate, PredicateOperand, TextTest,
+};
 use crate::source::SourceSpan;
 
 /// An operand and its type.
-pub(super) struct Typed {
-    pub(super) operand: Operand,
-    pub(super) kind: Kind,
+pub(super) struct TypedOperand {
+    pub(super) operand: PredicateOperand,
+    pub(super) kind: ValueType,
     place: SourceSpan,
 }
 
-struct Checker<'a, 'd> {
+struct PredicateChecker<'a, 'd> {
     schema: &'a Schema,
     /// Names of the lists; constants need none.
-    scope: Option<&'a Scope<'a>>,
+    scope: Option<&'a NameScope<'a>>,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
 /// Checks a condition over the fields of a stream; `None` is reported.
 pub(super) fn predicate(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     schema: &Schema,
     condition: &Expression,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Predicate> {
-    Checker { schema, scope: Some(scope), diagnostics }.truth(condition)
+    PredicateChecker { schema, scope: Some(scope), diagnostics }.truth(condition)
 }
 
 /// A constant of a kind, as lists and tests write it; `None` is reported.
 pub(super) fn constant(
     schema: &Schema,
     item: &Expression,
-    kind: &Kind,
+    kind: &ValueType,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Constant> {
-    Checker { schema, scope: None, diagnostics }.constant(item, kind)
+) -> Option<ConstantValue> {
+    PredicateChecker { schema, scope: None, diagnostics }.constant(item, kind)
 }
 
 /// Place of an expression.
@@ -71,7 +73,7 @@ pub(super) fn place(expression: &Expression) -> SourceSpan {
     }
 }
 
-impl Checker<'_, '_> {
+impl PredicateChecker<'_, '_> {
     fn report<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
         self.diagnostics.push(diagnostic);
         None
@@ -97,11 +99,11 @@ impl Checker<'_, '_> {
             Expression::Bool(false, _) => Some(Predicate::Not(Box::new(Predicate::True))),
             Expression::Field(_) => {
                 let value = self.value(expression)?;
-                if value.kind != Kind::Bool {
+                if value.kind != ValueType::Bool {
                     return self.not_a_condition(expression);
                 }
-                let truth = Operand::Constant(Constant::Bool(true));
-                Some(Predicate::Compare(value.operand, Comparison::Equal, truth))
+                let truth = PredicateOperand::Constant(ConstantValue::Bool(true));
+                Some(Predicate::Compare(value.operand, ComparisonOp::Equal, truth))
             }
             Expression::Quoted(_)
             | Expression::Number(_)
@@ -115,25 +117,27 @@ impl Checker<'_, '_> {
         self.report(messages::not_a_condition(place(expression), &spelled))
     }
 
-    fn field(&mut self, path: &Path) -> Option<usize> {
+    fn field(&mut self, path: &FieldPath) -> Option<usize> {
         field_index(self.schema, &path.dotted(), path.at.0, self.diagnostics)
     }
 
-    fn value(&mut self, expression: &Expression) -> Option<Typed> {
+    fn value(&mut self, expression: &Expression) -> Option<TypedOperand> {
         let at = place(expression);
-        let constant = |constant, kind| (Operand::Constant(constant), kind);
+        let constant = |constant, kind| (PredicateOperand::Constant(constant), kind);
         let (operand, kind) = match expression {
             Expression::Field(path) => {
                 let index = self.field(path)?;
-                let kind = Kind::of(&self.schema.fields.get(index)?.kind);
-                (Operand::Field(index), kind)
+                let kind = ValueType::of(&self.schema.fields.get(index)?.kind);
+                (PredicateOperand::Field(index), kind)
             }
-            Expression::Quoted(text) => constant(Constant::Text(text.text.clone()), Kind::Text),
+            Expression::Quoted(text) => {
+                constant(ConstantValue::Text(text.text.clone()), ValueType::Text)
+            }
             Expression::Number(number) => {
                 let value = base(number, self.diagnostics)?;
-                constant(Constant::Number(value), Kind::quantity(number))
+                constant(ConstantValue::Number(value), ValueType::quantity(number))
             }
-            Expression::Bool(value, _) => constant(Constant::Bool(*value), Kind::Bool),
+            Expression::Bool(value, _) => constant(ConstantValue::Bool(*value), ValueType::Bool),
             Expression::Lower(inner, _) => return self.lower(inner, at),
             Expression::Arithmetic(left, operator, right) => {
                 return self.arithmetic(left, *operator, right, at);
@@ -144,26 +148,26 @@ impl Checker<'_, '_> {
             }
         };
         let place = at;
-        Some(Typed { operand, kind, place })
+        Some(TypedOperand { operand, kind, place })
     }
 
-    fn lower(&mut self, inner: &Expression, place: SourceSpan) -> Option<Typed> {
+    fn lower(&mut self, inner: &Expression, place: SourceSpan) -> Option<TypedOperand> {
         let inner = self.value(inner)?;
-        if inner.kind != Kind::Text {
-            return self.mismatch(&inner, &Kind::Text, place);
+        if inner.kind != ValueType::Text {
+            return self.mismatch(&inner, &ValueType::Text, place);
         }
-        let operand = Operand::Lower(Box::new(inner.operand));
-        let kind = Kind::Text;
-        Some(Typed { operand, kind, place })
+        let operand = PredicateOperand::Lower(Box::new(inner.operand));
+        let kind = ValueType::Text;
+        Some(TypedOperand { operand, kind, place })
     }
 
     fn arithmetic(
         &mut self,
         left: &Expression,
-        operator: Arithmetic,
+        operator: ArithmeticOp,
         right: &Expression,
         place: SourceSpan,
-    ) -> Option<Typed> {
+    ) -> Option<TypedOperand> {
         let (left, right) = (self.value(left), self.value(right));
         let (left, right) = (left?, right?);
         let Some(kind) = joined(&left.kind, operator, &right.kind) else {
@@ -173,14 +177,14 @@ impl Checker<'_, '_> {
             return self.report(messages::not_joined(place, sign, &en, &ja));
         };
         let operands = (Box::new(left.operand), Box::new(right.operand));
-        let operand = Operand::Arithmetic(operands.0, operator, operands.1);
-        Some(Typed { operand, kind, place })
+        let operand = PredicateOperand::Arithmetic(operands.0, operator, operands.1);
+        Some(TypedOperand { operand, kind, place })
     }
 
     fn compare(
         &mut self,
         left: &Expression,
-        operator: Comparison,
+        operator: ComparisonOp,
         right: &Expression,
     ) -> Option<Predicate> {
         let (left, right) = (self.value(left), self.value(right));
@@ -191,12 +195,12 @@ impl Checker<'_, '_> {
         if left.kind != right.kind {
             // The constant is what can be mended, so the other side sets the type.
             return match left.operand {
-                Operand::Constant(_) => self.mismatch(&left, &right.kind, at),
+                PredicateOperand::Constant(_) => self.mismatch(&left, &right.kind, at),
                 _ => self.mismatch(&right, &left.kind, at),
             };
         }
-        let equality = matches!(operator, Comparison::Equal | Comparison::NotEqual);
-        if matches!(left.kind, Kind::List(_)) || !(equality || left.kind.ordered()) {
+        let equality = matches!(operator, ComparisonOp::Equal | ComparisonOp::NotEqual);
+        if matches!(left.kind, ValueType::List(_)) || !(equality || left.kind.ordered()) {
             let words = left.kind.words();
             let symbol = operator.symbol();
             return self.report(messages::not_ordered(at, symbol, &words.en, &words.ja));
@@ -205,42 +209,51 @@ impl Checker<'_, '_> {
     }
 
     /// A text constant where an address or instant is wanted is read as one.
-    fn read_as(&mut self, value: Typed, wanted: &Kind) -> Option<Typed> {
-        let Operand::Constant(Constant::Text(text)) = &value.operand else {
+    fn read_as(&mut self, value: TypedOperand, wanted: &ValueType) -> Option<TypedOperand> {
+        let PredicateOperand::Constant(ConstantValue::Text(text)) = &value.operand else {
             return Some(value);
         };
         let place = value.place;
         let read = match wanted {
-            Kind::Ip => {
+            ValueType::Ip => {
                 let read = text.parse::<IpAddr>();
-                read.map(|address| Constant::Ip(address.to_canonical()))
+                read.map(|address| ConstantValue::Ip(address.to_canonical()))
                     .map_err(|_| messages::bad_address(place, text))
             }
-            Kind::Time => {
-                let read = instant(text).map(Constant::Time);
+            ValueType::Time => {
+                let read = instant(text).map(ConstantValue::Time);
                 read.ok_or_else(|| messages::bad_instant(place, text))
             }
             _ => return Some(value),
         };
         let constant = read.map_err(|found| self.diagnostics.push(found)).ok()?;
-        Some(Typed { operand: Operand::Constant(constant), kind: wanted.clone(), place })
+        Some(TypedOperand {
+            operand: PredicateOperand::Constant(constant),
+            kind: wanted.clone(),
+            place,
+        })
     }
 
-    fn mismatch<T>(&mut self, wrong: &Typed, wanted: &Kind, at: SourceSpan) -> Option<T> {
+    fn mismatch<T>(
+        &mut self,
+        wrong: &TypedOperand,
+        wanted: &ValueType,
+        at: SourceSpan,
+    ) -> Option<T> {
         let found = if wrong.kind.has_unit() && wanted.has_unit() {
             messages::units_disagree(at)
         } else {
             messages::types_disagree(at)
         };
         let mut found = found.found(wrong.kind.words()).expected(wanted.words());
-        if let Operand::Constant(constant) = &wrong.operand {
+        if let PredicateOperand::Constant(constant) = &wrong.operand {
             found.help.extend(mended(constant, wanted));
         }
         self.report(found)
     }
 
     /// A constant read as a value of a kind, for lists.
-    fn constant(&mut self, item: &Expression, wanted: &Kind) -> Option<Constant> {
+    fn constant(&mut self, item: &Expression, wanted: &ValueType) -> Option<ConstantValue> {
         let value = self.value(item)?;
         let value = self.read_as(value, wanted)?;
         if value.kind != *wanted {
@@ -248,22 +261,27 @@ impl Checker<'_, '_> {
             return self.mismatch(&value, wanted, at);
         }
         match value.operand {
-            Operand::Constant(constant) => Some(constant),
+            PredicateOperand::Constant(constant) => Some(constant),
             _ => None,
         }
     }
 
-    fn member(&mut self, value: &Expression, negated: bool, set: &Set) -> Option<Predicate> {
+    fn member(
+        &mut self,
+        value: &Expression,
+        negated: bool,
+        set: &MembershipSet,
+    ) -> Option<Predicate> {
         let value = self.value(value)?;
         let present = match &value.operand {
-            Operand::Field(index) => Predicate::Exists(*index),
+            PredicateOperand::Field(index) => Predicate::Exists(*index),
             // Compared with itself a value is unequal only when it is missing.
-            other => Predicate::Compare(other.clone(), Comparison::Equal, other.clone()),
+            other => Predicate::Compare(other.clone(), ComparisonOp::Equal, other.clone()),
         };
         let inside = match set {
-            Set::Literals(items) => self.one_of(value, items)?,
-            Set::Networks(networks) => self.in_networks(value, networks)?,
-            Set::List(name) => {
+            MembershipSet::Literals(items) => self.one_of(value, items)?,
+            MembershipSet::Networks(networks) => self.in_networks(value, networks)?,
+            MembershipSet::List(name) => {
                 let list = self.scope?.list(name, self.diagnostics)?;
                 members(list, value, name, self.schema, self.diagnostics)?
             }
@@ -273,20 +291,20 @@ impl Checker<'_, '_> {
         Some(if negated { outside(inside) } else { inside })
     }
 
-    fn one_of(&mut self, value: Typed, items: &[Expression]) -> Option<Predicate> {
-        if matches!(value.kind, Kind::List(_)) {
+    fn one_of(&mut self, value: TypedOperand, items: &[Expression]) -> Option<Predicate> {
+        if matches!(value.kind, ValueType::List(_)) {
             return self.report(messages::in_a_list(value.place));
         }
         let items = items.iter();
-        let constants: Vec<Option<Constant>> =
+        let constants: Vec<Option<ConstantValue>> =
             items.map(|item| self.constant(item, &value.kind)).collect();
         let constants = constants.into_iter().collect::<Option<_>>()?;
         Some(Predicate::In(value.operand, constants))
     }
 
-    fn in_networks(&mut self, value: Typed, networks: &[Quoted]) -> Option<Predicate> {
-        if value.kind != Kind::Ip {
-            return self.mismatch(&value, &Kind::Ip, value.place);
+    fn in_networks(&mut self, value: TypedOperand, networks: &[QuotedText]) -> Option<Predicate> {
+        if value.kind != ValueType::Ip {
+            return self.mismatch(&value, &ValueType::Ip, value.place);
         }
         let mut read = Vec::new();
         for text in networks {
@@ -305,14 +323,14 @@ impl Checker<'_, '_> {
         right: &Expression,
     ) -> Option<Predicate> {
         let value = self.value(left)?;
-        if let (Kind::List(inner), TextTest::Contains, Operand::Field(index)) =
+        if let (ValueType::List(inner), TextTest::Contains, PredicateOperand::Field(index)) =
             (&value.kind, test, &value.operand)
         {
             let constant = self.constant(right, inner)?;
             return Some(Predicate::ListContains(*index, constant));
         }
-        if value.kind != Kind::Text {
-            return self.mismatch(&value, &Kind::Text, value.place);
+        if value.kind != ValueType::Text {
+            return self.mismatch(&value, &ValueType::Text, value.place);
         }
         let Expression::Quoted(text) = right else {
             return self.report(messages::text_wanted(place(right), crate::print::test_word(test)));
@@ -320,16 +338,16 @@ impl Checker<'_, '_> {
         Some(Predicate::Text(value.operand, test, text.text.clone()))
     }
 
-    fn matches(&mut self, left: &Expression, regex: &Quoted) -> Option<Predicate> {
+    fn matches(&mut self, left: &Expression, regex: &QuotedText) -> Option<Predicate> {
         let value = self.value(left)?;
-        if value.kind != Kind::Text {
-            return self.mismatch(&value, &Kind::Text, value.place);
+        if value.kind != ValueType::Text {
+            return self.mismatch(&value, &ValueType::Text, value.place);
         }
         let built = regex::RegexBuilder::new(&regex.text).size_limit(REGEX_BYTES_MAX).build();
         if let Err(error) = built {
             let lines = error.to_string();
             let last = lines.lines().last().unwrap_or("");
-            let reason = Text::same(last.trim_start_matches("error:").trim());
+            let reason = BilingualText::same(last.trim_start_matches("error:").trim());
             return self.report(messages::bad_regex(regex.at.0).found(reason));
         }
         Some(Predicate::Matches(value.operand, regex.text.clone()))
@@ -337,9 +355,9 @@ impl Checker<'_, '_> {
 }
 
 /// The type of two values joined by an operator.
-fn joined(left: &Kind, operator: Arithmetic, right: &Kind) -> Option<Kind> {
-    use Arithmetic::{Add, Divide, Multiply, Subtract};
-    use Kind::{Bytes, Duration, Number, Percent, Time};
+fn joined(left: &ValueType, operator: ArithmeticOp, right: &ValueType) -> Option<ValueType> {
+    use ArithmeticOp::{Add, Divide, Multiply, Subtract};
+    use ValueType::{Bytes, Duration, Number, Percent, Time};
     match (left, operator, right) {
         (Time, Subtract, Time) => Some(Duration),
         (Time, _, _) | (_, _, Time) => None,

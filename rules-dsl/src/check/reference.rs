@@ -9,7 +9,7 @@ mod table;
 pub(super) use calendar::{calendar, during};
 pub(super) use list::list;
 pub(super) use messages::{bad_line, items_of, roster_of_one, seen_and_listed};
-pub(super) use table::{Own, column, overrides, table};
+pub(super) use table::{OwnThresholds, column, overrides, table};
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! The statements of all files to a rule set.
 
-use super::scope::Scope;
+use super::scope::NameScope;
 use super::types::CheckedAlert;
 use super::{alert, filter, measure_expr, reference, test, watch};
 use crate::ast::Statement;
 use crate::diagnostic::Diagnostic;
-use crate::explain::Explanation;
+use crate::explain::RuleExplanation;
 use crate::resolver::Resolver;
 use crate::rule::{Alert, RuleSet, Test, Watch};
 use crate::source::SourceFile;
@@ -13,8 +13,8 @@ use crate::source::SourceFile;
 /// Result of checking; the rules are whole only when nothing reported is an error.
 pub(crate) struct CheckedRules {
     pub(crate) rules: RuleSet,
-    pub(crate) readings: Vec<Explanation>,
-    pub(crate) watched: Vec<Explanation>,
+    pub(crate) readings: Vec<RuleExplanation>,
+    pub(crate) watched: Vec<RuleExplanation>,
     pub(crate) tests: Vec<Test>,
 }
 
@@ -25,10 +25,10 @@ pub(crate) fn check(
     resolver: &dyn Resolver,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> CheckedRules {
-    let mut scope = Scope::declare(statements, files, resolver, diagnostics);
+    let mut scope = NameScope::declare(statements, files, resolver, diagnostics);
     read_references(&mut scope, statements, diagnostics);
     let mut checked: Vec<CheckedAlert> = Vec::new();
-    let mut watches: Vec<(Watch, Explanation)> = Vec::new();
+    let mut watches: Vec<(Watch, RuleExplanation)> = Vec::new();
     for statement in statements {
         match statement {
             Statement::Filter(filter) => {
@@ -67,7 +67,7 @@ pub(crate) fn check(
 
 /// Reads lists, tables and calendars; what is wrong with them is reported here, once.
 fn read_references(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     statements: &[Statement],
     diagnostics: &mut Vec<Diagnostic>,
 ) {

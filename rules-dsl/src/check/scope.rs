@@ -7,15 +7,15 @@ use model::calendar::Calendar;
 use model::meta::META_PREFIX;
 use model::schema::Schema;
 
-use super::types::{List, Resolution, Selected, Table, TypedMeasure};
+use super::types::{List, NameResolution, SelectedEvents, Table, TypedMeasure};
 use super::{messages, stream};
-use crate::ast::{Name, Statement};
+use crate::ast::{SpannedName, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::resolver::Resolver;
 use crate::source::{SourceFile, SourceSpan};
 
 /// Everything that has a name.
-pub(crate) struct Scope<'a> {
+pub(crate) struct NameScope<'a> {
     pub(super) declared: HashMap<&'a str, (&'a Statement, SourceSpan)>,
     pub(super) files: &'a [SourceFile],
     pub(super) resolver: &'a dyn Resolver,
@@ -23,19 +23,19 @@ pub(crate) struct Scope<'a> {
     pub(super) lists: HashMap<String, List>,
     pub(super) tables: HashMap<String, Table>,
     pub(super) calendars: HashMap<String, Arc<Calendar>>,
-    pub(super) filters: HashMap<String, Resolution<Selected>>,
-    pub(super) measures: HashMap<&'a str, Resolution<TypedMeasure>>,
+    pub(super) filters: HashMap<String, NameResolution<SelectedEvents>>,
+    pub(super) measures: HashMap<&'a str, NameResolution<TypedMeasure>>,
     /// Comparisons used so far.
     pub(super) comparisons: usize,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> NameScope<'a> {
     pub(super) fn declare(
         statements: &'a [Statement],
         files: &'a [SourceFile],
         resolver: &'a dyn Resolver,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> Scope<'a> {
+    ) -> NameScope<'a> {
         let mut declared: HashMap<&str, (&Statement, SourceSpan)> = HashMap::new();
         let mut streams = Vec::new();
         for statement in statements {
@@ -47,8 +47,8 @@ impl<'a> Scope<'a> {
                 diagnostics.push(found.related(*first, messages::first_declared()));
                 continue;
             }
-            let is_told = matches!(statement, Statement::Alert(_) | Statement::Watch(_));
-            if is_told && name.text.starts_with(META_PREFIX) {
+            let is_reported = matches!(statement, Statement::Alert(_) | Statement::Watch(_));
+            if is_reported && name.text.starts_with(META_PREFIX) {
                 diagnostics.push(messages::reserved_name(name.at.0, &name.text));
             }
             declared.insert(&name.text, (statement, name.at.0));
@@ -57,7 +57,7 @@ impl<'a> Scope<'a> {
             }
         }
         streams.sort_by(|a, b| a.name.cmp(&b.name));
-        Scope {
+        NameScope {
             declared,
             files,
             resolver,
@@ -79,7 +79,7 @@ impl<'a> Scope<'a> {
     /// The statement a name stands for, if it is of the wanted kind; anything else is reported.
     pub(super) fn statement(
         &self,
-        name: &Name,
+        name: &SpannedName,
         wanted: &str,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<&'a Statement> {
@@ -109,7 +109,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Reports a name that nothing declares.
-    pub(super) fn unknown(&self, name: &Name, beyond: bool) -> Diagnostic {
+    pub(super) fn unknown(&self, name: &SpannedName, beyond: bool) -> Diagnostic {
         let text = &name.text;
         let found = messages::unknown_name(name.at.0, text);
         if let Some(trapped) = crate::lex::phrase_trap(text, name.at.0) {
@@ -130,12 +130,12 @@ impl<'a> Scope<'a> {
         found.suggest(text, known.map(|(name, _)| *name))
     }
 
-    pub(super) fn filters_with_places(&self) -> Vec<(&str, &Selected, SourceSpan)> {
-        let mut all: Vec<(&str, &Selected, SourceSpan)> = self
+    pub(super) fn filters_with_places(&self) -> Vec<(&str, &SelectedEvents, SourceSpan)> {
+        let mut all: Vec<(&str, &SelectedEvents, SourceSpan)> = self
             .filters
             .iter()
             .filter_map(|(name, resolved)| match resolved {
-                Resolution::Done(selected) => {
+                NameResolution::Done(selected) => {
                     let (_, place) = self.declared.get(name.as_str())?;
                     Some((name.as_str(), selected, *place))
                 }
@@ -147,7 +147,11 @@ impl<'a> Scope<'a> {
     }
 
     /// The list of a name; `None` is reported, here or where it stands.
-    pub(super) fn list(&self, name: &Name, diagnostics: &mut Vec<Diagnostic>) -> Option<&List> {
+    pub(super) fn list(
+        &self,
+        name: &SpannedName,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<&List> {
         let Some(Statement::List(_)) = self.statement(name, "list", diagnostics) else {
             return None;
         };

@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 
 use model::schema::{
-    Codec, DurationUnit, Extract, Field, FieldType, Pattern, PatternPart, PercentScale, Schema,
-    Telemetry, TimeFormat, UnixUnit,
+    Codec, DurationUnit, Extract, Field, FieldType, OtlpSignal, Pattern, PatternPart, PercentScale,
+    Schema, TimeFormat, UnixUnit,
 };
 use model::time::SECOND_MS;
 
-use super::constant::{Least, millis};
+use super::constant::{LengthMinimum, millis};
 use super::limits::NAMES_SHOWN_MAX;
 use super::messages;
-use super::template::{Piece, pieces};
-use crate::ast::{self, FieldKind, KindArgument, Path, Quoted};
-use crate::diagnostic::{Diagnostic, Text};
+use super::template::{TemplatePiece, pieces};
+use crate::ast::{self, FieldKind, FieldPath, KindArgument, QuotedText};
+use crate::diagnostic::{BilingualText, Diagnostic};
 use crate::source::SourceSpan;
 
 /// Lateness of a stream that names none.
@@ -41,9 +41,9 @@ const CODECS: [(&str, Codec); 7] = [
     ("logfmt", Codec::Logfmt),
     ("text", Codec::Text),
     ("syslog", Codec::Syslog),
-    ("otlp_logs", Codec::Otlp(Telemetry::Logs)),
-    ("otlp_metrics", Codec::Otlp(Telemetry::Metrics)),
-    ("otlp_spans", Codec::Otlp(Telemetry::Spans)),
+    ("otlp_logs", Codec::Otlp(OtlpSignal::Logs)),
+    ("otlp_metrics", Codec::Otlp(OtlpSignal::Metrics)),
+    ("otlp_spans", Codec::Otlp(OtlpSignal::Spans)),
 ];
 
 /// The schema of a stream; what is wrong is reported, and the rest of it still serves to check
@@ -54,7 +54,7 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
     event_time(stream, &times, diagnostics);
     let codec = stream.codec.as_ref().and_then(|codec| codec_named(codec, diagnostics));
     let length = stream.lateness.as_ref();
-    let lateness = length.and_then(|length| millis(length, Least::Zero, diagnostics));
+    let lateness = length.and_then(|length| millis(length, LengthMinimum::Zero, diagnostics));
     let mut schema = Schema {
         name: name.clone(),
         input: stream.from.as_ref().map_or(name, |from| &from.text).clone(),
@@ -66,7 +66,7 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
         partitioned_by: None,
         extracts: Vec::new(),
     };
-    let mut naming = |path: &Option<Path>| {
+    let mut naming = |path: &Option<FieldPath>| {
         path.as_ref().and_then(|path| identifying(&schema, path, diagnostics))
     };
     let (id, partitioned_by) = (naming(&stream.id), naming(&stream.partitioned_by));
@@ -85,7 +85,7 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
 /// Reports fields that no record can have: the paths of OTLP are known.
 fn never_there(
     schema: &Schema,
-    telemetry: Telemetry,
+    telemetry: OtlpSignal,
     stream: &ast::Stream,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
@@ -142,7 +142,11 @@ fn fields(
 }
 
 /// A field that names something: events, or the partition they lie in.
-fn identifying(schema: &Schema, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
+fn identifying(
+    schema: &Schema,
+    path: &FieldPath,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<usize> {
     let (name, place) = (path.dotted(), path.at.0);
     let index = field_index(schema, &name, place, diagnostics)?;
     let is_one = identifies(&schema.fields.get(index)?.kind);
@@ -174,7 +178,7 @@ fn event_time(
     }
 }
 
-fn codec_named(codec: &ast::Name, diagnostics: &mut Vec<Diagnostic>) -> Option<Codec> {
+fn codec_named(codec: &ast::SpannedName, diagnostics: &mut Vec<Diagnostic>) -> Option<Codec> {
     let (text, place) = (codec.text.as_str(), codec.at.0);
     if let Some((_, codec)) = CODECS.iter().find(|(name, _)| *name == text) {
         return Some(*codec);
@@ -235,7 +239,7 @@ fn list_item(kind: &FieldKind) -> Option<&FieldKind> {
 }
 
 /// Spelling of a type.
-fn type_spelling(word: &str) -> Text {
+fn type_spelling(word: &str) -> BilingualText {
     match word {
         "time" | "instant" => messages::time_spelling(word),
         "duration" => messages::duration_spelling(),
@@ -326,7 +330,11 @@ fn extract(
     Some(Extract { source, patterns })
 }
 
-fn text_field(schema: &Schema, field: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<usize> {
+fn text_field(
+    schema: &Schema,
+    field: &FieldPath,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<usize> {
     let name = field.dotted();
     let index = field_index(schema, &name, field.at.0, diagnostics)?;
     if schema.fields.get(index)?.kind != FieldType::Str {
@@ -357,7 +365,10 @@ fn pattern(
 }
 
 /// A pattern's pieces, or what is wrong with it.
-fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, Box<Diagnostic>> {
+fn pattern_parts(
+    schema: &Schema,
+    pattern: &QuotedText,
+) -> Result<Vec<PatternPart>, Box<Diagnostic>> {
     let place = pattern.at.0;
     let pieces = pieces(&pattern.text)
         .map_err(|reason| Box::new(messages::bad_pattern(place, &reason.en, &reason.ja)))?;
@@ -378,13 +389,13 @@ fn pattern_parts(schema: &Schema, pattern: &Quoted) -> Result<Vec<PatternPart>, 
 
 fn pattern_part(
     schema: &Schema,
-    piece: Piece,
+    piece: TemplatePiece,
     place: SourceSpan,
 ) -> Result<PatternPart, Box<Diagnostic>> {
     match piece {
-        Piece::Literal(text) => Ok(PatternPart::Literal(text)),
-        Piece::Hole(name) if name == "_" => Ok(PatternPart::Skip),
-        Piece::Hole(name) => {
+        TemplatePiece::Literal(text) => Ok(PatternPart::Literal(text)),
+        TemplatePiece::Hole(name) if name == "_" => Ok(PatternPart::Skip),
+        TemplatePiece::Hole(name) => {
             let mut fields = schema.fields.iter().enumerate();
             match fields.find(|(_, field)| field.name == name) {
                 Some((_, field)) if matches!(field.kind, FieldType::List(_)) => {

@@ -1,16 +1,16 @@
 //! Texts with `{holes}`: templates of messages, and patterns.
 
 use super::limits::PIECES_MAX;
-use crate::diagnostic::{Text, text};
+use crate::diagnostic::{BilingualText, text};
 
 /// A piece of a text with holes.
-pub(super) enum Piece {
+pub(super) enum TemplatePiece {
     Literal(String),
     Hole(String),
 }
 
 /// Takes a text with `{holes}` apart; `{{` and `}}` are the braces themselves.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
+pub(super) fn pieces(text: &str) -> Result<Vec<TemplatePiece>, BilingualText> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut chars = text.chars().peekable();
@@ -19,7 +19,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
             '{' | '}' if chars.next_if_eq(&c).is_some() => literal.push(c),
             '{' => {
                 flush(&mut literal, &mut pieces);
-                pieces.push(Piece::Hole(hole(&mut chars)?));
+                pieces.push(TemplatePiece::Hole(hole(&mut chars)?));
             }
             '}' => {
                 return Err(text!("a `}}` closes nothing", "対応する `{{` のない `}}` があります"));
@@ -37,13 +37,13 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Text> {
     Ok(pieces)
 }
 
-fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
+fn flush(literal: &mut String, pieces: &mut Vec<TemplatePiece>) {
     if !literal.is_empty() {
-        pieces.push(Piece::Literal(std::mem::take(literal)));
+        pieces.push(TemplatePiece::Literal(std::mem::take(literal)));
     }
 }
 
-fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, Text> {
+fn hole(chars: &mut impl Iterator<Item = char>) -> Result<String, BilingualText> {
     let mut name = String::new();
     for c in chars {
         match c {

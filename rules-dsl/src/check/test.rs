@@ -2,27 +2,29 @@
 
 mod messages;
 
-use model::message::Unit;
+use model::message::DisplayUnit;
 use model::schema::{FieldType, Schema};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::Reason;
+use model::transition::EndReason;
 
-use super::constant::{Least, base, events, millis};
-use super::kind::Kind;
+use super::constant::{LengthMinimum, base, events, millis};
+use super::kind::ValueType;
 use super::predicate::constant;
-use super::scope::Scope;
+use super::scope::NameScope;
 use super::stream::field_index;
-use crate::ast::{self, Expression, Path, Quantity, Statement, TestStep, Value};
+use crate::ast::{self, Expression, FieldPath, Quantity, Statement, TestStep, TestValue};
 use crate::diagnostic::Diagnostic;
-use crate::rule::{Alert, Claim, Constant, Expected, ExpectedKind, Given, GivenValue, Test};
+use crate::rule::{
+    Alert, ConstantValue, Expected, ExpectedKind, Given, GivenValue, Test, TestClaim,
+};
 
 /// The instant tests count from unless `start` says otherwise: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Checks one test; `None` is reported, or its alert is.
 pub(super) fn test(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     alerts: &[Alert],
     test: &ast::Test,
     diagnostics: &mut Vec<Diagnostic>,
@@ -80,7 +82,7 @@ fn given_steps(test: &ast::Test) -> impl Iterator<Item = &ast::Given> {
     })
 }
 
-fn expect_steps(test: &ast::Test) -> impl Iterator<Item = &ast::Expect> {
+fn expect_steps(test: &ast::Test) -> impl Iterator<Item = &ast::TestExpectation> {
     test.steps.iter().filter_map(|step| match step {
         TestStep::Given(_) => None,
         TestStep::Expect(expect) => Some(expect),
@@ -88,12 +90,12 @@ fn expect_steps(test: &ast::Test) -> impl Iterator<Item = &ast::Expect> {
 }
 
 fn given(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::Given,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Given> {
     let length = |quantity: &Quantity, diagnostics: &mut Vec<Diagnostic>| {
-        millis(quantity, Least::Zero, diagnostics)
+        millis(quantity, LengthMinimum::Zero, diagnostics)
     };
     let first_ms = length(&written.moment, diagnostics);
     let (every_ms, times) = match &written.repeat {
@@ -117,7 +119,7 @@ fn given(
     })
 }
 
-fn no_stream(scope: &Scope<'_>, name: &ast::Name) -> Diagnostic {
+fn no_stream(scope: &NameScope<'_>, name: &ast::SpannedName) -> Diagnostic {
     match scope.declared.get(name.text.as_str()) {
         Some((other, place)) => {
             let word = other.keyword();
@@ -134,7 +136,7 @@ fn no_stream(scope: &Scope<'_>, name: &ast::Name) -> Diagnostic {
 /// One value per field of the stream; everything wrong with any of them is reported.
 fn values(
     schema: &Schema,
-    fields: &[(Path, Value)],
+    fields: &[(FieldPath, TestValue)],
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Vec<GivenValue>> {
     let mut values = vec![GivenValue::Missing; schema.fields.len()];
@@ -164,32 +166,34 @@ fn values(
 fn value(
     schema: &Schema,
     kind: &FieldType,
-    path: &Path,
-    written: &Value,
+    path: &FieldPath,
+    written: &TestValue,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<GivenValue> {
-    match (Kind::of(kind), written) {
-        (Kind::List(inner), Value::List(items)) => {
-            let items: Vec<Option<Constant>> =
+    match (ValueType::of(kind), written) {
+        (ValueType::List(inner), TestValue::List(items)) => {
+            let items: Vec<Option<ConstantValue>> =
                 items.iter().map(|item| constant(schema, item, &inner, diagnostics)).collect();
             items.into_iter().collect::<Option<_>>().map(GivenValue::List)
         }
-        (Kind::List(_), Value::One(_)) | (_, Value::List(_)) => {
+        (ValueType::List(_), TestValue::One(_)) | (_, TestValue::List(_)) => {
             let (place, name) = (path.at.0, path.dotted());
             diagnostics.push(match written {
-                Value::One(_) => messages::list_expected(place, &name),
-                Value::List(_) => messages::no_list(place, &name),
+                TestValue::One(_) => messages::list_expected(place, &name),
+                TestValue::List(_) => messages::no_list(place, &name),
             });
             None
         }
-        (kind, Value::One(one)) => constant(schema, one, &kind, diagnostics).map(GivenValue::One),
+        (kind, TestValue::One(one)) => {
+            constant(schema, one, &kind, diagnostics).map(GivenValue::One)
+        }
     }
 }
 
 fn expected(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     alert: &Alert,
-    written: &ast::Expect,
+    written: &ast::TestExpectation,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Expected> {
     let what = match written.what {
@@ -208,9 +212,9 @@ fn expected(
     }
     let at_ms = match &written.moment {
         None => None,
-        Some(moment) => Some(millis(moment, Least::Zero, diagnostics)?),
+        Some(moment) => Some(millis(moment, LengthMinimum::Zero, diagnostics)?),
     };
-    let claims: Vec<Option<Claim>> = written
+    let claims: Vec<Option<TestClaim>> = written
         .fields
         .iter()
         .map(|(path, value)| claim(scope, alert, path, value, diagnostics))
@@ -225,40 +229,40 @@ const CLAIMS: [&str; 8] =
     ["value", "threshold", "peak", "count", "severity", "since", "reason", "message"];
 
 fn claim(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     alert: &Alert,
-    path: &Path,
+    path: &FieldPath,
     written: &Expression,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Claim> {
+) -> Option<TestClaim> {
     let name = path.dotted();
     let selections = alert.trigger.selections();
     let of = selections.first()?;
     let schema = scope.schema(of.stream)?;
     if let Some(at) = alert.by.iter().position(|part| part.name == name) {
-        let kind = Kind::of(&schema.fields.get(*of.key.get(at)?)?.kind);
-        return Some(Claim::Key(at, constant(&schema, written, &kind, diagnostics)?));
+        let kind = ValueType::of(&schema.fields.get(*of.key.get(at)?)?.kind);
+        return Some(TestClaim::Key(at, constant(&schema, written, &kind, diagnostics)?));
     }
     let mut measured = || {
         let kind = match alert.unit() {
-            Unit::Number => Kind::Number,
-            Unit::Percent => Kind::Percent,
-            Unit::Seconds => Kind::Duration,
-            Unit::Bytes => Kind::Bytes,
+            DisplayUnit::Number => ValueType::Number,
+            DisplayUnit::Percent => ValueType::Percent,
+            DisplayUnit::Seconds => ValueType::Duration,
+            DisplayUnit::Bytes => ValueType::Bytes,
         };
         match constant(&schema, written, &kind, diagnostics)? {
-            Constant::Number(value) => Some(value),
+            ConstantValue::Number(value) => Some(value),
             _ => None,
         }
     };
     match name.as_str() {
-        "value" => measured().map(Claim::Value),
-        "threshold" => measured().map(Claim::Threshold),
-        "peak" => measured().map(Claim::Peak),
-        "count" => events(number(path, written, diagnostics)?, diagnostics).map(Claim::Count),
+        "value" => measured().map(TestClaim::Value),
+        "threshold" => measured().map(TestClaim::Threshold),
+        "peak" => measured().map(TestClaim::Peak),
+        "count" => events(number(path, written, diagnostics)?, diagnostics).map(TestClaim::Count),
         "since" => {
             let since = number(path, written, diagnostics)?;
-            millis(since, Least::Zero, diagnostics).map(Claim::Since)
+            millis(since, LengthMinimum::Zero, diagnostics).map(TestClaim::Since)
         }
         "severity" | "reason" | "message" => worded(path, written, diagnostics),
         _ => {
@@ -271,7 +275,7 @@ fn claim(
 }
 
 fn number<'a>(
-    path: &Path,
+    path: &FieldPath,
     written: &'a Expression,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<&'a Quantity> {
@@ -283,13 +287,17 @@ fn number<'a>(
 }
 
 /// A claim whose value is a text in quotes.
-fn worded(path: &Path, written: &Expression, diagnostics: &mut Vec<Diagnostic>) -> Option<Claim> {
+fn worded(
+    path: &FieldPath,
+    written: &Expression,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<TestClaim> {
     let name = path.dotted();
     let text = if let Expression::Quoted(quoted) = written { Some(&quoted.text) } else { None };
     let claim = text.and_then(|text| match name.as_str() {
-        "severity" => Severity::from_word(text).map(Claim::Severity),
-        "reason" => Reason::from_name(text).map(Claim::Reason),
-        _ => Some(Claim::Message(text.clone())),
+        "severity" => Severity::from_word(text).map(TestClaim::Severity),
+        "reason" => EndReason::from_name(text).map(TestClaim::Reason),
+        _ => Some(TestClaim::Message(text.clone())),
     });
     if claim.is_none() {
         diagnostics.push(match name.as_str() {

@@ -1,10 +1,12 @@
 use model::decimal::Decimal;
-use model::message::{MessagePart, Unit};
+use model::message::{DisplayUnit, MessagePart};
 use model::schema::{Codec, PatternPart};
 
 use crate::compile;
 use crate::diagnostic::DiagnosticCode;
-use crate::rule::{Alert, Compare, Comparison, Measure, Operand, Predicate, RuleSet, Window};
+use crate::rule::{
+    Alert, Compare, ComparisonOp, Measure, Predicate, PredicateOperand, RuleSet, Window,
+};
 use crate::source::SourceFile;
 
 const BASE: &str = r#"
@@ -41,27 +43,27 @@ fn decimal(text: &str) -> Decimal {
 
 #[test]
 fn every_spelling_of_a_trigger_means_one_thing() {
-    use Comparison::{Above, AtLeast, AtMost, Below};
+    use ComparisonOp::{Above, AtLeast, AtMost, Below};
     let cases = [
-        ("bad 10回/分", AtLeast, "10", 60_000, Unit::Number),
-        ("bad １０回／分", AtLeast, "10", 60_000, Unit::Number),
-        ("bad 10回以上/分", AtLeast, "10", 60_000, Unit::Number),
-        ("bad 10回/分以上", AtLeast, "10", 60_000, Unit::Number),
-        ("bad 10回/5分 超", Above, "10", 300_000, Unit::Number),
-        ("bad 10件超過/m", Above, "10", 60_000, Unit::Number),
-        ("bad >= 10 within 1m", AtLeast, "10", 60_000, Unit::Number),
-        ("bad ≧ 10 within 60秒", AtLeast, "10", 60_000, Unit::Number),
-        ("count(bad) within 1m > 10", Above, "10", 60_000, Unit::Number),
-        ("bad 3件未満/時間", Below, "3", 3_600_000, Unit::Number),
-        ("bad 3件以下/日", AtMost, "3", 86_400_000, Unit::Number),
-        ("ratio(errors, http) 5%/分 min 20", AtLeast, "0.05", 60_000, Unit::Percent),
-        ("p95(auth.took) 3秒/5分", AtLeast, "3", 300_000, Unit::Seconds),
-        ("p95(auth.took) >= 250ms within 90s", AtLeast, "0.25", 90_000, Unit::Seconds),
-        ("avg(auth.used) 80%/5分", AtLeast, "0.8", 300_000, Unit::Percent),
-        ("sum(auth.size) >= 100MB within 1m", AtLeast, "100000000", 60_000, Unit::Bytes),
-        ("last(auth.used) > 90%", Above, "0.9", 300_000, Unit::Percent),
-        ("min(auth.n) < -1.5 within 1m", Below, "-1.5", 60_000, Unit::Number),
-        ("distinct(bad.user) 5人/10分", AtLeast, "5", 600_000, Unit::Number),
+        ("bad 10回/分", AtLeast, "10", 60_000, DisplayUnit::Number),
+        ("bad １０回／分", AtLeast, "10", 60_000, DisplayUnit::Number),
+        ("bad 10回以上/分", AtLeast, "10", 60_000, DisplayUnit::Number),
+        ("bad 10回/分以上", AtLeast, "10", 60_000, DisplayUnit::Number),
+        ("bad 10回/5分 超", Above, "10", 300_000, DisplayUnit::Number),
+        ("bad 10件超過/m", Above, "10", 60_000, DisplayUnit::Number),
+        ("bad >= 10 within 1m", AtLeast, "10", 60_000, DisplayUnit::Number),
+        ("bad ≧ 10 within 60秒", AtLeast, "10", 60_000, DisplayUnit::Number),
+        ("count(bad) within 1m > 10", Above, "10", 60_000, DisplayUnit::Number),
+        ("bad 3件未満/時間", Below, "3", 3_600_000, DisplayUnit::Number),
+        ("bad 3件以下/日", AtMost, "3", 86_400_000, DisplayUnit::Number),
+        ("ratio(errors, http) 5%/分 min 20", AtLeast, "0.05", 60_000, DisplayUnit::Percent),
+        ("p95(auth.took) 3秒/5分", AtLeast, "3", 300_000, DisplayUnit::Seconds),
+        ("p95(auth.took) >= 250ms within 90s", AtLeast, "0.25", 90_000, DisplayUnit::Seconds),
+        ("avg(auth.used) 80%/5分", AtLeast, "0.8", 300_000, DisplayUnit::Percent),
+        ("sum(auth.size) >= 100MB within 1m", AtLeast, "100000000", 60_000, DisplayUnit::Bytes),
+        ("last(auth.used) > 90%", Above, "0.9", 300_000, DisplayUnit::Percent),
+        ("min(auth.n) < -1.5 within 1m", Below, "-1.5", 60_000, DisplayUnit::Number),
+        ("distinct(bad.user) 5人/10分", AtLeast, "5", 600_000, DisplayUnit::Number),
     ];
     for (text, comparison, level, window_ms, unit) in cases {
         let alert = alert(text);
@@ -151,7 +153,7 @@ fn a_missing_field_is_in_no_set_and_out_of_none() {
     let Predicate::And(parts) = &of.predicate else { panic!("{:?}", of.predicate) };
     assert_eq!(parts[0], Predicate::Exists(1));
     assert!(matches!(&parts[1], Predicate::Not(inner)
-            if matches!(**inner, Predicate::In(Operand::Field(1), _))));
+            if matches!(**inner, Predicate::In(PredicateOperand::Field(1), _))));
 }
 
 #[test]

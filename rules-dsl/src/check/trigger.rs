@@ -2,31 +2,31 @@
 
 use super::alert::clause_refused;
 use super::condition::condition;
-use super::constant::{Least, events, millis};
+use super::constant::{LengthMinimum, events, millis};
 use super::defaults::{LEARN_DEFAULT_MS, VALUES_DEFAULT};
-use super::kind::Kind;
+use super::kind::ValueType;
 use super::level::{CheckedThreshold, graded};
 use super::limits::{FIRST_COUNT_MAX, NEW_FIELDS_MAX, STEPS_MAX, VALUES_MAX};
-use super::scope::Scope;
+use super::scope::NameScope;
 use super::stream::field_index;
-use super::types::{Selected, Subject};
+use super::types::{CheckedTrigger, SelectedEvents};
 use super::{filter, membership, messages, reference};
-use crate::ast::{self, Name, Path, Quantity};
+use crate::ast::{self, FieldPath, Quantity, SpannedName};
 use crate::diagnostic::Diagnostic;
-use crate::rule::Roster;
+use crate::rule::AbsenceRoster;
 use crate::source::SourceSpan;
 
 /// Resolves a trigger and its severity; `None` is reported.
 pub(super) fn subject(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     alert: &ast::Alert,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (Option<Subject>, Option<CheckedThreshold>) {
+) -> (Option<CheckedTrigger>, Option<CheckedThreshold>) {
     let clauses = &alert.clauses;
     if let ast::Trigger::Condition(written) = &alert.trigger {
         let (joined, graded) =
             condition(scope, written, &clauses.window, &alert.grade, diagnostics);
-        return (joined.map(Subject::Condition), graded);
+        return (joined.map(CheckedTrigger::Condition), graded);
     }
     let graded = graded(&alert.grade, None, diagnostics);
     let subject = match &alert.trigger {
@@ -43,7 +43,7 @@ pub(super) fn subject(
             let within_ms = within(alert, first.at.0, diagnostics);
             match (selected, within_ms) {
                 ((Some(first), Some(then)), Some(within_ms)) => {
-                    Some(Subject::ThenNot { first, then, within_ms })
+                    Some(CheckedTrigger::ThenNot { first, then, within_ms })
                 }
                 _ => None,
             }
@@ -63,7 +63,7 @@ fn within(alert: &ast::Alert, place: SourceSpan, diagnostics: &mut Vec<Diagnosti
         }
     }
     match &window.within {
-        Some(within) => millis(within, Least::OneMillisecond, diagnostics),
+        Some(within) => millis(within, LengthMinimum::OneMillisecond, diagnostics),
         None => {
             diagnostics.push(messages::within_wanted(place));
             None
@@ -72,12 +72,12 @@ fn within(alert: &ast::Alert, place: SourceSpan, diagnostics: &mut Vec<Diagnosti
 }
 
 fn any(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     alert: &ast::Alert,
-    events: &Name,
+    events: &SpannedName,
     and: Option<&ast::Condition>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Subject> {
+) -> Option<CheckedTrigger> {
     let of = filter::events(scope, events, 0, diagnostics);
     let window = &alert.clauses.window;
     let Some(written) = and else {
@@ -87,21 +87,21 @@ fn any(
                 diagnostics.push(clause_refused(extra.at.0, word));
             }
         }
-        return Some(Subject::Any { of: of?, and: None });
+        return Some(CheckedTrigger::Any { of: of?, and: None });
     };
     // The severity stands apart: a comparison beside an event has a level of its own.
-    let plain = ast::Grade::Severity(model::severity::Severity::Low);
+    let plain = ast::AlertSeverity::Severity(model::severity::Severity::Low);
     let (joined, _) = condition(scope, written, window, &plain, diagnostics);
-    Some(Subject::Any { of: of?, and: Some(joined?) })
+    Some(CheckedTrigger::Any { of: of?, and: Some(joined?) })
 }
 
 fn sequence(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     alert: &ast::Alert,
     count: Option<&Quantity>,
-    steps: &[Name],
+    steps: &[SpannedName],
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Subject> {
+) -> Option<CheckedTrigger> {
     let place = steps.first().map_or(alert.name.at.0, |step| step.at.0);
     let count = match count {
         None => Some(1),
@@ -118,33 +118,33 @@ fn sequence(
         diagnostics.push(messages::too_many_steps(extra.at.0));
         return None;
     }
-    let steps: Vec<Option<Selected>> =
+    let steps: Vec<Option<SelectedEvents>> =
         steps.iter().map(|step| filter::events(scope, step, 0, diagnostics)).collect();
     let within_ms = within(alert, place, diagnostics);
     let steps = steps.into_iter().collect::<Option<_>>()?;
-    Some(Subject::Sequence { count: count?, steps, within_ms: within_ms? })
+    Some(CheckedTrigger::Sequence { count: count?, steps, within_ms: within_ms? })
 }
 
 fn absent(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     alert: &ast::Alert,
-    name: &Name,
+    name: &SpannedName,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Subject> {
+) -> Option<CheckedTrigger> {
     let of = filter::events(scope, name, 0, diagnostics);
     let within_ms = within(alert, name.at.0, diagnostics);
     let clauses = &alert.clauses;
     let roster = match (&clauses.seen, clauses.by.first()) {
         _ if clauses.roster.is_some() => listed(scope, alert, of.as_ref(), diagnostics),
-        (None, None) => Some(Roster::Whole),
+        (None, None) => Some(AbsenceRoster::Whole),
         (Some(seen), Some(_)) => {
-            let seen_ms = millis(seen, Least::OneMillisecond, diagnostics);
+            let seen_ms = millis(seen, LengthMinimum::OneMillisecond, diagnostics);
             if let (Some(seen_ms), Some(within_ms)) = (seen_ms, within_ms)
                 && seen_ms <= within_ms
             {
                 diagnostics.push(messages::forgotten_before_missed(seen.at.0));
             }
-            seen_ms.map(Roster::Seen)
+            seen_ms.map(AbsenceRoster::Seen)
         }
         (Some(seen), None) => {
             diagnostics.push(messages::seen_without_key(seen.at.0));
@@ -155,16 +155,16 @@ fn absent(
             None
         }
     };
-    Some(Subject::Absent { of: of?, within_ms: within_ms?, roster: roster? })
+    Some(CheckedTrigger::Absent { of: of?, within_ms: within_ms?, roster: roster? })
 }
 
 /// `by KEY in LIST`: the keys that are expected.
 fn listed(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     alert: &ast::Alert,
-    of: Option<&Selected>,
+    of: Option<&SelectedEvents>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Roster> {
+) -> Option<AbsenceRoster> {
     let clauses = &alert.clauses;
     let name = clauses.roster.as_ref()?;
     if let Some(seen) = &clauses.seen {
@@ -178,21 +178,21 @@ fn listed(
     let schema = scope.schema(of?.stream)?;
     // A field that is not there is reported with the rest of the key.
     let field = schema.fields.iter().find(|field| field.name == key.field.dotted())?;
-    membership::roster(scope, name, &Kind::of(&field.kind), &schema, diagnostics)
+    membership::roster(scope, name, &ValueType::of(&field.kind), &schema, diagnostics)
 }
 
 fn new(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     alert: &ast::Alert,
-    fields: &[Path],
-    name: &Name,
+    fields: &[FieldPath],
+    name: &SpannedName,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Subject> {
+) -> Option<CheckedTrigger> {
     let of = filter::events(scope, name, 0, diagnostics);
     let within_ms = within(alert, name.at.0, diagnostics);
     let clauses = &alert.clauses;
     let learn_ms = match &clauses.learn {
-        Some(learn) => millis(learn, Least::Zero, diagnostics),
+        Some(learn) => millis(learn, LengthMinimum::Zero, diagnostics),
         None => Some(LEARN_DEFAULT_MS),
     };
     let values_max = match &clauses.limit_values {
@@ -212,12 +212,12 @@ fn new(
     }
     let of = of?;
     let schema = scope.schema(of.stream)?;
-    let field_names = fields.iter().map(Path::dotted).collect();
+    let field_names = fields.iter().map(FieldPath::dotted).collect();
     let fields: Vec<Option<usize>> = fields
         .iter()
         .map(|field| field_index(&schema, &field.dotted(), field.at.0, diagnostics))
         .collect();
-    Some(Subject::New {
+    Some(CheckedTrigger::New {
         of,
         fields: fields.into_iter().collect::<Option<_>>()?,
         field_names,

@@ -3,14 +3,16 @@
 use model::decimal::Decimal;
 
 use crate::ast::{self, Quantity};
-use crate::explain::Explanation;
+use crate::explain::RuleExplanation;
 use crate::quantity::UnitKind;
-use crate::rule::{Alert, BoolOp, Comparison, Formula, Network, Predicate, Roster};
+use crate::rule::{
+    AbsenceRoster, Alert, BoolOp, ComparisonOp, IpNetwork, MeasureFormula, Predicate,
+};
 use crate::source::SourceSpan;
 
 /// Events of one stream that satisfy a predicate.
 #[derive(Clone, Debug)]
-pub(crate) struct Selected {
+pub(crate) struct SelectedEvents {
     pub(crate) stream: usize,
     pub(crate) predicate: Predicate,
     /// The names it builds on, the stream first, its own last.
@@ -22,7 +24,7 @@ pub(crate) struct Selected {
 pub(super) enum List {
     /// Constants, typed where they are used.
     Literals(Vec<ast::Expression>),
-    Networks(Vec<Network>),
+    Networks(Vec<IpNetwork>),
     /// The lines of a file and their numbers.
     Lines {
         file: String,
@@ -35,12 +37,12 @@ pub(super) enum List {
 pub(super) struct Table {
     /// Names of the columns after the first.
     pub(super) columns: Vec<String>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<TableRow>,
 }
 
 /// A row of a table.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(super) struct TableRow {
     /// In the file, counted from 1.
     pub(super) line: usize,
     /// `None` is `*` and matches every key.
@@ -49,7 +51,7 @@ pub(super) struct Row {
 }
 
 /// Resolution of a name that may build on other names.
-pub(super) enum Resolution<T> {
+pub(super) enum NameResolution<T> {
     Open,
     Failed,
     Done(T),
@@ -57,7 +59,7 @@ pub(super) enum Resolution<T> {
 
 /// Function of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Function {
+pub(crate) enum MeasureFunction {
     Count,
     Sum,
     Avg,
@@ -74,19 +76,25 @@ pub(crate) enum Function {
     Ratio,
 }
 
-impl Function {
+impl MeasureFunction {
     /// True when an event can make the value larger at its own instant, and only an event can.
     pub(crate) const fn rises_with_an_event(self) -> bool {
-        matches!(self, Function::Count | Function::Sum | Function::Distinct | Function::Max)
+        matches!(
+            self,
+            MeasureFunction::Count
+                | MeasureFunction::Sum
+                | MeasureFunction::Distinct
+                | MeasureFunction::Max
+        )
     }
 }
 
 /// A resolved measure.
 #[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    pub(crate) function: Function,
+pub(crate) struct MeasureShape {
+    pub(crate) function: MeasureFunction,
     /// One selection, or numerator and denominator.
-    pub(crate) of: Vec<Selected>,
+    pub(crate) of: Vec<SelectedEvents>,
     /// The measured field.
     pub(crate) field: Option<usize>,
     /// Its name as rules write it.
@@ -108,9 +116,9 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug)]
 pub(crate) struct TypedMeasure {
     /// The measures it reads, each with its window.
-    pub(crate) shapes: Vec<Shape>,
+    pub(crate) shapes: Vec<MeasureShape>,
     /// Formula of the number: windows by their place in `shapes`.
-    pub(crate) formula: Formula,
+    pub(crate) formula: MeasureFormula,
     /// Its unit; `None` is a bare number.
     pub(crate) unit: Option<UnitKind>,
     /// As rules write it, without windows: `rate(net.bytes) * 8`
@@ -126,9 +134,9 @@ pub(crate) struct TypedMeasure {
 }
 
 impl TypedMeasure {
-    pub(super) fn of(shape: Shape) -> TypedMeasure {
+    pub(super) fn of(shape: MeasureShape) -> TypedMeasure {
         TypedMeasure {
-            formula: Formula::Window(0),
+            formula: MeasureFormula::Window(0),
             unit: shape.unit,
             canonical: shape.canonical.clone(),
             binding: 3,
@@ -140,9 +148,9 @@ impl TypedMeasure {
     }
 
     /// The one measure it is, if it is no more than that.
-    pub(crate) fn single(&self) -> Option<&Shape> {
+    pub(crate) fn single(&self) -> Option<&MeasureShape> {
         match (&self.formula, self.shapes.as_slice()) {
-            (Formula::Window(0), [only]) => Some(only),
+            (MeasureFormula::Window(0), [only]) => Some(only),
             _ => None,
         }
     }
@@ -156,9 +164,9 @@ impl TypedMeasure {
 
 /// A comparison with what lints and readings need to know of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Compared {
+pub(crate) struct CheckedComparison {
     pub(crate) valued: TypedMeasure,
-    pub(crate) comparison: Comparison,
+    pub(crate) comparison: ComparisonOp,
     /// In base units.
     pub(crate) level: Decimal,
     /// As written; of a ladder its lowest rung.
@@ -194,27 +202,27 @@ impl WindowSpan {
 
 /// A condition before its selections are made.
 #[derive(Clone, Debug)]
-pub(crate) struct Joined {
-    pub(crate) compares: Vec<Compared>,
+pub(crate) struct CheckedCondition {
+    pub(crate) compares: Vec<CheckedComparison>,
     pub(crate) joint: BoolOp,
 }
 
-impl Compared {
+impl CheckedComparison {
     pub(crate) fn place(&self) -> SourceSpan {
         self.written.at.0
     }
 }
 
-impl Joined {
+impl CheckedCondition {
     /// The one comparison of one measure it is, if it is no more than that.
-    pub(crate) fn single(&self) -> Option<(&Compared, &Shape, &WindowSpan)> {
+    pub(crate) fn single(&self) -> Option<(&CheckedComparison, &MeasureShape, &WindowSpan)> {
         match self.compares.as_slice() {
             [only] => Some((only, only.valued.single()?, only.spans.first()?)),
             _ => None,
         }
     }
 
-    pub(crate) fn shapes(&self) -> impl Iterator<Item = &Shape> {
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = &MeasureShape> {
         self.compares.iter().flat_map(|compared| &compared.valued.shapes)
     }
 
@@ -225,29 +233,29 @@ impl Joined {
 
 /// A trigger before its selections are made.
 #[derive(Clone, Debug)]
-pub(crate) enum Subject {
-    Condition(Joined),
+pub(crate) enum CheckedTrigger {
+    Condition(CheckedCondition),
     Any {
-        of: Selected,
-        and: Option<Joined>,
+        of: SelectedEvents,
+        and: Option<CheckedCondition>,
     },
     Sequence {
         count: u32,
-        steps: Vec<Selected>,
+        steps: Vec<SelectedEvents>,
         within_ms: i64,
     },
     ThenNot {
-        first: Selected,
-        then: Selected,
+        first: SelectedEvents,
+        then: SelectedEvents,
         within_ms: i64,
     },
     Absent {
-        of: Selected,
+        of: SelectedEvents,
         within_ms: i64,
-        roster: Roster,
+        roster: AbsenceRoster,
     },
     New {
-        of: Selected,
+        of: SelectedEvents,
         fields: Vec<usize>,
         field_names: Vec<String>,
         within_ms: i64,
@@ -256,30 +264,37 @@ pub(crate) enum Subject {
     },
 }
 
-impl Subject {
+impl CheckedTrigger {
     /// Its selections, in the order of [`Trigger::selections`].
-    pub(crate) fn selected(&self) -> Vec<&Selected> {
-        let mut all: Vec<&Selected> = match self {
-            Subject::Condition(_) => Vec::new(),
-            Subject::Any { of, .. } | Subject::Absent { of, .. } | Subject::New { of, .. } => {
+    pub(crate) fn selected(&self) -> Vec<&SelectedEvents> {
+        let mut all: Vec<&SelectedEvents> = match self {
+            CheckedTrigger::Condition(_) => Vec::new(),
+            CheckedTrigger::Any { of, .. }
+            | CheckedTrigger::Absent { of, .. }
+            | CheckedTrigger::New { of, .. } => {
                 vec![of]
             }
-            Subject::Sequence { steps, .. } => steps.iter().collect(),
-            Subject::ThenNot { first, then, .. } => vec![first, then],
+            CheckedTrigger::Sequence { steps, .. } => steps.iter().collect(),
+            CheckedTrigger::ThenNot { first, then, .. } => vec![first, then],
         };
-        all.extend(self.joined().into_iter().flat_map(Joined::shapes).flat_map(|it| &it.of));
+        all.extend(
+            self.joined().into_iter().flat_map(CheckedCondition::shapes).flat_map(|it| &it.of),
+        );
         all
     }
 
     /// The same, to be narrowed.
-    pub(super) fn selected_mut(&mut self) -> Vec<&mut Selected> {
-        let (mut all, joined): (Vec<&mut Selected>, Option<&mut Joined>) = match self {
-            Subject::Condition(joined) => (Vec::new(), Some(joined)),
-            Subject::Any { of, and } => (vec![of], and.as_mut()),
-            Subject::Absent { of, .. } | Subject::New { of, .. } => (vec![of], None),
-            Subject::Sequence { steps, .. } => (steps.iter_mut().collect(), None),
-            Subject::ThenNot { first, then, .. } => (vec![first, then], None),
-        };
+    pub(super) fn selected_mut(&mut self) -> Vec<&mut SelectedEvents> {
+        let (mut all, joined): (Vec<&mut SelectedEvents>, Option<&mut CheckedCondition>) =
+            match self {
+                CheckedTrigger::Condition(joined) => (Vec::new(), Some(joined)),
+                CheckedTrigger::Any { of, and } => (vec![of], and.as_mut()),
+                CheckedTrigger::Absent { of, .. } | CheckedTrigger::New { of, .. } => {
+                    (vec![of], None)
+                }
+                CheckedTrigger::Sequence { steps, .. } => (steps.iter_mut().collect(), None),
+                CheckedTrigger::ThenNot { first, then, .. } => (vec![first, then], None),
+            };
         let compares = joined.into_iter().flat_map(|joined| &mut joined.compares);
         let shapes = compares.flat_map(|compared| &mut compared.valued.shapes);
         all.extend(shapes.flat_map(|shape| &mut shape.of));
@@ -287,29 +302,33 @@ impl Subject {
     }
 
     /// Its comparisons.
-    pub(crate) fn joined(&self) -> Option<&Joined> {
+    pub(crate) fn joined(&self) -> Option<&CheckedCondition> {
         match self {
-            Subject::Condition(joined) | Subject::Any { and: Some(joined), .. } => Some(joined),
+            CheckedTrigger::Condition(joined) | CheckedTrigger::Any { and: Some(joined), .. } => {
+                Some(joined)
+            }
             _ => None,
         }
     }
 
-    /// The selection whose event turns it on, by its place among [`Subject::selected`]: a
+    /// The selection whose event turns it on, by its place among [`CheckedTrigger::selected`]: a
     /// message may show that event's fields.
     pub(crate) fn event(&self) -> Option<usize> {
         match self {
-            Subject::Condition(joined) => joined.single().and_then(|(compared, shape, span)| {
-                let is_rising =
-                    matches!(compared.comparison, Comparison::AtLeast | Comparison::Above);
-                let is_event = is_rising
-                    && shape.function.rises_with_an_event()
-                    && span.step_ms == 0
-                    && span.ago_ms == 0;
-                is_event.then_some(0)
-            }),
-            Subject::Any { .. } | Subject::New { .. } => Some(0),
-            Subject::Sequence { steps, .. } => steps.len().checked_sub(1),
-            Subject::ThenNot { .. } | Subject::Absent { .. } => None,
+            CheckedTrigger::Condition(joined) => {
+                joined.single().and_then(|(compared, shape, span)| {
+                    let is_rising =
+                        matches!(compared.comparison, ComparisonOp::AtLeast | ComparisonOp::Above);
+                    let is_event = is_rising
+                        && shape.function.rises_with_an_event()
+                        && span.step_ms == 0
+                        && span.ago_ms == 0;
+                    is_event.then_some(0)
+                })
+            }
+            CheckedTrigger::Any { .. } | CheckedTrigger::New { .. } => Some(0),
+            CheckedTrigger::Sequence { steps, .. } => steps.len().checked_sub(1),
+            CheckedTrigger::ThenNot { .. } | CheckedTrigger::Absent { .. } => None,
         }
     }
 }
@@ -318,7 +337,7 @@ impl Subject {
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedAlert {
     pub(crate) alert: Alert,
-    pub(crate) subject: Subject,
+    pub(crate) subject: CheckedTrigger,
     pub(crate) place: SourceSpan,
-    pub(crate) reading: Explanation,
+    pub(crate) reading: RuleExplanation,
 }

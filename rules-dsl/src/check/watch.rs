@@ -5,20 +5,20 @@ use model::decimal::Decimal;
 use super::condition::window_of;
 use super::keys::{key_parts, keys};
 use super::measure_expr::typed_measure;
-use super::scope::Scope;
-use super::types::{Compared, Joined, Subject};
+use super::scope::NameScope;
+use super::types::{CheckedComparison, CheckedCondition, CheckedTrigger};
 use super::{build, messages};
-use crate::ast::{self, At, Quantity};
+use crate::ast::{self, NodeSpan, Quantity};
 use crate::diagnostic::{Diagnostic, has_errors};
-use crate::explain::Explanation;
-use crate::rule::{BoolOp, Comparison, Trigger, Watch};
+use crate::explain::RuleExplanation;
+use crate::rule::{BoolOp, ComparisonOp, Trigger, Watch};
 
 /// Checks one watch; `None` is reported.
 pub(super) fn watch(
-    scope: &mut Scope<'_>,
+    scope: &mut NameScope<'_>,
     written: &ast::Watch,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Watch, Explanation)> {
+) -> Option<(Watch, RuleExplanation)> {
     let before = diagnostics.len();
     let place = written.name.at.0;
     let by = key_parts(&written.by, diagnostics);
@@ -30,11 +30,13 @@ pub(super) fn watch(
     let spans: Option<Vec<_>> =
         valued.shapes.iter().map(|shape| window_of(shape, None, place, diagnostics)).collect();
     // No value is above the greatest there is.
-    let (comparison, level) = (Comparison::Above, Decimal::MAX);
-    let nothing = Quantity { value: Decimal::ZERO, unit: None, at: At(place) };
-    let compared = Compared { valued, comparison, level, written: nothing, spans: spans? };
-    let subject =
-        Subject::Condition(Joined { compares: vec![compared], joint: BoolOp::Compare(0) });
+    let (comparison, level) = (ComparisonOp::Above, Decimal::MAX);
+    let nothing = Quantity { value: Decimal::ZERO, unit: None, at: NodeSpan(place) };
+    let compared = CheckedComparison { valued, comparison, level, written: nothing, spans: spans? };
+    let subject = CheckedTrigger::Condition(CheckedCondition {
+        compares: vec![compared],
+        joint: BoolOp::Compare(0),
+    });
     let selected = subject.selected();
     let keys = keys(scope, &selected, &written.by, diagnostics)?;
     let trigger = build::trigger(&subject, |place, field| {

@@ -2,7 +2,7 @@
 
 use super::code::{DiagnosticCode, DiagnosticLevel};
 use super::nearest::nearest;
-use super::text::{Text, text};
+use super::text::{BilingualText, text};
 use crate::source::SourceSpan;
 
 /// Most diagnostics one run reports; what follows them is cut.
@@ -20,20 +20,24 @@ pub struct Diagnostic {
     /// The bytes of the file it is about.
     pub span: std::ops::Range<usize>,
     /// The finding in one sentence.
-    pub message: Text,
+    pub message: BilingualText,
     /// The text found.
-    pub found: Option<Text>,
+    pub found: Option<BilingualText>,
     /// The text expected.
-    pub expected: Option<Text>,
+    pub expected: Option<BilingualText>,
     /// Ways out; each can be pasted or followed as it is.
-    pub help: Vec<Text>,
+    pub help: Vec<BilingualText>,
     /// Another place that belongs to the finding.
-    pub related: Option<(SourceSpan, Text)>,
+    pub related: Option<(SourceSpan, BilingualText)>,
 }
 
 impl Diagnostic {
     /// A finding of a code, whose level the code gives.
-    pub(crate) fn new(code: DiagnosticCode, place: SourceSpan, message: Text) -> Diagnostic {
+    pub(crate) fn new(
+        code: DiagnosticCode,
+        place: SourceSpan,
+        message: BilingualText,
+    ) -> Diagnostic {
         Diagnostic {
             code,
             level: code.level(),
@@ -51,17 +55,17 @@ impl Diagnostic {
         self.file == place.file && self.span.start == place.start && self.span.end == place.end
     }
 
-    pub(crate) fn found(mut self, found: Text) -> Diagnostic {
+    pub(crate) fn found(mut self, found: BilingualText) -> Diagnostic {
         self.found = Some(found);
         self
     }
 
-    pub(crate) fn expected(mut self, expected: Text) -> Diagnostic {
+    pub(crate) fn expected(mut self, expected: BilingualText) -> Diagnostic {
         self.expected = Some(expected);
         self
     }
 
-    pub(crate) fn help(mut self, help: Text) -> Diagnostic {
+    pub(crate) fn help(mut self, help: BilingualText) -> Diagnostic {
         self.help.push(help);
         self
     }
@@ -78,7 +82,7 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn related(mut self, place: SourceSpan, note: Text) -> Diagnostic {
+    pub(crate) fn related(mut self, place: SourceSpan, note: BilingualText) -> Diagnostic {
         self.related = Some((place, note));
         self
     }

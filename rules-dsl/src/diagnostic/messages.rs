@@ -31,7 +31,7 @@ pub(crate) use wordings;
 /// Declares one function per text: `name(argument: Type): "english" | "日本語";`
 macro_rules! texts {
     ($($name:ident($($argument:ident: $kind:ty),*): $en:literal | $ja:literal;)+) => {$(
-        pub(crate) fn $name($($argument: $kind),*) -> $crate::diagnostic::Text {
+        pub(crate) fn $name($($argument: $kind),*) -> $crate::diagnostic::BilingualText {
             $crate::diagnostic::text!($en, $ja)
         }
     )+};

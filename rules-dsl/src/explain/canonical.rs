@@ -5,14 +5,18 @@ use std::fmt::Write as _;
 use model::message::{Language, show_duration};
 
 use super::shown::versus_ms;
-use crate::ast::Clauses;
+use crate::ast::AlertClauses;
 use crate::check::defaults::{LEARN_DEFAULT_MS, VALUES_DEFAULT, hold_default_ms, keep_default_ms};
-use crate::check::types::{Compared, Joined, Selected, Subject, WindowSpan};
+use crate::check::types::{
+    CheckedComparison, CheckedCondition, CheckedTrigger, SelectedEvents, WindowSpan,
+};
 use crate::print::{dotted, name, sign};
 use crate::quantity::{spelled, written};
-use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster, Watch};
+use crate::rule::{
+    AbsenceRoster, Alert, ArithmeticOp, BoolOp, ComparisonOp, MeasureFormula, Watch,
+};
 
-pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
+pub(super) fn canonical(alert: &Alert, subject: &CheckedTrigger, clauses: &AlertClauses) -> String {
     let mut out = trigger(alert, subject);
     let keys = alert.by.iter();
     out.push_str(&crate::print::keys(keys.map(|key| (dotted(&key.name), key.optional))));
@@ -47,7 +51,7 @@ pub(super) fn canonical(alert: &Alert, subject: &Subject, clauses: &Clauses) -> 
     out + &ladder(alert, subject)
 }
 
-pub(super) fn watch(watch: &Watch, subject: &Subject) -> String {
+pub(super) fn watch(watch: &Watch, subject: &CheckedTrigger) -> String {
     let compared = subject.joined().and_then(|joined| joined.compares.first());
     let keys = watch.by.iter();
     let keys = crate::print::keys(keys.map(|key| (dotted(&key.name), key.optional)));
@@ -58,30 +62,32 @@ pub(super) fn length(millis: i64) -> String {
     show_duration(millis, Language::En)
 }
 
-fn trigger(alert: &Alert, subject: &Subject) -> String {
-    let last = |of: &Selected| name(of.lineage.last().map_or("", String::as_str));
+fn trigger(alert: &Alert, subject: &CheckedTrigger) -> String {
+    let last = |of: &SelectedEvents| name(of.lineage.last().map_or("", String::as_str));
     match subject {
-        Subject::Condition(joined) => condition(joined, &joined.joint, !alert.rungs.is_empty()),
-        Subject::Any { of, and: None } => format!("any {}", last(of)),
-        Subject::Any { of, and: Some(joined) } => {
+        CheckedTrigger::Condition(joined) => {
+            condition(joined, &joined.joint, !alert.rungs.is_empty())
+        }
+        CheckedTrigger::Any { of, and: None } => format!("any {}", last(of)),
+        CheckedTrigger::Any { of, and: Some(joined) } => {
             let inside = match joined.joint {
                 BoolOp::Or(_) => format!("({})", condition(joined, &joined.joint, false)),
                 _ => condition(joined, &joined.joint, false),
             };
             format!("any {} and {inside}", last(of))
         }
-        Subject::Sequence { count, steps, within_ms } => {
+        CheckedTrigger::Sequence { count, steps, within_ms } => {
             let count = if *count > 1 { format!("{count} ") } else { String::new() };
             let steps: Vec<String> = steps.iter().map(last).collect();
             format!("{count}{} within {}", steps.join(" then "), length(*within_ms))
         }
-        Subject::ThenNot { first, then, within_ms } => {
+        CheckedTrigger::ThenNot { first, then, within_ms } => {
             format!("{} then not {} within {}", last(first), last(then), length(*within_ms))
         }
-        Subject::Absent { of, within_ms, .. } => {
+        CheckedTrigger::Absent { of, within_ms, .. } => {
             format!("absent {} within {}", last(of), length(*within_ms))
         }
-        Subject::New { of, within_ms, .. } => {
+        CheckedTrigger::New { of, within_ms, .. } => {
             let fields: Vec<String> = new_fields(subject).iter().map(|it| dotted(it)).collect();
             format!("new {} in {} within {}", fields.join(", "), last(of), length(*within_ms))
         }
@@ -89,17 +95,17 @@ fn trigger(alert: &Alert, subject: &Subject) -> String {
 }
 
 /// The names of the fields that `new` looks up.
-pub(super) fn new_fields(subject: &Subject) -> &[String] {
-    if let Subject::New { field_names, .. } = subject { field_names } else { &[] }
+pub(super) fn new_fields(subject: &CheckedTrigger) -> &[String] {
+    if let CheckedTrigger::New { field_names, .. } = subject { field_names } else { &[] }
 }
 
 /// The clauses that only some triggers have.
-fn own_clauses(subject: &Subject) -> String {
+fn own_clauses(subject: &CheckedTrigger) -> String {
     match subject {
-        Subject::Absent { roster: Roster::Seen(seen_ms), .. } => {
+        CheckedTrigger::Absent { roster: AbsenceRoster::Seen(seen_ms), .. } => {
             format!(" seen {}", length(*seen_ms))
         }
-        Subject::New { learn_ms, values_max, .. } => {
+        CheckedTrigger::New { learn_ms, values_max, .. } => {
             let mut out = String::new();
             if *learn_ms != LEARN_DEFAULT_MS {
                 let _ = write!(out, " learn {}", length(*learn_ms));
@@ -114,7 +120,7 @@ fn own_clauses(subject: &Subject) -> String {
 }
 
 /// The clauses that name lists, tables and calendars.
-fn named_clauses(clauses: &Clauses) -> String {
+fn named_clauses(clauses: &AlertClauses) -> String {
     let mut out = String::new();
     if let Some(list) = &clauses.roster {
         let _ = write!(out, " in {}", name(&list.text));
@@ -132,7 +138,7 @@ fn named_clauses(clauses: &Clauses) -> String {
     out
 }
 
-fn condition(joined: &Joined, joint: &BoolOp, by_ladder: bool) -> String {
+fn condition(joined: &CheckedCondition, joint: &BoolOp, by_ladder: bool) -> String {
     let inside = |part: &BoolOp, brackets: bool| {
         let text = condition(joined, part, by_ladder);
         if brackets { format!("({text})") } else { text }
@@ -152,7 +158,7 @@ fn condition(joined: &Joined, joint: &BoolOp, by_ladder: bool) -> String {
     }
 }
 
-fn compare(compared: &Compared, by_ladder: bool) -> String {
+fn compare(compared: &CheckedComparison, by_ladder: bool) -> String {
     let level = spelled(compared.level, compared.valued.unit);
     let level = match by_ladder {
         true => String::new(),
@@ -165,7 +171,7 @@ fn compare(compared: &Compared, by_ladder: bool) -> String {
 }
 
 /// The window of all measures of a value, where it is one for all.
-fn common_window(compared: &Compared) -> Option<String> {
+fn common_window(compared: &CheckedComparison) -> Option<String> {
     let spans = &compared.spans;
     let is_past = spans.iter().any(|span| span.ago_ms > 0);
     let counted = spans.iter().filter(|span| !is_past || span.ago_ms > 0);
@@ -193,13 +199,17 @@ fn window(span: &WindowSpan) -> String {
 }
 
 /// A formula as rules write it, and how tightly it binds.
-fn value(compared: &Compared, formula: &Formula, with_windows: bool) -> (String, u8) {
-    let operand = |formula: &Formula, at_least: u8| {
+fn value(
+    compared: &CheckedComparison,
+    formula: &MeasureFormula,
+    with_windows: bool,
+) -> (String, u8) {
+    let operand = |formula: &MeasureFormula, at_least: u8| {
         let (text, binding) = value(compared, formula, with_windows);
         if binding < at_least { format!("({text})") } else { text }
     };
     match formula {
-        Formula::Window(at) => {
+        MeasureFormula::Window(at) => {
             let shape = compared.valued.shapes.get(*at);
             let text = shape.map_or_else(String::new, |shape| shape.canonical.clone());
             match compared.spans.get(*at).filter(|_| with_windows) {
@@ -207,32 +217,32 @@ fn value(compared: &Compared, formula: &Formula, with_windows: bool) -> (String,
                 None => (text, 3),
             }
         }
-        Formula::Number(number, unit) => (written(*number, *unit), 3),
-        Formula::Arithmetic(left, Arithmetic::Divide, right)
+        MeasureFormula::Number(number, unit) => (written(*number, *unit), 3),
+        MeasureFormula::Arithmetic(left, ArithmeticOp::Divide, right)
             if versus_ms(compared, right).is_some() =>
         {
             let ago = versus_ms(compared, right).unwrap_or(0);
             (format!("{} vs {} ago", operand(left, 3), length(ago)), 0)
         }
-        Formula::Arithmetic(left, operator, right) => {
+        MeasureFormula::Arithmetic(left, operator, right) => {
             let own = match operator {
-                Arithmetic::Add | Arithmetic::Subtract => 1,
-                Arithmetic::Multiply | Arithmetic::Divide => 2,
+                ArithmeticOp::Add | ArithmeticOp::Subtract => 1,
+                ArithmeticOp::Multiply | ArithmeticOp::Divide => 2,
             };
             (format!("{} {} {}", operand(left, own), sign(*operator), operand(right, own + 1)), own)
         }
     }
 }
 
-fn ladder(alert: &Alert, subject: &Subject) -> String {
-    let (Subject::Condition(joined), false) = (subject, alert.rungs.is_empty()) else {
+fn ladder(alert: &Alert, subject: &CheckedTrigger) -> String {
+    let (CheckedTrigger::Condition(joined), false) = (subject, alert.rungs.is_empty()) else {
         return String::new();
     };
     let Some(compared) = joined.compares.first() else {
         return String::new();
     };
     let symbol = match compared.comparison {
-        Comparison::AtLeast => String::new(),
+        ComparisonOp::AtLeast => String::new(),
         other => format!("{} ", other.symbol()),
     };
     let rung = |severity: model::severity::Severity, level| {

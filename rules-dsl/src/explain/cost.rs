@@ -6,7 +6,7 @@ use model::message::{Language, MessagePart, show_duration};
 use model::schema::Schema;
 use model::time::{DAY_MS, HOUR_MS};
 
-use crate::check::types::Subject;
+use crate::check::types::CheckedTrigger;
 use crate::rule::{Alert, Measure, REMEMBERED_BEYOND_MS, REMEMBERED_EVERY_MS, Trigger, Window};
 
 /// An instant and how many events it has.
@@ -24,7 +24,7 @@ const MOMENTS_BYTES: u32 = 64;
 
 pub(super) fn cost(
     alert: &Alert,
-    subject: &Subject,
+    subject: &CheckedTrigger,
     streams: &[Arc<Schema>],
     language: Language,
 ) -> String {
@@ -91,24 +91,24 @@ fn crosses_partitions(alert: &Alert, streams: &[Arc<Schema>]) -> Option<bool> {
 }
 
 /// State beside a few hundred bytes for each key.
-fn kept(alert: &Alert, subject: &Subject, language: Language) -> String {
+fn kept(alert: &Alert, subject: &CheckedTrigger, language: Language) -> String {
     let says = |en: String, ja: String| if language == Language::Ja { ja } else { en };
     match subject {
-        Subject::Condition(_) => windows(alert, language),
-        Subject::Any { and: Some(_), .. } => windows(alert, language),
-        Subject::Any { and: None, .. } => {
+        CheckedTrigger::Condition(_) => windows(alert, language),
+        CheckedTrigger::Any { and: Some(_), .. } => windows(alert, language),
+        CheckedTrigger::Any { and: None, .. } => {
             says("nothing per event".to_owned(), "イベントごとのメモリは不要".to_owned())
         }
-        Subject::Sequence { count, steps, .. } => {
+        CheckedTrigger::Sequence { count, steps, .. } => {
             let bytes = 8 * u64::from(*count) + 16 * (steps.len() as u64).saturating_sub(1);
             says(format!("{bytes} B/key"), format!("1キーにつき {bytes} B"))
         }
-        Subject::ThenNot { .. } => says(
+        CheckedTrigger::ThenNot { .. } => says(
             "8 B per event not yet followed".to_owned(),
             "続きを待つイベント1件につき 8 B".to_owned(),
         ),
-        Subject::Absent { .. } => says("32 B/key".to_owned(), "1キーにつき 32 B".to_owned()),
-        Subject::New { values_max, .. } => says(
+        CheckedTrigger::Absent { .. } => says("32 B/key".to_owned(), "1キーにつき 32 B".to_owned()),
+        CheckedTrigger::New { values_max, .. } => says(
             format!("{SEEN_BYTES} B per value, up to {values_max} values a key"),
             format!("値1個につき {SEEN_BYTES} B、1キーにつき{values_max}個まで"),
         ),

@@ -2,7 +2,7 @@
 
 /// Explanation of an alert or a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explanation {
+pub struct RuleExplanation {
     /// The alert's name.
     pub alert: String,
     /// The streams and filters it reads, in the order of

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use model::message::Language;
 use model::schema::Schema;
 
-use super::explanation::Explanation;
+use super::explanation::RuleExplanation;
 use super::{canonical, cost, words_en, words_ja};
-use crate::ast::Clauses;
-use crate::check::types::{Selected, Subject};
-use crate::rule::{Alert, Selection, Trigger, Watch};
+use crate::ast::AlertClauses;
+use crate::check::types::{CheckedTrigger, SelectedEvents};
+use crate::rule::{Alert, EventSelection, Trigger, Watch};
 
 /// `streams` are those that selections name by index.
 pub(crate) fn explain_alert(
     alert: &Alert,
-    subject: &Subject,
-    clauses: &Clauses,
+    subject: &CheckedTrigger,
+    clauses: &AlertClauses,
     streams: &[Arc<Schema>],
-) -> Explanation {
-    Explanation {
+) -> RuleExplanation {
+    RuleExplanation {
         alert: alert.name.clone(),
         reads: reads(&alert.trigger, subject),
         canonical: canonical::canonical(alert, subject, clauses),
@@ -32,16 +32,16 @@ pub(crate) fn explain_alert(
 /// Explains a watch.
 pub(crate) fn explain_watch(
     watch: &Watch,
-    subject: &Subject,
+    subject: &CheckedTrigger,
     streams: &[Arc<Schema>],
-) -> Explanation {
+) -> RuleExplanation {
     let keys: Vec<&str> = watch.by.iter().map(|key| key.name.as_str()).collect();
     let (each, each_ja) = match keys.as_slice() {
         [] => (String::new(), String::new()),
         keys => (format!(" per {}", keys.join(", ")), format!("{} ごとに", keys.join("・"))),
     };
     let alert = watch.as_alert();
-    Explanation {
+    RuleExplanation {
         alert: watch.name.clone(),
         reads: reads(&alert.trigger, subject),
         canonical: canonical::watch(watch, subject),
@@ -53,10 +53,10 @@ pub(crate) fn explain_watch(
 }
 
 /// Names of a trigger's selections; windows that are alike are one by now.
-fn reads(trigger: &Trigger, subject: &Subject) -> Vec<String> {
+fn reads(trigger: &Trigger, subject: &CheckedTrigger) -> Vec<String> {
     let selected = subject.selected();
-    let name = |of: &Selection| {
-        let is_it = |it: &&&Selected| it.stream == of.stream && it.predicate == of.predicate;
+    let name = |of: &EventSelection| {
+        let is_it = |it: &&&SelectedEvents| it.stream == of.stream && it.predicate == of.predicate;
         let known = selected.iter().find(is_it);
         known.and_then(|it| it.lineage.last()).cloned().unwrap_or_default()
     };

@@ -1,12 +1,12 @@
 //! Windows, numbers and quantiles as texts.
 
 use model::decimal::Decimal;
-use model::message::{Language, Unit, show_duration, show_quantity};
+use model::message::{DisplayUnit, Language, show_duration, show_quantity};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
-use crate::check::types::{Compared, Shape, WindowSpan};
+use crate::check::types::{CheckedComparison, MeasureShape, WindowSpan};
 use crate::quantity::{shown_as, written};
-use crate::rule::Formula;
+use crate::rule::MeasureFormula;
 
 /// A window in words: short ones in seconds, days as the hours they are.
 pub(super) fn window(millis: i64, language: Language) -> String {
@@ -28,21 +28,21 @@ pub(super) fn window(millis: i64, language: Language) -> String {
 }
 
 /// A number as people read it, counted like the value it is compared with.
-pub(super) fn shown(value: Decimal, compared: &Compared, language: Language) -> String {
+pub(super) fn shown(value: Decimal, compared: &CheckedComparison, language: Language) -> String {
     match shown_as(compared.valued.unit) {
         // A message rounds to powers of 1024; what was understood is said exactly.
-        Unit::Bytes => written(value, Unit::Bytes),
+        DisplayUnit::Bytes => written(value, DisplayUnit::Bytes),
         unit => show_quantity(value, unit, language),
     }
 }
 
 /// A value that is one measure over one window.
-pub(super) fn single(compared: &Compared) -> Option<(&Shape, &WindowSpan)> {
+pub(super) fn single(compared: &CheckedComparison) -> Option<(&MeasureShape, &WindowSpan)> {
     compared.valued.single().zip(compared.spans.first())
 }
 
 /// The longest window of a value, which is what people are told of it.
-pub(super) fn longest_ms(compared: &Compared) -> i64 {
+pub(super) fn longest_ms(compared: &CheckedComparison) -> i64 {
     compared.spans.iter().map(|span| span.written_ms).max().unwrap_or(0)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn quantile(permille: u32) -> String {
 }
 
 /// Time since the end of the right side of a division, where it is the past of the left side.
-pub(super) fn versus_ms(compared: &Compared, right: &Formula) -> Option<i64> {
+pub(super) fn versus_ms(compared: &CheckedComparison, right: &MeasureFormula) -> Option<i64> {
     let mut windows = Vec::new();
     collect(right, &mut windows);
     let mut agos = windows.iter().filter_map(|at| compared.spans.get(*at)).map(|span| span.ago_ms);
@@ -63,11 +63,11 @@ pub(super) fn versus_ms(compared: &Compared, right: &Formula) -> Option<i64> {
     (first > 0 && agos.all(|ago| ago == first)).then_some(first)
 }
 
-fn collect(formula: &Formula, windows: &mut Vec<usize>) {
+fn collect(formula: &MeasureFormula, windows: &mut Vec<usize>) {
     match formula {
-        Formula::Window(at) => windows.push(*at),
-        Formula::Number(..) => {}
-        Formula::Arithmetic(left, _, right) => {
+        MeasureFormula::Window(at) => windows.push(*at),
+        MeasureFormula::Number(..) => {}
+        MeasureFormula::Arithmetic(left, _, right) => {
             collect(left, windows);
             collect(right, windows);
         }

@@ -6,13 +6,15 @@ use model::message::{Language, show_duration};
 
 use super::canonical;
 use super::shown::{longest_ms, quantile, shown, single, versus_ms, window};
-use crate::ast::Clauses;
-use crate::check::types::{Compared, Function, Joined, Selected, Subject};
-use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster};
+use crate::ast::AlertClauses;
+use crate::check::types::{
+    CheckedComparison, CheckedCondition, CheckedTrigger, MeasureFunction, SelectedEvents,
+};
+use crate::rule::{AbsenceRoster, Alert, ArithmeticOp, BoolOp, ComparisonOp, MeasureFormula};
 
 const LANGUAGE: Language = Language::En;
 
-pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
+pub(super) fn words(alert: &Alert, subject: &CheckedTrigger, clauses: &AlertClauses) -> String {
     let mut out = String::new();
     // Writing into a String cannot fail.
     if !alert.by.is_empty() {
@@ -56,40 +58,40 @@ fn lasting(millis: i64) -> String {
     show_duration(millis, LANGUAGE)
 }
 
-fn last(of: &Selected) -> &str {
+fn last(of: &SelectedEvents) -> &str {
     of.lineage.last().map_or("", String::as_str)
 }
 
-fn trigger(subject: &Subject) -> String {
+fn trigger(subject: &CheckedTrigger) -> String {
     match subject {
-        Subject::Condition(joined) => condition(joined, &joined.joint),
-        Subject::Any { of, and: None } => format!("every {}", last(of)),
-        Subject::Any { of, and: Some(joined) } => {
+        CheckedTrigger::Condition(joined) => condition(joined, &joined.joint),
+        CheckedTrigger::Any { of, and: None } => format!("every {}", last(of)),
+        CheckedTrigger::Any { of, and: Some(joined) } => {
             format!("every {} at which {}", last(of), condition(joined, &joined.joint))
         }
-        Subject::Sequence { count, steps, within_ms } => {
+        CheckedTrigger::Sequence { count, steps, within_ms } => {
             let steps: Vec<&str> = steps.iter().map(last).collect();
             let count = if *count > 1 { format!("{count} ") } else { String::new() };
             let span = window(*within_ms, LANGUAGE);
             format!("{count}{}, all within {span}", steps.join(", then "))
         }
-        Subject::ThenNot { first, then, within_ms } => {
+        CheckedTrigger::ThenNot { first, then, within_ms } => {
             let (first, then, span) = (last(first), last(then), window(*within_ms, LANGUAGE));
             format!("no {then} within {span} after {first}")
         }
-        Subject::Absent { of, within_ms, roster } => {
+        CheckedTrigger::Absent { of, within_ms, roster } => {
             let (of, span) = (last(of), window(*within_ms, LANGUAGE));
             match roster {
-                Roster::Whole => format!("no {of} at all for {span}"),
-                Roster::Seen(seen) => {
+                AbsenceRoster::Whole => format!("no {of} at all for {span}"),
+                AbsenceRoster::Seen(seen) => {
                     format!("no {of} for {span}, forgotten {} after the last", lasting(*seen))
                 }
-                Roster::Listed(keys) => {
+                AbsenceRoster::Listed(keys) => {
                     format!("no {of} for {span}, of {} expected keys", keys.len())
                 }
             }
         }
-        Subject::New { of, within_ms, learn_ms, .. } => {
+        CheckedTrigger::New { of, within_ms, learn_ms, .. } => {
             let fields = canonical::new_fields(subject).join(" and ");
             let (of, span) = (last(of), window(*within_ms, LANGUAGE));
             let learn = lasting(*learn_ms);
@@ -98,7 +100,7 @@ fn trigger(subject: &Subject) -> String {
     }
 }
 
-fn condition(joined: &Joined, joint: &BoolOp) -> String {
+fn condition(joined: &CheckedCondition, joint: &BoolOp) -> String {
     let all = |parts: &[BoolOp], word: &str| {
         let parts: Vec<String> = parts
             .iter()
@@ -116,7 +118,7 @@ fn condition(joined: &Joined, joint: &BoolOp) -> String {
     }
 }
 
-fn compare(compared: &Compared) -> String {
+fn compare(compared: &CheckedComparison) -> String {
     let mut out = subject(compared);
     let min = compared.spans.iter().map(|span| span.min_events).max().unwrap_or(0);
     if min > 0 {
@@ -125,15 +127,15 @@ fn compare(compared: &Compared) -> String {
     out
 }
 
-fn subject(compared: &Compared) -> String {
+fn subject(compared: &CheckedComparison) -> String {
     let level = shown(compared.level, compared, LANGUAGE);
     let compares = match compared.comparison {
-        Comparison::AtLeast => format!("{level} or more"),
-        Comparison::Above => format!("more than {level}"),
-        Comparison::AtMost => format!("{level} or less"),
-        Comparison::Below => format!("less than {level}"),
-        Comparison::Equal => format!("exactly {level}"),
-        Comparison::NotEqual => format!("anything but {level}"),
+        ComparisonOp::AtLeast => format!("{level} or more"),
+        ComparisonOp::Above => format!("more than {level}"),
+        ComparisonOp::AtMost => format!("{level} or less"),
+        ComparisonOp::Below => format!("less than {level}"),
+        ComparisonOp::Equal => format!("exactly {level}"),
+        ComparisonOp::NotEqual => format!("anything but {level}"),
     };
     let span = window(longest_ms(compared), LANGUAGE);
     let Some((shape, _)) = single(compared) else {
@@ -142,31 +144,33 @@ fn subject(compared: &Compared) -> String {
     let name = |index: usize| shape.names.get(index).map_or("", String::as_str);
     let (first, second, field) = (name(0), name(1), &shape.field_name);
     let what = match shape.function {
-        Function::Count => return format!("{compares} {first} in the last {span}"),
-        Function::Distinct => {
+        MeasureFunction::Count => return format!("{compares} {first} in the last {span}"),
+        MeasureFunction::Distinct => {
             return format!("{compares} different {field} among {first} in the last {span}");
         }
-        Function::Ratio => return format!("{first} are {compares} of {second} in the last {span}"),
-        Function::Last => {
+        MeasureFunction::Ratio => {
+            return format!("{first} are {compares} of {second} in the last {span}");
+        }
+        MeasureFunction::Last => {
             return format!("the newest {field} of {first}, at most {span} old, is {compares}");
         }
-        Function::Quantile(permille) => format!("{} percentile", ordinal(permille)),
-        Function::Sum => "sum".to_owned(),
-        Function::Avg => "mean".to_owned(),
-        Function::Stddev => "standard deviation".to_owned(),
-        Function::Min => "minimum".to_owned(),
-        Function::Max => "maximum".to_owned(),
-        Function::Delta => "change".to_owned(),
-        Function::Increase => "increase".to_owned(),
-        Function::Rate => "increase per second".to_owned(),
+        MeasureFunction::Quantile(permille) => format!("{} percentile", ordinal(permille)),
+        MeasureFunction::Sum => "sum".to_owned(),
+        MeasureFunction::Avg => "mean".to_owned(),
+        MeasureFunction::Stddev => "standard deviation".to_owned(),
+        MeasureFunction::Min => "minimum".to_owned(),
+        MeasureFunction::Max => "maximum".to_owned(),
+        MeasureFunction::Delta => "change".to_owned(),
+        MeasureFunction::Increase => "increase".to_owned(),
+        MeasureFunction::Rate => "increase per second".to_owned(),
     };
     format!("the {what} of {field} of {first} over the last {span} is {compares}")
 }
 
-fn formula(compared: &Compared, span: &str, compares: &str) -> String {
+fn formula(compared: &CheckedComparison, span: &str, compares: &str) -> String {
     let canonical = &compared.valued.canonical;
     match &compared.valued.formula {
-        Formula::Arithmetic(_, Arithmetic::Divide, right)
+        MeasureFormula::Arithmetic(_, ArithmeticOp::Divide, right)
             if versus_ms(compared, right).is_some() =>
         {
             let ago = lasting(versus_ms(compared, right).unwrap_or(0));
@@ -178,8 +182,8 @@ fn formula(compared: &Compared, span: &str, compares: &str) -> String {
 }
 
 /// Text about windows that move in steps.
-fn steps(subject: &Subject) -> String {
-    let spans = subject.joined().into_iter().flat_map(Joined::spans);
+fn steps(subject: &CheckedTrigger) -> String {
+    let spans = subject.joined().into_iter().flat_map(CheckedCondition::spans);
     match spans.max_by_key(|span| span.step_ms).filter(|span| span.step_ms > 0) {
         Some(span) => {
             let (step, window) = (lasting(span.step_ms), lasting(span.window_ms));

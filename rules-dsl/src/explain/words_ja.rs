@@ -6,15 +6,17 @@ use model::message::{Language, show_duration};
 
 use super::canonical;
 use super::shown::{longest_ms, quantile, shown, single, versus_ms, window};
-use crate::ast::Clauses;
-use crate::check::types::{Compared, Function, Joined, Selected, Subject};
+use crate::ast::AlertClauses;
+use crate::check::types::{
+    CheckedComparison, CheckedCondition, CheckedTrigger, MeasureFunction, SelectedEvents,
+};
 use crate::print::comparison_word;
-use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster};
+use crate::rule::{AbsenceRoster, Alert, ArithmeticOp, BoolOp, ComparisonOp, MeasureFormula};
 
 const LANGUAGE: Language = Language::Ja;
 
 /// Names stand between spaces, numbers touch the words around them: `直近60秒の 失敗 が10件以上`.
-pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> String {
+pub(super) fn words(alert: &Alert, subject: &CheckedTrigger, clauses: &AlertClauses) -> String {
     let mut out = String::new();
     // Writing into a String cannot fail.
     if !alert.by.is_empty() {
@@ -46,9 +48,9 @@ pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Stri
     }
     if let (Some(clear), Some(compared)) = (alert.clear, first) {
         let back = match compared.comparison {
-            Comparison::AtLeast => "未満",
-            Comparison::Above => "以下",
-            Comparison::AtMost => "超",
+            ComparisonOp::AtLeast => "未満",
+            ComparisonOp::Above => "以下",
+            ComparisonOp::AtMost => "超",
             _ => "以上",
         };
         let _ = write!(out, "、{}{back}で解消", shown(clear, compared, LANGUAGE));
@@ -63,7 +65,7 @@ pub(super) fn words(alert: &Alert, subject: &Subject, clauses: &Clauses) -> Stri
 }
 
 /// All levels with their severities; the lowest stands in the condition already.
-fn ladder(alert: &Alert, compared: &Compared) -> String {
+fn ladder(alert: &Alert, compared: &CheckedComparison) -> String {
     let mut out = format!("で{}", alert.severity.name_ja());
     let word = comparison_word(compared.comparison);
     for rung in &alert.rungs {
@@ -82,23 +84,26 @@ fn lasting(millis: i64) -> String {
     show_duration(millis, LANGUAGE)
 }
 
-fn last(of: &Selected) -> &str {
+fn last(of: &SelectedEvents) -> &str {
     of.lineage.last().map_or("", String::as_str)
 }
 
-fn starts_with_name(subject: &Subject) -> bool {
-    matches!(subject, Subject::Any { .. } | Subject::ThenNot { .. } | Subject::Absent { .. })
+fn starts_with_name(subject: &CheckedTrigger) -> bool {
+    matches!(
+        subject,
+        CheckedTrigger::Any { .. } | CheckedTrigger::ThenNot { .. } | CheckedTrigger::Absent { .. }
+    )
 }
 
-fn trigger(subject: &Subject) -> String {
+fn trigger(subject: &CheckedTrigger) -> String {
     match subject {
-        Subject::Condition(joined) => condition(joined, &joined.joint, has_several(subject)),
-        Subject::Any { of, and: None } => format!("{} が発生するたび", last(of)),
-        Subject::Any { of, and: Some(joined) } => {
+        CheckedTrigger::Condition(joined) => condition(joined, &joined.joint, has_several(subject)),
+        CheckedTrigger::Any { of, and: None } => format!("{} が発生するたび", last(of)),
+        CheckedTrigger::Any { of, and: Some(joined) } => {
             let held = condition(joined, &joined.joint, has_several(subject));
             format!("{} が発生したとき、{}なら", last(of), before_words(held))
         }
-        Subject::Sequence { count, steps, within_ms } => {
+        CheckedTrigger::Sequence { count, steps, within_ms } => {
             let mut names = steps.iter().map(last);
             let first = names.next().unwrap_or("");
             let first =
@@ -107,12 +112,12 @@ fn trigger(subject: &Subject) -> String {
             let span = window(*within_ms, LANGUAGE);
             format!("{span}以内に {first}、その後 {}", rest.join("、その後 "))
         }
-        Subject::ThenNot { first, then, within_ms } => {
+        CheckedTrigger::ThenNot { first, then, within_ms } => {
             let (first, then, span) = (last(first), last(then), window(*within_ms, LANGUAGE));
             format!("{first} の後{span}以内に {then} がない")
         }
-        Subject::Absent { of, within_ms, roster } => absent(last(of), *within_ms, roster),
-        Subject::New { of, within_ms, learn_ms, .. } => {
+        CheckedTrigger::Absent { of, within_ms, roster } => absent(last(of), *within_ms, roster),
+        CheckedTrigger::New { of, within_ms, learn_ms, .. } => {
             let fields = canonical::new_fields(subject).join("・");
             let (of, span) = (last(of), window(*within_ms, LANGUAGE));
             let learn = lasting(*learn_ms);
@@ -121,29 +126,29 @@ fn trigger(subject: &Subject) -> String {
     }
 }
 
-fn absent(of: &str, within_ms: i64, roster: &Roster) -> String {
+fn absent(of: &str, within_ms: i64, roster: &AbsenceRoster) -> String {
     let span = window(within_ms, LANGUAGE);
     match roster {
-        Roster::Whole => format!("{of} がまったく来ないまま{span}経過"),
-        Roster::Seen(seen) => {
+        AbsenceRoster::Whole => format!("{of} がまったく来ないまま{span}経過"),
+        AbsenceRoster::Seen(seen) => {
             let seen = lasting(*seen);
             format!("{of} が来ないまま{span}経過 (最後に来てから{seen}で対象外)")
         }
-        Roster::Listed(keys) => {
+        AbsenceRoster::Listed(keys) => {
             format!("{of} が来ないまま{span}経過 (対象{}件)", keys.len())
         }
     }
 }
 
 /// True when more than one kind of events is in play, so that each has to be named.
-fn has_several(subject: &Subject) -> bool {
+fn has_several(subject: &CheckedTrigger) -> bool {
     let selected = subject.selected();
     let mut names = selected.iter().map(|of| last(of));
     let first = names.next();
     names.any(|name| Some(name) != first)
 }
 
-fn condition(joined: &Joined, joint: &BoolOp, is_named: bool) -> String {
+fn condition(joined: &CheckedCondition, joint: &BoolOp, is_named: bool) -> String {
     let all = |parts: &[BoolOp], word: &str| {
         let parts: Vec<String> = parts
             .iter()
@@ -163,7 +168,7 @@ fn condition(joined: &Joined, joint: &BoolOp, is_named: bool) -> String {
     }
 }
 
-fn compare(compared: &Compared, is_named: bool) -> String {
+fn compare(compared: &CheckedComparison, is_named: bool) -> String {
     let mut out = subject(compared, is_named);
     let min = compared.spans.iter().map(|span| span.min_events).max().unwrap_or(0);
     if min > 0 {
@@ -172,7 +177,7 @@ fn compare(compared: &Compared, is_named: bool) -> String {
     out
 }
 
-fn subject(compared: &Compared, is_named: bool) -> String {
+fn subject(compared: &CheckedComparison, is_named: bool) -> String {
     let level = shown(compared.level, compared, LANGUAGE);
     let word = comparison_word(compared.comparison);
     let span = window(longest_ms(compared), LANGUAGE);
@@ -186,30 +191,36 @@ fn subject(compared: &Compared, is_named: bool) -> String {
         false => shape.field_name.clone(),
     };
     let what = match shape.function {
-        Function::Count if is_named => return format!("直近{span}の {first} が{level}件{word}"),
-        Function::Count => return format!("直近{span}に{level}件{word}"),
-        Function::Distinct => return format!("直近{span}に異なる {field} が{level}種類{word}"),
-        Function::Ratio => {
+        MeasureFunction::Count if is_named => {
+            return format!("直近{span}の {first} が{level}件{word}");
+        }
+        MeasureFunction::Count => return format!("直近{span}に{level}件{word}"),
+        MeasureFunction::Distinct => {
+            return format!("直近{span}に異なる {field} が{level}種類{word}");
+        }
+        MeasureFunction::Ratio => {
             return format!("直近{span}の {second} のうち {first} が{level}{word}");
         }
-        Function::Last => return format!("最新の {field} ({span}以内のもの) が{level}{word}"),
-        Function::Quantile(permille) => format!("{}パーセンタイル", quantile(permille)),
-        Function::Sum => "合計".to_owned(),
-        Function::Avg => "平均".to_owned(),
-        Function::Stddev => "標準偏差".to_owned(),
-        Function::Min => "最小値".to_owned(),
-        Function::Max => "最大値".to_owned(),
-        Function::Delta => "変化量".to_owned(),
-        Function::Increase => "増加量".to_owned(),
-        Function::Rate => "毎秒の増加量".to_owned(),
+        MeasureFunction::Last => {
+            return format!("最新の {field} ({span}以内のもの) が{level}{word}");
+        }
+        MeasureFunction::Quantile(permille) => format!("{}パーセンタイル", quantile(permille)),
+        MeasureFunction::Sum => "合計".to_owned(),
+        MeasureFunction::Avg => "平均".to_owned(),
+        MeasureFunction::Stddev => "標準偏差".to_owned(),
+        MeasureFunction::Min => "最小値".to_owned(),
+        MeasureFunction::Max => "最大値".to_owned(),
+        MeasureFunction::Delta => "変化量".to_owned(),
+        MeasureFunction::Increase => "増加量".to_owned(),
+        MeasureFunction::Rate => "毎秒の増加量".to_owned(),
     };
     format!("直近{span}の {field} の{what}が{level}{word}")
 }
 
-fn formula(compared: &Compared, span: &str, level: &str) -> String {
+fn formula(compared: &CheckedComparison, span: &str, level: &str) -> String {
     let canonical = &compared.valued.canonical;
     match &compared.valued.formula {
-        Formula::Arithmetic(_, Arithmetic::Divide, right)
+        MeasureFormula::Arithmetic(_, ArithmeticOp::Divide, right)
             if versus_ms(compared, right).is_some() =>
         {
             let ago = lasting(versus_ms(compared, right).unwrap_or(0));
@@ -221,8 +232,8 @@ fn formula(compared: &Compared, span: &str, level: &str) -> String {
 }
 
 /// Text about windows that move in steps.
-fn steps(subject: &Subject) -> String {
-    let spans = subject.joined().into_iter().flat_map(Joined::spans);
+fn steps(subject: &CheckedTrigger) -> String {
+    let spans = subject.joined().into_iter().flat_map(CheckedCondition::spans);
     match spans.max_by_key(|span| span.step_ms).filter(|span| span.step_ms > 0) {
         Some(span) => {
             let (step, window) = (lasting(span.step_ms), lasting(span.window_ms));

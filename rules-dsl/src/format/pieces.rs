@@ -6,7 +6,7 @@ use crate::lex::{Token, TokenKind, lex};
 use crate::parse::keyword::STATEMENTS;
 
 /// A token or a comment.
-pub(super) struct Piece<'a> {
+pub(super) struct FormatPiece<'a> {
     /// As written.
     pub(super) text: &'a str,
     /// The mark or word as the language reads it, full-width ones included.
@@ -17,11 +17,11 @@ pub(super) struct Piece<'a> {
     pub(super) touches: bool,
     /// Index of the other brace.
     pub(super) partner: Option<usize>,
-    kind: Kind,
+    kind: PieceKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PieceKind {
     Comment,
     Symbol,
     Text,
@@ -31,13 +31,13 @@ enum Kind {
     Other,
 }
 
-impl Piece<'_> {
+impl FormatPiece<'_> {
     pub(super) fn is_comment(&self) -> bool {
-        self.kind == Kind::Comment
+        self.kind == PieceKind::Comment
     }
 
     pub(super) fn is_symbol(&self) -> bool {
-        self.kind == Kind::Symbol
+        self.kind == PieceKind::Symbol
     }
 
     /// True when it is this mark.
@@ -51,11 +51,11 @@ impl Piece<'_> {
     }
 
     pub(super) fn is_text(&self) -> bool {
-        self.kind == Kind::Text
+        self.kind == PieceKind::Text
     }
 
     pub(super) fn is_word(&self) -> bool {
-        self.kind == Kind::Word
+        self.kind == PieceKind::Word
     }
 
     pub(super) fn is_severity(&self) -> bool {
@@ -64,20 +64,20 @@ impl Piece<'_> {
 }
 
 /// All pieces of a file.
-pub(super) struct Pieces<'a>(Vec<Piece<'a>>);
+pub(super) struct FormatPieces<'a>(Vec<FormatPiece<'a>>);
 
-impl<'a> Pieces<'a> {
+impl<'a> FormatPieces<'a> {
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// INVARIANT: `at` is below [`Pieces::len`]; whoever counts pieces counts these.
+    /// INVARIANT: `at` is below [`FormatPieces::len`]; whoever counts pieces counts these.
     #[allow(clippy::indexing_slicing)]
-    pub(super) fn get(&self, at: usize) -> &Piece<'a> {
+    pub(super) fn get(&self, at: usize) -> &FormatPiece<'a> {
         &self.0[at]
     }
 
-    pub(super) fn before(&self, at: usize) -> Option<&Piece<'a>> {
+    pub(super) fn before(&self, at: usize) -> Option<&FormatPiece<'a>> {
         at.checked_sub(1).and_then(|at| self.0.get(at))
     }
 
@@ -88,7 +88,7 @@ impl<'a> Pieces<'a> {
 }
 
 /// The pieces of a text.
-pub(super) fn pieces(source: &str) -> Pieces<'_> {
+pub(super) fn pieces(source: &str) -> FormatPieces<'_> {
     let lexed = lex(0, source);
     let mut placed: Vec<_> = lexed.tokens.iter().map(|token| (token.place, Some(token))).collect();
     placed.extend(lexed.comments.iter().map(|place| (*place, None)));
@@ -99,32 +99,32 @@ pub(super) fn pieces(source: &str) -> Pieces<'_> {
         let text = source.get(place.start..place.end).unwrap_or("");
         let between = source.get(end..place.start).unwrap_or("");
         let line_ends = between.bytes().filter(|byte| *byte == b'\n').count();
-        let (kind, reads) = token.map_or((Kind::Comment, ""), kind);
+        let (kind, reads) = token.map_or((PieceKind::Comment, ""), kind);
         let (text, reads, touches) = (text.trim_end(), reads.to_owned(), between.is_empty());
-        let mut piece = Piece { text, reads, line_ends, touches, partner: None, kind };
+        let mut piece = FormatPiece { text, reads, line_ends, touches, partner: None, kind };
         if piece.is("{") {
             open.push(at);
         } else if piece.is("}") {
             piece.partner = open.pop();
         }
         if let Some(other) = piece.partner.and_then(|other| pieces.get_mut(other)) {
-            let other: &mut Piece<'_> = other;
+            let other: &mut FormatPiece<'_> = other;
             other.partner = Some(at);
         }
         pieces.push(piece);
         end = place.end;
     }
-    Pieces(pieces)
+    FormatPieces(pieces)
 }
 
-fn kind(token: &Token) -> (Kind, &str) {
+fn kind(token: &Token) -> (PieceKind, &str) {
     match &token.kind {
-        TokenKind::Symbol(symbol) => (Kind::Symbol, symbol),
-        TokenKind::Text(_) => (Kind::Text, ""),
+        TokenKind::Symbol(symbol) => (PieceKind::Symbol, symbol),
+        TokenKind::Text(_) => (PieceKind::Text, ""),
         TokenKind::Word(segments) => match segments.as_slice() {
-            [only] if !only.quoted => (Kind::Word, &only.text),
-            _ => (Kind::Other, ""),
+            [only] if !only.quoted => (PieceKind::Word, &only.text),
+            _ => (PieceKind::Other, ""),
         },
-        TokenKind::Quantity(_) | TokenKind::Clock(_) | TokenKind::Broken => (Kind::Other, ""),
+        TokenKind::Quantity(_) | TokenKind::Clock(_) | TokenKind::Broken => (PieceKind::Other, ""),
     }
 }

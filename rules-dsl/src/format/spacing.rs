@@ -1,6 +1,6 @@
 //! Spaces between two pieces on a line, and ends of lines.
 
-use super::pieces::{Piece, Pieces};
+use super::pieces::{FormatPiece, FormatPieces};
 use crate::parse::keyword::{CLAUSES, OPTIONS};
 
 /// Words that a parenthesis follows at a distance; after any other name it is a call.
@@ -14,7 +14,7 @@ const MOMENTS: [&str; 3] = ["at", "every", "arriving"];
 const TAKING_A_WORD: [&str; 3] = ["nodata", "during", "not"];
 
 /// The space before a piece that does not begin its line.
-pub(super) fn gap(pieces: &Pieces<'_>, at: usize) -> &'static str {
+pub(super) fn gap(pieces: &FormatPieces<'_>, at: usize) -> &'static str {
     let (piece, Some(before)) = (pieces.get(at), pieces.before(at)) else {
         return "";
     };
@@ -24,21 +24,22 @@ pub(super) fn gap(pieces: &Pieces<'_>, at: usize) -> &'static str {
         return "";
     }
     // `10回/分`, `-1`, `mon-fri`, `Asia/Tokyo`: as the author has it, for it may matter.
-    let joins = |piece: &Piece<'_>| ["/", "-", "+", ".", "~"].iter().any(|mark| piece.is(mark));
-    let is_run_on = |piece: &Piece<'_>| !piece.is_symbol() && !piece.is_text();
+    let joins =
+        |piece: &FormatPiece<'_>| ["/", "-", "+", ".", "~"].iter().any(|mark| piece.is(mark));
+    let is_run_on = |piece: &FormatPiece<'_>| !piece.is_symbol() && !piece.is_text();
     let may_touch = joins(piece) || joins(before) || (is_run_on(piece) && is_run_on(before));
     if piece.touches && may_touch { "" } else { " " }
 }
 
 /// True when a parenthesis opens the arguments of the name before it.
-fn calls(pieces: &Pieces<'_>, at: usize) -> bool {
+fn calls(pieces: &FormatPieces<'_>, at: usize) -> bool {
     let Some(name) = pieces.before(at) else { return false };
     let declares = at >= 2 && pieces.begins_statement(at - 2);
     !name.is_symbol() && !declares && !BEFORE_PARENTHESIS.contains(&name.word())
 }
 
 /// True when a line may break before a piece: at a clause, a part of a condition, an item.
-pub(super) fn begins_clause(pieces: &Pieces<'_>, at: usize, statement: &str) -> bool {
+pub(super) fn begins_clause(pieces: &FormatPieces<'_>, at: usize, statement: &str) -> bool {
     let (piece, Some(before)) = (pieces.get(at), pieces.before(at)) else {
         return false;
     };

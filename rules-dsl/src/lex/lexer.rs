@@ -5,9 +5,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::character::{begins_word, disguised, fold, misleading, quote_like, unseen};
 use super::messages;
-use super::token::{COMPARISON_WORDS, Segment, Token, TokenKind};
-use crate::ast::{At, Quantity};
-use crate::diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Text};
+use super::token::{COMPARISON_WORDS, PathSegment, Token, TokenKind};
+use crate::ast::{NodeSpan, Quantity};
+use crate::diagnostic::{BilingualText, DIAGNOSTICS_MAX, Diagnostic};
 use crate::quantity::duration_named;
 use crate::source::SourceSpan;
 
@@ -23,14 +23,14 @@ const SYMBOLS: [&str; 30] = [
 
 /// A character as the language reads it, and where it starts.
 #[derive(Clone, Copy)]
-struct Glyph {
+struct SourceGlyph {
     c: char,
     start: usize,
 }
 
 /// Tokens and comments of a file.
 #[derive(Debug, Default)]
-pub(crate) struct Lexed {
+pub(crate) struct LexedFile {
     pub(crate) tokens: Vec<Token>,
     /// Places of comments, from their `#` to the end of their line.
     pub(crate) comments: Vec<SourceSpan>,
@@ -38,13 +38,14 @@ pub(crate) struct Lexed {
 }
 
 /// Reads a whole file; what means nothing is reported and becomes [`TokenKind::Broken`].
-pub(crate) fn lex(file: usize, source: &str) -> Lexed {
+pub(crate) fn lex(file: usize, source: &str) -> LexedFile {
     if source.len() > SOURCE_BYTES_MAX {
         let found = messages::file_too_large(SourceSpan { file, start: 0, end: 0 });
-        return Lexed { diagnostics: vec![found], ..Lexed::default() };
+        return LexedFile { diagnostics: vec![found], ..LexedFile::default() };
     }
-    let glyphs = source.char_indices().map(|(start, c)| Glyph { c: fold(c), start }).collect();
-    let mut lexer = Lexer { file, source, glyphs, at: 0, lexed: Lexed::default() };
+    let glyphs =
+        source.char_indices().map(|(start, c)| SourceGlyph { c: fold(c), start }).collect();
+    let mut lexer = Lexer { file, source, glyphs, at: 0, lexed: LexedFile::default() };
     while lexer.token() {}
     lexer.lexed
 }
@@ -52,9 +53,9 @@ pub(crate) fn lex(file: usize, source: &str) -> Lexed {
 pub(super) struct Lexer<'a> {
     file: usize,
     source: &'a str,
-    glyphs: Vec<Glyph>,
+    glyphs: Vec<SourceGlyph>,
     pub(super) at: usize,
-    lexed: Lexed,
+    lexed: LexedFile,
 }
 
 impl Lexer<'_> {
@@ -182,7 +183,7 @@ impl Lexer<'_> {
     }
 
     /// `エラーレート5%`: the number before the sign was read as the end of a name.
-    fn percent_help(&self, from: usize) -> Text {
+    fn percent_help(&self, from: usize) -> BilingualText {
         let touching = self.lexed.tokens.last().filter(|it| it.place.end == self.byte(from));
         let Some(TokenKind::Word(segments)) = touching.map(|it| &it.kind) else {
             return messages::percent_after_number();
@@ -261,9 +262,9 @@ impl Lexer<'_> {
                 return;
             };
             segments.push(segment);
-            let goes_on = self.peek(0) == Some('.')
+            let resumes = self.peek(0) == Some('.')
                 && self.peek(1).is_some_and(|c| c == '`' || begins_word(c));
-            if !goes_on {
+            if !resumes {
                 break;
             }
             self.at += 1;
@@ -275,7 +276,7 @@ impl Lexer<'_> {
         self.push(TokenKind::Word(segments), from);
     }
 
-    fn segment(&mut self) -> Option<Segment> {
+    fn segment(&mut self) -> Option<PathSegment> {
         let from = self.at;
         if self.peek(0) == Some('`') {
             return self.quoted_segment();
@@ -293,10 +294,10 @@ impl Lexer<'_> {
             self.push(TokenKind::Broken, from);
             return None;
         }
-        Some(Segment { text: plain, quoted: false })
+        Some(PathSegment { text: plain, quoted: false })
     }
 
-    fn quoted_segment(&mut self) -> Option<Segment> {
+    fn quoted_segment(&mut self) -> Option<PathSegment> {
         let from = self.at;
         self.at += 1;
         self.skip_while(|c| c != '`' && c != '\n');
@@ -311,7 +312,7 @@ impl Lexer<'_> {
             self.push(TokenKind::Broken, from);
             return None;
         }
-        Some(Segment { text, quoted: true })
+        Some(PathSegment { text, quoted: true })
     }
 
     /// `/分以上` is the unit and a comparison word, where a bare word would be one name.
@@ -333,7 +334,7 @@ impl Lexer<'_> {
     }
 
     /// `p99.9` is one word: a fraction follows only a quantile's name.
-    fn quantile_fraction(&mut self, segments: &mut [Segment]) {
+    fn quantile_fraction(&mut self, segments: &mut [PathSegment]) {
         let [only] = segments else {
             return;
         };
@@ -352,7 +353,7 @@ impl Lexer<'_> {
     }
 
     pub(super) fn quantity(&mut self, quantity: Quantity, from: usize) {
-        let at = At(self.place(from, self.at));
+        let at = NodeSpan(self.place(from, self.at));
         self.push(TokenKind::Quantity(Quantity { at, ..quantity }), from);
     }
 }

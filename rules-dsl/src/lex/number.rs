@@ -7,7 +7,7 @@ use super::lexer::Lexer;
 use super::messages;
 use super::phrase::{after_quantity, calendar_word, unit_alias};
 use super::token::{COMPARISON_WORDS, TokenKind};
-use crate::ast::{At, Quantity};
+use crate::ast::{NodeSpan, Quantity};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::{UNITS, UnitWord, unit_prefix};
 use crate::source::SourceSpan;
@@ -22,7 +22,7 @@ const DIGITS_SHOWN_MAX: usize = 40;
 const DAY_MINUTES: u16 = 24 * 60;
 
 /// The unit after a number, or what is wrong with what stands there.
-type Tail = Result<Option<&'static UnitWord>, Box<Diagnostic>>;
+type NumberTail = Result<Option<&'static UnitWord>, Box<Diagnostic>>;
 
 impl Lexer<'_> {
     pub(super) fn number(&mut self) {
@@ -48,7 +48,7 @@ impl Lexer<'_> {
         let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         match Decimal::parse(&digits) {
             Ok(value) if fraction <= FRACTION_DIGITS_MAX => {
-                self.quantity(Quantity { value, unit, at: At::default() }, from);
+                self.quantity(Quantity { value, unit, at: NodeSpan::default() }, from);
             }
             _ => {
                 // A hostile file writes more digits than anybody reads.
@@ -112,7 +112,7 @@ fn minutes(written: &str) -> Option<u16> {
 }
 
 /// Reading of the letters after a number; longest unit first.
-fn read_tail(place: SourceSpan, digits: &str, run: &str) -> Tail {
+fn read_tail(place: SourceSpan, digits: &str, run: &str) -> NumberTail {
     let comparison = |text: &str| COMPARISON_WORDS.iter().any(|(word, _)| *word == text);
     if run.is_empty() || comparison(run) {
         return Ok(None);

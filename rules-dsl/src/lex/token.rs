@@ -14,7 +14,7 @@ pub(crate) struct Token {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum TokenKind {
     /// A word or dotted path.
-    Word(Vec<Segment>),
+    Word(Vec<PathSegment>),
     /// A number with the unit read directly after it.
     Quantity(Quantity),
     /// A quoted text, unescaped.
@@ -29,7 +29,7 @@ pub(crate) enum TokenKind {
 
 /// One part of a dotted path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Segment {
+pub(crate) struct PathSegment {
     /// NFKC-normalised; as written when back-quoted.
     pub(crate) text: String,
     /// Back-quoted, hence never a word of the language.

@@ -12,20 +12,20 @@ use super::level::level;
 use super::measure::{count, length};
 use super::messages;
 use super::tokens::{
-    Fault, Parsed, Tokens, expect, fill, free_path, keyword, name, path, plain_quantity, quantity,
-    quoted, repeated, symbol,
+    ParseFault, ParseResult, TokenCursor, expect, fill, free_path, keyword, name, path,
+    plain_quantity, quantity, quoted, repeated, symbol,
 };
 use super::trigger::trigger;
 use crate::ast::{
-    Alert, At, Clauses, Condition, During, Grade, HoldClause, Key, Lookup, Path, Quoted,
-    SeverityLevel, Statement, Trigger,
+    Alert, AlertClauses, AlertSeverity, Condition, During, FieldPath, HoldClause, KeyComponent,
+    NodeSpan, QuotedText, SeverityLevel, Statement, TableLookup, Trigger,
 };
 
-pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
+pub(super) fn alert(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("alert").parse(input)?;
     let (start, name) = super::boundary::declared_name(rest)?;
     let (rest, mut trigger) = trigger(start)?;
-    let mut parts = Parts::default();
+    let mut parts = ClauseParts::default();
     if let Trigger::Condition(Condition::Compare(compare)) = &mut trigger {
         parts.clauses.window = std::mem::take(&mut compare.window);
     }
@@ -41,7 +41,7 @@ pub(super) fn alert(input: Tokens<'_>) -> Parsed<'_, Statement> {
             false => messages::missing_severity(name.at.0),
         }));
     };
-    if bare_compare(&trigger) && matches!(grade, Grade::Severity(_)) {
+    if bare_compare(&trigger) && matches!(grade, AlertSeverity::Severity(_)) {
         return Err(start.stop(messages::missing_level(start.place())));
     }
     let mut clauses = parts.clauses;
@@ -68,7 +68,7 @@ fn bare_compare(trigger: &Trigger) -> bool {
 }
 
 /// Without a level, nothing tells a clause from what is written at the measure.
-fn gather_window(trigger: &mut Trigger, clauses: &mut Clauses) {
+fn gather_window(trigger: &mut Trigger, clauses: &mut AlertClauses) {
     let Trigger::Condition(Condition::Compare(compare)) = trigger else {
         return;
     };
@@ -83,17 +83,17 @@ fn gather_window(trigger: &mut Trigger, clauses: &mut Clauses) {
 
 /// Clauses between the trigger and the tail.
 #[derive(Default)]
-struct Parts {
-    clauses: Clauses,
-    by: Option<Vec<Key>>,
-    grade: Option<Grade>,
+struct ClauseParts {
+    clauses: AlertClauses,
+    by: Option<Vec<KeyComponent>>,
+    grade: Option<AlertSeverity>,
 }
 
 fn clauses<'a>(
-    input: Tokens<'a>,
+    input: TokenCursor<'a>,
     trigger: &Trigger,
-    parts: &mut Parts,
-) -> Result<Tokens<'a>, super::tokens::Stop> {
+    parts: &mut ClauseParts,
+) -> Result<TokenCursor<'a>, super::tokens::ParseStop> {
     let mut rest = input;
     while let Some(word) = rest.bare_word() {
         let Some(read) = clause(word, rest, parts) else {
@@ -101,9 +101,9 @@ fn clauses<'a>(
         };
         let (after, again) = read?;
         if again || in_measure(trigger, word) {
-            rest.note(repeated(rest));
+            rest.report_diagnostic(repeated(rest));
         } else if matches!(word, "within" | "step" | "min") && joined(trigger) {
-            rest.note(messages::window_of_which(rest.place(), word));
+            rest.report_diagnostic(messages::window_of_which(rest.place(), word));
         }
         rest = after;
     }
@@ -134,10 +134,14 @@ fn joined(trigger: &Trigger) -> bool {
 }
 
 /// One clause, and whether it stood before; `None` when the word is no clause.
-fn clause<'a>(word: &str, input: Tokens<'a>, parts: &mut Parts) -> Option<Parsed<'a, bool>> {
+fn clause<'a>(
+    word: &str,
+    input: TokenCursor<'a>,
+    parts: &mut ClauseParts,
+) -> Option<ParseResult<'a, bool>> {
     let rest = input.skip(1);
     if let Some(severity) = Severity::from_word(word) {
-        return Some(fill(&mut parts.grade, Ok((rest, Grade::Severity(severity)))));
+        return Some(fill(&mut parts.grade, Ok((rest, AlertSeverity::Severity(severity)))));
     }
     let clauses = &mut parts.clauses;
     Some(match word {
@@ -154,11 +158,11 @@ fn clause<'a>(word: &str, input: Tokens<'a>, parts: &mut Parts) -> Option<Parsed
         "override" => fill(&mut clauses.overrides, lookup(rest, "cpu_limits", "host")),
         "notify" => {
             let each = |rest| expect(messages::each(), keyword("each")).parse(rest);
-            let place = |(rest, _)| (rest, At(input.place()));
+            let place = |(rest, _)| (rest, NodeSpan(input.place()));
             fill(&mut clauses.notify_each, each(rest).map(place))
         }
         "nodata" => fill(&mut clauses.nodata, nodata(rest)),
-        "shadow" => fill(&mut clauses.shadow, Ok((rest, At(input.place())))),
+        "shadow" => fill(&mut clauses.shadow, Ok((rest, NodeSpan(input.place())))),
         "limit" => limit(rest, clauses),
         "seen" => fill(&mut clauses.seen, length(rest)),
         "in" => fill(&mut clauses.roster, expect(messages::roster(), name).parse(rest)),
@@ -168,28 +172,28 @@ fn clause<'a>(word: &str, input: Tokens<'a>, parts: &mut Parts) -> Option<Parsed
 }
 
 /// `k1, k2?`
-pub(super) fn keys(input: Tokens<'_>) -> Parsed<'_, Vec<Key>> {
+pub(super) fn keys(input: TokenCursor<'_>) -> ParseResult<'_, Vec<KeyComponent>> {
     separated_list1(symbol(","), key).parse(input)
 }
 
-fn during(input: Tokens<'_>) -> Parsed<'_, During> {
+fn during(input: TokenCursor<'_>) -> ParseResult<'_, During> {
     let (rest, not) = opt(keyword("not")).parse(input)?;
     let (rest, calendar) = expect(messages::calendar(), name).parse(rest)?;
     Ok((rest, During { negated: not.is_some(), calendar }))
 }
 
 /// `LIST(field)`
-fn lookup<'a>(input: Tokens<'a>, list: &str, field: &str) -> Parsed<'a, Lookup> {
+fn lookup<'a>(input: TokenCursor<'a>, list: &str, field: &str) -> ParseResult<'a, TableLookup> {
     let what = || messages::lookup(list, field);
     let (rest, name) = expect(what(), name).parse(input)?;
     let (rest, _) = expect(what(), symbol("(")).parse(rest)?;
     let (rest, field) = expect(what(), path).parse(rest)?;
     let (rest, _) = expect(messages::close(), symbol(")")).parse(rest)?;
-    Ok((rest, Lookup { name, field }))
+    Ok((rest, TableLookup { name, field }))
 }
 
 /// `100 keys`, `1000 values`
-fn limit<'a>(input: Tokens<'a>, clauses: &mut Clauses) -> Parsed<'a, bool> {
+fn limit<'a>(input: TokenCursor<'a>, clauses: &mut AlertClauses) -> ParseResult<'a, bool> {
     let (rest, most) = expect(messages::limit(), plain_quantity).parse(input)?;
     let slot = match rest.bare_word() {
         Some("keys") => &mut clauses.limit_keys,
@@ -199,16 +203,16 @@ fn limit<'a>(input: Tokens<'a>, clauses: &mut Clauses) -> Parsed<'a, bool> {
     fill(slot, Ok((rest.skip(1), most)))
 }
 
-fn ladder(input: Tokens<'_>) -> Parsed<'_, Grade> {
+fn ladder(input: TokenCursor<'_>) -> ParseResult<'_, AlertSeverity> {
     let (rest, _) = expect(messages::brace(), symbol("{")).parse(input.skip(1))?;
     let (rest, rungs) = expect(messages::rung(), many1(rung)).parse(rest)?;
     let (rest, _) = expect(messages::rung(), symbol("}")).parse(rest)?;
-    Ok((rest, Grade::Ladder(rungs, At(input.place()))))
+    Ok((rest, AlertSeverity::Ladder(rungs, NodeSpan(input.place()))))
 }
 
-fn rung(input: Tokens<'_>) -> Parsed<'_, SeverityLevel> {
+fn rung(input: TokenCursor<'_>) -> ParseResult<'_, SeverityLevel> {
     let word = input.bare_word();
-    let severity = word.and_then(Severity::from_word).ok_or(nom::Err::Error(Fault))?;
+    let severity = word.and_then(Severity::from_word).ok_or(nom::Err::Error(ParseFault))?;
     let (rest, level) = expect(messages::level(), level).parse(input.skip(1))?;
     if let Some(per) = &level.per {
         return Err(rest.stop(messages::rung_window(per.at.0)));
@@ -216,13 +220,13 @@ fn rung(input: Tokens<'_>) -> Parsed<'_, SeverityLevel> {
     Ok((rest, SeverityLevel { severity, level }))
 }
 
-fn key(input: Tokens<'_>) -> Parsed<'_, Key> {
+fn key(input: TokenCursor<'_>) -> ParseResult<'_, KeyComponent> {
     let (rest, field) = expect(messages::key(), path).parse(input)?;
     let (rest, optional) = opt(symbol("?")).parse(rest)?;
-    Ok((rest, Key { field, optional: optional.is_some() }))
+    Ok((rest, KeyComponent { field, optional: optional.is_some() }))
 }
 
-fn nodata(input: Tokens<'_>) -> Parsed<'_, HoldClause> {
+fn nodata(input: TokenCursor<'_>) -> ParseResult<'_, HoldClause> {
     let known = alt((
         map(preceded(keyword("hold"), length), HoldClause::Hold),
         value(HoldClause::Clear, keyword("clear")),
@@ -232,14 +236,14 @@ fn nodata(input: Tokens<'_>) -> Parsed<'_, HoldClause> {
 
 /// Texts in the braces after the severity.
 #[derive(Default)]
-struct Tail {
-    message: Option<Quoted>,
-    runbook: Option<Quoted>,
-    labels: Option<Vec<(Path, Quoted)>>,
+struct AlertTail {
+    message: Option<QuotedText>,
+    runbook: Option<QuotedText>,
+    labels: Option<Vec<(FieldPath, QuotedText)>>,
 }
 
-fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
-    let mut tail = Tail::default();
+fn tail(input: TokenCursor<'_>) -> ParseResult<'_, AlertTail> {
+    let mut tail = AlertTail::default();
     if !input.is_symbol("{") {
         return Ok((input, tail));
     }
@@ -253,18 +257,18 @@ fn tail(input: Tokens<'_>) -> Parsed<'_, Tail> {
             _ => return Err(rest.unexpected(messages::tail_entry())),
         };
         if again {
-            rest.note(repeated(rest));
+            rest.report_diagnostic(repeated(rest));
         }
         rest = after;
     }
     Ok((rest.skip(1), tail))
 }
 
-pub(super) fn text_in_quotes(input: Tokens<'_>) -> Parsed<'_, Quoted> {
+pub(super) fn text_in_quotes(input: TokenCursor<'_>) -> ParseResult<'_, QuotedText> {
     expect(messages::quoted(), quoted).parse(input)
 }
 
-fn labels(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Quoted)>> {
+fn labels(input: TokenCursor<'_>) -> ParseResult<'_, Vec<(FieldPath, QuotedText)>> {
     let (mut rest, _) = expect(messages::brace(), symbol("{")).parse(input)?;
     let mut labels = Vec::new();
     while !rest.is_symbol("}") {

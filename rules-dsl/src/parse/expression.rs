@@ -8,28 +8,29 @@ use nom::sequence::delimited;
 
 use super::messages;
 use super::tokens::{
-    Parsed, Stop, Tokens, entries, expect, free_path, keyword, name, path, quantity, quoted, symbol,
+    ParseResult, ParseStop, TokenCursor, entries, expect, free_path, keyword, name, path, quantity,
+    quoted, symbol,
 };
-use crate::ast::{At, Expression, Quoted, Set};
-use crate::diagnostic::{Text, text};
-use crate::rule::{Arithmetic, Comparison, TextTest};
+use crate::ast::{Expression, MembershipSet, NodeSpan, QuotedText};
+use crate::diagnostic::{BilingualText, text};
+use crate::rule::{ArithmeticOp, ComparisonOp, TextTest};
 use crate::source::SourceSpan;
 
 /// Most items of one literal list.
 pub const LIST_ITEMS_MAX: usize = 10_000;
 
 /// A whole expression after `where`.
-pub(super) fn condition(input: Tokens<'_>) -> Parsed<'_, Expression> {
+pub(super) fn condition(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
     chain(input, "or", |input| chain(input, "and", negation, Expression::And), Expression::Or)
 }
 
 /// One operand, or several joined by a word.
 fn chain<'a>(
-    input: Tokens<'a>,
+    input: TokenCursor<'a>,
     word: &'static str,
-    operand: impl Fn(Tokens<'a>) -> Parsed<'a, Expression>,
+    operand: impl Fn(TokenCursor<'a>) -> ParseResult<'a, Expression>,
     join: fn(Vec<Expression>) -> Expression,
-) -> Parsed<'a, Expression> {
+) -> ParseResult<'a, Expression> {
     let (mut rest, first) = operand(input)?;
     if !rest.is_word(word) {
         return Ok((rest, first));
@@ -43,15 +44,15 @@ fn chain<'a>(
     Ok((rest, join(operands)))
 }
 
-fn negation(input: Tokens<'_>) -> Parsed<'_, Expression> {
+fn negation(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
     if !input.is_word("not") {
         return comparison(input);
     }
     let (rest, inner) = input.nested(|input| negation(input.skip(1)))?;
-    Ok((rest, Expression::Not(Box::new(inner), At(input.place()))))
+    Ok((rest, Expression::Not(Box::new(inner), NodeSpan(input.place()))))
 }
 
-fn comparison(input: Tokens<'_>) -> Parsed<'_, Expression> {
+fn comparison(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
     let (rest, left) = sum(input)?;
     if rest.is_symbol("=") {
         return Err(rest.stop(messages::declares(rest.place())));
@@ -80,19 +81,19 @@ fn comparison(input: Tokens<'_>) -> Parsed<'_, Expression> {
 }
 
 /// A comparison operator.
-pub(super) fn operator(input: Tokens<'_>) -> Parsed<'_, Comparison> {
+pub(super) fn operator(input: TokenCursor<'_>) -> ParseResult<'_, ComparisonOp> {
     alt((
-        value(Comparison::AtLeast, symbol(">=")),
-        value(Comparison::Above, symbol(">")),
-        value(Comparison::AtMost, symbol("<=")),
-        value(Comparison::Below, symbol("<")),
-        value(Comparison::Equal, symbol("==")),
-        value(Comparison::NotEqual, symbol("!=")),
+        value(ComparisonOp::AtLeast, symbol(">=")),
+        value(ComparisonOp::Above, symbol(">")),
+        value(ComparisonOp::AtMost, symbol("<=")),
+        value(ComparisonOp::Below, symbol("<")),
+        value(ComparisonOp::Equal, symbol("==")),
+        value(ComparisonOp::NotEqual, symbol("!=")),
     ))
     .parse(input)
 }
 
-fn text_test(input: Tokens<'_>) -> Parsed<'_, TextTest> {
+fn text_test(input: TokenCursor<'_>) -> ParseResult<'_, TextTest> {
     alt((
         value(TextTest::Contains, keyword("contains")),
         value(TextTest::StartsWith, keyword("starts_with")),
@@ -101,17 +102,17 @@ fn text_test(input: Tokens<'_>) -> Parsed<'_, TextTest> {
     .parse(input)
 }
 
-fn set(input: Tokens<'_>) -> Parsed<'_, Set> {
+fn set(input: TokenCursor<'_>) -> ParseResult<'_, MembershipSet> {
     if input.is_word("cidr") {
         let what = text!(
             "networks in quotes: `\"10.0.0.0/8\"`",
             "引用符で囲んだネットワーク: `\"10.0.0.0/8\"`"
         );
         let (rest, networks) = expect(what, networks).parse(input.skip(1))?;
-        return Ok((rest, Set::Networks(networks)));
+        return Ok((rest, MembershipSet::Networks(networks)));
     }
     if matches!(input.first(), Some(crate::lex::TokenKind::Word(_))) {
-        return name(input).map(|(rest, list)| (rest, Set::List(list)));
+        return name(input).map(|(rest, list)| (rest, MembershipSet::List(list)));
     }
     let what = text!(
         "a list: its name, or `(\"a\", \"b\")`",
@@ -123,11 +124,11 @@ fn set(input: Tokens<'_>) -> Parsed<'_, Set> {
     }
     let (rest, items) = entries(rest, ")", messages::more_or_close, literal)?;
     affordable(input, items.len())?;
-    Ok((rest, Set::Literals(items)))
+    Ok((rest, MembershipSet::Literals(items)))
 }
 
 /// Holds a list to its limit.
-pub(super) fn affordable(list: Tokens<'_>, items: usize) -> Result<(), Stop> {
+pub(super) fn affordable(list: TokenCursor<'_>, items: usize) -> Result<(), ParseStop> {
     if items <= LIST_ITEMS_MAX {
         return Ok(());
     }
@@ -135,43 +136,43 @@ pub(super) fn affordable(list: Tokens<'_>, items: usize) -> Result<(), Stop> {
 }
 
 /// Networks in quotes, perhaps in parentheses.
-pub(super) fn networks(input: Tokens<'_>) -> Parsed<'_, Vec<Quoted>> {
+pub(super) fn networks(input: TokenCursor<'_>) -> ParseResult<'_, Vec<QuotedText>> {
     let plain = |input| separated_list1(symbol(","), quoted).parse(input);
     alt((delimited(symbol("("), plain, symbol(")")), plain)).parse(input)
 }
 
 /// A constant.
-pub(super) fn literal(input: Tokens<'_>) -> Parsed<'_, Expression> {
+pub(super) fn literal(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
     let literal = alt((
         quoted.map(Expression::Quoted),
         quantity.map(Expression::Number),
-        keyword("true").map(|place| Expression::Bool(true, At(place))),
-        keyword("false").map(|place| Expression::Bool(false, At(place))),
+        keyword("true").map(|place| Expression::Bool(true, NodeSpan(place))),
+        keyword("false").map(|place| Expression::Bool(false, NodeSpan(place))),
     ));
     expect(messages::literal(), literal).parse(input)
 }
 
-fn closed(input: Tokens<'_>) -> Parsed<'_, SourceSpan> {
+fn closed(input: TokenCursor<'_>) -> ParseResult<'_, SourceSpan> {
     expect(text!("`)`", "`)`"), symbol(")")).parse(input)
 }
 
-fn sum(input: Tokens<'_>) -> Parsed<'_, Expression> {
-    let operators = [("+", Arithmetic::Add), ("-", Arithmetic::Subtract)];
+fn sum(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
+    let operators = [("+", ArithmeticOp::Add), ("-", ArithmeticOp::Subtract)];
     fold(input, &operators, product)
 }
 
-fn product(input: Tokens<'_>) -> Parsed<'_, Expression> {
-    let operators = [("*", Arithmetic::Multiply), ("/", Arithmetic::Divide)];
+fn product(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
+    let operators = [("*", ArithmeticOp::Multiply), ("/", ArithmeticOp::Divide)];
     fold(input, &operators, operand)
 }
 
 /// Operands joined from the left. Every operator deepens the tree by one, so the chain is as
 /// limited as nesting is.
 fn fold<'a>(
-    input: Tokens<'a>,
-    operators: &[(&str, Arithmetic)],
-    operand: fn(Tokens<'a>) -> Parsed<'a, Expression>,
-) -> Parsed<'a, Expression> {
+    input: TokenCursor<'a>,
+    operators: &[(&str, ArithmeticOp)],
+    operand: fn(TokenCursor<'a>) -> ParseResult<'a, Expression>,
+) -> ParseResult<'a, Expression> {
     let (mut rest, mut left) = operand(input)?;
     let mut length = 0;
     while let Some((_, operator)) = operators.iter().find(|(symbol, _)| rest.is_symbol(symbol)) {
@@ -186,7 +187,7 @@ fn fold<'a>(
     Ok((rest, left))
 }
 
-fn operand(input: Tokens<'_>) -> Parsed<'_, Expression> {
+fn operand(input: TokenCursor<'_>) -> ParseResult<'_, Expression> {
     if input.is_symbol("(") {
         let (rest, inner) = input.nested(|input| condition(input.skip(1)))?;
         let (rest, _) = closed(rest)?;
@@ -195,7 +196,7 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Expression> {
     if input.skip(1).is_symbol("(") && input.is_word("lower") {
         let (rest, inner) = input.nested(|input| condition(input.skip(2)))?;
         let (rest, close) = closed(rest)?;
-        return Ok((rest, Expression::Lower(Box::new(inner), At(input.place().to(close)))));
+        return Ok((rest, Expression::Lower(Box::new(inner), NodeSpan(input.place().to(close)))));
     }
     if input.skip(1).is_symbol("(") && input.is_word("exists") {
         let (rest, field) = expect(field_wanted(), free_path).parse(input.skip(2))?;
@@ -209,22 +210,22 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Expression> {
     let bare = alt((
         quoted.map(Expression::Quoted),
         quantity.map(Expression::Number),
-        keyword("true").map(|place| Expression::Bool(true, At(place))),
-        keyword("false").map(|place| Expression::Bool(false, At(place))),
+        keyword("true").map(|place| Expression::Bool(true, NodeSpan(place))),
+        keyword("false").map(|place| Expression::Bool(false, NodeSpan(place))),
         path.map(Expression::Field),
     ));
     expect(value_wanted(), bare).parse(input)
 }
 
-fn unknown_function(input: Tokens<'_>) -> super::tokens::Stop {
+fn unknown_function(input: TokenCursor<'_>) -> super::tokens::ParseStop {
     let word = input.bare_word().unwrap_or("…");
     input.stop(messages::unknown_function(input.place(), word))
 }
 
-fn field_wanted() -> Text {
+fn field_wanted() -> BilingualText {
     text!("a field of the stream", "stream のフィールド")
 }
 
-fn value_wanted() -> Text {
+fn value_wanted() -> BilingualText {
     text!("a field, a text, a number or `(`", "フィールド、文字列、数、`(` のどれか")
 }

@@ -7,17 +7,19 @@ use nom::combinator::opt;
 
 use super::expression::operator;
 use super::messages;
-use super::tokens::{Fault, Parsed, Stop, Tokens, expect, plain_quantity, quantity};
-use crate::ast::{At, Quantity, Threshold};
-use crate::diagnostic::{Diagnostic, Text};
+use super::tokens::{
+    ParseFault, ParseResult, ParseStop, TokenCursor, expect, plain_quantity, quantity,
+};
+use crate::ast::{NodeSpan, Quantity, Threshold};
+use crate::diagnostic::{BilingualText, Diagnostic};
 use crate::lex::{COMPARISON_WORDS, calendar_time, calendar_word, unit_alias};
 use crate::print::quantity as spelled;
 use crate::quantity::{UnitKind, duration_named};
-use crate::rule::Comparison;
+use crate::rule::ComparisonOp;
 use crate::source::SourceSpan;
 
 /// `>= 80%`, `10回/分`, `5%以上/5分`, `3秒/5分 超`.
-pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Threshold> {
+pub(super) fn level(input: TokenCursor<'_>) -> ParseResult<'_, Threshold> {
     if input.is_symbol("=") && !input.skip(1).is_symbol("<") {
         return Err(input.stop(messages::declares(input.place())));
     }
@@ -40,22 +42,26 @@ pub(super) fn level(input: Tokens<'_>) -> Parsed<'_, Threshold> {
     Ok((rest, Threshold { comparison, quantity: read, per }))
 }
 
-fn comparison_word(input: Tokens<'_>) -> Parsed<'_, Comparison> {
+fn comparison_word(input: TokenCursor<'_>) -> ParseResult<'_, ComparisonOp> {
     let spelled = input.bare_word().and_then(|word| {
         COMPARISON_WORDS.iter().find(|(known, _)| *known == word).map(|(_, operator)| *operator)
     });
     let comparison = match spelled {
-        Some(">=") => Comparison::AtLeast,
-        Some(">") => Comparison::Above,
-        Some("<=") => Comparison::AtMost,
-        Some("<") => Comparison::Below,
-        _ => return Err(nom::Err::Error(Fault)),
+        Some(">=") => ComparisonOp::AtLeast,
+        Some(">") => ComparisonOp::Above,
+        Some("<=") => ComparisonOp::AtMost,
+        Some("<") => ComparisonOp::Below,
+        _ => return Err(nom::Err::Error(ParseFault)),
     };
     Ok((input.skip(1), comparison))
 }
 
 /// The window after a slash.
-fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, Quantity> {
+fn per<'a>(
+    slash: TokenCursor<'a>,
+    level: TokenCursor<'a>,
+    read: &Quantity,
+) -> ParseResult<'a, Quantity> {
     let input = slash.skip(1);
     if let Some(stop) = foreign_window(input) {
         return Err(stop);
@@ -74,15 +80,15 @@ fn per<'a>(slash: Tokens<'a>, level: Tokens<'a>, read: &Quantity) -> Parsed<'a, 
 }
 
 /// `分` after a slash is one minute.
-fn bare_unit(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+fn bare_unit(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     let word = input.bare_word();
-    let unit = word.and_then(duration_named).ok_or(nom::Err::Error(Fault))?;
-    let (value, at) = (Decimal::ONE, At(input.place()));
+    let unit = word.and_then(duration_named).ok_or(nom::Err::Error(ParseFault))?;
+    let (value, at) = (Decimal::ONE, NodeSpan(input.place()));
     Ok((input.skip(1), Quantity { value, unit: Some(unit), at }))
 }
 
 /// `/月` and `/min`: words for lengths of time that are none here.
-fn foreign_window(input: Tokens<'_>) -> Option<Stop> {
+fn foreign_window(input: TokenCursor<'_>) -> Option<ParseStop> {
     let word = input.bare_word()?;
     if let Some(unit) = unit_alias(word).filter(|unit| duration_named(unit).is_some()) {
         return Some(input.stop(messages::window_alias(input.place(), word, unit)));
@@ -105,8 +111,8 @@ fn size_over_time(place: SourceSpan, size: &Quantity, window: &Quantity) -> Diag
 }
 
 /// A length of time as written, and with the Japanese word for its unit.
-fn in_both(length: &Quantity) -> Text {
+fn in_both(length: &Quantity) -> BilingualText {
     let (en, value) = (spelled(length), length.value);
     let ja = length.unit.and_then(|unit| unit.japanese());
-    Text { ja: ja.map_or_else(|| en.clone(), |unit| format!("{value}{unit}")), en }
+    BilingualText { ja: ja.map_or_else(|| en.clone(), |unit| format!("{value}{unit}")), en }
 }

@@ -5,23 +5,27 @@ use nom::multi::separated_list1;
 
 use super::messages;
 use super::tokens::{
-    Parsed, Stop, Tokens, expect, fill, name, path, plain_quantity, quantity, repeated, symbol,
+    ParseResult, ParseStop, TokenCursor, expect, fill, name, path, plain_quantity, quantity,
+    repeated, symbol,
 };
-use crate::ast::{At, Measure, Name, Quantity, Term, Window};
+use crate::ast::{Measure, MeasureTerm, NodeSpan, Quantity, SpannedName, Window};
 use crate::lex::TokenKind;
 use crate::print;
 use crate::quantity::{duration_named, unit_named};
-use crate::rule::Arithmetic;
+use crate::rule::ArithmeticOp;
 
 /// A measure with the window written at it.
-pub(super) fn measure(input: Tokens<'_>) -> Parsed<'_, Measure> {
+pub(super) fn measure(input: TokenCursor<'_>) -> ParseResult<'_, Measure> {
     let (rest, mut measure) = versus(input)?;
     let rest = window(rest, &mut measure.window)?;
     Ok((rest, measure))
 }
 
 /// `within D`, `step D` and `min N` in any order, into what is known of the window.
-pub(super) fn window<'a>(input: Tokens<'a>, window: &mut Window) -> Result<Tokens<'a>, Stop> {
+pub(super) fn window<'a>(
+    input: TokenCursor<'a>,
+    window: &mut Window,
+) -> Result<TokenCursor<'a>, ParseStop> {
     let mut rest = input;
     loop {
         let entry = rest.skip(1);
@@ -32,28 +36,28 @@ pub(super) fn window<'a>(input: Tokens<'a>, window: &mut Window) -> Result<Token
             _ => return Ok(rest),
         };
         if again {
-            rest.note(repeated(rest));
+            rest.report_diagnostic(repeated(rest));
         }
         rest = after;
     }
 }
 
-pub(super) fn length(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+pub(super) fn length(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     expect(messages::length(), plain_quantity).parse(input)
 }
 
-pub(super) fn count(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+pub(super) fn count(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     expect(messages::count(), plain_quantity).parse(input)
 }
 
 /// `x vs D ago`; of an arithmetic only in parentheses, for without them it has two readings.
-fn versus(input: Tokens<'_>) -> Parsed<'_, Measure> {
+fn versus(input: TokenCursor<'_>) -> ParseResult<'_, Measure> {
     let (rest, now) = sum(input)?;
     if !rest.is_word("vs") {
         return Ok((rest, now));
     }
     let in_parentheses = input.is_symbol("(") && input.after_group().place() == rest.place();
-    if let Term::Arithmetic(left, operator, right) = &now.term
+    if let MeasureTerm::Arithmetic(left, operator, right) = &now.term
         && !in_parentheses
     {
         let (whole, sign) = (print::measure(&now), print::sign(*operator));
@@ -68,36 +72,36 @@ fn versus(input: Tokens<'_>) -> Parsed<'_, Measure> {
     }
     let (rest, ago) = length(rest.skip(1))?;
     let (rest, _) = expect(messages::ago(), super::tokens::keyword("ago")).parse(rest)?;
-    let term = Term::Versus(Box::new(now), ago);
+    let term = MeasureTerm::Versus(Box::new(now), ago);
     if rest.is_word("vs") {
         return Err(rest.unexpected(messages::after_versus()));
     }
     Ok((rest, Measure { term, window: Window::default() }))
 }
 
-fn sum(input: Tokens<'_>) -> Parsed<'_, Measure> {
-    let operators = [("+", Arithmetic::Add), ("-", Arithmetic::Subtract)];
+fn sum(input: TokenCursor<'_>) -> ParseResult<'_, Measure> {
+    let operators = [("+", ArithmeticOp::Add), ("-", ArithmeticOp::Subtract)];
     fold(input, &operators, product)
 }
 
-fn product(input: Tokens<'_>) -> Parsed<'_, Measure> {
-    let operators = [("*", Arithmetic::Multiply), ("/", Arithmetic::Divide)];
+fn product(input: TokenCursor<'_>) -> ParseResult<'_, Measure> {
+    let operators = [("*", ArithmeticOp::Multiply), ("/", ArithmeticOp::Divide)];
     fold(input, &operators, operand)
 }
 
 /// Operands joined from the left, as deep as nesting may be.
 fn fold<'a>(
-    input: Tokens<'a>,
-    operators: &[(&str, Arithmetic)],
-    operand: fn(Tokens<'a>) -> Parsed<'a, Measure>,
-) -> Parsed<'a, Measure> {
+    input: TokenCursor<'a>,
+    operators: &[(&str, ArithmeticOp)],
+    operand: fn(TokenCursor<'a>) -> ParseResult<'a, Measure>,
+) -> ParseResult<'a, Measure> {
     let (mut rest, mut left) = operand(input)?;
     while let Some((_, operator)) = operators.iter().find(|(symbol, _)| rest.is_symbol(symbol)) {
         if is_negative_level(rest, input) {
             break;
         }
         let (after, right) = operand(rest.skip(1))?;
-        let term = Term::Arithmetic(Box::new(left), *operator, Box::new(right));
+        let term = MeasureTerm::Arithmetic(Box::new(left), *operator, Box::new(right));
         left = Measure { term, window: Window::default() };
         if height(&left) > super::tokens::NESTING_MAX {
             return Err(rest.too_deep());
@@ -109,7 +113,7 @@ fn fold<'a>(
 
 /// `平均 -1以下/分`: a sign that stands apart from what is before it and touches the number
 /// after it belongs to that number, which is the level.
-fn is_negative_level(sign: Tokens<'_>, start: Tokens<'_>) -> bool {
+fn is_negative_level(sign: TokenCursor<'_>, start: TokenCursor<'_>) -> bool {
     sign.is_symbol("-")
         && matches!(sign.skip(1).first(), Some(TokenKind::Quantity(_)))
         && sign.touches_next()
@@ -119,13 +123,13 @@ fn is_negative_level(sign: Tokens<'_>, start: Tokens<'_>) -> bool {
 /// Depth to which a measure is nested.
 fn height(measure: &Measure) -> usize {
     match &measure.term {
-        Term::Named(_) | Term::Call(..) | Term::Number(_) => 0,
-        Term::Arithmetic(left, _, right) => 1 + height(left).max(height(right)),
-        Term::Versus(inner, _) => 1 + height(inner),
+        MeasureTerm::Named(_) | MeasureTerm::Call(..) | MeasureTerm::Number(_) => 0,
+        MeasureTerm::Arithmetic(left, _, right) => 1 + height(left).max(height(right)),
+        MeasureTerm::Versus(inner, _) => 1 + height(inner),
     }
 }
 
-fn operand(input: Tokens<'_>) -> Parsed<'_, Measure> {
+fn operand(input: TokenCursor<'_>) -> ParseResult<'_, Measure> {
     if input.is_symbol("(") {
         let (rest, inner) = input.nested(|input| measure(input.skip(1)))?;
         let (rest, _) = expect(messages::operator_or_close(), symbol(")")).parse(rest)?;
@@ -135,9 +139,9 @@ fn operand(input: Tokens<'_>) -> Parsed<'_, Measure> {
     Ok((rest, Measure { term, window: Window::default() }))
 }
 
-fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
+fn term(input: TokenCursor<'_>) -> ParseResult<'_, MeasureTerm> {
     if input.is_symbol("-") || matches!(input.first(), Some(TokenKind::Quantity(_))) {
-        return expect(messages::measured(), quantity).map(Term::Number).parse(input);
+        return expect(messages::measured(), quantity).map(MeasureTerm::Number).parse(input);
     }
     if !input.skip(1).is_symbol("(") {
         if let Some(TokenKind::Word(segments)) = input.first()
@@ -148,18 +152,18 @@ fn term(input: Tokens<'_>) -> Parsed<'_, Term> {
         }
         let (rest, named) = expect(messages::measured(), name).parse(input)?;
         name_runs_into_level(&named, rest)?;
-        return Ok((rest, Term::Named(named)));
+        return Ok((rest, MeasureTerm::Named(named)));
     }
     let (rest, function) = expect(messages::measured(), name).parse(input)?;
     let argument = expect(messages::argument(), path);
     let (rest, arguments) = separated_list1(symbol(","), argument).parse(rest.skip(1))?;
     let (rest, close) = expect(messages::more_or_close(), symbol(")")).parse(rest)?;
-    let at = At(input.place().to(close));
-    Ok((rest, Term::Call(function, arguments, at)))
+    let at = NodeSpan(input.place().to(close));
+    Ok((rest, MeasureTerm::Call(function, arguments, at)))
 }
 
 /// `認証失敗10回/分` is one word up to the slash, hardly a division.
-fn name_runs_into_level(name: &Name, rest: Tokens<'_>) -> Result<(), Stop> {
+fn name_runs_into_level(name: &SpannedName, rest: TokenCursor<'_>) -> Result<(), ParseStop> {
     let is_digit = |c: char| c.is_ascii_digit();
     let window = rest.skip(1);
     let over_time = match window.first() {

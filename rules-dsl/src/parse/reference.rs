@@ -5,14 +5,15 @@ use nom::multi::separated_list1;
 
 use super::expression::{affordable, literal, networks};
 use super::messages;
-use super::tokens::{Fault, Parsed, Tokens, expect, keyword, quoted, symbol};
+use super::tokens::{ParseFault, ParseResult, TokenCursor, expect, keyword, quoted, symbol};
 use crate::ast::{
-    At, Calendar, CalendarSpan, Items, List, Name, Quoted, Statement, Table, Weekday,
+    Calendar, CalendarSpan, List, ListItems, NodeSpan, QuotedText, SpannedName, Statement, Table,
+    Weekday,
 };
 use crate::diagnostic::nearest;
 use crate::lex::TokenKind;
 
-pub(super) fn list(input: Tokens<'_>) -> Parsed<'_, Statement> {
+pub(super) fn list(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("list").parse(input)?;
     let (rest, name) = super::boundary::declared_name(rest)?;
     let (rest, _) = super::boundary::expect_equals(rest)?;
@@ -21,14 +22,14 @@ pub(super) fn list(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::List(List { name, items })))
 }
 
-fn items(input: Tokens<'_>) -> Parsed<'_, Items> {
+fn items(input: TokenCursor<'_>) -> ParseResult<'_, ListItems> {
     if input.is_word("file") {
-        return file(input).map(|(rest, file)| (rest, Items::File(file)));
+        return file(input).map(|(rest, file)| (rest, ListItems::File(file)));
     }
     if input.is_word("cidr") {
         let (rest, items) = expect(messages::networks(), networks).parse(input.skip(1))?;
         affordable(input, items.len())?;
-        return Ok((rest, Items::Networks(items)));
+        return Ok((rest, ListItems::Networks(items)));
     }
     if !matches!(input.first(), Some(TokenKind::Text(_) | TokenKind::Quantity(_)))
         && !input.is_symbol("-")
@@ -38,10 +39,10 @@ fn items(input: Tokens<'_>) -> Parsed<'_, Items> {
     }
     let (rest, items) = separated_list1(symbol(","), literal).parse(input)?;
     affordable(input, items.len())?;
-    Ok((rest, Items::Literals(items)))
+    Ok((rest, ListItems::Literals(items)))
 }
 
-pub(super) fn table(input: Tokens<'_>) -> Parsed<'_, Statement> {
+pub(super) fn table(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("table").parse(input)?;
     let (rest, name) = super::boundary::declared_name(rest)?;
     let (rest, _) = super::boundary::expect_equals(rest)?;
@@ -51,12 +52,12 @@ pub(super) fn table(input: Tokens<'_>) -> Parsed<'_, Statement> {
 }
 
 /// `file "…"`
-fn file(input: Tokens<'_>) -> Parsed<'_, Quoted> {
+fn file(input: TokenCursor<'_>) -> ParseResult<'_, QuotedText> {
     let (rest, _) = expect(messages::file(), keyword("file")).parse(input)?;
     expect(messages::file(), quoted).parse(rest)
 }
 
-pub(super) fn calendar(input: Tokens<'_>) -> Parsed<'_, Statement> {
+pub(super) fn calendar(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("calendar").parse(input)?;
     let (rest, name) = super::boundary::declared_name(rest)?;
     let (rest, _) = super::boundary::expect_equals(rest)?;
@@ -73,13 +74,13 @@ pub(super) fn calendar(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Calendar(Calendar { name, spans, zone, holidays })))
 }
 
-fn holidays(input: Tokens<'_>) -> Parsed<'_, Quoted> {
+fn holidays(input: TokenCursor<'_>) -> ParseResult<'_, QuotedText> {
     let (rest, _) = expect(messages::holidays(), keyword("holidays")).parse(input)?;
     expect(messages::holidays(), quoted).parse(rest)
 }
 
 /// `mon-wed, fri 09:00-18:00`: days up to the hours that go for all of them.
-fn span(input: Tokens<'_>) -> Parsed<'_, CalendarSpan> {
+fn span(input: TokenCursor<'_>) -> ParseResult<'_, CalendarSpan> {
     let mut days = Vec::new();
     let mut rest = input;
     loop {
@@ -89,18 +90,18 @@ fn span(input: Tokens<'_>) -> Parsed<'_, CalendarSpan> {
         let (after, hours) = hours(rest)?;
         rest = after;
         if hours.is_some() || !rest.is_symbol(",") {
-            let at = At(input.place());
+            let at = NodeSpan(input.place());
             return Ok((rest, CalendarSpan { days, hours, at }));
         }
         rest = rest.skip(1);
     }
 }
 
-fn is_dash(input: Tokens<'_>) -> bool {
+fn is_dash(input: TokenCursor<'_>) -> bool {
     input.is_symbol("-") || input.is_symbol("~")
 }
 
-fn day_range(input: Tokens<'_>) -> Parsed<'_, (Weekday, Weekday)> {
+fn day_range(input: TokenCursor<'_>) -> ParseResult<'_, (Weekday, Weekday)> {
     let (rest, first) = day(input)?;
     if !is_dash(rest) {
         return Ok((rest, (first, first)));
@@ -109,7 +110,7 @@ fn day_range(input: Tokens<'_>) -> Parsed<'_, (Weekday, Weekday)> {
     Ok((rest, (first, last)))
 }
 
-fn day(input: Tokens<'_>) -> Parsed<'_, Weekday> {
+fn day(input: TokenCursor<'_>) -> ParseResult<'_, Weekday> {
     let day = match input.bare_word() {
         Some("mon" | "月") => Weekday::Monday,
         Some("tue" | "火") => Weekday::Tuesday,
@@ -125,7 +126,7 @@ fn day(input: Tokens<'_>) -> Parsed<'_, Weekday> {
 }
 
 /// `monday`, `月曜`, `平日`: words for days that are none here.
-fn no_day(input: Tokens<'_>, word: &str) -> super::tokens::Stop {
+fn no_day(input: TokenCursor<'_>, word: &str) -> super::tokens::ParseStop {
     const ENGLISH: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     const JAPANESE: [&str; 7] = ["月", "火", "水", "木", "金", "土", "日"];
     const FULL: [&str; 7] =
@@ -147,7 +148,7 @@ fn no_day(input: Tokens<'_>, word: &str) -> super::tokens::Stop {
 }
 
 /// `09:00-18:00`, if hours are written.
-fn hours(input: Tokens<'_>) -> Parsed<'_, Option<(u16, u16)>> {
+fn hours(input: TokenCursor<'_>) -> ParseResult<'_, Option<(u16, u16)>> {
     let Some(TokenKind::Clock(from)) = input.first() else {
         return match input.first() {
             Some(TokenKind::Quantity(_)) => Err(input.unexpected(messages::hours())),
@@ -164,7 +165,7 @@ fn hours(input: Tokens<'_>) -> Parsed<'_, Option<(u16, u16)>> {
 }
 
 /// True when a word stands where the zone does, and it does not look like the next statement.
-fn zone_follows(input: Tokens<'_>) -> bool {
+fn zone_follows(input: TokenCursor<'_>) -> bool {
     matches!(input.first(), Some(TokenKind::Word(_)))
         && !input.is_word("except")
         && !input.bare_word().is_some_and(super::keyword::reserved)
@@ -172,7 +173,7 @@ fn zone_follows(input: Tokens<'_>) -> bool {
 }
 
 /// `Asia/Tokyo`, `America/Port-au-Prince`, `Etc/GMT+9`: words and numbers without gaps.
-fn zone(input: Tokens<'_>) -> Parsed<'_, Name> {
+fn zone(input: TokenCursor<'_>) -> ParseResult<'_, SpannedName> {
     let (mut rest, mut name) = zone_part(input)?;
     loop {
         let sign = ["/", "-", "+"].into_iter().find(|sign| rest.is_symbol(sign));
@@ -181,19 +182,19 @@ fn zone(input: Tokens<'_>) -> Parsed<'_, Name> {
         };
         let (after, part) = expect(messages::zone(), zone_part).parse(rest.skip(1))?;
         name.text = format!("{}{sign}{}", name.text, part.text);
-        name.at = At(name.at.0.to(part.at.0));
+        name.at = NodeSpan(name.at.0.to(part.at.0));
         rest = after;
     }
 }
 
-fn zone_part(input: Tokens<'_>) -> Parsed<'_, Name> {
-    let at = At(input.place());
+fn zone_part(input: TokenCursor<'_>) -> ParseResult<'_, SpannedName> {
+    let at = NodeSpan(input.place());
     let text = match input.first() {
         Some(TokenKind::Word(segments)) => {
             segments.iter().map(|s| s.text.as_str()).collect::<Vec<&str>>().join(".")
         }
         Some(TokenKind::Quantity(number)) if number.unit.is_none() => number.value.to_string(),
-        _ => return Err(nom::Err::Error(Fault)),
+        _ => return Err(nom::Err::Error(ParseFault)),
     };
-    Ok((input.skip(1), Name { text, at }))
+    Ok((input.skip(1), SpannedName { text, at }))
 }

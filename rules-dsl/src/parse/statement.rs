@@ -9,9 +9,9 @@ use super::boundary::{
     declared_name, expect_equals, misspells_statement, starts_statement, statement_end,
 };
 use super::keyword::STATEMENTS;
-use super::tokens::{Context, Parsed, Tokens, expect, keyword, name};
+use super::tokens::{ParseContext, ParseResult, TokenCursor, expect, keyword, name};
 use super::{alert, expression, measure, messages, reference, stream, test};
-use crate::ast::{Ast, At, Filter, MeasureStatement, Name, Statement, Watch};
+use crate::ast::{Ast, Filter, MeasureStatement, NodeSpan, SpannedName, Statement, Watch};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::lex::{TokenKind, lex};
 
@@ -21,8 +21,8 @@ pub const STATEMENTS_MAX: usize = 20_000;
 /// Reads one file; `file` is its index in every place.
 pub(crate) fn parse(file: usize, source: &str) -> (Ast, Vec<Diagnostic>) {
     let lexed = lex(file, source);
-    let context = Context::new(file, source.len(), lexed.diagnostics);
-    let mut rest = Tokens::new(&lexed.tokens, &context);
+    let context = ParseContext::new(file, source.len(), lexed.diagnostics);
+    let mut rest = TokenCursor::new(&lexed.tokens, &context);
     let mut statements = Vec::new();
     while !rest.is_empty() {
         if statements.len() >= STATEMENTS_MAX {
@@ -44,7 +44,7 @@ pub(crate) fn parse(file: usize, source: &str) -> (Ast, Vec<Diagnostic>) {
     (Ast { statements }, context.into_diagnostics())
 }
 
-fn statement(input: Tokens<'_>) -> Parsed<'_, Option<Statement>> {
+fn statement(input: TokenCursor<'_>) -> ParseResult<'_, Option<Statement>> {
     let known = alt((
         stream::stream,
         reference::list,
@@ -61,7 +61,7 @@ fn statement(input: Tokens<'_>) -> Parsed<'_, Option<Statement>> {
 
 /// The name a statement declares although the rest of it cannot be read, so that its uses
 /// are not reported as well.
-fn broken(start: Tokens<'_>) -> Option<Statement> {
+fn broken(start: TokenCursor<'_>) -> Option<Statement> {
     let meant = start.bare_word().and_then(|word| nearest(word, STATEMENTS.iter().copied()));
     // A test declares nothing: its name is the alert's.
     let is_test = start.is_word("test") || meant == Some("test");
@@ -72,13 +72,13 @@ fn broken(start: Tokens<'_>) -> Option<Statement> {
     match name.first() {
         Some(TokenKind::Word(segments)) => {
             let text = segments.first()?.text.clone();
-            Some(Statement::Broken(Name { text, at: At(name.place()) }))
+            Some(Statement::Broken(SpannedName { text, at: NodeSpan(name.place()) }))
         }
         _ => None,
     }
 }
 
-fn recover(start: Tokens<'_>) -> Tokens<'_> {
+fn recover(start: TokenCursor<'_>) -> TokenCursor<'_> {
     let mut rest = start.skip(1);
     while !rest.is_empty() && !starts_statement(rest) {
         rest = rest.skip(1);
@@ -86,7 +86,7 @@ fn recover(start: Tokens<'_>) -> Tokens<'_> {
     rest
 }
 
-fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
+fn filter(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("filter").parse(input)?;
     let (rest, declared) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
@@ -97,7 +97,7 @@ fn filter(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Filter(Filter { name: declared, base, condition })))
 }
 
-fn measure_statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
+fn measure_statement(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("measure").parse(input)?;
     let (rest, name) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;
@@ -106,7 +106,7 @@ fn measure_statement(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Measure(MeasureStatement { name, measure })))
 }
 
-fn watch(input: Tokens<'_>) -> Parsed<'_, Statement> {
+fn watch(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("watch").parse(input)?;
     let (rest, name) = declared_name(rest)?;
     let (rest, _) = expect_equals(rest)?;

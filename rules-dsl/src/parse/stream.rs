@@ -8,18 +8,19 @@ use nom::sequence::{delimited, preceded};
 
 use super::messages;
 use super::tokens::{
-    Fault, Parsed, Tokens, expect, fill, free_path, keyword, plain_quantity, quoted, repeated,
-    symbol,
+    ParseFault, ParseResult, TokenCursor, expect, fill, free_path, keyword, plain_quantity, quoted,
+    repeated, symbol,
 };
 use crate::ast::{
-    Extract, Field, FieldKind, KindArgument, Name, Path, Pattern, Quantity, Statement, Stream,
+    Extract, Field, FieldKind, FieldPath, KindArgument, Pattern, Quantity, SpannedName, Statement,
+    Stream,
 };
-use crate::diagnostic::{Text, text};
+use crate::diagnostic::{BilingualText, text};
 
 /// Most fields of one stream.
 pub const FIELDS_MAX: usize = 1_000;
 
-pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
+pub(super) fn stream(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("stream").parse(input)?;
     let (rest, name) = super::boundary::declared_name(rest)?;
     let from = preceded(
@@ -44,7 +45,7 @@ pub(super) fn stream(input: Tokens<'_>) -> Parsed<'_, Statement> {
     Ok((rest, Statement::Stream(stream)))
 }
 
-fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
+fn fields(input: TokenCursor<'_>) -> ParseResult<'_, Vec<Field>> {
     let mut rest = input;
     let mut fields = Vec::new();
     while !rest.is_symbol("}") {
@@ -62,7 +63,7 @@ fn fields(input: Tokens<'_>) -> Parsed<'_, Vec<Field>> {
     Ok((rest.skip(1), fields))
 }
 
-fn field(input: Tokens<'_>) -> Parsed<'_, Field> {
+fn field(input: TokenCursor<'_>) -> ParseResult<'_, Field> {
     let (rest, name) =
         expect(text!("a field: `name: type`", "フィールド: `名前: 型`"), free_path).parse(input)?;
     let (rest, _) = expect(text!("`:` and the field's type", "`:` とフィールドの型"), symbol(":"))
@@ -76,9 +77,9 @@ fn field(input: Tokens<'_>) -> Parsed<'_, Field> {
     Ok((rest, Field { name, kind, path }))
 }
 
-fn kind(input: Tokens<'_>) -> Parsed<'_, FieldKind> {
+fn kind(input: TokenCursor<'_>) -> ParseResult<'_, FieldKind> {
     let (rest, word) = expect(type_wanted(), free_path).parse(input)?;
-    let name = Name { text: word.dotted(), at: word.at };
+    let name = SpannedName { text: word.dotted(), at: word.at };
     if !rest.is_symbol("(") {
         return Ok((rest, FieldKind { name, argument: None }));
     }
@@ -87,7 +88,7 @@ fn kind(input: Tokens<'_>) -> Parsed<'_, FieldKind> {
     Ok((rest, FieldKind { name, argument: Some(argument) }))
 }
 
-fn argument(input: Tokens<'_>) -> Parsed<'_, KindArgument> {
+fn argument(input: TokenCursor<'_>) -> ParseResult<'_, KindArgument> {
     let range = (
         plain_quantity,
         cut(expect(text!("a range: `0..1`", "範囲: `0..1`"), symbol(".."))),
@@ -102,14 +103,17 @@ fn argument(input: Tokens<'_>) -> Parsed<'_, KindArgument> {
         .parse(input)
 }
 
-fn type_wanted() -> Text {
+fn type_wanted() -> BilingualText {
     text!(
         "a type: str int float bool time instant duration(ms) percent(0..1) bytes ip list(str)",
         "型: str int float bool time instant duration(ms) percent(0..1) bytes ip list(str)"
     )
 }
 
-fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom::Err<Fault>> {
+fn options<'a>(
+    input: TokenCursor<'a>,
+    stream: &mut Stream,
+) -> Result<TokenCursor<'a>, nom::Err<ParseFault>> {
     let mut rest = input;
     loop {
         let (after, again) = match rest.bare_word() {
@@ -125,31 +129,31 @@ fn options<'a>(input: Tokens<'a>, stream: &mut Stream) -> Result<Tokens<'a>, nom
             _ => return super::boundary::statement_end(rest, messages::after_stream()),
         };
         if again {
-            rest.note(repeated(rest));
+            rest.report_diagnostic(repeated(rest));
         }
         rest = after;
     }
 }
 
-fn option_field(input: Tokens<'_>) -> Parsed<'_, Path> {
+fn option_field(input: TokenCursor<'_>) -> ParseResult<'_, FieldPath> {
     expect(text!("a field of the stream", "stream のフィールド"), free_path).parse(input)
 }
 
-fn codec(input: Tokens<'_>) -> Parsed<'_, Name> {
+fn codec(input: TokenCursor<'_>) -> ParseResult<'_, SpannedName> {
     let what = text!(
         "a codec: json, logfmt, syslog, text, otlp_logs, otlp_metrics or otlp_spans",
         "コーデック: json、logfmt、syslog、text、otlp_logs、otlp_metrics、otlp_spans のどれか"
     );
     let (rest, word) = expect(what, free_path).parse(input)?;
-    Ok((rest, Name { text: word.dotted(), at: word.at }))
+    Ok((rest, SpannedName { text: word.dotted(), at: word.at }))
 }
 
-fn lateness(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+fn lateness(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     let what = text!("a length of time: `5s`", "時間の長さ: `5秒`");
     expect(what, plain_quantity).parse(input)
 }
 
-fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {
+fn extract(input: TokenCursor<'_>) -> ParseResult<'_, Extract> {
     let (rest, source) =
         expect(text!("the text field to take apart", "分解する文字列のフィールド"), free_path)
             .parse(input)?;
@@ -162,7 +166,7 @@ fn extract(input: Tokens<'_>) -> Parsed<'_, Extract> {
     Ok((rest, Extract { source, patterns }))
 }
 
-fn pattern(input: Tokens<'_>) -> Parsed<'_, Pattern> {
+fn pattern(input: TokenCursor<'_>) -> ParseResult<'_, Pattern> {
     let (mut rest, pattern) = quoted(input)?;
     let mut sets = Vec::new();
     if rest.is_symbol("=>") {

@@ -8,36 +8,36 @@ use super::expression::literal;
 use super::measure::length;
 use super::messages;
 use super::tokens::{
-    Parsed, Tokens, entries, expect, fill, free_path, keyword, name, plain_quantity, repeated,
-    symbol,
+    ParseResult, TokenCursor, entries, expect, fill, free_path, keyword, name, plain_quantity,
+    repeated, symbol,
 };
 use crate::ast::{
-    At, Expect, Expected, Expression, Given, Path, Quantity, Quoted, Statement, Test, TestStep,
-    Value,
+    Expected, Expression, FieldPath, Given, NodeSpan, Quantity, QuotedText, Statement, Test,
+    TestExpectation, TestStep, TestValue,
 };
 
 /// Most events of one `given`.
 pub const REPEAT_MAX: u32 = 1_000_000;
 
-pub(super) fn test(input: Tokens<'_>) -> Parsed<'_, Statement> {
+pub(super) fn test(input: TokenCursor<'_>) -> ParseResult<'_, Statement> {
     let (rest, _) = keyword("test").parse(input)?;
     let (rest, alert) = expect(messages::tested(), name).parse(rest)?;
     let (rest, _) = expect(messages::brace(), symbol("{")).parse(rest)?;
     let (rest, (start, steps)) = body(rest)?;
-    let at = At(input.place().to(rest.place()));
+    let at = NodeSpan(input.place().to(rest.place()));
     let rest = super::boundary::statement_end(rest.skip(1), messages::after_test())?;
     Ok((rest, Statement::Test(Test { alert, start, steps, at })))
 }
 
 /// Everything up to the closing brace.
-fn body(input: Tokens<'_>) -> Parsed<'_, (Option<Quoted>, Vec<TestStep>)> {
+fn body(input: TokenCursor<'_>) -> ParseResult<'_, (Option<QuotedText>, Vec<TestStep>)> {
     let (mut rest, mut start, mut steps) = (input, None, Vec::new());
     while !rest.is_symbol("}") {
         rest = match rest.bare_word() {
             Some("start") => {
                 let (after, again) = fill(&mut start, text_in_quotes(rest.skip(1)))?;
                 if again {
-                    rest.note(repeated(rest));
+                    rest.report_diagnostic(repeated(rest));
                 }
                 after
             }
@@ -57,7 +57,7 @@ fn body(input: Tokens<'_>) -> Parsed<'_, (Option<Quoted>, Vec<TestStep>)> {
     Ok((rest, (start, steps)))
 }
 
-fn given(input: Tokens<'_>) -> Parsed<'_, Given> {
+fn given(input: TokenCursor<'_>) -> ParseResult<'_, Given> {
     let (rest, stream) = expect(messages::given_stream(), name).parse(input.skip(1))?;
     let (rest, _) = expect(messages::brace(), symbol("{")).parse(rest)?;
     let (rest, fields) = entries(rest, "}", messages::more_or_brace, |input| {
@@ -74,37 +74,37 @@ fn given(input: Tokens<'_>) -> Parsed<'_, Given> {
             _ => break,
         };
         if again {
-            rest.note(repeated(rest));
+            rest.report_diagnostic(repeated(rest));
         }
         rest = after;
     }
-    let at = At(input.place());
+    let at = NodeSpan(input.place());
     Ok((rest, Given { stream, fields, moment, repeat, arriving, at }))
 }
 
 /// `name:`
-fn field(input: Tokens<'_>) -> Parsed<'_, Path> {
+fn field(input: TokenCursor<'_>) -> ParseResult<'_, FieldPath> {
     let (rest, field) = expect(messages::given_field(), free_path).parse(input)?;
     let (rest, _) = expect(messages::colon(), symbol(":")).parse(rest)?;
     Ok((rest, field))
 }
 
-fn value(input: Tokens<'_>) -> Parsed<'_, Value> {
+fn value(input: TokenCursor<'_>) -> ParseResult<'_, TestValue> {
     if input.is_symbol("[") {
         let (rest, items) = entries(input.skip(1), "]", messages::more_or_bracket, literal)?;
-        return Ok((rest, Value::List(items)));
+        return Ok((rest, TestValue::List(items)));
     }
-    literal.map(Value::One).parse(input)
+    literal.map(TestValue::One).parse(input)
 }
 
 /// `at 54s`
-fn at(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+fn at(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     let (rest, _) = expect(messages::moment(), keyword("at")).parse(input)?;
     length(rest)
 }
 
 /// `6s x10` after `every`.
-fn every(input: Tokens<'_>) -> Parsed<'_, (Quantity, u32)> {
+fn every(input: TokenCursor<'_>) -> ParseResult<'_, (Quantity, u32)> {
     let (rest, apart) = length(input)?;
     let is_number = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let counted = rest.bare_word().and_then(|word| word.strip_prefix('x'));
@@ -118,13 +118,13 @@ fn every(input: Tokens<'_>) -> Parsed<'_, (Quantity, u32)> {
 }
 
 /// `2s later` after `arriving`.
-fn later(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+fn later(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     let (rest, delay) = length(input)?;
     let (rest, _) = expect(messages::later(), keyword("later")).parse(rest)?;
     Ok((rest, delay))
 }
 
-fn expectation(input: Tokens<'_>) -> Parsed<'_, Expect> {
+fn expectation(input: TokenCursor<'_>) -> ParseResult<'_, TestExpectation> {
     let (rest, what) = expected(input.skip(1))?;
     let (rest, moment) = match rest.is_word("at") {
         true => at(rest).map(|(rest, moment)| (rest, Some(moment)))?,
@@ -135,10 +135,10 @@ fn expectation(input: Tokens<'_>) -> Parsed<'_, Expect> {
         Some(_) => expected_fields(rest)?,
         None => (rest, Vec::new()),
     };
-    Ok((rest, Expect { what, moment, fields, at: At(input.place()) }))
+    Ok((rest, TestExpectation { what, moment, fields, at: NodeSpan(input.place()) }))
 }
 
-fn expected_fields(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Expression)>> {
+fn expected_fields(input: TokenCursor<'_>) -> ParseResult<'_, Vec<(FieldPath, Expression)>> {
     entries(input, "}", messages::more_or_brace, |input| {
         let (rest, field) = field(input)?;
         let (rest, value) = literal(rest)?;
@@ -146,7 +146,7 @@ fn expected_fields(input: Tokens<'_>) -> Parsed<'_, Vec<(Path, Expression)>> {
     })
 }
 
-fn expected(input: Tokens<'_>) -> Parsed<'_, Expected> {
+fn expected(input: TokenCursor<'_>) -> ParseResult<'_, Expected> {
     let what = match input.bare_word() {
         Some("fire") => Expected::Fire,
         Some("change") => Expected::Change,
@@ -160,7 +160,7 @@ fn expected(input: Tokens<'_>) -> Parsed<'_, Expected> {
 }
 
 /// Number after `late`.
-fn late(input: Tokens<'_>) -> Parsed<'_, Expected> {
+fn late(input: TokenCursor<'_>) -> ParseResult<'_, Expected> {
     let (rest, count) = expect(messages::count(), plain_quantity).parse(input)?;
     let whole: Option<u32> = count.value.to_string().parse().ok().filter(|_| count.unit.is_none());
     match whole {

@@ -32,7 +32,7 @@ fn names(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn reading_goes_on_at_the_next_statement() {
+fn reading_resumes_at_the_next_statement() {
     let cases: &[(&str, &[&str], &[DiagnosticCode])] = &[
         ("filter a = b\nfilter c = d", &["a", "c"], &[]),
         ("filter a b\nfilter c = d", &["[a]", "c"], &[DiagnosticCode::Unexpected]),
@@ -106,7 +106,7 @@ fn misspelt_words_are_guessed() {
 }
 
 #[test]
-fn what_stands_at_the_end_is_told_from_what_is_missing() {
+fn what_stands_at_the_end_is_reported_from_what_is_missing() {
     let cases = [
         ("filter", "the end of the file"),
         ("filter a =", "the end of the file"),

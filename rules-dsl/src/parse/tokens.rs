@@ -9,8 +9,8 @@ use nom::{IResult, Input, Needed, Parser};
 use super::foreign_syntax::{missing_elsewhere, symbol_elsewhere};
 use super::keyword::{CLAUSES, EXPRESSION_WORDS, OPTIONS, STATEMENTS, TEST_WORDS, reserved};
 use super::messages;
-use crate::ast::{At, Name, Path, Quantity, Quoted};
-use crate::diagnostic::{Diagnostic, Text};
+use crate::ast::{FieldPath, NodeSpan, Quantity, QuotedText, SpannedName};
+use crate::diagnostic::{BilingualText, Diagnostic};
 use crate::lex::{Token, TokenKind, phrase_trap};
 use crate::quantity::unit_named;
 use crate::source::SourceSpan;
@@ -19,35 +19,35 @@ use crate::source::SourceSpan;
 pub const NESTING_MAX: usize = 64;
 
 /// Result of a parser.
-pub(super) type Parsed<'a, T> = IResult<Tokens<'a>, T, Fault>;
+pub(super) type ParseResult<'a, T> = IResult<TokenCursor<'a>, T, ParseFault>;
 /// Why a parser stopped.
-pub(super) type Stop = nom::Err<Fault>;
+pub(super) type ParseStop = nom::Err<ParseFault>;
 
 /// A parser did not apply, or has reported why. What is wrong is pushed aside, not returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault;
+pub(super) struct ParseFault;
 
-impl<I> ParseError<I> for Fault {
-    fn from_error_kind(_: I, _: ErrorKind) -> Fault {
-        Fault
+impl<I> ParseError<I> for ParseFault {
+    fn from_error_kind(_: I, _: ErrorKind) -> ParseFault {
+        ParseFault
     }
 
-    fn append(_: I, _: ErrorKind, other: Fault) -> Fault {
+    fn append(_: I, _: ErrorKind, other: ParseFault) -> ParseFault {
         other
     }
 }
 
 /// State that all parsers of one file share.
-pub(super) struct Context {
+pub(super) struct ParseContext {
     diagnostics: RefCell<Vec<Diagnostic>>,
     end: SourceSpan,
     depth: Cell<usize>,
 }
 
-impl Context {
-    pub(super) fn new(file: usize, length: usize, found: Vec<Diagnostic>) -> Context {
+impl ParseContext {
+    pub(super) fn new(file: usize, length: usize, found: Vec<Diagnostic>) -> ParseContext {
         let end = SourceSpan { file, start: length, end: length };
-        Context { diagnostics: RefCell::new(found), end, depth: Cell::new(0) }
+        ParseContext { diagnostics: RefCell::new(found), end, depth: Cell::new(0) }
     }
 
     pub(super) fn report(&self, diagnostic: Diagnostic) {
@@ -66,14 +66,14 @@ impl Context {
 
 /// Tokens that are left to read.
 #[derive(Clone, Copy)]
-pub(super) struct Tokens<'a> {
+pub(super) struct TokenCursor<'a> {
     rest: &'a [Token],
-    context: &'a Context,
+    context: &'a ParseContext,
 }
 
-impl<'a> Tokens<'a> {
-    pub(super) fn new(rest: &'a [Token], context: &'a Context) -> Tokens<'a> {
-        Tokens { rest, context }
+impl<'a> TokenCursor<'a> {
+    pub(super) fn new(rest: &'a [Token], context: &'a ParseContext) -> TokenCursor<'a> {
+        TokenCursor { rest, context }
     }
 
     pub(super) fn is_empty(self) -> bool {
@@ -84,12 +84,12 @@ impl<'a> Tokens<'a> {
         self.rest.first().map(|token| &token.kind)
     }
 
-    pub(super) fn skip(self, count: usize) -> Tokens<'a> {
-        Tokens { rest: self.rest.get(count..).unwrap_or(&[]), ..self }
+    pub(super) fn skip(self, count: usize) -> TokenCursor<'a> {
+        TokenCursor { rest: self.rest.get(count..).unwrap_or(&[]), ..self }
     }
 
     /// True when the next token directly follows the one before it, of which `start` came first.
-    pub(super) fn touches_before(self, start: Tokens<'a>) -> bool {
+    pub(super) fn touches_before(self, start: TokenCursor<'a>) -> bool {
         let consumed = start.rest.len().saturating_sub(self.rest.len());
         let before = consumed.checked_sub(1).and_then(|last| start.rest.get(last));
         before.is_some_and(|token| token.place.end == self.place().start)
@@ -101,7 +101,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Tokens after the parentheses that open here.
-    pub(super) fn after_group(self) -> Tokens<'a> {
+    pub(super) fn after_group(self) -> TokenCursor<'a> {
         let (mut rest, mut depth) = (self, 0_usize);
         while !rest.is_empty() {
             depth += usize::from(rest.is_symbol("("));
@@ -139,21 +139,21 @@ impl<'a> Tokens<'a> {
     }
 
     /// Reports, and stops the statement.
-    pub(super) fn stop(self, diagnostic: Diagnostic) -> Stop {
+    pub(super) fn stop(self, diagnostic: Diagnostic) -> ParseStop {
         self.context.report(diagnostic);
-        nom::Err::Failure(Fault)
+        nom::Err::Failure(ParseFault)
     }
 
     /// Reports and goes on.
-    pub(super) fn note(self, diagnostic: Diagnostic) {
+    pub(super) fn report_diagnostic(self, diagnostic: Diagnostic) {
         self.context.report(diagnostic);
     }
 
     /// Stops because something else was expected here.
-    pub(super) fn unexpected(self, expected: Text) -> Stop {
+    pub(super) fn unexpected(self, expected: BilingualText) -> ParseStop {
         // What the lexer could not read has been reported by it.
         if self.first() == Some(&TokenKind::Broken) {
-            return nom::Err::Failure(Fault);
+            return nom::Err::Failure(ParseFault);
         }
         let word = self.bare_word();
         if let Some(trapped) = word.and_then(|word| phrase_trap(word, self.place())) {
@@ -175,7 +175,7 @@ impl<'a> Tokens<'a> {
         })
     }
 
-    fn describe(self) -> Text {
+    fn describe(self) -> BilingualText {
         match self.first() {
             None => messages::end_of_file(),
             Some(TokenKind::Word(segments)) => {
@@ -197,8 +197,8 @@ impl<'a> Tokens<'a> {
     /// Runs a parser one level deeper; beyond [`NESTING_MAX`] the statement stops.
     pub(super) fn nested<T>(
         self,
-        parser: impl FnOnce(Tokens<'a>) -> Parsed<'a, T>,
-    ) -> Parsed<'a, T> {
+        parser: impl FnOnce(TokenCursor<'a>) -> ParseResult<'a, T>,
+    ) -> ParseResult<'a, T> {
         let depth = self.context.depth.get();
         if depth >= NESTING_MAX {
             return Err(self.too_deep());
@@ -209,7 +209,7 @@ impl<'a> Tokens<'a> {
         answer
     }
 
-    pub(super) fn too_deep(self) -> Stop {
+    pub(super) fn too_deep(self) -> ParseStop {
         self.stop(messages::too_deep(self.place()))
     }
 }
@@ -230,7 +230,7 @@ fn with_hints(mut diagnostic: Diagnostic, word: &str) -> Diagnostic {
     diagnostic.suggest(word, words.copied().chain(severities))
 }
 
-impl<'a> Input for Tokens<'a> {
+impl<'a> Input for TokenCursor<'a> {
     type Item = &'a Token;
     type Iter = std::slice::Iter<'a, Token>;
     type IterIndices = std::iter::Enumerate<std::slice::Iter<'a, Token>>;
@@ -240,7 +240,7 @@ impl<'a> Input for Tokens<'a> {
     }
 
     fn take(&self, index: usize) -> Self {
-        Tokens { rest: self.rest.get(..index).unwrap_or(self.rest), ..*self }
+        TokenCursor { rest: self.rest.get(..index).unwrap_or(self.rest), ..*self }
     }
 
     fn take_from(&self, index: usize) -> Self {
@@ -270,48 +270,51 @@ impl<'a> Input for Tokens<'a> {
 
 /// Turns "does not apply" into a report of what was expected.
 pub(super) fn expect<'a, O, P>(
-    what: Text,
+    what: BilingualText,
     mut parser: P,
-) -> impl Parser<Tokens<'a>, Output = O, Error = Fault>
+) -> impl Parser<TokenCursor<'a>, Output = O, Error = ParseFault>
 where
-    P: Parser<Tokens<'a>, Output = O, Error = Fault>,
+    P: Parser<TokenCursor<'a>, Output = O, Error = ParseFault>,
 {
-    move |input: Tokens<'a>| match parser.parse(input) {
+    move |input: TokenCursor<'a>| match parser.parse(input) {
         Err(nom::Err::Error(_)) => Err(input.unexpected(what.clone())),
         answer => answer,
     }
 }
 
-const MISMATCH: Stop = nom::Err::Error(Fault);
+const MISMATCH: ParseStop = nom::Err::Error(ParseFault);
 
 /// A clause, option or entry written twice.
-pub(super) fn repeated(at: Tokens<'_>) -> Diagnostic {
+pub(super) fn repeated(at: TokenCursor<'_>) -> Diagnostic {
     messages::repeated(at.place(), at.bare_word().unwrap_or(""))
 }
 
 /// Fills a slot; whether it was filled before.
-pub(super) fn fill<'a, T>(slot: &mut Option<T>, parsed: Parsed<'a, T>) -> Parsed<'a, bool> {
+pub(super) fn fill<'a, T>(
+    slot: &mut Option<T>,
+    parsed: ParseResult<'a, T>,
+) -> ParseResult<'a, bool> {
     parsed.map(|(rest, read)| (rest, slot.replace(read).is_some()))
 }
 
 pub(super) fn symbol<'a>(
     wanted: &'static str,
-) -> impl Parser<Tokens<'a>, Output = SourceSpan, Error = Fault> {
-    move |input: Tokens<'a>| {
+) -> impl Parser<TokenCursor<'a>, Output = SourceSpan, Error = ParseFault> {
+    move |input: TokenCursor<'a>| {
         if input.is_symbol(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
 }
 
 pub(super) fn keyword<'a>(
     wanted: &'static str,
-) -> impl Parser<Tokens<'a>, Output = SourceSpan, Error = Fault> {
-    move |input: Tokens<'a>| {
+) -> impl Parser<TokenCursor<'a>, Output = SourceSpan, Error = ParseFault> {
+    move |input: TokenCursor<'a>| {
         if input.is_word(wanted) { Ok((input.skip(1), input.place())) } else { Err(MISMATCH) }
     }
 }
 
 /// A dotted path; a bare reserved word is none.
-pub(super) fn path(input: Tokens<'_>) -> Parsed<'_, Path> {
+pub(super) fn path(input: TokenCursor<'_>) -> ParseResult<'_, FieldPath> {
     if input.bare_word().is_some_and(reserved) {
         return Err(MISMATCH);
     }
@@ -319,18 +322,18 @@ pub(super) fn path(input: Tokens<'_>) -> Parsed<'_, Path> {
 }
 
 /// A dotted path where every word may stand.
-pub(super) fn free_path(input: Tokens<'_>) -> Parsed<'_, Path> {
+pub(super) fn free_path(input: TokenCursor<'_>) -> ParseResult<'_, FieldPath> {
     match input.first() {
         Some(TokenKind::Word(segments)) => {
             let segments = segments.iter().map(|segment| segment.text.clone()).collect();
-            Ok((input.skip(1), Path { segments, at: At(input.place()) }))
+            Ok((input.skip(1), FieldPath { segments, at: NodeSpan(input.place()) }))
         }
         _ => Err(MISMATCH),
     }
 }
 
 /// A name that a statement declares or uses.
-pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
+pub(super) fn name(input: TokenCursor<'_>) -> ParseResult<'_, SpannedName> {
     if let Some(word) = input.bare_word().filter(|word| reserved(word)) {
         return Err(input.stop(messages::reserved_word(input.place(), word)));
     }
@@ -339,17 +342,17 @@ pub(super) fn name(input: Tokens<'_>) -> Parsed<'_, Name> {
     if path.segments.len() > 1 {
         return Err(input.stop(messages::path_for_name(input.place(), &text)));
     }
-    Ok((rest, Name { text, at: path.at }))
+    Ok((rest, SpannedName { text, at: path.at }))
 }
 
 /// Entries between brackets or braces, with commas between and perhaps after the entries;
 /// the opening one has been read.
 pub(super) fn entries<'a, T>(
-    input: Tokens<'a>,
+    input: TokenCursor<'a>,
     close: &'static str,
-    what: impl Fn() -> Text,
-    entry: impl Fn(Tokens<'a>) -> Parsed<'a, T>,
-) -> Parsed<'a, Vec<T>> {
+    what: impl Fn() -> BilingualText,
+    entry: impl Fn(TokenCursor<'a>) -> ParseResult<'a, T>,
+) -> ParseResult<'a, Vec<T>> {
     let (mut rest, mut entries) = (input, Vec::new());
     while !rest.is_symbol(close) {
         let (after, read) = entry(rest)?;
@@ -364,16 +367,16 @@ pub(super) fn entries<'a, T>(
     Ok((rest.skip(1), entries))
 }
 
-pub(super) fn quoted(input: Tokens<'_>) -> Parsed<'_, Quoted> {
+pub(super) fn quoted(input: TokenCursor<'_>) -> ParseResult<'_, QuotedText> {
     match input.first() {
         Some(TokenKind::Text(text)) => {
-            Ok((input.skip(1), Quoted { text: text.clone(), at: At(input.place()) }))
+            Ok((input.skip(1), QuotedText { text: text.clone(), at: NodeSpan(input.place()) }))
         }
         _ => Err(MISMATCH),
     }
 }
 
-pub(super) fn plain_quantity(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+pub(super) fn plain_quantity(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     match input.first() {
         Some(TokenKind::Quantity(quantity)) => Ok((input.skip(1), quantity.clone())),
         _ => Err(MISMATCH),
@@ -381,12 +384,12 @@ pub(super) fn plain_quantity(input: Tokens<'_>) -> Parsed<'_, Quantity> {
 }
 
 /// A quantity, negative ones included.
-pub(super) fn quantity(input: Tokens<'_>) -> Parsed<'_, Quantity> {
+pub(super) fn quantity(input: TokenCursor<'_>) -> ParseResult<'_, Quantity> {
     if !input.is_symbol("-") {
         return plain_quantity(input);
     }
     let (rest, positive) = plain_quantity(input.skip(1))?;
     let value = model::decimal::Decimal::from_units(-positive.value.units());
-    let at = At(input.place().to(positive.at.0));
+    let at = NodeSpan(input.place().to(positive.at.0));
     Ok((rest, Quantity { value, at, ..positive }))
 }

@@ -7,19 +7,21 @@ use super::keyword::{CLAUSES, TRIGGERS};
 use super::level::level;
 use super::measure::{measure, window};
 use super::messages;
-use super::tokens::{Parsed, Stop, Tokens, expect, keyword, name, path, plain_quantity, symbol};
-use crate::ast::{Compare, Condition, Name, Quantity, Trigger, Window};
+use super::tokens::{
+    ParseResult, ParseStop, TokenCursor, expect, keyword, name, path, plain_quantity, symbol,
+};
+use crate::ast::{Compare, Condition, Quantity, SpannedName, Trigger, Window};
 use crate::lex::TokenKind;
 
 /// True when a word starts a trigger here: one with an operand, where a name has a level.
-fn starts_trigger(input: Tokens<'_>) -> bool {
+fn starts_trigger(input: TokenCursor<'_>) -> bool {
     let next = input.skip(1);
     TRIGGERS.iter().any(|word| input.is_word(word))
         && matches!(next.first(), Some(TokenKind::Word(_)))
         && !next.bare_word().is_some_and(|word| CLAUSES.contains(&word))
 }
 
-pub(super) fn trigger(input: Tokens<'_>) -> Parsed<'_, Trigger> {
+pub(super) fn trigger(input: TokenCursor<'_>) -> ParseResult<'_, Trigger> {
     let next = input.skip(1);
     if TRIGGERS.iter().any(|word| input.is_word(word)) && next.is_symbol("(") {
         return Err(next.unexpected(messages::events()));
@@ -44,11 +46,11 @@ pub(super) fn trigger(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     Ok((rest, Trigger::Condition(condition)))
 }
 
-fn events(input: Tokens<'_>) -> Parsed<'_, Name> {
+fn events(input: TokenCursor<'_>) -> ParseResult<'_, SpannedName> {
     expect(messages::events(), name).parse(input)
 }
 
-fn any(input: Tokens<'_>) -> Parsed<'_, Trigger> {
+fn any(input: TokenCursor<'_>) -> ParseResult<'_, Trigger> {
     let (rest, events) = events(input)?;
     if matches!(rest.first(), Some(TokenKind::Quantity(_))) {
         let name = crate::print::name(&events.text);
@@ -66,11 +68,11 @@ fn any(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     Ok((rest, Trigger::Any { events, and: Some(condition) }))
 }
 
-fn absent(input: Tokens<'_>) -> Parsed<'_, Trigger> {
+fn absent(input: TokenCursor<'_>) -> ParseResult<'_, Trigger> {
     events(input).map(|(rest, events)| (rest, Trigger::Absent { events }))
 }
 
-fn new(input: Tokens<'_>) -> Parsed<'_, Trigger> {
+fn new(input: TokenCursor<'_>) -> ParseResult<'_, Trigger> {
     let field = expect(messages::new_field(), path);
     let (rest, fields) = separated_list1(symbol(","), field).parse(input)?;
     let (rest, _) = expect(messages::new_in(), keyword("in")).parse(rest)?;
@@ -79,7 +81,7 @@ fn new(input: Tokens<'_>) -> Parsed<'_, Trigger> {
 }
 
 /// `5 a then b then c`, `a then not b`.
-fn sequence(input: Tokens<'_>) -> Parsed<'_, Trigger> {
+fn sequence(input: TokenCursor<'_>) -> ParseResult<'_, Trigger> {
     let (rest, count) = match plain_quantity(input) {
         Ok((rest, count)) => (rest, Some(count)),
         Err(_) => (input, None),
@@ -110,7 +112,11 @@ fn sequence(input: Tokens<'_>) -> Parsed<'_, Trigger> {
     Ok((rest, Trigger::Sequence { count, steps }))
 }
 
-fn then_not<'a>(input: Tokens<'a>, first: Name, count: Option<&Quantity>) -> Parsed<'a, Trigger> {
+fn then_not<'a>(
+    input: TokenCursor<'a>,
+    first: SpannedName,
+    count: Option<&Quantity>,
+) -> ParseResult<'a, Trigger> {
     if let Some(count) = count {
         return Err(input.stop(messages::counted_obligation(count.at.0)));
     }
@@ -121,21 +127,21 @@ fn then_not<'a>(input: Tokens<'a>, first: Name, count: Option<&Quantity>) -> Par
     Ok((rest, Trigger::ThenNot { first, then }))
 }
 
-fn disjunction(input: Tokens<'_>) -> Parsed<'_, Condition> {
+fn disjunction(input: TokenCursor<'_>) -> ParseResult<'_, Condition> {
     joined(input, "or", conjunction, Condition::Or)
 }
 
-fn conjunction(input: Tokens<'_>) -> Parsed<'_, Condition> {
+fn conjunction(input: TokenCursor<'_>) -> ParseResult<'_, Condition> {
     joined(input, "and", comparison, Condition::And)
 }
 
 /// One operand, or several joined by a word.
 fn joined<'a>(
-    input: Tokens<'a>,
+    input: TokenCursor<'a>,
     word: &'static str,
-    operand: fn(Tokens<'a>) -> Parsed<'a, Condition>,
+    operand: fn(TokenCursor<'a>) -> ParseResult<'a, Condition>,
     join: fn(Vec<Condition>) -> Condition,
-) -> Parsed<'a, Condition> {
+) -> ParseResult<'a, Condition> {
     let (mut rest, first) = operand(input)?;
     if !rest.is_word(word) {
         return Ok((rest, first));
@@ -151,7 +157,7 @@ fn joined<'a>(
     Ok((rest, join(operands)))
 }
 
-fn comparison(input: Tokens<'_>) -> Parsed<'_, Condition> {
+fn comparison(input: TokenCursor<'_>) -> ParseResult<'_, Condition> {
     if input.is_symbol("(") && holds_condition(input) {
         let (rest, inner) = input.nested(|input| disjunction(input.skip(1)))?;
         let (rest, _) = expect(messages::condition_close(), symbol(")")).parse(rest)?;
@@ -170,7 +176,7 @@ fn comparison(input: Tokens<'_>) -> Parsed<'_, Condition> {
 }
 
 /// Reports what stands both before and after the level.
-fn window_once(before: &Window, after: &Window, at: Tokens<'_>) {
+fn window_once(before: &Window, after: &Window, at: TokenCursor<'_>) {
     let both = [
         ("within", &before.within, &after.within),
         ("step", &before.step, &after.step),
@@ -178,13 +184,13 @@ fn window_once(before: &Window, after: &Window, at: Tokens<'_>) {
     ];
     for (word, first, second) in both {
         if let (Some(_), Some(second)) = (first, second) {
-            at.note(messages::repeated(second.at.0, word));
+            at.report_diagnostic(messages::repeated(second.at.0, word));
         }
     }
 }
 
 /// True when parentheses hold comparisons; otherwise they group a measure.
-fn holds_condition(open: Tokens<'_>) -> bool {
+fn holds_condition(open: TokenCursor<'_>) -> bool {
     let (mut depth, mut rest, mut after_measure) = (0_usize, open, false);
     while let Some(token) = rest.first() {
         let names = matches!(rest.bare_word(), Some("within" | "step" | "min" | "vs" | "ago"));
@@ -208,7 +214,7 @@ fn holds_condition(open: Tokens<'_>) -> bool {
 }
 
 /// Requires a level of a comparison that is joined with something.
-fn has_level(condition: &Condition, at: Tokens<'_>) -> Result<(), Stop> {
+fn has_level(condition: &Condition, at: TokenCursor<'_>) -> Result<(), ParseStop> {
     match condition {
         Condition::Compare(compare) if compare.level.is_none() => {
             Err(at.stop(messages::missing_level(compare.measure.term.place())))

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::measure::{measure, window};
 use super::term::{keys, listed, name, path, quantity, quoted};
 use crate::ast::{
-    Alert, Clauses, Compare, Condition, Grade, HoldClause, Lookup, Path, Quantity, Quoted,
-    Threshold, Trigger,
+    Alert, AlertClauses, AlertSeverity, Compare, Condition, FieldPath, HoldClause, Quantity,
+    QuotedText, TableLookup, Threshold, Trigger,
 };
 
 pub(super) fn alert(alert: &Alert) -> String {
@@ -80,7 +80,7 @@ fn level(level: &Threshold) -> String {
     out
 }
 
-fn clauses(clauses: &Clauses) -> String {
+fn clauses(clauses: &AlertClauses) -> String {
     let mut out = window(&clauses.window);
     out.push_str(&keys(clauses.by.iter().map(|key| (path(&key.field), key.optional))));
     let mut clause = |word: &str, written: Option<String>| {
@@ -113,7 +113,7 @@ fn negated(negated: bool, calendar: &str) -> String {
     if negated { format!("not {}", name(calendar)) } else { name(calendar) }
 }
 
-fn lookup(lookup: &Lookup) -> String {
+fn lookup(lookup: &TableLookup) -> String {
     format!("{}({})", name(&lookup.name.text), path(&lookup.field))
 }
 
@@ -124,10 +124,10 @@ fn nodata(nodata: &HoldClause) -> String {
     }
 }
 
-fn grade(grade: &Grade) -> String {
+fn grade(grade: &AlertSeverity) -> String {
     match grade {
-        Grade::Severity(severity) => severity.name().to_owned(),
-        Grade::Ladder(rungs, _) => {
+        AlertSeverity::Severity(severity) => severity.name().to_owned(),
+        AlertSeverity::Ladder(rungs, _) => {
             let rungs: Vec<String> = rungs
                 .iter()
                 .map(|rung| format!("{} {}", rung.severity.name(), level(&rung.level)))
@@ -145,7 +145,7 @@ fn tail(alert: &Alert) -> String {
         }
     }
     if !alert.labels.is_empty() {
-        let labels = listed(&alert.labels, |(label, text): &(Path, Quoted)| {
+        let labels = listed(&alert.labels, |(label, text): &(FieldPath, QuotedText)| {
             format!("{}: {}", path(label), quoted(&text.text))
         });
         let _ = write!(out, "\n  labels {{ {labels} }}");

@@ -1,8 +1,8 @@
 //! Expressions of `where`.
 
 use super::term::{listed, name, path, quantity, quoted, sign, texts};
-use crate::ast::{Expression, Set};
-use crate::rule::{Arithmetic, TextTest};
+use crate::ast::{Expression, MembershipSet};
+use crate::rule::{ArithmeticOp, TextTest};
 
 /// Precedence of an expression; a looser one inside a tighter one needs parentheses.
 fn binding(expression: &Expression) -> u8 {
@@ -14,7 +14,7 @@ fn binding(expression: &Expression) -> u8 {
         | Expression::In { .. }
         | Expression::Text(..)
         | Expression::Matches(..) => 3,
-        Expression::Arithmetic(_, Arithmetic::Add | Arithmetic::Subtract, _) => 4,
+        Expression::Arithmetic(_, ArithmeticOp::Add | ArithmeticOp::Subtract, _) => 4,
         Expression::Arithmetic(..) => 5,
         _ => 6,
     }
@@ -63,11 +63,11 @@ fn joined(parts: &[Expression], word: &str, at_least: u8) -> String {
     parts.join(word)
 }
 
-fn members(set: &Set) -> String {
+fn members(set: &MembershipSet) -> String {
     match set {
-        Set::Literals(items) => format!("({})", listed(items, expression)),
-        Set::Networks(networks) => format!("cidr ({})", texts(networks)),
-        Set::List(list) => name(&list.text),
+        MembershipSet::Literals(items) => format!("({})", listed(items, expression)),
+        MembershipSet::Networks(networks) => format!("cidr ({})", texts(networks)),
+        MembershipSet::List(list) => name(&list.text),
     }
 }
 

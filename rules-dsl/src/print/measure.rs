@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::term::{keys, listed, name, path, quantity, sign};
-use crate::ast::{Measure, Term, Watch, Window};
-use crate::rule::Arithmetic;
+use crate::ast::{Measure, MeasureTerm, Watch, Window};
+use crate::rule::ArithmeticOp;
 
 pub(super) fn watch(watch: &Watch) -> String {
     let by = keys(watch.by.iter().map(|key| (path(&key.field), key.optional)));
@@ -29,28 +29,28 @@ pub(super) fn window(window: &Window) -> String {
     out
 }
 
-fn term(term: &Term) -> String {
+fn term(term: &MeasureTerm) -> String {
     match term {
-        Term::Named(named) => name(&named.text),
-        Term::Call(function, arguments, _) => {
+        MeasureTerm::Named(named) => name(&named.text),
+        MeasureTerm::Call(function, arguments, _) => {
             format!("{}({})", function.text, listed(arguments, path))
         }
-        Term::Number(number) => quantity(number),
-        Term::Arithmetic(left, operator, right) => {
+        MeasureTerm::Number(number) => quantity(number),
+        MeasureTerm::Arithmetic(left, operator, right) => {
             let own = binding(term);
             format!("{} {} {}", operand(left, own), sign(*operator), operand(right, own + 1))
         }
-        Term::Versus(now, ago) => format!("{} vs {} ago", operand(now, 3), quantity(ago)),
+        MeasureTerm::Versus(now, ago) => format!("{} vs {} ago", operand(now, 3), quantity(ago)),
     }
 }
 
 /// Precedence of a term; a looser one inside a tighter one needs parentheses.
-fn binding(term: &Term) -> u8 {
+fn binding(term: &MeasureTerm) -> u8 {
     match term {
-        Term::Versus(..) => 0,
-        Term::Arithmetic(_, Arithmetic::Add | Arithmetic::Subtract, _) => 1,
-        Term::Arithmetic(..) => 2,
-        Term::Named(_) | Term::Call(..) | Term::Number(_) => 3,
+        MeasureTerm::Versus(..) => 0,
+        MeasureTerm::Arithmetic(_, ArithmeticOp::Add | ArithmeticOp::Subtract, _) => 1,
+        MeasureTerm::Arithmetic(..) => 2,
+        MeasureTerm::Named(_) | MeasureTerm::Call(..) | MeasureTerm::Number(_) => 3,
     }
 }
 

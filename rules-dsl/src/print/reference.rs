@@ -2,14 +2,14 @@
 
 use super::expression::expression;
 use super::term::{clock, listed, name, quoted, texts};
-use crate::ast::{Calendar, CalendarSpan, Items, List, Table, Weekday};
+use crate::ast::{Calendar, CalendarSpan, List, ListItems, Table, Weekday};
 use crate::parse::keyword::plain_zone;
 
 pub(super) fn list(list: &List) -> String {
     let items = match &list.items {
-        Items::Literals(items) => listed(items, expression),
-        Items::Networks(networks) => format!("cidr {}", texts(networks)),
-        Items::File(file) => format!("file {}", quoted(&file.text)),
+        ListItems::Literals(items) => listed(items, expression),
+        ListItems::Networks(networks) => format!("cidr {}", texts(networks)),
+        ListItems::File(file) => format!("file {}", quoted(&file.text)),
     };
     format!("list {} = {items}\n", name(&list.name.text))
 }

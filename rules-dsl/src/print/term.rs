@@ -1,9 +1,9 @@
 //! Names, paths, texts, quantities and signs.
 
-use crate::ast::{Path, Quantity, Quoted};
+use crate::ast::{FieldPath, Quantity, QuotedText};
 use crate::lex::begins_word;
 use crate::parse::keyword::needs_quotes;
-use crate::rule::{Arithmetic, Comparison};
+use crate::rule::{ArithmeticOp, ComparisonOp};
 
 /// A name as it must be written to be read as one.
 pub fn name(text: &str) -> String {
@@ -34,7 +34,7 @@ pub fn dotted(field: &str) -> String {
 }
 
 /// A dotted path.
-pub fn path(path: &Path) -> String {
+pub fn path(path: &FieldPath) -> String {
     dotted_parts(path.segments.iter().map(String::as_str))
 }
 
@@ -79,28 +79,28 @@ pub(super) fn listed<T>(items: &[T], spelled: impl Fn(&T) -> String) -> String {
     items.iter().map(spelled).collect::<Vec<String>>().join(", ")
 }
 
-pub(super) fn texts(items: &[Quoted]) -> String {
+pub(super) fn texts(items: &[QuotedText]) -> String {
     listed(items, |item| quoted(&item.text))
 }
 
 /// The sign of an operator.
-pub(crate) const fn sign(operator: Arithmetic) -> &'static str {
+pub(crate) const fn sign(operator: ArithmeticOp) -> &'static str {
     match operator {
-        Arithmetic::Add => "+",
-        Arithmetic::Subtract => "-",
-        Arithmetic::Multiply => "*",
-        Arithmetic::Divide => "/",
+        ArithmeticOp::Add => "+",
+        ArithmeticOp::Subtract => "-",
+        ArithmeticOp::Multiply => "*",
+        ArithmeticOp::Divide => "/",
     }
 }
 
 /// A comparison in words after a quantity, as Japanese rules write it.
-pub(crate) const fn comparison_word(comparison: Comparison) -> &'static str {
+pub(crate) const fn comparison_word(comparison: ComparisonOp) -> &'static str {
     match comparison {
-        Comparison::AtLeast => "以上",
-        Comparison::Above => "超",
-        Comparison::AtMost => "以下",
-        Comparison::Below => "未満",
-        Comparison::Equal => "と等しい",
-        Comparison::NotEqual => "と異なる",
+        ComparisonOp::AtLeast => "以上",
+        ComparisonOp::Above => "超",
+        ComparisonOp::AtMost => "以下",
+        ComparisonOp::Below => "未満",
+        ComparisonOp::Equal => "と等しい",
+        ComparisonOp::NotEqual => "と異なる",
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::expression::expression;
 use super::term::{listed, name, path, quantity, quoted};
-use crate::ast::{Expect, Expected, Given, Test, TestStep, Value};
+use crate::ast::{Expected, Given, Test, TestExpectation, TestStep, TestValue};
 
 pub(super) fn test(test: &Test) -> String {
     let mut out = format!("test {} {{\n", name(&test.alert.text));
@@ -35,15 +35,15 @@ fn given(given: &Given) -> String {
     out
 }
 
-fn value(value: &Value) -> String {
+fn value(value: &TestValue) -> String {
     match value {
-        Value::One(it) => expression(it),
-        Value::List(items) => format!("[{}]", listed(items, expression)),
+        TestValue::One(it) => expression(it),
+        TestValue::List(items) => format!("[{}]", listed(items, expression)),
     }
 }
 
 /// One line of a test.
-pub(crate) fn expect(expect: &Expect) -> String {
+pub(crate) fn expect(expect: &TestExpectation) -> String {
     let mut out = match expect.what {
         Expected::Fire => "expect fire".to_owned(),
         Expected::Change => "expect change".to_owned(),

@@ -20,7 +20,7 @@ const VARIANTS: [&str; 62] = [
     "Format(",
     "Literals(",
     "Networks(",
-    "List(Name",
+    "List(SpannedName",
     "File(",
     "And(",
     "Or(",

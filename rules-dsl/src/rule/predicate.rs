@@ -18,17 +18,17 @@ pub enum Predicate {
     /// The outcome negated.
     Not(Box<Predicate>),
     /// Two operands of one type compared.
-    Compare(Operand, Comparison, Operand),
+    Compare(PredicateOperand, ComparisonOp, PredicateOperand),
     /// One of these constants.
-    In(Operand, Vec<Constant>),
+    In(PredicateOperand, Vec<ConstantValue>),
     /// An address in one of these networks.
-    InNetwork(Operand, Vec<Network>),
+    InNetwork(PredicateOperand, Vec<IpNetwork>),
     /// A text test.
-    Text(Operand, TextTest, String),
+    Text(PredicateOperand, TextTest, String),
     /// A text in which a regular expression is found anywhere.
-    Matches(Operand, String),
+    Matches(PredicateOperand, String),
     /// The list field holds the constant.
-    ListContains(usize, Constant),
+    ListContains(usize, ConstantValue),
     /// The field is there.
     Exists(usize),
 }
@@ -46,20 +46,20 @@ pub enum TextTest {
 
 /// A value of an event or a constant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Operand {
+pub enum PredicateOperand {
     /// A field.
     Field(usize),
     /// A text in lower case.
-    Lower(Box<Operand>),
+    Lower(Box<PredicateOperand>),
     /// Written in the rule.
-    Constant(Constant),
+    Constant(ConstantValue),
     /// Numbers combined; instants subtract to seconds.
-    Arithmetic(Box<Operand>, Arithmetic, Box<Operand>),
+    Arithmetic(Box<PredicateOperand>, ArithmeticOp, Box<PredicateOperand>),
 }
 
 /// An arithmetic operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arithmetic {
+pub enum ArithmeticOp {
     /// `+`
     Add,
     /// `-`
@@ -72,7 +72,7 @@ pub enum Arithmetic {
 
 /// A constant in base units.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Constant {
+pub enum ConstantValue {
     /// Text.
     Text(String),
     /// A number, duration in seconds, fraction or byte size.
@@ -85,22 +85,22 @@ pub enum Constant {
     Ip(IpAddr),
 }
 
-impl Constant {
+impl ConstantValue {
     /// Returns it as the value of an event's field.
     pub fn as_value(&self) -> Value<'_> {
         match self {
-            Constant::Text(text) => Value::Text(text),
-            Constant::Number(number) => Value::Number(*number),
-            Constant::Bool(truth) => Value::Bool(*truth),
-            Constant::Time(time) => Value::Time(*time),
-            Constant::Ip(address) => Value::Ip(*address),
+            ConstantValue::Text(text) => Value::Text(text),
+            ConstantValue::Number(number) => Value::Number(*number),
+            ConstantValue::Bool(truth) => Value::Bool(*truth),
+            ConstantValue::Time(time) => Value::Time(*time),
+            ConstantValue::Ip(address) => Value::Ip(*address),
         }
     }
 }
 
 /// An IPv4 or IPv6 network: an address and the length of its prefix in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
+pub struct IpNetwork {
     /// Any address of it.
     pub address: IpAddr,
     /// 0 to 32 or 128.
@@ -109,7 +109,7 @@ pub struct Network {
 
 /// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Comparison {
+pub enum ComparisonOp {
     /// `>=`, 以上
     AtLeast,
     /// `>`, 超
@@ -124,33 +124,33 @@ pub enum Comparison {
     NotEqual,
 }
 
-impl Comparison {
+impl ComparisonOp {
     /// The ASCII operator.
     pub const fn symbol(self) -> &'static str {
         match self {
-            Comparison::AtLeast => ">=",
-            Comparison::Above => ">",
-            Comparison::AtMost => "<=",
-            Comparison::Below => "<",
-            Comparison::Equal => "==",
-            Comparison::NotEqual => "!=",
+            ComparisonOp::AtLeast => ">=",
+            ComparisonOp::Above => ">",
+            ComparisonOp::AtMost => "<=",
+            ComparisonOp::Below => "<",
+            ComparisonOp::Equal => "==",
+            ComparisonOp::NotEqual => "!=",
         }
     }
 
     /// True when an ordering of left and right satisfies it.
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {
-            Comparison::AtLeast => ordering.is_ge(),
-            Comparison::Above => ordering.is_gt(),
-            Comparison::AtMost => ordering.is_le(),
-            Comparison::Below => ordering.is_lt(),
-            Comparison::Equal => ordering.is_eq(),
-            Comparison::NotEqual => ordering.is_ne(),
+            ComparisonOp::AtLeast => ordering.is_ge(),
+            ComparisonOp::Above => ordering.is_gt(),
+            ComparisonOp::AtMost => ordering.is_le(),
+            ComparisonOp::Below => ordering.is_lt(),
+            ComparisonOp::Equal => ordering.is_eq(),
+            ComparisonOp::NotEqual => ordering.is_ne(),
         }
     }
 
     /// True when it asks for small values: the low side.
     pub const fn is_low(self) -> bool {
-        matches!(self, Comparison::AtMost | Comparison::Below)
+        matches!(self, ComparisonOp::AtMost | ComparisonOp::Below)
     }
 }

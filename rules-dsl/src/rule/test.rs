@@ -3,9 +3,9 @@
 use model::decimal::Decimal;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::Reason;
+use model::transition::EndReason;
 
-use super::predicate::Constant;
+use super::predicate::ConstantValue;
 use crate::source::SourceSpan;
 
 /// One `test` statement.
@@ -46,9 +46,9 @@ pub enum GivenValue {
     /// Not written.
     Missing,
     /// Of the field's type.
-    One(Constant),
+    One(ConstantValue),
     /// Of a list field.
-    List(Vec<Constant>),
+    List(Vec<ConstantValue>),
 }
 
 /// A transition a test names, or what it says of all of them.
@@ -59,7 +59,7 @@ pub struct Expected {
     /// Instant, in milliseconds after the start; at any instant when not written.
     pub at_ms: Option<i64>,
     /// Claims about the transition.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<TestClaim>,
     /// As rules write it.
     pub text: String,
     /// Its place.
@@ -85,9 +85,9 @@ pub enum ExpectedKind {
 
 /// Something said of an expected transition.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Claim {
+pub enum TestClaim {
     /// A component of the key, by its place in [`super::Alert::by`].
-    Key(usize, Constant),
+    Key(usize, ConstantValue),
     /// The value, in base units.
     Value(Decimal),
     /// The level met, in base units.
@@ -101,7 +101,7 @@ pub enum Claim {
     /// Since when the condition held, in milliseconds after the start.
     Since(i64),
     /// Why it ended.
-    Reason(Reason),
+    Reason(EndReason),
     /// The message, whole.
     Message(String),
 }

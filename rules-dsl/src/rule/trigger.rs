@@ -1,9 +1,9 @@
 //! Triggers of alerts: events in time, and measures of them.
 
 use model::decimal::Decimal;
-use model::message::Unit;
+use model::message::DisplayUnit;
 
-use super::predicate::{Arithmetic, Comparison, Constant, Predicate};
+use super::predicate::{ArithmeticOp, ComparisonOp, ConstantValue, Predicate};
 
 /// Trigger of an alert.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,14 +13,14 @@ pub enum Trigger {
     /// At every matching event, or at those where the condition holds.
     Any {
         /// Which events.
-        of: Selection,
+        of: EventSelection,
         /// Condition at their instant.
         and: Option<Condition>,
     },
     /// Steps one after the other, all inside `(t − within, t]`; it matches at the last.
     Sequence {
         /// At least two.
-        steps: Vec<Selection>,
+        steps: Vec<EventSelection>,
         /// Number of events of the first step; at least 1.
         first_count: u32,
         /// In milliseconds.
@@ -29,25 +29,25 @@ pub enum Trigger {
     /// No `then` follows a `first` in time; it matches `within` after the first.
     ThenNot {
         /// Events that oblige.
-        first: Selection,
+        first: EventSelection,
         /// Events that discharge every obligation before them.
-        then: Selection,
+        then: EventSelection,
         /// In milliseconds.
         within_ms: i64,
     },
     /// Nothing has come for `within`.
     Absent {
         /// Events that are missed.
-        of: Selection,
+        of: EventSelection,
         /// In milliseconds.
         within_ms: i64,
         /// Which keys are missed.
-        roster: Roster,
+        roster: AbsenceRoster,
     },
     /// A value that its key has not had for `within`.
     New {
         /// Which events.
-        of: Selection,
+        of: EventSelection,
         /// The fields whose values together are looked up; at least one. An event without one
         /// of them is not observed.
         fields: Vec<usize>,
@@ -62,13 +62,13 @@ pub enum Trigger {
 
 /// The keys an absence is noticed of.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Roster {
+pub enum AbsenceRoster {
     /// The stream as a whole: no key.
     Whole,
     /// Keys that had an event in the last so many milliseconds.
     Seen(i64),
     /// These values of the one key component, seen or not.
-    Listed(Vec<Constant>),
+    Listed(Vec<ConstantValue>),
 }
 
 /// Comparisons of measures, and how they are joined.
@@ -97,25 +97,25 @@ pub enum BoolOp {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
     /// Value that is compared.
-    pub value: Formula,
+    pub value: MeasureFormula,
     /// The comparison.
-    pub comparison: Comparison,
+    pub comparison: ComparisonOp,
     /// With what, in base units; of a ladder the lowest rung's.
     pub level: Decimal,
     /// Unit of the value, for showing it.
-    pub unit: Unit,
+    pub unit: DisplayUnit,
 }
 
 /// A number made of measures. It is unknown where a part of it is, at a division by zero and
 /// beyond what a decimal holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Formula {
+pub enum MeasureFormula {
     /// The measure of a window, by its index.
     Window(usize),
     /// Written in the rule, in base units, and what it counts, for showing it.
-    Number(Decimal, Unit),
+    Number(Decimal, DisplayUnit),
     /// Two numbers combined.
-    Arithmetic(Box<Formula>, Arithmetic, Box<Formula>),
+    Arithmetic(Box<MeasureFormula>, ArithmeticOp, Box<MeasureFormula>),
 }
 
 /// A measure and the stretch of time it is over: `(t − ago − window, t − ago]`.
@@ -137,42 +137,42 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Measure {
     /// Number of events.
-    Count(Selection),
+    Count(EventSelection),
     /// Sum of a field.
-    Sum(Selection),
+    Sum(EventSelection),
     /// Mean of a field.
-    Avg(Selection),
+    Avg(EventSelection),
     /// Population standard deviation of a field; unknown below two values.
-    Stddev(Selection),
+    Stddev(EventSelection),
     /// Smallest value of a field.
-    Min(Selection),
+    Min(EventSelection),
     /// Largest value of a field.
-    Max(Selection),
+    Max(EventSelection),
     /// The newest value of a field.
-    Last(Selection),
+    Last(EventSelection),
     /// The newest value less the oldest; unknown below two values.
-    Delta(Selection),
+    Delta(EventSelection),
     /// Growth of a counter: last − first and every drop added back, where it started from
     /// zero anew. Unknown below two values.
-    Increase(Selection),
+    Increase(EventSelection),
     /// [`Measure::Increase`] per second of the window's length.
-    Rate(Selection),
+    Rate(EventSelection),
     /// Number of different values of a field.
-    Distinct(Selection),
+    Distinct(EventSelection),
     /// Nearest-rank quantile of a field; the rank is ⌈permille · n / 1000⌉.
     Quantile {
         /// The quantile in thousandths: p99.9 is 999.
         permille: u32,
         /// The measure itself.
-        of: Selection,
+        of: EventSelection,
     },
     /// Number of events of the first over that of the second.
-    Ratio(Selection, Selection),
+    Ratio(EventSelection, EventSelection),
 }
 
 /// Events of a stream that satisfy a predicate, and what an observation takes from them.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Selection {
+pub struct EventSelection {
     /// Index in [`RuleSet::streams`].
     pub stream: usize,
     /// Which events.
@@ -187,7 +187,7 @@ pub struct Selection {
 
 impl Measure {
     /// The selections it reads: one, or numerator and denominator.
-    pub fn selections(&self) -> impl Iterator<Item = &Selection> {
+    pub fn selections(&self) -> impl Iterator<Item = &EventSelection> {
         let (first, second) = match self {
             Measure::Count(of)
             | Measure::Sum(of)
@@ -223,7 +223,9 @@ impl Condition {
     /// The one window and comparison of a trigger that is no more than that.
     pub fn single(&self) -> Option<(&Window, &Compare)> {
         match (self.windows.as_slice(), self.compares.as_slice()) {
-            ([window], [compare]) if compare.value == Formula::Window(0) => Some((window, compare)),
+            ([window], [compare]) if compare.value == MeasureFormula::Window(0) => {
+                Some((window, compare))
+            }
             _ => None,
         }
     }
@@ -233,7 +235,7 @@ impl Condition {
         let Some((window, compare)) = self.single() else {
             return false;
         };
-        let rising = matches!(compare.comparison, Comparison::AtLeast | Comparison::Above);
+        let rising = matches!(compare.comparison, ComparisonOp::AtLeast | ComparisonOp::Above);
         let falling = compare.comparison.is_low();
         window.step_ms == 0
             && window.ago_ms == 0
@@ -263,8 +265,8 @@ impl Trigger {
 
     /// Every selection it reads, in a fixed order: the events of its own, then those of its
     /// windows.
-    pub fn selections(&self) -> Vec<&Selection> {
-        let mut all: Vec<&Selection> = match self {
+    pub fn selections(&self) -> Vec<&EventSelection> {
+        let mut all: Vec<&EventSelection> = match self {
             Trigger::Condition(_) => Vec::new(),
             Trigger::Any { of, .. } | Trigger::Absent { of, .. } | Trigger::New { of, .. } => {
                 vec![of]
@@ -308,7 +310,7 @@ impl Trigger {
             Trigger::Condition(condition) => condition.reach_ms(),
             Trigger::Any { and, .. } => and.as_ref().map_or(0, Condition::reach_ms),
             Trigger::Sequence { within_ms, .. } | Trigger::ThenNot { within_ms, .. } => *within_ms,
-            Trigger::Absent { within_ms, roster: Roster::Seen(seen_ms), .. } => {
+            Trigger::Absent { within_ms, roster: AbsenceRoster::Seen(seen_ms), .. } => {
                 seen_ms.saturating_add(*within_ms)
             }
             Trigger::Absent { within_ms, .. } => *within_ms,

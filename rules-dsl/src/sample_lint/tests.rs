@@ -46,7 +46,7 @@ fn found(
 }
 
 #[test]
-fn what_is_never_counted_is_told_where_it_is_declared() {
+fn what_is_never_counted_is_reported_where_it_is_declared() {
     let ratio = "alert x ratio(awful, bad) > 5% within 1m min 9 high";
     let none = counted(0, None);
     let some = counted(1, None);
@@ -63,14 +63,14 @@ fn what_is_never_counted_is_told_where_it_is_declared() {
 }
 
 #[test]
-fn what_never_stops_firing_is_told() {
+fn what_never_stops_firing_is_reported() {
     let keyed = "alert x bad 3回/分 by host high";
     let said = |name: &str| vec![(FiresThroughout, name.to_owned())];
     assert_eq!(found(keyed, [A, A], &[counted(900, None)], Some(3)), said("x"));
     assert_eq!(found(keyed, [A, A], &[counted(900, None)], None), []);
     // What has nothing to count is told as that.
-    let told = found(keyed, [A, A], &[counted(0, None)], Some(3));
-    assert_eq!(told, [(NeverSeen, "bad".to_owned())]);
+    let reported = found(keyed, [A, A], &[counted(0, None)], Some(3));
+    assert_eq!(reported, [(NeverSeen, "bad".to_owned())]);
     let any = "alert x any bad high";
     assert_eq!(found(any, [A, A], &[counted(1000, None)], None), said("bad"));
     assert_eq!(found(any, [A, A], &[counted(999, None)], None), []);
@@ -96,19 +96,20 @@ fn a_window_is_held_against_the_distance_of_its_events() {
         ("absent a within 1m by host seen 1d", 60_000, false),
         ("absent a within 1m by host seen 1d", 60_001, true),
     ];
-    for (trigger, cadence_ms, is_told) in cases {
+    for (trigger, cadence_ms, is_reported) in cases {
         let text = format!("alert x {trigger} high");
-        let told = found(&text, [A, A], &[counted(900, Some(cadence_ms))], None);
-        let want: &[_] = if is_told { &[(WindowBelowCadence, "x".to_owned())] } else { &[] };
-        assert_eq!(told, want, "{trigger} {cadence_ms}");
+        let reported = found(&text, [A, A], &[counted(900, Some(cadence_ms))], None);
+        let want: &[_] = if is_reported { &[(WindowBelowCadence, "x".to_owned())] } else { &[] };
+        assert_eq!(reported, want, "{trigger} {cadence_ms}");
         assert_eq!(found(&text, [A, A], &[counted(900, None)], None), [], "{trigger}");
     }
     // The second window has its own events.
     let two = "alert x avg(a.n) > 1 within 1m and last(b.n) > 1 within 1m by host high";
-    let told = |first, second| found(two, [A, A], &[counted(9, first), counted(9, second)], None);
-    assert_eq!(told(Some(1_000), Some(60_001)).len(), 1);
-    assert_eq!(told(Some(60_001), Some(60_001)).len(), 2);
-    assert_eq!(told(Some(1_000), Some(1_000)), []);
+    let reported =
+        |first, second| found(two, [A, A], &[counted(9, first), counted(9, second)], None);
+    assert_eq!(reported(Some(1_000), Some(60_001)).len(), 1);
+    assert_eq!(reported(Some(60_001), Some(60_001)).len(), 2);
+    assert_eq!(reported(Some(1_000), Some(1_000)), []);
 }
 
 #[test]
@@ -117,8 +118,8 @@ fn more_than_one_in_a_hundred_may_not_be_late() {
     let late = |late| StreamSample { late, ..A };
     let seen = [counted(900, None)];
     assert_eq!(found(text, [late(10), A], &seen, None), []);
-    let told = found(text, [late(11), A], &seen, None);
-    assert_eq!(told, [(ManyLate, "a".to_owned())]);
+    let reported = found(text, [late(11), A], &seen, None);
+    assert_eq!(reported, [(ManyLate, "a".to_owned())]);
     let few = StreamSample { events: 9, late: 9, enough_ms: 5_000, waiting: 0 };
     assert_eq!(found(text, [few, A], &seen, None), []);
 }
@@ -132,8 +133,8 @@ fn lengths_are_rounded_up_to_what_people_write() {
     }
 }
 
-/// What is told of the keys of a rule, and of how long its stream lets events wait.
-fn told_of(text: &str, keys: KeySample, waiting: u64) -> Vec<String> {
+/// Lints of the keys of a rule, and of the time its stream buffers events.
+fn reported(text: &str, keys: KeySample, waiting: u64) -> Vec<String> {
     let files = [SourceFile { name: "x".to_owned(), text: format!("{BASE}{text}") }];
     let mut compiled = compile(&files);
     assert!(compiled.rules.is_some(), "{text}: {:#?}", compiled.diagnostics);
@@ -142,11 +143,11 @@ fn told_of(text: &str, keys: KeySample, waiting: u64) -> Vec<String> {
     let streams = vec![StreamSample { waiting, ..A }, A];
     let room = ServiceLimits { keys: 1_000_000, unsettled_bytes: 1 << 20, waiting_bytes: 1 << 10 };
     lint(&files, &mut compiled, &EventSample { streams, rules: vec![rule], room });
-    let told = |of: &Diagnostic| {
+    let reported = |of: &Diagnostic| {
         let help: Vec<&str> = of.help.iter().map(|help| help.en.as_str()).collect();
         format!("{} {} / {}", of.code.id(), of.message.en, help.join(" / "))
     };
-    compiled.diagnostics.iter().map(told).collect()
+    compiled.diagnostics.iter().map(reported).collect()
 }
 
 #[test]
@@ -174,27 +175,29 @@ fn keys_that_outgrow_their_room_or_hardly_come_again() {
         ("bad 10回/分 by host", keys(5_000_000, 1_000_001, 1_000_001), "room for 1000000"),
     ];
     for (trigger, seen, want) in cases {
-        let told = told_of(&format!("alert x {trigger} high"), seen, 0);
-        assert_eq!(told.len(), usize::from(!want.is_empty()), "{trigger}: {told:?}");
-        let is_told = told.iter().all(|told| told.starts_with("W0205") && told.contains(want));
-        assert!(is_told, "{trigger}: {told:?}");
+        let reported = reported(&format!("alert x {trigger} high"), seen, 0);
+        assert_eq!(reported.len(), usize::from(!want.is_empty()), "{trigger}: {reported:?}");
+        let is_reported = reported
+            .iter()
+            .all(|reported| reported.starts_with("W0205") && reported.contains(want));
+        assert!(is_reported, "{trigger}: {reported:?}");
     }
     // What the id of events does is told without their like.
     let id =
         "stream c { at: time, host: str } id host\nalert x count(c) >= 3 within 1m by host low";
-    let told = told_of(id, unique, 0);
-    assert!(matches!(told.as_slice(), [only] if only.starts_with("W0112")), "{told:?}");
+    let reported = reported(id, unique, 0);
+    assert!(matches!(reported.as_slice(), [only] if only.starts_with("W0112")), "{reported:?}");
 }
 
 #[test]
 fn what_waits_out_its_lateness_needs_room() {
     let text = "alert x bad 3回/分 by host high";
-    assert_eq!(told_of(text, KeySample::default(), 1024), [""; 0]);
-    let told = told_of(text, KeySample::default(), 1025);
+    assert_eq!(reported(text, KeySample::default(), 1024), [""; 0]);
+    let reported = reported(text, KeySample::default(), 1025);
     let want = "W0206 at least 1025 observations wait out the 5s of `lateness` at once: 2 MiB, and \
                 there is room for 1 MiB / wait for less: `lateness 2s` / or make room in \
                 `[limits]`: `reorder_buffer_bytes = \"3MiB\"`";
-    assert_eq!(told, [want]);
+    assert_eq!(reported, [want]);
 }
 
 #[test]

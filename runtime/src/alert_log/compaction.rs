@@ -11,14 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use connectors::alert_log_codec::AlertRecord;
 use connectors::journal::JournalError;
-use connectors::transition_json::AlertRecord;
 use engine::program::Program;
-use engine::succession::SettledStreams;
+use engine::program_upgrade::SettledStreams;
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, Reason, Transition};
-use oncall::compaction::{Candidate, kept};
-use oncall::incident::Step;
+use model::transition::{EarlyAlert, EndReason, Transition};
+use oncall::compaction::{CompactionRecord, kept};
+use oncall::episode_fold::AlertLogEntry;
 use tracing::{debug, info, warn};
 
 use super::peaks::EpisodeName;
@@ -33,19 +33,19 @@ use crate::notify::channel::NotifyPosition;
 use crate::rules::kept::{PREVIOUS_MAX, file_of, hash_of_file};
 use crate::rules::loaded::LoadedRules;
 use crate::shared::{NodeSettings, NodeShared};
-use crate::telemetry::Telemetry;
+use crate::telemetry::NodeTelemetry;
 
 /// A log is looked at again when it is so many times as long as what was left of it: each
 /// byte that is appended is so read about once, however long the log is.
 const GROWTH: u64 = 2;
 
-/// How the line of a record begins that has its number.
+/// Opening of a record's line that has its number.
 const NUMBERED: &[u8] = b"{\"sequence\":";
 
 /// Compacts the alert log from time to time.
 pub struct AlertLogCompactor {
     store: Arc<dyn LogStore>,
-    telemetry: Arc<Telemetry>,
+    telemetry: Arc<NodeTelemetry>,
     notified: NotifyPosition,
     retention: LogRetention,
     program: Arc<Program>,
@@ -60,7 +60,7 @@ struct RetentionRule<'a> {
     program: &'a Program,
     /// By stream: no recovery derives again what is published up to here.
     published: &'a [Timestamp],
-    /// What was detected before is old.
+    /// Records detected before this are old.
     detected_before: Timestamp,
     /// On-call has folded records with lesser numbers, durably.
     folded: u64,
@@ -71,7 +71,7 @@ struct RetentionRule<'a> {
 /// A log after compaction.
 struct CompactedLog {
     lines: Vec<Vec<u8>>,
-    /// How many lines it has fewer, heads aside.
+    /// Number of lines dropped, heads aside.
     dropped: usize,
     /// Hashes of the rules it names.
     rules: BTreeSet<u64>,
@@ -107,7 +107,7 @@ impl AlertLogCompactor {
         published: &[Timestamp],
         now: Timestamp,
     ) {
-        self.telemetry.metrics.note_alert_log(log.length());
+        self.telemetry.metrics.record_alert_log(log.length());
         if log.length() < self.due_at {
             return;
         }
@@ -115,7 +115,7 @@ impl AlertLogCompactor {
         match self.compact(log, published, now) {
             Ok(0) => debug!(before, "nothing of the alert log can be dropped yet"),
             Ok(dropped) => {
-                self.telemetry.metrics.note_compacted(dropped as u64, log.length());
+                self.telemetry.metrics.record_compacted(dropped as u64, log.length());
                 info!(dropped, before, bytes = log.length(), "alert log compacted");
             }
             Err(why) => warn!(why, "alert log cannot be compacted; it grows meanwhile"),
@@ -195,11 +195,11 @@ impl<'a> PublishedKind<'a> {
         }
     }
 
-    fn step(&self) -> Step<'_> {
+    fn step(&self) -> AlertLogEntry<'_> {
         match self {
-            PublishedKind::Settled(transition) => Step::Transition(transition),
-            PublishedKind::Meta(transition) => Step::Transition(transition),
-            PublishedKind::Early(early) => Step::Early(early),
+            PublishedKind::Settled(transition) => AlertLogEntry::Transition(transition),
+            PublishedKind::Meta(transition) => AlertLogEntry::Transition(transition),
+            PublishedKind::Early(early) => AlertLogEntry::Early(early),
         }
     }
 }
@@ -269,11 +269,11 @@ impl RetentionRule<'_> {
             _ => None,
         });
         let newest = metas.max().map(|(_, sequence)| sequence);
-        let candidates = records.iter().map(|(_, logged, told)| {
-            let step = told.step();
+        let candidates = records.iter().map(|(_, logged, reported)| {
+            let step = reported.step();
             let (alert, at, reason) = match step {
-                Step::Transition(of) => (&of.facts.alert, of.facts.at, of.reason),
-                Step::Early(of) => (&of.facts.alert, of.facts.at, None),
+                AlertLogEntry::Transition(of) => (&of.facts.alert, of.facts.at, of.reason),
+                AlertLogEntry::Early(of) => (&of.facts.alert, of.facts.at, None),
             };
             let is_old = logged.detected < self.detected_before;
             let is_folded = logged.sequence < self.folded;
@@ -281,8 +281,8 @@ impl RetentionRule<'_> {
                 && is_folded
                 && Some(logged.sequence) != newest
                 && self.is_published(alert, at)
-                && !(reason == Some(Reason::Calendar) && self.may_be_rehearsed(alert, at));
-            Candidate { step, is_shadow: logged.is_shadow, is_done }
+                && !(reason == Some(EndReason::Calendar) && self.may_be_rehearsed(alert, at));
+            CompactionRecord { step, is_shadow: logged.is_shadow, is_done }
         });
         let stays = kept(candidates);
         let places = records.iter().map(|(index, ..)| *index).zip(stays);
@@ -303,13 +303,13 @@ impl RetentionRule<'_> {
         changes.split_off(self.first_needed(&all)).into_iter().collect()
     }
 
-    /// Whether no successor derives it again. What rules told that are no more is told.
+    /// True when no successor derives it again. What rules told that are no more is told.
     fn is_published(&self, alert: &str, at: Timestamp) -> bool {
         self.program.rule(alert).is_none()
             || at <= published_of(self.program, self.published, alert)
     }
 
-    /// Whether a recovery may evaluate what comes before an instant again.
+    /// True when a recovery may evaluate what comes before an instant again.
     fn may_be_rehearsed(&self, alert: &str, at: Timestamp) -> bool {
         self.program.rule(alert).is_some()
             && at >= published_of(self.program, &self.replayed_from, alert)

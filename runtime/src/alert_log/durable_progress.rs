@@ -1,4 +1,5 @@
-//! How far the logs hold what the shards found: the gate of every commit (ARCHITECTURE D8).
+//! Point up to which the logs hold what the shards found: the gate of every commit (ARCHITECTURE
+//! D8).
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
@@ -38,14 +39,14 @@ impl DurableProgress {
         }
     }
 
-    /// How far a stream is durable.
+    /// Point up to which a stream is durable.
     pub(crate) fn settled(&self, stream: usize) -> Timestamp {
         let slot = self.settled.get(stream);
         Timestamp(slot.map_or(i64::MIN, |slot| slot.load(Ordering::Acquire)))
     }
 
     /// Notes that recovery will know the stream to be published up to here.
-    pub(crate) fn note_committed(&self, stream: usize, settled: Timestamp) {
+    pub(crate) fn record_committed(&self, stream: usize, settled: Timestamp) {
         if let Some(slot) = self.committed.get(stream) {
             slot.fetch_max(settled.0, Ordering::Release);
         }
@@ -57,11 +58,11 @@ impl DurableProgress {
     }
 
     /// Notes how many observations wait in the shards.
-    pub(crate) fn note_waiting(&self, observations: u64) {
+    pub(crate) fn record_waiting(&self, observations: u64) {
         self.waiting.store(observations, Ordering::Relaxed);
     }
 
-    /// How many observations wait in the shards.
+    /// Number of observations buffered in the shards.
     pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -71,7 +72,7 @@ impl DurableProgress {
         self.is_complete.store(true, Ordering::Release);
     }
 
-    /// Whether the log writer has finished.
+    /// True when the log writer has finished.
     pub(crate) fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use engine::shard::OpenEpisode;
+use engine::shard::RestoredEpisode;
 use model::decimal::Decimal;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,11 +22,11 @@ struct PeakLine<'a> {
     as_of_ms: Option<i64>,
 }
 
-/// What names an open episode: alert, key bytes and `since`.
+/// Identity of an open episode: alert, key bytes and `since`.
 pub type EpisodeName = (String, Vec<u8>, Timestamp);
 
 /// The name of an open episode.
-pub fn episode_name(open: &OpenEpisode) -> EpisodeName {
+pub fn episode_name(open: &RestoredEpisode) -> EpisodeName {
     (open.alert.clone(), open.key.clone(), open.since)
 }
 
@@ -40,7 +40,7 @@ pub struct RecordedPeak {
 }
 
 /// A line that keeps an open episode's peak, without its end.
-pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
+pub fn peak_line(open: &RestoredEpisode, peak: Decimal) -> Vec<u8> {
     let line = PeakLine {
         peak_of: open.alert.as_str().into(),
         key_bytes: open.key.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
@@ -52,7 +52,7 @@ pub fn peak_line(open: &OpenEpisode, peak: Decimal) -> Vec<u8> {
     serde_json::to_vec(&line).unwrap_or_default()
 }
 
-/// How every line of a peak begins: nothing else in the log does.
+/// Opening of every line of a peak: nothing else in the log does.
 const PEAK_HEAD: &[u8] = b"{\"peak_of\":";
 
 /// Reads a peak, where the line is one.
@@ -75,7 +75,7 @@ pub struct LoggedPeaks {
 }
 
 impl LoggedPeaks {
-    /// What a log holds at the start of a run with so many shards.
+    /// Peaks that a log holds at the start of a run with so many shards.
     pub fn new(before: BTreeMap<EpisodeName, Decimal>, shards: usize) -> LoggedPeaks {
         LoggedPeaks { before, by_shard: vec![HashMap::new(); shards] }
     }
@@ -84,7 +84,7 @@ impl LoggedPeaks {
     ///
     /// A run that replays has evaluated less than the one before it: a peak that has not moved
     /// is not written again, as its instant would be too early.
-    pub fn moved(&mut self, shard: usize, open: &[OpenEpisode]) -> Vec<Vec<u8>> {
+    pub fn moved(&mut self, shard: usize, open: &[RestoredEpisode]) -> Vec<Vec<u8>> {
         let Some(logged) = self.by_shard.get_mut(shard) else { return Vec::new() };
         let (mut now, mut lines) = (HashMap::new(), Vec::new());
         for episode in open {

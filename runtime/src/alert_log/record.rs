@@ -1,14 +1,14 @@
 //! One record of the alert log, and its line.
 
-use connectors::transition_json::{
-    AlertRecord, Form, read_record, write_early, write_meta, write_transition,
+use connectors::alert_log_codec::{
+    AlertRecord, LineForm, read_record, write_early, write_meta, write_transition,
 };
 use engine::program::Program;
 use model::key::encode_key;
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EpisodeId, KeyPart, Transition, TransitionKind};
-use oncall::incident::{AlertText, OffsetRange};
+use model::transition::{EpisodeId, NamedKeyPart, Transition, TransitionKind};
+use oncall::episode_fold::{AlertText, OffsetRange};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -21,18 +21,18 @@ pub struct LoggedRecord {
     /// Its number in the log, from 0: greater than those before it, and never used again, also
     /// when others are dropped from the log.
     pub sequence: u64,
-    /// What happened, with the rendered message.
+    /// Transition with its rendered message.
     pub recorded: AlertRecord,
-    /// When the node saw it.
+    /// Instant at which the node saw it.
     pub detected: Timestamp,
-    /// Whether its rule ran in shadow then, so that nobody is notified.
+    /// True when its rule ran in shadow then, so that nobody is notified.
     pub is_shadow: bool,
-    /// Where the events of its window lie.
+    /// Offsets of the events of its window.
     pub events: Vec<OffsetRange>,
 }
 
 impl LoggedRecord {
-    /// What people read about it.
+    /// Texts about it for people.
     pub fn text(&self, templates: &AlertTemplates) -> AlertText {
         let alert = alert_of(&self.recorded);
         let rule = templates.rule(alert);
@@ -97,9 +97,11 @@ pub(crate) fn write_line(out: &mut Vec<u8>, logged: &LoggedRecord) {
     let mut record = Vec::new();
     match &logged.recorded {
         AlertRecord::Transition(transition, message) => {
-            write_transition(&mut record, transition, message, Form::Log);
+            write_transition(&mut record, transition, message, LineForm::Log);
         }
-        AlertRecord::Early(early, message) => write_early(&mut record, early, message, Form::Log),
+        AlertRecord::Early(early, message) => {
+            write_early(&mut record, early, message, LineForm::Log)
+        }
         AlertRecord::Meta(step, message) => write_meta(&mut record, step, message),
     }
     let LoggedRecord { sequence, detected: Timestamp(detected_ms), is_shadow, events, .. } = logged;
@@ -153,6 +155,6 @@ pub(crate) fn episodes<'a>(
 }
 
 /// The canonical bytes of a key.
-pub(crate) fn canonical(key: &[KeyPart]) -> Vec<u8> {
+pub(crate) fn canonical(key: &[NamedKeyPart]) -> Vec<u8> {
     encode_key(key.iter().map(|(_, value)| value))
 }

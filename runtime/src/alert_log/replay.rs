@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use connectors::transition_json::AlertRecord;
-use engine::announced::Announced;
+use connectors::alert_log_codec::AlertRecord;
+use engine::early_alerts::PendingEarlyAlerts;
 use engine::program::Program;
-use engine::shard::{OpenEpisode, Restored, calendar_ends};
-use engine::succession::{SettledStreams, ended_by_change};
+use engine::program_upgrade::{SettledStreams, ended_by_change};
+use engine::shard::{RestoredEpisode, ShardRestore, calendar_ends};
 use model::decimal::Decimal;
 use model::meta::MetaTransition;
 use model::time::Timestamp;
-use model::transition::{Reason, Transition, TransitionKind};
+use model::transition::{EndReason, Transition, TransitionKind};
 use serde::{Deserialize, Serialize};
 
 use super::peaks::{EpisodeName, RecordedPeak, episode_name, read_peak};
@@ -29,10 +29,10 @@ struct HeadLine {
     published_ms: BTreeMap<String, i64>,
 }
 
-/// How the head begins: nothing else in the log does.
+/// Opening of the head: no other line of the log begins so.
 const HEAD: &[u8] = b"{\"next_sequence\":";
 
-/// What a log says of the records that were dropped from it.
+/// Head of a compacted log: counts of the records dropped from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogHead {
     /// Greater than the number of each.
@@ -98,7 +98,7 @@ pub struct AlertLogReplay {
     peaks: BTreeMap<EpisodeName, RecordedPeak>,
     /// Rules that came into force, oldest first.
     changes: Vec<RuleChange>,
-    /// How many records stood in the log before the newest of them.
+    /// Number of records in the log before the newest of them.
     changed_after: usize,
     /// INVARIANT: greater than the number of every record the log has had.
     next_sequence: u64,
@@ -106,10 +106,10 @@ pub struct AlertLogReplay {
     published: SettledStreams,
 }
 
-/// What the log says of the past to those who continue it.
+/// Open episodes and published instants that a run continues from.
 pub struct ResumedEpisodes {
     /// For the shards.
-    pub(crate) restored: Restored,
+    pub(crate) restored: ShardRestore,
     /// The ends of episodes whose rule was changed; they may be in the log already.
     pub(crate) ended: Vec<Transition>,
 }
@@ -129,7 +129,7 @@ impl AlertLogReplay {
                     (history.next_sequence, history.published) =
                         (head.next_sequence, head.published);
                 }
-                LogEntry::Change(change) => history.note_change(change),
+                LogEntry::Change(change) => history.record_change(change),
                 LogEntry::Peak(name, peak) => drop(history.peaks.insert(name, peak)),
                 LogEntry::Record(logged) => {
                     next = logged.sequence + 1;
@@ -156,7 +156,7 @@ impl AlertLogReplay {
         &self.published
     }
 
-    /// What the service said of itself, oldest first.
+    /// Transitions of the service's own alerts, oldest first.
     pub(crate) fn metas(&self) -> impl Iterator<Item = &MetaTransition> {
         self.logged.iter().filter_map(|logged| match &logged.recorded {
             AlertRecord::Meta(step, _) => Some(step),
@@ -164,14 +164,14 @@ impl AlertLogReplay {
         })
     }
 
-    /// What the records are known by: one that is derived again is not written twice.
+    /// Identities of the records: one that is derived again is not written twice.
     pub(crate) fn record_ids(&self) -> HashSet<RecordId> {
         self.logged.iter().map(|logged| record_id(&logged.recorded)).collect()
     }
 
     /// Early notices that no settled episode has taken up.
-    pub(crate) fn announced(&self) -> Announced {
-        let mut announced = Announced::default();
+    pub(crate) fn announced(&self) -> PendingEarlyAlerts {
+        let mut announced = PendingEarlyAlerts::default();
         for logged in &self.logged {
             match &logged.recorded {
                 AlertRecord::Transition(transition, _) => announced.settle(transition),
@@ -179,7 +179,7 @@ impl AlertLogReplay {
                 AlertRecord::Meta(..) => {}
             }
         }
-        announced.go_on();
+        announced.finish_replay();
         announced
     }
 
@@ -197,7 +197,7 @@ impl AlertLogReplay {
     }
 
     /// Adds a record of rules that came into force.
-    pub(crate) fn note_change(&mut self, change: RuleChange) {
+    pub(crate) fn record_change(&mut self, change: RuleChange) {
         if self.changes.last().is_some_and(|before| change.replaces(before)) {
             self.changes.pop();
         }
@@ -220,7 +220,7 @@ impl AlertLogReplay {
             let AlertRecord::Transition(transition, _) = &logged.recorded else { continue };
             let streams = program.rule(&transition.facts.alert).map(|rule| &rule.streams);
             // The end of an episode whose rule was changed lies ahead of what is settled.
-            let is_settled = transition.reason != Some(Reason::RuleChanged);
+            let is_settled = transition.reason != Some(EndReason::RuleChanged);
             for stream in streams.into_iter().flatten().filter(|_| is_settled) {
                 if let Some(slot) = until.get_mut(*stream) {
                     *slot = (*slot).max(transition.facts.at);
@@ -241,7 +241,7 @@ impl AlertLogReplay {
         program: &Program,
         after: Option<&PreviousRules>,
     ) -> ResumedEpisodes {
-        let mut open: BTreeMap<(String, Vec<u8>), OpenEpisode> = BTreeMap::new();
+        let mut open: BTreeMap<(String, Vec<u8>), RestoredEpisode> = BTreeMap::new();
         let mut newest: BTreeMap<(&str, Vec<u8>), &Transition> = BTreeMap::new();
         let mut ended = Vec::new();
         let changed_after = if after.is_some() { self.changed_after } else { 0 };
@@ -256,7 +256,7 @@ impl AlertLogReplay {
                 let at = rules.program.ends_at(&episode.alert, program, settled);
                 ended.extend(
                     at.zip(newest.get(&(episode.alert.as_str(), episode.key.clone())))
-                        .map(|(at, told)| ended_by_change(told, episode.peak, at)),
+                        .map(|(at, reported)| ended_by_change(reported, episode.peak, at)),
                 );
                 at.is_none()
             });
@@ -269,7 +269,7 @@ impl AlertLogReplay {
         self.restore_peaks(&mut open);
         let is_published =
             |of: &&Transition| of.facts.at <= published_of(program, published, &of.facts.alert);
-        let restored = Restored {
+        let restored = ShardRestore {
             published: published.to_vec(),
             open: open.into_values().collect(),
             calendar_ends: calendar_ends(
@@ -280,7 +280,7 @@ impl AlertLogReplay {
         ResumedEpisodes { restored, ended }
     }
 
-    fn restore_peaks(&self, open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>) {
+    fn restore_peaks(&self, open: &mut BTreeMap<(String, Vec<u8>), RestoredEpisode>) {
         for episode in open.values_mut() {
             let kept = self.peaks.get(&episode_name(episode)).map(|kept| kept.peak);
             episode.peak = kept.or(episode.peak);
@@ -288,7 +288,7 @@ impl AlertLogReplay {
     }
 }
 
-fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transition) {
+fn fold(open: &mut BTreeMap<(String, Vec<u8>), RestoredEpisode>, transition: &Transition) {
     let key = canonical(&transition.facts.key);
     let identity = (transition.facts.alert.clone(), key.clone());
     match transition.kind {
@@ -296,7 +296,10 @@ fn fold(open: &mut BTreeMap<(String, Vec<u8>), OpenEpisode>, transition: &Transi
             let (alert, severity) = (transition.facts.alert.clone(), transition.facts.severity);
             let (since, peak) = (transition.facts.since, transition.measured.value);
             let (as_of, fields) = (transition.facts.at, transition.fields.clone());
-            open.insert(identity, OpenEpisode { alert, key, since, peak, as_of, severity, fields });
+            open.insert(
+                identity,
+                RestoredEpisode { alert, key, since, peak, as_of, severity, fields },
+            );
         }
         // An end may come, of one that was ended by a change, after another has begun.
         TransitionKind::Resolved => {

@@ -2,11 +2,12 @@
 
 use model::time::DAY_MS;
 
-/// When a log is compacted, and what stays.
+/// Retention of a log: when it is compacted, and what stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogRetention {
-    /// How long a record stays after it was detected, whatever became of it, in ms: longer than
-    /// the time for which a notification is retried, and than on-call may have been down besides.
+    /// Time for which a record stays after it was detected, whatever became of it, in ms: longer
+    /// than the time for which a notification is retried, and than on-call may have been down
+    /// besides.
     pub keep_ms: i64,
     /// A log of fewer bytes is only compacted at a start.
     pub compact_bytes_min: u64,

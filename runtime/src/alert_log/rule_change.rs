@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use engine::succession::SettledStreams;
+use engine::program_upgrade::SettledStreams;
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::rules::loaded::LoadedRules;
 
-/// How every record of rules begins: nothing else in the log does.
+/// Opening of every record of rules: nothing else in the log does.
 const HEAD: &[u8] = b"{\"rules_in_force\":";
 
 /// A record of the alert log, as it is written.
 #[derive(Serialize, Deserialize)]
 struct RulesLine {
-    rules_in_force: String,
+    #[serde(rename = "rules_in_force")]
+    rules_active: String,
     settled_ms: BTreeMap<String, i64>,
     /// By alert: its first instant, where an earlier change set it that still matters.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -56,7 +57,7 @@ impl RuleChange {
         RuleChange { rules: rules.program.hash(), settled, begins, amends }
     }
 
-    /// Whether this record stands for the one before it, too.
+    /// True when this record stands for the one before it, too.
     pub(crate) fn replaces(&self, before: &RuleChange) -> bool {
         self.amends == Some(before.rules)
             && self.settled == before.settled
@@ -66,7 +67,7 @@ impl RuleChange {
     /// Its line in the log, without the end.
     pub(crate) fn line(&self, at: Timestamp, by: &str, files: Vec<String>) -> Vec<u8> {
         let line = RulesLine {
-            rules_in_force: format!("{:016x}", self.rules),
+            rules_active: format!("{:016x}", self.rules),
             settled_ms: in_ms(&self.settled),
             begins_ms: in_ms(&self.begins),
             amends: self.amends.map(|rules| format!("{rules:016x}")),
@@ -91,7 +92,7 @@ pub(crate) fn read_change(line: &[u8]) -> Option<Result<RuleChange, String>> {
         let line: RulesLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let hash =
             |text: &str| u64::from_str_radix(text, 16).map_err(|error| format!("{text}: {error}"));
-        let rules = hash(&line.rules_in_force)?;
+        let rules = hash(&line.rules_active)?;
         let amends = line.amends.as_deref().map(hash).transpose()?;
         let instants = |by_name: BTreeMap<String, i64>| {
             by_name.into_iter().map(|(name, at)| (name, Timestamp(at))).collect()
@@ -114,7 +115,7 @@ mod tests {
         let settled: SettledStreams = [("auth".to_owned(), Timestamp(-5))].into();
         let begins: BTreeMap<String, Timestamp> = [("burst".to_owned(), Timestamp(-7))].into();
         let line = RulesLine {
-            rules_in_force: format!("{:016x}", 7),
+            rules_active: format!("{:016x}", 7),
             settled_ms: in_ms(&settled),
             begins_ms: in_ms(&begins),
             amends: Some(format!("{:016x}", 6)),

@@ -5,15 +5,15 @@ use std::collections::{HashSet, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use connectors::transition_json::AlertRecord;
-use engine::announced::Announced;
+use connectors::alert_log_codec::AlertRecord;
+use engine::early_alerts::PendingEarlyAlerts;
 use engine::program::Program;
 use engine::shard::statistics::RuleCounts;
-use engine::shard::{OpenEpisode, ShardCounts, Watched};
+use engine::shard::{RestoredEpisode, ShardCounts, WatchSample};
 use model::meta::MetaAlert;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
-use oncall::incident::OffsetRange;
+use oncall::episode_fold::OffsetRange;
 use tracing::{debug, info, warn};
 
 use super::compaction::AlertLogCompactor;
@@ -25,16 +25,16 @@ use crate::checkpoint::snapshot::SnapshotWriter;
 use crate::checkpoint::state_log::StateLog;
 use crate::error::NodeError;
 use crate::ingest::offset_index::OffsetIndexes;
-use crate::io::{Flow, LineLog, Now};
+use crate::io::{ClockReading, LineLog, StepReadiness};
 use crate::notify::templates::AlertTemplates;
 use crate::pipeline::PipelineOutput;
 use crate::pipeline::shard_worker::{ShardInspection, ShardOutput};
 use crate::self_monitor::RuleCostShares;
 use crate::self_monitor::monitor::{MetaRecord, SelfMonitor};
 use crate::shared::{NodeSettings, NodeShared};
-use crate::telemetry::Telemetry;
+use crate::telemetry::NodeTelemetry;
 
-/// How often it inspects what the rules made of their input, in ms.
+/// Interval at which it inspects what the rules made of their input, in ms.
 const INSPECT_EVERY_MS: i64 = 1_000;
 
 /// Writes the alert log. Nothing is acknowledged, and so committed, before it is durable.
@@ -50,30 +50,30 @@ pub struct AlertLogWriter {
     program: Arc<Program>,
     durable: CompleteOnDrop,
     monitor: SelfMonitor,
-    /// What ended with the rules before; written first.
+    /// Episodes that ended with the previous rules; written first.
     ended: Vec<AlertRecord>,
     /// The number of the next record.
     next_sequence: u64,
     /// Records of an earlier run: they are derived again after a crash, not written again.
     known: HashSet<RecordId>,
     /// Early alerts that have not settled.
-    announced: Announced,
+    announced: PendingEarlyAlerts,
     /// By shard: how far each stream is published.
     settled: Vec<Vec<Timestamp>>,
     counts: Vec<ShardCounts>,
-    /// What shards of earlier runs of this process refused.
+    /// Counts refused by shards of earlier runs of this process.
     counts_before: ShardCounts,
     /// By shard: what every rule made of its input.
     rules: Vec<Vec<RuleCounts>>,
     shares: RuleCostShares,
     /// By shard: what its watches show.
-    watched: Vec<Vec<Watched>>,
+    watched: Vec<Vec<WatchSample>>,
     peaks: LoggedPeaks,
     /// Observations that were late or refused when last inspected.
     refused: u64,
     /// Wall time of the last inspection of the rules.
     inspected_at: Timestamp,
-    /// Whether something was appended that is not durable.
+    /// True when something was appended that is not durable.
     is_unsynced: bool,
     /// Durable records for which on-call had no room.
     outgoing: VecDeque<LoggedRecord>,
@@ -89,16 +89,16 @@ pub(crate) struct NodeLogs {
     pub(crate) offset_indexes: Arc<OffsetIndexes>,
 }
 
-/// What a writer is made of.
+/// Parts of a writer.
 #[derive(Debug)]
 pub(crate) struct WriterParts {
     /// The output of the shards.
     pub(crate) output: PipelineOutput,
     /// The logs it writes.
     pub(crate) logs: NodeLogs,
-    /// What ended with the rules before; written first.
+    /// Episodes that ended with the previous rules; written first.
     pub(crate) ended: Vec<AlertRecord>,
-    /// How far the logs hold what the shards found.
+    /// Point up to which the logs hold what the shards found.
     pub(crate) durable: Arc<DurableProgress>,
     /// The active rules.
     pub(crate) program: Arc<Program>,
@@ -107,10 +107,10 @@ pub(crate) struct WriterParts {
 /// The alert log, open to be written.
 pub(crate) struct AlertLog(pub(crate) Box<dyn LineLog>);
 
-/// What a writer leaves when it has finished.
+/// Totals of a writer that has finished.
 #[derive(Debug)]
 pub struct DrainedWriter {
-    /// What the shards have refused so far.
+    /// Counts that the shards have refused so far.
     pub(crate) refused: ShardCounts,
     /// The state log, still open.
     pub(crate) state_log: StateLog,
@@ -135,7 +135,7 @@ impl AlertLogWriter {
         history: &AlertLogReplay,
         shared: &NodeShared,
         settings: &NodeSettings,
-        now: Now,
+        now: ClockReading,
     ) -> AlertLogWriter {
         let WriterParts { output, logs, ended, durable, program } = parts;
         let NodeLogs { alert_log: AlertLog(log), compactor, state_log, snapshots, offset_indexes } =
@@ -190,9 +190,9 @@ impl AlertLogWriter {
     ///
     /// # Errors
     /// A log cannot be written: the node must stop, and recovery derives it again.
-    pub fn step(&mut self, now: Now) -> Result<Flow, NodeError> {
+    pub fn step(&mut self, now: ClockReading) -> Result<StepReadiness, NodeError> {
         if !self.pass_on() {
-            return Ok(Flow::Blocked);
+            return Ok(StepReadiness::Blocked);
         }
         let mut ended = mem::take(&mut self.ended);
         self.drop_known(&mut ended);
@@ -204,21 +204,21 @@ impl AlertLogWriter {
             self.publish(outputs, now)?;
         }
         self.monitor(is_finished, now)?;
-        self.shared.telemetry.health.note_told(now.wall);
+        self.shared.telemetry.health.record_reported(now.wall);
         if has_output {
-            return Ok(Flow::Again);
+            return Ok(StepReadiness::Again);
         }
         if is_finished {
             if !self.pass_on() {
-                return Ok(Flow::Blocked);
+                return Ok(StepReadiness::Blocked);
             }
             self.durable.0.complete();
-            return Ok(Flow::Finished);
+            return Ok(StepReadiness::Finished);
         }
-        Ok(Flow::Wait(Some(now.monotonic_ms.saturating_add(INSPECT_EVERY_MS))))
+        Ok(StepReadiness::Wait(Some(now.monotonic_ms.saturating_add(INSPECT_EVERY_MS))))
     }
 
-    /// What is left when it has finished.
+    /// Takes its totals when it has finished.
     pub fn into_drained(self) -> DrainedWriter {
         let refused = self.all_counts();
         DrainedWriter { refused, state_log: self.state_log, snapshots: self.snapshots }
@@ -239,7 +239,11 @@ impl AlertLogWriter {
         self.outgoing.is_empty()
     }
 
-    fn publish(&mut self, outputs: Vec<(usize, ShardOutput)>, now: Now) -> Result<(), NodeError> {
+    fn publish(
+        &mut self,
+        outputs: Vec<(usize, ShardOutput)>,
+        now: ClockReading,
+    ) -> Result<(), NodeError> {
         let mut fresh = Vec::new();
         // What is acknowledged moves only where the peaks as of then are kept too.
         let mut settled = self.settled.clone();
@@ -258,7 +262,7 @@ impl AlertLogWriter {
                 self.snapshots.add(shard, part);
             }
             let Some(inspection) = output.inspection else { continue };
-            self.note_inspection(shard, inspection)?;
+            self.record_inspection(shard, inspection)?;
             if let Some(slot) = settled.get_mut(shard) {
                 *slot = output.settled;
             }
@@ -279,7 +283,7 @@ impl AlertLogWriter {
         Ok(())
     }
 
-    fn note_inspection(
+    fn record_inspection(
         &mut self,
         shard: usize,
         inspection: ShardInspection,
@@ -288,7 +292,7 @@ impl AlertLogWriter {
         if let (Some(slot), Some(watched)) = (self.watched.get_mut(shard), watched) {
             *slot = watched;
             let all = self.watched.iter().flatten().cloned().collect();
-            self.shared.telemetry.note_watched(all);
+            self.shared.telemetry.record_watched(all);
         }
         if let Some(slot) = self.rules.get_mut(shard) {
             *slot = rules;
@@ -297,7 +301,7 @@ impl AlertLogWriter {
     }
 
     /// Ends early alerts that have settled without an episode.
-    fn withdraw(&mut self, now: Now) -> Result<(), NodeError> {
+    fn withdraw(&mut self, now: ClockReading) -> Result<(), NodeError> {
         if self.announced.is_empty() {
             return Ok(());
         }
@@ -323,7 +327,7 @@ impl AlertLogWriter {
     }
 
     /// Writes what was reported about the node itself. Until it is durable, nothing is committed.
-    fn monitor(&mut self, is_finished: bool, now: Now) -> Result<(), NodeError> {
+    fn monitor(&mut self, is_finished: bool, now: ClockReading) -> Result<(), NodeError> {
         let mut metas = self.monitor.apply(self.shared.reports.take(), now.wall);
         let elapsed_ms = now.wall.0.saturating_sub(self.inspected_at.0).saturating_abs();
         if elapsed_ms >= INSPECT_EVERY_MS || is_finished {
@@ -339,7 +343,7 @@ impl AlertLogWriter {
     /// Meta transitions as the alert log records them.
     fn meta_records(&self, metas: Vec<MetaRecord>) -> Vec<AlertRecord> {
         for name in MetaAlert::NAMES.iter().filter(|_| !metas.is_empty()) {
-            self.shared.telemetry.metrics.note_of_itself(name, self.monitor.open(name));
+            self.shared.telemetry.metrics.record_of_itself(name, self.monitor.open(name));
         }
         metas.into_iter().map(|(step, message)| AlertRecord::Meta(step, message)).collect()
     }
@@ -353,17 +357,17 @@ impl AlertLogWriter {
             all.iter_mut().zip(shard).for_each(|(all, of)| all.add(of));
         }
         let table = &self.shared.telemetry.metrics.rules;
-        table.note_shards(&all);
+        table.record_shards(&all);
         let work = all.iter().map(|of| of.work).collect();
         if let Some(shares) = self.shares.measure(work, now) {
-            table.note_shares(&shares);
+            table.record_shares(&shares);
         }
         let all = self.counts.iter().copied().sum();
         self.monitor.inspect(&all, &table.rows(), now)
     }
 
     /// Appends the peaks of open episodes where they have moved.
-    fn append_peaks(&mut self, shard: usize, open: &[OpenEpisode]) -> Result<(), NodeError> {
+    fn append_peaks(&mut self, shard: usize, open: &[RestoredEpisode]) -> Result<(), NodeError> {
         for line in self.peaks.moved(shard, open) {
             self.log.append(&line)?;
             self.is_unsynced = true;
@@ -372,7 +376,7 @@ impl AlertLogWriter {
     }
 
     /// Appends, syncs, and only then passes on.
-    fn write(&mut self, fresh: Vec<AlertRecord>, now: Now) -> Result<(), NodeError> {
+    fn write(&mut self, fresh: Vec<AlertRecord>, now: ClockReading) -> Result<(), NodeError> {
         if fresh.is_empty() && !mem::take(&mut self.is_unsynced) {
             return Ok(());
         }
@@ -402,7 +406,7 @@ impl AlertLogWriter {
                 AlertRecord::Early(early, _) => self.announced.announce(early),
                 AlertRecord::Meta(..) => {}
             }
-            note(&record.recorded, &self.shared.telemetry);
+            record_metrics(&record.recorded, &self.shared.telemetry);
             self.outgoing.push_back(record);
         }
         self.pass_on();
@@ -411,7 +415,7 @@ impl AlertLogWriter {
         Ok(())
     }
 
-    /// Where the events lie of what began, rose or matched.
+    /// Offsets of the events behind a record that began, rose or matched.
     fn events_of(&self, recorded: &AlertRecord) -> Vec<OffsetRange> {
         match recorded {
             AlertRecord::Transition(transition, _)
@@ -441,13 +445,13 @@ impl AlertLogWriter {
             self.durable.0.acknowledge(stream, *settled);
         }
         let all = self.all_counts();
-        self.durable.0.note_waiting(all.waiting);
-        self.shared.telemetry.metrics.note_shards(&all);
+        self.durable.0.record_waiting(all.waiting);
+        self.shared.telemetry.metrics.record_shards(&all);
         Ok(())
     }
 }
 
-fn note(recorded: &AlertRecord, telemetry: &Telemetry) {
+fn record_metrics(recorded: &AlertRecord, telemetry: &NodeTelemetry) {
     match recorded {
         AlertRecord::Transition(transition, _) => {
             info!(
@@ -458,12 +462,12 @@ fn note(recorded: &AlertRecord, telemetry: &Telemetry) {
                 episode = %transition.episode,
                 "transition"
             );
-            telemetry.metrics.note_transition(transition.kind, transition.facts.severity);
+            telemetry.metrics.record_transition(transition.kind, transition.facts.severity);
         }
         AlertRecord::Early(early, _) => {
             let (alert, at) = (&early.facts.alert, early.facts.at);
             debug!(alert, %at, notice = %early.episode, "early alert");
-            telemetry.metrics.note_early(early.facts.severity);
+            telemetry.metrics.record_early(early.facts.severity);
         }
         AlertRecord::Meta(step, message) => {
             let (alert, at) = (step.alert.name(), step.at);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use engine::snapshot::Packed;
+use engine::snapshot::SnapshotEncode;
 use model::time::Timestamp;
 
 use crate::ingest::admission::PartitionCheckpoint;
 use crate::io::StreamPartition;
 
-/// What a reader knows when everything that it has read is committed.
+/// State of a reader when everything that it has read is committed.
 #[derive(Debug, Default)]
 pub struct ReaderCheckpoint {
     /// By stream: the published watermark.
@@ -19,7 +19,7 @@ pub struct ReaderCheckpoint {
     pub partitions: BTreeMap<StreamPartition, PartitionCheckpoint>,
 }
 
-impl Packed for ReaderCheckpoint {
+impl SnapshotEncode for ReaderCheckpoint {
     fn pack(&self, out: &mut Vec<u8>) {
         self.marked.pack(out);
         self.firsts.pack(out);
@@ -31,11 +31,11 @@ impl Packed for ReaderCheckpoint {
     }
 
     fn unpack(from: &mut &[u8]) -> Option<ReaderCheckpoint> {
-        let (marked, firsts) = Packed::unpack(from)?;
+        let (marked, firsts) = SnapshotEncode::unpack(from)?;
         let mut partitions = BTreeMap::new();
         for _ in 0..usize::unpack(from)? {
-            let (stream, partition, offset, front) = Packed::unpack(from)?;
-            let past = Packed::unpack(from)?;
+            let (stream, partition, offset, front) = SnapshotEncode::unpack(from)?;
+            let past = SnapshotEncode::unpack(from)?;
             partitions.insert((stream, partition), PartitionCheckpoint { offset, front, past });
         }
         Some(ReaderCheckpoint { marked, firsts, partitions })

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use engine::program::Program;
 use engine::shard::{Shard, ShardSettings};
-use engine::snapshot::Packed;
+use engine::snapshot::SnapshotEncode;
 use model::time::Timestamp;
 use tracing::{info, warn};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -23,21 +23,21 @@ use super::reader_checkpoint::ReaderCheckpoint;
 use crate::io::{LogStore, PendingWrite};
 use crate::pipeline::PipelineSettings;
 use crate::pipeline::shard_worker::SnapshotBarrier;
-use crate::telemetry::Telemetry;
+use crate::telemetry::NodeTelemetry;
 
 /// Its file.
 pub const SNAPSHOT: &str = "snapshot";
 /// First words; a change of what follows changes the number.
 const HEAD: &[u8] = b"hansho snapshot 1\n";
-/// Where it is large it is written less often: so many bytes a second at most.
+/// Most bytes a second: a large snapshot is written less often.
 const BYTES_A_SECOND: u64 = 1 << 20;
 
 /// A snapshot that was found.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// What the reader knew.
+    /// State of the reader.
     pub reader: ReaderCheckpoint,
-    /// What the shards knew.
+    /// State of the shards.
     pub shards: ShardSnapshots,
 }
 
@@ -82,11 +82,11 @@ impl Snapshot {
             return Err("it is damaged".to_owned());
         }
         let from = &mut body;
-        if Packed::unpack(from) != Some(origin(program)) {
+        if SnapshotEncode::unpack(from) != Some(origin(program)) {
             return Err("it is of other rules or another build".to_owned());
         }
         let read = |from: &mut &[u8]| {
-            let (reader, shards) = Packed::unpack(from)?;
+            let (reader, shards) = SnapshotEncode::unpack(from)?;
             Some(Snapshot { reader, shards: ShardSnapshots(shards) })
         };
         read(from).ok_or_else(|| "it is of another version".to_owned())
@@ -138,7 +138,7 @@ fn encode(origin: &(String, u64), reader: &[u8], shards: Vec<Vec<u8>>) -> Vec<Ve
     pieces
 }
 
-fn packed(of: &impl Packed) -> Vec<u8> {
+fn packed(of: &impl SnapshotEncode) -> Vec<u8> {
     let mut bytes = Vec::new();
     of.pack(&mut bytes);
     bytes
@@ -148,7 +148,7 @@ fn packed(of: &impl Packed) -> Vec<u8> {
 pub(crate) struct SnapshotWriter {
     store: Arc<dyn LogStore>,
     origin: (String, u64),
-    telemetry: Arc<Telemetry>,
+    telemetry: Arc<NodeTelemetry>,
     /// By shard: its newest part that is not written.
     parts: Vec<Option<SnapshotBarrier>>,
     writing: Option<SnapshotWrite>,
@@ -165,7 +165,7 @@ impl SnapshotWriter {
         store: &Arc<dyn LogStore>,
         program: &Program,
         workers: usize,
-        telemetry: &Arc<Telemetry>,
+        telemetry: &Arc<NodeTelemetry>,
     ) -> SnapshotWriter {
         SnapshotWriter {
             store: Arc::clone(store),
@@ -218,7 +218,7 @@ impl SnapshotWriter {
     fn poll(&mut self) {
         if let Some(SnapshotWrite { mut pending, bytes }) = mem::take(&mut self.writing) {
             match pending.try_result() {
-                Some(Ok(())) => self.telemetry.metrics.note_snapshot(bytes),
+                Some(Ok(())) => self.telemetry.metrics.record_snapshot(bytes),
                 Some(Err(error)) => {
                     warn!(%error, "snapshot cannot be written; recovery replays more");
                 }
@@ -230,7 +230,7 @@ impl SnapshotWriter {
     fn finish(&mut self) {
         if let Some(SnapshotWrite { mut pending, bytes }) = mem::take(&mut self.writing) {
             match pending.wait() {
-                Some(Ok(())) => self.telemetry.metrics.note_snapshot(bytes),
+                Some(Ok(())) => self.telemetry.metrics.record_snapshot(bytes),
                 Some(Err(error)) => {
                     warn!(%error, "snapshot cannot be written; recovery replays more");
                 }

@@ -1,22 +1,24 @@
 //! The state log: what rules remember for longer than anybody wants to replay (ARCHITECTURE D10).
 //!
-//! An entry holds sightings, upserts that no later event makes untrue ([`engine::memory`]); another
-//! says that the state of a rule is complete from here on, and a third up to where everything is
-//! written. An entry is durable before the reader may commit that far. The log is a cache of the
-//! streams: where it is lost or not whole, they are replayed from further back.
+//! An entry holds sightings, upserts that no later event makes untrue ([`engine::rule_state`]);
+//! another says that the state of a rule is complete from here on, and a third up to where
+//! everything is written. An entry is durable before the reader may commit that far. The log is a
+//! cache of the streams: where it is lost or not whole, they are replayed from further back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use connectors::journal::JournalError;
-use engine::memory::{Memory, MemoryId, Recall, Remembering, Sighting, known_at};
 use engine::program::{Program, RulePlan};
+use engine::rule_state::{
+    LastSeen, MemoryId, RuleStateDelta, RuleStateRestore, StateCheckpointPolicy, known_at,
+};
 use model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 use crate::io::{LineLog, LogStore};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::NodeMetrics;
 
 /// Its file.
 pub const STATE_LOG: &str = "state.jsonl";
@@ -30,7 +32,7 @@ const SIGHTINGS_A_LINE: usize = 1_000;
 /// The state log of a node, open to be written.
 pub struct StateLog {
     log: Box<dyn LineLog>,
-    how: Option<Remembering>,
+    how: Option<StateCheckpointPolicy>,
     compact_bytes_min: u64,
     rules: Vec<RememberingRule>,
     is_unsynced: bool,
@@ -41,32 +43,32 @@ pub struct StateLog {
 /// A rule that remembers.
 struct RememberingRule {
     name: String,
-    recall: Recall,
+    recall: RuleStateRestore,
     streams: Vec<usize>,
     /// Up to here the log says that everything is written.
     marked: Timestamp,
 }
 
-/// What the log held when the service started.
+/// Contents of the log when the service started.
 #[derive(Default)]
 pub(crate) struct StateLogContents {
     rules: BTreeMap<MemoryId, StateLogEntry>,
 }
 
-/// What the log holds of a rule.
+/// Entries of one rule in the log.
 struct StateLogEntry {
     /// From here on nothing is missing.
     from: Timestamp,
     /// Up to here everything is written.
     until: Timestamp,
-    sightings: Vec<Sighting>,
+    sightings: Vec<LastSeen>,
 }
 
-/// What shards and reader of a life begin with.
+/// State that the shards and the reader of a run start from.
 #[derive(Default)]
 pub(crate) struct RestoredState {
-    /// What rules knew where they begin.
-    pub(crate) memories: Vec<Memory>,
+    /// Rule state where the rules continue.
+    pub(crate) memories: Vec<RuleStateDelta>,
     /// By rule that remembers: the instants whose memories are, or will be, in the log.
     pub(crate) kept: KeptFrom,
 }
@@ -77,8 +79,8 @@ pub(crate) type KeptFrom = BTreeMap<MemoryId, (Timestamp, Timestamp)>;
 /// A line of the log.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-enum Line {
-    /// What a rule remembers is written anew, and whole from an instant on.
+enum StateLogLine {
+    /// Rule state is written anew, and complete from an instant on.
     Begun {
         memory_of: String,
         id: String,
@@ -100,7 +102,7 @@ impl StateLog {
     /// The file cannot be read or written.
     pub(crate) fn open(
         store: &dyn LogStore,
-        how: Option<Remembering>,
+        how: Option<StateCheckpointPolicy>,
         compact_bytes_min: u64,
     ) -> Result<(StateLog, StateLogContents), JournalError> {
         let (mut log, lines) = store.open(STATE_LOG)?;
@@ -141,26 +143,26 @@ impl StateLog {
         let mut recalled = RestoredState::default();
         self.rules.clear();
         for (rule, recall) in recalls(program, self.how) {
-            let told = least(&rule.streams, published);
-            let (id, point) = (recall.id, recall.point(told));
+            let reported = least(&rule.streams, published);
+            let (id, point) = (recall.id, recall.point(reported));
             let kept = memories.rules.remove(&id);
-            let whole = kept.filter(|kept| told.0 > i64::MIN && kept.has(point));
+            let whole = kept.filter(|kept| reported.0 > i64::MIN && kept.has(point));
             let (from, marked) = match whole {
                 Some(kept) => {
                     let sightings = known_at(&kept.sightings, point);
                     let (rule, known) = (&rule.alert.name, sightings.len());
                     info!(rule, known, as_of = %point, "state restored from the state log");
-                    recalled.memories.push(Memory { id, until: point, sightings });
+                    recalled.memories.push(RuleStateDelta { id, until: point, sightings });
                     (kept.from, kept.until)
                 }
                 None => {
-                    self.append(&Line::Begun {
+                    self.append(&StateLogLine::Begun {
                         memory_of: rule.alert.name.clone(),
                         id: digits(id),
                         every_ms: self.every_ms(),
-                        from_ms: told.0,
+                        from_ms: reported.0,
                     })?;
-                    (told, Timestamp(i64::MIN))
+                    (reported, Timestamp(i64::MIN))
                 }
             };
             recalled.kept.insert(id, (from, Timestamp(i64::MAX)));
@@ -175,7 +177,7 @@ impl StateLog {
     ///
     /// # Errors
     /// The log cannot be written.
-    pub(crate) fn append_state(&mut self, memory: &Memory) -> Result<(), JournalError> {
+    pub(crate) fn append_state(&mut self, memory: &RuleStateDelta) -> Result<(), JournalError> {
         for sightings in memory.sightings.chunks(SIGHTINGS_A_LINE) {
             self.append(&seen(memory.id, sightings))?;
         }
@@ -191,23 +193,23 @@ impl StateLog {
         let mut whole_until_ms = BTreeMap::new();
         for rule in &mut self.rules {
             let until = least(&rule.streams, settled);
-            let until = if until.0 > i64::MIN { rule.recall.told_until(until) } else { until };
+            let until = if until.0 > i64::MIN { rule.recall.recorded_until(until) } else { until };
             if until > rule.marked {
                 rule.marked = until;
                 whole_until_ms.insert(digits(rule.recall.id), until.0);
             }
         }
         if !whole_until_ms.is_empty() {
-            self.append(&Line::Whole { whole_until_ms })?;
+            self.append(&StateLogLine::Whole { whole_until_ms })?;
         }
         self.sync()
     }
 
     /// Makes the log shorter if it has outgrown what it must hold: sightings that no successor
     /// of who has `committed` takes up any more go. Whatever fails leaves it as it is.
-    pub(crate) fn compact_if_due(&mut self, committed: &[Timestamp], metrics: &Metrics) {
+    pub(crate) fn compact_if_due(&mut self, committed: &[Timestamp], metrics: &NodeMetrics) {
         let before = self.log.length();
-        metrics.note_state_log(before);
+        metrics.record_state_log(before);
         if before < self.due_at {
             return;
         }
@@ -217,7 +219,7 @@ impl StateLog {
             }
             Err(why) => warn!(why, "state log cannot be compacted; it grows meanwhile"),
         }
-        metrics.note_state_log(self.log.length());
+        metrics.record_state_log(self.log.length());
         self.due_at = (self.log.length() * GROWTH).max(self.compact_bytes_min);
     }
 
@@ -230,13 +232,15 @@ impl StateLog {
         let mut whole_until_ms = BTreeMap::new();
         for (id, kept) in memories.rules {
             let Some(rule) = self.rules.iter().find(|rule| rule.recall.id == id) else { continue };
-            let told = least(&rule.streams, committed);
-            let point = Some(told).filter(|told| told.0 > i64::MIN).map(|at| rule.recall.point(at));
+            let reported = least(&rule.streams, committed);
+            let point = Some(reported)
+                .filter(|reported| reported.0 > i64::MIN)
+                .map(|at| rule.recall.point(at));
             let point = point.unwrap_or(Timestamp(i64::MIN));
             let later = kept.sightings.iter().filter(|it| it.at > point.0).cloned();
-            let sightings: Vec<Sighting> =
+            let sightings: Vec<LastSeen> =
                 known_at(&kept.sightings, point).into_iter().chain(later).collect();
-            left.push(Line::Begun {
+            left.push(StateLogLine::Begun {
                 memory_of: rule.name.clone(),
                 id: digits(id),
                 every_ms: self.every_ms(),
@@ -245,7 +249,7 @@ impl StateLog {
             left.extend(sightings.chunks(SIGHTINGS_A_LINE).map(|some| seen(id, some)));
             whole_until_ms.insert(digits(id), kept.until.0);
         }
-        left.push(Line::Whole { whole_until_ms });
+        left.push(StateLogLine::Whole { whole_until_ms });
         let left: Vec<Vec<u8>> = left.iter().map(bytes).collect();
         self.log.rewrite(&left).map_err(said)
     }
@@ -254,7 +258,7 @@ impl StateLog {
         self.how.map_or(0, |how| how.every_ms)
     }
 
-    fn append(&mut self, line: &Line) -> Result<(), JournalError> {
+    fn append(&mut self, line: &StateLogLine) -> Result<(), JournalError> {
         self.is_unsynced = true;
         self.log.append(&bytes(line))
     }
@@ -277,7 +281,7 @@ impl StateLogContents {
             let damaged = |why: String| format!("line {number}: {why}");
             let line = serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
             match line {
-                Line::Begun { id, every_ms, from_ms, .. } => {
+                StateLogLine::Begun { id, every_ms, from_ms, .. } => {
                     let id = id_of(&id).ok_or_else(|| damaged(format!("no id: {id}")))?;
                     rules.remove(&id);
                     if every_ms != points_every_ms {
@@ -288,7 +292,7 @@ impl StateLogContents {
                     let (from, until) = (Timestamp(from_ms), Timestamp(i64::MIN));
                     rules.insert(id, StateLogEntry { from, until, sightings: Vec::new() });
                 }
-                Line::Seen { id, seen } => {
+                StateLogLine::Seen { id, seen } => {
                     let id = id_of(&id).ok_or_else(|| damaged(format!("no id: {id}")))?;
                     if foreign.contains(&id) {
                         continue;
@@ -301,7 +305,7 @@ impl StateLogContents {
                         kept.sightings.push(read.ok_or_else(|| damaged(format!("{sighting:?}")))?);
                     }
                 }
-                Line::Whole { whole_until_ms } => {
+                StateLogLine::Whole { whole_until_ms } => {
                     for (id, until) in whole_until_ms {
                         let kept = id_of(&id).and_then(|id| rules.get_mut(&id));
                         if let Some(kept) = kept {
@@ -316,7 +320,7 @@ impl StateLogContents {
 }
 
 impl StateLogEntry {
-    /// Whether what was known at an instant can be taken up.
+    /// True when what was known at an instant can be taken up.
     fn has(&self, point: Timestamp) -> bool {
         self.from <= point && point <= self.until
     }
@@ -325,8 +329,8 @@ impl StateLogEntry {
 /// The rules that remember, and how they are taken up.
 fn recalls(
     program: &Program,
-    how: Option<Remembering>,
-) -> impl Iterator<Item = (&RulePlan, Recall)> {
+    how: Option<StateCheckpointPolicy>,
+) -> impl Iterator<Item = (&RulePlan, RuleStateRestore)> {
     program.rules().iter().filter_map(move |rule| Some((rule, rule.recall(how?)?)))
 }
 
@@ -335,20 +339,20 @@ fn least(streams: &[usize], of: &[Timestamp]) -> Timestamp {
     instants.min().flatten().unwrap_or(Timestamp(i64::MIN))
 }
 
-fn seen(id: MemoryId, sightings: &[Sighting]) -> Line {
+fn seen(id: MemoryId, sightings: &[LastSeen]) -> StateLogLine {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let seen = sightings
         .iter()
-        .map(|Sighting { key, value, at }| (hex(key), format!("{:x}", *value as u128), *at));
-    Line::Seen { id: digits(id), seen: seen.collect() }
+        .map(|LastSeen { key, value, at }| (hex(key), format!("{:x}", *value as u128), *at));
+    StateLogLine::Seen { id: digits(id), seen: seen.collect() }
 }
 
-fn sighting_of((key, value, at): &(String, String, i64)) -> Option<Sighting> {
+fn sighting_of((key, value, at): &(String, String, i64)) -> Option<LastSeen> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let is_whole = key.len() % 2 == 0;
     let key = key.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>();
     let value = u128::from_str_radix(value, 16).ok()? as i128;
-    Some(Sighting { key: key.filter(|_| is_whole)?, value, at: *at })
+    Some(LastSeen { key: key.filter(|_| is_whole)?, value, at: *at })
 }
 
 fn digits(id: MemoryId) -> String {
@@ -359,7 +363,7 @@ fn id_of(digits: &str) -> Option<MemoryId> {
     u128::from_str_radix(digits, 16).ok().map(MemoryId)
 }
 
-fn bytes(line: &Line) -> Vec<u8> {
+fn bytes(line: &StateLogLine) -> Vec<u8> {
     // A struct of texts and numbers always serializes.
     serde_json::to_vec(line).unwrap_or_default()
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use connectors::codec::{CodecError, DecodeError, Decoder};
 use engine::program::{ObserveCounts, Program};
 use engine::resume::{ResumeIndex, ResumePoint};
-use engine::watermark::{Admission, Front};
+use engine::watermark::{EventAdmission, PartitionWatermark};
 use model::event::{Event, Record};
-use model::observation::{Batch, Origin};
+use model::observation::{EventOrigin, ObservationBatch};
 use model::schema::Schema;
 use model::time::Timestamp;
 
@@ -22,10 +22,10 @@ pub const BATCH_BYTES: usize = 256 * 1024;
 const EVENTS_A_RECORD: usize = 256;
 
 /// Decodes, admits and filters the records of all partitions a thread reads.
-pub struct Ingester {
+pub struct RecordIngester {
     program: Arc<Program>,
     streams: Vec<StreamIngester>,
-    batches: Vec<Batch>,
+    batches: Vec<ObservationBatch>,
     counts: IngestCounts,
 }
 
@@ -43,14 +43,14 @@ struct StreamProgress {
 }
 
 /// Admission of one event, with everything it moves.
-struct Admitter<'a> {
+struct EventAdmitter<'a> {
     program: &'a Program,
     progress: &'a mut StreamProgress,
-    batches: &'a mut [Batch],
+    batches: &'a mut [ObservationBatch],
     counts: &'a mut IngestCounts,
 }
 
-impl Admitter<'_> {
+impl EventAdmitter<'_> {
     /// Admits the event at `place`: where its record begins, and its number in the record.
     fn admit(
         &mut self,
@@ -60,19 +60,19 @@ impl Admitter<'_> {
         place: (ResumePoint, u32),
     ) -> AdmissionOutcome {
         let outcome = partition.admit(event.time, recorded);
-        let Admitter { program, progress, batches, counts } = self;
+        let EventAdmitter { program, progress, batches, counts } = self;
         counts.events += 1;
         match outcome {
             AdmissionOutcome::Accepted => {
                 let (start, index) = place;
-                let origin = Origin {
+                let origin = EventOrigin {
                     stream: partition.stream as u32,
                     partition: partition.number,
                     offset: start.offset,
                     index,
                 };
                 program.observe(event, origin, batches, &mut counts.observed);
-                partition.resume.note(event.time, start);
+                partition.resume.record(event.time, start);
                 counts.latest = counts.latest.max(Some(event.time));
                 progress.accepted += 1;
                 if event.time > progress.settled {
@@ -95,29 +95,29 @@ pub struct PartitionProgress {
     pub number: i32,
     /// The offset after the last record read.
     pub next_offset: i64,
-    front: Front,
+    front: PartitionWatermark,
     resume: ResumeIndex,
 }
 
-/// Where the reading of a partition stands.
+/// Checkpoint of the reading of a partition.
 #[derive(Debug)]
 pub struct PartitionCheckpoint {
     /// The offset after the last record read.
     pub offset: i64,
     /// The partition's front.
     pub front: Option<Timestamp>,
-    /// Where its past lies.
+    /// Index of offsets by event time.
     pub past: ResumeIndex,
 }
 
-/// What became of an event.
+/// Outcome of the admission of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionOutcome {
     /// It counts.
     Accepted,
     /// It is older than its partition's watermark.
     Late {
-        /// How far behind the partition's front it came, in milliseconds.
+        /// Lateness behind the partition's newest event, in milliseconds.
         behind_ms: i64,
     },
     /// It is dated too far after its record's timestamp.
@@ -127,7 +127,7 @@ pub enum AdmissionOutcome {
     },
 }
 
-/// What became of all records.
+/// Counts of all records by outcome.
 #[derive(Clone, Debug, Default)]
 pub struct IngestCounts {
     /// Events that were decoded; of some codecs a record holds many.
@@ -138,7 +138,7 @@ pub struct IngestCounts {
     pub undecodable: u64,
     /// Events dated too far in the future.
     pub refused_future: u64,
-    /// What filters and keys made of the rest.
+    /// Counts of filters and keys.
     pub observed: ObserveCounts,
     /// The largest event time that counted.
     pub latest: Option<Timestamp>,
@@ -157,7 +157,7 @@ impl PartitionProgress {
             stream,
             number,
             next_offset: from.offset,
-            front: Front::new(lateness_ms, from.front),
+            front: PartitionWatermark::new(lateness_ms, from.front),
             resume: ResumeIndex::new(horizon_ms),
         }
     }
@@ -167,7 +167,7 @@ impl PartitionProgress {
         self.front.front()
     }
 
-    /// Where its reading stands.
+    /// Checkpoint of its reading.
     pub(crate) fn checkpoint(&self) -> PartitionCheckpoint {
         let (offset, front) = (self.next_offset, self.front.front());
         PartitionCheckpoint { offset, front, past: self.resume.clone() }
@@ -183,12 +183,12 @@ impl PartitionProgress {
     /// Judges the next event, and moves the front.
     fn admit(&mut self, time: Timestamp, recorded: Option<Timestamp>) -> AdmissionOutcome {
         match self.front.admit(time, recorded) {
-            Admission::Accepted => AdmissionOutcome::Accepted,
-            Admission::Late => {
+            EventAdmission::Accepted => AdmissionOutcome::Accepted,
+            EventAdmission::Late => {
                 let front = self.front.front().unwrap_or(time);
                 AdmissionOutcome::Late { behind_ms: front.0.saturating_sub(time.0) }
             }
-            Admission::Future => AdmissionOutcome::Future { time },
+            EventAdmission::Future => AdmissionOutcome::Future { time },
         }
     }
 
@@ -197,19 +197,19 @@ impl PartitionProgress {
         self.front.settled_at(front)
     }
 
-    /// How far time had come in it where everything up to `settled` is told.
+    /// Point up to which time had come in it where everything up to `settled` is told.
     pub(crate) const fn reached_at(&self, settled: Timestamp) -> Timestamp {
         self.front.reached_at(settled)
     }
 
-    /// Where to read it again to know everything later than `instant`.
+    /// Offset from which a replay covers everything later than `instant`.
     pub(crate) fn resume_after(&mut self, instant: Timestamp) -> ResumePoint {
         let end = ResumePoint { offset: self.next_offset, front: self.front.front() };
         self.resume.resume_after(instant, end)
     }
 }
 
-impl Ingester {
+impl RecordIngester {
     /// The ingester of a program whose streams have these schemas, for so many shards.
     ///
     /// # Errors
@@ -219,17 +219,17 @@ impl Ingester {
         schemas: &[Arc<Schema>],
         year: Option<i64>,
         shards: usize,
-    ) -> Result<Ingester, CodecError> {
+    ) -> Result<RecordIngester, CodecError> {
         let stream = |schema: &Arc<Schema>| -> Result<StreamIngester, CodecError> {
             let decoder = Decoder::new(Arc::clone(schema), year)?;
             let settled = Timestamp(i64::MIN);
             let progress = StreamProgress { first: None, accepted: 0, settled };
             Ok(StreamIngester { decoder, progress })
         };
-        Ok(Ingester {
+        Ok(RecordIngester {
             program: Arc::clone(program),
             streams: schemas.iter().map(stream).collect::<Result<_, _>>()?,
-            batches: (0..shards).map(|_| Batch::default()).collect(),
+            batches: (0..shards).map(|_| ObservationBatch::default()).collect(),
             counts: IngestCounts::default(),
         })
     }
@@ -245,7 +245,7 @@ impl Ingester {
         record: &Record<'_>,
         mut each: impl FnMut(AdmissionOutcome),
     ) -> Result<(), DecodeError> {
-        let Ingester { program, streams, batches, counts } = self;
+        let RecordIngester { program, streams, batches, counts } = self;
         let Some(stream) = streams.get_mut(partition.stream) else {
             return Ok(());
         };
@@ -257,7 +257,7 @@ impl Ingester {
         let start = ResumePoint { offset: record.offset, front: partition.front.front() };
         let mut index = 0;
         let StreamIngester { decoder, progress } = stream;
-        let mut admission = Admitter { program, progress, batches, counts };
+        let mut admission = EventAdmitter { program, progress, batches, counts };
         let decoded = decoder.decode(record, |event| {
             each(admission.admit(partition, event, record.timestamp, (start, index)));
             index += 1;
@@ -274,7 +274,7 @@ impl Ingester {
         event: &Event<'_>,
         recorded: Option<Timestamp>,
     ) -> AdmissionOutcome {
-        let Ingester { program, streams, batches, counts } = self;
+        let RecordIngester { program, streams, batches, counts } = self;
         let Some(stream) = streams.get_mut(partition.stream) else {
             return AdmissionOutcome::Accepted;
         };
@@ -282,12 +282,12 @@ impl Ingester {
         partition.next_offset += 1;
         let start = ResumePoint { offset, front: partition.front.front() };
         let progress = &mut stream.progress;
-        let mut admission = Admitter { program, progress, batches, counts };
+        let mut admission = EventAdmitter { program, progress, batches, counts };
         admission.admit(partition, event, recorded, (start, 0))
     }
 
-    /// How many records of a stream to read at a turn: `records` of one event each, and fewer
-    /// of those that hold many.
+    /// Number of records of a stream to read at a turn: `records` of one event each, and fewer of
+    /// those that hold many.
     pub(crate) fn records_a_turn(&self, stream: usize, records: usize) -> usize {
         let is_many = self.streams.get(stream).is_some_and(|stream| stream.decoder.is_many());
         if is_many { records.div_ceil(EVENTS_A_RECORD) } else { records }
@@ -300,13 +300,14 @@ impl Ingester {
     }
 
     /// The batches to deliver, one a shard.
-    pub(crate) fn batches(&mut self) -> &mut [Batch] {
+    pub(crate) fn batches(&mut self) -> &mut [ObservationBatch] {
         &mut self.batches
     }
 
-    /// Whether a batch is large enough to be handed over before more is read.
+    /// True when a batch is large enough to be handed over before more is read.
     pub(crate) fn is_full(&self) -> bool {
-        let is_large = |b: &Batch| b.rows.len() >= BATCH_ROWS || b.bytes.len() >= BATCH_BYTES;
+        let is_large =
+            |b: &ObservationBatch| b.rows.len() >= BATCH_ROWS || b.bytes.len() >= BATCH_BYTES;
         self.batches.iter().any(is_large)
     }
 
@@ -316,7 +317,7 @@ impl Ingester {
     }
 
     /// Notes how far a stream was said to be settled, now or by an earlier run.
-    pub(crate) fn note_settled(&mut self, stream: usize, settled: Timestamp) {
+    pub(crate) fn record_settled(&mut self, stream: usize, settled: Timestamp) {
         if let Some(StreamIngester { progress, .. }) = self.streams.get_mut(stream) {
             progress.settled = progress.settled.max(settled);
         }
@@ -330,7 +331,7 @@ impl Ingester {
         }
     }
 
-    /// What became of all records so far.
+    /// Counts of all records so far.
     pub(crate) const fn counts(&self) -> &IngestCounts {
         &self.counts
     }

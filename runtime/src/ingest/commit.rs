@@ -8,12 +8,12 @@ use model::time::Timestamp;
 use tracing::{error, warn};
 
 use super::partition::committed;
-use super::reader::Reader;
-use crate::io::{Now, Sources};
+use super::reader::PartitionReader;
+use crate::io::{ClockReading, Sources};
 
-impl<S: Sources> Reader<S> {
+impl<S: Sources> PartitionReader<S> {
     /// Commits how far every partition is done, once its dead letters are safe.
-    pub(super) fn commit(&mut self, now: Now) {
+    pub(super) fn commit(&mut self, now: ClockReading) {
         self.committed_at_ms = now.monotonic_ms;
         // A loss must not be committed before its meta alert is durable.
         if !self.shared.reports.are_logged() {
@@ -21,13 +21,13 @@ impl<S: Sources> Reader<S> {
         }
         if let Err(error) = self.dead_letters.flush() {
             error!(%error, "dead letters cannot be written; commits wait for them");
-            self.shared.telemetry.health.note_trouble(&error.to_string());
+            self.shared.telemetry.health.record_trouble(&error.to_string());
             self.is_dead_letter_log_failing = true;
             self.shared.reports.see(MetaAlert::DeadLettersFailing, None, Some(error.to_string()));
             return;
         }
         if std::mem::take(&mut self.is_dead_letter_log_failing) {
-            self.shared.telemetry.health.note_recovered();
+            self.shared.telemetry.health.record_recovered();
         }
         // Streams that settle together are committed together: recovery continues at the least of
         // what they say, and must replay all of them from before it.
@@ -70,9 +70,9 @@ impl<S: Sources> Reader<S> {
         }
         match self.source.commit(&points) {
             Ok(()) => {
-                self.shared.telemetry.metrics.note_commit(now.wall);
+                self.shared.telemetry.metrics.record_commit(now.wall);
                 committed(&self.partitions)
-                    .for_each(|(topic, at)| self.durable.note_committed(topic, at));
+                    .for_each(|(topic, at)| self.durable.record_committed(topic, at));
             }
             Err(error) => {
                 warn!(error, "commit failed; it is retried");

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use connectors::dead_letter::{DeadLetter, DeadLetterError};
-use connectors::source::Oversized;
+use connectors::source::OversizedRecord;
 use model::event::Record;
 use model::time::Timestamp;
 use tracing::warn;
 
-use super::admission::{AdmissionOutcome, Ingester, PartitionProgress};
+use super::admission::{AdmissionOutcome, PartitionProgress, RecordIngester};
 use crate::io::DeadLetterLog;
 
 /// Dead letters that could not be handed over yet; beyond it nothing more is read.
@@ -42,7 +42,7 @@ struct FutureEvents {
 }
 
 impl FutureEvents {
-    fn note(&mut self, outcome: AdmissionOutcome) {
+    fn record(&mut self, outcome: AdmissionOutcome) {
         self.events += 1;
         if let AdmissionOutcome::Future { time } = outcome {
             self.ahead += 1;
@@ -83,9 +83,9 @@ impl DeadLetterQueue {
     pub(crate) fn ingest(
         &mut self,
         topic: &str,
-        ingester: &mut Ingester,
+        ingester: &mut RecordIngester,
         partition: &mut PartitionProgress,
-        record: Result<Record<'_>, Oversized>,
+        record: Result<Record<'_>, OversizedRecord>,
     ) {
         let (offset, payload, reason) = match record {
             Err(oversized) => {
@@ -95,7 +95,7 @@ impl DeadLetterQueue {
             Ok(record) => {
                 let mut ahead = FutureEvents::default();
                 let reason =
-                    match ingester.ingest(partition, &record, |outcome| ahead.note(outcome)) {
+                    match ingester.ingest(partition, &record, |outcome| ahead.record(outcome)) {
                         Err(error) => error.to_string(),
                         Ok(()) => match ahead.reason() {
                             Some(reason) => reason,
@@ -148,7 +148,7 @@ impl DeadLetterQueue {
         self.written
     }
 
-    /// Whether so many letters are pending that nothing more may be read.
+    /// True when so many letters are pending that nothing more may be read.
     pub(crate) fn is_full(&self) -> bool {
         self.pending.len() >= PENDING_MAX
     }

@@ -3,14 +3,14 @@
 /// Limits of the reader.
 #[derive(Clone, Copy, Debug)]
 pub struct ReaderLimits {
-    /// How long a partition must be known empty before time passes there by itself, in ms.
+    /// Time for which a partition must be known empty before time passes there by itself, in ms.
     pub idle_ms: i64,
-    /// How far, in event time, a partition may be read ahead of the one furthest behind, in ms.
+    /// Greatest event time that a partition may be read ahead of the one furthest behind, in ms.
     pub skew_max_ms: i64,
     /// Memory for observations that wait to be settled, in bytes.
     pub unsettled_bytes: u64,
-    /// How long a stream may be held back so that others catch up before a meta alert, in ms.
+    /// Time for which a stream may be held back so that others catch up before a meta alert, in ms.
     pub held_back_max_ms: i64,
-    /// How often, at most, snapshots are taken, in ms; `None` is never.
+    /// Shortest interval between snapshots, in ms; `None` is never.
     pub snapshot_every_ms: Option<i64>,
 }

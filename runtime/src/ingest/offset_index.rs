@@ -1,4 +1,4 @@
-//! Where the events of an alert lie: ranges of offsets that cover its window.
+//! Offsets of an alert's events: ranges of offsets that cover its window.
 //!
 //! An index from time to offset, as Kafka's own time index, but of event time. The front of a
 //! partition never goes back, so an entry, how far time had come when which offset was next, says
@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use engine::program::{Program, RulePlan};
 use engine::resume::ResumePoint;
 use model::time::{SECOND_MS, Timestamp};
-use oncall::incident::OffsetRange;
+use oncall::episode_fold::OffsetRange;
 use rules_dsl::rule::Trigger;
 
 use crate::io::StreamPartition;
@@ -56,14 +56,14 @@ impl OffsetIndexes {
     }
 
     /// Notes how far partitions are read; before what was read is handed on.
-    pub(super) fn note(
+    pub(super) fn record(
         &self,
         read: impl Iterator<Item = (StreamPartition, Option<Timestamp>, i64)>,
     ) {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         for (at, front, next) in read {
             if let Some(index) = partitions.get_mut(&at) {
-                index.note(front, next);
+                index.record(front, next);
             }
         }
     }
@@ -86,7 +86,7 @@ impl OffsetIndexes {
     }
 }
 
-/// What is absent has no events to be shown.
+/// True unless the rule is about absence, which has no events to show.
 const fn has_events(plan: &RulePlan) -> bool {
     !matches!(plan.alert.trigger, Trigger::Absent { .. })
 }
@@ -103,12 +103,12 @@ impl OffsetTimeIndex {
         let mut places: Vec<ResumePoint> = before.chain([from]).collect();
         places.sort_by_key(|place| place.offset);
         for place in places {
-            index.note(Some(place.front.unwrap_or(Timestamp(i64::MIN))), place.offset);
+            index.record(Some(place.front.unwrap_or(Timestamp(i64::MIN))), place.offset);
         }
         index
     }
 
-    fn note(&mut self, front: Option<Timestamp>, next: i64) {
+    fn record(&mut self, front: Option<Timestamp>, next: i64) {
         self.next = next;
         let Some(front) = front else { return };
         let is_far = |(at, offset): &(Timestamp, i64)| {
@@ -144,7 +144,7 @@ impl OffsetTimeIndex {
 
 #[cfg(test)]
 mod tests {
-    use ::tests::drawn::Random;
+    use ::tests::generators::SplitMix;
 
     use super::*;
 
@@ -153,7 +153,7 @@ mod tests {
     fn a_range_holds_every_event_of_its_window() {
         const LATENESS_MS: i64 = 3_000;
         for seed in 0..500 {
-            let mut random = Random::new(seed);
+            let mut random = SplitMix::new(seed);
             let begin = ResumePoint { offset: 0, front: None };
             let mut index = OffsetTimeIndex::new(LATENESS_MS, begin, std::iter::empty());
             let (mut front, mut offset, mut events) = (0, 0, Vec::new());
@@ -168,10 +168,10 @@ mod tests {
                 events.push((time, offset));
                 offset += random.within(1, 3);
                 if random.chance(30) {
-                    index.note(Some(Timestamp(front)), offset);
+                    index.record(Some(Timestamp(front)), offset);
                 }
             }
-            index.note(Some(Timestamp(front)), offset);
+            index.record(Some(Timestamp(front)), offset);
             for (until, _) in &events {
                 let after = until - random.within(1, 60_000);
                 let (from, to) = index.cover(Timestamp(after), Timestamp(*until));
@@ -188,7 +188,7 @@ mod tests {
         let begin = ResumePoint { offset: 0, front: None };
         let mut index = OffsetTimeIndex::new(0, begin, std::iter::empty());
         for second in 0..100_000 {
-            index.note(Some(Timestamp(second * 1_000)), (second + 1) * 10);
+            index.record(Some(Timestamp(second * 1_000)), (second + 1) * 10);
         }
         assert!(index.points.len() <= POINTS_MAX, "{}", index.points.len());
         let (from, to) = index.cover(Timestamp(99_000_000), Timestamp(99_060_000));

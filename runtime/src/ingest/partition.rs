@@ -5,29 +5,29 @@ use std::collections::BTreeMap;
 use connectors::commit::CommitPoint;
 use connectors::source::ReadState;
 use engine::resume::ResumePoint;
-use engine::watermark::Silence;
+use engine::watermark::IdleTimeout;
 use model::time::Timestamp;
 
 use super::admission::PartitionProgress;
 use super::replay_requirements::ReplayRequirements;
-use crate::io::{Now, StreamPartition};
+use crate::io::{ClockReading, StreamPartition};
 
 /// One assigned partition.
 pub struct PartitionState {
-    /// What is read of it.
+    /// Progress of its reading.
     pub progress: PartitionProgress,
     /// An earlier run has read what lies before this offset: it is only replayed.
     pub unread_from: i64,
-    /// Whether it is assigned now.
+    /// True when it is assigned now.
     pub is_assigned: bool,
-    /// What was last committed for it.
+    /// Last commit for it.
     pub committed: Option<CommitPoint>,
-    /// Whether everything that was there has been read once.
+    /// True when everything that was there has been read once.
     pub was_empty: bool,
     assigned_at_ms: i64,
     /// Up to here an earlier run has published everything, be it that time passed by itself.
     published: Option<Timestamp>,
-    silence: Silence,
+    silence: IdleTimeout,
     /// Since when it has not been read so that others can catch up.
     held_back_at_ms: Option<i64>,
 }
@@ -42,7 +42,7 @@ pub(super) fn committed(
 }
 
 impl PartitionState {
-    /// A partition to be read from some point on, of which everything up to `told` was told.
+    /// A partition to be read from some point on, of which everything up to `reported` was told.
     pub(super) fn new(
         stream: usize,
         number: i32,
@@ -66,13 +66,13 @@ impl PartitionState {
             was_empty: false,
             assigned_at_ms,
             published,
-            silence: Silence::default(),
+            silence: IdleTimeout::default(),
             held_back_at_ms: None,
         }
     }
 
     /// Notes why reading it stopped.
-    pub(crate) fn note(&mut self, state: ReadState, now: Now, idle_ms: i64) {
+    pub(crate) fn record(&mut self, state: ReadState, now: ClockReading, idle_ms: i64) {
         self.was_empty |= state == ReadState::Empty;
         let front = self.progress.front();
         match state {
@@ -82,7 +82,7 @@ impl PartitionState {
                     self.silence.resume(self.progress.reached_at(published));
                 }
                 let now_ms = now.monotonic_ms.saturating_sub(self.assigned_at_ms);
-                self.silence.note_empty(front, now.wall, now_ms);
+                self.silence.record_empty(front, now.wall, now_ms);
             }
             ReadState::More | ReadState::Waiting | ReadState::End => {
                 self.silence.end(front, idle_ms);
@@ -101,17 +101,17 @@ impl PartitionState {
         self.held_back_at_ms = now_ms.map(|now_ms| self.held_back_at_ms.unwrap_or(now_ms));
     }
 
-    /// How long it has been left unread, in milliseconds.
+    /// Time for which it has been left unread, in milliseconds.
     pub(super) fn held_back_ms(&self, now_ms: i64) -> i64 {
         self.held_back_at_ms.map_or(0, |since| now_ms.saturating_sub(since))
     }
 
-    /// Whether the broker's word is that nothing follows what was read.
+    /// True when the broker's word is that nothing follows what was read.
     pub(crate) fn is_empty(&self) -> bool {
         self.silence.is_empty()
     }
 
-    /// How far time has come: the front, and what passed while known empty.
+    /// Point up to which time has come: the front, and what passed while known empty.
     pub(crate) fn reached(&self, idle_ms: i64) -> Option<Timestamp> {
         self.silence.reached(self.progress.front(), idle_ms)
     }
@@ -133,8 +133,8 @@ mod tests {
         let from = ResumePoint { offset: 0, front: Some(Timestamp(1000)) };
         let mut held = PartitionState::new(0, 0, &facts, from, None, start);
         let note = |held: &mut PartitionState, state, ms| {
-            let now = Now { wall: Timestamp(0), monotonic_ms: start + ms };
-            held.note(state, now, 100);
+            let now = ClockReading { wall: Timestamp(0), monotonic_ms: start + ms };
+            held.record(state, now, 100);
             held.settled(100)
         };
         assert_eq!(note(&mut held, ReadState::Waiting, 0), Some(Timestamp(994)));
@@ -150,14 +150,14 @@ mod tests {
     }
     /// After a restart in a silence time goes on where it was, once what is there is read.
     #[test]
-    fn a_silence_goes_on_where_an_earlier_run_had_come() {
+    fn a_silence_resumes_where_an_earlier_run_had_come() {
         let start = 5_000;
         let from = ResumePoint { offset: 0, front: Some(Timestamp(1000)) };
         let facts = ReplayRequirements::alone(5, 1000);
         let mut held = PartitionState::new(0, 0, &facts, from, Some(Timestamp(9000)), start);
         let note = |held: &mut PartitionState, state, ms| {
-            let now = Now { wall: Timestamp(0), monotonic_ms: start + ms };
-            held.note(state, now, 100);
+            let now = ClockReading { wall: Timestamp(0), monotonic_ms: start + ms };
+            held.record(state, now, 100);
             held.settled(100)
         };
         assert_eq!(note(&mut held, ReadState::More, 0), Some(Timestamp(994)));

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use connectors::commit::CommitPoint;
 use connectors::source::ReadState;
 use connectors::source::kafka::SourceEvent;
-use engine::memory::Remembering;
+use engine::program_upgrade::SettledStreams;
 use engine::resume::ResumePoint;
-use engine::succession::SettledStreams;
+use engine::rule_state::StateCheckpointPolicy;
 use model::meta::MetaAlert;
 use model::time::Timestamp;
 use tracing::{error, info, warn};
 
-use super::admission::Ingester;
+use super::admission::RecordIngester;
 use super::dead_letter::DeadLetterQueue;
 use super::limits::ReaderLimits;
 use super::offset_index::{OffsetIndexes, OffsetTimeIndex};
@@ -24,7 +24,7 @@ use super::replay_requirements::{ReplayRequirements, replay_requirements};
 use crate::alert_log::durable_progress::DurableProgress;
 use crate::checkpoint::state_log::KeptFrom;
 use crate::error::NodeError;
-use crate::io::{Flow, Now, Sources, StreamPartition};
+use crate::io::{ClockReading, Sources, StepReadiness, StreamPartition};
 use crate::pipeline::PipelineInput;
 use crate::rules::loaded::LoadedRules;
 use crate::shared::{NodeSettings, NodeShared, RunTotals};
@@ -35,9 +35,9 @@ const RECORDS_A_TURN: usize = 512;
 /// Memory that an observation takes while it waits to be settled, in bytes.
 pub const WAITING_BYTES: u64 = 160;
 
-/// What the reader does now.
+/// Phase of the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum ReaderPhase {
     Reading,
     /// The pipeline drains.
     Draining,
@@ -46,9 +46,9 @@ enum Phase {
 }
 
 /// Reads all partitions of all streams.
-pub struct Reader<S> {
+pub struct PartitionReader<S> {
     pub(super) source: S,
-    pub(super) ingester: Ingester,
+    pub(super) ingester: RecordIngester,
     pub(super) partitions: BTreeMap<StreamPartition, PartitionState>,
     pub(super) dead_letters: DeadLetterQueue,
     pub(super) durable: Arc<DurableProgress>,
@@ -57,7 +57,7 @@ pub struct Reader<S> {
     pub(super) limits: ReaderLimits,
     commit_every_ms: i64,
     pub(super) requirements: Vec<ReplayRequirements>,
-    state_checkpoints: Option<Remembering>,
+    state_checkpoints: Option<StateCheckpointPolicy>,
     /// By stream: the name of its source.
     topics: Vec<String>,
     /// By stream: its name.
@@ -67,7 +67,7 @@ pub struct Reader<S> {
     pub(super) published: Vec<Timestamp>,
     /// By stream: something up to here was published before this reader began.
     published_some: Vec<Timestamp>,
-    /// What became of the records that earlier readers of this process read.
+    /// Counts of the records that earlier readers of this process read.
     totals_before: EventTotals,
     /// By stream: the published watermark.
     pub(super) marked: Vec<Timestamp>,
@@ -78,40 +78,40 @@ pub struct Reader<S> {
     pub(super) pending_barrier: Option<Arc<Vec<u8>>>,
     /// Group events that wait until reading resumes.
     deferred: Vec<SourceEvent>,
-    /// Whether dead letters could not be written when last tried.
+    /// True when dead letters could not be written when last tried.
     pub(super) is_dead_letter_log_failing: bool,
-    phase: Phase,
+    phase: ReaderPhase,
     failure: Option<NodeError>,
 }
 
-/// What a reader is made of.
+/// Parts of a reader.
 pub(crate) struct ReaderParts<S> {
     /// The sources of all streams.
     pub(crate) source: S,
     /// Decodes, admits and filters.
-    pub(crate) ingester: Ingester,
-    /// What the reader before has counted.
+    pub(crate) ingester: RecordIngester,
+    /// Counts of the previous reader.
     pub(crate) totals: RunTotals,
-    /// How far the logs hold what the shards found.
+    /// Point up to which the logs hold what the shards found.
     pub(crate) durable: Arc<DurableProgress>,
 }
 
-impl<S: Sources> Reader<S> {
+impl<S: Sources> PartitionReader<S> {
     /// A reader of the sources of all streams, which begins at a moment of the clocks.
     pub(crate) fn new(
         parts: ReaderParts<S>,
         rules: &LoadedRules,
         shared: &NodeShared,
         settings: &NodeSettings,
-        now: Now,
-    ) -> Reader<S> {
+        now: ClockReading,
+    ) -> PartitionReader<S> {
         let ReaderParts { source, ingester, totals, durable } = parts;
         let how = settings.pipeline.state_checkpoints;
         let requirements = replay_requirements(rules, how, &KeptFrom::new());
         let topics = source.names().to_vec();
         let streams: Vec<String> = rules.set.streams.iter().map(|it| it.name.clone()).collect();
         let never = || vec![Timestamp(i64::MIN); requirements.len()];
-        Reader {
+        PartitionReader {
             source,
             ingester,
             partitions: BTreeMap::new(),
@@ -135,7 +135,7 @@ impl<S: Sources> Reader<S> {
             pending_barrier: None,
             deferred: Vec::new(),
             is_dead_letter_log_failing: false,
-            phase: Phase::Reading,
+            phase: ReaderPhase::Reading,
             failure: None,
         }
     }
@@ -147,7 +147,7 @@ impl<S: Sources> Reader<S> {
     /// Another member of the group.
     pub(crate) fn follow_assignments(
         &mut self,
-        now: Now,
+        now: ClockReading,
     ) -> Result<Vec<(usize, CommitPoint)>, NodeError> {
         let mut commits = Vec::new();
         for event in self.source.poll() {
@@ -161,7 +161,7 @@ impl<S: Sources> Reader<S> {
 
     /// Follows the group while nothing is read. What is lost is lost to whoever reads next, which
     /// may be another reader.
-    fn follow_unread(&mut self, event: SourceEvent, now: Now) -> Result<(), NodeError> {
+    fn follow_unread(&mut self, event: SourceEvent, now: ClockReading) -> Result<(), NodeError> {
         match event {
             SourceEvent::Lost { .. } => {
                 self.deferred.push(event);
@@ -171,7 +171,7 @@ impl<S: Sources> Reader<S> {
         }
     }
 
-    /// Whether any partition is assigned, and whether every stream has one.
+    /// Assignment: whether any partition is assigned, and whether every stream has one.
     pub(crate) fn assigned(&self) -> (bool, bool) {
         let has_partition = |stream| self.partitions.keys().any(|(of, _)| *of == stream);
         (!self.partitions.is_empty(), (0..self.streams.len()).all(has_partition))
@@ -203,12 +203,12 @@ impl<S: Sources> Reader<S> {
         &mut self,
         pipeline: &mut PipelineInput,
         is_stopping: bool,
-        now: Now,
-    ) -> Result<Flow, NodeError> {
-        self.shared.telemetry.health.note_read(now.wall);
+        now: ClockReading,
+    ) -> Result<StepReadiness, NodeError> {
+        self.shared.telemetry.health.record_read(now.wall);
         match self.phase {
-            Phase::Reading => Ok(self.read(pipeline, is_stopping, now)),
-            Phase::Draining => {
+            ReaderPhase::Reading => Ok(self.read(pipeline, is_stopping, now)),
+            ReaderPhase::Draining => {
                 // A partition that goes now is committed by its next owner.
                 for event in self.source.poll() {
                     if let Err(error) = self.follow_unread(event, now) {
@@ -217,20 +217,25 @@ impl<S: Sources> Reader<S> {
                 }
                 if !self.durable.is_complete() {
                     pipeline.wake();
-                    return Ok(Flow::Wait(None));
+                    return Ok(StepReadiness::Wait(None));
                 }
                 self.commit(now);
-                self.phase = Phase::Drained;
-                Ok(Flow::Again)
+                self.phase = ReaderPhase::Drained;
+                Ok(StepReadiness::Again)
             }
-            Phase::Drained => match self.failure.take() {
+            ReaderPhase::Drained => match self.failure.take() {
                 Some(error) => Err(error),
-                None => Ok(Flow::Finished),
+                None => Ok(StepReadiness::Finished),
             },
         }
     }
 
-    fn read(&mut self, pipeline: &mut PipelineInput, is_stopping: bool, now: Now) -> Flow {
+    fn read(
+        &mut self,
+        pipeline: &mut PipelineInput,
+        is_stopping: bool,
+        now: ClockReading,
+    ) -> StepReadiness {
         if let Err(error) = self.serve_group(now) {
             self.failure = Some(error);
         }
@@ -238,18 +243,18 @@ impl<S: Sources> Reader<S> {
         if is_over || self.may_be_replaced() {
             // Everything read is delivered first: a last snapshot says that the shards have it.
             if !self.durable.is_complete() && !self.hand_over(pipeline) {
-                return Flow::Blocked;
+                return StepReadiness::Blocked;
             }
             pipeline.close(false);
-            self.phase = Phase::Draining;
-            return Flow::Again;
+            self.phase = ReaderPhase::Draining;
+            return StepReadiness::Again;
         }
         if !self.hand_over(pipeline) {
-            return Flow::Blocked;
+            return StepReadiness::Blocked;
         }
         let read = self.read_turn(pipeline, now);
         if !self.hand_over(pipeline) {
-            return Flow::Blocked;
+            return StepReadiness::Blocked;
         }
         self.publish(pipeline, now);
         pipeline.wake();
@@ -259,29 +264,33 @@ impl<S: Sources> Reader<S> {
             self.commit(now);
             self.start_barrier(now);
             self.hand_over(pipeline);
-            self.shared.telemetry.metrics.rules.note_read(self.ingester.rule_figures());
-            self.note_held_back(now);
+            self.shared.telemetry.metrics.rules.record_read(self.ingester.rule_figures());
+            self.record_held_back(now);
         }
-        if read > 0 { Flow::Again } else { Flow::Wait(Some(due_ms.max(now.monotonic_ms))) }
+        if read > 0 {
+            StepReadiness::Again
+        } else {
+            StepReadiness::Wait(Some(due_ms.max(now.monotonic_ms)))
+        }
     }
 
-    fn serve_group(&mut self, now: Now) -> Result<(), NodeError> {
+    fn serve_group(&mut self, now: ClockReading) -> Result<(), NodeError> {
         let deferred = mem::take(&mut self.deferred);
         deferred.into_iter().try_for_each(|event| self.follow(event, now))?;
         self.source.poll().into_iter().try_for_each(|event| self.follow(event, now))
     }
 
-    fn follow(&mut self, event: SourceEvent, now: Now) -> Result<(), NodeError> {
+    fn follow(&mut self, event: SourceEvent, now: ClockReading) -> Result<(), NodeError> {
         match event {
             SourceEvent::Assigned { topic, partition, commit, start } => {
                 info!(topic = self.topic(topic), partition, start, "partition assigned");
                 self.assign((topic, partition), commit, start, now);
                 // Whatever kept it away is over.
-                self.shared.telemetry.health.note_recovered();
+                self.shared.telemetry.health.record_recovered();
             }
             SourceEvent::Revoked { topic, partition } => {
                 info!(topic = self.topic(topic), partition, "partition revoked");
-                self.shared.telemetry.metrics.note_rebalance();
+                self.shared.telemetry.metrics.record_rebalance();
                 if let Some(state) = self.partitions.get_mut(&(topic, partition)) {
                     state.revoke(self.limits.idle_ms);
                 }
@@ -294,11 +303,11 @@ impl<S: Sources> Reader<S> {
             }
             SourceEvent::Trouble(what) => {
                 warn!("{what}");
-                self.shared.telemetry.health.note_trouble(&what);
+                self.shared.telemetry.health.record_trouble(&what);
             }
             SourceEvent::Recovered => {
                 info!("a broker answers again");
-                self.shared.telemetry.health.note_recovered();
+                self.shared.telemetry.health.record_recovered();
             }
         }
         Ok(())
@@ -315,7 +324,7 @@ impl<S: Sources> Reader<S> {
         // Nobody knows how many records a topic lost that was created anew.
         let is_recreated = available < wanted;
         if lost > 0 || is_recreated {
-            self.shared.telemetry.metrics.note_lost(lost);
+            self.shared.telemetry.metrics.record_lost(lost);
             let alert = MetaAlert::RecordsLost { topic, partition };
             self.shared.reports.see(alert, (!is_recreated).then_some(lost), None);
         }
@@ -325,7 +334,13 @@ impl<S: Sources> Reader<S> {
     }
 
     /// A partition that is assigned again continues where it was left: what was read stays read.
-    fn assign(&mut self, at: StreamPartition, commit: Option<CommitPoint>, start: i64, now: Now) {
+    fn assign(
+        &mut self,
+        at: StreamPartition,
+        commit: Option<CommitPoint>,
+        start: i64,
+        now: ClockReading,
+    ) {
         if let Some(state) = self.partitions.get_mut(&at) {
             state.is_assigned = true;
             return;
@@ -336,7 +351,7 @@ impl<S: Sources> Reader<S> {
         };
         self.ingester.restore_first(stream, commit.and_then(|point| point.first).map(Timestamp));
         if let Some(commit) = commit {
-            self.ingester.note_settled(stream, Timestamp(commit.settled));
+            self.ingester.record_settled(stream, Timestamp(commit.settled));
         }
         let settled = commit.map(|point| Timestamp(point.settled));
         // Read from further back than the commit says, its front is not known there.
@@ -354,7 +369,7 @@ impl<S: Sources> Reader<S> {
     }
 
     /// Reads every partition that may be read, the furthest behind first, while there is room.
-    fn read_turn(&mut self, pipeline: &mut PipelineInput, now: Now) -> usize {
+    fn read_turn(&mut self, pipeline: &mut PipelineInput, now: ClockReading) -> usize {
         if self.dead_letters.is_full() {
             return 0;
         }
@@ -385,12 +400,13 @@ impl<S: Sources> Reader<S> {
                 break;
             }
         }
-        self.shared.telemetry.metrics.note_held_back(held_back);
+        self.shared.telemetry.metrics.record_held_back(held_back);
         read
     }
 
-    fn read_partition(&mut self, at: StreamPartition, now: Now) -> usize {
-        let Reader { source, ingester, partitions, dead_letters, topics, limits, .. } = self;
+    fn read_partition(&mut self, at: StreamPartition, now: ClockReading) -> usize {
+        let PartitionReader { source, ingester, partitions, dead_letters, topics, limits, .. } =
+            self;
         let Some(state) = partitions.get_mut(&at).filter(|state| state.is_assigned) else {
             return 0;
         };
@@ -399,10 +415,10 @@ impl<S: Sources> Reader<S> {
         let progress = source.drain(at, budget, |record| {
             dead_letters.ingest(topic, ingester, &mut state.progress, record);
         });
-        state.note(progress.state, now, limits.idle_ms);
+        state.record(progress.state, now, limits.idle_ms);
         let has_caught_up = |state: &PartitionState| state.was_empty;
         if progress.state == ReadState::Empty && self.partitions.values().all(has_caught_up) {
-            self.shared.telemetry.health.note_caught_up();
+            self.shared.telemetry.health.record_caught_up();
         }
         progress.read
     }
@@ -412,7 +428,7 @@ impl<S: Sources> Reader<S> {
         // Before a shard has found anything in it.
         let read = self.partitions.iter().map(|(at, state)| (*at, &state.progress));
         let read = read.map(|(at, read)| (at, read.front(), read.next_offset));
-        self.offset_indexes.note(read);
+        self.offset_indexes.record(read);
         let is_sent = pipeline.deliver(self.ingester.batches())
             && self.pending_barrier.as_ref().is_none_or(|known| pipeline.send_barrier(known));
         if is_sent {
@@ -423,7 +439,7 @@ impl<S: Sources> Reader<S> {
         is_sent
     }
 
-    /// Where the events of recent instants lie.
+    /// Offsets of the events of recent instants.
     pub(crate) fn offset_indexes(&self) -> Arc<OffsetIndexes> {
         Arc::clone(&self.offset_indexes)
     }
@@ -434,7 +450,7 @@ impl<S: Sources> Reader<S> {
     }
 
     /// Publishes the watermark of every stream. Time never goes back.
-    fn publish(&mut self, pipeline: &PipelineInput, now: Now) {
+    fn publish(&mut self, pipeline: &PipelineInput, now: ClockReading) {
         for (stream, marked) in self.marked.iter_mut().enumerate() {
             let own = self.partitions.iter().filter(|((of, _), _)| *of == stream);
             let settled = own.map(|(_, state)| state.settled(self.limits.idle_ms));
@@ -444,28 +460,28 @@ impl<S: Sources> Reader<S> {
             if settled > *marked {
                 *marked = settled;
                 pipeline.publish(stream, settled, self.ingester.first(stream));
-                self.ingester.note_settled(stream, settled);
+                self.ingester.record_settled(stream, settled);
             }
         }
         let metrics = &self.shared.telemetry.metrics;
-        metrics.note_events(&self.totals());
+        metrics.record_events(&self.totals());
         for ((topic, partition), state) in &self.partitions {
             if let Some(front) = state.progress.front() {
-                metrics.note_front(self.topic(*topic), *partition, front, now.wall);
+                metrics.record_front(self.topic(*topic), *partition, front, now.wall);
             }
         }
-        metrics.note_dead_letters(self.dead_letters.written());
-        metrics.note_idle(self.partitions.values().filter(|state| state.is_empty()).count());
+        metrics.record_dead_letters(self.dead_letters.written());
+        metrics.record_idle(self.partitions.values().filter(|state| state.is_empty()).count());
     }
 
     /// Reports which streams are held back, and for how long.
-    fn note_held_back(&self, now: Now) {
+    fn record_held_back(&self, now: ClockReading) {
         let behind = self.partitions.iter().min_by_key(|(_, state)| state.progress.front());
         for (stream, topic) in self.topics.iter().enumerate() {
             let own = self.partitions.iter().filter(|((of, _), _)| *of == stream);
             let held_ms = own.map(|(_, state)| state.held_back_ms(now.monotonic_ms)).max();
             let held_ms = held_ms.unwrap_or(0);
-            self.shared.telemetry.metrics.note_held_back_for(topic, held_ms);
+            self.shared.telemetry.metrics.record_held_back_for(topic, held_ms);
             if held_ms > self.limits.held_back_max_ms
                 && let Some(((by, partition), _)) = behind
             {
@@ -476,7 +492,7 @@ impl<S: Sources> Reader<S> {
         }
     }
 
-    /// Whether rules wait that may be activated: everything the log holds of the active ones was
+    /// True when rules wait that may be activated: everything the log holds of the active ones was
     /// published by them to its end, and streams that settle together say so together.
     fn may_be_replaced(&self) -> bool {
         // Every turn asks: what costs something comes last.
@@ -489,7 +505,7 @@ impl<S: Sources> Reader<S> {
             && self.requirements.iter().all(|of| self.settles_together(&of.companions))
     }
 
-    /// Whether the least of what these streams have settled is what their rules have evaluated.
+    /// True when the least of what these streams have settled is what their rules have evaluated.
     ///
     /// It is not where one stream has passed what was published before while another still comes
     /// back to it: the other counts as settled up to instants that no rule of both has seen.
@@ -512,10 +528,10 @@ impl<S: Sources> Reader<S> {
 
     /// Starts to read again after a drain.
     pub(super) fn reopen(&mut self) {
-        self.phase = Phase::Reading;
+        self.phase = ReaderPhase::Reading;
     }
 
-    /// What became of records since the start of the process.
+    /// Counts of records since the start of the process.
     fn totals(&self) -> EventTotals {
         let (counts, before) = (self.ingester.counts(), &self.totals_before);
         EventTotals {
@@ -553,7 +569,7 @@ impl<S: Sources> Reader<S> {
     }
 }
 
-impl<S> std::fmt::Debug for Reader<S> {
+impl<S> std::fmt::Debug for PartitionReader<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader").field("phase", &self.phase).finish_non_exhaustive()
     }

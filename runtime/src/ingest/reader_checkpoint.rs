@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::resume::ResumePoint;
-use engine::snapshot::Packed;
+use engine::snapshot::SnapshotEncode;
 use model::time::Timestamp;
 
 use super::offset_index::OffsetTimeIndex;
-use super::reader::Reader;
+use super::reader::PartitionReader;
 use crate::alert_log::durable_progress::DurableProgress;
 use crate::checkpoint::reader_checkpoint::ReaderCheckpoint;
 use crate::checkpoint::snapshot::wait_after;
-use crate::io::{Now, Sources};
+use crate::io::{ClockReading, Sources};
 use crate::pipeline::PipelineInput;
 use crate::rules::loaded::LoadedRules;
 
-impl<S: Sources> Reader<S> {
+impl<S: Sources> PartitionReader<S> {
     /// Starts a checkpoint barrier when that is due and everything read so far is committed.
-    pub(super) fn start_barrier(&mut self, now: Now) {
+    pub(super) fn start_barrier(&mut self, now: ClockReading) {
         let Some(every_ms) = self.limits.snapshot_every_ms else { return };
         let wait_ms = wait_after(every_ms, self.shared.telemetry.metrics.snapshot_bytes());
         if now.monotonic_ms.saturating_sub(self.barrier_at_ms) < wait_ms {
@@ -32,7 +32,7 @@ impl<S: Sources> Reader<S> {
         self.pending_barrier = Some(Arc::new(bytes));
     }
 
-    /// What it knows, where that is as of the last commit.
+    /// Its state, where that is as of the last commit.
     pub(crate) fn checkpoint(&self) -> Option<ReaderCheckpoint> {
         let mut partitions = BTreeMap::new();
         for (at, state) in &self.partitions {
@@ -71,7 +71,7 @@ impl<S: Sources> Reader<S> {
         indexes.into_iter().for_each(|(at, index)| self.set_offset_index(at, index));
         for (stream, (marked, first)) in from.marked.iter().zip(from.firsts).enumerate() {
             self.ingester.restore_first(stream, first);
-            self.ingester.note_settled(stream, *marked);
+            self.ingester.record_settled(stream, *marked);
         }
         self.marked = from.marked;
         true

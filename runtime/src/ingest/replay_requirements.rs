@@ -1,38 +1,37 @@
-//! How much of the past a stream's rules need when it is read again.
+//! Length of the past that a stream's rules need for a replay.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use engine::memory::{Recall, Remembering};
 use engine::program::{Program, RulePlan};
+use engine::rule_state::{RuleStateRestore, StateCheckpointPolicy};
 use model::schema::Schema;
 use model::time::Timestamp;
 
 use crate::checkpoint::state_log::KeptFrom;
 use crate::rules::loaded::LoadedRules;
 
-/// What the rules of a stream need of its past.
+/// Requirements of a stream's rules on its replay.
 pub(crate) struct ReplayRequirements {
     pub(crate) lateness_ms: i64,
-    /// What each of its rules needs.
+    /// Requirements of each of its rules.
     needs: Vec<RuleReplayNeed>,
     /// The streams it settles with: itself and those that rules join with it, be it over a
     /// third.
     pub(crate) companions: Vec<usize>,
 }
 
-/// How much of the past a rule needs.
+/// Length of the past that a rule needs.
 struct RuleReplayNeed {
     horizon_ms: i64,
-    /// Where it need not read all of that again, and the instants (from, until) whose memories
-    /// are kept.
-    recall: Option<(Recall, (Timestamp, Timestamp))>,
+    /// Restore that shortens the replay, and the instants (from, until) whose memories are kept.
+    recall: Option<(RuleStateRestore, (Timestamp, Timestamp))>,
 }
 
 /// The requirements of every stream, given what the state log keeps.
 pub(crate) fn replay_requirements(
     rules: &LoadedRules,
-    how: Option<Remembering>,
+    how: Option<StateCheckpointPolicy>,
     kept: &KeptFrom,
 ) -> Vec<ReplayRequirements> {
     let of = |(stream, schema): (usize, &Arc<Schema>)| {
@@ -45,12 +44,12 @@ pub(crate) fn replay_requirements(
 }
 
 impl ReplayRequirements {
-    /// How much of its past its rules depend on, where none of them remembers.
+    /// Length of the past its rules depend on, without saved state.
     pub(crate) fn horizon_ms(&self) -> i64 {
         self.needs.iter().map(|need| need.horizon_ms).max().unwrap_or(0)
     }
 
-    /// How much of its past is replayed as a rule, in ms.
+    /// Length of the past that is usually replayed, in ms.
     pub(crate) fn reread_ms(&self) -> i64 {
         let needs = self.needs.iter().filter(|need| need.recall.is_none());
         needs.map(|need| need.horizon_ms).max().unwrap_or(0)
@@ -66,12 +65,12 @@ impl ReplayRequirements {
         all.min().unwrap_or(settled.minus(1))
     }
 
-    /// Whether that suffices only together with the state log.
+    /// True when that suffices only together with the state log.
     pub(crate) fn relies_on_state_log(&self, settled: Timestamp) -> bool {
         self.needs.iter().any(|need| need.restored_at(settled).is_some())
     }
 
-    /// Whether the state log lacks what some rule remembers.
+    /// True when the state log lacks what some rule remembers.
     pub(crate) fn lacks_state(&self, settled: Timestamp) -> bool {
         let mut needs = self.needs.iter().filter(|need| need.recall.is_some());
         needs.any(|need| need.restored_at(settled).is_none())
@@ -79,7 +78,7 @@ impl ReplayRequirements {
 }
 
 impl RuleReplayNeed {
-    fn of(plan: &RulePlan, how: Option<Remembering>, kept: &KeptFrom) -> RuleReplayNeed {
+    fn of(plan: &RulePlan, how: Option<StateCheckpointPolicy>, kept: &KeptFrom) -> RuleReplayNeed {
         let recall = how.and_then(|how| plan.recall(how)).map(|recall| {
             let nothing = (Timestamp(i64::MAX), Timestamp(i64::MIN));
             (recall, kept.get(&recall.id).copied().unwrap_or(nothing))

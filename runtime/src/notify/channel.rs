@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use model::notification::DeliveryResult;
-use oncall::outbox::Ticket;
+use oncall::outbox::AttemptId;
 
 use super::config_update::OnCallConfigUpdate;
 use super::requests::OnCallRequest;
@@ -37,7 +37,7 @@ pub enum DeliveryOutcome {
     /// Of an attempt.
     Attempt {
         /// The attempt.
-        ticket: Ticket,
+        ticket: AttemptId,
         /// Its result.
         result: DeliveryResult,
     },
@@ -59,7 +59,7 @@ pub struct NotifySender {
     position: NotifyPosition,
 }
 
-/// What on-call receives.
+/// Messages to on-call.
 #[derive(Debug)]
 pub struct NotifyInbox {
     inputs: Receiver<NotifyInput>,
@@ -89,7 +89,7 @@ pub fn channel_of(records_max: usize) -> (NotifySender, NotifyInbox) {
 }
 
 impl NotifySender {
-    /// Whether on-call keeps up: only then a record may be sent.
+    /// True when on-call keeps up: only then a record may be sent.
     pub fn has_room(&self) -> bool {
         self.records_pending.load(Ordering::Acquire) < self.records_max
     }
@@ -105,7 +105,7 @@ impl NotifySender {
         self.inputs.send(input).is_ok()
     }
 
-    /// How far on-call has folded the alert log.
+    /// Point up to which on-call has folded the alert log.
     pub fn position(&self) -> NotifyPosition {
         self.position.clone()
     }
@@ -114,20 +114,20 @@ impl NotifySender {
 impl NotifyInbox {
     /// The next input, if one is at hand.
     pub fn try_next(&self) -> Option<NotifyInput> {
-        self.inputs.try_recv().ok().inspect(|input| self.note_received(input))
+        self.inputs.try_recv().ok().inspect(|input| self.record_received(input))
     }
 
     /// The next input, waiting for it.
     pub fn next_within(&self, patience: Duration) -> Option<NotifyInput> {
-        self.inputs.recv_timeout(patience).ok().inspect(|input| self.note_received(input))
+        self.inputs.recv_timeout(patience).ok().inspect(|input| self.record_received(input))
     }
 
-    /// How far on-call has folded the alert log.
+    /// Point up to which on-call has folded the alert log.
     pub(crate) fn position(&self) -> NotifyPosition {
         self.position.clone()
     }
 
-    fn note_received(&self, input: &NotifyInput) {
+    fn record_received(&self, input: &NotifyInput) {
         if matches!(input, NotifyInput::Record(_)) {
             self.records_pending.fetch_sub(1, Ordering::AcqRel);
         }

@@ -3,22 +3,22 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use oncall::outbox::OutboxLimits;
 
 use super::Notifiers;
 
-/// What on-call is to go by from now on.
+/// New configuration of on-call.
 pub struct OnCallConfigUpdate {
     /// Whom to notify of what, and what is asked of them.
-    pub settings: Settings,
-    /// How each receiver is reached, in the same order.
+    pub settings: OnCallSettings,
+    /// Notifiers of the receivers, in the same order.
     pub notifiers: Box<dyn Notifiers>,
     /// Names of receivers that are reached as before.
     pub unchanged: BTreeSet<String>,
     /// The limits of the outbox.
     pub outbox: OutboxLimits,
-    /// What asked for it: `signal`, `api`.
+    /// Origin of the request: `signal`, `api`.
     pub by: &'static str,
 }
 

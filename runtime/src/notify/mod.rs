@@ -14,11 +14,11 @@ mod test_notification;
 use std::sync::Arc;
 
 use model::notification::Notification;
-use oncall::outbox::Ticket;
+use oncall::outbox::AttemptId;
 
 use requests::ReplyChannel;
 
-/// How receivers are reached, by their number: every call starts something, and its outcome comes
+/// Notifiers by the number of their receiver: every call starts something, and its outcome comes
 /// back by the channel to on-call. No call waits.
 pub trait Notifiers: Send {
     /// Starts one attempt. Its outcome is a [`DeliveryOutcome::Attempt`](channel::DeliveryOutcome).
@@ -30,11 +30,11 @@ pub trait Notifiers: Send {
     /// Starts one attempt at each of these notifications, outside of the outbox, and replies what
     /// came of them; after one that fails no other is made.
     fn test(&mut self, receiver: usize, test: ReceiverTest);
-    /// What an attempt would send, secrets left out.
+    /// Returns the message an attempt would send, secrets left out.
     fn preview(&self, receiver: usize, notification: &Notification) -> Option<String>;
     /// Number of receivers.
     fn len(&self) -> usize;
-    /// Whether there is no receiver.
+    /// True when there is no receiver.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -44,12 +44,12 @@ pub trait Notifiers: Send {
 #[derive(Clone, Debug)]
 pub struct NotifierAttempt {
     /// The attempt, for its outcome.
-    pub ticket: Ticket,
+    pub ticket: AttemptId,
     /// The receiver's number.
     pub receiver: usize,
-    /// What is delivered.
+    /// Notification to deliver.
     pub notification: Arc<Notification>,
-    /// What the receiver calls what it has of the incident already.
+    /// Receipt of what the receiver has of the incident already.
     pub receipt: Option<String>,
 }
 
@@ -60,6 +60,6 @@ pub struct ReceiverTest {
     pub name: String,
     /// A firing notification, and its end.
     pub notifications: [Notification; 2],
-    /// Where the result goes.
+    /// Channel for the result.
     pub reply: ReplyChannel,
 }

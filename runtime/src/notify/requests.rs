@@ -10,8 +10,8 @@ mod views;
 
 use model::severity::Severity;
 use model::time::Timestamp;
-use oncall::case::{Case, State};
-use oncall::desk::{Action, Command, Desk, NewSilence, Refused};
+use oncall::engine::{CommandError, IncidentAction, IncidentEngine, NewSilence, OnCallCommand};
+use oncall::incident::{Incident, IncidentState};
 use oncall::matcher::Matcher;
 use serde::Serialize;
 
@@ -60,7 +60,7 @@ impl std::fmt::Debug for ReplyChannel {
 #[derive(Clone, Debug)]
 pub enum OnCallQuery {
     /// Incidents in some states, the next deadline first.
-    Incidents(Vec<State>),
+    Incidents(Vec<IncidentState>),
     /// One incident, by its id or the beginning of it.
     Incident(String),
     /// Action on an incident.
@@ -68,7 +68,7 @@ pub enum OnCallQuery {
         /// Id of the incident, or the beginning of it.
         incident: String,
         /// Action.
-        action: Action,
+        action: IncidentAction,
     },
     /// All silences.
     Silences,
@@ -153,39 +153,44 @@ pub enum OnCallError {
 }
 
 /// Answers a query that needs nothing but the state of on-call.
-pub(super) fn answer(query: OnCallQuery, by: &str, desk: &mut Desk, now: Timestamp) -> OnCallReply {
+pub(super) fn answer(
+    query: OnCallQuery,
+    by: &str,
+    engine: &mut IncidentEngine,
+    now: Timestamp,
+) -> OnCallReply {
     Ok(match query {
         OnCallQuery::Incidents(states) => {
-            OnCallAnswer::Incidents(views::incidents(desk, &states, now))
+            OnCallAnswer::Incidents(views::incidents(engine, &states, now))
         }
-        OnCallQuery::Incident(id) => incident(desk, &id, now)?,
+        OnCallQuery::Incident(id) => incident(engine, &id, now)?,
         OnCallQuery::Act { incident: id, action } => {
-            let id = find_incident(desk, &id)?.id;
-            desk.command(&Command { incident: id, by: by.to_owned(), action }, now)?;
-            incident(desk, &id.to_string(), now)?
+            let id = find_incident(engine, &id)?.id;
+            engine.command(&OnCallCommand { incident: id, by: by.to_owned(), action }, now)?;
+            incident(engine, &id.to_string(), now)?
         }
         OnCallQuery::Silences => OnCallAnswer::Silences(SilenceList {
-            silences: desk.silences().map(SilenceView::from).collect(),
+            silences: engine.silences().map(SilenceView::from).collect(),
         }),
         OnCallQuery::CreateSilence(new) => {
-            let hits = SilencePreview::from(desk.preview(&new.matchers, now));
-            let silence = desk.silence(new, now)?;
+            let hits = SilencePreview::from(engine.preview(&new.matchers, now));
+            let silence = engine.silence(new, now)?;
             OnCallAnswer::SilenceCreated(SilenceCreated { hits, silence })
         }
         OnCallQuery::PreviewSilence(matchers) => {
-            OnCallAnswer::SilencePreview(desk.preview(&matchers, now).into())
+            OnCallAnswer::SilencePreview(engine.preview(&matchers, now).into())
         }
         OnCallQuery::ExpireSilence(silence) => {
-            desk.expire(silence, by, now)?;
+            engine.expire(silence, by, now)?;
             OnCallAnswer::SilenceExpired(SilenceExpired { silence })
         }
-        OnCallQuery::Notifications => OnCallAnswer::Notifications(views::notifications(desk)),
+        OnCallQuery::Notifications => OnCallAnswer::Notifications(views::notifications(engine)),
         OnCallQuery::RetryNotification(notification) => {
-            desk.retry(notification, by, now)?;
+            engine.retry(notification, by, now)?;
             OnCallAnswer::NotificationChanged(NotificationChanged { notification })
         }
         OnCallQuery::DropNotification(notification) => {
-            desk.drop_dead(notification, by, now)?;
+            engine.drop_dead(notification, by, now)?;
             OnCallAnswer::NotificationChanged(NotificationChanged { notification })
         }
         // Both need the receivers themselves, which the worker has.
@@ -193,19 +198,19 @@ pub(super) fn answer(query: OnCallQuery, by: &str, desk: &mut Desk, now: Timesta
             let why = "only a service that runs can do that";
             return Err(OnCallError::Conflict(why.to_owned()));
         }
-        OnCallQuery::Route(sample) => OnCallAnswer::Route(views::route(desk, &sample, now)),
-        OnCallQuery::Audit => OnCallAnswer::Audit(audit(desk)),
-        OnCallQuery::Status => OnCallAnswer::Status(views::status(desk, now)),
+        OnCallQuery::Route(sample) => OnCallAnswer::Route(views::route(engine, &sample, now)),
+        OnCallQuery::Audit => OnCallAnswer::Audit(audit(engine)),
+        OnCallQuery::Status => OnCallAnswer::Status(views::status(engine, now)),
     })
 }
 
-fn incident(desk: &Desk, id: &str, now: Timestamp) -> OnCallReply {
-    let view = views::incident(find_incident(desk, id)?, now);
+fn incident(engine: &IncidentEngine, id: &str, now: Timestamp) -> OnCallReply {
+    let view = views::incident(find_incident(engine, id)?, now);
     Ok(OnCallAnswer::Incident(Box::new(view)))
 }
 
-fn audit(desk: &Desk) -> AuditLog {
-    let all: Vec<_> = desk.audit().collect();
+fn audit(engine: &IncidentEngine) -> AuditLog {
+    let all: Vec<_> = engine.audit().collect();
     let newest = all.into_iter().rev().take(LISTED_MAX);
     AuditLog { audit: newest.map(AuditEntry::from).collect() }
 }
@@ -214,8 +219,11 @@ fn audit(desk: &Desk) -> AuditLog {
 ///
 /// # Errors
 /// No incident or more than one has such an id.
-pub fn find_incident<'a>(desk: &'a Desk, id: &str) -> Result<&'a Case, OnCallError> {
-    desk.find(id).map_err(|fits| match fits {
+pub fn find_incident<'a>(
+    engine: &'a IncidentEngine,
+    id: &str,
+) -> Result<&'a Incident, OnCallError> {
+    engine.find(id).map_err(|fits| match fits {
         0 => OnCallError::NotFound(format!("there is no incident {id}")),
         fits => {
             OnCallError::Invalid(format!("{id} may be any of {fits} incidents; write more of it"))
@@ -223,13 +231,15 @@ pub fn find_incident<'a>(desk: &'a Desk, id: &str) -> Result<&'a Case, OnCallErr
     })
 }
 
-impl From<Refused> for OnCallError {
-    fn from(refused: Refused) -> OnCallError {
+impl From<CommandError> for OnCallError {
+    fn from(refused: CommandError) -> OnCallError {
         let why = refused.to_string();
         match refused {
-            Refused::Unknown => OnCallError::NotFound(why),
-            Refused::Is(_) | Refused::NoStep | Refused::Full(_) => OnCallError::Conflict(why),
-            Refused::Words(_) => OnCallError::Invalid(why),
+            CommandError::Unknown => OnCallError::NotFound(why),
+            CommandError::Is(_) | CommandError::NoStep | CommandError::Full(_) => {
+                OnCallError::Conflict(why)
+            }
+            CommandError::Words(_) => OnCallError::Invalid(why),
         }
     }
 }

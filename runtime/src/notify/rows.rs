@@ -2,13 +2,13 @@
 
 use connectors::store::RowChange;
 use model::transition::EpisodeId;
-use oncall::desk::{Change, Row, RowKey};
+use oncall::engine::{OnCallRow, RowKey, RowUpdate};
 
 /// The version of what is written; another one is refused, not guessed at.
 const VERSION: u8 = 1;
 
 /// A change as the store takes it.
-pub fn write(change: &Change) -> RowChange {
+pub fn write(change: &RowUpdate) -> RowChange {
     let row = change.row.as_ref().map(|row| {
         let mut bytes = vec![VERSION];
         // Structs of texts and numbers always serialize, and a vector takes everything.
@@ -22,7 +22,7 @@ pub fn write(change: &Change) -> RowChange {
 ///
 /// # Errors
 /// What is wrong with it, and under which key.
-pub fn read(key: &[u8], row: &[u8]) -> Result<Row, String> {
+pub fn read(key: &[u8], row: &[u8]) -> Result<OnCallRow, String> {
     let failed = |why: String| format!("the row {} of the on-call store: {why}", hex(key));
     match row.split_first() {
         Some((&VERSION, json)) => {
@@ -63,11 +63,11 @@ mod tests {
 
     #[test]
     fn a_row_reads_back_and_another_version_is_refused() {
-        let change = Change { key: RowKey::Position, row: Some(Row::Position(7)) };
+        let change = RowUpdate { key: RowKey::Position, row: Some(OnCallRow::Position(7)) };
         let (at, row) = write(&change);
         let row = row.unwrap();
-        assert_eq!(read(&at, &row), Ok(Row::Position(7)));
-        assert_eq!(write(&Change { key: RowKey::Dead(1), row: None }).1, None);
+        assert_eq!(read(&at, &row), Ok(OnCallRow::Position(7)));
+        assert_eq!(write(&RowUpdate { key: RowKey::Dead(1), row: None }).1, None);
         for bad in [&b""[..], b"\x02{}", b"\x01{", b"\x01{\"Position\":-1}"] {
             let error = read(&at, bad).unwrap_err();
             assert!(error.starts_with("the row 61"), "{error}");

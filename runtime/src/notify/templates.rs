@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use connectors::transition_json::AlertRecord;
-use engine::shard::Watched;
+use connectors::alert_log_codec::AlertRecord;
+use engine::shard::WatchSample;
 use jiff::tz::TimeZone;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
-use model::message::{Language, MessageValues, Unit, show_duration, show_quantity};
+use model::message::{DisplayUnit, Language, MessageValues, show_duration, show_quantity};
 use model::time::Timestamp;
-use model::transition::{EarlyAlert, KeyPart, TopValues, Transition};
+use model::transition::{EarlyAlert, NamedKeyPart, TopValues, Transition};
 use rules_dsl::rule::Alert;
 
 use crate::rules::loaded::LoadedRules;
@@ -53,8 +53,8 @@ impl std::fmt::Debug for SharedTemplates {
 /// The texts of a rule set, in the language and zone of its readers.
 pub struct AlertTemplates {
     alerts: HashMap<String, AlertTemplate>,
-    /// What the values of watches count, by watch.
-    units: HashMap<String, Unit>,
+    /// Units of the values of watches, by watch.
+    units: HashMap<String, DisplayUnit>,
     language: Language,
     zone: TimeZone,
 }
@@ -117,7 +117,7 @@ impl AlertTemplates {
         facts: &AlertFacts,
         measured: &Measurement,
         since: Timestamp,
-        fields: &[KeyPart],
+        fields: &[NamedKeyPart],
         tops: &[TopValues],
         count: u64,
     ) -> String {
@@ -152,13 +152,13 @@ impl AlertTemplates {
 
     /// A measured value as people read it.
     pub fn quantity(&self, alert: &str, value: Option<Decimal>) -> String {
-        let unit = self.rule(alert).map_or(Unit::Number, Alert::unit);
+        let unit = self.rule(alert).map_or(DisplayUnit::Number, Alert::unit);
         value.map_or_else(|| "-".to_owned(), |value| show_quantity(value, unit, self.language))
     }
 
-    /// What a watch shows, on one line: `API呼び出し service=pay: 12`.
-    pub fn watched(&self, one: &Watched) -> String {
-        let unit = self.units.get(&one.watch).copied().unwrap_or(Unit::Number);
+    /// Renders the value of a watch on one line: `API呼び出し service=pay: 12`.
+    pub fn watched(&self, one: &WatchSample) -> String {
+        let unit = self.units.get(&one.watch).copied().unwrap_or(DisplayUnit::Number);
         let key: String = one.key.iter().map(|(name, value)| format!(" {name}={value}")).collect();
         let value = show_quantity(one.value, unit, self.language);
         plain(&format!("{}{key}: {value}", one.watch))

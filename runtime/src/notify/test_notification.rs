@@ -3,7 +3,7 @@
 use model::message::Language;
 use model::severity::Severity;
 use model::time::Timestamp;
-use oncall::desk::Refused;
+use oncall::engine::CommandError;
 
 use super::ReceiverTest;
 use super::requests::answers::RenderedNotification;
@@ -25,7 +25,7 @@ impl NotifyWorker {
             OnCallQuery::RenderNotification { incident, receiver } => {
                 self.render(&incident, receiver, now)
             }
-            query => super::requests::answer(query, &by, &mut self.desk, now),
+            query => super::requests::answer(query, &by, &mut self.engine, now),
         };
         self.replies.push(PendingReply { channel, reply });
     }
@@ -45,27 +45,27 @@ impl NotifyWorker {
                 format!("【テスト】{by} による {receiver} への送信テストです。対応は不要です")
             }
         };
-        let test = self.desk.trial(receiver, severity, &message, by, now);
+        let test = self.engine.trial(receiver, severity, &message, by, now);
         match test {
             Ok((number, notifications)) if number < self.notifiers.len() => {
                 let name = receiver.to_owned();
                 self.notifiers.test(number, ReceiverTest { name, notifications, reply: channel });
             }
-            Ok(_) => self.refuse(channel, Refused::Unknown),
+            Ok(_) => self.refuse(channel, CommandError::Unknown),
             Err(refused) => self.refuse(channel, refused),
         }
     }
 
-    fn refuse(&mut self, channel: ReplyChannel, refused: Refused) {
+    fn refuse(&mut self, channel: ReplyChannel, refused: CommandError) {
         let reply = Err(OnCallError::from(refused));
         self.replies.push(PendingReply { channel, reply });
     }
 
     fn render(&self, incident: &str, receiver: String, now: Timestamp) -> OnCallReply {
-        let incident = find_incident(&self.desk, incident)?.id;
-        let (number, notification) = self.desk.rendition(incident, &receiver, now)?;
+        let incident = find_incident(&self.engine, incident)?.id;
+        let (number, notification) = self.engine.rendition(incident, &receiver, now)?;
         let preview = self.notifiers.preview(number, &notification);
-        let sent = preview.ok_or(OnCallError::from(Refused::Unknown))?;
+        let sent = preview.ok_or(OnCallError::from(CommandError::Unknown))?;
         Ok(OnCallAnswer::Rendered(RenderedNotification { receiver, sent }))
     }
 }

@@ -8,13 +8,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use connectors::transition_json::AlertRecord;
+use connectors::alert_log_codec::AlertRecord;
 use model::meta::MetaAlert;
 use model::notification::Notification;
 use model::time::{MINUTE_MS, Timestamp};
-use oncall::desk::{self, Desk};
-use oncall::incident::{LogRecord, Step};
-use oncall::outbox::{Attempt, GiveUp, Outcome, Ticket};
+use oncall::engine::{self, IncidentEngine};
+use oncall::episode_fold::{AlertLogEntry, LogRecord};
+use oncall::outbox::{AttemptId, AttemptOutcome, DeliveryAttempt, DropReason};
 use tracing::{error, info, warn};
 
 use super::channel::{DeliveryOutcome, NotifyInbox, NotifyInput, NotifyPosition};
@@ -25,30 +25,30 @@ use super::resend::{self, ResendState, ResendStates};
 use super::{NotifierAttempt, Notifiers, rows};
 use crate::alert_log::record::LoggedRecord;
 use crate::error::NodeError;
-use crate::io::{Flow, Now, RowStore};
+use crate::io::{ClockReading, RowStore, StepReadiness};
 use crate::notify::templates::{AlertTemplates, SharedTemplates};
 use crate::self_monitor::queue::SelfMonitorQueue;
 use crate::shared::NodeShared;
-use crate::telemetry::Telemetry;
+use crate::telemetry::NodeTelemetry;
 
-/// How long attempts under way may take to end when the node stops, in ms.
+/// Time that attempts under way may take to end when the node stops, in ms.
 const DRAIN_MS: i64 = 10_000;
 /// Inputs applied before what they changed is written: one transaction serves them all.
 pub const INPUTS_A_STEP: usize = 512;
-/// How often the record is audited, in ms.
+/// Interval at which the record is audited, in ms.
 const AUDIT_MS: i64 = MINUTE_MS;
 
 /// On-call's state, and what connects it with the world.
 pub struct NotifyWorker {
-    pub(super) desk: Desk,
+    pub(super) engine: IncidentEngine,
     pub(super) notifiers: Box<dyn Notifiers>,
     rows: Box<dyn RowStore>,
-    pub(super) in_flight: HashSet<Ticket>,
+    pub(super) in_flight: HashSet<AttemptId>,
     pub(super) resends: ResendStates,
     /// Replies that go out once what they say is durable.
     pub(super) replies: Vec<PendingReply>,
     reports: Arc<SelfMonitorQueue>,
-    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) telemetry: Arc<NodeTelemetry>,
     templates: Arc<SharedTemplates>,
     position: NotifyPosition,
     audited_at: Timestamp,
@@ -70,18 +70,19 @@ impl NotifyWorker {
     pub(crate) fn recover(
         parts: NotifyParts,
         shared: &NodeShared,
-        now: Now,
+        now: ClockReading,
     ) -> Result<(NotifyWorker, NotifyInbox), NodeError> {
         let NotifyParts { settings, outbox, notifiers, rows, inbox } = parts;
-        let mut desk = Desk::new(settings, outbox);
+        let mut engine = IncidentEngine::new(settings, outbox);
         let stored = rows.rows()?.into_iter().map(|(key, row)| rows::read(&key, &row));
-        let stored: Vec<desk::Row> = stored.collect::<Result<_, _>>().map_err(NodeError::Row)?;
-        desk.restore(stored, now.wall);
+        let stored: Vec<engine::OnCallRow> =
+            stored.collect::<Result<_, _>>().map_err(NodeError::Row)?;
+        engine.restore(stored, now.wall);
         let position = inbox.position();
-        position.set(desk.position());
-        let resends = resend::resends(desk.settings(), ResendStates::new());
+        position.set(engine.position());
+        let resends = resend::resends(engine.settings(), ResendStates::new());
         let worker = NotifyWorker {
-            desk,
+            engine,
             notifiers,
             rows,
             in_flight: HashSet::new(),
@@ -104,35 +105,35 @@ impl NotifyWorker {
     pub fn step(
         &mut self,
         inputs: impl Iterator<Item = NotifyInput>,
-        now: Now,
-    ) -> Result<Flow, NodeError> {
+        now: ClockReading,
+    ) -> Result<StepReadiness, NodeError> {
         let templates = self.templates.current();
         let mut applied = 0;
         for input in inputs.take(INPUTS_A_STEP) {
             applied += 1;
             self.apply(input, &templates, now.wall);
         }
-        self.desk.tick(now.wall);
+        self.engine.tick(now.wall);
         self.write()?;
-        self.position.set(self.desk.position());
+        self.position.set(self.engine.position());
         for PendingReply { channel, reply } in self.replies.drain(..) {
             channel.send(reply);
         }
         match self.drains_until {
             None => self.send_due(now.wall),
             Some(until) if self.in_flight.is_empty() || now.wall > until => {
-                return Ok(Flow::Finished);
+                return Ok(StepReadiness::Finished);
             }
             Some(_) => {}
         }
-        self.note(now.wall);
+        self.record(now.wall);
         self.audit(now.wall);
-        Ok(if applied == INPUTS_A_STEP { Flow::Again } else { self.until_due(now) })
+        Ok(if applied == INPUTS_A_STEP { StepReadiness::Again } else { self.until_due(now) })
     }
 
     /// The state of on-call.
-    pub const fn desk(&self) -> &Desk {
-        &self.desk
+    pub const fn engine(&self) -> &IncidentEngine {
+        &self.engine
     }
 
     fn apply(&mut self, input: NotifyInput, templates: &AlertTemplates, now: Timestamp) {
@@ -152,18 +153,18 @@ impl NotifyWorker {
         let mut resends = std::mem::take(&mut self.resends);
         // Those attempts were not started, and their numbers are about to change.
         for attempt in resends.values_mut().flat_map(ResendState::release) {
-            self.desk.withdraw(attempt.ticket);
+            self.engine.withdraw(attempt.ticket);
         }
-        self.desk.reconfigure(settings, outbox, by, now);
-        let receivers = self.desk.settings().routing.receivers().iter();
+        self.engine.reconfigure(settings, outbox, by, now);
+        let receivers = self.engine.settings().routing.receivers().iter();
         let names: Vec<String> = receivers.map(|receiver| receiver.name.clone()).collect();
         for (number, name) in names.iter().enumerate() {
             if !unchanged.contains(name) {
-                self.desk.reach_anew(number, now);
+                self.engine.reach_anew(number, now);
             }
         }
         self.notifiers = notifiers;
-        self.resends = resend::resends(self.desk.settings(), resends);
+        self.resends = resend::resends(self.engine.settings(), resends);
         self.telemetry.metrics.forget_receivers();
         info!(by, receivers = self.notifiers.len(), "on-call settings reloaded");
     }
@@ -172,19 +173,19 @@ impl NotifyWorker {
         let text = record.text(templates);
         let meta;
         let step = match &record.recorded {
-            AlertRecord::Transition(transition, _) => Step::Transition(transition),
-            AlertRecord::Early(early, _) => Step::Early(early),
+            AlertRecord::Transition(transition, _) => AlertLogEntry::Transition(transition),
+            AlertRecord::Early(early, _) => AlertLogEntry::Early(early),
             AlertRecord::Meta(step, _) => {
                 meta = step.as_transition();
-                Step::Transition(&meta)
+                AlertLogEntry::Transition(&meta)
             }
         };
         let of = LogRecord { step, text: &text, is_shadow: record.is_shadow };
-        self.desk.hear(record.sequence, &of, now);
+        self.engine.apply(record.sequence, &of, now);
     }
 
     fn write(&mut self) -> Result<(), NodeError> {
-        let changes = self.desk.take_changes();
+        let changes = self.engine.take_changes();
         if changes.is_empty() {
             return Ok(());
         }
@@ -193,8 +194,8 @@ impl NotifyWorker {
     }
 
     fn send_due(&mut self, now: Timestamp) {
-        for attempt in self.desk.due(now) {
-            let resend = self.resends.get_mut(&self.desk.name_of(attempt.receiver));
+        for attempt in self.engine.due(now) {
+            let resend = self.resends.get_mut(&self.engine.name_of(attempt.receiver));
             let attempt = match resend {
                 Some(resend) => resend.holds(attempt, now),
                 None => Some(attempt),
@@ -206,8 +207,8 @@ impl NotifyWorker {
         self.resend_due(now);
     }
 
-    pub(super) fn start(&mut self, attempt: Attempt) {
-        let Attempt { ticket, receiver, notification, receipt, .. } = attempt;
+    pub(super) fn start(&mut self, attempt: DeliveryAttempt) {
+        let DeliveryAttempt { ticket, receiver, notification, receipt, .. } = attempt;
         if receiver < self.notifiers.len() {
             self.in_flight.insert(ticket);
             self.notifiers.attempt(NotifierAttempt { ticket, receiver, notification, receipt });
@@ -223,36 +224,36 @@ impl NotifyWorker {
             }
         };
         self.in_flight.remove(&ticket);
-        if let Some(delivery) = self.desk.record(ticket, result, now) {
+        if let Some(delivery) = self.engine.record(ticket, result, now) {
             log(&delivery);
             let (receiver, of) = (&delivery.receiver, &delivery.answered);
-            self.telemetry.metrics.note_delivery(receiver, &of.outcome);
-            if let Outcome::GaveUp { why } = &of.outcome {
+            self.telemetry.metrics.record_delivery(receiver, &of.outcome);
+            if let AttemptOutcome::GaveUp { why } = &of.outcome {
                 self.report_undelivered(receiver, &of.notification, why);
             }
         }
     }
 
-    fn note(&mut self, now: Timestamp) {
-        self.telemetry.metrics.note_incidents(self.desk.open_count());
-        for dead in self.desk.take_refused() {
+    fn record(&mut self, now: Timestamp) {
+        self.telemetry.metrics.record_incidents(self.engine.open_count());
+        for dead in self.engine.take_refused() {
             let (receiver, id) = (&dead.receiver, &dead.notification.id);
             let alert = &dead.notification.facts.alert;
             error!(receiver, id, alert, why = %dead.why, "not delivered");
             self.report_undelivered(&dead.receiver, &dead.notification, &dead.why);
-            let outcome = Outcome::GaveUp { why: dead.why };
-            self.telemetry.metrics.note_delivery(&dead.receiver, &outcome);
+            let outcome = AttemptOutcome::GaveUp { why: dead.why };
+            self.telemetry.metrics.record_delivery(&dead.receiver, &outcome);
         }
-        for (number, receiver) in self.desk.settings().routing.receivers().iter().enumerate() {
-            let counts = self.desk.counts(number);
+        for (number, receiver) in self.engine.settings().routing.receivers().iter().enumerate() {
+            let counts = self.engine.counts(number);
             let age_ms = counts.oldest.map_or(0, |oldest| now.0.saturating_sub(oldest.0).max(0));
-            self.telemetry.metrics.note_outbox(&receiver.name, counts.pending, age_ms);
+            self.telemetry.metrics.record_outbox(&receiver.name, counts.pending, age_ms);
         }
     }
 
     /// Reports a notification that was dropped. One of that alert itself does not count: a sink
     /// that takes nothing would keep it open for ever.
-    fn report_undelivered(&self, sink: &str, of: &Notification, why: &GiveUp) {
+    fn report_undelivered(&self, sink: &str, of: &Notification, why: &DropReason) {
         let alert = MetaAlert::NotificationDropped { sink: sink.to_owned() };
         if of.facts.alert != alert.name() {
             self.reports.see(alert, Some(1), Some(format!("{}: {why}", of.facts.alert)));
@@ -265,7 +266,7 @@ impl NotifyWorker {
             return;
         }
         self.audited_at = now;
-        let findings = self.desk.findings(now);
+        let findings = self.engine.findings(now);
         for finding in &findings {
             error!(%finding, "invariant of the on-call record violated");
         }
@@ -278,27 +279,29 @@ impl NotifyWorker {
     }
 
     /// Waits for input, or for what is due next.
-    fn until_due(&self, now: Now) -> Flow {
+    fn until_due(&self, now: ClockReading) -> StepReadiness {
         let audit = self.audited_at.plus(AUDIT_MS);
         let resend = self.resends.values().filter_map(|of| of.due_at()).min();
-        let dues = [self.desk.next_due(), resend, self.drains_until, Some(audit)];
+        let dues = [self.engine.next_due(), resend, self.drains_until, Some(audit)];
         let due = dues.into_iter().flatten().min().unwrap_or(audit);
         let wait_ms = due.0.saturating_sub(now.wall.0).max(0);
-        Flow::Wait(Some(now.monotonic_ms.saturating_add(wait_ms)))
+        StepReadiness::Wait(Some(now.monotonic_ms.saturating_add(wait_ms)))
     }
 }
 
-fn log(delivery: &desk::Delivery) {
+fn log(delivery: &engine::DeliveryReport) {
     let (receiver, answered) = (delivery.receiver.as_str(), &delivery.answered);
     let of = &answered.notification;
     let (alert, id, attempt) = (of.facts.alert.as_str(), of.id.as_str(), answered.attempt);
     match &answered.outcome {
-        Outcome::Delivered { .. } => info!(receiver, alert, id, attempt, "delivered"),
-        Outcome::Retrying { at, failure } => {
+        AttemptOutcome::Delivered { .. } => info!(receiver, alert, id, attempt, "delivered"),
+        AttemptOutcome::Retrying { at, failure } => {
             let (why, reason) = (failure.why.as_str(), failure.reason.name());
             warn!(receiver, alert, id, attempt, reason, why, retry_at = %at, "delivery failed");
         }
-        Outcome::GaveUp { why } => error!(receiver, alert, id, attempt, %why, "not delivered"),
+        AttemptOutcome::GaveUp { why } => {
+            error!(receiver, alert, id, attempt, %why, "not delivered")
+        }
     }
 }
 

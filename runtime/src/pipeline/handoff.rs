@@ -1,4 +1,4 @@
-//! How batches and watermarks pass from the reader to a shard.
+//! Hand-off of batches and watermarks from the reader to a shard.
 //!
 //! The reader pushes batches first and publishes watermarks second; a shard looks first whether it
 //! is to finish, loads the watermarks second and drains its ring last. So whatever a watermark
@@ -6,18 +6,18 @@
 //! `tests/tests/handoff.rs` shows it of every interleaving (loom), and that a weaker order loses
 //! events.
 
-use model::observation::Marks;
+use model::observation::Watermarks;
 
 use super::shared_watermarks::SharedWatermarks;
 use super::sync::{AtomicBool, Ordering};
 
-/// What the reader shares with all shards.
+/// State that the reader shares with all shards.
 #[derive(Debug)]
 pub struct ShardHandoff {
-    /// How far time has passed.
+    /// Point up to which time has passed.
     pub watermarks: SharedWatermarks,
     is_closing: AtomicBool,
-    /// Whether running timers are to run out at the end; stored before `is_closing`.
+    /// True when running timers are to run out at the end; stored before `is_closing`.
     drains: AtomicBool,
 }
 
@@ -36,12 +36,12 @@ impl ShardHandoff {
         self.is_closing.store(true, Ordering::Release);
     }
 
-    /// Whether nothing follows what the next [`ShardHandoff::receive`] finds.
+    /// True when nothing follows what the next [`ShardHandoff::receive`] finds.
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Whether running timers are to run out; known once it is closing.
+    /// True when running timers are to run out; known once it is closing.
     pub(crate) fn drains(&self) -> bool {
         self.drains.load(Ordering::Relaxed)
     }
@@ -49,7 +49,7 @@ impl ShardHandoff {
     /// Loads the watermarks, then receives whatever the ring holds: all that they cover.
     pub(crate) fn receive<B>(
         &self,
-        marks: &mut Marks,
+        marks: &mut Watermarks,
         mut pop: impl FnMut() -> Option<B>,
         mut each: impl FnMut(B),
     ) {

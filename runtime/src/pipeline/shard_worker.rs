@@ -4,47 +4,47 @@ use std::mem;
 use std::sync::Arc;
 
 use engine::shard::statistics::RuleCounts;
-use engine::shard::{OpenEpisode, Out, Shard, ShardCounts, Watched};
-use model::observation::{Batch, Marks};
+use engine::shard::{RestoredEpisode, Shard, ShardCounts, StepOutput, WatchSample};
+use model::observation::{ObservationBatch, Watermarks};
 use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::handoff::ShardHandoff;
 use super::{PipelineSettings, RingLimits};
-use crate::io::{Flow, Now, WakeHandle};
+use crate::io::{ClockReading, StepReadiness, WakeHandle};
 
 /// Batches on their way to one shard at most, unless the settings say otherwise.
 pub const INBOUND_BATCHES: usize = 16;
 /// Outputs of one shard that nobody has received yet at most, unless the settings say otherwise.
 pub const OUTBOUND_OUTPUTS: usize = 64;
 
-/// What a shard found in one step.
+/// Output of a shard for one step.
 #[derive(Debug, Default)]
 pub struct ShardOutput {
     /// Transitions and early alerts.
-    pub out: Out,
+    pub out: StepOutput,
     /// By stream: everything up to here has been found by this shard.
     pub settled: Vec<Timestamp>,
-    /// What the shard holds as of then, where it has inspected that.
+    /// Inspection of the shard as of then, where there was one.
     pub inspection: Option<ShardInspection>,
-    /// What the shard holds and has refused.
+    /// Counts of what the shard holds and has refused.
     pub counts: ShardCounts,
-    /// Where a barrier came by: the shard as of a moment before the last of this.
+    /// Snapshot of the shard, where a barrier passed.
     pub barrier: Option<SnapshotBarrier>,
 }
 
-/// What a shard holds, as of the instants it has settled.
+/// Open state of a shard, as of the instants it has settled.
 #[derive(Debug, Default)]
 pub struct ShardInspection {
     /// Open episodes: a restart needs their peaks.
-    pub open: Vec<OpenEpisode>,
-    /// What watches show; `None` at the end of time, when no window holds anything.
-    pub watched: Option<Vec<Watched>>,
-    /// What every rule made of its input.
+    pub open: Vec<RestoredEpisode>,
+    /// Values of watches; `None` at the end of time, when no window holds anything.
+    pub watched: Option<Vec<WatchSample>>,
+    /// Counts of every rule.
     pub rules: Vec<RuleCounts>,
 }
 
-/// What reader and shard knew when everything delivered before the barrier was evaluated.
+/// State of reader and shard when everything delivered before the barrier was evaluated.
 #[derive(Debug)]
 pub struct SnapshotBarrier {
     /// The reader's part, which all shards are sent.
@@ -53,10 +53,10 @@ pub struct SnapshotBarrier {
     pub shard: Vec<u8>,
 }
 
-/// What is on its way to a shard.
+/// Message to a shard.
 #[derive(Debug)]
 enum ShardInput {
-    Batch(Batch),
+    Batch(ObservationBatch),
     /// A snapshot is wanted as of here.
     Barrier(Arc<Vec<u8>>),
 }
@@ -65,7 +65,7 @@ enum ShardInput {
 #[derive(Debug)]
 pub struct ShardSender {
     full: Producer<ShardInput>,
-    spare: Consumer<Batch>,
+    spare: Consumer<ObservationBatch>,
     /// The newest barrier it was sent.
     barrier: Option<Arc<Vec<u8>>>,
     wake: WakeHandle,
@@ -83,11 +83,11 @@ pub struct ShardReceiver {
 pub struct ShardWorker {
     shard: Shard,
     full: Consumer<ShardInput>,
-    spare: Producer<Batch>,
+    spare: Producer<ObservationBatch>,
     outputs: Producer<ShardOutput>,
     handoff: Arc<ShardHandoff>,
-    marks: Marks,
-    next_marks: Marks,
+    marks: Watermarks,
+    next_marks: Watermarks,
     /// A snapshot that goes with the next output.
     barrier: Option<SnapshotBarrier>,
     /// Output that found no room in its ring.
@@ -95,7 +95,7 @@ pub struct ShardWorker {
     inspect_every_ms: i64,
     /// Monotonic time of the last inspection.
     inspected_at_ms: Option<i64>,
-    /// Whether there was output since without an inspection.
+    /// True when there was output since without an inspection.
     is_uninspected: bool,
     has_drained: bool,
     wake: WakeHandle,
@@ -128,8 +128,8 @@ pub(crate) fn connect(
         spare: give_spare,
         outputs,
         handoff,
-        marks: Marks::unsettled(streams),
-        next_marks: Marks::unsettled(streams),
+        marks: Watermarks::unsettled(streams),
+        next_marks: Watermarks::unsettled(streams),
         barrier: None,
         pending: None,
         inspect_every_ms: settings.inspect_every_ms,
@@ -148,7 +148,7 @@ pub(crate) fn connect(
 
 impl ShardSender {
     /// Hands a batch over; false when there is no room and it stays with the caller.
-    pub(crate) fn deliver(&mut self, batch: &mut Batch) -> bool {
+    pub(crate) fn deliver(&mut self, batch: &mut ObservationBatch) -> bool {
         if batch.is_empty() {
             return true;
         }
@@ -184,7 +184,7 @@ impl ShardReceiver {
         self.wake.wake();
     }
 
-    /// Whether the shard has finished and everything it found was received.
+    /// True when the shard has finished and everything it found was received.
     pub(crate) fn is_finished(&self) -> bool {
         // The producer goes with the worker, after its last push.
         self.outputs.is_abandoned() && self.outputs.is_empty()
@@ -213,33 +213,33 @@ impl ShardWorker {
     }
 
     /// Evaluates what is at hand and settles what the watermarks allow.
-    pub fn step(&mut self, now: Now) -> Flow {
+    pub fn step(&mut self, now: ClockReading) -> StepReadiness {
         // Loaded before watermarks and ring: what is stored after it is seen in the next step.
         let is_closing = self.handoff.is_closing();
         if !self.push_pending() {
-            return Flow::Blocked;
+            return StepReadiness::Blocked;
         }
         if self.evaluate(is_closing, now.monotonic_ms) {
-            return Flow::Again;
+            return StepReadiness::Again;
         }
         if !is_closing {
             let inspection =
                 self.inspected_at_ms.map(|at| at.saturating_add(self.inspect_every_ms));
-            return Flow::Wait(inspection.filter(|_| self.is_uninspected));
+            return StepReadiness::Wait(inspection.filter(|_| self.is_uninspected));
         }
         if self.pending.is_some() {
-            return Flow::Blocked;
+            return StepReadiness::Blocked;
         }
         if self.has_drained || !self.handoff.drains() {
-            return Flow::Finished;
+            return StepReadiness::Finished;
         }
         self.drain();
-        Flow::Again
+        StepReadiness::Again
     }
 
     /// False when there was nothing to evaluate.
     fn evaluate(&mut self, is_closing: bool, now_ms: i64) -> bool {
-        let mut out = Out::default();
+        let mut out = StepOutput::default();
         let mut any = false;
         let ShardWorker { handoff, shard, full, spare, marks, next_marks, barrier, .. } = self;
         handoff.receive(
@@ -263,7 +263,7 @@ impl ShardWorker {
         if self.next_marks != self.marks {
             any = true;
             mem::swap(&mut self.marks, &mut self.next_marks);
-            self.shard.step(&Batch::default(), &self.marks, &mut out);
+            self.shard.step(&ObservationBatch::default(), &self.marks, &mut out);
         }
         let since = *self.inspected_at_ms.get_or_insert(now_ms);
         let is_time = is_closing || now_ms.saturating_sub(since) >= self.inspect_every_ms;
@@ -283,8 +283,8 @@ impl ShardWorker {
     fn drain(&mut self) {
         self.has_drained = true;
         self.marks.settled.fill(Timestamp(i64::MAX));
-        let mut out = Out::default();
-        self.shard.step(&Batch::default(), &self.marks, &mut out);
+        let mut out = StepOutput::default();
+        self.shard.step(&ObservationBatch::default(), &self.marks, &mut out);
         let inspection = ShardInspection { watched: None, ..self.inspect() };
         self.push(out, Some(inspection));
     }
@@ -297,7 +297,7 @@ impl ShardWorker {
         }
     }
 
-    fn push(&mut self, out: Out, inspection: Option<ShardInspection>) {
+    fn push(&mut self, out: StepOutput, inspection: Option<ShardInspection>) {
         self.pending = Some(ShardOutput {
             out,
             settled: self.shard.settled().to_vec(),

@@ -1,6 +1,6 @@
 //! Watermarks of all streams, shared by the reader and the shards.
 
-use model::observation::Marks;
+use model::observation::Watermarks;
 use model::time::Timestamp;
 
 use super::sync::{AtomicI64, Ordering};
@@ -43,7 +43,7 @@ impl SharedWatermarks {
     }
 
     /// Loads all watermarks. A shard does so before it drains its ring.
-    pub(crate) fn load(&self, into: &mut Marks) {
+    pub(crate) fn load(&self, into: &mut Watermarks) {
         into.settled.clear();
         into.first.clear();
         for mark in &self.streams {

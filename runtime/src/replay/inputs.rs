@@ -9,7 +9,7 @@ use model::schema::Schema;
 use model::time::Timestamp;
 
 use super::observer::ReplayObserver;
-use crate::ingest::admission::{Ingester, PartitionProgress};
+use crate::ingest::admission::{PartitionProgress, RecordIngester};
 
 /// Something to read.
 pub struct ReplayInput {
@@ -29,7 +29,7 @@ pub(super) struct OpenInput {
     label: String,
     source: FileSource,
     partition: PartitionProgress,
-    /// Whether its end was reached.
+    /// True when its end was reached.
     pub(super) has_ended: bool,
 }
 
@@ -86,7 +86,7 @@ impl OpenInput {
     /// Reads some records.
     pub(super) fn read(
         &mut self,
-        ingester: &mut Ingester,
+        ingester: &mut RecordIngester,
         budget: usize,
         observer: &mut impl ReplayObserver,
     ) -> Result<ReadState, SourceError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use model::observation::Batch;
+use model::observation::ObservationBatch;
 use model::time::Timestamp;
 use model::transition::Transition;
 
@@ -16,7 +16,7 @@ pub trait ReplayObserver {
     /// An event of a stream was admitted or not.
     fn admitted(&mut self, _stream: usize, _outcome: AdmissionOutcome) {}
     /// These observations are about to be evaluated.
-    fn observed(&mut self, _batches: &[Batch]) {}
+    fn observed(&mut self, _batches: &[ObservationBatch]) {}
     /// A stream is settled up to an instant, its batches delivered; `first` is the time of its
     /// earliest event so far.
     fn settled(&mut self, _stream: usize, _settled: Timestamp, _first: Option<Timestamp>) {}

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine::shard::{ShardCounts, Watched};
-use model::transition::{KeyPart, Transition, TransitionKind};
+use engine::shard::{ShardCounts, WatchSample};
+use model::transition::{NamedKeyPart, Transition, TransitionKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -19,7 +19,7 @@ pub struct ReplayCounts {
     resolved: u64,
     shards: BTreeMap<usize, ShardCounts>,
     /// By shard: samples of its watches, as of its last inspection.
-    watched: BTreeMap<usize, Vec<Watched>>,
+    watched: BTreeMap<usize, Vec<WatchSample>>,
 }
 
 /// Summary of a replay as tools read it.
@@ -76,7 +76,7 @@ pub struct WatchSummary {
 
 impl ReplayCounts {
     /// Notes what a shard holds, and the samples of its watches where it has inspected them.
-    pub fn note(&mut self, shard: usize, output: &mut ShardOutput) {
+    pub fn record(&mut self, shard: usize, output: &mut ShardOutput) {
         self.shards.insert(shard, output.counts);
         if let Some(watched) = output.inspection.as_mut().and_then(|of| of.watched.take()) {
             self.watched.insert(shard, watched);
@@ -121,10 +121,10 @@ impl ReplayCounts {
     }
 
     fn watches(&self, templates: &AlertTemplates) -> Vec<WatchSummary> {
-        let mut samples: Vec<&Watched> = self.watched.values().flatten().collect();
+        let mut samples: Vec<&WatchSample> = self.watched.values().flatten().collect();
         samples.sort();
         let summaries = samples.into_iter().filter_map(|sample| {
-            let part = |(name, value): &KeyPart| (name.clone(), value.to_string());
+            let part = |(name, value): &NamedKeyPart| (name.clone(), value.to_string());
             Some(WatchSummary {
                 watch: sample.watch.clone(),
                 key: sample.key.iter().map(part).collect(),

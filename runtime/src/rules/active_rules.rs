@@ -26,7 +26,7 @@ use crate::shared::NodeShared;
 pub struct ActiveRules {
     /// The rules.
     pub(crate) rules: LoadedRules,
-    /// What they replaced; `None` where nothing is known of it.
+    /// Rules that they replaced; `None` where nothing is known of it.
     pub(crate) previous: Option<PreviousRules>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn activate(
     let files = update.rules.sources.names().map(str::to_owned).collect();
     alert_log.append(&change.line(now, update.by, files))?;
     alert_log.sync()?;
-    history.note_change(change);
+    history.record_change(change);
     Ok(())
 }
 

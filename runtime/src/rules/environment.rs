@@ -3,7 +3,7 @@
 use icalendar::parser::{read_calendar, unfold};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 use model::time::{DAY_MS, Timestamp};
 
 /// The years whose changes of the clocks are looked up.
@@ -17,7 +17,7 @@ pub const fn utc() -> TimeZone {
 }
 
 /// The offsets of an IANA time zone; `None` for a name the database does not have.
-pub fn zone(name: &str) -> Option<Zone> {
+pub fn zone(name: &str) -> Option<ZoneOffsets> {
     let zone = TimeZone::get(name).ok()?;
     let year = |year: i16| {
         Some(Date::new(year, 1, 1).ok()?.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
@@ -32,7 +32,7 @@ pub fn zone(name: &str) -> Option<Zone> {
             offsets.push((from, offset));
         }
     }
-    Some(Zone { offsets })
+    Some(ZoneOffsets { offsets })
 }
 
 /// The days of an iCalendar file's all-day events, as days since 1970-01-01, ascending.

@@ -1,6 +1,6 @@
 //! Rules that are kept beside the alert log: their files, and those that were replaced.
 
-use engine::succession::SettledStreams;
+use engine::program_upgrade::SettledStreams;
 
 use super::loaded::LoadedRules;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::program::{Program, ProgramError};
 use model::message::Language;
-use rules_dsl::explain::Explanation;
+use rules_dsl::explain::RuleExplanation;
 use rules_dsl::resolver::Resolver;
 use rules_dsl::rule::{RuleSet, Test};
 use rules_dsl::source::SourceFile;
@@ -18,7 +18,7 @@ pub struct LoadedRules {
     /// The checked rules.
     pub set: RuleSet,
     /// The reading of each alert, in the order of the alerts.
-    pub readings: Vec<Explanation>,
+    pub readings: Vec<RuleExplanation>,
     /// The compiled program.
     pub program: Arc<Program>,
     /// Warnings, rendered.

@@ -1,4 +1,4 @@
-//! Where loaded rules wait for the node: the newest is all that matters.
+//! Mailbox of loaded rules for the node: the newest is all that matters.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use super::loaded::LoadedRules;
 pub struct RuleUpdate {
     /// The rules.
     pub rules: LoadedRules,
-    /// What asked: `start`, `signal`, `api`.
+    /// Origin of the request: `start`, `signal`, `api`.
     pub by: &'static str,
 }
 
@@ -32,7 +32,7 @@ impl ReloadMailbox {
         self.is_waiting.store(true, Ordering::Release);
     }
 
-    /// Whether rules wait.
+    /// True when rules wait.
     pub fn is_waiting(&self) -> bool {
         self.is_waiting.load(Ordering::Acquire)
     }
@@ -46,7 +46,7 @@ impl ReloadMailbox {
 
     /// Notes which rules are active, unless others are on their way. Rules that wait to become
     /// what is active already wait no longer: they were loaded before it was known what is.
-    pub fn note_active(&self, rules: u64) {
+    pub fn record_active(&self, rules: u64) {
         let mut waiting = lock(&self.waiting);
         if waiting.as_ref().is_some_and(|update| update.rules.program.hash() == rules) {
             *waiting = None;
@@ -57,7 +57,7 @@ impl ReloadMailbox {
         }
     }
 
-    /// Whether these rules are active, or on their way.
+    /// True when these rules are active, or on their way.
     pub fn is_newest(&self, rules: u64) -> bool {
         *lock(&self.newest) == Some(rules)
     }
@@ -83,11 +83,11 @@ mod tests {
         let rules = LoadedRules::from_text(text, Language::En).unwrap();
         let hash = rules.program.hash();
         mailbox.put(RuleUpdate { rules, by: "api" });
-        mailbox.note_active(hash ^ 1);
+        mailbox.record_active(hash ^ 1);
         assert!(mailbox.is_waiting() && mailbox.is_newest(hash), "others are active");
-        mailbox.note_active(hash);
+        mailbox.record_active(hash);
         assert!(!mailbox.is_waiting() && mailbox.is_newest(hash) && mailbox.take().is_none());
-        mailbox.note_active(hash ^ 1);
+        mailbox.record_active(hash ^ 1);
         assert!(mailbox.is_newest(hash ^ 1));
     }
 }

@@ -1,6 +1,6 @@
 //! Rules as text, whole: everything that was read for them, so that the same rules can run again.
 
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 use model::message::Language;
 use rules_dsl::resolver::Resolver;
 use rules_dsl::source::SourceFile;
@@ -50,7 +50,7 @@ impl Resolver for RuleSources {
         found.map(|(_, _, text)| text.clone()).ok_or_else(|| "it was not kept".to_owned())
     }
 
-    fn zone(&self, name: &str) -> Option<Zone> {
+    fn zone(&self, name: &str) -> Option<ZoneOffsets> {
         zone(name)
     }
 

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use connectors::commit::{Reach, ReachBack};
-use connectors::transition_json::AlertRecord;
+use connectors::alert_log_codec::AlertRecord;
+use connectors::commit::{ReplayStart, ReplayStartFn};
 use engine::shard::{Shard, ShardCounts};
 use engine::watermark::FUTURE_MAX_MS;
 use model::time::Timestamp;
@@ -35,11 +35,11 @@ use crate::checkpoint::snapshot::{Snapshot, SnapshotWriter};
 use crate::checkpoint::state_log::{KeptFrom, StateLog, StateLogContents};
 use crate::error::NodeError;
 use crate::executor::{DrainedPipeline, PipelineExecutor, PipelineMachines};
-use crate::ingest::admission::Ingester;
+use crate::ingest::admission::RecordIngester;
 use crate::ingest::offset_index::OffsetIndexes;
-use crate::ingest::reader::{Reader, ReaderParts};
+use crate::ingest::reader::{PartitionReader, ReaderParts};
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
-use crate::io::{Flow, Now, SourceFactory};
+use crate::io::{ClockReading, SourceFactory, StepReadiness};
 use crate::pipeline::{Pipeline, PipelineInput};
 use crate::shared::{NodeSettings, NodeShared, RunTotals};
 
@@ -58,30 +58,30 @@ pub struct Supervisor<F: SourceFactory, X> {
     executor: X,
     shared: NodeShared,
     settings: NodeSettings,
-    /// What the next run continues; `None` while a run has it.
+    /// Totals that the next run continues; `None` while a run has it.
     totals: Option<RunTotals>,
-    /// What shards of earlier runs refused.
+    /// Counts refused by shards of earlier runs.
     refused: ShardCounts,
     /// Records of the log that on-call has not been sent yet.
     backlog: VecDeque<LoggedRecord>,
-    stage: Stage<F::Sources>,
+    stage: SupervisorStage<F::Sources>,
 }
 
-/// Where a supervisor is.
-enum Stage<S> {
+/// Stage of a supervisor.
+enum SupervisorStage<S> {
     /// Rules are active, and nothing is opened.
     Recovery(Box<(AlertLogState, ActiveRules)>),
     /// Partitions are waited for.
-    Assignment(Box<Assignment<S>>),
+    Assignment(Box<PendingRun<S>>),
     /// A pipeline runs.
-    Running(Box<Run<S>>),
+    Running(Box<ActiveRun<S>>),
     Finished,
 }
 
 /// A run that waits for its partitions.
-struct Assignment<S> {
+struct PendingRun<S> {
     recovery: RecoveryInput,
-    reader: Reader<S>,
+    reader: PartitionReader<S>,
     durable: Arc<DurableProgress>,
     /// By stream: everything up to here is published.
     published: Vec<Timestamp>,
@@ -90,7 +90,7 @@ struct Assignment<S> {
     assigned_at_ms: Option<i64>,
 }
 
-/// What the logs say before anything is read.
+/// Contents of the logs before anything is read.
 struct RecoveryInput {
     rules: LoadedRules,
     previous: Option<PreviousRules>,
@@ -102,9 +102,9 @@ struct RecoveryInput {
 }
 
 /// A pipeline that is about to run, and the reader in front of it.
-struct Launch<S> {
+struct PipelineLaunch<S> {
     rules: LoadedRules,
-    reader: Reader<S>,
+    reader: PartitionReader<S>,
     pipeline: Pipeline,
     logs: NodeLogs,
     ended: Vec<AlertRecord>,
@@ -112,9 +112,9 @@ struct Launch<S> {
 }
 
 /// A run that has its partitions.
-struct Run<S> {
+struct ActiveRun<S> {
     rules: LoadedRules,
-    reader: Reader<S>,
+    reader: PartitionReader<S>,
     input: PipelineInput,
     durable: Arc<DurableProgress>,
     is_drained: bool,
@@ -133,17 +133,17 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         shared: NodeShared,
         settings: NodeSettings,
         totals: RunTotals,
-        now: Now,
+        now: ClockReading,
     ) -> Result<Supervisor<F, X>, NodeError> {
         let mut state = AlertLogState::read(&shared)?;
         let rules = state.first_rules(proposed, &sources, &shared, now)?;
         let backlog = state.history.logged().iter().cloned().collect();
-        let stage = Stage::Recovery(Box::new((state, rules)));
+        let stage = SupervisorStage::Recovery(Box::new((state, rules)));
         let (totals, refused) = (Some(totals), ShardCounts::default());
         Ok(Supervisor { sources, executor, shared, settings, totals, refused, backlog, stage })
     }
 
-    /// What runs the machines of its pipelines.
+    /// Executor of the machines of its pipelines.
     pub const fn executor(&mut self) -> &mut X {
         &mut self.executor
     }
@@ -151,16 +151,16 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
     /// The sources, to be waited on between two steps; `None` while none are open.
     pub fn open_sources(&mut self) -> Option<&mut F::Sources> {
         match &mut self.stage {
-            Stage::Assignment(assignment) => Some(assignment.reader.sources()),
-            Stage::Running(run) => Some(run.reader.sources()),
-            Stage::Recovery(_) | Stage::Finished => None,
+            SupervisorStage::Assignment(assignment) => Some(assignment.reader.sources()),
+            SupervisorStage::Running(run) => Some(run.reader.sources()),
+            SupervisorStage::Recovery(_) | SupervisorStage::Finished => None,
         }
     }
 
     /// By stream: the watermark that is published; empty while no pipeline runs.
     pub fn watermarks(&self) -> &[Timestamp] {
         match &self.stage {
-            Stage::Running(run) => run.reader.watermarks(),
+            SupervisorStage::Running(run) => run.reader.watermarks(),
             _ => &[],
         }
     }
@@ -169,21 +169,25 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
     ///
     /// # Errors
     /// See [`NodeError`]. After any of them a restart recovers.
-    pub fn step(&mut self, is_stopping: bool, now: Now) -> Result<Flow, NodeError> {
+    pub fn step(
+        &mut self,
+        is_stopping: bool,
+        now: ClockReading,
+    ) -> Result<StepReadiness, NodeError> {
         self.send_backlog();
-        match mem::replace(&mut self.stage, Stage::Finished) {
-            Stage::Recovery(recovery) => {
+        match mem::replace(&mut self.stage, SupervisorStage::Finished) {
+            SupervisorStage::Recovery(recovery) => {
                 let (state, rules) = *recovery;
                 self.open(state, rules, now)?;
-                Ok(Flow::Again)
+                Ok(StepReadiness::Again)
             }
-            Stage::Assignment(assignment) if is_stopping => {
+            SupervisorStage::Assignment(assignment) if is_stopping => {
                 self.totals = Some(assignment.reader.close().1);
-                Ok(Flow::Finished)
+                Ok(StepReadiness::Finished)
             }
-            Stage::Assignment(assignment) => self.await_partitions(assignment, now),
-            Stage::Running(run) => self.run(run, is_stopping, now),
-            Stage::Finished => Ok(Flow::Finished),
+            SupervisorStage::Assignment(assignment) => self.await_partitions(assignment, now),
+            SupervisorStage::Running(run) => self.run(run, is_stopping, now),
+            SupervisorStage::Finished => Ok(StepReadiness::Finished),
         }
     }
 
@@ -200,7 +204,7 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         &mut self,
         state: AlertLogState,
         active: ActiveRules,
-        now: Now,
+        now: ClockReading,
     ) -> Result<(), NodeError> {
         let AlertLogState { alert_log, history } = state;
         let ActiveRules { rules, previous } = active;
@@ -218,22 +222,22 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         &mut self,
         recovery: RecoveryInput,
         snapshot: Option<Snapshot>,
-        now: Now,
+        now: ClockReading,
     ) -> Result<(), NodeError> {
         let rules = &recovery.rules;
         let reach_back = recovery.reach_back(&self.settings, snapshot.as_ref());
-        self.note_active(rules)?;
+        self.record_active(rules)?;
         let durable = Arc::new(DurableProgress::new(rules.set.streams.len()));
         let source = self.sources.open(rules, reach_back)?;
         let workers = self.settings.pipeline.workers.max(1);
-        let ingester = Ingester::new(&rules.program, &rules.set.streams, None, workers);
+        let ingester = RecordIngester::new(&rules.program, &rules.set.streams, None, workers);
         let ingester = ingester.map_err(NodeError::Schema)?;
         let totals = self.totals.take().ok_or(NodeError::Machine("supervisor"))?;
         let parts = ReaderParts { source, ingester, totals, durable: Arc::clone(&durable) };
-        let reader = Reader::new(parts, rules, &self.shared, &self.settings, now);
+        let reader = PartitionReader::new(parts, rules, &self.shared, &self.settings, now);
         let published = vec![Timestamp(i64::MIN); rules.set.streams.len()];
         let assigned_at_ms = None;
-        self.stage = Stage::Assignment(Box::new(Assignment {
+        self.stage = SupervisorStage::Assignment(Box::new(PendingRun {
             recovery,
             reader,
             durable,
@@ -245,21 +249,21 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
     }
 
     /// Makes rules those of the node: their texts, their figures.
-    fn note_active(&mut self, rules: &LoadedRules) -> Result<(), NodeError> {
+    fn record_active(&mut self, rules: &LoadedRules) -> Result<(), NodeError> {
         self.sources.check(rules).map_err(NodeError::Rules)?;
         self.shared.templates.replace_rules(rules);
         let metrics = &self.shared.telemetry.metrics;
         metrics.rules.begin(&rules.program);
-        metrics.note_rules(rules.program.hash());
-        self.shared.mailbox.note_active(rules.program.hash());
+        metrics.record_rules(rules.program.hash());
+        self.shared.mailbox.record_active(rules.program.hash());
         Ok(())
     }
 
     fn await_partitions(
         &mut self,
-        mut assignment: Box<Assignment<F::Sources>>,
-        now: Now,
-    ) -> Result<Flow, NodeError> {
+        mut assignment: Box<PendingRun<F::Sources>>,
+        now: ClockReading,
+    ) -> Result<StepReadiness, NodeError> {
         for (stream, commit) in assignment.reader.follow_assignments(now)? {
             if let Some(slot) = assignment.published.get_mut(stream) {
                 *slot = (*slot).max(Timestamp(commit.settled));
@@ -273,17 +277,21 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         let may_start =
             any && (all || waited_ms > self.settings.assignment_wait_ms) && self.backlog.is_empty();
         if may_start {
-            self.shared.telemetry.health.note_assigned();
+            self.shared.telemetry.health.record_assigned();
             self.recover(*assignment, now)?;
-            return Ok(Flow::Again);
+            return Ok(StepReadiness::Again);
         }
-        self.stage = Stage::Assignment(assignment);
-        Ok(Flow::Wait(Some(now.monotonic_ms.saturating_add(ASSIGNMENT_POLL_MS))))
+        self.stage = SupervisorStage::Assignment(assignment);
+        Ok(StepReadiness::Wait(Some(now.monotonic_ms.saturating_add(ASSIGNMENT_POLL_MS))))
     }
 
     /// Starts the pipeline: from a snapshot that fits the commits, or by a replay.
-    fn recover(&mut self, assignment: Assignment<F::Sources>, now: Now) -> Result<(), NodeError> {
-        let Assignment { recovery, mut reader, durable, mut published, snapshot, .. } = assignment;
+    fn recover(
+        &mut self,
+        assignment: PendingRun<F::Sources>,
+        now: ClockReading,
+    ) -> Result<(), NodeError> {
+        let PendingRun { recovery, mut reader, durable, mut published, snapshot, .. } = assignment;
         let program = Arc::clone(&recovery.rules.program);
         recovery.raise(&mut published);
         let mut shards = None;
@@ -307,17 +315,17 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
     fn start(
         &mut self,
         recovery: RecoveryInput,
-        mut reader: Reader<F::Sources>,
+        mut reader: PartitionReader<F::Sources>,
         durable: Arc<DurableProgress>,
         published: &[Timestamp],
         shards: Option<Vec<Shard>>,
-        now: Now,
+        now: ClockReading,
     ) -> Result<(), NodeError> {
         let RecoveryInput { rules, previous, alert_log, history, state_log, state, .. } = recovery;
         let program = Arc::clone(&rules.program);
         let mut logs = self.logs(&rules, alert_log, state_log, reader.offset_indexes());
         logs.compactor.compact_if_due(&mut *logs.alert_log.0, published, now.wall);
-        (0..).zip(published).for_each(|(stream, at)| durable.note_committed(stream, *at));
+        (0..).zip(published).for_each(|(stream, at)| durable.record_committed(stream, *at));
         let restored_state = logs.state_log.restore(&program, state, published)?;
         let published_some = history.published_some(&program);
         reader.continue_after(published, published_some, &rules, &restored_state.kept);
@@ -333,7 +341,7 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         let ended = texts.map_or_else(Vec::new, |texts| {
             resumed.ended.into_iter().map(|end| texts.transition_record(end)).collect()
         });
-        let launch = Launch { rules, reader, pipeline, logs, ended, durable };
+        let launch = PipelineLaunch { rules, reader, pipeline, logs, ended, durable };
         self.launch(launch, &history, now);
         Ok(())
     }
@@ -357,30 +365,35 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         }
     }
 
-    fn launch(&mut self, launch: Launch<F::Sources>, history: &AlertLogReplay, now: Now) {
-        let Launch { rules, reader, pipeline, logs, ended, durable } = launch;
+    fn launch(
+        &mut self,
+        launch: PipelineLaunch<F::Sources>,
+        history: &AlertLogReplay,
+        now: ClockReading,
+    ) {
+        let PipelineLaunch { rules, reader, pipeline, logs, ended, durable } = launch;
         let Pipeline { input, output, workers } = pipeline;
         let program = Arc::clone(&rules.program);
         let parts = WriterParts { output, logs, ended, durable: Arc::clone(&durable), program };
         let mut writer = AlertLogWriter::new(parts, history, &self.shared, &self.settings, now);
         writer.continue_counts(self.refused);
         self.executor.start(PipelineMachines { workers, writer: Box::new(writer) });
-        let run = Run { rules, reader, input, durable, is_drained: false };
-        self.stage = Stage::Running(Box::new(run));
+        let run = ActiveRun { rules, reader, input, durable, is_drained: false };
+        self.stage = SupervisorStage::Running(Box::new(run));
     }
 
     fn run(
         &mut self,
-        mut run: Box<Run<F::Sources>>,
+        mut run: Box<ActiveRun<F::Sources>>,
         is_stopping: bool,
-        now: Now,
-    ) -> Result<Flow, NodeError> {
+        now: ClockReading,
+    ) -> Result<StepReadiness, NodeError> {
         if !run.is_drained {
             let flow = run.reader.step(&mut run.input, is_stopping, now);
             match flow {
-                Ok(Flow::Finished) => run.is_drained = true,
+                Ok(StepReadiness::Finished) => run.is_drained = true,
                 Ok(flow) => {
-                    self.stage = Stage::Running(run);
+                    self.stage = SupervisorStage::Running(run);
                     return Ok(flow);
                 }
                 Err(error) => {
@@ -391,8 +404,8 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
             }
         }
         let Some(drained) = self.executor.try_join() else {
-            self.stage = Stage::Running(run);
-            return Ok(Flow::Wait(Some(now.monotonic_ms.saturating_add(1))));
+            self.stage = SupervisorStage::Running(run);
+            return Ok(StepReadiness::Wait(Some(now.monotonic_ms.saturating_add(1))));
         };
         let update = self.shared.mailbox.take().filter(|_| !is_stopping);
         self.end_run(*run, drained?, update, now)
@@ -401,38 +414,43 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
     /// Ends a run for good, activates rules that the shards adopt, or recovers under other rules.
     fn end_run(
         &mut self,
-        run: Run<F::Sources>,
+        run: ActiveRun<F::Sources>,
         drained: DrainedPipeline,
         update: Option<RuleUpdate>,
-        now: Now,
-    ) -> Result<Flow, NodeError> {
+        now: ClockReading,
+    ) -> Result<StepReadiness, NodeError> {
         let DrainedPipeline { shards, writer } = drained;
         let Some(update) = update else {
             self.write_last_snapshot(&run, writer, &shards);
             self.totals = Some(run.reader.close().1);
-            return Ok(Flow::Finished);
+            return Ok(StepReadiness::Finished);
         };
         if self.may_adopt(&run.rules, &update.rules) {
             self.adopt(run, update, shards, writer, now)?;
-            return Ok(Flow::Again);
+            return Ok(StepReadiness::Again);
         }
         let (settled, totals) = run.reader.close();
         (self.totals, self.refused) = (Some(totals), writer.refused);
         let mut state = AlertLogState::read(&self.shared)?;
         let change = RuleChange::after(&run.rules, &update.rules, settled);
         let active = state.replace(update, change, &self.shared, now)?;
-        self.stage = Stage::Recovery(Box::new((state, active)));
-        Ok(Flow::Again)
+        self.stage = SupervisorStage::Recovery(Box::new((state, active)));
+        Ok(StepReadiness::Again)
     }
 
-    fn write_last_snapshot(&self, run: &Run<F::Sources>, writer: DrainedWriter, shards: &[Shard]) {
+    fn write_last_snapshot(
+        &self,
+        run: &ActiveRun<F::Sources>,
+        writer: DrainedWriter,
+        shards: &[Shard],
+    ) {
         let is_wanted = self.settings.reader.snapshot_every_ms.is_some();
         if let Some(checkpoint) = run.reader.checkpoint().filter(|_| is_wanted) {
             writer.snapshots.write_last(&checkpoint, shards);
         }
     }
 
-    /// Whether shards and reader may continue under other rules as they are.
+    /// True when shards and reader may continue under other rules as they are.
     fn may_adopt(&self, active: &LoadedRules, next: &LoadedRules) -> bool {
         active.set.streams == next.set.streams
             && next.program.may_be_adopted(&active.program)
@@ -442,13 +460,13 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
     /// Activates rules that the shards adopt: once the log says so, they evaluate.
     fn adopt(
         &mut self,
-        run: Run<F::Sources>,
+        run: ActiveRun<F::Sources>,
         update: RuleUpdate,
         mut shards: Vec<Shard>,
         drained: DrainedWriter,
-        now: Now,
+        now: ClockReading,
     ) -> Result<(), NodeError> {
-        let Run { rules: active, mut reader, durable: before, .. } = run;
+        let ActiveRun { rules: active, mut reader, durable: before, .. } = run;
         let AlertLogState { mut alert_log, mut history } = AlertLogState::read(&self.shared)?;
         let log = &mut *alert_log.0;
         let change = RuleChange::after(&active, &update.rules, reader.settled_streams());
@@ -457,16 +475,16 @@ impl<F: SourceFactory, X: PipelineExecutor> Supervisor<F, X> {
         let (by, hash) = (update.by, hex(rules.program.hash()));
         info!(by, rules = hash, "rules activated; nothing is replayed");
         shards.iter_mut().for_each(|shard| shard.adopt(&rules.program));
-        self.note_active(&rules)?;
-        self.sources.note_active(&rules);
+        self.record_active(&rules)?;
+        self.sources.record_active(&rules);
         let durable = Arc::new(DurableProgress::new(rules.set.streams.len()));
-        (0..).zip(before.committed()).for_each(|(at, of)| durable.note_committed(at, of));
+        (0..).zip(before.committed()).for_each(|(at, of)| durable.record_committed(at, of));
         let pipeline = Pipeline::of(shards, self.settings.pipeline);
         reader.adopt(&rules, Arc::clone(&durable), &pipeline.input);
         let logs = self.logs(&rules, alert_log, drained.state_log, reader.offset_indexes());
         self.refused = drained.refused;
         let ended = Vec::new();
-        let launch = Launch { rules, reader, pipeline, logs, ended, durable };
+        let launch = PipelineLaunch { rules, reader, pipeline, logs, ended, durable };
         self.launch(launch, &history, now);
         Ok(())
     }
@@ -492,7 +510,7 @@ impl AlertLogState {
         proposed: LoadedRules,
         sources: &F,
         shared: &NodeShared,
-        now: Now,
+        now: ClockReading,
     ) -> Result<ActiveRules, NodeError> {
         let hash = proposed.program.hash();
         let newest = self.history.changes().last().map(|change| change.rules);
@@ -525,7 +543,7 @@ impl AlertLogState {
         update: RuleUpdate,
         change: RuleChange,
         shared: &NodeShared,
-        now: Now,
+        now: ClockReading,
     ) -> Result<ActiveRules, NodeError> {
         let log = &mut *self.alert_log.0;
         activate(shared, log, &mut self.history, &update, change, now.wall)?;
@@ -550,8 +568,8 @@ impl RecoveryInput {
         }
     }
 
-    /// Whether the state log has all that rules remember: where it starts anew, a snapshot's shards
-    /// would not write again what they have written.
+    /// True when the state log has all that rules remember: where it starts anew, a snapshot's
+    /// shards would not write again what they have written.
     fn has_state(&self, settings: &NodeSettings, published: &[Timestamp]) -> bool {
         let at = |stream: &usize| published.get(*stream).copied();
         let how = settings.pipeline.state_checkpoints;
@@ -568,14 +586,18 @@ impl RecoveryInput {
     /// An event is at most so much older than its record, or it was refused: what was recorded
     /// before has no event later than the horizon begins. Where such records set the front of
     /// their partition, it lay before the horizon, and so did all that it made late.
-    fn reach_back(&self, settings: &NodeSettings, snapshot: Option<&Snapshot>) -> Vec<ReachBack> {
+    fn reach_back(
+        &self,
+        settings: &NodeSettings,
+        snapshot: Option<&Snapshot>,
+    ) -> Vec<ReplayStartFn> {
         let streams = &self.rules.set.streams;
         let settled = |stream: &usize| {
             let name = streams.get(*stream).map(|schema| &schema.name)?;
             self.previous.as_ref()?.settled.get(name).copied()
         };
         let hash = self.rules.program.hash();
-        let of = |(stream, requirements): (usize, ReplayRequirements)| -> ReachBack {
+        let of = |(stream, requirements): (usize, ReplayRequirements)| -> ReplayStartFn {
             let known = requirements.companions.iter().map(settled);
             let known = known.collect::<Option<Vec<Timestamp>>>();
             let replaced = known.and_then(|known| known.into_iter().min());
@@ -592,10 +614,10 @@ impl RecoveryInput {
                 let torn = is_torn.then(|| settled.minus(requirements.horizon_ms() + 1));
                 let after = if point.rules == hash { torn } else { replaced.or(torn) };
                 if let Some(after) = after {
-                    return Reach::Since(after.minus(FUTURE_MAX_MS).0);
+                    return ReplayStart::Since(after.minus(FUTURE_MAX_MS).0);
                 }
                 let offset = offsets.get(&partition).filter(|offset| **offset <= point.position);
-                offset.map_or(Reach::Committed, |offset| Reach::Offset(*offset))
+                offset.map_or(ReplayStart::Committed, |offset| ReplayStart::Offset(*offset))
             })
         };
         let how = settings.pipeline.state_checkpoints;
@@ -615,10 +637,10 @@ pub const ALERT_LOG: &str = "alerts.jsonl";
 impl<F: SourceFactory, X> std::fmt::Debug for Supervisor<F, X> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stage = match &self.stage {
-            Stage::Recovery(_) => "recovery",
-            Stage::Assignment(_) => "assignment",
-            Stage::Running(_) => "running",
-            Stage::Finished => "finished",
+            SupervisorStage::Recovery(_) => "recovery",
+            SupervisorStage::Assignment(_) => "assignment",
+            SupervisorStage::Running(_) => "running",
+            SupervisorStage::Finished => "finished",
         };
         f.debug_struct("Supervisor").field("stage", &stage).finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! What the service has to say of itself: which of its own alerts are open, each told once.
+//! Alerts of the service about itself: which of its own alerts are open, each told once.
 //!
 //! Whoever notices something says so for as long as it is so; the first time opens the alert.
 //! One that is counted ends when nothing was added for a while, one that is a state when it is
@@ -19,13 +19,13 @@ use model::transition::EpisodeId;
 use super::queue::SelfReport;
 use crate::telemetry::rule_metrics::RuleFigures;
 
-/// How long a state that its thread says again and again, each second, may go unsaid.
+/// Time for which a state that its thread says again and again, each second, may go unsaid.
 const UNREPORTED_MAX_MS: i64 = MINUTE_MS;
 
-/// When meta alerts fire and resolve.
+/// Limits at which alerts of the service about itself fire and resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetaLimits {
-    /// How long nothing may be added to what is counted before its alert ends, in ms.
+    /// Time for which nothing may be added to what is counted before its alert ends, in ms.
     pub quiet_ms: i64,
     /// Events of its streams after which a rule that never matched is an alert.
     pub never_matched_after: u64,
@@ -41,7 +41,7 @@ pub type MetaRecord = (MetaTransition, String);
 pub struct SelfMonitor {
     limits: MetaLimits,
     language: Language,
-    open: BTreeMap<MetaAlert, Open>,
+    open: BTreeMap<MetaAlert, OpenSelfAlert>,
     /// The instant of the newest step: the clock may be set back, the log may not.
     latest: Timestamp,
     late: u64,
@@ -51,12 +51,12 @@ pub struct SelfMonitor {
 
 /// An open alert.
 #[derive(Clone, Debug)]
-struct Open {
+struct OpenSelfAlert {
     /// Its identity, under which the alert log has it: it ends under no other, whatever its
     /// name is now.
     id: EpisodeId,
     since: Timestamp,
-    /// When it was last so.
+    /// Instant at which it was last so.
     seen: Timestamp,
     value: Option<Decimal>,
 }
@@ -77,14 +77,14 @@ impl SelfMonitor {
                 open.remove(&step.alert);
             } else {
                 let value = step.measured.value;
-                let entry = Open { id: step.id, since: step.since, seen: now, value };
+                let entry = OpenSelfAlert { id: step.id, since: step.since, seen: now, value };
                 open.insert(step.alert.clone(), entry);
             }
         }
         SelfMonitor { limits, language, open, latest, late: 0, refused: BTreeMap::new() }
     }
 
-    /// How many alerts of a name are open.
+    /// Number of open alerts of a name.
     pub(crate) fn open(&self, name: &str) -> usize {
         self.open.keys().filter(|alert| alert.name() == name).count()
     }
@@ -112,7 +112,7 @@ impl SelfMonitor {
         records
     }
 
-    /// How long an alert may go unsaid; `None` where it only ends when that is said.
+    /// Time for which an alert may go unsaid; `None` where it only ends when that is said.
     const fn lapses_after(&self, alert: &MetaAlert) -> Option<i64> {
         match alert {
             MetaAlert::LateObservationsDropped
@@ -232,7 +232,7 @@ impl SelfMonitor {
         let key = alert.key();
         let key = encode_key(key.iter().map(|(_, value)| value));
         let id = episode_id(alert.name(), &key, since);
-        let open = Open { id, since, seen: now, value: more };
+        let open = OpenSelfAlert { id, since, seen: now, value: more };
         let record = self.record(&alert, &open, since, false, threshold, detail);
         self.open.insert(alert, open);
         Some(record)
@@ -254,7 +254,7 @@ impl SelfMonitor {
     fn record(
         &self,
         alert: &MetaAlert,
-        open: &Open,
+        open: &OpenSelfAlert,
         at: Timestamp,
         is_over: bool,
         threshold: Option<Decimal>,

@@ -1,4 +1,4 @@
-//! What machines notice about the node itself, on its way to the alert log.
+//! Reports of machines about the node itself, on their way to the alert log.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,28 +10,28 @@ use crate::io::WakeHandle;
 /// Something that is so now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SelfReport {
-    /// What it is about.
+    /// Subject of the alert.
     pub alert: MetaAlert,
-    /// Whether it is so, or no longer.
+    /// True while the alert's condition holds.
     pub is_so: bool,
-    /// How much more of it there is, where it is counted.
+    /// Increase of its count, where it is counted.
     pub more: Option<Decimal>,
-    /// What an error or a place says for itself.
+    /// Text of an error or a place.
     pub detail: Option<String>,
 }
 
 /// Reports of all machines, taken by the log writer.
 #[derive(Debug, Default)]
 pub struct SelfMonitorQueue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<QueuedReports>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct QueuedReports {
     /// Wakes the log writer.
     wake: WakeHandle,
     reports: Vec<SelfReport>,
-    /// Whether some were taken whose alerts may not be in the alert log yet.
+    /// True when some were taken whose alerts may not be in the alert log yet.
     are_taken: bool,
 }
 
@@ -79,12 +79,12 @@ impl SelfMonitorQueue {
         })
     }
 
-    /// What was taken is in the alert log.
+    /// Records that the reports taken are in the alert log.
     pub fn logged(&self) {
         self.with(|waiting| waiting.are_taken = false);
     }
 
-    /// Whether nothing reported would be forgotten by a crash: only then may be committed what
+    /// True when nothing reported would be forgotten by a crash: only then may be committed what
     /// would not be noticed again.
     pub fn are_logged(&self) -> bool {
         self.with(|waiting| waiting.reports.is_empty() && !waiting.are_taken)
@@ -96,7 +96,7 @@ impl SelfMonitorQueue {
         self.with(|waiting| waiting.reports.len())
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Waiting) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut QueuedReports) -> T) -> T {
         change(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -2,7 +2,7 @@
 
 use model::time::{MINUTE_MS, Timestamp};
 
-/// How long the work is measured at a time.
+/// Time for which the work is measured at a time.
 const MEASURED_MS: i64 = MINUTE_MS;
 /// Work below which nobody takes too much: 100,000 units a second are a few hundredths of a
 /// core.

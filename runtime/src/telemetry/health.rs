@@ -16,7 +16,7 @@ const NEVER: i64 = i64::MIN;
 
 /// Reports of the threads, from which liveness and readiness follow.
 #[derive(Debug)]
-pub struct Health {
+pub struct NodeHealth {
     read: AtomicI64,
     acknowledged: AtomicI64,
     assigned: AtomicBool,
@@ -25,16 +25,16 @@ pub struct Health {
     trouble: Mutex<Option<String>>,
 }
 
-impl Default for Health {
-    fn default() -> Health {
-        Health::new()
+impl Default for NodeHealth {
+    fn default() -> NodeHealth {
+        NodeHealth::new()
     }
 }
 
-impl Health {
+impl NodeHealth {
     /// Health without any report; only threads that have reported once are checked.
-    pub fn new() -> Health {
-        Health {
+    pub fn new() -> NodeHealth {
+        NodeHealth {
             read: AtomicI64::new(NEVER),
             acknowledged: AtomicI64::new(NEVER),
             assigned: AtomicBool::new(false),
@@ -44,33 +44,33 @@ impl Health {
     }
 
     /// Records that partitions were assigned and are to be replayed.
-    pub fn note_assigned(&self) {
+    pub fn record_assigned(&self) {
         self.caught_up.store(false, Ordering::Relaxed);
         self.assigned.store(true, Ordering::Relaxed);
     }
 
     /// Records that every assigned partition was read up to its commit.
-    pub fn note_caught_up(&self) {
+    pub fn record_caught_up(&self) {
         self.caught_up.store(true, Ordering::Relaxed);
     }
 
     /// Records a turn of the reading thread.
-    pub fn note_read(&self, now: Timestamp) {
+    pub fn record_read(&self, now: Timestamp) {
         self.read.store(now.0, Ordering::Relaxed);
     }
 
     /// Records that the alert log acknowledged all that was written to it.
-    pub fn note_told(&self, now: Timestamp) {
+    pub fn record_reported(&self, now: Timestamp) {
         self.acknowledged.store(now.0, Ordering::Relaxed);
     }
 
     /// Records why the node cannot read its input, in words.
-    pub fn note_trouble(&self, what: &str) {
+    pub fn record_trouble(&self, what: &str) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(what.to_owned());
     }
 
     /// Records that the node reads its input again.
-    pub fn note_recovered(&self) {
+    pub fn record_recovered(&self) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -129,15 +129,15 @@ mod tests {
 
     #[test]
     fn a_thread_that_stops_is_named() {
-        let health = Health::new();
+        let health = NodeHealth::new();
         let check = |now, want: &str| {
             assert_eq!(health.live(Timestamp(now)).err().unwrap_or_default(), want);
         };
         check(i64::MAX, "");
-        health.note_told(Timestamp(5_000));
+        health.record_reported(Timestamp(5_000));
         check(90_000, "the alert log has been stuck for 85 s");
-        health.note_told(Timestamp(90_000));
-        health.note_read(Timestamp(0));
+        health.record_reported(Timestamp(90_000));
+        health.record_read(Timestamp(0));
         check(90_000, "the reader has been stuck for 90 s");
         // A clock set back accuses nobody.
         check(-1_000_000, "");
@@ -145,23 +145,23 @@ mod tests {
 
     #[test]
     fn readiness_names_what_is_missing() {
-        let health = Health::new();
+        let health = NodeHealth::new();
         let check = |now, want: &str| {
             assert_eq!(health.ready(Timestamp(now)).err().unwrap_or_default(), want);
         };
         check(0, "no partitions are assigned yet");
-        health.note_assigned();
+        health.record_assigned();
         check(0, "still reading what came before");
-        health.note_caught_up();
+        health.record_caught_up();
         check(0, "the alert log has acknowledged nothing yet");
-        health.note_told(Timestamp(0));
+        health.record_reported(Timestamp(0));
         check(ACK_MAX_MS, "");
         check(1_000 + ACK_MAX_MS, "the alert log acknowledges nothing for 11 s");
-        health.note_trouble("no broker answers");
+        health.record_trouble("no broker answers");
         check(0, "no broker answers");
-        health.note_recovered();
+        health.record_recovered();
         check(0, "");
-        health.note_assigned();
+        health.record_assigned();
         check(0, "still reading what came before");
     }
 }

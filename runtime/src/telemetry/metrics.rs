@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::shard::{ShardCounts, Watched};
+use engine::shard::{ShardCounts, WatchSample};
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
-use oncall::outbox::{GiveUp, Outcome};
+use oncall::outbox::{AttemptOutcome, DropReason};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -18,7 +18,7 @@ use super::rule_metrics::RuleMetrics;
 use super::watch_metrics::WatchMetrics;
 
 /// A gauge of seconds.
-type Seconds = Gauge<f64, AtomicU64>;
+type SecondsGauge = Gauge<f64, AtomicU64>;
 
 /// Totals of the reading thread since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +107,7 @@ struct ReloadLabels {
 
 /// All metrics of the node.
 #[derive(Debug)]
-pub struct Metrics {
+pub struct NodeMetrics {
     registry: Registry,
     events_read: Counter,
     events_decoded: Counter,
@@ -132,12 +132,12 @@ pub struct Metrics {
     dead_letters: Counter,
     deliveries: Family<DeliveryLabels, Counter>,
     outbox_pending: Family<ReceiverLabels, Gauge>,
-    outbox_oldest_age: Family<ReceiverLabels, Seconds>,
+    outbox_oldest_age: Family<ReceiverLabels, SecondsGauge>,
     confirming_fails: Family<ReceiverLabels, Gauge>,
-    front_delay: Family<PartitionLabels, Seconds>,
+    front_delay: Family<PartitionLabels, SecondsGauge>,
     records_lost: Counter,
     rebalances: Counter,
-    last_commit: Seconds,
+    last_commit: SecondsGauge,
     alert_log: Gauge,
     state_log: Gauge,
     snapshot: Gauge,
@@ -146,8 +146,8 @@ pub struct Metrics {
     partitions_held_back: Gauge,
     rules_info: Family<RulesLabels, Gauge>,
     reloads: Family<ReloadLabels, Counter>,
-    last_reload: Seconds,
-    held_back: Family<TopicLabels, Seconds>,
+    last_reload: SecondsGauge,
+    held_back: Family<TopicLabels, SecondsGauge>,
 }
 
 /// Registers metrics under one prefix.
@@ -181,17 +181,17 @@ impl ReloadOutcome {
     }
 }
 
-impl Default for Metrics {
-    fn default() -> Metrics {
-        Metrics::new()
+impl Default for NodeMetrics {
+    fn default() -> NodeMetrics {
+        NodeMetrics::new()
     }
 }
 
-impl Metrics {
+impl NodeMetrics {
     /// All metrics at zero.
-    pub fn new() -> Metrics {
+    pub fn new() -> NodeMetrics {
         let mut of = MetricRegistrar(Registry::with_prefix("hansho"));
-        Metrics {
+        NodeMetrics {
             events_read: of.add("events_read", "Decoded events and records that failed to decode"),
             events_decoded: of.add("events_decoded", "Decoded events"),
             undecodable: of.add("decode_errors", "Records that failed to decode"),
@@ -282,13 +282,13 @@ impl Metrics {
     }
 
     /// Sets the hash of the active rules.
-    pub fn note_rules(&self, hash: u64) {
+    pub fn record_rules(&self, hash: u64) {
         self.rules_info.clear();
         self.rules_info.get_or_create(&RulesLabels { hash: format!("{hash:016x}") }).set(1);
     }
 
     /// Counts a reload.
-    pub fn note_reload(&self, outcome: ReloadOutcome, wall: Timestamp) {
+    pub fn record_reload(&self, outcome: ReloadOutcome, wall: Timestamp) {
         self.reloads.get_or_create(&ReloadLabels { outcome: outcome.name() }).inc();
         if outcome != ReloadOutcome::Refused {
             self.last_reload.set(seconds(wall.0));
@@ -296,7 +296,7 @@ impl Metrics {
     }
 
     /// Sets the totals of the reading thread.
-    pub fn note_events(&self, totals: &EventTotals) {
+    pub fn record_events(&self, totals: &EventTotals) {
         set_total(&self.events_read, totals.decoded + totals.undecodable);
         set_total(&self.events_decoded, totals.decoded);
         set_total(&self.undecodable, totals.undecodable);
@@ -307,7 +307,7 @@ impl Metrics {
     }
 
     /// Sets the sums over all shards: totals since the start, and current values.
-    pub fn note_shards(&self, all: &ShardCounts) {
+    pub fn record_shards(&self, all: &ShardCounts) {
         set_total(&self.late_after_settle, all.late_after_settle);
         set_total(&self.refused_keys, all.refused_keys);
         set_total(&self.refused_values, all.refused_values);
@@ -317,58 +317,58 @@ impl Metrics {
     }
 
     /// Replaces the current values of all watches.
-    pub fn note_watches<'a>(&self, watched: impl Iterator<Item = &'a Watched>) {
-        self.watches.note(watched);
+    pub fn record_watches<'a>(&self, watched: impl Iterator<Item = &'a WatchSample>) {
+        self.watches.record(watched);
     }
 
     /// Sets how far a partition's newest event time lies behind the clock.
-    pub fn note_front(&self, topic: &str, partition: i32, front: Timestamp, now: Timestamp) {
+    pub fn record_front(&self, topic: &str, partition: i32, front: Timestamp, now: Timestamp) {
         let labels = PartitionLabels { topic: topic.to_owned(), partition };
         self.front_delay.get_or_create(&labels).set(seconds(now.0.saturating_sub(front.0)));
     }
 
     /// Counts a settled transition.
-    pub fn note_transition(&self, kind: TransitionKind, severity: Severity) {
+    pub fn record_transition(&self, kind: TransitionKind, severity: Severity) {
         let labels = TransitionLabels { severity: severity.name(), kind: kind.name() };
         self.transitions.get_or_create(&labels).inc();
     }
 
     /// Counts an early notice.
-    pub fn note_early(&self, severity: Severity) {
+    pub fn record_early(&self, severity: Severity) {
         self.early.get_or_create(&SeverityLabels { severity: severity.name() }).inc();
     }
 
     /// Sets the number of open incidents.
-    pub fn note_incidents(&self, open: usize) {
+    pub fn record_incidents(&self, open: usize) {
         self.incidents_open.set(gauge(open as u64));
     }
 
     /// Sets the number of open alerts of one name about the node itself.
-    pub fn note_of_itself(&self, alert: &'static str, open: usize) {
+    pub fn record_of_itself(&self, alert: &'static str, open: usize) {
         self.of_itself.get_or_create(&AlertLabels { alert }).set(gauge(open as u64));
     }
 
     /// Sets the number of records that became dead letters.
-    pub fn note_dead_letters(&self, letters: u64) {
+    pub fn record_dead_letters(&self, letters: u64) {
         set_total(&self.dead_letters, letters);
     }
 
     /// Counts the outcome of an attempt, or of a refusal by the outbox.
-    pub fn note_delivery(&self, receiver: &str, outcome: &Outcome) {
+    pub fn record_delivery(&self, receiver: &str, outcome: &AttemptOutcome) {
         let outcome = match outcome {
-            Outcome::Delivered { .. } => "delivered",
-            Outcome::Retrying { .. } => "retrying",
-            Outcome::GaveUp { why: GiveUp::Rejected(_) } => "rejected",
-            Outcome::GaveUp { why: GiveUp::Expired(_) } => "expired",
-            Outcome::GaveUp { why: GiveUp::QueueFull } => "queue_full",
-            Outcome::GaveUp { why: GiveUp::ReceiverRemoved } => "receiver_removed",
+            AttemptOutcome::Delivered { .. } => "delivered",
+            AttemptOutcome::Retrying { .. } => "retrying",
+            AttemptOutcome::GaveUp { why: DropReason::Rejected(_) } => "rejected",
+            AttemptOutcome::GaveUp { why: DropReason::Expired(_) } => "expired",
+            AttemptOutcome::GaveUp { why: DropReason::QueueFull } => "queue_full",
+            AttemptOutcome::GaveUp { why: DropReason::ReceiverRemoved } => "receiver_removed",
         };
         let labels = DeliveryLabels { receiver: receiver.to_owned(), outcome };
         self.deliveries.get_or_create(&labels).inc();
     }
 
     /// Sets a receiver's pending notifications, and the age of the oldest in milliseconds.
-    pub fn note_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
+    pub fn record_outbox(&self, receiver: &str, pending: usize, age_ms: i64) {
         let labels = ReceiverLabels { receiver: receiver.to_owned() };
         self.outbox_pending.get_or_create(&labels).set(gauge(pending as u64));
         self.outbox_oldest_age.get_or_create(&labels).set(seconds(age_ms));
@@ -382,29 +382,29 @@ impl Metrics {
     }
 
     /// Sets whether the last resend of open alerts to a receiver failed.
-    pub fn note_refresh(&self, receiver: &str, is_failing: bool) {
+    pub fn record_refresh(&self, receiver: &str, is_failing: bool) {
         let labels = ReceiverLabels { receiver: receiver.to_owned() };
         self.confirming_fails.get_or_create(&labels).set(i64::from(is_failing));
     }
 
     /// Counts records that expired before they were read.
-    pub fn note_lost(&self, records: u64) {
+    pub fn record_lost(&self, records: u64) {
         self.records_lost.inc_by(records);
     }
 
     /// Counts a change of assignment.
-    pub fn note_rebalance(&self) {
+    pub fn record_rebalance(&self) {
         self.rebalances.inc();
     }
 
     /// Sets the instant of the last commit: an instant, so that its age grows even when the
     /// node stands still.
-    pub fn note_commit(&self, now: Timestamp) {
+    pub fn record_commit(&self, now: Timestamp) {
         self.last_commit.set(seconds(now.0));
     }
 
     /// Sets the length of the newest snapshot, in bytes.
-    pub fn note_snapshot(&self, length: u64) {
+    pub fn record_snapshot(&self, length: u64) {
         self.snapshot.set(gauge(length));
     }
 
@@ -414,33 +414,33 @@ impl Metrics {
     }
 
     /// Sets the length of the state log, in bytes.
-    pub fn note_state_log(&self, length: u64) {
+    pub fn record_state_log(&self, length: u64) {
         self.state_log.set(gauge(length));
     }
 
     /// Sets the length of the alert log, in bytes.
-    pub fn note_alert_log(&self, length: u64) {
+    pub fn record_alert_log(&self, length: u64) {
         self.alert_log.set(gauge(length));
     }
 
     /// Counts lines dropped from the alert log, and sets its length in bytes.
-    pub fn note_compacted(&self, dropped: u64, length: u64) {
+    pub fn record_compacted(&self, dropped: u64, length: u64) {
         self.alert_log_dropped.inc_by(dropped);
-        self.note_alert_log(length);
+        self.record_alert_log(length);
     }
 
     /// Sets the number of idle partitions.
-    pub fn note_idle(&self, partitions: usize) {
+    pub fn record_idle(&self, partitions: usize) {
         self.partitions_idle.set(gauge(partitions as u64));
     }
 
     /// Sets the number of partitions that are paused so that others can catch up.
-    pub fn note_held_back(&self, partitions: usize) {
+    pub fn record_held_back(&self, partitions: usize) {
         self.partitions_held_back.set(gauge(partitions as u64));
     }
 
     /// Sets for how long a topic has been paused so that others can catch up.
-    pub fn note_held_back_for(&self, topic: &str, millis: i64) {
+    pub fn record_held_back_for(&self, topic: &str, millis: i64) {
         let labels = TopicLabels { topic: topic.to_owned() };
         self.held_back.get_or_create(&labels).set(seconds(millis));
     }

@@ -11,42 +11,42 @@ pub mod watch_metrics;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use engine::shard::Watched;
+use engine::shard::WatchSample;
 
-use health::Health;
-use metrics::Metrics;
+use health::NodeHealth;
+use metrics::NodeMetrics;
 
 /// State of the node as its threads report it.
 #[derive(Debug)]
-pub struct Telemetry {
+pub struct NodeTelemetry {
     /// Liveness and readiness.
-    pub health: Health,
+    pub health: NodeHealth,
     /// Counters and gauges.
-    pub metrics: Metrics,
-    watched: Mutex<Vec<Watched>>,
+    pub metrics: NodeMetrics,
+    watched: Mutex<Vec<WatchSample>>,
     /// Records of the alert log that on-call has applied and stored.
     on_call_position: AtomicU64,
 }
 
-impl Default for Telemetry {
-    fn default() -> Telemetry {
-        Telemetry::new()
+impl Default for NodeTelemetry {
+    fn default() -> NodeTelemetry {
+        NodeTelemetry::new()
     }
 }
 
-impl Telemetry {
+impl NodeTelemetry {
     /// Telemetry of a node that has reported nothing yet.
-    pub fn new() -> Telemetry {
-        Telemetry {
-            health: Health::new(),
-            metrics: Metrics::new(),
+    pub fn new() -> NodeTelemetry {
+        NodeTelemetry {
+            health: NodeHealth::new(),
+            metrics: NodeMetrics::new(),
             watched: Mutex::default(),
             on_call_position: AtomicU64::new(0),
         }
     }
 
     /// Records the position of on-call in the alert log, once that is stored.
-    pub fn note_on_call_position(&self, position: u64) {
+    pub fn record_on_call_position(&self, position: u64) {
         self.on_call_position.store(position, Ordering::Release);
     }
 
@@ -56,14 +56,14 @@ impl Telemetry {
     }
 
     /// Replaces the current values of all watches.
-    pub fn note_watched(&self, mut watched: Vec<Watched>) {
-        self.metrics.note_watches(watched.iter());
+    pub fn record_watched(&self, mut watched: Vec<WatchSample>) {
+        self.metrics.record_watches(watched.iter());
         watched.sort();
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
     }
 
     /// Current values of all watches, ordered by watch and key.
-    pub fn watched(&self) -> Vec<Watched> {
+    pub fn watched(&self) -> Vec<WatchSample> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -18,7 +18,7 @@ use super::metrics::{MetricRegistrar, set_total};
 pub struct RuleFigures {
     /// Name of the rule.
     pub rule: String,
-    /// Whether it is a watch, which never fires.
+    /// True when it is a watch, which never fires.
     pub is_watch: bool,
     /// Counts of the events of its streams.
     pub read: ReadFigures,
@@ -73,7 +73,7 @@ pub struct RuleActivity {
     pub rule: String,
     /// Events that lack a field of the key.
     pub skipped_missing_key: u64,
-    /// Whether the rule is a watch, which never fires.
+    /// True when the rule is a watch, which never fires.
     #[serde(rename = "watch")]
     pub is_watch: bool,
     /// Units of work.
@@ -91,7 +91,7 @@ const COUNTERS: [CounterSpec; 10] = [
     ("rule_events", "Events of the streams of the rule", |of| of.read.evaluated),
     ("rule_matched", "Observations that passed the filters of the rule", |of| of.counts.matched),
     ("rule_evaluations", "Evaluations of the rule, one for each key and instant", |of| {
-        of.counts.judged
+        of.counts.evaluations
     }),
     ("rule_evaluations_true", "Evaluations of the rule that were true", |of| of.counts.truths),
     ("rule_fired", "Episodes of the rule that started", |of| of.counts.fired),
@@ -162,21 +162,21 @@ impl RuleMetrics {
     }
 
     /// Sets the counts of the reading thread for each rule.
-    pub fn note_read(&self, figures: impl Iterator<Item = ReadFigures>) {
+    pub fn record_read(&self, figures: impl Iterator<Item = ReadFigures>) {
         self.change(|rows| {
             rows.iter_mut().zip(figures).for_each(|(row, figures)| row.read = figures);
         });
     }
 
     /// Sets the counts of all shards for each rule.
-    pub fn note_shards(&self, counts: &[RuleCounts]) {
+    pub fn record_shards(&self, counts: &[RuleCounts]) {
         self.change(|rows| {
             rows.iter_mut().zip(counts).for_each(|(row, counts)| row.counts = *counts);
         });
     }
 
     /// Sets the share of each rule in the work of all.
-    pub fn note_shares(&self, shares: &[f64]) {
+    pub fn record_shares(&self, shares: &[f64]) {
         self.change(|rows| {
             rows.iter_mut().zip(shares).for_each(|(row, share)| row.share = Some(*share));
         });
@@ -216,7 +216,7 @@ impl RuleMetrics {
 impl From<&RuleFigures> for RuleActivity {
     fn from(of: &RuleFigures) -> RuleActivity {
         RuleActivity {
-            evaluations: of.counts.judged,
+            evaluations: of.counts.evaluations,
             evaluations_true: of.counts.truths,
             events: of.read.evaluated,
             fired: of.counts.fired,

@@ -2,17 +2,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use engine::shard::statistics::RuleCounts;
-use engine::shard::{ShardCounts, Watched};
+use engine::shard::{ShardCounts, WatchSample};
 use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::notification::FailureReason;
 use model::severity::Severity;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
-use oncall::outbox::{Failure, GiveUp, Outcome};
+use oncall::outbox::{AttemptOutcome, DeliveryFailure, DropReason};
 use rules_dsl::source::SourceFile;
 
-use super::metrics::{EventTotals, Metrics, ReloadOutcome};
+use super::metrics::{EventTotals, NodeMetrics, ReloadOutcome};
 use super::rule_metrics::{ReadFigures, RuleActivityList};
 use super::*;
 
@@ -30,7 +30,7 @@ fn counted() -> RuleCounts {
         late: 2,
         refused_keys: 3,
         refused_values: 4,
-        judged: 5,
+        evaluations: 5,
         truths: 6,
         fired: 7,
         last_fired: Some(Timestamp(8_500)),
@@ -41,14 +41,14 @@ fn counted() -> RuleCounts {
 
 #[test]
 fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
-    let state = Telemetry::new();
+    let state = NodeTelemetry::new();
     let rules = &state.metrics.rules;
     rules.begin(&program());
     let read =
         |skipped_missing_key| ReadFigures { evaluated: 11, observed: 0, skipped_missing_key };
-    rules.note_read([read(0), read(12)].into_iter());
-    rules.note_shards(&[RuleCounts::default(), counted()]);
-    rules.note_shares(&[0.25, 0.75]);
+    rules.record_read([read(0), read(12)].into_iter());
+    rules.record_shards(&[RuleCounts::default(), counted()]);
+    rules.record_shares(&[0.25, 0.75]);
     let page = serde_json::to_value(rules.report()).unwrap();
     let of_r = &page["rules"][0];
     assert_eq!((&of_r["rule"], &of_r["last_fired"]), (&"r".into(), &serde_json::Value::Null));
@@ -92,8 +92,8 @@ fn every_figure_of_a_rule_is_on_its_page_and_among_the_metrics() {
 }
 
 /// Metrics of a node, each with a value, those of rules aside.
-fn populated() -> Metrics {
-    let metrics = Metrics::new();
+fn populated() -> NodeMetrics {
+    let metrics = NodeMetrics::new();
     let totals = EventTotals {
         decoded: 10,
         undecodable: 2,
@@ -102,9 +102,9 @@ fn populated() -> Metrics {
         skipped_missing_key: 5,
         observations: 6,
     };
-    metrics.note_events(&totals);
-    metrics.note_events(&EventTotals::default());
-    metrics.note_shards(&ShardCounts {
+    metrics.record_events(&totals);
+    metrics.record_events(&EventTotals::default());
+    metrics.record_shards(&ShardCounts {
         late_after_settle: 7,
         refused_keys: 8,
         refused_values: 16,
@@ -115,41 +115,41 @@ fn populated() -> Metrics {
     });
     let key = vec![("service".to_owned(), KeyValue::Text("pay".to_owned()))];
     let (watch, value) = ("API呼び出し".to_owned(), Decimal::from_int(17));
-    metrics.note_watches([Watched { watch, key, value, at: Timestamp(0) }].iter());
-    metrics.note_front("auth", 2, Timestamp(500), Timestamp(2_000));
-    metrics.note_commit(Timestamp(1_250));
-    metrics.note_compacted(19, 800);
-    metrics.note_state_log(70);
-    metrics.note_snapshot(80);
-    metrics.note_transition(TransitionKind::Firing, Severity::Critical);
-    metrics.note_early(Severity::High);
-    metrics.note_incidents(12);
-    metrics.note_dead_letters(1);
-    metrics.note_lost(13);
-    metrics.note_rebalance();
-    metrics.note_idle(14);
-    metrics.note_held_back(15);
-    metrics.note_rules(6);
-    metrics.note_rules(7);
+    metrics.record_watches([WatchSample { watch, key, value, at: Timestamp(0) }].iter());
+    metrics.record_front("auth", 2, Timestamp(500), Timestamp(2_000));
+    metrics.record_commit(Timestamp(1_250));
+    metrics.record_compacted(19, 800);
+    metrics.record_state_log(70);
+    metrics.record_snapshot(80);
+    metrics.record_transition(TransitionKind::Firing, Severity::Critical);
+    metrics.record_early(Severity::High);
+    metrics.record_incidents(12);
+    metrics.record_dead_letters(1);
+    metrics.record_lost(13);
+    metrics.record_rebalance();
+    metrics.record_idle(14);
+    metrics.record_held_back(15);
+    metrics.record_rules(6);
+    metrics.record_rules(7);
     for outcome in [ReloadOutcome::Accepted, ReloadOutcome::Unchanged, ReloadOutcome::Refused] {
-        metrics.note_reload(outcome, Timestamp(1_500));
+        metrics.record_reload(outcome, Timestamp(1_500));
     }
-    metrics.note_held_back_for("auth.events", 2_500);
-    metrics.note_of_itself("hansho.refused_keys", 1);
-    let failure = Failure { reason: FailureReason::Server, why: String::new() };
-    let gave_up = |why| Outcome::GaveUp { why };
+    metrics.record_held_back_for("auth.events", 2_500);
+    metrics.record_of_itself("hansho.refused_keys", 1);
+    let failure = DeliveryFailure { reason: FailureReason::Server, why: String::new() };
+    let gave_up = |why| AttemptOutcome::GaveUp { why };
     for outcome in [
-        Outcome::Delivered { receipt: None },
-        Outcome::Retrying { at: Timestamp(0), failure: failure.clone() },
-        gave_up(GiveUp::Rejected(failure)),
-        gave_up(GiveUp::Expired(None)),
-        gave_up(GiveUp::QueueFull),
-        gave_up(GiveUp::ReceiverRemoved),
+        AttemptOutcome::Delivered { receipt: None },
+        AttemptOutcome::Retrying { at: Timestamp(0), failure: failure.clone() },
+        gave_up(DropReason::Rejected(failure)),
+        gave_up(DropReason::Expired(None)),
+        gave_up(DropReason::QueueFull),
+        gave_up(DropReason::ReceiverRemoved),
     ] {
-        metrics.note_delivery("当番", &outcome);
+        metrics.record_delivery("当番", &outcome);
     }
-    metrics.note_outbox("\"log\"", 2, 2_500);
-    metrics.note_refresh("am", true);
+    metrics.record_outbox("\"log\"", 2, 2_500);
+    metrics.record_refresh("am", true);
     metrics
 }
 
@@ -239,8 +239,8 @@ struct MetricFamily {
 fn families() -> Vec<MetricFamily> {
     let metrics = populated();
     metrics.rules.begin(&program());
-    metrics.rules.note_shards(&[counted(), counted()]);
-    metrics.rules.note_shares(&[0.25, 0.75]);
+    metrics.rules.record_shards(&[counted(), counted()]);
+    metrics.rules.record_shares(&[0.25, 0.75]);
     // A family without a series has no place in the text.
     let text = metrics.render().unwrap();
     let of = |head: &str, name: &str| {
@@ -289,7 +289,7 @@ fn names_and_help_texts_follow_the_practice_of_openmetrics() {
         assert!(!private(help), "{name}: {help}");
         assert!(!private(&name.replace('_', " ")), "{name}");
     }
-    let text = Metrics::new().render().unwrap();
+    let text = NodeMetrics::new().render().unwrap();
     let counter = "hansho_events_read_total 0";
     assert!(text.lines().any(|line| line == counter), "a counter ends in _total");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
-use engine::shard::Watched;
+use engine::shard::WatchSample;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -16,14 +16,14 @@ pub const WATCH_SERIES_MAX: usize = 1_000;
 /// Label of the watch's name; no label of a key component may be the same.
 const NAME_LABEL: &str = "watch";
 
-type Labels = Vec<(String, String)>;
+type WatchLabels = Vec<(String, String)>;
 
 /// Gauge of all watches and the series it has.
 #[derive(Debug)]
 pub(super) struct WatchMetrics {
-    values: Family<Labels, Gauge<f64, AtomicU64>>,
+    values: Family<WatchLabels, Gauge<f64, AtomicU64>>,
     left_out: Gauge,
-    shown: Mutex<BTreeSet<Labels>>,
+    shown: Mutex<BTreeSet<WatchLabels>>,
 }
 
 impl WatchMetrics {
@@ -36,8 +36,8 @@ impl WatchMetrics {
     }
 
     /// Sets these values and removes every other series.
-    pub(super) fn note<'a>(&self, watched: impl Iterator<Item = &'a Watched>) {
-        let mut by_watch: BTreeMap<&str, BTreeMap<Labels, f64>> = BTreeMap::new();
+    pub(super) fn record<'a>(&self, watched: impl Iterator<Item = &'a WatchSample>) {
+        let mut by_watch: BTreeMap<&str, BTreeMap<WatchLabels, f64>> = BTreeMap::new();
         for one in watched {
             let value = one.value.to_string().parse().unwrap_or(f64::NAN);
             by_watch.entry(&one.watch).or_default().insert(labels(one), value);
@@ -61,8 +61,8 @@ impl WatchMetrics {
 }
 
 /// Labels of one series, such as `watch="API呼び出し",service="pay"`.
-fn labels(one: &Watched) -> Labels {
-    let mut labels: Labels = vec![(NAME_LABEL.to_owned(), one.watch.clone())];
+fn labels(one: &WatchSample) -> WatchLabels {
+    let mut labels: WatchLabels = vec![(NAME_LABEL.to_owned(), one.watch.clone())];
     for (name, value) in &one.key {
         let mut label = label_name(name);
         while labels.iter().any(|(known, _)| *known == label) {
@@ -91,11 +91,11 @@ mod tests {
 
     use super::*;
 
-    fn one(watch: &str, key: &[(&str, &str)], value: &str) -> Watched {
+    fn one(watch: &str, key: &[(&str, &str)], value: &str) -> WatchSample {
         let part = |(name, value): &(&str, &str)| {
             ((*name).to_owned(), KeyValue::Text((*value).to_owned()))
         };
-        Watched {
+        WatchSample {
             watch: watch.to_owned(),
             key: key.iter().map(part).collect(),
             value: Decimal::parse(value).unwrap(),
@@ -115,11 +115,11 @@ mod tests {
     fn a_watch_has_a_series_for_each_key_and_none_of_what_is_gone() {
         let watches = WatchMetrics::new(&mut MetricRegistrar::default());
         let first = [one("w", &[("service", "pay")], "3"), one("w", &[("service", "web")], "0.5")];
-        watches.note(first.iter());
+        watches.record(first.iter());
         let want =
             [r#"watch{watch="w",service="pay"} 3.0"#, r#"watch{watch="w",service="web"} 0.5"#];
         assert_eq!(shown(&watches), want.map(str::to_owned).into());
-        watches.note([one("w", &[("service", "web")], "2"), one("v", &[], "7")].iter());
+        watches.record([one("w", &[("service", "web")], "2"), one("v", &[], "7")].iter());
         let want = [r#"watch{watch="w",service="web"} 2.0"#, r#"watch{watch="v"} 7.0"#];
         assert_eq!(shown(&watches), want.map(str::to_owned).into());
     }
@@ -146,10 +146,11 @@ mod tests {
     fn a_watch_of_very_many_keys_is_cut_and_says_so() {
         let watches = WatchMetrics::new(&mut MetricRegistrar::default());
         let names: Vec<String> = (0..WATCH_SERIES_MAX + 5).map(|n| format!("{n:05}")).collect();
-        let many: Vec<Watched> = names.iter().map(|name| one("w", &[("k", name)], "1")).collect();
-        watches.note(many.iter());
+        let many: Vec<WatchSample> =
+            names.iter().map(|name| one("w", &[("k", name)], "1")).collect();
+        watches.record(many.iter());
         assert_eq!((shown(&watches).len(), watches.left_out.get()), (WATCH_SERIES_MAX, 5));
-        watches.note(many.iter().take(1));
+        watches.record(many.iter().take(1));
         assert_eq!((shown(&watches).len(), watches.left_out.get()), (1, 0));
     }
 }

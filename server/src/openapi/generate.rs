@@ -2,7 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p server` rewrites `docs/openapi.json`.
 
-use oncall::desk::Action;
+use oncall::engine::IncidentAction;
 use runtime::notify::requests::answers::{
     AuditLog, IncidentList, IncidentView, NotificationChanged, NotificationList,
     RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired, SilenceList, SilencePreview,
@@ -245,6 +245,6 @@ fn parameter_schema(path: &str, name: &str) -> Value {
 #[test]
 fn every_documented_action_is_one() {
     for name in ACTIONS {
-        assert!(Action::from_name(name, String::new()).is_some(), "{name}");
+        assert!(IncidentAction::from_name(name, String::new()).is_some(), "{name}");
     }
 }

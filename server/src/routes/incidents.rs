@@ -5,8 +5,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use model::severity::Severity;
 use model::time::Timestamp;
-use oncall::case::State as IncidentState;
-use oncall::desk::Action;
+use oncall::engine::IncidentAction;
+use oncall::incident::IncidentState;
 use runtime::notify::requests::{OnCallQuery, SampleAlert};
 use serde::Deserialize;
 
@@ -60,7 +60,7 @@ pub(crate) async fn act(
     body: Bytes,
 ) -> ApiReply {
     let checked = parse::<ActionBody>(&body).and_then(|said| {
-        let Some(action) = Action::from_name(&path.action, said.text) else {
+        let Some(action) = IncidentAction::from_name(&path.action, said.text) else {
             let names = "ack, assign, note, escalate, mitigate, cause, fix, resolve or close";
             let action = &path.action;
             return Err(ApiReply::invalid(format!(

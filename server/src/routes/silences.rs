@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use model::time::Timestamp;
-use oncall::desk::NewSilence;
+use oncall::engine::NewSilence;
 use oncall::matcher::Matcher;
 use runtime::notify::requests::OnCallQuery;
 

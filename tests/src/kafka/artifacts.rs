@@ -18,7 +18,7 @@ const FETCH_MAX_S: &str = "300";
 
 /// A folder that holds all jars of one Kafka version.
 #[derive(Debug, Clone)]
-pub struct Artifacts {
+pub struct KafkaArtifacts {
     /// The folder of the jars.
     pub libs: PathBuf,
     /// Kafka's version, such as `4.4.0`.
@@ -31,7 +31,7 @@ pub struct Artifacts {
 ///
 /// # Errors
 /// When `mvn` is missing or fails, or the target folder cannot be written.
-pub fn fetch() -> Result<Artifacts, StartError> {
+pub fn fetch() -> Result<KafkaArtifacts, StartError> {
     let version = version_in(POM).ok_or(StartError::Pom)?;
     let folder = target_folder().join(format!("kafka-{version}"));
     let libs = folder.join("libs");
@@ -42,14 +42,14 @@ pub fn fetch() -> Result<Artifacts, StartError> {
     lock.lock().map_err(in_folder)?;
     let complete = folder.join(COMPLETE);
     if fs::read_to_string(&complete).is_ok_and(|text| text == POM) {
-        return Ok(Artifacts { libs, version });
+        return Ok(KafkaArtifacts { libs, version });
     }
     // What an interrupted fetch left, or another pom, must not mix with this one's jars.
     let _ = fs::remove_file(&complete);
     let _ = fs::remove_dir_all(&libs);
     copy_dependencies(&libs)?;
     fs::write(&complete, POM).map_err(in_folder)?;
-    Ok(Artifacts { libs, version })
+    Ok(KafkaArtifacts { libs, version })
 }
 
 /// Runs Maven. Checksums are strict: a jar that differs from its published sum is refused.

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::error::{StartError, TopicError};
 
-/// How long a topic may take from its creation until every partition has a leader.
+/// Time that a topic may take from its creation until every partition has a leader.
 const TOPIC_MAX: Duration = Duration::from_secs(20);
 
 /// One request's share of that.
@@ -42,7 +42,7 @@ pub fn settings(bootstrap: &str) -> ClientConfig {
     settings
 }
 
-/// Whether a broker answers within `wait`.
+/// True when a broker answers within `wait`.
 pub(super) fn has_broker(asking: &BaseConsumer, wait: Duration) -> bool {
     asking.fetch_metadata(None, wait).is_ok_and(|answer| !answer.brokers().is_empty())
 }

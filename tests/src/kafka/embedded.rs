@@ -7,12 +7,12 @@ use super::error::{StartError, TopicError};
 
 /// An embedded broker. Topics come into being when they are first asked for, with the number
 /// of partitions its maker chose.
-pub struct Embedded(EmbeddedBroker);
+pub struct InProcessBroker(EmbeddedBroker);
 
-impl Embedded {
-    pub(super) fn start(topics: &[(&str, i32)]) -> Result<Embedded, StartError> {
+impl InProcessBroker {
+    pub(super) fn start(topics: &[(&str, i32)]) -> Result<InProcessBroker, StartError> {
         EmbeddedBroker::start(topics)
-            .map(Embedded)
+            .map(InProcessBroker)
             .map_err(|error| StartError::Client(error.to_string()))
     }
 

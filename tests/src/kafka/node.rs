@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::artifacts::{self, Artifacts};
+use super::artifacts::{self, KafkaArtifacts};
 use super::client;
 use super::error::StartError;
-use crate::leash::Leash;
+use crate::child_guard::ChildGuard;
 
-/// How long a node may take to answer its first metadata request; it took 2.3 s on two cores.
+/// Time that a node may take to answer its first metadata request; it took 2.3 s on two cores.
 const READY_MAX: Duration = Duration::from_secs(60);
 
 /// One metadata request's share of that, so that a node that died is noticed soon.
@@ -33,18 +33,18 @@ const JVM: [&str; 3] = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1
 /// A running node and all it wrote; both are gone when this is dropped.
 #[derive(Debug)]
 pub struct RealKafka {
-    artifacts: Artifacts,
+    artifacts: KafkaArtifacts,
     home: TempDir,
     port: u16,
     ready_in: Duration,
-    running: Option<Running>,
+    running: Option<BrokerProcess>,
 }
 
 /// INVARIANT: the leash is untied only after the process was waited for.
 #[derive(Debug)]
-struct Running {
+struct BrokerProcess {
     process: Child,
-    leash: Leash,
+    leash: ChildGuard,
 }
 
 impl RealKafka {
@@ -66,7 +66,7 @@ impl RealKafka {
         Err(refused.unwrap_or(StartError::Silent(READY_MAX)))
     }
 
-    fn start_once(artifacts: &Artifacts) -> Result<RealKafka, StartError> {
+    fn start_once(artifacts: &KafkaArtifacts) -> Result<RealKafka, StartError> {
         let home = TempDir::with_prefix("hansho-kafka-")
             .map_err(|error| StartError::Folder(std::env::temp_dir(), error))?;
         let (port, controller) = free_ports()?;
@@ -112,8 +112,8 @@ impl RealKafka {
             .stderr(said)
             .spawn()
             .map_err(|error| StartError::Missing("java", error.to_string()))?;
-        let leash = Leash::tie(process.id(), self.home.path()).map_err(here)?;
-        self.running = Some(Running { process, leash });
+        let leash = ChildGuard::tie(process.id(), self.home.path()).map_err(here)?;
+        self.running = Some(BrokerProcess { process, leash });
         self.wait_until_it_answers(began + READY_MAX)?;
         self.ready_in = began.elapsed();
         Ok(())
@@ -148,7 +148,7 @@ impl RealKafka {
         &self.artifacts.version
     }
 
-    /// How long the last start took, from the process's start to its first answer.
+    /// Time that the last start took, from the process's start to its first answer.
     pub fn ready_in(&self) -> Duration {
         self.ready_in
     }
@@ -165,7 +165,7 @@ impl Drop for RealKafka {
     }
 }
 
-/// What Kafka may say: errors only, kept in the node's folder for the reason of a failed start.
+/// Log settings of Kafka: errors only, kept in the node's folder for the reason of a failed start.
 const LOGGING: &str = include_str!("../../kafka/log4j2.properties");
 
 /// Two loopback ports that were free a moment ago: clients' and controller's.
@@ -191,7 +191,7 @@ fn server_properties(port: u16, controller: u16, log: &Path) -> String {
 }
 
 /// Writes the cluster's identity into an empty log folder.
-fn format_storage(artifacts: &Artifacts, home: &Path) -> Result<(), StartError> {
+fn format_storage(artifacts: &KafkaArtifacts, home: &Path) -> Result<(), StartError> {
     let output = java(artifacts, home)
         .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties"])
         .output()
@@ -203,7 +203,7 @@ fn format_storage(artifacts: &Artifacts, home: &Path) -> Result<(), StartError> 
 }
 
 /// A Java machine with Kafka's jars, at home in the node's folder.
-fn java(artifacts: &Artifacts, home: &Path) -> Command {
+fn java(artifacts: &KafkaArtifacts, home: &Path) -> Command {
     let mut command = Command::new("java");
     command
         .args(JVM)

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use model::event::Value;
 use model::key::KeyValue;
-use model::observation::Origin;
+use model::observation::EventOrigin;
 use model::time::Timestamp;
 use rules_dsl::rule::{
-    Alert, Comparison, Constant, Operand, Predicate, Roster, RuleSet, Selection, Trigger,
+    AbsenceRoster, Alert, ComparisonOp, ConstantValue, EventSelection, Predicate, PredicateOperand,
+    RuleSet, Trigger,
 };
 
 /// An event its partition accepted.
@@ -16,15 +17,15 @@ use rules_dsl::rule::{
 pub struct AcceptedEvent<'a> {
     /// The event time.
     pub time: Timestamp,
-    /// Where it stood.
-    pub origin: Origin,
+    /// Its origin.
+    pub origin: EventOrigin,
     /// One value per declared field.
     pub values: Vec<Value<'a>>,
 }
 
 /// An event as one selection of the trigger sees it.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct OracleEntry {
     pub(super) time: i64,
     /// Its place among all events: an event in two selections is two entries of one place.
     pub(super) place: usize,
@@ -32,19 +33,19 @@ pub(super) struct Entry {
     pub(super) input: usize,
     /// In units of 10⁻⁹.
     pub(super) number: i128,
-    /// What tells different values apart.
+    /// Identity of a value.
     pub(super) identity: String,
     pub(super) fields: Vec<KeyValue>,
 }
 
-pub(super) type Entries = Vec<Entry>;
+pub(super) type OracleEntries = Vec<OracleEntry>;
 
 pub(super) fn entries_by_key(
     rules: &RuleSet,
     alert: &Alert,
     ordered: &[&AcceptedEvent<'_>],
-) -> BTreeMap<Vec<KeyValue>, Entries> {
-    let mut by_key: BTreeMap<Vec<KeyValue>, Entries> = BTreeMap::new();
+) -> BTreeMap<Vec<KeyValue>, OracleEntries> {
+    let mut by_key: BTreeMap<Vec<KeyValue>, OracleEntries> = BTreeMap::new();
     let roster = roster(alert);
     for key in roster.iter().flatten() {
         by_key.insert(vec![key.clone()], Vec::new());
@@ -90,15 +91,15 @@ pub(super) fn entries_by_key(
 
 /// The keys that are expected, where the rule lists them.
 pub(super) fn roster(alert: &Alert) -> Option<Vec<KeyValue>> {
-    let Trigger::Absent { roster: Roster::Listed(keys), .. } = &alert.trigger else {
+    let Trigger::Absent { roster: AbsenceRoster::Listed(keys), .. } = &alert.trigger else {
         return None;
     };
-    let key = |constant: &Constant| match constant {
-        Constant::Text(text) => KeyValue::Text(text.clone()),
-        Constant::Number(number) => KeyValue::Int(number.to_int().unwrap_or(0)),
-        Constant::Bool(truth) => KeyValue::Bool(*truth),
-        Constant::Ip(address) => KeyValue::Ip(address.to_canonical()),
-        Constant::Time(_) => KeyValue::Null,
+    let key = |constant: &ConstantValue| match constant {
+        ConstantValue::Text(text) => KeyValue::Text(text.clone()),
+        ConstantValue::Number(number) => KeyValue::Int(number.to_int().unwrap_or(0)),
+        ConstantValue::Bool(truth) => KeyValue::Bool(*truth),
+        ConstantValue::Ip(address) => KeyValue::Ip(address.to_canonical()),
+        ConstantValue::Time(_) => KeyValue::Null,
     };
     Some(keys.iter().map(key).collect())
 }
@@ -109,7 +110,7 @@ pub(super) fn value<'a>(event: &AcceptedEvent<'a>, field: usize) -> Value<'a> {
 
 pub(super) fn key_of(
     alert: &Alert,
-    selection: &Selection,
+    selection: &EventSelection,
     event: &AcceptedEvent<'_>,
 ) -> Option<Vec<KeyValue>> {
     let parts = selection.key.iter().zip(&alert.by);
@@ -125,9 +126,9 @@ pub(super) fn entry_of(
     alert: &Alert,
     place: usize,
     input: usize,
-    selection: &Selection,
+    selection: &EventSelection,
     event: &AcceptedEvent<'_>,
-) -> Option<Entry> {
+) -> Option<OracleEntry> {
     let measured: Vec<Value<'_>> = match (&alert.trigger, selection.field) {
         (Trigger::New { fields, .. }, _) => fields.iter().map(|at| value(event, *at)).collect(),
         (_, Some(field)) => vec![value(event, field)],
@@ -141,7 +142,7 @@ pub(super) fn entry_of(
         _ => 0,
     };
     let shown = selection.message_fields.iter();
-    Some(Entry {
+    Some(OracleEntry {
         time: event.time.0,
         place,
         input,
@@ -165,7 +166,7 @@ pub(super) fn plain(value: Value<'_>) -> KeyValue {
     }
 }
 
-/// Whether an event is selected. The predicates the drawn rules use; others select nothing.
+/// True when an event is selected. The predicates the drawn rules use; others select nothing.
 pub(super) fn selected(predicate: &Predicate, values: &[Value<'_>]) -> bool {
     let field = |index: &usize| values.get(*index).copied().unwrap_or(Value::Missing);
     match predicate {
@@ -174,37 +175,39 @@ pub(super) fn selected(predicate: &Predicate, values: &[Value<'_>]) -> bool {
         Predicate::Or(parts) => parts.iter().any(|part| selected(part, values)),
         Predicate::Not(inner) => !selected(inner, values),
         Predicate::Exists(index) => field(index) != Value::Missing,
-        Predicate::Compare(Operand::Field(index), how, Operand::Constant(constant)) => {
-            ordering(field(index), constant).is_some_and(|found| satisfies(*how, found))
-        }
-        Predicate::In(Operand::Field(index), set) => {
+        Predicate::Compare(
+            PredicateOperand::Field(index),
+            how,
+            PredicateOperand::Constant(constant),
+        ) => ordering(field(index), constant).is_some_and(|found| satisfies(*how, found)),
+        Predicate::In(PredicateOperand::Field(index), set) => {
             set.iter().any(|item| ordering(field(index), item) == Some(Ordering::Equal))
         }
         _ => false,
     }
 }
 
-pub(super) fn ordering(value: Value<'_>, constant: &Constant) -> Option<Ordering> {
+pub(super) fn ordering(value: Value<'_>, constant: &ConstantValue) -> Option<Ordering> {
     match (value, constant) {
-        (Value::Text(a), Constant::Text(b)) => Some(a.cmp(b.as_str())),
-        (Value::Number(a), Constant::Number(b)) => Some(a.cmp(b)),
-        (Value::Bool(a), Constant::Bool(b)) => Some(a.cmp(b)),
+        (Value::Text(a), ConstantValue::Text(b)) => Some(a.cmp(b.as_str())),
+        (Value::Number(a), ConstantValue::Number(b)) => Some(a.cmp(b)),
+        (Value::Bool(a), ConstantValue::Bool(b)) => Some(a.cmp(b)),
         _ => None,
     }
 }
 
-pub(super) fn satisfies(how: Comparison, found: Ordering) -> bool {
+pub(super) fn satisfies(how: ComparisonOp, found: Ordering) -> bool {
     match how {
-        Comparison::AtLeast => found != Ordering::Less,
-        Comparison::Above => found == Ordering::Greater,
-        Comparison::AtMost => found != Ordering::Greater,
-        Comparison::Below => found == Ordering::Less,
-        Comparison::Equal => found == Ordering::Equal,
-        Comparison::NotEqual => found != Ordering::Equal,
+        ComparisonOp::AtLeast => found != Ordering::Less,
+        ComparisonOp::Above => found == Ordering::Greater,
+        ComparisonOp::AtMost => found != Ordering::Greater,
+        ComparisonOp::Below => found == Ordering::Less,
+        ComparisonOp::Equal => found == Ordering::Equal,
+        ComparisonOp::NotEqual => found != Ordering::Equal,
     }
 }
 
-/// When the last of the streams a trigger reads had its first event.
+/// Instant at which the last of the streams a trigger reads had its first event.
 pub(super) fn stream_first(alert: &Alert, ordered: &[&AcceptedEvent<'_>]) -> Option<i64> {
     let first = |stream: usize| {
         let own = ordered.iter().find(|event| event.origin.stream as usize == stream);

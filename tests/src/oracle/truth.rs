@@ -1,13 +1,13 @@
-//! What is true of one (alert, key) at an instant, whatever was before.
+//! Truth of one (alert, key) at an instant, whatever was before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rules_dsl::rule::{Condition, Formula, Roster, Trigger, Window};
+use rules_dsl::rule::{AbsenceRoster, Condition, MeasureFormula, Trigger, Window};
 
-use super::entry::Entry;
-use super::value::{Known, counted, inside, measured, value};
+use super::entry::OracleEntry;
+use super::value::{KnownValue, counted, inside, measured, value};
 
-/// Where the windows of a condition begin among the trigger's selections.
+/// First selection of each window of a condition.
 pub(super) fn firsts(trigger: &Trigger) -> Vec<usize> {
     let Some(condition) = trigger.condition() else {
         return Vec::new();
@@ -26,37 +26,37 @@ pub(super) fn firsts(trigger: &Trigger) -> Vec<usize> {
 pub(super) fn values(
     trigger: &Trigger,
     condition: &Condition,
-    entries: &[Entry],
+    entries: &[OracleEntry],
     now: i64,
-) -> (Vec<Option<Known>>, u64) {
+) -> (Vec<Option<KnownValue>>, u64) {
     let firsts = firsts(trigger);
     let windows = condition.windows.iter().zip(&firsts);
-    let found: Vec<(&Window, usize, Vec<&Entry>)> = windows
+    let found: Vec<(&Window, usize, Vec<&OracleEntry>)> = windows
         .map(|(window, first)| (window, *first, inside(window, *first, entries, now)))
         .collect();
-    let known: Vec<Option<Known>> =
+    let known: Vec<Option<KnownValue>> =
         found.iter().map(|(window, first, inside)| measured(window, *first, inside)).collect();
     let count = found.first().map_or(0, |(window, first, inside)| counted(window, *first, inside));
     let values = condition.compares.iter().map(|compare| value(&compare.value, &known));
     (values.collect(), count)
 }
 
-/// Whether every window of a condition is empty.
+/// True when every window of a condition is empty.
 pub(super) fn is_silent(
     trigger: &Trigger,
     condition: &Condition,
-    entries: &[Entry],
+    entries: &[OracleEntry],
     now: i64,
 ) -> bool {
     let windows = condition.windows.iter().zip(firsts(trigger));
     windows.into_iter().all(|(window, first)| inside(window, first, entries, now).is_empty())
 }
 
-/// Whether every window of a condition is empty and will be until something new comes.
+/// True when every window of a condition is empty and will be until something new comes.
 pub(super) fn is_empty(
     trigger: &Trigger,
     condition: &Condition,
-    entries: &[Entry],
+    entries: &[OracleEntry],
     now: i64,
 ) -> bool {
     condition.windows.iter().zip(firsts(trigger)).all(|(window, first)| {
@@ -74,11 +74,14 @@ pub(super) fn is_empty(
 }
 
 /// The windows that a formula reads.
-pub(super) fn windows_of<'a>(formula: &Formula, condition: &'a Condition) -> Vec<&'a Window> {
+pub(super) fn windows_of<'a>(
+    formula: &MeasureFormula,
+    condition: &'a Condition,
+) -> Vec<&'a Window> {
     match formula {
-        Formula::Window(at) => condition.windows.get(*at).into_iter().collect(),
-        Formula::Number(..) => Vec::new(),
-        Formula::Arithmetic(left, _, right) => {
+        MeasureFormula::Window(at) => condition.windows.get(*at).into_iter().collect(),
+        MeasureFormula::Number(..) => Vec::new(),
+        MeasureFormula::Arithmetic(left, _, right) => {
             let mut all = windows_of(left, condition);
             all.extend(windows_of(right, condition));
             all
@@ -86,10 +89,10 @@ pub(super) fn windows_of<'a>(formula: &Formula, condition: &'a Condition) -> Vec
     }
 }
 
-/// Whether an event trigger matches at an instant, its condition and calendar aside.
+/// True when an event trigger matches at an instant, its condition and calendar aside.
 pub(super) fn matches(
     trigger: &Trigger,
-    entries: &[Entry],
+    entries: &[OracleEntry],
     now: i64,
     stream_first: Option<i64>,
 ) -> bool {
@@ -118,9 +121,9 @@ pub(super) fn matches(
     }
 }
 
-/// Whether events of the wanted steps stand one after the other before the place `end`, all
-/// later than `outside`.
-fn precedes(entries: &[Entry], wanted: &[usize], end: usize, outside: i64) -> bool {
+/// True when events of the wanted steps stand one after the other before the place `end`, all later
+/// than `outside`.
+fn precedes(entries: &[OracleEntry], wanted: &[usize], end: usize, outside: i64) -> bool {
     let mut inside = entries.iter().filter(|it| it.place < end && it.time > outside).peekable();
     let mut after = None;
     wanted.iter().all(|step| {
@@ -130,8 +133,8 @@ fn precedes(entries: &[Entry], wanted: &[usize], end: usize, outside: i64) -> bo
     })
 }
 
-/// Whether a value of an instant is new, remembering everything from the beginning.
-fn is_new(entries: &[Entry], now: i64, within_ms: i64, values_max: usize) -> bool {
+/// True when a value of an instant is new, remembering everything from the beginning.
+fn is_new(entries: &[OracleEntry], now: i64, within_ms: i64, values_max: usize) -> bool {
     let mut remembered: BTreeMap<&str, i64> = BTreeMap::new();
     let mut found = false;
     for entry in entries.iter().filter(|entry| entry.time <= now) {
@@ -145,25 +148,25 @@ fn is_new(entries: &[Entry], now: i64, within_ms: i64, values_max: usize) -> boo
     found
 }
 
-/// Whether a key is absent at an instant, and whether it is forgotten.
+/// Absence of a key at an instant, and whether it is forgotten.
 pub(super) fn absence(
     trigger: &Trigger,
-    entries: &[Entry],
+    entries: &[OracleEntry],
     now: i64,
     stream_first: Option<i64>,
 ) -> (bool, bool) {
     let Trigger::Absent { within_ms, roster, .. } = trigger else {
         return (false, false);
     };
-    let heard = entries.iter().filter(|entry| entry.time <= now).map(|entry| entry.time).max();
+    let last_seen = entries.iter().filter(|entry| entry.time <= now).map(|entry| entry.time).max();
     let expected = stream_first.filter(|first| *first <= now);
     let since = match roster {
-        Roster::Seen(_) => heard,
-        Roster::Whole | Roster::Listed(_) => heard.or(expected),
+        AbsenceRoster::Seen(_) => last_seen,
+        AbsenceRoster::Whole | AbsenceRoster::Listed(_) => last_seen.or(expected),
     };
     let Some(since) = since else {
         return (false, false);
     };
-    let is_forgotten = matches!(roster, Roster::Seen(seen) if now >= since + seen);
+    let is_forgotten = matches!(roster, AbsenceRoster::Seen(seen) if now >= since + seen);
     (now >= since + within_ms && !is_forgotten, is_forgotten)
 }

@@ -1,4 +1,4 @@
-//! What windows measure, and numbers made of that.
+//! Measures of windows, and numbers made of them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use model::decimal::Decimal;
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use rules_dsl::rule::{Arithmetic, Formula, Measure, Window};
+use rules_dsl::rule::{ArithmeticOp, Measure, MeasureFormula, Window};
 
-use super::entry::Entry;
+use super::entry::OracleEntry;
 
 /// A known value in units of 10⁻⁹.
 #[derive(Clone, Debug)]
-pub(super) enum Known {
+pub(super) enum KnownValue {
     Number(BigRational),
     /// The square root of this.
     Root(BigRational),
@@ -22,20 +22,20 @@ fn whole(units: i128) -> BigRational {
     BigRational::from_integer(units.into())
 }
 
-impl Known {
+impl KnownValue {
     pub(super) fn compare(&self, level: Decimal) -> Ordering {
         let level = whole(level.units());
         match self {
-            Known::Number(number) => number.cmp(&level),
-            Known::Root(_) if level < whole(0) => Ordering::Greater,
-            Known::Root(square) => square.cmp(&(&level * &level)),
+            KnownValue::Number(number) => number.cmp(&level),
+            KnownValue::Root(_) if level < whole(0) => Ordering::Greater,
+            KnownValue::Root(square) => square.cmp(&(&level * &level)),
         }
     }
 
     /// The nearest decimal, half to even.
     pub(super) fn shown(&self) -> Option<Decimal> {
         let rounded = match self {
-            Known::Number(number) => {
+            KnownValue::Number(number) => {
                 let twice = number * whole(2);
                 let below = number.floor().to_integer();
                 let middle = &below * 2 + 1;
@@ -45,7 +45,7 @@ impl Known {
                     _ => below + 1,
                 }
             }
-            Known::Root(square) => {
+            KnownValue::Root(square) => {
                 // The first number whose upper half lies beyond the root.
                 let mut root = square.floor().to_integer().sqrt();
                 let half = BigRational::new(1.into(), 2.into());
@@ -67,22 +67,22 @@ impl Known {
 pub(super) fn inside<'a>(
     window: &Window,
     first: usize,
-    entries: &'a [Entry],
+    entries: &'a [OracleEntry],
     now: i64,
-) -> Vec<&'a Entry> {
+) -> Vec<&'a OracleEntry> {
     let end = match window.step_ms {
         0 => now,
         step => now.div_euclid(step) * step,
     } - window.ago_ms;
     let inputs = first..first + window.measure.selections().count();
-    let is_inside = |entry: &&Entry| {
+    let is_inside = |entry: &&OracleEntry| {
         inputs.contains(&entry.input) && end - window.window_ms < entry.time && entry.time <= end
     };
     entries.iter().filter(is_inside).collect()
 }
 
 /// The events `min` and a message's `{count}` speak of: of a ratio the denominator's.
-pub(super) fn counted(window: &Window, first: usize, inside: &[&Entry]) -> u64 {
+pub(super) fn counted(window: &Window, first: usize, inside: &[&OracleEntry]) -> u64 {
     match window.measure {
         Measure::Ratio(..) => inside.iter().filter(|it| it.input == first + 1).count() as u64,
         _ => inside.len() as u64,
@@ -90,7 +90,11 @@ pub(super) fn counted(window: &Window, first: usize, inside: &[&Entry]) -> u64 {
 }
 
 /// The measure of what is inside; `None` is unknown.
-pub(super) fn measured(window: &Window, first: usize, inside: &[&Entry]) -> Option<Known> {
+pub(super) fn measured(
+    window: &Window,
+    first: usize,
+    inside: &[&OracleEntry],
+) -> Option<KnownValue> {
     if counted(window, first, inside) < window.min_events {
         return None;
     }
@@ -131,7 +135,7 @@ pub(super) fn measured(window: &Window, first: usize, inside: &[&Entry]) -> Opti
                 let off = whole(*number) - &mean;
                 &off * &off
             });
-            return Some(Known::Root(squares.sum::<BigRational>() / whole(size)));
+            return Some(KnownValue::Root(squares.sum::<BigRational>() / whole(size)));
         }
         Measure::Delta(_) if has_two => whole(numbers.last()? - numbers.first()?),
         Measure::Increase(_) if has_two => whole(increase(&numbers)),
@@ -142,7 +146,7 @@ pub(super) fn measured(window: &Window, first: usize, inside: &[&Entry]) -> Opti
             return None;
         }
     };
-    Some(Known::Number(number))
+    Some(KnownValue::Number(number))
 }
 
 /// Last − first, and what a counter that began anew had before.
@@ -153,24 +157,27 @@ fn increase(numbers: &[i128]) -> i128 {
 }
 
 /// A number made of what the windows measure; `None` is unknown.
-pub(super) fn value(formula: &Formula, windows: &[Option<Known>]) -> Option<Known> {
+pub(super) fn value(
+    formula: &MeasureFormula,
+    windows: &[Option<KnownValue>],
+) -> Option<KnownValue> {
     match formula {
-        Formula::Window(at) => windows.get(*at)?.clone(),
-        Formula::Number(number, _) => Some(Known::Number(whole(number.units()))),
-        Formula::Arithmetic(left, operator, right) => {
-            let plain = |known: Known| match known {
-                Known::Number(number) => Some(number),
+        MeasureFormula::Window(at) => windows.get(*at)?.clone(),
+        MeasureFormula::Number(number, _) => Some(KnownValue::Number(whole(number.units()))),
+        MeasureFormula::Arithmetic(left, operator, right) => {
+            let plain = |known: KnownValue| match known {
+                KnownValue::Number(number) => Some(number),
                 // A root takes part as the decimal that is shown of it.
-                Known::Root(_) => known.shown().map(|shown| whole(shown.units())),
+                KnownValue::Root(_) => known.shown().map(|shown| whole(shown.units())),
             };
             let (left, right) = (plain(value(left, windows)?)?, plain(value(right, windows)?)?);
             let one = whole(Decimal::ONE.units());
-            Some(Known::Number(match operator {
-                Arithmetic::Add => left + right,
-                Arithmetic::Subtract => left - right,
-                Arithmetic::Multiply => left * right / one,
-                Arithmetic::Divide if right == whole(0) => return None,
-                Arithmetic::Divide => left * one / right,
+            Some(KnownValue::Number(match operator {
+                ArithmeticOp::Add => left + right,
+                ArithmeticOp::Subtract => left - right,
+                ArithmeticOp::Multiply => left * right / one,
+                ArithmeticOp::Divide if right == whole(0) => return None,
+                ArithmeticOp::Divide => left * one / right,
             }))
         }
     }

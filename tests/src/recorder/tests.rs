@@ -2,12 +2,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::{Answer, Recorder};
+use super::{HttpRecorder, RecorderAnswer};
 
 const SOON: Duration = Duration::from_secs(10);
 
 /// Sends raw requests over one connection and returns all that came back.
-fn exchange(recorder: &Recorder, requests: &str) -> String {
+fn exchange(recorder: &HttpRecorder, requests: &str) -> String {
     let mut stream = TcpStream::connect(recorder.address).unwrap();
     stream.write_all(requests.as_bytes()).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -25,7 +25,7 @@ fn post(path: &str, body: &str) -> String {
 
 #[test]
 fn a_request_is_kept_whole_and_in_order() {
-    let recorder = Recorder::start().unwrap();
+    let recorder = HttpRecorder::start().unwrap();
     let said = exchange(&recorder, &(post("/a?b=1", "火") + &post("/c", "")));
     assert_eq!(said.matches("HTTP/1.1 200").count(), 2);
 
@@ -39,7 +39,7 @@ fn a_request_is_kept_whole_and_in_order() {
 
 #[test]
 fn chunks_are_joined() {
-    let recorder = Recorder::start().unwrap();
+    let recorder = HttpRecorder::start().unwrap();
     let head = "PUT /k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
     exchange(&recorder, &format!("{head}3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"));
     assert_eq!(recorder.wait_for(1, SOON).unwrap()[0].text(), "abcde");
@@ -47,16 +47,16 @@ fn chunks_are_joined() {
 
 #[test]
 fn answers_follow_the_script_and_then_the_standing_one() {
-    let recorder = Recorder::start().unwrap();
-    recorder.answer(Answer::Status(500));
-    recorder.script([Answer::RetryAfter(429, 3), Answer::Status(204)]);
+    let recorder = HttpRecorder::start().unwrap();
+    recorder.answer(RecorderAnswer::Status(500));
+    recorder.script([RecorderAnswer::RetryAfter(429, 3), RecorderAnswer::Status(204)]);
     let cases = [("429", "Retry-After: 3"), ("204", ""), ("500", ""), ("500", "")];
     for (status, header) in cases {
         let said = exchange(&recorder, &post("/", "x"));
         assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
         assert!(said.contains(header), "{said}");
     }
-    recorder.answer(Answer::Close);
+    recorder.answer(RecorderAnswer::Close);
     assert_eq!(exchange(&recorder, &post("/", "x")), "");
     let answered: Vec<u16> = recorder.requests().iter().map(|r| r.answered).collect();
     assert_eq!(answered, [429, 204, 500, 500, 0]);
@@ -64,14 +64,14 @@ fn answers_follow_the_script_and_then_the_standing_one() {
 
 #[test]
 fn waiting_in_vain_returns_what_there_is() {
-    let recorder = Recorder::start().unwrap();
+    let recorder = HttpRecorder::start().unwrap();
     exchange(&recorder, &post("/only", ""));
     assert_eq!(recorder.wait_for(2, Duration::from_millis(1)).unwrap_err().len(), 1);
 }
 
 #[test]
 fn what_is_no_request_is_not_recorded() {
-    let recorder = Recorder::start().unwrap();
+    let recorder = HttpRecorder::start().unwrap();
     let cases = [
         "",
         "\r\n\r\n",

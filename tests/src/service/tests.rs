@@ -2,18 +2,18 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Service, free_port, get};
-use crate::recorder::{Answer, Recorder};
+use super::{ServiceHome, free_port, get};
+use crate::recorder::{HttpRecorder, RecorderAnswer};
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn shell(script: &str) -> Service {
-    let mut service = Service::new("sh").unwrap();
+fn shell(script: &str) -> ServiceHome {
+    let mut service = ServiceHome::new("sh").unwrap();
     service.start(&["-c", script]).unwrap();
     service
 }
 
-/// Whether a process of this id exists and is not a zombie.
+/// True when a process of this id exists and is not a zombie.
 fn lives(id: u32) -> bool {
     fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -67,9 +67,13 @@ fn dropping_leaves_nothing_behind() {
 
 #[test]
 fn readiness_is_asked_over_http() {
-    let recorder = Recorder::start().unwrap();
+    let recorder = HttpRecorder::start().unwrap();
     let address = recorder.url("").trim_start_matches("http://").to_owned();
-    recorder.script([Answer::Status(503), Answer::Close, Answer::Status(503)]);
+    recorder.script([
+        RecorderAnswer::Status(503),
+        RecorderAnswer::Close,
+        RecorderAnswer::Status(503),
+    ]);
     let mut service = shell("exec sleep 600");
     service.wait_for_ok(&address, "/readyz", SOON).unwrap();
     assert_eq!(recorder.requests().len(), 4);
@@ -87,7 +91,7 @@ fn a_program_that_ended_is_never_ready() {
 #[test]
 fn the_configuration_knows_its_home() {
     // `echo run --config PATH` stands for the binary.
-    let service = Service::run("echo", "state = \"{home}/state\"").unwrap();
+    let service = ServiceHome::run("echo", "state = \"{home}/state\"").unwrap();
     let said = service.wait_for_line("run --config", SOON).unwrap();
     let written = fs::read_to_string(Path::new(said.split_whitespace().last().unwrap())).unwrap();
     assert_eq!(written, format!("state = \"{}/state\"", service.home().display()));

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use connectors::alert_log_codec::AlertRecord;
 use connectors::commit::CommitPoint;
 use connectors::dead_letter::{DeadLetter, DeadLetterError};
 use connectors::journal::JournalError;
 use connectors::store::{RowChange, StoreError, StoredRow};
-use connectors::transition_json::AlertRecord;
 use engine::program::Program;
 use engine::resume::ResumeIndex;
-use engine::snapshot::Packed;
+use engine::snapshot::SnapshotEncode;
 use memchr::memmem;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
@@ -23,16 +23,16 @@ use runtime::io::{DeadLetterLog, LineLog, LogStore, OpenedLog, PendingWrite, Row
 use runtime::rules::supervisor::ALERT_LOG;
 use serde_json::Value;
 
-use super::life::{Run, RunState};
-use super::{Crash, Design, Survivors};
-use crate::drawn::Random;
+use super::run_handle::{RunHandle, RunState};
+use super::{CrashSignal, DurableState, NodeDesign};
+use crate::generators::SplitMix;
 
 /// How every line begins that holds a peak.
 const PEAK_HEAD: &[u8] = b"{\"peak_of\":";
 
-/// What is on the disk.
+/// Contents of the disk.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
+pub(super) struct SimulatedDisk {
     logs: BTreeMap<String, DiskLog>,
     files: BTreeMap<String, Vec<u8>>,
     pub(super) rows: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -52,33 +52,33 @@ struct DiskLog {
 
 /// The store of a run.
 #[derive(Clone)]
-pub(super) struct SimulatedStore(pub(super) Run);
+pub(super) struct SimulatedStore(pub(super) RunHandle);
 
 /// A log of the store.
 struct SimulatedLog {
-    run: Run,
+    run: RunHandle,
     name: String,
 }
 
 /// A file that lands some time later.
 struct SimulatedWrite {
-    run: Run,
+    run: RunHandle,
     name: String,
     bytes: Option<Vec<u8>>,
 }
 
 /// The rows of on-call.
-pub(super) struct SimulatedRows(pub(super) Run);
+pub(super) struct SimulatedRows(pub(super) RunHandle);
 
 /// Dead letters.
 pub(super) struct SimulatedLetters {
-    pub(super) run: Run,
+    pub(super) run: RunHandle,
     pub(super) pending: u64,
 }
 
-impl Disk {
+impl SimulatedDisk {
     /// Of what was not synced, the system may have written the first part.
-    pub(super) fn crash(&mut self, random: &mut Random, survivors: &mut Survivors) {
+    pub(super) fn crash(&mut self, random: &mut SplitMix, survivors: &mut DurableState) {
         for (name, log) in &mut self.logs {
             log.promised.clear();
             let kept = random.within(0, log.pending.len() as i64) as usize;
@@ -86,22 +86,22 @@ impl Disk {
             if kept > 0 && name == ALERT_LOG {
                 survivors.count("kept though never synced");
             }
-            note_records(name, &log.pending, survivors);
+            record_records(name, &log.pending, survivors);
             log.lines.append(&mut log.pending);
         }
     }
 
     /// Everything that was written lands.
-    pub(super) fn flush(&mut self, survivors: &mut Survivors) {
+    pub(super) fn flush(&mut self, survivors: &mut DurableState) {
         for (name, log) in &mut self.logs {
             log.promised.append(&mut log.pending);
-            note_records(name, &log.promised, survivors);
+            record_records(name, &log.promised, survivors);
             log.lines.append(&mut log.promised);
         }
     }
 
     /// Loses the end of the state log, or all of it: it is a cache of the streams.
-    pub(super) fn cut_state_log(&mut self, random: &mut Random, survivors: &mut Survivors) {
+    pub(super) fn cut_state_log(&mut self, random: &mut SplitMix, survivors: &mut DurableState) {
         let Some(log) = self.logs.get_mut(STATE_LOG).filter(|log| !log.lines.is_empty()) else {
             return;
         };
@@ -111,14 +111,14 @@ impl Disk {
     }
 
     /// Makes everything durable whose sync lied.
-    fn keep_promises(&mut self, survivors: &mut Survivors) {
+    fn keep_promises(&mut self, survivors: &mut DurableState) {
         for (name, log) in &mut self.logs {
-            note_records(name, &log.promised, survivors);
+            record_records(name, &log.promised, survivors);
             log.lines.append(&mut log.promised);
         }
     }
 
-    /// Whether a log holds anything that no crash takes away.
+    /// True when a log holds anything that no crash takes away.
     pub(super) fn has_lines(&self, name: &str) -> bool {
         self.logs.get(name).is_some_and(|log| !log.lines.is_empty())
     }
@@ -155,7 +155,7 @@ impl Disk {
 }
 
 /// Notes records of the alert log that have become durable.
-fn note_records(name: &str, lines: &[Vec<u8>], survivors: &mut Survivors) {
+fn record_records(name: &str, lines: &[Vec<u8>], survivors: &mut DurableState) {
     if name == ALERT_LOG {
         survivors.alert_log.extend(lines.iter().filter_map(|line| record_of(line)));
     }
@@ -169,29 +169,29 @@ pub(super) fn record_of(line: &[u8]) -> Option<LoggedRecord> {
     }
 }
 
-fn journal_error(name: &str, _: Crash) -> JournalError {
+fn journal_error(name: &str, _: CrashSignal) -> JournalError {
     let error = io::Error::other("the node has crashed");
     JournalError::Io { what: "write", path: PathBuf::from(name), error }
 }
 
 impl RunState {
-    /// Whether the sync of a log lies, and until the next one.
+    /// True when the sync of a log lies, and until the next one.
     fn lies(&self, name: &str) -> bool {
         match self.design {
-            Design::CommitBeforeAppend | Design::SnapshotBeforeAppend => name == ALERT_LOG,
-            Design::CommitBeforeMemory => name == STATE_LOG,
+            NodeDesign::CommitBeforeAppend | NodeDesign::SnapshotBeforeAppend => name == ALERT_LOG,
+            NodeDesign::CommitBeforeMemory => name == STATE_LOG,
             _ => false,
         }
     }
 
-    /// Whether a line is lost on its way to the disk.
+    /// True when a line is lost on its way to the disk.
     fn drops(&self, name: &str, line: &[u8]) -> bool {
         if name != ALERT_LOG {
             return false;
         }
         match self.design {
-            Design::ForgottenPeaks => line.starts_with(PEAK_HEAD),
-            Design::ForgottenNotices => record_of(line).is_some_and(|record| {
+            NodeDesign::ForgottenPeaks => line.starts_with(PEAK_HEAD),
+            NodeDesign::ForgottenNotices => record_of(line).is_some_and(|record| {
                 let AlertRecord::Transition(end, _) = &record.recorded else { return false };
                 let has_fired = |of: &LoggedRecord| {
                     matches!(&of.recorded, AlertRecord::Transition(firing, _)
@@ -203,12 +203,12 @@ impl RunState {
                 end.kind == TransitionKind::Resolved
                     && !self.survivors.alert_log.iter().chain(&pending).any(has_fired)
             }),
-            Design::SilentByOffset => self.is_before_commits() && record_of(line).is_some(),
+            NodeDesign::SilentByOffset => self.is_before_commits() && record_of(line).is_some(),
             _ => false,
         }
     }
 
-    /// Whether some partition is not read again up to where it was committed.
+    /// True when some partition is not read again up to where it was committed.
     fn is_before_commits(&self) -> bool {
         (0..self.case.logs.len()).any(|at| {
             let committed = self.commit_of(at).map_or(0, |commit| commit.position);
@@ -219,13 +219,13 @@ impl RunState {
     /// Lines as a design shows them to who opens a log.
     fn shown(&self, name: &str, lines: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         match self.design {
-            Design::ForgottenLifecycle if name == ALERT_LOG => {
+            NodeDesign::ForgottenLifecycle if name == ALERT_LOG => {
                 let ended = ended_episodes(&lines);
                 let is_open =
                     |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
                 lines.into_iter().filter(|line| !is_open(line)).collect()
             }
-            Design::ForgottenRules if name == ALERT_LOG => {
+            NodeDesign::ForgottenRules if name == ALERT_LOG => {
                 let mut activations = 0;
                 let mut is_first = |line: &[u8]| {
                     activations += u64::from(line.starts_with(b"{\"rules_in_force\":"));
@@ -233,10 +233,10 @@ impl RunState {
                 };
                 lines.into_iter().filter(|line| is_first(line)).collect()
             }
-            Design::ForgottenMemory if name == STATE_LOG => {
+            NodeDesign::ForgottenMemory if name == STATE_LOG => {
                 lines.into_iter().filter(|line| !has_sightings(line)).collect()
             }
-            Design::NewestMemory if name == STATE_LOG => {
+            NodeDesign::NewestMemory if name == STATE_LOG => {
                 lines.into_iter().map(|line| dated_back(&line)).collect()
             }
             _ => lines,
@@ -264,7 +264,7 @@ fn ended_episodes(lines: &[Vec<u8>]) -> Vec<u128> {
     ended.collect()
 }
 
-/// Whether a line of the state log holds what was seen.
+/// True when a line of the state log holds what was seen.
 fn has_sightings(line: &[u8]) -> bool {
     contains(line, b"\"seen\":")
 }
@@ -374,7 +374,7 @@ impl LineLog for SimulatedLog {
     fn append(&mut self, line: &[u8]) -> Result<(), JournalError> {
         let mut state = self.run.lock();
         if state.is_dead {
-            return Err(journal_error(&self.name, Crash));
+            return Err(journal_error(&self.name, CrashSignal));
         }
         if !state.drops(&self.name, line) {
             let log = state.disk.logs.entry(self.name.clone()).or_default();
@@ -410,7 +410,7 @@ impl LineLog for SimulatedLog {
                 log.promised.extend(sightings);
                 return;
             }
-            note_records(&self.name, &log.promised, &mut state.survivors);
+            record_records(&self.name, &log.promised, &mut state.survivors);
             log.lines.append(&mut log.promised);
             log.promised.append(&mut log.pending);
         };
@@ -434,13 +434,13 @@ impl LineLog for SimulatedLog {
                 }
             }
             let mut lines = lines.to_vec();
-            if state.design == Design::CompactsOpenEpisode && self.name == ALERT_LOG {
+            if state.design == NodeDesign::CompactsOpenEpisode && self.name == ALERT_LOG {
                 let ended = ended_episodes(&lines);
                 let is_open =
                     |line: &Vec<u8>| episode_of(line).is_some_and(|id| !ended.contains(&id));
                 lines.retain(|line| !is_open(line));
             }
-            if state.design == Design::CompactsBeyondCommit && self.name == ALERT_LOG {
+            if state.design == NodeDesign::CompactsBeyondCommit && self.name == ALERT_LOG {
                 lines.iter_mut().for_each(|line| *line = without_published(line));
             }
             let log = state.disk.logs.entry(self.name.clone()).or_default();
@@ -468,7 +468,7 @@ impl RowStore for SimulatedRows {
     fn write(&mut self, changes: &[RowChange]) -> Result<(), StoreError> {
         let mut state = self.0.lock();
         let mut changes = changes.to_vec();
-        if state.design == Design::PositionBeforeOutbox {
+        if state.design == NodeDesign::PositionBeforeOutbox {
             // The key of the position sorts first.
             changes.sort_by(|one, other| one.0.cmp(&other.0));
             let rest = changes.split_off(1.min(changes.len()));
@@ -488,7 +488,9 @@ fn write_rows(state: &mut RunState, changes: Vec<RowChange>) -> Result<(), Store
             };
         }
     };
-    state.effect(write).map_err(|Crash| StoreError::new("written", Path::new("rows"), "crashed"))
+    state
+        .effect(write)
+        .map_err(|CrashSignal| StoreError::new("written", Path::new("rows"), "crashed"))
 }
 
 impl DeadLetterLog for SimulatedLetters {
@@ -513,7 +515,7 @@ impl DeadLetterLog for SimulatedLetters {
 
 impl RunState {
     /// Notes where other rules were activated, once the record of it is durable.
-    pub(super) fn note_activation(&mut self) {
+    pub(super) fn record_activation(&mut self) {
         if self.replaced.is_some() {
             return;
         }
@@ -525,16 +527,16 @@ impl RunState {
         }
     }
 
-    /// What a commit waits for in a wrong design.
+    /// Condition of a commit in a wrong design.
     pub(super) fn before_commit(&mut self) {
-        if self.design == Design::SnapshotBeforeAppend {
+        if self.design == NodeDesign::SnapshotBeforeAppend {
             self.disk.keep_promises(&mut self.survivors);
         }
     }
 
     /// Patches the snapshot of a wrong design.
     pub(super) fn patch_snapshot(&mut self, program: &Program) {
-        if self.design != Design::SnapshotWithoutPast {
+        if self.design != NodeDesign::SnapshotWithoutPast {
             return;
         }
         let Some(bytes) = self.disk.files.get(SNAPSHOT) else { return };
@@ -551,7 +553,7 @@ impl RunState {
     /// A commit as a wrong design writes or reads it.
     pub(super) fn patched(&self, at: usize, point: CommitPoint) -> CommitPoint {
         match self.design {
-            Design::RewoundByTime => {
+            NodeDesign::RewoundByTime => {
                 let log = &self.case.logs[at];
                 let front =
                     log.records.iter().take(point.position as usize).map(|of| of.time).max();
@@ -561,7 +563,7 @@ impl RunState {
                 let replay_from = first.unwrap_or(0) as i64;
                 CommitPoint { replay_from: replay_from.min(point.position), front: None, ..point }
             }
-            Design::SilentByOffset => CommitPoint { settled: i64::MIN, ..point },
+            NodeDesign::SilentByOffset => CommitPoint { settled: i64::MIN, ..point },
             _ => point,
         }
     }

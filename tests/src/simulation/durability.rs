@@ -4,20 +4,24 @@
 //! every transition up to there, the peaks of the episodes that are open there, and the record of
 //! the rules that evaluate.
 
-use connectors::transition_json::AlertRecord;
-use engine::shard::{OpenEpisode, Shard};
+use connectors::alert_log_codec::AlertRecord;
+use engine::shard::{RestoredEpisode, Shard};
 use model::key::encode_key;
 use model::time::Timestamp;
 use model::transition::TransitionKind;
 use runtime::alert_log::replay::LogEntry;
 
-use super::disk::{Disk, record_of};
+use super::disk::{SimulatedDisk, record_of};
 
 /// Checks a commit that says how far each stream is settled.
 ///
 /// # Errors
 /// What it covers and the disk does not hold.
-pub(super) fn check(disk: &Disk, settled: &[Timestamp], shards: &[&Shard]) -> Result<(), String> {
+pub(super) fn check(
+    disk: &SimulatedDisk,
+    settled: &[Timestamp],
+    shards: &[&Shard],
+) -> Result<(), String> {
     let Some(first) = shards.first() else { return Ok(()) };
     let until = |alert: &str| {
         let streams = first.program().rule(alert).map(|rule| &rule.streams);
@@ -51,8 +55,8 @@ pub(super) fn check(disk: &Disk, settled: &[Timestamp], shards: &[&Shard]) -> Re
     Ok(())
 }
 
-/// Whether a line is the end of an episode.
-fn is_end_of(line: &[u8], open: &OpenEpisode) -> bool {
+/// True when a line is the end of an episode.
+fn is_end_of(line: &[u8], open: &RestoredEpisode) -> bool {
     record_of(line).is_some_and(|record| match &record.recorded {
         AlertRecord::Transition(of, _) => {
             of.kind == TransitionKind::Resolved
@@ -65,7 +69,7 @@ fn is_end_of(line: &[u8], open: &OpenEpisode) -> bool {
 }
 
 /// The log holds the peak of an episode that is open at the settled instant, or its end.
-fn check_peak(disk: &Disk, open: &OpenEpisode) -> Result<(), String> {
+fn check_peak(disk: &SimulatedDisk, open: &RestoredEpisode) -> Result<(), String> {
     let Some(peak) = open.peak else { return Ok(()) };
     let name = (open.alert.clone(), open.key.clone(), open.since);
     let newest = disk.synced_peaks().find_map(|line| match LogEntry::read(line, 0) {

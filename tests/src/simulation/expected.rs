@@ -1,22 +1,22 @@
-//! What is expected of each group of rules: it knows the accepted events, but for those that came
-//! when their instant was settled already (LANGUAGE §3.6).
+//! Expectations of each group of rules: it knows the accepted events, but for those that came when
+//! their instant was settled already (LANGUAGE §3.6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::program::{ObserveCounts, Program, ProgramError};
-use model::observation::Batch;
+use model::observation::ObservationBatch;
 use model::time::Timestamp;
 use model::transition::Transition;
 use rules_dsl::rule::{Alert, RuleSet, Watch};
 
-use crate::drawn::{Case, Log};
-use crate::drive::{accepted_event, event, lateness_ms, origin, verdicts};
+use crate::generators::{DrawnCase, PartitionLog};
+use crate::harness::{accepted_event, event, lateness_ms, origin, verdicts};
 use crate::oracle::{AcceptedEvent, transitions};
 
-use super::environment::Environment;
+use super::environment::SimulatedEnvironment;
 
 /// A record: the log and its offset there.
-type At = (usize, usize);
+type RecordPosition = (usize, usize);
 
 /// The rules of one set of streams, which settle together.
 struct RuleGroup {
@@ -26,11 +26,11 @@ struct RuleGroup {
     /// Up to where they have settled in this life, and in any.
     settled: Timestamp,
     ever: Timestamp,
-    late: BTreeSet<At>,
+    late: BTreeSet<RecordPosition>,
 }
 
 /// All groups of rules, over all runs of the node.
-pub(super) struct Expected {
+pub(super) struct ExpectedHistory {
     groups: Vec<RuleGroup>,
     /// By log: how many records have been read in any life.
     positions: Vec<usize>,
@@ -43,7 +43,7 @@ pub(super) struct Expected {
     /// What a commit covered and the disk did not hold. Where events are late to one life and not
     /// to another, lives differ in what is open.
     pub(super) not_durable: Option<String>,
-    /// What must not happen and did.
+    /// Violations.
     pub(super) fault: Option<String>,
 }
 
@@ -53,8 +53,8 @@ fn streams_of(alert: &Alert) -> Vec<usize> {
     streams.into_iter().collect()
 }
 
-impl Expected {
-    pub(super) fn new(case: &Case) -> Result<Expected, ProgramError> {
+impl ExpectedHistory {
+    pub(super) fn new(case: &DrawnCase) -> Result<ExpectedHistory, ProgramError> {
         let mut groups: BTreeMap<Vec<usize>, (Vec<Alert>, Vec<Watch>)> = BTreeMap::new();
         for alert in &case.rules.alerts {
             groups.entry(streams_of(alert)).or_default().0.push(alert.clone());
@@ -68,7 +68,7 @@ impl Expected {
             let (settled, ever) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
             Ok(RuleGroup { streams, rules, program, settled, ever, late: BTreeSet::new() })
         };
-        Ok(Expected {
+        Ok(ExpectedHistory {
             groups: groups.into_iter().map(group).collect::<Result<_, _>>()?,
             positions: vec![0; case.logs.len()],
             is_torn: false,
@@ -103,7 +103,12 @@ impl Expected {
     }
 
     /// A record was read that its partition accepts.
-    pub(super) fn read(&mut self, case: &Case, environment: &Environment, (at, offset): At) {
+    pub(super) fn read(
+        &mut self,
+        case: &DrawnCase,
+        environment: &SimulatedEnvironment,
+        (at, offset): RecordPosition,
+    ) {
         let (Some(log), Some(place)) = (case.logs.get(at), environment.places.get(at)) else {
             return;
         };
@@ -121,7 +126,7 @@ impl Expected {
                 is_late = true;
                 group.late.insert((at, offset));
                 let mut counts = ObserveCounts::default();
-                let batches = &mut [Batch::default()];
+                let batches = &mut [ObservationBatch::default()];
                 group.program.observe(&event(record), origin(log, offset), batches, &mut counts);
                 self.rows_late += counts.observations;
             } else if is_first_time && time <= group.ever {
@@ -158,18 +163,18 @@ impl Expected {
         self.groups.iter().map(|group| group.settled).min().unwrap_or(Timestamp(i64::MIN))
     }
 
-    /// Whether it is unknown of an event if it counts.
+    /// True when it is unknown of an event if it counts.
     pub(super) fn is_torn(&self) -> bool {
         self.is_torn
     }
 
-    /// Whether events came after their instant was settled.
+    /// True when events came after their instant was settled.
     pub(super) fn has_late(&self) -> bool {
         self.is_torn || self.groups.iter().any(|group| !group.late.is_empty())
     }
 
-    /// What the naive interpreter makes of the events each group of rules accepted.
-    pub(super) fn wanted(&self, case: &Case) -> Vec<Transition> {
+    /// Result of the naive interpreter for the events each group of rules accepted.
+    pub(super) fn wanted(&self, case: &DrawnCase) -> Vec<Transition> {
         let mut all = Vec::new();
         for group in &self.groups {
             let events: Vec<AcceptedEvent<'_>> = case
@@ -192,7 +197,11 @@ impl Expected {
 }
 
 impl RuleGroup {
-    fn accepted(&self, case: &Case, (at, log): (usize, &Log)) -> Vec<AcceptedEvent<'static>> {
+    fn accepted(
+        &self,
+        case: &DrawnCase,
+        (at, log): (usize, &PartitionLog),
+    ) -> Vec<AcceptedEvent<'static>> {
         let verdicts = verdicts(case, log).into_iter().enumerate();
         verdicts
             .filter(|(offset, is_in)| *is_in && !self.late.contains(&(at, *offset)))

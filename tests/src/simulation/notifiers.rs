@@ -4,22 +4,22 @@ use model::notification::{DeliveryResult, Notification};
 use runtime::notify::channel::{DeliveryOutcome, NotifyInput, NotifySender};
 use runtime::notify::{NotifierAttempt, Notifiers, ReceiverTest};
 
-use super::Design;
-use super::life::{Run, RunState};
+use super::NodeDesign;
+use super::run_handle::{RunHandle, RunState};
 
 /// Attempts of one run at most: a run that makes more would never end.
 const ATTEMPTS_MAX: u32 = 200_000;
 
 /// An attempt under way.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct AttemptInFlight {
     attempt: NotifierAttempt,
     lands_ms: i64,
 }
 
 /// Starts attempts.
 pub(super) struct SimulatedNotifiers {
-    pub(super) run: Run,
+    pub(super) run: RunHandle,
     pub(super) to_on_call: NotifySender,
 }
 
@@ -32,13 +32,14 @@ impl Notifiers for SimulatedNotifiers {
         let start = |state: &mut RunState| {
             let mut lands_ms = state.now_ms + state.fate.random.one_of(&[0, 0, 3, 50], 0);
             let design = state.design;
-            if matches!(design, Design::RecordedBeforeSend | Design::AnsweredBeforeLanding) {
+            if matches!(design, NodeDesign::RecordedBeforeSend | NodeDesign::AnsweredBeforeLanding)
+            {
                 lands_ms += state.fate.random.one_of(&[0, 80], 0);
                 let (ticket, result) = (attempt.ticket, DeliveryResult::Sent { receipt: None });
                 let outcome = DeliveryOutcome::Attempt { ticket, result };
                 to_on_call.send(NotifyInput::Outcome(outcome));
             }
-            state.flights.push(Flight { attempt, lands_ms });
+            state.flights.push(AttemptInFlight { attempt, lands_ms });
         };
         // The node is dead, or will not know: what is under way may land all the same.
         drop(state.effect(start));
@@ -60,7 +61,7 @@ impl Notifiers for SimulatedNotifiers {
 }
 
 impl RunState {
-    /// When the next attempt lands.
+    /// Instant at which the next attempt lands.
     pub(super) fn next_landing(&self) -> Option<i64> {
         self.flights.iter().map(|flight| flight.lands_ms).min()
     }
@@ -68,7 +69,7 @@ impl RunState {
     /// Lands what is due: the receiver may have it, and its answer comes back.
     pub(super) fn land_due(&mut self, to_on_call: &NotifySender) {
         while let Some(at) = self.flights.iter().position(|flight| flight.lands_ms <= self.now_ms) {
-            let Flight { attempt, .. } = self.flights.remove(at);
+            let AttemptInFlight { attempt, .. } = self.flights.remove(at);
             let sink = self.environment.sinks[attempt.receiver];
             let (is_there, result) = sink.answer(self.now_ms, &mut self.fate.random);
             if is_there {
@@ -81,7 +82,10 @@ impl RunState {
                 (DeliveryResult::Retry { .. }, false) => "failed and retried",
                 (DeliveryResult::Reject { .. }, false) => "rejected",
             });
-            if !matches!(self.design, Design::RecordedBeforeSend | Design::AnsweredBeforeLanding) {
+            if !matches!(
+                self.design,
+                NodeDesign::RecordedBeforeSend | NodeDesign::AnsweredBeforeLanding
+            ) {
                 let outcome = DeliveryOutcome::Attempt { ticket: attempt.ticket, result };
                 to_on_call.send(NotifyInput::Outcome(outcome));
             }
@@ -90,7 +94,7 @@ impl RunState {
 
     /// What is under way when the node crashes may arrive or not.
     pub(super) fn land_in_crash(&mut self) {
-        for Flight { attempt, .. } in std::mem::take(&mut self.flights) {
+        for AttemptInFlight { attempt, .. } in std::mem::take(&mut self.flights) {
             if self.fate.random.chance(50) {
                 self.survivors.count("sent, outcome lost in a crash");
                 let notification = (*attempt.notification).clone();

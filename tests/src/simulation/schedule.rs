@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::program::ProgramError;
-use engine::shard::{Out, Restored, Shard, ShardCounts, ShardSettings};
+use engine::shard::{Shard, ShardCounts, ShardRestore, ShardSettings, StepOutput};
 use model::message::{Language, MessagePart};
-use model::observation::{Batch, Marks};
+use model::observation::{ObservationBatch, Watermarks};
 use model::time::Timestamp;
-use oncall::desk::Settings;
+use oncall::engine::OnCallSettings;
 use rules_dsl::rule::RuleSet;
 use runtime::alert_log::retention::LogRetention;
 use runtime::alert_log::writer::{AlertLogWriter, DrainedWriter};
 use runtime::error::NodeError;
 use runtime::executor::{DrainedPipeline, PipelineExecutor, PipelineMachines};
 use runtime::ingest::limits::ReaderLimits;
-use runtime::io::Flow;
+use runtime::io::StepReadiness;
 use runtime::node::{Node, NodeParts, NodeSettings, NodeShared, NotifyParts};
 use runtime::notify::channel::{NotifySender, channel_of};
 use runtime::notify::templates::{AlertTemplates, SharedTemplates};
@@ -27,18 +27,18 @@ use runtime::rules::loaded::{LoadedRules, RuleArchive};
 use runtime::rules::mailbox::{ReloadMailbox, RuleUpdate};
 use runtime::rules::supervisor::ALERT_LOG;
 use runtime::self_monitor::monitor::MetaLimits;
-use runtime::telemetry::Telemetry;
+use runtime::telemetry::NodeTelemetry;
 
-use super::disk::{Disk, SimulatedLetters, SimulatedRows, SimulatedStore};
+use super::disk::{SimulatedDisk, SimulatedLetters, SimulatedRows, SimulatedStore};
 use super::durability;
-use super::environment::Environment;
-use super::expected::Expected;
-use super::life::{Run, RunNotes, RunState};
+use super::environment::SimulatedEnvironment;
+use super::expected::ExpectedHistory;
 use super::notifiers::SimulatedNotifiers;
+use super::run_handle::{RunHandle, RunNotes, RunState};
 use super::sources::SimulatedFactory;
-use super::{CRASHES_MAX, Design, EDITIONS, Fate, RunOptions, STOPS_MAX, Survivors};
-use crate::drawn::{Case, Random};
-use crate::drive::verdicts;
+use super::{CRASHES_MAX, DurableState, EDITIONS, FaultPlan, NodeDesign, RunOptions, STOPS_MAX};
+use crate::generators::{DrawnCase, SplitMix};
+use crate::harness::verdicts;
 
 /// Longer than any window, hold or idle time that is drawn: everything has passed by then.
 const LONG_AFTER_MS: i64 = 1_000_000;
@@ -46,14 +46,14 @@ const LONG_AFTER_MS: i64 = 1_000_000;
 const ROUNDS_MAX: u32 = 100_000;
 
 /// A run that came to its end.
-pub(super) struct Ended {
+pub(super) struct EndedRun {
     pub(super) state: RunState,
-    pub(super) left: Leftovers,
+    pub(super) left: PipelineLeftovers,
 }
 
-/// What the last pipeline held when everything was published and every window had passed.
+/// State of the last pipeline when everything was published and every window had passed.
 #[derive(Debug, Default)]
-pub(super) struct Leftovers {
+pub(super) struct PipelineLeftovers {
     pub(super) counts: ShardCounts,
     /// Episodes that stay open whatever time passes, and their different keys.
     pub(super) open: u64,
@@ -71,10 +71,10 @@ struct ScheduledMachines {
     shards: Vec<Option<Shard>>,
     writer: Option<Box<AlertLogWriter>>,
     drained: Option<Result<DrainedWriter, NodeError>>,
-    /// Whether no other pipeline follows.
+    /// True when no other pipeline follows.
     is_last: bool,
-    /// What was left of the shards of the last pipeline.
-    left: Leftovers,
+    /// Remaining state of the shards of the last pipeline.
+    left: PipelineLeftovers,
     settings: Vec<ShardSettings>,
 }
 
@@ -126,33 +126,33 @@ impl PipelineExecutor for ScheduledMachines {
 }
 
 impl ScheduledMachines {
-    fn step_shard(&mut self, number: usize, state: &Run) {
+    fn step_shard(&mut self, number: usize, state: &RunHandle) {
         let now = state.lock().now();
         let Some(worker) = self.workers.get_mut(number).and_then(Option::as_mut) else { return };
         loop {
             match worker.step(now) {
-                Flow::Again => {}
-                Flow::Wait(_) => return,
-                Flow::Blocked => {
+                StepReadiness::Again => {}
+                StepReadiness::Wait(_) => return,
+                StepReadiness::Blocked => {
                     // Only the writer makes room.
                     self.step_writer(state);
                     return;
                 }
-                Flow::Finished => break,
+                StepReadiness::Finished => break,
             }
         }
         self.shards[number] = self.workers[number].take().map(ShardWorker::into_shard);
     }
 
-    fn step_writer(&mut self, state: &Run) -> bool {
+    fn step_writer(&mut self, state: &RunHandle) -> bool {
         let now = state.lock().now();
         let Some(writer) = self.writer.as_mut() else { return false };
         match writer.step(now) {
-            Ok(Flow::Finished) => {
+            Ok(StepReadiness::Finished) => {
                 self.drained = self.writer.take().map(|writer| Ok(writer.into_drained()));
                 true
             }
-            Ok(flow) => flow == Flow::Again,
+            Ok(flow) => flow == StepReadiness::Again,
             Err(error) => {
                 self.writer = None;
                 self.drained = Some(Err(error));
@@ -162,25 +162,25 @@ impl ScheduledMachines {
     }
 }
 
-/// What shards hold once all time has passed, beside shards that never saw an event.
-fn leftovers(shards: &mut [Shard], settings: &[ShardSettings]) -> Leftovers {
-    let mut left = Leftovers::default();
+/// State of shards once all time has passed, beside shards that never saw an event.
+fn leftovers(shards: &mut [Shard], settings: &[ShardSettings]) -> PipelineLeftovers {
+    let mut left = PipelineLeftovers::default();
     let mut keys = std::collections::BTreeSet::new();
     let (mut counts, mut fresh) = (Vec::new(), Vec::new());
     for (shard, of) in shards.iter_mut().zip(settings) {
         let latest = shard.settled().iter().map(|at| at.0).max().unwrap_or(0);
-        let mut marks = Marks::unsettled(shard.settled().len());
+        let mut marks = Watermarks::unsettled(shard.settled().len());
         marks.settled.fill(Timestamp(latest.max(0) + LONG_AFTER_MS));
         // A stream without events keeps rules from beginning; here all have begun.
         marks.first.fill(Some(Timestamp(0)));
-        shard.step(&Batch::default(), &marks, &mut Out::default());
+        shard.step(&ObservationBatch::default(), &marks, &mut StepOutput::default());
         counts.push(shard.counts());
         let open = shard.open_episodes();
         left.open += open.len() as u64;
         keys.extend(open.into_iter().map(|open| open.key));
         let program = Arc::clone(shard.program());
-        let mut new = Shard::new(program, *of, &Restored::default());
-        new.step(&Batch::default(), &marks, &mut Out::default());
+        let mut new = Shard::new(program, *of, &ShardRestore::default());
+        new.step(&ObservationBatch::default(), &marks, &mut StepOutput::default());
         fresh.push(new.counts());
     }
     left.open_keys = keys.len() as u64;
@@ -193,12 +193,12 @@ fn leftovers(shards: &mut [Shard], settings: &[ShardSettings]) -> Leftovers {
 ///
 /// # Errors
 /// What must not happen and did.
-pub(super) fn run(case: &Case, options: RunOptions<'_>) -> Result<Ended, String> {
-    let run = Run::new(begin(case, options).map_err(|error| error.to_string())?);
+pub(super) fn run(case: &DrawnCase, options: RunOptions<'_>) -> Result<EndedRun, String> {
+    let run = RunHandle::new(begin(case, options).map_err(|error| error.to_string())?);
     let left = loop {
         run.lock().is_dead = false;
         let ended = match start(&run, options) {
-            Ok(node) => Scheduler { node, run: &run, options, is_edited: false }.work(),
+            Ok(node) => NodeScheduler { node, run: &run, options, is_edited: false }.work(),
             Err(error) => Err(error.to_string()),
         };
         let mut state = run.lock();
@@ -209,24 +209,24 @@ pub(super) fn run(case: &Case, options: RunOptions<'_>) -> Result<Ended, String>
             Err(why) => return Err(why),
         }
     };
-    Ok(Ended { state: run.into_state(), left })
+    Ok(EndedRun { state: run.into_state(), left })
 }
 
-fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError> {
-    let mut random = Random::new(options.seed);
-    let mut environment = Environment::draw(case, &mut random);
-    environment.strain(&mut Random::new(options.seed.rotate_left(40)), options.shards);
+fn begin(case: &DrawnCase, options: RunOptions<'_>) -> Result<RunState, ProgramError> {
+    let mut random = SplitMix::new(options.seed);
+    let mut environment = SimulatedEnvironment::draw(case, &mut random);
+    environment.strain(&mut SplitMix::new(options.seed.rotate_left(40)), options.shards);
     let horizons = case.rules.alerts.iter().map(|alert| alert.horizon_ms());
     environment.horizon_ms = horizons.max().unwrap_or(0);
     let crash_percent = random.one_of(&[0, 1, 4, 10], 1);
-    let mut mishaps = Random::new(options.seed.rotate_left(48));
+    let mut mishaps = SplitMix::new(options.seed.rotate_left(48));
     let stops_left = mishaps.within(0, STOPS_MAX as i64) as u64;
     let crashes_left = CRASHES_MAX;
-    let fate = Fate { random, crash_percent, crashes_left, mishaps, stops_left };
+    let fate = FaultPlan { random, crash_percent, crashes_left, mishaps, stops_left };
     Ok(RunState {
         accepted: case.logs.iter().map(|log| verdicts(case, log)).collect(),
-        payloads: case.logs.iter().map(|log| crate::drawn::payloads(case, log)).collect(),
-        expected: Expected::new(case)?,
+        payloads: case.logs.iter().map(|log| crate::generators::payloads(case, log)).collect(),
+        expected: ExpectedHistory::new(case)?,
         case: case.clone(),
         environment,
         design: options.design,
@@ -235,11 +235,11 @@ fn begin(case: &Case, options: RunOptions<'_>) -> Result<RunState, ProgramError>
         is_dead: false,
         is_stopped: false,
         is_finishing: false,
-        disk: Disk::default(),
+        disk: SimulatedDisk::default(),
         commits: BTreeMap::new(),
         flights: Vec::new(),
         attempts: 0,
-        survivors: Survivors::default(),
+        survivors: DurableState::default(),
         replaced: None,
         run: RunNotes::default(),
     })
@@ -255,7 +255,7 @@ fn edition(after: &RuleSet, number: u64) -> RuleSet {
 }
 
 /// Recovers a node.
-fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError> {
+fn start(run: &RunHandle, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError> {
     let (settings, on_call, outbox, rules, known, records_max, now) = {
         let mut state = run.lock();
         let mut known = BTreeMap::new();
@@ -273,7 +273,7 @@ fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError>
             None => state.case.rules.clone(),
         };
         let rules = LoadedRules::from_set(set).map_err(NodeError::Program)?;
-        let on_call: Settings = state.environment.on_call.clone();
+        let on_call: OnCallSettings = state.environment.on_call.clone();
         let outbox = state.environment.limits;
         let records_max = state.environment.records_max;
         (settings(&state, options), on_call, outbox, rules, known, records_max, state.now())
@@ -289,7 +289,7 @@ fn start(run: &Run, options: RunOptions<'_>) -> Result<SimulatedNode, NodeError>
         templates: Arc::new(SharedTemplates::new(Arc::new(templates))),
         mailbox: Arc::clone(&mailbox),
         reports: Arc::default(),
-        telemetry: Arc::new(Telemetry::new()),
+        telemetry: Arc::new(NodeTelemetry::new()),
         notify: to_on_call.clone(),
     };
     let notifiers = SimulatedNotifiers { run: run.clone(), to_on_call: to_on_call.clone() };
@@ -327,7 +327,7 @@ fn settings(state: &RunState, options: RunOptions<'_>) -> NodeSettings {
     let environment = &state.environment;
     let idle_ms = match state.design {
         // As if everything had passed as soon as a partition is empty.
-        Design::IdleLeftOut => -LONG_AFTER_MS,
+        NodeDesign::IdleLeftOut => -LONG_AFTER_MS,
         _ => environment.idle_ms.unwrap_or(0),
     };
     NodeSettings {
@@ -354,17 +354,17 @@ fn settings(state: &RunState, options: RunOptions<'_>) -> NodeSettings {
 }
 
 /// Steps the machines of one node.
-struct Scheduler<'a> {
+struct NodeScheduler<'a> {
     node: SimulatedNode,
-    run: &'a Run,
+    run: &'a RunHandle,
     options: RunOptions<'a>,
-    /// Whether edited rules were handed over in this run.
+    /// True when edited rules were handed over in this run.
     is_edited: bool,
 }
 
-impl Scheduler<'_> {
+impl NodeScheduler<'_> {
     /// Works until everything was read, published and delivered.
-    fn work(&mut self) -> Result<Leftovers, String> {
+    fn work(&mut self) -> Result<PipelineLeftovers, String> {
         let mut rounds = 0;
         while !self.is_quiet() {
             rounds += 1;
@@ -380,7 +380,7 @@ impl Scheduler<'_> {
             if self.chance(60) {
                 self.step_notify()?;
             }
-            self.run.lock().note_activation();
+            self.run.lock().record_activation();
             if self.run.lock().fate.stops() {
                 return self.stop();
             }
@@ -389,7 +389,7 @@ impl Scheduler<'_> {
     }
 
     /// Stops the node in order, to be started again.
-    fn stop(&mut self) -> Result<Leftovers, String> {
+    fn stop(&mut self) -> Result<PipelineLeftovers, String> {
         self.drain()?;
         self.run.lock().is_stopped = true;
         Err("stopped in order".to_owned())
@@ -398,7 +398,7 @@ impl Scheduler<'_> {
     /// Lets the node stop: everything that was read is evaluated, logged and handed to on-call.
     fn drain(&mut self) -> Result<(), String> {
         let mut rounds = 0;
-        while self.step_reader(true)? != Flow::Finished {
+        while self.step_reader(true)? != StepReadiness::Finished {
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "it never stops: {:?}", self.node.node.supervisor);
             self.publish_all()?;
@@ -443,7 +443,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    fn step_reader(&mut self, is_stopping: bool) -> Result<Flow, String> {
+    fn step_reader(&mut self, is_stopping: bool) -> Result<StepReadiness, String> {
         let now = self.run.lock().now();
         let flow = self.node.node.supervisor.step(is_stopping, now);
         let watermarks = self.node.node.supervisor.watermarks().to_vec();
@@ -515,7 +515,7 @@ impl Scheduler<'_> {
     }
 
     /// Lets all time pass, publishes and delivers everything, and stops the node.
-    fn finish(&mut self) -> Result<Leftovers, String> {
+    fn finish(&mut self) -> Result<PipelineLeftovers, String> {
         let long_after = {
             let mut state = self.run.lock();
             state.is_finishing = true;
@@ -529,7 +529,7 @@ impl Scheduler<'_> {
             self.edit_rules()?;
             self.step_reader(false)?;
             self.publish_all()?;
-            self.run.lock().note_activation();
+            self.run.lock().record_activation();
             let watermarks = self.node.node.supervisor.watermarks();
             let is_settled = watermarks.iter().all(|at| at.0 >= long_after);
             let is_current = !watermarks.is_empty() && !self.node.mailbox.is_waiting();
@@ -540,7 +540,7 @@ impl Scheduler<'_> {
         self.drain()?;
         let mut left = std::mem::take(&mut self.node.node.supervisor.executor().left);
         self.deliver_all()?;
-        left.pending = self.node.node.notify.desk().outgoing().count();
+        left.pending = self.node.node.notify.engine().outgoing().count();
         Ok(left)
     }
 
@@ -549,9 +549,9 @@ impl Scheduler<'_> {
         let mut idle = 0;
         while idle < 3 {
             self.step_notify()?;
-            let is_pending = self.node.node.notify.desk().outgoing().next().is_some();
+            let is_pending = self.node.node.notify.engine().outgoing().next().is_some();
             let mut state = self.run.lock();
-            let due = self.node.node.notify.desk().next_due().map(|due| due.0);
+            let due = self.node.node.notify.engine().next_due().map(|due| due.0);
             let next = state.next_landing().into_iter().chain(due).min();
             match next {
                 Some(next) if is_pending || !state.flights.is_empty() => {

@@ -1,26 +1,26 @@
 //! Sources of a run: partitions that come and go, brokers that do not answer, commits.
 
-use connectors::commit::{CommitPoint, Reach, ReachBack};
+use connectors::alert_log_codec::AlertRecord;
+use connectors::commit::{CommitPoint, ReplayStart, ReplayStartFn};
 use connectors::source::kafka::SourceEvent;
-use connectors::source::{Oversized, Progress, ReadState};
-use connectors::transition_json::AlertRecord;
+use connectors::source::{DrainProgress, OversizedRecord, ReadState};
 use model::event::Record;
 use model::time::Timestamp;
 use runtime::error::NodeError;
 use runtime::io::{PartitionCommit, SourceFactory, Sources, StreamPartition};
 use runtime::rules::loaded::LoadedRules;
 
-use super::life::{Run, RunState};
-use super::{Crash, Design};
+use super::run_handle::{RunHandle, RunState};
+use super::{CrashSignal, NodeDesign};
 
 /// Opens the sources of a run.
-pub(super) struct SimulatedFactory(pub(super) Run);
+pub(super) struct SimulatedFactory(pub(super) RunHandle);
 
 /// The partitions of a run.
 pub(super) struct SimulatedSources {
-    run: Run,
+    run: RunHandle,
     names: Vec<String>,
-    reach_back: Vec<ReachBack>,
+    reach_back: Vec<ReplayStartFn>,
 }
 
 impl SourceFactory for SimulatedFactory {
@@ -33,7 +33,7 @@ impl SourceFactory for SimulatedFactory {
     fn open(
         &mut self,
         rules: &LoadedRules,
-        reach_back: Vec<ReachBack>,
+        reach_back: Vec<ReplayStartFn>,
     ) -> Result<SimulatedSources, NodeError> {
         let mut state = self.0.lock();
         state.begin_run();
@@ -41,29 +41,31 @@ impl SourceFactory for SimulatedFactory {
         Ok(SimulatedSources { run: self.0.clone(), names, reach_back })
     }
 
-    fn note_active(&mut self, _: &LoadedRules) {}
+    fn record_active(&mut self, _: &LoadedRules) {}
 }
 
 impl RunState {
-    /// Whether a partition is this member's now. A group assigns all there are at first, and takes
-    /// away later.
+    /// True when a partition is this member's now. A group assigns all there are at first, and
+    /// takes away later.
     fn is_ours(&self, at: usize) -> bool {
         let place = &self.environment.places[at];
         let is_away = self.run.next.contains_key(&at) && place.away.contains(&self.now_ms);
         place.appears_ms <= self.now_ms && !is_away
     }
 
-    /// Where a partition is read from, by what its commit says.
-    fn start_of(&self, at: usize, commit: Option<CommitPoint>, reach: &ReachBack) -> i64 {
+    /// Start offset of a partition, by its commit.
+    fn start_of(&self, at: usize, commit: Option<CommitPoint>, reach: &ReplayStartFn) -> i64 {
         let Some(commit) = commit else { return 0 };
         match (self.design, reach(self.case.logs[at].partition, &commit)) {
-            (Design::NoReplay, _) => commit.position,
-            (_, Reach::Committed) => commit.replay_from,
-            (_, Reach::Offset(offset)) => offset,
-            (_, Reach::Since(since)) => {
+            (NodeDesign::NoReplay, _) => commit.position,
+            (_, ReplayStart::Committed) => commit.replay_from,
+            (_, ReplayStart::Offset(offset)) => offset,
+            (_, ReplayStart::Since(since)) => {
                 // The first record that was recorded late enough; lines do not say when.
                 let records = &self.case.logs[at].records;
-                let is_late = |of: &crate::drawn::Logged| of.recorded.is_none_or(|at| at >= since);
+                let is_late = |of: &crate::generators::PartitionRecord| {
+                    of.recorded.is_none_or(|at| at >= since)
+                };
                 let first = records.iter().position(is_late).unwrap_or(records.len()) as i64;
                 first.min(commit.replay_from)
             }
@@ -72,7 +74,7 @@ impl RunState {
 
     fn commit_shown(&self, at: usize) -> Option<CommitPoint> {
         let commit = self.commit_of(at)?;
-        if self.design != Design::LatestLifecycle {
+        if self.design != NodeDesign::LatestLifecycle {
             return Some(commit);
         }
         let newest = self.survivors.alert_log.iter().filter_map(|record| match &record.recorded {
@@ -110,7 +112,7 @@ impl Sources for SimulatedSources {
                         }
                         state.start_of(at, commit, &self.reach_back[topic])
                     };
-                    let is_newest = state.design == Design::SnapshotWithNewestCommit;
+                    let is_newest = state.design == NodeDesign::SnapshotWithNewestCommit;
                     let read = commit.filter(|_| is_newest).map_or(start, |of| of.position);
                     state.run.next.insert(at, read as usize);
                     state.run.read_to.entry(at).or_insert(read as usize);
@@ -119,7 +121,7 @@ impl Sources for SimulatedSources {
                     events.push(SourceEvent::Assigned { topic, partition, commit, start });
                 }
                 (true, false) => {
-                    if state.design == Design::UnreachableIsEmpty {
+                    if state.design == NodeDesign::UnreachableIsEmpty {
                         continue;
                     }
                     state.survivors.count("partition taken away");
@@ -136,24 +138,24 @@ impl Sources for SimulatedSources {
         &mut self,
         of: StreamPartition,
         budget: usize,
-        mut each: impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Progress {
+        mut each: impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> DrainProgress {
         let mut state = self.run.lock();
         let mut logs = state.case.logs.iter();
         let at = logs.position(|log| (log.stream as usize, log.partition) == of);
-        let waiting = Progress { read: 0, state: ReadState::Waiting };
+        let waiting = DrainProgress { read: 0, state: ReadState::Waiting };
         let Some(at) = at.filter(|at| state.run.next.contains_key(at)) else { return waiting };
-        let is_empty = Progress { read: 0, state: ReadState::Empty };
+        let is_empty = DrainProgress { read: 0, state: ReadState::Empty };
         let is_mute = state.environment.places[at].mute.contains(&state.now_ms);
         if is_mute || !state.is_ours(at) {
             if is_mute {
                 state.survivors.count("no answer from a broker");
             }
-            return if state.design == Design::UnreachableIsEmpty { is_empty } else { waiting };
+            return if state.design == NodeDesign::UnreachableIsEmpty { is_empty } else { waiting };
         }
         let patience = if state.environment.idle_ms.is_some() { 75 } else { 60 };
         if !state.is_finishing && !state.fate.random.chance(patience) {
-            return if state.design == Design::HeldBackIsEmpty { is_empty } else { waiting };
+            return if state.design == NodeDesign::HeldBackIsEmpty { is_empty } else { waiting };
         }
         let most = state.fate.random.within(1, 4).min(budget as i64);
         let mut read = 0;
@@ -168,7 +170,7 @@ impl Sources for SimulatedSources {
             let is_new = state.run.read_to.get(&at).is_none_or(|read_to| next >= *read_to);
             if is_new {
                 state.run.read_to.insert(at, next + 1);
-                state.note_read(at, next);
+                state.record_read(at, next);
             }
             let record = &state.case.logs[at].records[next];
             each(Ok(Record {
@@ -188,17 +190,17 @@ impl Sources for SimulatedSources {
             (false, true) => ReadState::Empty,
             (false, false) => ReadState::Waiting,
         };
-        Progress { read, state: read_state }
+        DrainProgress { read, state: read_state }
     }
 
     fn commit(&mut self, points: &[PartitionCommit]) -> Result<(), String> {
         let mut state = self.run.lock();
         state.before_commit();
-        let lies = state.design == Design::CompactsBeyondCommit && state.fate.random.chance(80);
+        let lies = state.design == NodeDesign::CompactsBeyondCommit && state.fate.random.chance(80);
         let commit = |state: &mut RunState| {
             for (stream, partition, point) in points {
                 let mut logs = state.case.logs.iter();
-                let is_it = |log: &crate::drawn::Log| {
+                let is_it = |log: &crate::generators::PartitionLog| {
                     (log.stream as usize, log.partition) == (*stream, *partition)
                 };
                 let at = logs.position(is_it);
@@ -213,10 +215,10 @@ impl Sources for SimulatedSources {
             }
             state.trace(|| format!("COMMIT {points:?}"));
             if !points.is_empty() {
-                state.note_commit(points);
+                state.record_commit(points);
             }
         };
-        state.effect(commit).map_err(|Crash| "the node has crashed".to_owned())
+        state.effect(commit).map_err(|CrashSignal| "the node has crashed".to_owned())
     }
 
     fn close(self) {}
@@ -224,7 +226,7 @@ impl Sources for SimulatedSources {
 
 impl RunState {
     /// Notes how long the alert log was at a commit, and what it says is settled.
-    fn note_commit(&mut self, points: &[PartitionCommit]) {
+    fn record_commit(&mut self, points: &[PartitionCommit]) {
         let mut settled = vec![Timestamp(i64::MIN); self.case.rules.streams.len()];
         for (stream, _, point) in points {
             settled[*stream] = settled[*stream].max(Timestamp(point.settled));

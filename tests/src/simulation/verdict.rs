@@ -1,33 +1,33 @@
-//! What must be true of a run, whatever happened in it.
+//! Invariants of a run, whatever happened in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::transition_json::AlertRecord;
+use connectors::alert_log_codec::AlertRecord;
 use model::message::Language;
 use model::notification::{DeliveryResult, Notification, NotificationKind};
 use model::time::Timestamp;
-use model::transition::{EpisodeId, Reason, Transition, TransitionKind};
-use oncall::desk::{Desk, Row, Settings};
-use oncall::incident::{IncidentUpdate, Incidents, LogRecord, Step};
+use model::transition::{EndReason, EpisodeId, Transition, TransitionKind};
+use oncall::engine::{IncidentEngine, OnCallRow, OnCallSettings};
+use oncall::episode_fold::{AlertLogEntry, EpisodeFold, IncidentUpdate, LogRecord};
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Receiver, Routing};
+use oncall::route::{Receiver, RoutingTable};
 use rules_dsl::rule::{Alert, RuleSet};
 use runtime::alert_log::record::LoggedRecord;
 use runtime::notify::rows;
 use runtime::notify::templates::AlertTemplates;
 use runtime::rules::loaded::LoadedRules;
 
-use super::schedule::{Ended, Leftovers, run};
-use super::{RunOptions, Survivors};
-use crate::drawn::{Case, same_state};
-use crate::drive::oracle_input;
-use crate::oracle::{Change, transitions_across};
+use super::schedule::{EndedRun, PipelineLeftovers, run};
+use super::{DurableState, RunOptions};
+use crate::generators::{DrawnCase, same_state};
+use crate::harness::oracle_input;
+use crate::oracle::{RuleSetChange, transitions_across};
 
 /// Runs a case and says what survived.
 ///
 /// # Errors
 /// What is wrong with the run.
-pub fn check(case: &Case, options: RunOptions<'_>) -> Result<Survivors, String> {
+pub fn check(case: &DrawnCase, options: RunOptions<'_>) -> Result<DurableState, String> {
     let mut ended = run(case, options)?;
     if let Some(fault) = ended.state.expected.fault.take() {
         return Err(fault);
@@ -57,12 +57,12 @@ pub fn check(case: &Case, options: RunOptions<'_>) -> Result<Survivors, String> 
     Ok(ended.state.survivors)
 }
 
-/// What the naive interpreter makes of a run whose rules were replaced.
-fn wanted(case: &Case, options: RunOptions<'_>, ended: &Ended) -> Option<Vec<Transition>> {
+/// Result of the naive interpreter for a run whose rules were replaced.
+fn wanted(case: &DrawnCase, options: RunOptions<'_>, ended: &EndedRun) -> Option<Vec<Transition>> {
     let (after, settled) = options.after.zip(ended.state.replaced.as_deref())?;
     let (events, _) = oracle_input(case);
     let kept = kept(&case.rules, after);
-    let change = Change { before: &case.rules, after, kept: &kept, settled };
+    let change = RuleSetChange { before: &case.rules, after, kept: &kept, settled };
     Some(transitions_across(change, &events, ended.state.expected.settled_by_all()))
 }
 
@@ -73,12 +73,12 @@ fn kept(before: &RuleSet, after: &RuleSet) -> BTreeSet<String> {
 }
 
 /// Counts what the run met.
-fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
+fn tally(case: &DrawnCase, ended: &mut EndedRun, has_late: bool, want: &[Transition]) {
     let times = case.logs.iter().flat_map(|log| log.records.iter().map(|record| record.time));
     let latest = times.max().map(Timestamp);
     let counts = ended.left.counts;
     let log = &ended.state.survivors.alert_log;
-    let is_ended_by_change = |t: &Transition| t.reason == Some(Reason::RuleChanged);
+    let is_ended_by_change = |t: &Transition| t.reason == Some(EndReason::RuleChanged);
     let has_ended_by_change = settled(log).any(is_ended_by_change);
     let has_withdrawn = withdrawn(log) > 0;
     let has_dropped = !given_up(ended).is_empty();
@@ -109,10 +109,11 @@ fn tally(case: &Case, ended: &mut Ended, has_late: bool, want: &[Transition]) {
 }
 
 /// The log holds what the naive interpreter tells, and held it before it was committed.
-fn transitions(case: &Case, ended: &Ended, want: &[Transition]) -> Result<(), String> {
-    let told: Vec<&Transition> = settled(&ended.state.survivors.alert_log).collect();
+fn transitions(case: &DrawnCase, ended: &EndedRun, want: &[Transition]) -> Result<(), String> {
+    let emitted: Vec<&Transition> = settled(&ended.state.survivors.alert_log).collect();
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for (transition, by) in want.iter().map(|it| (it, -1)).chain(told.iter().map(|it| (*it, 1))) {
+    for (transition, by) in want.iter().map(|it| (it, -1)).chain(emitted.iter().map(|it| (*it, 1)))
+    {
         *counts.entry(format!("{transition:?}")).or_insert(0) += by;
     }
     counts.retain(|_, times| *times != 0);
@@ -168,7 +169,7 @@ fn is_meta(record: &LoggedRecord) -> bool {
 
 /// A transition up to the settled instants that the log does not hold.
 fn unacknowledged(
-    case: &Case,
+    case: &DrawnCase,
     want: &[Transition],
     log: &[LoggedRecord],
     settled_at: &[Timestamp],
@@ -186,13 +187,13 @@ fn unacknowledged(
 
 /// Folds the log as on-call does: one incident for each episode, none without, and no
 /// severity told twice or after a higher one.
-fn pages(case: &Case, want: &[Transition], ended: &Ended) -> Result<(), String> {
+fn pages(case: &DrawnCase, want: &[Transition], ended: &EndedRun) -> Result<(), String> {
     let survivors = &ended.state.survivors;
     let is_replaced = ended.state.replaced.is_some();
     let is_shadow = |name: &str| case.rules.alerts.iter().any(|it| it.name == name && it.is_shadow);
     let want: Vec<&Transition> = want.iter().filter(|t| !is_shadow(&t.facts.alert)).collect();
     let templates = templates(case);
-    let mut incidents = Incidents::default();
+    let mut incidents = EpisodeFold::default();
     let mut highest: BTreeMap<EpisodeId, u8> = BTreeMap::new();
     let mut ended = 0_usize;
     for record in survivors.alert_log.iter().filter(|record| !is_meta(record)) {
@@ -240,14 +241,14 @@ fn pages(case: &Case, want: &[Transition], ended: &Ended) -> Result<(), String> 
 }
 
 /// The templates of a run's rules: only what they say of labels and readings counts here.
-fn templates(case: &Case) -> AlertTemplates {
+fn templates(case: &DrawnCase) -> AlertTemplates {
     let rules = LoadedRules::from_set(case.rules.clone()).expect("they compiled before");
     AlertTemplates::new(&rules, Language::En, runtime::rules::environment::utc())
 }
 
-/// What the fold makes of a record of the alert log.
+/// Update that the fold makes of a record of the alert log.
 fn notice(
-    incidents: &mut Incidents,
+    incidents: &mut EpisodeFold,
     record: &LoggedRecord,
     templates: &AlertTemplates,
 ) -> Option<IncidentUpdate> {
@@ -262,51 +263,52 @@ fn with_record<T>(
 ) -> T {
     let meta;
     let step = match &record.recorded {
-        AlertRecord::Transition(of, _) => Step::Transition(of),
-        AlertRecord::Early(of, _) => Step::Early(of),
+        AlertRecord::Transition(of, _) => AlertLogEntry::Transition(of),
+        AlertRecord::Early(of, _) => AlertLogEntry::Early(of),
         AlertRecord::Meta(of, _) => {
             meta = of.as_transition();
-            Step::Transition(&meta)
+            AlertLogEntry::Transition(&meta)
         }
     };
     let text = record.text(templates);
     each(&LogRecord { step, text: &text, is_shadow: record.is_shadow })
 }
 
-/// What each receiver gets of a log, in order, where every attempt succeeds at once.
+/// Deliveries of a log to each receiver, in order, where every attempt succeeds at once.
 fn sent_in_calm(
-    case: &Case,
-    ended: &Ended,
+    case: &DrawnCase,
+    ended: &EndedRun,
     log: impl Iterator<Item = LoggedRecord>,
 ) -> Vec<(usize, Notification)> {
     let environment = &ended.state.environment;
     let receivers = environment.on_call.routing.receivers().iter();
     let at_once = receivers.map(|it| Receiver { spacing_ms: 0, ..it.clone() }).collect();
-    let on_call = Settings { routing: Routing::to_all(at_once), ..environment.on_call.clone() };
-    let mut desk = Desk::new(on_call, OutboxLimits::default());
+    let on_call =
+        OnCallSettings { routing: RoutingTable::to_all(at_once), ..environment.on_call.clone() };
+    let mut engine = IncidentEngine::new(on_call, OutboxLimits::default());
     let (mut all, templates) = (Vec::new(), templates(case));
     for (sequence, record) in log.enumerate() {
         let detected = record.detected;
-        with_record(&record, &templates, |record| desk.hear(sequence as u64, record, detected));
+        with_record(&record, &templates, |record| engine.apply(sequence as u64, record, detected));
         loop {
-            let due = desk.due(detected);
+            let due = engine.due(detected);
             if due.is_empty() {
                 break;
             }
             for attempt in due {
                 all.push((attempt.receiver, (*attempt.notification).clone()));
-                desk.record(attempt.ticket, DeliveryResult::Sent { receipt: None }, detected);
+                engine.record(attempt.ticket, DeliveryResult::Sent { receipt: None }, detected);
             }
         }
     }
     all
 }
 
-/// What each receiver is to get, in order: the fold of the log, routed. Without early alerts the
-/// oracle's transitions alone say the same.
+/// Expected deliveries to each receiver, in order: the fold of the log, routed. Without early
+/// alerts the oracle's transitions alone say the same.
 fn expected(
-    case: &Case,
-    ended: &Ended,
+    case: &DrawnCase,
+    ended: &EndedRun,
     want: &[Transition],
 ) -> Result<Vec<(usize, Notification)>, String> {
     let log = ended.state.survivors.alert_log.iter().filter(|record| !is_meta(record)).cloned();
@@ -329,11 +331,11 @@ fn expected(
     Ok(logged)
 }
 
-/// What was dropped, by receiver's name and notification.
-fn given_up(ended: &Ended) -> Vec<(String, Notification)> {
+/// Dropped notifications, by receiver's name and notification.
+fn given_up(ended: &EndedRun) -> Vec<(String, Notification)> {
     let rows = ended.state.disk.rows.iter();
     let dead = rows.filter_map(|(key, row)| match rows::read(key, row) {
-        Ok(Row::Dead(dead)) => Some((dead.receiver.clone(), (*dead.notification).clone())),
+        Ok(OnCallRow::Dead(dead)) => Some((dead.receiver.clone(), (*dead.notification).clone())),
         _ => None,
     });
     dead.collect()
@@ -341,7 +343,7 @@ fn given_up(ended: &Ended) -> Vec<(String, Notification)> {
 
 /// Every notification has come, was given up for a reason or is told by a later one; none else
 /// has come, and none has overtaken another.
-fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), String> {
+fn deliveries(ended: &EndedRun, expected: &[(usize, Notification)]) -> Result<(), String> {
     let known: BTreeMap<&str, (usize, &(usize, Notification))> =
         expected.iter().enumerate().map(|(place, of)| (of.1.id.as_str(), (place, of))).collect();
     let mut got: BTreeSet<&str> = BTreeSet::new();
@@ -375,22 +377,22 @@ fn deliveries(ended: &Ended, expected: &[(usize, Notification)]) -> Result<(), S
 /// Notifications that need not have come: those given up, the end of what was given up, those
 /// of which an end says that they were missed, and matches that a later one stands for.
 fn excused(
-    ended: &Ended,
+    ended: &EndedRun,
     expected: &[(usize, Notification)],
     got: &BTreeSet<&str>,
 ) -> BTreeSet<String> {
     let receivers = ended.state.environment.on_call.routing.receivers();
     let mut all: BTreeSet<String> = BTreeSet::new();
     let mut unreached: BTreeSet<(usize, EpisodeId)> = BTreeSet::new();
-    let told_both = ended.state.survivors.received.iter().filter(|(_, of)| of.missed.is_some());
-    let mut told_both: BTreeSet<(usize, EpisodeId)> =
-        told_both.map(|(receiver, of)| (*receiver, of.incident)).collect();
+    let emitted_both = ended.state.survivors.received.iter().filter(|(_, of)| of.missed.is_some());
+    let mut emitted_both: BTreeSet<(usize, EpisodeId)> =
+        emitted_both.map(|(receiver, of)| (*receiver, of.incident)).collect();
     for (name, of) in given_up(ended) {
         all.insert(of.id.clone());
         let number = receivers.iter().position(|receiver| receiver.name == name);
         let line = number.map(|number| (number, of.incident));
         unreached.extend(line);
-        told_both.extend(line.filter(|_| of.missed.is_some()));
+        emitted_both.extend(line.filter(|_| of.missed.is_some()));
     }
     for (place, (receiver, of)) in expected.iter().enumerate() {
         let line = (*receiver, of.incident);
@@ -402,7 +404,7 @@ fn excused(
         });
         let is_replaced = of.kind == NotificationKind::Again && later;
         if (is_end && unreached.contains(&line))
-            || (!is_end && told_both.contains(&line))
+            || (!is_end && emitted_both.contains(&line))
             || is_replaced
         {
             all.insert(of.id.clone());
@@ -413,8 +415,8 @@ fn excused(
 
 /// Nothing is left of what has passed but what shards hold that never saw an event, and the
 /// episodes that go on without events (LANGUAGE §3.5, §3.11).
-fn memory(ended: &Ended) -> Result<(), String> {
-    let Leftovers { counts, open, open_keys, fresh, pending } = &ended.left;
+fn memory(ended: &EndedRun) -> Result<(), String> {
+    let PipelineLeftovers { counts, open, open_keys, fresh, pending } = &ended.left;
     let is_back = counts.waiting == 0
         && counts.states <= fresh.states + open
         && counts.keys <= fresh.keys + open_keys;

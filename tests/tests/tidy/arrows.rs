@@ -1,7 +1,7 @@
 //! ARCHITECTURE §2: who may know whom, and what the quiet rooms must never know.
 
-use super::Finding;
-use super::source::{Text, Tree};
+use super::TidyFinding;
+use super::source::{SourceText, SourceTree};
 
 /// Each workspace member, the members it may name, and how many direct dependencies it may
 /// have (0 for no limit). Arrows run downward only; a room that is not built yet has its row
@@ -26,8 +26,8 @@ const QUIET: [&str; 4] = ["model", "rules-dsl", "engine", "oncall"];
 const WRITTEN: ([&str; 2], &str) = (["model", "oncall"], "serde");
 
 /// A dependency as a manifest names it.
-struct Dependency<'a> {
-    manifest: &'a Text,
+struct ManifestDependency<'a> {
+    manifest: &'a SourceText,
     line: usize,
     name: &'a str,
     /// Of `[dependencies]`; otherwise of `[dev-dependencies]` or `[build-dependencies]`.
@@ -35,7 +35,7 @@ struct Dependency<'a> {
 }
 
 /// A workspace member names only members below it, in any of its dependency tables.
-pub fn dependency_arrows(tree: &Tree) -> Vec<Finding> {
+pub fn dependency_arrows(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut findings = Vec::new();
     for dependency in dependencies(tree) {
         let room = dependency.manifest.room();
@@ -51,7 +51,7 @@ pub fn dependency_arrows(tree: &Tree) -> Vec<Finding> {
         let is_harness = dependency.name == "tests" && !dependency.is_shipped;
         let is_breach = is_member && !is_harness && !below.contains(&dependency.name);
         if is_breach || (is_quiet_breach && dependency.is_shipped) {
-            findings.push(Finding {
+            findings.push(TidyFinding {
                 place: format!("{}:{}", dependency.manifest.path, dependency.line),
                 what: format!("{room} must not know {}", dependency.name),
                 way_out: "ARCHITECTURE §2 says where such things live instead",
@@ -62,11 +62,11 @@ pub fn dependency_arrows(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Library crates stay small: 15 direct dependencies, connectors 25.
-pub fn dependency_count(tree: &Tree) -> Vec<Finding> {
+pub fn dependency_count(tree: &SourceTree) -> Vec<TidyFinding> {
     let all = dependencies(tree);
     let over = MEMBERS.iter().filter_map(|(member, _, most)| {
         let of_member = all.iter().filter(|d| d.manifest.room() == *member && d.is_shipped).count();
-        (*most > 0 && of_member > *most).then(|| Finding {
+        (*most > 0 && of_member > *most).then(|| TidyFinding {
             place: format!("{member}/Cargo.toml"),
             what: format!("{of_member} direct dependencies, at most {most} are allowed"),
             way_out: "do without one, or move the part that needs it up to hansho",
@@ -76,13 +76,13 @@ pub fn dependency_count(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Every member of the workspace has a row in the table of arrows.
-pub fn known_members(tree: &Tree) -> Vec<Finding> {
+pub fn known_members(tree: &SourceTree) -> Vec<TidyFinding> {
     let root = tree.files.iter().find(|file| file.path == "Cargo.toml");
     let list = root.and_then(|file| file.text.split_once("members = [")).map_or("", |(_, l)| l);
     let names =
         list.split(']').next().unwrap_or("").split(',').map(|name| name.trim().trim_matches('"'));
     let unknown = names.filter(|name| !name.is_empty() && MEMBERS.iter().all(|(m, ..)| m != name));
-    let findings = unknown.map(|name| Finding {
+    let findings = unknown.map(|name| TidyFinding {
         place: "Cargo.toml".to_owned(),
         what: format!("member {name} has no row in the table of arrows"),
         way_out: "add it to ARCHITECTURE §2 and to MEMBERS in tests/tests/tidy/arrows.rs",
@@ -91,7 +91,7 @@ pub fn known_members(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Of rules-dsl, engine reads the checked rules and nothing else.
-pub fn rule_module_only(tree: &Tree) -> Vec<Finding> {
+pub fn rule_module_only(tree: &SourceTree) -> Vec<TidyFinding> {
     let strays = |line: &str| {
         line.match_indices("rules_dsl")
             .find(|(at, word)| !line[at + word.len()..].starts_with("::rule::"))
@@ -105,7 +105,7 @@ pub fn rule_module_only(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The oracle shares nothing with the engine: what both got wrong, neither would find.
-pub fn oracle_alone(tree: &Tree) -> Vec<Finding> {
+pub fn oracle_alone(tree: &SourceTree) -> Vec<TidyFinding> {
     let oracle = tree.rust().filter(|file| file.path.starts_with("tests/src/oracle"));
     let lines = oracle
         .flat_map(|file| file.code.lines().enumerate().map(move |(at, line)| (file, at + 1, line)));
@@ -114,7 +114,7 @@ pub fn oracle_alone(tree: &Tree) -> Vec<Finding> {
         any_of(line, &["engine", "drive", "simulation"]).is_some()
             || !line.match_indices("rules_dsl").all(of_rules)
     };
-    let strays = lines.filter(|(_, _, line)| is_stray(line)).map(|(file, at, line)| Finding {
+    let strays = lines.filter(|(_, _, line)| is_stray(line)).map(|(file, at, line)| TidyFinding {
         place: format!("{}:{at}", file.path),
         what: format!("`{}` in the oracle", line.trim()),
         way_out: "take nouns from model and rules from rules_dsl::rule; compute the rest anew",
@@ -123,7 +123,7 @@ pub fn oracle_alone(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Time is an argument.
-pub fn clock_reads(tree: &Tree) -> Vec<Finding> {
+pub fn clock_reads(tree: &SourceTree) -> Vec<TidyFinding> {
     search(
         quiet_files(tree),
         |line| any_of(line, &["Instant::now", "SystemTime::now", "UNIX_EPOCH", "Zoned::now"]),
@@ -132,7 +132,7 @@ pub fn clock_reads(tree: &Tree) -> Vec<Finding> {
 }
 
 /// No files, threads, runtimes or serialisation frameworks in the quiet rooms.
-pub fn outside_world(tree: &Tree) -> Vec<Finding> {
+pub fn outside_world(tree: &SourceTree) -> Vec<TidyFinding> {
     // Of `std::net` the addresses are plain values; its sockets are not.
     let words = [
         "std::fs",
@@ -156,7 +156,7 @@ pub fn outside_world(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The engine is lock-free.
-pub fn locks(tree: &Tree) -> Vec<Finding> {
+pub fn locks(tree: &SourceTree) -> Vec<TidyFinding> {
     let words = ["Mutex", "RwLock", "Condvar", "Barrier", "DashMap", "parking_lot"];
     search(
         tree.rust().filter(|file| file.room() == "engine" && file.is_shipped()),
@@ -165,21 +165,21 @@ pub fn locks(tree: &Tree) -> Vec<Finding> {
     )
 }
 
-fn quiet_files(tree: &Tree) -> impl Iterator<Item = &Text> {
+fn quiet_files(tree: &SourceTree) -> impl Iterator<Item = &SourceText> {
     tree.rust().filter(|file| QUIET.contains(&file.room()) && file.is_shipped())
 }
 
 fn search<'a>(
-    files: impl Iterator<Item = &'a Text>,
+    files: impl Iterator<Item = &'a SourceText>,
     wrong: impl Fn(&str) -> Option<String>,
     way_out: &'static str,
-) -> Vec<Finding> {
+) -> Vec<TidyFinding> {
     let mut findings = Vec::new();
     for file in files {
         for (line, code) in file.shipped_lines() {
             if let Some(word) = wrong(code) {
                 let place = format!("{}:{line}", file.path);
-                findings.push(Finding {
+                findings.push(TidyFinding {
                     place,
                     what: format!("{word} in {}", file.room()),
                     way_out,
@@ -207,20 +207,20 @@ fn any_in_group(line: &str, modules: &[&str]) -> Option<String> {
     any_of(group, modules).map(|module| format!("std::{module}"))
 }
 
-fn dependencies(tree: &Tree) -> Vec<Dependency<'_>> {
-    let is_manifest = |file: &&Text| file.path.ends_with("/Cargo.toml");
+fn dependencies(tree: &SourceTree) -> Vec<ManifestDependency<'_>> {
+    let is_manifest = |file: &&SourceText| file.path.ends_with("/Cargo.toml");
     tree.files.iter().filter(is_manifest).flat_map(dependencies_of).collect()
 }
 
 /// Keys of `[…dependencies]` tables and names of `[…dependencies.NAME]` tables.
-fn dependencies_of(manifest: &Text) -> Vec<Dependency<'_>> {
+fn dependencies_of(manifest: &SourceText) -> Vec<ManifestDependency<'_>> {
     let mut found = Vec::new();
     let mut table = "";
     for (at, line) in manifest.text.lines().enumerate() {
         let line = line.trim();
         let mut add = |name, table: &str| {
             let is_shipped = !table.contains("dev-") && !table.contains("build-");
-            found.push(Dependency { manifest, line: at + 1, name, is_shipped });
+            found.push(ManifestDependency { manifest, line: at + 1, name, is_shipped });
         };
         if let Some(head) = line.strip_prefix('[') {
             table = head.trim_end_matches(']');
@@ -241,7 +241,7 @@ fn dependencies_are_read_from_every_table() {
                 [dev-dependencies]\nc = { path = \"c\" }\n\
                 [target.'cfg(unix)'.dependencies]\nd = 1\n\
                 [dependencies.e]\nversion = \"1\"\n[lints]\nf = 1\n";
-    let tree = Tree::of(&[("model/Cargo.toml", text)]);
+    let tree = SourceTree::of(&[("model/Cargo.toml", text)]);
     let all = dependencies(&tree);
     let seen: Vec<_> = all.iter().map(|d| (d.name, d.line, d.is_shipped)).collect();
     let expected =

@@ -2,8 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::Finding;
-use super::source::{Function, Tree};
+use super::TidyFinding;
+use super::source::{SourceFunction, SourceTree};
 
 /// Lines of a file without its tests.
 const FILE_LINES_MAX: usize = 800;
@@ -26,9 +26,9 @@ const PUBLIC_PERCENT_MAX: usize = 30;
 const TEST_PERCENT: (usize, usize) = (55, 110);
 
 /// A file fits in a reader's head.
-pub fn file_length(tree: &Tree) -> Vec<Finding> {
+pub fn file_length(tree: &SourceTree) -> Vec<TidyFinding> {
     let over = tree.rust().filter(|file| file.tests_from > FILE_LINES_MAX);
-    let findings = over.map(|file| Finding {
+    let findings = over.map(|file| TidyFinding {
         place: file.path.clone(),
         what: format!("{} lines without tests, at most {FILE_LINES_MAX}", file.tests_from),
         way_out: "give the second thought in it a file of its own",
@@ -37,12 +37,12 @@ pub fn file_length(tree: &Tree) -> Vec<Finding> {
 }
 
 /// A screen per thought.
-pub fn function_length(tree: &Tree) -> Vec<Finding> {
+pub fn function_length(tree: &SourceTree) -> Vec<TidyFinding> {
     let all = tree.functions();
     let over = all
         .iter()
         .filter(|function| function.lines > FUNCTION_LINES_MAX && !function.is_case_table);
-    let findings = over.map(|function| Finding {
+    let findings = over.map(|function| TidyFinding {
         place: format!("{}:{}", function.path, function.line),
         what: format!(
             "{} has {} lines, at most {FUNCTION_LINES_MAX}",
@@ -54,12 +54,12 @@ pub fn function_length(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Most functions are short.
-pub fn function_length_p90(tree: &Tree) -> Vec<Finding> {
+pub fn function_length_p90(tree: &SourceTree) -> Vec<TidyFinding> {
     let p90 = p90(&shipped(tree));
     if p90 <= FUNCTION_LINES_P90 {
         return Vec::new();
     }
-    vec![Finding {
+    vec![TidyFinding {
         place: "workspace".to_owned(),
         what: format!("one function in ten has {p90} lines or more, budget {FUNCTION_LINES_P90}"),
         way_out: "split the longest ones",
@@ -67,12 +67,12 @@ pub fn function_length_p90(tree: &Tree) -> Vec<Finding> {
 }
 
 /// No line is cut off on a reader's screen.
-pub fn columns(tree: &Tree) -> Vec<Finding> {
+pub fn columns(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut findings = Vec::new();
     for file in tree.rust() {
         for (at, line) in file.text.lines().enumerate() {
             if line.width() > COLUMNS_MAX {
-                findings.push(Finding {
+                findings.push(TidyFinding {
                     place: format!("{}:{}", file.path, at + 1),
                     what: format!("{} columns, at most {COLUMNS_MAX}", line.width()),
                     way_out: "break the line; a long text can go on after a backslash",
@@ -84,13 +84,13 @@ pub fn columns(tree: &Tree) -> Vec<Finding> {
 }
 
 /// What is public is promised.
-pub fn public_share(tree: &Tree) -> Vec<Finding> {
+pub fn public_share(tree: &SourceTree) -> Vec<TidyFinding> {
     let functions = shipped(tree);
     let public = functions.iter().filter(|function| function.is_bare_pub).count();
     if public * 100 <= functions.len() * PUBLIC_PERCENT_MAX {
         return Vec::new();
     }
-    vec![Finding {
+    vec![TidyFinding {
         place: "workspace".to_owned(),
         what: format!(
             "{public} of {} functions are bare pub, at most {PUBLIC_PERCENT_MAX} %",
@@ -101,13 +101,13 @@ pub fn public_share(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Tests grow with the source, and do not bury it.
-pub fn test_ratio(tree: &Tree) -> Vec<Finding> {
+pub fn test_ratio(tree: &SourceTree) -> Vec<TidyFinding> {
     let (tests, source) = test_and_source_lines(tree);
     let percent = tests * 100 / source.max(1);
     if source == 0 || (TEST_PERCENT.0..=TEST_PERCENT.1).contains(&percent) {
         return Vec::new();
     }
-    vec![Finding {
+    vec![TidyFinding {
         place: "workspace".to_owned(),
         what: format!("{tests} lines of tests for {source} of source ({percent} %)"),
         way_out: "cover what is new, or fold tests that say the same into one table",
@@ -115,7 +115,7 @@ pub fn test_ratio(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The measures behind the budgets, on one line.
-pub fn figures(tree: &Tree) -> String {
+pub fn figures(tree: &SourceTree) -> String {
     let functions = shipped(tree);
     let public = functions.iter().filter(|function| function.is_bare_pub).count();
     let (tests, source) = test_and_source_lines(tree);
@@ -129,12 +129,12 @@ pub fn figures(tree: &Tree) -> String {
     )
 }
 
-fn shipped(tree: &Tree) -> Vec<Function<'_>> {
+fn shipped(tree: &SourceTree) -> Vec<SourceFunction<'_>> {
     tree.functions().into_iter().filter(|function| !function.is_test).collect()
 }
 
 /// The nearest-rank 90th percentile; 0 of none.
-fn p90(functions: &[Function<'_>]) -> usize {
+fn p90(functions: &[SourceFunction<'_>]) -> usize {
     let mut lengths: Vec<usize> = functions.iter().map(|function| function.lines).collect();
     lengths.sort_unstable();
     let rank = (lengths.len() * 9).div_ceil(10);
@@ -142,7 +142,7 @@ fn p90(functions: &[Function<'_>]) -> usize {
 }
 
 /// Lines of Rust that are tests, and those that are shipped; benches are neither.
-fn test_and_source_lines(tree: &Tree) -> (usize, usize) {
+fn test_and_source_lines(tree: &SourceTree) -> (usize, usize) {
     let counted = tree.rust().filter(|file| file.room() != "benches");
     counted.fold((0, 0), |(tests, source), file| {
         let (shipped, tested) = file.text.split_at(line_start(&file.text, file.tests_from));

@@ -2,28 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
-use super::source::Tree;
+use super::TidyFinding;
+use super::source::SourceTree;
 
 /// One count against the ceiling of a room.
-pub struct Counted {
+pub struct RoomCount {
     pub room: String,
     pub amount: usize,
-    pub finding: Finding,
+    pub finding: TidyFinding,
 }
 
 /// Nothing for rooms that stand at their ceiling, everything counted for those above it, and
 /// the ceiling itself for those below it. A tree of samples has no ceilings.
 pub fn against(
-    tree: &Tree,
+    tree: &SourceTree,
     table: &str,
     ceilings: &[(&str, usize)],
-    counted: Vec<Counted>,
-) -> Vec<Finding> {
+    counted: Vec<RoomCount>,
+) -> Vec<TidyFinding> {
     if !tree.is_whole {
         return counted.into_iter().map(|counted| counted.finding).collect();
     }
-    let mut of_rooms: BTreeMap<String, Vec<Counted>> =
+    let mut of_rooms: BTreeMap<String, Vec<RoomCount>> =
         ceilings.iter().map(|(room, _)| ((*room).to_owned(), Vec::new())).collect();
     for one in counted {
         of_rooms.entry(one.room.clone()).or_default().push(one);
@@ -35,7 +35,7 @@ pub fn against(
         if amount == ceiling {
             continue;
         }
-        findings.push(Finding {
+        findings.push(TidyFinding {
             place: room,
             what: format!("{amount} counted, {table} says {ceiling}"),
             way_out: "mend what is new, or lower the ceiling to what is left",
@@ -49,12 +49,12 @@ pub fn against(
 
 #[test]
 fn a_ceiling_holds_from_both_sides() {
-    let mut tree = Tree::of(&[]);
+    let mut tree = SourceTree::of(&[]);
     tree.is_whole = true;
-    let counted = |room: &str, amount| Counted {
+    let counted = |room: &str, amount| RoomCount {
         room: room.to_owned(),
         amount,
-        finding: Finding { place: "one".to_owned(), what: String::new(), way_out: "" },
+        finding: TidyFinding { place: "one".to_owned(), what: String::new(), way_out: "" },
     };
     let cases: [(usize, &[&str]); 3] = [(2, &["engine", "one"]), (1, &[]), (0, &["engine"])];
     for (amount, expected) in cases {

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::Finding;
-use super::ceilings::{Counted, against};
+use super::TidyFinding;
+use super::ceilings::{RoomCount, against};
 use super::modules::ModuleGraph;
-use super::source::Tree;
+use super::source::SourceTree;
 
 /// Files in circles. No room may have any; a number here would only fall.
 const FILES_IN_CIRCLES: &[(&str, usize)] = &[];
@@ -15,14 +15,14 @@ const WAY_OUT: &str = "move what both need into a file below, or pass it in; a f
                        declares and re-exports, and no part of it imports it back";
 
 /// No file needs one of another folder that needs it back.
-pub fn circles(tree: &Tree) -> Vec<Finding> {
+pub fn circles(tree: &SourceTree) -> Vec<TidyFinding> {
     let graph = ModuleGraph::new(tree);
     let edges = graph.edges();
     let found = groups(&graph, &edges).into_iter().map(|group| {
         let shortest = shortest_circle(&graph, &edges, &group);
         let names: Vec<&str> = shortest.iter().map(|at| path(&graph, *at)).collect();
         let first = names.first().copied().unwrap_or("");
-        let finding = Finding {
+        let finding = TidyFinding {
             place: first.to_owned(),
             what: format!(
                 "one of {} files in circles across folders; the shortest: {} -> {first}",
@@ -31,7 +31,7 @@ pub fn circles(tree: &Tree) -> Vec<Finding> {
             ),
             way_out: WAY_OUT,
         };
-        Counted {
+        RoomCount {
             room: first.split('/').next().unwrap_or("").to_owned(),
             amount: group.len(),
             finding,
@@ -41,7 +41,7 @@ pub fn circles(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The circles of all rooms on one line each.
-pub fn figures(tree: &Tree) -> String {
+pub fn figures(tree: &SourceTree) -> String {
     let graph = ModuleGraph::new(tree);
     let edges = graph.edges();
     let mut of_rooms: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -148,7 +148,7 @@ fn shortest_way(edges: &[BTreeSet<usize>], from: usize, to: usize) -> Vec<usize>
 type CircleCase<'a> = (&'a str, &'a [(&'a str, &'a str)], usize);
 
 #[test]
-fn circles_are_told_from_facades() {
+fn circles_are_emitted_from_facades() {
     let facade = ("model/src/a.rs", "mod b;\nmod c;\npub use b::B;\n");
     let cases: [CircleCase<'_>; 7] = [
         ("a façade", &[facade, ("model/src/a/b.rs", "pub struct B;")], 0),
@@ -202,7 +202,7 @@ fn circles_are_told_from_facades() {
         ),
     ];
     for (name, files, expected) in cases {
-        let tree = Tree::of(files);
+        let tree = SourceTree::of(files);
         let graph = ModuleGraph::new(&tree);
         let found = groups(&graph, &graph.edges());
         assert_eq!(found.concat().len(), expected, "{name}: {found:?}");

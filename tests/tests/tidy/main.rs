@@ -20,39 +20,39 @@ mod words;
 use std::fmt;
 use std::path::Path;
 
-use source::Tree;
+use source::SourceTree;
 
 /// What is wrong where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct TidyFinding {
     /// `path:line`, or a path, or `workspace`.
     place: String,
     what: String,
     way_out: &'static str,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for TidyFinding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {}; {}", self.place, self.what, self.way_out)
     }
 }
 
 /// A check, the files of a tree it must refuse, and the place it must name there.
-struct Check {
+struct TidyCheck {
     name: &'static str,
-    run: fn(&Tree) -> Vec<Finding>,
+    run: fn(&SourceTree) -> Vec<TidyFinding>,
     refused: &'static [(&'static str, &'static str)],
     place: &'static str,
 }
 
-const CHECKS: &[Check] = &[
-    Check {
+const CHECKS: &[TidyCheck] = &[
+    TidyCheck {
         name: "dependency arrows",
         run: arrows::dependency_arrows,
         refused: &[("oncall/Cargo.toml", "[package]\n[dependencies]\nengine.workspace = true")],
         place: "oncall/Cargo.toml:3",
     },
-    Check {
+    TidyCheck {
         name: "dependency count",
         run: arrows::dependency_count,
         refused: &[(
@@ -62,19 +62,19 @@ const CHECKS: &[Check] = &[
         )],
         place: "engine/Cargo.toml",
     },
-    Check {
+    TidyCheck {
         name: "known members",
         run: arrows::known_members,
         refused: &[("Cargo.toml", "[workspace]\nmembers = [\"model\", \"shed\"]\n")],
         place: "Cargo.toml",
     },
-    Check {
+    TidyCheck {
         name: "the one module engine may read",
         run: arrows::rule_module_only,
         refused: &[("engine/src/a.rs", "use rules_dsl::rule::Rule;\nuse rules_dsl::parse;\n")],
         place: "engine/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "the oracle alone",
         run: arrows::oracle_alone,
         refused: &[(
@@ -83,31 +83,31 @@ const CHECKS: &[Check] = &[
         )],
         place: "tests/src/oracle/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "clock reads",
         run: arrows::clock_reads,
         refused: &[("model/src/a.rs", "// SystemTime::now\nfn a() { Instant::now(); }")],
         place: "model/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "outside world",
         run: arrows::outside_world,
         refused: &[("rules-dsl/src/a.rs", "use std::{fmt, fs};\n")],
         place: "rules-dsl/src/a.rs:1",
     },
-    Check {
+    TidyCheck {
         name: "locks",
         run: arrows::locks,
         refused: &[("engine/src/a.rs", "\nstruct A(std::sync::Mutex<u8>);")],
         place: "engine/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "server beside the engine",
         run: arrows::dependency_arrows,
         refused: &[("server/Cargo.toml", "[dependencies]\nruntime = 1\nengine = 1\n")],
         place: "server/Cargo.toml:3",
     },
-    Check {
+    TidyCheck {
         name: "circles between files of different folders",
         run: circles::circles,
         refused: &[
@@ -116,7 +116,7 @@ const CHECKS: &[Check] = &[
         ],
         place: "oncall/src/a.rs",
     },
-    Check {
+    TidyCheck {
         name: "spread of a type",
         run: shapes::spread_types,
         refused: &[
@@ -128,73 +128,73 @@ const CHECKS: &[Check] = &[
         ],
         place: "model/src/a.rs",
     },
-    Check {
+    TidyCheck {
         name: "tuple parameters",
         run: shapes::tuple_parameters,
         refused: &[("engine/src/a.rs", "fn a(\n    (b, c): (u8, u8),\n) {}\n")],
         place: "engine/src/a.rs:1",
     },
-    Check {
+    TidyCheck {
         name: "rebindings",
         run: shapes::rebindings,
         refused: &[("engine/src/a.rs", "fn a(b: &str) {\n    let b = b;\n}\n")],
         place: "engine/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "blocks that only move",
         run: shapes::moving_blocks,
         refused: &[("engine/src/a.rs", "fn a() {\n    f({ let b = b.clone(); move || b });\n}\n")],
         place: "engine/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "examples of newcomers",
         run: newcomers::examples,
         refused: &[("connectors/src/sink/fax.rs", "struct Fax;")],
         place: "connectors",
     },
-    Check {
+    TidyCheck {
         name: "file length",
         run: budgets::file_length,
         refused: &[("engine/src/a.rs", LINES_801)],
         place: "engine/src/a.rs",
     },
-    Check {
+    TidyCheck {
         name: "function length",
         run: budgets::function_length,
         refused: &[("hansho/src/a.rs", FUNCTION_OF_71)],
         place: "hansho/src/a.rs:1",
     },
-    Check {
+    TidyCheck {
         name: "function length, 90th percentile",
         run: budgets::function_length_p90,
         refused: &[("hansho/src/a.rs", FUNCTION_OF_71)],
         place: "workspace",
     },
-    Check {
+    TidyCheck {
         name: "columns",
         run: budgets::columns,
         refused: &[("oncall/src/a.rs", WIDE_LINE)],
         place: "oncall/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "share of bare pub fn",
         run: budgets::public_share,
         refused: &[("model/src/a.rs", "pub fn a() {}\nfn b() {}\n")],
         place: "workspace",
     },
-    Check {
+    TidyCheck {
         name: "tests to source",
         run: budgets::test_ratio,
         refused: &[("model/src/a.rs", "fn a() {}\n")],
         place: "workspace",
     },
-    Check {
+    TidyCheck {
         name: "banned names",
         run: words::banned_names,
         refused: &[("hansho/src/a.rs", "fn good() {}\nstruct RuleManager;\n")],
         place: "hansho/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "public types of one word",
         run: names::public_types,
         refused: &[
@@ -203,7 +203,7 @@ const CHECKS: &[Check] = &[
         ],
         place: "engine/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "types defined once",
         run: names::defined_once,
         refused: &[
@@ -212,49 +212,49 @@ const CHECKS: &[Check] = &[
         ],
         place: "tests/tests/b.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "private verbs",
         run: names::private_verbs,
         refused: &[("oncall/src/a.rs", "fn a() {\n    let told_at = 1;\n}\n")],
         place: "oncall/src/a.rs:2",
     },
-    Check {
+    TidyCheck {
         name: "openings of doc comments",
         run: names::doc_openings,
         refused: &[("model/src/a.rs", "/// What it is.\npub struct RowCount;\n")],
         place: "model/src/a.rs:1",
     },
-    Check {
+    TidyCheck {
         name: "glossaries alike",
         run: names::glossaries,
         refused: &[("docs/glossary.md", "| `Shard` | x |\n")],
         place: "docs/glossary.ja.md",
     },
-    Check {
+    TidyCheck {
         name: "build machines and registries",
         run: words::machines,
         refused: &[("docs/a.md", concat!("Fine.\nSee /ro", "ot/.cargo for more."))],
         place: "docs/a.md:2",
     },
-    Check {
+    TidyCheck {
         name: "rules begin in English",
         run: words::rules_begin_in_english,
         refused: &[("rules/a.rules", "# 認証失敗\nstream a from \"a\" {}\n")],
         place: "rules/a.rules:1",
     },
-    Check {
+    TidyCheck {
         name: "root documents",
         run: words::root_documents,
         refused: &[("README.md", "# hansho")],
         place: "LICENSE",
     },
-    Check {
+    TidyCheck {
         name: "English pages use the field's words",
         run: pages::english_pages_use_the_fields_words,
         refused: &[("docs/a.md", "Rules are read.\nThe rules in force are said.\n")],
         place: "docs/a.md:2",
     },
-    Check {
+    TidyCheck {
         name: "tests that promises name",
         run: pages::promised_tests,
         refused: &[("docs/promises.md", "| P1 | no loss | `nothing_is_lost` (tests) |\n")],
@@ -273,7 +273,7 @@ const WIDE_LINE: &str = concat!(
 
 #[test]
 fn the_tree_is_tidy() {
-    let tree = Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let tree = SourceTree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     println!("{}", budgets::figures(&tree));
     println!("{}", circles::figures(&tree));
     println!("{}", newcomers::figures(&tree));
@@ -290,7 +290,7 @@ fn the_tree_is_tidy() {
 #[test]
 fn every_check_refuses_its_sample() {
     for check in CHECKS {
-        let findings = (check.run)(&Tree::of(check.refused));
+        let findings = (check.run)(&SourceTree::of(check.refused));
         let places: Vec<&str> = findings.iter().map(|finding| finding.place.as_str()).collect();
         assert!(places.contains(&check.place), "{}: {places:?}", check.name);
     }
@@ -298,7 +298,7 @@ fn every_check_refuses_its_sample() {
 
 #[test]
 fn no_check_refuses_what_is_tidy() {
-    let tidy = Tree::of(TIDY);
+    let tidy = SourceTree::of(TIDY);
     for check in CHECKS {
         let findings = (check.run)(&tidy);
         assert!(findings.is_empty(), "{}: {findings:?}", check.name);

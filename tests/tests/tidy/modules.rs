@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::source::{Text, Tree};
-use super::tokens::{Import, Token, after_group, imports, is_name, shipped_tokens, text};
+use super::source::{SourceText, SourceTree};
+use super::tokens::{CodeToken, UseImport, after_group, imports, is_name, shipped_tokens, text};
 
 /// Most re-exports in a row that a name is followed through.
 const REEXPORTS_MAX: usize = 8;
 
 /// One file of a crate's `src`.
-pub struct Module<'a> {
-    pub file: &'a Text,
+pub struct CrateModule<'a> {
+    pub file: &'a SourceText,
     /// From the crate's root.
     path: Vec<&'a str>,
     /// Without items for tests only and without `use` items.
-    pub tokens: Vec<Token<'a>>,
+    pub tokens: Vec<CodeToken<'a>>,
     /// For each token, the `mod NAME { … }` blocks around it.
     depths: Vec<usize>,
-    imports: Vec<Import<'a>>,
+    imports: Vec<UseImport<'a>>,
     /// `mod NAME;`
     children: BTreeSet<&'a str>,
     /// Types and traits.
@@ -26,13 +26,13 @@ pub struct Module<'a> {
 
 /// The modules of a tree by room and path.
 pub struct ModuleGraph<'a> {
-    pub modules: Vec<Module<'a>>,
+    pub modules: Vec<CrateModule<'a>>,
     by_path: HashMap<(&'a str, Vec<&'a str>), usize>,
 }
 
 /// End of a path, and the modules that it names on the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
+pub struct PathTarget {
     /// The modules it depends on: the one it names, and the one a re-export leads on to.
     pub modules: Vec<usize>,
     /// The module and the name of the item.
@@ -41,8 +41,8 @@ pub struct Target {
 
 impl<'a> ModuleGraph<'a> {
     /// Reads the `src` folders of all rooms.
-    pub fn new(tree: &'a Tree) -> ModuleGraph<'a> {
-        let modules: Vec<Module<'a>> = tree.rust().filter_map(module).collect();
+    pub fn new(tree: &'a SourceTree) -> ModuleGraph<'a> {
+        let modules: Vec<CrateModule<'a>> = tree.rust().filter_map(module).collect();
         let mut by_path = HashMap::new();
         for (at, module) in modules.iter().enumerate() {
             // A library comes before the binary beside it.
@@ -97,13 +97,13 @@ impl<'a> ModuleGraph<'a> {
     }
 
     /// Follows a path as it is written in a module.
-    fn target(&self, from: usize, path: &[&str], depth: usize) -> Target {
+    fn target(&self, from: usize, path: &[&str], depth: usize) -> PathTarget {
         self.follow(from, path, depth, REEXPORTS_MAX)
     }
 
-    fn follow(&self, from: usize, path: &[&str], depth: usize, left: usize) -> Target {
+    fn follow(&self, from: usize, path: &[&str], depth: usize, left: usize) -> PathTarget {
         let Some((first, rest)) = path.split_first() else {
-            return Target::default();
+            return PathTarget::default();
         };
         let module = &self.modules[from];
         let room = module.file.room();
@@ -127,7 +127,7 @@ impl<'a> ModuleGraph<'a> {
         }
     }
 
-    fn follow_here(&self, from: usize, rest: &[&str], depth: usize, left: usize) -> Target {
+    fn follow_here(&self, from: usize, rest: &[&str], depth: usize, left: usize) -> PathTarget {
         match rest.first() {
             Some(&"super") => self.follow(from, rest, depth, left),
             _ => self.walk(from, rest, left),
@@ -135,26 +135,26 @@ impl<'a> ModuleGraph<'a> {
     }
 
     /// A path whose first name nothing brought in: another room, or an item of this file.
-    fn foreign(&self, from: usize, path: &[&str], left: usize) -> Target {
+    fn foreign(&self, from: usize, path: &[&str], left: usize) -> PathTarget {
         let (Some((first, rest)), module) = (path.split_first(), &self.modules[from]) else {
-            return Target::default();
+            return PathTarget::default();
         };
         if module.types.contains(first) {
-            return Target { modules: Vec::new(), item: Some((from, (*first).to_owned())) };
+            return PathTarget { modules: Vec::new(), item: Some((from, (*first).to_owned())) };
         }
         let room = self.by_path.keys().find(|(room, path)| {
             path.is_empty() && room.replace('-', "_") == *first && *room != module.file.room()
         });
-        room.map_or(Target::default(), |(room, _)| self.walk_from_root(room, rest, left))
+        room.map_or(PathTarget::default(), |(room, _)| self.walk_from_root(room, rest, left))
     }
 
-    fn walk_from_root(&self, room: &str, rest: &[&str], left: usize) -> Target {
+    fn walk_from_root(&self, room: &str, rest: &[&str], left: usize) -> PathTarget {
         let root = self.by_path.get(&(room, Vec::new()));
-        root.map_or(Target::default(), |root| self.walk(*root, rest, left))
+        root.map_or(PathTarget::default(), |root| self.walk(*root, rest, left))
     }
 
     /// Follows a path from module to module, then through re-exports to its item.
-    fn walk(&self, from: usize, path: &[&str], left: usize) -> Target {
+    fn walk(&self, from: usize, path: &[&str], left: usize) -> PathTarget {
         let mut here = from;
         for (at, segment) in path.iter().enumerate() {
             let module = &self.modules[here];
@@ -171,15 +171,15 @@ impl<'a> ModuleGraph<'a> {
                 None => return self.item(here, &path[at..], left),
             }
         }
-        Target { modules: vec![here], item: None }
+        PathTarget { modules: vec![here], item: None }
     }
 
     /// An item of a module, which may stand there for one of another.
-    fn item(&self, here: usize, path: &[&str], left: usize) -> Target {
+    fn item(&self, here: usize, path: &[&str], left: usize) -> PathTarget {
         let name = path.first().copied().unwrap_or("");
         let module = &self.modules[here];
-        let mut target = Target { modules: vec![here], item: Some((here, name.to_owned())) };
-        let is_named = |import: &&Import<'_>| import.alias == name;
+        let mut target = PathTarget { modules: vec![here], item: Some((here, name.to_owned())) };
+        let is_named = |import: &&UseImport<'_>| import.alias == name;
         if left > 0 && !module.types.contains(name) && module.imports.iter().any(|it| is_named(&it))
         {
             let on = self.follow(here, path, 0, left - 1);
@@ -190,7 +190,7 @@ impl<'a> ModuleGraph<'a> {
     }
 }
 
-impl<'a> Module<'a> {
+impl<'a> CrateModule<'a> {
     /// The folder that the file lies in.
     pub fn folder(&self) -> &'a str {
         self.file.path.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -229,7 +229,7 @@ impl<'a> Module<'a> {
     }
 }
 
-fn module(file: &Text) -> Option<Module<'_>> {
+fn module(file: &SourceText) -> Option<CrateModule<'_>> {
     let (_, inside) = file.path.split_once("/src/").filter(|(room, _)| *room == file.room())?;
     let mut path: Vec<&str> = inside.strip_suffix(".rs")?.split('/').collect();
     path.pop_if(|last| ["lib", "main", "mod"].contains(last));
@@ -248,7 +248,7 @@ fn module(file: &Text) -> Option<Module<'_>> {
             }
             "use" => {
                 let (found, end) = imports(&all, at);
-                let inside = found.into_iter().map(|it| Import { depth: blocks.len(), ..it });
+                let inside = found.into_iter().map(|it| UseImport { depth: blocks.len(), ..it });
                 taken.extend(inside);
                 at = end;
                 continue;
@@ -259,5 +259,5 @@ fn module(file: &Text) -> Option<Module<'_>> {
         depths.push(blocks.len());
         at += 1;
     }
-    Some(Module { file, path, tokens: kept, depths, imports: taken, children, types })
+    Some(CrateModule { file, path, tokens: kept, depths, imports: taken, children, types })
 }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Finding;
-use super::ceilings::{self, Counted};
-use super::source::{ROOMS, Text, Tree};
+use super::TidyFinding;
+use super::ceilings::{self, RoomCount};
+use super::source::{ROOMS, SourceText, SourceTree};
 use super::tokens::{is_name, tokens};
 
 const GLOSSARY: &str = "docs/glossary.md";
@@ -121,7 +121,7 @@ const QUESTION_WORDS: [&str; 6] = ["What", "Who", "How", "Where", "Whether", "Wh
 
 /// A `struct`, `enum`, `union`, `trait` or `type`.
 struct Definition<'a> {
-    file: &'a Text,
+    file: &'a SourceText,
     line: usize,
     name: &'a str,
     /// Any `pub`, restricted or not.
@@ -129,7 +129,7 @@ struct Definition<'a> {
 }
 
 /// Public types are named with a noun and its qualifier, or with a term of the glossary.
-pub fn public_types(tree: &Tree) -> Vec<Finding> {
+pub fn public_types(tree: &SourceTree) -> Vec<TidyFinding> {
     let terms = glossary_terms(tree, GLOSSARY);
     let mut counted = Vec::new();
     for found in definitions(tree) {
@@ -148,7 +148,7 @@ pub fn public_types(tree: &Tree) -> Vec<Finding> {
 }
 
 /// A type name means one thing in the workspace.
-pub fn defined_once(tree: &Tree) -> Vec<Finding> {
+pub fn defined_once(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut by_name: BTreeMap<&str, Vec<Definition<'_>>> = BTreeMap::new();
     for found in definitions(tree) {
         by_name.entry(found.name).or_default().push(found);
@@ -184,10 +184,10 @@ fn are_twins(name: &str, found: &[Definition<'_>]) -> bool {
 }
 
 /// Rows of the table of twins for which there are no twins any more.
-fn stale_twins(by_name: &BTreeMap<&str, Vec<Definition<'_>>>) -> Vec<Finding> {
+fn stale_twins(by_name: &BTreeMap<&str, Vec<Definition<'_>>>) -> Vec<TidyFinding> {
     let rows = TWINS.iter().flat_map(|twins| twins.names.iter().map(move |name| (twins, *name)));
     let stale = rows.filter(|(_, name)| by_name.get(name).is_none_or(|found| found.len() < 2));
-    let findings = stale.map(|(twins, name)| Finding {
+    let findings = stale.map(|(twins, name)| TidyFinding {
         place: "names::TWINS".to_owned(),
         what: format!("{name} ({}) has no twin", twins.reason),
         way_out: "take it out of the table",
@@ -196,7 +196,7 @@ fn stale_twins(by_name: &BTreeMap<&str, Vec<Definition<'_>>>) -> Vec<Finding> {
 }
 
 /// Identifiers use the verbs of the trade.
-pub fn private_verbs(tree: &Tree) -> Vec<Finding> {
+pub fn private_verbs(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut counted = Vec::new();
     for file in tree.rust() {
         let mut seen = BTreeSet::new();
@@ -224,7 +224,7 @@ fn private_verb(name: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Doc comments begin with a noun phrase or a verb.
-pub fn doc_openings(tree: &Tree) -> Vec<Finding> {
+pub fn doc_openings(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut counted = Vec::new();
     for file in tree.rust() {
         let mut before = "";
@@ -256,7 +256,7 @@ fn is_question(line: &str, marker: &str) -> bool {
 }
 
 /// Both glossaries list the same terms in the same order.
-pub fn glossaries(tree: &Tree) -> Vec<Finding> {
+pub fn glossaries(tree: &SourceTree) -> Vec<TidyFinding> {
     let [english, japanese] = [GLOSSARY, GLOSSARY_JA].map(|path| listed_terms(tree, path));
     if english == japanese && !(english.is_empty() && tree.is_whole) {
         return Vec::new();
@@ -267,20 +267,20 @@ pub fn glossaries(tree: &Tree) -> Vec<Finding> {
         None => format!("{} terms, {GLOSSARY} has {}", japanese.len(), english.len()),
     };
     let way_out = "list the same terms in the same order in both";
-    vec![Finding { place: GLOSSARY_JA.to_owned(), what, way_out }]
+    vec![TidyFinding { place: GLOSSARY_JA.to_owned(), what, way_out }]
 }
 
-fn glossary_terms<'a>(tree: &'a Tree, path: &str) -> BTreeSet<&'a str> {
+fn glossary_terms<'a>(tree: &'a SourceTree, path: &str) -> BTreeSet<&'a str> {
     listed_terms(tree, path).into_iter().collect()
 }
 
 /// First cells of the rows of a glossary's tables, where they stand in backticks.
-fn listed_terms<'a>(tree: &'a Tree, path: &str) -> Vec<&'a str> {
+fn listed_terms<'a>(tree: &'a SourceTree, path: &str) -> Vec<&'a str> {
     let lines = tree.files.iter().filter(|file| file.path == path).flat_map(|it| it.text.lines());
     lines.filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect()
 }
 
-fn definitions(tree: &Tree) -> Vec<Definition<'_>> {
+fn definitions(tree: &SourceTree) -> Vec<Definition<'_>> {
     let mut found = Vec::new();
     for file in tree.rust() {
         for (at, line) in file.code.lines().enumerate() {
@@ -326,14 +326,14 @@ fn parts(name: &str) -> Vec<String> {
     spaced.split_whitespace().map(str::to_owned).collect()
 }
 
-fn one(file: &Text, line: usize, what: String, way_out: &'static str) -> Counted {
+fn one(file: &SourceText, line: usize, what: String, way_out: &'static str) -> RoomCount {
     let room = file.room().to_owned();
     let place = format!("{}:{line}", file.path);
-    Counted { room, amount: 1, finding: Finding { place, what, way_out } }
+    RoomCount { room, amount: 1, finding: TidyFinding { place, what, way_out } }
 }
 
 /// Shares that are read and not enforced.
-pub fn figures(tree: &Tree) -> String {
+pub fn figures(tree: &SourceTree) -> String {
     let all = definitions(tree);
     let shipped = |it: &&Definition<'_>| {
         ROOMS.contains(&it.file.room()) && it.file.is_shipped() && it.line <= it.file.tests_from
@@ -396,7 +396,7 @@ fn questions_open_doc_comments_only() {
         "    /// Where it is.",
         "/// Whatever comes.",
     ];
-    let tree = Tree::of(&[("model/src/a.rs", &lines.join("\n"))]);
+    let tree = SourceTree::of(&[("model/src/a.rs", &lines.join("\n"))]);
     let places: Vec<String> = doc_openings(&tree).into_iter().map(|it| it.place).collect();
     assert_eq!(places, ["model/src/a.rs:1", "model/src/a.rs:7"]);
 }
@@ -408,6 +408,6 @@ fn twins_are_one_of_each_pass() {
     let third = ("engine/src/a.rs", "struct Alert;\n");
     let cases = [(vec![ast, rule], 0), (vec![ast, third], 2), (vec![ast, rule, third], 3)];
     for (files, expected) in cases {
-        assert_eq!(defined_once(&Tree::of(&files)).len(), expected, "{files:?}");
+        assert_eq!(defined_once(&SourceTree::of(&files)).len(), expected, "{files:?}");
     }
 }

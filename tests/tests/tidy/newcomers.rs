@@ -1,12 +1,12 @@
 //! Places that a newcomer touches: for one example of each kind, the shipped files outside its
 //! own where its names stand.
 
-use super::Finding;
-use super::source::{Text, Tree};
+use super::TidyFinding;
+use super::source::{SourceText, SourceTree};
 use super::tokens::shipped_tokens;
 
 /// An example of a kind of newcomer.
-struct Newcomer {
+struct NewcomerExample {
     kind: &'static str,
     room: &'static str,
     /// Its file, or its folder.
@@ -15,17 +15,27 @@ struct Newcomer {
     words: &'static [&'static str],
 }
 
-const NEWCOMERS: &[Newcomer] = &[
-    Newcomer { kind: "sink", room: "connectors", name: "slack", words: &["Slack", "slack"] },
-    Newcomer { kind: "codec", room: "connectors", name: "syslog", words: &["Syslog", "syslog"] },
-    Newcomer { kind: "source", room: "connectors", name: "spool", words: &["Spool", "spool"] },
-    Newcomer {
+const NEWCOMERS: &[NewcomerExample] = &[
+    NewcomerExample { kind: "sink", room: "connectors", name: "slack", words: &["Slack", "slack"] },
+    NewcomerExample {
+        kind: "codec",
+        room: "connectors",
+        name: "syslog",
+        words: &["Syslog", "syslog"],
+    },
+    NewcomerExample {
+        kind: "source",
+        room: "connectors",
+        name: "spool",
+        words: &["Spool", "spool"],
+    },
+    NewcomerExample {
         kind: "trigger",
         room: "engine",
         name: "absence",
         words: &["Absence", "Absent", "absence", "absent"],
     },
-    Newcomer {
+    NewcomerExample {
         kind: "command",
         room: "hansho",
         name: "demo",
@@ -34,13 +44,13 @@ const NEWCOMERS: &[Newcomer] = &[
 ];
 
 /// The table of examples names files that are there.
-pub fn examples(tree: &Tree) -> Vec<Finding> {
-    let is_built = |it: &&Newcomer| tree.rust().any(|file| file.room() == it.room);
+pub fn examples(tree: &SourceTree) -> Vec<TidyFinding> {
+    let is_built = |it: &&NewcomerExample| tree.rust().any(|file| file.room() == it.room);
     let missing = NEWCOMERS
         .iter()
         .filter(is_built)
         .filter(|it| tree.rust().all(|file| !is_own(file, it)))
-        .map(|it| Finding {
+        .map(|it| TidyFinding {
             place: it.room.to_owned(),
             what: format!("no file or folder named {}, the example of a {}", it.name, it.kind),
             way_out: "name another example in NEWCOMERS in tests/tests/tidy/newcomers.rs",
@@ -49,7 +59,7 @@ pub fn examples(tree: &Tree) -> Vec<Finding> {
 }
 
 /// The places of every kind, on one line each.
-pub fn figures(tree: &Tree) -> String {
+pub fn figures(tree: &SourceTree) -> String {
     let lines = NEWCOMERS.iter().map(|it| {
         let places = places(tree, it);
         format!(
@@ -63,7 +73,7 @@ pub fn figures(tree: &Tree) -> String {
     lines.collect()
 }
 
-fn places<'a>(tree: &'a Tree, newcomer: &Newcomer) -> Vec<&'a str> {
+fn places<'a>(tree: &'a SourceTree, newcomer: &NewcomerExample) -> Vec<&'a str> {
     let elsewhere = tree.rust().filter(|file| file.is_shipped() && !is_own(file, newcomer));
     let touched = elsewhere.filter(|file| {
         let shipped = shipped_tokens(&file.code);
@@ -74,14 +84,14 @@ fn places<'a>(tree: &'a Tree, newcomer: &Newcomer) -> Vec<&'a str> {
 }
 
 /// True for the file of the newcomer, and for those in its folder.
-fn is_own(file: &Text, newcomer: &Newcomer) -> bool {
+fn is_own(file: &SourceText, newcomer: &NewcomerExample) -> bool {
     let path = file.path.trim_end_matches(".rs");
     file.room() == newcomer.room && path.split('/').any(|part| part == newcomer.name)
 }
 
 #[test]
 fn places_are_found_by_identifier_and_by_word() {
-    let tree = Tree::of(&[
+    let tree = SourceTree::of(&[
         ("connectors/src/sink/slack.rs", "pub struct Slack;"),
         ("connectors/src/sink/slack/reply.rs", "use super::Slack;"),
         ("connectors/src/sink.rs", "pub use slack::Slack;"),

@@ -1,7 +1,7 @@
 //! English pages use the words of the field, and the promises name tests that exist.
 
-use super::Finding;
-use super::source::{Text, Tree};
+use super::TidyFinding;
+use super::source::{SourceText, SourceTree};
 
 /// Words and phrases that are no terms of the field, and what to write instead.
 const BANNED: &[(&[&str], &str)] = &[
@@ -25,15 +25,15 @@ const EXCLUDED: &[&str] = &["docs/spec/language.md"];
 const PROMISES: &[&str] = &["docs/promises.md", "docs/promises.ja.md"];
 
 /// No English page contains a private word. Code blocks, code spans and addresses do not count.
-pub fn english_pages_use_the_fields_words(tree: &Tree) -> Vec<Finding> {
-    let is_english = |file: &&Text| {
+pub fn english_pages_use_the_fields_words(tree: &SourceTree) -> Vec<TidyFinding> {
+    let is_english = |file: &&SourceText| {
         let path = file.path.as_str();
         path.ends_with(".md") && !path.ends_with(".ja.md") && !EXCLUDED.contains(&path)
     };
     tree.files.iter().filter(is_english).flat_map(private_words).collect()
 }
 
-fn private_words(file: &Text) -> Vec<Finding> {
+fn private_words(file: &SourceText) -> Vec<TidyFinding> {
     let words = words(&file.text);
     let mut findings = Vec::new();
     for at in 0..words.len() {
@@ -42,7 +42,7 @@ fn private_words(file: &Text) -> Vec<Finding> {
                 let rest = words[at..].iter().map(|word| word.text.as_str());
                 phrase.split(' ').eq(rest.take(phrase.split(' ').count()))
             };
-            findings.extend(phrases.iter().find(is_here).map(|phrase| Finding {
+            findings.extend(phrases.iter().find(is_here).map(|phrase| TidyFinding {
                 place: format!("{}:{}", file.path, words[at].line),
                 what: format!("{phrase:?} in an English page"),
                 way_out,
@@ -107,7 +107,7 @@ fn prose(page: &str) -> String {
 }
 
 /// The tests that the promises name exist.
-pub fn promised_tests(tree: &Tree) -> Vec<Finding> {
+pub fn promised_tests(tree: &SourceTree) -> Vec<TidyFinding> {
     let functions: Vec<&str> = tree.functions().iter().map(|function| function.name).collect();
     let mut findings = Vec::new();
     for file in tree.files.iter().filter(|file| PROMISES.contains(&file.path.as_str())) {
@@ -117,7 +117,7 @@ pub fn promised_tests(tree: &Tree) -> Vec<Finding> {
             let spans = text.split('`').skip(1).step_by(2);
             let is_test = |span: &&str| span.contains('_') && !span.contains(['.', ' ']);
             let missing = spans.filter(is_test).filter(|name| !functions.contains(name));
-            findings.extend(missing.map(|name| Finding {
+            findings.extend(missing.map(|name| TidyFinding {
                 place: format!("{}:{}", file.path, line + 1),
                 what: format!("no test is named {name}"),
                 way_out: "name the test that verifies the promise",
@@ -141,7 +141,7 @@ fn only_prose_counts() {
         ("[what it says](a.md)", vec![1]),
     ];
     for (page, expected) in cases {
-        let tree = Tree::of(&[("docs/a.md", page)]);
+        let tree = SourceTree::of(&[("docs/a.md", page)]);
         let found = english_pages_use_the_fields_words(&tree);
         let places: Vec<String> = found.into_iter().map(|finding| finding.place).collect();
         let expected: Vec<String> =

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Finding;
-use super::ceilings::{Counted, against};
-use super::modules::{Module, ModuleGraph};
-use super::source::{Text, Tree};
-use super::tokens::{Token, after_generics, after_group, is_name, text, tokens};
+use super::TidyFinding;
+use super::ceilings::{RoomCount, against};
+use super::modules::{CrateModule, ModuleGraph};
+use super::source::{SourceText, SourceTree};
+use super::tokens::{CodeToken, after_generics, after_group, is_name, text, tokens};
 
 /// Files that one type's `impl` blocks may stand in.
 const IMPL_FILES_MAX: usize = 3;
@@ -21,7 +21,7 @@ const REBINDINGS: &[(&str, usize)] = &[("runtime", 14), ("tests", 5)];
 const MOVING_BLOCKS: &[(&str, usize)] = &[];
 
 /// A type is found in few places.
-pub fn spread_types(tree: &Tree) -> Vec<Finding> {
+pub fn spread_types(tree: &SourceTree) -> Vec<TidyFinding> {
     let graph = ModuleGraph::new(tree);
     let mut files: BTreeMap<(usize, String), BTreeSet<&str>> = BTreeMap::new();
     for (at, module) in graph.modules.iter().enumerate() {
@@ -50,7 +50,7 @@ pub fn spread_types(tree: &Tree) -> Vec<Finding> {
 }
 
 /// A parameter has a name.
-pub fn tuple_parameters(tree: &Tree) -> Vec<Finding> {
+pub fn tuple_parameters(tree: &SourceTree) -> Vec<TidyFinding> {
     let counted = tree.rust().flat_map(|file| {
         let all = tokens(&file.code);
         let found = (0..all.len()).filter(|at| text(&all, *at) == "fn").filter_map(|at| {
@@ -66,7 +66,7 @@ pub fn tuple_parameters(tree: &Tree) -> Vec<Finding> {
 }
 
 /// A name is bound once for each thing that it means.
-pub fn rebindings(tree: &Tree) -> Vec<Finding> {
+pub fn rebindings(tree: &SourceTree) -> Vec<TidyFinding> {
     let way_out = "write one expression, or give the second thing a name of its own";
     let counted = tree.rust().flat_map(|file| {
         let all = tokens(&file.code);
@@ -75,7 +75,7 @@ pub fn rebindings(tree: &Tree) -> Vec<Finding> {
             .iter()
             .filter(|it| it.is_empty)
             .map(|it| one(file, it.line, format!("`let {0} = {0}`", it.name), way_out));
-        let chained = lets.windows(2).filter(|pair| pair[1].goes_on_from(&pair[0])).map(|pair| {
+        let chained = lets.windows(2).filter(|pair| pair[1].resumes_from(&pair[0])).map(|pair| {
             let what = format!("{} is bound and at once bound again", pair[1].name);
             one(file, pair[1].line, what, way_out)
         });
@@ -85,7 +85,7 @@ pub fn rebindings(tree: &Tree) -> Vec<Finding> {
 }
 
 /// A block is a scope, not a way to move.
-pub fn moving_blocks(tree: &Tree) -> Vec<Finding> {
+pub fn moving_blocks(tree: &SourceTree) -> Vec<TidyFinding> {
     let way_out = "move the value itself, or make the closure in a function that owns it";
     let counted = tree.rust().flat_map(|file| {
         let all = tokens(&file.code);
@@ -97,17 +97,21 @@ pub fn moving_blocks(tree: &Tree) -> Vec<Finding> {
     against(tree, "MOVING_BLOCKS", MOVING_BLOCKS, counted.collect())
 }
 
-fn one(file: &Text, line: usize, what: String, way_out: &'static str) -> Counted {
+fn one(file: &SourceText, line: usize, what: String, way_out: &'static str) -> RoomCount {
     let place = if line == 0 { file.path.clone() } else { format!("{}:{line}", file.path) };
-    Counted { room: file.room().to_owned(), amount: 1, finding: Finding { place, what, way_out } }
+    RoomCount {
+        room: file.room().to_owned(),
+        amount: 1,
+        finding: TidyFinding { place, what, way_out },
+    }
 }
 
-fn is_test(file: &Text) -> bool {
+fn is_test(file: &SourceText) -> bool {
     file.path.ends_with("/tests.rs") || file.path.contains("/tests/")
 }
 
 /// The paths of the types that a file has `impl` blocks of.
-fn implemented<'a>(module: &Module<'a>) -> Vec<Vec<&'a str>> {
+fn implemented<'a>(module: &CrateModule<'a>) -> Vec<Vec<&'a str>> {
     let all = &module.tokens;
     let is_item = |at: &usize| {
         let before = at.checked_sub(1).map_or("", |at| text(all, at));
@@ -117,7 +121,7 @@ fn implemented<'a>(module: &Module<'a>) -> Vec<Vec<&'a str>> {
 }
 
 /// The type in `impl<…> Trait for Type<…> {`.
-fn implementing_type<'a>(all: &[Token<'a>], from: usize) -> Vec<&'a str> {
+fn implementing_type<'a>(all: &[CodeToken<'a>], from: usize) -> Vec<&'a str> {
     let mut path = Vec::new();
     let mut at = after_generics(all, from);
     loop {
@@ -142,7 +146,7 @@ fn implementing_type<'a>(all: &[Token<'a>], from: usize) -> Vec<&'a str> {
 }
 
 /// True when a parameter of the function at `at` begins with a parenthesis.
-fn has_tuple_pattern(all: &[Token<'_>], at: usize) -> bool {
+fn has_tuple_pattern(all: &[CodeToken<'_>], at: usize) -> bool {
     let open = after_generics(all, at + 2);
     if !is_name(text(all, at + 1)) || text(all, open) != "(" {
         return false;
@@ -163,7 +167,7 @@ fn has_tuple_pattern(all: &[Token<'_>], at: usize) -> bool {
 }
 
 /// The index after the comma that ends a parameter.
-fn after_parameter(all: &[Token<'_>], from: usize, end: usize) -> usize {
+fn after_parameter(all: &[CodeToken<'_>], from: usize, end: usize) -> usize {
     let mut at = from;
     while at < end {
         match text(all, at) {
@@ -177,7 +181,7 @@ fn after_parameter(all: &[Token<'_>], from: usize, end: usize) -> usize {
 }
 
 /// A `let NAME = …;`
-struct Binding<'a> {
+struct LetBinding<'a> {
     name: &'a str,
     line: usize,
     start: usize,
@@ -189,14 +193,14 @@ struct Binding<'a> {
     is_empty: bool,
 }
 
-impl Binding<'_> {
+impl LetBinding<'_> {
     /// True when it binds the name of the statement before it to something of that.
-    fn goes_on_from(&self, before: &Binding<'_>) -> bool {
+    fn resumes_from(&self, before: &LetBinding<'_>) -> bool {
         before.end == self.start && before.name == self.name && self.takes_itself
     }
 }
 
-fn binding<'a>(all: &[Token<'a>], start: usize) -> Option<Binding<'a>> {
+fn binding<'a>(all: &[CodeToken<'a>], start: usize) -> Option<LetBinding<'a>> {
     if text(all, start) != "let" {
         return None;
     }
@@ -213,7 +217,7 @@ fn binding<'a>(all: &[Token<'a>], start: usize) -> Option<Binding<'a>> {
     }
     let is_itself = text(all, value) == name;
     let next = text(all, value + 1);
-    Some(Binding {
+    Some(LetBinding {
         name,
         line: all[start].line,
         start,
@@ -224,7 +228,7 @@ fn binding<'a>(all: &[Token<'a>], start: usize) -> Option<Binding<'a>> {
 }
 
 /// The index after the semicolon that ends a statement; nothing for `let … else` and `if let`.
-fn statement_end(all: &[Token<'_>], from: usize) -> Option<usize> {
+fn statement_end(all: &[CodeToken<'_>], from: usize) -> Option<usize> {
     let mut at = from;
     while at < all.len() {
         match text(all, at) {
@@ -241,7 +245,7 @@ fn statement_end(all: &[Token<'_>], from: usize) -> Option<usize> {
 }
 
 /// `{ x }` as a value, or `{ let x = x.clone(); move … }`.
-fn is_moving_block(all: &[Token<'_>], open: usize) -> bool {
+fn is_moving_block(all: &[CodeToken<'_>], open: usize) -> bool {
     if text(all, open) != "{" {
         return false;
     }
@@ -261,7 +265,7 @@ fn is_moving_block(all: &[Token<'_>], open: usize) -> bool {
 }
 
 /// `let x = x.clone();`, `let x = Arc::clone(&x);`, `let x = x;`
-fn is_copy(all: &[Token<'_>], binding: &Binding<'_>) -> bool {
+fn is_copy(all: &[CodeToken<'_>], binding: &LetBinding<'_>) -> bool {
     let value = &all[binding.start..binding.end];
     let words: Vec<&str> = value.iter().map(|it| it.text).filter(|it| is_name(it)).collect();
     let names = words.iter().filter(|word| **word == binding.name).count();
@@ -306,7 +310,7 @@ fn bindings_and_blocks_are_read() {
         ("if c == '\\t' { TAB } else { 1 }", 0, 0),
     ];
     for (code, bound, moved) in cases {
-        let tree = Tree::of(&[("engine/src/a.rs", code)]);
+        let tree = SourceTree::of(&[("engine/src/a.rs", code)]);
         assert_eq!(rebindings(&tree).len(), bound, "{code}");
         assert_eq!(moving_blocks(&tree).len(), moved, "{code}");
     }

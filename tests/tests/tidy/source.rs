@@ -8,14 +8,14 @@ pub const ROOMS: [&str; 8] =
     ["model", "rules-dsl", "engine", "connectors", "oncall", "runtime", "server", "hansho"];
 
 /// All text files of a tree, by path from its root.
-pub struct Tree {
-    pub files: Vec<Text>,
+pub struct SourceTree {
+    pub files: Vec<SourceText>,
     /// Read from the workspace; otherwise a sample.
     pub is_whole: bool,
 }
 
 /// One file.
-pub struct Text {
+pub struct SourceText {
     /// From the root, with `/`.
     pub path: String,
     pub text: String,
@@ -27,7 +27,7 @@ pub struct Text {
 }
 
 /// A function with a body.
-pub struct Function<'a> {
+pub struct SourceFunction<'a> {
     pub path: &'a str,
     /// Counted from 1.
     pub line: usize,
@@ -41,36 +41,36 @@ pub struct Function<'a> {
     pub is_case_table: bool,
 }
 
-impl Tree {
+impl SourceTree {
     /// Reads all files under `root` that are UTF-8, but not what git and cargo keep there.
-    pub fn read(root: &Path) -> Tree {
+    pub fn read(root: &Path) -> SourceTree {
         let mut files = Vec::new();
         collect(root, "", &mut files);
         files.sort_by(|a, b| a.path.cmp(&b.path));
         assert!(files.len() > ROOMS.len(), "no workspace at {}", root.display());
-        Tree { files, is_whole: true }
+        SourceTree { files, is_whole: true }
     }
 
     /// A tree of samples.
-    pub fn of(samples: &[(&str, &str)]) -> Tree {
-        let files = samples.iter().map(|(path, text)| Text::new(path, (*text).to_owned()));
-        Tree { files: files.collect(), is_whole: false }
+    pub fn of(samples: &[(&str, &str)]) -> SourceTree {
+        let files = samples.iter().map(|(path, text)| SourceText::new(path, (*text).to_owned()));
+        SourceTree { files: files.collect(), is_whole: false }
     }
 
-    pub fn rust(&self) -> impl Iterator<Item = &Text> {
+    pub fn rust(&self) -> impl Iterator<Item = &SourceText> {
         self.files.iter().filter(|file| file.path.ends_with(".rs"))
     }
 
-    pub fn functions(&self) -> Vec<Function<'_>> {
+    pub fn functions(&self) -> Vec<SourceFunction<'_>> {
         self.rust().flat_map(functions).collect()
     }
 }
 
-impl Text {
-    fn new(path: &str, text: String) -> Text {
+impl SourceText {
+    fn new(path: &str, text: String) -> SourceText {
         let code = if path.ends_with(".rs") { blank(&text) } else { String::new() };
         let tests_from = tests_from(path, &code);
-        Text { path: path.to_owned(), text, code, tests_from }
+        SourceText { path: path.to_owned(), text, code, tests_from }
     }
 
     /// The crate, or the first folder.
@@ -88,7 +88,7 @@ impl Text {
     }
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<Text>) {
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<SourceText>) {
     let entries = fs::read_dir(folder).expect("a readable folder");
     for entry in entries {
         let entry = entry.expect("a readable entry");
@@ -104,7 +104,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<Text>) {
         if kind.is_dir() {
             collect(&entry.path(), &format!("{path}/"), files);
         } else if let Ok(text) = fs::read_to_string(entry.path()) {
-            files.push(Text::new(&path, text));
+            files.push(SourceText::new(&path, text));
         }
     }
 }
@@ -207,7 +207,7 @@ fn raw_string_end(chars: &[char], at: usize) -> usize {
 }
 
 /// The functions of a file, with bodies; declarations in traits have none.
-fn functions(file: &Text) -> Vec<Function<'_>> {
+fn functions(file: &SourceText) -> Vec<SourceFunction<'_>> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(offset) = file.code[from..].find("fn ") {
@@ -224,7 +224,7 @@ fn functions(file: &Text) -> Vec<Function<'_>> {
         };
         let line = before.matches('\n').count() + 1;
         let lead = before.rsplit('\n').next().unwrap_or("").trim_start();
-        found.push(Function {
+        found.push(SourceFunction {
             path: &file.path,
             line,
             name,
@@ -281,7 +281,7 @@ fn functions_are_found_with_their_lengths() {
                 pub(crate) const fn three<F: Fn() -> u8>(f: F)\n    {\n    }\n}\n\
                 #[cfg(test)]\nmod tests {\n    #[test]\n    \
                 fn last() { let f = |fn_x: fn(u8)| { }; }\n}\n";
-    let tree = Tree::of(&[("model/src/a.rs", text)]);
+    let tree = SourceTree::of(&[("model/src/a.rs", text)]);
     let seen: Vec<_> = tree
         .functions()
         .iter()

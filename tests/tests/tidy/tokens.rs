@@ -2,7 +2,7 @@
 
 /// A word, a `::`, an arrow, or one other character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Token<'a> {
+pub struct CodeToken<'a> {
     pub text: &'a str,
     /// Counted from 1.
     pub line: usize,
@@ -10,7 +10,7 @@ pub struct Token<'a> {
 
 /// One name that a `use` item brings in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Import<'a> {
+pub struct UseImport<'a> {
     /// All of its segments, without a trailing `self`.
     pub path: Vec<&'a str>,
     /// The name it has here; `*` for all of a module.
@@ -37,11 +37,11 @@ const ITEMS: [&str; 11] = [
 ];
 
 /// The tokens of code whose comments and literals are blanked, without items for tests only.
-pub fn shipped_tokens(code: &str) -> Vec<Token<'_>> {
+pub fn shipped_tokens(code: &str) -> Vec<CodeToken<'_>> {
     without_tests(&tokens(code))
 }
 
-pub fn tokens(code: &str) -> Vec<Token<'_>> {
+pub fn tokens(code: &str) -> Vec<CodeToken<'_>> {
     let mut found = Vec::new();
     for (at, text) in code.lines().enumerate() {
         let mut rest = text.trim_start();
@@ -54,7 +54,7 @@ pub fn tokens(code: &str) -> Vec<Token<'_>> {
                 None => first.len_utf8(),
             };
             let (token, after) = rest.split_at(length);
-            found.push(Token { text: token, line: at + 1 });
+            found.push(CodeToken { text: token, line: at + 1 });
             rest = after.trim_start();
         }
     }
@@ -71,12 +71,12 @@ pub fn is_name(token: &str) -> bool {
 }
 
 /// The token at an index, or nothing.
-pub fn text<'a>(tokens: &[Token<'a>], at: usize) -> &'a str {
+pub fn text<'a>(tokens: &[CodeToken<'a>], at: usize) -> &'a str {
     tokens.get(at).map_or("", |token| token.text)
 }
 
 /// The index after the bracket that closes the one at `open`.
-pub fn after_group(tokens: &[Token<'_>], open: usize) -> usize {
+pub fn after_group(tokens: &[CodeToken<'_>], open: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
         match token.text {
@@ -92,7 +92,7 @@ pub fn after_group(tokens: &[Token<'_>], open: usize) -> usize {
 }
 
 /// The index after the `>` that closes the `<` at `open`; `open` when none stands there.
-pub fn after_generics(tokens: &[Token<'_>], open: usize) -> usize {
+pub fn after_generics(tokens: &[CodeToken<'_>], open: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
         match token.text {
@@ -108,7 +108,7 @@ pub fn after_generics(tokens: &[Token<'_>], open: usize) -> usize {
 }
 
 /// Leaves out the items marked `#[cfg(test)]`.
-fn without_tests<'a>(all: &[Token<'a>]) -> Vec<Token<'a>> {
+fn without_tests<'a>(all: &[CodeToken<'a>]) -> Vec<CodeToken<'a>> {
     let mut kept = Vec::with_capacity(all.len());
     let mut at = 0;
     while at < all.len() {
@@ -124,7 +124,7 @@ fn without_tests<'a>(all: &[Token<'a>]) -> Vec<Token<'a>> {
 }
 
 /// The end of the item that a `#[cfg(test)]` at `at` takes out of what ships.
-fn test_item_end(all: &[Token<'_>], at: usize) -> Option<usize> {
+fn test_item_end(all: &[CodeToken<'_>], at: usize) -> Option<usize> {
     if !(text(all, at) == "#" && text(all, at + 1) == "[" && text(all, at + 2) == "cfg") {
         return None;
     }
@@ -145,7 +145,7 @@ fn test_item_end(all: &[Token<'_>], at: usize) -> Option<usize> {
 }
 
 /// The index after the `;` or the block that ends the item.
-fn item_end(all: &[Token<'_>], item: usize) -> usize {
+fn item_end(all: &[CodeToken<'_>], item: usize) -> usize {
     let ends_with_block = text(all, item) != "use";
     let mut at = item;
     while at < all.len() {
@@ -160,16 +160,17 @@ fn item_end(all: &[Token<'_>], item: usize) -> usize {
 }
 
 /// The names brought in by the `use` item at `at`, and the index after it.
-pub fn imports<'a>(tokens: &[Token<'a>], at: usize) -> (Vec<Import<'a>>, usize) {
+pub fn imports<'a>(tokens: &[CodeToken<'a>], at: usize) -> (Vec<UseImport<'a>>, usize) {
     let is_reexport = is_public(tokens, at);
     let mut found = Vec::new();
     let end = tree(tokens, at + 1, &[], &mut found);
-    let made = found.into_iter().map(|(path, alias)| Import { path, alias, is_reexport, depth: 0 });
+    let made =
+        found.into_iter().map(|(path, alias)| UseImport { path, alias, is_reexport, depth: 0 });
     (made.collect(), end)
 }
 
 /// `pub` or `pub(…)` before the token.
-fn is_public(tokens: &[Token<'_>], at: usize) -> bool {
+fn is_public(tokens: &[CodeToken<'_>], at: usize) -> bool {
     let before = &tokens[..at];
     match before.last().map(|token| token.text) {
         Some("pub") => true,
@@ -181,14 +182,14 @@ fn is_public(tokens: &[Token<'_>], at: usize) -> bool {
     }
 }
 
-type Named<'a> = (Vec<&'a str>, &'a str);
+type UseName<'a> = (Vec<&'a str>, &'a str);
 
 /// Reads one branch of a `use` tree; gives the index of what ends it.
 fn tree<'a>(
-    tokens: &[Token<'a>],
+    tokens: &[CodeToken<'a>],
     from: usize,
     prefix: &[&'a str],
-    found: &mut Vec<Named<'a>>,
+    found: &mut Vec<UseName<'a>>,
 ) -> usize {
     let mut path = prefix.to_vec();
     let mut at = from;

@@ -1,7 +1,7 @@
 //! Words that must not stand in the tree, and those that must.
 
-use super::Finding;
-use super::source::{Text, Tree};
+use super::TidyFinding;
+use super::source::{SourceText, SourceTree};
 
 /// Words that say nothing about what a thing is. Parts of names count: `RuleManager`.
 const BANNED: &[&str] = &["manager", "helper", "helpers", "util", "utils", "data", "info"];
@@ -43,7 +43,7 @@ const ROOT_DOCUMENTS: &[&str] =
 const ENGLISH_LETTERS_MIN: usize = 12;
 
 /// Names are field terms.
-pub fn banned_names(tree: &Tree) -> Vec<Finding> {
+pub fn banned_names(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut findings = Vec::new();
     for file in tree.rust() {
         let stem = file.path.trim_end_matches(".rs").rsplit('/').next().unwrap_or("");
@@ -57,8 +57,8 @@ pub fn banned_names(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-fn named(file: &Text, line: usize, word: &str) -> Finding {
-    Finding {
+fn named(file: &SourceText, line: usize, word: &str) -> TidyFinding {
+    TidyFinding {
         place: format!("{}:{line}", file.path),
         what: format!("a name with {word:?} in it"),
         way_out: "say what it is or does in the field's own words",
@@ -104,12 +104,12 @@ fn banned_part(name: &str) -> Option<&'static str> {
 }
 
 /// The tree says nothing about the machine it was written on.
-pub fn machines(tree: &Tree) -> Vec<Finding> {
+pub fn machines(tree: &SourceTree) -> Vec<TidyFinding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         for (at, line) in file.text.lines().enumerate() {
             let found = MACHINES.iter().find(|pattern| line.contains(**pattern));
-            findings.extend(found.map(|pattern| Finding {
+            findings.extend(found.map(|pattern| TidyFinding {
                 place: format!("{}:{}", file.path, at + 1),
                 what: format!("{pattern} names a machine or a registry"),
                 way_out: "use a path from the workspace's root, a temporary folder or a tool's \
@@ -121,14 +121,14 @@ pub fn machines(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Whoever operates a rule can read what it is for: its first line is a comment in English.
-pub fn rules_begin_in_english(tree: &Tree) -> Vec<Finding> {
+pub fn rules_begin_in_english(tree: &SourceTree) -> Vec<TidyFinding> {
     let rules = tree.files.iter().filter(|file| file.path.ends_with(".rules"));
     let silent = rules.filter(|file| {
         let first = file.text.lines().next().unwrap_or("");
         let letters = first.chars().filter(char::is_ascii_alphabetic).count();
         !first.starts_with('#') || letters < ENGLISH_LETTERS_MIN
     });
-    let findings = silent.map(|file| Finding {
+    let findings = silent.map(|file| TidyFinding {
         place: format!("{}:1", file.path),
         what: "the first line is no English comment".to_owned(),
         way_out: "begin with `# ` and what the rules in this file watch",
@@ -137,9 +137,9 @@ pub fn rules_begin_in_english(tree: &Tree) -> Vec<Finding> {
 }
 
 /// README, README.ja, ARCHITECTURE, CHANGELOG and LICENSE are there.
-pub fn root_documents(tree: &Tree) -> Vec<Finding> {
+pub fn root_documents(tree: &SourceTree) -> Vec<TidyFinding> {
     let is_missing = |name: &&&str| tree.files.iter().all(|file| file.path != **name);
-    let findings = ROOT_DOCUMENTS.iter().filter(is_missing).map(|name| Finding {
+    let findings = ROOT_DOCUMENTS.iter().filter(is_missing).map(|name| TidyFinding {
         place: (*name).to_owned(),
         what: "missing".to_owned(),
         way_out: "write it; it is part of the first road",

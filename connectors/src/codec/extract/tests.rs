@@ -21,8 +21,8 @@ fn pattern(parts: &str) -> Pattern {
 }
 
 fn holes(parts: &str, text: &str) -> Option<Vec<(usize, String)>> {
-    let mut places = Places::default();
-    let matcher = Matcher::new(&pattern(parts)).unwrap();
+    let mut places = MatchedSpans::default();
+    let matcher = PatternMatcher::new(&pattern(parts)).unwrap();
     matcher.matches(text, &mut places).then(|| {
         let holes = places.holes.iter();
         holes.map(|(field, from, to)| (*field, text[*from..*to].to_owned())).collect()
@@ -91,8 +91,8 @@ fn holes_take_what_the_language_says() {
 
 #[test]
 fn holes_that_touch_are_refused() {
-    assert!(Matcher::new(&pattern("a {0}{_} b")).is_none());
-    assert!(Matcher::new(&pattern("{0} {_}")).is_some());
+    assert!(PatternMatcher::new(&pattern("a {0}{_} b")).is_none());
+    assert!(PatternMatcher::new(&pattern("{0} {_}")).is_some());
 }
 
 proptest! {
@@ -115,8 +115,8 @@ proptest! {
         }
         let mut expected = Vec::new();
         let matched = naive(&parts, &text, &mut expected);
-        let matcher = Matcher::new(&Pattern { parts, sets: Vec::new() }).unwrap();
-        let mut places = Places::default();
+        let matcher = PatternMatcher::new(&Pattern { parts, sets: Vec::new() }).unwrap();
+        let mut places = MatchedSpans::default();
         prop_assert_eq!(matcher.matches(&text, &mut places), matched);
         if matched {
             let found: Vec<(usize, String)> = places

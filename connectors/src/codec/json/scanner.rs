@@ -1,9 +1,9 @@
 //! A place in a JSON text that moves forward over checked values and converts nothing.
 
-use crate::codec::error::{DecodeReason, Expected};
+use crate::codec::error::{DecodeReason, ExpectedInput};
 use crate::codec::limits::DEPTH_MAX;
 
-/// Where a value stands in the text, and what it is.
+/// Span and kind of a value in the text.
 ///
 /// A record has at most [`crate::source::MAX_RECORD_BYTES`], so 32 bits hold a place; small
 /// spans and faults travel in registers.
@@ -11,12 +11,12 @@ use crate::codec::limits::DEPTH_MAX;
 pub(in crate::codec) struct RawSpan {
     pub start: u32,
     pub end: u32,
-    pub kind: Kind,
+    pub kind: JsonKind,
 }
 
-/// What a value is by its first byte.
+/// Kind of a value, by its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Kind {
+pub(in crate::codec) enum JsonKind {
     /// A text without backslashes: it means what it spells.
     Plain,
     /// A text with backslashes in it.
@@ -31,29 +31,29 @@ pub(in crate::codec) enum Kind {
 
 /// Why a text is no JSON object, and the byte at which it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) struct Fault {
+pub(in crate::codec) struct JsonError {
     pub at: u32,
-    pub flaw: Flaw,
+    pub flaw: JsonErrorKind,
 }
 
 /// The part of [`DecodeReason`] that is about JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Flaw {
+pub(in crate::codec) enum JsonErrorKind {
     Truncated,
     Trailing,
     NotAnObject,
     TooDeep,
-    Syntax(Expected),
+    Syntax(ExpectedInput),
 }
 
-impl From<Fault> for (usize, DecodeReason) {
-    fn from(fault: Fault) -> (usize, DecodeReason) {
+impl From<JsonError> for (usize, DecodeReason) {
+    fn from(fault: JsonError) -> (usize, DecodeReason) {
         let reason = match fault.flaw {
-            Flaw::Truncated => DecodeReason::Truncated,
-            Flaw::Trailing => DecodeReason::Trailing,
-            Flaw::NotAnObject => DecodeReason::NotAnObject,
-            Flaw::TooDeep => DecodeReason::TooDeep,
-            Flaw::Syntax(expected) => DecodeReason::Syntax(expected),
+            JsonErrorKind::Truncated => DecodeReason::Truncated,
+            JsonErrorKind::Trailing => DecodeReason::Trailing,
+            JsonErrorKind::NotAnObject => DecodeReason::NotAnObject,
+            JsonErrorKind::TooDeep => DecodeReason::TooDeep,
+            JsonErrorKind::Syntax(expected) => DecodeReason::Syntax(expected),
         };
         (fault.at as usize, reason)
     }
@@ -61,21 +61,21 @@ impl From<Fault> for (usize, DecodeReason) {
 
 /// A text to be looked for at one place.
 #[derive(Debug)]
-pub(in crate::codec) struct Token {
+pub(in crate::codec) struct JsonNeedle {
     text: String,
     /// Its first eight bytes, and which of their bits count: a short text needs no call.
     head: u64,
     mask: u64,
 }
 
-impl Token {
-    pub fn new(text: String) -> Token {
+impl JsonNeedle {
+    pub fn new(text: String) -> JsonNeedle {
         let word = |of: fn(u8) -> u8| {
             let eight = text.bytes().take(8).enumerate();
             eight.fold(0, |word, (at, byte)| word | u64::from(of(byte)) << (8 * at))
         };
         let (head, mask) = (word(|byte| byte), word(|_| 0xff));
-        Token { text, head, mask }
+        JsonNeedle { text, head, mask }
     }
 
     fn begins(&self, rest: &[u8]) -> bool {
@@ -88,14 +88,14 @@ impl Token {
 }
 
 /// A place in a JSON text, moving forward.
-pub(in crate::codec) struct Scanner<'a> {
+pub(in crate::codec) struct JsonScanner<'a> {
     pub text: &'a str,
     pub at: usize,
 }
 
-impl<'a> Scanner<'a> {
-    pub fn new(text: &'a str, at: usize) -> Scanner<'a> {
-        Scanner { text, at }
+impl<'a> JsonScanner<'a> {
+    pub fn new(text: &'a str, at: usize) -> JsonScanner<'a> {
+        JsonScanner { text, at }
     }
 
     pub fn peek(&self) -> Option<u8> {
@@ -115,7 +115,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over a token that may stand here.
-    pub fn skip_token(&mut self, token: &Token) -> bool {
+    pub fn skip_token(&mut self, token: &JsonNeedle) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let found = token.begins(rest);
         self.at += if found { token.text.len() } else { 0 };
@@ -123,45 +123,45 @@ impl<'a> Scanner<'a> {
     }
 
     /// Any value and the space before it, checked; the scanner stands behind it.
-    pub fn value(&mut self, depth: usize) -> Result<Kind, Fault> {
+    pub fn value(&mut self, depth: usize) -> Result<JsonKind, JsonError> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'{') => self.nested(depth, Kind::Object),
-            Some(b'[') => self.nested(depth, Kind::Array),
-            Some(b't') => self.word("true", Kind::True),
-            Some(b'f') => self.word("false", Kind::False),
-            Some(b'n') => self.word("null", Kind::Null),
+            Some(b'{') => self.nested(depth, JsonKind::Object),
+            Some(b'[') => self.nested(depth, JsonKind::Array),
+            Some(b't') => self.word("true", JsonKind::True),
+            Some(b'f') => self.word("false", JsonKind::False),
+            Some(b'n') => self.word("null", JsonKind::Null),
             Some(b' ' | b'\t' | b'\n' | b'\r') => {
                 self.skip_space();
                 self.value(depth)
             }
-            _ => Err(self.expected(Expected::Value)),
+            _ => Err(self.expected(ExpectedInput::Value)),
         }
     }
 
-    /// What the scanner has stepped over since `start`.
-    pub fn span_from(&self, start: usize, kind: Kind) -> RawSpan {
+    /// Span that the scanner has passed since `start`.
+    pub fn span_from(&self, start: usize, kind: JsonKind) -> RawSpan {
         RawSpan { start: start as u32, end: self.at as u32, kind }
     }
 
     /// A member's name with its colon and the space between them.
-    pub fn name(&mut self) -> Result<RawSpan, Fault> {
+    pub fn name(&mut self) -> Result<RawSpan, JsonError> {
         if self.peek() != Some(b'"') {
-            return Err(self.expected(Expected::Name));
+            return Err(self.expected(ExpectedInput::Name));
         }
         let start = self.at;
         let kind = self.string()?;
         let name = self.span_from(start, kind);
         self.skip_space();
         if !self.skip_if(b':') {
-            return Err(self.expected(Expected::Colon));
+            return Err(self.expected(ExpectedInput::Colon));
         }
         Ok(name)
     }
 
     /// Steps over a comma, or over the closing byte and answers `false`.
-    pub fn skip_comma(&mut self, close: u8, expected: Expected) -> Result<bool, Fault> {
+    pub fn skip_comma(&mut self, close: u8, expected: ExpectedInput) -> Result<bool, JsonError> {
         // Few writers put space before a comma, and none is looked for where one stands.
         if self.peek() != Some(b',') {
             self.skip_space();
@@ -178,9 +178,9 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over an opening byte, unless it opens one level too many.
-    pub fn enter(&mut self, depth: usize) -> Result<(), Fault> {
+    pub fn enter(&mut self, depth: usize) -> Result<(), JsonError> {
         if depth > DEPTH_MAX {
-            return Err(self.fault(Flaw::TooDeep));
+            return Err(self.fault(JsonErrorKind::TooDeep));
         }
         self.at += 1;
         self.skip_space();
@@ -188,7 +188,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over an object or array of which no part is wanted.
-    fn nested(&mut self, depth: usize, kind: Kind) -> Result<Kind, Fault> {
+    fn nested(&mut self, depth: usize, kind: JsonKind) -> Result<JsonKind, JsonError> {
         // A bit for each open level, the innermost lowest, set for an object: levels are at
         // most DEPTH_MAX, and so many bits there are.
         let (mut objects, mut open) = (0_u64, 0);
@@ -214,8 +214,8 @@ impl<'a> Scanner<'a> {
                 }
                 let is_object = objects & 1 == 1;
                 let more = match is_object {
-                    true => self.skip_comma(b'}', Expected::CommaOrBrace)?,
-                    false => self.skip_comma(b']', Expected::CommaOrBracket)?,
+                    true => self.skip_comma(b'}', ExpectedInput::CommaOrBrace)?,
+                    false => self.skip_comma(b']', ExpectedInput::CommaOrBracket)?,
                 };
                 if more && is_object {
                     self.name()?;
@@ -228,7 +228,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<Kind, Fault> {
+    fn string(&mut self) -> Result<JsonKind, JsonError> {
         self.at += 1;
         // Most names and many values have at most eight bytes: one look is enough for them.
         let inside = self.text.as_bytes().get(self.at..).unwrap_or_default();
@@ -236,15 +236,15 @@ impl<'a> Scanner<'a> {
             let plain = plain_before(*eight);
             if inside.get(plain) == Some(&b'"') {
                 self.at += plain + 1;
-                return Ok(Kind::Plain);
+                return Ok(JsonKind::Plain);
             }
         }
         self.long_string()
     }
 
     #[inline(never)]
-    fn long_string(&mut self) -> Result<Kind, Fault> {
-        let mut kind = Kind::Plain;
+    fn long_string(&mut self) -> Result<JsonKind, JsonError> {
+        let mut kind = JsonKind::Plain;
         loop {
             self.skip_plain();
             match self.peek() {
@@ -254,11 +254,13 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'\\') => {
                     self.at += 1;
-                    kind = Kind::Escaped;
+                    kind = JsonKind::Escaped;
                     self.escape()?;
                 }
-                Some(_) => return Err(self.fault(Flaw::Syntax(Expected::EscapedControl))),
-                None => return Err(self.fault(Flaw::Truncated)),
+                Some(_) => {
+                    return Err(self.fault(JsonErrorKind::Syntax(ExpectedInput::EscapedControl)));
+                }
+                None => return Err(self.fault(JsonErrorKind::Truncated)),
             }
         }
     }
@@ -278,24 +280,24 @@ impl<'a> Scanner<'a> {
         self.at += rest.iter().position(is_special).unwrap_or(rest.len());
     }
 
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
             Some(b'u') => {
                 self.at += 1;
                 for _ in 0..4 {
                     if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                        return Err(self.expected(Expected::Escape));
+                        return Err(self.expected(ExpectedInput::Escape));
                     }
                     self.at += 1;
                 }
             }
-            _ => return Err(self.expected(Expected::Escape)),
+            _ => return Err(self.expected(ExpectedInput::Escape)),
         }
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Kind, Fault> {
+    fn number(&mut self) -> Result<JsonKind, JsonError> {
         self.skip_if(b'-');
         if !self.skip_if(b'0') {
             self.digits()?;
@@ -307,41 +309,41 @@ impl<'a> Scanner<'a> {
             let _ = self.skip_if(b'+') || self.skip_if(b'-');
             self.digits()?;
         }
-        Ok(Kind::Number)
+        Ok(JsonKind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn digits(&mut self) -> Result<(), JsonError> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         self.at += count;
         match count {
-            0 => Err(self.expected(Expected::Digit)),
+            0 => Err(self.expected(ExpectedInput::Digit)),
             _ => Ok(()),
         }
     }
 
-    fn word(&mut self, word: &str, kind: Kind) -> Result<Kind, Fault> {
+    fn word(&mut self, word: &str, kind: JsonKind) -> Result<JsonKind, JsonError> {
         for byte in word.bytes() {
             if !self.skip_if(byte) {
-                return Err(self.expected(Expected::Value));
+                return Err(self.expected(ExpectedInput::Value));
             }
         }
         Ok(kind)
     }
 
     /// A fault at this place.
-    pub fn fault(&self, flaw: Flaw) -> Fault {
-        Fault { at: self.at as u32, flaw }
+    pub fn fault(&self, flaw: JsonErrorKind) -> JsonError {
+        JsonError { at: self.at as u32, flaw }
     }
 
     #[cold]
-    fn expected(&self, expected: Expected) -> Fault {
+    fn expected(&self, expected: ExpectedInput) -> JsonError {
         let is_end = self.at >= self.text.len();
-        self.fault(if is_end { Flaw::Truncated } else { Flaw::Syntax(expected) })
+        self.fault(if is_end { JsonErrorKind::Truncated } else { JsonErrorKind::Syntax(expected) })
     }
 }
 
-/// How many of eight bytes come before the first quote, backslash or control character.
+/// Number of bytes, of eight, before the first quote, backslash or control character.
 ///
 /// Eight bytes are judged as one word: what is subtracted borrows from the highest bit of a byte
 /// just if the byte is below it. (Henry Warren, "Hacker's Delight", 6-1.) A borrow can run on

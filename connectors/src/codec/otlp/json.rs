@@ -1,24 +1,24 @@
 //! OTLP's JSON: ids in hexadecimal digits, numbers of 64 bits mostly as text, names in
 //! lowerCamelCase; `null` is what is not there.
 
-use crate::codec::error::{DecodeReason, Expected};
-use crate::codec::json::{Fault as JsonFault, Kind, RawSpan, Scanner, unescape};
-use crate::codec::otlp::fault::Fault;
-use crate::codec::otlp::message::{Member, Message, Part, Shape};
-use crate::codec::otlp::tape::{Leaf, Tape};
-use crate::codec::value::Home;
+use crate::codec::error::{DecodeReason, ExpectedInput};
+use crate::codec::json::{JsonError as JsonFault, JsonKind, JsonScanner, RawSpan, unescape};
+use crate::codec::otlp::error::OtlpError;
+use crate::codec::otlp::message::{MemberRole, OtlpMember, OtlpMessage, WireShape};
+use crate::codec::otlp::tape::{NodeKind, RequestTape};
+use crate::codec::value::SpanSource;
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Reads a request into a tape; texts with escapes, and ids, go to `texts`.
 pub(super) fn read(
     text: &str,
-    root: Message,
-    tape: &mut Tape,
+    root: OtlpMessage,
+    tape: &mut RequestTape,
     texts: &mut String,
-) -> Result<(), Fault> {
+) -> Result<(), OtlpError> {
     let start = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    let mut reader = JsonReader { scanner: Scanner::new(text, start), tape, texts };
+    let mut reader = JsonReader { scanner: JsonScanner::new(text, start), tape, texts };
     reader.scanner.skip_space();
     match reader.scanner.peek() {
         Some(b'{') => reader.message(root, 1)?,
@@ -33,23 +33,23 @@ pub(super) fn read(
 }
 
 struct JsonReader<'a> {
-    scanner: Scanner<'a>,
-    tape: &'a mut Tape,
+    scanner: JsonScanner<'a>,
+    tape: &'a mut RequestTape,
     texts: &'a mut String,
 }
 
-impl From<JsonFault> for Fault {
-    fn from(fault: JsonFault) -> Fault {
+impl From<JsonFault> for OtlpError {
+    fn from(fault: JsonFault) -> OtlpError {
         let (at, reason) = fault.into();
-        Fault { at, reason, member: None }
+        OtlpError { at, reason, member: None }
     }
 }
 
 impl JsonReader<'_> {
-    fn message(&mut self, message: Message, depth: usize) -> Result<(), Fault> {
+    fn message(&mut self, message: OtlpMessage, depth: usize) -> Result<(), OtlpError> {
         self.scanner.skip_space();
         if self.scanner.peek() != Some(b'{') {
-            return Err(self.expected(Expected::Object));
+            return Err(self.expected(ExpectedInput::Object));
         }
         self.scanner.enter(depth)?;
         if self.scanner.skip_if(b'}') {
@@ -63,37 +63,37 @@ impl JsonReader<'_> {
                     self.scanner.value(depth + 1)?;
                 }
             }
-            if !self.scanner.skip_comma(b'}', Expected::CommaOrBrace)? {
+            if !self.scanner.skip_comma(b'}', ExpectedInput::CommaOrBrace)? {
                 return Ok(());
             }
         }
     }
 
-    fn member(&self, message: Message, name: RawSpan) -> Option<&'static Member> {
+    fn member(&self, message: OtlpMessage, name: RawSpan) -> Option<&'static OtlpMember> {
         let inside = self.scanner.text.get(name.start as usize + 1..name.end as usize - 1)?;
-        if name.kind == Kind::Plain {
+        if name.kind == JsonKind::Plain {
             return message.named(inside);
         }
         let mut plain = String::new();
         unescape(inside, &mut plain).then(|| message.named(&plain)).flatten()
     }
 
-    fn value(&mut self, member: &'static Member, depth: usize) -> Result<(), Fault> {
+    fn value(&mut self, member: &'static OtlpMember, depth: usize) -> Result<(), OtlpError> {
         self.scanner.skip_space();
         if self.scanner.peek() == Some(b'n') {
             self.scanner.value(depth)?;
             return Ok(());
         }
         match member.shape {
-            Shape::One(message) => self.nested(member.part, message, depth),
-            Shape::Many(message) => self.list(member, message, depth),
+            WireShape::One(message) => self.nested(member.part, message, depth),
+            WireShape::Many(message) => self.list(member, message, depth),
             shape => {
                 let start = self.scanner.at;
                 let kind = self.scanner.value(depth)?;
                 let raw = self.scanner.span_from(start, kind);
                 let leaf = self.leaf(shape, raw).map_err(|expected| {
                     let (reason, member) = (DecodeReason::Otlp(expected), Some(member.name));
-                    Fault { at: start, reason, member }
+                    OtlpError { at: start, reason, member }
                 })?;
                 self.tape.leaf(member.part, leaf);
                 Ok(())
@@ -103,13 +103,13 @@ impl JsonReader<'_> {
 
     fn list(
         &mut self,
-        member: &'static Member,
-        message: Message,
+        member: &'static OtlpMember,
+        message: OtlpMessage,
         depth: usize,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), OtlpError> {
         if self.scanner.peek() != Some(b'[') {
-            let fault = self.expected(Expected::Array);
-            return Err(Fault { member: Some(member.name), ..fault });
+            let fault = self.expected(ExpectedInput::Array);
+            return Err(OtlpError { member: Some(member.name), ..fault });
         }
         self.scanner.enter(depth)?;
         if self.scanner.skip_if(b']') {
@@ -117,13 +117,18 @@ impl JsonReader<'_> {
         }
         loop {
             self.nested(member.part, message, depth + 1)?;
-            if !self.scanner.skip_comma(b']', Expected::CommaOrBracket)? {
+            if !self.scanner.skip_comma(b']', ExpectedInput::CommaOrBracket)? {
                 return Ok(());
             }
         }
     }
 
-    fn nested(&mut self, part: Part, message: Message, depth: usize) -> Result<(), Fault> {
+    fn nested(
+        &mut self,
+        part: MemberRole,
+        message: OtlpMessage,
+        depth: usize,
+    ) -> Result<(), OtlpError> {
         let Some(node) = self.tape.open(part) else {
             return Err(self.fault(DecodeReason::TooManyEvents));
         };
@@ -132,67 +137,71 @@ impl JsonReader<'_> {
         Ok(())
     }
 
-    fn leaf(&mut self, shape: Shape, raw: RawSpan) -> Result<Leaf, Expected> {
+    fn leaf(&mut self, shape: WireShape, raw: RawSpan) -> Result<NodeKind, ExpectedInput> {
         let (start, end) = (raw.start as usize, raw.end as usize);
-        let is_text = matches!(raw.kind, Kind::Plain | Kind::Escaped);
+        let is_text = matches!(raw.kind, JsonKind::Plain | JsonKind::Escaped);
         let (from, to) = if is_text { (start + 1, end - 1) } else { (start, end) };
         let inside = self.scanner.text.get(from..to).unwrap_or_default();
-        let is_number = matches!(raw.kind, Kind::Plain | Kind::Number);
+        let is_number = matches!(raw.kind, JsonKind::Plain | JsonKind::Number);
         match shape {
-            Shape::Text if raw.kind == Kind::Plain => {
-                Ok(Leaf::Text { home: Home::Payload, start: from as u32, end: to as u32 })
+            WireShape::Text if raw.kind == JsonKind::Plain => {
+                Ok(NodeKind::Text { home: SpanSource::Payload, start: from as u32, end: to as u32 })
             }
-            Shape::Text if raw.kind == Kind::Escaped => {
+            WireShape::Text if raw.kind == JsonKind::Escaped => {
                 let start = self.texts.len();
                 // Half a surrogate pair is no text, and protobuf could not write it.
-                unescape(inside, self.texts).then_some(()).ok_or(Expected::Escape)?;
+                unescape(inside, self.texts).then_some(()).ok_or(ExpectedInput::Escape)?;
                 Ok(scratch(start, self.texts))
             }
-            Shape::Text => Err(Expected::Text),
-            Shape::Hex if raw.kind == Kind::Plain => {
+            WireShape::Text => Err(ExpectedInput::Text),
+            WireShape::Hex if raw.kind == JsonKind::Plain => {
                 let is_hex = inside.bytes().all(|byte| byte.is_ascii_hexdigit());
-                is_hex.then_some(()).ok_or(Expected::HexDigits)?;
+                is_hex.then_some(()).ok_or(ExpectedInput::HexDigits)?;
                 let start = self.texts.len();
                 self.texts.extend(inside.chars().map(|digit| digit.to_ascii_lowercase()));
                 Ok(scratch(start, self.texts))
             }
-            Shape::Hex => Err(Expected::HexDigits),
-            Shape::Bytes if is_text => Ok(Leaf::Bytes),
-            Shape::Bytes => Err(Expected::Text),
-            Shape::Whole | Shape::Fixed if is_number => {
-                inside.parse().map(Leaf::Whole).map_err(|_| Expected::Whole)
+            WireShape::Hex => Err(ExpectedInput::HexDigits),
+            WireShape::Bytes if is_text => Ok(NodeKind::Bytes),
+            WireShape::Bytes => Err(ExpectedInput::Text),
+            WireShape::Whole | WireShape::Fixed if is_number => {
+                inside.parse().map(NodeKind::Whole).map_err(|_| ExpectedInput::Whole)
             }
-            Shape::Count if is_number => {
-                inside.parse().map(Leaf::Count).map_err(|_| Expected::Whole)
+            WireShape::Count if is_number => {
+                inside.parse().map(NodeKind::Count).map_err(|_| ExpectedInput::Whole)
             }
-            Shape::Nanos if is_number => {
-                inside.parse().map(Leaf::Nanos).map_err(|_| Expected::Whole)
+            WireShape::Nanos if is_number => {
+                inside.parse().map(NodeKind::Nanos).map_err(|_| ExpectedInput::Whole)
             }
-            Shape::Whole | Shape::Fixed | Shape::Count | Shape::Nanos => Err(Expected::Whole),
-            Shape::Double if is_number => Ok(Leaf::Spelled { start: from as u32, end: to as u32 }),
-            Shape::Double => Err(Expected::Number),
-            Shape::Bool if matches!(raw.kind, Kind::True | Kind::False) => {
-                Ok(Leaf::Bool(raw.kind == Kind::True))
+            WireShape::Whole | WireShape::Fixed | WireShape::Count | WireShape::Nanos => {
+                Err(ExpectedInput::Whole)
             }
-            Shape::Bool => Err(Expected::Truth),
+            WireShape::Double if is_number => {
+                Ok(NodeKind::Spelled { start: from as u32, end: to as u32 })
+            }
+            WireShape::Double => Err(ExpectedInput::Number),
+            WireShape::Bool if matches!(raw.kind, JsonKind::True | JsonKind::False) => {
+                Ok(NodeKind::Bool(raw.kind == JsonKind::True))
+            }
+            WireShape::Bool => Err(ExpectedInput::Truth),
             // They are no leaves; `value` never asks.
-            Shape::One(_) | Shape::Many(_) => Err(Expected::Object),
+            WireShape::One(_) | WireShape::Many(_) => Err(ExpectedInput::Object),
         }
     }
 
-    fn expected(&self, expected: Expected) -> Fault {
+    fn expected(&self, expected: ExpectedInput) -> OtlpError {
         match self.scanner.peek() {
             None => self.fault(DecodeReason::Truncated),
             Some(_) => self.fault(DecodeReason::Otlp(expected)),
         }
     }
 
-    fn fault(&self, reason: DecodeReason) -> Fault {
-        Fault { at: self.scanner.at, reason, member: None }
+    fn fault(&self, reason: DecodeReason) -> OtlpError {
+        OtlpError { at: self.scanner.at, reason, member: None }
     }
 }
 
 /// The text from `start` to the end of what was written so far.
-pub(super) fn scratch(start: usize, texts: &str) -> Leaf {
-    Leaf::Text { home: Home::Scratch, start: start as u32, end: texts.len() as u32 }
+pub(super) fn scratch(start: usize, texts: &str) -> NodeKind {
+    NodeKind::Text { home: SpanSource::Scratch, start: start as u32, end: texts.len() as u32 }
 }

@@ -4,11 +4,11 @@
 //! (opentelemetry-proto 1.7, `logs.proto`, `metrics.proto`, `trace.proto`, `common.proto`.)
 //! What is not in a table is skipped, as OTLP asks.
 
-use model::schema::Telemetry;
+use model::schema::OtlpSignal;
 
 /// A kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Message {
+pub(in crate::codec) enum OtlpMessage {
     LogsRequest,
     MetricsRequest,
     SpansRequest,
@@ -39,9 +39,9 @@ pub(in crate::codec) enum Message {
     KeyValues,
 }
 
-/// What a member is to its message, whatever the message calls it.
+/// Role of a member in its message, whatever the message calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Part {
+pub(in crate::codec) enum MemberRole {
     Request,
     Group,
     Resource,
@@ -94,11 +94,11 @@ pub(in crate::codec) enum Part {
     Share,
 }
 
-/// How a member is written.
+/// Wire format of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::codec) enum Shape {
-    One(Message),
-    Many(Message),
+pub(in crate::codec) enum WireShape {
+    One(OtlpMessage),
+    Many(OtlpMessage),
     Text,
     /// An id: bytes in protobuf, hexadecimal digits in JSON.
     Hex,
@@ -118,26 +118,26 @@ pub(in crate::codec) enum Shape {
 
 /// One member of a message.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::codec) struct Member {
+pub(in crate::codec) struct OtlpMember {
     pub number: u64,
     pub name: &'static str,
-    pub part: Part,
-    pub shape: Shape,
+    pub part: MemberRole,
+    pub shape: WireShape,
 }
 
-impl Message {
+impl OtlpMessage {
     /// The message a record of that kind of telemetry is.
-    pub(in crate::codec) const fn root(telemetry: Telemetry) -> Message {
+    pub(in crate::codec) const fn root(telemetry: OtlpSignal) -> OtlpMessage {
         match telemetry {
-            Telemetry::Logs => Message::LogsRequest,
-            Telemetry::Metrics => Message::MetricsRequest,
-            Telemetry::Spans => Message::SpansRequest,
+            OtlpSignal::Logs => OtlpMessage::LogsRequest,
+            OtlpSignal::Metrics => OtlpMessage::MetricsRequest,
+            OtlpSignal::Spans => OtlpMessage::SpansRequest,
         }
     }
 
     /// The members that are read.
-    pub(in crate::codec) const fn members(self) -> &'static [Member] {
-        use Message::*;
+    pub(in crate::codec) const fn members(self) -> &'static [OtlpMember] {
+        use OtlpMessage::*;
         match self {
             LogsRequest => &LOGS_REQUEST,
             MetricsRequest => &METRICS_REQUEST,
@@ -171,164 +171,173 @@ impl Message {
     }
 
     /// The member with a protobuf number.
-    pub(in crate::codec) fn numbered(self, number: u64) -> Option<&'static Member> {
+    pub(in crate::codec) fn numbered(self, number: u64) -> Option<&'static OtlpMember> {
         self.members().iter().find(|member| member.number == number)
     }
 
     /// The member with a JSON name.
-    pub(in crate::codec) fn named(self, name: &str) -> Option<&'static Member> {
+    pub(in crate::codec) fn named(self, name: &str) -> Option<&'static OtlpMember> {
         self.members().iter().find(|member| member.name == name)
     }
 }
 
-const fn member(number: u64, name: &'static str, part: Part, shape: Shape) -> Member {
-    Member { number, name, part, shape }
+const fn member(number: u64, name: &'static str, part: MemberRole, shape: WireShape) -> OtlpMember {
+    OtlpMember { number, name, part, shape }
 }
 
-const fn group(name: &'static str, message: Message) -> Member {
-    member(2, name, Part::ScopeGroup, Shape::Many(message))
+const fn group(name: &'static str, message: OtlpMessage) -> OtlpMember {
+    member(2, name, MemberRole::ScopeGroup, WireShape::Many(message))
 }
 
-const fn attributes(number: u64) -> Member {
-    member(number, "attributes", Part::Attribute, Shape::Many(Message::KeyValue))
+const fn attributes(number: u64) -> OtlpMember {
+    member(number, "attributes", MemberRole::Attribute, WireShape::Many(OtlpMessage::KeyValue))
 }
 
-const fn points(message: Message) -> Member {
-    member(1, "dataPoints", Part::Record, Shape::Many(message))
+const fn points(message: OtlpMessage) -> OtlpMember {
+    member(1, "dataPoints", MemberRole::Record, WireShape::Many(message))
 }
 
-const RESOURCE: Member = member(1, "resource", Part::Resource, Shape::One(Message::Resource));
-const SCOPE: Member = member(1, "scope", Part::Scope, Shape::One(Message::Scope));
-const NAME: Member = member(1, "name", Part::Name, Shape::Text);
-const POINT_START: Member = member(2, "startTimeUnixNano", Part::StartTime, Shape::Nanos);
-const POINT_TIME: Member = member(3, "timeUnixNano", Part::Time, Shape::Nanos);
-const POINT_COUNT: Member = member(4, "count", Part::Count, Shape::Count);
-const POINT_TOTAL: Member = member(5, "sum", Part::Total, Shape::Double);
+const RESOURCE: OtlpMember =
+    member(1, "resource", MemberRole::Resource, WireShape::One(OtlpMessage::Resource));
+const SCOPE: OtlpMember = member(1, "scope", MemberRole::Scope, WireShape::One(OtlpMessage::Scope));
+const NAME: OtlpMember = member(1, "name", MemberRole::Name, WireShape::Text);
+const POINT_START: OtlpMember =
+    member(2, "startTimeUnixNano", MemberRole::StartTime, WireShape::Nanos);
+const POINT_TIME: OtlpMember = member(3, "timeUnixNano", MemberRole::Time, WireShape::Nanos);
+const POINT_COUNT: OtlpMember = member(4, "count", MemberRole::Count, WireShape::Count);
+const POINT_TOTAL: OtlpMember = member(5, "sum", MemberRole::Total, WireShape::Double);
 
-static LOGS_REQUEST: [Member; 1] =
-    [member(1, "resourceLogs", Part::Group, Shape::Many(Message::ResourceLogs))];
-static METRICS_REQUEST: [Member; 1] =
-    [member(1, "resourceMetrics", Part::Group, Shape::Many(Message::ResourceMetrics))];
-static SPANS_REQUEST: [Member; 1] =
-    [member(1, "resourceSpans", Part::Group, Shape::Many(Message::ResourceSpans))];
-static RESOURCE_LOGS: [Member; 2] = [RESOURCE, group("scopeLogs", Message::ScopeLogs)];
-static RESOURCE_METRICS: [Member; 2] = [RESOURCE, group("scopeMetrics", Message::ScopeMetrics)];
-static RESOURCE_SPANS: [Member; 2] = [RESOURCE, group("scopeSpans", Message::ScopeSpans)];
-static SCOPE_LOGS: [Member; 2] =
-    [SCOPE, member(2, "logRecords", Part::Record, Shape::Many(Message::LogRecord))];
-static SCOPE_METRICS: [Member; 2] =
-    [SCOPE, member(2, "metrics", Part::Metric, Shape::Many(Message::Metric))];
-static SCOPE_SPANS: [Member; 2] =
-    [SCOPE, member(2, "spans", Part::Record, Shape::Many(Message::Span))];
-static RESOURCE_ITSELF: [Member; 1] = [attributes(1)];
-static SCOPE_ITSELF: [Member; 3] =
-    [NAME, member(2, "version", Part::Version, Shape::Text), attributes(3)];
+static LOGS_REQUEST: [OtlpMember; 1] =
+    [member(1, "resourceLogs", MemberRole::Group, WireShape::Many(OtlpMessage::ResourceLogs))];
+static METRICS_REQUEST: [OtlpMember; 1] = [member(
+    1,
+    "resourceMetrics",
+    MemberRole::Group,
+    WireShape::Many(OtlpMessage::ResourceMetrics),
+)];
+static SPANS_REQUEST: [OtlpMember; 1] =
+    [member(1, "resourceSpans", MemberRole::Group, WireShape::Many(OtlpMessage::ResourceSpans))];
+static RESOURCE_LOGS: [OtlpMember; 2] = [RESOURCE, group("scopeLogs", OtlpMessage::ScopeLogs)];
+static RESOURCE_METRICS: [OtlpMember; 2] =
+    [RESOURCE, group("scopeMetrics", OtlpMessage::ScopeMetrics)];
+static RESOURCE_SPANS: [OtlpMember; 2] = [RESOURCE, group("scopeSpans", OtlpMessage::ScopeSpans)];
+static SCOPE_LOGS: [OtlpMember; 2] =
+    [SCOPE, member(2, "logRecords", MemberRole::Record, WireShape::Many(OtlpMessage::LogRecord))];
+static SCOPE_METRICS: [OtlpMember; 2] =
+    [SCOPE, member(2, "metrics", MemberRole::Metric, WireShape::Many(OtlpMessage::Metric))];
+static SCOPE_SPANS: [OtlpMember; 2] =
+    [SCOPE, member(2, "spans", MemberRole::Record, WireShape::Many(OtlpMessage::Span))];
+static RESOURCE_ITSELF: [OtlpMember; 1] = [attributes(1)];
+static SCOPE_ITSELF: [OtlpMember; 3] =
+    [NAME, member(2, "version", MemberRole::Version, WireShape::Text), attributes(3)];
 
-static LOG_RECORD: [Member; 9] = [
-    member(1, "timeUnixNano", Part::Time, Shape::Nanos),
-    member(2, "severityNumber", Part::SeverityNumber, Shape::Whole),
-    member(3, "severityText", Part::SeverityText, Shape::Text),
-    member(5, "body", Part::Body, Shape::One(Message::AnyValue)),
+static LOG_RECORD: [OtlpMember; 9] = [
+    member(1, "timeUnixNano", MemberRole::Time, WireShape::Nanos),
+    member(2, "severityNumber", MemberRole::SeverityNumber, WireShape::Whole),
+    member(3, "severityText", MemberRole::SeverityText, WireShape::Text),
+    member(5, "body", MemberRole::Body, WireShape::One(OtlpMessage::AnyValue)),
     attributes(6),
-    member(9, "traceId", Part::TraceId, Shape::Hex),
-    member(10, "spanId", Part::SpanId, Shape::Hex),
-    member(11, "observedTimeUnixNano", Part::ObservedTime, Shape::Nanos),
-    member(12, "eventName", Part::EventName, Shape::Text),
+    member(9, "traceId", MemberRole::TraceId, WireShape::Hex),
+    member(10, "spanId", MemberRole::SpanId, WireShape::Hex),
+    member(11, "observedTimeUnixNano", MemberRole::ObservedTime, WireShape::Nanos),
+    member(12, "eventName", MemberRole::EventName, WireShape::Text),
 ];
 
-static SPAN: [Member; 9] = [
-    member(1, "traceId", Part::TraceId, Shape::Hex),
-    member(2, "spanId", Part::SpanId, Shape::Hex),
-    member(4, "parentSpanId", Part::ParentSpanId, Shape::Hex),
-    member(5, "name", Part::Name, Shape::Text),
-    member(6, "kind", Part::Kind, Shape::Whole),
-    member(7, "startTimeUnixNano", Part::StartTime, Shape::Nanos),
-    member(8, "endTimeUnixNano", Part::EndTime, Shape::Nanos),
+static SPAN: [OtlpMember; 9] = [
+    member(1, "traceId", MemberRole::TraceId, WireShape::Hex),
+    member(2, "spanId", MemberRole::SpanId, WireShape::Hex),
+    member(4, "parentSpanId", MemberRole::ParentSpanId, WireShape::Hex),
+    member(5, "name", MemberRole::Name, WireShape::Text),
+    member(6, "kind", MemberRole::Kind, WireShape::Whole),
+    member(7, "startTimeUnixNano", MemberRole::StartTime, WireShape::Nanos),
+    member(8, "endTimeUnixNano", MemberRole::EndTime, WireShape::Nanos),
     attributes(9),
-    member(15, "status", Part::Status, Shape::One(Message::Status)),
+    member(15, "status", MemberRole::Status, WireShape::One(OtlpMessage::Status)),
 ];
 
-static STATUS: [Member; 2] = [
-    member(2, "message", Part::StatusText, Shape::Text),
-    member(3, "code", Part::Code, Shape::Whole),
+static STATUS: [OtlpMember; 2] = [
+    member(2, "message", MemberRole::StatusText, WireShape::Text),
+    member(3, "code", MemberRole::Code, WireShape::Whole),
 ];
 
-static METRIC: [Member; 7] = [
+static METRIC: [OtlpMember; 7] = [
     NAME,
-    member(3, "unit", Part::Unit, Shape::Text),
-    member(5, "gauge", Part::Gauge, Shape::One(Message::Numbers)),
-    member(7, "sum", Part::Sum, Shape::One(Message::Numbers)),
-    member(9, "histogram", Part::Histogram, Shape::One(Message::Histogram)),
+    member(3, "unit", MemberRole::Unit, WireShape::Text),
+    member(5, "gauge", MemberRole::Gauge, WireShape::One(OtlpMessage::Numbers)),
+    member(7, "sum", MemberRole::Sum, WireShape::One(OtlpMessage::Numbers)),
+    member(9, "histogram", MemberRole::Histogram, WireShape::One(OtlpMessage::Histogram)),
     member(
         10,
         "exponentialHistogram",
-        Part::ExponentialHistogram,
-        Shape::One(Message::ExponentialHistogram),
+        MemberRole::ExponentialHistogram,
+        WireShape::One(OtlpMessage::ExponentialHistogram),
     ),
-    member(11, "summary", Part::Summary, Shape::One(Message::Summary)),
+    member(11, "summary", MemberRole::Summary, WireShape::One(OtlpMessage::Summary)),
 ];
 
-static NUMBERS: [Member; 1] = [points(Message::NumberPoint)];
-static HISTOGRAM: [Member; 1] = [points(Message::HistogramPoint)];
-static EXPONENTIAL_HISTOGRAM: [Member; 1] = [points(Message::ExponentialPoint)];
-static SUMMARY: [Member; 1] = [points(Message::SummaryPoint)];
+static NUMBERS: [OtlpMember; 1] = [points(OtlpMessage::NumberPoint)];
+static HISTOGRAM: [OtlpMember; 1] = [points(OtlpMessage::HistogramPoint)];
+static EXPONENTIAL_HISTOGRAM: [OtlpMember; 1] = [points(OtlpMessage::ExponentialPoint)];
+static SUMMARY: [OtlpMember; 1] = [points(OtlpMessage::SummaryPoint)];
 
-static NUMBER_POINT: [Member; 5] = [
+static NUMBER_POINT: [OtlpMember; 5] = [
     POINT_START,
     POINT_TIME,
-    member(4, "asDouble", Part::Number, Shape::Double),
-    member(6, "asInt", Part::Number, Shape::Fixed),
+    member(4, "asDouble", MemberRole::Number, WireShape::Double),
+    member(6, "asInt", MemberRole::Number, WireShape::Fixed),
     attributes(7),
 ];
 
-static HISTOGRAM_POINT: [Member; 7] = [
+static HISTOGRAM_POINT: [OtlpMember; 7] = [
     POINT_START,
     POINT_TIME,
     POINT_COUNT,
     POINT_TOTAL,
     attributes(9),
-    member(11, "min", Part::Min, Shape::Double),
-    member(12, "max", Part::Max, Shape::Double),
+    member(11, "min", MemberRole::Min, WireShape::Double),
+    member(12, "max", MemberRole::Max, WireShape::Double),
 ];
 
-static EXPONENTIAL_POINT: [Member; 7] = [
+static EXPONENTIAL_POINT: [OtlpMember; 7] = [
     attributes(1),
     POINT_START,
     POINT_TIME,
     POINT_COUNT,
     POINT_TOTAL,
-    member(12, "min", Part::Min, Shape::Double),
-    member(13, "max", Part::Max, Shape::Double),
+    member(12, "min", MemberRole::Min, WireShape::Double),
+    member(13, "max", MemberRole::Max, WireShape::Double),
 ];
 
-static SUMMARY_POINT: [Member; 6] = [
+static SUMMARY_POINT: [OtlpMember; 6] = [
     POINT_START,
     POINT_TIME,
     POINT_COUNT,
     POINT_TOTAL,
-    member(6, "quantileValues", Part::Quantile, Shape::Many(Message::Quantile)),
+    member(6, "quantileValues", MemberRole::Quantile, WireShape::Many(OtlpMessage::Quantile)),
     attributes(7),
 ];
 
-static QUANTILE: [Member; 2] = [
-    member(1, "quantile", Part::Share, Shape::Double),
-    member(2, "value", Part::Number, Shape::Double),
+static QUANTILE: [OtlpMember; 2] = [
+    member(1, "quantile", MemberRole::Share, WireShape::Double),
+    member(2, "value", MemberRole::Number, WireShape::Double),
 ];
 
-static KEY_VALUE: [Member; 2] = [
-    member(1, "key", Part::Key, Shape::Text),
-    member(2, "value", Part::Value, Shape::One(Message::AnyValue)),
+static KEY_VALUE: [OtlpMember; 2] = [
+    member(1, "key", MemberRole::Key, WireShape::Text),
+    member(2, "value", MemberRole::Value, WireShape::One(OtlpMessage::AnyValue)),
 ];
 
-static ANY_VALUE: [Member; 7] = [
-    member(1, "stringValue", Part::Text, Shape::Text),
-    member(2, "boolValue", Part::Bool, Shape::Bool),
-    member(3, "intValue", Part::Int, Shape::Whole),
-    member(4, "doubleValue", Part::Double, Shape::Double),
-    member(5, "arrayValue", Part::Array, Shape::One(Message::ArrayValue)),
-    member(6, "kvlistValue", Part::KeyValues, Shape::One(Message::KeyValues)),
-    member(7, "bytesValue", Part::Bytes, Shape::Bytes),
+static ANY_VALUE: [OtlpMember; 7] = [
+    member(1, "stringValue", MemberRole::Text, WireShape::Text),
+    member(2, "boolValue", MemberRole::Bool, WireShape::Bool),
+    member(3, "intValue", MemberRole::Int, WireShape::Whole),
+    member(4, "doubleValue", MemberRole::Double, WireShape::Double),
+    member(5, "arrayValue", MemberRole::Array, WireShape::One(OtlpMessage::ArrayValue)),
+    member(6, "kvlistValue", MemberRole::KeyValues, WireShape::One(OtlpMessage::KeyValues)),
+    member(7, "bytesValue", MemberRole::Bytes, WireShape::Bytes),
 ];
 
-static ARRAY_VALUE: [Member; 1] = [member(1, "values", Part::Item, Shape::Many(Message::AnyValue))];
-static KEY_VALUES: [Member; 1] = [member(1, "values", Part::Entry, Shape::Many(Message::KeyValue))];
+static ARRAY_VALUE: [OtlpMember; 1] =
+    [member(1, "values", MemberRole::Item, WireShape::Many(OtlpMessage::AnyValue))];
+static KEY_VALUES: [OtlpMember; 1] =
+    [member(1, "values", MemberRole::Entry, WireShape::Many(OtlpMessage::KeyValue))];

@@ -4,31 +4,31 @@
 //! from record to record. A node costs its writer at least two bytes, so there are never more
 //! than half as many nodes as a record has bytes.
 
-use model::schema::Telemetry;
+use model::schema::OtlpSignal;
 
 use crate::codec::limits::EVENTS_MAX;
-use crate::codec::otlp::message::{Message, Part, Shape};
-use crate::codec::value::Home;
+use crate::codec::otlp::message::{MemberRole, OtlpMessage, WireShape};
+use crate::codec::value::SpanSource;
 
 /// The end of a node that is still being read.
 const OPEN: u32 = u32::MAX;
 
 /// One member of a message.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::codec) struct Node {
-    pub part: Part,
-    pub leaf: Leaf,
+pub(in crate::codec) struct TapeNode {
+    pub part: MemberRole,
+    pub leaf: NodeKind,
     /// The node after the last one it holds.
     end: u32,
 }
 
-/// What a node is.
+/// Content of a node.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::codec) enum Leaf {
+pub(in crate::codec) enum NodeKind {
     /// A message; the nodes it holds follow.
     Message,
     Text {
-        home: Home,
+        home: SpanSource,
         start: u32,
         end: u32,
     },
@@ -45,46 +45,46 @@ pub(in crate::codec) enum Leaf {
     Bytes,
 }
 
-/// Where an event stands.
+/// Place of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::codec) struct EventPlace {
     /// The nodes it stands in, from the outside: resource, scope, metric, and itself.
     pub levels: [u32; 4],
     /// The kind of metric.
-    pub kind: Part,
+    pub kind: MemberRole,
 }
 
 /// The nodes of one request, and where its events are among them.
 #[derive(Debug)]
-pub(in crate::codec) struct Tape {
-    telemetry: Telemetry,
-    nodes: Vec<Node>,
+pub(in crate::codec) struct RequestTape {
+    telemetry: OtlpSignal,
+    nodes: Vec<TapeNode>,
     pub events: Vec<EventPlace>,
     here: EventPlace,
 }
 
 impl EventPlace {
-    /// Where nothing is.
+    /// Place of nothing.
     pub(in crate::codec) const NOWHERE: EventPlace =
-        EventPlace { levels: [0; 4], kind: Part::Request };
+        EventPlace { levels: [0; 4], kind: MemberRole::Request };
 }
 
-impl Leaf {
-    /// Whether it is what protobuf leaves away.
+impl NodeKind {
+    /// True when it is what protobuf leaves away.
     pub(in crate::codec) fn is_default(self) -> bool {
         match self {
-            Leaf::Text { start, end, .. } => start == end,
-            Leaf::Whole(number) => number == 0,
-            Leaf::Count(number) | Leaf::Nanos(number) => number == 0,
+            NodeKind::Text { start, end, .. } => start == end,
+            NodeKind::Whole(number) => number == 0,
+            NodeKind::Count(number) | NodeKind::Nanos(number) => number == 0,
             _ => false,
         }
     }
 }
 
-impl Tape {
-    pub(in crate::codec) fn new(telemetry: Telemetry) -> Tape {
+impl RequestTape {
+    pub(in crate::codec) fn new(telemetry: OtlpSignal) -> RequestTape {
         let here = EventPlace::NOWHERE;
-        Tape { telemetry, nodes: Vec::new(), events: Vec::new(), here }
+        RequestTape { telemetry, nodes: Vec::new(), events: Vec::new(), here }
     }
 
     /// Begins another request.
@@ -92,23 +92,23 @@ impl Tape {
         self.nodes.clear();
         self.events.clear();
         self.here = EventPlace::NOWHERE;
-        self.nodes.push(Node { part: Part::Request, leaf: Leaf::Message, end: OPEN });
+        self.nodes.push(TapeNode { part: MemberRole::Request, leaf: NodeKind::Message, end: OPEN });
     }
 
     /// Begins a message; `None` for one event too many.
-    pub(in crate::codec) fn open(&mut self, part: Part) -> Option<usize> {
+    pub(in crate::codec) fn open(&mut self, part: MemberRole) -> Option<usize> {
         let at = self.nodes.len();
-        self.nodes.push(Node { part, leaf: Leaf::Message, end: OPEN });
+        self.nodes.push(TapeNode { part, leaf: NodeKind::Message, end: OPEN });
         let level = match part {
-            Part::Group => 0,
-            Part::ScopeGroup => 1,
-            Part::Metric => 2,
-            Part::Record => 3,
-            Part::Gauge
-            | Part::Sum
-            | Part::Histogram
-            | Part::ExponentialHistogram
-            | Part::Summary => {
+            MemberRole::Group => 0,
+            MemberRole::ScopeGroup => 1,
+            MemberRole::Metric => 2,
+            MemberRole::Record => 3,
+            MemberRole::Gauge
+            | MemberRole::Sum
+            | MemberRole::Histogram
+            | MemberRole::ExponentialHistogram
+            | MemberRole::Summary => {
                 self.here.kind = part;
                 return Some(at);
             }
@@ -117,7 +117,7 @@ impl Tape {
         if let Some(node) = self.here.levels.get_mut(level) {
             *node = at as u32;
         }
-        if part == Part::Record {
+        if part == MemberRole::Record {
             if self.events.len() == EVENTS_MAX {
                 return None;
             }
@@ -135,17 +135,17 @@ impl Tape {
     }
 
     /// Adds a member that holds nothing else.
-    pub(in crate::codec) fn leaf(&mut self, part: Part, leaf: Leaf) {
+    pub(in crate::codec) fn leaf(&mut self, part: MemberRole, leaf: NodeKind) {
         let end = self.nodes.len() as u32 + 1;
-        self.nodes.push(Node { part, leaf, end });
+        self.nodes.push(TapeNode { part, leaf, end });
     }
 
-    fn node(&self, at: usize) -> Option<&Node> {
+    fn node(&self, at: usize) -> Option<&TapeNode> {
         self.nodes.get(at)
     }
 
     /// The nodes a message holds itself, by their places.
-    pub(in crate::codec) fn children(&self, at: usize) -> impl Iterator<Item = (usize, &Node)> {
+    pub(in crate::codec) fn children(&self, at: usize) -> impl Iterator<Item = (usize, &TapeNode)> {
         let end = self.node(at).map_or(0, |node| node.end as usize).min(self.nodes.len());
         let mut next = at + 1;
         std::iter::from_fn(move || {
@@ -156,12 +156,12 @@ impl Tape {
     }
 
     /// The last member of a kind: of repeated ones, it counts.
-    pub(in crate::codec) fn last(&self, at: usize, part: Part) -> Option<(usize, &Node)> {
+    pub(in crate::codec) fn last(&self, at: usize, part: MemberRole) -> Option<(usize, &TapeNode)> {
         self.children(at).filter(|(_, node)| node.part == part).last()
     }
 
-    /// What is in an `AnyValue`; nothing is null.
-    pub(in crate::codec) fn any(&self, at: usize) -> Option<(usize, &Node)> {
+    /// Content of an `AnyValue`; nothing is null.
+    pub(in crate::codec) fn any(&self, at: usize) -> Option<(usize, &TapeNode)> {
         self.children(at).last()
     }
 
@@ -174,10 +174,10 @@ impl Tape {
     /// The path of a node, as in `resourceLogs[0].scopeLogs[1]`; empty for the request.
     pub(in crate::codec) fn path(&self, target: usize) -> String {
         let mut path = String::new();
-        let (mut at, mut message) = (0, Message::root(self.telemetry));
+        let (mut at, mut message) = (0, OtlpMessage::root(self.telemetry));
         while at < target {
             let holds =
-                |(child, node): &(usize, &Node)| *child <= target && target < node.end as usize;
+                |(child, node): &(usize, &TapeNode)| *child <= target && target < node.end as usize;
             let Some((child, node)) = self.children(at).find(holds) else {
                 break;
             };
@@ -189,12 +189,12 @@ impl Tape {
                 path.push('.');
             }
             path.push_str(member.name);
-            if matches!(member.shape, Shape::Many(_)) {
+            if matches!(member.shape, WireShape::Many(_)) {
                 let before = self.children(at).take_while(|(place, _)| *place < child);
                 let index = before.filter(|(_, other)| other.part == node.part).count();
                 path.push_str(&format!("[{index}]"));
             }
-            if let Shape::One(inner) | Shape::Many(inner) = member.shape {
+            if let WireShape::One(inner) | WireShape::Many(inner) = member.shape {
                 message = inner;
             }
             at = child;

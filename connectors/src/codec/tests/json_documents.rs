@@ -4,49 +4,49 @@
 use super::*;
 
 #[derive(Clone, Debug)]
-enum Json {
+enum DrawnJson {
     Null,
     Bool(bool),
     Number(String),
     Text(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Array(Vec<DrawnJson>),
+    Object(Vec<(String, DrawnJson)>),
 }
 
 const PATHS: [&str; 4] = ["a", "a.b", "b.a.b", "b"];
 
-fn any_json() -> impl Strategy<Value = Json> {
+fn any_json() -> impl Strategy<Value = DrawnJson> {
     let leaf = prop_oneof![
-        Just(Json::Null),
-        any::<bool>().prop_map(Json::Bool),
-        "-?(0|[1-9][0-9]{0,5})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?".prop_map(Json::Number),
-        any::<String>().prop_map(Json::Text),
+        Just(DrawnJson::Null),
+        any::<bool>().prop_map(DrawnJson::Bool),
+        "-?(0|[1-9][0-9]{0,5})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?".prop_map(DrawnJson::Number),
+        any::<String>().prop_map(DrawnJson::Text),
     ];
     let names = proptest::sample::select(vec!["a", "b", "a.b", "b.a", "b.a.b", "c", "", "a."]);
     leaf.prop_recursive(4, 24, 4, move |inner| {
         let member = (names.clone().prop_map(str::to_owned), inner.clone());
         prop_oneof![
-            proptest::collection::vec(inner, 0..4).prop_map(Json::Array),
-            proptest::collection::vec(member, 0..5).prop_map(Json::Object),
+            proptest::collection::vec(inner, 0..4).prop_map(DrawnJson::Array),
+            proptest::collection::vec(member, 0..5).prop_map(DrawnJson::Object),
         ]
     })
 }
 
-fn any_object() -> impl Strategy<Value = Json> {
+fn any_object() -> impl Strategy<Value = DrawnJson> {
     let names = proptest::sample::select(vec!["a", "b", "a.b", "b.a", "c"]);
     let member = (names.prop_map(str::to_owned), any_json());
-    proptest::collection::vec(member, 0..6).prop_map(Json::Object)
+    proptest::collection::vec(member, 0..6).prop_map(DrawnJson::Object)
 }
 
 /// Writes a document; `salt` decides about escapes and spaces.
-fn write(json: &Json, salt: u32, out: &mut String) {
+fn write(json: &DrawnJson, salt: u32, out: &mut String) {
     let space = if salt & 1 == 1 { " " } else { "" };
     match json {
-        Json::Null => out.push_str("null"),
-        Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Json::Number(text) => out.push_str(text),
-        Json::Text(text) => write_text(text, salt, out),
-        Json::Array(items) => {
+        DrawnJson::Null => out.push_str("null"),
+        DrawnJson::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        DrawnJson::Number(text) => out.push_str(text),
+        DrawnJson::Text(text) => write_text(text, salt, out),
+        DrawnJson::Array(items) => {
             out.push('[');
             for (index, item) in items.iter().enumerate() {
                 out.push_str(if index > 0 { "," } else { space });
@@ -55,7 +55,7 @@ fn write(json: &Json, salt: u32, out: &mut String) {
             }
             out.push(']');
         }
-        Json::Object(members) => {
+        DrawnJson::Object(members) => {
             out.push('{');
             for (index, (name, value)) in members.iter().enumerate() {
                 out.push_str(if index > 0 { "," } else { space });
@@ -83,8 +83,8 @@ fn write_text(text: &str, salt: u32, out: &mut String) {
 }
 
 /// The last value in the document that stands at a path, in any spelling of the nesting.
-fn at_path<'a>(json: &'a Json, path: &str, found: &mut Option<&'a Json>) {
-    let Json::Object(members) = json else {
+fn at_path<'a>(json: &'a DrawnJson, path: &str, found: &mut Option<&'a DrawnJson>) {
+    let DrawnJson::Object(members) = json else {
         return;
     };
     for (name, value) in members {
@@ -98,16 +98,16 @@ fn at_path<'a>(json: &'a Json, path: &str, found: &mut Option<&'a Json>) {
     }
 }
 
-fn as_text(json: Option<&Json>) -> String {
+fn as_text(json: Option<&DrawnJson>) -> String {
     match json {
-        Some(Json::Text(text)) => format!("{text:?}"),
+        Some(DrawnJson::Text(text)) => format!("{text:?}"),
         _ => "-".to_owned(),
     }
 }
 
-fn as_float(json: Option<&Json>) -> String {
+fn as_float(json: Option<&DrawnJson>) -> String {
     match json {
-        Some(Json::Number(text) | Json::Text(text)) => match Decimal::parse(text) {
+        Some(DrawnJson::Number(text) | DrawnJson::Text(text)) => match Decimal::parse(text) {
             Ok(number) => number.to_string(),
             Err(_) => "-".to_owned(),
         },

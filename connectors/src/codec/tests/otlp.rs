@@ -1,15 +1,15 @@
 //! OTLP requests: what their fields are, in both encodings, and what is refused.
 
-use model::schema::Telemetry;
+use model::schema::OtlpSignal;
 
 use super::*;
 
 mod requests;
 
-use requests::{Message, any_request, json, wire};
+use requests::{DrawnMessage, any_request, json, wire};
 
 /// A schema of paths, each field named as its path; the first is the time `ts`.
-fn otlp(telemetry: Telemetry, fields: &[(&str, FieldType)]) -> Schema {
+fn otlp(telemetry: OtlpSignal, fields: &[(&str, FieldType)]) -> Schema {
     schema(Codec::Otlp(telemetry), fields)
 }
 
@@ -82,7 +82,7 @@ fn the_examples_of_opentelemetry_are_read() {
     let cases = [
         (
             "logs.json",
-            otlp(Telemetry::Logs, &log_fields),
+            otlp(OtlpSignal::Logs, &log_fields),
             vec![
                 format!(r#"{at} "Example log record" - - "Information" {ids} "some string""#)
                     + &format!(r#" "some value" "my.service" {scope} 10 true 10 637.704"#)
@@ -91,7 +91,7 @@ fn the_examples_of_opentelemetry_are_read() {
         ),
         (
             "events.json",
-            otlp(Telemetry::Logs, &log_fields),
+            otlp(OtlpSignal::Logs, &log_fields),
             vec![
                 format!(r#"{at} - "https://www.guidgenerator.com/online-guid-generator.aspx""#)
                     + r#" "browser.page_view" "test severity text" - - - - "my.service" "#
@@ -100,7 +100,7 @@ fn the_examples_of_opentelemetry_are_read() {
         ),
         (
             "metrics.json",
-            otlp(Telemetry::Metrics, &point_fields),
+            otlp(OtlpSignal::Metrics, &point_fields),
             vec![
                 format!(r#"{at} "my.counter" "1" "sum" "my.service" 5 - - - - "some value""#),
                 format!(r#"{at} "my.gauge" "1" "gauge" "my.service" 10 - - - - -"#),
@@ -111,7 +111,7 @@ fn the_examples_of_opentelemetry_are_read() {
         ),
         (
             "trace.json",
-            otlp(Telemetry::Spans, &span_fields),
+            otlp(OtlpSignal::Spans, &span_fields),
             vec![
                 format!(r#"2018-12-13T14:51:01Z "I'm a server span" {ids} "eee19b7ec3c1b173""#)
                     + r#" 2 0 1 2018-12-13T14:51:00Z "some value""#,
@@ -147,7 +147,7 @@ fn attribute(key: &str, value: &str) -> String {
 #[test]
 fn paths_lead_to_values_that_fit_their_types_or_are_missing() {
     use FieldType::{Bool, Duration, Float, Int, Ip, List, Str};
-    use Telemetry::{Logs, Metrics, Spans};
+    use OtlpSignal::{Logs, Metrics, Spans};
     let nanos = Duration(DurationUnit::Nanoseconds);
     let millis = FieldType::Instant(TimeFormat::Unix(UnixUnit::Milliseconds));
     let ints = List(Box::new(Int));
@@ -239,7 +239,7 @@ const HTTP: &str = "attributes.http.method";
 /// What the rule language takes for a path is one, and the decoder knows no other.
 #[test]
 fn the_paths_of_the_language_are_those_of_the_decoder() {
-    use Telemetry::{Logs, Metrics, Spans};
+    use OtlpSignal::{Logs, Metrics, Spans};
     let ids = r#""traceId":"ab","spanId":"ab","parentSpanId":"ab""#;
     let times = r#""timeUnixNano":1,"observedTimeUnixNano":1,"startTimeUnixNano":1,
         "endTimeUnixNano":2"#;
@@ -277,7 +277,7 @@ fn the_paths_of_the_language_are_those_of_the_decoder() {
 /// The time of an event by the path of the `time` field.
 #[test]
 fn an_event_has_the_time_its_path_names_or_else_its_own() {
-    use Telemetry::{Logs, Metrics, Spans};
+    use OtlpSignal::{Logs, Metrics, Spans};
     let second = |s: i64| format!("1970-01-01T00:00:0{s}Z");
     let both = r#"{"timeUnixNano":"2000000000","observedTimeUnixNano":"3000000000"}"#;
     let observed = r#"{"timeUnixNano":"0","observedTimeUnixNano":"3000000000"}"#;
@@ -323,7 +323,7 @@ fn an_event_has_the_time_its_path_names_or_else_its_own() {
 #[test]
 fn one_event_without_a_time_refuses_its_record_and_counts_nothing() {
     let fields = [("severity_number", FieldType::Str), ("body", FieldType::Str)];
-    let mut decoder = decoder(otlp(Telemetry::Logs, &fields));
+    let mut decoder = decoder(otlp(OtlpSignal::Logs, &fields));
     let sound = r#"{"timeUnixNano":"1000000000","severityNumber":9}"#;
     let request = log(&format!("{sound},{sound},{{}}"));
     let error = events_at(&mut decoder, request.as_bytes(), None).unwrap_err();
@@ -371,7 +371,7 @@ fn events_come_in_the_order_of_the_document_with_what_they_share() {
         ("scope.attributes.n", list()),
         ("scope.name", FieldType::Str),
     ];
-    let mut decoder = decoder(otlp(Telemetry::Logs, &fields));
+    let mut decoder = decoder(otlp(OtlpSignal::Logs, &fields));
     let expected = [
         r#"1970-01-01T00:00:01Z ["a"] "a" ["r1"] ["scope"] "s1""#,
         r#"1970-01-01T00:00:00Z - - ["r1"] ["scope"] "s1""#,
@@ -389,7 +389,7 @@ fn events_come_in_the_order_of_the_document_with_what_they_share() {
 #[test]
 fn extract_takes_apart_what_events_hold() {
     let fields = [("body", FieldType::Str), ("user", FieldType::Str), ("src.ip", FieldType::Ip)];
-    let mut schema = otlp(Telemetry::Logs, &fields);
+    let mut schema = otlp(OtlpSignal::Logs, &fields);
     let parts = parts("login of ", &[(Some(2), " from "), (Some(3), "")]);
     schema.extracts.push(extract(1, parts, vec![]));
     let body = |text: &str| format!(r#"{{"body":{{"stringValue":"{text}"}}}}"#);
@@ -476,7 +476,7 @@ fn broken_requests_are_refused_with_their_place() {
         (nested_wire(70), "the record is nested deeper than 64 levels".to_owned()),
     ])
     .collect();
-    let mut decoder = decoder(otlp(Telemetry::Logs, &[("body", FieldType::Str)]));
+    let mut decoder = decoder(otlp(OtlpSignal::Logs, &[("body", FieldType::Str)]));
     for (payload, want) in cases {
         let shown = String::from_utf8_lossy(&payload[..payload.len().min(90)]).into_owned();
         let error = events_at(&mut decoder, &payload, Some(Timestamp(0))).unwrap_err().to_string();
@@ -505,7 +505,7 @@ fn nested_wire(levels: usize) -> Vec<u8> {
 
 #[test]
 fn events_and_what_they_share_have_limits() {
-    let mut small = decoder(otlp(Telemetry::Logs, &[("resource.k", FieldType::Str)]));
+    let mut small = decoder(otlp(OtlpSignal::Logs, &[("resource.k", FieldType::Str)]));
     // Two bytes an event: a tag, and a length of zero.
     let group = |resource: &[u8], count: usize| {
         let lengthy = |tag: u8, inner: &[u8]| {
@@ -532,12 +532,12 @@ fn events_and_what_they_share_have_limits() {
         assert!(error.contains(want), "{error}");
     }
     // Nobody asks for the text: nothing is copied, so nothing is refused.
-    let mut other = decoder(otlp(Telemetry::Logs, &[("resource.other", FieldType::Str)]));
+    let mut other = decoder(otlp(OtlpSignal::Logs, &[("resource.other", FieldType::Str)]));
     assert_eq!(events(&mut other, &group(&text, half + 1)).len(), half + 1);
 }
 
 /// Fields of every kind of place, of types that some values do not fit.
-fn wide(telemetry: Telemetry) -> Schema {
+fn wide(telemetry: OtlpSignal) -> Schema {
     let mut fields = texts(&[
         "body",
         "body.a.b",
@@ -563,9 +563,9 @@ fn wide(telemetry: Telemetry) -> Schema {
     otlp(telemetry, &fields)
 }
 
-const ALL: [Telemetry; 3] = [Telemetry::Logs, Telemetry::Metrics, Telemetry::Spans];
+const ALL: [OtlpSignal; 3] = [OtlpSignal::Logs, OtlpSignal::Metrics, OtlpSignal::Spans];
 
-fn drawn() -> impl Strategy<Value = (Telemetry, Message)> {
+fn drawn() -> impl Strategy<Value = (OtlpSignal, DrawnMessage)> {
     proptest::sample::select(ALL.to_vec())
         .prop_flat_map(|telemetry| any_request(telemetry).prop_map(move |drawn| (telemetry, drawn)))
 }

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_labels_are_told_apart() {
+    fn names_of_labels_are_kept_apart() {
         let cases = [
             ("team", "team"),
             ("user.name", "user_2e_name"),

@@ -1,15 +1,15 @@
 use model::alert_facts::AlertFacts;
 
 use super::*;
-use crate::secret::Secret;
-use crate::sink::http::tests::{Answer, Receiver, answer};
+use crate::secret::SecretText;
+use crate::sink::http::tests::{CannedAnswer, HttpReceiver, answer};
 use crate::sink::tests::notification;
 
 const NOW: Timestamp = Timestamp(600_000);
 
-fn settings(of: &[&Receiver]) -> AlertmanagerSettings {
-    let member = |of: &&Receiver| HttpSettings {
-        url: Secret::new(format!("http://{}", of.address)),
+fn settings(of: &[&HttpReceiver]) -> AlertmanagerSettings {
+    let member = |of: &&HttpReceiver| HttpSettings {
+        url: SecretText::new(format!("http://{}", of.address)),
         timeout_ms: 5_000,
         ..of.settings()
     };
@@ -23,7 +23,7 @@ fn body(request: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn an_alert_is_its_labels_and_is_believed_for_some_minutes() {
-    let receiver = Receiver::start(answer("200 OK", "", "")).await;
+    let receiver = HttpReceiver::start(answer("200 OK", "", "")).await;
     let sink = AlertmanagerSink::new(&settings(&[&receiver])).unwrap();
     let sent = sink.deliver(&notification(), None, NOW).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: None });
@@ -101,7 +101,7 @@ fn the_alert_of_a_lesser_severity_ends_when_it_rises() {
 
 /// Two incidents of a rule must never be one alert there, nor one incident two.
 #[test]
-fn alerts_are_told_apart_as_incidents_are() {
+fn alerts_are_kept_apart_as_incidents_are() {
     use model::key::KeyValue;
     let of = |value| {
         let key = vec![("a.b".to_owned(), value), ("a_b".to_owned(), KeyValue::Int(1))];
@@ -120,10 +120,10 @@ fn alerts_are_told_apart_as_incidents_are() {
 
 #[tokio::test]
 async fn one_member_that_has_it_is_enough() {
-    let good = Receiver::start(answer("200 OK", "", "")).await;
-    let bad = Receiver::start(answer("400 Bad Request", "", "\"bad\"")).await;
-    let broken = Receiver::start(Answer::Reset).await;
-    let told = async |of: &[&Receiver]| {
+    let good = HttpReceiver::start(answer("200 OK", "", "")).await;
+    let bad = HttpReceiver::start(answer("400 Bad Request", "", "\"bad\"")).await;
+    let broken = HttpReceiver::start(CannedAnswer::Reset).await;
+    let reported = async |of: &[&HttpReceiver]| {
         let sink = AlertmanagerSink::new(&settings(of)).unwrap();
         match sink.deliver(&notification(), None, NOW).await {
             DeliveryResult::Sent { .. } => "sent",
@@ -131,15 +131,15 @@ async fn one_member_that_has_it_is_enough() {
             DeliveryResult::Reject { .. } => "reject",
         }
     };
-    assert_eq!(told(&[&broken, &bad, &good]).await, "sent");
-    assert_eq!(told(&[&bad, &broken]).await, "retry");
-    assert_eq!(told(&[&bad]).await, "reject");
+    assert_eq!(reported(&[&broken, &bad, &good]).await, "sent");
+    assert_eq!(reported(&[&bad, &broken]).await, "retry");
+    assert_eq!(reported(&[&bad]).await, "reject");
     assert_eq!((good.requests().len(), bad.requests().len()), (1, 3), "all are told");
 }
 
 #[tokio::test]
 async fn what_stands_is_said_again_in_batches() {
-    let receiver = Receiver::start(answer("200 OK", "", "")).await;
+    let receiver = HttpReceiver::start(answer("200 OK", "", "")).await;
     let sink = AlertmanagerSink::new(&settings(&[&receiver])).unwrap();
     let of = |count: usize| vec![notification(); count];
     assert_eq!(sink.resend(&of(0), NOW).await, DeliveryResult::Sent { receipt: None });
@@ -147,7 +147,7 @@ async fn what_stands_is_said_again_in_batches() {
     sink.resend(&of(BATCH_MAX + 1), NOW).await;
     let sizes: Vec<usize> = receiver.requests().iter().map(|it| body(it).len()).collect();
     assert_eq!(sizes, [BATCH_MAX, 1]);
-    let failing = Receiver::start(answer("500 Oops", "", "")).await;
+    let failing = HttpReceiver::start(answer("500 Oops", "", "")).await;
     let sink = AlertmanagerSink::new(&settings(&[&failing])).unwrap();
     assert!(matches!(sink.resend(&of(1), NOW).await, DeliveryResult::Retry { .. }));
 }
@@ -156,7 +156,7 @@ async fn what_stands_is_said_again_in_batches() {
 fn an_address_may_have_a_path_of_its_own() {
     let place = |url: &str| {
         let http = HttpSettings {
-            url: Secret::new(url),
+            url: SecretText::new(url),
             headers: Vec::new(),
             timeout_ms: 1,
             allow_private: true,

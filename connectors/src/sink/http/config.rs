@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::HttpSettings;
-use crate::secret::{Secret, SecretReference, is_secret_name};
+use crate::secret::{SecretReference, SecretText, is_secret_name};
 use crate::sink::{DELIVERY_TIMEOUT_MS, SinkContext, SinkError};
 
 /// A URL, `http` or `https`, without user information; or a reference to one.
@@ -22,7 +22,7 @@ impl SecretUrl {
     ///
     /// # Errors
     /// [`SinkError::Unresolved`] where it is not there.
-    pub fn reveal(&self, context: &SinkContext<'_>) -> Result<Secret, SinkError> {
+    pub fn reveal(&self, context: &SinkContext<'_>) -> Result<SecretText, SinkError> {
         context.reveal(&self.0)
     }
 }
@@ -32,7 +32,10 @@ impl SecretHeaders {
     ///
     /// # Errors
     /// [`SinkError::Unresolved`] where one is not there.
-    pub fn reveal(&self, context: &SinkContext<'_>) -> Result<Vec<(String, Secret)>, SinkError> {
+    pub fn reveal(
+        &self,
+        context: &SinkContext<'_>,
+    ) -> Result<Vec<(String, SecretText)>, SinkError> {
         let all = self.0.iter().map(|(name, value)| Ok((name.clone(), context.reveal(value)?)));
         all.collect()
     }
@@ -40,7 +43,7 @@ impl SecretHeaders {
 
 impl HttpSettings {
     /// Settings without headers and with the usual timeout.
-    pub fn new(url: Secret, allow_private: bool) -> HttpSettings {
+    pub fn new(url: SecretText, allow_private: bool) -> HttpSettings {
         HttpSettings { url, headers: Vec::new(), timeout_ms: DELIVERY_TIMEOUT_MS, allow_private }
     }
 }

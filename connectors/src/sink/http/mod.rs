@@ -15,7 +15,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url, redirect};
 
-use crate::secret::Secret;
+use crate::secret::SecretText;
 use crate::sink::SinkError;
 use crate::sink::redact::Redactor;
 
@@ -34,9 +34,9 @@ pub(super) const LOGIN_RETRY_MS: i64 = 5 * model::time::MINUTE_MS;
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     /// `http` or `https`; path and query may hold a token and are shown to nobody.
-    pub url: Secret,
+    pub url: SecretText,
     /// Headers sent along, such as `authorization`.
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(String, SecretText)>,
     /// Time for the whole attempt, in ms.
     pub timeout_ms: u64,
     /// Loopback, private and link-local addresses may be called: `allow_private`.
@@ -96,7 +96,7 @@ impl HttpClient {
     }
 
     /// Removes another secret from every answer that is shown.
-    pub(super) fn redacting(mut self, secret: &Secret) -> HttpClient {
+    pub(super) fn redacting(mut self, secret: &SecretText) -> HttpClient {
         self.redactor.add_secret(secret.expose());
         self
     }
@@ -213,7 +213,7 @@ fn reason_of(status: StatusCode) -> FailureReason {
     }
 }
 
-fn headers(settings: &[(String, Secret)]) -> Result<HeaderMap, SinkError> {
+fn headers(settings: &[(String, SecretText)]) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
     for (name, value) in settings {
         let refused = || SinkError::refused(format!("the header {name:?} cannot be sent"));
@@ -279,7 +279,7 @@ impl Resolve for AddressResolver {
     }
 }
 
-/// Whether an address belongs to this machine or a local network, in whatever spelling.
+/// True when an address belongs to this machine or a local network, in whatever spelling.
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {

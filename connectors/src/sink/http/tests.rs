@@ -5,19 +5,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::sink::document;
+use crate::sink::json;
 use crate::sink::tests::notification;
 
 /// A server that keeps what it was sent and gives the same answer to everyone.
-pub(in crate::sink) struct Receiver {
+pub(in crate::sink) struct HttpReceiver {
     pub(in crate::sink) address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
-/// What a [`Receiver`] does with a request.
+/// What a [`HttpReceiver`] does with a request.
 #[derive(Clone)]
-pub(in crate::sink) enum Answer {
+pub(in crate::sink) enum CannedAnswer {
     Bytes(Vec<u8>),
     /// Says nothing and keeps the connection.
     Hang,
@@ -27,8 +27,8 @@ pub(in crate::sink) enum Answer {
     Reset,
 }
 
-impl Receiver {
-    pub(in crate::sink) async fn start(answer: Answer) -> Receiver {
+impl HttpReceiver {
+    pub(in crate::sink) async fn start(answer: CannedAnswer) -> HttpReceiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -38,13 +38,13 @@ impl Receiver {
                 tokio::spawn(serve(stream, answer.clone(), Arc::clone(&kept)));
             }
         });
-        Receiver { address, requests, task }
+        HttpReceiver { address, requests, task }
     }
 
     pub(in crate::sink) fn settings(&self) -> HttpSettings {
         HttpSettings {
-            url: Secret::new(format!("http://{}/hook?token=hunter1", self.address)),
-            headers: vec![("authorization".to_owned(), Secret::new("Bearer hunter2"))],
+            url: SecretText::new(format!("http://{}/hook?token=hunter1", self.address)),
+            headers: vec![("authorization".to_owned(), SecretText::new("Bearer hunter2"))],
             timeout_ms: 60_000,
             allow_private: true,
         }
@@ -55,13 +55,13 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
+impl Drop for HttpReceiver {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: Answer, kept: Arc<Mutex<Vec<String>>>) {
+async fn serve(mut stream: TcpStream, answer: CannedAnswer, kept: Arc<Mutex<Vec<String>>>) {
     let mut request = Vec::new();
     let mut chunk = [0; 4096];
     while !is_whole(&request) {
@@ -72,10 +72,10 @@ async fn serve(mut stream: TcpStream, answer: Answer, kept: Arc<Mutex<Vec<String
     }
     kept.lock().unwrap().push(String::from_utf8(request).unwrap());
     match answer {
-        Answer::Bytes(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
-        Answer::Hang => std::future::pending().await,
-        Answer::Reset => {}
-        Answer::Endless => {
+        CannedAnswer::Bytes(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
+        CannedAnswer::Hang => std::future::pending().await,
+        CannedAnswer::Reset => {}
+        CannedAnswer::Endless => {
             let head = b"HTTP/1.1 500 Oops\r\ncontent-length: 1073741824\r\n\r\n";
             let mut sent = stream.write_all(head).await;
             while sent.is_ok() {
@@ -94,12 +94,12 @@ fn is_whole(request: &[u8]) -> bool {
     body.len() >= length.and_then(|length| length.parse().ok()).unwrap_or(0)
 }
 
-pub(in crate::sink) fn answer(status: &str, headers: &str, body: &str) -> Answer {
+pub(in crate::sink) fn answer(status: &str, headers: &str, body: &str) -> CannedAnswer {
     let length = body.len();
     let text = format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
-    Answer::Bytes(text.into_bytes())
+    CannedAnswer::Bytes(text.into_bytes())
 }
 
 /// Posts the document with its id, as the sinks do.
@@ -107,10 +107,10 @@ async fn post(settings: &HttpSettings) -> DeliveryResult {
     let headers =
         [("content-type", "application/json".to_owned()), ("webhook-id", notification().id)];
     let client = HttpClient::new(settings).unwrap();
-    client.post(&headers, document::render(&notification())).await
+    client.post(&headers, json::render(&notification())).await
 }
 
-async fn deliver(receiver: &Receiver) -> DeliveryResult {
+async fn deliver(receiver: &HttpReceiver) -> DeliveryResult {
     post(&receiver.settings()).await
 }
 
@@ -146,7 +146,7 @@ async fn the_status_decides() {
         ("307 There", "location: http://127.0.0.1:1/\r\n", "reject HOST answered 307"),
     ] {
         let body = if status.starts_with("204") { "" } else { "no" };
-        let receiver = Receiver::start(answer(status, headers, body)).await;
+        let receiver = HttpReceiver::start(answer(status, headers, body)).await;
         let got = verdict(deliver(&receiver).await);
         let expect = expect.replace("HOST", &receiver.address.to_string());
         assert!(got.starts_with(&expect), "{status} {headers}: {got}");
@@ -157,7 +157,7 @@ async fn the_status_decides() {
 
 #[tokio::test]
 async fn the_request_is_the_document_with_its_id() {
-    let receiver = Receiver::start(answer("200 OK", "", "")).await;
+    let receiver = HttpReceiver::start(answer("200 OK", "", "")).await;
     assert_eq!(deliver(&receiver).await, DeliveryResult::Sent { receipt: None });
     let requests = receiver.requests();
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
@@ -168,7 +168,7 @@ async fn the_request_is_the_document_with_its_id() {
     {
         assert!(lines.contains(&line), "{line} in {head}");
     }
-    assert_eq!(body, document::render(&notification()));
+    assert_eq!(body, json::render(&notification()));
     let client = HttpClient::new(&receiver.settings()).unwrap();
     let bad = [("webhook-id", "a\nb".to_owned())];
     assert!(matches!(client.post(&bad, String::new()).await, DeliveryResult::Reject { .. }));
@@ -176,14 +176,16 @@ async fn the_request_is_the_document_with_its_id() {
 
 #[tokio::test]
 async fn a_receiver_that_hangs_or_breaks_is_a_retry() {
-    for faulty in [Answer::Hang, Answer::Reset, Answer::Bytes(b"SSH-2.0-x\r\n".to_vec())] {
-        let receiver = Receiver::start(faulty).await;
+    for faulty in
+        [CannedAnswer::Hang, CannedAnswer::Reset, CannedAnswer::Bytes(b"SSH-2.0-x\r\n".to_vec())]
+    {
+        let receiver = HttpReceiver::start(faulty).await;
         let settings = HttpSettings { timeout_ms: 300, ..receiver.settings() };
         let got = verdict(post(&settings).await);
         let place = format!("retry {}: ", receiver.address);
         assert!(got.starts_with(&place) && !got.contains("hunter"), "{got}");
     }
-    let receiver = Receiver::start(Answer::Hang).await;
+    let receiver = HttpReceiver::start(CannedAnswer::Hang).await;
     let settings = receiver.settings();
     drop(receiver);
     let got = verdict(post(&HttpSettings { timeout_ms: 300, ..settings }).await);
@@ -192,38 +194,38 @@ async fn a_receiver_that_hangs_or_breaks_is_a_retry() {
 
 #[tokio::test]
 async fn of_a_huge_answer_little_is_read_and_less_is_shown() {
-    let receiver = Receiver::start(Answer::Endless).await;
+    let receiver = HttpReceiver::start(CannedAnswer::Endless).await;
     let DeliveryResult::Retry { why, .. } = deliver(&receiver).await else {
         panic!("500 is no success");
     };
     assert!(why.ends_with(&"x".repeat(SHOWN_ANSWER_BYTES)) && why.len() < 400, "{why}");
-    let receiver = Receiver::start(answer("404 No", "", "\u{1b}[31m\r\nred")).await;
+    let receiver = HttpReceiver::start(answer("404 No", "", "\u{1b}[31m\r\nred")).await;
     let got = verdict(deliver(&receiver).await);
     assert!(got.ends_with(r"\u{1b}[31m\r\nred"), "{got}");
 }
 
 #[tokio::test]
 async fn private_addresses_are_not_called_unless_allowed() {
-    let receiver = Receiver::start(answer("200 OK", "", "")).await;
+    let receiver = HttpReceiver::start(answer("200 OK", "", "")).await;
     let port = receiver.address.port();
     for host in ["127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "2130706433", "10.0.0.1"] {
-        let url = Secret::new(format!("http://{host}:{port}/"));
+        let url = SecretText::new(format!("http://{host}:{port}/"));
         let settings = HttpSettings { url, allow_private: false, ..receiver.settings() };
         let Err(error) = HttpClient::new(&settings) else {
             panic!("{host} was taken");
         };
         assert!(error.to_string().contains("allow_private"), "{error}");
     }
-    let url = Secret::new(format!("http://localhost:{port}/"));
+    let url = SecretText::new(format!("http://localhost:{port}/"));
     let settings = HttpSettings { url, allow_private: false, ..receiver.settings() };
     let got = verdict(post(&settings).await);
     assert!(got.starts_with("retry localhost:") && got.contains("allow_private"), "{got}");
     assert!(receiver.requests().is_empty());
     for url in ["ftp://example.com/", "file:///etc/passwd", "example.com", "", "http://"] {
-        let settings = HttpSettings { url: Secret::new(url), ..receiver.settings() };
+        let settings = HttpSettings { url: SecretText::new(url), ..receiver.settings() };
         assert!(HttpClient::new(&settings).is_err(), "{url}");
     }
-    let headers = vec![("bad name".to_owned(), Secret::new("x"))];
+    let headers = vec![("bad name".to_owned(), SecretText::new("x"))];
     assert!(HttpClient::new(&HttpSettings { headers, ..receiver.settings() }).is_err());
 }
 

@@ -19,7 +19,7 @@ use model::time::Timestamp;
 
 use self::config::MailConfig;
 use super::{DeliveryFuture, Sink, SinkError, SinkKind, SinkSettings};
-use crate::secret::Secret;
+use crate::secret::SecretText;
 use crate::sink::http::{LOGIN_RETRY_MS, chain, is_private};
 use crate::sink::redact::Redactor;
 use crate::sink::text::{
@@ -47,7 +47,7 @@ pub struct MailSettings {
     /// Certificates in PEM to trust besides the usual ones.
     pub authority: Option<String>,
     /// User and password.
-    pub login: Option<(String, Secret)>,
+    pub login: Option<(String, SecretText)>,
     /// The sender, `Name <a@b>` or `a@b`.
     pub from: String,
     /// The recipients.

@@ -11,42 +11,42 @@ use super::*;
 use crate::sink::tests::notification;
 
 /// A server that answers each verb as it is told to, and keeps what it hears.
-struct Server {
+struct MailServer {
     port: u16,
-    heard: Arc<Mutex<Vec<String>>>,
+    received: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
 /// The answer to a line, where it is another than the usual one.
-type Script = fn(&str) -> Option<&'static str>;
+type MailScript = fn(&str) -> Option<&'static str>;
 
-impl Server {
-    async fn start(script: Script) -> Server {
+impl MailServer {
+    async fn start(script: MailScript) -> MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heard);
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&received);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, script, Arc::clone(&kept)));
             }
         });
-        Server { port, heard, task }
+        MailServer { port, received, task }
     }
 
-    fn heard(&self, begins: &str) -> Vec<String> {
-        let heard = self.heard.lock().unwrap();
-        heard.iter().filter(|line| line.starts_with(begins)).cloned().collect()
+    fn received(&self, begins: &str) -> Vec<String> {
+        let received = self.received.lock().unwrap();
+        received.iter().filter(|line| line.starts_with(begins)).cloned().collect()
     }
 }
 
-impl Drop for Server {
+impl Drop for MailServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn serve(stream: TcpStream, script: Script, kept: Arc<Mutex<Vec<String>>>) {
+async fn serve(stream: TcpStream, script: MailScript, kept: Arc<Mutex<Vec<String>>>) {
     let mut stream = BufReader::new(stream);
     let greeting = script("CONNECT").unwrap_or("220 hi");
     if greeting == "hang" {
@@ -163,7 +163,7 @@ fn no_text_becomes_a_header_or_a_tag() {
 #[tokio::test]
 async fn what_the_server_answers_decides() {
     const REFUSED: &str = "550 5.1.1 unknown\u{202e} hunter";
-    let cases: [(Script, &str); 9] = [
+    let cases: [(MailScript, &str); 9] = [
         (|_| None, "sent"),
         (|said| (said == "SENT").then_some("451 later"), "retry server"),
         (|said| (said == "CONNECT").then_some("421 busy"), "retry server"),
@@ -175,7 +175,7 @@ async fn what_the_server_answers_decides() {
         (|said| (said == "CONNECT").then_some("hang"), "retry timeout"),
     ];
     for (number, (script, want)) in cases.into_iter().enumerate() {
-        let server = Server::start(script).await;
+        let server = MailServer::start(script).await;
         let hangs = want == "retry timeout";
         let timeout_ms = if hangs { 200 } else { 30_000 };
         let mail = MailSink::new(&MailSettings { timeout_ms, ..settings(server.port) }).unwrap();
@@ -205,27 +205,27 @@ async fn what_the_server_answers_decides() {
 #[tokio::test]
 async fn recipients_that_are_known_get_it_where_others_are_refused() {
     let server =
-        Server::start(|said| said.starts_with("RCPT TO:<a@").then_some("550 unknown")).await;
+        MailServer::start(|said| said.starts_with("RCPT TO:<a@").then_some("550 unknown")).await;
     let mail = MailSink::new(&settings(server.port)).unwrap();
     let sent = mail.deliver(&notification(), None, Timestamp(0)).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: None });
-    assert_eq!(server.heard("DATA").len(), 1);
-    assert!(!server.heard("EHLO ops.example").is_empty());
+    assert_eq!(server.received("DATA").len(), 1);
+    assert!(!server.received("EHLO ops.example").is_empty());
 }
 
 /// Without TLS nothing is sent, neither a password nor what happened.
 #[tokio::test]
 async fn what_should_be_private_is_never_sent_in_clear() {
-    let server = Server::start(|_| None).await;
+    let server = MailServer::start(|_| None).await;
     let of = MailSettings {
         security: SmtpSecurity::StartTls,
-        login: Some(("u".to_owned(), Secret::new("hunter2"))),
+        login: Some(("u".to_owned(), SecretText::new("hunter2"))),
         ..settings(server.port)
     };
     let result = MailSink::new(&of).unwrap().deliver(&notification(), None, Timestamp(0)).await;
     let DeliveryResult::Retry { why, .. } = result else { panic!("{result:?}") };
     assert!(!why.contains("hunter"), "{why}");
-    assert!(server.heard("AUTH").is_empty() && server.heard("MAIL").is_empty());
+    assert!(server.received("AUTH").is_empty() && server.received("MAIL").is_empty());
     let plain = MailSettings { security: SmtpSecurity::Plain, ..of.clone() };
     let error = MailSink::new(&plain).err().unwrap().to_string();
     assert!(error.contains("in clear") && !error.contains("hunter"), "{error}");
@@ -235,7 +235,7 @@ async fn what_should_be_private_is_never_sent_in_clear() {
 
 #[tokio::test]
 async fn private_addresses_are_not_called_unless_allowed() {
-    let server = Server::start(|_| None).await;
+    let server = MailServer::start(|_| None).await;
     for host in ["127.0.0.1", "localhost", "::1"] {
         let of =
             MailSettings { host: host.to_owned(), allow_private: false, ..settings(server.port) };
@@ -243,7 +243,7 @@ async fn private_addresses_are_not_called_unless_allowed() {
         let DeliveryResult::Retry { why, .. } = result else { panic!("{result:?}") };
         assert!(why.contains("allow_private"), "{why}");
     }
-    assert!(server.heard("").is_empty());
+    assert!(server.received("").is_empty());
 }
 
 #[test]

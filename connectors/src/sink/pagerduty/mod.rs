@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::{
     DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError, SinkKind, SinkSettings,
-    document,
+    json,
 };
-use crate::secret::{ExternalSecret, Secret};
+use crate::secret::{ExternalSecret, SecretText};
 use crate::sink::http::{HttpClient, HttpSettings, SecretUrl};
 
 pub(super) static KIND: SinkKind =
@@ -42,20 +42,20 @@ pub struct PagerDutySettings {
     /// The Events API.
     pub http: HttpSettings,
     /// Key of the integration.
-    pub routing_key: Secret,
+    pub routing_key: SecretText,
 }
 
 /// A service of PagerDuty as a sink.
 pub(super) struct PagerDutySink {
     client: HttpClient,
-    routing_key: Secret,
+    routing_key: SecretText,
 }
 
 impl SinkConfig for PagerDutyConfig {
     fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError> {
         let url = match &self.url {
             Some(url) => url.reveal(context)?,
-            None => Secret::new(EVENTS_URL),
+            None => SecretText::new(EVENTS_URL),
         };
         let http = HttpSettings::new(url, self.allow_private);
         let routing_key = context.reveal_external(&self.routing_key)?;
@@ -115,7 +115,7 @@ fn event(of: &Notification, routing_key: &str) -> String {
         "dedup_key": of.incident.to_string(),
     });
     if action == "trigger" {
-        let details: Value = serde_json::from_str(&document::render(of)).unwrap_or_default();
+        let details: Value = serde_json::from_str(&json::render(of)).unwrap_or_default();
         let payload = json!({
             "summary": summary(of),
             "source": source(of),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sink::http::tests::{Receiver, answer};
+use crate::sink::http::tests::{HttpReceiver, answer};
 use crate::sink::tests::notification;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -66,9 +66,9 @@ async fn what_it_answers_decides() {
         ("500 Oops", "retry server"),
     ];
     for (status, want) in cases {
-        let receiver = Receiver::start(answer(status, "", "{}")).await;
+        let receiver = HttpReceiver::start(answer(status, "", "{}")).await;
         let http = receiver.settings();
-        let settings = PagerDutySettings { http, routing_key: Secret::new(KEY) };
+        let settings = PagerDutySettings { http, routing_key: SecretText::new(KEY) };
         let got = match PagerDutySink::new(&settings).unwrap().post(&notification()).await {
             DeliveryResult::Sent { .. } => "sent".to_owned(),
             DeliveryResult::Retry { reason, why, .. } => {
@@ -82,9 +82,9 @@ async fn what_it_answers_decides() {
         assert_eq!(body, event(&notification(), KEY));
     }
     for bad in ["", "with space", "a\nb"] {
-        let receiver = Receiver::start(answer("202 Accepted", "", "")).await;
+        let receiver = HttpReceiver::start(answer("202 Accepted", "", "")).await;
         let http = receiver.settings();
-        let settings = PagerDutySettings { http, routing_key: Secret::new(bad) };
+        let settings = PagerDutySettings { http, routing_key: SecretText::new(bad) };
         assert!(PagerDutySink::new(&settings).is_err(), "{bad:?}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{API_URL, SlackEndpoint, SlackSettings};
-use crate::secret::{ExternalSecret, Secret};
+use crate::secret::{ExternalSecret, SecretText};
 use crate::sink::http::{HttpSettings, SecretUrl};
 use crate::sink::{ResolvedSink, SinkConfig, SinkContext, SinkError};
 
@@ -53,7 +53,7 @@ impl SinkConfig for SlackConfig {
             EndpointKeys::Api { token, channel } => {
                 let url = match &self.api_url {
                     Some(url) => url.reveal(context)?,
-                    None => Secret::new(API_URL),
+                    None => SecretText::new(API_URL),
                 };
                 SlackEndpoint::Api {
                     http: HttpSettings::new(url, self.allow_private),

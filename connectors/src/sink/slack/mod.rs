@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use self::config::SlackConfig;
 use super::{DeliveryFuture, Sink, SinkError, SinkKind, SinkSettings};
-use crate::secret::Secret;
+use crate::secret::SecretText;
 use crate::sink::http::{HttpAnswer, HttpClient, HttpSettings, LOGIN_RETRY_MS};
 use crate::sink::text::{
     FactKind, IncidentFact, MessageFormatter, RESOLVED_COLOR, cut, is_web_address, severity_color,
@@ -52,7 +52,7 @@ pub enum SlackEndpoint {
         /// The API.
         http: HttpSettings,
         /// Token of a bot.
-        token: Secret,
+        token: SecretText,
         /// Id of the channel.
         channel: String,
     },
@@ -73,7 +73,7 @@ enum SlackClient {
 struct SlackApi {
     post: HttpClient,
     update: HttpClient,
-    token: Secret,
+    token: SecretText,
     channel: String,
 }
 
@@ -291,7 +291,7 @@ fn with(mut message: Map<String, Value>, more: &[(&str, &str)]) -> Map<String, V
     message
 }
 
-/// Whether an incoming webhook is gone for good.
+/// True when an incoming webhook is gone for good.
 fn is_gone(answer: &HttpAnswer) -> bool {
     let gone = ["no_service", "no_team", "channel_is_archived", "channel_not_found"];
     !answer.status.is_success() && gone.iter().any(|it| answer.body.starts_with(it.as_bytes()))

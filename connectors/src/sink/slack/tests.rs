@@ -5,30 +5,30 @@ use model::notification::MissedDelivery;
 use model::time::Timestamp;
 
 use super::*;
-use crate::sink::http::tests::{Receiver, answer};
+use crate::sink::http::tests::{HttpReceiver, answer};
 use crate::sink::tests::notification;
 use crate::sink::text::tests::formatter;
 
 const OK: &str = "{\"ok\":true,\"channel\":\"C042\",\"ts\":\"1503435956.000247\"}";
 
-fn api(receiver: &Receiver) -> SlackSink {
+fn api(receiver: &HttpReceiver) -> SlackSink {
     let http = HttpSettings {
-        url: Secret::new(format!("http://{}/api", receiver.address)),
+        url: SecretText::new(format!("http://{}/api", receiver.address)),
         headers: Vec::new(),
         ..receiver.settings()
     };
-    let endpoint =
-        SlackEndpoint::Api { http, token: Secret::new("xoxb-hunter3"), channel: "C1".to_owned() };
+    let token = SecretText::new("xoxb-hunter3");
+    let endpoint = SlackEndpoint::Api { http, token, channel: "C1".to_owned() };
     SlackSink::new(&SlackSettings { endpoint, formatter: formatter(Language::Ja) }).unwrap()
 }
 
-fn webhook(receiver: &Receiver) -> SlackSink {
+fn webhook(receiver: &HttpReceiver) -> SlackSink {
     let endpoint = SlackEndpoint::Webhook(receiver.settings());
     SlackSink::new(&SlackSettings { endpoint, formatter: formatter(Language::Ja) }).unwrap()
 }
 
 /// Method and body of each request.
-fn asked(receiver: &Receiver) -> Vec<(String, Value)> {
+fn asked(receiver: &HttpReceiver) -> Vec<(String, Value)> {
     let requests = receiver.requests().into_iter().map(|request| {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         let path = head.split(' ').nth(1).unwrap();
@@ -40,7 +40,7 @@ fn asked(receiver: &Receiver) -> Vec<(String, Value)> {
 
 #[tokio::test]
 async fn the_first_message_is_posted_and_known_by_its_time() {
-    let receiver = Receiver::start(answer("200 OK", "", OK)).await;
+    let receiver = HttpReceiver::start(answer("200 OK", "", OK)).await;
     let sent = api(&receiver).post(&notification(), None).await;
     assert_eq!(sent, DeliveryResult::Sent { receipt: Some("C042:1503435956.000247".to_owned()) });
     let head = receiver.requests().remove(0);
@@ -74,7 +74,7 @@ async fn the_message_of_an_incident_is_kept_up_to_date() {
         (Resolved, Some(false)),
     ];
     for (kind, broadcast) in threads {
-        let receiver = Receiver::start(answer("200 OK", "", OK)).await;
+        let receiver = HttpReceiver::start(answer("200 OK", "", OK)).await;
         let of = Notification { kind, ..notification() };
         let sent = api(&receiver).post(&of, Some("C7:1.5")).await;
         assert_eq!(sent, DeliveryResult::Sent { receipt: Some("C7:1.5".to_owned()) });
@@ -108,7 +108,7 @@ async fn what_slack_answers_decides() {
     ];
     for (error, want) in cases {
         let body = format!("{{\"ok\":false,\"error\":\"{error}\"}}");
-        let receiver = Receiver::start(answer("200 OK", "retry-after: 30\r\n", &body)).await;
+        let receiver = HttpReceiver::start(answer("200 OK", "retry-after: 30\r\n", &body)).await;
         for receipt in [None, Some("C7:1.5")] {
             let got = came_to(&api(&receiver).post(&notification(), receipt).await);
             assert_eq!(got, want, "{error}");
@@ -121,7 +121,7 @@ async fn what_slack_answers_decides() {
         ("429 Too Many Requests", "", "retry rate_limited"),
         ("503 Oops", "", "retry server"),
     ] {
-        let receiver = Receiver::start(answer(status, "retry-after: 30\r\n", body)).await;
+        let receiver = HttpReceiver::start(answer(status, "retry-after: 30\r\n", body)).await;
         assert_eq!(came_to(&api(&receiver).post(&notification(), None).await), want);
     }
     for (status, body, want) in [
@@ -130,7 +130,7 @@ async fn what_slack_answers_decides() {
         ("400 Bad Request", "invalid_payload", "reject client"),
         ("403 Forbidden", "action_prohibited", "retry auth"),
     ] {
-        let receiver = Receiver::start(answer(status, "", body)).await;
+        let receiver = HttpReceiver::start(answer(status, "", body)).await;
         assert_eq!(came_to(&webhook(&receiver).post(&notification(), None).await), want);
     }
 }
@@ -140,8 +140,8 @@ fn came_to(result: &DeliveryResult) -> String {
         DeliveryResult::Sent { .. } => "sent".to_owned(),
         DeliveryResult::Retry { reason, why, after_ms } => {
             assert!(!why.contains("hunter"), "{why}");
-            let is_told = *reason == FailureReason::RateLimited;
-            assert!(!is_told || *after_ms == Some(30_000), "{after_ms:?}");
+            let is_reported = *reason == FailureReason::RateLimited;
+            assert!(!is_reported || *after_ms == Some(30_000), "{after_ms:?}");
             format!("retry {}", reason.name())
         }
         DeliveryResult::Reject { reason, why } => {
@@ -153,8 +153,8 @@ fn came_to(result: &DeliveryResult) -> String {
 
 /// Limits as Slack publishes them, and nothing that an event says mentions anybody.
 #[tokio::test]
-async fn whatever_is_told_stays_within_what_slack_takes() {
-    let receiver = Receiver::start(answer("200 OK", "", OK)).await;
+async fn whatever_is_reported_stays_within_what_slack_takes() {
+    let receiver = HttpReceiver::start(answer("200 OK", "", OK)).await;
     let nasty = "<!channel> <@U1> @here &amp; \u{0}\u{202e}失敗\n".repeat(400);
     let part = |n: usize| (format!("k{n}"), KeyValue::Text(nasty.clone()));
     let of = Notification {

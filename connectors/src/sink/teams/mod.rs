@@ -179,7 +179,7 @@ impl TeamsSink {
     }
 }
 
-/// Whether a runbook is an address that a button can open.
+/// True when a runbook is an address that a button can open.
 fn is_link(runbook: &str) -> bool {
     is_web_address(runbook) && runbook.chars().count() <= LINK_MAX && one_line(runbook) == runbook
 }

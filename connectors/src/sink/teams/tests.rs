@@ -3,14 +3,15 @@ use model::key::KeyValue;
 use model::notification::{Digest, MissedDelivery};
 
 use super::*;
-use crate::secret::Secret;
-use crate::sink::http::tests::{Receiver, answer};
+use crate::secret::SecretText;
+use crate::sink::http::tests::{HttpReceiver, answer};
 use crate::sink::tests::{configured, notification, resolved};
 use crate::sink::text::tests::formatter;
 
-fn sink(receiver: &Receiver, language: Language) -> TeamsSink {
+fn sink(receiver: &HttpReceiver, language: Language) -> TeamsSink {
+    let hook = format!("http://{}/workflows/hunter1hook?sig=hunter2", receiver.address);
     let http = HttpSettings {
-        url: Secret::new(format!("http://{}/workflows/hunter1hook?sig=hunter2", receiver.address)),
+        url: SecretText::new(hook),
         headers: Vec::new(),
         ..receiver.settings()
     };
@@ -19,7 +20,7 @@ fn sink(receiver: &Receiver, language: Language) -> TeamsSink {
 
 /// A sink that nothing is sent by.
 fn offline(language: Language) -> TeamsSink {
-    let http = HttpSettings::new(Secret::new("https://x.example/hook"), false);
+    let http = HttpSettings::new(SecretText::new("https://x.example/hook"), false);
     TeamsSink::new(&TeamsSettings { http, formatter: formatter(language) }).unwrap()
 }
 
@@ -46,7 +47,7 @@ fn lines(card: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_request_is_a_message_with_one_card() {
-    let receiver = Receiver::start(answer("202 Accepted", "", "")).await;
+    let receiver = HttpReceiver::start(answer("202 Accepted", "", "")).await;
     let of = Notification { runbook: Some("https://wiki.example/auth".into()), ..notification() };
     let sink = sink(&receiver, Language::Ja);
     let sent = sink.deliver(&of, None, Timestamp(0)).await;
@@ -186,7 +187,7 @@ async fn what_the_webhook_answers_decides() {
         ("413 Payload Too Large", "reject too_large"),
     ] {
         let body = "{\"error\":{\"code\":\"no /workflows/hunter1hook\",\"message\":\"hunter2\"}}";
-        let receiver = Receiver::start(answer(status, "retry-after: 30\r\n", body)).await;
+        let receiver = HttpReceiver::start(answer(status, "retry-after: 30\r\n", body)).await;
         let sink = sink(&receiver, Language::Ja);
         let got = match sink.deliver(&notification(), None, Timestamp(0)).await {
             DeliveryResult::Sent { receipt } => {

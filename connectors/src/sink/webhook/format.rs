@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::sink::alertmanager::labels::labels;
-use crate::sink::document;
+use crate::sink::json;
 
 /// Format of the body that a webhook gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -26,7 +26,7 @@ pub enum WebhookFormat {
 /// The content type and the body.
 pub(super) fn render(format: WebhookFormat, of: &Notification) -> (&'static str, String) {
     match format {
-        WebhookFormat::Hansho => ("application/json", document::render(of)),
+        WebhookFormat::Hansho => ("application/json", json::render(of)),
         WebhookFormat::Alertmanager => ("application/json", alertmanager(of).to_string()),
         WebhookFormat::CloudEvents => ("application/cloudevents+json", cloud_event(of)),
     }
@@ -87,7 +87,7 @@ fn cloud_event(of: &Notification) -> String {
         "severitynumber": severity_number(of.facts.severity),
     });
     let Value::Object(head) = head else { return String::new() };
-    let content = RawValue::from_string(document::render(of)).ok();
+    let content = RawValue::from_string(json::render(of)).ok();
     let mut event: Vec<(String, Box<RawValue>)> = Vec::new();
     for (name, value) in head {
         event.extend(RawValue::from_string(value.to_string()).ok().map(|value| (name, value)));

@@ -16,7 +16,7 @@ use self::format::{WebhookFormat, render};
 use super::{
     DeliveryFuture, ResolvedSink, Sink, SinkConfig, SinkContext, SinkError, SinkKind, SinkSettings,
 };
-use crate::secret::{ExternalSecret, Secret};
+use crate::secret::{ExternalSecret, SecretText};
 use crate::sink::http::{HttpClient, HttpSettings, SecretHeaders, SecretUrl};
 
 pub(super) static KIND: SinkKind = SinkKind::new::<WebhookConfig>("webhook");
@@ -43,7 +43,7 @@ pub struct WebhookSettings {
     /// Format of the body.
     pub format: WebhookFormat,
     /// Signing secrets; several while one takes the place of another.
-    pub secrets: Vec<Secret>,
+    pub secrets: Vec<SecretText>,
 }
 
 /// A webhook as a sink.
@@ -134,10 +134,10 @@ fn signature(secrets: &[Vec<u8>], id: &str, at_s: i64, body: &str) -> String {
 }
 
 /// Removes a secret from the receiver's answers, as it is handed out and decoded.
-fn redacting(client: HttpClient, secret: &Secret) -> HttpClient {
+fn redacting(client: HttpClient, secret: &SecretText) -> HttpClient {
     let client = client.redacting(secret);
     let bytes = decode_secret(secret.expose()).and_then(|bytes| String::from_utf8(bytes).ok());
-    bytes.map_or(client.clone(), |text| client.redacting(&Secret::new(text)))
+    bytes.map_or(client.clone(), |text| client.redacting(&SecretText::new(text)))
 }
 
 /// The bytes of a secret as it is handed out: `whsec_` and base64.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sink::http::tests::{Receiver, answer};
+use crate::sink::http::tests::{HttpReceiver, answer};
 use crate::sink::tests::notification;
 
 /// The example of the specification.
@@ -26,13 +26,13 @@ fn what_is_no_secret_is_refused_and_not_shown() {
     for bad in ["", "whsec_", "hunter1", "whsec_QUJD", &"QUJD".repeat(30)] {
         let settings = WebhookSettings {
             http: HttpSettings {
-                url: Secret::new("https://hooks.example/T0"),
+                url: SecretText::new("https://hooks.example/T0"),
                 headers: Vec::new(),
                 timeout_ms: 1,
                 allow_private: false,
             },
             format: WebhookFormat::Hansho,
-            secrets: vec![Secret::new(bad)],
+            secrets: vec![SecretText::new(bad)],
         };
         let error = WebhookSink::new(&settings).err().unwrap().to_string();
         assert!(error.contains("openssl rand") && !error.contains("hunter"), "{error}");
@@ -41,11 +41,11 @@ fn what_is_no_secret_is_refused_and_not_shown() {
 
 #[tokio::test]
 async fn a_request_is_signed_over_what_is_sent_at_the_time_it_is_sent() {
-    let receiver = Receiver::start(answer("200 OK", "", "")).await;
+    let receiver = HttpReceiver::start(answer("200 OK", "", "")).await;
     let settings = WebhookSettings {
         http: receiver.settings(),
         format: WebhookFormat::CloudEvents,
-        secrets: vec![Secret::new(EXAMPLE.0)],
+        secrets: vec![SecretText::new(EXAMPLE.0)],
     };
     let webhook = WebhookSink::new(&settings).unwrap();
     let sent = webhook.post(&notification(), Timestamp(1_614_265_330_999)).await;

@@ -3,20 +3,20 @@ use std::io::{Cursor, Write};
 use super::*;
 
 /// Hands out a reader's bytes a few at a time, so that every cut of a line is met.
-struct Dribble(Cursor<Vec<u8>>, usize);
+struct DribbleReader(Cursor<Vec<u8>>, usize);
 
-impl Read for Dribble {
+impl Read for DribbleReader {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let room_len = room.len().min(self.1);
         self.0.read(&mut room[..room_len])
     }
 }
 
-type Numbered = &'static [(i64, &'static str)];
-type Lines = Vec<(i64, Result<Vec<u8>, u64>)>;
+type NumberedLine = &'static [(i64, &'static str)];
+type NumberedLines = Vec<(i64, Result<Vec<u8>, u64>)>;
 
-fn drain_all(source: &mut FileSource, budget: usize) -> Result<Lines, SourceError> {
-    let mut lines = Lines::new();
+fn drain_all(source: &mut FileSource, budget: usize) -> Result<NumberedLines, SourceError> {
+    let mut lines = NumberedLines::new();
     loop {
         let before = lines.len();
         let progress = source.drain(budget, |outcome| {
@@ -36,14 +36,14 @@ fn drain_all(source: &mut FileSource, budget: usize) -> Result<Lines, SourceErro
     }
 }
 
-fn lines_of(bytes: &[u8], step: usize, budget: usize) -> Lines {
-    let reader = Box::new(Dribble(Cursor::new(bytes.to_vec()), step));
+fn lines_of(bytes: &[u8], step: usize, budget: usize) -> NumberedLines {
+    let reader = Box::new(DribbleReader(Cursor::new(bytes.to_vec()), step));
     drain_all(&mut FileSource::from_reader(reader, "test", 3), budget).unwrap()
 }
 
 #[test]
 fn lines_are_numbered_and_handed_over_whole() {
-    let cases: [(&[u8], Numbered); 9] = [
+    let cases: [(&[u8], NumberedLine); 9] = [
         (b"", &[]),
         (b"\n\n", &[]),
         (b"a", &[(0, "a")]),
@@ -55,7 +55,7 @@ fn lines_are_numbered_and_handed_over_whole() {
         ("半鐘\n\0\n".as_bytes(), &[(0, "半鐘"), (1, "\0")]),
     ];
     for (bytes, expected) in cases {
-        let expected: Lines =
+        let expected: NumberedLines =
             expected.iter().map(|(offset, text)| (*offset, Ok(text.as_bytes().to_vec()))).collect();
         for (step, budget) in [(1, 1), (2, 2), (3, 100), (1 << 20, 1)] {
             assert_eq!(lines_of(bytes, step, budget), expected, "{bytes:?} by {step}");
@@ -107,7 +107,7 @@ fn compressed_files_read_like_plain_ones() {
     let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
     // Two members in one file are what appending to a compressed log leaves.
     let members = |pack: &dyn Fn(&str) -> Vec<u8>| [pack("a\nb"), pack("c\nd\n")].concat();
-    let expected: Lines = [(0, "a"), (1, "bc"), (2, "d")]
+    let expected: NumberedLines = [(0, "a"), (1, "bc"), (2, "d")]
         .map(|(offset, text)| (offset, Ok(text.as_bytes().to_vec())))
         .into();
     for (name, bytes) in [

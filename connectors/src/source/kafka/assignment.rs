@@ -8,23 +8,25 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError as ClientError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList, TopicPartitionListElem};
 
-use super::context::{Change, Context};
+use super::context::{AssignmentChange, EventContext};
 use super::partition::Partition;
-use super::{KafkaSource, QUERY_TIMEOUT, RETRY_INTERVAL, SETTLE_INTERVAL, SourceEvent, Start};
-use crate::commit::{CommitError, CommitPoint, Reach};
+use super::{
+    KafkaSource, QUERY_TIMEOUT, RETRY_INTERVAL, SETTLE_INTERVAL, SourceEvent, StartOffset,
+};
+use crate::commit::{CommitError, CommitPoint, ReplayStart};
 
-/// Where one partition starts to be read, and why.
-pub(super) struct Opening {
+/// Start offset of one partition, and its reason.
+pub(super) struct PartitionOpening {
     pub(super) topic: usize,
     pub(super) partition: i32,
     pub(super) commit: Option<CommitPoint>,
-    /// Where it should start, when that is not where it can.
+    /// Wanted start offset, where it is not available.
     pub(super) wanted: Option<i64>,
     pub(super) start: i64,
 }
 
-/// What a member left behind for one partition.
-enum Left {
+/// Commit that a member left for one partition.
+enum LeftPosition {
     Nothing,
     Point(CommitPoint),
     /// An offset whose text cannot be read.
@@ -32,7 +34,7 @@ enum Left {
 }
 
 impl KafkaSource {
-    /// Whether brokers may be asked now: not right after they did not answer.
+    /// True when brokers may be asked now: not right after they did not answer.
     pub(super) fn may_query(&mut self) -> bool {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
             return false;
@@ -69,7 +71,7 @@ impl KafkaSource {
     pub(super) fn follow_changes(&mut self) {
         while let Some(change) = self.changes.front() {
             match change {
-                Change::Assign(pairs) => {
+                AssignmentChange::Assign(pairs) => {
                     let pairs = pairs.clone();
                     if let Err(error) = self.take_over(&pairs) {
                         let group = &self.settings.group;
@@ -78,13 +80,13 @@ impl KafkaSource {
                         return;
                     }
                 }
-                Change::Revoke(pairs) => {
+                AssignmentChange::Revoke(pairs) => {
                     let pairs = pairs.clone();
-                    self.tell_revoked(pairs);
+                    self.report_revoked(pairs);
                 }
             }
             self.changes.pop_front();
-            self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
+            self.evaluate_at = Some(Instant::now() + SETTLE_INTERVAL);
             if !self.leaving.is_empty() {
                 // They are given up at the next poll, and only then comes the rest.
                 return;
@@ -93,7 +95,7 @@ impl KafkaSource {
     }
 
     /// Announces partitions that will be given up.
-    pub(super) fn tell_revoked(&mut self, pairs: Vec<(String, i32)>) {
+    pub(super) fn report_revoked(&mut self, pairs: Vec<(String, i32)>) {
         for (name, partition) in &pairs {
             let Some(topic) = self.topic(name) else {
                 continue;
@@ -115,11 +117,11 @@ impl KafkaSource {
             };
             let (low, high) = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT)?;
             let reach = match self.given_up.get(&(topic, partition)) {
-                Some(next) => Reach::Offset(*next),
+                Some(next) => ReplayStart::Offset(*next),
                 None => self.reach(topic, partition, &left),
             };
             let reached = self.reached_back(&name, partition, reach)?;
-            let known = if let Reach::Offset(offset) = reach { Some(offset) } else { None };
+            let known = if let ReplayStart::Offset(offset) = reach { Some(offset) } else { None };
             let mut opening = self.opening(topic, partition, left, known, low..=high);
             opening.start = reached.map_or(opening.start, |at| opening.start.min(at.max(low)));
             openings.push(opening);
@@ -127,8 +129,11 @@ impl KafkaSource {
         self.open(openings)
     }
 
-    /// What the last owners left, partition by partition.
-    fn committed(&self, pairs: &[(String, i32)]) -> Result<Vec<(String, i32, Left)>, ClientError> {
+    /// Commits of the last owners, partition by partition.
+    fn committed(
+        &self,
+        pairs: &[(String, i32)],
+    ) -> Result<Vec<(String, i32, LeftPosition)>, ClientError> {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
@@ -143,10 +148,10 @@ impl KafkaSource {
     }
 
     /// From where a partition is to be read, given what was left.
-    fn reach(&self, topic: usize, partition: i32, left: &Left) -> Reach {
+    fn reach(&self, topic: usize, partition: i32, left: &LeftPosition) -> ReplayStart {
         match (left, self.settings.reach_back.get(topic)) {
-            (Left::Point(point), Some(reach)) => reach(partition, point),
-            _ => Reach::Committed,
+            (LeftPosition::Point(point), Some(reach)) => reach(partition, point),
+            _ => ReplayStart::Committed,
         }
     }
 
@@ -156,9 +161,9 @@ impl KafkaSource {
         &self,
         name: &str,
         partition: i32,
-        reach: Reach,
+        reach: ReplayStart,
     ) -> Result<Option<i64>, ClientError> {
-        let Reach::Since(since) = reach else { return Ok(None) };
+        let ReplayStart::Since(since) = reach else { return Ok(None) };
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition_offset(name, partition, Offset::Offset(since.max(0)))?;
         let found = self.consumer.offsets_for_times(wanted, QUERY_TIMEOUT)?;
@@ -169,20 +174,22 @@ impl KafkaSource {
         })
     }
 
-    /// Where a partition starts, given what was left, up to where it is known, and which offsets
+    /// Start offset of a partition, given its commit, up to where it is known, and which offsets
     /// are retained.
     fn opening(
         &mut self,
         topic: usize,
         partition: i32,
-        left: Left,
+        left: LeftPosition,
         known: Option<i64>,
         retained: RangeInclusive<i64>,
-    ) -> Opening {
+    ) -> PartitionOpening {
         let (commit, wanted) = match (left, known) {
-            (Left::Point(point), known) => (Some(point), known.unwrap_or(point.replay_from)),
-            (Left::Nothing | Left::Offset(..), Some(known)) => (None, known),
-            (Left::Offset(offset, error), None) => {
+            (LeftPosition::Point(point), known) => {
+                (Some(point), known.unwrap_or(point.replay_from))
+            }
+            (LeftPosition::Nothing | LeftPosition::Offset(..), Some(known)) => (None, known),
+            (LeftPosition::Offset(offset, error), None) => {
                 self.unreadable_commits += 1;
                 let name = self.settings.topics.get(topic).map_or("", String::as_str);
                 let text = format!(
@@ -192,18 +199,18 @@ impl KafkaSource {
                 self.trouble(text);
                 (None, offset)
             }
-            (Left::Nothing, None) => match self.settings.start {
-                Start::Beginning => (None, *retained.start()),
-                Start::End => (None, *retained.end()),
+            (LeftPosition::Nothing, None) => match self.settings.start {
+                StartOffset::Beginning => (None, *retained.start()),
+                StartOffset::End => (None, *retained.end()),
             },
         };
         let readable = retained.contains(&wanted);
         let start = if readable { wanted } else { *retained.start() };
-        Opening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
+        PartitionOpening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
     }
 
     /// Assigns partitions with their own queues and tells what became of each.
-    pub(super) fn open(&mut self, openings: Vec<Opening>) -> Result<(), ClientError> {
+    pub(super) fn open(&mut self, openings: Vec<PartitionOpening>) -> Result<(), ClientError> {
         let mut list = TopicPartitionList::with_capacity(openings.len());
         let mut queues = Vec::with_capacity(openings.len());
         for opening in &openings {
@@ -219,7 +226,7 @@ impl KafkaSource {
         // An empty assignment is answered too: the group waits for it.
         self.consumer.incremental_assign(&list)?;
         for (opening, queue) in openings.into_iter().zip(queues) {
-            let Opening { topic, partition, commit, wanted, start } = opening;
+            let PartitionOpening { topic, partition, commit, wanted, start } = opening;
             let part = Partition {
                 queue,
                 next: start,
@@ -306,15 +313,15 @@ impl KafkaSource {
     }
 
     /// Tells when this member wants to be alone and is not.
-    pub(super) fn judge_alone(&mut self) {
-        if !self.settings.alone || self.judge_at.is_none_or(|at| Instant::now() < at) {
+    pub(super) fn evaluate_alone(&mut self) {
+        if !self.settings.alone || self.evaluate_at.is_none_or(|at| Instant::now() < at) {
             return;
         }
-        self.judge_at = None;
+        self.evaluate_at = None;
         let partitions = match count_partitions(&self.consumer, &self.settings.topics) {
             Ok(partitions) => partitions,
             Err(error) => {
-                self.judge_at = Some(Instant::now() + SETTLE_INTERVAL);
+                self.evaluate_at = Some(Instant::now() + SETTLE_INTERVAL);
                 return self.later(format!("cannot count the topics' partitions: {error}"));
             }
         };
@@ -343,23 +350,23 @@ fn partition_list(pairs: &[(String, i32)]) -> TopicPartitionList {
     list
 }
 
-fn left_behind(element: &TopicPartitionListElem<'_>) -> Left {
+fn left_behind(element: &TopicPartitionListElem<'_>) -> LeftPosition {
     let Offset::Offset(offset) = element.offset() else {
-        return Left::Nothing;
+        return LeftPosition::Nothing;
     };
     // The client panics on metadata that is not UTF-8, which any program may have written.
     let text = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned()));
     let point = text.map_err(|_| CommitError::Foreign).and_then(|text| CommitPoint::parse(&text));
     match point {
-        Ok(point) if point.position == offset => Left::Point(point),
-        Ok(_) => Left::Offset(offset, CommitError::Damaged),
-        Err(error) => Left::Offset(offset, error),
+        Ok(point) if point.position == offset => LeftPosition::Point(point),
+        Ok(_) => LeftPosition::Offset(offset, CommitError::Damaged),
+        Err(error) => LeftPosition::Offset(offset, error),
     }
 }
 
 /// Partitions of all topics; one that does not exist yet has none.
 fn count_partitions(
-    consumer: &BaseConsumer<Context>,
+    consumer: &BaseConsumer<EventContext>,
     topics: &[String],
 ) -> Result<usize, ClientError> {
     topics.iter().try_fold(0, |count, topic| {

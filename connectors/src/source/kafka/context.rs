@@ -1,4 +1,4 @@
-//! What librdkafka calls back: it only takes notes, and the owner of the source acts on them.
+//! Callbacks of librdkafka: it only takes notes, and the owner of the source acts on them.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +14,9 @@ use rdkafka::types::RDKafkaRespErr;
 /// Longest queue of unread error texts; beyond it the oldest go.
 const MAX_NOTES: usize = 64;
 
-/// What the group asks of this member: (topic, partition) pairs.
+/// Assignment change that the group asks of this member: (topic, partition) pairs.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(super) enum AssignmentChange {
     /// To take these.
     Assign(Vec<(String, i32)>),
     /// To give these up.
@@ -25,27 +25,27 @@ pub(super) enum Change {
 
 /// An error with librdkafka's own words, which name broker or topic.
 #[derive(Debug)]
-pub(super) struct Note {
+pub(super) struct ClientEvent {
     pub(super) code: Option<RDKafkaErrorCode>,
     pub(super) text: String,
 }
 
 /// Notes of the callbacks, which run inside the owner's own calls of `poll`.
 #[derive(Default)]
-pub(super) struct Context {
-    changes: Mutex<VecDeque<Change>>,
-    notes: Mutex<VecDeque<Note>>,
+pub(super) struct EventContext {
+    changes: Mutex<VecDeque<AssignmentChange>>,
+    notes: Mutex<VecDeque<ClientEvent>>,
     closing: AtomicBool,
 }
 
-impl Context {
+impl EventContext {
     /// The changes noted since the last call, in order.
-    pub(super) fn take_changes(&self) -> VecDeque<Change> {
+    pub(super) fn take_changes(&self) -> VecDeque<AssignmentChange> {
         std::mem::take(&mut *lock(&self.changes))
     }
 
     /// The errors noted since the last call, in order.
-    pub(super) fn take_notes(&self) -> VecDeque<Note> {
+    pub(super) fn take_notes(&self) -> VecDeque<ClientEvent> {
         std::mem::take(&mut *lock(&self.notes))
     }
 
@@ -59,7 +59,7 @@ impl Context {
         if notes.len() == MAX_NOTES {
             notes.pop_front();
         }
-        notes.push_back(Note { code, text });
+        notes.push_back(ClientEvent { code, text });
     }
 }
 
@@ -68,7 +68,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl ClientContext for Context {
+impl ClientContext for EventContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Emerg
@@ -88,7 +88,7 @@ impl ClientContext for Context {
     }
 }
 
-impl ConsumerContext for Context {
+impl ConsumerContext for EventContext {
     /// Notes the change. The default would assign at once, from the committed offset, and
     /// ignore whether it worked.
     fn rebalance(
@@ -112,7 +112,8 @@ impl ConsumerContext for Context {
         }
         let elements = list.elements();
         let pairs = elements.iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
-        let change = if assign { Change::Assign(pairs) } else { Change::Revoke(pairs) };
+        let change =
+            if assign { AssignmentChange::Assign(pairs) } else { AssignmentChange::Revoke(pairs) };
         lock(&self.changes).push_back(change);
     }
 }

@@ -8,19 +8,19 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError as ClientError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 
-use super::context::Context;
-use crate::source::{MAX_RECORD_BYTES, Oversized};
+use super::context::EventContext;
+use crate::source::{MAX_RECORD_BYTES, OversizedRecord};
 
 /// One partition of this member.
 pub(super) struct Partition {
-    pub(super) queue: PartitionQueue<Context>,
+    pub(super) queue: PartitionQueue<EventContext>,
     /// The next offset to read.
     pub(super) next: i64,
     /// The broker said that nothing follows.
     pub(super) ended: bool,
     /// The source's `doubts` when fetching began anew: an end told since then is as fresh.
     pub(super) asked: u64,
-    /// When fetching began anew.
+    /// Instant at which fetching began anew.
     pub(super) asked_at: Instant,
     /// `next` is not retained any more.
     pub(super) out_of_range: bool,
@@ -28,8 +28,8 @@ pub(super) struct Partition {
     pub(super) revoked: bool,
 }
 
-/// What one look into a partition's queue found.
-pub(super) enum Found {
+/// Result of one poll of a partition's queue.
+pub(super) enum QueuePoll {
     Record,
     End,
     Fault,
@@ -38,30 +38,30 @@ pub(super) enum Found {
 
 impl Partition {
     /// Takes one thing from the queue.
-    pub(super) fn look(
+    pub(super) fn poll_queue(
         &mut self,
         partition: i32,
-        each: &mut impl FnMut(Result<Record<'_>, Oversized>),
-    ) -> Found {
+        each: &mut impl FnMut(Result<Record<'_>, OversizedRecord>),
+    ) -> QueuePoll {
         match self.queue.poll(Duration::ZERO) {
-            None => Found::Nothing,
+            None => QueuePoll::Nothing,
             // INVARIANT: offsets handed out only grow. What was queued before a partition was
             // fetched anew may come twice; only the first time counts.
-            Some(Ok(message)) if message.offset() < self.next => Found::Fault,
+            Some(Ok(message)) if message.offset() < self.next => QueuePoll::Fault,
             Some(Ok(message)) => {
                 self.next = message.offset() + 1;
                 self.ended = false;
                 each(record(partition, &message));
-                Found::Record
+                QueuePoll::Record
             }
             Some(Err(ClientError::PartitionEOF(_))) => {
                 self.ended = true;
-                Found::End
+                QueuePoll::End
             }
             Some(Err(error)) => {
                 let code = error.rdkafka_error_code();
                 self.out_of_range |= code == Some(RDKafkaErrorCode::AutoOffsetReset);
-                Found::Fault
+                QueuePoll::Fault
             }
         }
     }
@@ -74,10 +74,13 @@ impl Partition {
     }
 }
 
-fn record<'a>(partition: i32, message: &'a BorrowedMessage<'_>) -> Result<Record<'a>, Oversized> {
+fn record<'a>(
+    partition: i32,
+    message: &'a BorrowedMessage<'_>,
+) -> Result<Record<'a>, OversizedRecord> {
     let (offset, payload) = (message.offset(), message.payload().unwrap_or_default());
     if payload.len() > MAX_RECORD_BYTES {
-        return Err(Oversized { offset, bytes: payload.len() as u64 });
+        return Err(OversizedRecord { offset, bytes: payload.len() as u64 });
     }
     let timestamp = message.timestamp().to_millis().map(Timestamp);
     Ok(Record { partition, offset, timestamp, payload })

@@ -7,18 +7,18 @@ use std::fmt;
 
 use rdkafka::ClientConfig;
 
-/// Who may set a property.
+/// Origin of a property: who may set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum PropertyOrigin {
     /// The configuration file: whoever writes it owns the service.
     File,
     /// Anything that comes over the network: names of files are refused.
     Request,
 }
 
-/// What a property is for.
+/// Client that a property is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Client {
+enum PropertyClient {
     Any,
     Consumer,
     Producer,
@@ -26,38 +26,38 @@ enum Client {
 
 /// One allowed property.
 #[derive(Clone, Copy, Debug)]
-pub struct Property {
+pub struct KafkaProperty {
     /// librdkafka's name.
     pub name: &'static str,
-    client: Client,
-    /// It names a file, so only [`Origin::File`] may set it.
+    client: PropertyClient,
+    /// It names a file, so only [`PropertyOrigin::File`] may set it.
     pub names_file: bool,
     /// Its value is shown to nobody.
     pub secret: bool,
 }
 
-const fn open(name: &'static str) -> Property {
-    Property { name, client: Client::Any, names_file: false, secret: false }
+const fn open(name: &'static str) -> KafkaProperty {
+    KafkaProperty { name, client: PropertyClient::Any, names_file: false, secret: false }
 }
 
-const fn consumer(name: &'static str) -> Property {
-    Property { client: Client::Consumer, ..open(name) }
+const fn consumer(name: &'static str) -> KafkaProperty {
+    KafkaProperty { client: PropertyClient::Consumer, ..open(name) }
 }
 
-const fn producer(name: &'static str) -> Property {
-    Property { client: Client::Producer, ..open(name) }
+const fn producer(name: &'static str) -> KafkaProperty {
+    KafkaProperty { client: PropertyClient::Producer, ..open(name) }
 }
 
-const fn file(name: &'static str) -> Property {
-    Property { names_file: true, ..open(name) }
+const fn file(name: &'static str) -> KafkaProperty {
+    KafkaProperty { names_file: true, ..open(name) }
 }
 
-const fn secret(name: &'static str) -> Property {
-    Property { secret: true, ..open(name) }
+const fn secret(name: &'static str) -> KafkaProperty {
+    KafkaProperty { secret: true, ..open(name) }
 }
 
 /// All that may be set, by name. What is not here is fixed, or refused.
-pub const ALLOWED_PROPERTIES: &[Property] = &[
+pub const ALLOWED_PROPERTIES: &[KafkaProperty] = &[
     open("bootstrap.servers"),
     open("broker.address.family"),
     open("broker.address.ttl"),
@@ -177,7 +177,7 @@ pub enum PropertyError {
 /// The first that may not be set, and what may.
 pub fn check_properties(
     properties: &[(String, String)],
-    origin: Origin,
+    origin: PropertyOrigin,
 ) -> Result<(), PropertyError> {
     for (name, _) in properties {
         let fixed = CONSUMER.iter().chain(PRODUCER).find(|(fixed, _)| fixed == name);
@@ -186,7 +186,7 @@ pub fn check_properties(
         }
         match ALLOWED_PROPERTIES.iter().find(|allowed| allowed.name == name) {
             None => return Err(PropertyError::Unknown { name: name.clone() }),
-            Some(allowed) if allowed.names_file && origin == Origin::Request => {
+            Some(allowed) if allowed.names_file && origin == PropertyOrigin::Request => {
                 return Err(PropertyError::FileOnly { name: name.clone() });
             }
             Some(_) => {}
@@ -201,7 +201,7 @@ pub(crate) fn consumer_config(
     properties: &[(String, String)],
     group: &str,
 ) -> Result<ClientConfig, PropertyError> {
-    let mut config = client_config(properties, Client::Producer)?;
+    let mut config = client_config(properties, PropertyClient::Producer)?;
     for (name, value) in CONSUMER_COMMON {
         if config.get(name).is_none() {
             config.set(*name, *value);
@@ -218,7 +218,7 @@ pub(crate) fn consumer_config(
 pub(crate) fn producer_config(
     properties: &[(String, String)],
 ) -> Result<ClientConfig, PropertyError> {
-    let mut config = client_config(properties, Client::Consumer)?;
+    let mut config = client_config(properties, PropertyClient::Consumer)?;
     for (name, value) in PRODUCER {
         config.set(*name, *value);
     }
@@ -228,9 +228,9 @@ pub(crate) fn producer_config(
 /// One table of properties serves both kinds of client: what belongs to `other` is left out.
 fn client_config(
     properties: &[(String, String)],
-    other: Client,
+    other: PropertyClient,
 ) -> Result<ClientConfig, PropertyError> {
-    check_properties(properties, Origin::File)?;
+    check_properties(properties, PropertyOrigin::File)?;
     let mut config = ClientConfig::new();
     for (name, value) in COMMON {
         config.set(*name, *value);
@@ -271,9 +271,9 @@ impl fmt::Display for PropertyError {
 impl std::error::Error for PropertyError {}
 
 /// Properties that show the names, and of values only what is no secret.
-pub(crate) struct Shown<'a>(pub(crate) &'a [(String, String)]);
+pub(crate) struct RedactedProperties<'a>(pub(crate) &'a [(String, String)]);
 
-impl fmt::Debug for Shown<'_> {
+impl fmt::Debug for RedactedProperties<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A name that is not in the table may be a misspelt secret: nothing of it is shown.
         let plain = |name: &str| {

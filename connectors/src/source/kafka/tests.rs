@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::properties::{Origin, PropertyError, check_properties};
+use super::properties::{PropertyError, PropertyOrigin, check_properties};
 use super::*;
 use crate::broker::{EmbeddedBroker, EventProducer};
 use crate::source::MAX_RECORD_BYTES;
@@ -19,7 +19,7 @@ fn settings(broker: &EmbeddedBroker, group: &str, topics: &[&str]) -> KafkaSetti
         ],
         group: group.to_owned(),
         topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
-        start: Start::Beginning,
+        start: StartOffset::Beginning,
         alone: false,
         reach_back: Vec::new(),
     }
@@ -34,7 +34,7 @@ fn produce(broker: &EmbeddedBroker, topic: &str, partition: i32, texts: impl Ite
 }
 
 /// A source and all that came out of it.
-struct Bench {
+struct SourceBench {
     source: KafkaSource,
     events: Vec<SourceEvent>,
     /// Payloads by (topic, partition), with their offsets.
@@ -42,9 +42,9 @@ struct Bench {
     states: BTreeMap<(usize, i32), ReadState>,
 }
 
-impl Bench {
-    fn new(settings: &KafkaSettings) -> Bench {
-        Bench {
+impl SourceBench {
+    fn new(settings: &KafkaSettings) -> SourceBench {
+        SourceBench {
             source: KafkaSource::connect(settings).unwrap(),
             events: Vec::new(),
             records: BTreeMap::new(),
@@ -70,7 +70,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn until(&mut self, what: &str, mut reached: impl FnMut(&Bench) -> bool) {
+    fn until(&mut self, what: &str, mut reached: impl FnMut(&SourceBench) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !reached(self) {
             assert!(
@@ -85,7 +85,7 @@ impl Bench {
 
     /// Turns this member and another until this one is asked for a partition: which.
     #[track_caller]
-    fn give_up_one(&mut self, other: &mut Bench) -> (usize, i32) {
+    fn give_up_one(&mut self, other: &mut SourceBench) -> (usize, i32) {
         let mut left = None;
         self.until("a partition to give up", |b| {
             other.turn();
@@ -110,7 +110,7 @@ impl Bench {
         self.states.len() == partitions && self.states.values().all(|s| *s == ReadState::Empty)
     }
 
-    fn told(&self, what: impl Fn(&SourceEvent) -> bool) -> bool {
+    fn reported(&self, what: impl Fn(&SourceEvent) -> bool) -> bool {
         self.events.iter().any(what)
     }
 }
@@ -126,7 +126,7 @@ fn all_records_of_all_partitions_come_in_order_and_then_nothing_follows() {
     produce(&broker, "a", 0, 0..250);
     produce(&broker, "a", 1, 1000..1003);
     produce(&broker, "b", 0, 2000..2001);
-    let mut bench = Bench::new(&settings(&broker, "g", &["a", "b"]));
+    let mut bench = SourceBench::new(&settings(&broker, "g", &["a", "b"]));
     bench.until("the end of all three", |b| b.count() == 254 && b.all_empty(3));
     let expect = |from: i64, to: i64| -> Vec<(i64, String)> {
         (from..to).map(|n| (n - from, n.to_string())).collect()
@@ -151,21 +151,22 @@ fn all_records_of_all_partitions_come_in_order_and_then_nothing_follows() {
 fn a_budget_bounds_a_drain_and_the_rest_follows() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..50);
-    let mut bench = Bench::new(&settings(&broker, "g", &["a"]));
+    let mut bench = SourceBench::new(&settings(&broker, "g", &["a"]));
     let deadline = Instant::now() + PATIENCE;
     let mut offsets = Vec::new();
     while offsets.len() < 50 {
         assert!(Instant::now() < deadline);
         bench.source.poll(TICK);
         let before = offsets.len();
-        let push = |record: Result<Record<'_>, Oversized>| offsets.push(record.unwrap().offset);
+        let push =
+            |record: Result<Record<'_>, OversizedRecord>| offsets.push(record.unwrap().offset);
         let progress = bench.source.drain(0, 0, 7, push);
         assert_eq!(progress.read, offsets.len() - before);
         assert_eq!(progress.state == ReadState::More, progress.read == 7);
     }
     assert_eq!(offsets, (0..50).collect::<Vec<_>>());
     let nobody = bench.source.drain(0, 9, 7, |_| panic!("a partition nobody has"));
-    assert_eq!(nobody, Progress { read: 0, state: ReadState::Waiting });
+    assert_eq!(nobody, DrainProgress { read: 0, state: ReadState::Waiting });
 }
 
 #[test]
@@ -174,13 +175,13 @@ fn a_successor_starts_where_the_commit_says() {
     produce(&broker, "a", 0, 0..100);
     produce(&broker, "a", 1, 0..100);
     let settings = settings(&broker, "g", &["a"]);
-    let mut first = Bench::new(&settings);
+    let mut first = SourceBench::new(&settings);
     first.until("all records", |b| b.count() == 200);
     let points = [(0, 0, point(80, 50)), (0, 1, point(100, 100))];
     first.source.commit(&points).unwrap();
     first.source.close().unwrap();
 
-    let mut second = Bench::new(&settings);
+    let mut second = SourceBench::new(&settings);
     second.until("the rest", |b| b.all_empty(2));
     assert_eq!(second.records[&(0, 0)].first(), Some(&(50, "50".to_owned())));
     assert_eq!(second.records[&(0, 0)].len(), 50);
@@ -198,8 +199,8 @@ fn without_a_commit_reading_may_start_at_the_end() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..10);
     let mut settings = settings(&broker, "g", &["a"]);
-    settings.start = Start::End;
-    let mut bench = Bench::new(&settings);
+    settings.start = StartOffset::End;
+    let mut bench = SourceBench::new(&settings);
     bench.until("the end", |b| b.all_empty(1));
     produce(&broker, "a", 0, 10..11);
     bench.until("what came after", |b| b.count() == 1);
@@ -207,7 +208,7 @@ fn without_a_commit_reading_may_start_at_the_end() {
 }
 
 #[test]
-fn a_record_beyond_the_limit_is_told_with_its_place_and_length() {
+fn a_record_beyond_the_limit_is_reported_with_its_place_and_length() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     let servers = ("bootstrap.servers".to_owned(), broker.bootstrap_servers());
     let limit = ("message.max.bytes".to_owned(), "4000000".to_owned());
@@ -225,14 +226,14 @@ fn a_record_beyond_the_limit_is_told_with_its_place_and_length() {
         source.drain(0, 0, 10, |record| found.push(record.map(|r| r.payload.len())));
     }
     let bytes = MAX_RECORD_BYTES as u64 + 1;
-    assert_eq!(found, [Ok(MAX_RECORD_BYTES), Err(Oversized { offset: 1, bytes }), Ok(0)]);
+    assert_eq!(found, [Ok(MAX_RECORD_BYTES), Err(OversizedRecord { offset: 1, bytes }), Ok(0)]);
 }
 
 #[test]
 fn leaving_is_bounded_also_when_nobody_answers() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..1);
-    let mut bench = Bench::new(&settings(&broker, "g", &["a"]));
+    let mut bench = SourceBench::new(&settings(&broker, "g", &["a"]));
     bench.until("the record", |b| b.count() == 1);
     broker.set_reachable(false).unwrap();
     // Not a measurement: a close that waits for the brokers would never return.
@@ -246,7 +247,7 @@ fn an_unreadable_commit_falls_back_to_its_offset_and_is_counted() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..100);
     let settings = settings(&broker, "g", &["a"]);
-    let mut first = Bench::new(&settings);
+    let mut first = SourceBench::new(&settings);
     first.until("all records", |b| b.count() == 100);
     let mut list = TopicPartitionList::new();
     let mut element = list.add_partition("a", 0);
@@ -255,43 +256,43 @@ fn an_unreadable_commit_falls_back_to_its_offset_and_is_counted() {
     first.source.consumer.commit(&list, CommitMode::Sync).unwrap();
     first.source.close().unwrap();
 
-    let mut second = Bench::new(&settings);
+    let mut second = SourceBench::new(&settings);
     second.until("the rest", |b| b.all_empty(1));
     assert_eq!(second.records[&(0, 0)].len(), 20);
     let assigned = SourceEvent::Assigned { topic: 0, partition: 0, commit: None, start: 80 };
     assert!(second.events.contains(&assigned));
-    assert!(second.told(|e| matches!(e, SourceEvent::Trouble(t) if t.contains("topic a"))));
+    assert!(second.reported(|e| matches!(e, SourceEvent::Trouble(t) if t.contains("topic a"))));
     assert_eq!(second.source.unreadable_commits(), 1);
 }
 
 #[test]
-fn a_commit_beyond_the_log_is_a_loss_told_exactly() {
+fn a_commit_beyond_the_log_is_a_loss_reported_exactly() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..10);
     let settings = settings(&broker, "g", &["a"]);
-    let mut first = Bench::new(&settings);
+    let mut first = SourceBench::new(&settings);
     first.until("all records", |b| b.count() == 10);
     first.source.commit(&[(0, 0, point(500, 400))]).unwrap();
     first.source.close().unwrap();
 
-    let mut second = Bench::new(&settings);
+    let mut second = SourceBench::new(&settings);
     second.until("the rest", |b| b.count() == 10);
     let lost = SourceEvent::Lost { topic: 0, partition: 0, wanted: 400, available: 0 };
     assert!(second.events.contains(&lost), "{:?}", second.events);
 }
 
 #[test]
-fn retention_that_overtakes_a_reader_is_a_loss_told_exactly() {
+fn retention_that_overtakes_a_reader_is_a_loss_reported_exactly() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..10);
     let mut settings = settings(&broker, "g", &["a"]);
     settings.properties.push(("queued.min.messages".to_owned(), "1".to_owned()));
-    let mut bench = Bench::new(&settings);
+    let mut bench = SourceBench::new(&settings);
     bench.until("the first records", |b| b.count() == 10 && b.all_empty(1));
 
     // Cut off, the reader cannot fetch while another fills the log beyond what it retains.
     let skipped = 400;
-    bench.source.tell_revoked(vec![("a".to_owned(), 0)]);
+    bench.source.report_revoked(vec![("a".to_owned(), 0)]);
     bench.source.give_up_revoked();
     let producer = EventProducer::new(&broker.bootstrap_servers()).unwrap();
     let payload = vec![b'x'; 100_000];
@@ -301,8 +302,13 @@ fn retention_that_overtakes_a_reader_is_a_loss_told_exactly() {
     }
     let (low, high) = bench.source.consumer.fetch_watermarks("a", 0, QUERY_TIMEOUT).unwrap();
     assert!(low > 10 && high == 10 + skipped, "{low} {high}");
-    let opening =
-        assignment::Opening { topic: 0, partition: 0, commit: None, wanted: None, start: 10 };
+    let opening = assignment::PartitionOpening {
+        topic: 0,
+        partition: 0,
+        commit: None,
+        wanted: None,
+        start: 10,
+    };
     bench.source.open(vec![opening]).unwrap();
     bench.events.clear();
     bench.until("what is left", |b| b.all_empty(1) && b.count() > 10);
@@ -315,9 +321,9 @@ fn retention_that_overtakes_a_reader_is_a_loss_told_exactly() {
 fn a_topic_that_is_missing_is_trouble_by_name_until_it_appears() {
     let broker = EmbeddedBroker::start(&[("here", 1)]).unwrap();
     produce(&broker, "here", 0, 0..3);
-    let mut bench = Bench::new(&settings(&broker, "g", &["here", "gone"]));
+    let mut bench = SourceBench::new(&settings(&broker, "g", &["here", "gone"]));
     let named = |e: &SourceEvent| matches!(e, SourceEvent::Trouble(t) if t.contains("gone"));
-    bench.until("trouble and the other topic", |b| b.told(named) && b.count() == 3);
+    bench.until("trouble and the other topic", |b| b.reported(named) && b.count() == 3);
     broker.create_topic("gone", 1).unwrap();
     produce(&broker, "gone", 0, 7..8);
     bench.until("its record", |b| b.count() == 4);
@@ -328,16 +334,17 @@ fn a_topic_that_is_missing_is_trouble_by_name_until_it_appears() {
 fn brokers_that_go_and_come_back_put_the_end_in_doubt_and_lose_nothing() {
     let broker = EmbeddedBroker::start(&[("a", 1)]).unwrap();
     produce(&broker, "a", 0, 0..5);
-    let mut bench = Bench::new(&settings(&broker, "g", &["a"]));
+    let mut bench = SourceBench::new(&settings(&broker, "g", &["a"]));
     bench.until("the end", |b| b.count() == 5 && b.all_empty(1));
     broker.set_reachable(false).unwrap();
     bench.until("doubt", |b| {
-        b.told(|e| matches!(e, SourceEvent::Trouble(_)))
+        b.reported(|e| matches!(e, SourceEvent::Trouble(_)))
             && b.state(0, 0) == Some(ReadState::Waiting)
     });
-    assert!(!bench.told(|e| *e == SourceEvent::Recovered));
+    assert!(!bench.reported(|e| *e == SourceEvent::Recovered));
     broker.set_reachable(true).unwrap();
-    bench.until("the end again", |b| b.told(|e| *e == SourceEvent::Recovered) && b.all_empty(1));
+    bench
+        .until("the end again", |b| b.reported(|e| *e == SourceEvent::Recovered) && b.all_empty(1));
     produce(&broker, "a", 0, 5..6);
     bench.until("one more", |b| b.count() == 6);
     let offsets: Vec<i64> = bench.records[&(0, 0)].iter().map(|(offset, _)| *offset).collect();
@@ -351,10 +358,10 @@ fn brokers_that_are_down_at_the_start_are_waited_for() {
     produce(&broker, "a", 0, 0..5);
     broker.set_reachable(false).unwrap();
     let settings = settings(&broker, "g", &["a"]);
-    let mut bench = Bench::new(&settings);
+    let mut bench = SourceBench::new(&settings);
     let server = broker.bootstrap_servers();
     bench.until("trouble that names the broker", |b| {
-        b.told(|e| matches!(e, SourceEvent::Trouble(text) if text.contains(&server)))
+        b.reported(|e| matches!(e, SourceEvent::Trouble(text) if text.contains(&server)))
     });
     assert!(bench.source.commit(&[(0, 0, point(1, 1))]).is_err());
     broker.set_reachable(true).unwrap();
@@ -368,15 +375,15 @@ fn a_second_member_takes_its_share_after_a_last_commit_and_one_that_is_alone_say
     produce(&broker, "a", 1, 0..10);
     let mut settings = settings(&broker, "g", &["a"]);
     settings.alone = true;
-    let mut first = Bench::new(&settings);
-    first.until("everything", |b| b.count() == 20 && b.source.judge_at.is_none());
-    assert!(!first.told(|e| matches!(e, SourceEvent::NotAlone { .. })));
+    let mut first = SourceBench::new(&settings);
+    first.until("everything", |b| b.count() == 20 && b.source.evaluate_at.is_none());
+    assert!(!first.reported(|e| matches!(e, SourceEvent::NotAlone { .. })));
 
     // A group that forms once more in this very moment acknowledges nothing: the second member
     // then leaves, and comes again.
     let mut attempts = 1;
     let (mut second, topic, partition) = loop {
-        let mut second = Bench::new(&settings);
+        let mut second = SourceBench::new(&settings);
         let (topic, partition) = first.give_up_one(&mut second);
         match first.source.commit(&[(topic, partition, point(10, 8))]) {
             Ok(()) => break (second, topic, partition),
@@ -424,20 +431,20 @@ fn only_listed_properties_may_be_set() {
         "Bootstrap.Servers",
         "",
     ] {
-        assert_eq!(check(name, Origin::File), unknown(name));
-        assert_eq!(check(name, Origin::Request), unknown(name));
+        assert_eq!(check(name, PropertyOrigin::File), unknown(name));
+        assert_eq!(check(name, PropertyOrigin::Request), unknown(name));
     }
     for name in ["ssl.ca.location", "ssl.key.location", "ssl.keystore.location"] {
-        assert_eq!(check(name, Origin::File), Ok(()));
+        assert_eq!(check(name, PropertyOrigin::File), Ok(()));
         let refused = Err(PropertyError::FileOnly { name: name.to_owned() });
-        assert_eq!(check(name, Origin::Request), refused);
+        assert_eq!(check(name, PropertyOrigin::Request), refused);
     }
-    assert_eq!(check("sasl.password", Origin::Request), Ok(()));
-    let error = check("enable.auto.commit", Origin::File).unwrap_err();
+    assert_eq!(check("sasl.password", PropertyOrigin::Request), Ok(()));
+    let error = check("enable.auto.commit", PropertyOrigin::File).unwrap_err();
     assert!(error.to_string().contains("always false"), "{error}");
-    let error = check("plugin.library.paths", Origin::File).unwrap_err().to_string();
+    let error = check("plugin.library.paths", PropertyOrigin::File).unwrap_err().to_string();
     assert!(error.contains("plugin.library.paths") && error.contains("session.timeout.ms"));
-    assert_eq!(check_properties(&[], Origin::File), Err(PropertyError::NoServers));
+    assert_eq!(check_properties(&[], PropertyOrigin::File), Err(PropertyError::NoServers));
 }
 
 #[test]

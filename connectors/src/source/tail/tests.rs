@@ -8,19 +8,19 @@ fn append(path: &Path, text: &str) {
 }
 
 /// The lines and their offsets, and why reading stopped.
-fn read(tail: &mut Tail) -> (String, ReadState) {
+fn read(tail: &mut FileTail) -> (String, ReadState) {
     let mut said = Vec::new();
     let progress = tail.drain(100, |record| match record {
         Ok(Record { offset, payload, .. }) => {
             said.push(format!("{offset}:{}", String::from_utf8_lossy(payload)));
         }
-        Err(Oversized { offset, bytes }) => said.push(format!("{offset}:{bytes} bytes")),
+        Err(OversizedRecord { offset, bytes }) => said.push(format!("{offset}:{bytes} bytes")),
     });
     (said.join(" "), progress.unwrap().state)
 }
 
-fn resume(path: &Path, parts: &[Part], from: i64) -> (Tail, Resumed) {
-    Tail::resume(path, parts, from).unwrap()
+fn resume(path: &Path, parts: &[TailSegment], from: i64) -> (FileTail, TailResume) {
+    FileTail::resume(path, parts, from).unwrap()
 }
 
 #[test]
@@ -28,7 +28,10 @@ fn a_file_is_followed_line_by_line_over_a_rotation() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("a.log");
     let (mut tail, resumed) = resume(&path, &[], 0);
-    assert_eq!((resumed, read(&mut tail)), (Resumed::Whole, (String::new(), ReadState::Waiting)));
+    assert_eq!(
+        (resumed, read(&mut tail)),
+        (TailResume::Whole, (String::new(), ReadState::Waiting))
+    );
     append(&path, "one\n\ntwo\r\nthr");
     assert_eq!(read(&mut tail), ("0:one 5:two".to_owned(), ReadState::Waiting));
     append(&path, "ee\n");
@@ -47,7 +50,7 @@ fn a_file_is_followed_line_by_line_over_a_rotation() {
 }
 
 #[test]
-fn a_restart_goes_on_at_the_line_after_any_offset_wherever_the_file_is_now() {
+fn a_restart_resumes_at_the_line_after_any_offset_wherever_the_file_is_now() {
     let home = tempfile::tempdir().unwrap();
     let (path, old) = (home.path().join("a.log"), home.path().join("a.log.1"));
     append(&path, "one\ntwo\n");
@@ -71,19 +74,23 @@ fn a_restart_goes_on_at_the_line_after_any_offset_wherever_the_file_is_now() {
         for parts in [&before, &after] {
             if from < 9 || parts.len() == 2 {
                 let (mut tail, resumed) = resume(&path, parts, from);
-                assert_eq!((resumed, read(&mut tail).0.as_str()), (Resumed::Whole, want), "{from}");
+                assert_eq!(
+                    (resumed, read(&mut tail).0.as_str()),
+                    (TailResume::Whole, want),
+                    "{from}"
+                );
             }
         }
     }
     fs::remove_file(&old).unwrap();
     let (mut tail, resumed) = resume(&path, &after, 4);
-    assert_eq!((resumed, read(&mut tail).0.as_str()), (Resumed::Lost(8), "8:three"));
+    assert_eq!((resumed, read(&mut tail).0.as_str()), (TailResume::Lost(8), "8:three"));
     let (mut tail, resumed) = resume(&path, &before, 4);
-    assert_eq!((resumed, read(&mut tail).0.as_str()), (Resumed::Lost(4), "4:three"));
+    assert_eq!((resumed, read(&mut tail).0.as_str()), (TailResume::Lost(4), "4:three"));
 }
 
 #[test]
-fn a_line_too_long_is_told_and_costs_bounded_memory() {
+fn a_line_too_long_is_reported_and_costs_bounded_memory() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("a.log");
     let long = "x".repeat(3 * MAX_RECORD_BYTES);
@@ -93,5 +100,5 @@ fn a_line_too_long_is_told_and_costs_bounded_memory() {
     let want = format!("0:one 4:{} bytes {two}:two", long.len());
     assert_eq!(read(&mut tail), (want, ReadState::Empty));
     assert!(tail.buffer.capacity() < 3 * MAX_RECORD_BYTES);
-    assert!(Tail::resume(home.path(), &[], 0).unwrap().0.drain(1, |_| ()).is_err());
+    assert!(FileTail::resume(home.path(), &[], 0).unwrap().0.drain(1, |_| ()).is_err());
 }

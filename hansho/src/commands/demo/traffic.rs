@@ -22,9 +22,9 @@ const BEAT_MS: i64 = 100;
 const SAMPLE_MS: i64 = SECOND_MS;
 /// Past that is published first, as after an outage of the service.
 const BACKLOG_MS: i64 = 20 * MINUTE_MS;
-/// When the password attack begins and ends, after the start.
+/// Time range of the password attack, after the start.
 const ATTACK_MS: std::ops::Range<i64> = 1_000..6_000;
-/// When requests fail.
+/// Time range in which requests fail.
 const ERRORS_MS: std::ops::Range<i64> = 2_000..14_000;
 /// The attack and the burst repeat.
 const CYCLE_MS: i64 = 5 * MINUTE_MS;
@@ -55,8 +55,8 @@ pub(crate) fn start(
 
 fn publish(producer: &EventProducer, stop: &AtomicBool) -> u64 {
     let mut sent = 0;
-    let mut traffic = Traffic::new(wall_clock());
-    let mut send = |event: Event| {
+    let mut traffic = DemoTraffic::new(wall_clock());
+    let mut send = |event: DemoEvent| {
         // A demo that cannot publish shows it by showing nothing; there is nobody to retry for.
         let payload = event.payload.to_string();
         if producer.send(event.topic, event.key.as_bytes(), payload.as_bytes()).is_ok() {
@@ -76,14 +76,14 @@ fn publish(producer: &EventProducer, stop: &AtomicBool) -> u64 {
 }
 
 /// One event to publish.
-struct Event {
+struct DemoEvent {
     topic: &'static str,
     key: String,
     payload: Value,
 }
 
 /// The events of a demo, in order.
-struct Traffic {
+struct DemoTraffic {
     start: Timestamp,
     /// Length of what has been published since the start.
     elapsed_ms: i64,
@@ -92,13 +92,13 @@ struct Traffic {
     random: u64,
 }
 
-impl Traffic {
-    fn new(start: Timestamp) -> Traffic {
-        Traffic { start, elapsed_ms: 0, sessions: 0, random: 0x2545_f491_4f6c_dd1d }
+impl DemoTraffic {
+    fn new(start: Timestamp) -> DemoTraffic {
+        DemoTraffic { start, elapsed_ms: 0, sessions: 0, random: 0x2545_f491_4f6c_dd1d }
     }
 
     /// The metrics of the minutes before the start.
-    fn backlog(&mut self, send: &mut impl FnMut(Event)) {
+    fn backlog(&mut self, send: &mut impl FnMut(DemoEvent)) {
         let mut ago = BACKLOG_MS;
         while ago > 0 {
             self.metrics(-ago, send);
@@ -111,7 +111,7 @@ impl Traffic {
         self.start.plus(self.elapsed_ms)
     }
 
-    fn beat(&mut self, send: &mut impl FnMut(Event)) {
+    fn beat(&mut self, send: &mut impl FnMut(DemoEvent)) {
         let since_ms = self.elapsed_ms;
         self.logins(since_ms, send);
         self.requests(since_ms, send);
@@ -121,7 +121,7 @@ impl Traffic {
         self.elapsed_ms += BEAT_MS;
     }
 
-    fn logins(&mut self, since_ms: i64, send: &mut impl FnMut(Event)) {
+    fn logins(&mut self, since_ms: i64, send: &mut impl FnMut(DemoEvent)) {
         let user = self.below(USERS.len() as u64) as usize;
         self.sessions += 1;
         let session = format!("s{}", self.sessions);
@@ -139,12 +139,12 @@ impl Traffic {
                 .get((since_ms / BEAT_MS) as usize % ATTACKED.len())
                 .copied()
                 .unwrap_or("root");
-            let attacker = Account { user, address: "203.0.113.9".to_owned() };
+            let attacker = DemoAccount { user, address: "203.0.113.9".to_owned() };
             send(login(self.start.plus(since_ms), "failure", &attacker));
         }
     }
 
-    fn requests(&mut self, since_ms: i64, send: &mut impl FnMut(Event)) {
+    fn requests(&mut self, since_ms: i64, send: &mut impl FnMut(DemoEvent)) {
         let is_burst = ERRORS_MS.contains(&(since_ms % CYCLE_MS));
         for service in ["checkout", "search"] {
             let fails = service == "checkout" && is_burst && self.below(3) == 0;
@@ -153,12 +153,12 @@ impl Traffic {
                 "service": service, "status": if fails { 503 } else { 200 },
                 "latency": 40 + self.below(200), "user": { "id": format!("u{}", self.below(500)) },
             });
-            send(Event { topic: "http.access", key: service.to_owned(), payload });
+            send(DemoEvent { topic: "http.access", key: service.to_owned(), payload });
         }
     }
 
     /// `since_ms` is negative before the start.
-    fn metrics(&mut self, since_ms: i64, send: &mut impl FnMut(Event)) {
+    fn metrics(&mut self, since_ms: i64, send: &mut impl FnMut(DemoEvent)) {
         let minutes = (since_ms + BACKLOG_MS) as f64 / MINUTE_MS as f64;
         let climbed = (CLIMB_FROM + CLIMB_PER_MINUTE * minutes).min(CLIMB_TO);
         for host in HOSTS {
@@ -169,7 +169,7 @@ impl Traffic {
                 "ts": self.start.plus(since_ms).to_string(), "host": host, "cpu": { "used": cpu },
                 "mem": { "used": 0.52 }, "disk": { "used": disk }, "net": { "used": 0.12 },
             });
-            send(Event { topic: "metrics.node", key: host.to_owned(), payload });
+            send(DemoEvent { topic: "metrics.node", key: host.to_owned(), payload });
         }
     }
 
@@ -182,23 +182,23 @@ impl Traffic {
     }
 }
 
-/// Who logs in, and from where.
-struct Account {
+/// Account that logs in, and its address.
+struct DemoAccount {
     user: &'static str,
     address: String,
 }
 
 /// A user at the one address that is theirs.
-fn of_user(number: usize) -> Account {
+fn of_user(number: usize) -> DemoAccount {
     let user = USERS.get(number).copied().unwrap_or("sato");
-    Account { user, address: format!("192.0.2.{}", 10 + number) }
+    DemoAccount { user, address: format!("192.0.2.{}", 10 + number) }
 }
 
-fn login(at: Timestamp, outcome: &str, account: &Account) -> Event {
+fn login(at: Timestamp, outcome: &str, account: &DemoAccount) -> DemoEvent {
     let payload = json!({
         "ts": at.to_string(), "action": "login", "outcome": outcome,
         "user": { "name": account.user }, "src": { "ip": account.address },
         "geo": { "country": "JP" },
     });
-    Event { topic: "auth.events", key: account.user.to_owned(), payload }
+    DemoEvent { topic: "auth.events", key: account.user.to_owned(), payload }
 }

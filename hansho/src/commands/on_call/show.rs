@@ -5,9 +5,9 @@ use std::fmt::{Display, Write};
 
 use model::message::Language;
 use model::time::Timestamp;
-use model::transition::Reason;
-use oncall::case::{Phase, State};
-use oncall::timeline::{TimelineEntry, TimelineEvent};
+use model::transition::EndReason;
+use oncall::incident::{IncidentPhase, IncidentState};
+use oncall::timeline::{IncidentEntry, IncidentEvent};
 use runtime::notify::requests::answers::{
     DroppedNotificationView, IncidentList, IncidentView, NotificationChanged, NotificationList,
     PendingNotificationView, RenderedNotification, RouteAnswer, SilenceCreated, SilenceExpired,
@@ -26,14 +26,14 @@ pub(super) trait ShowAnswer: DeserializeOwned {
     /// The answer in words.
     fn show(&self, language: Language) -> String;
 
-    /// Whether it says that something was not delivered.
+    /// True when it says that something was not delivered.
     fn is_undelivered(&self) -> bool {
         false
     }
 }
 
 /// A text in the language of the reader.
-fn say(language: Language, en: &str, ja: &str) -> String {
+fn in_language(language: Language, en: &str, ja: &str) -> String {
     match language {
         Language::En => en.to_owned(),
         Language::Ja => ja.to_owned(),
@@ -43,7 +43,11 @@ fn say(language: Language, en: &str, ja: &str) -> String {
 impl ShowAnswer for IncidentList {
     fn show(&self, language: Language) -> String {
         if self.incidents.is_empty() {
-            return say(language, "nothing is open\n", "未解消のインシデントはありません\n");
+            return in_language(
+                language,
+                "nothing is open\n",
+                "未解消のインシデントはありません\n",
+            );
         }
         let head = match language {
             Language::En => ["ID", "LEVEL", "STATE", "DUE", "ALERT", "KEY", "OWNER", "SINCE"],
@@ -56,7 +60,7 @@ impl ShowAnswer for IncidentList {
         let mut shown = table(&rows);
         if self.left_out > 0 {
             let more = self.left_out;
-            let more = say(language, &format!("and {more} more"), &format!("ほか{more}件"));
+            let more = in_language(language, &format!("and {more} more"), &format!("ほか{more}件"));
             let _ = writeln!(shown, "{more}");
         }
         shown
@@ -89,28 +93,28 @@ fn level(one: &IncidentView, language: Language) -> String {
     format!("L{} {severity}", one.level)
 }
 
-fn state(state: State, is_flapping: bool, language: Language) -> String {
+fn state(state: IncidentState, is_flapping: bool, language: Language) -> String {
     let name = match language {
         Language::En => state.name(),
         Language::Ja => state.name_ja(),
     };
-    let flaps = say(language, ", flaps", "・繰り返し");
+    let flaps = in_language(language, ", flaps", "・繰り返し");
     if is_flapping { name.to_owned() + &flaps } else { name.to_owned() }
 }
 
-fn phase(phase: Phase, language: Language) -> &'static str {
+fn phase(phase: IncidentPhase, language: Language) -> &'static str {
     match language {
         Language::En => phase.name(),
         Language::Ja => phase.name_ja(),
     }
 }
 
-/// How long somebody has to respond, or by how much that is over.
+/// Time for which somebody has to respond, or by how much that is over.
 fn due(seconds: i64, language: Language) -> String {
     let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
     let length = format!("{hours}:{minutes:02}");
     if seconds < 0 {
-        say(language, &format!("over {length}"), &format!("超過 {length}"))
+        in_language(language, &format!("over {length}"), &format!("超過 {length}"))
     } else {
         length
     }
@@ -141,8 +145,10 @@ struct IncidentLine {
 }
 
 fn members(one: &IncidentView, language: Language) -> Vec<IncidentLine> {
-    let member =
-        |en: &str, ja: &str, value: String| IncidentLine { name: say(language, en, ja), value };
+    let member = |en: &str, ja: &str, value: String| IncidentLine {
+        name: in_language(language, en, ja),
+        value,
+    };
     let (text, phase) = (&one.text, one.phase.map(|it| phase(it.0, language)));
     let instant = |at: Option<Timestamp>| or_nothing(at.as_ref());
     let mut members = vec![
@@ -163,17 +169,17 @@ fn members(one: &IncidentView, language: Language) -> Vec<IncidentLine> {
     members
 }
 
-fn timeline_line(entry: &TimelineEntry, language: Language) -> String {
+fn timeline_line(entry: &IncidentEntry, language: Language) -> String {
     let by = or_nothing(entry.by.as_ref());
     let by = if by.is_empty() { String::new() } else { format!(" ({})", plain(&by)) };
     format!("{}  {}{by}", time_of_day(entry.at), event(&entry.what, language))
 }
 
 /// An event of a timeline in words.
-fn event(what: &TimelineEvent, language: Language) -> String {
+fn event(what: &IncidentEvent, language: Language) -> String {
     let EventWords { en, ja, rest } = event_words(what);
     let colon = if rest.is_empty() { "" } else { ": " };
-    plain(&format!("{}{colon}{rest}", say(language, en, ja)))
+    plain(&format!("{}{colon}{rest}", in_language(language, en, ja)))
 }
 
 /// Words of an event, and what they are about.
@@ -183,48 +189,48 @@ struct EventWords {
     rest: String,
 }
 
-fn event_words(what: &TimelineEvent) -> EventWords {
+fn event_words(what: &IncidentEvent) -> EventWords {
     let of = |en, ja, rest: String| EventWords { en, ja, rest };
     match what {
-        TimelineEvent::Fired => of("fired", "発生", String::new()),
-        TimelineEvent::SeverityRaised(severity) => {
+        IncidentEvent::Fired => of("fired", "発生", String::new()),
+        IncidentEvent::SeverityRaised(severity) => {
             of("severity rose", "重大度が上昇", severity.to_string())
         }
-        TimelineEvent::MatchedAgain => of("matched again", "再び該当", String::new()),
-        TimelineEvent::Ended(reason) => {
-            let reason = reason.map(Reason::name);
+        IncidentEvent::MatchedAgain => of("matched again", "再び該当", String::new()),
+        IncidentEvent::Ended(reason) => {
+            let reason = reason.map(EndReason::name);
             of("the alert ended", "アラートが終了", or_nothing(reason.as_ref()))
         }
-        TimelineEvent::Delivered { receiver, kind } => {
+        IncidentEvent::Delivered { receiver, kind } => {
             of("notified", "通知済み", format!("{receiver} {}", kind.name()))
         }
-        TimelineEvent::NotificationDropped { receiver, kind, why } => {
+        IncidentEvent::NotificationDropped { receiver, kind, why } => {
             of("notification dropped", "通知できず", format!("{receiver} {} {why}", kind.name()))
         }
-        TimelineEvent::Suppressed { receiver, why } => {
+        IncidentEvent::Suppressed { receiver, why } => {
             of("notification suppressed", "通知を保留", format!("{receiver} {why}"))
         }
-        TimelineEvent::Escalated { step, receivers } => {
+        IncidentEvent::Escalated { step, receivers } => {
             let receivers = serde_json::to_string(receivers).unwrap_or_default();
             of("escalated, step", "エスカレーション (段階)", format!("{step} {receivers}"))
         }
-        TimelineEvent::Breached => of("deadline missed", "対応期限を超過", String::new()),
-        TimelineEvent::Reminded => of("reminded", "再通知", String::new()),
-        TimelineEvent::Acknowledged => of("acknowledged", "対応開始", String::new()),
-        TimelineEvent::Assigned(name) => of("assigned to", "担当者", name.clone()),
-        TimelineEvent::Noted(text) => of("note", "メモ", text.clone()),
-        TimelineEvent::Mitigated(text) => of("mitigated", "一次対応完了", text.clone()),
-        TimelineEvent::CauseFound(text) => of("cause found", "原因判明", text.clone()),
-        TimelineEvent::Fixed(text) => of("fixed for good", "恒久対策完了", text.clone()),
-        TimelineEvent::Resolved(text) => of("resolved", "解消", text.clone()),
-        TimelineEvent::Closed(text) => of("closed", "完了", text.clone()),
+        IncidentEvent::Breached => of("deadline missed", "対応期限を超過", String::new()),
+        IncidentEvent::Reminded => of("reminded", "再通知", String::new()),
+        IncidentEvent::Acknowledged => of("acknowledged", "対応開始", String::new()),
+        IncidentEvent::Assigned(name) => of("assigned to", "担当者", name.clone()),
+        IncidentEvent::Noted(text) => of("note", "メモ", text.clone()),
+        IncidentEvent::Mitigated(text) => of("mitigated", "一次対応完了", text.clone()),
+        IncidentEvent::CauseFound(text) => of("cause found", "原因判明", text.clone()),
+        IncidentEvent::Fixed(text) => of("fixed for good", "恒久対策完了", text.clone()),
+        IncidentEvent::Resolved(text) => of("resolved", "解消", text.clone()),
+        IncidentEvent::Closed(text) => of("closed", "完了", text.clone()),
     }
 }
 
 impl ShowAnswer for SilenceList {
     fn show(&self, language: Language) -> String {
         if self.silences.is_empty() {
-            return say(language, "there is no silence\n", "サイレンスはありません\n");
+            return in_language(language, "there is no silence\n", "サイレンスはありません\n");
         }
         let head = match language {
             Language::En => ["NO", "UNTIL", "ENDED", "MATCHERS", "BY", "REASON"],
@@ -250,7 +256,7 @@ impl ShowAnswer for SilenceCreated {
     fn show(&self, language: Language) -> String {
         let number = self.silence;
         let (en, ja) = (format!("silence {number}\n"), format!("サイレンス {number}\n"));
-        say(language, &en, &ja) + &self.hits.show(language)
+        in_language(language, &en, &ja) + &self.hits.show(language)
     }
 }
 
@@ -258,7 +264,7 @@ impl ShowAnswer for SilencePreview {
     fn show(&self, language: Language) -> String {
         let open = self.open.len();
         let (recent, critical) = (self.last_7_days, self.last_7_days_critical);
-        say(
+        in_language(
             language,
             &format!(
                 "hits {open} open; {recent} in the last 7 days, {critical} of them critical\n"
@@ -270,20 +276,20 @@ impl ShowAnswer for SilencePreview {
 
 impl ShowAnswer for SilenceExpired {
     fn show(&self, language: Language) -> String {
-        say(language, "done\n", "完了しました\n")
+        in_language(language, "done\n", "完了しました\n")
     }
 }
 
 impl ShowAnswer for NotificationChanged {
     fn show(&self, language: Language) -> String {
-        say(language, "done\n", "完了しました\n")
+        in_language(language, "done\n", "完了しました\n")
     }
 }
 
 impl ShowAnswer for NotificationList {
     fn show(&self, language: Language) -> String {
         let (pending, dead) = (self.pending.len(), self.dead.len());
-        let counts = say(
+        let counts = in_language(
             language,
             &format!("{pending} pending, {dead} given up"),
             &format!("送信待ち{pending}件、配信断念{dead}件"),
@@ -330,17 +336,17 @@ impl ShowAnswer for TestResult {
 fn attempt(one: &TestAttempt, language: Language) -> String {
     let why = plain(&or_nothing(one.why.as_ref()));
     let outcome = if why.is_empty() {
-        say(language, "delivered", "送信しました")
+        in_language(language, "delivered", "送信しました")
     } else {
         let reason = or_nothing(one.reason.map(|it| it.0.name()).as_ref());
         let (en, ja) = (format!("failed ({reason}): {why}"), format!("失敗 ({reason}): {why}"));
-        say(language, &en, &ja)
+        in_language(language, &en, &ja)
     };
     format!("{}: {outcome}\n", one.kind.0.name())
 }
 
 impl ShowAnswer for RenderedNotification {
-    /// What would be sent, safe to print.
+    /// Message that would be sent, safe to print.
     fn show(&self, _: Language) -> String {
         self.sent.lines().map(|line| format!("{}\n", plain(line))).collect()
     }
@@ -352,14 +358,14 @@ impl ShowAnswer for RouteAnswer {
         for one in &self.receivers {
             let mute = or_nothing(one.mute.as_ref());
             let (en, ja) = (format!("  (mute: {mute})"), format!("  (通知停止: {mute})"));
-            let mute = if mute.is_empty() { mute } else { say(language, &en, &ja) };
+            let mute = if mute.is_empty() { mute } else { in_language(language, &en, &ja) };
             let _ = writeln!(out, "{}{mute}", plain(&one.receiver));
         }
         if out.is_empty() {
-            out = say(language, "no receiver\n", "通知先はありません\n");
+            out = in_language(language, "no receiver\n", "通知先はありません\n");
         }
         for calendar in &self.off_shift {
-            let off = say(language, "a route is off its shift", "時間外のルートがあります");
+            let off = in_language(language, "a route is off its shift", "時間外のルートがあります");
             let _ = writeln!(out, "{off}: {}", plain(calendar));
         }
         out
@@ -372,7 +378,7 @@ impl ShowAnswer for StatusView {
         let (firing, breached) = (of.firing, of.breached);
         let (acknowledged, resolved) = (of.acknowledged, of.resolved);
         let (silences, dead) = (self.silences, self.dead);
-        let counts = say(
+        let counts = in_language(
             language,
             &format!(
                 "{firing} firing ({breached} past their deadline), {acknowledged} being worked on, \
@@ -456,7 +462,8 @@ mod tests {
     #[test]
     fn what_flaps_says_so() {
         let words = |is_flapping| {
-            [Language::En, Language::Ja].map(|language| state(State::Firing, is_flapping, language))
+            [Language::En, Language::Ja]
+                .map(|language| state(IncidentState::Firing, is_flapping, language))
         };
         assert_eq!(words(true), ["firing, flaps", "未対応・繰り返し"]);
         assert_eq!(words(false), ["firing", "未対応"]);
@@ -474,18 +481,18 @@ mod tests {
         use model::severity::Severity;
         let receivers = vec!["chat".to_owned(), "pager".to_owned()];
         let cases = [
-            (TimelineEvent::SeverityRaised(Severity::High), "severity rose: high"),
-            (TimelineEvent::MatchedAgain, "matched again"),
-            (TimelineEvent::Ended(None), "the alert ended"),
+            (IncidentEvent::SeverityRaised(Severity::High), "severity rose: high"),
+            (IncidentEvent::MatchedAgain, "matched again"),
+            (IncidentEvent::Ended(None), "the alert ended"),
             (
-                TimelineEvent::Escalated { receivers, step: 2 },
+                IncidentEvent::Escalated { receivers, step: 2 },
                 "escalated, step: 2 [\"chat\",\"pager\"]",
             ),
         ];
         for (what, want) in cases {
             assert_eq!(event(&what, Language::En), want);
         }
-        assert_eq!(event(&TimelineEvent::MatchedAgain, Language::Ja), "再び該当");
+        assert_eq!(event(&IncidentEvent::MatchedAgain, Language::Ja), "再び該当");
     }
 
     /// The documents of the service, as they are printed in both languages.

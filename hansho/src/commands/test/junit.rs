@@ -5,13 +5,13 @@ use std::path::Path;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::verdict::Verdict;
+use super::verdict::TestVerdict;
 
 /// Writes one test case for each test, all in one suite.
 ///
 /// # Errors
 /// A file that cannot be written.
-pub(super) fn write(path: &Path, verdicts: &[Verdict<'_>]) -> io::Result<()> {
+pub(super) fn write(path: &Path, verdicts: &[TestVerdict<'_>]) -> io::Result<()> {
     let mut suite = TestSuite::new("rules");
     for verdict in verdicts {
         let status = if verdict.differences.is_empty() {

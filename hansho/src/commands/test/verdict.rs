@@ -1,12 +1,12 @@
-//! What became of a rule test.
+//! Verdict of a rule test.
 
 use rules_dsl::rule::Test;
 
 /// A test that was played.
-pub(super) struct Verdict<'a> {
+pub(super) struct TestVerdict<'a> {
     pub(super) test: &'a Test,
     /// `rules/auth.rules:30`
     pub(super) place: String,
-    /// What differs; empty when all is as expected.
+    /// Differences; empty when all is as expected.
     pub(super) differences: String,
 }

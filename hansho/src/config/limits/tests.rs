@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use connectors::journal::MAX_BUFFERED_BYTES;
-use oncall::desk::{AUDIT_MAX, CASES_MAX, DEAD_MAX, TURNS_MAX};
-use oncall::incident::CLOSED_MAX;
+use oncall::engine::{AUDIT_MAX, DEAD_MAX, INCIDENTS_MAX, TURNS_MAX};
+use oncall::episode_fold::CLOSED_MAX;
 use oncall::outbox::IN_FLIGHT_MAX;
 use oncall::silence::SILENCES_MAX;
 
@@ -48,7 +48,7 @@ fn size(bytes: u64) -> String {
 
 /// Every setting of `[limits]` and its default as the pages write it.
 fn settings() -> BTreeMap<&'static str, String> {
-    let Limits {
+    let NodeLimits {
         idle_timeout_ms,
         skew_max_ms,
         reorder_buffer_bytes,
@@ -59,7 +59,7 @@ fn settings() -> BTreeMap<&'static str, String> {
         pause_alert_after_ms,
         snapshot_interval_ms,
         meta: MetaLimits { quiet_ms, never_matched_after, rule_share_max },
-    } = Limits::default();
+    } = NodeLimits::default();
     BTreeMap::from([
         ("`limits.idle_timeout`", seconds(idle_timeout_ms)),
         ("`limits.skew_max`", seconds(skew_max_ms)),
@@ -109,7 +109,7 @@ fn fixed() -> Vec<(&'static str, &'static str, String)> {
         ("alerts waiting for on-call", "通知処理を待つアラート", number(RECORDS_PENDING_MAX)),
         ("a message", "メッセージ", bytes(MESSAGE_BYTES_MAX)),
         ("attempts in flight per sink", "通知先ごとに同時に送信する通知", number(IN_FLIGHT_MAX)),
-        ("incidents on record", "記録に残すインシデント", number(CASES_MAX)),
+        ("incidents on record", "記録に残すインシデント", number(INCIDENTS_MAX)),
         ("dropped notifications kept", "保持する配信できなかった通知", number(DEAD_MAX)),
         ("entries of the audit log", "監査ログの記録", number(AUDIT_MAX)),
         (

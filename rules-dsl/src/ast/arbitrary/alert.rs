@@ -5,14 +5,17 @@ use super::expression::{
     amount, at, comparison_of, length_of_time, name_of, path_of, signed, text_of,
 };
 use crate::ast::{
-    Alert, Clauses, Compare, Condition, During, Grade, HoldClause, Key, Lookup, Measure, Name,
-    Quantity, SeverityLevel, Statement, Term, Threshold, Trigger, Window,
+    Alert, AlertClauses, AlertSeverity, Compare, Condition, During, HoldClause, KeyComponent,
+    Measure, MeasureTerm, Quantity, SeverityLevel, SpannedName, Statement, TableLookup, Threshold,
+    Trigger, Window,
 };
 use crate::quantity::UnitKind;
-use crate::rule::Arithmetic;
+use crate::rule::ArithmeticOp;
 
-pub(super) fn key_of() -> BoxedStrategy<Key> {
-    (path_of(), any::<bool>()).prop_map(|(field, optional)| Key { field, optional }).boxed()
+pub(super) fn key_of() -> BoxedStrategy<KeyComponent> {
+    (path_of(), any::<bool>())
+        .prop_map(|(field, optional)| KeyComponent { field, optional })
+        .boxed()
 }
 
 fn window_of() -> BoxedStrategy<Window> {
@@ -22,34 +25,38 @@ fn window_of() -> BoxedStrategy<Window> {
         .boxed()
 }
 
-fn bare(term: Term) -> Measure {
+fn bare(term: MeasureTerm) -> Measure {
     Measure { term, window: Window::default() }
 }
 
-fn named_or_called() -> impl Strategy<Value = Term> {
+fn named_or_called() -> impl Strategy<Value = MeasureTerm> {
     let functions = vec!["count", "p95", "p99.9", "ratio", "distinct", "min", "rate"];
     let call = (prop::sample::select(functions), prop::collection::vec(path_of(), 1..3));
     prop_oneof![
-        name_of().prop_map(Term::Named),
-        call.prop_map(|(text, of)| Term::Call(Name { text: text.to_owned(), at: at() }, of, at())),
+        name_of().prop_map(MeasureTerm::Named),
+        call.prop_map(|(text, of)| MeasureTerm::Call(
+            SpannedName { text: text.to_owned(), at: at() },
+            of,
+            at()
+        )),
     ]
 }
 
 /// Measures with their own windows.
 pub(super) fn measure_of() -> BoxedStrategy<Measure> {
-    use Arithmetic::{Add, Divide, Multiply, Subtract};
+    use ArithmeticOp::{Add, Divide, Multiply, Subtract};
     let leaf = (named_or_called(), window_of()).prop_map(|(term, window)| Measure { term, window });
     leaf.prop_recursive(3, 8, 2, |inner| {
         let operator = prop::sample::select(vec![Add, Subtract, Multiply, Divide]);
         // A length of time after a slash would be the window of a level.
-        let number =
-            signed().prop_map(|number| bare(Term::Number(Quantity { unit: None, ..number })));
+        let number = signed()
+            .prop_map(|number| bare(MeasureTerm::Number(Quantity { unit: None, ..number })));
         let right = prop_oneof![inner.clone(), number];
         let arithmetic = (inner.clone(), operator, right).prop_map(|(left, operator, right)| {
-            Term::Arithmetic(Box::new(left), operator, Box::new(right))
+            MeasureTerm::Arithmetic(Box::new(left), operator, Box::new(right))
         });
-        let versus =
-            (inner, length_of_time()).prop_map(|(now, ago)| Term::Versus(Box::new(now), ago));
+        let versus = (inner, length_of_time())
+            .prop_map(|(now, ago)| MeasureTerm::Versus(Box::new(now), ago));
         (prop_oneof![arithmetic, versus], window_of())
             .prop_map(|(term, window)| Measure { term, window })
     })
@@ -71,10 +78,10 @@ fn compare_of() -> BoxedStrategy<Compare> {
     (measure_of(), level_of(), window_of())
         .prop_map(|(measure, mut level, after)| {
             // Two numbers in a row are a level of nothing.
-            if !matches!(measure.term, Term::Named(_) | Term::Call(..))
+            if !matches!(measure.term, MeasureTerm::Named(_) | MeasureTerm::Call(..))
                 || measure.window != Window::default()
             {
-                level.comparison.get_or_insert(crate::rule::Comparison::AtLeast);
+                level.comparison.get_or_insert(crate::rule::ComparisonOp::AtLeast);
             }
             let own = &measure.window;
             let window = Window {
@@ -121,11 +128,11 @@ fn trigger_of() -> BoxedStrategy<(Trigger, Window)> {
     prop_oneof![3 => condition, 1 => any, 4 => of_events].boxed()
 }
 
-fn lookup_of() -> BoxedStrategy<Lookup> {
-    (name_of(), path_of()).prop_map(|(name, field)| Lookup { name, field }).boxed()
+fn lookup_of() -> BoxedStrategy<TableLookup> {
+    (name_of(), path_of()).prop_map(|(name, field)| TableLookup { name, field }).boxed()
 }
 
-fn clauses_of() -> BoxedStrategy<Clauses> {
+fn clauses_of() -> BoxedStrategy<AlertClauses> {
     let length = || prop::option::of(length_of_time());
     let number = || prop::option::of(amount());
     let nodata = prop_oneof![Just(HoldClause::Clear), length_of_time().prop_map(HoldClause::Hold)];
@@ -146,7 +153,7 @@ fn clauses_of() -> BoxedStrategy<Clauses> {
             let (hold_for, clear, keep, nodata) = held;
             let (during, except, overrides, roster) = looked_up;
             let (limit_keys, limit_values, seen, learn) = limits;
-            Clauses {
+            AlertClauses {
                 window: Window::default(),
                 by,
                 hold_for,
@@ -168,15 +175,15 @@ fn clauses_of() -> BoxedStrategy<Clauses> {
         .boxed()
 }
 
-fn grade_of() -> BoxedStrategy<Grade> {
+fn grade_of() -> BoxedStrategy<AlertSeverity> {
     let severity = || prop::sample::select(Severity::ALL.to_vec());
     let rung = (severity(), level_of()).prop_map(|(severity, level)| SeverityLevel {
         severity,
         level: Threshold { per: None, ..level },
     });
     prop_oneof![
-        severity().prop_map(Grade::Severity),
-        prop::collection::vec(rung, 1..4).prop_map(|rungs| Grade::Ladder(rungs, at())),
+        severity().prop_map(AlertSeverity::Severity),
+        prop::collection::vec(rung, 1..4).prop_map(|rungs| AlertSeverity::Ladder(rungs, at())),
     ]
     .boxed()
 }
@@ -193,11 +200,12 @@ pub(super) fn alert_of() -> BoxedStrategy<Statement> {
                 &trigger,
                 Trigger::Condition(Condition::Compare(compare)) if compare.level.is_none()
             );
-            if let (true, Grade::Severity(severity)) = (has_no_level, &grade) {
+            if let (true, AlertSeverity::Severity(severity)) = (has_no_level, &grade) {
                 let level = Threshold { comparison: None, quantity: one(), per: None };
-                grade = Grade::Ladder(vec![SeverityLevel { severity: *severity, level }], at());
+                grade =
+                    AlertSeverity::Ladder(vec![SeverityLevel { severity: *severity, level }], at());
             }
-            let clauses = Clauses { window, ..clauses };
+            let clauses = AlertClauses { window, ..clauses };
             let alert = Alert { name, trigger, clauses, grade, message, runbook, labels };
             Statement::Alert(Box::new(alert))
         })

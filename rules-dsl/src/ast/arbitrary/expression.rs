@@ -3,12 +3,14 @@
 use model::decimal::Decimal;
 use proptest::prelude::*;
 
-use crate::ast::{At, Expression, Name, Path, Quantity, Quoted, Set};
+use crate::ast::{
+    Expression, FieldPath, MembershipSet, NodeSpan, Quantity, QuotedText, SpannedName,
+};
 use crate::quantity::UNITS;
-use crate::rule::{Arithmetic, Comparison, TextTest};
+use crate::rule::{ArithmeticOp, ComparisonOp, TextTest};
 
-pub(super) fn at() -> At {
-    At::default()
+pub(super) fn at() -> NodeSpan {
+    NodeSpan::default()
 }
 
 pub(super) fn word() -> impl Strategy<Value = String> {
@@ -23,16 +25,18 @@ pub(super) fn word() -> impl Strategy<Value = String> {
     ]
 }
 
-pub(super) fn name_of() -> BoxedStrategy<Name> {
-    word().prop_map(|text| Name { text, at: at() }).boxed()
+pub(super) fn name_of() -> BoxedStrategy<SpannedName> {
+    word().prop_map(|text| SpannedName { text, at: at() }).boxed()
 }
 
-pub(super) fn path_of() -> BoxedStrategy<Path> {
-    prop::collection::vec(word(), 1..4).prop_map(|segments| Path { segments, at: at() }).boxed()
+pub(super) fn path_of() -> BoxedStrategy<FieldPath> {
+    prop::collection::vec(word(), 1..4)
+        .prop_map(|segments| FieldPath { segments, at: at() })
+        .boxed()
 }
 
-pub(super) fn text_of() -> BoxedStrategy<Quoted> {
-    "[ -~認証\\n\\t①]{0,12}".prop_map(|text| Quoted { text, at: at() }).boxed()
+pub(super) fn text_of() -> BoxedStrategy<QuotedText> {
+    "[ -~認証\\n\\t①]{0,12}".prop_map(|text| QuotedText { text, at: at() }).boxed()
 }
 
 pub(super) fn amount() -> impl Strategy<Value = Quantity> {
@@ -61,8 +65,8 @@ pub(super) fn signed() -> impl Strategy<Value = Quantity> {
     })
 }
 
-pub(super) fn comparison_of() -> BoxedStrategy<Comparison> {
-    use Comparison::{Above, AtLeast, AtMost, Below, Equal, NotEqual};
+pub(super) fn comparison_of() -> BoxedStrategy<ComparisonOp> {
+    use ComparisonOp::{Above, AtLeast, AtMost, Below, Equal, NotEqual};
     prop::sample::select(vec![Above, AtLeast, AtMost, Below, Equal, NotEqual]).boxed()
 }
 
@@ -87,7 +91,7 @@ pub(super) fn literals() -> BoxedStrategy<Vec<Expression>> {
 }
 
 pub(super) fn expression_of() -> BoxedStrategy<Expression> {
-    use Arithmetic::{Add, Divide, Multiply, Subtract};
+    use ArithmeticOp::{Add, Divide, Multiply, Subtract};
     use TextTest::{Contains, EndsWith, StartsWith};
     leaf()
         .prop_recursive(4, 24, 3, |inner| {
@@ -95,9 +99,9 @@ pub(super) fn expression_of() -> BoxedStrategy<Expression> {
             let operator = prop::sample::select(vec![Add, Subtract, Multiply, Divide]);
             let test = prop::sample::select(vec![Contains, StartsWith, EndsWith]);
             let set = prop_oneof![
-                literals().prop_map(Set::Literals),
-                prop::collection::vec(text_of(), 1..3).prop_map(Set::Networks),
-                name_of().prop_map(Set::List),
+                literals().prop_map(MembershipSet::Literals),
+                prop::collection::vec(text_of(), 1..3).prop_map(MembershipSet::Networks),
+                name_of().prop_map(MembershipSet::List),
             ];
             prop_oneof![
                 prop::collection::vec(inner.clone(), 2..4).prop_map(Expression::And),

@@ -7,8 +7,8 @@ use super::alert::{alert_of, key_of, measure_of};
 use super::expression::{at, expression_of, length_of_time, literals, name_of, path_of, text_of};
 use super::test::test_of;
 use crate::ast::{
-    Calendar, CalendarSpan, Extract, Field, FieldKind, Filter, Items, KindArgument, List,
-    MeasureStatement, Name, Pattern, Quantity, Statement, Stream, Table, Watch, Weekday,
+    Calendar, CalendarSpan, Extract, Field, FieldKind, Filter, KindArgument, List, ListItems,
+    MeasureStatement, Pattern, Quantity, SpannedName, Statement, Stream, Table, Watch, Weekday,
 };
 
 fn stream_of() -> BoxedStrategy<Statement> {
@@ -16,7 +16,7 @@ fn stream_of() -> BoxedStrategy<Statement> {
         Just(None),
         text_of().prop_map(|text| Some(KindArgument::Format(text))),
         Just(Some(KindArgument::Kind(Box::new(FieldKind {
-            name: Name { text: "ms".to_owned(), at: at() },
+            name: SpannedName { text: "ms".to_owned(), at: at() },
             argument: None
         })))),
         (0_i64..2, 1_i64..101).prop_map(|(low, high)| {
@@ -26,7 +26,8 @@ fn stream_of() -> BoxedStrategy<Statement> {
     ];
     let field =
         (path_of(), kind, prop::option::of(text_of())).prop_map(|(name, argument, path)| {
-            let kind = FieldKind { name: Name { text: "str".to_owned(), at: at() }, argument };
+            let kind =
+                FieldKind { name: SpannedName { text: "str".to_owned(), at: at() }, argument };
             Field { name, kind, path }
         });
     let sets = prop::collection::vec((path_of(), text_of()), 0..3);
@@ -59,9 +60,9 @@ fn stream_of() -> BoxedStrategy<Statement> {
 
 fn list_of() -> BoxedStrategy<Statement> {
     let items = prop_oneof![
-        literals().prop_map(Items::Literals),
-        prop::collection::vec(text_of(), 1..3).prop_map(Items::Networks),
-        text_of().prop_map(Items::File),
+        literals().prop_map(ListItems::Literals),
+        prop::collection::vec(text_of(), 1..3).prop_map(ListItems::Networks),
+        text_of().prop_map(ListItems::File),
     ];
     (name_of(), items).prop_map(|(name, items)| Statement::List(List { name, items })).boxed()
 }
@@ -83,8 +84,8 @@ fn calendar_of() -> BoxedStrategy<Statement> {
         all.map(|(days, hours)| CalendarSpan { days, hours, at: at() }).collect::<Vec<_>>()
     });
     let zones = vec!["Asia/Tokyo", "UTC", "Etc/GMT+9", "America/Port-au-Prince"];
-    let zone =
-        prop::sample::select(zones).prop_map(|zone| Name { text: zone.to_owned(), at: at() });
+    let zone = prop::sample::select(zones)
+        .prop_map(|zone| SpannedName { text: zone.to_owned(), at: at() });
     (name_of(), spans, prop::option::of(zone), prop::option::of(text_of()))
         .prop_map(|(name, spans, zone, holidays)| {
             Statement::Calendar(Calendar { name, spans, zone, holidays })

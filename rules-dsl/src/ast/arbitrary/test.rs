@@ -1,14 +1,17 @@
 use proptest::prelude::*;
 
 use super::expression::{amount, at, length_of_time, literals, name_of, path_of, text_of};
-use crate::ast::{Expect, Expected, Expression, Given, Path, Statement, Test, TestStep, Value};
+use crate::ast::{
+    Expected, Expression, FieldPath, Given, Statement, Test, TestExpectation, TestStep, TestValue,
+};
 
 fn literal_of() -> BoxedStrategy<Expression> {
     literals().prop_map(|mut literals| literals.remove(0)).boxed()
 }
 
 fn given_of() -> BoxedStrategy<TestStep> {
-    let value = prop_oneof![literal_of().prop_map(Value::One), literals().prop_map(Value::List),];
+    let value =
+        prop_oneof![literal_of().prop_map(TestValue::One), literals().prop_map(TestValue::List),];
     let fields = prop::collection::vec((path_of(), value), 0..3);
     let repeat = prop::option::of((length_of_time(), 1_u32..1_000_000));
     (name_of(), fields, length_of_time(), repeat, prop::option::of(length_of_time()))
@@ -29,8 +32,8 @@ fn expect_of() -> BoxedStrategy<TestStep> {
     ];
     let fields = prop::collection::vec((path_of(), literal_of()), 0..3);
     (what, prop::option::of(amount()), fields)
-        .prop_map(|(what, moment, fields): (_, _, Vec<(Path, Expression)>)| {
-            TestStep::Expect(Expect { what, moment, fields, at: at() })
+        .prop_map(|(what, moment, fields): (_, _, Vec<(FieldPath, Expression)>)| {
+            TestStep::Expect(TestExpectation { what, moment, fields, at: at() })
         })
         .boxed()
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use model::calendar::{Calendar, DAY_MINUTES, Span};
+use model::calendar::{Calendar, DAY_MINUTES, WeeklyHours};
 
 use super::clocks::changed_hours;
 use super::messages;
 use crate::ast::{self, Statement, Weekday};
-use crate::check::scope::Scope;
+use crate::check::scope::NameScope;
 use crate::diagnostic::Diagnostic;
 use crate::rule::During;
 
 /// Resolves a calendar; `None` is reported.
 pub(in crate::check) fn calendar(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::Calendar,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Arc<Calendar>> {
@@ -61,10 +61,10 @@ pub(in crate::check) fn calendar(
     Some(Arc::new(calendar))
 }
 
-fn span(span: &ast::CalendarSpan) -> Span {
+fn span(span: &ast::CalendarSpan) -> WeeklyHours {
     let (from_minute, until_minute) = span.hours.unwrap_or((0, DAY_MINUTES));
     let days = span.days.iter().fold(0, |days, (first, last)| days | weekdays(*first, *last));
-    Span { weekdays: days, from_minute, until_minute }
+    WeeklyHours { weekdays: days, from_minute, until_minute }
 }
 
 /// The days from one to another, both inside, over Sunday if need be; bit 0 is Monday.
@@ -88,7 +88,7 @@ const fn number(day: Weekday) -> u8 {
 
 /// `during CAL`, `during not CAL`.
 pub(in crate::check) fn during(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::During,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<During> {

@@ -4,7 +4,7 @@
 //! when they jump; one they show twice is met twice, with the calendar the other way round in
 //! between: an episode that was open resolves, and `for` begins anew.
 
-use model::calendar::{Calendar, Span, Zone};
+use model::calendar::{Calendar, WeeklyHours, ZoneOffsets};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 use super::messages;
@@ -19,7 +19,7 @@ const CHANGES_SINCE: Timestamp = Timestamp(20_819 * DAY_MS);
 /// One change of the clocks, as a clock on the wall shows it, in milliseconds since
 /// 1970-01-01T00:00 there.
 #[derive(Clone, Copy)]
-struct Change {
+struct ClockChange {
     /// The time that it would have shown.
     before_ms: i64,
     /// The time that it shows instead.
@@ -28,7 +28,7 @@ struct Change {
 
 /// A stretch that begins on a certain day, on the wall.
 #[derive(Clone, Copy)]
-struct Stretch {
+struct WallClockSpan {
     from_ms: i64,
     until_ms: i64,
 }
@@ -37,11 +37,11 @@ struct Stretch {
 /// which they do not mean what they say.
 pub(super) fn changed_hours(
     calendar: &Calendar,
-    span: &Span,
+    span: &WeeklyHours,
     zone: &str,
     place: SourceSpan,
 ) -> Vec<Diagnostic> {
-    let on_wall = Calendar { zone: Zone::default(), ..calendar.clone() };
+    let on_wall = Calendar { zone: ZoneOffsets::default(), ..calendar.clone() };
     let changes = changes(&calendar.zone);
     let found = |is_forward: bool| {
         let mut alike = changes.iter().filter(|change| change.is_forward() == is_forward);
@@ -50,17 +50,17 @@ pub(super) fn changed_hours(
     [true, false].into_iter().filter_map(found).collect()
 }
 
-fn changes(zone: &Zone) -> Vec<Change> {
+fn changes(zone: &ZoneOffsets) -> Vec<ClockChange> {
     let pairs = zone.offsets.iter().zip(zone.offsets.iter().skip(1));
     let known = pairs.filter(|(_, (at, _))| *at >= CHANGES_SINCE);
     let change = |((_, before), (at, after)): (&(Timestamp, i32), &(Timestamp, i32))| {
         let shown = |offset: &i32| at.0.saturating_add(i64::from(*offset) * SECOND_MS);
-        Change { before_ms: shown(before), after_ms: shown(after) }
+        ClockChange { before_ms: shown(before), after_ms: shown(after) }
     };
     known.map(change).collect()
 }
 
-impl Change {
+impl ClockChange {
     const fn is_forward(self) -> bool {
         self.after_ms > self.before_ms
     }
@@ -76,7 +76,7 @@ impl Change {
         (self.before_ms.min(self.after_ms), self.before_ms.max(self.after_ms))
     }
 
-    fn swallows(self, stretch: Stretch) -> bool {
+    fn swallows(self, stretch: WallClockSpan) -> bool {
         let (first, last) = self.ends();
         self.is_forward() && first <= stretch.from_ms && stretch.until_ms <= last
     }
@@ -85,8 +85,8 @@ impl Change {
 /// Diagnostic of a change inside a stretch, if people should know of it.
 fn strained(
     on_wall: &Calendar,
-    span: &Span,
-    change: Change,
+    span: &WeeklyHours,
+    change: ClockChange,
     zone: &str,
     place: SourceSpan,
 ) -> Option<Diagnostic> {
@@ -97,7 +97,7 @@ fn strained(
     let (first, last) = change.ends();
     let near = first.div_euclid(DAY_MS) - 1..=last.div_euclid(DAY_MS);
     let stretches = near.filter(|day| on_wall.begins(span, *day)).map(|day| of_day(span, day));
-    let hit = |stretch: &Stretch| {
+    let hit = |stretch: &WallClockSpan| {
         let is_swallowed = change.swallows(*stretch) && is_edge(stretch.from_ms);
         is_swallowed || is_met(stretch.from_ms) || is_met(stretch.until_ms)
     };
@@ -118,12 +118,12 @@ fn strained(
     Some(found.help(messages::whole_hours(&wider(stretch, change))))
 }
 
-fn of_day(span: &Span, day: i64) -> Stretch {
+fn of_day(span: &WeeklyHours, day: i64) -> WallClockSpan {
     let at = |minute: u16| day * DAY_MS + i64::from(minute) * MINUTE_MS;
     let until_ms = at(span.until_minute);
     let is_overnight = span.until_minute <= span.from_minute;
     let until_ms = if is_overnight { until_ms + DAY_MS } else { until_ms };
-    Stretch { from_ms: at(span.from_minute), until_ms }
+    WallClockSpan { from_ms: at(span.from_minute), until_ms }
 }
 
 /// The day before the change and after it is one, but for changes at midnight.
@@ -132,7 +132,7 @@ fn shown_day(local_ms: i64) -> String {
 }
 
 /// The hours with their edges moved outwards, to where the clocks neither skip nor repeat them.
-fn wider(stretch: Stretch, change: Change) -> String {
+fn wider(stretch: WallClockSpan, change: ClockChange) -> String {
     let (first, last) = change.ends();
     let is_swallowed = change.swallows(stretch);
     let from_ms =
@@ -154,16 +154,23 @@ mod tests {
     use model::time::HOUR_MS;
 
     /// Two changes of 2027, told in UTC, and the offsets in hours before and after the first.
-    fn zone(forward: (u32, u32, i64), back: (u32, u32, i64), winter: i32) -> Zone {
+    fn zone(forward: (u32, u32, i64), back: (u32, u32, i64), winter: i32) -> ZoneOffsets {
         let at = |(month, day, hour): (u32, u32, i64)| {
             Timestamp::from_civil(2027, month, day, hour * HOUR_MS).unwrap()
         };
         let (winter, summer) = (winter * 3600, (winter + 1) * 3600);
-        Zone { offsets: vec![(Timestamp(0), winter), (at(forward), summer), (at(back), winter)] }
+        ZoneOffsets {
+            offsets: vec![(Timestamp(0), winter), (at(forward), summer), (at(back), winter)],
+        }
     }
 
-    fn told(zone: &Zone, closed_days: &[i64], weekdays: u8, hours: (u16, u16)) -> Vec<String> {
-        let span = Span { weekdays, from_minute: hours.0, until_minute: hours.1 };
+    fn reported(
+        zone: &ZoneOffsets,
+        closed_days: &[i64],
+        weekdays: u8,
+        hours: (u16, u16),
+    ) -> Vec<String> {
+        let span = WeeklyHours { weekdays, from_minute: hours.0, until_minute: hours.1 };
         let closed_days = closed_days.to_vec();
         let calendar = Calendar { spans: vec![span], zone: zone.clone(), closed_days };
         let found = changed_hours(&calendar, &span, "Z", SourceSpan::default());
@@ -215,7 +222,7 @@ mod tests {
             ("twice", "comes twice"),
         ];
         for (zone, weekdays, hours, want) in cases {
-            let found = told(zone, &[], weekdays, hours);
+            let found = reported(zone, &[], weekdays, hours);
             assert_eq!(found.len(), want.len(), "{hours:?} {weekdays:b}: {found:?}");
             for (found, want) in found.iter().zip(want) {
                 let (word, help) = want.split_once(" / ").unwrap();
@@ -231,22 +238,23 @@ mod tests {
         let new_york = zone((3, 14, 7), (11, 7, 6), -5);
         let hours = (2 * 60 + 30, 4 * 60);
         let day = Timestamp::from_civil(2027, 3, 14, 0).unwrap().0 / DAY_MS;
-        assert_eq!(told(&new_york, &[], EVERY_DAY, hours).len(), 1);
-        assert_eq!(told(&new_york, &[day], EVERY_DAY, hours), [""; 0]);
+        assert_eq!(reported(&new_york, &[], EVERY_DAY, hours).len(), 1);
+        assert_eq!(reported(&new_york, &[day], EVERY_DAY, hours), [""; 0]);
         // Tokyo's clocks have not changed for long, and Sao Paulo's do not any more.
-        let tokyo = Zone { offsets: vec![(Timestamp(0), 9 * 3600)] };
+        let tokyo = ZoneOffsets { offsets: vec![(Timestamp(0), 9 * 3600)] };
         let past = |at: &(Timestamp, i32)| (at.0.minus(9 * 366 * DAY_MS), at.1);
-        let sao_paulo = Zone { offsets: new_york.offsets.iter().map(past).collect() };
-        assert_eq!(told(&tokyo, &[], EVERY_DAY, hours), [""; 0]);
-        assert_eq!(told(&sao_paulo, &[], EVERY_DAY, hours), [""; 0]);
+        let sao_paulo = ZoneOffsets { offsets: new_york.offsets.iter().map(past).collect() };
+        assert_eq!(reported(&tokyo, &[], EVERY_DAY, hours), [""; 0]);
+        assert_eq!(reported(&sao_paulo, &[], EVERY_DAY, hours), [""; 0]);
     }
 
     /// The diagnostics match the calendar itself, evaluated minute by minute.
     #[test]
-    fn the_calendar_does_what_is_told() {
+    fn the_calendar_does_what_is_reported() {
         let new_york = zone((3, 14, 7), (11, 7, 6), -5);
         let edges = |hours: (u16, u16), month: u32, day: u32| {
-            let span = Span { weekdays: EVERY_DAY, from_minute: hours.0, until_minute: hours.1 };
+            let span =
+                WeeklyHours { weekdays: EVERY_DAY, from_minute: hours.0, until_minute: hours.1 };
             let calendar =
                 Calendar { spans: vec![span], zone: new_york.clone(), closed_days: Vec::new() };
             let start = Timestamp::from_civil(2027, month, day, 4 * HOUR_MS).unwrap();

@@ -1,23 +1,23 @@
 //! Lists: literals, networks, or the lines of a file.
 
 use super::messages;
-use crate::ast::{self, Items};
+use crate::ast::{self, ListItems};
 use crate::check::constant::network;
 use crate::check::limits::ITEMS_MAX;
-use crate::check::scope::Scope;
+use crate::check::scope::NameScope;
 use crate::check::types::List;
 use crate::diagnostic::Diagnostic;
-use crate::rule::Network;
+use crate::rule::IpNetwork;
 
 /// Reads a list; `None` is reported.
 pub(in crate::check) fn list(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::List,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<List> {
     match &written.items {
-        Items::Literals(items) => Some(List::Literals(items.clone())),
-        Items::Networks(networks) => {
+        ListItems::Literals(items) => Some(List::Literals(items.clone())),
+        ListItems::Networks(networks) => {
             let read = networks.iter().map(|text| {
                 let network = network(&text.text);
                 if network.is_none() {
@@ -25,10 +25,10 @@ pub(in crate::check) fn list(
                 }
                 network
             });
-            let read: Vec<Option<Network>> = read.collect();
+            let read: Vec<Option<IpNetwork>> = read.collect();
             read.into_iter().collect::<Option<_>>().map(List::Networks)
         }
-        Items::File(file) => {
+        ListItems::File(file) => {
             let near = scope.file_name(file.at.0.file);
             let text = match scope.resolver.text(near, &file.text) {
                 Ok(text) => text,

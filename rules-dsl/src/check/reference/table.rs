@@ -4,18 +4,18 @@ use model::decimal::Decimal;
 use model::severity::Severity;
 
 use super::messages;
-use crate::ast::{self, At, Lookup, Quantity, Statement};
+use crate::ast::{self, NodeSpan, Quantity, Statement, TableLookup};
 use crate::check::level::{is_harder, level_value};
 use crate::check::limits::ROWS_MAX;
-use crate::check::scope::Scope;
-use crate::check::types::{Row, Table, TypedMeasure};
+use crate::check::scope::NameScope;
+use crate::check::types::{Table, TableRow, TypedMeasure};
 use crate::diagnostic::Diagnostic;
 use crate::quantity::unit_named;
-use crate::rule::{Comparison, KeyPart, OverrideRow, Overrides, SeverityLevel};
+use crate::rule::{ComparisonOp, KeyPart, OverrideRow, SeverityLevel, ThresholdOverrides};
 
 /// Reads a table; `None` is reported.
 pub(in crate::check) fn table(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     written: &ast::Table,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Table> {
@@ -61,7 +61,7 @@ pub(in crate::check) fn table(
         }
         let line = record.position().map_or(0, |at| at.line() as usize);
         let key = record.get(0).unwrap_or("");
-        rows.push(Row {
+        rows.push(TableRow {
             line,
             key: (key != "*").then(|| key.to_owned()),
             cells: record.iter().skip(1).map(str::to_owned).collect(),
@@ -71,9 +71,9 @@ pub(in crate::check) fn table(
 }
 
 /// The levels a rule has without its table.
-pub(in crate::check) struct Own<'a> {
+pub(in crate::check) struct OwnThresholds<'a> {
     pub(in crate::check) valued: &'a TypedMeasure,
-    pub(in crate::check) comparison: Comparison,
+    pub(in crate::check) comparison: ComparisonOp,
     pub(in crate::check) severity: Severity,
     pub(in crate::check) level: Decimal,
     pub(in crate::check) rungs: &'a [SeverityLevel],
@@ -82,12 +82,12 @@ pub(in crate::check) struct Own<'a> {
 
 /// `override TABLE(key)`; `None` is reported.
 pub(in crate::check) fn overrides(
-    scope: &Scope<'_>,
-    written: &Lookup,
+    scope: &NameScope<'_>,
+    written: &TableLookup,
     by: &[KeyPart],
-    own: &Own<'_>,
+    own: &OwnThresholds<'_>,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Overrides> {
+) -> Option<ThresholdOverrides> {
     let Some(Statement::Table(_)) = scope.statement(&written.name, "table", diagnostics) else {
         return None;
     };
@@ -116,7 +116,7 @@ pub(in crate::check) fn overrides(
     for row in &table.rows {
         rows.push(override_row(row, &columns, written, own, diagnostics)?);
     }
-    Some(Overrides { key: key?, rows })
+    Some(ThresholdOverrides { key: key?, rows })
 }
 
 /// Columns of a table that hold levels.
@@ -127,10 +127,10 @@ struct LevelColumns {
 }
 
 fn override_row(
-    row: &Row,
+    row: &TableRow,
     columns: &LevelColumns,
-    written: &Lookup,
-    own: &Own<'_>,
+    written: &TableLookup,
+    own: &OwnThresholds<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<OverrideRow> {
     let (table, place) = (&written.name.text, written.name.at.0);
@@ -140,7 +140,7 @@ fn override_row(
             return Some(otherwise);
         };
         let mut found = Vec::new();
-        let level = quantity(text, At(place))
+        let level = quantity(text, NodeSpan(place))
             .and_then(|quantity| level_value(own.valued, &quantity, &mut found));
         if level.is_none() {
             let mut wrong = messages::bad_level(place, table, row.line, text);
@@ -177,7 +177,7 @@ fn override_row(
 }
 
 /// A number and its unit, as a cell has them.
-fn quantity(text: &str, at: At) -> Option<Quantity> {
+fn quantity(text: &str, at: NodeSpan) -> Option<Quantity> {
     let split = text.find(|c: char| !c.is_ascii_digit() && !".-".contains(c));
     let (number, unit) = text.split_at(split.unwrap_or(text.len()));
     let value = Decimal::parse(number).ok()?;
@@ -190,7 +190,7 @@ fn quantity(text: &str, at: At) -> Option<Quantity> {
 
 /// The rows of the one table that has a column: key, and what the column says of it.
 pub(in crate::check) fn column(
-    scope: &Scope<'_>,
+    scope: &NameScope<'_>,
     name: &str,
 ) -> Option<Vec<(Option<String>, String)>> {
     let mut having = scope
@@ -198,6 +198,6 @@ pub(in crate::check) fn column(
         .values()
         .filter_map(|table| Some((table, table.columns.iter().position(|column| column == name)?)));
     let (table, at) = having.next()?;
-    let said = |row: &Row| (row.key.clone(), row.cells.get(at).cloned().unwrap_or_default());
+    let said = |row: &TableRow| (row.key.clone(), row.cells.get(at).cloned().unwrap_or_default());
     having.next().is_none().then(|| table.rows.iter().map(said).collect())
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use model::calendar::Zone;
+use model::calendar::ZoneOffsets;
 use model::decimal::Decimal;
 use model::message::MessagePart;
 use model::time::Timestamp;
@@ -8,11 +8,13 @@ use model::time::Timestamp;
 use crate::compile_in;
 use crate::diagnostic::DiagnosticCode;
 use crate::resolver::Resolver;
-use crate::rule::{Alert, Constant, Operand, Predicate, Roster, Selection, Trigger};
+use crate::rule::{
+    AbsenceRoster, Alert, ConstantValue, EventSelection, Predicate, PredicateOperand, Trigger,
+};
 use crate::source::SourceFile;
 
 /// Files, a zone and holidays, in memory.
-struct Shelf;
+struct ReferenceShelf;
 
 const FILES: [(&str, &str); 8] = [
     ("names.txt", "\u{feff}admin # the first\n\nroot\n"),
@@ -25,14 +27,14 @@ const FILES: [(&str, &str); 8] = [
     ("units.csv", "host,medium\nweb-1,90ms\n"),
 ];
 
-impl Resolver for Shelf {
+impl Resolver for ReferenceShelf {
     fn text(&self, near: &str, name: &str) -> Result<String, String> {
         assert_eq!(near, "folder/x.rules");
         let file = FILES.iter().find(|(file, _)| *file == name);
         file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
     }
 
-    fn zone(&self, name: &str) -> Option<Zone> {
+    fn zone(&self, name: &str) -> Option<ZoneOffsets> {
         let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
         let offsets = match name {
             "Asia/Tokyo" => vec![(Timestamp(0), 9 * 3600)],
@@ -43,7 +45,7 @@ impl Resolver for Shelf {
             ],
             _ => return None,
         };
-        Some(Zone { offsets })
+        Some(ZoneOffsets { offsets })
     }
 
     fn holidays(&self, _: &str, name: &str) -> Result<Vec<i64>, String> {
@@ -59,7 +61,7 @@ measure CPU = avg(node.cpu)
 
 fn compiled(text: &str) -> crate::CompiledRules {
     let text = format!("{BASE}{text}");
-    compile_in(&[SourceFile { name: "folder/x.rules".to_owned(), text }], &Shelf)
+    compile_in(&[SourceFile { name: "folder/x.rules".to_owned(), text }], &ReferenceShelf)
 }
 
 fn alert(text: &str) -> Alert {
@@ -72,28 +74,32 @@ fn codes(text: &str) -> Vec<DiagnosticCode> {
     compiled(text).diagnostics.iter().map(|found| found.code).collect()
 }
 
-fn selection(alert: &Alert) -> Selection {
+fn selection(alert: &Alert) -> EventSelection {
     alert.trigger.selections()[0].clone()
 }
 
-fn text(text: &str) -> Constant {
-    Constant::Text(text.to_owned())
+fn text(text: &str) -> ConstantValue {
+    ConstantValue::Text(text.to_owned())
 }
 
 #[test]
 fn a_list_is_read_as_what_it_is_compared_with() {
-    let user = Operand::Field(1);
-    let number = |text: &str| Constant::Number(Decimal::parse(text).unwrap());
+    let user = PredicateOperand::Field(1);
+    let number = |text: &str| ConstantValue::Number(Decimal::parse(text).unwrap());
     let cases = [
         (r#""a", "b""#, "user", Predicate::In(user.clone(), vec![text("a"), text("b")])),
         (r#"file "names.txt""#, "user", Predicate::In(user, vec![text("admin"), text("root")])),
-        ("1, 2.5", "n", Predicate::In(Operand::Field(3), vec![number("1"), number("2.5")])),
+        (
+            "1, 2.5",
+            "n",
+            Predicate::In(PredicateOperand::Field(3), vec![number("1"), number("2.5")]),
+        ),
         (
             r#"file "numbers.txt""#,
             "n",
-            Predicate::In(Operand::Field(3), vec![number("1"), number("2.5")]),
+            Predicate::In(PredicateOperand::Field(3), vec![number("1"), number("2.5")]),
         ),
-        ("true", "ok", Predicate::In(Operand::Field(4), vec![Constant::Bool(true)])),
+        ("true", "ok", Predicate::In(PredicateOperand::Field(4), vec![ConstantValue::Bool(true)])),
     ];
     for (items, field, want) in cases {
         let rules = format!("list l = {items}\nfilter f = s where {field} in l\nalert a any f low");
@@ -101,7 +107,8 @@ fn a_list_is_read_as_what_it_is_compared_with() {
     }
     for items in [r#"cidr "10.0.0.0/8", "192.0.2.1""#, r#"file "nets.txt""#] {
         let rules = format!("list l = {items}\nfilter f = s where src in l\nalert a any f low");
-        let Predicate::InNetwork(Operand::Field(2), networks) = selection(&alert(&rules)).predicate
+        let Predicate::InNetwork(PredicateOperand::Field(2), networks) =
+            selection(&alert(&rules)).predicate
         else {
             panic!("{items}")
         };
@@ -117,7 +124,8 @@ fn except_narrows_everything_the_trigger_selects() {
 filter f = s where n > 1
 alert x f then s within 5m except l(user) low"#;
     let Trigger::Sequence { steps, .. } = alert(rules).trigger else { panic!() };
-    let outside = Predicate::Not(Box::new(Predicate::In(Operand::Field(1), vec![text("a")])));
+    let outside =
+        Predicate::Not(Box::new(Predicate::In(PredicateOperand::Field(1), vec![text("a")])));
     let Predicate::And(parts) = &steps[0].predicate else { panic!() };
     assert_eq!(parts.last(), Some(&outside));
     assert_eq!(steps[1].predicate, outside);
@@ -128,7 +136,7 @@ fn a_roster_is_a_list_of_keys() {
     let rules = r#"list l = file "names.txt"
 alert x absent s within 5m by user in l low"#;
     let Trigger::Absent { roster, .. } = alert(rules).trigger else { panic!() };
-    assert_eq!(roster, Roster::Listed(vec![text("admin"), text("root")]));
+    assert_eq!(roster, AbsenceRoster::Listed(vec![text("admin"), text("root")]));
 }
 
 #[test]
@@ -195,7 +203,7 @@ fn a_calendar_has_days_hours_zone_and_holidays() {
 
 /// The shipped 営業時間, and the hours of a nightly job in its place.
 #[test]
-fn hours_that_the_clocks_skip_or_repeat_are_told() {
+fn hours_that_the_clocks_skip_or_repeat_are_reported() {
     let cases = [
         ("mon-fri 09:00-18:00 Asia/Tokyo", 0),
         ("mon-sun 02:30-04:00 Asia/Tokyo", 0),

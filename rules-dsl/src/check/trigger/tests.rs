@@ -1,11 +1,13 @@
 use model::decimal::Decimal;
-use model::message::Unit;
+use model::message::DisplayUnit;
 use model::severity::Severity;
 use model::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::compile;
 use crate::diagnostic::DiagnosticCode;
-use crate::rule::{Alert, Arithmetic, BoolOp, Comparison, Formula, Roster, Trigger};
+use crate::rule::{
+    AbsenceRoster, Alert, ArithmeticOp, BoolOp, ComparisonOp, MeasureFormula, Trigger,
+};
 use crate::source::SourceFile;
 
 const BASE: &str = r#"
@@ -54,8 +56,8 @@ fn event_triggers_keep_what_is_written_and_fill_in_the_rest() {
     assert_eq!((fields, within_ms, learn_ms), (vec![2, 3], 30 * DAY_MS, 7 * DAY_MS));
     assert_eq!(values_max, 1_000);
     let rosters = [
-        ("absent node within 3m high", Roster::Whole),
-        ("absent node within 3m by host seen 1d high", Roster::Seen(DAY_MS)),
+        ("absent node within 3m high", AbsenceRoster::Whole),
+        ("absent node within 3m by host seen 1d high", AbsenceRoster::Seen(DAY_MS)),
     ];
     for (text, want) in rosters {
         let Trigger::Absent { within_ms, roster, .. } = alert(text).trigger else { panic!() };
@@ -100,11 +102,15 @@ fn comparisons_share_their_windows_and_keep_how_they_are_joined() {
     let text = "bad 3回/分 and (good 1回/分 or bad < 9回 within 1m) by user low";
     let Trigger::Condition(condition) = alert(text).trigger else { panic!() };
     assert_eq!(condition.windows.len(), 2);
-    let values: Vec<Formula> = condition.compares.iter().map(|it| it.value.clone()).collect();
-    assert_eq!(values, [Formula::Window(0), Formula::Window(1), Formula::Window(0)]);
+    let values: Vec<MeasureFormula> =
+        condition.compares.iter().map(|it| it.value.clone()).collect();
+    assert_eq!(
+        values,
+        [MeasureFormula::Window(0), MeasureFormula::Window(1), MeasureFormula::Window(0)]
+    );
     let either = BoolOp::Or(vec![BoolOp::Compare(1), BoolOp::Compare(2)]);
     assert_eq!(condition.joint, BoolOp::And(vec![BoolOp::Compare(0), either]));
-    assert_eq!(condition.compares[2].comparison, Comparison::Below);
+    assert_eq!(condition.compares[2].comparison, ComparisonOp::Below);
 }
 
 #[test]
@@ -114,13 +120,16 @@ fn arithmetic_reads_a_window_for_each_measure() {
     let spans: Vec<(i64, u64)> =
         condition.windows.iter().map(|it| (it.window_ms, it.min_events)).collect();
     assert_eq!(spans, [(MINUTE_MS, 4), (9 * MINUTE_MS, 4)]);
-    let times = Formula::Arithmetic(
-        Box::new(Formula::Window(0)),
-        Arithmetic::Multiply,
-        Box::new(Formula::Number(Decimal::from_int(8), Unit::Number)),
+    let times = MeasureFormula::Arithmetic(
+        Box::new(MeasureFormula::Window(0)),
+        ArithmeticOp::Multiply,
+        Box::new(MeasureFormula::Number(Decimal::from_int(8), DisplayUnit::Number)),
     );
-    let whole =
-        Formula::Arithmetic(Box::new(times), Arithmetic::Divide, Box::new(Formula::Window(1)));
+    let whole = MeasureFormula::Arithmetic(
+        Box::new(times),
+        ArithmeticOp::Divide,
+        Box::new(MeasureFormula::Window(1)),
+    );
     assert_eq!(condition.compares[0].value, whole);
 }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ::tests::drawn::Random;
+use ::tests::generators::SplitMix;
 use connectors::journal::StateDir;
-use engine::shard::{CalendarEnd, OpenEpisode};
-use engine::succession::ended_by_change;
+use engine::program_upgrade::ended_by_change;
+use engine::shard::{CalendarEnd, RestoredEpisode};
 use model::alert_facts::{AlertFacts, Measurement};
 use model::decimal::Decimal;
 use model::meta::{MetaAlert, MetaTransition};
 use model::severity::Severity;
 use model::transition::{EpisodeId, TransitionKind};
-use oncall::incident::{AlertText, Incident, IncidentUpdate, Incidents, LogRecord};
+use oncall::episode_fold::{AlertText, EpisodeFold, IncidentUpdate, LogRecord, OpenEpisode};
 
 use super::*;
 use crate::alert_log::peaks::peak_line;
@@ -26,9 +26,9 @@ use crate::rules::kept::PreviousRules;
 
 const SEEDS: u64 = 600;
 
-/// What the rules that come second are, after those of [`RULES`].
+/// Second set of rules, after those of [`RULES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Second {
+enum SecondRules {
     None,
     Kept,
     Changed,
@@ -36,8 +36,8 @@ enum Second {
 }
 
 /// A log that grows as a service writes it.
-struct Drawn {
-    random: Random,
+struct GrownLog {
+    random: SplitMix,
     lines: Vec<Vec<u8>>,
     records: Vec<LoggedRecord>,
     open: BTreeMap<u8, i64>,
@@ -48,11 +48,19 @@ struct Drawn {
     floor: i64,
 }
 
-impl Drawn {
-    fn new(seed: u64) -> Drawn {
-        let random = Random::new(seed);
+impl GrownLog {
+    fn new(seed: u64) -> GrownLog {
+        let random = SplitMix::new(seed);
         let (open, next_at) = (BTreeMap::new(), BTreeMap::new());
-        Drawn { random, lines: Vec::new(), records: Vec::new(), open, next_at, now: 100, floor: 0 }
+        GrownLog {
+            random,
+            lines: Vec::new(),
+            records: Vec::new(),
+            open,
+            next_at,
+            now: 100,
+            floor: 0,
+        }
     }
 
     fn push(&mut self, recorded: AlertRecord) {
@@ -109,7 +117,7 @@ impl Drawn {
             (_, Some(since)) => {
                 self.open.remove(&user);
                 let is_calendar = self.random.chance(5);
-                let reason = if is_calendar { Reason::Calendar } else { Reason::Cleared };
+                let reason = if is_calendar { EndReason::Calendar } else { EndReason::Cleared };
                 match settled(TransitionKind::Resolved, since) {
                     AlertRecord::Transition(of, message) => {
                         AlertRecord::Transition(Transition { reason: Some(reason), ..of }, message)
@@ -158,7 +166,7 @@ impl Drawn {
     }
 
     /// Other rules come into force, and what their change ends is told.
-    fn change(&mut self, number: u64, second: Second) -> SettledStreams {
+    fn change(&mut self, number: u64, second: SecondRules) -> SettledStreams {
         let settled: SettledStreams = [("auth".to_owned(), Timestamp(self.now))].into();
         let line = format!(
             "{{\"rules_in_force\":\"{number:016x}\",\"settled_ms\":{{\"auth\":{}}},\"at_ms\":1,\
@@ -168,7 +176,7 @@ impl Drawn {
         self.lines.push(line.into_bytes());
         self.floor = self.now;
         self.now += 1;
-        if matches!(second, Second::Changed | Second::Removed) {
+        if matches!(second, SecondRules::Changed | SecondRules::Removed) {
             for (user, since) in std::mem::take(&mut self.open) {
                 let key = opened(&char::from(user).to_string(), since).key;
                 let of_user = |logged: &&LoggedRecord| {
@@ -184,13 +192,13 @@ impl Drawn {
     }
 }
 
-fn opened(name: &str, since: i64) -> OpenEpisode {
+fn opened(name: &str, since: i64) -> RestoredEpisode {
     let AlertRecord::Transition(of, _) =
         transition(TransitionKind::Firing, name, since, since).recorded
     else {
         unreachable!("a transition is one");
     };
-    OpenEpisode {
+    RestoredEpisode {
         key: canonical(&of.facts.key),
         alert: of.facts.alert,
         since: of.facts.since,
@@ -201,12 +209,12 @@ fn opened(name: &str, since: i64) -> OpenEpisode {
     }
 }
 
-/// What on-call makes of records: what is told of the last ones, and what is open.
-fn told<'a>(
+/// Updates that on-call makes of records: what is told of the last ones, and what is open.
+fn reported<'a>(
     log: impl Iterator<Item = &'a LoggedRecord>,
     from: u64,
-) -> (Vec<IncidentUpdate>, BTreeMap<EpisodeId, Incident>) {
-    let mut incidents = Incidents::default();
+) -> (Vec<IncidentUpdate>, BTreeMap<EpisodeId, OpenEpisode>) {
+    let mut incidents = EpisodeFold::default();
     let text = AlertText::default();
     let mut notices = Vec::new();
     for logged in log {
@@ -227,14 +235,14 @@ fn of_itself(history: &AlertLogReplay) -> (BTreeMap<MetaAlert, bool>, Option<Tim
 }
 
 /// A log that was made shorter somewhere, and the whole one.
-struct Scene {
+struct CompactionScene {
     seed: u64,
-    second: Second,
+    second: SecondRules,
     program: Program,
     after: Option<PreviousRules>,
     /// All is told up to here; what follows the cut is later.
-    heard: u64,
-    told_until: i64,
+    received: u64,
+    recorded_until: i64,
     /// A recovery evaluates from here on again.
     replayed_from: Timestamp,
     /// Other instants at which a service may begin.
@@ -247,46 +255,47 @@ struct Scene {
     left: usize,
 }
 
-impl Scene {
-    fn draw(seed: u64) -> Scene {
-        let mut drawn = Drawn::new(seed);
-        let seconds = [Second::None, Second::Kept, Second::Changed, Second::Removed];
-        let second = drawn.random.one_of(&seconds, Second::None);
+impl CompactionScene {
+    fn draw(seed: u64) -> CompactionScene {
+        let mut drawn = GrownLog::new(seed);
+        let seconds =
+            [SecondRules::None, SecondRules::Kept, SecondRules::Changed, SecondRules::Removed];
+        let second = drawn.random.one_of(&seconds, SecondRules::None);
         let text = match second {
-            Second::None => RULES.to_owned(),
-            Second::Kept => RULES.replace(">= 2", ">= 3"),
-            Second::Changed => RULES.replace("within 1m", "within 2m"),
-            Second::Removed => RULES.replace("burst", "other"),
+            SecondRules::None => RULES.to_owned(),
+            SecondRules::Kept => RULES.replace(">= 2", ">= 3"),
+            SecondRules::Changed => RULES.replace("within 1m", "within 2m"),
+            SecondRules::Removed => RULES.replace("burst", "other"),
         };
-        drawn.change(1, Second::None);
+        drawn.change(1, SecondRules::None);
         (0..drawn.random.within(0, 60)).for_each(|_| drawn.step());
         let mut program = Program::compile(&rules(&text).set).unwrap();
         let mut after = None;
-        if second != Second::None {
+        if second != SecondRules::None {
             let settled = drawn.change(2, second);
             let rules = rules(RULES);
             program = program.succeed(&rules.program, &settled);
             after = Some(PreviousRules { rules, settled });
         }
-        if second != Second::Removed {
+        if second != SecondRules::Removed {
             (0..drawn.random.within(0, 60)).for_each(|_| drawn.step());
         }
         drawn.cut(seed, second, (program, after))
     }
 
     fn context(&self) -> String {
-        format!("seed {}, {:?}, told until {}", self.seed, self.second, self.told_until)
+        format!("seed {}, {:?}, told until {}", self.seed, self.second, self.recorded_until)
     }
 }
 
-impl Drawn {
+impl GrownLog {
     /// Makes the log shorter as it is somewhere behind the change of rules.
     fn cut(
         mut self,
         seed: u64,
-        second: Second,
+        second: SecondRules,
         (program, after): (Program, Option<PreviousRules>),
-    ) -> Scene {
+    ) -> CompactionScene {
         let behind = self.lines.iter().rposition(|line| read_change(line).is_some()).unwrap_or(0);
         let cut = self.random.within(behind as i64 + 1, self.lines.len() as i64) as usize;
         let (before, rest) = self.lines.split_at(cut);
@@ -298,35 +307,39 @@ impl Drawn {
             AlertRecord::Meta(..) => None,
         });
         let latest = later.min().unwrap_or(self.now + 100) - 1;
-        let told_until = self.random.within(self.floor, latest);
+        let recorded_until = self.random.within(self.floor, latest);
         let oldest = if self.random.chance(70) { self.now * 10 } else { 0 };
         let detected_before = Timestamp(self.random.within(oldest, self.now * 10 + 20));
         let again_ms = self.random.one_of(&[0, 40, 1_000_000], 0);
-        let published = [Timestamp(told_until)];
-        let replayed_from = Timestamp(told_until - again_ms);
+        let published = [Timestamp(recorded_until)];
+        let replayed_from = Timestamp(recorded_until - again_ms);
         let all = self.records.len() as i64;
-        let heard = if self.random.chance(70) { all } else { self.random.within(0, all) } as u64;
+        let received = if self.random.chance(70) { all } else { self.random.within(0, all) } as u64;
         let rule = RetentionRule {
             program: &program,
             published: &published,
             detected_before,
-            folded: heard,
+            folded: received,
             replayed_from: vec![replayed_from],
         };
         let shorter = rule.apply(before.to_vec(), &["auth".to_owned()]).unwrap();
         let left = shorter.lines.iter().chain(rest).cloned().collect();
         let short = AlertLogReplay::read(Path::new("alerts.jsonl"), left).unwrap();
-        let starts = [told_until, told_until + 1, self.random.within(told_until, self.now + 200)];
+        let starts = [
+            recorded_until,
+            recorded_until + 1,
+            self.random.within(recorded_until, self.now + 200),
+        ];
         let (dropped, left) = (shorter.dropped, shorter.lines.len());
         let (whole, cut_at) = (history(self.lines), cut_at as u64);
-        Scene {
+        CompactionScene {
             seed,
             second,
             program,
             after,
-            told_until,
+            recorded_until,
             replayed_from,
-            heard,
+            received,
             starts,
             cut_at,
             whole,
@@ -338,24 +351,26 @@ impl Drawn {
 }
 
 /// Numbers stay, what is left is as it was, and what may be derived again is known.
-fn check_records(scene: &Scene) {
-    let Scene { whole, short, .. } = scene;
+fn check_records(scene: &CompactionScene) {
+    let CompactionScene { whole, short, .. } = scene;
     assert_eq!(short.next_sequence(), whole.next_sequence(), "{}", scene.context());
     let by_number: BTreeMap<u64, RecordId> =
         whole.logged().iter().map(|it| (it.sequence, record_id(&it.recorded))).collect();
     for logged in short.logged() {
         assert_eq!(by_number.get(&logged.sequence), Some(&record_id(&logged.recorded)));
     }
-    let told_until = Timestamp(scene.told_until);
-    assert_eq!(short.published().get("auth"), Some(&told_until));
+    let recorded_until = Timestamp(scene.recorded_until);
+    assert_eq!(short.published().get("auth"), Some(&recorded_until));
     let known = short.record_ids();
-    let unheard = whole.logged().iter().filter(|logged| logged.sequence >= scene.heard);
-    for logged in unheard {
+    let unreceived = whole.logged().iter().filter(|logged| logged.sequence >= scene.received);
+    for logged in unreceived {
         assert!(known.contains(&record_id(&logged.recorded)), "{}", scene.context());
     }
     for logged in whole.logged() {
         let may_be_derived = match transition_of(logged) {
-            Some(of) => scene.program.rule(&of.facts.alert).is_some() && of.facts.at > told_until,
+            Some(of) => {
+                scene.program.rule(&of.facts.alert).is_some() && of.facts.at > recorded_until
+            }
             None => false,
         };
         let is_known = known.contains(&record_id(&logged.recorded));
@@ -364,8 +379,8 @@ fn check_records(scene: &Scene) {
 }
 
 /// Whoever starts finds the same open, the same ends untold, the same peaks.
-fn check_past(scene: &Scene) {
-    let Scene { whole, short, program, after, .. } = scene;
+fn check_past(scene: &CompactionScene) {
+    let CompactionScene { whole, short, program, after, .. } = scene;
     assert_eq!(short.changes().last(), whole.changes().last());
     let after_short = after.as_ref().filter(|_| short.changes().len() > 1);
     for start in scene.starts {
@@ -378,12 +393,12 @@ fn check_past(scene: &Scene) {
         };
         let ends = [got.restored.calendar_ends, want.restored.calendar_ends].map(replayed);
         assert_eq!(ends[0], ends[1], "{} {start}", scene.context());
-        let untold = |ended: &[Transition], history: &AlertLogReplay| -> Vec<Transition> {
+        let unreported = |ended: &[Transition], history: &AlertLogReplay| -> Vec<Transition> {
             let known = history.record_ids();
             let id = |t: &Transition| (t.episode, Some(t.kind), t.facts.at, t.facts.severity);
             ended.iter().filter(|t| !known.contains(&id(t))).cloned().collect()
         };
-        let ends = [untold(&got.ended, short), untold(&want.ended, whole)];
+        let ends = [unreported(&got.ended, short), unreported(&want.ended, whole)];
         assert_eq!(ends[0], ends[1], "{} {start}", scene.context());
         let until = |history: &AlertLogReplay| -> Vec<Timestamp> {
             let until = history.published_some(program).into_iter().zip(published);
@@ -397,13 +412,13 @@ fn check_past(scene: &Scene) {
 fn a_shorter_log_says_what_the_whole_one_says() {
     let (mut dropped, mut left, mut without_rules) = (0, 0, 0);
     for seed in 0..SEEDS {
-        let scene = Scene::draw(seed);
+        let scene = CompactionScene::draw(seed);
         check_records(&scene);
         check_past(&scene);
-        let Scene { whole, short, cut_at, .. } = &scene;
+        let CompactionScene { whole, short, cut_at, .. } = &scene;
         assert_eq!(of_itself(short), of_itself(whole), "{}", scene.context());
         // On-call tells of the rest what it would have, and holds the same open.
-        let on_call = |history: &AlertLogReplay| told(history.logged().iter(), *cut_at);
+        let on_call = |history: &AlertLogReplay| reported(history.logged().iter(), *cut_at);
         assert_eq!(on_call(short), on_call(whole), "{}", scene.context());
         dropped += scene.dropped;
         left += scene.left;
@@ -418,7 +433,7 @@ fn compactor(state_dir: &Arc<StateDir>) -> AlertLogCompactor {
     let rules = rules(RULES);
     AlertLogCompactor {
         store: Arc::clone(state_dir) as Arc<dyn LogStore>,
-        telemetry: Arc::new(Telemetry::new()),
+        telemetry: Arc::new(NodeTelemetry::new()),
         notified: NotifyPosition::default(),
         retention: LogRetention::default(),
         names: rules.set.streams.iter().map(|schema| schema.name.clone()).collect(),
@@ -435,9 +450,9 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
     let state_dir = Arc::new(StateDir::open(home.path()).unwrap());
     let path = state_dir.file("alerts.jsonl");
     let (mut log, _): OpenedLog = state_dir.open("alerts.jsonl").unwrap();
-    let mut drawn = Drawn::new(7);
-    drawn.change(0xa, Second::None);
-    drawn.change(0xb, Second::None);
+    let mut drawn = GrownLog::new(7);
+    drawn.change(0xa, SecondRules::None);
+    drawn.change(0xb, SecondRules::None);
     (0..200).for_each(|_| drawn.step());
     for line in &drawn.lines {
         log.append(line).unwrap();
@@ -448,10 +463,10 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
     let mut compactor = compactor(&state_dir);
     compactor.notified.set(u64::MAX);
     let (keep_ms, bytes_min) = (compactor.retention.keep_ms, compactor.retention.compact_bytes_min);
-    let told = [Timestamp(drawn.now + 1_000_000)];
+    let reported = [Timestamp(drawn.now + 1_000_000)];
     let late = Timestamp(drawn.now * 10 + keep_ms);
     let before = log.length();
-    compactor.compact_if_due(&mut *log, &told, late);
+    compactor.compact_if_due(&mut *log, &reported, late);
     let after = log.length();
     assert!(after < before / 2, "{before} to {after}");
     let names = |name: &str| state_dir.file(name).exists();
@@ -477,11 +492,11 @@ fn a_log_is_made_shorter_at_a_start_and_when_it_has_outgrown_that() {
         closed(&mut *log);
         let length = log.length();
         if length < bytes_min {
-            compactor.compact_if_due(&mut *log, &told, late);
+            compactor.compact_if_due(&mut *log, &reported, late);
             assert_eq!(log.length(), length);
         }
     }
-    compactor.compact_if_due(&mut *log, &told, late);
+    compactor.compact_if_due(&mut *log, &reported, late);
     assert!(log.length() < after * 2, "{}", log.length());
     let text = compactor.telemetry.metrics.render().unwrap();
     assert!(text.contains("hansho_alert_log_compacted_lines_total"), "{text}");

@@ -1,10 +1,10 @@
-use engine::succession::SettledStreams;
+use engine::program_upgrade::SettledStreams;
 use model::alert_facts::{AlertFacts, Measurement};
 use model::key::{KeyValue, encode_key};
 use model::message::Language;
 use model::severity::Severity;
 use model::transition::EpisodeId;
-use oncall::incident::OffsetRange;
+use oncall::episode_fold::OffsetRange;
 use rules_dsl::source::SourceFile;
 
 use super::*;
@@ -108,14 +108,14 @@ fn an_open_episode_is_its_fold_as_of_the_published_instant() {
     assert_eq!(history.logged().len(), 5);
 }
 
-fn as_of(open: &OpenEpisode, instant: i64) -> OpenEpisode {
-    OpenEpisode { as_of: Timestamp(instant), ..open.clone() }
+fn as_of(open: &RestoredEpisode, instant: i64) -> RestoredEpisode {
+    RestoredEpisode { as_of: Timestamp(instant), ..open.clone() }
 }
 
 #[test]
 fn the_newest_peak_of_an_episode_is_the_one_kept() {
     let firing = transition(TransitionKind::Firing, "a", 100, 100);
-    let open = OpenEpisode {
+    let open = RestoredEpisode {
         alert: "burst".to_owned(),
         key: encode_key([&KeyValue::Text("a".to_owned())]),
         since: Timestamp(100),
@@ -124,7 +124,7 @@ fn the_newest_peak_of_an_episode_is_the_one_kept() {
         severity: Severity::High,
         fields: Vec::new(),
     };
-    let earlier = OpenEpisode { since: Timestamp(50), ..open.clone() };
+    let earlier = RestoredEpisode { since: Timestamp(50), ..open.clone() };
     let lines = vec![
         line(&firing),
         peak_line(&as_of(&open, 170), Decimal::from_int(3)),
@@ -167,7 +167,7 @@ fn a_peak_without_a_record_of_its_episode_is_written_again() {
     let whole = history(vec![line(&firing)]).resumed(&[Timestamp(100)], &program(), None);
     let open = as_of(&whole.restored.open[0], 50);
     let peak = peak_line(&open, Decimal::from_int(7));
-    let shown = [OpenEpisode { peak: Some(Decimal::from_int(7)), ..open }];
+    let shown = [RestoredEpisode { peak: Some(Decimal::from_int(7)), ..open }];
     for (lines, due) in [(vec![peak.clone()], 1), (vec![line(&firing), peak], 0)] {
         let mut peaks = LoggedPeaks::new(history(lines).peaks(), 1);
         assert_eq!(peaks.moved(0, &shown).len(), due);
@@ -175,7 +175,7 @@ fn a_peak_without_a_record_of_its_episode_is_written_again() {
 }
 
 #[test]
-fn a_line_keeps_that_nobody_was_to_be_told() {
+fn a_line_keeps_that_nobody_was_to_be_reported() {
     for user in ["shadow", "b"] {
         let logged = transition(TransitionKind::Firing, user, 100, 100);
         let kept = history(vec![line(&logged)]);
@@ -259,7 +259,7 @@ fn rewordings_without_an_instant_between_them_are_one_change() {
 }
 
 #[test]
-fn what_other_rules_left_open_goes_on_or_ends_once() {
+fn what_other_rules_left_open_resumes_or_ends_once() {
     use TransitionKind::{Firing, Resolved};
     let settled: SettledStreams = [("auth".to_owned(), Timestamp(200))].into();
     let line_of_change =
@@ -292,16 +292,16 @@ fn what_other_rules_left_open_goes_on_or_ends_once() {
             assert!(!ends && first.ended.is_empty(), "{:?}", first.ended);
             continue;
         };
-        assert_eq!((ended.facts.at, ended.reason), (Timestamp(201), Some(Reason::RuleChanged)));
+        assert_eq!((ended.facts.at, ended.reason), (Timestamp(201), Some(EndReason::RuleChanged)));
         // Whoever starts again derives the same; another episode that began since is open.
-        let told = |transition: Transition| LoggedRecord {
+        let reported = |transition: Transition| LoggedRecord {
             sequence: 0,
             recorded: AlertRecord::Transition(transition, "m".to_owned()),
             detected: Timestamp(9),
             is_shadow: false,
             events: Vec::new(),
         };
-        let history = log(&[told(ended.clone()), transition(Firing, "a", 201, 201)]);
+        let history = log(&[reported(ended.clone()), transition(Firing, "a", 201, 201)]);
         let again = history.resumed(&[Timestamp(250)], &program, Some(&replaced()));
         assert_eq!(again.ended, first.ended);
         let begun: Vec<Timestamp> = again.restored.open.iter().map(|it| it.since).collect();

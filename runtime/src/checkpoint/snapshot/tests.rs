@@ -19,7 +19,7 @@ fn program(level: u32) -> Program {
 fn known() -> ReaderCheckpoint {
     let mut past = ResumeIndex::new(60_000);
     let at = |offset| ResumePoint { offset, front: Some(Timestamp(offset)) };
-    (0..50).for_each(|offset| past.note(Timestamp(offset * 1_000), at(offset)));
+    (0..50).for_each(|offset| past.record(Timestamp(offset * 1_000), at(offset)));
     let place =
         |offset| PartitionCheckpoint { offset, front: Some(Timestamp(9)), past: past.clone() };
     ReaderCheckpoint {
@@ -76,7 +76,7 @@ fn a_snapshot_is_written_when_all_shards_have_given_their_part_of_one() {
     let program = program(3);
     let folder = tempfile::tempdir().unwrap();
     let state_dir: Arc<dyn LogStore> = Arc::new(StateDir::open(folder.path()).unwrap());
-    let telemetry = Arc::new(Telemetry::new());
+    let telemetry = Arc::new(NodeTelemetry::new());
     let mut snapshots = SnapshotWriter::new(&state_dir, &program, 2, &telemetry);
     let mut bytes = Vec::new();
     known().pack(&mut bytes);

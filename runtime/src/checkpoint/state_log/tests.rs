@@ -6,7 +6,7 @@ use model::message::Language;
 use super::*;
 use crate::rules::loaded::LoadedRules;
 
-const CHECKPOINTS: Remembering = Remembering::DEFAULT;
+const CHECKPOINTS: StateCheckpointPolicy = StateCheckpointPolicy::DEFAULT;
 
 const RULES: &str = r#"
 stream a { ts: time("unix_ms"), user: str, place: str } lateness 1ms
@@ -17,24 +17,24 @@ alert many   count(a) >= 3 within 10m  by user  low
 const HOUR_MS: i64 = 3_600_000;
 
 /// A folder and the rules of a service.
-struct Place {
+struct StateFolder {
     folder: tempfile::TempDir,
     program: std::sync::Arc<Program>,
 }
 
-impl Place {
-    fn new() -> Place {
+impl StateFolder {
+    fn new() -> StateFolder {
         let folder = tempfile::tempdir().unwrap();
         let program = LoadedRules::from_text(RULES, Language::En).unwrap().program;
-        Place { folder, program }
+        StateFolder { folder, program }
     }
 
     /// Opens the log as a service does that has told everything up to an instant.
-    fn begin(&self, told: i64) -> (StateLog, RestoredState) {
+    fn begin(&self, reported: i64) -> (StateLog, RestoredState) {
         let state_dir = StateDir::open(self.folder.path()).unwrap();
         let opened = StateLog::open(&state_dir, Some(CHECKPOINTS), COMPACT_BYTES_MIN);
         let (mut log, memories) = opened.unwrap();
-        let recalled = log.restore(&self.program, memories, &[Timestamp(told)]).unwrap();
+        let recalled = log.restore(&self.program, memories, &[Timestamp(reported)]).unwrap();
         (log, recalled)
     }
 
@@ -43,17 +43,17 @@ impl Place {
     }
 }
 
-fn sighting(value: i128, at: i64) -> Sighting {
-    Sighting { key: vec![1, 0xff], value, at }
+fn sighting(value: i128, at: i64) -> LastSeen {
+    LastSeen { key: vec![1, 0xff], value, at }
 }
 
-fn memory(id: MemoryId, sightings: &[Sighting]) -> Memory {
-    Memory { id, until: Timestamp(0), sightings: sightings.to_vec() }
+fn memory(id: MemoryId, sightings: &[LastSeen]) -> RuleStateDelta {
+    RuleStateDelta { id, until: Timestamp(0), sightings: sightings.to_vec() }
 }
 
 #[test]
-fn what_was_known_is_taken_up_as_of_what_is_told() {
-    let place = Place::new();
+fn what_was_known_is_restored_as_of_what_is_reported() {
+    let place = StateFolder::new();
     assert_eq!(place.program.rule("many").unwrap().recall(CHECKPOINTS), None);
     let (mut log, recalled) = place.begin(i64::MIN);
     assert_eq!(recalled.memories, []);
@@ -82,7 +82,7 @@ fn what_was_known_is_taken_up_as_of_what_is_told() {
 
 #[test]
 fn a_log_that_is_not_whole_is_written_anew() {
-    let place = Place::new();
+    let place = StateFolder::new();
     let (mut log, _) = place.begin(i64::MIN);
     log.append_state(&memory(place.id("fresh"), &[sighting(1, 5)])).unwrap();
     log.settle(&[Timestamp(HOUR_MS)]).unwrap();
@@ -94,7 +94,7 @@ fn a_log_that_is_not_whole_is_written_anew() {
     drop(log);
     // Now it is whole from there on, and from nowhere before.
     let (log, recalled) = place.begin(3 * HOUR_MS + 120_000);
-    let empty = Memory { sightings: Vec::new(), ..recalled.memories[0].clone() };
+    let empty = RuleStateDelta { sightings: Vec::new(), ..recalled.memories[0].clone() };
     assert_eq!((recalled.memories.len(), &recalled.memories[0]), (2, &empty));
     drop(log);
     assert_eq!(place.begin(3 * HOUR_MS).1.memories, []);
@@ -104,7 +104,7 @@ fn a_log_that_is_not_whole_is_written_anew() {
 fn a_log_that_is_not_understood_is_put_aside() {
     for damage in ["not a line\n", "{\"id\":\"07\",\"seen\":[]}\n", "{\"id\":\"x\",\"seen\":[]}\n"]
     {
-        let place = Place::new();
+        let place = StateFolder::new();
         let (mut log, _) = place.begin(i64::MIN);
         log.settle(&[Timestamp(HOUR_MS)]).unwrap();
         drop(log);
@@ -121,12 +121,12 @@ fn a_log_that_is_not_understood_is_put_aside() {
 
 #[test]
 fn a_shorter_log_says_the_same_to_whoever_may_read_it() {
-    let place = Place::new();
+    let place = StateFolder::new();
     let fresh = place.id("fresh");
     let write = |log: &mut StateLog| {
         for hour in 0..100 {
             let at = |value: i128| hour * HOUR_MS + value as i64;
-            let seen: Vec<Sighting> = (0..50).map(|value| sighting(value, at(value))).collect();
+            let seen: Vec<LastSeen> = (0..50).map(|value| sighting(value, at(value))).collect();
             log.append_state(&memory(fresh, &seen)).unwrap();
         }
         log.settle(&[Timestamp(100 * HOUR_MS)]).unwrap();
@@ -136,11 +136,11 @@ fn a_shorter_log_says_the_same_to_whoever_may_read_it() {
     let whole = log.log.length();
     drop(log);
     let committed = 98 * HOUR_MS;
-    let known = |told: i64| place.begin(told).1.memories;
+    let known = |reported: i64| place.begin(reported).1.memories;
     let before: Vec<_> = [committed, 99 * HOUR_MS, 100 * HOUR_MS].map(known).into();
     let (mut log, _) = place.begin(committed);
     log.due_at = 0;
-    log.compact_if_due(&[Timestamp(committed)], &Metrics::new());
+    log.compact_if_due(&[Timestamp(committed)], &NodeMetrics::new());
     let shorter = log.log.length();
     assert!(shorter * 20 < whole, "{shorter} of {whole}");
     assert!(log.due_at >= COMPACT_BYTES_MIN);

@@ -8,7 +8,7 @@ alert seen count(logs) >= 2 within 1m by user high";
 
 /// An ingester, and a partition that it reads.
 struct Ingest {
-    ingester: Ingester,
+    ingester: RecordIngester,
     partition: PartitionProgress,
 }
 
@@ -17,7 +17,7 @@ fn ingest() -> Ingest {
     let files = [SourceFile { name: "x.rules".to_owned(), text: RULES.to_owned() }];
     let set = rules_dsl::compile(&files).rules.expect("rules");
     let program = Arc::new(Program::compile(&set).expect("a program"));
-    let ingester = Ingester::new(&program, &set.streams, None, 1).expect("an ingester");
+    let ingester = RecordIngester::new(&program, &set.streams, None, 1).expect("an ingester");
     let from = ResumePoint { offset: 0, front: None };
     Ingest { ingester, partition: PartitionProgress::new(0, 3, 2_000, 60_000, from) }
 }
@@ -65,15 +65,15 @@ fn every_event_of_a_record_is_admitted_by_itself_and_has_a_place_of_its_own() {
     assert_eq!(of.take(10, 120, "{}").unwrap(), []);
     let Ingest { ingester, partition } = &mut of;
     let places = ingester.batches[0].rows.iter().map(|row| {
-        let Origin { stream, partition, offset, index } = row.origin;
+        let EventOrigin { stream, partition, offset, index } = row.origin;
         assert_eq!((stream, partition), (0, 3));
         (offset, index, row.time.0 / 1_000)
     });
     let want = [(7, 0, 100), (7, 2, 97), (7, 3, 100), (7, 4, 98), (9, 0, 110), (9, 2, 108)];
     assert_eq!(places.collect::<Vec<_>>(), want);
     let counts = ingester.counts();
-    let told = (counts.events, counts.late_dropped, counts.refused_future, counts.undecodable);
-    assert_eq!(told, (8, 1, 1, 1));
+    let reported = (counts.events, counts.late_dropped, counts.refused_future, counts.undecodable);
+    assert_eq!(reported, (8, 1, 1, 1));
     assert_eq!(
         (counts.latest, ingester.first(0)),
         (Some(Timestamp(110_000)), Some(Timestamp(97_000)))

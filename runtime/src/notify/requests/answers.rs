@@ -8,9 +8,9 @@ use model::decimal::Decimal;
 use model::notification::{FailureReason, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EpisodeId, Reason};
-use oncall::case::{Phase, State};
-use oncall::timeline::TimelineEntry;
+use model::transition::{EndReason, EpisodeId};
+use oncall::incident::{IncidentPhase, IncidentState};
+use oncall::timeline::IncidentEntry;
 use serde::ser::Error;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -58,9 +58,9 @@ pub struct IncidentView {
     /// Person who works on it.
     pub owner: Option<String>,
     /// Phase; null once it is closed.
-    pub phase: Option<TextValue<Phase>>,
+    pub phase: Option<TextValue<IncidentPhase>>,
     /// Reason why the alert ended.
-    pub reason: Option<TextValue<Reason>>,
+    pub reason: Option<TextValue<EndReason>>,
     /// State of delivery, by receiver; not in a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receivers: Option<BTreeMap<String, ReceiverState>>,
@@ -73,7 +73,7 @@ pub struct IncidentView {
     /// Instant at which the condition became true.
     pub since: TextValue<Timestamp>,
     /// State.
-    pub state: TextValue<State>,
+    pub state: TextValue<IncidentState>,
     /// Texts about it.
     pub text: AlertTextView,
     /// Events, the oldest first; not in a list.
@@ -82,7 +82,7 @@ pub struct IncidentView {
         skip_serializing_if = "Option::is_none",
         serialize_with = "serialize_by_name"
     )]
-    pub timeline: Option<Vec<TimelineEntry>>,
+    pub timeline: Option<Vec<IncidentEntry>>,
     /// Instants of its course.
     pub times: IncidentTimes,
     /// Number of further events that the timeline had no room for.

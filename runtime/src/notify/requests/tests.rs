@@ -5,19 +5,19 @@
 use std::fmt::Write as _;
 
 use model::alert_facts::{AlertFacts, Measurement};
-use model::calendar::{Calendar, Span, Zone};
+use model::calendar::{Calendar, WeeklyHours, ZoneOffsets};
 use model::decimal::Decimal;
 use model::key::KeyValue;
 use model::notification::{DeliveryResult, FailureReason, Notification, NotificationKind};
 use model::time::MINUTE_MS;
-use model::transition::{EarlyAlert, EpisodeId, Reason, Transition, TransitionKind};
-use oncall::desk::Settings;
-use oncall::incident::{AlertText, LogRecord, OffsetRange, Step};
-use oncall::levels::Levels;
+use model::transition::{EarlyAlert, EndReason, EpisodeId, Transition, TransitionKind};
+use oncall::engine::OnCallSettings;
+use oncall::episode_fold::{AlertLogEntry, AlertText, LogRecord, OffsetRange};
 use oncall::outbox::OutboxLimits;
-use oncall::route::{Hours, On, Receiver, Route, Routing};
-use oncall::severities::Severities;
-use oncall::timeline::{TimelineEntry, TimelineEvent};
+use oncall::route::{NamedCalendar, NotifyOn, Receiver, Route, RoutingTable};
+use oncall::severity_policy::SeverityPolicies;
+use oncall::severity_set::SeveritySet;
+use oncall::timeline::{IncidentEntry, IncidentEvent};
 
 use super::answers::{IncidentView, TestAttempt};
 use super::*;
@@ -25,21 +25,21 @@ use super::*;
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/notify/requests/answers.txt");
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
-fn settings() -> Settings {
+fn settings() -> OnCallSettings {
     let receiver = |name: &str| Receiver {
         name: name.to_owned(),
-        severities: Severities::ALL,
-        on: On::ALL,
+        severities: SeveritySet::ALL,
+        on: NotifyOn::ALL,
         spacing_ms: 0,
         is_router: false,
         fallback: None,
     };
-    let span = Span { weekdays: 0b111_1111, from_minute: 0, until_minute: 1440 };
-    let zone = Zone { offsets: Vec::new() };
+    let span = WeeklyHours { weekdays: 0b111_1111, from_minute: 0, until_minute: 1440 };
+    let zone = ZoneOffsets { offsets: Vec::new() };
     let open = Calendar { spans: vec![span], zone: zone.clone(), closed_days: Vec::new() };
     let shut = Calendar { spans: Vec::new(), zone, closed_days: Vec::new() };
     let hours = |name: &str, calendar: &Calendar| {
-        Some(Hours { name: name.to_owned(), calendar: calendar.clone() })
+        Some(NamedCalendar { name: name.to_owned(), calendar: calendar.clone() })
     };
     let route = |matcher: &str, to: &[&str]| Route {
         matchers: vec![Matcher::parse(matcher).unwrap()],
@@ -53,11 +53,11 @@ fn settings() -> Settings {
         Route { during: hours("夜間", &shut), ..route("severity=high", &["pager"]) },
     ];
     let all = ["pager", "chat", "broken"].map(receiver).to_vec();
-    let routing = Routing::to_all(all).by(routes, vec!["pager".to_owned()]);
-    let mut level = Levels::default().level(Severity::High).clone();
+    let routing = RoutingTable::to_all(all).by(routes, vec!["pager".to_owned()]);
+    let mut level = SeverityPolicies::default().level(Severity::High).clone();
     level.policy = Some("当番".to_owned());
-    let levels = Levels::default().with(Severity::High, level);
-    Settings { routing, levels, ..Settings::default() }
+    let levels = SeverityPolicies::default().with(Severity::High, level);
+    OnCallSettings { routing, levels, ..OnCallSettings::default() }
 }
 
 fn text(at: Timestamp) -> AlertText {
@@ -89,7 +89,7 @@ fn transition(kind: TransitionKind, alert: &str, severity: Severity, at: Timesta
             threshold: Some(Decimal::from_int(10)),
         },
         peak: None,
-        reason: (kind == TransitionKind::Resolved).then_some(Reason::Cleared),
+        reason: (kind == TransitionKind::Resolved).then_some(EndReason::Cleared),
         episode: EpisodeId(alert.bytes().fold(7, |id, byte| id * 31 + u128::from(byte))),
         count: 12,
         fields: Vec::new(),
@@ -98,29 +98,29 @@ fn transition(kind: TransitionKind, alert: &str, severity: Severity, at: Timesta
 }
 
 /// A node's on-call with one incident of each kind, and the answers it gave.
-struct Scene {
-    desk: Desk,
+struct RequestScene {
+    engine: IncidentEngine,
     now: Timestamp,
-    heard: u64,
+    received: u64,
     answers: String,
 }
 
-impl Scene {
-    fn new() -> Scene {
-        let desk = Desk::new(settings(), OutboxLimits::default());
-        Scene { desk, now: START, heard: 0, answers: String::new() }
+impl RequestScene {
+    fn new() -> RequestScene {
+        let engine = IncidentEngine::new(settings(), OutboxLimits::default());
+        RequestScene { engine, now: START, received: 0, answers: String::new() }
     }
 
-    fn hear(&mut self, step: Step<'_>) {
+    fn apply(&mut self, step: AlertLogEntry<'_>) {
         let text = text(self.now);
         let record = LogRecord { step, text: &text, is_shadow: false };
-        self.desk.hear(self.heard, &record, self.now);
-        self.heard += 1;
+        self.engine.apply(self.received, &record, self.now);
+        self.received += 1;
     }
 
     fn transition(&mut self, kind: TransitionKind, alert: &str, severity: Severity) {
         let transition = transition(kind, alert, severity, self.now);
-        self.hear(Step::Transition(&transition));
+        self.apply(AlertLogEntry::Transition(&transition));
     }
 
     fn early(&mut self, alert: &str, severity: Severity) {
@@ -128,13 +128,19 @@ impl Scene {
         let measured = Measurement { value: None, ..of.measured };
         let facts = AlertFacts { since: self.now, ..of.facts };
         let (episode, fields) = (of.episode, Vec::new());
-        self.hear(Step::Early(&EarlyAlert { facts, measured, episode, count: 12, fields }));
+        self.apply(AlertLogEntry::Early(&EarlyAlert {
+            facts,
+            measured,
+            episode,
+            count: 12,
+            fields,
+        }));
     }
 
     /// Makes every attempt that is due: `pager` takes it, `chat` is busy, `broken` refuses it.
     fn deliver(&mut self) {
-        self.desk.tick(self.now);
-        for attempt in self.desk.due(self.now) {
+        self.engine.tick(self.now);
+        for attempt in self.engine.due(self.now) {
             let (reason, why) = (FailureReason::Server, "503 of chat".to_owned());
             let result = match attempt.receiver {
                 0 => DeliveryResult::Sent { receipt: Some("C042/17.25".to_owned()) },
@@ -143,7 +149,7 @@ impl Scene {
                     DeliveryResult::Reject { reason: FailureReason::Client, why: "400".to_owned() }
                 }
             };
-            self.desk.record(attempt.ticket, result, self.now).unwrap();
+            self.engine.record(attempt.ticket, result, self.now).unwrap();
         }
     }
 
@@ -154,19 +160,20 @@ impl Scene {
 
     /// Notes a question and the document that answers it.
     fn ask(&mut self, title: &str, query: OnCallQuery) {
-        let answer = document(answer(query, "山田", &mut self.desk, self.now));
+        let answer = document(answer(query, "山田", &mut self.engine, self.now));
         writeln!(self.answers, "{title}\n  {answer}").unwrap();
     }
 
-    fn act(&mut self, title: &str, alert: &str, action: Action) {
+    fn act(&mut self, title: &str, alert: &str, action: IncidentAction) {
         let id = incident_of(alert);
         self.ask(title, OnCallQuery::Act { incident: id.to_string(), action });
     }
 
     /// Acts without noting the answer.
-    fn command(&mut self, alert: &str, action: Action) {
-        let command = Command { incident: incident_of(alert), by: "佐藤".to_owned(), action };
-        self.desk.command(&command, self.now).unwrap();
+    fn command(&mut self, alert: &str, action: IncidentAction) {
+        let command =
+            OnCallCommand { incident: incident_of(alert), by: "佐藤".to_owned(), action };
+        self.engine.command(&command, self.now).unwrap();
     }
 }
 
@@ -211,12 +218,12 @@ fn read_back(written: &str, like: &OnCallAnswer) -> OnCallAnswer {
 }
 
 fn all_states() -> OnCallQuery {
-    OnCallQuery::Incidents(State::ALL.to_vec())
+    OnCallQuery::Incidents(IncidentState::ALL.to_vec())
 }
 
 /// One of each answer, of a service to which much has happened.
 fn answers() -> String {
-    let mut scene = Scene::new();
+    let mut scene = RequestScene::new();
     scene.ask("no incidents", all_states());
     scene.ask("status of nothing", OnCallQuery::Status);
     scene.transition(TransitionKind::Firing, "認証失敗多発", Severity::Critical);
@@ -227,26 +234,26 @@ fn answers() -> String {
     scene.wait(2);
     scene.ask("incidents", all_states());
     scene.ask("notifications", OnCallQuery::Notifications);
-    scene.act("ack", "認証失敗多発", Action::Acknowledge);
-    scene.act("ack twice", "認証失敗多発", Action::Acknowledge);
-    scene.command("認証失敗多発", Action::Assign("佐藤".to_owned()));
-    scene.command("認証失敗多発", Action::Note("送信元を遮断".to_owned()));
-    scene.act("escalate", "遅延", Action::Escalate);
+    scene.act("ack", "認証失敗多発", IncidentAction::Acknowledge);
+    scene.act("ack twice", "認証失敗多発", IncidentAction::Acknowledge);
+    scene.command("認証失敗多発", IncidentAction::Assign("佐藤".to_owned()));
+    scene.command("認証失敗多発", IncidentAction::Note("送信元を遮断".to_owned()));
+    scene.act("escalate", "遅延", IncidentAction::Escalate);
     scene.wait(40);
-    scene.command("認証失敗多発", Action::Mitigate("遮断済み".to_owned()));
+    scene.command("認証失敗多発", IncidentAction::Mitigate("遮断済み".to_owned()));
     scene.wait(90);
     scene.transition(TransitionKind::Resolved, "認証失敗多発", Severity::Critical);
     scene.deliver();
-    scene.command("認証失敗多発", Action::FindCause("総当たり".to_owned()));
-    scene.command("認証失敗多発", Action::Fix("多要素認証".to_owned()));
-    scene.act("close", "認証失敗多発", Action::Close("完了".to_owned()));
-    scene.act("resolve", "遅延", Action::Resolve("誤検知".to_owned()));
-    scene.ask("firing incidents", OnCallQuery::Incidents(vec![State::Firing]));
+    scene.command("認証失敗多発", IncidentAction::FindCause("総当たり".to_owned()));
+    scene.command("認証失敗多発", IncidentAction::Fix("多要素認証".to_owned()));
+    scene.act("close", "認証失敗多発", IncidentAction::Close("完了".to_owned()));
+    scene.act("resolve", "遅延", IncidentAction::Resolve("誤検知".to_owned()));
+    scene.ask("firing incidents", OnCallQuery::Incidents(vec![IncidentState::Firing]));
     scene.ask("incident", OnCallQuery::Incident(incident_of("遅延").to_string()));
     scene.ask("incident of a short id", OnCallQuery::Incident("00000000".to_owned()));
     scene.ask("incident that is none", OnCallQuery::Incident("f".to_owned()));
     ask_of_silences(&mut scene);
-    let dead: Vec<u64> = scene.desk.dead().map(|dead| dead.number).collect();
+    let dead: Vec<u64> = scene.engine.dead().map(|dead| dead.number).collect();
     scene.ask("retry", OnCallQuery::RetryNotification(dead[0]));
     scene.ask("drop", OnCallQuery::DropNotification(dead[1]));
     scene.ask("drop what is pending", OnCallQuery::DropNotification(dead[0]));
@@ -263,7 +270,7 @@ fn answers() -> String {
     scene.answers
 }
 
-fn ask_of_silences(scene: &mut Scene) {
+fn ask_of_silences(scene: &mut RequestScene) {
     let silence = NewSilence {
         matchers: vec![Matcher::parse("alert=容量").unwrap(), Matcher::parse("a!=b").unwrap()],
         receivers: vec!["pager".to_owned()],
@@ -280,7 +287,7 @@ fn ask_of_silences(scene: &mut Scene) {
         OnCallQuery::CreateSilence(NewSilence { matchers: Vec::new(), ..silence }),
     );
     scene.ask("silences", OnCallQuery::Silences);
-    let id = scene.desk.silences().next().unwrap().id;
+    let id = scene.engine.silences().next().unwrap().id;
     scene.ask("expire", OnCallQuery::ExpireSilence(id));
     scene.ask("expire again", OnCallQuery::ExpireSilence(id));
     scene.ask("ended silences", OnCallQuery::Silences);
@@ -301,31 +308,31 @@ fn every_event_of_a_timeline_is_written_as_it_is_stored() {
     let text = || "x".to_owned();
     let kind = NotificationKind::Firing;
     let all = [
-        TimelineEvent::Fired,
-        TimelineEvent::SeverityRaised(Severity::High),
-        TimelineEvent::MatchedAgain,
-        TimelineEvent::Ended(None),
-        TimelineEvent::Ended(Some(Reason::NoData)),
-        TimelineEvent::Delivered { receiver: text(), kind },
-        TimelineEvent::NotificationDropped { receiver: text(), kind, why: text() },
-        TimelineEvent::Suppressed { receiver: text(), why: text() },
-        TimelineEvent::Escalated { step: 2, receivers: vec![text(), text()] },
-        TimelineEvent::Breached,
-        TimelineEvent::Reminded,
-        TimelineEvent::Acknowledged,
-        TimelineEvent::Assigned(text()),
-        TimelineEvent::Noted(text()),
-        TimelineEvent::Mitigated(text()),
-        TimelineEvent::CauseFound(text()),
-        TimelineEvent::Fixed(text()),
-        TimelineEvent::Resolved(text()),
-        TimelineEvent::Closed(text()),
+        IncidentEvent::Fired,
+        IncidentEvent::SeverityRaised(Severity::High),
+        IncidentEvent::MatchedAgain,
+        IncidentEvent::Ended(None),
+        IncidentEvent::Ended(Some(EndReason::NoData)),
+        IncidentEvent::Delivered { receiver: text(), kind },
+        IncidentEvent::NotificationDropped { receiver: text(), kind, why: text() },
+        IncidentEvent::Suppressed { receiver: text(), why: text() },
+        IncidentEvent::Escalated { step: 2, receivers: vec![text(), text()] },
+        IncidentEvent::Breached,
+        IncidentEvent::Reminded,
+        IncidentEvent::Acknowledged,
+        IncidentEvent::Assigned(text()),
+        IncidentEvent::Noted(text()),
+        IncidentEvent::Mitigated(text()),
+        IncidentEvent::CauseFound(text()),
+        IncidentEvent::Fixed(text()),
+        IncidentEvent::Resolved(text()),
+        IncidentEvent::Closed(text()),
     ];
     let documents = std::fs::read_to_string(GOLDEN).unwrap();
     let document = documents.lines().find(|line| line.contains("\"timeline\":[")).unwrap();
     let incident: IncidentView = serde_json::from_str(document).unwrap();
     for what in all {
-        let stored = TimelineEntry { at: START, by: Some(text()), what };
+        let stored = IncidentEntry { at: START, by: Some(text()), what };
         let timeline = Some(vec![stored.clone()]);
         let view = IncidentView { timeline, ..incident.clone() };
         let written = serde_json::to_string(&view).unwrap();
@@ -338,8 +345,8 @@ fn every_event_of_a_timeline_is_written_as_it_is_stored() {
 /// The documents of a test and of a rendition, which need receivers.
 #[test]
 fn a_test_and_a_rendition_are_written_as_before() {
-    let mut desk = Desk::new(settings(), OutboxLimits::default());
-    let trial = desk.trial("pager", Severity::Low, "x", "山田", START).unwrap().1;
+    let mut engine = IncidentEngine::new(settings(), OutboxLimits::default());
+    let trial = engine.trial("pager", Severity::Low, "x", "山田", START).unwrap().1;
     let (reason, why) = (FailureReason::Client, "400".to_owned());
     let results = [DeliveryResult::Sent { receipt: None }, DeliveryResult::Reject { reason, why }];
     let attempts: Vec<TestAttempt> =

@@ -6,8 +6,8 @@ use model::decimal::Decimal;
 use model::notification::{FailureReason, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
-use model::transition::{EpisodeId, Reason};
-use oncall::case::{Phase, State};
+use model::transition::{EndReason, EpisodeId};
+use oncall::incident::{IncidentPhase, IncidentState};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -60,19 +60,23 @@ text_forms! {
     Decimal: |it| it.to_string().into(), |text| Decimal::parse(text).ok();
     EpisodeId: |it| it.to_string().into(), EpisodeId::parse;
     Severity: |it| it.name().into(), Severity::from_word;
-    Reason: |it| it.name().into(), Reason::from_name;
+    EndReason: |it| it.name().into(), EndReason::from_name;
     FailureReason: |it| it.name().into(), FailureReason::from_name;
     NotificationKind: |it| it.name().into(), NotificationKind::from_name;
-    State: |it| it.name().into(), State::from_name;
-    Phase: |it| it.name().into(), phase_from_name;
+    IncidentState: |it| it.name().into(), IncidentState::from_name;
+    IncidentPhase: |it| it.name().into(), phase_from_name;
 }
 
-fn phase_from_name(name: &str) -> Option<Phase> {
+fn phase_from_name(name: &str) -> Option<IncidentPhase> {
     PHASES.into_iter().find(|phase| phase.name() == name)
 }
 
-const PHASES: [Phase; 4] =
-    [Phase::Detection, Phase::FirstResponse, Phase::CauseAnalysis, Phase::PermanentFix];
+const PHASES: [IncidentPhase; 4] = [
+    IncidentPhase::Detection,
+    IncidentPhase::FirstResponse,
+    IncidentPhase::CauseAnalysis,
+    IncidentPhase::PermanentFix,
+];
 
 /// JSON schemas of text forms: a format for values, the list of words for vocabularies.
 #[cfg(feature = "schema")]
@@ -80,8 +84,8 @@ mod schema {
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
     use super::{
-        Cow, Decimal, EpisodeId, FailureReason, NotificationKind, PHASES, Phase, Reason, Severity,
-        State, TextValue, Timestamp,
+        Cow, Decimal, EndReason, EpisodeId, FailureReason, IncidentPhase, IncidentState,
+        NotificationKind, PHASES, Severity, TextValue, Timestamp,
     };
 
     macro_rules! text_schemas {
@@ -102,8 +106,8 @@ mod schema {
         Decimal: "Decimal", json_schema!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$" });
         EpisodeId: "IncidentId", json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" });
         FailureReason: "FailureReason", words(FailureReason::ALL.map(FailureReason::name));
-        State: "IncidentState", words(State::ALL.map(State::name));
-        Phase: "IncidentPhase", words(PHASES.map(Phase::name));
+        IncidentState: "IncidentState", words(IncidentState::ALL.map(IncidentState::name));
+        IncidentPhase: "IncidentPhase", words(PHASES.map(IncidentPhase::name));
     }
 
     /// Schemas of nouns whose written form is the same text.
@@ -121,7 +125,7 @@ mod schema {
         };
     }
 
-    noun_schemas!(Timestamp, Severity, Reason, NotificationKind);
+    noun_schemas!(Timestamp, Severity, EndReason, NotificationKind);
 
     fn words<const N: usize>(all: [&'static str; N]) -> Schema {
         json_schema!({ "type": "string", "enum": all.to_vec() })

@@ -3,11 +3,11 @@
 use model::alert_facts::Measurement;
 use model::notification::{DeliveryResult, Notification};
 use model::time::Timestamp;
-use oncall::case::{Case, State, Times, Told};
-use oncall::desk::{Audit, Dead, Desk, Preview};
-use oncall::incident::{AlertText, OffsetRange};
-use oncall::matcher::{Matcher, Subject};
-use oncall::outbox::{Failure, Outgoing};
+use oncall::engine::{AuditRecord, DeadNotification, IncidentEngine, SilenceMatches};
+use oncall::episode_fold::{AlertText, OffsetRange};
+use oncall::incident::{DeliveryState, Incident, IncidentState, LifecycleTimes};
+use oncall::matcher::{MatchSubject, Matcher};
+use oncall::outbox::{DeliveryFailure, OutboxEntry};
 use oncall::silence::Silence;
 
 use super::answers::{
@@ -23,64 +23,70 @@ use super::text_form::TextValue;
 pub const LISTED_MAX: usize = 1_000;
 
 /// Incidents by their next deadline: those without a response, then the others, then the newest.
-pub(super) fn incidents(desk: &Desk, states: &[State], now: Timestamp) -> IncidentList {
-    let mut found: Vec<&Case> = desk.cases().filter(|it| states.contains(&it.state)).collect();
-    found.sort_by_key(|case| {
-        let due = case.deadline.filter(|_| case.state == State::Firing);
-        (case.state, due.map_or(i64::MAX, |due| due.0), -case.times.fired.0, case.id)
+pub(super) fn incidents(
+    engine: &IncidentEngine,
+    states: &[IncidentState],
+    now: Timestamp,
+) -> IncidentList {
+    let mut found: Vec<&Incident> =
+        engine.incidents().filter(|it| states.contains(&it.state)).collect();
+    found.sort_by_key(|incident| {
+        let due = incident.deadline.filter(|_| incident.state == IncidentState::Firing);
+        (incident.state, due.map_or(i64::MAX, |due| due.0), -incident.times.fired.0, incident.id)
     });
     let left_out = found.len().saturating_sub(LISTED_MAX);
-    let incidents = found.into_iter().take(LISTED_MAX).map(|case| summary(case, now)).collect();
+    let incidents =
+        found.into_iter().take(LISTED_MAX).map(|incident| summary(incident, now)).collect();
     IncidentList { incidents, left_out }
 }
 
 /// An incident in full.
-pub(super) fn incident(case: &Case, now: Timestamp) -> IncidentView {
-    let receivers = case.receivers.iter();
-    let states = receivers.map(|(name, told)| (name.clone(), ReceiverState::from(told)));
+pub(super) fn incident(incident: &Incident, now: Timestamp) -> IncidentView {
+    let receivers = incident.receivers.iter();
+    let states = receivers.map(|(name, notified)| (name.clone(), ReceiverState::from(notified)));
     IncidentView {
         receivers: Some(states.collect()),
-        timeline: Some(case.timeline.clone()),
-        ..summary(case, now)
+        timeline: Some(incident.timeline.clone()),
+        ..summary(incident, now)
     }
 }
 
 /// An incident as a list shows it.
-fn summary(case: &Case, now: Timestamp) -> IncidentView {
-    let unanswered = case.deadline.filter(|_| case.state == State::Firing);
+fn summary(incident: &Incident, now: Timestamp) -> IncidentView {
+    let unanswered = incident.deadline.filter(|_| incident.state == IncidentState::Firing);
     let left_ms = unanswered.map(|due| due.0.saturating_sub(now.0));
-    let key = case.key.iter().map(|(name, value)| (name.clone(), value.to_string()));
+    let key = incident.key.iter().map(|(name, value)| (name.clone(), value.to_string()));
     IncidentView {
-        alert: case.alert.clone(),
-        at_end: case.at_end.as_ref().map(MeasureView::from),
-        at_fire: MeasureView::from(&case.at_fire),
-        deadline: case.deadline.map(TextValue),
-        end_text: case.end_text.as_ref().map(AlertTextView::from),
-        escalation: case.escalation.map(|of| EscalationView {
+        alert: incident.alert.clone(),
+        at_end: incident.at_end.as_ref().map(MeasureView::from),
+        at_fire: MeasureView::from(&incident.at_fire),
+        deadline: incident.deadline.map(TextValue),
+        end_text: incident.end_text.as_ref().map(AlertTextView::from),
+        escalation: incident.escalation.map(|of| EscalationView {
             due: TextValue(of.due),
             from: TextValue(of.from),
             round: of.round,
             step: of.step,
         }),
-        group_wait_until: case.batch.map(TextValue),
-        id: TextValue(case.id),
-        is_breached: case.is_breached,
-        is_flapping: case.is_flapping,
+        group_wait_until: incident.batch.map(TextValue),
+        id: TextValue(incident.id),
+        is_breached: incident.is_breached,
+        is_flapping: incident.is_flapping,
         key: key.collect(),
-        level: case.severity.level(),
-        owner: case.owner.clone(),
-        phase: case.phase().map(TextValue),
-        reason: case.reason.map(TextValue),
+        level: incident.severity.level(),
+        owner: incident.owner.clone(),
+        phase: incident.phase().map(TextValue),
+        reason: incident.reason.map(TextValue),
         receivers: None,
-        reminder: case.reminder.map(TextValue),
+        reminder: incident.reminder.map(TextValue),
         responds_in_s: left_ms.map(|ms| ms.div_euclid(1000)),
-        severity: TextValue(case.severity),
-        since: TextValue(case.since),
-        state: TextValue(case.state),
-        text: AlertTextView::from(&case.text),
+        severity: TextValue(incident.severity),
+        since: TextValue(incident.since),
+        state: TextValue(incident.state),
+        text: AlertTextView::from(&incident.text),
         timeline: None,
-        times: IncidentTimes::from(&case.times),
-        unlisted: case.unlisted,
+        times: IncidentTimes::from(&incident.times),
+        unlisted: incident.unlisted,
     }
 }
 
@@ -114,8 +120,8 @@ impl From<&OffsetRange> for OffsetRangeView {
     }
 }
 
-impl From<&Times> for IncidentTimes {
-    fn from(of: &Times) -> IncidentTimes {
+impl From<&LifecycleTimes> for IncidentTimes {
+    fn from(of: &LifecycleTimes) -> IncidentTimes {
         IncidentTimes {
             acknowledged: of.acknowledged.map(TextValue),
             cause_found: of.cause_found.map(TextValue),
@@ -130,14 +136,16 @@ impl From<&Times> for IncidentTimes {
     }
 }
 
-impl From<&Told> for ReceiverState {
-    fn from(told: &Told) -> ReceiverState {
-        match told {
-            Told::Waiting => ReceiverState::Waiting,
-            Told::Sent => ReceiverState::Sent,
-            Told::Delivered { receipt } => ReceiverState::Delivered { receipt: receipt.clone() },
-            Told::Failed => ReceiverState::Failed,
-            Told::Summed => ReceiverState::InDigest,
+impl From<&DeliveryState> for ReceiverState {
+    fn from(notified: &DeliveryState) -> ReceiverState {
+        match notified {
+            DeliveryState::Waiting => ReceiverState::Waiting,
+            DeliveryState::Sent => ReceiverState::Sent,
+            DeliveryState::Delivered { receipt } => {
+                ReceiverState::Delivered { receipt: receipt.clone() }
+            }
+            DeliveryState::Failed => ReceiverState::Failed,
+            DeliveryState::Summed => ReceiverState::InDigest,
         }
     }
 }
@@ -158,8 +166,8 @@ impl From<&Silence> for SilenceView {
     }
 }
 
-impl From<Preview> for SilencePreview {
-    fn from(of: Preview) -> SilencePreview {
+impl From<SilenceMatches> for SilencePreview {
+    fn from(of: SilenceMatches) -> SilencePreview {
         SilencePreview {
             last_7_days: of.recent,
             last_7_days_critical: of.recent_critical,
@@ -169,15 +177,15 @@ impl From<Preview> for SilencePreview {
 }
 
 /// Pending and dropped notifications, the oldest first.
-pub(super) fn notifications(desk: &Desk) -> NotificationList {
+pub(super) fn notifications(engine: &IncidentEngine) -> NotificationList {
     NotificationList {
-        dead: desk.dead().take(LISTED_MAX).map(DroppedNotificationView::from).collect(),
-        pending: desk.outgoing().take(LISTED_MAX).map(|row| pending(desk, row)).collect(),
+        dead: engine.dead().take(LISTED_MAX).map(DroppedNotificationView::from).collect(),
+        pending: engine.outgoing().take(LISTED_MAX).map(|row| pending(engine, row)).collect(),
     }
 }
 
-impl From<&Dead> for DroppedNotificationView {
-    fn from(of: &Dead) -> DroppedNotificationView {
+impl From<&DeadNotification> for DroppedNotificationView {
+    fn from(of: &DeadNotification) -> DroppedNotificationView {
         let notification = &of.notification;
         DroppedNotificationView {
             alert: notification.facts.alert.clone(),
@@ -193,9 +201,9 @@ impl From<&Dead> for DroppedNotificationView {
     }
 }
 
-fn pending(desk: &Desk, row: Outgoing) -> PendingNotificationView {
-    let Outgoing { receiver, notification, attempts, at, failure, .. } = row;
-    let receiver = desk.settings().routing.receivers().get(receiver);
+fn pending(engine: &IncidentEngine, row: OutboxEntry) -> PendingNotificationView {
+    let OutboxEntry { receiver, notification, attempts, at, failure, .. } = row;
+    let receiver = engine.settings().routing.receivers().get(receiver);
     PendingNotificationView {
         alert: notification.facts.alert.clone(),
         attempts,
@@ -208,8 +216,8 @@ fn pending(desk: &Desk, row: Outgoing) -> PendingNotificationView {
     }
 }
 
-impl From<Failure> for FailureView {
-    fn from(of: Failure) -> FailureView {
+impl From<DeliveryFailure> for FailureView {
+    fn from(of: DeliveryFailure) -> FailureView {
         FailureView { reason: TextValue(of.reason), why: of.why }
     }
 }
@@ -227,8 +235,8 @@ impl TestAttempt {
     }
 }
 
-impl From<&Audit> for AuditEntry {
-    fn from(of: &Audit) -> AuditEntry {
+impl From<&AuditRecord> for AuditEntry {
+    fn from(of: &AuditRecord) -> AuditEntry {
         AuditEntry {
             at: TextValue(of.at),
             by: of.by.clone(),
@@ -239,11 +247,11 @@ impl From<&Audit> for AuditEntry {
 }
 
 /// Receivers of a sample alert.
-pub(super) fn route(desk: &Desk, sample: &SampleAlert, now: Timestamp) -> RouteAnswer {
+pub(super) fn route(engine: &IncidentEngine, sample: &SampleAlert, now: Timestamp) -> RouteAnswer {
     let SampleAlert { alert, severity, labels, at } = sample;
     let at = at.unwrap_or(now);
-    let subject = Subject { alert, severity: *severity, key: &[], labels };
-    let settings = desk.settings();
+    let subject = MatchSubject { alert, severity: *severity, key: &[], labels };
+    let settings = engine.settings();
     let wanted = settings.routing.wanted(&subject, at).into_iter();
     let receivers = wanted.filter_map(|(number, mute)| {
         let receiver = settings.routing.receivers().get(number)?;
@@ -259,11 +267,11 @@ pub(super) fn route(desk: &Desk, sample: &SampleAlert, now: Timestamp) -> RouteA
 }
 
 /// Counts of incidents, silences and deliveries.
-pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
-    let count = |state| desk.cases().filter(|case| case.state == state).count();
-    let receivers = desk.settings().routing.receivers().iter().enumerate();
+pub(super) fn status(engine: &IncidentEngine, now: Timestamp) -> StatusView {
+    let count = |state| engine.incidents().filter(|incident| incident.state == state).count();
+    let receivers = engine.settings().routing.receivers().iter().enumerate();
     let by_receiver = receivers.map(|(number, receiver)| {
-        let counts = desk.counts(number);
+        let counts = engine.counts(number);
         ReceiverCounts {
             delivered: counts.delivered,
             given_up: counts.rejected + counts.expired + counts.queue_full,
@@ -273,15 +281,18 @@ pub(super) fn status(desk: &Desk, now: Timestamp) -> StatusView {
         }
     });
     StatusView {
-        dead: desk.dead().count(),
+        dead: engine.dead().count(),
         incidents: IncidentCounts {
-            acknowledged: count(State::Acknowledged),
-            breached: desk.cases().filter(|it| it.is_breached && it.state == State::Firing).count(),
-            firing: count(State::Firing),
-            resolved: count(State::Resolved),
+            acknowledged: count(IncidentState::Acknowledged),
+            breached: engine
+                .incidents()
+                .filter(|it| it.is_breached && it.state == IncidentState::Firing)
+                .count(),
+            firing: count(IncidentState::Firing),
+            resolved: count(IncidentState::Resolved),
         },
         now: TextValue(now),
         receivers: by_receiver.collect(),
-        silences: desk.silences().filter(|it| it.is_active(now)).count(),
+        silences: engine.silences().filter(|it| it.is_active(now)).count(),
     }
 }

@@ -1,14 +1,14 @@
 use std::path::Path;
 
-use connectors::sink::document::render;
-use connectors::transition_json::AlertRecord;
+use connectors::alert_log_codec::AlertRecord;
+use connectors::sink::json::render;
 use engine::shard::statistics::RuleCounts;
 use model::notification::DeliveryResult;
-use oncall::desk::{Desk, Settings};
-use oncall::incident::{LogRecord, Step};
+use oncall::engine::{IncidentEngine, OnCallSettings};
+use oncall::episode_fold::{AlertLogEntry, LogRecord};
 use oncall::outbox::OutboxLimits;
-use oncall::route::{On, Receiver, Routing};
-use oncall::severities::Severities;
+use oncall::route::{NotifyOn, Receiver, RoutingTable};
+use oncall::severity_set::SeveritySet;
 
 use super::*;
 use crate::alert_log::record::{LoggedRecord, alert_of, write_line};
@@ -45,7 +45,7 @@ fn refused(keys: u64, values: u64) -> RuleCounts {
 }
 
 #[test]
-fn what_is_counted_is_told_once_and_ends_when_nothing_is_added() {
+fn what_is_counted_is_reported_once_and_ends_when_nothing_is_added() {
     let mut itself = itself();
     let late = |late_after_settle| ShardCounts { late_after_settle, ..ShardCounts::default() };
     let mut look = |now, all: u64, keys, values| {
@@ -93,7 +93,7 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     let (mut itself, reports) = (itself(), SelfMonitorQueue::default());
     let lost = || MetaAlert::RecordsLost { topic: "t".to_owned(), partition: 1 };
     let held = || MetaAlert::PartitionPaused { topic: "t".to_owned() };
-    let mut hear = |now| {
+    let mut receive = |now| {
         let said = itself.apply(reports.take(), Timestamp(now));
         reports.logged();
         brief(&said).join(", ")
@@ -104,20 +104,20 @@ fn reports_open_once_and_end_when_said_or_no_longer_said() {
     (0..1_000).for_each(|_| reports.see(held(), None, None));
     assert_eq!(reports.len(), 2, "said again before it is taken, it is one report");
     assert!(!reports.are_logged());
-    assert_eq!(hear(10), "+records_lost 10 12, +partition_paused 11");
+    assert_eq!(receive(10), "+records_lost 10 12, +partition_paused 11");
     assert!(reports.are_logged());
     reports.see(MetaAlert::ReloadFailed, None, Some("auth.rules:3".to_owned()));
     reports.see(MetaAlert::DeadLettersFailing, None, Some("disk full".to_owned()));
-    assert_eq!(hear(500), "+reload_failed 500, +dead_letters_failing 501");
-    assert_eq!(hear(1_010), "-records_lost 10 12");
+    assert_eq!(receive(500), "+reload_failed 500, +dead_letters_failing 501");
+    assert_eq!(receive(1_010), "-records_lost 10 12");
     reports.see(held(), None, None);
-    assert_eq!(hear(59_000), "");
-    assert_eq!(hear(60_500), "-dead_letters_failing 501");
-    assert_eq!(hear(119_000), "-partition_paused 11");
-    assert_eq!(hear(10_000_000), "", "rules stay wrong until they are right");
+    assert_eq!(receive(59_000), "");
+    assert_eq!(receive(60_500), "-dead_letters_failing 501");
+    assert_eq!(receive(119_000), "-partition_paused 11");
+    assert_eq!(receive(10_000_000), "", "rules stay wrong until they are right");
     reports.end(MetaAlert::ReloadFailed);
     reports.end(MetaAlert::ReloadFailed);
-    assert_eq!(hear(10_000_001), "-reload_failed 500");
+    assert_eq!(receive(10_000_001), "-reload_failed 500");
 }
 
 fn logged(sequence: u64, record: &MetaRecord) -> LoggedRecord {
@@ -132,7 +132,7 @@ fn logged(sequence: u64, record: &MetaRecord) -> LoggedRecord {
     }
 }
 
-/// What an alert log holds of what was said.
+/// Alert log of the records.
 fn history(said: &[MetaRecord]) -> AlertLogReplay {
     let lines = (0..).zip(said).map(|(sequence, record)| {
         let mut line = Vec::new();
@@ -143,27 +143,29 @@ fn history(said: &[MetaRecord]) -> AlertLogReplay {
 }
 
 #[test]
-fn after_a_restart_nothing_is_told_twice_and_nothing_is_lost() {
+fn after_a_restart_nothing_is_reported_twice_and_nothing_is_lost() {
     let counts = |keys| [rule("r", refused(keys, 0))];
     let none = ShardCounts::default();
     let mut first = itself();
-    let mut told = first.inspect(&none, &counts(5), Timestamp(100));
+    let mut reported = first.inspect(&none, &counts(5), Timestamp(100));
     // Refused once more after the restart, then quiet; the clock was set back meanwhile.
-    let mut second = SelfMonitor::new(LIMITS, Language::En, history(&told).metas(), Timestamp(50));
+    let mut second =
+        SelfMonitor::new(LIMITS, Language::En, history(&reported).metas(), Timestamp(50));
     assert_eq!(second.inspect(&none, &counts(2), Timestamp(60)), []);
     assert_eq!(second.apply(Vec::new(), Timestamp(1_059)), []);
     let ended = second.apply(Vec::new(), Timestamp(1_060));
     assert_eq!(brief(&ended), ["-refused_keys 100 7"]);
-    told.extend(ended);
-    let third = SelfMonitor::new(LIMITS, Language::En, history(&told).metas(), Timestamp(2_000));
+    reported.extend(ended);
+    let third =
+        SelfMonitor::new(LIMITS, Language::En, history(&reported).metas(), Timestamp(2_000));
     assert_eq!(third.open("hansho.refused_keys"), 0);
     // Open and read again, it ends by itself if it is not so any more.
     let mut fourth =
-        SelfMonitor::new(LIMITS, Language::En, history(&told[..1]).metas(), Timestamp(3_000));
+        SelfMonitor::new(LIMITS, Language::En, history(&reported[..1]).metas(), Timestamp(3_000));
     assert_eq!(fourth.open("hansho.refused_keys"), 1);
     let ended = fourth.apply(Vec::new(), Timestamp(4_000));
     assert_eq!(brief(&ended), ["-refused_keys 100 5"]);
-    let ids: Vec<_> = ended.iter().chain(&told).map(|(step, _)| step.id).collect();
+    let ids: Vec<_> = ended.iter().chain(&reported).map(|(step, _)| step.id).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "one alert, one id");
 }
 
@@ -202,15 +204,16 @@ fn documents(language: Language) -> String {
 
     let receiver = Receiver {
         name: "log".to_owned(),
-        severities: Severities::ALL,
-        on: On::ALL,
+        severities: SeveritySet::ALL,
+        on: NotifyOn::ALL,
         spacing_ms: 0,
         is_router: false,
         fallback: None,
     };
-    let settings = Settings { routing: Routing::to_all(vec![receiver]), ..Settings::default() };
-    let mut desk = Desk::new(settings, OutboxLimits::default());
-    let mut heard = 0;
+    let routing = RoutingTable::to_all(vec![receiver]);
+    let settings = OnCallSettings { routing, ..OnCallSettings::default() };
+    let mut engine = IncidentEngine::new(settings, OutboxLimits::default());
+    let mut received = 0;
     let mut documents = String::new();
     for _ in 0..2 {
         // Read from the log again, as after a restart, it says nothing new.
@@ -218,26 +221,26 @@ fn documents(language: Language) -> String {
             let AlertRecord::Meta(step, message) = &logged.recorded else {
                 panic!("{}", alert_of(&logged.recorded))
             };
-            let text = oncall::incident::AlertText {
+            let text = oncall::episode_fold::AlertText {
                 message: message.clone(),
                 reading: step.alert.reading(language).to_owned(),
                 detected: logged.detected,
                 ..Default::default()
             };
             let transition = step.as_transition();
-            let step = Step::Transition(&transition);
+            let step = AlertLogEntry::Transition(&transition);
             let record = LogRecord { step, text: &text, is_shadow: false };
-            desk.hear(heard, &record, logged.detected);
-            heard += 1;
-            for attempt in desk.due(logged.detected) {
+            engine.apply(received, &record, logged.detected);
+            received += 1;
+            for attempt in engine.due(logged.detected) {
                 documents += &render(&attempt.notification);
                 documents.push('\n');
                 let sent = DeliveryResult::Sent { receipt: None };
-                desk.record(attempt.ticket, sent, logged.detected).unwrap();
+                engine.record(attempt.ticket, sent, logged.detected).unwrap();
             }
         }
     }
-    assert_eq!(desk.open_count(), 0);
+    assert_eq!(engine.open_count(), 0);
     documents
 }
 

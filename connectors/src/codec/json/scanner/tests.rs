@@ -17,7 +17,7 @@ proptest! {
 
     #[test]
     fn a_token_begins_what_starts_with_it(name in "[a\"東]{0,12}", rest in "[a\":東]{0,20}") {
-        let token = Token::new(format!("{name}:"));
+        let token = JsonNeedle::new(format!("{name}:"));
         for text in [rest.clone(), format!("{name}:"), format!("{name}:{rest}")] {
             let begins = text.starts_with(&format!("{name}:"));
             prop_assert_eq!(token.begins(text.as_bytes()), begins, "{} in {}", name, text);

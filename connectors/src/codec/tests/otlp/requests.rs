@@ -1,19 +1,19 @@
 //! Requests drawn at random and written in both encodings, by an encoder that shares nothing
 //! with the decoder.
 
-use model::schema::Telemetry;
+use model::schema::OtlpSignal;
 use proptest::collection::vec;
 use proptest::option;
 
 use super::super::*;
 
 /// A message as its members: protobuf's number, JSON's name, the value.
-pub type Message = Vec<(u32, &'static str, Member)>;
+pub type DrawnMessage = Vec<(u32, &'static str, DrawnMember)>;
 
 #[derive(Clone, Debug)]
-pub enum Member {
-    One(Message),
-    Many(Vec<Message>),
+pub enum DrawnMember {
+    One(DrawnMessage),
+    Many(Vec<DrawnMessage>),
     Text(String),
     Id(Vec<u8>),
     Bytes(Vec<u8>),
@@ -24,31 +24,31 @@ pub enum Member {
     Bool(bool),
 }
 
-use Member::{Bool, Bytes, Double, Fixed, Id, Many, One, Signed, Text, Varint};
+use DrawnMember::{Bool, Bytes, Double, Fixed, Id, Many, One, Signed, Text, Varint};
 
 /// A request of the given telemetry.
-pub fn any_request(telemetry: Telemetry) -> BoxedStrategy<Message> {
+pub fn any_request(telemetry: OtlpSignal) -> BoxedStrategy<DrawnMessage> {
     let (groups, scopes, records) = match telemetry {
-        Telemetry::Logs => ("resourceLogs", "scopeLogs", "logRecords"),
-        Telemetry::Metrics => ("resourceMetrics", "scopeMetrics", "metrics"),
-        Telemetry::Spans => ("resourceSpans", "scopeSpans", "spans"),
+        OtlpSignal::Logs => ("resourceLogs", "scopeLogs", "logRecords"),
+        OtlpSignal::Metrics => ("resourceMetrics", "scopeMetrics", "metrics"),
+        OtlpSignal::Spans => ("resourceSpans", "scopeSpans", "spans"),
     };
     let record = match telemetry {
-        Telemetry::Logs => any_log(),
-        Telemetry::Metrics => any_metric(),
-        Telemetry::Spans => any_span(),
+        OtlpSignal::Logs => any_log(),
+        OtlpSignal::Metrics => any_metric(),
+        OtlpSignal::Spans => any_span(),
     };
     let scope = (option::of(text()), attributes(3)).prop_map(|(name, attributes)| {
         let name = name.map(|name| (1, "name", Text(name)));
-        name.into_iter().chain([attributes]).collect::<Message>()
+        name.into_iter().chain([attributes]).collect::<DrawnMessage>()
     });
     let scoped = (option::of(scope), vec(record, 0..4)).prop_map(move |(scope, all)| {
         let scope = scope.map(|scope| (1, "scope", One(scope)));
-        scope.into_iter().chain([(2, records, Many(all))]).collect::<Message>()
+        scope.into_iter().chain([(2, records, Many(all))]).collect::<DrawnMessage>()
     });
     let group = (option::of(attributes(1)), vec(scoped, 0..3)).prop_map(move |(of, all)| {
         let resource = of.map(|attributes| (1, "resource", One(vec![attributes])));
-        resource.into_iter().chain([(2, scopes, Many(all))]).collect::<Message>()
+        resource.into_iter().chain([(2, scopes, Many(all))]).collect::<DrawnMessage>()
     });
     vec(group, 0..3).prop_map(move |all| vec![(1, groups, Many(all))]).boxed()
 }
@@ -72,7 +72,7 @@ fn nanos() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), Just(1_544_712_660_300_000_000), any::<u64>()]
 }
 
-fn any_value() -> impl Strategy<Value = Message> {
+fn any_value() -> impl Strategy<Value = DrawnMessage> {
     let leaf = prop_oneof![
         Just(vec![]),
         text().prop_map(|text| vec![(1, "stringValue", Text(text))]),
@@ -97,7 +97,7 @@ fn any_value() -> impl Strategy<Value = Message> {
     })
 }
 
-fn key_value(value: impl Strategy<Value = Message>) -> impl Strategy<Value = Message> {
+fn key_value(value: impl Strategy<Value = DrawnMessage>) -> impl Strategy<Value = DrawnMessage> {
     let keys = proptest::sample::select(vec!["a", "b", "a.b", "", "鐘"]);
     (keys, option::of(value)).prop_map(|(key, value)| {
         let value = value.map(|value| (2, "value", One(value)));
@@ -105,12 +105,14 @@ fn key_value(value: impl Strategy<Value = Message>) -> impl Strategy<Value = Mes
     })
 }
 
-fn attributes(number: u32) -> impl Strategy<Value = (u32, &'static str, Member)> {
+fn attributes(number: u32) -> impl Strategy<Value = (u32, &'static str, DrawnMember)> {
     vec(key_value(any_value()), 0..4).prop_map(move |all| (number, "attributes", Many(all)))
 }
 
 /// Members, each there or not.
-fn some_of(all: Vec<BoxedStrategy<(u32, &'static str, Member)>>) -> impl Strategy<Value = Message> {
+fn some_of(
+    all: Vec<BoxedStrategy<(u32, &'static str, DrawnMember)>>,
+) -> impl Strategy<Value = DrawnMessage> {
     let all: Vec<_> = all.into_iter().map(option::of).collect();
     all.prop_map(|all| all.into_iter().flatten().collect())
 }
@@ -119,8 +121,8 @@ fn named<T: std::fmt::Debug + 'static>(
     number: u32,
     name: &'static str,
     value: impl Strategy<Value = T> + 'static,
-    member: fn(T) -> Member,
-) -> BoxedStrategy<(u32, &'static str, Member)> {
+    member: fn(T) -> DrawnMember,
+) -> BoxedStrategy<(u32, &'static str, DrawnMember)> {
     value.prop_map(move |value| (number, name, member(value))).boxed()
 }
 
@@ -128,7 +130,7 @@ fn id() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..17)
 }
 
-fn any_log() -> BoxedStrategy<Message> {
+fn any_log() -> BoxedStrategy<DrawnMessage> {
     some_of(vec![
         named(1, "timeUnixNano", nanos(), Fixed),
         named(2, "severityNumber", 0_i64..25, Varint),
@@ -144,7 +146,7 @@ fn any_log() -> BoxedStrategy<Message> {
     .boxed()
 }
 
-fn any_span() -> BoxedStrategy<Message> {
+fn any_span() -> BoxedStrategy<DrawnMessage> {
     let status =
         some_of(vec![named(2, "message", text(), Text), named(3, "code", 0_i64..3, Varint)]);
     some_of(vec![
@@ -162,7 +164,7 @@ fn any_span() -> BoxedStrategy<Message> {
     .boxed()
 }
 
-fn any_metric() -> BoxedStrategy<Message> {
+fn any_metric() -> BoxedStrategy<DrawnMessage> {
     let number = prop_oneof![
         named(4, "asDouble", double(), Double),
         named(6, "asInt", any::<i64>(), Signed),
@@ -221,7 +223,7 @@ fn any_metric() -> BoxedStrategy<Message> {
 }
 
 /// The order in which members are written: forwards or backwards.
-fn ordered(message: &Message, salt: u32) -> Vec<&(u32, &'static str, Member)> {
+fn ordered(message: &DrawnMessage, salt: u32) -> Vec<&(u32, &'static str, DrawnMember)> {
     let mut all: Vec<_> = message.iter().collect();
     if salt & 1 == 1 {
         all.reverse();
@@ -230,7 +232,7 @@ fn ordered(message: &Message, salt: u32) -> Vec<&(u32, &'static str, Member)> {
 }
 
 /// The request in protobuf.
-pub fn wire(message: &Message, salt: u32) -> Vec<u8> {
+pub fn wire(message: &DrawnMessage, salt: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let below = salt.rotate_right(1);
     for (number, _, member) in ordered(message, salt) {
@@ -275,7 +277,7 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// The request in JSON; `salt` decides about order, and whether 64 bits are text or number.
-pub fn json(message: &Message, salt: u32) -> String {
+pub fn json(message: &DrawnMessage, salt: u32) -> String {
     let below = salt.rotate_right(1);
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let long = |digits: String| if salt & 2 == 2 { digits } else { quoted(&digits) };

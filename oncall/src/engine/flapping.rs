@@ -1,0 +1,222 @@
+//! Flapping: an alert that begins and ends again and again is told in sum.
+//!
+//! Each episode is an incident of its own, on record and escalated like any other. But where an
+//! alert has begun and ended for one key more than [`FLAP_MAX`](super::FLAP_MAX) times within an
+//! hour, a receiver hears of it at once how often, and after that once an hour, until it has been
+//! quiet for an hour: it hears that too.
+//! What is most severe is told one by one, and so is the end of whatever was told by itself.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::alert_facts::{AlertFacts, Measurement};
+use model::meta::former_name;
+use model::notification::{Digest, Notification, NotificationKind as Kind};
+use model::severity::Severity;
+use model::time::Timestamp;
+use model::transition::EpisodeId;
+
+use super::flap_counts::{FLAP_MS, FlapEdge, FlappingAlert, TurnCounts, is_recent, line};
+use super::{IncidentEngine, RowKey, rate_limit};
+use crate::hash::{fnv_64, mix};
+use crate::incident::{DeliveryState, Incident};
+use crate::outbox::expiry;
+
+/// Takes up from the record how often alerts have begun and ended within the last hour.
+pub(super) fn recall_turns(engine: &mut IncidentEngine) {
+    let mut turns: Vec<(Timestamp, &Incident, FlapEdge)> = Vec::new();
+    for incident in engine.incidents.values() {
+        turns.push((incident.times.fired, incident, FlapEdge::Began));
+        turns.extend(
+            incident.end_text.as_ref().map(|text| (text.detected, incident, FlapEdge::Ended)),
+        );
+    }
+    turns.sort_by_key(|(at, ..)| *at);
+    let newest = turns.last().map(|(at, ..)| *at).unwrap_or_default();
+    let recent = turns.into_iter().filter(|(at, ..)| is_recent(*at, newest));
+    for (at, incident, turn) in recent {
+        engine.flaps.count(line(&incident.alert, &incident.key), turn, at);
+    }
+}
+
+/// Counts that an incident's alert began or ended; whether it flaps.
+pub(super) fn flaps(
+    engine: &mut IncidentEngine,
+    incident: &Incident,
+    turn: FlapEdge,
+    at: Timestamp,
+) -> bool {
+    let line = line(&incident.alert, &incident.key);
+    let count = engine.flaps.count(line.clone(), turn, at);
+    let known = engine.flaps.numbers.get(&line).copied();
+    let is_exempt = incident.severity == Severity::Critical || engine.settings.flap_max == 0;
+    let begins = count > engine.settings.flap_max && turn == FlapEdge::Began && !is_exempt;
+    let number = match known {
+        None if begins => {
+            let number = engine.number();
+            engine.flaps.restore(FlappingAlert {
+                number,
+                alert: incident.alert.clone(),
+                key: incident.key.clone(),
+                severity: incident.severity,
+                since: at,
+                due: at,
+                receivers: BTreeSet::new(),
+            });
+            Some(number)
+        }
+        known => known,
+    };
+    let flapping = number.and_then(|number| engine.flaps.flapping.get_mut(&number));
+    let Some(flapping) = flapping else { return false };
+    flapping.severity = flapping.severity.min(incident.severity);
+    engine.changed.insert(RowKey::Flapping(flapping.number));
+    !is_exempt
+}
+
+/// True when something about an incident is told with the other turns of its alert.
+pub(super) fn flaps_for(
+    engine: &mut IncidentEngine,
+    incident: &Incident,
+    receiver: usize,
+    kind: Kind,
+) -> bool {
+    let is_turn = matches!(kind, Kind::Firing | Kind::Again);
+    let Some(to) = engine.settings.routing.receivers().get(receiver) else { return false };
+    if !is_turn || !incident.is_flapping || to.is_router {
+        return false;
+    }
+    let number = engine.flaps.numbers.get(&line(&incident.alert, &incident.key)).copied();
+    let flapping = number.and_then(|number| engine.flaps.flapping.get_mut(&number));
+    let Some(flapping) = flapping else { return false };
+    flapping.receivers.insert(to.name.clone());
+    engine.changed.insert(RowKey::Flapping(flapping.number));
+    true
+}
+
+/// Tells how often those that flap have done so, where it is time; who was quiet for an hour
+/// flaps no more.
+pub(super) fn notify_flapping(engine: &mut IncidentEngine, now: Timestamp) {
+    let due = engine.flaps.flapping.values().filter(|flapping| flapping.due <= now);
+    let due: Vec<FlappingAlert> = due.cloned().collect();
+    for mut flapping in due {
+        engine.changed.insert(RowKey::Flapping(flapping.number));
+        let line = line(&flapping.alert, &flapping.key);
+        let turns = engine.flaps.lately(&line, now);
+        flapping.receivers.iter().for_each(|name| roll_up(engine, &flapping, turns, name, now));
+        if turns == TurnCounts::default() {
+            engine.flaps.flapping.remove(&flapping.number);
+            engine.flaps.numbers.remove(&line);
+            settle_down(engine, &flapping, now);
+            continue;
+        }
+        flapping.due = flapping.due.plus(FLAP_MS).max(now);
+        engine.flaps.flapping.insert(flapping.number, flapping);
+    }
+}
+
+/// Tells one receiver, unless something keeps it from being told, or so much happens that this
+/// too is told in sum.
+fn roll_up(
+    engine: &mut IncidentEngine,
+    of: &FlappingAlert,
+    turns: TurnCounts,
+    name: &str,
+    now: Timestamp,
+) {
+    let Some(receiver) = engine.settings.routing.number(name) else { return };
+    if turns == TurnCounts::default() {
+        // Who was told that it flaps is told that it does no more, whatever keeps other news.
+        if !engine.receives(receiver, Kind::Resolved) {
+            return;
+        }
+    } else {
+        let is_it = |incident: &&Incident| incident.alert == of.alert && incident.key == of.key;
+        let newest =
+            engine.incidents.values().filter(is_it).max_by_key(|incident| incident.times.fired);
+        let Some(newest) = newest.cloned() else { return };
+        if engine.held_back(&newest, name, now).is_some()
+            || rate_limit::sums_up(engine, &newest, receiver, Kind::Digest, now)
+        {
+            return;
+        }
+    }
+    let notification = notified(of, turns, name);
+    let expires = expiry(&notification);
+    if let Some(refusal) = engine.outbox.push(receiver, notification, now, expires) {
+        engine.bury_refused(receiver, refusal, now);
+    }
+}
+
+/// It is quiet: who heard only in sum of what is still open hears of it by itself.
+fn settle_down(engine: &mut IncidentEngine, flapping: &FlappingAlert, now: Timestamp) {
+    let is_it = |incident: &&Incident| {
+        incident.is_open() && incident.alert == flapping.alert && incident.key == flapping.key
+    };
+    let open: Vec<EpisodeId> =
+        engine.incidents.values().filter(is_it).map(|incident| incident.id).collect();
+    for id in open {
+        let Some(mut incident) = engine.take(id) else { continue };
+        incident.is_flapping = false;
+        for notified in
+            incident.receivers.values_mut().filter(|notified| **notified == DeliveryState::Summed)
+        {
+            *notified = DeliveryState::Waiting;
+        }
+        let at = incident.times.event;
+        engine.notify(&mut incident, Kind::Firing, at, now);
+        // Who was named by a step of the policy, and by no route.
+        let routed = engine.settings.routing.wanted(&incident.subject(), now);
+        let receivers = engine.settings.routing.receivers().iter().enumerate();
+        let others = receivers.filter(|(number, it)| {
+            incident.receivers.get(&it.name) == Some(&DeliveryState::Waiting)
+                && !routed.iter().any(|(of, _)| of == number)
+        });
+        let others: Vec<String> = others.map(|(_, it)| it.name.clone()).collect();
+        engine.notify_named(&mut incident, &others, Kind::Firing, now);
+        engine.put(incident);
+    }
+}
+
+/// How often it did; without any turn, that it does no more. All that is told of one stretch has
+/// one incident, so that who keeps them by it ends what the first began.
+fn notified(of: &FlappingAlert, turns: TurnCounts, to: &str) -> Notification {
+    let key: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    // An alert that was renamed keeps the id under which an earlier version sent digests of it.
+    let alert = former_name(&of.alert).unwrap_or(&of.alert);
+    let stretch = format!("flapping {alert} {} {}", key.join(" "), of.since.0);
+    let id = fnv_64(stretch.as_bytes());
+    let incident = EpisodeId(u128::from(id) << 64 | u128::from(mix(id)));
+    let this = fnv_64(format!("{to} {}", of.due.0).as_bytes());
+    let is_over = turns == TurnCounts::default();
+    let kind = if is_over { Kind::Resolved } else { Kind::Digest };
+    Notification {
+        id: format!("{incident}-{}-{this:016x}", kind.name()),
+        kind,
+        incident,
+        facts: AlertFacts {
+            alert: of.alert.clone(),
+            severity: of.severity,
+            key: of.key.clone(),
+            at: of.due,
+            since: of.since,
+        },
+        detected: of.due,
+        deadline: None,
+        measured: Measurement::default(),
+        reason: None,
+        // Names only: it reads the same in every language.
+        message: key.join(" "),
+        reading: String::new(),
+        runbook: None,
+        labels: Vec::new(),
+        by: None,
+        missed: None,
+        digest: Some(Arc::new(Digest {
+            news: turns.began,
+            ended: turns.ended,
+            alerts: vec![(of.alert.clone(), turns.began)],
+            is_flapping: true,
+        })),
+    }
+}
