@@ -86,13 +86,11 @@ impl Matcher {
             )
         } else if name == "severity" {
             let known = Severity::from_word(value);
-            MatcherTest::Severity(known.ok_or_else(|| {
-                fail("names no severity; there are critical, high, medium and low")
-            })?)
+            let none = "names no severity; there are critical, high, medium and low";
+            MatcherTest::Severity(known.ok_or_else(|| fail(none))?)
         } else {
-            MatcherTest::Equals(
-                if name == "alert" { current_name(value) } else { value }.to_owned(),
-            )
+            let current = if name == "alert" { current_name(value) } else { value };
+            MatcherTest::Equals(current.to_owned())
         };
         Ok(Matcher { name: name.to_owned(), test, is_negated, text: text.to_owned() })
     }

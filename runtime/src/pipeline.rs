@@ -28,7 +28,7 @@ use model::time::Timestamp;
 
 use crate::io::WakeHandle;
 use handoff::ShardHandoff;
-use shard_worker::{ShardOutput, ShardReceiver, ShardSender, ShardWorker};
+use shard_worker::{RingLimits, ShardOutput, ShardReceiver, ShardSender, ShardWorker};
 
 /// Division of the work.
 #[derive(Clone, Copy, Debug)]
@@ -45,24 +45,6 @@ pub struct PipelineSettings {
     pub inspect_every_ms: i64,
     /// How much may wait between the machines.
     pub rings: RingLimits,
-}
-
-/// Capacities of the rings of a shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RingLimits {
-    /// Batches on their way to the shard.
-    pub inbound_batches: usize,
-    /// Outputs of the shard that the log writer has not received yet.
-    pub outbound_outputs: usize,
-}
-
-impl Default for RingLimits {
-    fn default() -> RingLimits {
-        RingLimits {
-            inbound_batches: shard_worker::INBOUND_BATCHES,
-            outbound_outputs: shard_worker::OUTBOUND_OUTPUTS,
-        }
-    }
 }
 
 /// The reader's end: observations and watermarks go in.
@@ -123,7 +105,13 @@ impl Pipeline {
         let wake = WakeHandle::default();
         let (mut senders, mut receivers, mut workers) = (Vec::new(), Vec::new(), Vec::new());
         for shard in shards {
-            let lane = shard_worker::connect(shard, Arc::clone(&handoff), settings, wake.clone());
+            let lane = shard_worker::connect(
+                shard,
+                Arc::clone(&handoff),
+                settings.inspect_every_ms,
+                settings.rings,
+                wake.clone(),
+            );
             senders.push(lane.sender);
             receivers.push(lane.receiver);
             workers.push(lane.worker);

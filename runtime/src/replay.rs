@@ -18,7 +18,8 @@ use model::time::Timestamp;
 
 use crate::executor::ShardExecutor;
 use crate::ingest::admission::{IngestCounts, RecordIngester};
-use crate::pipeline::{Pipeline, PipelineInput, PipelineOutput, PipelineSettings, RingLimits};
+use crate::pipeline::shard_worker::RingLimits;
+use crate::pipeline::{Pipeline, PipelineInput, PipelineOutput, PipelineSettings};
 use inputs::ReplayInputs;
 use merge::TransitionMerge;
 

@@ -17,7 +17,8 @@ use rules_dsl::rule::{
 
 use crate::ingest::admission::{AdmissionOutcome, PartitionProgress, RecordIngester};
 use crate::io::{ClockReading, StepReadiness};
-use crate::pipeline::{Pipeline, PipelineSettings, RingLimits};
+use crate::pipeline::shard_worker::RingLimits;
+use crate::pipeline::{Pipeline, PipelineSettings};
 
 /// Result of an alert for the events of a test.
 #[derive(Debug)]

@@ -111,9 +111,10 @@ mod tests {
             let want = format!("etc/hansho.toml:2: {old}: was renamed; write `{new}`");
             assert_eq!(refused(&dotted), want);
             let (table, key) = old.rsplit_once('.').unwrap();
-            let rest = REST.replace("kafka.properties", "[kafka]\nproperties");
-            let rest = rest.replace("[kafka]", &format!("[{table}]\n{key} = {value}\n[kafka]"));
-            let in_table = rest.replace(&format!("{value}\n[{table}]"), value);
+            let in_tables = REST
+                .replace("kafka.properties", "[kafka]\nproperties")
+                .replace("[kafka]", &format!("[{table}]\n{key} = {value}\n[kafka]"));
+            let in_table = in_tables.replace(&format!("{value}\n[{table}]"), value);
             let want = format!("etc/hansho.toml:4: {old}: was renamed; write `{new}`");
             assert_eq!(refused(&in_table), want);
             let renamed = format!("{new} = {value}{REST}");

@@ -10,13 +10,27 @@ use model::time::Timestamp;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::handoff::ShardHandoff;
-use super::{PipelineSettings, RingLimits};
 use crate::io::{ClockReading, StepReadiness, WakeHandle};
 
 /// Batches on their way to one shard at most, unless the settings say otherwise.
 pub const INBOUND_BATCHES: usize = 16;
 /// Outputs of one shard that nobody has received yet at most, unless the settings say otherwise.
 pub const OUTBOUND_OUTPUTS: usize = 64;
+
+/// Capacities of the rings of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingLimits {
+    /// Batches on their way to the shard.
+    pub inbound_batches: usize,
+    /// Outputs of the shard that the log writer has not received yet.
+    pub outbound_outputs: usize,
+}
+
+impl Default for RingLimits {
+    fn default() -> RingLimits {
+        RingLimits { inbound_batches: INBOUND_BATCHES, outbound_outputs: OUTBOUND_OUTPUTS }
+    }
+}
 
 /// Output of a shard for one step.
 #[derive(Debug, Default)]
@@ -113,10 +127,11 @@ pub(crate) struct ShardLane {
 pub(crate) fn connect(
     shard: Shard,
     handoff: Arc<ShardHandoff>,
-    settings: PipelineSettings,
+    inspect_every_ms: i64,
+    rings: RingLimits,
     wake_receiver: WakeHandle,
 ) -> ShardLane {
-    let RingLimits { inbound_batches, outbound_outputs } = settings.rings;
+    let RingLimits { inbound_batches, outbound_outputs } = rings;
     let (full, take_full) = RingBuffer::new(inbound_batches);
     let (give_spare, spare) = RingBuffer::new(inbound_batches);
     let (outputs, take_outputs) = RingBuffer::new(outbound_outputs);
@@ -132,7 +147,7 @@ pub(crate) fn connect(
         next_marks: Watermarks::unsettled(streams),
         barrier: None,
         pending: None,
-        inspect_every_ms: settings.inspect_every_ms,
+        inspect_every_ms,
         inspected_at_ms: None,
         is_uninspected: false,
         has_drained: false,

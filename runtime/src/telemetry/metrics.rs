@@ -197,60 +197,38 @@ impl NodeMetrics {
             undecodable: of.add("decode_errors", "Records that failed to decode"),
             late: of.add(
                 "late_events_dropped",
-                "Events dropped because their time was below the watermark of their partition",
+                "Events below the watermark of their partition, dropped",
             ),
-            refused_future: of.add(
-                "future_events_dropped",
-                "Events dropped because their time was too far after the time of their record",
-            ),
-            skipped_missing_key: of.add(
-                "skipped_missing_key",
-                "Events that passed the filters of a rule but lack a field of its key",
-            ),
+            refused_future: of
+                .add("future_events_dropped", "Events dated too far after their record, dropped"),
+            skipped_missing_key: of
+                .add("skipped_missing_key", "Selected events that lack a field of the key"),
             observations: of.add("observations", "Observations that filters made of events"),
-            late_after_settle: of.add(
-                "late_observations_dropped",
-                "Observations dropped because their instant had settled",
-            ),
-            refused_keys: of.add(
-                "refused_keys",
-                "Observations dropped because their key was new and its rule at the key limit",
-            ),
-            refused_values: of.add(
-                "refused_values",
-                "New values dropped because their key was at the value limit",
-            ),
-            repeated: of.add(
-                "duplicate_observations",
-                "Observations of events whose id and time had occurred before",
-            ),
+            late_after_settle: of
+                .add("late_observations_dropped", "Observations of settled instants, dropped"),
+            refused_keys: of
+                .add("refused_keys", "Observations of new keys at the key limit, dropped"),
+            refused_values: of
+                .add("refused_values", "New values at the value limit of their key, dropped"),
+            repeated: of
+                .add("duplicate_observations", "Observations of repeated events (id and time)"),
             watches: WatchMetrics::new(&mut of),
             rules: RuleMetrics::new(&mut of),
             states: of.add("active_keys", "States of pairs of alert and key"),
-            waiting: of.add(
-                "reorder_buffer_observations",
-                "Observations in the reorder buffer that wait for the watermark",
-            ),
+            waiting: of
+                .add("reorder_buffer_observations", "Observations that wait for the watermark"),
             transitions: of.add("transitions", "Settled transitions of alerts"),
             early: of.add("early_notices", "Early notices, sent before their instant settled"),
             incidents_open: of.add("incidents_open", "Open incidents"),
             of_itself: of.add("self_alerts_open", "Open alerts of the service about itself"),
             dead_letters: of.add("dead_letters", "Dead letters written"),
-            deliveries: of.add(
-                "deliveries",
-                "Outcomes of delivery attempts, and notifications dropped without an attempt",
-            ),
+            deliveries: of.add("deliveries", "Outcomes of attempts, and drops without an attempt"),
             outbox_pending: of.add("outbox_pending", "Pending notifications"),
-            confirming_fails: of.add(
-                "alertmanager_resend_failing",
-                "1 if the last resend of open alerts to the receiver failed, else 0",
-            ),
+            confirming_fails: of
+                .add("alertmanager_resend_failing", "1 if the last resend failed, else 0"),
             outbox_oldest_age: of
                 .add("outbox_oldest_age_seconds", "Age of the oldest pending notification"),
-            front_delay: of.add(
-                "event_time_lag_seconds",
-                "Wall-clock time minus the newest event time of a partition",
-            ),
+            front_delay: of.add("event_time_lag_seconds", "Wall clock minus the newest event time"),
             records_lost: of
                 .add("records_lost", "Records that expired in Kafka before they were read"),
             rebalances: of.add("rebalances", "Rebalances of the consumer group"),

@@ -12,7 +12,7 @@ use oncall::route::{NotifyOn, Receiver, RoutingTable};
 use oncall::severity_policy::{SeverityPolicies, SeverityPolicy};
 use oncall::severity_set::SeveritySet;
 use runtime::notify::channel::RECORDS_PENDING_MAX;
-use runtime::pipeline::RingLimits;
+use runtime::pipeline::shard_worker::RingLimits;
 
 use crate::generators::{DrawnCase, PartitionLog, SplitMix};
 use crate::harness::lateness_ms;

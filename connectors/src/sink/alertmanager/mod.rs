@@ -163,7 +163,9 @@ fn annotations(of: &Notification) -> Map<String, Value> {
         ("threshold", decimal(of.measured.threshold)),
         ("deadline", of.deadline.map(|deadline| deadline.to_string())),
         ("acknowledged_by", of.by.clone()),
-    ].into_iter().filter_map(|(name, text)| Some((name, text?)));
+    ]
+    .into_iter()
+    .filter_map(|(name, text)| Some((name, text?)));
     given
         .filter(|(_, text)| !text.is_empty())
         .map(|(name, text)| (name.to_owned(), text.into()))

@@ -10,11 +10,8 @@ use crate::sink::text::tests::formatter;
 
 fn sink(receiver: &HttpReceiver, language: Language) -> TeamsSink {
     let hook = format!("http://{}/workflows/hunter1hook?sig=hunter2", receiver.address);
-    let http = HttpSettings {
-        url: SecretText::new(hook),
-        headers: Vec::new(),
-        ..receiver.settings()
-    };
+    let http =
+        HttpSettings { url: SecretText::new(hook), headers: Vec::new(), ..receiver.settings() };
     TeamsSink::new(&TeamsSettings { http, formatter: formatter(language) }).unwrap()
 }
 

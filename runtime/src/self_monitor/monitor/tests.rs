@@ -175,11 +175,8 @@ fn documents(language: Language) -> String {
     let reports = SelfMonitorQueue::default();
     let auth = || "auth.events".to_owned();
     reports.see(MetaAlert::RecordsLost { topic: auth(), partition: 3 }, Some(12), None);
-    reports.see(
-        MetaAlert::PartitionPaused { topic: auth() },
-        None,
-        Some("metrics.node/0".to_owned()),
-    );
+    let behind = Some("metrics.node/0".to_owned());
+    reports.see(MetaAlert::PartitionPaused { topic: auth() }, None, behind);
     reports.see(MetaAlert::DeadLettersFailing, None, Some("cannot write letters".to_owned()));
     reports.see(MetaAlert::ReloadFailed, None, Some("auth.rules:3: E0301".to_owned()));
     let sink = "当番".to_owned();
