@@ -516,7 +516,7 @@ fn secret_fields(source: &str) -> Vec<String> {
             && !table.is_empty()
         {
             let name = name.trim().trim_start_matches("pub(super) ").trim_start_matches("pub ");
-            let table = table.trim_end_matches("Config").to_lowercase();
+            let table = table.trim_start_matches("Raw").trim_end_matches("Config").to_lowercase();
             fields.push(format!("{table}.{name}"));
         }
     }

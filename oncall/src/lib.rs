@@ -2,8 +2,8 @@
 //!
 //! Nothing here reads a clock, performs I/O, or knows the engine, Kafka or HTTP. The
 //! modules stand in the order an alert passes them: a log record opens or ends an incident,
-//! routes say who is told and silences who is not, policies who is told next, and the outbox
-//! when each attempt is made. The [`engine`] is where they meet.
+//! routes choose its receivers, silences suppress notifications, policies escalate, and the outbox
+//! schedules each attempt. The [`engine`] is where they meet.
 //!
 //! What cannot be derived from the alert log again is kept in rows, written down by the
 //! caller; whatever is attempted again carries the id it had before.
@@ -11,10 +11,10 @@
 //! ```
 //! use model::severity::Severity;
 //! use model::time::Timestamp;
-//! use oncall::levels::Levels;
+//! use oncall::severity_policy::SeverityPolicies;
 //!
 //! let fired = Timestamp::parse_rfc3339("2026-01-05T09:00:00Z").unwrap();
-//! let deadline = Levels::default().deadline(Severity::Critical, fired);
+//! let deadline = SeverityPolicies::default().deadline(Severity::Critical, fired);
 //! assert_eq!(deadline.unwrap().to_string(), "2026-01-05T09:30:00Z");
 //! ```
 
