@@ -170,8 +170,8 @@ impl SimulatedEnvironment {
         }
         self.cuts_percent = random.one_of(&[10, 10, 10, 60], 10);
         self.edits_percent = random.one_of(&[0, 40], 0);
-        // Where time passes by itself, only the commits say how far it had; and what rules remember is
-        // restored as of them.
+        // Where time passes by itself only the commits say how far it had, and what rules remember
+        // is restored as of them.
         let may_forget = self.idle_ms.is_none() && self.state_checkpoints.is_none();
         self.forgets_percent = if may_forget { random.one_of(&[0, 30], 0) } else { 0 };
     }
