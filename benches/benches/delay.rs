@@ -176,7 +176,7 @@ fn config(
     let other = if side == SinkLoad::Nothing { String::new() } else { sink("other", other) };
     format!(
         "rules = [{:?}]\nstate_dir = \"{{home}}/state\"\n[api]\nlisten = \"127.0.0.1:{port}\"\n\
-         [limits]\nidle = \"1h\"\n[streams.shop]\ntype = \"http\"\n{other}{}",
+         [limits]\nidle_timeout = \"1h\"\n[streams.shop]\ntype = \"http\"\n{other}{}",
         rules.display(),
         sink("good", good)
     )
