@@ -1,7 +1,7 @@
-//! Transitions and early notices as JSON lines, written and read back.
+//! Codec of the alert log: transitions and early alerts as JSON lines.
 //!
-//! The members and their order are the contract of `hansho replay`. The alert log adds what
-//! a restart needs at the end of the line and nowhere else.
+//! The fields and their order are the contract of `hansho replay`. The alert log appends the fields
+//! that a restart needs at the end of the line.
 
 mod error;
 mod escape;
@@ -26,17 +26,17 @@ pub use error::RecordError;
 pub use line::LineForm;
 pub use meta::write_meta;
 
-/// The `kind` of an early notice.
+/// Value of `kind` of an early alert.
 const EARLY: &str = "early";
 
-/// A line read back; in the replay form the triggering event's fields are not kept.
+/// Decoded line; the replay form does not contain the fields of the triggering event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlertRecord {
     /// A settled transition and its rendered message.
     Transition(Transition, String),
-    /// An early notice and its rendered message.
+    /// An early alert and its rendered message.
     Early(EarlyAlert, String),
-    /// A step of an alert of the service about itself, and its message.
+    /// A step of a self-alert and its message.
     Meta(MetaTransition, String),
 }
 
@@ -58,13 +58,13 @@ pub fn write_early(out: &mut Vec<u8>, early: &EarlyAlert, message: &str, form: L
     line.write(out);
 }
 
-/// Reads a line in either form back.
+/// Decodes a line in either form.
 ///
-/// In the replay form `count` is 0 and an address in the key comes back as text; in the log
-/// form the key is exact. Members it does not know are passed over.
+/// In the replay form `count` is 0 and an address in the key becomes text; in the log form the key
+/// is exact. Unknown fields are ignored.
 ///
 /// # Errors
-/// [`RecordError`] names the column or the member that cannot be read.
+/// [`RecordError`] names the column or the field that cannot be decoded.
 pub fn read_record(line: &[u8]) -> Result<AlertRecord, RecordError> {
     let members = JsonMembers::split(line)?;
     let RecordKind { kind } = members.read()?;
@@ -98,14 +98,14 @@ pub fn read_record(line: &[u8]) -> Result<AlertRecord, RecordError> {
     Ok(AlertRecord::Transition(transition, message))
 }
 
-/// The member that says what the others are of.
+/// Field that determines the type of the line.
 #[derive(Deserialize)]
 struct RecordKind<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
 }
 
-/// The names of `key` with the exact values, where the line has them.
+/// Returns the names of `key` with the exact values, if the line has them.
 fn exact_key(
     member: &str,
     key: Vec<NamedKeyPart>,

@@ -1,9 +1,8 @@
-//! A Kafka-protocol broker inside the process, for the demonstration and for tests.
+//! In-process Kafka broker, for the demonstration and for tests.
 //!
-//! It is librdkafka's mock cluster. It listens on loopback only, forgets everything when it is
-//! dropped, and keeps at most 5 MiB or 100,000 batches of a partition. It knows neither
-//! transactions nor time queries, and it makes a topic for whoever asks for its name and
-//! allows that.
+//! It is librdkafka's mock cluster. It listens on loopback only, loses its data when dropped, and
+//! keeps at most 5 MiB or 100,000 batches per partition. It supports neither transactions nor time
+//! queries, and it creates a topic for a client that requests it and allows that.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,15 +13,15 @@ use rdkafka::producer::DefaultProducerContext;
 
 use crate::sink::kafka::{AckedProducer, ProduceError};
 
-/// The only broker's number.
+/// Id of the only broker.
 const BROKER: i32 = 1;
 
-/// A running broker; it stops when dropped.
+/// Running broker; stops when dropped.
 pub struct EmbeddedBroker {
     cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
-/// Why the broker does not run.
+/// Error of the broker.
 #[derive(Debug)]
 pub struct BrokerError {
     what: String,
@@ -33,7 +32,7 @@ impl EmbeddedBroker {
     /// Starts a broker with some topics, each with a number of partitions.
     ///
     /// # Errors
-    /// [`BrokerError`] names what could not be made.
+    /// [`BrokerError`] names the part that could not be created.
     pub fn start(topics: &[(&str, i32)]) -> Result<EmbeddedBroker, BrokerError> {
         let failed = |why| BrokerError { what: "start".to_owned(), why };
         let broker = EmbeddedBroker { cluster: MockCluster::new(BROKER).map_err(failed)? };
@@ -43,12 +42,12 @@ impl EmbeddedBroker {
         Ok(broker)
     }
 
-    /// `host:port`, as `bootstrap.servers` wants it.
+    /// Returns `host:port`, for `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> String {
         self.cluster.bootstrap_servers()
     }
 
-    /// Makes one more topic.
+    /// Creates a topic.
     ///
     /// # Errors
     /// [`BrokerError`] when it exists.
@@ -57,10 +56,10 @@ impl EmbeddedBroker {
         self.cluster.create_topic(topic, partitions, 1).map_err(failed)
     }
 
-    /// Cuts all connections and takes no more, or takes them again.
+    /// Closes all connections and accepts none, or accepts them again.
     ///
     /// # Errors
-    /// [`BrokerError`] when the broker does not obey.
+    /// [`BrokerError`] when the broker rejects the change.
     pub fn set_reachable(&self, reachable: bool) -> Result<(), BrokerError> {
         let done = if reachable {
             self.cluster.broker_up(BROKER)
@@ -71,16 +70,16 @@ impl EmbeddedBroker {
     }
 }
 
-/// Writes events to a topic, as an application would.
+/// Producer of events for a topic.
 pub struct EventProducer {
     producer: AckedProducer,
 }
 
 impl EventProducer {
-    /// A producer for brokers at `host:port,…`.
+    /// Creates a producer for brokers at `host:port,…`.
     ///
     /// # Errors
-    /// [`ProduceError`] when the client refuses the address.
+    /// [`ProduceError`] when the client rejects the address.
     pub fn new(bootstrap_servers: &str) -> Result<EventProducer, ProduceError> {
         let servers = ("bootstrap.servers".to_owned(), bootstrap_servers.to_owned());
         Ok(EventProducer { producer: AckedProducer::new(&[servers])? })
@@ -102,10 +101,10 @@ impl EventProducer {
         self.producer.send(topic, Some(partition), b"", payload, &[])
     }
 
-    /// Waits until the brokers have all that was sent.
+    /// Waits until all records are acknowledged.
     ///
     /// # Errors
-    /// [`ProduceError`] when they do not in `timeout`.
+    /// [`ProduceError`] on a timeout.
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
         self.producer.flush(timeout)
     }

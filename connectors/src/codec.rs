@@ -139,7 +139,7 @@ impl Decoder {
     /// is lent unless all are sound.
     ///
     /// # Errors
-    /// [`DecodeError`] says where in the record and why; the decoder stays usable.
+    /// [`DecodeError`] with the position in the record and the reason; the decoder stays usable.
     pub fn decode(
         &mut self,
         record: &Record<'_>,

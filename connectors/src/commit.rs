@@ -1,69 +1,69 @@
-//! Point up to which a partition is done: the text that travels as metadata of an offset commit.
+//! Commit point of a partition, encoded as the metadata of an offset commit.
 //!
-//! The offset alone does not say where to read from after a restart. Windows reach back, and
-//! what was published is known by instant, not by offset; so the rest rides along with it.
+//! The offset alone does not determine the replay start. Windows reach back, and published
+//! transitions are known by instant, not by offset; so the metadata contains the rest.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest text [`CommitPoint::encode`] writes, in bytes. Kafka takes 4096.
+/// Maximum length of an encoded commit point, in bytes. Kafka accepts 4096.
 pub const MAX_COMMIT_TEXT_BYTES: usize = 256;
 
-/// First words of the text; a change of the fields after it changes the number.
+/// Prefix with the version of the format; a change of the fields after it changes the number.
 const HEAD: &str = "hansho 1";
-/// Mark of an instant that is not known yet.
+/// Text of an unknown instant.
 const UNKNOWN: &str = "-";
-/// The word of a commit that relies on memories; there is none in the others.
+/// Field of a commit that relies on rule state; absent in the others.
 const MEMORY: &str = " memory=1";
 
-/// Point up to which one partition is read, and what a successor needs to go on from there.
+/// Progress of one partition, with the data that recovery needs to resume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitPoint {
-    /// The next offset to read.
+    /// Next offset to read.
     pub position: i64,
-    /// Offset from which a successor replays, so that its windows are whole: at most `position`.
+    /// Offset from which recovery replays, so that its windows are complete: at most `position`.
     pub replay_from: i64,
-    /// The partition's front just before `replay_from`, in ms; `None` if nothing was accepted.
+    /// Maximum event time of the partition before `replay_from`, in ms; `None` if no event was
+    /// accepted.
     pub front: Option<i64>,
-    /// Every transition up to here is acknowledged, in ms.
+    /// Instant up to which every transition is acknowledged, in ms.
     pub settled: i64,
-    /// The stream's first accepted event time, in ms.
+    /// First accepted event time of the stream, in ms.
     pub first: Option<i64>,
-    /// Hash of the rule set in force.
+    /// Hash of the active rule set.
     pub rules: u64,
-    /// True when `replay_from` relies on what rules remember: without that, a successor has to read
-    /// from further back.
+    /// True when `replay_from` relies on stored rule state: without that state, recovery has to
+    /// replay from an earlier offset.
     pub remembers: bool,
 }
 
-/// Says of a partition, given its number, and its commit from where whoever goes on reads it.
+/// Function that returns the replay start of a partition, given its number and its commit.
 pub type ReplayStartFn = Arc<dyn Fn(i32, &CommitPoint) -> ReplayStart + Send + Sync>;
 
-/// From where a partition is read.
+/// Replay start of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayStart {
-    /// From where the commit says.
+    /// Offset `replay_from` of the commit.
     Committed,
-    /// More of the past is needed: all that was recorded since then, in ms.
+    /// First record with a log timestamp from this instant on, in ms: more of the past is needed.
     Since(i64),
-    /// From this offset: what lies before is known.
+    /// This offset: earlier state is restored.
     Offset(i64),
 }
 
-/// Why a text is no commit point.
+/// Error of a text that is no commit point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitError {
-    /// Nothing was written beside the offset: another program committed, or a broker that
-    /// keeps no metadata.
+    /// No metadata: another program committed, or the broker keeps none.
     Absent,
-    /// Another version, or another program's words.
+    /// Another version, or the metadata of another program.
     Foreign,
-    /// The checksum or a field does not fit.
+    /// The checksum or a field is invalid.
     Damaged,
 }
 
 impl CommitPoint {
-    /// One line of plain text, at most [`MAX_COMMIT_TEXT_BYTES`] long.
+    /// Encodes the point as one line of plain text of at most [`MAX_COMMIT_TEXT_BYTES`].
     pub fn encode(&self) -> String {
         let body = format!(
             "{HEAD} position={} replay_from={} front={} settled={} first={} rules={:016x}",
@@ -79,10 +79,10 @@ impl CommitPoint {
         format!("{body} sum={sum:016x}")
     }
 
-    /// Reads what [`CommitPoint::encode`] wrote, and nothing else.
+    /// Decodes the output of [`CommitPoint::encode`], and nothing else.
     ///
     /// # Errors
-    /// [`CommitError`] for every text that differs from it, be it in one character.
+    /// [`CommitError`] for every other text, even if one character differs.
     pub fn parse(text: &str) -> Result<CommitPoint, CommitError> {
         if text.is_empty() {
             return Err(CommitError::Absent);
@@ -92,7 +92,7 @@ impl CommitPoint {
         }
         let body = text.strip_prefix(HEAD).ok_or(CommitError::Foreign)?;
         let point = parse_fields(body).ok_or(CommitError::Damaged)?;
-        // One spelling per value: comparing with it checks the sum, signs and leading zeros.
+        // The encoding is canonical: the comparison checks the checksum, signs and leading zeros.
         let sound = point.encode() == text && (0..=point.position).contains(&point.replay_from);
         if sound { Ok(point) } else { Err(CommitError::Damaged) }
     }
@@ -116,7 +116,7 @@ fn parse_fields(body: &str) -> Option<CommitPoint> {
     })
 }
 
-/// An instant in ms, or the mark of none.
+/// Formats an instant in ms, or the text of an unknown one.
 struct OptionalInstant(Option<i64>);
 
 impl fmt::Display for OptionalInstant {
@@ -128,7 +128,7 @@ impl fmt::Display for OptionalInstant {
     }
 }
 
-/// FNV-1a, 64 bit (Fowler, Noll, Vo): against damage, not against forgers.
+/// FNV-1a, 64 bit (Fowler, Noll, Vo): detects damage, not forgery.
 pub(crate) fn checksum(bytes: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)

@@ -1,7 +1,7 @@
-//! Point up to which local sources are done: all of them in one file, written in one piece.
+//! Commit file: commit points of all local sources, replaced atomically.
 //!
-//! It says of each what a commit to Kafka says in its metadata, and of a followed file which
-//! files its offsets mean.
+//! The file has for each source the data that a Kafka commit has in its metadata, and for a
+//! followed file the files to which its offsets refer.
 
 use std::fmt;
 use std::fs;
@@ -12,30 +12,30 @@ use crate::commit::{CommitPoint, checksum};
 use crate::journal::{JournalError, replace_file};
 use crate::source::tail::TailSegment;
 
-/// First line; a change of those after it changes the number.
+/// First line with the version of the format; a change of the lines after it changes the number.
 const HEAD: &str = "hansho commits 1";
 
-/// Point up to which one stream's local source is done.
+/// Commit of the local source of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalCommit {
-    /// The stream's name.
+    /// Name of the stream.
     pub stream: String,
-    /// Point up to which it is read.
+    /// Commit point of its partition.
     pub point: CommitPoint,
-    /// Of a followed file: the files in which all from `replay_from` on lies.
+    /// Files that contain all records from `replay_from` on; only for a followed file.
     pub parts: Vec<TailSegment>,
 }
 
-/// Why a commit file cannot be read.
+/// Error of reading a commit file.
 #[derive(Debug)]
 pub enum CommitFileError {
-    /// The system refused.
+    /// Failed I/O operation.
     Io(PathBuf, io::Error),
-    /// It is not what [`write_commits`] wrote.
+    /// Content that [`write_commits`] did not write.
     Damaged(PathBuf),
 }
 
-/// Puts commits in the place of those before. A crash leaves the old ones or the new ones.
+/// Replaces the commits atomically: a crash leaves the old or the new ones.
 ///
 /// # Errors
 /// [`JournalError::Io`] names the file.
@@ -51,10 +51,10 @@ pub fn write_commits(path: &Path, commits: &[LocalCommit]) -> Result<(), Journal
     replace_file(path, &[text.as_bytes()])
 }
 
-/// Reads what [`write_commits`] wrote; nothing where there is no file.
+/// Reads the commits that [`write_commits`] wrote; none where there is no file.
 ///
 /// # Errors
-/// [`CommitFileError`] for a file that is not whole.
+/// [`CommitFileError`] for a file that cannot be read or is damaged.
 pub fn read_commits(path: &Path) -> Result<Vec<LocalCommit>, CommitFileError> {
     match fs::read(path) {
         Ok(bytes) => {

@@ -1,4 +1,4 @@
-//! Records that could not be decoded: kept with their place and the reason, never skipped.
+//! Dead letters: records that could not be decoded, kept with their position and the reason.
 
 use std::fmt;
 use std::path::Path;
@@ -9,55 +9,55 @@ use serde_json::{Map, Value};
 use crate::journal::{Journal, JournalError};
 use crate::sink::kafka::{AckedProducer, ProduceError};
 
-/// Most bytes of a record that a dead letter keeps; the log it came from has all of them.
+/// Maximum number of bytes of a record that a dead letter keeps; the source log has all of them.
 pub const MAX_PAYLOAD_BYTES: usize = 64 << 10;
 
-/// Longest wait of [`DeadLetterSink::flush`] for brokers.
+/// Maximum wait of [`DeadLetterSink::flush`] for brokers.
 pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One record that could not be decoded.
+/// Record that could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetter<'a> {
-    /// The stream's name.
+    /// Name of the stream.
     pub stream: &'a str,
-    /// The topic, or the file.
+    /// Name of the topic, or path of the file.
     pub topic: &'a str,
-    /// The partition.
+    /// Number of the partition.
     pub partition: i32,
-    /// The offset, or the line from 0.
+    /// Offset, or line number from 0.
     pub offset: i64,
     /// Reason, for people.
     pub reason: &'a str,
-    /// The record's bytes.
+    /// Bytes of the record.
     pub payload: &'a [u8],
 }
 
 /// Destination of dead letters.
 pub enum DeadLetterSink {
-    /// A file of JSON lines.
+    /// File of JSON lines.
     File(Journal),
-    /// A Kafka topic.
+    /// Kafka topic.
     Topic(DeadLetterTopic),
 }
 
-/// A topic of dead letters.
+/// Kafka topic of dead letters.
 pub struct DeadLetterTopic {
     producer: AckedProducer,
     topic: String,
 }
 
-/// Why dead letters are not kept.
+/// Error of writing dead letters.
 #[derive(Debug)]
 pub enum DeadLetterError {
-    /// The file.
+    /// Error of the file.
     File(JournalError),
-    /// The topic.
+    /// Error of the topic.
     Topic(ProduceError),
 }
 
 impl DeadLetter<'_> {
-    /// One line of JSON: `payload` where the bytes are text, else `payload_hex`; `bytes` is
-    /// the record's length, and `cut` is true where not all of it is there.
+    /// Returns one line of JSON: `payload` if the bytes are text, else `payload_hex`; `bytes` is
+    /// the length of the record, and `cut` is true if the payload is truncated.
     pub fn to_line(&self) -> String {
         let mut object = Map::new();
         let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
@@ -89,7 +89,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl DeadLetterSink {
-    /// Dead letters into a file, made if need be.
+    /// Writes dead letters to a file, which is created if needed.
     ///
     /// # Errors
     /// [`DeadLetterError::File`] names the file.
@@ -98,9 +98,9 @@ impl DeadLetterSink {
         Ok(DeadLetterSink::File(journal))
     }
 
-    /// Dead letters into a topic: the key is `topic/partition/offset`, the value the record's
-    /// own bytes, and the headers `errors.topic`, `errors.partition`, `errors.offset`,
-    /// `errors.reason`, `errors.stream` and `errors.cut` say the rest.
+    /// Writes dead letters to a topic: the key is `topic/partition/offset`, the value is the
+    /// record's own bytes, and the headers `errors.topic`, `errors.partition`, `errors.offset`,
+    /// `errors.reason`, `errors.stream` and `errors.cut` contain the other fields.
     ///
     /// # Errors
     /// [`DeadLetterError::Topic`] for properties that can never work.
@@ -112,11 +112,10 @@ impl DeadLetterSink {
         Ok(DeadLetterSink::Topic(DeadLetterTopic { producer, topic: topic.to_owned() }))
     }
 
-    /// Takes one; it counts as kept after [`DeadLetterSink::flush`].
+    /// Queues a dead letter; it is durable after [`DeadLetterSink::flush`].
     ///
     /// # Errors
-    /// [`DeadLetterError`]: a letter for a file is kept in memory, one for a topic was not
-    /// taken.
+    /// [`DeadLetterError`]: a letter for a file stays buffered, one for a topic was not queued.
     pub fn put(&mut self, letter: &DeadLetter<'_>) -> Result<(), DeadLetterError> {
         match self {
             DeadLetterSink::File(journal) => {
@@ -126,10 +125,10 @@ impl DeadLetterSink {
         }
     }
 
-    /// Waits until all that was put is kept: call it before the records' offsets are committed.
+    /// Waits until all queued letters are durable; must precede the commit of their offsets.
     ///
     /// # Errors
-    /// [`DeadLetterError`]; nothing is forgotten, and the next call goes on.
+    /// [`DeadLetterError`]; no letter is lost, and the next call continues.
     pub fn flush(&mut self) -> Result<(), DeadLetterError> {
         match self {
             DeadLetterSink::File(journal) => journal.sync().map_err(DeadLetterError::File),

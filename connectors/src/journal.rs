@@ -1,66 +1,67 @@
-//! Append-only files of lines, and the folder one process keeps them in.
+//! Journals: append-only files of lines, and the directory that one process owns.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Appended bytes that are kept in memory before they are written early: 4 MiB.
+/// Maximum number of buffered bytes; more are written before the next sync: 4 MiB.
 pub const MAX_BUFFERED_BYTES: usize = 4 << 20;
 
-/// Name of the file that is locked while a process owns a [`StateDir`].
+/// Name of the lock file of a [`StateDir`].
 const LOCK_FILE: &str = "lock";
 
-/// A file of lines, usually JSON, that only grows, but where it is written anew.
+/// Append-only file of lines, usually JSON; only [`Journal::rewrite`] replaces its content.
 ///
-/// A line is kept once [`Journal::sync`] has returned; before, a crash may leave it out, or
-/// leave a torn half, which the next opening cuts.
+/// A line is durable once [`Journal::sync`] has returned. Before that, a crash may lose it or leave
+/// a torn part, which the next opening truncates.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: File,
-    /// Lines not yet written.
+    /// Buffered lines that are not written yet.
     buffer: Vec<u8>,
-    /// INVARIANT: the file up to here is whole lines; what is beyond was written in vain.
+    /// INVARIANT: the file consists of complete lines up to this length; the rest is from a failed
+    /// write.
     length: u64,
     cut_bytes: u64,
-    /// True when something was written since the disk last confirmed.
+    /// True when bytes were written since the last successful fsync.
     dirty: bool,
-    /// The disk failed to confirm: what it holds is unknown from then on.
+    /// True after a failed fsync: the content of the file is unknown from then on.
     broken: bool,
 }
 
 /// Error of a file or folder, with its name.
 #[derive(Debug)]
 pub enum JournalError {
-    /// The system refused.
+    /// Failed I/O operation.
     Io {
         /// Operation that failed, as a verb.
         what: &'static str,
-        /// The file or folder.
+        /// Path of the file or directory.
         path: PathBuf,
         /// Error of the system.
         error: io::Error,
     },
-    /// A line to append holds a line break.
+    /// A line to append contains a line break.
     LineBreak {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// The disk once failed to confirm a write; only opening the file anew tells what it holds.
+    /// An fsync failed; only opening the file again shows its content.
     Broken {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// Another process owns the folder.
+    /// Another process owns the directory.
     Locked {
-        /// The folder.
+        /// Path of the directory.
         path: PathBuf,
     },
 }
 
 impl Journal {
-    /// Opens or makes a file and reads its lines, without their line breaks.
+    /// Opens or creates a file and returns its lines, without their line breaks.
     ///
     /// # Errors
     /// [`JournalError::Io`] names the file.
@@ -70,7 +71,7 @@ impl Journal {
         Ok((journal, lines))
     }
 
-    /// As [`Journal::open`], handing each line to `each` instead of keeping all.
+    /// Opens or creates a file as [`Journal::open`] does, but passes each line to `each`.
     ///
     /// # Errors
     /// [`JournalError::Io`] names the file.
@@ -122,18 +123,18 @@ impl Journal {
         }
     }
 
-    /// Removes what follows the last whole line.
+    /// Truncates the file after its last complete line.
     fn cut_tail(&mut self) -> io::Result<()> {
         self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::End(0))?;
         self.file.sync_data()
     }
 
-    /// Adds a line, without its line break. It is in memory until [`Journal::sync`].
+    /// Appends a line, given without its line break. It is buffered until [`Journal::sync`].
     ///
     /// # Errors
-    /// [`JournalError::LineBreak`] for a line that is two; [`JournalError`] of an early write
-    /// when more than [`MAX_BUFFERED_BYTES`] wait: the line is kept all the same.
+    /// [`JournalError::LineBreak`] for a line with a line break; [`JournalError`] of an early write
+    /// when more than [`MAX_BUFFERED_BYTES`] are buffered: the line stays in the buffer.
     pub fn append(&mut self, line: &[u8]) -> Result<(), JournalError> {
         if line.contains(&b'\n') {
             return Err(JournalError::LineBreak { path: self.path.clone() });
@@ -143,18 +144,19 @@ impl Journal {
         if self.buffer.len() > MAX_BUFFERED_BYTES { self.write() } else { Ok(()) }
     }
 
-    /// Writes all lines and waits until the disk has them.
+    /// Writes all buffered lines and waits for fsync.
     ///
     /// # Errors
-    /// [`JournalError::Io`]: lines that were not written are kept for the next call.
-    /// [`JournalError::Broken`] once the disk failed to confirm.
+    /// [`JournalError::Io`]: unwritten lines stay buffered for the next call.
+    /// [`JournalError::Broken`] after a failed fsync.
     pub fn sync(&mut self) -> Result<(), JournalError> {
         self.write()?;
         if !self.dirty {
             return Ok(());
         }
         if let Err(error) = self.file.sync_data() {
-            // The system may have thrown the pages away and will not say so twice.
+            // After a failed fsync the kernel may have dropped the pages, and it reports that only
+            // once.
             self.broken = true;
             return Err(failed("sync", &self.path, error));
         }
@@ -170,8 +172,8 @@ impl Journal {
             return Ok(());
         }
         if let Err(error) = self.file.write_all(&self.buffer) {
-            // A part may stand there. Without it the next attempt starts at a line's start;
-            // if it cannot be removed, nothing may follow it.
+            // A part of the write may be in the file. Truncated, the next attempt starts at the
+            // start of a line; if truncation fails, no line may follow.
             self.broken = self.file.set_len(self.length).is_err();
             return Err(failed("write", &self.path, error));
         }
@@ -181,8 +183,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Reads the lines that are in the file, without their line breaks; those that wait for
-    /// [`Journal::sync`] are not.
+    /// Reads the lines of the file, without their line breaks; buffered lines are not included.
     ///
     /// # Errors
     /// [`JournalError::Io`] names the file.
@@ -193,12 +194,12 @@ impl Journal {
         lines.map_err(|error| failed("read", &self.path, error))
     }
 
-    /// Puts other lines in the place of all. A crash leaves the old lines or the new ones, also
-    /// when the system dies: the new file is on the disk before it takes the old one's name.
+    /// Replaces all lines atomically. A crash leaves the old or the new lines, also when the system
+    /// crashes: the new file is synced before it is renamed to the old one's name.
     ///
     /// # Errors
-    /// [`JournalError::Io`]: the old file goes on. Only where the new one has its name and the
-    /// folder cannot be written is nothing confirmed any more, for the old one may come back.
+    /// [`JournalError::Io`]: the old file stays active. Only if the rename succeeded and the sync
+    /// of the directory failed does no later sync succeed, as the old file may reappear.
     pub fn rewrite<'l>(
         &mut self,
         lines: impl IntoIterator<Item = &'l [u8]>,
@@ -214,25 +215,25 @@ impl Journal {
         synced
     }
 
-    /// Bytes of the lines, those that wait for [`Journal::sync`] included.
+    /// Returns the length of all lines in bytes, buffered ones included.
     pub fn length(&self) -> u64 {
         self.length + self.buffer.len() as u64
     }
 
-    /// Bytes of a torn last line that opening cut; 0 is a clean file.
+    /// Returns the number of bytes of a torn last line that opening truncated; 0 for a clean file.
     pub fn cut_bytes(&self) -> u64 {
         self.cut_bytes
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// A new file of lines that is on the disk, open to go on, and its length.
+/// Creates and syncs a new file of lines; returns it open for appending, with its length.
 fn written<'l>(path: &Path, lines: impl IntoIterator<Item = &'l [u8]>) -> io::Result<(File, u64)> {
-    // What a crash left there is nobody's.
+    // A leftover of a crash is discarded.
     if let Err(error) = fs::remove_file(path)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -251,8 +252,8 @@ fn written<'l>(path: &Path, lines: impl IntoIterator<Item = &'l [u8]>) -> io::Re
     Ok((file, length))
 }
 
-/// Puts pieces, one after the other, in the place of a file, or of none. A crash leaves the old
-/// file or the new one, also when the system dies.
+/// Replaces a file with concatenated pieces, or creates it, atomically. A crash leaves the old file
+/// or the new one, also when the system crashes.
 ///
 /// # Errors
 /// [`JournalError::Io`] names the file.
@@ -267,19 +268,19 @@ pub fn replace_file(path: &Path, pieces: &[&[u8]]) -> Result<(), JournalError> {
     sync_folder_of(path)
 }
 
-/// A folder of files that one process owns.
+/// Directory of files that one process owns.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    /// Closing it ends the lock, also when the process dies.
+    /// Lock file; closing it releases the lock, also when the process dies.
     _lock: File,
 }
 
 impl StateDir {
-    /// Makes the folder if need be and locks it until the value is dropped.
+    /// Creates the directory if needed and locks it until the value is dropped.
     ///
     /// # Errors
-    /// [`JournalError::Locked`] when another process has it.
+    /// [`JournalError::Locked`] when another process owns it.
     pub fn open(path: impl AsRef<Path>) -> Result<StateDir, JournalError> {
         let path = path.as_ref().to_owned();
         fs::create_dir_all(&path).map_err(|error| failed("make", &path, error))?;
@@ -297,18 +298,18 @@ impl StateDir {
         }
     }
 
-    /// The path of a file in the folder.
+    /// Returns the path of a file in the directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// The folder.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// A new file is found after a crash only once its folder is on the disk too.
+/// Syncs the directory: without that, a new file may be missing after a crash.
 pub(crate) fn sync_folder_of(path: &Path) -> Result<(), JournalError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = parent.unwrap_or(Path::new("."));

@@ -1,9 +1,9 @@
-//! Bytes in, bytes out: sources, codecs, sinks, logs.
+//! Connectors: sources, codecs, sinks and logs.
 //!
-//! The modules stand in the order an event's bytes meet them: a source hands over borrowed
-//! records, a codec makes events of them, what cannot be decoded goes to a dead letter, the
-//! journal keeps transitions, a sink carries them out, and a commit says how far all that
-//! got. Nothing here knows rules, windows or people on call.
+//! The modules stand in the order an event's bytes pass them: a source passes borrowed records, a
+//! codec decodes them into events, undecodable records become dead letters, the journal keeps
+//! transitions, a sink delivers notifications, and a commit stores the progress. The crate does not
+//! depend on rules, windows or on-call.
 
 pub mod broker;
 

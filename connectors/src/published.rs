@@ -1,5 +1,5 @@
-//! The form in which facts are published, in lines of the alert log and documents of sinks: a
-//! key is an object in its own order, a number its exact digits, a severity has its level.
+//! Published form of facts, in lines of the alert log and documents of sinks: a key is an object in
+//! its own order, a number has its exact digits, a severity has its level.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Facts as members of an object; to be flattened into it.
+/// Facts as fields of an object; to be flattened into it.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct FactMembers<'a> {
     alert: Cow<'a, str>,
@@ -27,7 +27,7 @@ pub(crate) struct FactMembers<'a> {
     since: Timestamp,
 }
 
-/// Measure and threshold as members of an object; to be flattened into it.
+/// Measurement as fields of an object; to be flattened into it.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct MeasurementMembers {
     #[serde(default)]
@@ -36,13 +36,13 @@ pub(crate) struct MeasurementMembers {
     threshold: ExactNumber,
 }
 
-/// An exact number or null; a float would round it.
+/// Exact number or null; a float would round it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ExactNumber(pub(crate) Option<Decimal>);
 
 impl<'a> From<&'a AlertFacts> for FactMembers<'a> {
     fn from(facts: &'a AlertFacts) -> FactMembers<'a> {
-        // INVARIANT: no `..` here, so that a new fact is published or does not compile.
+        // INVARIANT: no `..` here, so that a new fact must be published to compile.
         let AlertFacts { alert, severity, key, at, since } = facts;
         let (severity, level, at, since) = (*severity, severity.level(), *at, *since);
         FactMembers { alert: alert.into(), severity, level, key: key.into(), at, since }
@@ -98,7 +98,7 @@ impl<'de> Deserialize<'de> for ExactNumber {
     }
 }
 
-/// Named values as an object, in their own order; for `serialize_with`.
+/// Serializes named values as an object, in their own order; for `serialize_with`.
 pub(crate) fn pairs<V: Serialize, S: Serializer>(
     pairs: impl AsRef<[(String, V)]>,
     to: S,
@@ -106,11 +106,11 @@ pub(crate) fn pairs<V: Serialize, S: Serializer>(
     to.collect_map(pairs.as_ref().iter().map(|(name, value)| (name, value)))
 }
 
-/// A key as an object; an address is text in it.
+/// Key as an object; an address becomes text.
 pub(crate) mod key {
     use super::*;
 
-    /// Component of a key, its type left to JSON.
+    /// Component of a key with the type that JSON has.
     struct RawComponent<'a>(&'a KeyValue);
 
     impl Serialize for RawComponent<'_> {

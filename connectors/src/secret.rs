@@ -1,4 +1,4 @@
-//! Values that no log, page or error may show, and the places where they are kept.
+//! Secrets: values that no log, page or error may show, and references to them.
 
 use std::fmt;
 use std::io;
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// Largest secret read from a file, in bytes.
+/// Maximum size of a secret file, in bytes.
 pub const SECRET_MAX: u64 = 64 << 10;
 
-/// A text that is printed nowhere.
+/// Text that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(String);
 
-/// A value, or where it is kept: `env:NAME`, `file:PATH`, anything else is itself.
+/// Value or reference: `env:NAME`, `file:PATH`; any other text is the value.
 ///
-/// Printing it shows the reference, never the value.
+/// `Debug` shows the reference, never the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretReference(SecretSource);
 
-/// A reference to a secret that must not stand in the configuration itself.
+/// Reference to a secret whose value must not be in the configuration.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExternalSecret(SecretReference);
 
@@ -30,19 +30,19 @@ enum SecretSource {
     File(PathBuf),
 }
 
-/// Error of a secret that is not where the configuration says; it names the place.
+/// Error of a secret that cannot be resolved; names the reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretError {
     what: String,
 }
 
 impl SecretText {
-    /// Keeps a text from being printed.
+    /// Wraps a text, so that it is not printed.
     pub fn new(text: impl Into<String>) -> SecretText {
         SecretText(text.into())
     }
 
-    /// The text itself, for the one place that sends it.
+    /// Returns the text, for the one place that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -57,7 +57,7 @@ impl SecretReference {
         })
     }
 
-    /// The value now; a file's last line break is not part of it.
+    /// Resolves the current value; the last line break of a file is removed.
     ///
     /// # Errors
     /// An environment variable that is not set, a file that cannot be read or is larger
@@ -74,7 +74,7 @@ impl SecretReference {
         }
     }
 
-    /// The value when it stands in the configuration itself.
+    /// Returns the value if the configuration contains it.
     pub fn inline(&self) -> Option<&str> {
         match &self.0 {
             SecretSource::Inline(value) => Some(value),
@@ -82,7 +82,7 @@ impl SecretReference {
         }
     }
 
-    /// The same with a relative path resolved against a folder.
+    /// Resolves a relative path against a directory.
     pub fn under(self, folder: &Path) -> SecretReference {
         match self.0 {
             SecretSource::File(path) => SecretReference(SecretSource::File(folder.join(path))),
@@ -92,7 +92,7 @@ impl SecretReference {
 }
 
 impl ExternalSecret {
-    /// The reference.
+    /// Returns the reference.
     pub fn reference(&self) -> &SecretReference {
         &self.0
     }
@@ -104,7 +104,7 @@ fn read_secret(path: &Path) -> io::Result<String> {
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-/// The text of a file of at most [`SECRET_MAX`] bytes.
+/// Reads a file of at most [`SECRET_MAX`] bytes.
 pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > SECRET_MAX {
@@ -113,7 +113,7 @@ pub(crate) fn read_bounded(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// True when a header or property of this name holds a secret.
+/// Returns true when a header or property of this name contains a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words = [
@@ -177,7 +177,7 @@ impl<'de> Deserialize<'de> for ExternalSecret {
     }
 }
 
-/// Visitor that takes numbers and truth values as well: `"socket.timeout.ms" = 60000`.
+/// Visitor that also accepts numbers and booleans: `"socket.timeout.ms" = 60000`.
 struct SecretVisitor;
 
 impl Visitor<'_> for SecretVisitor {

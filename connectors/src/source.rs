@@ -1,4 +1,4 @@
-//! Sources of records: logs with offsets, read by pushing borrowed records into a closure.
+//! Sources: logs with offsets, which pass borrowed records to a closure.
 
 pub mod file;
 pub mod kafka;
@@ -9,57 +9,57 @@ pub mod tail;
 use std::fmt;
 use std::io;
 
-/// Longest record that is read, in bytes: 1 MiB. A longer one is reported, never kept.
+/// Maximum length of a record, in bytes: 1 MiB. A longer one is reported and skipped.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 
 /// Progress of one call of a source's `drain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DrainProgress {
-    /// Records handed over, oversized ones included.
+    /// Number of records passed, oversized ones included.
     pub read: usize,
-    /// Why the call returned.
+    /// Reason for the return.
     pub state: ReadState,
 }
 
-/// Why a source stopped handing over records.
+/// Reason for which a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadState {
-    /// The budget was used up; there may be more at hand.
+    /// The budget is used up; more records may be available.
     More,
-    /// Nothing is at hand, and nothing proves that nothing follows.
+    /// No record is available, but more may follow.
     Waiting,
-    /// The broker proved that nothing follows what was read.
+    /// The broker confirmed that no record follows the last one.
     Empty,
-    /// The end of a file: nothing will ever follow.
+    /// The file has ended: no record will follow.
     End,
 }
 
-/// A record longer than [`MAX_RECORD_BYTES`], skipped without being kept.
+/// Record longer than [`MAX_RECORD_BYTES`], skipped without its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OversizedRecord {
-    /// Its place in its partition.
+    /// Offset in its partition.
     pub offset: i64,
-    /// Its length in bytes, the line end not counted.
+    /// Length in bytes, without the line end.
     pub bytes: u64,
 }
 
-/// Why a file cannot be read.
+/// Error of reading a file.
 #[derive(Debug)]
 pub enum SourceError {
-    /// It cannot be opened.
+    /// The file cannot be opened.
     Open {
-        /// The path as given.
+        /// Path as configured.
         path: String,
-        /// Error of the system.
+        /// Error of the operating system.
         error: io::Error,
     },
-    /// Reading stopped in its midst.
+    /// A read failed.
     Read {
-        /// The path as given.
+        /// Path as configured.
         path: String,
-        /// The line that could not be read, counted from 1.
+        /// Number of the line that could not be read, from 1.
         line: i64,
-        /// Error of the system or the decompressor.
+        /// Error of the operating system or the decompressor.
         error: io::Error,
     },
 }

@@ -1,7 +1,7 @@
-//! Rows in one file, changed together or not at all.
+//! Transactional store of rows in one file.
 //!
-//! The file is redb's: copy-on-write pages with checksums, so that a crash at any point leaves
-//! what was there before or what was written, never a part of it.
+//! The file format is redb's: copy-on-write pages with checksums, so that a crash at any point
+//! leaves the state before or after a transaction.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 
 const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
 
-/// A file of rows by key.
+/// Store of rows by key.
 pub struct RowFile {
     path: PathBuf,
     database: Database,
 }
 
-/// A row: its key and what is kept under it.
+/// Key and value of a row.
 pub type StoredRow = (Vec<u8>, Vec<u8>);
 
-/// A change of one row: its key, and what it is now or that it is gone.
+/// Key of a row with its new value, or `None` for a deletion.
 pub type RowChange = (Vec<u8>, Option<Vec<u8>>);
 
-/// Error of a store, with its name.
+/// Error of a store, with its path.
 #[derive(Debug)]
 pub struct StoreError {
     /// Operation that failed, as a verb.
@@ -32,7 +32,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of a store in the place of a file, as tests have it.
+    /// Returns an error for a path, for tests.
     pub fn new(
         what: &'static str,
         path: &Path,
@@ -43,20 +43,20 @@ impl StoreError {
 }
 
 impl RowFile {
-    /// Opens a file, which is made where it is not there yet.
+    /// Opens the file, or creates it.
     ///
     /// # Errors
-    /// The file cannot be opened, is no store, or is open elsewhere.
+    /// The file cannot be opened, is no store, or is open in another process.
     pub fn open(path: &Path) -> Result<RowFile, StoreError> {
         let failed = failure("opened", path);
         let database = Database::create(path).map_err(|error| failed(error.into()))?;
         let store = RowFile { path: path.to_owned(), database };
-        // So that a store nothing was written to can be read.
+        // Creates the table, so that an empty store can be read.
         store.write(&[])?;
         Ok(store)
     }
 
-    /// All rows, ordered by the bytes of their keys.
+    /// Returns all rows, ordered by the bytes of their keys.
     ///
     /// # Errors
     /// The file cannot be read, or is damaged.
@@ -64,10 +64,10 @@ impl RowFile {
         self.read_all().map_err(failure("read", &self.path))
     }
 
-    /// Makes changes, all of them or none; they are on the disk when this returns.
+    /// Applies changes in one transaction; they are durable when this returns.
     ///
     /// # Errors
-    /// The file cannot be written. None of the changes is made then.
+    /// The file cannot be written; no change is applied then.
     pub fn write(&self, changes: &[RowChange]) -> Result<(), StoreError> {
         self.change(changes).map_err(failure("written", &self.path))
     }

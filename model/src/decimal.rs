@@ -1,12 +1,12 @@
-//! The one number: a decimal with nine fraction digits in an `i128`.
+//! Decimal numbers with nine fraction digits, in an `i128`.
 
 use std::fmt;
 
-/// Fraction units in one whole: 10⁹.
+/// Units in one: 10⁹.
 const SCALE: i128 = 1_000_000_000;
-/// Largest magnitude a single value may have: 10²⁰ wholes.
+/// Maximum magnitude of a single value: 10²⁰.
 const LIMIT: i128 = 100_000_000_000_000_000_000 * SCALE;
-/// So many digits always fit an `i64`.
+/// Maximum number of digits that always fit an `i64`.
 const SHORT_DIGITS: usize = 18;
 /// Powers of ten that bring 18 digits to at most 10²⁷ units, well within the limit.
 const POWERS: [i64; 10] =
@@ -14,12 +14,12 @@ const POWERS: [i64; 10] =
 
 /// A decimal number counted in units of 10⁻⁹.
 ///
-/// Sums of decimals are exact and free of order, which no binary float can promise. A
-/// single value is at most 10²⁰ in magnitude, so 10⁹ of them can be added without overflow.
+/// Sums are exact and do not depend on the order, unlike those of binary floats. A single value is
+/// at most 10²⁰ in magnitude, so 10⁹ of them can be added without overflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decimal(i128);
 
-/// Why a text or float is no [`Decimal`].
+/// Error of a text or float that is no [`Decimal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecimalError {
     /// Not a number in JSON's spelling.
@@ -31,38 +31,38 @@ pub enum DecimalError {
 impl Decimal {
     /// Zero.
     pub const ZERO: Decimal = Decimal(0);
-    /// One whole.
+    /// One.
     pub const ONE: Decimal = Decimal(SCALE);
 
-    /// The greatest there is; nothing is above it.
+    /// Greatest representable value.
     pub const MAX: Decimal = Decimal(i128::MAX);
 
-    /// A whole number.
+    /// Converts a whole number.
     pub const fn from_int(whole: i64) -> Decimal {
         Decimal(whole as i128 * SCALE)
     }
 
-    /// A count of 10⁻⁹ units, as [`Decimal::units`] returns it.
+    /// Converts a count of 10⁻⁹ units, as [`Decimal::units`] returns it.
     pub const fn from_units(units: i128) -> Decimal {
         Decimal(units)
     }
 
-    /// The value in units of 10⁻⁹.
+    /// Returns the value in units of 10⁻⁹.
     pub const fn units(self) -> i128 {
         self.0
     }
 
-    /// Milliseconds as seconds, the base unit of durations.
+    /// Converts milliseconds to seconds, the base unit of durations.
     pub const fn from_millis(millis: i64) -> Decimal {
         Decimal(millis as i128 * (SCALE / 1000))
     }
 
-    /// Seconds as whole milliseconds, finer digits cut; `None` beyond `i64`.
+    /// Converts seconds to whole milliseconds, truncated; `None` beyond `i64`.
     pub fn to_millis(self) -> Option<i64> {
         i64::try_from(self.0.div_euclid(SCALE / 1000)).ok()
     }
 
-    /// The value when it is whole and fits an `i64`.
+    /// Returns the value if it is whole and fits an `i64`.
     pub fn to_int(self) -> Option<i64> {
         // Below 9.2 × 10⁹ the units fit 64 bits, whose division needs no call.
         if let Ok(units) = i64::try_from(self.0) {
@@ -71,7 +71,7 @@ impl Decimal {
         if self.0 % SCALE == 0 { i64::try_from(self.0 / SCALE).ok() } else { None }
     }
 
-    /// The nearest float, for gauges and charts only: decisions stay in decimals.
+    /// Returns the nearest float, for gauges and charts only: decisions use decimals.
     pub fn to_f64(self) -> f64 {
         self.0 as f64 / SCALE as f64
     }
@@ -101,7 +101,7 @@ impl Decimal {
         Decimal(divide_half_even(dividend, other.0)).in_range()
     }
 
-    /// A power of ten times the value; digits below 10⁻⁹ are rounded half to even.
+    /// Multiplies by a power of ten; digits below 10⁻⁹ are rounded half to even.
     pub fn shift(self, exponent: i32) -> Option<Decimal> {
         let factor = 10_i128.checked_pow(exponent.unsigned_abs())?;
         if exponent >= 0 {
@@ -120,7 +120,7 @@ impl Decimal {
         (self.0.unsigned_abs() <= LIMIT.unsigned_abs()).then_some(self)
     }
 
-    /// Reads a number in JSON's spelling (`-12.5e3`), rounding once, half to even.
+    /// Parses a number in JSON syntax (`-12.5e3`), rounding once, half to even.
     ///
     /// # Errors
     /// [`DecimalError::Malformed`] for anything else, [`DecimalError::OutOfRange`] beyond ±10²⁰.
@@ -128,7 +128,7 @@ impl Decimal {
         Decimal::parse_scaled(text, 0)
     }
 
-    /// Reads a number times a power of ten, rounding once: `parse_scaled("80", -2)` is 0.8.
+    /// Parses a number times a power of ten, rounding once: `parse_scaled("80", -2)` is 0.8.
     ///
     /// # Errors
     /// As [`Decimal::parse`].
@@ -160,7 +160,7 @@ impl Decimal {
         Ok(Decimal(if negative { -magnitude } else { magnitude }))
     }
 
-    /// The decimal nearest to a float.
+    /// Converts a float to the nearest decimal.
     ///
     /// # Errors
     /// [`DecimalError::OutOfRange`] for infinities, NaN and magnitudes beyond 10²⁰.
@@ -168,13 +168,13 @@ impl Decimal {
         if !value.is_finite() || value.abs() > 1e20 {
             return Err(DecimalError::OutOfRange);
         }
-        // Rust prints the shortest text that reads back as the same float, so 85.835
-        // becomes 85.835 and not 85.834999999.
+        // Rust formats the shortest text that parses to the same float, so 85.835 becomes 85.835
+        // and not 85.834999999.
         Decimal::parse(&format!("{value:e}"))
     }
 }
 
-/// The number that 1 to 18 digits and nothing else spell; they fit an `i64` whatever they are.
+/// Parses 1 to 18 digits and nothing else; they always fit an `i64`.
 pub fn parse_digits(text: &str) -> Option<i64> {
     if text.is_empty() || text.len() > SHORT_DIGITS {
         return None;
@@ -185,8 +185,8 @@ pub fn parse_digits(text: &str) -> Option<i64> {
     })
 }
 
-/// A number as events mostly have it: up to 18 digits, perhaps a point, no exponent and nothing
-/// to round. `None` says only that it takes the long way.
+/// Fast path for the usual number of an event: up to 18 digits, an optional point, no exponent and
+/// no rounding. `None` means that the slow path must decide.
 fn parse_short(text: &str, power: i32) -> Option<Decimal> {
     let body = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, fraction_digits) = match parse_digits(body) {

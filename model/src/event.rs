@@ -1,33 +1,33 @@
-//! A decoded event: the declared fields of one record, borrowed from it.
+//! Decoded events: the declared fields of one record, borrowed from it.
 
 use std::net::IpAddr;
 
 use crate::decimal::Decimal;
 use crate::time::Timestamp;
 
-/// One record as a source hands it over; nothing in it outlives the call.
+/// Record as a source passes it; borrowed for the duration of the call.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// The partition's number within its stream: Kafka's, or the order of the inputs.
+    /// Number of the partition within its stream: Kafka's, or the index of the input.
     pub partition: i32,
-    /// The record's place in its partition: Kafka's offset, or the line number from 0.
+    /// Offset in its partition: Kafka's, or the line number from 0.
     pub offset: i64,
-    /// Instant at which the log took the record; files know none.
+    /// Timestamp of the record in the log; `None` for files.
     pub timestamp: Option<Timestamp>,
-    /// The bytes to decode.
+    /// Bytes to decode.
     pub payload: &'a [u8],
 }
 
-/// The value of one field in its base unit.
+/// Value of one field in its base unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     /// Absent, null, or not of the declared type.
     Missing,
     /// Text.
     Text(&'a str),
-    /// A number, duration in seconds, fraction or byte size.
+    /// Number, duration in seconds, fraction or size in bytes.
     Number(Decimal),
-    /// A truth value.
+    /// Boolean.
     Bool(bool),
     /// An instant.
     Time(Timestamp),
@@ -42,19 +42,19 @@ pub enum Value<'a> {
     },
 }
 
-/// A decoded record.
+/// Decoded record.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// The event time.
+    /// Event time.
     pub time: Timestamp,
-    /// One value per declared field, in the order of the schema.
+    /// Values of the declared fields, in the order of the schema.
     pub values: &'a [Value<'a>],
-    /// The items of list values.
+    /// Items of list values.
     pub items: &'a [Value<'a>],
 }
 
 impl<'a> Event<'a> {
-    /// The value of a field; [`Value::Missing`] for an index the schema does not have.
+    /// Returns the value of a field; [`Value::Missing`] for an index that is not in the schema.
     pub fn value(&self, field: usize) -> Value<'a> {
         self.values.get(field).copied().unwrap_or(Value::Missing)
     }

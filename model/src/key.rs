@@ -1,20 +1,20 @@
-//! Keys: what an alert is grouped by, and their one canonical byte form.
+//! Keys: values by which an alert is grouped, and their canonical encoding.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// One component of a key. A float is no key: equal measurements are no identity.
+/// Component of a key. Floats are excluded: equal measurements do not establish identity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum KeyValue {
-    /// The field was missing and the rule said `by field?`.
+    /// Missing field, where the rule has `by field?`.
     Null,
-    /// Text, byte for byte as the event had it.
+    /// Text, byte for byte as in the event.
     Text(String),
-    /// A whole number.
+    /// Whole number.
     Int(i64),
-    /// A truth value.
+    /// Boolean.
     Bool(bool),
     /// An address.
     Ip(IpAddr),
@@ -30,36 +30,35 @@ const IPV6: u8 = 6;
 
 /// Appends canonical key bytes: a type tag, then a fixed-size or length-prefixed payload.
 ///
-/// The encoding is injective: two different keys never share their bytes, whatever the
-/// components hold.
+/// The encoding is injective: different keys have different bytes.
 pub struct KeyWriter<'a>(pub &'a mut Vec<u8>);
 
 impl KeyWriter<'_> {
-    /// A missing component.
+    /// Appends a missing component.
     pub fn null(&mut self) {
         self.0.push(NULL);
     }
 
-    /// A text component.
+    /// Appends a text component.
     pub fn text(&mut self, text: &str) {
         self.0.push(TEXT);
-        // A field is at most a record long, and a record is far below 4 GiB.
+        // A field is at most as long as a record, which is far below 4 GiB.
         self.0.extend_from_slice(&(text.len() as u32).to_le_bytes());
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// A whole number.
+    /// Appends a whole number.
     pub fn int(&mut self, value: i64) {
         self.0.push(INT);
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// A truth value.
+    /// Appends a boolean.
     pub fn bool(&mut self, value: bool) {
         self.0.push(if value { TRUE } else { FALSE });
     }
 
-    /// An address; an IPv4 address mapped into IPv6 is the IPv4 address.
+    /// Appends an address; an IPv4 address mapped into IPv6 is encoded as the IPv4 address.
     pub fn ip(&mut self, value: IpAddr) {
         match value.to_canonical() {
             IpAddr::V4(v4) => {
@@ -73,7 +72,7 @@ impl KeyWriter<'_> {
         }
     }
 
-    /// Any component.
+    /// Appends any component.
     pub fn value(&mut self, value: &KeyValue) {
         match value {
             KeyValue::Null => self.null(),
@@ -85,7 +84,7 @@ impl KeyWriter<'_> {
     }
 }
 
-/// Canonical bytes of a whole key.
+/// Encodes a whole key as canonical bytes.
 pub fn encode_key<'a>(values: impl IntoIterator<Item = &'a KeyValue>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = KeyWriter(&mut bytes);
@@ -95,7 +94,7 @@ pub fn encode_key<'a>(values: impl IntoIterator<Item = &'a KeyValue>) -> Vec<u8>
     bytes
 }
 
-/// Reads canonical bytes back; `None` where they are not what [`KeyWriter`] writes.
+/// Decodes canonical bytes; `None` for bytes that [`KeyWriter`] does not write.
 pub fn decode_key(mut bytes: &[u8]) -> Option<Vec<KeyValue>> {
     let mut values = Vec::new();
     while let Some((tag, rest)) = bytes.split_first() {
@@ -129,7 +128,7 @@ pub fn decode_key(mut bytes: &[u8]) -> Option<Vec<KeyValue>> {
 }
 
 impl fmt::Display for KeyValue {
-    /// The value as a person reads it; null is `-`.
+    /// Formats the value for people; null is `-`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             KeyValue::Null => f.write_str("-"),

@@ -1,10 +1,10 @@
-//! The nouns every room of hansho shares, as plain data.
+//! Data types that all crates of hansho share.
 //!
-//! Nothing here reads a clock, performs I/O, or depends on another crate. The modules
-//! stand in the order an event meets them: a record is read, its fields are decoded
-//! against a schema into an event, an observation is what filters leave of it, and a
-//! transition is what an episode does. With the feature `serde` each noun that is kept or sent
-//! has one written form.
+//! The crate reads no clock, performs no I/O and depends on no other crate of the workspace. The
+//! modules stand in the order an event meets them: a record is read, its fields are decoded against
+//! a schema into an event, an observation is the projection of an event that passed the filters,
+//! and a transition is a step of an episode. With the feature `serde`, each type that is stored or
+//! sent has one serialized form.
 
 pub mod alert_facts;
 pub mod calendar;

@@ -8,43 +8,43 @@ use crate::transition::TopValues;
 /// A checked template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageTemplate {
-    /// In order.
+    /// Pieces in order.
     pub parts: Vec<MessagePart>,
 }
 
-/// A piece of a template.
+/// Piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessagePart {
     /// Text as written.
     Literal(String),
-    /// A component of the key, by its place in `by`.
+    /// Component of the key, by its index in `by`.
     Key(usize),
-    /// A field of the triggering event, by its place in the alert's list of message fields.
+    /// Field of the triggering event, by its index in the alert's list of message fields.
     Field(usize),
     /// The measured value.
     Value,
-    /// The level met.
+    /// Threshold that was met.
     Threshold,
     /// The severity.
     Severity,
     /// The window's length.
     Window,
-    /// Events in the window.
+    /// Number of events in the window.
     Count,
     /// Instant at which the condition became true.
     Since,
     /// Column of a table for a component of the key.
     Column {
-        /// The component, by its place in `by`.
+        /// Component, by its index in `by`.
         key: usize,
-        /// Keys and what is said of them; the first that matches goes, `None` matches all.
+        /// Keys and their texts; the first that matches applies, and `None` matches all.
         rows: Vec<(Option<String>, String)>,
     },
-    /// The commonest values of a field, by their place in the transition.
+    /// Most frequent values of a field, by their index in the transition.
     Top(usize),
 }
 
-/// Unit of a number, for showing it; values themselves are in base units.
+/// Unit in which a number is shown; values themselves are in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisplayUnit {
     /// A bare number or a count.
@@ -57,7 +57,7 @@ pub enum DisplayUnit {
     Bytes,
 }
 
-/// The language people read.
+/// Language of texts for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -66,7 +66,7 @@ pub enum Language {
     Ja,
 }
 
-/// Values that fill a template.
+/// Values for rendering a template.
 #[derive(Clone, Debug)]
 pub struct MessageValues<'a> {
     /// The key's components.
@@ -75,7 +75,7 @@ pub struct MessageValues<'a> {
     pub fields: &'a [(String, KeyValue)],
     /// The measured value, if known.
     pub value: Option<Decimal>,
-    /// The level met.
+    /// Threshold that was met.
     pub threshold: Option<Decimal>,
     /// The unit of both.
     pub unit: DisplayUnit,
@@ -83,18 +83,18 @@ pub struct MessageValues<'a> {
     pub severity: Severity,
     /// The window in milliseconds.
     pub window_ms: i64,
-    /// Events in the window.
+    /// Number of events in the window.
     pub count: u64,
-    /// `since`, in the zone people read.
+    /// `since`, in the time zone of the receivers.
     pub since: &'a str,
-    /// The commonest values of fields.
+    /// Most frequent values of fields.
     pub tops: &'a [TopValues],
-    /// The language people read.
+    /// Language of texts for people.
     pub language: Language,
 }
 
 impl MessageTemplate {
-    /// Fills the template. What is unknown reads `-`.
+    /// Renders the template; an unknown value is shown as `-`.
     pub fn render(&self, values: &MessageValues<'_>) -> String {
         self.parts.iter().map(|part| part.render(values)).collect()
     }
@@ -141,7 +141,7 @@ impl MessagePart {
     }
 }
 
-/// A number as people read it: `82.5%`, `3.2秒`, `1.5GiB`, at most three fraction digits.
+/// Formats a number with its unit: `82.5%`, `3.2秒`, `1.5GiB`, at most three fraction digits.
 pub fn show_quantity(number: Decimal, unit: DisplayUnit, language: Language) -> String {
     match unit {
         DisplayUnit::Number => round_to_thousandths(number).to_string(),
@@ -177,7 +177,7 @@ fn show_bytes(number: Decimal) -> String {
     format!("{}{name}", round_to_thousandths(scaled))
 }
 
-/// A length of time in its largest whole unit: `5分`, `90s`.
+/// Formats a duration in its largest whole unit: `5分`, `90s`.
 pub fn show_duration(millis: i64, language: Language) -> String {
     use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
     let units = [

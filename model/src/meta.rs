@@ -1,6 +1,6 @@
-//! Alerts of hansho about itself: what keeps its answers from being whole, or from being given.
+//! Self-alerts: alerts of the service about conditions that make its results incomplete or late.
 //!
-//! They pass the alert log and on-call as the alerts of rules do. Their names begin with
+//! They pass through the alert log and on-call like the alerts of rules. Their names start with
 //! [`META_PREFIX`], which no rule may use.
 
 use crate::alert_facts::{AlertFacts, Measurement};
@@ -11,7 +11,7 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 use crate::transition::{EndReason, EpisodeId, NamedKeyPart, Transition, TransitionKind};
 
-/// Prefix of the names of these alerts.
+/// Prefix of the names of self-alerts.
 pub const META_PREFIX: &str = "hansho.";
 
 /// Former names of these alerts, and the names that replaced them: alert logs, on-call stores
@@ -23,7 +23,7 @@ pub const FORMER_NAMES: [(&str, &str); 4] = [
     ("hansho.audit_failed", "hansho.invariant_violation"),
 ];
 
-/// Returns the name of today for a former name, and every other name unchanged.
+/// Returns the current name for a former name, and every other name unchanged.
 pub fn current_name(name: &str) -> &str {
     FORMER_NAMES.iter().find(|(former, _)| *former == name).map_or(name, |(_, current)| *current)
 }
@@ -33,75 +33,75 @@ pub fn former_name(name: &str) -> Option<&'static str> {
     FORMER_NAMES.iter().find(|(_, current)| *current == name).map(|(former, _)| *former)
 }
 
-/// Subject of an alert.
+/// Self-alert with its subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MetaAlert {
-    /// Observations whose instant had settled were dropped.
+    /// Late observations were dropped.
     LateObservationsDropped,
-    /// A rule is at its limit of keys.
+    /// A rule reached its limit of keys.
     RefusedKeys {
-        /// Its name.
+        /// Name of the rule.
         rule: String,
     },
-    /// A key of a rule is at its limit of values.
+    /// A key of a rule reached its limit of values.
     RefusedValues {
-        /// The rule's name.
+        /// Name of the rule.
         rule: String,
     },
     /// Records of a partition expired before they were read.
     RecordsLost {
-        /// Its topic.
+        /// Name of the topic.
         topic: String,
-        /// Its number.
+        /// Number of the partition.
         partition: i32,
     },
-    /// A topic has been paused for long while others catch up.
+    /// A topic is paused for long while others catch up.
     PartitionPaused {
-        /// Its name.
+        /// Name of the topic.
         topic: String,
     },
     /// Dead letters cannot be written.
     DeadLettersFailing,
-    /// No event ever satisfied the filters of a rule.
+    /// No event has satisfied the filters of a rule.
     NeverMatched {
-        /// Its name.
+        /// Name of the rule.
         rule: String,
     },
-    /// A rule takes more than its share of the work.
+    /// A rule uses more than its share of processing time.
     RuleOverShare {
-        /// Its name.
+        /// Name of the rule.
         rule: String,
     },
-    /// Changed rules cannot be used.
+    /// Changed rules are invalid and were not activated.
     ReloadFailed,
     /// Notifications to a sink were dropped.
     NotificationDropped {
-        /// Its name.
+        /// Name of the sink.
         sink: String,
     },
     /// The on-call state violates an invariant.
     InvariantViolation,
 }
 
-/// One step of such an alert: it began or it ended.
+/// Step of a self-alert: fired or resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetaTransition {
     /// Subject of the alert.
     pub alert: MetaAlert,
-    /// True when it ended.
+    /// True when it resolved.
     pub is_over: bool,
-    /// When.
+    /// Instant of the step.
     pub at: Timestamp,
-    /// Instant at which it began.
+    /// Instant at which it fired.
     pub since: Timestamp,
-    /// Count or share, where that is known, and the limit that it passed.
+    /// Measured count or share, if known, and the limit that it exceeded.
     pub measured: Measurement,
-    /// Its identity: a hash of name, key and `since`.
+    /// Id of the episode: a hash of name, key and `since`.
     pub id: EpisodeId,
 }
 
 impl MetaAlert {
-    /// The names, in the order of the variants.
+    /// Names, in the order of the variants.
     pub const NAMES: [&'static str; 11] = [
         "hansho.late_observations_dropped",
         "hansho.refused_keys",
@@ -152,7 +152,7 @@ impl MetaAlert {
         }
     }
 
-    /// The rule it is about, where it is about one.
+    /// Returns the rule that it concerns, if any.
     pub fn rule(&self) -> Option<&str> {
         match self {
             MetaAlert::RefusedKeys { rule }
@@ -177,7 +177,7 @@ impl MetaAlert {
         }
     }
 
-    /// The alert of a name, today's or a former one, and key; `None` where it is none of these.
+    /// Returns the self-alert of a name, current or former, and key; `None` for any other.
     pub fn from_parts(name: &str, key: &[NamedKeyPart]) -> Option<MetaAlert> {
         let name = current_name(name);
         let text = || match key.first() {
@@ -204,7 +204,7 @@ impl MetaAlert {
         all.into_iter().find(|alert| alert.name() == name).filter(|alert| alert.key() == key)
     }
 
-    /// Meaning of the alert, in one line.
+    /// Returns the meaning of the alert, in one line.
     pub const fn reading(&self, language: Language) -> &'static str {
         let (en, ja) = match self {
             MetaAlert::LateObservationsDropped => (
@@ -268,7 +268,7 @@ impl MetaAlert {
 }
 
 impl MetaTransition {
-    /// Message for people; `detail` is what an error or a place says for itself.
+    /// Returns the message; `detail` is the text of an error or a position.
     pub fn message(&self, detail: Option<&str>, language: Language) -> String {
         let subject: Vec<String> =
             self.alert.key().iter().map(|(_, value)| value.to_string()).collect();
@@ -304,7 +304,7 @@ impl MetaTransition {
         format!("{over}{subject}{reading}{figure}{detail}")
     }
 
-    /// Facts of the step, as every record of an alert has them.
+    /// Returns the facts of the step, as every alert record has them.
     pub fn facts(&self) -> AlertFacts {
         AlertFacts {
             alert: self.alert.name().to_owned(),
@@ -315,7 +315,7 @@ impl MetaTransition {
         }
     }
 
-    /// The step as on-call folds it.
+    /// Returns the step as a transition, for on-call.
     pub fn as_transition(&self) -> Transition {
         Transition {
             kind: if self.is_over { TransitionKind::Resolved } else { TransitionKind::Firing },

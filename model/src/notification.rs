@@ -1,4 +1,4 @@
-//! Notifications to people, and the results of sinks.
+//! Notifications, and the results of delivery attempts.
 
 use std::sync::Arc;
 
@@ -6,29 +6,29 @@ use crate::alert_facts::{AlertFacts, Measurement};
 use crate::time::Timestamp;
 use crate::transition::{EndReason, EpisodeId};
 
-/// Kind of news that a notification brings.
+/// Kind of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NotificationKind {
     /// An incident opened.
     Firing,
-    /// Its severity rose above every one people were told of.
+    /// Its severity rose above every notified one.
     Changed,
-    /// It matched once more, and the rule asked to be told.
+    /// It matched again, and the rule requests notification of that.
     Again,
-    /// It ended.
+    /// It was resolved.
     Resolved,
-    /// Someone took it on.
+    /// A person acknowledged it.
     Acknowledged,
-    /// Nobody took it on in time: a step of its policy.
+    /// An escalation step: no person acknowledged it in time.
     Escalated,
-    /// It is still open.
+    /// Reminder: it is still open.
     Reminder,
-    /// Much happened at once: how much of what.
+    /// Digest that replaces many notifications.
     Digest,
 }
 
 impl NotificationKind {
-    /// All of them.
+    /// All variants.
     pub const ALL: [NotificationKind; 8] = [
         NotificationKind::Firing,
         NotificationKind::Changed,
@@ -40,12 +40,12 @@ impl NotificationKind {
         NotificationKind::Digest,
     ];
 
-    /// The kind a word names.
+    /// Returns the kind of a name.
     pub fn from_name(name: &str) -> Option<NotificationKind> {
         NotificationKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The word JSON uses, as for transitions.
+    /// Name in JSON, as for transitions.
     pub const fn name(self) -> &'static str {
         match self {
             NotificationKind::Firing => "firing",
@@ -60,90 +60,90 @@ impl NotificationKind {
     }
 }
 
-/// One message to one receiver, as every sink gets it.
+/// Message to one receiver, as every sink gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Notification {
-    /// Identity for deduplication: equal for every attempt.
+    /// Id for deduplication: equal for every attempt.
     pub id: String,
-    /// Kind of news.
+    /// Kind of the notification.
     pub kind: NotificationKind,
-    /// The incident: the id of the record that opened it.
+    /// Id of the incident, which is that of the record that opened it.
     pub incident: EpisodeId,
     /// Alert, severity, key and times.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub facts: AlertFacts,
-    /// Instant at which the service saw it.
+    /// Instant at which the service detected it.
     pub detected: Timestamp,
-    /// Instant at which a person should have responded; `None` is "as planned".
+    /// Deadline for a response; `None` is "as planned".
     pub deadline: Option<Timestamp>,
-    /// Measure and threshold of the record, or of the end.
+    /// Measurement of the record, or of the resolution.
     #[cfg_attr(feature = "serde", serde(flatten))]
     pub measured: Measurement,
-    /// Why it ended.
+    /// Reason for the resolution.
     pub reason: Option<EndReason>,
-    /// The rendered message.
+    /// Rendered message.
     pub message: String,
-    /// The rule in words.
+    /// Description of the rule in plain language.
     pub reading: String,
-    /// Address of the runbook.
+    /// URL of the runbook.
     pub runbook: Option<String>,
-    /// The rule's labels.
+    /// Labels of the rule.
     pub labels: Vec<(String, String)>,
-    /// Person who did it, where one did.
+    /// Person who caused it; `None` for the service.
     pub by: Option<String>,
-    /// Delivery that its receiver missed before this: set where something ended before anyone could
-    /// be told that it had begun.
+    /// Earlier notification that the receiver missed; set where an incident was resolved before its
+    /// firing could be delivered.
     pub missed: Option<MissedDelivery>,
-    /// Summary of a digest; only of those.
+    /// Content of a digest; `None` for other kinds.
     #[cfg_attr(feature = "serde", serde(default))]
     pub digest: Option<Arc<Digest>>,
 }
 
-/// Summary of a storm, or of an alert that flaps.
+/// Content of a digest: notifications beyond the rate limit, or edges of a flapping alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Digest {
-    /// Number of times something happened; of one that flaps, how often it began.
+    /// Number of notifications replaced; of a flapping alert, number of firings.
     pub news: u64,
-    /// Number of those that are over; of one that flaps, how often it ended.
+    /// Number of resolved incidents among them; of a flapping alert, number of resolutions.
     pub ended: u64,
-    /// True when it is of one alert and key that began and ended again and again.
+    /// True when it covers one flapping alert and key.
     #[cfg_attr(feature = "serde", serde(default))]
     pub is_flapping: bool,
-    /// Alerts and how often each had news, the busiest first; not all of them.
+    /// Alerts with their number of notifications, the most frequent first; possibly truncated.
     pub alerts: Vec<(String, u64)>,
 }
 
-/// A notification that this one takes the place of.
+/// Earlier notification that this one replaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MissedDelivery {
-    /// Instant at which what it told of began.
+    /// Event time of the missed notification.
     pub at: Timestamp,
-    /// Why it was not delivered, where it was tried.
+    /// Failure of its last attempt, if there was one.
     pub why: Option<String>,
 }
 
-/// Result of one attempt to deliver.
+/// Result of one delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeliveryResult {
-    /// The receiver has it.
+    /// The receiver accepted it.
     Sent {
-        /// By what the receiver knows the message, where it says so: the next notification of
-        /// the incident may change it, or answer to it.
+        /// Receipt that identifies the message, if the receiver returns one: the next notification
+        /// of the incident can update it or reply to it.
         receipt: Option<String>,
     },
-    /// It may work later.
+    /// Temporary failure: a retry may succeed.
     Retry {
         /// Kind of failure.
         reason: FailureReason,
         /// Description of the failure, for people.
         why: String,
-        /// Time for which the receiver asked to be left alone.
+        /// Delay that the receiver requested, in milliseconds.
         after_ms: Option<i64>,
     },
-    /// It will never work.
+    /// Permanent failure: no retry can succeed.
     Reject {
         /// Kind of failure.
         reason: FailureReason,
@@ -152,31 +152,31 @@ pub enum DeliveryResult {
     },
 }
 
-/// Reason of a failed delivery, for figures and decisions.
+/// Reason of a failed delivery, for metrics and retry decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureReason {
-    /// The receiver takes no more for now.
+    /// The receiver limits the rate.
     RateLimited,
-    /// It does not know us, or does not let us.
+    /// Authentication or authorization failed.
     Auth,
-    /// It refuses what it was sent.
+    /// The receiver rejected the message.
     Client,
-    /// It failed.
+    /// The receiver failed.
     Server,
-    /// It did not answer in time.
+    /// Timeout.
     Timeout,
-    /// It was not reached.
+    /// Connection failed.
     Network,
-    /// The message is larger than it takes.
+    /// The message exceeds the size limit of the receiver.
     TooLarge,
-    /// The message could not be made.
+    /// The message could not be built.
     Template,
-    /// It is there no more, and says that it will not come back.
+    /// The receiver reported that it is gone permanently.
     Gone,
 }
 
 impl FailureReason {
-    /// All of them.
+    /// All variants.
     pub const ALL: [FailureReason; 9] = [
         FailureReason::RateLimited,
         FailureReason::Auth,
@@ -189,7 +189,7 @@ impl FailureReason {
         FailureReason::Gone,
     ];
 
-    /// The word logs and metrics use.
+    /// Name in logs and metrics.
     pub const fn name(self) -> &'static str {
         match self {
             FailureReason::RateLimited => "rate_limited",
@@ -204,7 +204,7 @@ impl FailureReason {
         }
     }
 
-    /// The reason a word names.
+    /// Returns the reason of a name.
     pub fn from_name(name: &str) -> Option<FailureReason> {
         FailureReason::ALL.into_iter().find(|reason| reason.name() == name)
     }

@@ -1,8 +1,8 @@
-//! Observations: what projection and filtering leave of an event, and the batches they travel in.
+//! Observations: projections of events that passed the filters, in batches for shards.
 
 use crate::time::Timestamp;
 
-/// Position of an event in the logs; with the event time this is the order of all events.
+/// Position of an event in the logs; event time and position define the order of all events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventOrigin {
     /// Index of the stream; streams are numbered in the order of their names.
@@ -11,7 +11,7 @@ pub struct EventOrigin {
     pub partition: i32,
     /// Offset within the partition.
     pub offset: i64,
-    /// Which event of the record, where it has several.
+    /// Index of the event in its record, which may contain several.
     pub index: u32,
 }
 
@@ -33,35 +33,35 @@ pub struct Observation {
     pub key_hash: u64,
     /// Event time.
     pub time: Timestamp,
-    /// The measured value in units of 10⁻⁹, or the 128-bit fingerprint of a distinct value.
+    /// Measured value in units of 10⁻⁹, or the 128-bit fingerprint of a distinct value.
     pub value: i128,
     /// Position of the event.
     pub origin: EventOrigin,
-    /// Hash of the event's id; 0 is an event without one, like no other.
+    /// Hash of the event's id; 0 for an event without one, which is never a duplicate.
     pub id: u64,
-    /// The key's canonical bytes.
+    /// Canonical bytes of the key.
     pub key: ByteRange,
-    /// The event's fields that messages name: encoded as a key is.
+    /// Fields of the event that messages name, encoded like a key.
     pub fields: ByteRange,
 }
 
-/// Observations on their way to one shard: rows and one arena of bytes.
+/// Batch of observations for one shard: rows and one arena of bytes.
 #[derive(Clone, Debug, Default)]
 pub struct ObservationBatch {
-    /// In the order they were read.
+    /// Observations in the order they were read.
     pub rows: Vec<Observation>,
-    /// Keys and message fields.
+    /// Arena of keys and message fields.
     pub bytes: Vec<u8>,
 }
 
 impl ObservationBatch {
-    /// The bytes of a slice; empty if it lies outside the arena.
+    /// Returns the bytes of a slice; empty if it lies outside the arena.
     pub fn slice(&self, slice: ByteRange) -> &[u8] {
         let start = slice.start as usize;
         self.bytes.get(start..start + slice.len as usize).unwrap_or_default()
     }
 
-    /// True when there is nothing to deliver.
+    /// Returns true when the batch has no observations.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -73,17 +73,17 @@ impl ObservationBatch {
     }
 }
 
-/// Point up to which time has passed in every stream, and where it began.
+/// Watermark and first event time of every stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watermarks {
-    /// By stream index: every instant up to and including this one is settled.
+    /// Watermark by stream index: every instant up to and including it is settled.
     pub settled: Vec<Timestamp>,
-    /// By stream index: the time of the earliest accepted event so far.
+    /// Earliest accepted event time so far, by stream index.
     pub first: Vec<Option<Timestamp>>,
 }
 
 impl Watermarks {
-    /// Marks of `streams` streams in which nothing has happened yet.
+    /// Returns the watermarks of `streams` streams without events.
     pub fn unsettled(streams: usize) -> Watermarks {
         Watermarks { settled: vec![Timestamp(i64::MIN); streams], first: vec![None; streams] }
     }

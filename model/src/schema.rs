@@ -1,42 +1,40 @@
-//! Fields of a stream: made by the rule language, read by the codecs.
+//! Schema of a stream: produced by the rule language, used by the codecs.
 
-/// The declared shape of one input stream.
+/// Schema of one input stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
-    /// The stream's name in rules.
+    /// Name of the stream in rules.
     pub name: String,
-    /// The logical input it reads, as in `from "auth.events"`.
+    /// Logical input, as in `from "auth.events"`.
     pub input: String,
     /// Codec of the records.
     pub codec: Codec,
-    /// The fields rules may name; an [`crate::event::Event`] holds one value for each.
+    /// Fields that rules may use; an [`crate::event::Event`] holds one value for each.
     pub fields: Vec<Field>,
     /// Index in `fields` of the one field of type [`FieldType::Time`].
     pub time: usize,
-    /// Greatest lateness of an event behind its partition's newest, in milliseconds.
+    /// Maximum lateness of an event behind the newest of its partition, in milliseconds.
     pub lateness_ms: i64,
-    /// Index in `fields` of what identifies an event: events of equal id and equal time are
-    /// one.
+    /// Index in `fields` of the event id: events of equal id and equal time are duplicates.
     pub id: Option<usize>,
-    /// Index in `fields` of the key of its records: events that are equal in it lie in one
-    /// partition.
+    /// Index in `fields` of the record key: events with an equal value are in one partition.
     pub partitioned_by: Option<usize>,
-    /// Texts that patterns take apart, after the record is decoded.
+    /// Text fields that patterns parse after the record is decoded.
     pub extracts: Vec<Extract>,
 }
 
-/// One declared field.
+/// Declared field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its name in rules: a dotted path.
+    /// Name in rules: a dotted path.
     pub name: String,
     /// Path of the field in the record; the name itself unless the declaration says otherwise.
     pub path: String,
-    /// Its type and unit.
+    /// Type and unit.
     pub kind: FieldType,
 }
 
-/// The type of a field; numbers are decoded into base units.
+/// Type of a field; numbers are decoded into base units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldType {
     /// Text.
@@ -51,9 +49,9 @@ pub enum FieldType {
     Time(TimeFormat),
     /// Another instant.
     Instant(TimeFormat),
-    /// A length of time, decoded into seconds.
+    /// Duration, decoded into seconds.
     Duration(DurationUnit),
-    /// A share, decoded into a fraction: `0..1` or `0..100`.
+    /// Percentage, decoded into a fraction: `0..1` or `0..100`.
     Percent(PercentScale),
     /// A size in bytes.
     Bytes,
@@ -83,16 +81,16 @@ pub enum DurationUnit {
 /// Scale of a percentage in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PercentScale {
-    /// `1` is all of it.
+    /// `1` is the whole.
     One,
-    /// `100` is all of it.
+    /// `100` is the whole.
     Hundred,
 }
 
 /// Format of an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeFormat {
-    /// RFC 3339 text, or a Unix number in s, ms, µs or ns told apart by its size.
+    /// RFC 3339 text, or a Unix number in s, ms, µs or ns, distinguished by its magnitude.
     Auto,
     /// A Unix number in the given unit.
     Unix(UnixUnit),
@@ -118,7 +116,7 @@ pub enum UnixUnit {
 pub enum Codec {
     /// One JSON object.
     Json,
-    /// The whole record is the field `message`.
+    /// Text: the whole record is the field `message`.
     Text,
     /// `key=value` pairs on one line.
     Logfmt,
@@ -128,7 +126,8 @@ pub enum Codec {
     Otlp(OtlpSignal),
 }
 
-/// Signal that an OTLP request carries. Its bytes do not tell, so the stream does.
+/// Signal that an OTLP request carries. The encoding does not identify it, so the stream declares
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtlpSignal {
     /// Log records.
@@ -139,12 +138,12 @@ pub enum OtlpSignal {
     Spans,
 }
 
-/// Paths that go on with the key of an attribute, whatever the request carries.
+/// Prefixes of paths that continue with the key of an attribute, for all signals.
 const KEYED: [&str; 3] = ["attributes.", "resource.", "scope.attributes."];
 
 impl OtlpSignal {
-    /// The paths at which its events have something, but for keys of attributes and what a
-    /// log's body holds.
+    /// Paths of the fields of its events, except keys of attributes and the content of a log's
+    /// body.
     pub const fn paths(self) -> &'static [&'static str] {
         match self {
             OtlpSignal::Logs => &[
@@ -193,26 +192,26 @@ impl OtlpSignal {
         }
     }
 
-    /// True when its events may have something at a path.
+    /// Returns true when its events may have a value at a path.
     pub fn has(self, path: &str) -> bool {
         let in_body = self == OtlpSignal::Logs && path.starts_with("body.");
         in_body || KEYED.iter().any(|key| path.starts_with(key)) || self.paths().contains(&path)
     }
 }
 
-/// Patterns that read declared fields out of a text field.
+/// Patterns that parse declared fields out of a text field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extract {
-    /// Index of the text field taken apart.
+    /// Index of the text field to parse.
     pub source: usize,
-    /// Tried in order; the first that covers the whole text wins.
+    /// Patterns in order; the first that matches the whole text applies.
     pub patterns: Vec<Pattern>,
 }
 
-/// One pattern of an [`Extract`]: literal text with holes, covering the whole text.
+/// Pattern of an [`Extract`]: literal text with captures, which matches the whole text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// In order. Two holes never touch: a literal stands between.
+    /// Pieces in order. Two captures are never adjacent: a literal separates them.
     pub parts: Vec<PatternPart>,
     /// Fields set to a constant text when the pattern matches: (field index, text).
     pub sets: Vec<(usize, String)>,
@@ -221,7 +220,7 @@ pub struct Pattern {
 /// A piece of a [`Pattern`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PatternPart {
-    /// Text that must stand here.
+    /// Literal text.
     Literal(String),
     /// `{_}`: skips the shortest text that lets the rest match.
     Skip,

@@ -1,7 +1,7 @@
-//! Written forms of the nouns: times as RFC 3339, numbers as exact digits, ids as hexadecimal
-//! digits, kinds and reasons as the words of their own `name`.
+//! Serialized forms of the types: times as RFC 3339, numbers as exact digits, ids as hexadecimal
+//! digits, kinds and reasons by their `name`.
 //!
-//! Structs derive theirs, member by member in the order of the declaration.
+//! Structs derive theirs, field by field in the order of the declaration.
 
 use std::fmt::{self, Write};
 use std::marker::PhantomData;
@@ -15,12 +15,12 @@ use crate::severity::Severity;
 use crate::time::Timestamp;
 use crate::transition::{EndReason, EpisodeId, TransitionKind};
 
-/// Noun whose written form is one text.
+/// Type whose serialized form is one text.
 trait SerdeText: Sized {
-    /// Name of the noun in errors.
+    /// Name of the type in errors.
     const NOUN: &'static str;
 
-    /// Reads the text; `None` where it means nothing.
+    /// Parses the text; `None` for an invalid one.
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -67,10 +67,11 @@ macro_rules! text_forms {
     };
 }
 
-/// Longest text of a noun, in bytes: a decimal's sign, 39 digits and point, with room to spare.
+/// Maximum length of such a text, in bytes: a decimal's sign, 39 digits and point, with room to
+/// spare.
 const TEXT_BYTES_MAX: usize = 48;
 
-/// Text of a noun, without an allocation; a serializer escapes it in one piece.
+/// Text buffer without an allocation; a serializer escapes it in one piece.
 struct ShortText {
     bytes: [u8; TEXT_BYTES_MAX],
     len: usize,
@@ -99,7 +100,7 @@ impl fmt::Write for ShortText {
     }
 }
 
-/// Writes a noun as it is displayed.
+/// Serializes a value as its `Display` text.
 fn display<T: fmt::Display>(noun: &T, to: &mut ShortText) -> fmt::Result {
     write!(to, "{noun}")
 }
@@ -116,7 +117,7 @@ text_forms! {
     FailureReason: "failure reason", |it, to| to.write_str(it.name()), FailureReason::from_name;
 }
 
-/// JSON schemas: a format for times, the list of words for kinds and reasons.
+/// JSON schemas: a format for times, the list of names for kinds and reasons.
 #[cfg(feature = "schema")]
 mod schema {
     use std::borrow::Cow;

@@ -20,7 +20,7 @@ impl Severity {
     pub const ALL: [Severity; 4] =
         [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
 
-    /// The manual's level, 1 (most severe) to 4.
+    /// Returns the manual's level, 1 (most severe) to 4.
     pub const fn level(self) -> u8 {
         match self {
             Severity::Critical => 1,
@@ -30,7 +30,7 @@ impl Severity {
         }
     }
 
-    /// The English word, as rules and JSON spell it.
+    /// Returns the English name, as in rules and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Severity::Critical => "critical",
@@ -40,7 +40,7 @@ impl Severity {
         }
     }
 
-    /// The manual's Japanese word.
+    /// Returns the manual's Japanese name.
     pub const fn name_ja(self) -> &'static str {
         match self {
             Severity::Critical => "緊急",
@@ -50,7 +50,7 @@ impl Severity {
         }
     }
 
-    /// The severity a word names: English, Japanese or `L1` to `L4`.
+    /// Returns the severity of a name: English, Japanese or `L1` to `L4`.
     pub fn from_word(word: &str) -> Option<Severity> {
         Severity::ALL.into_iter().find(|severity| {
             let level = word.strip_prefix('L').and_then(|digits| digits.parse::<u8>().ok());
@@ -58,7 +58,7 @@ impl Severity {
         })
     }
 
-    /// The manual's default response time in milliseconds; `None` is "as planned".
+    /// Returns the manual's default response time in milliseconds; `None` is "as planned".
     pub const fn default_response_ms(self) -> Option<i64> {
         match self {
             Severity::Critical => Some(30 * crate::time::MINUTE_MS),

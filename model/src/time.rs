@@ -21,7 +21,8 @@ impl Timestamp {
     /// 9999-12-31T23:59:59.999Z, the latest time an event may carry.
     pub const LATEST: Timestamp = Timestamp(253_402_300_799_999);
 
-    /// The instant of a UTC calendar date and time of day; `None` when a part is out of range.
+    /// Returns the instant of a UTC calendar date and time of day; `None` when a part is out of
+    /// range.
     pub fn from_civil(year: i64, month: u32, day: u32, millis_of_day: i64) -> Option<Timestamp> {
         let in_range = (1..=9999).contains(&year) && (1..=12).contains(&month);
         if !in_range || day < 1 || day > days_in_month(year, month) {
@@ -32,13 +33,13 @@ impl Timestamp {
             .then(|| Timestamp(days_from_civil(year, month, day) * DAY_MS + millis_of_day))
     }
 
-    /// Reads RFC 3339 (`2026-01-05T09:00:00.5+09:00`); digits finer than 1 ms are cut.
+    /// Parses RFC 3339 (`2026-01-05T09:00:00.5+09:00`); digits finer than 1 ms are truncated.
     ///
     /// A space may stand for `T`, and a leap second reads as the last millisecond before it ends.
     /// `None` for anything else, a missing offset included.
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
         let (head, rest) = text.as_bytes().split_first_chunk::<19>()?;
-        // One layout, one pattern: nothing is looked up by its place.
+        // One layout as one slice pattern, without lookups by index.
         #[rustfmt::skip]
         let &[
             y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't' | b' ',
@@ -64,23 +65,24 @@ impl Timestamp {
         Some(Timestamp(local.0 - offset_ms))
     }
 
-    /// The later instant `millis` away, saturating.
+    /// Adds `millis`, saturating.
     pub const fn plus(self, millis: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(millis))
     }
 
-    /// The earlier instant `millis` away, saturating.
+    /// Subtracts `millis`, saturating.
     pub const fn minus(self, millis: i64) -> Timestamp {
         Timestamp(self.0.saturating_sub(millis))
     }
 
-    /// The UTC calendar date: year, month, day.
+    /// Returns the UTC calendar date: year, month, day.
     pub fn date(self) -> (i64, u32, u32) {
         civil_from_days(self.0.div_euclid(DAY_MS))
     }
 }
 
-/// Milliseconds of a fraction that may begin the bytes, and where it ends; none is 0.
+/// Parses an optional fraction of a second; returns its milliseconds and length, both 0 without
+/// one.
 fn fraction_millis(bytes: &[u8]) -> Option<(i64, usize)> {
     let Some(digits) = bytes.strip_prefix(b".") else {
         return Some((0, 0));
@@ -97,7 +99,7 @@ fn fraction_millis(bytes: &[u8]) -> Option<(i64, usize)> {
     (count > 0).then(|| (millis * padding.get(count).copied().unwrap_or(1), 1 + count))
 }
 
-/// `Z` or `±hh:mm` in milliseconds east of UTC.
+/// Parses `Z` or `±hh:mm` as milliseconds east of UTC.
 fn parse_offset(bytes: &[u8]) -> Option<i64> {
     match bytes {
         [b'Z' | b'z'] => Some(0),

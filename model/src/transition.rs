@@ -1,4 +1,4 @@
-//! Changes of episodes: settled transitions and the early notices that precede them.
+//! Transitions of episodes: settled ones, and the early alerts that precede them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::alert_facts::{AlertFacts, Measurement};
 use crate::decimal::Decimal;
 use crate::key::KeyValue;
 
-/// A named component of a key.
+/// Name and value of a component of a key.
 pub type NamedKeyPart = (String, KeyValue);
 
 /// Stable identity of an episode: a hash of alert name, key and `since`.
@@ -26,7 +26,7 @@ impl fmt::Display for EpisodeId {
 }
 
 impl EpisodeId {
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the output of [`fmt::Display`].
     pub fn parse(text: &str) -> Option<EpisodeId> {
         let plain = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
         plain.then(|| u128::from_str_radix(text, 16).ok().map(EpisodeId)).flatten()
@@ -36,18 +36,18 @@ impl EpisodeId {
 /// Kind of change of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransitionKind {
-    /// It ended.
+    /// Resolved.
     Resolved,
-    /// It began.
+    /// Fired.
     Firing,
-    /// Its severity moved.
+    /// Changed severity.
     Changed,
-    /// It matched once more, and the rule asked to be told.
+    /// Matched again, and the rule requests notification of that.
     Again,
 }
 
 impl TransitionKind {
-    /// The word JSON uses.
+    /// Name in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             TransitionKind::Resolved => "resolved",
@@ -57,25 +57,25 @@ impl TransitionKind {
         }
     }
 
-    /// The kind a word names.
+    /// Returns the kind of a name.
     pub fn from_name(name: &str) -> Option<TransitionKind> {
         use TransitionKind::{Again, Changed, Firing, Resolved};
         [Resolved, Firing, Changed, Again].into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// Why an episode ended.
+/// Reason for the resolution of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndReason {
     /// The condition was false for long enough.
     Cleared,
-    /// The value stayed unknown for longer than it may be held.
+    /// The value was unknown for longer than the hold time.
     NoData,
     /// The calendar of the rule closed.
     Calendar,
     /// The absent key is no longer expected.
     Forgotten,
-    /// The rule was changed in what decides its truth, or removed.
+    /// The condition of the rule was changed, or the rule was removed.
     RuleChanged,
 }
 
@@ -89,7 +89,7 @@ impl EndReason {
         EndReason::RuleChanged,
     ];
 
-    /// The words JSON uses.
+    /// Name in JSON.
     pub const fn name(self) -> &'static str {
         match self {
             EndReason::Cleared => "cleared",
@@ -100,22 +100,22 @@ impl EndReason {
         }
     }
 
-    /// The reason some words name.
+    /// Returns the reason of a name.
     pub fn from_name(name: &str) -> Option<EndReason> {
         EndReason::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 
-/// The commonest values of a field over the newest events of a key.
+/// Most frequent values of a field over the newest events of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopValues {
-    /// The field's name.
+    /// Name of the field.
     pub field: String,
-    /// Values and in how many events they stood, the commonest first.
+    /// Values and their number of events, the most frequent first.
     pub values: Vec<(KeyValue, u64)>,
 }
 
-/// One settled step of an episode.
+/// Settled step of an episode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
     /// Kind of change.
@@ -124,21 +124,21 @@ pub struct Transition {
     pub facts: AlertFacts,
     /// Measure at `facts.at`, and the threshold last met.
     pub measured: Measurement,
-    /// The furthest value of the episode in the trigger's direction; only when resolved.
+    /// Extreme value of the episode in the trigger's direction; only when resolved.
     pub peak: Option<Decimal>,
-    /// Why it ended; only when resolved.
+    /// Reason for the resolution; only when resolved.
     pub reason: Option<EndReason>,
-    /// The episode's identity.
+    /// Id of the episode.
     pub episode: EpisodeId,
-    /// Events in the window at `at`.
+    /// Number of events in the window at `at`.
     pub count: u64,
-    /// The triggering event's fields that the message names: (name, value).
+    /// Fields of the triggering event that the message names: (name, value).
     pub fields: Vec<NamedKeyPart>,
     /// Values of the newest events that the message shows, in its order.
     pub tops: Vec<TopValues>,
 }
 
-/// An announcement, ahead of settling, that a trigger only more events can turn on is true.
+/// Early alert: a trigger that later events cannot undo is true ahead of the watermark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EarlyAlert {
     /// Alert, severity, key and the instant at which the condition is true, which lies in
@@ -146,10 +146,10 @@ pub struct EarlyAlert {
     pub facts: AlertFacts,
     /// Measure over the events seen so far: a lower bound in the trigger's direction.
     pub measured: Measurement,
-    /// Identity of the notice, made as an episode's with `at` for `since`.
+    /// Id of the early alert, computed as an episode's with `at` for `since`.
     pub episode: EpisodeId,
-    /// Events in the window so far.
+    /// Number of events in the window so far.
     pub count: u64,
-    /// The triggering event's fields that the message names.
+    /// Fields of the triggering event that the message names.
     pub fields: Vec<NamedKeyPart>,
 }

@@ -1,25 +1,25 @@
-//! The clock a deadline runs on: every hour, or only those of a calendar.
+//! Clock of a deadline: counts every hour, or only the hours of a calendar.
 
 use model::calendar::Calendar;
 use model::time::Timestamp;
 
-/// Edges of a calendar one deadline may cross; a calendar that needs more is never open for
-/// long enough.
+/// Maximum number of calendar edges that one deadline may cross; a calendar that needs more is
+/// never open for long enough.
 const EDGES_MAX: usize = 10_000;
 
 /// Clock of deadlines: always, or in a calendar's hours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EscalationClock {
-    /// Day and night.
+    /// Counts all time.
     #[default]
     Always,
-    /// While a calendar is open.
+    /// Counts time while a calendar is open.
     While(Calendar),
 }
 
 impl EscalationClock {
-    /// The instant at which `span_ms` of counted time have passed since `from`; `None` where a
-    /// calendar is not open for so long, however long one waits.
+    /// Returns the instant at which `span_ms` of counted time have passed since `from`; `None`
+    /// where the calendar is never open for long enough.
     pub fn after(&self, from: Timestamp, span_ms: i64) -> Option<Timestamp> {
         let calendar = match self {
             EscalationClock::Always => return Some(from.plus(span_ms)),

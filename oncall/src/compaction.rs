@@ -1,11 +1,11 @@
-//! Which records of an alert log may go without anybody noticing.
+//! Compaction of an alert log: selects the records that can be removed without effect.
 //!
-//! The log is folded twice, into open episodes and into incidents, and both folds are
-//! followed here: by on-call's own, per (alert, key). Where nothing is open and nothing that
-//! follows can meet what was remembered, all records so far may go. Of an incident that stays
-//! open there remain what opened it, its `firing`, the records that raised it, and the newest
-//! of each kind: no more than a fixed number. A record that is not [`CompactionRecord::is_done`]
-//! stays, and so does all of its key after it.
+//! Two consumers fold the log: recovery into open episodes, on-call into incidents. Both are
+//! followed here per (alert, key), by means of on-call's own fold. Where nothing is open and no
+//! later record can refer to stored state, all records so far are removed. Of an open incident
+//! there remain the record that opened it, its `firing`, the records that raised its severity, and
+//! the newest of each kind: a bounded number. A record that is not [`CompactionRecord::is_done`]
+//! stays, and so do all later records of its key.
 
 use std::collections::HashMap;
 
@@ -17,19 +17,19 @@ use model::transition::TransitionKind;
 use crate::episode_fold::{AlertLogEntry, AlertText, EpisodeFold, LogRecord};
 use crate::severity_set::SeveritySet;
 
-/// A record, as compaction sees it.
+/// Record of the log, as compaction reads it.
 #[derive(Clone, Copy, Debug)]
 pub struct CompactionRecord<'a> {
     /// Kind of change.
     pub step: AlertLogEntry<'a>,
-    /// True when its rule was only watched when it was written.
+    /// True when its rule was in shadow when it was written.
     pub is_shadow: bool,
-    /// True when nothing comes of it any more: no successor derives it again, and everybody who was
-    /// to be told of it has been, or was given up.
+    /// True when the record has no further effect: recovery does not derive it again, and its
+    /// notifications were delivered or dropped.
     pub is_done: bool,
 }
 
-/// By record of a log: whether it stays.
+/// Returns for each record of a log whether it is kept.
 pub fn kept<'a>(log: impl IntoIterator<Item = CompactionRecord<'a>>) -> Vec<bool> {
     let mut fold = CompactionFold {
         incidents: EpisodeFold::with_limit(usize::MAX),
@@ -40,48 +40,49 @@ pub fn kept<'a>(log: impl IntoIterator<Item = CompactionRecord<'a>>) -> Vec<bool
     fold.finish()
 }
 
-/// All identities and what was decided so far.
+/// Fold over all identities, with the decisions so far.
 struct CompactionFold<'a> {
     incidents: EpisodeFold,
     lines: HashMap<(&'a str, Vec<u8>), IdentityRecords>,
     kept: Vec<bool>,
 }
 
-/// The records of one identity that may still go.
+/// Records of one identity that can still be removed.
 #[derive(Default)]
 struct IdentityRecords {
     segment: Vec<SettledRecord>,
     quiet: Option<QuietPoint>,
-    /// The instant of the newest settled record.
+    /// Instant of the newest settled record.
     mark: Option<Timestamp>,
-    /// Start of the open episode, and its place in the segment.
+    /// Start of the open episode, and its index in the segment.
     opened: Option<(Timestamp, usize)>,
-    /// The latest of those that were closed.
+    /// Latest start of a closed episode.
     spent: Option<Timestamp>,
-    /// A record that is not done has come.
+    /// True once a record that is not done was met.
     is_frozen: bool,
-    /// It has what no engine writes: it goes as a whole or not at all.
+    /// True when it contains records that no engine writes: then it is removed as a whole or not at
+    /// all.
     is_odd: bool,
 }
 
-/// A place in a segment at which nothing was open.
+/// Point in a segment at which no episode was open.
 #[derive(Clone, Copy)]
 struct QuietPoint {
-    /// Records before it.
+    /// Number of records before it.
     len: usize,
-    /// Instant after which records meet nothing that is remembered.
+    /// Instant after which new records cannot refer to state before the point.
     barrier: Timestamp,
 }
 
-/// A record that is done.
+/// Record without further effect.
 struct SettledRecord {
     index: usize,
     at: Timestamp,
     severity: Severity,
-    /// `None` for an early notice.
+    /// `None` for an early alert.
     kind: Option<TransitionKind>,
     is_shadow: bool,
-    /// It was neither a repetition nor overtaken.
+    /// True unless it was a duplicate or outdated.
     is_effective: bool,
 }
 
@@ -110,7 +111,7 @@ impl<'a> CompactionFold<'a> {
 
     fn finish(mut self) -> Vec<bool> {
         for line in self.lines.values_mut() {
-            // Whatever is yet to come is later than all that is done.
+            // Every future record is later than all done ones.
             let gone = line.drain_quiet();
             let thinned = line.thinned();
             gone.iter().map(|seen| seen.index).chain(thinned).for_each(|index| {
@@ -122,16 +123,16 @@ impl<'a> CompactionFold<'a> {
 }
 
 impl IdentityRecords {
-    /// Drops what the next record cannot meet any more.
+    /// Removes the records that the next record cannot refer to.
     fn passed(&mut self, began: Timestamp, is_settled: bool) -> Vec<SettledRecord> {
         match self.quiet {
-            // A settled record is remembered in the place of all before it.
+            // State of a settled record replaces that of all records before it.
             Some(quiet) if began > quiet.barrier && is_settled => self.drain_quiet(),
             _ => Vec::new(),
         }
     }
 
-    /// It meets what was remembered: as long as it stays, so does that.
+    /// Keeps the quiet segment if a record that stays refers to it.
     fn meets(&mut self, began: Timestamp) {
         self.quiet.take_if(|quiet| began <= quiet.barrier);
     }
@@ -172,7 +173,7 @@ impl IdentityRecords {
         }
         self.segment.push(SettledRecord { index, at, severity, kind, is_shadow, is_effective });
         match &mut self.quiet {
-            // What was overtaken goes with what overtook it.
+            // An outdated record is removed with the one that made it outdated.
             Some(quiet) if !is_effective && quiet.len + 1 == self.segment.len() => quiet.len += 1,
             _ => self.meets(began(step)),
         }
@@ -180,15 +181,15 @@ impl IdentityRecords {
             self.opened = Some((at, self.segment.len() - 1));
         }
         if open < open_before {
-            // An early notice may have opened what an earlier episode took, and its id is
-            // spent until its own instant has passed.
+            // An early alert may have opened an incident bound to an earlier episode; its id is in
+            // use until its own instant has passed.
             self.spent = self.spent.max(self.opened.take().map(|(at, _)| at));
             let barrier = self.spent.map_or(at, |spent| spent.max(at));
             self.quiet = Some(QuietPoint { len: self.segment.len(), barrier });
         }
     }
 
-    /// The records of an open incident without which it is the same.
+    /// Returns the records of an open incident that can be removed without changing it.
     fn thinned(&self) -> Vec<usize> {
         let Some((_, began)) = self.opened.filter(|_| !self.is_odd) else { return Vec::new() };
         let incident = self.segment.get(began..).unwrap_or_default();
@@ -224,7 +225,7 @@ impl IdentityRecords {
     }
 }
 
-/// Instant at which what a record tells of began: ids are of that instant.
+/// Start of the episode of a record: ids derive from that instant.
 const fn began(step: AlertLogEntry<'_>) -> Timestamp {
     match step {
         AlertLogEntry::Transition(of) => of.facts.since,

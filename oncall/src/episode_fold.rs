@@ -1,8 +1,8 @@
-//! Incidents: what people act on, one per episode, folded from the alert log.
+//! Episode fold: open episodes and incident updates, folded from the alert log.
 //!
-//! The log may repeat itself after a crash and may hold an early notice ahead of the
-//! settled `firing` it announces. The fold answers both: what was applied changes nothing
-//! when it comes again, and a `firing` binds to the incident its early notice opened.
+//! After a crash the log may contain duplicates, and it may contain an early alert ahead of the
+//! settled `firing`. The fold is idempotent: records applied before have no effect. A `firing`
+//! binds to the incident that its early alert opened.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -19,21 +19,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::severity_set::SeveritySet;
 
-/// Closed (alert, key) lines remembered against repetition, by default.
+/// Default maximum number of closed (alert, key) series kept for deduplication.
 ///
-/// Beyond it the line closed longest ago is forgotten and counted. A repetition of its
-/// records would then notify again, with the same ids, so that a receiver that knows them
-/// drops it.
+/// Beyond it the series closed longest ago is evicted and counted. A duplicate of its records would
+/// then notify again with the same ids, so that a receiver that deduplicates drops it.
 pub const CLOSED_MAX: usize = 1 << 18;
 
-/// One record of the alert log.
+/// Record of the alert log, as the fold reads it.
 #[derive(Clone, Copy, Debug)]
 pub struct LogRecord<'a> {
     /// Kind of change.
     pub step: AlertLogEntry<'a>,
-    /// Texts about it for people.
+    /// Texts and context of the record.
     pub text: &'a AlertText,
-    /// True when its rule was only watched when it was written: recorded, and told nobody.
+    /// True when its rule was in shadow when it was written: recorded without notification.
     pub is_shadow: bool,
 }
 
@@ -42,87 +41,87 @@ pub struct LogRecord<'a> {
 pub enum AlertLogEntry<'a> {
     /// A settled step of an episode.
     Transition(&'a Transition),
-    /// An announcement ahead of settling.
+    /// An early alert, ahead of the watermark.
     Early(&'a EarlyAlert),
 }
 
 /// Texts and context of a record when it was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertText {
-    /// The rendered message.
+    /// Rendered message.
     pub message: String,
-    /// The rule in words.
+    /// Description of the rule in plain language.
     pub reading: String,
-    /// Address of the runbook.
+    /// URL of the runbook.
     pub runbook: Option<String>,
-    /// The rule's labels.
+    /// Labels of the rule.
     pub labels: Vec<(String, String)>,
-    /// Instant at which the service saw it.
+    /// Instant at which the service detected it.
     pub detected: Timestamp,
-    /// Offsets of the events of its window.
+    /// Offsets of the events in its window.
     #[serde(default)]
     pub events: Vec<OffsetRange>,
 }
 
-/// Offsets of one partition, from one on up to and without another.
+/// Half-open range of offsets of one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OffsetRange {
-    /// The topic, file or spool.
+    /// Topic, file or spool.
     pub source: String,
-    /// The partition.
+    /// Number of the partition.
     pub partition: i32,
-    /// The first offset.
+    /// First offset.
     pub from: i64,
-    /// The offset after the last.
+    /// Offset after the last one.
     pub to: i64,
 }
 
-/// Something to tell people about an incident, before anyone is chosen to hear it.
+/// Change of an incident that causes notifications, before routing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncidentUpdate {
-    /// The incident: the id of the record that opened it.
+    /// Id of the incident, which is that of the record that opened it.
     pub incident: EpisodeId,
-    /// Kind of news.
+    /// Kind of the notification.
     pub kind: NotificationKind,
-    /// The instant deadlines run from: when the incident opened, or last rose.
+    /// Instant from which deadlines count: when the incident opened, or its severity last rose.
     pub responds_from: Timestamp,
     /// Alert, severity, key and times of the record.
     pub facts: AlertFacts,
     /// Measure and threshold of the record.
     pub measured: Measurement,
-    /// Every severity people were told of by now.
+    /// Severities notified so far.
     pub notified: SeveritySet,
-    /// Why it ended; only when resolved.
+    /// Reason for the resolution; only when resolved.
     pub reason: Option<EndReason>,
-    /// Texts about it for people.
+    /// Texts and context of the record.
     pub text: AlertText,
 }
 
-/// An open incident.
+/// Open episode, which is one incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenEpisode {
-    /// The id of the record that opened it, for every receiver.
+    /// Id of the record that opened it; the same for every receiver.
     pub id: EpisodeId,
-    /// The instant of that record.
+    /// Instant of that record.
     pub opened: Timestamp,
-    /// Its severity now.
+    /// Current severity.
     pub severity: Severity,
-    /// Every severity people were told of.
+    /// Severities notified so far.
     pub notified: SeveritySet,
-    /// Instant at which it opened, or last rose above all of them.
+    /// Instant at which it opened, or its severity last rose above all notified ones.
     pub responds_from: Timestamp,
-    /// The settled episode; `None` while only an early notice is known.
+    /// Id of the settled episode; `None` while only an early alert is known.
     pub episode: Option<EpisodeId>,
 }
 
 /// Counts of irregular records that the fold met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FoldCounts {
-    /// Records that had been applied before, or were older than what was.
+    /// Duplicate records, and records older than the newest applied one.
     pub repeated: u64,
-    /// Records that contradict the open incident: a log that is not the engine's.
+    /// Records that contradict the open episode: no engine writes such a log.
     pub contradictions: u64,
-    /// Closed lines forgotten at the limit.
+    /// Closed series evicted at the limit.
     pub forgotten: u64,
 }
 
@@ -136,20 +135,21 @@ struct SeriesKey {
 /// State of one series.
 #[derive(Debug, Default)]
 struct EpisodeSeries {
-    /// The newest settled instant applied.
+    /// Newest settled instant applied.
     mark: Option<Timestamp>,
-    /// The settled records applied at that instant.
+    /// Settled records applied at that instant.
     at_mark: Vec<(EpisodeId, TransitionKind, Severity)>,
     open: Option<OpenEpisode>,
-    /// Ids of early notices whose incidents earlier episodes took, with their instants.
+    /// Ids and instants of early alerts whose incidents were bound to earlier episodes.
     spent: Vec<(Timestamp, EpisodeId)>,
 }
 
-/// The fold: every open incident, and what guards against repetition.
+/// Fold of the alert log: open episodes, and the state that detects duplicates.
 #[derive(Debug)]
 pub struct EpisodeFold {
     lines: HashMap<SeriesKey, EpisodeSeries>,
-    /// Identities in the order they closed, with their mark then; some are stale.
+    /// Series in the order of closing, with their newest instant then; an entry is stale if the
+    /// series has advanced since.
     closed: VecDeque<(SeriesKey, Timestamp)>,
     closed_max: usize,
     open_count: usize,
@@ -163,7 +163,7 @@ impl Default for EpisodeFold {
 }
 
 impl EpisodeFold {
-    /// A fold that remembers at most `closed_max` closed lines.
+    /// Returns an empty fold that keeps at most `closed_max` closed series.
     pub fn with_limit(closed_max: usize) -> EpisodeFold {
         EpisodeFold {
             lines: HashMap::new(),
@@ -174,13 +174,12 @@ impl EpisodeFold {
         }
     }
 
-    /// Applies the next record of the log and returns what is to be told, in order.
+    /// Applies the next record of the log and returns the update to notify of, if any.
     ///
-    /// Records of one (alert, key) come ordered by `at`, early notices aside; any part of
-    /// the log may come again. Of what changes during an incident people hear what was
-    /// worth a page: a severity above every one they were told of, and each further match
-    /// where the rule asks for it. A rule in shadow tells them nothing, but for the end of
-    /// what they were told of before it went there.
+    /// Records of one (alert, key) are ordered by `at`, early alerts aside; any part of the log may
+    /// be repeated. During an incident, an update is returned for a severity above all notified
+    /// ones, and for each further match if the rule requests it. A rule in shadow yields no update,
+    /// except for the resolution of an incident that was notified before the rule went into shadow.
     pub fn apply(&mut self, record: &LogRecord<'_>) -> Option<IncidentUpdate> {
         let notice = match record.step {
             AlertLogEntry::Early(early) => self.apply_early(early, record),
@@ -193,7 +192,7 @@ impl EpisodeFold {
         is_notified.then_some(notice)
     }
 
-    /// The incidents that are open now, in no order, each with its alert's name.
+    /// Returns the open episodes with the names of their alerts, in no order.
     pub fn open(&self) -> impl Iterator<Item = (&str, &OpenEpisode)> {
         self.lines.iter().filter_map(|(identity, line)| {
             line.open.as_ref().map(|incident| (identity.alert.as_str(), incident))
@@ -265,8 +264,8 @@ impl EpisodeFold {
                 incident.episode = Some(of.episode);
                 return incident.follow(of, record);
             }
-            // The engine never fires twice without resolving. Telling people of the new
-            // episode is the safe answer to a log that says so.
+            // The engine never fires twice without resolving. For a log that does, it is safe to
+            // notify of the new episode.
             Some(_) => self.counts.contradictions += 1,
             None => self.open_count += 1,
         }
@@ -334,7 +333,7 @@ impl EpisodeFold {
 }
 
 impl EpisodeSeries {
-    /// Moves the mark to a settled record; false when it is not new.
+    /// Advances the newest settled instant to a record; false for a duplicate or an older record.
     fn advance(&mut self, to: &Transition) -> bool {
         let seen = (to.episode, to.kind, to.facts.severity);
         if self.mark > Some(to.facts.at)
@@ -345,16 +344,17 @@ impl EpisodeSeries {
         if self.mark != Some(to.facts.at) {
             self.mark = Some(to.facts.at);
             self.at_mark.clear();
-            // An episode that had to last before it fired has the id of when it began.
+            // The id of an episode with a `for` derives from the instant at which its condition
+            // became true.
             self.spent.retain(|(opened, _)| *opened >= to.facts.since);
         }
         self.at_mark.push(seen);
         true
     }
 
-    // INVARIANT: no two incidents of an identity share an id, or the second would look like
-    // a repetition to every receiver. An early notice whose incident was taken by an earlier
-    // episode has spent its id; the next number, as good as any, serves its own episode.
+    // INVARIANT: incidents of one series never share an id; a receiver would drop the second as a
+    // duplicate. If the id of an early alert was used by an incident of an earlier episode, the
+    // next free number serves.
     fn open_with(
         &mut self,
         wanted: EpisodeId,
@@ -375,8 +375,8 @@ impl EpisodeSeries {
 }
 
 impl OpenEpisode {
-    /// Takes a severity it has at an instant; true when people are to be told, for it is
-    /// above all that they know of.
+    /// Sets the severity as of an instant; true when it must be notified, because it is above all
+    /// notified severities.
     fn rise(&mut self, to: Severity, at: Timestamp, record: &LogRecord<'_>) -> bool {
         self.severity = to;
         let is_rise = !record.is_shadow && self.notified.are_below(to);
@@ -392,7 +392,7 @@ impl OpenEpisode {
             .then(|| self.notice(NotificationKind::Changed, record))
     }
 
-    /// Notice of a kind about a record of the incident.
+    /// Builds the update of a kind from a record of the incident.
     fn notice(&self, kind: NotificationKind, record: &LogRecord<'_>) -> IncidentUpdate {
         let (facts, measured, reason) = match record.step {
             AlertLogEntry::Transition(of) => (&of.facts, of.measured, of.reason),

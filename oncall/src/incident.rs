@@ -1,13 +1,13 @@
-//! The record people keep of an incident: its state, its times, what was done and by whom.
+//! Record of an incident: state, times, delivery states and timeline.
 //!
 //! ```text
 //!  firing ──► acknowledged ──► resolved ──► closed
 //!     └──────────────────────────►┘
 //! ```
 //!
-//! The manual's four phases are read off its times: 検知・通知 until someone takes it on,
-//! 一次対応 until the harm is over, 原因究明 until the cause is known, 恒久対策 until it is
-//! mended for good. They may run on after the alert itself has ended.
+//! The manual's four phases derive from its times: 検知・通知 until it is acknowledged, 一次対応 until the
+//! impact is mitigated, 原因究明 until the cause is known, 恒久対策 until the permanent fix. They may
+//! continue after the alert has resolved.
 
 use std::collections::BTreeMap;
 
@@ -21,93 +21,93 @@ use crate::episode_fold::AlertText;
 use crate::matcher::MatchSubject;
 use crate::timeline::{IncidentEntry, IncidentEvent};
 
-/// Entries of a timeline that are kept; further ones are counted.
+/// Maximum number of entries in a timeline; further ones are only counted.
 pub const TIMELINE_MAX: usize = 200;
-/// Bytes of a note, a name or a reason people write.
+/// Maximum length of a note, a name or a reason, in bytes.
 pub const WORDS_MAX: usize = 4 << 10;
 
-/// An incident as people see it.
+/// Incident: opened by an episode, worked on by people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// The id of the record that opened it, for every receiver.
+    /// Id of the record that opened it; the same for every receiver.
     pub id: EpisodeId,
-    /// The alert's name.
+    /// Name of the alert.
     pub alert: String,
-    /// The key, named.
+    /// Components of the key with their names.
     pub key: Vec<NamedKeyPart>,
     /// Instant at which the condition became true; an early notice knows only its own instant.
     pub since: Timestamp,
-    /// The highest severity it has had.
+    /// Highest severity so far.
     pub severity: Severity,
     /// State of the incident.
     pub state: IncidentState,
     /// Instants of its life cycle.
     pub times: LifecycleTimes,
-    /// The measure when it opened, or last rose.
+    /// Measurement at the last firing, severity change or further match.
     pub at_fire: Measurement,
-    /// The measure when the alert ended.
+    /// Measurement at the resolution of the alert.
     pub at_end: Option<Measurement>,
-    /// Why the alert ended.
+    /// Reason for the resolution of the alert.
     pub reason: Option<EndReason>,
-    /// Texts about it for people.
+    /// Texts and context of the newest record before the resolution.
     pub text: AlertText,
-    /// Texts about its end for people.
+    /// Texts and context of the resolution.
     pub end_text: Option<AlertText>,
     /// Assignee.
     pub owner: Option<String>,
-    /// Instant at which a person should have responded; `None` is "as planned".
+    /// Deadline for a response; `None` is "as planned".
     pub deadline: Option<Timestamp>,
-    /// True when the deadline passed without an answer.
+    /// True when the deadline passed without a response.
     pub is_breached: bool,
-    /// True when its alert began and ended so often that it is told in sum.
+    /// True when its alert flaps and digests replace its notifications.
     #[serde(default)]
     pub is_flapping: bool,
-    /// Until when nobody is told of it, in case something opens that explains it.
+    /// End of the group wait, before which no receiver is notified; `None` without a wait.
     #[serde(default)]
     pub batch: Option<Timestamp>,
-    /// Receivers to notify next, while nobody has responded; after that, on demand.
+    /// Next escalation step: runs when due while nobody has acknowledged, afterwards on demand.
     pub escalation: Option<Escalation>,
-    /// Instant at which people next hear that it is still open.
+    /// Instant of the next reminder.
     pub reminder: Option<Timestamp>,
-    /// By receiver: what became of telling it.
+    /// Delivery state by name of the receiver.
     pub receivers: BTreeMap<String, DeliveryState>,
     /// Timeline, oldest first; at most [`TIMELINE_MAX`].
     pub timeline: Vec<IncidentEntry>,
-    /// Entries the timeline had no room for.
+    /// Number of entries beyond [`TIMELINE_MAX`].
     pub unlisted: u64,
 }
 
 /// State of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum IncidentState {
-    /// Nobody has taken it on.
+    /// Open, not acknowledged.
     Firing,
-    /// Someone has.
+    /// Open, acknowledged by a person.
     Acknowledged,
-    /// The alert ended, or someone said that the harm is over.
+    /// Resolved by the alert or by a person.
     Resolved,
-    /// Nothing is left to do.
+    /// Closed by a person: no work remains.
     Closed,
 }
 
 /// The nine instants of an incident.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifecycleTimes {
-    /// Of the event that opened it.
+    /// Time of the event that opened it.
     pub event: Timestamp,
-    /// Instant at which the service saw that.
+    /// Instant at which the service detected it.
     pub fired: Timestamp,
-    /// Instant at which the first receiver had it.
+    /// Instant of the first delivery of a `Firing` notification.
     pub notified: Option<Timestamp>,
-    /// Instant at which someone took it on.
+    /// Instant of the first acknowledgement.
     pub acknowledged: Option<Timestamp>,
-    /// Instant at which the harm was over for now.
+    /// Instant at which the impact was mitigated.
     pub mitigated: Option<Timestamp>,
-    /// Instant at which the alert ended.
+    /// Instant at which it was resolved.
     pub resolved: Option<Timestamp>,
-    /// Instant at which the cause was known.
+    /// Instant at which the cause was recorded.
     pub cause_found: Option<Timestamp>,
-    /// Instant at which it was mended for good.
+    /// Instant at which the permanent fix was recorded.
     pub fixed: Option<Timestamp>,
     /// Instant at which it was closed.
     pub closed: Option<Timestamp>,
@@ -116,50 +116,50 @@ pub struct LifecycleTimes {
 /// The manual's phases of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IncidentPhase {
-    /// 検知・通知: people are being told.
+    /// 検知・通知: receivers are notified.
     Detection,
-    /// 一次対応: someone works to end the harm.
+    /// 一次対応: a person mitigates the impact.
     FirstResponse,
-    /// 原因究明: the cause is looked for.
+    /// 原因究明: the cause is investigated.
     CauseAnalysis,
-    /// 恒久対策: it is mended for good.
+    /// 恒久対策: the permanent fix is made.
     PermanentFix,
 }
 
 /// Next step of an escalation, and its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
-    /// From when the steps count.
+    /// Instant from which the delays of the steps count.
     pub from: Timestamp,
-    /// The step, from 0.
+    /// Index of the step, from 0.
     pub step: usize,
-    /// Number of times the steps were gone through before.
+    /// Number of completed rounds of all steps.
     pub round: u32,
-    /// Instant at which it is due.
+    /// Instant at which the step is due.
     pub due: Timestamp,
 }
 
 /// State of the delivery to one receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryState {
-    /// It is to hear of it, and something keeps it from being told now.
+    /// Suppressed by a silence, an inhibition or a mute; to be sent when that ends.
     Waiting,
-    /// It was handed to the outbox.
+    /// Pending in the outbox.
     Sent,
-    /// It has it, and knows it by this.
+    /// Delivered.
     Delivered {
-        /// Receipt of the receiver; empty where it does not say.
+        /// Receipt that the receiver returned; empty if it returned none.
         receipt: String,
     },
-    /// It never got it.
+    /// Dropped: the notification was not delivered.
     Failed,
-    /// It hears of it in sum with others.
+    /// Counted in a digest instead of notified individually.
     #[serde(rename = "InDigest", alias = "Summed")]
     Summed,
 }
 
 impl Incident {
-    /// Names and values that matchers read.
+    /// Returns the names and values that matchers read.
     pub fn subject(&self) -> MatchSubject<'_> {
         MatchSubject {
             alert: &self.alert,
@@ -169,7 +169,7 @@ impl Incident {
         }
     }
 
-    /// The phase it is in; `None` once it is closed.
+    /// Returns the current phase; `None` once it is closed.
     pub fn phase(&self) -> Option<IncidentPhase> {
         let times = &self.times;
         let is_over = times.mitigated.or(times.resolved).is_some();
@@ -188,12 +188,12 @@ impl Incident {
         }
     }
 
-    /// True when people may still have to respond.
+    /// True while it is firing or acknowledged.
     pub fn is_open(&self) -> bool {
         matches!(self.state, IncidentState::Firing | IncidentState::Acknowledged)
     }
 
-    /// Receivers that were told, or are about to be.
+    /// Returns the names of all receivers except those whose notification is suppressed.
     pub fn notified(&self) -> impl Iterator<Item = &str> {
         let notified = self
             .receivers
@@ -202,18 +202,18 @@ impl Incident {
         notified.map(|(name, _)| name.as_str())
     }
 
-    /// The next instant at which something is due.
+    /// Returns the earliest instant at which a deadline, group wait, escalation or reminder is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         let deadline =
             self.deadline.filter(|_| self.state == IncidentState::Firing && !self.is_breached);
         let unanswered = self.escalation.filter(|_| self.state == IncidentState::Firing);
-        // Nobody is called before anybody may be told.
+        // Escalation does not start during the group wait.
         let called = |due: Timestamp| self.batch.map_or(due, |until| until.max(due));
         let escalation = unanswered.map(|escalation| called(escalation.due));
         [deadline, self.batch, escalation, self.reminder].into_iter().flatten().min()
     }
 
-    /// Adds to the timeline.
+    /// Appends to the timeline; beyond [`TIMELINE_MAX`] entries are only counted.
     pub fn record(&mut self, at: Timestamp, by: Option<&str>, what: IncidentEvent) {
         if self.timeline.len() < TIMELINE_MAX {
             self.timeline.push(IncidentEntry { at, by: by.map(str::to_owned), what });
@@ -224,7 +224,7 @@ impl Incident {
 }
 
 impl IncidentState {
-    /// All of them, in their order.
+    /// All states in the order of the life cycle.
     pub const ALL: [IncidentState; 4] = [
         IncidentState::Firing,
         IncidentState::Acknowledged,
@@ -232,7 +232,7 @@ impl IncidentState {
         IncidentState::Closed,
     ];
 
-    /// The word the API uses.
+    /// Name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             IncidentState::Firing => "firing",
@@ -242,7 +242,7 @@ impl IncidentState {
         }
     }
 
-    /// The word people read in Japanese.
+    /// Name in Japanese.
     pub const fn name_ja(self) -> &'static str {
         match self {
             IncidentState::Firing => "未対応",
@@ -252,14 +252,14 @@ impl IncidentState {
         }
     }
 
-    /// The state a word names.
+    /// Returns the state of an API name.
     pub fn from_name(name: &str) -> Option<IncidentState> {
         IncidentState::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
 impl IncidentPhase {
-    /// The word the API uses.
+    /// Name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             IncidentPhase::Detection => "detection",
@@ -269,7 +269,7 @@ impl IncidentPhase {
         }
     }
 
-    /// The manual's word.
+    /// Name in the manual, in Japanese.
     pub const fn name_ja(self) -> &'static str {
         match self {
             IncidentPhase::Detection => "検知・通知",

@@ -1,12 +1,13 @@
-//! Transitions and time to notifications: one fold over the ordered alert log.
+//! On-call: derives notifications from alert transitions and time, by one fold over the ordered
+//! alert log.
 //!
-//! Nothing here reads a clock, performs I/O, or knows the engine, Kafka or HTTP. The
-//! modules stand in the order an alert passes them: a log record opens or ends an incident,
+//! The crate reads no clock, performs no I/O, and does not depend on the engine, Kafka or HTTP. The
+//! modules stand in the order an alert passes them: a log record opens or resolves an incident,
 //! routes choose its receivers, silences suppress notifications, policies escalate, and the outbox
-//! schedules each attempt. The [`engine`] is where they meet.
+//! schedules each attempt. The [`engine`] combines them.
 //!
-//! What cannot be derived from the alert log again is kept in rows, written down by the
-//! caller; whatever is attempted again carries the id it had before.
+//! State that the alert log cannot rebuild is kept in rows, which the caller writes. A repeated
+//! attempt carries the id of the first.
 //!
 //! ```
 //! use model::severity::Severity;

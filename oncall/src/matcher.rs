@@ -1,7 +1,7 @@
-//! Matchers: which incidents a route, a silence or an inhibition speaks of.
+//! Matchers: conditions of routes, silences and inhibitions on incidents.
 //!
-//! `severity=critical`, `user.name!=bot`, `alert=~認証.*`: the spelling is Alertmanager's, so
-//! that nobody has to learn another. A pattern must match the whole value.
+//! `severity=critical`, `user.name!=bot`, `alert=~認証.*`: the syntax is Alertmanager's. A pattern
+//! must match the whole value.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use model::transition::NamedKeyPart;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-/// The most matchers one list holds.
+/// Maximum number of matchers in a list.
 pub const MATCHERS_MAX: usize = 32;
-/// Bytes a compiled pattern may take.
+/// Maximum size of a compiled pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// One condition on a named value of an incident.
@@ -24,7 +24,7 @@ pub struct Matcher {
     name: String,
     test: MatcherTest,
     is_negated: bool,
-    /// As it was written.
+    /// Text as it was written.
     text: String,
 }
 
@@ -41,15 +41,15 @@ enum MatcherTest {
 pub struct MatchSubject<'a> {
     /// The alert's name: `alert`.
     pub alert: &'a str,
-    /// Its severity: `severity`, in any spelling.
+    /// Severity: `severity`, in any spelling.
     pub severity: Severity,
-    /// Its key.
+    /// Components of the key with their names.
     pub key: &'a [NamedKeyPart],
-    /// The rule's labels.
+    /// Labels of the rule.
     pub labels: &'a [(String, String)],
 }
 
-/// A text that is no matcher.
+/// Error of a text that is no matcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatcherError {
     /// Problem, and what to write instead.
@@ -57,17 +57,17 @@ pub struct MatcherError {
 }
 
 impl Matcher {
-    /// Reads `NAME=VALUE`, `NAME!=VALUE`, `NAME=~PATTERN` or `NAME!~PATTERN`; the value may
-    /// stand in double quotes.
+    /// Parses `NAME=VALUE`, `NAME!=VALUE`, `NAME=~PATTERN` or `NAME!~PATTERN`; the value may be in
+    /// double quotes.
     ///
     /// # Errors
-    /// A text that is none of these, and a pattern that is not regular or too large.
+    /// [`MatcherError`] for any other text, and for a pattern that is invalid or too large.
     pub fn parse(text: &str) -> Result<Matcher, MatcherError> {
         let fail = |what: &str| MatcherError { what: format!("`{text}` {what}") };
         let no_operator = || fail("is no matcher; write NAME=VALUE, NAME!=VALUE or NAME=~PATTERN");
         let at = text.find(['=', '!']).ok_or_else(no_operator)?;
         let (name, rest) = text.split_at(at);
-        // The shortest last: it begins one of the others.
+        // The shortest last: it is a prefix of another one.
         let operators =
             [("!=", true, false), ("!~", true, true), ("=~", false, true), ("=", false, false)];
         let (operator, is_negated, is_pattern) =
@@ -95,7 +95,7 @@ impl Matcher {
         Ok(Matcher { name: name.to_owned(), test, is_negated, text: text.to_owned() })
     }
 
-    /// Reads a list, all of which must hold.
+    /// Parses a list of matchers, all of which must match.
     ///
     /// # Errors
     /// The first text that is no matcher, and a list longer than [`MATCHERS_MAX`].
@@ -109,13 +109,13 @@ impl Matcher {
         Ok(all)
     }
 
-    /// The name it looks at.
+    /// Returns the name whose value it tests.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// True when it holds. A name the incident does not have is like an empty value. A former name
-    /// of an alert of the service about itself stands for the alert of today.
+    /// Returns true when it matches. A name that the incident does not have counts as an empty
+    /// value. A former name of a self-alert matches the alert of today.
     pub fn matches(&self, subject: &MatchSubject<'_>) -> bool {
         let is_met = match &self.test {
             MatcherTest::Severity(severity) => subject.severity == *severity,
@@ -130,13 +130,13 @@ impl Matcher {
     }
 }
 
-/// True when all of a list hold.
+/// Returns true when all matchers of a list match.
 pub fn all_match(matchers: &[Matcher], subject: &MatchSubject<'_>) -> bool {
     matchers.iter().all(|matcher| matcher.matches(subject))
 }
 
 impl MatchSubject<'_> {
-    /// The value of a name; `None` where the incident has none.
+    /// Returns the value of a name; `None` where the incident has none.
     pub fn value(&self, name: &str) -> Option<String> {
         let label = || self.labels.iter().find(|(label, _)| label == name);
         let component = || self.key.iter().find(|(component, _)| component == name);

@@ -1,11 +1,13 @@
-//! The outbox: which notification is attempted when, and what an answer means.
+//! Outbox: pending notifications, the schedule of their attempts, and the outcome of each.
 //!
-//! It holds no file. What is pending is kept in rows ([`OutboxEntry`]) that the caller writes down
-//! together with its place in the alert log: a row is there from the push to the outcome, so
-//! that after a crash what was not answered is attempted again, under the same id.
+//! The outbox performs no I/O. Pending notifications are rows ([`OutboxEntry`]) that the caller
+//! writes in one transaction with the position in the alert log. A row exists from the push to the
+//! outcome. After a crash, an attempt without a recorded result is repeated under the same id
+//! (at-least-once delivery).
 //!
-//! Nothing is dropped in silence: a notification leaves by [`AttemptOutcome::Delivered`] or by an
-//! [`AttemptOutcome::GaveUp`] that says why, and both are counted.
+//! Every drop is counted: a notification leaves by [`AttemptOutcome::Delivered`] or by
+//! [`AttemptOutcome::GaveUp`] with its reason, or a later notification of the incident replaces it
+//! ([`DeliveryCounts::collapsed`]).
 
 mod backoff;
 mod failure;
@@ -26,151 +28,151 @@ use queue::{OutboxQueue, QueuedNotification};
 pub use backoff::{BACKOFF_BASE_MS, BACKOFF_CAP_MS, RETRY_AFTER_MAX_MS};
 pub use failure::DeliveryFailure;
 
-/// Notifications one receiver may have pending, in flight included, by default.
+/// Default maximum of pending notifications per receiver, in flight included.
 pub const PENDING_MAX: usize = 10_000;
-/// Attempts one receiver may have in flight, by default.
+/// Default maximum of attempts in flight per receiver.
 pub const IN_FLIGHT_MAX: usize = 4;
-/// Greatest age, since its detection, of a notification that is attempted, in milliseconds.
+/// Maximum age of a notification that is still attempted, in milliseconds; see [`expiry`].
 pub const AGE_MAX_MS: i64 = DAY_MS;
-/// The limits of an outbox that a configuration may move.
+/// Configurable limits of an outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxLimits {
-    /// Notifications one receiver may have pending; at least 1.
+    /// Maximum of pending notifications per receiver, in flight included; at least 1.
     pub pending_max: usize,
-    /// Attempts one receiver may have in flight; at least 1.
+    /// Maximum of attempts in flight per receiver; at least 1.
     pub in_flight_max: usize,
 }
 
-/// Names one attempt until its result is recorded, whatever number its receiver has then.
+/// Identifies an attempt until its result is recorded, even if its receiver is renumbered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AttemptId {
     row: u64,
 }
 
-/// A pending notification, as it is written down.
+/// Row of a pending notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxEntry {
-    /// Its number: what was pushed later has a higher one.
+    /// Number of the row; a later push has a higher one.
     pub number: u64,
-    /// The receiver's number, which changes with the configuration.
+    /// Number of the receiver, which changes with the configuration.
     #[serde(skip)]
     pub receiver: usize,
     /// Notification to deliver.
     pub notification: Arc<Notification>,
-    /// Attempts made and answered.
+    /// Number of attempts with a recorded result.
     pub attempts: u32,
-    /// Not to be attempted before then.
+    /// Earliest instant of the next attempt.
     pub at: Timestamp,
-    /// Not to be attempted after then.
+    /// Latest instant of an attempt.
     pub expires: Timestamp,
-    /// Failure of the last attempt, where there was one.
+    /// Failure of the last attempt, if there was one.
     pub failure: Option<DeliveryFailure>,
 }
 
-/// One delivery to try now, once.
+/// Delivery to attempt now, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempt {
-    /// To be handed back with the result; until then the attempt counts as in flight.
+    /// Id to record the result with; until then the attempt counts as in flight.
     pub ticket: AttemptId,
-    /// The receiver's number.
+    /// Number of the receiver.
     pub receiver: usize,
-    /// 1 for the first.
+    /// Number of the attempt, from 1.
     pub number: u32,
     /// Notification to deliver.
     pub notification: Arc<Notification>,
-    /// Receipt of what the receiver has of the incident already, where it gave one.
+    /// Receipt of the last message about the incident, if the receiver returned one.
     pub receipt: Option<String>,
 }
 
 /// Outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// The receiver has it.
+    /// The receiver accepted the notification.
     Delivered {
-        /// By what it knows the message.
+        /// Receipt that identifies the message at the receiver.
         receipt: Option<String>,
     },
-    /// It is tried again.
+    /// The attempt failed and will be retried.
     Retrying {
-        /// Not before then.
+        /// Earliest instant of the retry.
         at: Timestamp,
-        /// Why it failed.
+        /// Failure of the attempt.
         failure: DeliveryFailure,
     },
-    /// It is not tried again.
+    /// The notification is dropped.
     GaveUp {
-        /// For people and the dead letters.
+        /// Reason for the drop.
         why: DropReason,
     },
 }
 
-/// Why a notification is not tried again.
+/// Reason for which a notification is dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DropReason {
-    /// The receiver will never take it; what it said.
+    /// Permanent failure at the receiver.
     Rejected(DeliveryFailure),
-    /// It is older than [`AGE_MAX_MS`]; why it failed last, if it was ever tried.
+    /// Older than [`AGE_MAX_MS`], with the failure of the last attempt, if any.
     #[serde(alias = "TooOld")]
     Expired(Option<DeliveryFailure>),
-    /// The receiver had too many pending, and this was the least of them.
+    /// The queue of the receiver was full, and this notification had the lowest rank.
     #[serde(alias = "Crowded")]
     QueueFull,
-    /// Its receiver is not configured any more.
+    /// The receiver was removed.
     #[serde(alias = "Unknown")]
     ReceiverRemoved,
 }
 
-/// An answered attempt.
+/// Attempt with its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptResult {
     /// Notification of the attempt.
     pub notification: Arc<Notification>,
-    /// The number of the attempt, from 1.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
     /// Outcome of the attempt.
     pub outcome: AttemptOutcome,
 }
 
-/// A notification that left the outbox without an attempt, to be logged as any outcome.
+/// Notification dropped without an attempt, to be logged like any outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DroppedNotification {
     /// Notification that is not delivered.
     pub notification: Arc<Notification>,
-    /// Why.
+    /// Reason for the drop.
     pub why: DropReason,
 }
 
-/// One receiver's figures since the start.
+/// Delivery counts of one receiver since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryCounts {
-    /// Pending now, in flight included.
+    /// Pending notifications, in flight included.
     pub pending: usize,
-    /// In flight now.
+    /// Attempts in flight.
     pub in_flight: usize,
-    /// Instant at which the service saw what has been pending longest.
+    /// Detection time of the notification that has been pending longest.
     pub oldest: Option<Timestamp>,
-    /// Delivered.
+    /// Notifications delivered.
     pub delivered: u64,
-    /// Attempts that are to be repeated.
+    /// Failed attempts that are retried.
     pub retried: u64,
-    /// Given up because the receiver refused.
+    /// Notifications dropped because the receiver rejected them or was removed.
     pub rejected: u64,
-    /// Given up because of age.
+    /// Notifications dropped because of their age.
     pub expired: u64,
-    /// Given up because too many were pending.
+    /// Notifications dropped because the queue was full.
     pub queue_full: u64,
-    /// Replaced by a later one that says the same or more.
+    /// Notifications replaced by a later one of the same incident.
     pub collapsed: u64,
 }
 
-/// All pending deliveries.
+/// Pending notifications of all receivers, with their schedule.
 #[derive(Debug)]
 pub struct Outbox {
     limits: OutboxLimits,
     queues: Vec<OutboxQueue>,
     counts: Vec<DeliveryCounts>,
     next_row: u64,
-    /// Rows that came, moved or went since they were last asked for.
+    /// Rows created, changed or deleted since the last call of `take_changes`.
     changed: BTreeSet<u64>,
 }
 
@@ -181,7 +183,7 @@ impl Default for OutboxLimits {
 }
 
 impl OutboxLimits {
-    /// With room for one.
+    /// Raises both limits to at least 1.
     fn usable(self) -> OutboxLimits {
         OutboxLimits {
             pending_max: self.pending_max.max(1),
@@ -191,7 +193,7 @@ impl OutboxLimits {
 }
 
 impl Outbox {
-    /// An empty outbox.
+    /// Returns an empty outbox.
     pub fn new(limits: OutboxLimits) -> Outbox {
         Outbox {
             limits: limits.usable(),
@@ -202,7 +204,7 @@ impl Outbox {
         }
     }
 
-    /// Takes over a row written before a restart; rows of an incident in their order.
+    /// Restores a row written before a restart; rows of an incident come in their order.
     pub fn restore(&mut self, row: OutboxEntry) {
         self.next_row = self.next_row.max(row.number + 1);
         let OutboxEntry { number, receiver, notification, attempts, at, expires, failure } = row;
@@ -210,7 +212,7 @@ impl Outbox {
         self.queue(receiver).insert(number, row);
     }
 
-    /// Leaves at least so many milliseconds between two attempts at a receiver.
+    /// Sets the minimum time between two attempts at a receiver, in milliseconds.
     pub fn space_out(&mut self, receiver: usize, spacing_ms: i64) {
         self.queue(receiver).space_out(spacing_ms);
     }
@@ -218,11 +220,10 @@ impl Outbox {
     /// Queues a notification for a receiver; ids differ between receivers, as
     /// [`crate::route::notification_id`] makes them.
     ///
-    /// A reminder or a further match takes the place of one that still waits. Returned is
-    /// what therefore will not be delivered and must be logged and shown: the notification
-    /// itself when `expires` has passed, or, when the receiver has too
-    /// many pending, the newest `firing` (else `resolved`) of the lowest severity that is not
-    /// in flight, be it this one or another.
+    /// A reminder or a further match replaces a waiting one of the same kind and incident. The
+    /// return value is a notification that is dropped thereby and must be logged: this one if
+    /// `expires` has passed; or, when the receiver's queue is full, the newest `firing` (else
+    /// `resolved`) of the lowest severity that is not in flight.
     #[must_use = "a refusal must be logged and counted"]
     pub fn push(
         &mut self,
@@ -249,8 +250,8 @@ impl Outbox {
         self.make_room(receiver)
     }
 
-    /// Takes out what still waits to tell a receiver of an incident that has ended, and says
-    /// what was missed; `None` where nothing has failed yet, or an attempt may just succeed.
+    /// Removes the waiting notifications of a resolved incident and describes the delivery that was
+    /// missed; `None` if no attempt has failed yet, or one is in flight.
     pub fn collapse(&mut self, receiver: usize, incident: EpisodeId) -> Option<MissedDelivery> {
         let queue = self.queue(receiver);
         if queue.is_flying(incident) || !queue.has_failed(incident) {
@@ -259,7 +260,7 @@ impl Outbox {
         self.merge(receiver, incident)
     }
 
-    /// As [`Outbox::collapse`], of what nobody has tried to deliver yet either.
+    /// Removes waiting notifications as [`Outbox::collapse`] does, also those without an attempt.
     pub fn merge(&mut self, receiver: usize, incident: EpisodeId) -> Option<MissedDelivery> {
         let gone = self.queue(receiver).take_waiting(incident, |_| true);
         let (_, first) = gone.first()?;
@@ -269,10 +270,10 @@ impl Outbox {
         Some(missed)
     }
 
-    /// The attempts to make now, each to be answered by [`Outbox::record`].
+    /// Returns the attempts to make now; the result of each goes to [`Outbox::record`].
     ///
-    /// Of an incident a receiver gets one notification at a time, in the order pushed;
-    /// among incidents the more severe go first, then the earlier.
+    /// A receiver gets the notifications of one incident one at a time, in the order pushed; among
+    /// incidents the more severe go first, then the earlier.
     pub fn due(&mut self, now: Timestamp) -> Vec<DeliveryAttempt> {
         let mut attempts = Vec::new();
         for (receiver, queue) in self.queues.iter_mut().enumerate() {
@@ -289,14 +290,14 @@ impl Outbox {
         attempts
     }
 
-    /// Instant at which [`Outbox::due`] next has something to say, should no result come before; an
-    /// instant that has passed means now, `None` that only a push or a result can help.
+    /// Earliest instant at which [`Outbox::due`] returns an attempt, unless a result comes before.
+    /// A past instant means now; `None` means that only a push or a result can change that.
     pub fn next_due(&self) -> Option<Timestamp> {
         let next = |queue: &OutboxQueue| queue.next_due(self.limits.in_flight_max);
         self.queues.iter().filter_map(next).min()
     }
 
-    /// Records what an attempt came to; `None` for a ticket that is not in flight here.
+    /// Records the result of an attempt; `None` for a ticket that is not in flight.
     pub fn record(
         &mut self,
         ticket: AttemptId,
@@ -341,14 +342,14 @@ impl Outbox {
         Some(AttemptResult { notification, attempt, outcome })
     }
 
-    /// The rows that came, moved or went since this was last asked: each as it is, `None`
-    /// where it is gone.
+    /// Returns the rows changed since the last call: each with its new value, or `None` for a
+    /// deletion.
     pub fn take_changes(&mut self) -> Vec<(u64, Option<OutboxEntry>)> {
         let changed = std::mem::take(&mut self.changed);
         changed.into_iter().map(|number| (number, self.row(number))).collect()
     }
 
-    /// Everything pending, by number.
+    /// Returns all pending rows, by receiver and number.
     pub fn rows(&self) -> impl Iterator<Item = OutboxEntry> {
         let of = |(receiver, queue): (usize, &OutboxQueue)| {
             let row =
@@ -358,7 +359,7 @@ impl Outbox {
         self.queues.iter().enumerate().flat_map(of)
     }
 
-    /// A receiver's figures; all zero for one that never had anything.
+    /// Returns the counts of a receiver; all zero for an unknown one.
     pub fn counts(&self, receiver: usize) -> DeliveryCounts {
         let mut counts = self.counts.get(receiver).copied().unwrap_or_default();
         if let Some(queue) = self.queues.get(receiver) {
@@ -369,7 +370,7 @@ impl Outbox {
         counts
     }
 
-    /// A pending row.
+    /// Returns a pending row.
     pub fn row(&self, number: u64) -> Option<OutboxEntry> {
         let mut queues = self.queues.iter().enumerate();
         queues.find_map(|(receiver, queue)| {
@@ -382,7 +383,7 @@ impl Outbox {
             self.queues.resize_with(receiver + 1, OutboxQueue::default);
             self.counts.resize_with(receiver + 1, DeliveryCounts::default);
         }
-        // The vector was made long enough above.
+        // The vector was resized above.
         #[expect(clippy::indexing_slicing, reason = "it was made long enough just before")]
         &mut self.queues[receiver]
     }
@@ -454,7 +455,8 @@ impl fmt::Display for DropReason {
     }
 }
 
-/// Time for which a notification is worth attempts: [`AGE_MAX_MS`] from what it tells of.
+/// Returns the instant at which a notification expires: [`AGE_MAX_MS`] after its detection or event
+/// time, whichever is later.
 pub fn expiry(notification: &Notification) -> Timestamp {
     notification.detected.max(notification.facts.at).plus(AGE_MAX_MS)
 }

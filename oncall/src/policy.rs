@@ -1,38 +1,38 @@
-//! Policies: who is told, one after the other, while nobody responds.
+//! Escalation policies: steps of receivers to notify until a person acknowledges.
 
 use model::time::Timestamp;
 
 use crate::incident::Escalation;
 use crate::severity_policy::SeverityPolicy;
 
-/// Steps a policy may have.
+/// Maximum number of steps in a policy.
 pub const STEPS_MAX: usize = 16;
-/// Number of times a policy may begin again.
+/// Maximum number of repetitions of a policy.
 pub const ROUNDS_MAX: u32 = 10;
 
-/// Steps in their order.
+/// Escalation policy: ordered steps and their repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EscalationPolicy {
-    /// Its name.
+    /// Name by which severities refer to it.
     pub name: String,
-    /// Its steps, the earliest first.
+    /// Steps, ordered by delay.
     pub steps: Vec<EscalationStep>,
-    /// Number of times they are gone through again when nobody has responded.
+    /// Number of repetitions of all steps while nobody has acknowledged.
     pub repeat: u32,
 }
 
-/// Receivers to notify when nobody has responded for a while.
+/// Escalation step: receivers to notify after a delay without acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EscalationStep {
-    /// For how long, in milliseconds on the severity's clock.
+    /// Delay in milliseconds on the clock of the severity.
     pub after_ms: i64,
-    /// Receivers by name; empty is those who were told already.
+    /// Names of receivers; empty means the receivers notified before.
     pub receivers: Vec<String>,
 }
 
 impl EscalationPolicy {
-    /// The policy of a severity that names none: those who were told hear of it again at two
-    /// thirds of the time they have, and when it is over.
+    /// Returns the default policy of a severity without one: notifies the same receivers again at
+    /// two thirds of the response time and at its end.
     pub fn by_deadline(level: &SeverityPolicy) -> EscalationPolicy {
         let step = |after_ms| EscalationStep { after_ms, receivers: Vec::new() };
         let steps = level.respond_within_ms.map(|ms| vec![step(ms / 3 * 2), step(ms)]);
@@ -43,13 +43,12 @@ impl EscalationPolicy {
         }
     }
 
-    /// The first step of an incident that people can know of since an instant.
+    /// Returns the first step; delays count from `from`.
     pub fn begin(&self, level: &SeverityPolicy, from: Timestamp) -> Option<Escalation> {
         self.at(level, Escalation { from, step: 0, round: 0, due: from })
     }
 
-    /// The step after one; the first of the next round where there is none; `None` where all
-    /// has been tried.
+    /// Returns the step after `done`, or the first of the next round; `None` after the last round.
     pub fn after(&self, level: &SeverityPolicy, done: Escalation) -> Option<Escalation> {
         let next = Escalation { step: done.step + 1, ..done };
         if next.step < self.steps.len() {

@@ -1,8 +1,8 @@
-//! Routes: who is told of what, and under which id.
+//! Routes: receivers of each incident, and ids of notifications.
 //!
-//! Routes are a set. Every one that matches adds its receivers, in no order; what none
-//! matches goes to the default. So files of routes can be put together, and none of them can
-//! take an incident away from another.
+//! Routes are a set without an order. Every matching route adds its receivers; an incident without
+//! a matching route goes to the default receivers. So files of routes can be combined, and no route
+//! can take an incident away from another.
 
 use std::collections::BTreeMap;
 
@@ -17,22 +17,22 @@ use crate::incident::Incident;
 use crate::matcher::{MatchSubject, Matcher, all_match};
 use crate::severity_set::SeveritySet;
 
-/// Routes one service may have.
+/// Maximum number of routes.
 pub const ROUTES_MAX: usize = 256;
 
-/// Someone who is told.
+/// Configured destination of notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
-    /// Its name, part of every notification id: a renamed receiver is a new one.
+    /// Name, which is part of every notification id: a renamed receiver is a new one.
     pub name: String,
     /// Severities it is notified of.
     pub severities: SeveritySet,
     /// Changes of an incident it is notified of.
     pub on: NotifyOn,
-    /// At least so many milliseconds between two attempts; 0 is none.
+    /// Minimum time between two attempts, in milliseconds; 0 for none.
     pub spacing_ms: i64,
-    /// It routes alerts itself: it gets each of a storm, and is told again and again of what
-    /// stands.
+    /// True for a receiver that routes alerts itself: it is exempt from digests, and open incidents
+    /// are resent to it.
     pub is_router: bool,
     /// Receiver that takes its place when a delivery fails.
     pub fallback: Option<String>,
@@ -41,53 +41,53 @@ pub struct Receiver {
 /// Changes of an incident that a receiver is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotifyOn {
-    /// That it opened, rose or matched again.
+    /// Firing, severity change, further match and digest.
     pub fire: bool,
-    /// That someone took it on.
+    /// Acknowledgement.
     pub acknowledge: bool,
-    /// That nobody did in time, or that it is still open.
+    /// Escalation and reminder.
     pub escalate: bool,
-    /// That it ended.
+    /// Resolution.
     pub resolve: bool,
 }
 
 /// Receivers of the incidents that some matchers select.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// All of them must hold.
+    /// Matchers of the incident; all must match.
     pub matchers: Vec<Matcher>,
-    /// Receivers by name.
+    /// Names of the receivers.
     pub receivers: Vec<String>,
-    /// While this calendar is open, they are not told; they are when it closes.
+    /// Mute: suppresses notifications while this calendar is open; they are sent when it closes.
     pub mute: Option<NamedCalendar>,
-    /// A shift: only while this calendar is open does the route take anything.
+    /// Shift: the route is active only while this calendar is open.
     pub during: Option<NamedCalendar>,
 }
 
 /// A calendar and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedCalendar {
-    /// The calendar's name.
+    /// Name of the calendar.
     pub name: String,
-    /// Its hours.
+    /// Open hours.
     pub calendar: Calendar,
 }
 
-/// Everyone who may be told; a receiver's place here is its number in the outbox.
+/// Receivers and routes; the index of a receiver is its number in the outbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoutingTable {
     receivers: Vec<Receiver>,
     routes: Vec<Route>,
-    /// Receivers of what no route selects; empty is everyone.
+    /// Receivers of incidents without a matching route; empty means all.
     default: Vec<String>,
 }
 
 impl NotifyOn {
-    /// Everything.
+    /// All changes.
     pub const ALL: NotifyOn =
         NotifyOn { fire: true, acknowledge: true, escalate: true, resolve: true };
 
-    /// True when a kind of notification is in it.
+    /// Returns true when a kind of notification is included.
     pub const fn includes(self, kind: NotificationKind) -> bool {
         match kind {
             NotificationKind::Firing
@@ -108,29 +108,29 @@ impl Route {
 }
 
 impl RoutingTable {
-    /// Receivers in the order of their numbers, with no route: each is told of everything.
+    /// Returns a table without routes: each receiver is notified of every incident.
     pub fn to_all(receivers: Vec<Receiver>) -> RoutingTable {
         RoutingTable { receivers, routes: Vec::new(), default: Vec::new() }
     }
 
-    /// With routes, and those who are told of what no route speaks of.
+    /// Adds routes, and the default receivers of incidents without a matching route.
     pub fn by(self, routes: Vec<Route>, default: Vec<String>) -> RoutingTable {
         RoutingTable { routes, default, ..self }
     }
 
-    /// The receivers, by number.
+    /// Returns the receivers in the order of their numbers.
     pub fn receivers(&self) -> &[Receiver] {
         &self.receivers
     }
 
-    /// The number of a receiver.
+    /// Returns the number of a receiver.
     pub fn number(&self, name: &str) -> Option<usize> {
         self.receivers.iter().position(|receiver| receiver.name == name)
     }
 
-    /// The numbers of those who are to hear of an incident, each with the mute on its way
-    /// where every way to it has one that is open now. A route out of its shift takes nothing:
-    /// what no other takes goes to the default.
+    /// Returns the numbers of the receivers of an incident, each with a mute if every route to it
+    /// is muted now. A route outside its shift does not match; if no route matches, the default
+    /// receivers apply.
     pub fn wanted(
         &self,
         subject: &MatchSubject<'_>,
@@ -156,7 +156,7 @@ impl RoutingTable {
         wanted
     }
 
-    /// The calendars of routes that match an incident and take nothing of it now.
+    /// Returns the shift calendars of routes that match an incident but are outside their shift.
     pub fn off_shift(&self, subject: &MatchSubject<'_>, now: Timestamp) -> Vec<&str> {
         let off = self.matching(subject).filter(|route| !route.is_on_shift(now));
         off.filter_map(|route| route.during.as_ref()).map(|hours| hours.name.as_str()).collect()
@@ -166,8 +166,7 @@ impl RoutingTable {
         self.routes.iter().filter(|route| all_match(&route.matchers, subject))
     }
 
-    /// Routes that no incident of these alerts can take, by their place: each of their
-    /// matchers on `alert` fits none.
+    /// Returns the indices of routes that match none of these alerts by their matchers on `alert`.
     pub fn dead_routes<'a>(&self, alerts: impl Iterator<Item = &'a str> + Clone) -> Vec<usize> {
         let fits = |route: &Route| {
             alerts.clone().any(|alert| {
@@ -186,11 +185,10 @@ impl RoutingTable {
     }
 }
 
-/// The idempotency key: equal for every attempt, also for those after a restart.
+/// Returns the idempotency key of a notification: equal for every attempt, also after a restart.
 ///
-/// Short printable ASCII, so that it fits a header whatever the receiver is called. An
-/// incident opens and ends once, rises to a severity once, and everything else happens to it
-/// once an instant.
+/// Short printable ASCII, so that it fits a header whatever the name of the receiver. An incident
+/// opens once, resolves once and rises to each severity once; other kinds occur once per instant.
 pub fn notification_id(
     incident: &Incident,
     kind: NotificationKind,
@@ -200,7 +198,7 @@ pub fn notification_id(
     id_of(incident.id, kind, incident.severity, at, to)
 }
 
-/// The id of a notification that goes to another receiver than it was made for.
+/// Returns the id of a notification readdressed to another receiver.
 pub(crate) fn readdressed(id: &str, to: &str) -> String {
     let what = id.rsplit_once('-').map_or(id, |(what, _)| what);
     format!("{what}-{:016x}", fnv_64(to.as_bytes()))

@@ -1,27 +1,26 @@
-//! Policy of a severity: by when to respond, on which clock, who is told next.
+//! Policy of a severity: response deadline, clock, reminders, group wait and escalation.
 
 use model::severity::Severity;
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 use crate::clock::EscalationClock;
 
-/// Time for which what could be explained waits at the most to be told, in milliseconds.
+/// Maximum group wait, in milliseconds.
 pub const BATCH_MS_MAX: i64 = 10 * MINUTE_MS;
 
 /// Policy of one severity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeverityPolicy {
-    /// Time that a person may take to respond; `None` is "as planned".
+    /// Time allowed for a response, in milliseconds; `None` is "as planned".
     pub respond_within_ms: Option<i64>,
-    /// Clock of that time.
+    /// Clock on which that time and the escalation delays count.
     pub clock: EscalationClock,
-    /// Interval at which people hear that it is still open; `None` is never.
+    /// Interval between reminders of an open incident, in milliseconds; `None` sends none.
     pub remind_every_ms: Option<i64>,
     /// Delay after its event, in milliseconds, in which a cause that opens can inhibit it; 0
     /// disables the delay.
     pub batch_ms: i64,
-    /// The policy that says who is told when nobody responds, by name; `None` tells those
-    /// who were told already.
+    /// Name of the escalation policy; `None` notifies the same receivers again.
     pub policy: Option<String>,
 }
 
@@ -31,20 +30,20 @@ pub struct SeverityPolicies {
     by_severity: [SeverityPolicy; 4],
 }
 
-/// Two severities in the wrong order: what is more serious must be at least as urgent.
+/// Two severities in the wrong order: the more serious one must be at least as urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeverityOrderError {
     /// The more serious one.
     pub above: Severity,
-    /// The less serious one, which would be answered or recalled sooner.
+    /// The less serious one, which would have the shorter time.
     pub below: Severity,
     /// Setting in the wrong order.
     pub what: &'static str,
 }
 
 impl Default for SeverityPolicies {
-    /// The manual's: 30 minutes, 2 hours, 24 hours, as planned. People hear of what is still
-    /// open every half hour, every four hours, every day, never.
+    /// Values of the manual: response within 30 minutes, 2 hours, 24 hours, as planned; reminders
+    /// every 30 minutes, 4 hours, 24 hours, never.
     fn default() -> SeverityPolicies {
         SeverityPolicies {
             by_severity: Severity::ALL.map(|severity| SeverityPolicy {
@@ -78,7 +77,7 @@ impl SeverityPolicies {
         }
     }
 
-    /// The table with what one severity asks replaced.
+    /// Replaces the policy of one severity.
     pub fn with(mut self, severity: Severity, level: SeverityPolicy) -> SeverityPolicies {
         let place = usize::from(severity.level() - 1);
         if let Some(slot) = self.by_severity.get_mut(place) {
@@ -87,14 +86,16 @@ impl SeverityPolicies {
         self
     }
 
-    /// Instant at which a person should have responded to what people could know from an instant
-    /// on.
+    /// Returns the deadline for a response, counted from an instant; `None` for "as planned".
     pub fn deadline(&self, severity: Severity, from: Timestamp) -> Option<Timestamp> {
         let level = self.level(severity);
         level.clock.after(from, level.respond_within_ms?)
     }
 
-    /// The first pair of severities of which the more serious one is the less urgent.
+    /// Checks that a more serious severity is never less urgent.
+    ///
+    /// # Errors
+    /// The first pair of neighbouring severities in the wrong order.
     pub fn monotonic(&self) -> Result<(), SeverityOrderError> {
         let pairs = Severity::ALL.into_iter().zip(Severity::ALL.into_iter().skip(1));
         for (above, below) in pairs {

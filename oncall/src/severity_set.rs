@@ -7,20 +7,20 @@ use model::severity::Severity;
 pub struct SeveritySet(u8);
 
 impl SeveritySet {
-    /// All four.
+    /// All four severities.
     pub const ALL: SeveritySet = SeveritySet(0b1111);
 
-    /// True when a severity is in it.
+    /// Returns true when the set contains a severity.
     pub const fn contains(self, severity: Severity) -> bool {
         self.0 & bit(severity) != 0
     }
 
-    /// True when any severity is in both.
+    /// Returns true when the sets intersect.
     pub const fn meets(self, other: SeveritySet) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// True when a severity is above every one in it.
+    /// Returns true when a severity is above every one in the set.
     pub const fn are_below(self, severity: Severity) -> bool {
         // The more severe, the lower its bit.
         self.0 & (bit(severity) | (bit(severity) - 1)) == 0

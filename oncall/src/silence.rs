@@ -1,4 +1,4 @@
-//! Silences: what people do not want to hear of for a while, who said so and why.
+//! Silences: suppression of notifications for a time, with author and reason.
 
 use model::time::{DAY_MS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,47 +6,46 @@ use serde::{Deserialize, Serialize};
 use crate::incident::Incident;
 use crate::matcher::{Matcher, all_match};
 
-/// Silences kept at once, ended ones that are not forgotten yet included.
+/// Maximum number of active and future silences.
 pub const SILENCES_MAX: usize = 1_000;
-/// The longest a silence may last, in milliseconds.
+/// Maximum duration of a silence, in milliseconds.
 pub const SILENCE_MS_MAX: i64 = 30 * DAY_MS;
-/// Time for which an ended silence can still be read about, in milliseconds.
+/// Retention of an ended silence, in milliseconds.
 pub const ENDED_KEPT_MS: i64 = 7 * DAY_MS;
 
-/// One silence.
+/// Suppresses the notifications of matching incidents for a time.
 ///
-/// It keeps notifications of what it matches from its receivers while it lasts, but for the
-/// end of what they were told of: who was woken hears that it is over. Incidents, their
-/// deadlines and their escalation go on.
+/// Resolutions of incidents that were notified are still sent: a person who was paged must learn
+/// that the incident is over. Incidents, their deadlines and their escalation timers continue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
-    /// Its number.
+    /// Number by which commands refer to it.
     pub id: u64,
-    /// Matchers that an incident must all meet; at least one.
+    /// Matchers of the incident; all must match; at least one.
     pub matchers: Vec<Matcher>,
-    /// Only these receivers; empty is all of them.
+    /// Names of the receivers that it applies to; empty means all.
     pub receivers: Vec<String>,
-    /// From when.
+    /// Start, inclusive.
     pub from: Timestamp,
-    /// Until when at the latest.
+    /// Latest end, exclusive.
     pub until: Timestamp,
-    /// True when it ends as soon as nothing it matches is open.
+    /// True when it also ends once no matching incident is open.
     pub until_resolved: bool,
-    /// Person who made it.
+    /// Person who created it.
     pub by: String,
-    /// Why.
+    /// Reason, for people.
     pub reason: String,
     /// Instant of its end, where it has ended.
     pub ended: Option<Timestamp>,
 }
 
 impl Silence {
-    /// True when it lasts at an instant.
+    /// Returns true when it is active at an instant.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.ended.is_none() && self.from <= now && now < self.until
     }
 
-    /// True when it keeps a receiver from hearing of an incident.
+    /// Returns true when it suppresses notifications of an incident for a receiver.
     pub fn covers(&self, incident: &Incident, receiver: &str, now: Timestamp) -> bool {
         let concerns = self.receivers.is_empty() || self.receivers.iter().any(|it| it == receiver);
         concerns && self.is_active(now) && all_match(&self.matchers, &incident.subject())

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// Why a line is no transition.
+/// Error of a line that is no transition.
 #[derive(Debug)]
 pub enum RecordError {
-    /// Not JSON, or a member is missing; the text names it, or line and column.
+    /// Not JSON, or a field is missing; the text names it, or line and column.
     Malformed(serde_json::Error),
-    /// A member's value means nothing.
+    /// A field has an invalid value.
     Member {
-        /// The member's name.
+        /// Name of the field.
         name: String,
-        /// Its value.
+        /// Value of the field.
         value: String,
     },
 }

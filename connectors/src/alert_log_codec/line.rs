@@ -1,4 +1,4 @@
-//! A line as it is written, and its members after facts and measurement.
+//! Line of the alert log, and its members after facts and measurement.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::escape::AsciiControls;
 use crate::published::{ExactNumber, FactMembers, MeasurementMembers, key};
 
-/// Which members a line has.
+/// Form of a line, which determines its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineForm {
-    /// The contract's members only: what `replay` prints and sinks send.
+    /// Members of the contract only, as `replay` prints and sinks send them.
     Replay,
-    /// Also `count`, the exact key in hexadecimal, and the triggering event's fields that the
-    /// message shows: what the alert log keeps.
+    /// Also `count`, the exact key in hexadecimal, and the fields of the triggering event that the
+    /// message shows, as the alert log keeps them.
     Log,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct AlertLogLine<'a> {
 /// is of, and on the form.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RestMembers<'a> {
-    /// Of what is resolved, as `reason` is.
+    /// Present for a resolution, as `reason` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) peak: Option<ExactNumber>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,17 +44,17 @@ pub(super) struct RestMembers<'a> {
     pub(super) episode: EpisodeId,
     #[serde(borrow)]
     pub(super) message: Cow<'a, str>,
-    /// In the log form, as the exact key is.
+    /// Present in the log form, as the exact key is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) count: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key_bytes: Option<KeyBytes>,
-    /// In the log form, of the triggering event as far as the message shows them.
+    /// Fields of the triggering event that the message shows; present in the log form.
     #[serde(default, with = "key", skip_serializing_if = "<[NamedKeyPart]>::is_empty")]
     pub(super) fields: Cow<'a, [NamedKeyPart]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) field_bytes: Option<KeyBytes>,
-    /// Of the alerts of the service about itself, as `step` is.
+    /// Present for self-alerts, as `step` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<u32>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ pub(super) struct RestMembers<'a> {
 pub(super) struct KeyBytes(pub(super) Vec<u8>);
 
 impl<'a> AlertLogLine<'a> {
-    /// A line without the members that only some have.
+    /// Returns a line without the optional members.
     pub(super) fn new(
         kind: &'a str,
         of: (&'a AlertFacts, Measurement, EpisodeId),
@@ -89,7 +89,7 @@ impl<'a> AlertLogLine<'a> {
         AlertLogLine { kind, facts: facts.into(), measured: measured.into(), rest }
     }
 
-    /// Adds what a form keeps so that a restart finds it.
+    /// Adds the members of the log form, which recovery reads.
     pub(super) fn keep_exact(&mut self, form: LineForm, count: u64, fields: &'a [NamedKeyPart]) {
         if form == LineForm::Log {
             self.rest.count = Some(count);
@@ -101,7 +101,7 @@ impl<'a> AlertLogLine<'a> {
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut writer = serde_json::Serializer::with_formatter(out, AsciiControls);
-        // Only a map whose keys are no strings, or a failing writer, could fail here.
+        // Serialization can only fail for non-string keys or a failing writer.
         let _ = self.serialize(&mut writer);
     }
 }

@@ -1,4 +1,4 @@
-//! Members of one JSON object, split once and read by each noun that has a part in it.
+//! Members of one JSON object, split once and deserialized into several types.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,19 @@ use serde_json::value::RawValue;
 
 use super::error::RecordError;
 
-/// Members in the order in which they stand, each value unread.
+/// Members in their order, with unparsed values.
 pub(super) struct JsonMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-/// Members that one noun has yet to read.
+/// Members that one type has not read yet.
 struct UnreadMembers<'m, 'a> {
     members: std::slice::Iter<'m, (Cow<'a, str>, &'a RawValue)>,
-    /// Names that the noun knows, where it says them.
+    /// Names of the fields of the type, if it declares them.
     known: Option<&'static [&'static str]>,
     next: Option<&'m (Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> JsonMembers<'a> {
-    /// Splits an object.
+    /// Splits a JSON object into its members.
     ///
     /// # Errors
     /// [`RecordError::Malformed`] where the line is no object.
@@ -29,10 +29,10 @@ impl<'a> JsonMembers<'a> {
         serde_json::from_slice(line).map_err(RecordError::Malformed)
     }
 
-    /// Reads one noun; members that it does not know are passed over.
+    /// Deserializes one type; unknown members are ignored.
     ///
     /// # Errors
-    /// [`RecordError`] names the member that is missing or cannot be read.
+    /// [`RecordError`] names the member that is missing or invalid.
     pub(super) fn read<T: Deserialize<'a>>(&self) -> Result<T, RecordError> {
         T::deserialize(UnreadMembers { members: self.0.iter(), known: None, next: None })
     }
@@ -120,7 +120,7 @@ impl<'a> MapAccess<'a> for UnreadMembers<'_, 'a> {
 }
 
 impl RecordError {
-    /// A member whose value means nothing.
+    /// Returns the error of a member with an invalid value.
     fn member(name: &str, value: &RawValue) -> RecordError {
         let text = serde_json::from_str(value.get());
         let value = text.unwrap_or_else(|_| value.get().to_owned());

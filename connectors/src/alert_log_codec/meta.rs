@@ -1,13 +1,13 @@
-//! Alerts of the service about itself, as lines of the alert log.
+//! Self-alerts as lines of the alert log.
 
 use model::meta::MetaTransition;
 
 use super::error::{RecordError, bad};
 use super::line::{AlertLogLine, LineForm};
 
-/// The `kind` of such a line; its `step` says what happened.
+/// Value of `kind` of such a line; `step` is the kind of the step.
 pub(super) const META: &str = "meta";
-/// Version of these lines; a log without any is as it was before them.
+/// Version of these lines; absent in logs of earlier versions.
 const VERSION: u32 = 1;
 
 const BEGAN: &str = "firing";
@@ -25,7 +25,7 @@ pub fn write_meta(out: &mut Vec<u8>, step: &MetaTransition, message: &str) {
     line.write(out);
 }
 
-/// True when a line of kind `meta` says that something ended.
+/// Returns true when a line of kind `meta` is a resolution.
 pub(super) fn is_over(version: u32, step: Option<&str>) -> Result<bool, RecordError> {
     if version != VERSION {
         return Err(bad("version", &version.to_string()));

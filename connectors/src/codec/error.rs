@@ -1,19 +1,19 @@
-//! Why a decoder cannot be made, and why a record cannot be decoded.
+//! Errors of creating a decoder and of decoding a record.
 
 use std::fmt;
 
 use crate::codec::limits::{DEPTH_MAX, EVENTS_MAX, SHARED_TEXT_MAX};
 use crate::source::MAX_RECORD_BYTES;
 
-/// A schema that no decoder can serve.
+/// Error of a schema for which no decoder can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodecError {
-    /// The schema's time is no field of type time.
+    /// The schema has no event time field of type time.
     NoTimeField {
         /// The stream.
         stream: String,
     },
-    /// A `strptime` pattern that means nothing.
+    /// An invalid `strptime` pattern.
     TimePattern {
         /// The field that has it.
         field: String,
@@ -25,7 +25,7 @@ pub enum CodecError {
         /// The field.
         field: String,
     },
-    /// An extract pattern with two holes that touch.
+    /// An extract pattern with two adjacent captures.
     TouchingHoles {
         /// The stream.
         stream: String,
@@ -37,32 +37,32 @@ pub enum CodecError {
     },
 }
 
-/// A record that cannot be decoded: where, and why.
+/// Error of decoding a record, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
-    /// Place in the record; `None` when it is about the record as a whole.
+    /// Position in the record; `None` for an error of the whole record.
     pub place: Option<ErrorPlace>,
-    /// Why; an enum, so that it can be told in any language.
+    /// Reason, as an enum, so that it can be shown in any language.
     pub reason: DecodeReason,
 }
 
-/// A place in a record.
+/// Position in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorPlace {
-    /// Bytes before it.
+    /// Byte offset in the record.
     pub byte: usize,
-    /// Its line in the record, from 1.
+    /// Line in the record, from 1.
     pub line: usize,
-    /// Its column in characters, from 1.
+    /// Column in characters, from 1.
     pub column: usize,
 }
 
-/// Why a record cannot be decoded.
+/// Reason for which a record cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeReason {
     /// Longer than [`MAX_RECORD_BYTES`].
     TooLong {
-        /// Its length.
+        /// Length of the record in bytes.
         bytes: usize,
     },
     /// Not UTF-8.

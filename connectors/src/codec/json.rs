@@ -1,8 +1,8 @@
-//! One pass over a JSON object that finds the declared fields and checks all the rest.
+//! Extraction of the declared fields of a JSON object in one validating pass.
 //!
-//! The scanner notes where each declared field's value stands and converts nothing; numbers
-//! stay text, so that a value such as `1e999` in a field nobody declared does no harm and a
-//! declared one is read exactly. The whole document is held to RFC 8259's grammar.
+//! The scanner records the position of each declared value and converts nothing. Numbers stay text,
+//! so that a value such as `1e999` in an undeclared field is harmless and a declared one is
+//! converted exactly. The whole document is validated against the grammar of RFC 8259.
 
 mod scanner;
 mod unescape;
@@ -12,11 +12,11 @@ pub(super) use crate::codec::json::scanner::{JsonError, JsonKind, JsonScanner, R
 use crate::codec::json::scanner::{JsonErrorKind, JsonNeedle};
 pub(super) use crate::codec::json::unescape::unescape;
 
-/// The declared paths as a tree, and where the last document had them.
+/// Tree of the declared paths, with the positions of their values in the last document.
 ///
 /// A field `a.b.c` may be spelled `{"a.b.c":…}`, `{"a":{"b":{"c":…}}}`, `{"a.b":{"c":…}}` or
-/// `{"a":{"b.c":…}}`. So a node stands for the joined names so far, and an edge for every way
-/// to go on. Where a document has a field several times, the last one wins.
+/// `{"a":{"b.c":…}}`. So a node stands for the joined names so far, and an edge for each possible
+/// continuation. Of duplicate fields in a document, the last one applies.
 #[derive(Debug)]
 pub(super) struct FieldProjection {
     nodes: Vec<PathNode>,
@@ -131,7 +131,7 @@ impl FieldProjection {
     fn document(&mut self, text: &str) -> Result<(), JsonError> {
         self.spans.fill(None);
         let mut scanner = JsonScanner::new(text, 0);
-        // A byte order mark says nothing, and some producers write it.
+        // A byte order mark has no meaning, and some producers write it.
         if text.starts_with('\u{feff}') {
             scanner.at = '\u{feff}'.len_utf8();
         }
@@ -154,7 +154,7 @@ impl FieldProjection {
         Ok(())
     }
 
-    /// Scans an object whose members go on from a node.
+    /// Scans an object whose members continue the path of a node.
     fn object(
         &mut self,
         scanner: &mut JsonScanner<'_>,

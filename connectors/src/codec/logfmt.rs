@@ -14,7 +14,7 @@ pub(super) struct LogfmtPair<'a> {
 /// Value after a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PairValue<'a> {
-    /// Nothing: the key alone says that it is so.
+    /// No value: a key alone means true.
     Alone,
     /// Everything up to the next space.
     Bare(&'a str),

@@ -6,14 +6,14 @@ use model::decimal::{Decimal, parse_digits};
 use model::schema::{TimeFormat, UnixUnit};
 use model::time::Timestamp;
 
-/// Numbers below it are seconds (until the year 5138), and the next factor of 1,000 tells
-/// milliseconds (from 1973 on), then microseconds, from what is finer.
+/// Upper limit of numbers in seconds (until the year 5138). Each further factor of 1,000 separates
+/// milliseconds (from 1973 on), microseconds and nanoseconds.
 const SECONDS_BELOW: i64 = 100_000_000_000;
 
 /// 2024-02-29T12:30:45Z, with which a pattern is tried when a decoder is made.
 const SAMPLE_S: i64 = 1_709_209_845;
 
-/// A time format ready to read.
+/// Parser of one time format.
 #[derive(Clone, Debug)]
 pub(super) enum TimeReader {
     Auto,
@@ -21,11 +21,11 @@ pub(super) enum TimeReader {
     Pattern { pattern: String, year: Option<i64> },
 }
 
-/// Why a text is no instant.
+/// Error of a text that is no instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TimeFault {
     Unreadable,
-    /// It would be one, had it a year.
+    /// Valid except for a missing year.
     NoYear,
 }
 

@@ -64,7 +64,7 @@ pub(super) enum RawScalar<'a> {
     Bool(bool),
 }
 
-/// Why a value is none of its field.
+/// Error of a value that does not fit its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValueError {
     /// Wrong type, or out of range.

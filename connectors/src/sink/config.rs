@@ -1,4 +1,4 @@
-//! Configuration of sinks: what every kind shares.
+//! Configuration that all kinds of sinks share.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,26 +10,26 @@ use super::text::MessageFormatter;
 use super::{ResolvedSink, SinkError};
 use crate::secret::{ExternalSecret, SecretReference, SecretText, read_bounded};
 
-/// The keys that a kind of sink adds to a `[[sinks]]` table: a structure with a field for each,
-/// read by `Deserialize`, whose values check themselves. `Debug` must show no secret.
+/// Keys that a kind of sink adds to a `[[sinks]]` table: a structure with a field for each, read by
+/// `Deserialize`, with values that validate themselves. `Debug` must show no secret.
 pub trait SinkConfig: fmt::Debug + Send + Sync {
-    /// Checks what no single value shows.
+    /// Validates combinations of values.
     ///
     /// # Errors
-    /// The text for people: what is wrong and what to write instead.
+    /// Text for people: the problem, and what to write instead.
     fn validate(&self) -> Result<(), String> {
         Ok(())
     }
 
-    /// The Kafka topic that the sink writes to.
+    /// Returns the Kafka topic that the sink writes to.
     fn written_topic(&self) -> Option<&Spanned<String>> {
         None
     }
 
-    /// The settings with every reference resolved.
+    /// Resolves every reference and returns the settings.
     ///
     /// # Errors
-    /// [`SinkError::Unresolved`] for a secret or file that is not where the table says.
+    /// [`SinkError::Unresolved`] for a secret or file that cannot be read.
     fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError>;
 }
 
@@ -47,36 +47,36 @@ pub struct SinkContext<'a> {
 /// Error of a `[[sinks]]` table, with its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkConfigError {
-    /// Bytes of the file.
+    /// Span of bytes in the file.
     pub span: Range<usize>,
     /// Problem, and what to write instead.
     pub what: String,
 }
 
 impl SinkContext<'_> {
-    /// The secret that a reference names.
+    /// Resolves a secret.
     ///
     /// # Errors
-    /// [`SinkError::Unresolved`] where it is not there.
+    /// [`SinkError::Unresolved`] where it cannot be resolved.
     pub fn reveal(&self, reference: &SecretReference) -> Result<SecretText, SinkError> {
         let value = reference.clone().under(self.folder).reveal();
         value.map(SecretText::new).map_err(SinkError::unresolved)
     }
 
-    /// The same for one that is never in clear.
+    /// Resolves a secret that the configuration must not contain itself.
     ///
     /// # Errors
-    /// [`SinkError::Unresolved`] where it is not there.
+    /// [`SinkError::Unresolved`] where it cannot be resolved.
     pub fn reveal_external(&self, secret: &ExternalSecret) -> Result<SecretText, SinkError> {
         self.reveal(secret.reference())
     }
 
-    /// A path of the configuration; a relative one is below its folder.
+    /// Resolves a path; a relative one is below the directory of the configuration.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// The text of a small file that the key `key` names.
+    /// Reads the small text file that the key `key` names.
     ///
     /// # Errors
     /// [`SinkError::Unresolved`] for a file that cannot be read or is too large.

@@ -1,4 +1,4 @@
-//! A file: a line of JSON for each notification, on the disk before it counts as sent.
+//! File sink: one line of JSON per notification, durable before it counts as sent.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub(super) static KIND: SinkKind = SinkKind::new::<FileSettings>("file");
 /// Keys and settings of the sink.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct FileSettings {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
 }
 
@@ -27,7 +27,7 @@ struct FileSink(Arc<Mutex<OpenFile>>);
 
 struct OpenFile {
     path: PathBuf,
-    /// `None` after a failure: opening it anew cuts what was written by half.
+    /// `None` after a failure: reopening truncates a torn line.
     journal: Option<Journal>,
 }
 
@@ -52,7 +52,7 @@ impl FileSink {
 
     async fn append(&self, line: String) -> DeliveryResult {
         let shared = Arc::clone(&self.0);
-        // Waiting for the disk would stop the other sinks' tasks.
+        // On a blocking thread: fsync would block the tasks of other sinks.
         let written = tokio::task::spawn_blocking(move || {
             shared.lock().unwrap_or_else(PoisonError::into_inner).append(line.as_bytes())
         });

@@ -1,4 +1,4 @@
-//! A notification as one JSON document, the same for every sink.
+//! JSON document of a notification, the same for every sink.
 
 use model::notification::{Digest, MissedDelivery, Notification, NotificationKind};
 use model::time::Timestamp;
@@ -7,17 +7,18 @@ use serde::Serialize;
 
 use crate::published::{FactMembers, MeasurementMembers, pairs};
 
-/// One line of JSON: fields in a fixed order, times RFC 3339, numbers exact, no line break.
+/// Encodes a notification as one line of JSON: fields in a fixed order, times RFC 3339, numbers
+/// exact, no line break.
 ///
-/// `id` identifies the notification for deduplication, `incident` what it is about; `level`
-/// is the severity as 1 (most severe) to 4; `deadline` is null where the response is "as
-/// planned"; `value` and `threshold` are in base units.
+/// `id` identifies the notification for deduplication, `incident` its incident; `level` is the
+/// severity as 1 (most severe) to 4; `deadline` is null where the response is "as planned"; `value`
+/// and `threshold` are in base units.
 pub fn render(notification: &Notification) -> String {
-    // Only a map whose keys are no strings, or a failing writer, could fail here.
+    // Serialization can only fail for non-string keys or a failing writer.
     serde_json::to_string(&JsonDocument::from(notification)).unwrap_or_default()
 }
 
-/// Members of the document, in their order.
+/// Fields of the document, in their order.
 #[derive(Serialize)]
 struct JsonDocument<'a> {
     id: &'a str,
@@ -43,14 +44,14 @@ struct JsonDocument<'a> {
     digest: Option<DigestMembers<'a>>,
 }
 
-/// Members of a document that takes the place of one that was not delivered.
+/// Fields of a document that replaces an undelivered one.
 #[derive(Serialize)]
 struct MissedMembers<'a> {
     missed_at: Timestamp,
     missed_why: Option<&'a str>,
 }
 
-/// Members of a document that sums up others.
+/// Fields of a digest.
 #[derive(Serialize)]
 struct DigestMembers<'a> {
     news: u64,

@@ -1,4 +1,4 @@
-//! A Kafka topic: records count as written when every replica has them.
+//! Kafka sink: a record counts as written when all replicas have it.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -25,47 +25,48 @@ use crate::source::kafka::properties::{PropertyError, RedactedProperties, produc
 
 pub(super) static KIND: SinkKind = SinkKind::new::<KafkaConfig>("kafka");
 
-/// Time for which [`AckedProducer::send`] waits for room in the library's queue.
+/// Maximum wait of [`AckedProducer::send`] for room in librdkafka's queue.
 pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time for which a flush waits before it looks again whether all is acknowledged.
+/// Interval at which a flush checks for acknowledgements.
 const FLUSH_SLICE: Duration = Duration::from_millis(2);
 
-/// Largest memory for unacknowledged records: beyond it senders wait. The library takes 1 GiB.
+/// Maximum memory for unacknowledged records, in KiB: beyond it senders wait. librdkafka's default
+/// is 1 GiB.
 const QUEUE_KBYTES: &str = "65536";
 
-/// Error of records that did not get into a topic.
+/// Error of writing to a topic.
 #[derive(Debug)]
 pub enum ProduceError {
-    /// A property may not be set.
+    /// A property that must not be set.
     Property(PropertyError),
-    /// The library refuses the configuration.
+    /// librdkafka rejects the configuration.
     Connect {
-        /// Its words.
+        /// Error text of librdkafka.
         why: String,
     },
-    /// A record did not get into the queue: it is still the caller's.
+    /// A record was not queued; the caller still owns it.
     Queue {
-        /// The topic.
+        /// Name of the topic.
         topic: String,
-        /// The library's words.
+        /// Error text of librdkafka.
         why: String,
     },
-    /// Records wait for the brokers; they are kept, and the next flush waits on.
+    /// Records are not acknowledged yet; they stay queued, and the next flush continues.
     Unacknowledged {
-        /// How many.
+        /// Number of these records.
         records: usize,
-        /// First reason of a failure.
+        /// Reason of the first failure.
         why: String,
     },
 }
 
-/// A producer that forgets no record: what failed is sent again at the next flush.
+/// Producer that loses no record: failed records are sent again at the next flush.
 pub struct AckedProducer {
     producer: BaseProducer<FailedRecords>,
 }
 
-/// A record on its way, as much of it as sending it again takes.
+/// Record in flight, with all data to send it again.
 struct PendingRecord {
     topic: String,
     partition: Option<i32>,
@@ -74,14 +75,14 @@ struct PendingRecord {
     headers: Vec<(&'static str, String)>,
 }
 
-/// Records that the brokers refused.
+/// Records that failed and are to be sent again.
 #[derive(Default)]
 struct FailedRecords {
     records: Mutex<Vec<(ClientError, Box<PendingRecord>)>>,
 }
 
 impl AckedProducer {
-    /// A producer of its own connection.
+    /// Creates a producer with a connection of its own.
     ///
     /// # Errors
     /// [`ProduceError`] for properties that can never work.
@@ -118,10 +119,10 @@ impl AckedProducer {
         })
     }
 
-    /// Waits until all that was sent is acknowledged.
+    /// Waits until all records are acknowledged.
     ///
     /// # Errors
-    /// [`ProduceError::Unacknowledged`] when it is not in `timeout`; nothing is forgotten.
+    /// [`ProduceError::Unacknowledged`] on a timeout; no record is lost.
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
         self.producer.poll(Duration::ZERO);
         let mut failed = self.failures().into_iter();
@@ -148,8 +149,8 @@ impl AckedProducer {
         let deadline = Instant::now() + QUEUE_TIMEOUT;
         let mut pending = given;
         loop {
-            // The record is copied into the library's queue, so the borrowed parts come from a
-            // copy while the original rides along to be sent again.
+            // librdkafka copies the record into its queue: the borrowed parts come from a copy,
+            // while the original is attached for a retry.
             let PendingRecord { topic, partition, key, payload, headers } = &*pending.copy();
             let mut record = BaseRecord::with_opaque_to(topic, pending).payload(payload);
             if !key.is_empty() {
@@ -178,7 +179,7 @@ impl AckedProducer {
         }
     }
 
-    /// Waits in short slices: the client looks up only every 100 ms otherwise.
+    /// Waits in short slices: the client otherwise polls only every 100 ms.
     fn wait(&self, timeout: Duration) -> Result<(), ClientError> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -261,13 +262,13 @@ struct KafkaConfig {
 pub struct KafkaSinkSettings {
     /// Names from [`crate::source::kafka::properties::ALLOWED_PROPERTIES`] and values.
     pub properties: Vec<(String, String)>,
-    /// The topic.
+    /// Name of the topic.
     pub topic: String,
-    /// Time for one attempt, in ms.
+    /// Timeout of one attempt, in ms.
     pub timeout_ms: u64,
 }
 
-/// A topic as a sink: key is the incident, value the JSON document.
+/// Kafka topic as a sink: the key is the incident id, the value the JSON document.
 struct KafkaSink {
     producer: FutureProducer,
     topic: String,
@@ -298,7 +299,7 @@ impl KafkaSink {
     fn new(settings: &KafkaSinkSettings) -> Result<KafkaSink, ProduceError> {
         let mut config = producer_config(&settings.properties).map_err(ProduceError::Property)?;
         bound_queue(&mut config);
-        // One attempt: whether there is another is decided elsewhere.
+        // One attempt: the outbox decides on retries.
         config.set("message.timeout.ms", settings.timeout_ms.to_string());
         let refused = |error: ClientError| ProduceError::Connect { why: error.to_string() };
         let producer = config.create().map_err(refused)?;
@@ -317,7 +318,7 @@ impl KafkaSink {
         let topic = &self.topic;
         match sent.await {
             Ok(Ok(_)) => DeliveryResult::Sent { receipt: None },
-            // It may yet arrive; then it does so twice, with the same id.
+            // It may still arrive; then it is a duplicate with the same id.
             Err(_) => {
                 let ms = self.timeout.as_millis();
                 let why = format!("topic {topic}: no broker acknowledged within {ms} ms");
@@ -365,7 +366,7 @@ impl fmt::Debug for KafkaConfig {
 }
 
 impl fmt::Debug for KafkaSinkSettings {
-    /// Everything but secrets.
+    /// Shows everything but secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSinkSettings")
             .field("properties", &RedactedProperties(&self.properties))

@@ -1,8 +1,8 @@
-//! Sinks: the places where notifications go.
+//! Sinks: deliver notifications, each over one protocol.
 //!
-//! A sink makes one attempt per call and returns what came of it; whether and when there is
-//! another is decided elsewhere. All that is known of a kind of sink lies in its module:
-//! configuration, validation, texts, preview and tests. [`SINK_KINDS`] lists the kinds.
+//! A sink makes one attempt per call and returns its result; the outbox decides on retries. Each
+//! kind of sink is one module: configuration, validation, texts, preview and tests. [`SINK_KINDS`]
+//! lists the kinds.
 
 mod config;
 pub mod http;
@@ -36,16 +36,16 @@ registry::sink_kinds! {
     stdout,
 }
 
-/// Time one attempt may take, in milliseconds.
+/// Default timeout of one attempt, in milliseconds.
 pub const DELIVERY_TIMEOUT_MS: u64 = 10_000;
 
-/// An attempt under way.
+/// Future of an attempt.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = DeliveryResult> + Send + 'a>>;
 
-/// A receiver of notifications.
+/// Delivery of notifications over one protocol.
 pub trait Sink: Send + Sync {
-    /// Makes exactly one attempt, at the instant `now`; `receipt` is the receiver's own name
-    /// for the message that it has of the incident already.
+    /// Makes exactly one attempt, at the instant `now`; `receipt` identifies the last message of
+    /// the incident at the receiver, if any.
     fn deliver<'a>(
         &'a self,
         notification: &'a Notification,
@@ -56,17 +56,17 @@ pub trait Sink: Send + Sync {
     /// Returns the text that an attempt would send, without its secrets.
     fn preview(&self, notification: &Notification) -> String;
 
-    /// Sends the state of open incidents again, for receivers that forget what is not
-    /// repeated ([`SinkKind::needs_resend`]). Sinks of other kinds send nothing.
+    /// Resends the state of open incidents, for receivers that forget alerts that are not repeated
+    /// ([`SinkKind::needs_resend`]). Sinks of other kinds send nothing.
     fn resend<'a>(&'a self, _open: &'a [Notification], _now: Timestamp) -> DeliveryFuture<'a> {
         Box::pin(std::future::ready(DeliveryResult::Sent { receipt: None }))
     }
 }
 
-/// The settings of a sink, complete and with secrets revealed. Sinks with equal settings are
-/// the same sink. `Debug` must show no secret.
+/// Settings of a sink, complete and with secrets revealed. Equal settings make the same sink.
+/// `Debug` must show no secret.
 pub trait SinkSettings: fmt::Debug + PartialEq + Send + Sync + 'static {
-    /// Makes the sink; a receiver that cannot be reached yet is no error.
+    /// Creates the sink; an unreachable receiver is no error.
     ///
     /// # Errors
     /// [`SinkError::Refused`] for settings that can never work.
@@ -80,19 +80,19 @@ pub struct ResolvedSink(Arc<dyn AnySettings>);
 /// Error of a sink that cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkError {
-    /// A secret or file is not where the configuration says.
+    /// A secret or file cannot be resolved.
     Unresolved {
-        /// The place and the cause.
+        /// Reference and cause.
         why: String,
     },
     /// The settings can never work.
     Refused {
-        /// The setting and what is wrong with it.
+        /// Name of the setting and the problem.
         why: String,
     },
 }
 
-/// [`SinkSettings`] without their type.
+/// Type-erased [`SinkSettings`].
 trait AnySettings: fmt::Debug + Any + Send + Sync {
     fn is_equal(&self, other: &dyn AnySettings) -> bool;
     fn open_sink(&self) -> Result<Box<dyn Sink>, SinkError>;
@@ -110,12 +110,12 @@ impl<S: SinkSettings> AnySettings for S {
 }
 
 impl ResolvedSink {
-    /// Settings of one kind.
+    /// Wraps the settings of one kind.
     pub fn new(settings: impl SinkSettings) -> ResolvedSink {
         ResolvedSink(Arc::new(settings))
     }
 
-    /// Makes the sink, as [`SinkSettings::open`] does.
+    /// Creates the sink, as [`SinkSettings::open`] does.
     ///
     /// # Errors
     /// Those of [`SinkSettings::open`].
@@ -131,12 +131,12 @@ impl PartialEq for ResolvedSink {
 }
 
 impl SinkError {
-    /// An error of settings that can never work.
+    /// Returns the error of settings that can never work.
     pub fn refused(why: impl fmt::Display) -> SinkError {
         SinkError::Refused { why: why.to_string() }
     }
 
-    /// An error of something that is not where the configuration says.
+    /// Returns the error of a reference that cannot be resolved.
     pub fn unresolved(why: impl fmt::Display) -> SinkError {
         SinkError::Unresolved { why: why.to_string() }
     }

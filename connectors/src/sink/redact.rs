@@ -1,25 +1,25 @@
-//! Removal of secrets from what receivers answer: many repeat the path of the request, some the
-//! key that they do not know.
+//! Redaction of secrets in responses: many receivers echo the path of the request, some an unknown
+//! key.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Shorter texts are not removed: too much else would be with them.
+/// Minimum length of a redacted text, in bytes: shorter ones would redact too much else.
 const SECRET_BYTES_MIN: usize = 4;
-/// Shorter parts of a path are words rather than tokens.
+/// Minimum length of a path segment that may be a token, in bytes.
 const SEGMENT_BYTES_MIN: usize = 8;
 /// Text in place of a secret.
 const REPLACEMENT: &str = "…";
 
-/// Texts that are removed from what is shown to people.
+/// Secrets to redact in texts for people.
 #[derive(Clone, Default)]
 pub(super) struct Redactor {
-    /// INVARIANT: the longest first, so that none leaves the rest of a longer one behind.
+    /// INVARIANT: the longest first, so that no part of a longer secret remains.
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// Adds a secret, which is also removed where it is part of something in base64.
+    /// Adds a secret; its base64 encodings are redacted too.
     pub(super) fn add_secret(&mut self, secret: &str) {
         if secret.len() < SECRET_BYTES_MIN {
             return;
@@ -31,7 +31,7 @@ impl Redactor {
         self.secrets.dedup();
     }
 
-    /// Adds a header's value, and the part after its scheme: `Bearer …`.
+    /// Adds the value of a header, and the part after its scheme: `Bearer …`.
     pub(super) fn add_header(&mut self, value: &str) {
         self.add_secret(value);
         if let Some((_, token)) = value.split_once(' ') {
@@ -39,8 +39,8 @@ impl Redactor {
         }
     }
 
-    /// Adds what a URL holds beside its host: the path, its longer parts, and the values of
-    /// the query.
+    /// Adds the parts of a URL other than its host: the path, its longer segments, and the values
+    /// of the query.
     pub(super) fn add_url(&mut self, url: &reqwest::Url) {
         self.add_secret(url.path());
         url.path()
@@ -52,7 +52,7 @@ impl Redactor {
         url.password().into_iter().for_each(|password| self.add_secret(password));
     }
 
-    /// A text without the secrets in it.
+    /// Returns a text with the secrets replaced.
     pub(super) fn redact(&self, text: &str) -> String {
         let strike = |text: String, secret: &String| match text.contains(secret.as_str()) {
             true => text.replace(secret.as_str(), REPLACEMENT),
@@ -62,8 +62,8 @@ impl Redactor {
     }
 }
 
-/// The base64 of a text that begins `shift` bytes after what is encoded does, without the
-/// characters that its neighbours have a part in.
+/// Returns the base64 of a text at an offset of `shift` bytes in the encoded data, without the
+/// characters that also depend on its neighbours.
 fn base64_inside(text: &str, shift: usize) -> Option<String> {
     let whole = STANDARD.encode("\0".repeat(shift) + text);
     let (first, last) = ((shift * 8).div_ceil(6), (shift + text.len()) * 8 / 6);

@@ -1,4 +1,4 @@
-//! The kinds of sinks, and how a `[[sinks]]` table becomes a sink of its kind.
+//! Registry of the kinds of sinks: turns a `[[sinks]]` table into a sink of its kind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ macro_rules! sink_kinds {
 
 pub(super) use sink_kinds;
 
-/// A kind of sink.
+/// Kind of sink.
 pub struct SinkKind {
     /// Value of `type` in its table.
     pub name: &'static str,
-    /// Least time between two attempts that the receiver allows, in milliseconds.
+    /// Minimum time between two attempts that the receiver allows, in milliseconds.
     pub spacing_ms: i64,
-    /// True when the receiver forgets open incidents that are not sent again.
+    /// True when the receiver forgets open incidents that are not resent.
     pub needs_resend: bool,
     pub(super) read: ConfigReader,
 }
@@ -41,7 +41,7 @@ pub struct SinkKind {
 /// Function that reads the keys of a kind.
 type ConfigReader = fn(Spanned<DeTable<'_>>) -> Result<Arc<dyn SinkConfig>, toml::de::Error>;
 
-/// A sink as its table configures it, checked; secrets are references.
+/// Validated configuration of a sink; secrets are references.
 #[derive(Clone)]
 pub struct ConfiguredSink {
     kind: &'static SinkKind,
@@ -49,7 +49,7 @@ pub struct ConfiguredSink {
 }
 
 impl SinkKind {
-    /// A kind without spacing, of which nothing is sent again.
+    /// Returns a kind without spacing and resend.
     pub(super) const fn new<C>(name: &'static str) -> SinkKind
     where
         C: SinkConfig + for<'de> Deserialize<'de> + 'static,
@@ -57,18 +57,17 @@ impl SinkKind {
         SinkKind { name, spacing_ms: 0, needs_resend: false, read: read_config::<C> }
     }
 
-    /// The kind of a name.
+    /// Returns the kind of a name.
     pub fn from_name(name: &str) -> Option<&'static SinkKind> {
         SINK_KINDS.iter().find(|kind| kind.name == name).copied()
     }
 }
 
 impl ConfiguredSink {
-    /// Reads and checks the keys that a type adds to those of every sink.
+    /// Parses and validates the keys that a type adds to those of every sink.
     ///
     /// # Errors
-    /// A type that is none, keys that it does not have, keys that are missing, and values
-    /// that cannot work.
+    /// An unknown type, unknown keys, missing keys, and invalid values.
     pub fn read(
         type_name: &Spanned<String>,
         keys: Spanned<DeTable<'_>>,
@@ -91,20 +90,20 @@ impl ConfiguredSink {
         Ok(ConfiguredSink { kind, config })
     }
 
-    /// Its kind.
+    /// Returns the kind.
     pub fn kind(&self) -> &'static SinkKind {
         self.kind
     }
 
-    /// The Kafka topic that it writes to, if any, with its place in the file.
+    /// Returns the Kafka topic that it writes to, if any, with its span in the file.
     pub fn written_topic(&self) -> Option<&Spanned<String>> {
         self.config.written_topic()
     }
 
-    /// The settings with every reference resolved.
+    /// Resolves every reference and returns the settings.
     ///
     /// # Errors
-    /// [`SinkError::Unresolved`] for a secret or file that is not where the table says.
+    /// [`SinkError::Unresolved`] for a secret or file that cannot be read.
     pub fn resolve(&self, context: &SinkContext<'_>) -> Result<ResolvedSink, SinkError> {
         self.config.resolve(context)
     }
@@ -117,13 +116,12 @@ where
     Ok(Arc::new(C::deserialize(KnownKeys(keys))?))
 }
 
-/// The field that an error of a derived `Deserialize` misses.
+/// Returns the missing field of an error of a derived `Deserialize`.
 fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
-/// Deserializer of a table that refuses keys that the structure does not have, so that no
-/// configuration can forget to.
+/// Deserializer of a table that rejects unknown keys for every configuration.
 struct KnownKeys<'i>(Spanned<DeTable<'i>>);
 
 impl<'de> Deserializer<'de> for KnownKeys<'de> {

@@ -1,4 +1,4 @@
-//! Standard output: a line of JSON for each notification.
+//! Standard output sink: one line of JSON per notification.
 
 use std::io::{self, Write};
 

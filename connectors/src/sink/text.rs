@@ -10,16 +10,16 @@ use model::time::Timestamp;
 /// Formatter of texts in one language and time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageFormatter {
-    /// The language.
+    /// Language.
     pub language: Language,
-    /// The time zone.
+    /// Time zone.
     pub zone: TimeZone,
 }
 
 /// A fact of an incident, as one line with a name.
 pub(super) struct IncidentFact {
     pub(super) kind: FactKind,
-    /// Its name in the language.
+    /// Name in the language.
     pub(super) name: String,
     pub(super) text: String,
 }
@@ -41,7 +41,7 @@ pub(super) enum FactKind {
 }
 
 impl MessageFormatter {
-    /// One line: `[緊急] 認証失敗多発: …`; control characters are spaces.
+    /// Returns one line: `[緊急] 認証失敗多発: …`; control characters become spaces.
     pub(super) fn title(&self, of: &Notification) -> String {
         let message = match of.kind {
             NotificationKind::Digest => self.digest_summary(of),
@@ -51,7 +51,7 @@ impl MessageFormatter {
         one_line(&format!("[{}] {}{message}", self.headline(of), of.facts.alert))
     }
 
-    /// The state in a word or two.
+    /// Returns the state as a short phrase.
     pub(super) fn headline(&self, of: &Notification) -> String {
         let severity = self.severity(of.facts.severity);
         let is_flapping = of.digest.as_ref().is_some_and(|digest| digest.is_flapping);
@@ -80,7 +80,7 @@ impl MessageFormatter {
         self.localized(en, ja)
     }
 
-    /// The facts that are known; none is empty.
+    /// Returns the known facts; none is empty.
     pub(super) fn facts(&self, of: &Notification) -> Vec<IncidentFact> {
         let key: Vec<String> =
             of.facts.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -135,7 +135,7 @@ impl MessageFormatter {
         known.filter(|fact| !fact.text.is_empty()).collect()
     }
 
-    /// A severity's word.
+    /// Returns the name of a severity.
     pub(super) fn severity(&self, severity: Severity) -> &'static str {
         match self.language {
             Language::En => severity.name(),
@@ -143,7 +143,7 @@ impl MessageFormatter {
         }
     }
 
-    /// The message of a digest: how many of what.
+    /// Returns the message of a digest: alerts and counts.
     pub(super) fn digest_summary(&self, of: &Notification) -> String {
         let Some(digest) = &of.digest else { return of.message.clone() };
         let (news, ended, named) = (digest.news, digest.ended, &of.message);
@@ -190,7 +190,7 @@ impl MessageFormatter {
     }
 }
 
-/// The text without anything that breaks a line or turns its direction.
+/// Replaces characters that break a line or change the direction of text.
 pub(super) fn one_line(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
@@ -198,7 +198,7 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect()
 }
 
-/// The first characters, at most `most`; a shortened text ends with `…`.
+/// Truncates to `most` characters; a truncated text ends with `…`.
 pub(super) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
@@ -221,7 +221,7 @@ pub(super) const fn severity_color(severity: Severity) -> &'static str {
     }
 }
 
-/// True when a text as a whole is an address of the web that can be linked.
+/// Returns true when the whole text is a web address that can be linked.
 pub(super) fn is_web_address(text: &str) -> bool {
     let is_web = ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme));
     is_web && !text.contains(' ')

@@ -1,4 +1,4 @@
-//! A file or standard input as a partition: one record a line, numbered from 0.
+//! File or standard input as a partition: one record per line, numbered from 0.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,43 +8,43 @@ use model::event::Record;
 
 use crate::source::{DrainProgress, MAX_RECORD_BYTES, OversizedRecord, ReadState, SourceError};
 
-/// Bytes asked for at once; a buffer of this size holds most lines whole.
+/// Size of one read, in bytes; a buffer of this size holds most lines.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// The buffer's largest size: a line of the longest record, its `\r\n` and a byte order mark.
+/// Maximum size of the buffer: a line of the longest record, its `\r\n` and a byte order mark.
 const BUFFER_BYTES_MAX: usize = MAX_RECORD_BYTES + 8;
-/// UTF-8's byte order mark, which some editors put first in a file.
+/// Byte order mark of UTF-8, which some editors write at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Lines of one file; `.gz` and `.zst` are decompressed while read.
+/// Reader of the lines of one file; `.gz` and `.zst` are decompressed.
 pub struct FileSource {
     path: String,
     partition: i32,
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
-    // INVARIANT: start <= end <= buffer.len(); buffer[start..end] is read but not handed over.
+    // INVARIANT: start <= end <= buffer.len(); buffer[start..end] is read but not passed yet.
     start: usize,
     end: usize,
     line: i64,
-    /// Bytes already thrown away of a line too long to keep; `None` outside of one.
+    /// Bytes already discarded of an oversized line; `None` outside of one.
     skipped: Option<u64>,
     ended: bool,
 }
 
 /// Next line in the buffer.
 enum NextLine {
-    /// A line, as a range of the buffer without its line end.
+    /// Line, as a range of the buffer without its line end.
     Whole(usize, usize),
-    /// The rest of a line too long to keep ended; its length in bytes.
+    /// End of an oversized line, with its length in bytes.
     Oversized(u64),
-    /// No line end in sight.
+    /// No line end in the buffer.
     Partial,
 }
 
 impl FileSource {
-    /// Opens a file, or standard input for `-`, as the partition of that number.
+    /// Opens a file, or standard input for `-`, as the partition of this number.
     ///
     /// # Errors
-    /// [`SourceError::Open`] when the file cannot be opened or is a folder.
+    /// [`SourceError::Open`] when the file cannot be opened or is a directory.
     pub fn open(path: &str, partition: i32) -> Result<FileSource, SourceError> {
         let failed = |error| SourceError::Open { path: path.to_owned(), error };
         let reader: Box<dyn Read + Send> =
@@ -67,10 +67,10 @@ impl FileSource {
         }
     }
 
-    /// Hands over at most `budget` records and says why it stopped.
+    /// Passes at most `budget` records and returns the reason for stopping.
     ///
-    /// Blank lines are numbered but not handed over; a line longer than
-    /// [`MAX_RECORD_BYTES`] is handed over as [`OversizedRecord`]. Standard input blocks.
+    /// Blank lines are numbered but not passed; a line longer than [`MAX_RECORD_BYTES`] is passed
+    /// as [`OversizedRecord`]. Standard input blocks.
     ///
     /// # Errors
     /// [`SourceError::Read`] names the line at which reading or decompressing failed.
@@ -138,7 +138,7 @@ impl FileSource {
         NextLine::Whole(from, to)
     }
 
-    /// Makes room and reads once more; a line that outgrows the buffer is thrown away.
+    /// Makes room and reads once; a line that exceeds the buffer is discarded.
     fn fill(&mut self) -> Result<(), SourceError> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);

@@ -1,10 +1,9 @@
 //! Kafka topics as streams: one consumer, one queue per partition, explicit commits.
 //!
-//! One thread owns a [`KafkaSource`] and calls [`KafkaSource::poll`] and
-//! [`KafkaSource::drain`] in turn. `poll` serves the group and tells what happened; `drain`
-//! hands out one partition's records without waiting. A partition that is not drained fills
-//! its share of the library's queue (`queued.max.messages.kbytes`) and then stays in Kafka:
-//! that is the backpressure.
+//! One thread owns a [`KafkaSource`] and calls [`KafkaSource::poll`] and [`KafkaSource::drain`] in
+//! turn. `poll` serves the group and returns events; `drain` passes the records of one partition
+//! without waiting. Backpressure: a partition that is not drained fills its share of the library's
+//! queue (`queued.max.messages.kbytes`), after which its records stay in Kafka.
 //!
 //! Never `StreamConsumer` with split queues: it loses wake-ups (rust-rdkafka #840).
 
@@ -30,13 +29,14 @@ use context::{AssignmentChange, ClientEvent, EventContext};
 use partition::{Partition, QueuePoll};
 use properties::PropertyError;
 
-/// Longest wait for an answer about offsets or topics.
+/// Timeout of a query for offsets or topics.
 pub const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest time [`KafkaSource::close`] takes. The group notices a silent member by itself.
+/// Timeout of [`KafkaSource::close`]; a member that does not leave is removed by the group's
+/// session timeout.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A failed query, or a proof of emptiness that does not come, is tried again after this.
+/// Interval between retries of a failed query, or of a fetch that awaits proof of the end.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-/// Time for which an assignment must stand before a member that wants to be alone judges it.
+/// Time for which an assignment must be stable before `alone` is checked.
 pub const SETTLE_INTERVAL: Duration = Duration::from_secs(3);
 
 /// Connection settings.
@@ -44,133 +44,133 @@ pub const SETTLE_INTERVAL: Duration = Duration::from_secs(3);
 pub struct KafkaSettings {
     /// Names from [`properties::ALLOWED_PROPERTIES`] and their values.
     pub properties: Vec<(String, String)>,
-    /// The consumer group.
+    /// Name of the consumer group.
     pub group: String,
-    /// The topics, each at most once; events name them by their place here.
+    /// Names of the topics, each at most once; events refer to them by index.
     pub topics: Vec<String>,
     /// Start offset of a partition without a commit.
     pub start: StartOffset,
-    /// This member must own every partition of every topic: `mode one`.
+    /// True when this member must own every partition of every topic: `mode one`.
     pub alone: bool,
-    /// By topic: from where a partition with a commit is read. Where there is none, from where the
-    /// commit says.
+    /// Function by topic index that returns the replay start of a partition with a commit; without
+    /// one, the commit decides.
     pub reach_back: Vec<ReplayStartFn>,
 }
 
 /// Start offset of a partition without a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartOffset {
-    /// At the oldest retained record.
+    /// Oldest retained record.
     #[default]
     Beginning,
-    /// At the next record to come.
+    /// Next record to be written.
     End,
 }
 
-/// What [`KafkaSource::poll`] has to tell. `topic` is the place in [`KafkaSettings::topics`].
+/// Event of [`KafkaSource::poll`]; `topic` is the index in [`KafkaSettings::topics`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceEvent {
-    /// A partition is this member's; its records follow from [`KafkaSource::drain`].
+    /// A partition was assigned to this member; [`KafkaSource::drain`] returns its records.
     Assigned {
-        /// Which topic.
+        /// Index of the topic.
         topic: usize,
-        /// Which partition.
+        /// Number of the partition.
         partition: i32,
-        /// Commit of the last owner; `None` for a new partition or an unreadable text.
+        /// Commit of the last owner; `None` for a new partition or an unreadable commit.
         commit: Option<CommitPoint>,
-        /// The offset reading starts at.
+        /// Offset at which reading starts.
         start: i64,
     },
-    /// A partition goes to another member. It is given up at the next `poll`: what is
-    /// committed before that still counts, and nothing more is drained.
+    /// A partition was revoked and is released at the next `poll`: commits before that are valid,
+    /// and it is not drained any more.
     Revoked {
-        /// Which topic.
+        /// Index of the topic.
         topic: usize,
-        /// Which partition.
+        /// Number of the partition.
         partition: i32,
     },
-    /// Retained records end before the wanted one, or the topic was made anew. Reading goes
-    /// on at `available`.
+    /// Records were lost, because they are not retained or the topic was recreated. Reading resumes
+    /// at `available`.
     Lost {
-        /// Which topic.
+        /// Index of the topic.
         topic: usize,
-        /// Which partition.
+        /// Number of the partition.
         partition: i32,
-        /// The offset that should have been read next.
+        /// Offset that was due next.
         wanted: i64,
-        /// The oldest that can be read. `available - wanted` records were lost; where that is
-        /// negative, the topic was made anew and nobody knows how many.
+        /// Oldest readable offset. `available - wanted` records were lost; a negative number means
+        /// that the topic was recreated and the number is unknown.
         available: i64,
     },
-    /// Another member shares the group, and the settings say `alone`.
+    /// Another member is in the group, although the settings require `alone`.
     NotAlone {
-        /// Partitions this member owns.
+        /// Number of partitions that this member owns.
         owned: usize,
-        /// Partitions there are.
+        /// Number of all partitions.
         partitions: usize,
     },
-    /// Something does not work and is tried again: broker or topic by name, in words.
+    /// Failure that is retried; the text names broker or topic.
     Trouble(String),
-    /// After trouble with the brokers, one has answered.
+    /// A broker answered after a failure.
     Recovered,
 }
 
-/// Why the source cannot be used.
+/// Error of the source.
 #[derive(Debug)]
 pub enum KafkaError {
-    /// A property may not be set.
+    /// A property that must not be set.
     Property(PropertyError),
-    /// The topics are none, or one is named twice.
+    /// The list of topics is empty or has duplicates.
     Topics {
-        /// Problem with them.
+        /// Description of the problem.
         why: &'static str,
     },
-    /// The library refuses the configuration.
+    /// librdkafka rejects the configuration.
     Connect {
-        /// Its words.
+        /// Error text of librdkafka.
         why: String,
     },
-    /// A commit was not acknowledged: what it says holds for none of its partitions.
+    /// A commit was not acknowledged and holds for none of its partitions.
     Commit {
-        /// The group.
+        /// Name of the consumer group.
         group: String,
-        /// The library's words.
+        /// Error text of librdkafka.
         why: String,
     },
-    /// The group did not let go in [`CLOSE_TIMEOUT`]; it will notice by itself.
+    /// The member did not leave the group within [`CLOSE_TIMEOUT`]; the session timeout removes it.
     Close {
-        /// The group.
+        /// Name of the consumer group.
         group: String,
     },
 }
 
-/// A member of a consumer group that reads some topics.
+/// Member of a consumer group that reads some topics.
 pub struct KafkaSource {
     settings: KafkaSettings,
     consumer: Arc<BaseConsumer<EventContext>>,
     partitions: BTreeMap<(usize, i32), Partition>,
-    /// Partitions that were given up, and the next offset of each: one that comes back is read on
-    /// from there, wherever its commit is. Whoever reads them may be behind it or ahead of it.
+    /// Next offset of each released partition: a partition that is assigned again resumes there,
+    /// wherever its commit is, as the commit may be behind or ahead.
     given_up: BTreeMap<(usize, i32), i64>,
-    /// Assignment changes that the group asked for and that are not done yet, in order.
+    /// Assignment changes that the group requested and that are pending, in order.
     changes: VecDeque<AssignmentChange>,
     /// Partitions revoked by the group: reported to the caller and released at the next `poll`.
     leaving: Vec<(String, i32)>,
-    /// Events from outside of `poll`.
+    /// Events that arose outside of `poll`.
     events: Vec<SourceEvent>,
-    /// The brokers are in doubt: counts the doubts, so that each proof knows how old it is.
+    /// Number of broker failures so far, which dates each proof of the end of a partition.
     doubts: u64,
-    /// Trouble with the brokers was told, and `Recovered` was not yet.
+    /// True when `Trouble` was reported and `Recovered` was not yet.
     troubled: bool,
-    /// No query before this, after one failed.
+    /// Earliest instant of the next query after a failed one.
     retry_at: Option<Instant>,
-    /// Instant at which to judge whether this member is alone.
+    /// Instant of the check that this member is alone.
     evaluate_at: Option<Instant>,
     unreadable_commits: u64,
 }
 
 impl KafkaSource {
-    /// Joins the group. Brokers that cannot be reached are trouble later, not an error here.
+    /// Joins the group. Unreachable brokers are reported as events, not as an error here.
     ///
     /// # Errors
     /// [`KafkaError`] for settings that can never work.
@@ -207,13 +207,13 @@ impl KafkaSource {
         })
     }
 
-    /// Serves the group for at most `timeout` and tells what happened. Call it at least every
-    /// few seconds, records or not: a member that does not poll is thought dead.
+    /// Serves the group for at most `timeout` and returns the events. Must be called every few
+    /// seconds even without records: the group removes a member that does not poll.
     pub fn poll(&mut self, timeout: Duration) -> Vec<SourceEvent> {
         self.give_up_revoked();
         if let Some(Ok(message)) = self.consumer.poll(timeout) {
-            // Partitions have queues of their own, so this one was fetched before its queue
-            // was set up. It is not lost: the partition is read from there again.
+            // A record fetched before its partition's queue was split. It is not lost: the
+            // partition is fetched again from its offset.
             let (name, partition) = (message.topic().to_owned(), message.partition());
             self.reread(&name, partition);
         }
@@ -227,11 +227,11 @@ impl KafkaSource {
         std::mem::take(&mut self.events)
     }
 
-    /// Hands at most `budget` records of one partition to `each`, without waiting.
+    /// Passes at most `budget` records of one partition to `each`, without waiting.
     ///
-    /// The state is `Empty` only while the broker's word holds that nothing follows the last
-    /// record: a record, or doubt about the brokers, ends it, and after a doubt the partition
-    /// is fetched anew to hear it again. A partition that is not this member's is `Waiting`.
+    /// The state is `Empty` only while the broker's proof that no record follows is valid: a record
+    /// or a broker failure invalidates it, and after a failure the partition is fetched again to
+    /// renew it. A partition that is not assigned to this member is `Waiting`.
     pub fn drain(
         &mut self,
         topic: usize,
@@ -244,7 +244,7 @@ impl KafkaSource {
             return DrainProgress { read, state: ReadState::Waiting };
         };
         let mut looks = 0;
-        // Ends and faults stand between records, so they have a bound of their own.
+        // Ends and errors are interleaved with records, so they have a limit of their own.
         while read < budget && looks <= budget.saturating_mul(2) && !part.revoked {
             looks += 1;
             match part.poll_queue(partition, &mut each) {
@@ -259,11 +259,11 @@ impl KafkaSource {
         DrainProgress { read, state }
     }
 
-    /// Writes how far partitions are done, all in one request, and waits for the answer.
+    /// Commits partitions in one request and waits for the response.
     ///
     /// # Errors
-    /// [`KafkaError::Commit`] when the group did not acknowledge all of it: brokers away, or
-    /// a partition that went to another member.
+    /// [`KafkaError::Commit`] when the group did not acknowledge the whole request: brokers are
+    /// unreachable, or a partition was reassigned.
     pub fn commit(&self, points: &[(usize, i32, CommitPoint)]) -> Result<(), KafkaError> {
         let failed = |error: ClientError| KafkaError::Commit {
             group: self.settings.group.clone(),
@@ -285,7 +285,7 @@ impl KafkaSource {
         list.elements().iter().try_for_each(|element| element.error().map_err(failed))
     }
 
-    /// Commits this group's offsets could not be read from: replay began at their offset.
+    /// Number of commits with unreadable metadata; replay started at their offset.
     pub fn unreadable_commits(&self) -> u64 {
         self.unreadable_commits
     }
@@ -293,7 +293,7 @@ impl KafkaSource {
     /// Leaves the group, in at most [`CLOSE_TIMEOUT`].
     ///
     /// # Errors
-    /// [`KafkaError::Close`] when it took longer; the library is then left to itself.
+    /// [`KafkaError::Close`] on a timeout; the client is then leaked.
     pub fn close(mut self) -> Result<(), KafkaError> {
         if self.leave() {
             Ok(())
@@ -302,17 +302,17 @@ impl KafkaSource {
         }
     }
 
-    /// Leaves the group; whether it let go in time.
+    /// Leaves the group; returns true if that completed in time.
     fn leave(&mut self) -> bool {
         self.consumer.context().close();
         self.give_up_revoked();
         self.partitions.clear();
         let deadline = Instant::now() + CLOSE_TIMEOUT;
-        // An error says that it is closed already, or broken for good: nothing to wait for.
+        // An error means that it is closed or broken: no wait is needed.
         let leaving = self.consumer.close_queue().is_ok();
         while leaving && !self.consumer.closed() {
             if Instant::now() > deadline {
-                // Dropping it would wait without a limit.
+                // Drop would wait without a limit.
                 std::mem::forget(Arc::clone(&self.consumer));
                 return false;
             }
@@ -321,7 +321,7 @@ impl KafkaSource {
         true
     }
 
-    /// Why a drain ended, once the queue has nothing more at hand.
+    /// Returns the state of a partition whose queue is empty.
     fn read_state(&mut self, topic: usize, partition: i32, full: bool) -> ReadState {
         let (doubts, name) = (self.doubts, self.settings.topics.get(topic));
         let (Some(part), Some(name)) = (self.partitions.get_mut(&(topic, partition)), name) else {
@@ -335,8 +335,9 @@ impl KafkaSource {
         }
         let doubtful = part.asked != doubts && part.asked_at.elapsed() >= RETRY_INTERVAL;
         if doubtful && !part.revoked && !part.out_of_range {
-            // A seek to where we are makes the library fetch anew and tell the end again,
-            // which it otherwise tells once per offset. Without a timeout it does not wait.
+            // A seek to the current offset makes librdkafka fetch again and repeat its
+            // end-of-partition event, which it otherwise sends once per offset. Without a timeout
+            // the call does not wait.
             let offset = Offset::Offset(part.next);
             let begun = self.consumer.seek(name, partition, offset, Duration::ZERO);
             part.ask_anew(begun.is_ok().then_some(doubts));
@@ -344,7 +345,7 @@ impl KafkaSource {
         ReadState::Waiting
     }
 
-    /// Turns the library's errors into doubts and events.
+    /// Converts the errors of librdkafka to failures and events.
     fn read_notes(&mut self) {
         for ClientEvent { code, text } in self.consumer.context().take_notes() {
             if code == Some(RDKafkaErrorCode::AutoOffsetReset) {
@@ -368,7 +369,7 @@ impl KafkaSource {
         }
     }
 
-    /// The brokers as configured, for people who must know which ones are meant.
+    /// Returns the configured brokers, for messages.
     fn servers(&self) -> &str {
         let named = self.settings.properties.iter().find(|(name, _)| name == "bootstrap.servers");
         named.map_or("?", |(_, servers)| servers)
@@ -383,7 +384,7 @@ impl KafkaSource {
 }
 
 impl Drop for KafkaSource {
-    /// As [`KafkaSource::close`]: bounded, unlike the library's own.
+    /// Leaves the group as [`KafkaSource::close`] does: bounded, unlike librdkafka's own drop.
     fn drop(&mut self) {
         if !self.consumer.closed() && !self.leave() {
             tracing::warn!(group = self.settings.group, "the consumer group did not let go");
@@ -392,7 +393,7 @@ impl Drop for KafkaSource {
 }
 
 impl fmt::Debug for KafkaSettings {
-    /// Everything but secrets.
+    /// Shows everything but secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaSettings")
             .field("properties", &properties::RedactedProperties(&self.properties))

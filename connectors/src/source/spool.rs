@@ -1,8 +1,7 @@
-//! A spool: a log with offsets for what comes from where there is none, HTTP and standard
-//! input.
+//! Spool: log with offsets for inputs without one, HTTP and standard input.
 //!
-//! A record counts as read once it was appended and synced here. Segments are deleted once a
-//! restart would not read them again, so a spool holds about one horizon.
+//! A record counts as received once it was appended and synced here. Segments are deleted once a
+//! restart would not replay them, so a spool holds about one horizon.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -17,13 +16,13 @@ use crate::commit::checksum;
 use crate::journal::{JournalError, failed, sync_folder_of};
 use crate::source::{DrainProgress, MAX_RECORD_BYTES, OversizedRecord, ReadState};
 
-/// A segment takes no more records once it is this long: 16 MiB.
+/// Length at which a segment is closed: 16 MiB.
 const SEGMENT_BYTES: u64 = 16 << 20;
-/// Length of the payload, checksum, arrival; then the payload.
+/// Header of a record: length of the payload, checksum, arrival; the payload follows.
 const HEAD_BYTES: usize = 20;
 const ENDING: &str = ".spool";
 
-/// The end of a spool that is written to; it may be shared by threads.
+/// Writer of a spool; threads may share it.
 #[derive(Clone, Debug)]
 pub struct Spool {
     shared: Arc<Mutex<SpoolState>>,
@@ -32,13 +31,13 @@ pub struct Spool {
 #[derive(Debug)]
 struct SpoolState {
     folder: PathBuf,
-    /// By first offset, ascending; the last one is written to.
+    /// Segments by first offset, ascending; the last one is written to.
     segments: VecDeque<SpoolSegment>,
     file: File,
-    /// The offset after the last record that is synced.
+    /// Offset after the last synced record.
     next: i64,
     bytes_max: u64,
-    /// A write failed and could not be undone, or the disk did not confirm.
+    /// True when a failed write could not be undone, or a sync failed.
     is_broken: bool,
 }
 
@@ -48,16 +47,16 @@ struct SpoolSegment {
     bytes: u64,
 }
 
-/// Why records were not taken.
+/// Error of appending records.
 #[derive(Debug)]
 pub enum SpoolError {
-    /// The spool holds as much as it may: nothing is taken until more has been read.
+    /// The spool is full: appends fail until segments were read and deleted.
     Full,
-    /// The file system.
+    /// Error of the file system.
     Journal(JournalError),
 }
 
-/// The end of a spool that is read.
+/// Reader of a spool.
 #[derive(Debug)]
 pub struct SpoolReader {
     shared: Arc<Mutex<SpoolState>>,
@@ -66,21 +65,21 @@ pub struct SpoolReader {
     payload: Vec<u8>,
 }
 
-/// A segment that is read, and how far.
+/// Segment being read, and the position in it.
 #[derive(Debug)]
 struct SegmentCursor {
     first: i64,
     reader: BufReader<File>,
 }
 
-/// A record as it lies in a segment.
+/// Record as stored in a segment.
 struct FramedRecord {
     arrived: Timestamp,
     bytes: u64,
 }
 
 impl Spool {
-    /// Opens or makes a spool that holds at most about `bytes_max`; a torn end is cut.
+    /// Opens or creates a spool of at most about `bytes_max` bytes; a torn end is truncated.
     ///
     /// # Errors
     /// [`JournalError::Io`] names the file or folder.
@@ -112,8 +111,8 @@ impl Spool {
         Ok(Spool { shared: Arc::new(Mutex::new(shared)) })
     }
 
-    /// Appends records that arrived at an instant; they are kept once this has returned, all
-    /// of them or none. One longer than [`MAX_RECORD_BYTES`] is cut.
+    /// Appends records with their arrival time atomically; all are durable when this returns. A
+    /// record longer than [`MAX_RECORD_BYTES`] is truncated.
     ///
     /// # Errors
     /// [`SpoolError`]: none of them is kept.
@@ -133,8 +132,8 @@ impl Spool {
         shared.append(&framed, many)
     }
 
-    /// A reader from an offset on; the offset it really starts at is later where older ones
-    /// were deleted, and earlier where so many were never written.
+    /// Returns a reader from an offset on. Its actual start is later if older records were deleted,
+    /// and earlier if the offset was never written.
     pub fn reader(&self, from: i64) -> (SpoolReader, i64) {
         let shared = self.lock();
         let oldest = shared.segments.front().map_or(0, |segment| segment.first);
@@ -143,10 +142,10 @@ impl Spool {
         (SpoolReader { shared, next, reading: None, payload: Vec::new() }, next)
     }
 
-    /// Deletes segments that hold nothing from `offset` on.
+    /// Deletes segments without records from `offset` on.
     ///
     /// # Errors
-    /// [`JournalError::Io`] for a file that stays; it is deleted another time.
+    /// [`JournalError::Io`] for a file that was not deleted; the next call tries again.
     pub fn forget_before(&self, offset: i64) -> Result<(), JournalError> {
         let mut shared = self.lock();
         while let (Some(oldest), Some(after)) = (shared.segments.front(), shared.segments.get(1)) {
@@ -184,7 +183,7 @@ impl SpoolState {
             return Err(failed("write", &path, error).into());
         }
         if let Err(error) = self.file.sync_data() {
-            // What the disk holds is unknown from now on, until it is read anew.
+            // The content on disk is unknown until it is read again.
             self.is_broken = true;
             return Err(failed("sync", &path, error).into());
         }
@@ -204,14 +203,14 @@ impl SpoolState {
         Ok(())
     }
 
-    /// The first offset of the segment that holds an offset.
+    /// Returns the first offset of the segment that contains an offset.
     fn segment_of(&self, offset: i64) -> Option<i64> {
         self.segments.iter().rev().map(|segment| segment.first).find(|first| *first <= offset)
     }
 }
 
 impl SpoolReader {
-    /// Hands at most `budget` records to `each`; `Empty` once all that was appended is read.
+    /// Passes at most `budget` records to `each`; `Empty` once all appended records are read.
     ///
     /// # Errors
     /// A segment that cannot be read, or is damaged before its end.
@@ -244,7 +243,7 @@ impl SpoolReader {
         Ok(DrainProgress { read, state: ReadState::More })
     }
 
-    /// Opens the segment the next record lies in, at that record.
+    /// Opens the segment of the next record, positioned at that record.
     fn turn_to(&mut self, folder: &Path, first: i64) -> io::Result<()> {
         if self.reading.as_ref().is_some_and(|reading| reading.first == first) {
             return Ok(());
@@ -289,7 +288,7 @@ fn put_frame(out: &mut Vec<u8>, payload: &[u8], arrived: Timestamp) {
     }
 }
 
-/// Reads a record; `None` at the end, and where what follows is torn.
+/// Reads a record; `None` at the end, and before a torn record.
 fn next_frame(reader: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Option<FramedRecord>> {
     let mut head = [0; HEAD_BYTES];
     if !fill(reader, &mut head)? {
@@ -314,7 +313,7 @@ fn next_frame(reader: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Optio
     Ok(Some(FramedRecord { arrived, bytes: (HEAD_BYTES + length) as u64 }))
 }
 
-/// Fills all of a slice; false where the input ends before.
+/// Fills a slice; false where the input ends before.
 fn fill(reader: &mut impl Read, slice: &mut [u8]) -> io::Result<bool> {
     match reader.read_exact(slice) {
         Ok(()) => Ok(true),
@@ -323,7 +322,7 @@ fn fill(reader: &mut impl Read, slice: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-/// The whole records of a segment, and their bytes.
+/// Returns the number of complete records of a segment, and their bytes.
 fn whole(mut file: &File) -> io::Result<(i64, u64)> {
     file.seek(SeekFrom::Start(0))?;
     let mut reader = BufReader::new(file);

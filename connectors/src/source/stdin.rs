@@ -1,4 +1,4 @@
-//! Standard input into its spool.
+//! Standard input, appended to its spool.
 
 use std::io::{self, BufRead, Read};
 
@@ -7,13 +7,13 @@ use model::time::Timestamp;
 use super::MAX_RECORD_BYTES;
 use super::spool::Spool;
 
-/// Lines that are appended and synced together, at most.
+/// Maximum number of lines that are appended and synced together.
 const LINES_MAX: usize = 4096;
 
-/// Appends lines to a spool until the input ends; a line counts once it is synced there.
+/// Appends lines to a spool until the input ends; a line counts as received once it is synced.
 ///
 /// # Errors
-/// The input cannot be read, or the spool takes nothing more.
+/// The input cannot be read, or the spool is full or fails.
 pub fn pump(
     input: &mut impl BufRead,
     spool: &Spool,
@@ -22,7 +22,7 @@ pub fn pump(
     let mut taken = 0;
     loop {
         let mut lines: Vec<Vec<u8>> = Vec::new();
-        // What is at hand without waiting goes together; the first one is waited for.
+        // Waits for the first line; lines that are available without waiting join its batch.
         let mut at_hand = input.fill_buf()?.len();
         if at_hand == 0 {
             return Ok(taken);

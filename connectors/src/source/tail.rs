@@ -1,9 +1,9 @@
-//! A file that grows, as a partition: offsets are bytes, and go on over rotations.
+//! Followed file as a partition: offsets are bytes and continue over rotations.
 //!
-//! A file is known by device and inode. One that was renamed is read to its end before the
-//! one that took its place; after a restart it is looked for in the same folder. One that was
-//! cut short is taken for a new one. What nobody can know is said in the operations manual:
-//! a file that was made and rotated away while nothing read it, and an inode given out again.
+//! A file is identified by device and inode. A renamed file is read to its end before its
+//! successor; after a restart it is searched for in the same directory. A truncated file is treated
+//! as a new one. Undetectable cases are in the operations manual: a file created and rotated away
+//! between two reads, and a reused inode.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata};
@@ -15,50 +15,51 @@ use model::event::Record;
 
 use crate::source::{DrainProgress, MAX_RECORD_BYTES, OversizedRecord, ReadState};
 
-/// Bytes asked for at once.
+/// Size of one read, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// One of the files that were read after each other, and the offset of its first byte.
+/// File of a sequence of rotated files, and the offset of its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TailSegment {
-    /// Device.
+    /// Device number.
     pub device: u64,
-    /// Inode.
+    /// Inode number.
     pub inode: u64,
     /// Offset of its first byte in the partition.
     pub base: i64,
 }
 
-/// A file that is followed.
+/// Reader of a followed file.
 #[derive(Debug)]
 pub struct FileTail {
     path: PathBuf,
-    /// By base, ascending; the last one is read.
+    /// Files by base offset, ascending; the last one is read.
     parts: VecDeque<TailSegment>,
     file: Option<File>,
-    /// Read and not handed over.
+    /// Bytes read but not passed yet.
     buffer: Vec<u8>,
     /// Offset of the first byte in `buffer`.
     offset: i64,
-    /// Bytes thrown away of a line too long to keep, or of one that began before.
+    /// Bytes discarded of an oversized line, or of a line that started before.
     skipping: Option<SkippedLine>,
 }
 
-/// A line that is not handed over.
+/// Line that is not passed.
 #[derive(Clone, Copy, Debug)]
 enum SkippedLine {
-    /// It was handed over before, or belongs to nobody.
+    /// It starts before the offset at which reading resumed: it was passed before, or its start is
+    /// lost.
     Known,
-    /// It began at this offset and is too long.
+    /// It is oversized and starts at this offset.
     TooLong(i64),
 }
 
 /// Result of resuming a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TailResume {
-    /// Everything from the wanted offset on.
+    /// Everything from the requested offset on is available.
     Whole,
-    /// The file it lay in is gone: reading goes on at this offset.
+    /// The file with the offset is gone: reading resumes at this offset.
     Lost(i64),
 }
 
@@ -73,11 +74,11 @@ impl TailSegment {
 }
 
 impl FileTail {
-    /// Follows a file from an offset on; `parts` are the files an earlier run knew of. The
-    /// file need not be there yet.
+    /// Follows a file from an offset on; `parts` are the files known to a previous run. The file
+    /// need not exist yet.
     ///
     /// # Errors
-    /// A file that is there and cannot be read.
+    /// The file exists and cannot be read.
     pub fn resume(
         path: &Path,
         parts: &[TailSegment],
@@ -98,7 +99,7 @@ impl FileTail {
             if (file.metadata()?.len() as i64) < wanted - part.base {
                 continue;
             }
-            // What is newer is found again once this one is read.
+            // Newer files are found again once this one is read.
             tail.parts.truncate(at + 1);
             tail.begin(file, *part, wanted)?;
             let is_whole = wanted == from;
@@ -109,13 +110,13 @@ impl FileTail {
         Ok((tail, resumed))
     }
 
-    /// The files in which everything from an offset on lies.
+    /// Returns the files that contain everything from an offset on.
     pub fn parts_from(&self, offset: i64) -> Vec<TailSegment> {
         let first = self.parts.iter().rposition(|part| part.base <= offset).unwrap_or(0);
         self.parts.iter().skip(first).copied().collect()
     }
 
-    /// The file of a part: at its path, or renamed in the same folder.
+    /// Opens the file of a part: at its path, or renamed in the same directory.
     fn find(&self, part: TailSegment) -> io::Result<Option<File>> {
         let is_it = |path: &Path| fs::metadata(path).is_ok_and(|found| part.is(&found));
         if is_it(&self.path) {
@@ -129,10 +130,10 @@ impl FileTail {
         renamed.map(File::open).transpose()
     }
 
-    /// Reads a file from the line on that begins at an offset, or after it.
+    /// Reads a file from the first line that starts at an offset or after it.
     fn begin(&mut self, mut file: File, part: TailSegment, from: i64) -> io::Result<()> {
         let inside = from - part.base;
-        // Whether a line begins there is told by the byte before.
+        // The byte before shows if a line starts there.
         let start = (inside - 1).max(0);
         file.seek(SeekFrom::Start(start as u64))?;
         self.skipping = (inside > 0).then_some(SkippedLine::Known);
@@ -142,13 +143,13 @@ impl FileTail {
         Ok(())
     }
 
-    /// Hands at most `budget` whole lines to `each`, blank ones left out.
+    /// Passes at most `budget` complete lines to `each`, without blank ones.
     ///
-    /// `Empty` is said where the file at the path is read to its end; a file that is not
-    /// there, or ends in the midst of a line, is `Waiting`.
+    /// Returns `Empty` when the file at the path is read to its end; `Waiting` when the file does
+    /// not exist or ends inside a line.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// The file cannot be read.
     pub fn drain(
         &mut self,
         budget: usize,
@@ -171,7 +172,7 @@ impl FileTail {
                     return Ok(DrainProgress { read, state: ReadState::Waiting });
                 }
                 FileSuccessor::NextFile(file, found) => {
-                    // A line without an end will never get one.
+                    // An incomplete line of a rotated file is never completed.
                     if !self.buffer.is_empty() {
                         self.buffer.push(b'\n');
                         read += self.hand_over(1, &mut each);
@@ -184,7 +185,7 @@ impl FileTail {
         }
     }
 
-    /// Hands over whole lines of the buffer.
+    /// Passes the complete lines of the buffer.
     fn hand_over(
         &mut self,
         budget: usize,
@@ -221,11 +222,11 @@ impl FileTail {
         read
     }
 
-    /// Reads on; false at the end of the file, or without one.
+    /// Reads more bytes; false at the end of the file, or without one.
     fn fill(&mut self) -> io::Result<bool> {
         let Some(file) = &mut self.file else { return Ok(false) };
         if self.buffer.len() > MAX_RECORD_BYTES || self.skipping.is_some() {
-            // No line end in all of it: it is let go of.
+            // No line end in the whole buffer: it is discarded.
             let began = self.offset;
             self.skipping.get_or_insert(SkippedLine::TooLong(began));
             self.offset += self.buffer.len() as i64;
@@ -263,7 +264,7 @@ impl FileTail {
         if part.is(&found) && found.len() as i64 >= read {
             return Ok(FileSuccessor::SameFile);
         }
-        // What was written before it was renamed may have come after the last look.
+        // Data written before the rename may have arrived after the last read.
         if !part.is(&found) && self.fill()? {
             return Ok(FileSuccessor::SameFile);
         }
@@ -274,7 +275,7 @@ impl FileTail {
 /// Successor of a file that has ended.
 enum FileSuccessor {
     SameFile,
-    /// Nothing is at the path.
+    /// No file is at the path.
     Nowhere,
     NextFile(File, Metadata),
 }

@@ -1,4 +1,4 @@
-//! Actions of people: to incidents, silences and what was given up.
+//! Commands of people: on incidents, silences and dead notifications.
 
 use std::fmt;
 
@@ -13,59 +13,59 @@ use crate::matcher::{Matcher, all_match};
 use crate::silence::{SILENCE_MS_MAX, SILENCES_MAX, Silence};
 use crate::timeline::IncidentEvent;
 
-/// Length of the past that a preview of a silence covers, in milliseconds.
+/// Lookback of a silence preview, in milliseconds.
 const PREVIEW_MS: i64 = 7 * DAY_MS;
 
-/// Something a person does to an incident.
+/// Command of a person on an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnCallCommand {
-    /// Which.
+    /// Incident to act on.
     pub incident: EpisodeId,
-    /// Person who does it.
+    /// Person who issues the command.
     pub by: String,
-    /// What.
+    /// Action to take.
     pub action: IncidentAction,
 }
 
 /// Action on an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IncidentAction {
-    /// Take it on: nobody else is told, and it is mine unless it is someone's.
+    /// Acknowledge: escalation stops, and the person becomes the assignee unless there is one.
     Acknowledge,
-    /// Say who is to work on it.
+    /// Assign a person.
     Assign(String),
-    /// Write something down.
+    /// Add a note to the timeline.
     Note(String),
-    /// Tell the next in line now.
+    /// Take the next escalation step now.
     Escalate,
-    /// Say that the harm is over for now.
+    /// Record that the impact is mitigated.
     Mitigate(String),
-    /// Say what the cause is.
+    /// Record the cause.
     FindCause(String),
-    /// Say how it was mended for good.
+    /// Record the permanent fix.
     Fix(String),
-    /// Say that it is over, whatever the alert says.
+    /// Resolve, even if the alert still fires.
     Resolve(String),
-    /// Say that nothing is left to do.
+    /// Close a resolved incident.
     Close(String),
 }
 
-/// A silence that is to be made.
+/// Parameters of a silence to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSilence {
     /// Matchers that an incident must meet.
     pub matchers: Vec<Matcher>,
-    /// Only these receivers; empty is all of them.
+    /// Receivers that it applies to; empty means all.
     pub receivers: Vec<String>,
-    /// From when.
+    /// Start, inclusive.
     pub from: Timestamp,
-    /// Until when at the latest.
+    /// Latest end, exclusive.
     pub until: Timestamp,
-    /// True when it ends as soon as nothing it matches is open.
+    /// True when it also ends once no open incident matches.
     pub until_resolved: bool,
-    /// Person who makes it.
+    /// Person who creates it.
     pub by: String,
-    /// Why.
+    /// Reason, as text; at most [`WORDS_MAX`] bytes.
     pub reason: String,
 }
 
@@ -76,30 +76,31 @@ pub struct SilenceMatches {
     pub open: Vec<EpisodeId>,
     /// Incidents of the last seven days, the open ones included.
     pub recent: usize,
-    /// Those of them that were of the gravest severity.
+    /// Number of critical incidents among them.
     pub recent_critical: usize,
 }
 
-/// Why something cannot be done.
+/// Rejection of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandError {
     /// There is no such incident, silence or notification.
     Unknown,
-    /// The incident stands elsewhere.
+    /// The incident is in a state that does not allow the action.
     Is(IncidentState),
-    /// There is no further step.
+    /// The escalation policy has no further step.
     NoStep,
-    /// Argument is missing, too long, or makes no sense; this is how to say it.
+    /// An argument is missing, too long or invalid; the text says how to correct it.
     Words(&'static str),
-    /// There are too many already.
+    /// The limit on active silences is reached.
     Full(usize),
 }
 
 impl IncidentEngine {
-    /// Does something to an incident.
+    /// Executes a command on an incident.
     ///
     /// # Errors
-    /// [`CommandError`]; nothing has changed then.
+    /// [`CommandError`]; state is unchanged, except that a rejected `Escalate` has ended the group
+    /// wait.
     pub fn command(&mut self, command: &OnCallCommand, now: Timestamp) -> Result<(), CommandError> {
         let known = self.incidents.get(&command.incident).ok_or(CommandError::Unknown)?;
         may(known.state, &command.action)?;
@@ -115,10 +116,11 @@ impl IncidentEngine {
         Ok(())
     }
 
-    /// Makes a silence; its number.
+    /// Creates a silence and returns its number.
     ///
     /// # Errors
-    /// [`CommandError`]: no matcher, no reason, no time, too long, too many.
+    /// [`CommandError`] where a matcher, the reason or the time span is missing, a receiver is
+    /// unknown, the silence is too long, or there are too many.
     pub fn silence(&mut self, new: NewSilence, now: Timestamp) -> Result<u64, CommandError> {
         if new.matchers.is_empty() {
             return Err(CommandError::Words("a matcher is missing: --match NAME=VALUE"));
@@ -169,7 +171,7 @@ impl IncidentEngine {
     /// Ends a silence now.
     ///
     /// # Errors
-    /// [`CommandError::Unknown`] where there is none of that number, or it has ended.
+    /// [`CommandError::Unknown`] where no silence has that number, or it has ended.
     pub fn expire(&mut self, id: u64, by: &str, now: Timestamp) -> Result<(), CommandError> {
         let silence = self.silences.get_mut(&id).filter(|silence| silence.ended.is_none());
         silence.ok_or(CommandError::Unknown)?.ended = Some(now);
@@ -178,7 +180,7 @@ impl IncidentEngine {
         Ok(())
     }
 
-    /// Previews a silence of these matchers.
+    /// Counts the incidents that a silence with these matchers would match.
     pub fn preview(&self, matchers: &[Matcher], now: Timestamp) -> SilenceMatches {
         let mut preview = SilenceMatches::default();
         let hit =
@@ -196,11 +198,11 @@ impl IncidentEngine {
         preview
     }
 
-    /// Tries a notification again that was given up.
+    /// Queues a dead notification again.
     ///
     /// # Errors
-    /// [`CommandError::Unknown`] where there is none of that number; [`CommandError::Words`] where
-    /// its receiver is there no more.
+    /// [`CommandError::Unknown`] where no dead notification has that number;
+    /// [`CommandError::Words`] where its receiver was removed or its queue is full.
     pub fn retry(&mut self, number: u64, by: &str, now: Timestamp) -> Result<(), CommandError> {
         let dead = self.dead.get(&number).cloned().ok_or(CommandError::Unknown)?;
         if !self.revive(dead, now) {
@@ -214,10 +216,10 @@ impl IncidentEngine {
         Ok(())
     }
 
-    /// Forgets a notification that was given up.
+    /// Deletes a dead notification.
     ///
     /// # Errors
-    /// [`CommandError::Unknown`] where there is none of that number.
+    /// [`CommandError::Unknown`] where no dead notification has that number.
     pub fn drop_dead(&mut self, number: u64, by: &str, now: Timestamp) -> Result<(), CommandError> {
         self.dead.remove(&number).ok_or(CommandError::Unknown)?;
         self.changed.insert(RowKey::Dead(number));
@@ -284,7 +286,7 @@ impl IncidentEngine {
         Ok(())
     }
 
-    /// Adds to the audit log.
+    /// Appends to the audit log; evicts the oldest entry beyond [`AUDIT_MAX`].
     pub(super) fn write_down(&mut self, by: &str, what: String, now: Timestamp) {
         let number = self.number();
         self.audit.push_back(AuditRecord { number, at: now, by: by.to_owned(), what });
@@ -297,7 +299,7 @@ impl IncidentEngine {
     }
 }
 
-/// Checks that an incident in a state takes an action.
+/// Checks that the state of an incident allows an action.
 fn may(state: IncidentState, action: &IncidentAction) -> Result<(), CommandError> {
     let fits = match action {
         IncidentAction::Acknowledge => state == IncidentState::Firing,
@@ -340,7 +342,7 @@ fn says_enough(command: &OnCallCommand) -> Result<(), CommandError> {
 }
 
 impl IncidentAction {
-    /// The word the command line uses.
+    /// Name of the action on the command line.
     pub const fn name(&self) -> &'static str {
         match self {
             IncidentAction::Acknowledge => "ack",
@@ -355,7 +357,7 @@ impl IncidentAction {
         }
     }
 
-    /// The action a word names, with what was said.
+    /// Returns the action of that name with its argument text.
     pub fn from_name(name: &str, words: String) -> Option<IncidentAction> {
         Some(match name {
             "ack" => IncidentAction::Acknowledge,

@@ -1,4 +1,4 @@
-//! Outcomes of attempts, and notifications that were given up.
+//! Delivery reports and dead notifications.
 
 use std::sync::Arc;
 
@@ -8,34 +8,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::outbox::{AttemptResult, DropReason, DroppedNotification};
 
-/// A notification that was given up.
+/// A notification that was dropped and will not be retried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadNotification {
-    /// Its number.
+    /// Number by which commands refer to it.
     pub number: u64,
-    /// Instant at which it was given up.
+    /// Instant at which it was dropped.
     pub at: Timestamp,
-    /// Receiver that did not get it.
+    /// Name of the receiver that did not get it.
     pub receiver: String,
-    /// Notification.
+    /// The notification as it would have been sent.
     pub notification: Arc<Notification>,
-    /// Attempts made.
+    /// Number of attempts made.
     pub attempts: u32,
-    /// Why.
+    /// Reason for the drop.
     pub why: DropReason,
 }
 
-/// A notification on its way to the dead letters.
+/// A dropped notification that is not stored as dead yet.
 #[derive(Clone, Debug)]
 pub(super) struct GivenUpNotification {
     pub(super) notification: Arc<Notification>,
-    /// Attempts made.
+    /// Number of attempts made.
     pub(super) attempts: u32,
     pub(super) why: DropReason,
 }
 
 impl GivenUpNotification {
-    /// The notification of an attempt after which no other follows.
+    /// Returns the notification of a last attempt, with the reason for the drop.
     pub(super) fn of(answered: &AttemptResult, why: &DropReason) -> GivenUpNotification {
         GivenUpNotification {
             notification: Arc::clone(&answered.notification),
@@ -52,11 +52,11 @@ impl From<DroppedNotification> for GivenUpNotification {
     }
 }
 
-/// Report of an attempt, for logs and figures.
+/// Result of an attempt with its receiver, for logs and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryReport {
-    /// Whom it was for.
+    /// Name of the receiver.
     pub receiver: String,
-    /// The attempt.
+    /// Result of the attempt.
     pub answered: AttemptResult,
 }

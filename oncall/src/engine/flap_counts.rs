@@ -1,4 +1,4 @@
-//! Turns of alerts within the last hour, and the alerts that flap.
+//! Firings and resolutions of alerts within the last hour, and the alerts that flap.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -8,55 +8,55 @@ use model::time::{HOUR_MS, Timestamp};
 use model::transition::NamedKeyPart;
 use serde::{Deserialize, Serialize};
 
-/// Beginnings and ends of one alert and key within an hour that are told one by one, by default.
+/// Default limit of firings and resolutions of one alert and key per hour; more count as flapping.
 pub const FLAP_MAX: usize = 6;
-/// Time for which beginnings and ends count, and how often they are told in sum, in milliseconds.
+/// Length of the flap window, and interval of flap digests, in milliseconds.
 pub const FLAP_MS: i64 = HOUR_MS;
-/// Beginnings and ends of one alert and key that are counted; more need not be told apart.
+/// Maximum number of edges counted per alert and key; the oldest beyond it are dropped.
 pub const TURNS_MAX: usize = 1_000;
-/// Alerts and keys that have had a turn lately are looked through when there are so many more.
+/// Minimum number of alerts and keys before entries without recent edges are swept.
 const SWEPT_FROM: usize = 1_024;
 
-/// An alert and a key.
+/// Alert name and canonical key bytes.
 pub(super) type FlapKey = (String, Vec<u8>);
 
 /// An alert that flaps for one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlappingAlert {
-    /// Its number.
+    /// Number of its row.
     pub number: u64,
-    /// The alert.
+    /// Name of the alert.
     pub alert: String,
-    /// The key, named.
+    /// Components of the key with their names.
     pub key: Vec<NamedKeyPart>,
-    /// The most severe it has been meanwhile.
+    /// Highest severity since it began to flap.
     pub severity: Severity,
-    /// Instant at which it began to.
+    /// Instant at which it began to flap.
     pub since: Timestamp,
-    /// Instant at which it is told in sum next, or found to be quiet.
+    /// Instant of the next digest; without edges in the last hour, flapping ends then.
     pub due: Timestamp,
     /// Receivers that get digests.
     pub receivers: BTreeSet<String>,
 }
 
-/// Detects alerts that flap by how often they began and ended lately.
+/// Detector of flapping alerts: counts firings and resolutions per alert and key.
 #[derive(Debug, Default)]
 pub(super) struct FlapDetector {
-    /// By alert and key: when it began, and when it ended; at most [`TURNS_MAX`].
+    /// Recent edges by alert and key, oldest first; at most [`TURNS_MAX`] each.
     pub(super) turns: HashMap<FlapKey, VecDeque<(Timestamp, FlapEdge)>>,
     swept_at: usize,
     pub(super) flapping: BTreeMap<u64, FlappingAlert>,
     pub(super) numbers: HashMap<FlapKey, u64>,
 }
 
-/// Edge of an alert: its beginning or its end.
+/// Edge of an alert: firing or resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FlapEdge {
     Began,
     Ended,
 }
 
-/// Number of turns of one alert and key.
+/// Firings and resolutions of one alert and key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TurnCounts {
     pub(super) began: u64,
@@ -73,12 +73,12 @@ impl FlapDetector {
         self.flapping.get(&number)
     }
 
-    /// Instant at which the first of them is due.
+    /// Earliest instant at which a digest of a flapping alert is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.flapping.values().map(|flapping| flapping.due).min()
     }
 
-    /// Counts a turn; how many there were within an hour by then, this one included.
+    /// Counts an edge; returns the number of edges within the hour up to `at`, this one included.
     pub(super) fn count(&mut self, line: FlapKey, turn: FlapEdge, at: Timestamp) -> usize {
         let turns = self.turns.entry(line).or_default();
         turns.push_back((at, turn));
@@ -97,7 +97,7 @@ impl FlapDetector {
         count
     }
 
-    /// Number of beginnings and of ends within an hour before an instant.
+    /// Counts firings and resolutions within the hour before an instant.
     pub(super) fn lately(&self, line: &FlapKey, now: Timestamp) -> TurnCounts {
         let turns = self.turns.get(line).into_iter().flatten();
         let lately = turns.filter(|(at, _)| is_recent(*at, now));
@@ -107,7 +107,7 @@ impl FlapDetector {
         })
     }
 
-    /// Alerts and keys with turns, and the most turns of one.
+    /// Number of alerts and keys with edges, and the largest number of edges of one.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> [usize; 2] {
         [self.turns.len(), self.turns.values().map(VecDeque::len).max().unwrap_or(0)]

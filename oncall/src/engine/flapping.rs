@@ -1,10 +1,10 @@
-//! Flapping: an alert that begins and ends again and again is told in sum.
+//! Flapping: a digest replaces the notifications of an alert that fires and resolves repeatedly.
 //!
-//! Each episode is an incident of its own, on record and escalated like any other. But where an
-//! alert has begun and ended for one key more than [`FLAP_MAX`](super::FLAP_MAX) times within an
-//! hour, a receiver hears of it at once how often, and after that once an hour, until it has been
-//! quiet for an hour: it hears that too.
-//! What is most severe is told one by one, and so is the end of whatever was told by itself.
+//! Each episode remains an incident, recorded and escalated like any other. When an alert has fired
+//! and resolved for one key more than [`FLAP_MAX`](super::FLAP_MAX) times within an hour, a
+//! receiver gets a digest at once and then one per hour, until the alert has been quiet for an
+//! hour; a resolved notification reports that. Critical incidents are notified individually. So is
+//! the resolution of every incident whose firing was notified individually.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::hash::{fnv_64, mix};
 use crate::incident::{DeliveryState, Incident};
 use crate::outbox::expiry;
 
-/// Takes up from the record how often alerts have begun and ended within the last hour.
+/// Rebuilds the flap counts of the last hour from the stored incidents.
 pub(super) fn recall_turns(engine: &mut IncidentEngine) {
     let mut turns: Vec<(Timestamp, &Incident, FlapEdge)> = Vec::new();
     for incident in engine.incidents.values() {
@@ -39,7 +39,7 @@ pub(super) fn recall_turns(engine: &mut IncidentEngine) {
     }
 }
 
-/// Counts that an incident's alert began or ended; whether it flaps.
+/// Counts a firing or resolution; returns true when the incident's notifications go to the digest.
 pub(super) fn flaps(
     engine: &mut IncidentEngine,
     incident: &Incident,
@@ -74,7 +74,7 @@ pub(super) fn flaps(
     !is_exempt
 }
 
-/// True when something about an incident is told with the other turns of its alert.
+/// Returns true when a digest replaces this notification; the receiver is then added to the digest.
 pub(super) fn flaps_for(
     engine: &mut IncidentEngine,
     incident: &Incident,
@@ -94,8 +94,7 @@ pub(super) fn flaps_for(
     true
 }
 
-/// Tells how often those that flap have done so, where it is time; who was quiet for an hour
-/// flaps no more.
+/// Sends the flap digests that are due; an alert without edges for an hour stops flapping.
 pub(super) fn notify_flapping(engine: &mut IncidentEngine, now: Timestamp) {
     let due = engine.flaps.flapping.values().filter(|flapping| flapping.due <= now);
     let due: Vec<FlappingAlert> = due.cloned().collect();
@@ -115,8 +114,7 @@ pub(super) fn notify_flapping(engine: &mut IncidentEngine, now: Timestamp) {
     }
 }
 
-/// Tells one receiver, unless something keeps it from being told, or so much happens that this
-/// too is told in sum.
+/// Sends a flap digest to one receiver, unless it is suppressed or counted in a rate-limit digest.
 fn roll_up(
     engine: &mut IncidentEngine,
     of: &FlappingAlert,
@@ -126,7 +124,7 @@ fn roll_up(
 ) {
     let Some(receiver) = engine.settings.routing.number(name) else { return };
     if turns == TurnCounts::default() {
-        // Who was told that it flaps is told that it does no more, whatever keeps other news.
+        // The end of flapping is sent even when other notifications are suppressed.
         if !engine.receives(receiver, Kind::Resolved) {
             return;
         }
@@ -148,7 +146,8 @@ fn roll_up(
     }
 }
 
-/// It is quiet: who heard only in sum of what is still open hears of it by itself.
+/// Notifies individually of incidents that are still open after flapping ends, where a receiver
+/// only got digests.
 fn settle_down(engine: &mut IncidentEngine, flapping: &FlappingAlert, now: Timestamp) {
     let is_it = |incident: &&Incident| {
         incident.is_open() && incident.alert == flapping.alert && incident.key == flapping.key
@@ -165,7 +164,7 @@ fn settle_down(engine: &mut IncidentEngine, flapping: &FlappingAlert, now: Times
         }
         let at = incident.times.event;
         engine.notify(&mut incident, Kind::Firing, at, now);
-        // Who was named by a step of the policy, and by no route.
+        // Receivers that an escalation step named, and no route.
         let routed = engine.settings.routing.wanted(&incident.subject(), now);
         let receivers = engine.settings.routing.receivers().iter().enumerate();
         let others = receivers.filter(|(number, it)| {
@@ -178,8 +177,9 @@ fn settle_down(engine: &mut IncidentEngine, flapping: &FlappingAlert, now: Times
     }
 }
 
-/// How often it did; without any turn, that it does no more. All that is told of one stretch has
-/// one incident, so that who keeps them by it ends what the first began.
+/// Builds the digest with the counts of edges; without any edge, a `Resolved` that ends it. All
+/// digests of one flapping period share one incident id, so receivers that group by incident
+/// resolve what the first digest opened.
 fn notified(of: &FlappingAlert, turns: TurnCounts, to: &str) -> Notification {
     let key: Vec<String> = of.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
     // An alert that was renamed keeps the id under which an earlier version sent digests of it.

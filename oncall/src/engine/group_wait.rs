@@ -1,8 +1,8 @@
-//! Batches: what something else could explain waits a moment for it.
+//! Group wait: delay of a first notification, so that a cause that opens meanwhile can inhibit it.
 //!
-//! A host that fails brings down what runs on it first, and is known to be down seconds later.
-//! So nobody is told of an incident that an inhibition is about before a while has passed since
-//! its event, by its severity. What no inhibition is about never waits.
+//! A failing host takes its services down first and is detected as down seconds later. So no
+//! receiver is notified of an incident that is a possible target of an inhibition before a delay
+//! has passed since its event; the delay depends on its severity. Other incidents never wait.
 
 use model::notification::NotificationKind;
 use model::time::Timestamp;
@@ -11,22 +11,22 @@ use super::IncidentEngine;
 use crate::incident::Incident;
 use crate::inhibition::may_be_explained;
 
-/// Until when nobody is told of an incident; `None` is not to wait. It counts from the event:
-/// what was on its way for long, or is found after a restart, waits no longer.
+/// Returns the end of the group wait; `None` for no wait. It counts from the event: an incident
+/// that was delayed on its way, or is found after a restart, does not wait again.
 pub(super) fn batch(
     engine: &IncidentEngine,
     incident: &Incident,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let batch_ms = engine.settings.levels.level(incident.severity).batch_ms;
-    // Clocks of machines may be ahead.
+    // The clock of another machine may be ahead.
     let until = incident.times.event.min(now).plus(batch_ms);
     let waits = until > now && may_be_explained(&engine.settings.inhibitions, incident);
     waits.then_some(until)
 }
 
-/// Tells of an incident that it rose or matched again; of one that waits that it opened,
-/// once it waits no more: it may have risen to what does not.
+/// Notifies of a severity change or a further match. During the group wait the wait is computed
+/// anew for the current severity; if it ends thereby, the first notification is sent.
 pub(super) fn notify_news(
     engine: &mut IncidentEngine,
     incident: &mut Incident,
@@ -43,7 +43,7 @@ pub(super) fn notify_news(
     }
 }
 
-/// Tells of an incident what was kept from people until now.
+/// Ends the group wait and sends the first notification.
 pub(super) fn end_batch(engine: &mut IncidentEngine, incident: &mut Incident, now: Timestamp) {
     if incident.batch.take().is_some() {
         engine.notify(incident, NotificationKind::Firing, incident.times.event, now);

@@ -1,7 +1,7 @@
-//! The auditor: does the record explain itself?
+//! Invariant checks on the state of on-call.
 //!
-//! Nothing here decides who is told. It looks at what the rest of the desk left behind, from
-//! outside, so that a page that will never go out is noticed by something else than its absence.
+//! The checks do not affect notification. They examine the state that the rest of the engine
+//! leaves, so that a notification that will never be sent is detected.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,26 +12,26 @@ use model::transition::EpisodeId;
 use super::IncidentEngine;
 use crate::incident::{DeliveryState, Incident};
 
-/// Greatest delay of what is due, in milliseconds.
+/// Maximum delay of an action that is due, in milliseconds.
 pub const OVERDUE_MS: i64 = MINUTE_MS;
 
-/// Something about an incident that should not be.
+/// Violated invariant of one incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvariantFinding {
-    /// Which incident.
+    /// Id of the incident.
     pub incident: EpisodeId,
-    /// Violation.
+    /// Invariant that is violated.
     pub fault: InvariantViolation,
 }
 
 /// Violation of an invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvariantViolation {
-    /// A deadline, a step or a reminder was due then, and nothing came of it.
+    /// A deadline, an escalation step or a reminder was due at this instant and did not run.
     Overdue(Timestamp),
-    /// It is open, and nothing will look at it again although something is due.
+    /// An action is due, but no timer is scheduled.
     Forgotten,
-    /// The record says that a receiver is being told, and nothing is on its way to it.
+    /// The delivery state of the named receiver is sent, but no delivery is pending.
     Unsent(String),
 }
 
@@ -66,7 +66,7 @@ fn unsent(
 ) -> Vec<InvariantViolation> {
     let sent = incident.receivers.iter().filter(|(_, notified)| **notified == DeliveryState::Sent);
     let lost = sent.filter(|(name, _)| {
-        // Who is configured no more is told nothing more.
+        // A removed receiver has no further deliveries.
         let number = engine.settings.routing.number(name);
         number.is_some_and(|number| !pending.contains(&(number, incident.id)))
     });

@@ -1,16 +1,16 @@
-//! The desk: everything on-call knows, folded from one ordered log.
+//! Incident engine: the state of on-call, folded from one ordered log.
 //!
 //! ```text
-//!  alert log ──► incidents ──► cases ──► who is to hear? ──► outbox ──► attempts
+//!  alert log ──► episodes ──► incidents ───► receivers ─────► outbox ──► attempts
 //!  commands ────────────────────►│  silences, mutes, inhibitions │        │
 //!  time ────────────────────────►│  deadlines, steps, reminders  │◄── results
 //! ```
 //!
-//! What is not derived from the alert log is kept in rows: [`IncidentEngine::take_changes`] names
-//! those that came, moved or went since it was last asked, and the caller writes them down
-//! together, the place in the alert log among them. A desk that is restored from what was
-//! written goes on as if nothing had happened; only an attempt whose result was not written
-//! is made again, under the same id.
+//! State that the alert log cannot rebuild is kept in rows. [`IncidentEngine::take_changes`]
+//! returns the rows created, changed or deleted since the last call; the caller writes them in one
+//! transaction, with the position in the alert log among them. An engine restored from these rows
+//! resumes without a gap. Only an attempt whose result was not written is repeated, under the same
+//! id.
 
 mod commands;
 mod delivery;
@@ -63,14 +63,14 @@ pub use rows::{AuditRecord, OnCallRow, RowKey, RowUpdate};
 
 pub use test_notification::TRIAL_ALERT;
 
-/// Incidents kept; beyond it the one closed longest ago is forgotten, and after that the one
-/// resolved longest ago. Open ones are never.
+/// Maximum number of incidents. Beyond it the incident closed longest ago is evicted, then the one
+/// resolved longest ago; open incidents never are.
 pub const INCIDENTS_MAX: usize = 100_000;
-/// Time for which a closed incident is kept for reports, in milliseconds: a year and a month.
+/// Retention of a closed incident for reports, in milliseconds: a year and a month.
 pub const INCIDENT_KEPT_MS: i64 = 400 * DAY_MS;
-/// Dead letters kept; beyond it the oldest is forgotten and counted.
+/// Maximum number of dead notifications; beyond it the oldest is evicted and counted.
 pub const DEAD_MAX: usize = 10_000;
-/// Entries of the audit log that are kept.
+/// Maximum number of entries in the audit log; beyond it the oldest is evicted.
 pub const AUDIT_MAX: usize = 100_000;
 
 /// Settings of on-call.
@@ -78,21 +78,22 @@ pub const AUDIT_MAX: usize = 100_000;
 pub struct OnCallSettings {
     /// Policy of each severity.
     pub levels: SeverityPolicies,
-    /// The policies severities name.
+    /// Escalation policies that severities refer to by name.
     pub policies: Vec<EscalationPolicy>,
     /// Routes of notifications to receivers.
     pub routing: RoutingTable,
     /// Inhibition rules.
     pub inhibitions: Vec<Inhibition>,
-    /// Notifications a minute that one receiver gets as they are, critical ones aside.
+    /// Notifications per minute that one receiver gets individually; critical ones do not count. A
+    /// digest replaces the rest.
     pub storm_max: usize,
-    /// Beginnings and ends of one alert and key within an hour that are told one by one; 0 is
-    /// however many.
+    /// Firings and resolutions of one alert and key per hour before the alert counts as flapping; 0
+    /// disables flap detection.
     pub flap_max: usize,
 }
 
 impl Default for OnCallSettings {
-    /// The manual's severities, nobody to tell.
+    /// Default severity policies, without a receiver.
     fn default() -> OnCallSettings {
         OnCallSettings {
             levels: SeverityPolicies::default(),
@@ -105,20 +106,20 @@ impl Default for OnCallSettings {
     }
 }
 
-/// All of on-call.
+/// State of on-call: incidents, silences, outbox, dead notifications and audit log.
 #[derive(Debug)]
 pub struct IncidentEngine {
     settings: OnCallSettings,
     left: Vec<RemovedReceiver>,
     episodes: EpisodeFold,
-    /// Records of the alert log that were taken in.
+    /// Number of records of the alert log that were applied.
     position: u64,
     incidents: BTreeMap<EpisodeId, Incident>,
     /// Timers by incident.
     dues: BTreeSet<(Timestamp, EpisodeId)>,
-    /// Incidents someone is still to be told of.
+    /// Open incidents with a notification that is still suppressed for some receiver.
     waiting: BTreeSet<EpisodeId>,
-    /// Incidents that are over, in the order they may be forgotten.
+    /// Resolved and closed incidents in the order of their eviction.
     over: BTreeSet<(bool, Timestamp, EpisodeId)>,
     sources: InhibitionSources,
     silences: BTreeMap<u64, Silence>,
@@ -131,13 +132,13 @@ pub struct IncidentEngine {
     flaps: FlapDetector,
     audit: VecDeque<AuditRecord>,
     next_number: u64,
-    /// Instant at which held back notifications were last looked at.
+    /// Instant of the last check of suppressed notifications and of silences.
     looked_at: Timestamp,
     changed: BTreeSet<RowKey>,
 }
 
 impl IncidentEngine {
-    /// A desk at which nothing has happened.
+    /// Returns an engine without incidents.
     pub fn new(settings: OnCallSettings, limits: OutboxLimits) -> IncidentEngine {
         let mut engine = IncidentEngine {
             settings,
@@ -166,8 +167,8 @@ impl IncidentEngine {
         engine
     }
 
-    /// Takes in the next record of the alert log, `sequence` from 0. What was taken in before
-    /// a restart only tells the fold how far it is.
+    /// Applies the next record of the alert log; `sequence` counts from 0. A record applied before
+    /// a restart only updates the episode fold: it changes no incident and notifies no receiver.
     pub fn apply(&mut self, sequence: u64, record: &LogRecord<'_>, now: Timestamp) {
         let notice = self.episodes.apply(record);
         if sequence < self.position {
@@ -183,7 +184,7 @@ impl IncidentEngine {
         }
     }
 
-    /// The attempts to make now, each to be answered by [`IncidentEngine::record`].
+    /// Returns the attempts to make now; the result of each goes to [`IncidentEngine::record`].
     pub fn due(&mut self, now: Timestamp) -> Vec<DeliveryAttempt> {
         let mut attempts = self.outbox.due(now);
         for attempt in &mut attempts {
@@ -197,7 +198,7 @@ impl IncidentEngine {
         attempts
     }
 
-    /// Records what an attempt came to; `None` for a ticket that is not in flight.
+    /// Records the result of an attempt; `None` for a ticket that is not in flight.
     pub fn record(
         &mut self,
         ticket: AttemptId,
@@ -211,26 +212,26 @@ impl IncidentEngine {
         Some(delivery)
     }
 
-    /// Takes an attempt back that was never made.
+    /// Returns an attempt that was never made to the queue.
     pub fn withdraw(&mut self, ticket: AttemptId) {
         self.outbox.withdraw(ticket);
     }
 
-    /// The number that the receiver of an attempt in flight has now.
+    /// Returns the current number of the receiver of an attempt in flight.
     pub fn receiver_of(&self, ticket: AttemptId) -> Option<usize> {
         self.outbox.receiver_of(ticket)
     }
 
-    /// Takes the notifications dropped without an attempt since the last call, for logs and
-    /// figures.
+    /// Returns the notifications dropped without an attempt since the last call, for logs and
+    /// metrics.
     pub fn take_refused(&mut self) -> Vec<DeadNotification> {
         std::mem::take(&mut self.refused)
     }
 
-    /// An incident; ids may be cut where that is clear, to at least four digits.
+    /// Finds an incident by its id or by a unique prefix of at least four digits.
     ///
     /// # Errors
-    /// How many incidents the digits fit, where it is not one.
+    /// Number of incidents that the prefix matches, if it is not one.
     pub fn find(&self, id: &str) -> Result<&Incident, usize> {
         if let Some(incident) = EpisodeId::parse(id).and_then(|id| self.incidents.get(&id)) {
             return Ok(incident);
@@ -243,12 +244,12 @@ impl IncidentEngine {
         }
     }
 
-    /// All incidents on record.
+    /// Returns all incidents, open or not.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
         self.incidents.values()
     }
 
-    /// Records of the alert log that were taken in, before a restart or since.
+    /// Number of records of the alert log applied, before a restart or since.
     pub fn position(&self) -> u64 {
         self.position
     }
@@ -258,7 +259,7 @@ impl IncidentEngine {
         self.episodes.open_count()
     }
 
-    /// All silences, ended ones that are not forgotten yet included.
+    /// Returns all silences, with the ended ones that are still retained.
     pub fn silences(&self) -> impl Iterator<Item = &Silence> {
         self.silences.values()
     }
@@ -273,7 +274,7 @@ impl IncidentEngine {
         self.dead.values()
     }
 
-    /// Actions of people, oldest first.
+    /// Returns the audit log, oldest entry first.
     pub fn audit(&self) -> impl Iterator<Item = &AuditRecord> {
         self.audit.iter()
     }
@@ -283,12 +284,13 @@ impl IncidentEngine {
         &self.settings
     }
 
-    /// A receiver's figures.
+    /// Returns the delivery counts of a receiver.
     pub fn counts(&self, receiver: usize) -> DeliveryCounts {
         self.outbox.counts(receiver)
     }
 
-    /// Does what is due by now.
+    /// Runs the timers that are due: deadlines, escalations, reminders, group waits, silences,
+    /// digests.
     pub fn tick(&mut self, now: Timestamp) {
         tick::tick(self, now)
     }
@@ -299,13 +301,15 @@ impl IncidentEngine {
         tick::next_due(self)
     }
 
-    /// States of the incidents that a receiver has: open ones, and those that ended no longer than
-    /// [`ENDED_SAID_MS`] ago. It follows from the record, so that it is whole after a restart.
+    /// Returns the state of each incident that was delivered to a receiver: open ones, and those
+    /// that were resolved within [`ENDED_SAID_MS`]. It derives from stored state, so it is complete
+    /// after a restart.
     pub fn standing(&self, receiver: usize, now: Timestamp) -> Vec<Notification> {
         resend::standing(self, receiver, now)
     }
 
-    /// A beginning and an end that tell a receiver of nothing; its number.
+    /// Returns a firing and a resolved notification for a test of a receiver, which belong to no
+    /// incident, with the receiver's number.
     ///
     /// # Errors
     /// [`CommandError::Words`] where there is no such receiver.
@@ -320,7 +324,8 @@ impl IncidentEngine {
         test_notification::trial(self, receiver, severity, message, by, now)
     }
 
-    /// Previews the notification of an incident's present state; its number.
+    /// Renders the notification of the incident's current state without sending it; returns it with
+    /// the receiver's number.
     ///
     /// # Errors
     /// [`CommandError::Unknown`] where there is no such incident, [`CommandError::Words`] where
@@ -334,12 +339,13 @@ impl IncidentEngine {
         test_notification::rendition(self, incident, receiver, now)
     }
 
-    /// Goes by other settings from now on.
+    /// Applies new settings; state is kept.
     ///
-    /// What is pending stays with the receiver of its name, in its order; what is in flight is
-    /// answered by the same ticket. What is pending for a receiver that is no more goes to
-    /// its fallback, unless that hears of the incident anyway, or is given up. Incidents keep
-    /// their deadlines and the step that is due; a step that is no more is the last one.
+    /// Pending notifications stay with the receiver of the same name, in their order; attempts in
+    /// flight keep their tickets. Pending notifications of a removed receiver go to its fallback,
+    /// unless the fallback is already notified of the incident; otherwise they are dropped.
+    /// Incidents keep their deadlines and their escalation step; a step beyond the end of the new
+    /// policy becomes the last one.
     pub fn reconfigure(
         &mut self,
         settings: OnCallSettings,
@@ -350,26 +356,25 @@ impl IncidentEngine {
         reconfigure::reconfigure(self, settings, limits, by, now)
     }
 
-    /// A receiver is reached another way now: what waits for it after failures is tried at once.
+    /// Retries the notifications pending for a receiver at once, because its sink changed.
     pub fn reach_anew(&mut self, receiver: usize, now: Timestamp) {
         reconfigure::reach_anew(self, receiver, now)
     }
 
-    /// Takes over what was written before a restart, in the order of keys; before the alert
-    /// log is read. Where the settings are others, it is as if they had been changed now.
+    /// Restores rows written before a restart, in key order; runs before the alert log is read. If
+    /// the settings have changed, the effect is that of [`IncidentEngine::reconfigure`] at `now`.
     pub fn restore(&mut self, rows: impl IntoIterator<Item = OnCallRow>, now: Timestamp) {
         restore::restore(self, rows, now)
     }
 
-    /// Takes the rows changed since the last call, to be written in one piece.
+    /// Returns the rows changed since the last call; the caller writes them in one transaction.
     pub fn take_changes(&mut self) -> Vec<RowUpdate> {
         restore::take_changes(self)
     }
 
-    /// Violations that the record cannot explain; nothing, unless this software is wrong or stood
-    /// still.
+    /// Returns violations of invariants: none, unless this software has a bug or was stalled.
     ///
-    /// Looks at every incident and at all that is pending.
+    /// Cost: one pass over all incidents and all pending notifications.
     pub fn findings(&self, now: Timestamp) -> Vec<InvariantFinding> {
         invariants::findings(self, now)
     }
@@ -417,7 +422,7 @@ impl IncidentEngine {
         self.forget_incidents(now);
     }
 
-    /// Its severity rose, or it matched again.
+    /// Applies a severity change or a further match.
     fn update_incident(&mut self, notice: &IncidentUpdate, now: Timestamp) {
         let Some(mut incident) = self.take(notice.incident) else { return };
         incident.at_fire = notice.measured;
@@ -434,7 +439,7 @@ impl IncidentEngine {
                 None,
                 IncidentEvent::SeverityRaised(notice.facts.severity),
             );
-            // Who took on the lesser has not taken on this.
+            // An acknowledgement does not cover the higher severity.
             incident.state = IncidentState::Firing;
             incident.is_breached = false;
             self.call_for(&mut incident, notice.responds_from.max(notice.text.detected));
@@ -458,7 +463,7 @@ impl IncidentEngine {
         self.put(incident);
     }
 
-    /// It is over, for the alert or for someone who says so.
+    /// Resolves an incident, because its alert resolved or a person resolved it.
     fn resolve(&mut self, incident: &mut Incident, at: Timestamp, now: Timestamp) {
         self.sources.close(&self.settings.inhibitions, &incident.subject());
         incident.state = IncidentState::Resolved;
@@ -466,7 +471,7 @@ impl IncidentEngine {
         self.notify_the_end(incident, at, now);
     }
 
-    /// Asks people to respond, from an instant on.
+    /// Sets deadline, escalation and reminder, counted from an instant.
     fn call_for(&mut self, incident: &mut Incident, from: Timestamp) {
         let level = self.settings.levels.level(incident.severity);
         incident.deadline = self.settings.levels.deadline(incident.severity, from);
@@ -480,7 +485,7 @@ impl IncidentEngine {
         known.unwrap_or_else(|| EscalationPolicy::by_deadline(level))
     }
 
-    /// Takes a case out to change it; [`IncidentEngine::put`] brings it back.
+    /// Removes an incident and its timers for a change; [`IncidentEngine::put`] reinserts it.
     fn take(&mut self, id: EpisodeId) -> Option<Incident> {
         let incident = self.incidents.remove(&id)?;
         self.waiting.remove(&id);
@@ -498,7 +503,7 @@ impl IncidentEngine {
         self.put_back(incident);
     }
 
-    /// Brings a case back as it was.
+    /// Reinserts an incident that did not change.
     fn put_back(&mut self, incident: Incident) {
         self.keep_time(&incident);
         self.incidents.insert(incident.id, incident);
@@ -532,8 +537,7 @@ impl IncidentEngine {
     }
 }
 
-/// Order in which ended incidents are forgotten: what was closed longest ago, then what was
-/// resolved longest ago.
+/// Eviction order: closed incidents first, oldest first, then resolved ones.
 fn over_since(incident: &Incident) -> Option<(bool, Timestamp, EpisodeId)> {
     match incident.state {
         IncidentState::Closed => {

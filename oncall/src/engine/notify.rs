@@ -1,4 +1,4 @@
-//! Notification of receivers: whom, what suppresses it, and its outcome.
+//! Notification of receivers: selection, suppression and outcome.
 
 use model::alert_facts::AlertFacts;
 use model::notification::{MissedDelivery, Notification, NotificationKind};
@@ -11,25 +11,25 @@ use crate::outbox::{AttemptOutcome, AttemptResult, DroppedNotification, expiry};
 use crate::route::notification_id;
 use crate::timeline::IncidentEvent;
 
-/// News of an incident for one receiver.
+/// Notification to build for one receiver.
 struct IncidentNews<'a> {
     kind: NotificationKind,
     at: Timestamp,
-    /// Who caused it; `None` is the service.
+    /// Person who caused it; `None` for the service.
     by: Option<&'a str>,
-    /// What the receiver should have had before.
+    /// Earlier notification that the receiver did not get.
     missed: Option<MissedDelivery>,
 }
 
 impl IncidentNews<'_> {
-    /// News that nobody caused, for a receiver that missed nothing.
+    /// Notification caused by the service, for a receiver that missed nothing.
     const fn new(kind: NotificationKind, at: Timestamp) -> IncidentNews<'static> {
         IncidentNews { kind, at, by: None, missed: None }
     }
 }
 
 impl IncidentEngine {
-    /// Tells everyone who is to hear of what happened to an incident.
+    /// Notifies all receivers that the routes select for the incident.
     pub(super) fn notify(
         &mut self,
         incident: &mut Incident,
@@ -47,7 +47,7 @@ impl IncidentEngine {
         }
     }
 
-    /// Tells those who were told before; true when there is one.
+    /// Notifies the receivers that were notified before; returns the names of those that get this.
     pub(super) fn notify_again(
         &mut self,
         incident: &mut Incident,
@@ -72,7 +72,8 @@ impl IncidentEngine {
         receive
     }
 
-    /// Tells some receivers, those who were told already included.
+    /// Notifies the named receivers, including those notified before; returns the names of those
+    /// that get this.
     pub(super) fn notify_named(
         &mut self,
         incident: &mut Incident,
@@ -90,15 +91,17 @@ impl IncidentEngine {
         receive
     }
 
-    /// Tells everyone who was told of an incident that it is over, whatever keeps other news
-    /// from them: who was woken may go back to sleep.
+    /// Sends the resolution to every receiver that was notified of the incident. Silences, mutes
+    /// and inhibitions do not suppress it: a person who was paged must learn that the incident is
+    /// over.
     pub(super) fn notify_the_end(
         &mut self,
         incident: &mut Incident,
         at: Timestamp,
         now: Timestamp,
     ) {
-        // Who was to be told in a moment hears both in one, as of what could not be delivered.
+        // A receiver still in the group wait gets firing and resolution in one message, as after
+        // failed deliveries.
         let was_kept = incident.batch.is_some();
         group_wait::end_batch(self, incident, now);
         incident.receivers.retain(|_, notified| *notified != DeliveryState::Waiting);
@@ -115,13 +118,13 @@ impl IncidentEngine {
                 continue;
             }
             if notified == DeliveryState::Summed {
-                // Of one that flaps, its end is told with its other turns.
+                // The flap digest counts the resolution of a flapping alert.
                 if !incident.is_flapping {
                     rate_limit::sum_up_the_end(self, incident, number, now);
                 }
                 continue;
             }
-            // Who has not even heard that it began hears both in one.
+            // A receiver without the firing notification gets both in one message.
             let unreceived = match notified {
                 DeliveryState::Sent if was_kept => self.outbox.merge(number, incident.id),
                 DeliveryState::Sent => self.outbox.collapse(number, incident.id),
@@ -132,7 +135,7 @@ impl IncidentEngine {
         }
     }
 
-    /// Tells those who could not be told when it happened and now can.
+    /// Notifies receivers whose first notification is no longer suppressed.
     pub(super) fn notify_waiting(&mut self, now: Timestamp) {
         for id in std::mem::take(&mut self.waiting) {
             let Some(mut incident) = self.take(id) else { continue };
@@ -146,7 +149,8 @@ impl IncidentEngine {
         }
     }
 
-    /// Tells one receiver, unless something keeps it from being told; true when it is told.
+    /// Notifies one receiver, unless the notification is suppressed; returns true when it is sent
+    /// or counted in a digest.
     fn notify_one(
         &mut self,
         incident: &mut Incident,
@@ -163,7 +167,7 @@ impl IncidentEngine {
         }
         let notified = incident.receivers.get(&name);
         let is_first = matches!(notified, None | Some(DeliveryState::Waiting));
-        // Who heard that it opened does not hear so again.
+        // A receiver gets `Firing` only once.
         if kind == NotificationKind::Firing && !is_first {
             return false;
         }
@@ -178,7 +182,8 @@ impl IncidentEngine {
         true
     }
 
-    /// Reason that keeps the news of an incident from a receiver.
+    /// Returns the silence or inhibition that suppresses notifications of an incident for a
+    /// receiver.
     pub(super) fn held_back(
         &self,
         incident: &Incident,
@@ -244,7 +249,7 @@ impl IncidentEngine {
         }
     }
 
-    /// Keeps what the outbox gave up, of whatever incident it is, or of none.
+    /// Stores a notification that the outbox dropped, whether or not its incident exists.
     pub(super) fn bury_refused(
         &mut self,
         number: usize,
@@ -314,7 +319,7 @@ impl IncidentEngine {
                 self.bury(&mut incident, number, GivenUpNotification::of(&answered, why), now);
                 self.put(incident);
             }
-            // A digest is of no incident.
+            // A digest belongs to no incident.
             (None, AttemptOutcome::GaveUp { why }) => {
                 self.keep_dead(number, GivenUpNotification::of(&answered, why), now);
             }
@@ -323,7 +328,7 @@ impl IncidentEngine {
         DeliveryReport { receiver, answered }
     }
 
-    /// Keeps what a receiver will not get, and tells those who stand in for it.
+    /// Stores a notification that a receiver will not get, and notifies its fallback.
     pub(super) fn bury(
         &mut self,
         incident: &mut Incident,
@@ -343,7 +348,7 @@ impl IncidentEngine {
             why: given_up.why.to_string(),
         };
         incident.record(now, None, undelivered);
-        // Nobody waits for a step that leads past who cannot be reached.
+        // The step after an unreachable receiver runs at once.
         if let Some(escalation) =
             incident.escalation.filter(|next| self.notifies_others(incident, next))
         {
@@ -358,7 +363,7 @@ impl IncidentEngine {
         self.keep_dead(receiver, given_up, now);
     }
 
-    /// True when a step of an incident's policy names receivers of its own.
+    /// Returns true when an escalation step names receivers.
     fn notifies_others(&self, incident: &Incident, next: &Escalation) -> bool {
         let policy = self.policy(self.settings.levels.level(incident.severity));
         policy.steps.get(next.step).is_some_and(|step| !step.receivers.is_empty())
@@ -370,13 +375,13 @@ impl IncidentEngine {
         (!incident.receivers.contains_key(&fallback)).then_some((number, fallback))
     }
 
-    /// The name of a receiver, also of one that is configured no more while an attempt is in
-    /// flight; `?` where there is none of that number.
+    /// Returns the name of a receiver, also of a removed one with notifications pending; `?` for an
+    /// unknown number.
     pub fn name_of(&self, receiver: usize) -> String {
         reconfigure::name(self, receiver).unwrap_or("?").to_owned()
     }
 
-    /// Gives a notification that was given up another try.
+    /// Queues a dead notification again; false where its receiver was removed or its queue is full.
     pub(super) fn revive(&mut self, dead: DeadNotification, now: Timestamp) -> bool {
         let Some(number) = self.settings.routing.number(&dead.receiver) else { return false };
         let expires = now.plus(crate::outbox::AGE_MAX_MS);
@@ -386,7 +391,7 @@ impl IncidentEngine {
     }
 }
 
-/// A notification of what happened to an incident.
+/// Builds a notification of an incident for one receiver.
 pub(super) fn notification(
     incident: &Incident,
     kind: NotificationKind,

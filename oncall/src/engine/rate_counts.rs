@@ -1,4 +1,4 @@
-//! Notifications of the last minute by receiver, and digests that collect.
+//! Notifications of the last minute by receiver, and pending digests.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -6,31 +6,31 @@ use model::severity::Severity;
 use model::time::{MINUTE_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Notifications a minute that one receiver gets as they are, by default.
+/// Default rate limit: notifications per minute that one receiver gets individually.
 pub const STORM_MAX: usize = 30;
-/// Alerts whose news are counted one by one, so that the busiest can be named.
+/// Maximum number of alerts that one digest counts by name.
 pub(super) const COUNTED_MAX: usize = 64;
 
 /// Digest of one service for one receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDigest {
-    /// Its number.
+    /// Number of its row.
     pub number: u64,
-    /// For whom.
+    /// Name of the receiver.
     pub receiver: String,
-    /// Of what.
+    /// Service that the digest covers.
     pub service: String,
-    /// The most severe of it.
+    /// Highest severity among the incidents counted.
     pub severity: Severity,
-    /// Instant at which it began.
+    /// Event time of the first incident counted.
     pub since: Timestamp,
-    /// Instant at which it is told.
+    /// Instant at which it is sent.
     pub due: Timestamp,
-    /// Number of news by alert; at most [`COUNTED_MAX`] of them.
+    /// Number of notifications replaced by alert; at most [`COUNTED_MAX`] alerts.
     pub news: BTreeMap<String, u64>,
-    /// Number of times others had.
+    /// Number of notifications replaced of all other alerts.
     pub unnamed: u64,
-    /// Number of those that are over.
+    /// Number of resolved incidents among them.
     pub ended: u64,
 }
 
@@ -50,19 +50,19 @@ impl RateLimiter {
         self.pending.get(&number)
     }
 
-    /// Instant at which the first digest is due.
+    /// Earliest instant at which a digest is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.pending.values().map(|pending| pending.due).min()
     }
 
-    /// Gives receivers other numbers, as the outbox does.
+    /// Renumbers receivers, as [`crate::outbox::Outbox::renumber`] does.
     pub(super) fn renumber(&mut self, next: &[Option<usize>]) {
         let lately = std::mem::take(&mut self.lately).into_iter();
         let moved = lately.filter_map(|(number, at)| Some(((*next.get(number)?)?, at)));
         self.lately = moved.collect();
     }
 
-    /// Takes out what is summed up for those who are configured no more.
+    /// Removes and returns the pending digests of removed receivers.
     pub(super) fn take_of_others(
         &mut self,
         is_configured: impl Fn(&str) -> bool,
@@ -70,8 +70,8 @@ impl RateLimiter {
         self.pending.extract_if(.., |_, it| !is_configured(&it.receiver)).map(|it| it.1).collect()
     }
 
-    /// Receivers counted, the most that is remembered of one, digests that collect, and the
-    /// most alerts one of them counts by name.
+    /// Number of receivers counted, largest number of instants kept for one, number of pending
+    /// digests, and largest number of alerts named in one.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> [usize; 4] {
         let lately = self.lately.values().map(VecDeque::len).max();
@@ -79,13 +79,13 @@ impl RateLimiter {
         [self.lately.len(), lately.unwrap_or(0), self.pending.len(), named.unwrap_or(0)]
     }
 
-    /// Counts something a receiver is to be told; whether it is too much.
+    /// Counts a notification; returns true when it exceeds the rate limit.
     pub(super) fn is_too_much(&mut self, receiver: usize, most: usize, now: Timestamp) -> bool {
         let lately = self.lately.entry(receiver).or_default();
         while lately.front().is_some_and(|at| now.0.saturating_sub(at.0) >= MINUTE_MS) {
             lately.pop_front();
         }
-        // More than the limit need not be told apart.
+        // Counts above the limit need no distinction.
         if lately.len() > most {
             lately.pop_front();
         }

@@ -1,8 +1,9 @@
-//! Storms: when too much happens at once, one message says how much.
+//! Rate limit: a digest replaces the notifications beyond it.
 //!
-//! Everything is on record one by one, and what is most severe is told one by one too. Of the
-//! rest a receiver hears so many a minute as they are, [`STORM_MAX`](super::STORM_MAX) by default;
-//! what comes beyond is summed up, by service, and told once every [`DIGEST_MS`].
+//! Every incident is recorded, and critical incidents are notified individually. Of the others a
+//! receiver gets a limited number per minute, [`STORM_MAX`](super::STORM_MAX) by default.
+//! Notifications beyond the limit are counted by service and sent as one digest every
+//! [`DIGEST_MS`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +20,12 @@ use crate::hash::{fnv_64, mix};
 use crate::incident::Incident;
 use crate::outbox::expiry;
 
-/// Time for which a digest collects, in milliseconds.
+/// Collection time of a digest, in milliseconds.
 pub const DIGEST_MS: i64 = 30 * SECOND_MS;
-/// Alerts a digest names; further ones are only counted.
+/// Maximum number of alerts named in a digest; others are only counted.
 pub const NAMED_MAX: usize = 10;
 
-/// True when something about an incident is summed up for a receiver instead of being told.
+/// Returns true when a digest replaces this notification.
 pub(super) fn sums_up(
     engine: &mut IncidentEngine,
     incident: &Incident,
@@ -50,7 +51,7 @@ pub(super) fn sums_up(
     true
 }
 
-/// Adds the end of what was told in sum to what is told in sum.
+/// Counts the resolution of an incident in the pending digest of a receiver.
 pub(super) fn sum_up_the_end(
     engine: &mut IncidentEngine,
     incident: &Incident,
@@ -88,14 +89,14 @@ fn pending_of<'a>(
     pending
 }
 
-/// Hands the digests that are due to the outbox.
+/// Pushes the digests that are due to the outbox.
 pub(super) fn notify_digests(engine: &mut IncidentEngine, now: Timestamp) {
     let due = engine.storms.pending.values().filter(|pending| pending.due <= now);
     let due: Vec<u64> = due.map(|pending| pending.number).collect();
     for number in due {
         let Some(pending) = engine.storms.pending.remove(&number) else { continue };
         engine.changed.insert(RowKey::Digest(number));
-        // Who is configured no more hears nothing more.
+        // A digest for a removed receiver is dropped.
         let Some(receiver) = engine.settings.routing.number(&pending.receiver) else { continue };
         let notification = digest(&pending);
         let expires = expiry(&notification);
@@ -105,7 +106,7 @@ pub(super) fn notify_digests(engine: &mut IncidentEngine, now: Timestamp) {
     }
 }
 
-/// Service by which a storm is grouped: a label, a component of the key, or else the alert.
+/// Service by which digests are grouped: a label, a component of the key, or else the alert name.
 fn service_of(incident: &Incident) -> String {
     let subject = incident.subject();
     let named = ["service", "service.name"].iter().find_map(|name| subject.value(name));

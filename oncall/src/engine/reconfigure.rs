@@ -1,8 +1,8 @@
-//! Other settings for a desk at work: what is open and what is pending goes on under them.
+//! Reload of on-call settings: open incidents and pending notifications are kept.
 //!
-//! Everything is known by name, so nothing depends on where a receiver stands among the others.
-//! A restart with other settings takes the same way, from what is written down: who stood in
-//! for whom is written down for that, as the new settings do not know it.
+//! State refers to receivers by name, so their order in the configuration does not matter. A
+//! restart with changed settings takes the same path from the stored rows. Fallbacks are stored for
+//! that purpose, as the new settings do not contain those of removed receivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,14 +57,15 @@ pub(super) fn reach_anew(engine: &mut IncidentEngine, receiver: usize, now: Time
     engine.outbox.begin_anew(receiver, now);
 }
 
-/// Leaves the receivers the time they ask for between two attempts.
+/// Applies the configured spacing between attempts to each receiver's queue.
 pub(super) fn space_out(engine: &mut IncidentEngine) {
     for (number, receiver) in engine.settings.routing.receivers().iter().enumerate() {
         engine.outbox.space_out(number, receiver.spacing_ms);
     }
 }
 
-/// Brings what was made under other settings in line with those of now.
+/// Adapts stored state to the current settings: inhibition sources, escalation steps, and digests
+/// and notifications of removed receivers.
 pub(super) fn apply_fallbacks(
     engine: &mut IncidentEngine,
     fallbacks: &BTreeMap<String, String>,
@@ -79,7 +80,7 @@ pub(super) fn apply_fallbacks(
     for pending in engine.storms.take_of_others(|name| routing.number(name).is_some()) {
         engine.changed.insert(RowKey::Digest(pending.number));
         let number = number_of(engine, &pending.receiver, fallbacks);
-        // Told now: the stand-in may have one of its own that is due then.
+        // Due now: the fallback may have a digest of its own that is due at that instant.
         let notified = digest(&super::PendingDigest { due: now, ..pending });
         let expires = crate::outbox::expiry(&notified);
         if let Some(refusal) = engine.outbox.push(number, notified, now, expires) {
@@ -90,13 +91,13 @@ pub(super) fn apply_fallbacks(
     record_fallbacks(engine, fallbacks);
 }
 
-/// Gives what waits for receivers that are no more to who stands in for them.
+/// Moves notifications pending for removed receivers to their fallbacks, or drops them.
 pub(super) fn pass_on(engine: &mut IncidentEngine, now: Timestamp) {
     let first = engine.settings.routing.receivers().len();
     let left = first..first + engine.left.len();
     let mut rows: Vec<OutboxEntry> =
         left.flat_map(|number| engine.outbox.take_out(number)).collect();
-    // Their places say nothing, and are others after a restart.
+    // Sorted by number: the order of removed receivers changes with a restart.
     rows.sort_by_key(|row| row.number);
     let mut passed_on = BTreeSet::new();
     rows.into_iter().for_each(|row| pass_on_one(engine, row, &mut passed_on, now));
@@ -143,7 +144,7 @@ fn pass_on_one(
     }
 }
 
-/// Sends someone else what was taken out of the outbox, at once.
+/// Queues a removed entry for another receiver; it is due at once.
 fn readdress(engine: &mut IncidentEngine, row: OutboxEntry, to: usize, name: &str, now: Timestamp) {
     let id = readdressed(&row.notification.id, name);
     let notification = Notification { id, ..Notification::clone(&row.notification) };
@@ -153,14 +154,15 @@ fn readdress(engine: &mut IncidentEngine, row: OutboxEntry, to: usize, name: &st
     }
 }
 
-/// Reports what is dropped without an attempt, tried before or not.
+/// Reports the newest dead notification as dropped, if it was attempted before; the others are
+/// reported already.
 fn report_refused(engine: &mut IncidentEngine) {
     let newest = engine.dead.values().next_back().filter(|dead| dead.attempts > 0);
     engine.refused.extend(newest.cloned());
 }
 
-/// An incident goes on at the step that it was at; where its policy is shorter now, at the
-/// last: rather is someone told twice than never.
+/// Keeps the escalation step of each open incident. Where the policy is shorter now, the last step
+/// applies: a repeated notification is better than none.
 fn keep_steps(engine: &mut IncidentEngine) {
     let open = engine.incidents.values().filter(|incident| incident.is_open());
     let moved: Vec<(EpisodeId, Option<Escalation>)> = open
@@ -178,7 +180,7 @@ fn keep_steps(engine: &mut IncidentEngine) {
     }
 }
 
-/// The name of a receiver, or of one who is no more.
+/// Returns the name of a receiver, also of a removed one.
 pub(super) fn name(engine: &IncidentEngine, number: usize) -> Option<&str> {
     let receivers = engine.settings.routing.receivers();
     match number.checked_sub(receivers.len()) {
@@ -187,7 +189,7 @@ pub(super) fn name(engine: &IncidentEngine, number: usize) -> Option<&str> {
     }
 }
 
-/// Fallback of a receiver, also of a removed one.
+/// Returns number and name of the fallback of a receiver, also of a removed one.
 pub(super) fn fallback(engine: &IncidentEngine, number: usize) -> Option<(usize, String)> {
     let receivers = engine.settings.routing.receivers();
     let name = match number.checked_sub(receivers.len()) {
@@ -197,7 +199,8 @@ pub(super) fn fallback(engine: &IncidentEngine, number: usize) -> Option<(usize,
     Some((engine.settings.routing.number(&name)?, name))
 }
 
-/// The number of a receiver, also of one who is no more.
+/// Returns the number of a receiver. A receiver that is not configured gets a number after the
+/// configured ones.
 pub(super) fn number_of(
     engine: &mut IncidentEngine,
     name: &str,
@@ -216,14 +219,14 @@ pub(super) fn number_of(
     first + engine.left.len() - 1
 }
 
-/// Writes down who stands in for whom, where that is news.
+/// Marks the row of fallbacks as changed if they differ from the known ones.
 pub(super) fn record_fallbacks(engine: &mut IncidentEngine, known: &BTreeMap<String, String>) {
     if fallbacks(engine) != *known {
         engine.changed.insert(RowKey::Fallbacks);
     }
 }
 
-/// Fallbacks of receivers for which something may be pending.
+/// Returns the fallback of every receiver that has one, removed receivers included.
 pub(super) fn fallbacks(engine: &IncidentEngine) -> BTreeMap<String, String> {
     let receivers = engine.settings.routing.receivers().iter();
     let configured = receivers.map(|it| (&it.name, &it.fallback));
@@ -231,14 +234,14 @@ pub(super) fn fallbacks(engine: &IncidentEngine) -> BTreeMap<String, String> {
     all.filter_map(|(name, other)| Some((name.clone(), other.clone()?))).collect()
 }
 
-/// The first down the line of stand-ins who is configured.
+/// Returns the first configured receiver along a chain of fallbacks.
 fn configured(
     name: &str,
     fallbacks: &BTreeMap<String, String>,
     routing: &RoutingTable,
 ) -> Option<String> {
     let line = std::iter::successors(fallbacks.get(name), |other| fallbacks.get(*other));
-    // They may stand in for each other.
+    // The chain may be a cycle.
     let mut stand_ins = line.take(fallbacks.len());
     stand_ins.find(|other| routing.number(other).is_some()).cloned()
 }

@@ -1,7 +1,7 @@
-//! Receivers that are configured no more.
+//! Removed receivers.
 
-/// Someone who is configured no more while something is pending for them. Their numbers come
-/// behind those of the receivers.
+/// Receiver that was removed while notifications were pending for it. Its number follows those of
+/// the configured receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RemovedReceiver {
     pub(super) name: String,

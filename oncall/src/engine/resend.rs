@@ -1,4 +1,4 @@
-//! Resends of open incidents: for receivers that forget what is not said again.
+//! Resend of open incidents, for receivers that forget alerts that are not repeated.
 
 use model::notification::{Notification, NotificationKind};
 use model::time::{MINUTE_MS, Timestamp};
@@ -6,8 +6,8 @@ use model::time::{MINUTE_MS, Timestamp};
 use super::{IncidentEngine, notify};
 use crate::incident::{DeliveryState, Incident};
 
-/// Time for which it is said that something is over, in milliseconds: whoever missed it once hears
-/// it then.
+/// Time for which a resolution is resent, in milliseconds, so that a receiver that missed one gets
+/// the next.
 pub const ENDED_SAID_MS: i64 = 15 * MINUTE_MS;
 
 /// See [`IncidentEngine::standing`].

@@ -1,4 +1,4 @@
-//! A desk as its rows say, and the rows that changed since.
+//! Restore of the engine from its rows, and the rows changed since the last write.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) fn restore(
             OnCallRow::Case(incident) => {
                 engine.put_back(*incident);
             }
-            // Whom they are for is only known when all is read.
+            // Receiver numbers are only known once all rows are read.
             OnCallRow::Outgoing(name, row) => outgoing.push((name, row)),
             OnCallRow::Fallbacks(known) => fallbacks = known,
             OnCallRow::Dead(dead) => {

@@ -1,4 +1,4 @@
-//! Rows kept beside the alert log: rows that name themselves when they change.
+//! Rows of on-call state that the alert log cannot rebuild.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,24 @@ use crate::incident::Incident;
 use crate::outbox::OutboxEntry;
 use crate::silence::Silence;
 
-/// One thing on-call keeps beside the alert log.
+/// Row of on-call state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnCallRow {
     /// Number of records of the alert log applied.
     Position(u64),
     /// An incident.
     Case(Box<Incident>),
-    /// A pending notification, and for whom.
+    /// A pending notification, with the name of its receiver.
     Outgoing(String, OutboxEntry),
-    /// A notification that was given up.
+    /// A dead notification.
     Dead(DeadNotification),
     /// A silence.
     Silence(Silence),
-    /// Something a person did.
+    /// A command of a person.
     Audit(AuditRecord),
     /// Pending digest.
     Digest(PendingDigest),
-    /// Fallbacks of receivers: settings in which a receiver is no more do not say it.
+    /// Fallbacks by receiver: new settings do not contain those of removed receivers.
     Fallbacks(BTreeMap<String, String>),
     /// An alert that flaps for one key.
     Flapping(FlappingAlert),
@@ -39,45 +39,45 @@ pub enum OnCallRow {
 /// Key of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
-    /// There is one.
+    /// Singleton.
     Position,
-    /// By incident.
+    /// Id of the incident.
     Case(EpisodeId),
-    /// By number.
+    /// Number of the row.
     Outgoing(u64),
-    /// By number.
+    /// Number of the row.
     Dead(u64),
-    /// By number.
+    /// Number of the row.
     Silence(u64),
-    /// By number.
+    /// Number of the row.
     Audit(u64),
-    /// By number.
+    /// Number of the row.
     Digest(u64),
-    /// There is one, where anybody stands in for anybody.
+    /// Singleton; absent where no receiver has a fallback.
     Fallbacks,
-    /// By number.
+    /// Number of the row.
     Flapping(u64),
 }
 
-/// A change of a row: what it is now, or that it is gone.
+/// Change of a row: its new value, or its deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowUpdate {
-    /// Which row.
+    /// Key of the row.
     pub key: RowKey,
-    /// New value; `None` where it is gone.
+    /// New value; `None` for a deletion.
     pub row: Option<OnCallRow>,
 }
 
-/// Something a person did, for who asks later.
+/// Command of a person, kept for audits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// Its number.
+    /// Number of the entry, ascending.
     pub number: u64,
-    /// When.
+    /// Instant of the command.
     pub at: Timestamp,
-    /// Who.
+    /// Name of the person.
     pub by: String,
-    /// Action, as a command is spelled.
+    /// Command as spelled on the command line.
     pub what: String,
 }
 

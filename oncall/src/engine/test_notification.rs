@@ -1,4 +1,4 @@
-//! Test notifications and previews: nothing of either is on record but that somebody asked.
+//! Test notifications and previews. Only the audit log records a test; a preview leaves no trace.
 
 use model::alert_facts::{AlertFacts, Measurement};
 use model::notification::{Notification, NotificationKind};
@@ -9,7 +9,7 @@ use model::transition::EpisodeId;
 use super::{CommandError, IncidentEngine, notify};
 use crate::hash::fnv_64;
 
-/// The alert a trial is of; no rule may be called so.
+/// Name of the alert in test notifications; no rule may use it.
 pub const TRIAL_ALERT: &str = "hansho.test";
 
 const NO_RECEIVER: CommandError =

@@ -1,5 +1,4 @@
-//! Work that falls due with time: deadlines pass, steps fall due, people are reminded, silences
-//! end.
+//! Timers: deadlines, escalation steps, reminders, and ends of group waits and silences.
 
 use model::notification::NotificationKind;
 use model::time::{SECOND_MS, Timestamp};
@@ -10,7 +9,7 @@ use crate::matcher::all_match;
 use crate::silence::ENDED_KEPT_MS;
 use crate::timeline::IncidentEvent;
 
-/// Interval of retries for receivers that could not be notified.
+/// Interval of checks for suppressed notifications and ended silences, in milliseconds.
 pub(super) const LOOK_MS: i64 = SECOND_MS;
 
 /// See [`IncidentEngine::tick`].
@@ -63,7 +62,7 @@ fn do_due(engine: &mut IncidentEngine, incident: &mut Incident, now: Timestamp) 
     }
 }
 
-/// Takes the next step of the policy; false where there is none.
+/// Runs the next step of the escalation policy; false where there is none.
 pub(super) fn escalate(
     engine: &mut IncidentEngine,
     incident: &mut Incident,
@@ -77,7 +76,7 @@ pub(super) fn escalate(
         incident.escalation = None;
         return false;
     };
-    // The first step may tell people at once: those hear that it opened.
+    // A first step without delay notifies that the incident opened.
     let kind = match step.after_ms {
         0 => NotificationKind::Firing,
         _ => NotificationKind::Escalated,
@@ -100,7 +99,7 @@ fn remind(engine: &mut IncidentEngine, incident: &mut Incident, now: Timestamp) 
         incident.reminder = None;
         return;
     };
-    // What fell due while the service was down is told once.
+    // Reminders missed during downtime are sent as one.
     let missed = now.0.saturating_sub(due.0).max(0) / every_ms.max(1);
     incident.reminder = Some(due.plus(every_ms.max(1).saturating_mul(missed + 1)));
     if !engine.notify_again(incident, NotificationKind::Reminder, None, now).is_empty() {

@@ -1,21 +1,21 @@
 //! Time to wait before the next attempt.
 //!
-//! Exponential backoff with full jitter, after M. Brooker, "Exponential Backoff And Jitter"
-//! (AWS Architecture Blog, 2015), except that the draw is a hash of the notification and the
-//! attempt: a run can be repeated, and two notifications still do not march in step.
+//! Exponential backoff with full jitter, after M. Brooker, "Exponential Backoff And Jitter" (AWS
+//! Architecture Blog, 2015), except that the jitter is a hash of the notification and the attempt:
+//! runs are reproducible, and retries of different notifications still spread out.
 
 use model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
 
 use crate::hash::{fnv_64, mix};
 
-/// The longest wait after the first failure, in milliseconds; it doubles with each further one.
+/// Maximum wait after the first failure, in milliseconds; it doubles with each further one.
 pub const BACKOFF_BASE_MS: i64 = SECOND_MS;
-/// The longest wait the doubling reaches, in milliseconds.
+/// Maximum wait of the exponential backoff, in milliseconds.
 pub const BACKOFF_CAP_MS: i64 = 5 * MINUTE_MS;
-/// The longest `Retry-After` that is honoured, in milliseconds.
+/// Maximum `Retry-After` that is honoured, in milliseconds.
 pub const RETRY_AFTER_MAX_MS: i64 = HOUR_MS;
 
-/// Milliseconds to wait after failed attempt number `attempt` (from 1).
+/// Returns the wait after failed attempt number `attempt` (from 1), in milliseconds.
 ///
 /// Between 1 ms and base·2^(attempt−1), at most the cap, and never less than what the
 /// receiver asked for, up to [`RETRY_AFTER_MAX_MS`].

@@ -1,9 +1,9 @@
-//! Why an attempt failed.
+//! Failure of a delivery attempt.
 
 use model::notification::FailureReason;
 use serde::{Deserialize, Serialize};
 
-/// Why an attempt failed.
+/// Failure of a delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryFailure {
     /// Kind of failure.

@@ -1,4 +1,4 @@
-//! One receiver's pending notifications.
+//! Queue of the notifications pending for one receiver.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,26 +10,25 @@ use model::transition::EpisodeId;
 
 use super::failure::DeliveryFailure;
 
-/// Failures in a row after which a receiver is asked with one attempt at a time until it
-/// answers again.
+/// Consecutive failures after which a receiver gets one attempt at a time until one succeeds.
 pub(super) const FAILURES_MAX: u32 = 5;
 
 /// A pending notification.
 #[derive(Debug)]
 pub(super) struct QueuedNotification {
     pub(super) notification: Arc<Notification>,
-    /// Attempts made, the one in flight included.
+    /// Number of attempts, the one in flight included.
     pub(super) attempts: u32,
-    /// Not to be attempted before then.
+    /// Earliest instant of the next attempt.
     pub(super) at: Timestamp,
-    /// Not to be attempted after then.
+    /// Latest instant of an attempt.
     pub(super) expires: Timestamp,
-    /// Why the last attempt failed.
+    /// Failure of the last attempt.
     pub(super) failure: Option<DeliveryFailure>,
 }
 
-/// Order of giving way: the last goes first. `false` is `resolved`, which someone who was
-/// told waits for: it outlasts the others.
+/// Eviction rank: the greatest is evicted first. `false` marks `resolved`, which a notified person
+/// waits for and which is therefore evicted last within its severity.
 type DropRank = (Severity, bool, u64);
 
 /// Pending rows of one receiver, by number; numbers rise with every push.
@@ -43,15 +42,16 @@ pub(super) struct OutboxQueue {
     /// Rows of each incident in the order pushed; only the first may be attempted.
     incidents: HashMap<EpisodeId, VecDeque<u64>>,
     waiting: BTreeSet<(Timestamp, u64)>,
-    /// Rows whose time has come, most urgent first.
+    /// Rows that are due, most severe first.
     ready: BTreeSet<(Severity, u64)>,
     flying: BTreeSet<u64>,
     evictable: BTreeSet<DropRank>,
-    /// The receiver asked to be left alone until then.
+    /// End of the pause that the receiver requested by `Retry-After`.
     paused_until: Timestamp,
-    /// Attempts that failed since the last that did not.
+    /// Consecutive failed attempts.
     failures: u32,
-    /// Milliseconds between two attempts, and when the next may be.
+    /// Minimum time between two attempts, in milliseconds; the earliest instant of the next is
+    /// `spaced_until`.
     spacing_ms: i64,
     spaced_until: Timestamp,
 }
@@ -82,7 +82,7 @@ impl OutboxQueue {
         self.flying.len()
     }
 
-    /// Instant at which the service saw what was pushed first.
+    /// Detection time of the row that was pushed first.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.rows.values().next().map(|row| row.notification.detected)
     }
@@ -97,7 +97,8 @@ impl OutboxQueue {
         self.rows.insert(number, row);
     }
 
-    /// Takes the most urgent row that may be attempted, and counts the attempt.
+    /// Takes the most urgent row that is due and counts the attempt; `None` where limits or pauses
+    /// forbid one.
     pub(super) fn take_due(
         &mut self,
         now: Timestamp,
@@ -143,12 +144,12 @@ impl OutboxQueue {
         self.paused_until = self.paused_until.max(until);
     }
 
-    /// Leaves at least so many milliseconds between two attempts.
+    /// Sets the minimum time between two attempts, in milliseconds.
     pub(super) fn space_out(&mut self, spacing_ms: i64) {
         self.spacing_ms = spacing_ms.max(0);
     }
 
-    /// Number of attempts that may be under way: a receiver that keeps failing is asked with one.
+    /// Number of attempts that may be in flight: a receiver that keeps failing gets one.
     fn room(&self, max: usize) -> usize {
         if self.failures >= FAILURES_MAX { 1 } else { max }
     }
@@ -157,14 +158,15 @@ impl OutboxQueue {
         self.paused_until.max(self.spaced_until)
     }
 
-    /// The receiver took something: what waits for it after failures need not wait longer.
+    /// Records a success: after a series of failures, waiting rows become due at once.
     pub(super) fn wake(&mut self, now: Timestamp) {
         if std::mem::take(&mut self.failures) >= FAILURES_MAX {
             self.hurry(now);
         }
     }
 
-    /// The receiver is another one now: what it failed and what it asked for is of no account.
+    /// Resets failures and pause, because the receiver's sink changed; waiting rows become due at
+    /// once.
     pub(super) fn begin_anew(&mut self, now: Timestamp) {
         (self.failures, self.paused_until) = (0, Timestamp::EARLIEST);
         self.hurry(now);
@@ -179,7 +181,7 @@ impl OutboxQueue {
         }
     }
 
-    /// Puts a row in flight back, to be attempted again.
+    /// Returns a row in flight to the queue for a retry.
     pub(super) fn retry(&mut self, number: u64, at: Timestamp, failure: &DeliveryFailure) {
         self.failures = self.failures.saturating_add(1);
         if let Some(row) = self.rows.get_mut(&number)
@@ -192,7 +194,7 @@ impl OutboxQueue {
         }
     }
 
-    /// Puts a row in flight back whose attempt was not made.
+    /// Returns a row in flight to the queue whose attempt was not made.
     pub(super) fn withdraw(&mut self, number: u64) {
         if let Some(row) = self.rows.get_mut(&number)
             && self.flying.remove(&number)
@@ -203,14 +205,14 @@ impl OutboxQueue {
         }
     }
 
-    /// Takes out all rows that are not in flight, in the order pushed.
+    /// Removes all rows that are not in flight and returns them in the order pushed.
     pub(super) fn take_grounded(&mut self) -> Vec<(u64, QueuedNotification)> {
         let grounded = self.rows.keys().filter(|number| !self.flying.contains(number));
         let grounded: Vec<u64> = grounded.copied().collect();
         grounded.into_iter().filter_map(|number| Some((number, self.remove(number)?))).collect()
     }
 
-    /// Takes a row out; the next of its incident may then be attempted.
+    /// Removes a row; the next row of its incident may then be attempted.
     pub(super) fn remove(&mut self, number: u64) -> Option<QueuedNotification> {
         let row = self.rows.remove(&number)?;
         self.flying.remove(&number);
@@ -235,13 +237,13 @@ impl OutboxQueue {
         Some(row)
     }
 
-    /// Takes out the row that gives way to the others; `None` when all are in flight.
+    /// Removes the row of the greatest rank; `None` when all are in flight.
     pub(super) fn evict(&mut self) -> Option<(u64, QueuedNotification)> {
         let (_, _, number) = self.evictable.last().copied()?;
         self.remove(number).map(|row| (number, row))
     }
 
-    /// Takes out those rows of an incident that are not in flight.
+    /// Removes the selected rows of an incident that are not in flight.
     pub(super) fn take_waiting(
         &mut self,
         incident: EpisodeId,
@@ -254,25 +256,25 @@ impl OutboxQueue {
         gone.into_iter().filter_map(|number| Some((number, self.remove(number)?))).collect()
     }
 
-    /// True when an attempt to tell of an incident is under way.
+    /// Returns true when an attempt for an incident is in flight.
     pub(super) fn is_flying(&self, incident: EpisodeId) -> bool {
         let line = self.incidents.get(&incident);
         line.into_iter().flatten().any(|number| self.flying.contains(number))
     }
 
-    /// True when what an incident's line begins with was tried in vain.
+    /// Returns true when an attempt of the first row of an incident has failed.
     pub(super) fn has_failed(&self, incident: EpisodeId) -> bool {
         let first = self.incidents.get(&incident).and_then(VecDeque::front);
         let row = first.and_then(|number| self.rows.get(number));
         row.is_some_and(|row| row.failure.is_some())
     }
 
-    /// A row by its number.
+    /// Returns a row by its number.
     pub(super) fn row(&self, number: u64) -> Option<&QueuedNotification> {
         self.rows.get(&number)
     }
 
-    /// All rows by number.
+    /// Returns all rows by number.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u64, &QueuedNotification)> {
         self.rows.iter().map(|(number, row)| (*number, row))
     }

@@ -1,4 +1,4 @@
-//! Receivers that come, go and change places while something is pending for them.
+//! Renumbering and removal of receivers with pending notifications.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use super::{
 };
 
 impl Outbox {
-    /// Goes by other limits from the next push on: what is there already is not thrown out.
+    /// Sets new limits. They apply from the next push on; rows already queued are not evicted.
     pub fn bound(&mut self, limits: OutboxLimits) {
         self.limits = limits.usable();
     }
 
-    /// Gives receivers other numbers: by its number now, each one's next, `None` for one that
-    /// has nothing pending and is forgotten. What is pending moves along as it is, what is in
-    /// flight too, and is answered by the same tickets.
+    /// Renumbers receivers: `next` maps each current number to the next one; `None` discards a
+    /// receiver that has nothing pending. Pending notifications and attempts in flight move along,
+    /// and tickets stay valid.
     pub fn renumber(&mut self, next: &[Option<usize>]) {
         let queues = std::mem::take(&mut self.queues);
         let counts = std::mem::take(&mut self.counts);
@@ -33,13 +33,13 @@ impl Outbox {
         }
     }
 
-    /// The number that the receiver of an attempt in flight has now; `None` for a ticket that
+    /// Returns the current number of the receiver of an attempt in flight; `None` for a ticket that
     /// is not in flight.
     pub fn receiver_of(&self, ticket: AttemptId) -> Option<usize> {
         self.queues.iter().position(|queue| queue.in_flight(ticket.row).is_some())
     }
 
-    /// Takes an attempt back that was never made.
+    /// Returns an attempt that was never made to the queue.
     pub fn withdraw(&mut self, ticket: AttemptId) {
         let receiver = self.receiver_of(ticket);
         if let Some(queue) = receiver.and_then(|receiver| self.queues.get_mut(receiver)) {
@@ -47,21 +47,22 @@ impl Outbox {
         }
     }
 
-    /// A receiver is reached another way now: what waits after failures is tried at once.
+    /// Makes waiting notifications due at once and resets failures, because the receiver's sink
+    /// changed.
     pub fn begin_anew(&mut self, receiver: usize, now: Timestamp) {
         self.queue(receiver).begin_anew(now);
     }
 
-    /// Takes out what is pending for a receiver and not in flight, in the order pushed. Each
-    /// is to be given to someone else or to be given up.
+    /// Removes the pending notifications of a receiver that are not in flight and returns them in
+    /// the order pushed. The caller readdresses or drops each.
     pub fn take_out(&mut self, receiver: usize) -> Vec<OutboxEntry> {
         let gone = self.queue(receiver).take_grounded();
         self.changed.extend(gone.iter().map(|(number, _)| *number));
         gone.iter().map(|(number, row)| outgoing(receiver, *number, row)).collect()
     }
 
-    /// Queues what was taken out for someone else, who has not been tried yet. Returned is
-    /// what has no room, as by [`Outbox::push`].
+    /// Queues a removed entry for another receiver, with no attempts counted. Returns a
+    /// notification dropped for lack of room, as [`Outbox::push`] does.
     #[must_use = "a refusal must be logged and counted"]
     pub fn readdress(&mut self, row: OutboxEntry) -> Option<DroppedNotification> {
         let OutboxEntry { number, receiver, notification, at, expires, .. } = row;
@@ -71,7 +72,7 @@ impl Outbox {
         self.make_room(receiver)
     }
 
-    /// Takes out the least of what is pending where there is too much.
+    /// Evicts the pending row of the greatest rank if the queue exceeds its limit.
     pub(super) fn make_room(&mut self, receiver: usize) -> Option<DroppedNotification> {
         let pending_max = self.limits.pending_max;
         let queue = self.queue(receiver);

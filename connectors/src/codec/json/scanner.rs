@@ -29,7 +29,7 @@ pub(in crate::codec) enum JsonKind {
     Object,
 }
 
-/// Why a text is no JSON object, and the byte at which it shows.
+/// Error of a text that is no JSON object, with its byte offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::codec) struct JsonError {
     pub at: u32,

@@ -1,9 +1,9 @@
-//! A fault in an OTLP request.
+//! Errors of OTLP requests.
 
 use crate::codec::error::DecodeReason;
 
-/// Why a record is no request, and where: a byte of the record, and the name of the member
-/// beneath the innermost message that had begun.
+/// Error of a record that is no request: byte offset in the record, and name of the member below
+/// the innermost message that had started.
 pub(super) struct OtlpError {
     pub(super) at: usize,
     pub(super) reason: DecodeReason,

@@ -80,9 +80,8 @@ pub(in crate::codec) struct ValueBuffers<'a> {
 }
 
 impl FieldTarget {
-    /// Resolves the target of a field and its level; `None` for a path that nothing has, which
-    /// `extract` may fill. The event time is what the codec says it is, unless its path names
-    /// something else.
+    /// Resolves the target of a field and its level; `None` for an unknown path, which `extract`
+    /// may fill. The codec defines the event time, unless its path names something else.
     pub(in crate::codec) fn new(
         telemetry: OtlpSignal,
         field: usize,
@@ -194,7 +193,8 @@ fn of_span(path: &str) -> Option<(usize, TargetKind)> {
     Some((RECORD, what))
 }
 
-/// A span is told of once it has ended, so that its end is its time.
+/// Returns the target of the event time; that of a span is its end, as a span is exported after it
+/// has ended.
 const fn event_time(telemetry: OtlpSignal) -> TargetKind {
     match telemetry {
         OtlpSignal::Logs => TargetKind::First(&[MemberRole::Time, MemberRole::ObservedTime]),

@@ -184,7 +184,7 @@ impl JsonReader<'_> {
                 Ok(NodeKind::Bool(raw.kind == JsonKind::True))
             }
             WireShape::Bool => Err(ExpectedInput::Truth),
-            // They are no leaves; `value` never asks.
+            // They are no leaves; `value` is never called for them.
             WireShape::One(_) | WireShape::Many(_) => Err(ExpectedInput::Object),
         }
     }

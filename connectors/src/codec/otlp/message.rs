@@ -1,8 +1,8 @@
-//! OTLP's messages, as far as rules can name what is in them.
+//! Tables of the OTLP messages, with the fields that rules can name.
 //!
-//! One table serves both encodings: protobuf knows a member by its number, JSON by its name.
-//! (opentelemetry-proto 1.7, `logs.proto`, `metrics.proto`, `trace.proto`, `common.proto`.)
-//! What is not in a table is skipped, as OTLP asks.
+//! One table serves both encodings: protobuf identifies a member by its number, JSON by its name.
+//! (opentelemetry-proto 1.7, `logs.proto`, `metrics.proto`, `trace.proto`, `common.proto`.) Members
+//! that are not in a table are skipped, as OTLP requires.
 
 use model::schema::OtlpSignal;
 

@@ -6,7 +6,7 @@ use super::AlertmanagerSettings;
 use crate::sink::http::{HttpSettings, SecretHeaders, SecretUrl};
 use crate::sink::{ResolvedSink, SinkConfig, SinkContext, SinkError};
 
-/// The most members of a cluster.
+/// Maximum number of members in a cluster.
 pub const MEMBERS_MAX: usize = 16;
 
 /// Keys of the sink.
@@ -19,7 +19,7 @@ pub(super) struct AlertmanagerConfig {
     allow_private: bool,
 }
 
-/// The base addresses of all members of a cluster.
+/// Base addresses of all members of a cluster.
 #[derive(Clone)]
 struct SecretUrls(Vec<SecretUrl>);
 

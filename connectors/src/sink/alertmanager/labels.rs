@@ -1,4 +1,4 @@
-//! Labels of Alertmanager: names and values that Prometheus takes.
+//! Labels for Alertmanager: names and values that Prometheus accepts.
 
 use std::fmt::Write;
 
@@ -6,15 +6,15 @@ use model::key::KeyValue;
 use model::notification::Notification;
 use serde_json::{Map, Value};
 
-/// The rule's labels and the key, under names that Prometheus takes; some are the alert's
-/// own ([`OWN`]).
+/// Returns the labels of the rule and the key under names that Prometheus accepts; some are the
+/// alert's own ([`OWN`]).
 pub(in crate::sink) fn labels(of: &Notification) -> Map<String, Value> {
     let mut labels = Map::new();
     for (name, value) in &of.labels {
         labels.insert(label_name(name), value.clone().into());
     }
     for (name, value) in &of.facts.key {
-        // Alertmanager takes an empty value for no label at all.
+        // Alertmanager treats an empty value as a missing label.
         let text = match value {
             KeyValue::Null => continue,
             KeyValue::Text(text) if text.is_empty() => "\"\"".to_owned(),
@@ -27,12 +27,12 @@ pub(in crate::sink) fn labels(of: &Notification) -> Map<String, Value> {
     labels
 }
 
-/// Names that are the alert's own.
+/// Label names reserved for the alert itself.
 const OWN: [&str; 3] = ["alertname", "severity", "severity_level"];
 
-/// A name as `[a-zA-Z_][a-zA-Z0-9_]*`, different ones for different names: letters and digits
-/// stand for themselves, `__` for a low line, `_HEX_` for any other character; so does the
-/// first of a name that begins with a digit or would be one of the alert's own.
+/// Encodes a name as `[a-zA-Z_][a-zA-Z0-9_]*`, injectively: letters and digits are kept, `__`
+/// stands for an underscore and `_HEX_` for any other character, and also for the first character
+/// of a name that starts with a digit or equals one of the alert's own.
 fn label_name(name: &str) -> String {
     let is_own = OWN.contains(&name);
     let mut written = String::new();
@@ -41,14 +41,14 @@ fn label_name(name: &str) -> String {
         match c {
             '_' => written.push_str("__"),
             c if c.is_ascii_alphanumeric() && !is_first_escaped => written.push(c),
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             c => drop(write!(written, "_{:x}_", c as u32)),
         }
     }
     if written.is_empty() { "_0_".to_owned() } else { written }
 }
 
-/// The name that [`label_name`] wrote; `None` where it did not.
+/// Decodes the output of [`label_name`]; `None` for any other text.
 #[cfg(test)]
 fn read_label_name(written: &str) -> Option<String> {
     if written == "_0_" {

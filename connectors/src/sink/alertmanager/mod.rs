@@ -1,10 +1,10 @@
-//! Alertmanager, by its API v2: open alerts are sent again, as Prometheus does.
+//! Alertmanager sink over the API v2: open alerts are resent, as Prometheus does.
 //!
-//! Alertmanager keeps alerts in memory only and resolves one that is not sent again for a
-//! while. So every alert ends after [`ALERT_TTL_MS`], and open ones are sent again before that
-//! by [`Sink::resend`], every [`RESEND_INTERVAL_MS`]. An alert is its labels there:
-//! only what never changes of an incident is among them, and its severity, so that routes may
-//! ask for it; when that rises, the alert of the lesser severity is ended in the same request.
+//! Alertmanager keeps alerts in memory only and resolves one that is not resent for a while. So
+//! every alert ends after [`ALERT_TTL_MS`], and open ones are resent before that by
+//! [`Sink::resend`], every [`RESEND_INTERVAL_MS`]. Labels are the identity of an alert there: they
+//! contain only what is constant during an incident, and the severity, so that routes can match it;
+//! when the severity rises, the same request ends the alert of the lower severity.
 
 mod config;
 pub(super) mod labels;
@@ -23,23 +23,23 @@ use crate::sink::http::{HttpClient, HttpSettings};
 pub(super) static KIND: SinkKind =
     SinkKind { needs_resend: true, ..SinkKind::new::<AlertmanagerConfig>("alertmanager") };
 
-/// Time after which an alert ends that is not sent again, in milliseconds.
+/// Time after which an alert ends unless it is resent, in milliseconds.
 pub const ALERT_TTL_MS: i64 = 4 * MINUTE_MS;
-/// Interval at which open alerts are sent again, in milliseconds.
+/// Interval between resends of open alerts, in milliseconds.
 pub const RESEND_INTERVAL_MS: i64 = MINUTE_MS;
-/// Alerts of one request.
+/// Maximum number of alerts in one request.
 pub const BATCH_MAX: usize = 256;
-/// Path of alerts below the address of an Alertmanager.
+/// Path of the alerts API below the address of an Alertmanager.
 const ALERTS_PATH: &str = "/api/v2/alerts";
 
 /// Settings of the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertmanagerSettings {
-    /// All its members, each at its base address.
+    /// Members of the cluster, each with its base address.
     pub members: Vec<HttpSettings>,
 }
 
-/// A cluster of Alertmanagers as a sink.
+/// Alertmanager cluster as a sink.
 pub(super) struct AlertmanagerSink {
     members: Vec<HttpClient>,
 }
@@ -69,8 +69,8 @@ impl AlertmanagerSink {
         result
     }
 
-    /// Posts to all members; it is delivered when one has it, for the others get it when it is
-    /// sent again.
+    /// Posts to all members; it counts as delivered when one accepted it, for the others get it
+    /// with the next resend.
     async fn post(&self, alerts: Vec<Value>) -> DeliveryResult {
         let body = Value::Array(alerts).to_string();
         let mut requests = JoinSet::new();
@@ -108,7 +108,7 @@ impl Sink for AlertmanagerSink {
     }
 }
 
-/// The best of some results.
+/// Returns the best of some results.
 fn best(results: Vec<DeliveryResult>) -> DeliveryResult {
     let rank = |result: &DeliveryResult| match result {
         DeliveryResult::Sent { .. } => 0,
@@ -121,7 +121,7 @@ fn best(results: Vec<DeliveryResult>) -> DeliveryResult {
     })
 }
 
-/// The alert, and the ends of those it takes the place of.
+/// Returns the alert, and the ends of the alerts that it replaces.
 fn alerts(of: &Notification, now: Timestamp) -> Vec<Value> {
     let mut alerts = vec![alert(of, of.facts.severity, ends_at(of, now))];
     if of.kind == NotificationKind::Changed {
@@ -145,13 +145,13 @@ fn alert(of: &Notification, severity: Severity, ends_at: Timestamp) -> Value {
     json!({
         "labels": labels,
         "annotations": annotations(of),
-        // An alert must not end before it begins.
+        // An alert must not end before it starts.
         "startsAt": of.facts.since.min(ends_at).to_string(),
         "endsAt": ends_at.to_string(),
     })
 }
 
-/// The parts that may change while an incident lasts.
+/// Annotations: fields that may change during an incident.
 fn annotations(of: &Notification) -> Map<String, Value> {
     let decimal = |value: Option<model::decimal::Decimal>| value.map(|value| value.to_string());
     let given = [

@@ -1,4 +1,4 @@
-//! Values of `[[sinks]]` tables that receivers over HTTP share.
+//! Values of `[[sinks]]` tables that HTTP receivers share.
 
 use std::fmt;
 
@@ -8,30 +8,30 @@ use super::HttpSettings;
 use crate::secret::{SecretReference, SecretText, is_secret_name};
 use crate::sink::{DELIVERY_TIMEOUT_MS, SinkContext, SinkError};
 
-/// A URL, `http` or `https`, without user information; or a reference to one.
+/// URL, `http` or `https`, without user information; or a reference to one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(SecretReference);
 
-/// Headers with names in lower case. The value of one whose name says that it is a secret is a
+/// Headers with lower-case names. The value of a header whose name indicates a secret is a
 /// reference.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SecretHeaders(Vec<(String, SecretReference)>);
 
 impl SecretUrl {
-    /// The URL.
+    /// Resolves the URL.
     ///
     /// # Errors
-    /// [`SinkError::Unresolved`] where it is not there.
+    /// [`SinkError::Unresolved`] where a reference cannot be resolved.
     pub fn reveal(&self, context: &SinkContext<'_>) -> Result<SecretText, SinkError> {
         context.reveal(&self.0)
     }
 }
 
 impl SecretHeaders {
-    /// The headers with their values.
+    /// Resolves the values of the headers.
     ///
     /// # Errors
-    /// [`SinkError::Unresolved`] where one is not there.
+    /// [`SinkError::Unresolved`] where a reference cannot be resolved.
     pub fn reveal(
         &self,
         context: &SinkContext<'_>,
@@ -42,13 +42,13 @@ impl SecretHeaders {
 }
 
 impl HttpSettings {
-    /// Settings without headers and with the usual timeout.
+    /// Returns settings without headers and with the default timeout.
     pub fn new(url: SecretText, allow_private: bool) -> HttpSettings {
         HttpSettings { url, headers: Vec::new(), timeout_ms: DELIVERY_TIMEOUT_MS, allow_private }
     }
 }
 
-/// Reason why a URL in clear cannot be used.
+/// Returns the reason for which a URL in clear text cannot be used.
 fn url_fault(url: &str) -> Option<&'static str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
     }
 }
 
-/// Reads the value of one header, so that an error has the place of the value.
+/// Deserializes the value of one header, so that an error has the span of the value.
 struct HeaderValueSeed<'a> {
     name: &'a str,
 }

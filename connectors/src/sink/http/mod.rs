@@ -1,5 +1,5 @@
-//! HTTP: one POST per call and the classification of its answer, shared by all receivers over
-//! HTTP.
+//! HTTP client: one POST per call and the classification of its response, shared by all HTTP
+//! receivers.
 
 mod config;
 
@@ -21,25 +21,26 @@ use crate::sink::redact::Redactor;
 
 pub use config::{SecretHeaders, SecretUrl};
 
-/// Most bytes of an answer that are read; the rest is left to the connection's end.
+/// Maximum number of bytes read of a response; the rest is discarded with the connection.
 pub const MAX_ANSWER_BYTES: usize = 64 << 10;
-/// Most bytes of an answer that are repeated to people.
+/// Maximum number of bytes of a response that are shown.
 const SHOWN_ANSWER_BYTES: usize = 200;
-/// Longest time a receiver can ask to be left alone: one day.
+/// Maximum delay that a receiver can request, in milliseconds: one day.
 const RETRY_AFTER_MAX_MS: i64 = model::time::DAY_MS;
-/// Pause after a refused login: a configuration is not mended within seconds.
+/// Pause after a failed authentication, in milliseconds: a configuration is not corrected within
+/// seconds.
 pub(super) const LOGIN_RETRY_MS: i64 = 5 * model::time::MINUTE_MS;
 
 /// Address and headers of a receiver.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// `http` or `https`; path and query may hold a token and are shown to nobody.
+    /// URL, `http` or `https`; path and query may contain a token and are never shown.
     pub url: SecretText,
-    /// Headers sent along, such as `authorization`.
+    /// Additional headers, such as `authorization`.
     pub headers: Vec<(String, SecretText)>,
-    /// Time for the whole attempt, in ms.
+    /// Timeout of the whole attempt, in ms.
     pub timeout_ms: u64,
-    /// Loopback, private and link-local addresses may be called: `allow_private`.
+    /// True when loopback, private and link-local addresses are allowed: `allow_private`.
     pub allow_private: bool,
 }
 
@@ -49,18 +50,18 @@ pub(super) struct HttpClient {
     client: Client,
     url: Url,
     headers: HeaderMap,
-    /// `host:port`, to name it.
+    /// `host:port`, for messages.
     place: String,
-    /// Applied to every answer that is shown.
+    /// Redactor of every response that is shown.
     redactor: Redactor,
 }
 
-/// Answer of a receiver.
+/// Response of a receiver.
 pub(super) struct HttpAnswer {
     pub(super) status: StatusCode,
-    /// `Retry-After`, in milliseconds from the answer.
+    /// `Retry-After`, in milliseconds from the response.
     pub(super) after_ms: Option<i64>,
-    /// Its first [`MAX_ANSWER_BYTES`].
+    /// First [`MAX_ANSWER_BYTES`] of the body.
     pub(super) body: Vec<u8>,
 }
 
@@ -75,7 +76,7 @@ impl HttpClient {
             url.host_str().ok_or_else(|| SinkError::refused("its url names no host"))?.to_owned();
         let port = url.port_or_known_default().unwrap_or(0);
         let place = format!("{host}:{port}");
-        // The client connects to a literal address without asking the resolver.
+        // The client connects to a literal address without the resolver.
         let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         if !settings.allow_private && literal.is_some_and(is_private) {
             return Err(SinkError::refused(PRIVATE));
@@ -83,7 +84,7 @@ impl HttpClient {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(Duration::from_millis(settings.timeout_ms))
-            // A proxy of the environment would resolve names past the check.
+            // A proxy from the environment would resolve names outside of the check.
             .no_proxy()
             .dns_resolver(Arc::new(AddressResolver { allow_private: settings.allow_private }))
             .user_agent(concat!("hansho/", env!("CARGO_PKG_VERSION")))
@@ -95,13 +96,14 @@ impl HttpClient {
         Ok(HttpClient { client, url, headers: headers(&settings.headers)?, place, redactor })
     }
 
-    /// Removes another secret from every answer that is shown.
+    /// Redacts another secret in every response that is shown.
     pub(super) fn redacting(mut self, secret: &SecretText) -> HttpClient {
         self.redactor.add_secret(secret.expose());
         self
     }
 
-    /// A receiver at a path below the address, unless the address names it already.
+    /// Returns the target at a path below the address, unless the address contains the path
+    /// already.
     pub(super) fn below(settings: &HttpSettings, path: &str) -> Result<HttpClient, SinkError> {
         let mut client = HttpClient::new(settings)?;
         let base = client.url.path().trim_end_matches('/').to_owned();
@@ -116,12 +118,12 @@ impl HttpClient {
         &self.url
     }
 
-    /// `host:port`, to name it.
+    /// Returns `host:port`, for messages.
     pub(super) fn place(&self) -> &str {
         &self.place
     }
 
-    /// Posts a body with headers of its own and classifies the answer by its status.
+    /// Posts a body with additional headers and classifies the response by its status.
     pub(super) async fn post(
         &self,
         headers: &[(&'static str, String)],
@@ -133,10 +135,10 @@ impl HttpClient {
         }
     }
 
-    /// Posts a body with headers of its own, of which no value is shown to anybody.
+    /// Posts a body with additional headers, whose values are never shown.
     ///
     /// # Errors
-    /// The result where there is no answer.
+    /// Result of an attempt without a response.
     pub(super) async fn send(
         &self,
         headers: &[(&'static str, String)],
@@ -154,8 +156,8 @@ impl HttpClient {
             Ok(response) => Ok(HttpAnswer {
                 status: response.status(),
                 after_ms: retry_after_ms(response.headers(), SystemTime::now()),
-                // The receiver has it as soon as the status says so: a body that breaks off
-                // later changes nothing.
+                // The receiver has the notification as soon as the status arrives: a later failure
+                // of the body is ignored.
                 body: read_answer(response).await,
             }),
             Err(error) => {
@@ -169,15 +171,16 @@ impl HttpClient {
         }
     }
 
-    /// The beginning of an answer, safe to print: secrets removed, control characters escaped.
+    /// Returns the start of a response, safe to print: secrets redacted, control characters
+    /// escaped.
     pub(super) fn shown(&self, answer: &[u8]) -> String {
-        // Cut afterwards: a secret must not be cut in two and be known no more.
+        // Truncated afterwards: a truncated secret would not be recognised.
         let text = self.redactor.redact(&String::from_utf8_lossy(answer));
         let shown = text.get(..text.floor_char_boundary(SHOWN_ANSWER_BYTES)).unwrap_or_default();
         shown.escape_debug().to_string()
     }
 
-    /// The result that the status of an answer stands for.
+    /// Classifies a response by its status.
     pub(super) fn classify(&self, answer: &HttpAnswer) -> DeliveryResult {
         let HttpAnswer { status, after_ms, body } = answer;
         let (status, after_ms) = (*status, *after_ms);
@@ -199,7 +202,7 @@ impl HttpClient {
     }
 }
 
-/// The reason that a status stands for.
+/// Returns the failure reason of a status.
 fn reason_of(status: StatusCode) -> FailureReason {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => FailureReason::Auth,
@@ -237,7 +240,7 @@ async fn read_answer(mut response: reqwest::Response) -> Vec<u8> {
     answer
 }
 
-/// `Retry-After` in ms from now: seconds, or the date HTTP writes.
+/// Parses `Retry-After` to ms from now: seconds, or an HTTP date.
 pub(super) fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<i64> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait_ms = match text.parse::<u32>() {
@@ -251,13 +254,13 @@ pub(super) fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<i64
     Some(wait_ms.clamp(0, RETRY_AFTER_MAX_MS))
 }
 
-/// Resolver of the system without the addresses that may not be called. The check is
-/// here, where the connection takes its address from, so that a name cannot change between.
+/// System resolver without forbidden addresses. The check is here, where the connection gets its
+/// address, so that a name cannot be resolved differently between check and use.
 struct AddressResolver {
     allow_private: bool,
 }
 
-/// Error of a name that has no address that may be called.
+/// Error of a name without an allowed address.
 #[derive(Debug)]
 struct PrivateAddressError;
 
@@ -279,7 +282,7 @@ impl Resolve for AddressResolver {
     }
 }
 
-/// True when an address belongs to this machine or a local network, in whatever spelling.
+/// Returns true when an address is local to this machine or a private network, in any notation.
 pub(super) fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
@@ -313,7 +316,7 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
         || (first == 0x2001 && matches!(second, 0 | 0x0db8))
 }
 
-/// The IPv4 address inside NAT64 (RFC 6052), 6to4 (RFC 3056) and compatible addresses.
+/// Extracts the IPv4 address inside NAT64 (RFC 6052), 6to4 (RFC 3056) and compatible addresses.
 fn embedded_v4(address: Ipv6Addr) -> Option<IpAddr> {
     let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
     let v4 = |high: u16, low: u16| {
@@ -328,7 +331,7 @@ fn embedded_v4(address: Ipv6Addr) -> Option<IpAddr> {
     }
 }
 
-/// An error with its causes, each once.
+/// Formats an error with its causes, each once.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -351,7 +354,7 @@ impl fmt::Display for PrivateAddressError {
 impl Error for PrivateAddressError {}
 
 impl fmt::Debug for HttpSettings {
-    /// Names only: the URL and the headers' values may be secrets.
+    /// Shows names only: the URL and the header values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("HttpSettings")

@@ -1,4 +1,4 @@
-//! Keys of the sink.
+//! Keys of the mail sink.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,24 +9,24 @@ use super::MailSettings;
 use crate::secret::ExternalSecret;
 use crate::sink::{DELIVERY_TIMEOUT_MS, ResolvedSink, SinkConfig, SinkContext, SinkError};
 
-/// The most recipients of one sink.
+/// Maximum number of recipients of one sink.
 pub const RECIPIENTS_MAX: usize = 100;
 
 /// Encryption of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SmtpSecurity {
-    /// STARTTLS, without which nothing is sent.
+    /// STARTTLS, required.
     #[default]
     StartTls,
     /// TLS from the first byte.
     Tls,
-    /// None.
+    /// No encryption.
     #[serde(rename = "none")]
     Plain,
 }
 
-/// Keys of the sink.
+/// Keys of the mail sink.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub(super) struct MailConfig {
     server: SmtpServer,
@@ -41,7 +41,7 @@ pub(super) struct MailConfig {
     allow_private: bool,
 }
 
-/// A host and port, `HOST:PORT`.
+/// Host and port, `HOST:PORT`.
 #[derive(Clone)]
 struct SmtpServer {
     host: String,

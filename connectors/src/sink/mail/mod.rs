@@ -1,4 +1,4 @@
-//! Mail by SMTP: one message a notification, in one thread an incident.
+//! Mail sink over SMTP: one message per notification, one thread per incident.
 
 mod config;
 
@@ -30,37 +30,37 @@ pub use self::config::{RECIPIENTS_MAX, SmtpSecurity};
 
 pub(super) static KIND: SinkKind = SinkKind::new::<MailConfig>("mail");
 
-/// Characters of a subject; longer ones are cut.
+/// Maximum length of a subject, in characters; longer ones are truncated.
 pub const SUBJECT_MAX: usize = 200;
-/// Most characters of an answer that are repeated to people.
+/// Maximum number of characters of a response that are shown.
 const SHOWN_ANSWER_MAX: usize = 200;
 
 /// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailSettings {
-    /// The server's name or address.
+    /// Name or address of the server.
     pub host: String,
-    /// Its port.
+    /// Port of the server.
     pub port: u16,
     /// Encryption of the connection.
     pub security: SmtpSecurity,
-    /// Certificates in PEM to trust besides the usual ones.
+    /// Additional trusted certificates, in PEM.
     pub authority: Option<String>,
     /// User and password.
     pub login: Option<(String, SecretText)>,
-    /// The sender, `Name <a@b>` or `a@b`.
+    /// Sender, `Name <a@b>` or `a@b`.
     pub from: String,
-    /// The recipients.
+    /// Recipients.
     pub to: Vec<String>,
-    /// Time for the whole attempt, in ms.
+    /// Timeout of the whole attempt, in ms.
     pub timeout_ms: u64,
-    /// Loopback, private and link-local addresses may be called.
+    /// True when loopback, private and link-local addresses are allowed.
     pub allow_private: bool,
     /// Formatter of the text.
     pub formatter: MessageFormatter,
 }
 
-/// Recipients of mail as a sink.
+/// Mail to a list of recipients.
 pub(super) struct MailSink {
     host: String,
     port: u16,
@@ -71,17 +71,17 @@ pub(super) struct MailSink {
     timeout: Duration,
     allow_private: bool,
     formatter: MessageFormatter,
-    /// Applied to every answer that is shown.
+    /// Redactor of every response that is shown.
     redactor: Redactor,
 }
 
 /// Failure of an attempt.
 enum SmtpFailure {
-    /// Of the server or the connection.
+    /// Error of the server or the connection.
     Smtp(lettre::transport::smtp::Error),
-    /// No address may be called.
+    /// The name has no allowed address.
     Address(String),
-    /// The timeout passed.
+    /// Timeout.
     Timeout,
 }
 
@@ -130,7 +130,7 @@ impl MailSink {
         })
     }
 
-    /// Sends a notification at an instant, which is the date of the mail.
+    /// Sends a notification at an instant, which becomes the date of the mail.
     async fn deliver_at(&self, of: &Notification, now: Timestamp) -> DeliveryResult {
         let message = match self.message(of, now) {
             Ok(message) => message,
@@ -143,8 +143,8 @@ impl MailSink {
         }
     }
 
-    /// To all recipients at once; where some are refused for good, to each of the others. It
-    /// is sent when one has it: who is not known there will not be by trying again.
+    /// Sends to all recipients at once; if some are rejected permanently, to each of the others. It
+    /// counts as sent when one accepted it: a retry does not help an unknown recipient.
     async fn send(&self, bytes: &[u8]) -> Result<(), SmtpFailure> {
         let transport = self.transport().await?;
         let everyone: Vec<Address> = self.to.iter().map(|to| to.email.clone()).collect();
@@ -173,8 +173,8 @@ impl MailSink {
         transport.send_raw(&envelope, bytes).await.map(drop).map_err(SmtpFailure::Smtp)
     }
 
-    /// A way to an address that may be called. The check is here, where the connection takes
-    /// its address from, so that a name cannot change between.
+    /// Connects to an allowed address. The check is here, where the connection gets its address, so
+    /// that a name cannot be resolved differently between check and use.
     async fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, SmtpFailure> {
         let found = tokio::net::lookup_host((self.host.as_str(), self.port))
             .await
@@ -305,7 +305,7 @@ const fn urgency(of: Severity) -> (&'static str, &'static str) {
     }
 }
 
-/// The part before the `@` of a message's id.
+/// Returns the part before the `@` of a message id.
 fn plain_id(id: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     id.chars().map(|c| if is_plain(c) { c } else { '.' }).collect()
@@ -326,7 +326,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Escaped; an address of the web as a whole can be followed.
+/// Escapes a text for HTML; a text that is a web address becomes a link.
 fn linked(text: &str) -> String {
     let shown = escaped(text);
     if is_web_address(text) { format!("<a href=\"{shown}\">{shown}</a>") } else { shown }
@@ -361,7 +361,7 @@ fn reason_of(error: &lettre::transport::smtp::Error) -> FailureReason {
 }
 
 impl fmt::Debug for MailSettings {
-    /// Everything but the password.
+    /// Shows everything but the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MailSettings")
             .field("host", &self.host)

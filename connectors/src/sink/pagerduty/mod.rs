@@ -1,4 +1,4 @@
-//! PagerDuty, by its Events API v2: one incident there for each of ours.
+//! PagerDuty sink over the Events API v2: one PagerDuty incident per incident.
 
 use std::fmt;
 
@@ -18,13 +18,13 @@ use crate::sink::http::{HttpClient, HttpSettings, SecretUrl};
 pub(super) static KIND: SinkKind =
     SinkKind { spacing_ms: SPACING_MS, ..SinkKind::new::<PagerDutyConfig>("pagerduty") };
 
-/// Address of the API unless the configuration names another.
+/// Default address of the API.
 pub const EVENTS_URL: &str = "https://events.pagerduty.com/v2/enqueue";
-/// Characters of a summary that PagerDuty takes.
+/// Maximum length of a summary, in characters, as limited by PagerDuty.
 pub const SUMMARY_MAX: usize = 1024;
-/// Bytes of an event that it takes.
+/// Maximum size of an event, in bytes, as limited by PagerDuty.
 pub const EVENT_BYTES_MAX: usize = 512 << 10;
-/// The least time between two events, in milliseconds.
+/// Minimum time between two events, in milliseconds.
 pub const SPACING_MS: i64 = 500;
 
 /// Keys of the sink.
@@ -39,13 +39,13 @@ struct PagerDutyConfig {
 /// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PagerDutySettings {
-    /// The Events API.
+    /// Client of the Events API.
     pub http: HttpSettings,
-    /// Key of the integration.
+    /// Integration key.
     pub routing_key: SecretText,
 }
 
-/// A service of PagerDuty as a sink.
+/// PagerDuty service as a sink.
 pub(super) struct PagerDutySink {
     client: HttpClient,
     routing_key: SecretText,
@@ -102,7 +102,7 @@ impl Sink for PagerDutySink {
     }
 }
 
-/// The event; where it is too large, without its details.
+/// Builds the event, without its details if it is too large.
 fn event(of: &Notification, routing_key: &str) -> String {
     let action = match of.kind {
         NotificationKind::Resolved => "resolve",
@@ -142,7 +142,7 @@ fn event(of: &Notification, routing_key: &str) -> String {
     event.to_string()
 }
 
-/// `[L1] alert: message`, cut at a character.
+/// Returns `[L1] alert: message`, truncated at a character boundary.
 fn summary(of: &Notification) -> String {
     let whole = format!("[L{}] {}: {}", of.facts.severity.level(), of.facts.alert, of.message);
     let plain = whole.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -154,7 +154,7 @@ fn summary(of: &Notification) -> String {
     cut.into_iter().collect()
 }
 
-/// The source of the event: the key, or else the alert.
+/// Returns the source of the event: the key, or else the alert.
 fn source(of: &Notification) -> String {
     let parts: Vec<String> =
         of.facts.key.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -171,7 +171,7 @@ const fn severity(of: Severity) -> &'static str {
 }
 
 impl fmt::Debug for PagerDutySettings {
-    /// Everything but the key.
+    /// Shows everything but the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PagerDutySettings").field("http", &self.http).finish_non_exhaustive()
     }

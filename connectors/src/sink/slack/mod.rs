@@ -1,5 +1,5 @@
-//! Slack: by an incoming webhook, or by its Web API with one message an incident that always
-//! shows its state.
+//! Slack sink: over an incoming webhook, or over the Web API with one message per incident that
+//! always shows its state.
 
 mod config;
 
@@ -20,17 +20,17 @@ use crate::sink::text::{
 pub(super) static KIND: SinkKind =
     SinkKind { spacing_ms: SPACING_MS, ..SinkKind::new::<SlackConfig>("slack") };
 
-/// Address of the Web API unless the configuration names another.
+/// Default address of the Web API.
 pub const API_URL: &str = "https://slack.com/api";
-/// The least time between two messages to a channel, in milliseconds.
+/// Minimum time between two messages to a channel, in milliseconds.
 pub const SPACING_MS: i64 = 1_000;
-/// Characters of the title.
+/// Maximum length of the title, in characters.
 pub const TITLE_MAX: usize = 300;
-/// Characters of a section, as Slack limits them.
+/// Maximum length of a section, in characters, as limited by Slack.
 pub const SECTION_MAX: usize = 3_000;
-/// Characters of a field, as Slack limits them.
+/// Maximum length of a field, in characters, as limited by Slack.
 pub const FIELD_MAX: usize = 2_000;
-/// Fields of a section, as Slack limits them.
+/// Maximum number of fields in a section, as limited by Slack.
 pub const FIELDS_MAX: usize = 10;
 
 /// Settings of the sink.
@@ -45,20 +45,20 @@ pub struct SlackSettings {
 /// Endpoints of Slack.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SlackEndpoint {
-    /// An incoming webhook: each notification is a message of its own.
+    /// Incoming webhook: one message per notification.
     Webhook(HttpSettings),
-    /// The Web API: one message an incident, kept up to date.
+    /// Web API: one message per incident, updated in place.
     Api {
-        /// The API.
+        /// Client of the API.
         http: HttpSettings,
-        /// Token of a bot.
+        /// Bot token.
         token: SecretText,
         /// Id of the channel.
         channel: String,
     },
 }
 
-/// A channel of Slack as a sink.
+/// Slack channel as a sink.
 pub(super) struct SlackSink {
     client: SlackClient,
     formatter: MessageFormatter,
@@ -137,7 +137,7 @@ impl SlackSink {
         }
     }
 
-    /// The reply in the thread, which goes to the whole channel where somebody must act.
+    /// Posts a reply in the thread, broadcast to the channel where a person must act.
     fn reply(&self, of: &Notification) -> Option<Map<String, Value>> {
         let is_for_all = match of.kind {
             NotificationKind::Changed | NotificationKind::Escalated => true,
@@ -268,14 +268,14 @@ async fn call(client: &HttpClient, message: Map<String, Value>) -> DeliveryResul
     }
 }
 
-/// The text with Slack's three characters escaped, so that it cannot mention or link.
+/// Escapes Slack's three special characters, so that the text cannot mention or link.
 fn escaped(text: &str) -> String {
     let plain = |c: char| c.is_control() && c != '\n';
     let text: String = text.chars().map(|c| if plain(c) { ' ' } else { c }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Escaped; an address of the web as a whole can be followed.
+/// Escapes a text; a text that is a web address becomes a link.
 fn linked(text: &str) -> String {
     let is_link = is_web_address(text) && !text.contains(['|', '<', '>']);
     if is_link { format!("<{}>", escaped(text)) } else { escaped(text) }
@@ -291,13 +291,13 @@ fn with(mut message: Map<String, Value>, more: &[(&str, &str)]) -> Map<String, V
     message
 }
 
-/// True when an incoming webhook is gone for good.
+/// Returns true when an incoming webhook was removed permanently.
 fn is_gone(answer: &HttpAnswer) -> bool {
     let gone = ["no_service", "no_team", "channel_is_archived", "channel_not_found"];
     !answer.status.is_success() && gone.iter().any(|it| answer.body.starts_with(it.as_bytes()))
 }
 
-/// The reply that an error of the Web API stands for.
+/// Classifies an error of the Web API.
 fn classify(error: &str, answer: &HttpAnswer, client: &HttpClient) -> SlackReply {
     let why = format!("{} answered: {}", client.place(), client.shown(error.as_bytes()));
     let retry = |reason, after_ms| {
@@ -319,14 +319,14 @@ fn classify(error: &str, answer: &HttpAnswer, client: &HttpClient) -> SlackReply
             reject(FailureReason::TooLarge)
         }
         "is_archived" => reject(FailureReason::Gone),
-        // No JSON, or none of Slack's: something stands between.
+        // No JSON, or not from Slack: a proxy answered.
         "" => retry(FailureReason::Server, None),
         _ => reject(FailureReason::Client),
     }
 }
 
 impl fmt::Debug for SlackSettings {
-    /// Everything but the token.
+    /// Shows everything but the token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("SlackSettings");
         match &self.endpoint {

@@ -1,8 +1,8 @@
-//! Microsoft Teams, by a webhook of Workflows: each notification is a message with an Adaptive
+//! Microsoft Teams sink over a Workflows webhook: each notification is a message with an Adaptive
 //! Card.
 //!
-//! Texts of events stand in text runs only. Teams reads text blocks and facts as Markdown, and
-//! its clients do not agree on escapes; a text run is shown as it is written.
+//! Texts of events are in text runs only. Teams interprets text blocks and facts as Markdown, and
+//! its clients disagree on escapes; a text run is shown verbatim.
 
 use std::fmt;
 
@@ -23,18 +23,18 @@ use crate::sink::text::{FactKind, MessageFormatter, cut, is_web_address, one_lin
 pub(super) static KIND: SinkKind =
     SinkKind { spacing_ms: SPACING_MS, ..SinkKind::new::<TeamsConfig>("teams") };
 
-/// Bytes of a request; Teams takes about 28 KB.
+/// Maximum size of a request, in bytes; Teams accepts about 28 KB.
 pub const MESSAGE_BYTES_MAX: usize = 28_000;
-/// Characters of the title.
+/// Maximum length of the title, in characters.
 pub const TITLE_MAX: usize = 300;
-/// Characters of the address of a link; a longer one is shown as text.
+/// Maximum length of the address of a link, in characters; a longer one is shown as text.
 pub const LINK_MAX: usize = 2_000;
-/// The least time between two messages, in milliseconds.
+/// Minimum time between two messages, in milliseconds.
 pub const SPACING_MS: i64 = 1_000;
-/// Characters of any other text: the first of these with which a message is not too large.
-/// With the last one it never is.
+/// Maximum lengths of any other text, in characters: the first with which a message fits applies.
+/// With the last one every message fits.
 const TEXT_MAX: [usize; 3] = [2_000, 500, 120];
-/// Version of Adaptive Cards: the first that has text runs, which every client of Teams knows.
+/// Version of Adaptive Cards: the first with text runs, which every Teams client supports.
 const CARD_VERSION: &str = "1.2";
 
 /// Keys of the sink.
@@ -48,13 +48,13 @@ struct TeamsConfig {
 /// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TeamsSettings {
-    /// The webhook; who knows its URL can post.
+    /// Client of the webhook; its URL is a secret, as it authorises posts.
     pub http: HttpSettings,
     /// Formatter of the text.
     pub formatter: MessageFormatter,
 }
 
-/// A channel or chat of Teams as a sink.
+/// Teams channel or chat as a sink.
 struct TeamsSink {
     client: HttpClient,
     formatter: MessageFormatter,
@@ -99,7 +99,7 @@ impl TeamsSink {
         self.client.post(&headers, self.body(notification)).await
     }
 
-    /// The message with texts as long as its size allows.
+    /// Builds the message with texts as long as its size allows.
     fn body(&self, notification: &Notification) -> String {
         let mut body = String::new();
         for text_max in TEXT_MAX {
@@ -158,7 +158,7 @@ impl TeamsSink {
         })
     }
 
-    /// The message of the alert, in one line.
+    /// Returns the message of the alert, in one line.
     fn text(&self, notification: &Notification) -> String {
         match notification.kind {
             NotificationKind::Digest => one_line(&self.formatter.digest_summary(notification)),
@@ -166,7 +166,7 @@ impl TeamsSink {
         }
     }
 
-    /// The labels, and the id by which a message that came twice is recognised.
+    /// Returns the labels, and the id that identifies duplicates.
     fn more_facts(&self, notification: &Notification) -> Vec<(&'static str, String)> {
         let name = match self.formatter.language {
             Language::En => "labels",
@@ -179,7 +179,7 @@ impl TeamsSink {
     }
 }
 
-/// True when a runbook is an address that a button can open.
+/// Returns true when a runbook is an address that a button can open.
 fn is_link(runbook: &str) -> bool {
     is_web_address(runbook) && runbook.chars().count() <= LINK_MAX && one_line(runbook) == runbook
 }
@@ -209,7 +209,7 @@ fn rich_text(runs: Vec<Value>) -> Value {
 }
 
 impl fmt::Debug for TeamsSettings {
-    /// Everything but the URL.
+    /// Shows everything but the URL.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TeamsSettings").field("http", &self.http).finish_non_exhaustive()
     }

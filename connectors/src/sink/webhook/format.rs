@@ -1,4 +1,4 @@
-//! Formats in which a webhook gets a notification.
+//! Formats of the body that a webhook gets.
 
 use model::notification::{Notification, NotificationKind};
 use model::severity::Severity;
@@ -14,16 +14,16 @@ use crate::sink::json;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WebhookFormat {
-    /// The document every other sink gets.
+    /// JSON document, as other sinks write it.
     #[default]
     Hansho,
-    /// The body of version 4 that Alertmanager sends to its webhooks.
+    /// Body of version 4, as Alertmanager sends it to its webhooks.
     Alertmanager,
-    /// A CloudEvents 1.0 event in the structured mode, with the document as its content.
+    /// CloudEvents 1.0 event in the structured mode, with the JSON document as its data.
     CloudEvents,
 }
 
-/// The content type and the body.
+/// Returns content type and body.
 pub(super) fn render(format: WebhookFormat, of: &Notification) -> (&'static str, String) {
     match format {
         WebhookFormat::Hansho => ("application/json", json::render(of)),
@@ -32,7 +32,7 @@ pub(super) fn render(format: WebhookFormat, of: &Notification) -> (&'static str,
     }
 }
 
-/// The time that stands for none in what Go programs write.
+/// Zero time, as Go programs write it.
 const NO_TIME: &str = "0001-01-01T00:00:00Z";
 
 fn alertmanager(of: &Notification) -> Value {
@@ -69,7 +69,7 @@ fn alertmanager(of: &Notification) -> Value {
     })
 }
 
-/// 16 hexadecimal digits, as Alertmanager's are.
+/// Formats 16 hexadecimal digits, as Alertmanager does.
 fn fingerprint(of: EpisodeId) -> String {
     of.to_string().get(..16).unwrap_or_default().to_owned()
 }
@@ -97,7 +97,7 @@ fn cloud_event(of: &Notification) -> String {
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
-/// OpenTelemetry's scale, on which the larger is the worse.
+/// Returns the severity number of OpenTelemetry, where larger is more severe.
 const fn severity_number(of: Severity) -> u8 {
     match of {
         Severity::Critical => 21,

@@ -1,4 +1,4 @@
-//! A webhook: the notification in one of three formats, signed where there is a secret.
+//! Webhook sink: the notification in one of three formats, signed if there is a secret.
 
 pub mod format;
 
@@ -38,15 +38,15 @@ struct WebhookConfig {
 /// Settings of the sink.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
-    /// The receiver.
+    /// HTTP client of the receiver.
     pub http: HttpSettings,
     /// Format of the body.
     pub format: WebhookFormat,
-    /// Signing secrets; several while one takes the place of another.
+    /// Signing secrets; several during a rotation.
     pub secrets: Vec<SecretText>,
 }
 
-/// A webhook as a sink.
+/// Webhook as a sink.
 pub(super) struct WebhookSink {
     client: HttpClient,
     format: WebhookFormat,
@@ -89,7 +89,7 @@ impl WebhookSink {
         })
     }
 
-    /// Posts a notification at an instant, which the signature holds.
+    /// Posts a notification at an instant, which is part of the signature.
     async fn post(&self, notification: &Notification, now: Timestamp) -> DeliveryResult {
         let (content_type, body) = render(self.format, notification);
         let mut headers = vec![
@@ -121,11 +121,11 @@ impl Sink for WebhookSink {
     }
 }
 
-/// The header `webhook-signature` of Standard Webhooks 1.0: of each secret a version and the
-/// base64 of HMAC-SHA256 over id, seconds since 1970 and body, joined by dots.
+/// Returns the header `webhook-signature` of Standard Webhooks 1.0: for each secret a version and
+/// the base64 of HMAC-SHA256 over id, seconds since 1970 and body, joined by dots.
 fn signature(secrets: &[Vec<u8>], id: &str, at_s: i64, body: &str) -> String {
     let of = |secret: &Vec<u8>| {
-        // HMAC takes keys of any length.
+        // HMAC accepts keys of any length.
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
         mac.update(format!("{id}.{at_s}.{body}").as_bytes());
         Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
@@ -133,21 +133,21 @@ fn signature(secrets: &[Vec<u8>], id: &str, at_s: i64, body: &str) -> String {
     secrets.iter().filter_map(of).collect::<Vec<_>>().join(" ")
 }
 
-/// Removes a secret from the receiver's answers, as it is handed out and decoded.
+/// Redacts a secret in responses, in encoded and decoded form.
 fn redacting(client: HttpClient, secret: &SecretText) -> HttpClient {
     let client = client.redacting(secret);
     let bytes = decode_secret(secret.expose()).and_then(|bytes| String::from_utf8(bytes).ok());
     bytes.map_or(client.clone(), |text| client.redacting(&SecretText::new(text)))
 }
 
-/// The bytes of a secret as it is handed out: `whsec_` and base64.
+/// Decodes a secret of the form `whsec_` and base64.
 fn decode_secret(text: &str) -> Option<Vec<u8>> {
     let plain = text.strip_prefix("whsec_").unwrap_or(text);
     STANDARD.decode(plain).ok().filter(|bytes| (24..=64).contains(&bytes.len()))
 }
 
 impl fmt::Debug for WebhookSettings {
-    /// Everything but secrets.
+    /// Shows everything but secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookSettings")
             .field("http", &self.http)

@@ -1,4 +1,4 @@
-//! Taking and giving up partitions: where each starts, what was lost, who else is there.
+//! Assignment and revocation of partitions: start offsets, lost records, other members.
 
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,12 +29,12 @@ pub(super) struct PartitionOpening {
 enum LeftPosition {
     Nothing,
     Point(CommitPoint),
-    /// An offset whose text cannot be read.
+    /// Offset with unreadable metadata.
     Offset(i64, CommitError),
 }
 
 impl KafkaSource {
-    /// True when brokers may be asked now: not right after they did not answer.
+    /// Returns true when brokers may be queried: not shortly after a failure.
     pub(super) fn may_query(&mut self) -> bool {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
             return false;
@@ -53,7 +53,7 @@ impl KafkaSource {
         !self.troubled
     }
 
-    /// Gives up what was told as revoked at the last `poll`.
+    /// Releases the partitions reported as revoked at the last `poll`.
     pub(super) fn give_up_revoked(&mut self) {
         if self.leaving.is_empty() {
             return;
@@ -67,7 +67,7 @@ impl KafkaSource {
         }
     }
 
-    /// Does what the group asked, in order; stops at the first that cannot be done yet.
+    /// Executes pending assignment changes in order; stops at the first that has to wait.
     pub(super) fn follow_changes(&mut self) {
         while let Some(change) = self.changes.front() {
             match change {
@@ -88,13 +88,14 @@ impl KafkaSource {
             self.changes.pop_front();
             self.evaluate_at = Some(Instant::now() + SETTLE_INTERVAL);
             if !self.leaving.is_empty() {
-                // They are given up at the next poll, and only then comes the rest.
+                // Revoked partitions are released at the next poll; the other changes follow after
+                // that.
                 return;
             }
         }
     }
 
-    /// Announces partitions that will be given up.
+    /// Reports partitions that will be released.
     pub(super) fn report_revoked(&mut self, pairs: Vec<(String, i32)>) {
         for (name, partition) in &pairs {
             let Some(topic) = self.topic(name) else {
@@ -108,7 +109,8 @@ impl KafkaSource {
         self.leaving = pairs;
     }
 
-    /// Starts reading partitions where this member left them, or else where their last owner says.
+    /// Starts partitions at the offset where this member released them, or else at the replay start
+    /// of their last commit.
     fn take_over(&mut self, pairs: &[(String, i32)]) -> Result<(), ClientError> {
         let mut openings = Vec::with_capacity(pairs.len());
         for (name, partition, left) in self.committed(pairs)? {
@@ -129,7 +131,7 @@ impl KafkaSource {
         self.open(openings)
     }
 
-    /// Commits of the last owners, partition by partition.
+    /// Returns the commits of the last owners, by partition.
     fn committed(
         &self,
         pairs: &[(String, i32)],
@@ -147,7 +149,7 @@ impl KafkaSource {
         elements.iter().map(read).collect()
     }
 
-    /// From where a partition is to be read, given what was left.
+    /// Returns the replay start of a partition with this commit.
     fn reach(&self, topic: usize, partition: i32, left: &LeftPosition) -> ReplayStart {
         match (left, self.settings.reach_back.get(topic)) {
             (LeftPosition::Point(point), Some(reach)) => reach(partition, point),
@@ -155,8 +157,8 @@ impl KafkaSource {
         }
     }
 
-    /// The first offset recorded late enough, where the commit does not reach back far enough.
-    /// None where nothing was: then all of it happened before.
+    /// Returns the first offset with a log timestamp from `Since` on; `None` for other replay
+    /// starts, and if every record is older.
     fn reached_back(
         &self,
         name: &str,
@@ -174,8 +176,8 @@ impl KafkaSource {
         })
     }
 
-    /// Start offset of a partition, given its commit, up to where it is known, and which offsets
-    /// are retained.
+    /// Determines the start offset of a partition from its commit, the known next offset and the
+    /// range of retained offsets.
     fn opening(
         &mut self,
         topic: usize,
@@ -209,7 +211,7 @@ impl KafkaSource {
         PartitionOpening { topic, partition, commit, wanted: (!readable).then_some(wanted), start }
     }
 
-    /// Assigns partitions with their own queues and tells what became of each.
+    /// Assigns partitions with queues of their own and reports each.
     pub(super) fn open(&mut self, openings: Vec<PartitionOpening>) -> Result<(), ClientError> {
         let mut list = TopicPartitionList::with_capacity(openings.len());
         let mut queues = Vec::with_capacity(openings.len());
@@ -219,11 +221,12 @@ impl KafkaSource {
             };
             let offset = Offset::Offset(opening.start);
             list.add_partition_offset(name, opening.partition, offset)?;
-            // Before the assignment: a queue split later misses what was fetched until then.
+            // The queue is split before the assignment: later it would miss records fetched until
+            // then.
             let queue = self.consumer.split_partition_queue(name, opening.partition);
             queues.push(queue.ok_or(ClientError::Canceled)?);
         }
-        // An empty assignment is answered too: the group waits for it.
+        // An empty assignment is confirmed too: the group waits for it.
         self.consumer.incremental_assign(&list)?;
         for (opening, queue) in openings.into_iter().zip(queues) {
             let PartitionOpening { topic, partition, commit, wanted, start } = opening;
@@ -238,7 +241,8 @@ impl KafkaSource {
             };
             self.partitions.insert((topic, partition), part);
             self.events.push(SourceEvent::Assigned { topic, partition, commit, start });
-            // Second: only the commit says which of them had been read before.
+            // Reported after `Assigned`: only its commit shows which of the lost records had been
+            // read.
             if let Some(wanted) = wanted {
                 self.events.push(SourceEvent::Lost { topic, partition, wanted, available: start });
             }
@@ -246,7 +250,7 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Goes on where records are still retained, and tells what is gone.
+    /// Resumes at the oldest retained record and reports what was lost.
     pub(super) fn skip_lost(&mut self) {
         let lost: Vec<(usize, i32, i64)> = self
             .partitions
@@ -260,7 +264,7 @@ impl KafkaSource {
             };
             let found = self.consumer.fetch_watermarks(&name, partition, QUERY_TIMEOUT);
             let moved = found.and_then(|(low, high)| {
-                // Within the range after all: the answer that said otherwise was stale.
+                // Within the range after all: the earlier response was stale.
                 let available = if (low..=high).contains(&wanted) { wanted } else { low };
                 self.restart(topic, partition, available).map(|()| available)
             });
@@ -277,7 +281,7 @@ impl KafkaSource {
         }
     }
 
-    /// Reads a partition again from where its queue stands.
+    /// Fetches a partition again from the next offset of its queue.
     pub(super) fn reread(&mut self, name: &str, partition: i32) {
         let Some(topic) = self.topic(name) else {
             return;
@@ -291,7 +295,7 @@ impl KafkaSource {
         }
     }
 
-    /// Assigns one partition anew at an offset, with a fresh queue.
+    /// Reassigns one partition at an offset, with a new queue.
     fn restart(&mut self, topic: usize, partition: i32, offset: i64) -> Result<(), ClientError> {
         let doubts = self.doubts;
         let name = self.settings.topics.get(topic).ok_or(ClientError::Canceled)?;
@@ -299,8 +303,7 @@ impl KafkaSource {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(name, partition, Offset::Offset(offset))?;
         if let Err(error) = self.consumer.incremental_unassign(&list) {
-            // After an attempt that failed half way it is not assigned; if it is, the
-            // assignment below is refused.
+            // After an incomplete attempt it is not assigned; if it is, the assignment below fails.
             tracing::debug!("{name}/{partition} was not assigned: {error}");
         }
         let queue = self.consumer.split_partition_queue(name, partition);
@@ -312,7 +315,7 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Tells when this member wants to be alone and is not.
+    /// Reports if this member requires to be alone and is not.
     pub(super) fn evaluate_alone(&mut self) {
         if !self.settings.alone || self.evaluate_at.is_none_or(|at| Instant::now() < at) {
             return;
@@ -331,7 +334,7 @@ impl KafkaSource {
         }
     }
 
-    /// Brokers did not answer: tell so, and ask again later.
+    /// Reports a broker failure and schedules the next query.
     fn later(&mut self, text: String) {
         self.trouble(text);
         self.retry_at = Some(Instant::now() + RETRY_INTERVAL);
@@ -364,7 +367,7 @@ fn left_behind(element: &TopicPartitionListElem<'_>) -> LeftPosition {
     }
 }
 
-/// Partitions of all topics; one that does not exist yet has none.
+/// Counts the partitions of all topics; a topic that does not exist yet has none.
 fn count_partitions(
     consumer: &BaseConsumer<EventContext>,
     topics: &[String],

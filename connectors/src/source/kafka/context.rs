@@ -1,4 +1,4 @@
-//! Callbacks of librdkafka: it only takes notes, and the owner of the source acts on them.
+//! Callbacks of librdkafka: they queue events, which the owner of the source handles.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,26 +11,26 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
-/// Longest queue of unread error texts; beyond it the oldest go.
+/// Maximum number of queued errors; beyond it the oldest are dropped.
 const MAX_NOTES: usize = 64;
 
-/// Assignment change that the group asks of this member: (topic, partition) pairs.
+/// Assignment change that the group requests of this member: (topic, partition) pairs.
 #[derive(Debug)]
 pub(super) enum AssignmentChange {
-    /// To take these.
+    /// Partitions to assign.
     Assign(Vec<(String, i32)>),
-    /// To give these up.
+    /// Partitions to release.
     Revoke(Vec<(String, i32)>),
 }
 
-/// An error with librdkafka's own words, which name broker or topic.
+/// Error with the text of librdkafka, which names broker or topic.
 #[derive(Debug)]
 pub(super) struct ClientEvent {
     pub(super) code: Option<RDKafkaErrorCode>,
     pub(super) text: String,
 }
 
-/// Notes of the callbacks, which run inside the owner's own calls of `poll`.
+/// Events queued by the callbacks, which run inside the owner's calls of `poll`.
 #[derive(Default)]
 pub(super) struct EventContext {
     changes: Mutex<VecDeque<AssignmentChange>>,
@@ -39,17 +39,17 @@ pub(super) struct EventContext {
 }
 
 impl EventContext {
-    /// The changes noted since the last call, in order.
+    /// Returns the assignment changes since the last call, in order.
     pub(super) fn take_changes(&self) -> VecDeque<AssignmentChange> {
         std::mem::take(&mut *lock(&self.changes))
     }
 
-    /// The errors noted since the last call, in order.
+    /// Returns the errors since the last call, in order.
     pub(super) fn take_notes(&self) -> VecDeque<ClientEvent> {
         std::mem::take(&mut *lock(&self.notes))
     }
 
-    /// From now on partitions are given up inside the callback: nobody acts on notes any more.
+    /// Makes the callback release partitions itself, as the owner handles no events any more.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Release);
     }
@@ -64,7 +64,7 @@ impl EventContext {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is guarded is a queue, whole after every step.
+    // A poisoned lock is no problem: the queue is consistent after every step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -89,8 +89,8 @@ impl ClientContext for EventContext {
 }
 
 impl ConsumerContext for EventContext {
-    /// Notes the change. The default would assign at once, from the committed offset, and
-    /// ignore whether it worked.
+    /// Queues the change. The default callback would assign at once, at the committed offset, and
+    /// ignore errors.
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -99,8 +99,8 @@ impl ConsumerContext for EventContext {
     ) {
         let assign = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
-            // A close waits until every partition is given up; one that is refused here stays
-            // with a member that is leaving anyway.
+            // Closing waits until every partition is released; an error here concerns a member that
+            // leaves anyway.
             let done = match assign {
                 true => consumer.incremental_assign(&TopicPartitionList::new()),
                 false => consumer.incremental_unassign(list),

@@ -1,4 +1,4 @@
-//! One partition's queue: records in the order of their offsets, and where they end.
+//! Queue of one partition: records in the order of their offsets, and end-of-partition events.
 
 use std::time::{Duration, Instant};
 
@@ -11,20 +11,21 @@ use rdkafka::message::{BorrowedMessage, Message};
 use super::context::EventContext;
 use crate::source::{MAX_RECORD_BYTES, OversizedRecord};
 
-/// One partition of this member.
+/// Partition that is assigned to this member.
 pub(super) struct Partition {
     pub(super) queue: PartitionQueue<EventContext>,
-    /// The next offset to read.
+    /// Next offset to read.
     pub(super) next: i64,
-    /// The broker said that nothing follows.
+    /// True when the broker reported that no record follows.
     pub(super) ended: bool,
-    /// The source's `doubts` when fetching began anew: an end told since then is as fresh.
+    /// Value of the source's `doubts` when the current fetch started: a later end-of-partition is
+    /// as recent.
     pub(super) asked: u64,
-    /// Instant at which fetching began anew.
+    /// Instant at which the current fetch started.
     pub(super) asked_at: Instant,
-    /// `next` is not retained any more.
+    /// True when `next` is not retained any more.
     pub(super) out_of_range: bool,
-    /// Given up at the next `poll`.
+    /// True when it is released at the next `poll`.
     pub(super) revoked: bool,
 }
 
@@ -37,7 +38,7 @@ pub(super) enum QueuePoll {
 }
 
 impl Partition {
-    /// Takes one thing from the queue.
+    /// Takes one record or event from the queue.
     pub(super) fn poll_queue(
         &mut self,
         partition: i32,
@@ -45,8 +46,8 @@ impl Partition {
     ) -> QueuePoll {
         match self.queue.poll(Duration::ZERO) {
             None => QueuePoll::Nothing,
-            // INVARIANT: offsets handed out only grow. What was queued before a partition was
-            // fetched anew may come twice; only the first time counts.
+            // INVARIANT: returned offsets only grow. Records queued before a new fetch may be
+            // delivered twice; duplicates are skipped.
             Some(Ok(message)) if message.offset() < self.next => QueuePoll::Fault,
             Some(Ok(message)) => {
                 self.next = message.offset() + 1;
@@ -66,7 +67,7 @@ impl Partition {
         }
     }
 
-    /// Fetching begins anew; `None` is an attempt that failed.
+    /// Records the start of a new fetch; `None` for a failed attempt.
     pub(super) fn ask_anew(&mut self, doubts: Option<u64>) {
         self.asked = doubts.unwrap_or(self.asked);
         self.asked_at = Instant::now();

@@ -1,18 +1,18 @@
-//! Which Kafka properties a configuration may set, and which it never may.
+//! Kafka properties: which ones a configuration may set.
 //!
-//! A property is a key to the machine: `plugin.library.paths` loads code, a `*.location`
-//! reads a file, the OAuth end points call out. So nothing passes that is not in the table.
+//! Some properties are dangerous: `plugin.library.paths` loads code, a `*.location` reads a file,
+//! the OAuth endpoints open connections. So only properties in the table are accepted.
 
 use std::fmt;
 
 use rdkafka::ClientConfig;
 
-/// Origin of a property: who may set it.
+/// Origin of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PropertyOrigin {
-    /// The configuration file: whoever writes it owns the service.
+    /// Configuration file: its author controls the service.
     File,
-    /// Anything that comes over the network: names of files are refused.
+    /// Network: properties that name files are rejected.
     Request,
 }
 
@@ -24,15 +24,15 @@ enum PropertyClient {
     Producer,
 }
 
-/// One allowed property.
+/// Allowed property.
 #[derive(Clone, Copy, Debug)]
 pub struct KafkaProperty {
-    /// librdkafka's name.
+    /// Name in librdkafka.
     pub name: &'static str,
     client: PropertyClient,
-    /// It names a file, so only [`PropertyOrigin::File`] may set it.
+    /// True when it names a file: only [`PropertyOrigin::File`] may set it.
     pub names_file: bool,
-    /// Its value is shown to nobody.
+    /// True when its value is a secret.
     pub secret: bool,
 }
 
@@ -56,7 +56,7 @@ const fn secret(name: &'static str) -> KafkaProperty {
     KafkaProperty { secret: true, ..open(name) }
 }
 
-/// All that may be set, by name. What is not here is fixed, or refused.
+/// Allowed properties, by name. Others are fixed or rejected.
 pub const ALLOWED_PROPERTIES: &[KafkaProperty] = &[
     open("bootstrap.servers"),
     open("broker.address.family"),
@@ -105,25 +105,25 @@ pub const ALLOWED_PROPERTIES: &[KafkaProperty] = &[
     open("topic.metadata.refresh.interval.ms"),
 ];
 
-/// Starting values of every client; a configuration may change them.
+/// Default values of every client; a configuration may change them.
 const COMMON: &[(&str, &str)] = &[
     ("client.id", "hansho"),
-    // A record is at most 1 MiB; the library's 100 MB would be 100 MB per broker.
+    // A record is at most 1 MiB; librdkafka's default of 100 MB would be 100 MB per broker.
     ("receive.message.max.bytes", "16777216"),
     ("reconnect.backoff.max.ms", "2000"),
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];
 
-/// Starting values of every consumer.
+/// Default values of every consumer; a configuration may change them.
 const CONSUMER_COMMON: &[(&str, &str)] = &[
-    // The library wants an answer of this size and its frame to fit the limit above.
+    // librdkafka requires a response of this size and its frame to fit the limit above.
     ("fetch.max.bytes", "8388608"),
-    // A member that died is missed after this: brokers allow no less than 6 s.
+    // Time until the group removes a dead member; brokers allow no less than 6 s.
     ("session.timeout.ms", "6000"),
     ("heartbeat.interval.ms", "2000"),
 ];
 
-/// Fixed for every consumer.
+/// Fixed values of every consumer.
 const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -132,14 +132,14 @@ const CONSUMER: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
     ("check.crcs", "true"),
     ("partition.assignment.strategy", "cooperative-sticky"),
-    // The library waits a whole second after its queue was full, and brokers hold an empty
-    // fetch for half of one.
+    // librdkafka waits a second after its queue was full, and brokers hold an empty fetch for half
+    // a second.
     ("fetch.queue.backoff.ms", "10"),
     ("fetch.wait.max.ms", "10"),
     ("socket.keepalive.enable", "true"),
 ];
 
-/// Fixed for every producer: a record counts as sent when all replicas have it.
+/// Fixed values of every producer: a record counts as sent when all replicas have it.
 const PRODUCER: &[(&str, &str)] = &[
     ("acks", "all"),
     ("enable.idempotence", "true"),
@@ -147,34 +147,34 @@ const PRODUCER: &[(&str, &str)] = &[
     ("socket.keepalive.enable", "true"),
 ];
 
-/// Why a property is refused.
+/// Error of a property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PropertyError {
-    /// It is in no table.
+    /// It is not in [`ALLOWED_PROPERTIES`].
     Unknown {
-        /// As written.
+        /// Name as written.
         name: String,
     },
-    /// hansho sets it itself.
+    /// hansho sets it to a fixed value.
     Fixed {
-        /// As written.
+        /// Name as written.
         name: String,
-        /// The value it always has.
+        /// Fixed value.
         value: &'static str,
     },
     /// It names a file and came over the network.
     FileOnly {
-        /// As written.
+        /// Name as written.
         name: String,
     },
     /// `bootstrap.servers` is missing.
     NoServers,
 }
 
-/// Compares properties with [`ALLOWED_PROPERTIES`].
+/// Checks properties against [`ALLOWED_PROPERTIES`].
 ///
 /// # Errors
-/// The first that may not be set, and what may.
+/// [`PropertyError`] of the first property that must not be set.
 pub fn check_properties(
     properties: &[(String, String)],
     origin: PropertyOrigin,
@@ -196,7 +196,7 @@ pub fn check_properties(
     if servers { Ok(()) } else { Err(PropertyError::NoServers) }
 }
 
-/// The configuration of a consumer, checked.
+/// Returns the checked configuration of a consumer.
 pub(crate) fn consumer_config(
     properties: &[(String, String)],
     group: &str,
@@ -214,7 +214,7 @@ pub(crate) fn consumer_config(
     Ok(config)
 }
 
-/// The configuration of a producer, checked.
+/// Returns the checked configuration of a producer.
 pub(crate) fn producer_config(
     properties: &[(String, String)],
 ) -> Result<ClientConfig, PropertyError> {
@@ -225,7 +225,7 @@ pub(crate) fn producer_config(
     Ok(config)
 }
 
-/// One table of properties serves both kinds of client: what belongs to `other` is left out.
+/// Selects properties for one kind of client: those of `other` are left out.
 fn client_config(
     properties: &[(String, String)],
     other: PropertyClient,
@@ -270,12 +270,12 @@ impl fmt::Display for PropertyError {
 
 impl std::error::Error for PropertyError {}
 
-/// Properties that show the names, and of values only what is no secret.
+/// Properties whose `Debug` shows names, and values only of those that are no secret.
 pub(crate) struct RedactedProperties<'a>(pub(crate) &'a [(String, String)]);
 
 impl fmt::Debug for RedactedProperties<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name that is not in the table may be a misspelt secret: nothing of it is shown.
+        // A name that is not in the table may be a misspelt secret: its value is not shown.
         let plain = |name: &str| {
             let property = ALLOWED_PROPERTIES.iter().find(|allowed| allowed.name == name);
             property.is_some_and(|property| !property.secret)
