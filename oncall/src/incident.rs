@@ -5,9 +5,9 @@
 //!     └──────────────────────────►┘
 //! ```
 //!
-//! The manual's four phases derive from its times: 検知・通知 until it is acknowledged, 一次対応 until the
-//! impact is mitigated, 原因究明 until the cause is known, 恒久対策 until the permanent fix. They may
-//! continue after the alert has resolved.
+//! The manual's four phases derive from its times: 検知・通知 until it is acknowledged, 一次対応
+//! until the impact is mitigated, 原因究明 until the cause is known, 恒久対策 until the permanent
+//! fix. They may continue after the alert has resolved.
 
 use std::collections::BTreeMap;
 
