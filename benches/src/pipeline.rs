@@ -21,7 +21,7 @@ use runtime::io::{ClockReading, StepReadiness};
 use runtime::pipeline::shard_worker::ShardWorker;
 use runtime::replay::{ReplayInput, ReplayObserver, ReplayOptions, ReplayPipeline};
 
-/// The stream of [`Attempt::short_line`], and its failures.
+/// The stream of [`short_line`](crate::load::LoginAttempt::short_line), and its failures.
 pub const SHORT_STREAM: &str = r#"
 stream auth {
   ts: time("unix_ms"), action: str, outcome: str, user.name: str, src.ip: ip, score: int,
@@ -29,7 +29,7 @@ stream auth {
 filter failures = auth where action == "login" and outcome == "failure"
 "#;
 
-/// The stream of [`Attempt::long_line`], with the same fields.
+/// The stream of [`long_line`](crate::load::LoginAttempt::long_line), with the same fields.
 pub const LONG_STREAM: &str = r#"
 stream auth {
   ts: time = "@timestamp", action: str = "event.action", outcome: str = "event.outcome",

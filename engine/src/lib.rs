@@ -1,13 +1,12 @@
-//! Rules, observations and marks to transitions: the core of hansho.
+//! Core of hansho: rules, observations and watermarks in, transitions out.
 //!
-//! The road through this crate, in the order of its modules: a [`program::Program`] is made
-//! of checked rules; on the reading thread it turns events into observations for the shard
-//! that owns their key group, while a [`watermark::PartitionWatermark`] says which events count and
-//! how far time has passed; a [`shard::Shard`] applies observations in order, instant by
-//! instant, to the [`window::WindowState`] and [`episode::Episode`] of every key, and tells what
-//! changed.
+//! In the order of the modules: a [`program::Program`] is compiled from checked rules. On the
+//! reading thread it turns events into observations for the shard that owns their key group, and a
+//! [`watermark::PartitionWatermark`] decides which events are late and how far event time has
+//! passed. A [`shard::Shard`] applies observations in order, instant by instant, to the windows and
+//! the episode of every key, and returns the transitions.
 //!
-//! Nothing in here reads a clock, takes a lock, starts a thread or performs I/O.
+//! Nothing in this crate reads a clock, takes a lock, starts a thread or performs I/O.
 
 pub mod key_group;
 pub mod program;

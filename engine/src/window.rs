@@ -1,38 +1,38 @@
 //! A sliding window over one key: `(t − W, t]`, event by event or in steps.
 //!
-//! How a window keeps its entries is chosen when the program is compiled, by its measure and
-//! by whether it moves in steps:
+//! The program chooses the structure of a window when it is compiled, by the measure and by
+//! whether the window moves in steps:
 //!
 //! | measure | structure | keeps | bytes |
 //! |---|---|---|---|
 //! | `count`, `ratio` | [`CountPane`] by instant, running total | one for each instant | 16 |
-//! | `sum`, `avg` | [`Part`] by instant, subtracted on evict | one for each instant | 32 |
-//! | `min`, `max` | [`Sample`]s no later one outdoes (monotone deque) | one for each instant | 32 |
+//! | `sum`, `avg` | [`SumPane`] by instant, subtracted on evict | one for each instant | 32 |
+//! | `min`, `max` | [`SamplePane`]s no later one outdoes (monotone deque) | one for each instant | 32 |
 //! | `last` | the newest sample | one for each key | 0 |
-//! | `distinct` | [`Recency`]: values chained by when they were last seen | each value once | 40 |
-//! | `delta`, `increase`, `rate` | [`Sample`]s, subtracted on evict | every value | 32 |
-//! | the same in steps | [`Course`]s, subtracted on evict | one for each step | 80 |
-//! | `stddev` | [`Sample`]s, subtracted on evict | every value | 32 |
-//! | the same in steps | [`Moments`], subtracted on evict | one for each step | 64 |
-//! | `pNN` | [`Sample`]s and the values in order | every value | 48 |
+//! | `distinct` | [`LastSeenMap`]: values chained by when they were last seen | each value once | 40 |
+//! | `delta`, `increase`, `rate` | [`SamplePane`]s, subtracted on evict | every value | 32 |
+//! | the same in steps | [`DeltaPane`]s, subtracted on evict | one for each step | 80 |
+//! | `stddev` | [`SamplePane`]s, subtracted on evict | every value | 32 |
+//! | the same in steps | [`VariancePane`], subtracted on evict | one for each step | 64 |
+//! | `pNN` | [`SamplePane`]s and the values in order | every value | 48 |
 //!
 //! In steps an instant is the end of a step, and a window of 600 steps holds at most 601
 //! panes, the one that is still open among them; only `pNN` has to keep every value there.
 //! Events are counted beside `min`, `max` and `distinct` where the rule shows or asks how many
 //! there are: 16 bytes more for each instant.
 //!
-//! Which comparison reads a window decides nothing of what it keeps. The newest N events
-//! answer `count >= N`, but not what an alert shows of them, the value and its peak; and a
-//! rule whose threshold is changed goes on with the windows it has. What a comparison decides
-//! is *when to look again* ([`WindowState::next_fall`]): while N or more are inside, not before the
-//! N-th newest leaves.
+//! The structure does not depend on the comparison that reads the window. The newest N events
+//! would suffice for `count >= N`, but not for the value and the peak that an alert shows; and a
+//! rule whose threshold is edited keeps its windows. The comparison only decides when the next
+//! evaluation is due ([`WindowState::next_fall`]): while N or more events are inside, not before
+//! the N-th newest leaves.
 //!
-//! [`CountPane`]: crate::panes::Run
-//! [`Part`]: crate::panes::Part
-//! [`Sample`]: crate::panes::Sample
-//! [`Course`]: crate::panes::Course
-//! [`Moments`]: crate::panes::Moments
-//! [`Recency`]: crate::recency::Recency
+//! [`CountPane`]: crate::panes::CountPane
+//! [`SumPane`]: crate::panes::SumPane
+//! [`SamplePane`]: crate::panes::SamplePane
+//! [`DeltaPane`]: crate::panes::DeltaPane
+//! [`VariancePane`]: crate::panes::VariancePane
+//! [`LastSeenMap`]: crate::last_seen_map::LastSeenMap
 
 use model::decimal::Decimal;
 use rules_dsl::rule::{self, ComparisonOp, Measure};

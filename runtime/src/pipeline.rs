@@ -7,8 +7,8 @@
 //!  └────────── ingester, in the reader ────────┘     └ a machine each ┘  └ log writer ┘
 //! ```
 //!
-//! An [`Ingester`](crate::ingest::admission::Ingester) turns records into batches of
-//! observations, one batch a shard. [`PipelineInput::deliver`] hands them over, then publishes
+//! A [`RecordIngester`](crate::ingest::admission::RecordIngester) turns records into batches of
+//! observations, one batch a shard. `PipelineInput::deliver` hands them over, then publishes
 //! how far time has passed; a shard loads the watermarks first and drains its ring second, so that
 //! every observation that a watermark covers is there. No machine waits on a full ring: what does
 //! not fit stays where it is until it does.

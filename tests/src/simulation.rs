@@ -2,8 +2,8 @@
 //!
 //! A seed draws rules, records and an environment: when records arrive, which partitions come and
 //! go, how receivers answer. A scheduler steps the machines of [`runtime::node`] in a drawn order;
-//! everything outside of them is simulated: logs that lose what was not synced ([`disk`]), sources
-//! ([`sources`]), notifiers ([`notifiers`]), clocks. The node may crash before and after each
+//! everything outside of them is simulated: logs that lose what was not synced (`disk`), sources
+//! (`sources`), notifiers (`notifiers`), clocks. The node may crash before and after each
 //! effect, and recovers from what survived. The checker ([`verdict`]) compares what the alert log
 //! and the receivers have with a naive interpreter.
 //!

@@ -26,7 +26,7 @@ pub struct PendingDigest {
     pub since: Timestamp,
     /// Instant at which it is sent.
     pub due: Timestamp,
-    /// Number of notifications replaced by alert; at most [`COUNTED_MAX`] alerts.
+    /// Number of notifications replaced by alert; at most `COUNTED_MAX` alerts.
     pub news: BTreeMap<String, u64>,
     /// Number of notifications replaced of all other alerts.
     pub unnamed: u64,

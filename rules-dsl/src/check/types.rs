@@ -265,7 +265,7 @@ pub(crate) enum CheckedTrigger {
 }
 
 impl CheckedTrigger {
-    /// Its selections, in the order of [`Trigger::selections`].
+    /// Its selections, in the order of [`crate::rule::Trigger::selections`].
     pub(crate) fn selected(&self) -> Vec<&SelectedEvents> {
         let mut all: Vec<&SelectedEvents> = match self {
             CheckedTrigger::Condition(_) => Vec::new(),

@@ -173,13 +173,13 @@ pub enum Measure {
 /// Events of a stream that satisfy a predicate, and what an observation takes from them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventSelection {
-    /// Index in [`RuleSet::streams`].
+    /// Index in [`super::RuleSet::streams`].
     pub stream: usize,
     /// Which events.
     pub predicate: Predicate,
     /// The measured field; `None` for counts. An event without it is not observed.
     pub field: Option<usize>,
-    /// The field of each [`Alert::by`] component.
+    /// The field of each [`super::Alert::by`] component.
     pub key: Vec<usize>,
     /// The fields a message may show.
     pub message_fields: Vec<usize>,
