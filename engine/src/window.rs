@@ -7,9 +7,9 @@
 //! |---|---|---|---|
 //! | `count`, `ratio` | [`CountPane`] by instant, running total | one for each instant | 16 |
 //! | `sum`, `avg` | [`SumPane`] by instant, subtracted on evict | one for each instant | 32 |
-//! | `min`, `max` | [`SamplePane`]s no later one outdoes (monotone deque) | one for each instant | 32 |
+//! | `min`, `max` | [`SamplePane`]s in a monotone deque | one for each instant | 32 |
 //! | `last` | the newest sample | one for each key | 0 |
-//! | `distinct` | [`LastSeenMap`]: values chained by when they were last seen | each value once | 40 |
+//! | `distinct` | [`LastSeenMap`], values chained by last sighting | each value once | 40 |
 //! | `delta`, `increase`, `rate` | [`SamplePane`]s, subtracted on evict | every value | 32 |
 //! | the same in steps | [`DeltaPane`]s, subtracted on evict | one for each step | 80 |
 //! | `stddev` | [`SamplePane`]s, subtracted on evict | every value | 32 |
