@@ -1,4 +1,4 @@
-//! Absence: how long nothing has come of one key.
+//! Absence: time since the last event of one key.
 
 use crate::snapshot::packed;
 
@@ -7,17 +7,17 @@ use crate::snapshot::packed;
 pub struct AbsenceState {
     last: i64,
     within_ms: i64,
-    /// After so long the key is forgotten.
+    /// Time after which the key is dropped, in milliseconds.
     seen_ms: Option<i64>,
 }
 
 impl AbsenceState {
-    /// A key that was heard of at `last`, or could have been from then on.
+    /// Creates the absence of a key last seen at `last`, or expected from then on.
     pub(crate) const fn new(last: i64, within_ms: i64, seen_ms: Option<i64>) -> AbsenceState {
         AbsenceState { last, within_ms, seen_ms }
     }
 
-    /// It is heard of.
+    /// Records an event of the key.
     pub(crate) fn take_in(&mut self, time: i64) {
         self.last = self.last.max(time);
     }
@@ -37,12 +37,12 @@ impl AbsenceState {
         self.forgotten_at().is_some_and(|at| now >= at)
     }
 
-    /// Instant at which it is absent, unless heard of before.
+    /// Instant at which it becomes absent, unless an event comes before.
     pub(crate) const fn begins_at(&self) -> i64 {
         self.last.saturating_add(self.within_ms)
     }
 
-    /// Instant at which it is forgotten, unless heard of before.
+    /// Instant at which it is dropped, unless an event comes before.
     pub(crate) fn forgotten_at(&self) -> Option<i64> {
         self.seen_ms.map(|seen| self.last.saturating_add(seen))
     }

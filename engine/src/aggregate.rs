@@ -19,7 +19,7 @@ use crate::snapshot::packed;
 /// Events by instant.
 pub(crate) type EventCounter = IncrementalWindow<CountAccumulator>;
 
-/// Layout of a window's entries; [`crate::window`] says which measure takes which.
+/// Structure of a window's entries; [`crate::window`] lists the structure of each measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowStructure {
     Count,
@@ -57,7 +57,7 @@ pub(crate) enum WindowAggregate {
 pub(crate) struct ExtremeAggregate {
     pub(crate) candidates: PaneRing<SamplePane>,
     pub(crate) is_largest: bool,
-    /// Present where the number of events is asked for.
+    /// Event counts, present where the rule needs the number of events.
     pub(crate) events: Option<Box<EventCounter>>,
 }
 
@@ -66,11 +66,11 @@ pub(crate) struct ExtremeAggregate {
 pub(crate) struct LastAggregate {
     pub(crate) newest: Option<SamplePane>,
     pub(crate) ahead: PaneRing<SamplePane>,
-    /// Present where the number of events is asked for.
+    /// Event counts, present where the rule needs the number of events.
     pub(crate) events: Option<Box<EventCounter>>,
 }
 
-/// Different values, each with when it was last seen.
+/// Distinct values, each with its last sighting.
 #[derive(Debug, Default)]
 pub(crate) struct DistinctAggregate {
     pub(crate) values: LastSeenMap,
@@ -78,7 +78,7 @@ pub(crate) struct DistinctAggregate {
     pub(crate) ahead: PaneRing<SamplePane>,
     /// The values of the newest step, in a window that moves in steps.
     pub(crate) open: Option<LastSeenMap>,
-    /// Present where the number of events is asked for.
+    /// Event counts, present where the rule needs the number of events.
     pub(crate) events: Option<Box<EventCounter>>,
 }
 
@@ -108,7 +108,8 @@ impl WindowStructure {
 }
 
 impl WindowAggregate {
-    /// Of no entries; with `is_counted` events are counted though the measure does not need it.
+    /// Creates an empty aggregate; with `is_counted` events are counted though the measure does not
+    /// need it.
     pub(crate) fn new(structure: WindowStructure, is_counted: bool) -> WindowAggregate {
         let events = is_counted.then(Box::default);
         match structure {
@@ -185,7 +186,7 @@ impl WindowAggregate {
         }
     }
 
-    /// Moves the window's end to `now`, and lets go of every entry at or before `up_to`.
+    /// Moves the window's end to `now`, and drops every entry at or before `up_to`.
     #[inline]
     pub(crate) fn advance(&mut self, now: i64, up_to: i64) {
         match self {
@@ -335,9 +336,9 @@ impl WindowAggregate {
         }
     }
 
-    /// The instant of the entry after whose leaving a value that only falls as entries leave
-    /// stands to `level` no longer as it does: of N that are asked for the N-th newest.
-    /// Where the value may rise as well it is that of the first to leave.
+    /// Instant of the entry whose leaving changes how a value that only falls as entries leave
+    /// compares to `level`: for a required count of N, the N-th newest. Where the value may also
+    /// rise, it is the first entry to leave.
     pub(crate) fn last_needed(&self, comparison: ComparisonOp, level: Decimal) -> Option<i64> {
         let holds = |value: MeasureValue| comparison.holds(value.compare(level));
         let mut left = match self {
@@ -387,7 +388,7 @@ impl ExtremeAggregate {
             let outdone = |have: &SamplePane| {
                 if *is_largest { have.value <= value } else { have.value >= value }
             };
-            // What is ahead stands behind: nearly always the one that enters and no more.
+            // Entries ahead are at the back: nearly always the one that enters and no more.
             while inside.checked_sub(1).and_then(|last| panes.get(last)).is_some_and(outdone) {
                 *inside -= 1;
                 panes.remove(*inside);

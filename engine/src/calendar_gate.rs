@@ -1,18 +1,18 @@
-//! The calendar of a rule, asked once for each stretch of it.
+//! Calendar of a rule, cached for each period that it is open or closed.
 
 use model::time::Timestamp;
 use rules_dsl::rule::During;
 
-/// Opening of a rule's calendar, and the instant until which it stays so.
+/// State of a rule's calendar, and the instant until which it stays the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CalendarOpening {
     pub is_open: bool,
-    /// `None` is for good.
+    /// Instant of the next change; `None` is never.
     pub until: Option<i64>,
 }
 
 impl CalendarOpening {
-    /// A rule without a calendar.
+    /// Opening of a rule without a calendar: always open.
     pub(crate) const ALWAYS: CalendarOpening = CalendarOpening { is_open: true, until: None };
 }
 

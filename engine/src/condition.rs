@@ -1,4 +1,4 @@
-//! Comparisons of measures for one key: what each of them is, and what they are together.
+//! Condition of one key: the truth of each comparison and of their combination.
 
 use model::decimal::Decimal;
 use rules_dsl::rule::{BoolOp, Compare, ComparisonOp, Condition, MeasureFormula, Window as Plan};
@@ -19,9 +19,9 @@ pub struct ConditionState {
 /// Truth of a comparison, kept while its value is unknown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ComparisonState {
-    /// True when it is taken for true.
+    /// Current truth, known or held.
     pub(crate) truth: bool,
-    /// Since when its value is unknown.
+    /// Instant since which its value is unknown.
     pub(crate) unknown_since: Option<i64>,
     /// True when its value was ever known.
     was_known: bool,
@@ -32,9 +32,9 @@ pub struct ComparisonState {
 pub enum UnknownValue {
     /// Its value is known.
     None,
-    /// It is held as it was.
+    /// The last known truth is held.
     Held,
-    /// It was held true until now, and is false from now on.
+    /// A truth that was held lapses: false from now on.
     Lapsed,
     /// Nothing is held any more.
     Over,
@@ -47,15 +47,15 @@ pub struct EvaluationContext<'a> {
     pub condition: &'a Condition,
     /// Plans of its windows.
     pub windows: &'a [WindowPlan],
-    /// The level of the first comparison, for this key and as things stand.
+    /// Level of the first comparison, for this key and the current state of its episode.
     pub level: Decimal,
     /// Time for which an unknown value keeps its truth, in milliseconds.
     pub hold_ms: i64,
     /// Instant of the streams' first event, if the rule has no key: without one, some comparisons
     /// are unknown until their window is whole.
     pub first: Option<FirstEvents>,
-    /// True when a key without events is not judged: a count of it is not 0 but nobody's business,
-    /// while what is unknown of no events is held as it was.
+    /// True when a key without events is not evaluated: comparisons of values that are 0 without
+    /// events are false, and comparisons of unknown values hold their truth.
     pub forgets_silence: bool,
 }
 
@@ -67,8 +67,8 @@ pub type FirstEvents = Option<i64>;
 pub struct ConditionTruth {
     /// True when it holds.
     pub truth: bool,
-    /// True when data is wanting: a comparison held true is so no longer as of this instant, or
-    /// nothing at all is known any more.
+    /// True when data is missing: a comparison that was held true lapses at this instant, or no
+    /// comparison is known or held any more.
     pub ran_out: bool,
     /// The value of the first comparison; `None` is unknown.
     pub value: Option<MeasureValue>,
@@ -105,21 +105,21 @@ impl ConditionState {
         self.windows.iter_mut().zip(plans).for_each(|(window, plan)| window.advance(now, plan));
     }
 
-    /// The value of a condition that is one comparison of one window, where the window has been
-    /// moved to, and whether it has been taken for true; `None` is unknown, or was until now.
+    /// Value and current truth of a condition that is one comparison of one window, at the window's
+    /// end. `None` when the value is unknown, or was until now.
     #[inline]
     pub(crate) fn glance(&self, plan: &WindowPlan) -> Option<(MeasureValue, bool)> {
         let held = self.held.first().filter(|held| held.unknown_since.is_none())?;
         Some((self.windows.first()?.measured(plan)?, held.truth))
     }
 
-    /// Takes the one comparison for what it has been taken for: its value is known.
+    /// Records that the value of the one comparison is known and its truth unchanged.
     pub(crate) fn confirm(&mut self) {
         self.held.iter_mut().for_each(|held| held.was_known = true);
     }
 
-    /// The value of the first comparison at `now`, where the windows have been moved to;
-    /// `None` is unknown.
+    /// Value of the first comparison at `now`, to which the windows have advanced; `None` is
+    /// unknown.
     pub(crate) fn value(
         &self,
         now: i64,
@@ -133,7 +133,7 @@ impl ConditionState {
         is_whole.then(|| formula::value(&compare.value, &measured)).flatten()
     }
 
-    /// Settles what the comparisons are at `now`, where the windows have been moved to.
+    /// Evaluates the comparisons at `now`, to which the windows have advanced.
     pub(crate) fn evaluate(
         &mut self,
         now: i64,
@@ -190,14 +190,14 @@ impl ConditionState {
         self.held.iter().any(|held| held.truth && held.unknown_since.is_some())
     }
 
-    /// Instant at which a value next changes by itself.
+    /// Instant at which a value next changes without a new event.
     pub(crate) fn next_change(&self, plans: &[WindowPlan]) -> Option<i64> {
         let windows = self.windows.iter().zip(plans);
         windows.filter_map(|(window, plan)| window.next_change(plan)).min()
     }
 
-    /// Instant at which the value of one window, which only falls while nothing comes, may no
-    /// longer meet a level that it meets.
+    /// Instant at which the value of one window, which only falls without new events, may stop
+    /// meeting a level that it meets.
     pub(crate) fn next_fall(
         &self,
         comparison: ComparisonOp,
@@ -213,7 +213,7 @@ impl ConditionState {
         windows.filter_map(|(window, plan)| window.next_empty(plan)).max()
     }
 
-    /// Instant at which an unknown value that holds a truth up has been held for as long as it may.
+    /// Earliest instant at which an unknown value has been held for as long as `hold` allows.
     pub(crate) fn held_until(&self, hold_ms: i64, now: i64) -> Option<i64> {
         let unknown = self.held.iter().filter_map(|held| held.unknown_since);
         unknown.map(|since| since.saturating_add(hold_ms)).filter(|due| *due > now).min()
@@ -221,7 +221,7 @@ impl ConditionState {
 }
 
 impl ComparisonState {
-    /// Settles what the comparison is at `now`.
+    /// Updates the comparison at `now`; `holds` is `None` where its value is unknown.
     pub(crate) fn learn(&mut self, now: i64, holds: Option<bool>, hold_ms: i64) -> UnknownValue {
         if let Some(truth) = holds {
             *self = ComparisonState { truth, unknown_since: None, was_known: true };
@@ -243,7 +243,7 @@ fn holds(joint: &BoolOp, held: &[ComparisonState]) -> bool {
     }
 }
 
-/// True when the windows of a comparison without a key reach back to where something was seen.
+/// True when the streams' first event is old enough for a comparison without a key.
 fn is_whole(condition: &Condition, compare: &Compare, first: FirstEvents, now: i64) -> bool {
     let Some(window_ms) = waits_for_ms(condition, compare) else {
         return true;
@@ -251,8 +251,8 @@ fn is_whole(condition: &Condition, compare: &Compare, first: FirstEvents, now: i
     first.is_some_and(|first| now >= first.saturating_add(window_ms))
 }
 
-/// Time after its streams' first event from which a comparison without a key is known: the low side
-/// of what counts nothing as zero, and `vs`. `None` is at once.
+/// Time after its streams' first event from which a comparison without a key is known. It applies
+/// to `vs`, and to the low side of values that are 0 without events. `None` is at once.
 pub(crate) fn waits_for_ms(condition: &Condition, compare: &Compare) -> Option<i64> {
     let windows = || windows_of(&compare.value, condition);
     let is_compared_with_then = windows().any(|window| window.ago_ms > 0);
@@ -262,7 +262,7 @@ pub(crate) fn waits_for_ms(condition: &Condition, compare: &Compare) -> Option<i
     longest.filter(|_| is_compared_with_then || (is_low && counts))
 }
 
-/// True when all that a comparison reads is 0 of no events.
+/// True when every measure that a comparison reads is 0 without events.
 fn counts_nothing_as_zero(condition: &Condition, compare: &Compare) -> bool {
     windows_of(&compare.value, condition).all(|window| window.measure.counts_nothing_as_zero())
 }

@@ -1,8 +1,9 @@
-//! Early notices that no settled episode has taken up yet.
+//! Early alerts that no settled episode has confirmed yet.
 //!
-//! What is announced settles as an episode: that is promised while the rules stay. Where they are
-//! changed, or a restart finds an event late that was in time, the instant of a notice may settle
-//! with nothing to show for it. Then it is withdrawn, or what people were told would stay open.
+//! An early alert settles as an episode as long as the rules stay the same. When they change, or
+//! when an event that was on time is late after a restart, the instant of an early alert may settle
+//! without an episode. Then the early alert is withdrawn, so that it does not stay open for its
+//! receivers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,23 +14,22 @@ use model::transition::{EarlyAlert, EndReason, NamedKeyPart, Transition, Transit
 
 use crate::program::Program;
 
-/// The notices of a log that are not settled, by alert and key: the first of each.
+/// Early alerts of a log that are not settled, by alert and key: the first of each.
 #[derive(Debug, Default)]
 pub struct PendingEarlyAlerts {
-    // INVARIANT: none of a key that fires: what comes then is of that episode, for all people
-    // know.
+    // INVARIANT: none of a key with an open episode: receivers take further ones as part of it.
     notices: BTreeMap<(String, Vec<u8>), EarlyAlert>,
-    /// Settled episodes that are open.
+    /// Open settled episodes.
     firing: BTreeSet<(String, Vec<u8>)>,
-    /// By alert and key: the newest settled instant of what was read of the log. Until shards
-    /// have come that far again, they may announce what is settled.
+    /// By alert and key: the newest settled instant in the replayed log. Until shards have reached
+    /// it again, they may announce what is settled.
     marks: BTreeMap<(String, Vec<u8>), Timestamp>,
-    /// The log is read: what follows is announced before it is settled.
+    /// True when the log is replayed: from then on early alerts precede their settled transitions.
     is_read: bool,
 }
 
 impl PendingEarlyAlerts {
-    /// Takes in a notice, in the order of the log.
+    /// Records an early alert, in the order of the log.
     pub fn announce(&mut self, early: &EarlyAlert) {
         let place = place(&early.facts.alert, &early.facts.key);
         let is_settled = self.marks.get(&place).is_some_and(|mark| early.facts.at <= *mark);
@@ -38,8 +38,8 @@ impl PendingEarlyAlerts {
         }
     }
 
-    /// Takes in a settled transition, in the order of the log: an episode takes up what was
-    /// announced of its key.
+    /// Records a settled transition, in the order of the log: an episode confirms the early alert
+    /// of its key.
     pub fn settle(&mut self, transition: &Transition) {
         let place = place(&transition.facts.alert, &transition.facts.key);
         let of_notice = self.notices.get(&place).map(|early| early.episode);
@@ -60,21 +60,21 @@ impl PendingEarlyAlerts {
         }
     }
 
-    /// The log is read: what follows is told for the first time.
+    /// Ends the replay of the log: what follows is emitted for the first time.
     pub const fn finish_replay(&mut self) {
         self.is_read = true;
     }
 
-    /// True when nothing is announced.
+    /// True when no early alert is pending.
     pub fn is_empty(&self) -> bool {
         self.notices.is_empty()
     }
 
-    /// The ends of notices whose instants have settled without an episode; `settled` says of an
-    /// alert how far it is judged, nothing of one that is gone.
+    /// Ends of early alerts whose instants have settled without an episode. `settled` is the
+    /// instant up to which each stream is evaluated; the early alerts of removed rules end at once.
     ///
-    /// What was true at the notice fires once the `for` of its rule has passed. The end lies just
-    /// behind that: all up to there is told, and what is not comes later.
+    /// A condition that is true at the early alert fires once the `for` of its rule has passed. The
+    /// end lies just after that: everything up to there is emitted, and all else is later.
     pub fn withdrawn(&self, program: &Program, settled: &[Timestamp]) -> Vec<Transition> {
         let over = self.notices.values().filter_map(|early| {
             let Some(rule) = program.rule(&early.facts.alert) else {
@@ -89,7 +89,7 @@ impl PendingEarlyAlerts {
     }
 }
 
-/// The end of a notice that has not fired up to an instant.
+/// Builds the end of an early alert that has not fired up to an instant.
 fn end_of(early: &EarlyAlert, fires_by: Timestamp, reason: EndReason) -> Transition {
     Transition {
         kind: TransitionKind::Resolved,

@@ -1,7 +1,7 @@
-//! Early notices: whether an unsettled event already makes a rising trigger true.
+//! Early detection: an unsettled event already makes a rising trigger true.
 //!
-//! A probe sees events as they come, in any order, and may miss a truth; what it announces
-//! is never wrong, since for its triggers more events can only add to the truth.
+//! A detector sees events in order of arrival and may miss a truth. Its alerts are never wrong,
+//! since for its triggers further events can only add to the truth.
 
 use std::collections::VecDeque;
 
@@ -11,8 +11,8 @@ use crate::key_thresholds::KeyThresholds;
 use crate::measure_value::MeasureValue;
 use crate::snapshot::packed;
 
-/// Events of one key kept for early notices; beyond it the oldest go, and a notice may be
-/// missed.
+/// Number of events of one key kept for early detection; beyond it the oldest are dropped, and an
+/// early alert may be missed.
 pub const EARLY_EVENTS_MAX: usize = 65_536;
 
 /// State of one key for early detection by one trigger.
@@ -21,7 +21,7 @@ pub struct EarlyDetector {
     levels: KeyThresholds,
     /// Ascending (time, value); of distinct values only the newest stamp of each.
     stamps: VecDeque<(i64, i128)>,
-    /// The last instant of the notices that may wait to be settled, and their highest level.
+    /// Last instant of the early alerts that may wait to be settled, and their highest level.
     announced: Option<(i64, usize)>,
 }
 
@@ -30,7 +30,7 @@ pub struct EarlyDetector {
 pub struct EarlyMatch {
     /// The instant at which the condition is true.
     pub at: i64,
-    /// The measure over what was seen; event triggers have none.
+    /// Measured value over the events seen; `None` for event triggers.
     pub measured: Option<MeasureValue>,
     /// The highest level met: 0 is the rule's own, others are those of its ladder.
     pub rung: usize,
@@ -38,7 +38,8 @@ pub struct EarlyMatch {
     pub events: u64,
 }
 
-/// True when an alert is announced early at all.
+/// True when an alert can have early alerts: a rising trigger without `for` and calendar, not in
+/// shadow.
 pub(crate) fn announces_early(alert: &Alert) -> bool {
     let can = match &alert.trigger {
         Trigger::Condition(condition) => condition.only_rises(),
@@ -49,7 +50,7 @@ pub(crate) fn announces_early(alert: &Alert) -> bool {
 }
 
 impl EarlyDetector {
-    /// Nothing has been seen of a key with these levels.
+    /// Creates the detector of a key with these levels, with no events.
     pub(crate) const fn new(levels: KeyThresholds) -> EarlyDetector {
         EarlyDetector { levels, stamps: VecDeque::new(), announced: None }
     }
@@ -59,15 +60,15 @@ impl EarlyDetector {
         &self.levels
     }
 
-    /// From here on its key has other levels.
+    /// Replaces the levels of the key.
     pub(crate) fn advance(&mut self, levels: KeyThresholds) {
         self.levels = levels;
     }
 
-    /// Takes in an event and finds the first instant at or after it where the trigger holds.
+    /// Adds an event and finds the first instant at or after it where the trigger holds.
     ///
-    /// Says nothing below `settled`, nor while an earlier notice waits to be settled or the
-    /// episode is `open`, but for a higher level of a ladder than either has had.
+    /// Returns nothing below `settled`, nor while an early alert waits to be settled or the episode
+    /// is `open`, except for a level of the ladder higher than both have had.
     pub(crate) fn observe(
         &mut self,
         trigger: &Trigger,
@@ -103,14 +104,14 @@ impl EarlyDetector {
         if found.at <= settled || !is_news || !open().is_none_or(is_higher) {
             return None;
         }
-        // Of two notices that wait, the later one and the higher one are what is not repeated:
-        // they may be of one episode.
+        // Of two waiting early alerts, keep the later instant and the higher level: they may belong
+        // to one episode.
         let (at, emitted) = waiting.unwrap_or((found.at, found.rung));
         self.announced = Some((at.max(found.at), emitted.max(found.rung)));
         Some(found)
     }
 
-    /// True when nothing in it matters any more once `settled` is reached.
+    /// True when the detector can be dropped once `settled` is reached.
     pub(crate) fn is_idle(&self, settled: i64, window_ms: i64) -> bool {
         let announced = self.announced.map(|(at, _)| at);
         let newest = self.stamps.back().map(|stamp| stamp.0).max(announced);

@@ -1,8 +1,8 @@
-//! The life of one episode: from a condition's truth to firing and resolved.
+//! Lifecycle of one episode: from the truth of a condition to firing and resolved.
 //!
-//! The edges are those of LANGUAGE §3.8 and §3.9: a condition true on `[a, b)` fires at
-//! a + `for` if b is later than that, and its episode ends when the condition has been
-//! false for `keep`, unless it turns true again at exactly that instant or before.
+//! The edges are those of LANGUAGE §3.8 and §3.9: a condition true on `[a, b)` fires at a + `for`
+//! if b is later than that. Its episode ends when the condition has been false for `keep`, unless
+//! it turns true again at exactly that instant or before.
 
 use std::cmp::Ordering;
 
@@ -37,8 +37,8 @@ enum EpisodePhase {
 struct ActiveSpan {
     since: i64,
     peak: Option<Decimal>,
-    /// The severity of the highest level the value meets; of an open episode the one last
-    /// told, which an edit of the rule does not move by itself.
+    /// Severity of the highest level that the value meets. For an open episode it is the last one
+    /// emitted; an edit of the rule alone does not change it.
     severity: Severity,
     /// The highest level so far: 0 is the rule's own, others are those of its ladder.
     highest: usize,
@@ -53,46 +53,46 @@ impl ActiveSpan {
 /// Evaluation of a condition at an instant.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
-    /// True when it holds.
+    /// True when the condition holds.
     pub truth: bool,
-    /// Why an open episode ends at once, if the condition does not hold.
+    /// Reason to end an open episode at once, if the condition does not hold.
     pub ends: Option<EndReason>,
     /// Measured value, where it is known.
     pub value: Option<MeasureValue>,
-    /// The highest level the value meets, if it meets any.
+    /// Highest level that the value meets, if any.
     pub rung: Option<usize>,
 }
 
 /// Truth of a condition that is one comparison, whose value is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MeasuredTruth<'a> {
-    /// True when it holds.
+    /// True when the comparison holds.
     pub(crate) truth: bool,
-    /// What was measured.
+    /// Measured value.
     pub(crate) value: &'a MeasureValue,
-    /// The highest level the value meets, if it meets any.
+    /// Highest level that the value meets, if any.
     pub(crate) met: Option<usize>,
 }
 
 /// Change of an episode at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EpisodeEvent {
-    /// It fires.
+    /// The episode starts to fire.
     Fired { since: i64, severity: Severity },
-    /// Its severity moves.
+    /// The severity of the open episode changes.
     Changed { since: i64, severity: Severity },
-    /// It matched once more.
+    /// A further event matches while the episode is open.
     Matched { since: i64, severity: Severity },
-    /// It ends.
+    /// The episode resolves.
     Ended { since: i64, severity: Severity, peak: Option<Decimal>, reason: EndReason },
 }
 
-/// The steps of one instant: an event may begin an episode and end it.
+/// Events of one instant: the same event may start an episode and end it.
 pub type EpisodeEvents = SmallVec<[EpisodeEvent; 2]>;
 
 impl Episode {
-    /// An episode that was open when its state was lost. One of single events has been false
-    /// ever since its last one, the first at the earliest.
+    /// Restores an episode that was open when its state was lost. One of single events is taken to
+    /// be false since `since`, the earliest instant its last event can have.
     pub(crate) fn reopened(
         since: i64,
         peak: Option<Decimal>,
@@ -105,7 +105,7 @@ impl Episode {
         Episode { phase: EpisodePhase::Firing { course, false_since } }
     }
 
-    /// Judges the instant `now` of a condition; instants never go back.
+    /// Evaluates a condition at the instant `now`; instants never decrease.
     pub(crate) fn evaluate(
         &mut self,
         now: i64,
@@ -130,8 +130,7 @@ impl Episode {
         }
     }
 
-    /// Judges the instant `now` of a trigger that is true at single events: there, and
-    /// nowhere else.
+    /// Evaluates a trigger at the instant `now`; it is true only at single events.
     pub(crate) fn mark(&mut self, now: i64, verdict: &Evaluation, alert: &Alert) -> EpisodeEvents {
         let mut steps = smallvec![];
         match &mut self.phase {
@@ -153,8 +152,8 @@ impl Episode {
         steps
     }
 
-    /// True when nothing is told of the instant `now`, at which a condition is as true as it was:
-    /// then the peak is all that moves.
+    /// Returns true when the instant `now` emits nothing because the truth of the condition is
+    /// unchanged; then at most the peak moves.
     #[inline]
     pub(crate) fn stays(
         &mut self,
@@ -199,11 +198,11 @@ impl Episode {
         Some(EpisodeEvent::Ended { since, severity, peak, reason })
     }
 
-    /// Judges an instant of which an earlier run has told everything: an open episode stays
-    /// open and none begins, whatever the windows, which are not whole yet, seem to say.
+    /// Replays an instant that a previous run has published: an open episode stays open and none
+    /// starts. Windows that are not yet whole may evaluate wrongly.
     ///
-    /// What is true, false or unknown at the end of the rehearsal, and since when, is exact
-    /// wherever it still matters: a horizon of the past holds `for`, `keep` and `hold`.
+    /// At the end of the replay, the truth of the condition and the instant since which it holds
+    /// are exact wherever they still matter: the replayed horizon covers `for`, `keep` and `hold`.
     pub(crate) fn rehearse(
         &mut self,
         now: i64,
@@ -222,15 +221,15 @@ impl Episode {
             return;
         }
         self.follow(now, verdict.truth, alert);
-        // The peak of an open episode is what the earlier run kept of it and what is seen
-        // again through windows that are whole; so is its severity.
+        // Peak and severity of an open episode combine the state that the previous run saved with
+        // the values that whole windows show on replay.
         if has_begun {
             self.widen_peak(verdict, alert);
             self.move_severity(verdict, alert);
         }
     }
 
-    /// Follows what is true at `now`.
+    /// Updates the phase by the truth at `now`.
     fn follow(&mut self, now: i64, truth: bool, alert: &Alert) {
         match &mut self.phase {
             EpisodePhase::Inactive if truth => {
@@ -255,7 +254,7 @@ impl Episode {
         }
     }
 
-    /// Takes the severity of the level that is met; true when it is another than before.
+    /// Sets the severity of the level that is met; true when it changed.
     fn move_severity(&mut self, verdict: &Evaluation, alert: &Alert) -> bool {
         let (Some(course), Some(rung)) = (self.course(), verdict.rung) else {
             return false;
@@ -275,8 +274,7 @@ impl Episode {
         }
     }
 
-    /// The instant at which something happens though nothing changes: the end of `for` or
-    /// `keep`.
+    /// Instant of the next change while the truth stays the same: the end of `for` or `keep`.
     pub(crate) const fn next_due(&self, alert: &Alert) -> Option<i64> {
         match self.phase {
             EpisodePhase::Inactive | EpisodePhase::Firing { false_since: None, .. } => None,
@@ -287,7 +285,7 @@ impl Episode {
         }
     }
 
-    /// The open episode's `since`.
+    /// Instant since which the condition of the open episode is true.
     pub(crate) const fn open_since(&self) -> Option<i64> {
         match self.phase {
             EpisodePhase::Firing { course, .. } => Some(course.since),
@@ -295,7 +293,7 @@ impl Episode {
         }
     }
 
-    /// The open episode's furthest value so far.
+    /// Furthest value of the open episode so far.
     pub(crate) const fn peak(&self) -> Option<Decimal> {
         match self.phase {
             EpisodePhase::Firing { course, .. } => course.peak,
@@ -303,12 +301,12 @@ impl Episode {
         }
     }
 
-    /// True when it fires.
+    /// True when the episode is open.
     pub(crate) const fn is_firing(&self) -> bool {
         self.open_since().is_some()
     }
 
-    /// The severity the open episode has come to.
+    /// Current severity of the open episode.
     pub(crate) const fn severity(&self) -> Option<Severity> {
         match self.phase {
             EpisodePhase::Firing { course, .. } => Some(course.severity),
@@ -316,7 +314,7 @@ impl Episode {
         }
     }
 
-    /// The highest level the open episode has ever met.
+    /// Highest level that the open episode has met so far.
     pub(crate) const fn highest(&self) -> Option<usize> {
         match self.phase {
             EpisodePhase::Firing { course, .. } => Some(course.highest),
@@ -324,24 +322,24 @@ impl Episode {
         }
     }
 
-    /// True when neither an episode nor a pending one is there.
+    /// True when the episode is neither pending nor firing.
     pub(crate) const fn is_inactive(&self) -> bool {
         matches!(self.phase, EpisodePhase::Inactive)
     }
 }
 
-/// The severity of a level: 0 is the rule's own, others are those of its ladder.
+/// Severity of a level: 0 is the rule's own, others are those of its ladder.
 pub(crate) fn severity_of(alert: &Alert, rung: usize) -> Severity {
     let above = rung.checked_sub(1).and_then(|at| alert.rungs.get(at));
     above.map_or(alert.severity, |rung| rung.severity)
 }
 
-/// The level of a severity; the lowest where the ladder has none of it.
+/// Level of a severity; 0 where the ladder does not have it.
 pub(crate) fn rung_of(alert: &Alert, severity: Severity) -> usize {
     alert.rungs.iter().position(|rung| rung.severity == severity).map_or(0, |at| at + 1)
 }
 
-/// The one of two values further in the direction a comparison asks for.
+/// Returns the value further in the direction of a comparison.
 fn further(comparison: ComparisonOp, a: Option<Decimal>, b: Option<Decimal>) -> Option<Decimal> {
     match (a, b) {
         (Some(a), Some(b)) if comparison.is_low() => Some(a.min(b)),

@@ -1,10 +1,10 @@
-//! All filters of a stream as one tree: what they have in common is asked once.
+//! All filters of a stream as one tree: conditions they share are evaluated once.
 //!
-//! A filter is a conjunction of conditions. Conditions are ranked, `field == constant` first
-//! and within that the one most filters share, and each filter is a path through the tree by
-//! rank. Of many constants for one field at most one can match, and it is looked up: a
-//! thousand filters about a thousand accounts cost what the one about this account does.
-//! Trying every filter from its beginning is the oracle in the tests.
+//! A filter is a conjunction of conditions. Conditions are ranked, `field == constant` first and
+//! within that the one most filters share, and each filter is a path through the tree by rank. Of
+//! many constants for one field at most one can match, and it is looked up: a thousand filters on a
+//! thousand accounts cost as much as the one that matches. The tests compare with trying every
+//! filter in turn.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,11 +16,10 @@ use rules_dsl::rule::{ComparisonOp, ConstantValue, Predicate};
 
 use crate::predicate::{CompiledPredicate, is_equal};
 
-/// Up to so many constants of a field are compared one after the other, which is faster than
-/// hashing the event's value.
+/// Number of constants of a field up to which a scan is faster than hashing the event's value.
 const SCANNED_MAX: usize = 4;
 
-/// Filters on their way into a tree.
+/// Filters of a tree under construction.
 #[derive(Debug, Default)]
 pub struct FilterTreeBuilder {
     ids: HashMap<Predicate, usize>,
@@ -30,7 +29,7 @@ pub struct FilterTreeBuilder {
     tests: Vec<CompiledPredicate>,
 }
 
-/// The filters of one stream, ready to run.
+/// Compiled filters of one stream.
 #[derive(Debug, Default)]
 pub struct FilterTree {
     root: FilterNode,
@@ -40,10 +39,10 @@ pub struct FilterTree {
 
 #[derive(Debug, Default)]
 struct FilterNode {
-    /// Filters all of whose conditions were met on the way here.
+    /// Filters whose conditions are all met on the path to this node.
     satisfied: Vec<usize>,
     fields: Vec<FieldBranch>,
-    /// A condition, and where it leads when it holds.
+    /// Conditions, each with the node it leads to when it holds.
     others: Vec<(usize, FilterNode)>,
 }
 
@@ -58,7 +57,7 @@ struct FieldBranch {
 }
 
 impl FilterTreeBuilder {
-    /// The number of a filter; equal ones are one.
+    /// Adds a filter and returns its number; equal filters share one.
     ///
     /// # Errors
     /// As [`CompiledPredicate::compile`].
@@ -97,7 +96,7 @@ impl FilterTreeBuilder {
         Ok(())
     }
 
-    /// The tree of all filters added.
+    /// Builds the tree of all filters added.
     pub(crate) fn grow(self) -> FilterTree {
         let mut uses = vec![0_usize; self.tests.len()];
         for condition in self.conditions_of.iter().flatten() {
@@ -114,7 +113,7 @@ impl FilterTreeBuilder {
             (path, id)
         };
         let mut paths: Vec<_> = self.conditions_of.into_iter().enumerate().map(by_rank).collect();
-        // What shares a beginning now stands together.
+        // Sorted paths that share a prefix are adjacent.
         paths.sort_unstable();
         FilterTree { root: FilterNode::grow(&paths, 0, &self.tests), tests: self.tests }
     }

@@ -1,4 +1,4 @@
-//! Numbers made of measures.
+//! Formulas over measures.
 
 use num_rational::BigRational;
 use num_traits::Zero;
@@ -6,7 +6,7 @@ use rules_dsl::rule::{ArithmeticOp, MeasureFormula};
 
 use crate::measure_value::{MeasureValue, exact};
 
-/// The value of a formula over windows; unknown where one it reads is, and at a division by
+/// Evaluates a formula over windows; unknown where a measure it reads is, and at a division by
 /// zero.
 pub(crate) fn value(
     formula: &MeasureFormula,

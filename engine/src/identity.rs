@@ -3,11 +3,10 @@
 use model::time::Timestamp;
 use model::transition::EpisodeId;
 
-/// The id of the episode of (`alert`, `key`) whose condition became true at `since`.
+/// Computes the id of the episode of (`alert`, `key`) whose condition became true at `since`.
 ///
-/// A BLAKE3 hash of exactly these three, cut to 128 bits: neither thread nor partition nor
-/// offset nor rule text enters, so that a restart, another cut of the work or an edited
-/// message names the same episode the same.
+/// A BLAKE3 hash of exactly these three, truncated to 128 bits. Thread, partition, offset and rule
+/// text do not enter, so the id survives a restart, another number of shards and an edited message.
 pub fn episode_id(alert: &str, key: &[u8], since: Timestamp) -> EpisodeId {
     let mut hasher = blake3::Hasher::new();
     for part in [alert.as_bytes(), key] {

@@ -1,4 +1,4 @@
-//! The levels that go for one key.
+//! Levels that apply to one key.
 
 use model::decimal::Decimal;
 use model::key::decode_key;
@@ -13,12 +13,12 @@ pub struct KeyThresholds {
     comparison: ComparisonOp,
     level: Decimal,
     clear: Option<Decimal>,
-    /// Of a ladder, above the first.
+    /// Further levels of a ladder, above the first.
     rungs: Box<[Decimal]>,
 }
 
 impl KeyThresholds {
-    /// The levels an alert has for a key, given in its canonical bytes.
+    /// Looks up the levels of an alert for a key in canonical bytes.
     pub(crate) fn new(alert: &Alert, key: &[u8]) -> KeyThresholds {
         let condition = alert.trigger.condition();
         let first = condition.and_then(|condition| condition.compares.first());
@@ -34,13 +34,13 @@ impl KeyThresholds {
         }
     }
 
-    /// The level the condition is judged by.
+    /// Level that the condition is compared with: `clear` while an episode is open.
     #[inline]
     pub(crate) fn evaluated(&self, is_firing: bool) -> Decimal {
         self.clear.filter(|_| is_firing).unwrap_or(self.level)
     }
 
-    /// The highest level a value meets, if it meets any: 0 is the lowest.
+    /// Highest level that a value meets, if any; 0 is the lowest.
     #[inline]
     pub(crate) fn met(&self, value: &MeasureValue) -> Option<usize> {
         let meets = |level: Decimal| self.comparison.holds(value.compare(level));

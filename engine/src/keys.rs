@@ -10,7 +10,7 @@ use crate::slab::Slab;
 /// Index of an interned key.
 pub type KeyId = u32;
 
-/// Keys by number, kept while anything refers to them.
+/// Interned keys by number, reference counted.
 #[derive(Debug, Default)]
 pub struct KeyTable {
     // The grouping hash is fixed and so open to crafted collisions: in memory, keys are
@@ -28,7 +28,7 @@ struct KeyEntry {
 }
 
 impl KeyTable {
-    /// The number of a key, with one more reference to it.
+    /// Interns a key and acquires a reference to it.
     pub(crate) fn acquire(&mut self, bytes: &[u8], group: u32) -> KeyId {
         let hash = self.seeded.hash_one(bytes);
         let entries = &mut self.entries;
@@ -45,14 +45,14 @@ impl KeyTable {
         id
     }
 
-    /// One more reference to a known key.
+    /// Adds a reference to a known key.
     pub(crate) fn retain(&mut self, id: KeyId) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.references += 1;
         }
     }
 
-    /// One reference less; the last lets the key go.
+    /// Releases a reference; the last one drops the key.
     pub(crate) fn release(&mut self, id: KeyId) {
         let Some(entry) = self.entries.get_mut(id) else {
             return;

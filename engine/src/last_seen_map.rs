@@ -1,4 +1,4 @@
-//! Different values and when each was last seen.
+//! Distinct values, each with its last sighting.
 
 use std::hash::BuildHasher;
 
@@ -8,11 +8,11 @@ use crate::snapshot::SnapshotEncode;
 
 /// No value: the end of the chain.
 const NONE: u32 = u32::MAX;
-/// Values below which memory is not given back.
+/// Number of values below which memory is not released.
 const SPARE_MAX: usize = 32;
 
-/// Values chained in the order in which they were last seen: one is seen, and one long
-/// unseen is let go of, in a fixed number of steps.
+/// Values chained in the order of their last sighting: a sighting and the removal of the oldest
+/// value take constant time.
 #[derive(Debug)]
 pub(crate) struct LastSeenMap {
     seen: Vec<SeenEntry>,
@@ -52,7 +52,7 @@ impl LastSeenMap {
     /// Bytes a value takes: its place in the chain, and its number in a table with room.
     pub(crate) const VALUE_BYTES: usize = size_of::<SeenEntry>() + 8;
 
-    /// A value is seen at an instant not before any other; whether it was not known.
+    /// Records a sighting that is not before any other; true when the value was not known.
     pub(crate) fn see(&mut self, value: i128, at: i64) -> bool {
         let hash = self.seeded.hash_one(value);
         let known = self.by_value.find(hash, |id| self.is(*id, value)).copied();
@@ -90,7 +90,7 @@ impl LastSeenMap {
         self.by_value.find(hash, |id| self.is(*id, value)).is_some()
     }
 
-    /// Lets go of the values last seen at or before `up_to`.
+    /// Drops the values last seen at or before `up_to`.
     pub(crate) fn evict(&mut self, up_to: i64) {
         while let Some(SeenEntry { value, at, .. }) = self.seen.get(self.first as usize).copied() {
             if at > up_to {
@@ -149,7 +149,7 @@ impl LastSeenMap {
         self.seen.get(id as usize).is_some_and(|seen| seen.value == value)
     }
 
-    /// Takes a value out of the chain.
+    /// Unlinks a value from the chain.
     fn unchain(&mut self, id: u32) {
         let Some(SeenEntry { before, after, .. }) = self.seen.get(id as usize).copied() else {
             return;
@@ -164,7 +164,7 @@ impl LastSeenMap {
         }
     }
 
-    /// Puts a value at the end of the chain.
+    /// Links a value to the end of the chain.
     fn chain(&mut self, id: u32) {
         let before = std::mem::replace(&mut self.last, id);
         match self.seen.get_mut(before as usize) {

@@ -3,24 +3,24 @@
 use crate::last_seen_map::LastSeenMap;
 use crate::snapshot::packed;
 
-/// The values of one key and when each was last seen.
+/// Values of one key, each with its last sighting.
 #[derive(Debug)]
 pub struct NewValueState {
     within_ms: i64,
     values_max: usize,
     seen: LastSeenMap,
-    /// The instant at which a value was new.
+    /// Latest instant at which a value was new.
     matched: Option<i64>,
 }
 
 impl NewValueState {
-    /// Nothing has been seen.
+    /// Creates an empty set.
     pub(crate) fn new(within_ms: i64, values_max: u32) -> NewValueState {
         let (values_max, seen) = (values_max as usize, LastSeenMap::default());
         NewValueState { within_ms, values_max, seen, matched: None }
     }
 
-    /// Takes in a value at `now`; false when it is new and there is no room to remember it.
+    /// Records a value at `now`; false when it is new and the limit leaves no room for it.
     pub(crate) fn take_in(&mut self, value: i128, now: i64) -> bool {
         self.forget(now);
         if self.seen.len() >= self.values_max && !self.seen.knows(value) {
@@ -32,7 +32,7 @@ impl NewValueState {
         true
     }
 
-    /// Knows of a value that it was last seen at an instant, not before any other's.
+    /// Restores the last sighting of a value, which is not before any other.
     pub(crate) fn recall(&mut self, value: i128, at: i64) {
         self.seen.see(value, at);
     }
@@ -47,17 +47,17 @@ impl NewValueState {
         self.matched == Some(now)
     }
 
-    /// Lets go of values last seen a window ago.
+    /// Drops values last seen a window ago.
     pub(crate) fn forget(&mut self, now: i64) {
         self.seen.evict(now.saturating_sub(self.within_ms));
     }
 
-    /// The next instant at which it lets go of a value.
+    /// Next instant at which a value is dropped.
     pub(crate) fn next_due(&self) -> Option<i64> {
         self.seen.oldest().map(|oldest| oldest.saturating_add(self.within_ms))
     }
 
-    /// True when it remembers nothing.
+    /// True when it holds no value.
     pub(crate) fn is_empty(&self) -> bool {
         self.seen.len() == 0
     }

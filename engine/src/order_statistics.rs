@@ -1,4 +1,4 @@
-//! A multiset that knows the value of every rank.
+//! Multiset with access by rank.
 
 use crate::snapshot::packed;
 
@@ -30,7 +30,7 @@ impl OrderStatistics {
         }
     }
 
-    /// Takes one occurrence of a value out; false when there is none.
+    /// Removes one occurrence of a value; false when there is none.
     pub(crate) fn remove(&mut self, value: i128) -> bool {
         let at = self.block_of(value);
         let Some(block) = self.blocks.get_mut(at) else {

@@ -52,7 +52,7 @@ pub(crate) struct VariancePane {
 pub(crate) enum DeltaKind {
     /// Newest less oldest.
     Delta,
-    /// Every rise added up; where a counter falls it began from zero anew.
+    /// Sum of all rises; a counter that falls was reset to zero.
     Increase,
     /// The increase per second of a window of so many milliseconds.
     Rate(i64),

@@ -1,4 +1,4 @@
-//! Predicates made ready to run, and their evaluation over one event.
+//! Compiled predicates and their evaluation over one event.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -22,8 +22,8 @@ pub enum CompiledPredicate {
     And(Vec<CompiledPredicate>),
     Or(Vec<CompiledPredicate>),
     Not(Box<CompiledPredicate>),
-    /// A field compared with a constant: most of what filters ask, so it takes no detour
-    /// over operands.
+    /// Comparison of a field with a constant: the most frequent predicate, evaluated without
+    /// operands.
     Field(usize, ComparisonOp, ConstantValue),
     Compare(PredicateOperand, ComparisonOp, PredicateOperand),
     In(PredicateOperand, Vec<ConstantValue>),
@@ -149,7 +149,7 @@ impl OperandValue<'_> {
     }
 }
 
-/// Compares an event's value with a constant; `None` as [`OperandValue::compare`] says.
+/// Compares an event's value with a constant; `None` as in [`OperandValue::compare`].
 fn compare(value: Value<'_>, constant: &ConstantValue) -> Option<Ordering> {
     match (value, constant) {
         (Value::Text(a), ConstantValue::Text(b)) => Some(a.cmp(b.as_str())),
@@ -161,9 +161,9 @@ fn compare(value: Value<'_>, constant: &ConstantValue) -> Option<Ordering> {
     }
 }
 
-/// True when an event's value is a constant.
+/// True when an event's value equals a constant.
 pub(crate) fn is_equal(value: Value<'_>, constant: &ConstantValue) -> bool {
-    // Texts of different lengths need no look at their bytes.
+    // Texts of different lengths differ: no byte comparison is needed.
     match (value, constant) {
         (Value::Text(a), ConstantValue::Text(b)) => a == b,
         _ => compare(value, constant) == Some(Ordering::Equal),

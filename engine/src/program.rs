@@ -1,4 +1,4 @@
-//! Rules compiled to run: which fields of an event become which observations, for whom.
+//! Compiled rules: which fields of an event become observations, and for which rules.
 
 mod counts;
 mod rule;
@@ -32,7 +32,7 @@ pub struct Program {
     hash: u64,
 }
 
-/// Why checked rules could not be compiled.
+/// Error of compiling checked rules: a regular expression that is too large.
 #[derive(Debug)]
 pub struct ProgramError {
     alert: String,
@@ -54,11 +54,11 @@ struct StreamPlan {
     /// The field that identifies events.
     id: Option<usize>,
     filters: FilterTree,
-    /// By filter: what is observed of the events that satisfy it.
+    /// Signals by filter, for the events that satisfy it.
     signals: Vec<Vec<SignalPlan>>,
 }
 
-/// A program that is being made.
+/// A [`Program`] under construction.
 struct ProgramBuilder {
     facts: StreamFacts,
     streams: Vec<StreamDraft>,
@@ -66,7 +66,7 @@ struct ProgramBuilder {
     signals: usize,
 }
 
-/// A [`StreamPlan`] that is being made.
+/// A [`StreamPlan`] under construction.
 #[derive(Default)]
 struct StreamDraft {
     filters: FilterTreeBuilder,
@@ -131,7 +131,8 @@ impl Program {
         at.ok().and_then(|at| self.rules.get(at))
     }
 
-    /// Names what state under it means: the rules, and what judged before them.
+    /// Identity of the state under this program: a hash of the rules and of their previous
+    /// versions.
     pub fn lineage(&self) -> u64 {
         let wordings = self.rules.iter().map(|rule| (rule.begins, &rule.earlier));
         xxh3_64(format!("{} {:?}", self.hash, wordings.collect::<Vec<_>>()).as_bytes())
@@ -150,8 +151,8 @@ impl Program {
         self.streams.len()
     }
 
-    /// True when it makes the same observations of the same events, for the same windows, as
-    /// another one of the same stateful hashes.
+    /// True when both programs, of equal stateful hashes, derive the same observations from the
+    /// same events.
     pub(crate) fn observes_as(&self, other: &Program) -> bool {
         let mut streams = self.streams.iter().zip(&other.streams);
         self.streams.len() == other.streams.len()
@@ -163,12 +164,12 @@ impl Program {
         self.signals
     }
 
-    /// A hash of the rules, to tell whether a commit was made under the same ones.
+    /// Hash of the rules: a commit records it, to detect that the rules have changed since.
     pub const fn hash(&self) -> u64 {
         self.hash
     }
 
-    /// The longest past any rule of a stream, or of a stream it is joined with, depends on.
+    /// Longest past, in milliseconds, that the next result of any rule depends on.
     pub fn horizon_ms(&self) -> i64 {
         self.rules.iter().map(RulePlan::horizon_ms).max().unwrap_or(0)
     }
@@ -223,7 +224,7 @@ impl ProgramBuilder {
         })
     }
 
-    /// The id of a selection's signal; rules that want the same share one.
+    /// Returns the id of a selection's signal; rules with equal selections share one.
     fn signal(
         &mut self,
         selection: &EventSelection,
@@ -261,7 +262,7 @@ impl ProgramBuilder {
     }
 }
 
-/// Selections that a trigger observes: its own events, then those of its windows.
+/// Selections that a trigger observes: its own events first, then those of its windows.
 fn observed(trigger: &Trigger) -> Vec<(&EventSelection, ValuePlan, InputRole)> {
     let own = |at: usize| InputRole::Step(at as u8);
     let mut all: Vec<(&EventSelection, ValuePlan, InputRole)> = match trigger {
@@ -300,7 +301,7 @@ impl ValuePlan {
     }
 }
 
-/// What a row says besides its event's time, its key and its fields.
+/// Fields of an observation other than the event's time, key and message fields.
 #[derive(Clone, Copy)]
 struct RowHead {
     origin: EventOrigin,
@@ -377,7 +378,7 @@ impl SignalPlan {
         batch.rows.push(Observation { signal, key_hash, time, value, origin, id, key, fields });
     }
 
-    /// Writes the key; false when a component is missing and may not be.
+    /// Writes the key; false when a required component is missing or cannot be part of a key.
     fn write_key(&self, event: &Event<'_>, bytes: &mut Vec<u8>) -> bool {
         let mut writer = KeyWriter(bytes);
         self.key.iter().all(|(field, optional)| {
@@ -409,7 +410,7 @@ fn number_units(value: Value<'_>) -> Option<i128> {
     }
 }
 
-/// 128 bits that stand for the values of some fields; `None` where one is missing.
+/// Hashes the values of some fields into 128 bits; `None` where one is missing.
 fn fingerprint_of(event: &Event<'_>, fields: &[usize]) -> Option<i128> {
     let mut of = fields.iter().map(|field| fingerprint(event.value(*field)));
     let first = of.next()??;
@@ -422,13 +423,13 @@ fn fingerprint_of(event: &Event<'_>, fields: &[usize]) -> Option<i128> {
     })
 }
 
-/// A fingerprint in 64 bits, of which 0 is none.
+/// Shortens a fingerprint to 64 bits; never 0, which stands for no fingerprint.
 const fn shortened(fingerprint: i128) -> u64 {
     let short = (fingerprint as u64) ^ ((fingerprint >> 64) as u64);
     if short == 0 { 1 } else { short }
 }
 
-/// 128 bits that stand for a value: type and content.
+/// Hashes a value, its type and content, into 128 bits.
 fn fingerprint(value: Value<'_>) -> Option<i128> {
     let mut small = [0_u8; 17];
     let (tag, payload) = small.split_at_mut(1);
@@ -451,7 +452,7 @@ fn fingerprint(value: Value<'_>) -> Option<i128> {
     Some(xxh3_128(&small) as i128)
 }
 
-/// A field as messages show it: numbers and instants as the text people would read.
+/// Writes a field as messages show it: fractions and instants as text.
 fn write_message_field(value: Value<'_>, writer: &mut KeyWriter<'_>) {
     match value {
         Value::Missing | Value::List { .. } => writer.null(),

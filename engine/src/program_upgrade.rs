@@ -1,11 +1,11 @@
-//! One program after another: what of the first goes on, and what ends (LANGUAGE §3.16).
+//! Upgrade from one program to the next: which state continues, and which ends (LANGUAGE §3.16).
 //!
-//! Every instant is judged by the program in force at it. A rule whose stateful part is the
-//! same keeps its windows, its episodes and what runs in them; from the first instant not yet
-//! settled its new wording judges them. A rule that is new, or new in that part, is one that
-//! opens at that instant, as a calendar opens: its windows hold all events before, and
-//! nothing is true of it sooner. So what is told is a function of the events and of which
-//! program was in force when, and whoever reads the past again comes to the same.
+//! Every instant is evaluated by the program that is active at it. A rule whose stateful part is
+//! unchanged keeps its windows, its episodes and their timers; its new version evaluates them from
+//! the first instant that is not settled. A rule that is new, or whose stateful part changed, opens
+//! at that instant, as a calendar opens: its windows hold all events before, and nothing is true of
+//! it earlier. So the output is a function of the events and of the program active at each instant,
+//! and a replay yields the same output.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::program::{PreviousVersion, Program, RulePlan};
 pub type SettledStreams = BTreeMap<String, Timestamp>;
 
 impl Program {
-    /// This program in the place of `before`, which judged up to `settled`.
+    /// Makes this program the successor of `before`, which evaluated up to `settled`.
     pub fn succeed(mut self, before: &Program, settled: &SettledStreams) -> Program {
         let until = |program: &Program, rule: &RulePlan| program.settled_for(rule, settled);
         let mut fates = Vec::with_capacity(self.rules().len());
@@ -55,7 +55,7 @@ impl Program {
         kept.collect()
     }
 
-    /// Lets alerts begin no earlier than a record of a change says.
+    /// Applies the first instants of alerts in the record of an upgrade: no alert starts earlier.
     pub fn begin_no_earlier(mut self, begins: &BTreeMap<String, Timestamp>) -> Program {
         for rule in self.rules_mut() {
             let known = begins.get(&rule.alert.name);
@@ -64,8 +64,8 @@ impl Program {
         self
     }
 
-    /// The instant at which the open episodes of an alert end because `next` has it no more,
-    /// or has it otherwise; `None` where they go on.
+    /// Instant at which the open episodes of an alert end because `next` lacks the alert, or has it
+    /// with another stateful part; `None` where they continue.
     pub fn ends_at(
         &self,
         alert: &str,
@@ -78,8 +78,8 @@ impl Program {
         (!resumes).then(|| Timestamp(until.saturating_add(1)))
     }
 
-    /// Number of its rules that another program has with the same state: under the same name, and
-    /// of the same hash.
+    /// Number of its rules that another program has under the same name and with the same stateful
+    /// hash.
     pub fn rules_kept(&self, next: &Program) -> usize {
         let same = |rule: &&RulePlan| {
             next.rule(&rule.alert.name).is_some_and(|new| new.stateful == rule.stateful)
@@ -87,18 +87,19 @@ impl Program {
         self.rules().iter().filter(same).count()
     }
 
-    /// True when it has the same rules with the same state: another wording of `before`.
+    /// True when it has the same rules as `before`, with the same state: at most their versions
+    /// differ.
     pub fn keeps_all_of(&self, before: &Program) -> bool {
         self.rules().len() == before.rules().len()
             && before.rules_kept(self) == before.rules().len()
     }
 
-    /// True when shards that run `before` may go on with this program as they are
-    /// ([`crate::shard::Shard::adopt`]): it makes the same observations, and every rule keeps its
-    /// state and how that is kept.
+    /// True when shards that run `before` may adopt this program without a restart
+    /// ([`crate::shard::Shard::adopt`]): it derives the same observations, and every rule keeps its
+    /// state and the structure of it.
     ///
-    /// A rule that looks back further than before does not: how much has to be read again
-    /// after a restart would not be known.
+    /// A rule that looks back further than before does not: the extent of a replay after a restart
+    /// would not be known.
     pub fn may_be_adopted(&self, before: &Program) -> bool {
         let mut rules = self.rules().iter().zip(before.rules());
         self.rules().len() == before.rules().len()
@@ -113,7 +114,7 @@ impl Program {
     }
 }
 
-/// True when a rule keeps the state of another, in the same windows and to the same limits.
+/// True when a rule keeps the state of another, in the same windows and with the same limits.
 fn keeps(new: &RulePlan, old: &RulePlan) -> bool {
     new.alert.name == old.alert.name
         && new.stateful == old.stateful
@@ -132,20 +133,20 @@ fn begin(old: &RulePlan, rule: &RulePlan, until: i64) -> i64 {
     if old.begins > until.saturating_sub(horizon_ms) { old.begins } else { i64::MIN }
 }
 
-/// The wordings before `rule`, of which the last judged up to `until`.
+/// Previous versions of `rule`, of which the last evaluated up to `until`.
 fn wordings(old: &RulePlan, rule: &RulePlan, until: i64) -> Vec<PreviousVersion> {
     let mut earlier = old.earlier.clone();
     if until > i64::MIN && !evaluates_alike(&old.alert, &rule.alert) {
         earlier.push(PreviousVersion { until, alert: old.alert.clone() });
     }
-    // What nothing that still runs can have begun under is forgotten.
+    // Drop the versions under which nothing that still runs can have started.
     let horizons_ms = earlier.iter().map(|earlier| earlier.alert.horizon_ms());
     let reach_ms = horizons_ms.fold(rule.alert.horizon_ms(), i64::max);
     earlier.retain(|earlier| earlier.until >= until.saturating_sub(reach_ms));
     earlier
 }
 
-/// True when two wordings over the same state come to the same verdicts and severities.
+/// True when two versions over the same state yield the same truth and severities.
 fn evaluates_alike(a: &Alert, b: &Alert) -> bool {
     let levels = |alert: &Alert| {
         let compares = alert.trigger.condition().into_iter().flat_map(|it| &it.compares);
@@ -162,8 +163,8 @@ fn evaluates_alike(a: &Alert, b: &Alert) -> bool {
         && a.during == b.during
 }
 
-/// The end, by a change of its rule, of an episode that was last told as `emitted` and has come
-/// to `peak`: nothing is measured any more, and the level is the one last met.
+/// Builds the end of an episode by a change of its rule. `emitted` is its last transition and
+/// `peak` its peak; no value is measured, and the threshold is the last one met.
 pub fn ended_by_change(emitted: &Transition, peak: Option<Decimal>, at: Timestamp) -> Transition {
     Transition {
         kind: TransitionKind::Resolved,

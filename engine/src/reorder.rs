@@ -47,13 +47,13 @@ impl Ord for BufferedObservation {
     }
 }
 
-/// The reorder buffer: whatever order observations come in, they leave in theirs.
+/// Reorder buffer: observations arrive in any order and leave in event order.
 #[derive(Debug, Default)]
 pub struct ReorderBuffer {
     // INVARIANT: ascending.
-    /// Observations that came in order, as nearly all do from one partition: it costs no search.
+    /// Observations that arrived in order, as nearly all of one partition do: no search is needed.
     queue: VecDeque<BufferedObservation>,
-    /// Observations that came after a later one.
+    /// Observations that arrived after a later one.
     strays: BinaryHeap<Reverse<BufferedObservation>>,
 }
 
@@ -93,12 +93,12 @@ impl ReorderBuffer {
         is_now.then(|| self.strays.pop()).flatten().map(|Reverse(waiting)| waiting)
     }
 
-    /// All that wait: first what came in order, in its order.
+    /// Iterates over all waiting observations, first those that arrived in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &BufferedObservation> {
         self.queue.iter().chain(self.strays.iter().map(|Reverse(stray)| stray))
     }
 
-    /// Gives memory back that only a crowd needed.
+    /// Releases memory that only a burst needed.
     pub(crate) fn give_back(&mut self) {
         give_back(&mut self.queue);
         if self.strays.len() < self.strays.capacity() / 4 {

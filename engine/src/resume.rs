@@ -6,36 +6,35 @@ use model::time::Timestamp;
 
 use crate::snapshot::packed;
 
-/// Buckets kept for one horizon: the finer, the less is read again for nothing.
+/// Number of buckets for one horizon: more buckets, less unnecessary replay.
 const BUCKETS_PER_HORIZON: i64 = 1024;
-/// Buckets kept at most: where nothing is forgotten for long, they become coarser instead.
+/// Maximum number of buckets: where none is dropped for long, they become coarser instead.
 const BUCKETS_MAX: usize = 4 * BUCKETS_PER_HORIZON as usize;
 
-/// Remembers, for the recent past of one partition, the first offset of each stretch of
-/// event time.
+/// Index of the recent past of one partition: the first offset of each interval of event time.
 ///
-/// Reading again from a *time* would lose events that came out of order; reading from the
-/// first *offset* with an event later than the instant loses none. The front just before
-/// that offset goes with it, so that what was late is late again.
+/// A replay from a *time* would lose events that came out of order; a replay from the first
+/// *offset* with an event later than the instant loses none. The front just before that offset is
+/// stored with it, so that late events are late again.
 #[derive(Clone, Debug)]
 pub struct ResumeIndex {
     bucket_ms: i64,
     buckets: BTreeMap<i64, ResumePoint>,
-    /// The bucket of the event noted last: most events share it with the one before.
+    /// Bucket of the last recorded event: most events share it with the one before.
     last: Option<i64>,
 }
 
-/// A place in a partition and what is to be known there.
+/// Position in a partition, and the state needed to replay from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResumePoint {
-    /// The offset to read next.
+    /// Offset to read next.
     pub offset: i64,
     /// The partition's front before that offset.
     pub front: Option<Timestamp>,
 }
 
 impl ResumeIndex {
-    /// An index for rules that depend on `horizon_ms` of the past.
+    /// Creates an index for rules that depend on `horizon_ms` of the past.
     pub fn new(horizon_ms: i64) -> ResumeIndex {
         ResumeIndex {
             bucket_ms: (horizon_ms / BUCKETS_PER_HORIZON).max(1),
@@ -44,11 +43,11 @@ impl ResumeIndex {
         }
     }
 
-    /// Notes an event of the partition, in the order of offsets.
+    /// Records an event of the partition, in the order of offsets.
     pub fn record(&mut self, time: Timestamp, here: ResumePoint) {
         let bucket = time.0.div_euclid(self.bucket_ms);
-        // Where the last one has been forgotten since, so would this one be: instants never
-        // go back.
+        // If the last bucket was dropped since, this event's would be dropped as well: instants
+        // never decrease.
         if self.last.replace(bucket) != Some(bucket) {
             self.buckets.entry(bucket).or_insert(here);
             if self.buckets.len() > BUCKETS_MAX {
@@ -57,7 +56,7 @@ impl ResumeIndex {
         }
     }
 
-    /// Twice the time a bucket: somewhat more is read again, and nothing is lost.
+    /// Doubles the interval of a bucket: somewhat more is replayed, and nothing is lost.
     fn coarsen(&mut self) {
         self.bucket_ms = self.bucket_ms.saturating_mul(2);
         self.last = None;
@@ -69,14 +68,14 @@ impl ResumeIndex {
         }
     }
 
-    /// The places it remembers, in the order of time.
+    /// Positions in the index, in the order of time.
     pub fn places(&self) -> impl Iterator<Item = ResumePoint> + '_ {
         self.buckets.values().copied()
     }
 
-    /// The first place with an event later than `instant`; `end` where there is none.
+    /// Returns the first position with an event later than `instant`; `end` where there is none.
     ///
-    /// Instants must not go back: what lies at or before them is forgotten.
+    /// Instants must not decrease: positions at or before them are dropped.
     pub fn resume_after(&mut self, instant: Timestamp, end: ResumePoint) -> ResumePoint {
         self.buckets = self.buckets.split_off(&instant.plus(1).0.div_euclid(self.bucket_ms));
         self.buckets.values().copied().min_by_key(|point| point.offset).unwrap_or(end)

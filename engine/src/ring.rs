@@ -1,4 +1,4 @@
-//! Panes: what is left of the entries of one instant, or of one step, in the order of time.
+//! Panes: combined entries of one instant, or of one step, in the order of time.
 
 use std::collections::VecDeque;
 
@@ -7,12 +7,12 @@ use crate::snapshot::{SnapshotEncode, packed};
 /// Entries below which a collection keeps its memory.
 const SPARE_MAX: usize = 32;
 
-/// Entries of one instant, or of one step, put together.
+/// Combined entries of one instant, or of one step.
 pub(crate) trait Pane {
     /// Instant at which the window's end reaches it.
     fn at(&self) -> i64;
 
-    /// Takes in a later one of the same instant; false where each is kept by itself.
+    /// Merges a later pane of the same instant; false where panes of an instant stay separate.
     fn join(&mut self, later: &Self) -> bool;
 }
 
@@ -61,7 +61,7 @@ impl<P: Pane> PaneRing<P> {
     /// Adds a pane that is not older than any other.
     #[inline]
     pub(crate) fn push(&mut self, pane: P) {
-        // One that has been reached is part of the result: it stays as it is.
+        // A pane that was reached is part of the result and must not change.
         let is_ahead = self.panes.len() > self.inside;
         let same = self.panes.back_mut().filter(|last| is_ahead && last.at() == pane.at());
         if !same.is_some_and(|last| last.join(&pane)) {
@@ -69,7 +69,7 @@ impl<P: Pane> PaneRing<P> {
         }
     }
 
-    /// Takes the oldest pane out if it is at or before `up_to`.
+    /// Removes the oldest pane if it is at or before `up_to`.
     #[inline]
     pub(crate) fn leave(&mut self, up_to: i64) -> Option<P> {
         let gone = self.panes.pop_front_if(|pane| pane.at() <= up_to)?;
@@ -95,12 +95,12 @@ impl<P: Pane> PaneRing<P> {
 }
 
 impl<T: Accumulator> IncrementalWindow<T> {
-    /// Nothing inside, and the result of that.
+    /// Creates an empty ring and the result of no panes.
     pub(crate) fn new(total: T) -> IncrementalWindow<T> {
         IncrementalWindow { ring: PaneRing::default(), total }
     }
 
-    /// Moves the end of the window to `now` and its beginning to `up_to`.
+    /// Moves the end of the window to `now` and its start to `up_to`.
     #[inline]
     pub(crate) fn advance(&mut self, now: i64, up_to: i64) {
         let IncrementalWindow { ring, total } = self;
@@ -114,14 +114,14 @@ impl<T: Accumulator> IncrementalWindow<T> {
     }
 }
 
-/// Gives back half the memory of a queue that has come to use a quarter of it.
+/// Releases half the memory of a queue that uses less than a quarter of it.
 pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
     if is_mostly_free(queue.len(), queue.capacity()) {
         queue.shrink_to(queue.capacity() / 2);
     }
 }
 
-/// True when a collection has come to use so little of its memory that some is to be given back.
+/// True when a collection uses so little of its capacity that some should be released.
 pub(crate) const fn is_mostly_free(len: usize, room: usize) -> bool {
     room > SPARE_MAX && len < room / 4
 }

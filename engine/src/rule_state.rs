@@ -1,14 +1,14 @@
 //! Rule state that spans more time than a restart should replay.
 //!
-//! `new … within 30d` and `absent … within 5m seen 7d` know of each value, or key, when it was
-//! last seen. Instead of reading thirty days again, a successor is given what was known at an
-//! instant R, and reads what came after it: a value's last sighting up to R is a fact that no
-//! later event makes untrue, so that facts may be written, repeated and read in any order.
+//! `new … within 30d` and `absent … within 5m seen 7d` keep the last sighting of each value or key.
+//! Instead of replaying thirty days, a restart restores the state as of an instant R and replays
+//! the events after it. The last sighting of a value up to R never changes with later events, so
+//! deltas may be written, repeated and read in any order.
 //!
-//! The instants R lie on a grid of event time, the same for all shards, whatever their number.
-//! A shard tells the sightings since one point of the grid when it passes the next, before it
-//! judges anything later: so for each point, among all that was told, the newest sighting of
-//! a value not later than the point is the one it knew there.
+//! The instants R lie on a grid of event time, which is the same for all shards and any number of
+//! them. When a shard passes a point of the grid, it emits the sightings since the previous point
+//! before it evaluates anything later. So for each point, the newest emitted sighting of a value
+//! that is not later than the point is its state there.
 
 use std::collections::BTreeMap;
 
@@ -21,35 +21,35 @@ use crate::program::RulePlan;
 /// Schedule of rule state deltas, and the rules that write them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateCheckpointPolicy {
-    /// The grid: sightings are told once in so much event time, in milliseconds.
+    /// Grid of event time: interval between two deltas, in milliseconds.
     pub every_ms: i64,
-    /// A rule whose trigger reaches back less is read again instead. At least the grid.
+    /// Reach in milliseconds below which a trigger is replayed instead. At least the grid.
     pub beyond_ms: i64,
 }
 
-/// Names what a rule remembers: its name, and what decides its state.
+/// Identity of a rule's saved state: its name and its stateful hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemoryId(pub u128);
 
-/// A value of a key, or a key itself, was seen.
+/// Last sighting of a value of a key, or of the key itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LastSeen {
     /// The key's canonical bytes.
     pub key: Vec<u8>,
-    /// The value's fingerprint; 0 where the key is what is seen.
+    /// Fingerprint of the value; 0 where the key itself is sighted.
     pub value: i128,
-    /// The last instant of it.
+    /// Its last instant.
     pub at: i64,
 }
 
 /// Sightings of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleStateDelta {
-    /// Whose they are.
+    /// Identity of the rule's state.
     pub id: MemoryId,
-    /// All that it knew at this instant, or a part of what it has learnt by then.
+    /// Instant of the state: the full state as of it, or changes up to it.
     pub until: Timestamp,
-    /// In no order, each value once.
+    /// Sightings in no order, each value once.
     pub sightings: Vec<LastSeen>,
 }
 
@@ -64,18 +64,18 @@ pub struct RuleStateRestore {
 }
 
 impl StateCheckpointPolicy {
-    /// As `check` says of rules.
+    /// Defaults that the rule checker assumes.
     pub const DEFAULT: StateCheckpointPolicy =
         StateCheckpointPolicy { every_ms: REMEMBERED_EVERY_MS, beyond_ms: REMEMBERED_BEYOND_MS };
 
-    /// The point of the grid at or before an instant.
+    /// Latest point of the grid that is not after an instant.
     pub(crate) const fn point(self, at: i64) -> i64 {
         at.saturating_sub(at.rem_euclid(self.every_ms))
     }
 }
 
 impl RulePlan {
-    /// Restore of the rule; `None` where it is read again.
+    /// Plans the restore of the rule; `None` where it is replayed instead.
     pub fn recall(&self, remembering: StateCheckpointPolicy) -> Option<RuleStateRestore> {
         let reach_ms = self.alert.remembered_ms()?;
         let is_long = reach_ms >= remembering.beyond_ms.max(remembering.every_ms);
@@ -88,19 +88,19 @@ impl RulePlan {
 }
 
 impl RuleStateRestore {
-    /// The instant as of which its memory is taken up by who has told everything up to
-    /// `settled`: what came after it is read again.
+    /// Instant as of which the state is restored, where everything up to `settled` is emitted.
+    /// Events after it are replayed.
     pub fn point(&self, settled: Timestamp) -> Timestamp {
         self.recorded_until(settled.minus(self.running_ms.saturating_add(1)))
     }
 
-    /// Up to where shards that have settled so far have told what the rule has learnt.
+    /// Instant up to which shards that have settled `settled` have emitted the rule's deltas.
     pub fn recorded_until(&self, settled: Timestamp) -> Timestamp {
         Timestamp(StateCheckpointPolicy { every_ms: self.every_ms, beyond_ms: 0 }.point(settled.0))
     }
 }
 
-/// State known at an instant: of each value the newest sighting not later.
+/// State at an instant: the newest sighting of each value that is not later.
 pub fn known_at<'a>(
     sightings: impl IntoIterator<Item = &'a LastSeen>,
     until: Timestamp,

@@ -58,13 +58,13 @@ pub struct SequenceState {
     reached: Box<[Option<i64>]>,
     gathered: GatheredSteps,
     within_ms: i64,
-    /// The instant at which it last came to its end.
+    /// Instant at which it was last completed.
     matched: Option<i64>,
 }
 
 impl SequenceState {
-    /// Nothing has happened yet in a sequence of `steps`, the first of which takes
-    /// `first_count` events.
+    /// Creates a sequence of `steps` without progress, the first of which takes `first_count`
+    /// events.
     pub(crate) fn new(steps: usize, first_count: u32, within_ms: i64) -> SequenceState {
         SequenceState {
             first_count: first_count.max(1) as usize,
@@ -76,14 +76,14 @@ impl SequenceState {
         }
     }
 
-    /// Takes an event as one of the steps.
+    /// Applies an event to one of the steps.
     pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: EventOrigin) {
         if let Some(event) = self.gathered.add((time, origin), step) {
             self.apply(event);
         }
     }
 
-    /// True when it comes to its end at `now`.
+    /// True when it is completed at `now`.
     pub(crate) fn matches(&mut self, now: i64) -> bool {
         if let Some(event) = self.gathered.take() {
             self.apply(event);
@@ -123,20 +123,20 @@ impl SequenceState {
         self.reached.get(step - 1).copied().flatten()
     }
 
-    /// Instant at which nothing of it matters any more.
+    /// Instant from which its state no longer matters.
     pub(crate) fn over_at(&self) -> Option<i64> {
         let starts = self.reached.iter().copied().flatten();
         let newest = starts.chain(self.firsts.back().copied()).max();
         newest.map(|newest| newest.saturating_add(self.within_ms))
     }
 
-    /// True when nothing of it matters at `now`.
+    /// True when its state no longer matters at `now`.
     pub(crate) fn is_over(&self, now: i64) -> bool {
         self.over_at().is_none_or(|over| over <= now)
     }
 }
 
-/// Sequences that one key has begun and not followed up.
+/// Started sequences of one key whose follow-up has not come.
 #[derive(Debug)]
 pub struct PendingFollowUps {
     within_ms: i64,
@@ -147,20 +147,20 @@ pub struct PendingFollowUps {
 }
 
 impl PendingFollowUps {
-    /// Nothing is owed.
+    /// Creates an empty list.
     pub(crate) const fn new(within_ms: i64) -> PendingFollowUps {
         let gathered = GatheredSteps { event: None, steps: 0 };
         PendingFollowUps { within_ms, begun: VecDeque::new(), gathered, matched: None }
     }
 
-    /// Takes an event that obliges (step 0) or discharges (step 1).
+    /// Applies an event that starts a sequence (step 0) or follows up (step 1).
     pub(crate) fn take_in(&mut self, step: u8, time: i64, origin: EventOrigin) {
         if let Some(event) = self.gathered.add((time, origin), step) {
             self.apply(event);
         }
     }
 
-    /// True when one runs out at `now`; those that ran out before have been told.
+    /// True when one expires at `now`; those that expired before have been emitted.
     pub(crate) fn matches(&mut self, now: i64) -> bool {
         if let Some(event) = self.gathered.take() {
             self.apply(event);
@@ -175,7 +175,7 @@ impl PendingFollowUps {
     fn apply(&mut self, event: GatheredEvent) {
         let GatheredEvent { time, steps } = event;
         if steps >> 1 & 1 == 1 {
-            // Every one still owed: what ran out before this instant has left already.
+            // All those still open: those that expired before this instant have been removed.
             self.begun.clear();
         }
         if steps & 1 == 1 && self.begun.back() != Some(&time) {
@@ -183,7 +183,7 @@ impl PendingFollowUps {
         }
     }
 
-    /// Instant at which the next one runs out.
+    /// Instant at which the next one expires.
     pub(crate) fn next_due(&self) -> Option<i64> {
         self.begun.front().map(|begun| begun.saturating_add(self.within_ms))
     }

@@ -1,4 +1,4 @@
-//! A shard: the key groups of one thread, judged instant by instant.
+//! A shard: the key groups of one thread, evaluated instant by instant.
 
 mod boundary;
 mod fields;
@@ -28,26 +28,26 @@ pub use boundary::{
     StepOutput, WatchSample, calendar_ends, keys_share,
 };
 
-/// The part of the work that one thread owns.
+/// State and evaluation of the key groups that one thread owns.
 ///
-/// [`Shard::step`] is all it does: observations and marks in, transitions out.
+/// [`Shard::step`] takes observations and watermarks and emits transitions.
 #[derive(Debug)]
 pub struct Shard {
     program: Arc<Program>,
     states: KeyStateStore,
     domains: Vec<StreamGroup>,
-    /// Domain indices by signal.
+    /// Stream group indices by signal.
     domains_of: Vec<Vec<usize>>,
-    /// Domain indices by stream: those that read it, or a stream it is joined with.
+    /// Stream group indices by stream: groups that read it, or a stream joined with it.
     joined: Vec<Vec<usize>>,
     settled: Vec<Timestamp>,
     late_after_settle: u64,
 }
 
 impl Shard {
-    /// A shard that continues where `restored` says an earlier run ended.
+    /// Creates a shard that continues where the previous run ended, as recorded in `restored`.
     ///
-    /// Events of one horizon before that are expected again: they rebuild windows and
+    /// The caller must replay the events of one horizon before that point: they rebuild windows and
     /// publish nothing.
     pub fn new(program: Arc<Program>, settings: ShardSettings, restored: &ShardRestore) -> Shard {
         let domains = StreamGroup::divide(&program, settings, restored);
@@ -70,9 +70,9 @@ impl Shard {
         }
     }
 
-    /// Goes on with a program that may be adopted ([`Program::may_be_adopted`]) and succeeds
-    /// its own at instants this shard has settled. Nothing is read again: windows, episodes and
-    /// what waits are those of both.
+    /// Replaces the program by one that may be adopted ([`Program::may_be_adopted`]) and that
+    /// succeeds the current one at instants this shard has settled. Nothing is replayed: windows,
+    /// episodes and buffered observations are kept.
     pub fn adopt(&mut self, program: &Arc<Program>) {
         self.states.adopt(Arc::clone(program));
         for domain in &mut self.domains {
@@ -81,10 +81,10 @@ impl Shard {
         self.program = Arc::clone(program);
     }
 
-    /// Takes in observations, then settles what `marks` allow.
+    /// Buffers observations, then settles the instants that `marks` allow.
     ///
-    /// The marks must have been read before the batch was taken from its ring: then every
-    /// observation they speak of is in this batch or an earlier one.
+    /// The caller must read the watermarks before it takes the batch from its ring: then every
+    /// observation that they cover is in this batch or an earlier one.
     pub fn step(&mut self, batch: &ObservationBatch, marks: &Watermarks, out: &mut StepOutput) {
         for row in &batch.rows {
             self.take_in(batch, row, out);
@@ -111,29 +111,29 @@ impl Shard {
                 continue;
             };
             let is_taken = domain.take_in(batch, row, &mut self.states, out);
-            // What an earlier run had read by then, it has counted.
+            // During replay nothing is counted here: the previous run has counted it.
             self.late_after_settle += u64::from(!is_taken && domain.is_current());
         }
     }
 
-    /// By stream: the instant up to which everything has been told, by this run or an
-    /// earlier one; it never goes back.
+    /// By stream: the instant up to which everything is emitted, by this run or a previous one. It
+    /// never decreases.
     ///
-    /// Streams that rules join, be it over a third, share one instant: whoever reads again
-    /// one horizon before it has what every rule of theirs needs.
+    /// Streams that rules join, directly or through a third stream, share one instant: a replay
+    /// from one horizon before it covers every rule that reads them.
     pub fn settled(&self) -> &[Timestamp] {
         &self.settled
     }
 
-    /// Episodes that fire, with what a restart needs to know of them; none of rules that have
-    /// still to come to where an earlier run was, which knew more.
+    /// Firing episodes with the state that a restart needs. Rules that are still replaying are left
+    /// out: the previous run recorded a later state of them.
     pub fn open_episodes(&self) -> Vec<RestoredEpisode> {
         let domain_of = |rule| self.domains.iter().find(|domain| domain.evaluates(rule));
         let current = |rule| domain_of(rule).filter(|domain| domain.is_current());
         self.states.open_episodes(|rule| current(rule).map(StreamGroup::settled))
     }
 
-    /// Values of the watches now, ordered by watch and key; nothing of what is unknown.
+    /// Current values of the watches, ordered by watch and key; unknown values are left out.
     pub fn watched(&mut self) -> Vec<WatchSample> {
         let mut out = Vec::new();
         for domain in &self.domains {
@@ -143,7 +143,7 @@ impl Shard {
         out
     }
 
-    /// Counts of what it holds and has refused.
+    /// Counts of held state and refused input.
     pub fn counts(&self) -> ShardCounts {
         ShardCounts {
             late_after_settle: self.late_after_settle,
@@ -158,13 +158,13 @@ impl Shard {
         self.states.rule_counts()
     }
 
-    /// The program it runs.
+    /// Program that the shard runs.
     pub const fn program(&self) -> &Arc<Program> {
         &self.program
     }
 }
 
-/// The order in which transitions are told: (instant, alert, key).
+/// Sort key of transitions: (instant, alert, key).
 pub fn order_of(transition: &Transition) -> impl Ord + '_ {
     (transition.facts.at, &transition.facts.alert, &transition.facts.key)
 }

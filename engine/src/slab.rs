@@ -1,12 +1,12 @@
 //! Values by number.
 
-/// Bits of a number that tell the place within a page.
+/// Bits of a number that hold the place within a page.
 const PLACE_BITS: u32 = 6;
 /// Places of a page.
 const PLACES: usize = 1 << PLACE_BITS;
 
-/// Values that stay where they are; the number of one that has gone is given out again, and a
-/// page none of whose places is taken gives its memory back.
+/// Values by number, at stable addresses. The number of a removed value is reused, and a page
+/// without values releases its memory.
 #[derive(Debug)]
 pub struct Slab<T> {
     pages: Vec<SlabPage<T>>,
@@ -17,7 +17,7 @@ pub struct Slab<T> {
 
 #[derive(Debug)]
 struct SlabPage<T> {
-    /// As many as there are places, or none at all.
+    /// Values of the page: one for each place, or empty when its memory is released.
     places: Box<[Option<T>]>,
     /// Bit n is place n.
     taken: u64,
@@ -30,7 +30,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// Keeps a value and numbers it.
+    /// Stores a value and returns its number.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         let number = self.roomy.last().copied().unwrap_or(self.pages.len() as u32);
         if number as usize >= self.pages.len() {

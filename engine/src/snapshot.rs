@@ -1,9 +1,9 @@
-//! State as bytes, and back.
+//! Binary encoding of snapshots.
 //!
-//! A number takes as many bytes as it needs (LEB128, signed ones folded into unsigned), a list
-//! begins with how many follow, a choice with its tag. The bytes do not say what they are:
-//! whoever reads them must know that they were written by the same version, for the same rules,
-//! and that none of them has changed. Of other bytes nothing is promised but an answer.
+//! A number takes as many bytes as it needs (LEB128, signed ones in zigzag form), a list starts
+//! with its length, a choice with its tag. The bytes do not describe themselves: the reader must
+//! know that they were written by the same version, for the same rules, and that none has changed.
+//! Decoding any other bytes returns `None` or an unspecified value.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
@@ -18,10 +18,10 @@ use smallvec::SmallVec;
 
 /// Encoding of snapshots: written as bytes and read back.
 pub trait SnapshotEncode: Sized {
-    /// Appends it.
+    /// Appends the encoded value.
     fn pack(&self, out: &mut Vec<u8>);
 
-    /// Takes it from the front; `None` where the bytes are no such thing.
+    /// Decodes a value from the front; `None` where the bytes are malformed.
     fn unpack(from: &mut &[u8]) -> Option<Self>;
 }
 
@@ -71,7 +71,7 @@ packed!(enum ComparisonOp {
     0 => AtLeast, 1 => Above, 2 => AtMost, 3 => Below, 4 => Equal, 5 => NotEqual
 });
 
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
+/// LEB128: seven bits a byte, the lowest first; the eighth bit is set if more follow.
 fn pack_number(mut number: u128, out: &mut Vec<u8>) {
     while number > 0x7f {
         out.push(number as u8 | 0x80);
@@ -213,7 +213,7 @@ impl<T: SnapshotEncode> SnapshotEncode for Box<T> {
     }
 }
 
-/// Appends how many there are, and each.
+/// Appends the length, then each element.
 pub(crate) fn pack_list<'a, T: SnapshotEncode + 'a>(
     list: impl ExactSizeIterator<Item = &'a T>,
     out: &mut Vec<u8>,
@@ -222,8 +222,8 @@ pub(crate) fn pack_list<'a, T: SnapshotEncode + 'a>(
     list.for_each(|item| item.pack(out));
 }
 
-/// A list of things that take a byte or more each: no claim of many makes room for them before
-/// they are there.
+/// Decodes a list of elements of at least one byte each; a false length allocates nothing in
+/// advance.
 fn unpack_list<L: Default + Extend<T>, T: SnapshotEncode>(from: &mut &[u8]) -> Option<L> {
     let mut list = L::default();
     for _ in 0..usize::unpack(from)? {

@@ -1,12 +1,11 @@
 //! Fingerprint of a rule's state: one hash over stream, `where`, `by`, measure and window.
 //!
-//! Two rules of one hash can take each other's state over: the same events come to the same
-//! windows under the same keys. What judges the state is left out: levels, ladder, `clear`,
-//! `for`, `keep`, `nodata`, calendar, severity, message and who is told (LANGUAGE §3.16).
+//! Rules with the same hash can restore each other's state: the same events lead to the same
+//! windows under the same keys. The parts that evaluate the state are left out: levels, ladder,
+//! `clear`, `for`, `keep`, `nodata`, calendar, severity, message and receivers (LANGUAGE §3.16).
 //!
-//! The bytes are written by hand, so that a new member of a rule has to be placed here.
-//! Fields go in by their facts and not by their number: a field that is declared beside them
-//! changes nothing.
+//! The bytes are written by hand, so that a new member of a rule has to be placed here. Fields are
+//! written by their facts and not by their number: a field declared beside them changes nothing.
 
 use model::schema::Schema;
 use rules_dsl::rule::{
@@ -82,7 +81,7 @@ impl SchemaFacts {
     }
 }
 
-/// Canonical bytes on their way: every part says its kind and its length.
+/// Canonical bytes under construction: every part is written with its kind and its length.
 struct CanonicalBytes<'a> {
     facts: &'a StreamFacts,
     bytes: Vec<u8>,
@@ -111,7 +110,7 @@ impl CanonicalBytes<'_> {
         all.iter().for_each(|one| each(self, one));
     }
 
-    /// Parts whose order says nothing, each once.
+    /// Writes parts whose order does not matter, each once.
     fn set<T>(&mut self, all: &[T], mut each: impl FnMut(&mut Self, &T)) {
         let mut parts: Vec<Vec<u8>> = Vec::new();
         for one in all {
@@ -129,7 +128,7 @@ impl CanonicalBytes<'_> {
 
     fn field(&mut self, stream: usize, field: usize) {
         let known = self.facts.0.get(stream).and_then(|facts| facts.fields.get(field));
-        // Fields of tests that declare none are told apart by their number.
+        // Fields without a declaration, in tests, are identified by their number.
         self.number(known.map_or(field as i128, |known| *known as i128));
     }
 

@@ -8,16 +8,16 @@ pub struct TimerQueue<S> {
     wheel: TimerWheel<S>,
 }
 
-/// A state's own record of when it is due.
+/// Due instant of one state, kept in the state.
 ///
-/// Most alarms only ever move later, as events come: the entry in the queue stays where it
-/// is, and is put in again, later, when it comes up too soon. Moved earlier, an alarm gets
-/// another entry, and the one left behind is skipped when it comes up.
+/// Most timers only ever move later, as events arrive: the entry in the queue stays where it is,
+/// and is queued again, later, when it expires too early. A timer that moves earlier gets another
+/// entry, and the old one is skipped when it expires.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StateTimer {
     due: Option<i64>,
     // INVARIANT: where there is a due instant, the entry is no later.
-    /// The instant of its live entry.
+    /// Instant of its live entry.
     entry: Option<i64>,
 }
 
@@ -35,7 +35,7 @@ impl<S: Ord + Copy> Default for TimerQueue<S> {
 }
 
 impl<S: Ord + Copy> TimerQueue<S> {
-    /// Sets a state's alarm to `due`, or to nothing.
+    /// Sets a state's timer to `due`, or cancels it.
     #[inline]
     pub(crate) fn set(&mut self, alarm: &mut StateTimer, due: Option<i64>, state: S) {
         alarm.due = due;
@@ -47,24 +47,25 @@ impl<S: Ord + Copy> TimerQueue<S> {
         }
     }
 
-    /// Sets a state's alarm to `due` unless it is due earlier.
+    /// Sets a state's timer to `due` unless it is due earlier.
     pub(crate) fn hasten(&mut self, alarm: &mut StateTimer, due: i64, state: S) {
         let due = alarm.due.map_or(due, |known| known.min(due));
         self.set(alarm, Some(due), state);
     }
 
-    /// The earliest entry's instant; nothing is due before it.
+    /// Instant of the earliest entry; nothing is due before it.
     #[inline]
     pub(crate) fn next(&self) -> Option<i64> {
         self.wheel.next()
     }
 
-    /// Takes an entry of `now` or before; its state's alarm is to [`TimerQueue::take_due`] it.
+    /// Pops an entry of `now` or before; pass it on to [`TimerQueue::take_due`] of its state's
+    /// timer.
     pub(crate) fn pop(&mut self, now: i64) -> Option<(i64, S)> {
         self.wheel.pop(now)
     }
 
-    /// True when an alarm, whose entry has come up, is due at `now`; one that is due later gets a
+    /// True when a timer whose entry has expired is due at `now`; a timer that is due later gets a
     /// new entry.
     pub(crate) fn take_due(
         &mut self,

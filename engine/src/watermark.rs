@@ -1,25 +1,25 @@
-//! Acceptance and the passing of time in one partition.
+//! Admission of events, watermark and idle timeout of one partition.
 
 use model::time::{MINUTE_MS, Timestamp};
 
-/// An event dated further than this after its record's timestamp is refused.
+/// Greatest lead of an event's time over its record's timestamp; beyond it the event is refused.
 pub const FUTURE_MAX_MS: i64 = 5 * MINUTE_MS;
 
 /// Admission of an event by its partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventAdmission {
-    /// It counts.
+    /// On time: the event is processed.
     Accepted,
-    /// It is older than the watermark: dropped and counted.
+    /// Older than the watermark: dropped and counted.
     Late,
-    /// It claims to come from the future: a dead letter; it moves nothing.
+    /// Too far in the future: a dead letter, which does not advance the watermark.
     Future,
 }
 
-/// The front of one partition: how far its own time has come.
+/// Watermark of one partition, derived from the largest event time read so far (the front).
 ///
-/// Depends on this partition's order alone, so what is accepted is the same whatever other
-/// partitions do and however often the partition is read again.
+/// It depends only on the order within this partition, so the same events are admitted whatever
+/// other partitions do and however often the partition is replayed.
 #[derive(Clone, Copy, Debug)]
 pub struct PartitionWatermark {
     lateness_ms: i64,
@@ -27,18 +27,18 @@ pub struct PartitionWatermark {
 }
 
 impl PartitionWatermark {
-    /// A partition of which nothing was read, or that is read again from a place where its
-    /// front was `front`.
+    /// Creates the watermark of a partition that is read from its start (`None`), or from a
+    /// position at which its front was `front`.
     pub const fn new(lateness_ms: i64, front: Option<Timestamp>) -> PartitionWatermark {
         PartitionWatermark { lateness_ms, front }
     }
 
-    /// Goes on from a front that was.
+    /// Restores the front.
     pub const fn put(&mut self, front: Option<Timestamp>) {
         self.front = front;
     }
 
-    /// Judges the next event of the partition and moves the front.
+    /// Admits or refuses the next event of the partition and advances the front.
     ///
     /// `recorded` is the record's own timestamp, where the log keeps one.
     pub fn admit(&mut self, time: Timestamp, recorded: Option<Timestamp>) -> EventAdmission {
@@ -58,34 +58,34 @@ impl PartitionWatermark {
         self.front
     }
 
-    /// Front − lateness: events older than this are late.
+    /// Watermark: front − lateness. Events older than this are late.
     pub fn watermark(&self) -> Option<Timestamp> {
         self.front.map(|front| front.minus(self.lateness_ms))
     }
 
-    /// The last instant this partition can add nothing to, were its front at `front`.
+    /// Last instant that this partition can no longer add events to, for a given front.
     pub const fn settled_at(&self, front: Timestamp) -> Timestamp {
         front.minus(self.lateness_ms).minus(1)
     }
 
-    /// Point up to which time had come where an earlier run has told everything up to `settled`.
+    /// Front of a partition for which a previous run has settled everything up to `settled`.
     pub const fn reached_at(&self, settled: Timestamp) -> Timestamp {
         settled.plus(1).plus(self.lateness_ms)
     }
 }
 
-/// Idle timeout: passage of time in a partition that is known empty (LANGUAGE §3.6).
+/// Idle timeout: event time advances in a partition that is known to be empty (LANGUAGE §3.6).
 ///
-/// Only up to the last answer that nothing follows: what was not asked since, be it paused,
-/// held back, taken away or out of reach, may hold events that nobody has seen. Where time has
-/// come by itself it stays; the next silence goes on from there.
+/// It advances only up to the last poll that found nothing. A partition that was not polled since
+/// (paused, throttled, revoked or unreachable) may hold events that are not read yet. Time that has
+/// advanced never goes back; the next idle period continues from there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IdleTimeout {
     empty: Option<KnownEmpty>,
     passed: Option<Timestamp>,
 }
 
-/// A stretch in which every answer was that nothing follows, by a monotonic clock.
+/// Period in which every poll found nothing, by a monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct KnownEmpty {
     from: Timestamp,
@@ -94,7 +94,7 @@ struct KnownEmpty {
 }
 
 impl KnownEmpty {
-    /// Point up to which time has come by itself; nothing before it has been idle.
+    /// Event time reached by idling; `None` before the idle timeout has passed.
     fn reached(&self, idle_ms: i64) -> Option<Timestamp> {
         let passed_ms = self.until_ms.saturating_sub(self.since_ms).saturating_sub(idle_ms);
         (passed_ms >= 0).then(|| self.from.plus(passed_ms))
@@ -102,10 +102,10 @@ impl KnownEmpty {
 }
 
 impl IdleTimeout {
-    /// Nothing follows what was read, says the log at `now_ms` of a monotonic clock.
+    /// Records that the log had nothing more to read at `now_ms` of a monotonic clock.
     ///
-    /// A partition that never held an event starts its time at the wall clock of the moment
-    /// it was found empty: whatever comes later is recorded later.
+    /// A partition that never held an event starts at the wall clock of the first empty poll: later
+    /// events are recorded later.
     pub fn record_empty(&mut self, front: Option<Timestamp>, wall: Timestamp, now_ms: i64) {
         match &mut self.empty {
             Some(empty) => empty.until_ms = now_ms.max(empty.until_ms),
@@ -116,25 +116,24 @@ impl IdleTimeout {
         }
     }
 
-    /// An earlier run had seen time come to here, and all that it had read is read again.
+    /// Restores the time that a previous run had reached; everything it had read is replayed.
     pub fn resume(&mut self, reached: Timestamp) {
         self.passed = self.passed.max(Some(reached));
     }
 
-    /// There is more to read, or nobody knows.
+    /// Ends the idle period: there is more to read, or the state of the log is unknown.
     pub fn end(&mut self, front: Option<Timestamp>, idle_ms: i64) {
         self.passed =
             self.reached(front, idle_ms).filter(|_| self.empty.is_some()).max(self.passed);
         self.empty = None;
     }
 
-    /// True when the last answer was that nothing follows.
+    /// True when the last poll found nothing.
     pub const fn is_empty(&self) -> bool {
         self.empty.is_some()
     }
 
-    /// Point up to which time has come in a partition with this front; `None` before anything is
-    /// known.
+    /// Time reached in a partition with this front; `None` before anything is known.
     pub fn reached(&self, front: Option<Timestamp>, idle_ms: i64) -> Option<Timestamp> {
         let by_itself = self.empty.and_then(|empty| empty.reached(idle_ms));
         front.max(self.passed).max(by_itself)

@@ -1,10 +1,10 @@
 //! A hierarchical timing wheel over all of time.
 //!
-//! After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987), scheme 7. An
-//! instant is eleven digits of six bits. An entry lies on the level of the first digit in
-//! which its instant differs from the hand, in the slot of that digit: the lowest level holds
-//! what is next. When the hand reaches a slot, its entries move to lower levels, each at most
-//! ten times in its life; how far the hand jumps costs nothing.
+//! After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987), scheme 7. An instant
+//! is eleven digits of six bits. An entry is on the level of the first digit in which its instant
+//! differs from the hand, in the slot of that digit: the lowest level holds the next entries. When
+//! the hand reaches a slot, its entries move to lower levels, each entry at most ten times. The
+//! cost does not depend on how far the hand jumps.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -62,7 +62,7 @@ struct WheelEntry<S> {
 }
 
 impl<S: Ord + Copy> TimerWheel<S> {
-    /// Nothing is due, and time is at its beginning.
+    /// Creates an empty wheel, with time at its start.
     pub(crate) fn new() -> TimerWheel<S> {
         TimerWheel {
             hand: i64::MIN,
@@ -103,7 +103,7 @@ impl<S: Ord + Copy> TimerWheel<S> {
         }
     }
 
-    /// Takes an entry of the earliest instant out, if that is `now` or before.
+    /// Pops an entry of the earliest instant, if that is `now` or before.
     pub(crate) fn pop(&mut self, now: i64) -> Option<(i64, S)> {
         let at = self.next().filter(|at| *at <= now)?;
         self.len -= 1;

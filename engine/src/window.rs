@@ -65,8 +65,8 @@ pub(crate) struct WindowState {
 }
 
 impl WindowPlan {
-    /// Chooses the layout of a window; `shows_count` is whether somebody asks how many events it
-    /// holds.
+    /// Chooses the structure of a window; `shows_count` is true where the rule reads the number of
+    /// events.
     pub(crate) fn new(window: &rule::Window, shows_count: bool) -> WindowPlan {
         WindowPlan {
             length_ms: window.window_ms,
@@ -140,7 +140,8 @@ impl WindowState {
         self.is_silent() && self.aggregate.ahead().is_none()
     }
 
-    /// Instant at which the value next changes by itself: an entry leaves, or a step closes.
+    /// Instant at which the value next changes without a new event: an entry leaves, or a step
+    /// closes.
     pub(crate) fn next_change(&self, plan: &WindowPlan) -> Option<i64> {
         let mut oldest = self.aggregate.oldest();
         if plan.min_events > 1 {

@@ -1,4 +1,5 @@
-//! Statements to rules: names become indices, quantities base units, defaults are filled in.
+//! Checker: resolves statements into rules. Names become indices, quantities base units, and
+//! defaults are filled in.
 
 mod alert;
 mod build;

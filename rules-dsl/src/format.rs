@@ -47,7 +47,7 @@ pub fn format(file: &SourceFile) -> Result<String, Vec<Diagnostic>> {
         return Err(found);
     }
     let laid_out = lay_out(&file.text);
-    // A layout that would change what a rule says is worse than an ugly one.
+    // Keep the text as it is if its layout would change the meaning of a rule.
     let is_safe = parse(0, &laid_out) == (read, found);
     Ok(if is_safe { laid_out } else { file.text.clone() })
 }
@@ -198,7 +198,7 @@ impl<'a> TextLayout<'a> {
         }
     }
 
-    /// True when a line may break before a piece that begins no entry.
+    /// True when a line may break before a piece that does not start an entry.
     fn may_break(&self, at: usize, body: BraceBody) -> bool {
         match body {
             BraceBody::File | BraceBody::Steps => begins_clause(self.pieces, at, self.statement),

@@ -1,9 +1,9 @@
-//! The rule language: text to checked rules and diagnostics.
+//! Compiler of the rule language: from text to checked rules and diagnostics.
 //!
-//! Rule files are read in passes, each a function from one type to the next: characters to
-//! tokens (`lex`), tokens to statements ([`ast`], `parse`), statements to a
-//! [`rule::RuleSet`] that can run (`check`). No pass fails: what is wrong becomes a
-//! [`diagnostic::Diagnostic`], and one run reports all of it.
+//! Rule files are compiled in passes, each a function from one type to the next: characters to
+//! tokens (`lex`), tokens to statements ([`ast`], `parse`), statements to an executable
+//! [`rule::RuleSet`] (`check`). No pass fails: every error becomes a [`diagnostic::Diagnostic`],
+//! and one run reports all of them.
 
 pub mod ast;
 mod check;
@@ -30,23 +30,23 @@ use source::SourceFile;
 pub struct CompiledRules {
     /// The rules; `None` when a diagnostic is an error.
     pub rules: Option<rule::RuleSet>,
-    /// Everything found, ordered by file and place.
+    /// Diagnostics, ordered by file and place.
     pub diagnostics: Vec<Diagnostic>,
-    /// Explanations of the alerts that could be read, ordered by name.
+    /// Explanations of the alerts that could be compiled, ordered by name.
     pub readings: Vec<RuleExplanation>,
-    /// Explanations of the watches that could be read, ordered by name.
+    /// Explanations of the watches that could be compiled, ordered by name.
     pub watched: Vec<RuleExplanation>,
     /// The tests of those alerts, in the order written.
     pub tests: Vec<rule::Test>,
 }
 
-/// Compiles files that share one namespace and name nothing outside their own text.
+/// Compiles files that share one namespace and refer to no external file, zone or holiday list.
 pub fn compile(files: &[SourceFile]) -> CompiledRules {
     compile_in(files, &EmptyEnvironment)
 }
 
-/// Compiles files that share one namespace; the resolver finds what they name outside
-/// their own text.
+/// Compiles files that share one namespace; the resolver provides the external files, zones and
+/// holidays they refer to.
 pub fn compile_in(files: &[SourceFile], resolver: &dyn Resolver) -> CompiledRules {
     let mut diagnostics = Vec::new();
     let mut statements = Vec::new();
@@ -67,7 +67,7 @@ pub fn compile_in(files: &[SourceFile], resolver: &dyn Resolver) -> CompiledRule
     }
 }
 
-/// Reads one file into statements; never fails.
+/// Parses one file into statements; never fails.
 pub fn parse(file: &SourceFile) -> (ast::Ast, Vec<Diagnostic>) {
     parse::parse(0, &file.text)
 }

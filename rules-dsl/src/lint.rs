@@ -1,4 +1,4 @@
-//! Rules that run, but hardly as meant.
+//! Lints: valid rules that probably do not mean what their author intended.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -152,7 +152,7 @@ fn ratio_without_min(alert: &CheckedAlert) -> Vec<Diagnostic> {
     compares.filter(bare).map(|compared| no_min(compared.place())).collect()
 }
 
-/// Units that say what is counted is not events.
+/// Units that count something other than events.
 const THINGS: [&str; 3] = ["人", "名", "台"];
 
 fn events_are_not_people(one: &SingleComparison<'_>) -> Option<Diagnostic> {
@@ -165,7 +165,7 @@ fn events_are_not_people(one: &SingleComparison<'_>) -> Option<Diagnostic> {
     Some(counts_events(one.level_place(), &quantity(written), &name(events)))
 }
 
-/// `distinct` of a key is at most one, which is said elsewhere.
+/// `distinct` of a key is at most one; another lint reports it.
 fn measured_key(alert: &CheckedAlert) -> Option<Diagnostic> {
     let mut shapes = alert.subject.joined()?.shapes();
     let by = &alert.alert.by;
@@ -337,7 +337,7 @@ fn never_lower(predicate: &Predicate) -> Option<&str> {
     (text.to_lowercase() != *text).then_some(text)
 }
 
-/// True when a conjunction asks one field to equal two constants.
+/// True when a conjunction requires one field to equal two constants.
 fn contradicts(parts: &[Predicate]) -> bool {
     let mut values: HashMap<usize, &ConstantValue> = HashMap::new();
     parts.iter().any(|part| match part {

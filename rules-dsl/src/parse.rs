@@ -1,9 +1,9 @@
-//! Tokens to statements. Parsing never fails: what cannot be read is reported, and reading
-//! goes on at the next statement word.
+//! Parser: tokens to statements. It never fails: it reports a syntax error and resumes at the next
+//! statement word.
 //!
-//! The parsers are nom combinators over tokens. A parser that does not apply answers
-//! `Err::Error`, and its caller tries another; one that has reported why it cannot go on
-//! answers `Err::Failure`, which ends the statement.
+//! The parsers are nom combinators over tokens. A parser that does not apply returns `Err::Error`,
+//! and its caller tries another. A parser that has reported an error returns `Err::Failure`, which
+//! ends the statement.
 
 mod alert;
 mod boundary;

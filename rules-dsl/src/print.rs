@@ -1,5 +1,4 @@
-//! The canonical printer: statements back to text. Reading what it prints gives the same
-//! statements.
+//! Canonical printer: statements to text. Parsing its output yields the same statements.
 
 mod alert;
 mod expression;

@@ -10,7 +10,7 @@ pub trait Resolver {
     /// The reason why it cannot be read, in one sentence.
     fn text(&self, rule_file: &str, name: &str) -> Result<String, String>;
 
-    /// The offsets of an IANA time zone; `None` for a name that nobody knows.
+    /// Offsets of an IANA time zone; `None` for an unknown name.
     fn zone(&self, name: &str) -> Option<ZoneOffsets>;
 
     /// The days of an iCalendar file, as days since 1970-01-01, ascending.

@@ -1,7 +1,7 @@
-//! Checked rules: what the language hands to the engine.
+//! Checked rules: the output of the compiler and the input of the engine.
 //!
-//! Everything here is resolved and typed: names are indices, quantities are base units,
-//! defaults are filled in. A [`RuleSet`] that exists is one that can run.
+//! Everything here is resolved and typed: names are indices, quantities are in base units, defaults
+//! are filled in. Every [`RuleSet`] is executable.
 
 mod predicate;
 mod test;
@@ -34,7 +34,7 @@ pub struct RuleSet {
     pub alerts: Vec<Alert>,
     /// In the order of their names.
     pub watches: Vec<Watch>,
-    /// By name, whether an alert asks for them or not: people on call may.
+    /// Ordered by name, including those that no alert refers to: on-call configuration may.
     pub calendars: BTreeMap<String, Arc<Calendar>>,
 }
 
@@ -50,7 +50,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// As the engine keeps it: an alert that never fires.
+    /// Converts the watch into an alert that never fires, which is how the engine runs it.
     pub fn as_alert(&self) -> Alert {
         Alert {
             name: self.name.clone(),
@@ -90,37 +90,37 @@ pub struct Alert {
     pub severity: Severity,
     /// Condition under which it is true.
     pub trigger: Trigger,
-    /// Severities above the first and the levels from which they go, ascending in severity.
+    /// Severities above the first with the levels from which they apply, ascending in severity.
     /// Only where the trigger is one comparison.
     pub rungs: Vec<SeverityLevel>,
     /// Levels of single keys.
     pub overrides: Option<ThresholdOverrides>,
-    /// Components of its key; each [`EventSelection`] says which field serves.
+    /// Components of its key; each [`EventSelection`] gives the field of each component.
     pub by: Vec<KeyPart>,
     /// Time for which the condition must hold, in milliseconds.
     pub for_ms: i64,
     /// Time for which the condition must be false before the episode ends, in milliseconds.
     pub keep_ms: i64,
-    /// The level that replaces the trigger's while firing.
+    /// Level that replaces the trigger's while the episode is open.
     pub clear: Option<Decimal>,
     /// Time for which an unknown value keeps its last truth, in milliseconds.
     pub hold_ms: i64,
-    /// Hours in which the condition can be true at all.
+    /// Calendar outside of which the condition is never true.
     pub during: Option<During>,
-    /// Every further match of an open episode is told.
+    /// True when every further match of an open episode is notified.
     pub notify_each: bool,
-    /// Evaluated and recorded; notifies nobody.
+    /// True when the alert is evaluated and recorded without notifications.
     pub is_shadow: bool,
-    /// Keys it may hold state for, where the rule says so.
+    /// Number of keys it may hold state for, if the rule sets it.
     pub keys_max: Option<u32>,
-    /// The text people read.
+    /// Template of the message.
     pub message: MessageTemplate,
     /// Names of the triggering event's fields that the message shows, in the order of
     /// [`EventSelection::message_fields`].
     pub message_fields: Vec<String>,
     /// `{top 3 src.ip}`: fields whose commonest values the message shows.
     pub tops: Vec<TopField>,
-    /// Address of the procedure.
+    /// URL of the runbook.
     pub runbook: Option<String>,
     /// Free labels, in the order written.
     pub labels: Vec<(String, String)>,
@@ -135,7 +135,7 @@ pub struct TopField {
     pub most: usize,
 }
 
-/// A severity and the level from which it goes, in base units.
+/// Severity and the level from which it applies, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeverityLevel {
     /// The severity.
@@ -144,25 +144,26 @@ pub struct SeverityLevel {
     pub level: Decimal,
 }
 
-/// Levels that go for some keys instead of those of the rule.
+/// Levels of some keys that replace those of the rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ThresholdOverrides {
-    /// Which component of [`Alert::by`] is looked up.
+    /// Index in [`Alert::by`] of the component that is looked up.
     pub key: usize,
-    /// The first row that matches goes; a key that none matches has the rule's own levels.
+    /// Rows in order: the first that matches applies; a key that none matches has the rule's own
+    /// levels.
     pub rows: Vec<OverrideRow>,
 }
 
-/// The levels of some keys; what a table leaves empty is filled in with the rule's own.
+/// Levels of some keys; cells that the table leaves empty hold the rule's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverrideRow {
     /// The key component as text; `None` is `*` and matches every key.
     pub key: Option<String>,
-    /// Instead of the trigger's level.
+    /// Level that replaces the trigger's.
     pub level: Decimal,
-    /// Instead of the levels of [`Alert::rungs`], in their order.
+    /// Levels that replace those of [`Alert::rungs`], in their order.
     pub rungs: Vec<Decimal>,
-    /// Instead of [`Alert::clear`].
+    /// Level that replaces [`Alert::clear`].
     pub clear: Option<Decimal>,
 }
 
@@ -184,15 +185,15 @@ pub struct KeyPart {
     pub optional: bool,
 }
 
-/// Interval of checkpoints of what rules remember, in milliseconds of event time: what is read
-/// again after a restart stays within minutes, and what is written within what changed in one.
+/// Interval of rule state checkpoints, in milliseconds of event time: a restart replays a few
+/// minutes, and a checkpoint holds the changes of one interval.
 pub const REMEMBERED_EVERY_MS: i64 = 60_000;
-/// Only what reaches back at least so far is kept apart; the rest is read again.
+/// Reach, in milliseconds, from which rule state is checkpointed; shorter state is replayed.
 pub const REMEMBERED_BEYOND_MS: i64 = 600_000;
 
 impl Alert {
-    /// Time for which it remembers when each value, or key, was last seen, in milliseconds; `None`
-    /// where it remembers more than that.
+    /// Time for which it keeps the last sighting of each value or key, in milliseconds; `None`
+    /// where it keeps any other state.
     pub fn remembered_ms(&self) -> Option<i64> {
         let remembers = match &self.trigger {
             Trigger::New { .. } | Trigger::Absent { .. } => self.tops.is_empty(),
@@ -201,10 +202,10 @@ impl Alert {
         remembers.then(|| self.trigger.reach_ms())
     }
 
-    /// Length of the past that decides what happens next, in milliseconds: after a restart the
-    /// events of this long before the settled instant are read again.
+    /// Length of the past that decides the next result, in milliseconds: a restart replays the
+    /// events of this long before the settled instant.
     pub fn horizon_ms(&self) -> i64 {
-        // A `keep` may run since a truth ended that an unknown value had held up until then.
+        // A `keep` may run since the end of a truth that `hold` extended until then.
         let held_ms = self.trigger.reach_ms().saturating_add(self.hold_ms);
         held_ms.saturating_add(self.running_ms())
     }

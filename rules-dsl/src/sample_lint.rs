@@ -1,4 +1,4 @@
-//! Lints that need data: what a sample of recorded events says of the rules.
+//! Lints that compare the rules with a sample of recorded events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct EventSample {
 /// Limits of the service that runs the rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceLimits {
-    /// Keys a rule may hold that does not say itself how many.
+    /// Number of keys a rule may hold without a limit of its own.
     pub keys: u64,
     /// Bytes of observations that wait to be settled, all streams together.
     pub unsettled_bytes: u64,
@@ -79,16 +79,16 @@ pub struct KeySample {
 pub struct SelectionSample {
     /// Events that were counted.
     pub events: u64,
-    /// Time after one of its events until the next of the same key comes at the latest, but for
-    /// one time in a hundred, in milliseconds; `None` where too few came to tell.
+    /// 99th percentile of the time from one of its events to the next of the same key, in
+    /// milliseconds; `None` where there are too few.
     pub cadence_ms: Option<i64>,
 }
 
-/// More late events than one in so many are told.
+/// Share of late events above which they are reported: one in so many.
 pub const LATE_ONE_IN: u64 = 100;
-/// Fewer events than this say nothing about all of them.
+/// Minimum number of events for a finding about all of them.
 const EVENTS_MIN: u64 = 10;
-/// Fewer events than this say nothing about whether keys come again.
+/// Minimum number of events for a finding about repeated keys.
 const REPEATS_MIN: u64 = 1_000;
 /// More different keys than this for each hundred events hardly come again.
 const DIFFERENT_PERCENT: u64 = 80;
@@ -171,9 +171,9 @@ texts! {
            通知もその分遅れます";
 }
 
-/// Adds what the sample says of the rules to what was found in them.
+/// Adds the findings of the sample to the diagnostics of the rules.
 ///
-/// `files` are those the rules were compiled from. Nothing is said of a stream without events.
+/// `files` are the sources of the rules. A stream without events has no findings.
 pub fn lint(files: &[SourceFile], compiled: &mut CompiledRules, sample: &EventSample) {
     let Some(rules) = &compiled.rules else {
         return;
@@ -281,7 +281,7 @@ impl SampleLint<'_> {
 }
 
 fn throughout(alert: &Alert, seen: &RuleSample, place: SourceSpan) -> Option<Diagnostic> {
-    // Of what there is nothing to count is told already.
+    // A selection without events was reported already.
     let keys = seen.always.filter(|_| seen.selections.iter().all(|of| of.events > 0))?;
     Some(if alert.by.is_empty() { fires_throughout(place) } else { fires_for_all(place, keys) })
 }
@@ -382,13 +382,13 @@ fn needs(trigger: &Trigger) -> Vec<TrafficNeed> {
     all
 }
 
-/// Rounded up to what people would write.
+/// Rounds up to a duration as rules write it.
 fn round(millis: i64) -> i64 {
     let unit = readable(millis);
     millis.max(1).saturating_add(unit - 1) / unit * unit
 }
 
-/// The unit in which people would write a length of time.
+/// Unit in which rules write a duration.
 const fn readable(millis: i64) -> i64 {
     match millis {
         _ if millis > 2 * HOUR_MS => HOUR_MS,

@@ -1,4 +1,4 @@
-//! Counts of events on their way to observations.
+//! Counts of events that are turned into observations.
 
 use super::rule::RulePlan;
 
@@ -11,30 +11,30 @@ pub struct ObserveCounts {
     pub skipped_missing_key: u64,
     /// Selected events without the measured field.
     pub skipped_missing_value: u64,
-    /// By signal, as far as there were any: those without a field of the key.
+    /// By signal, if any: events without a field of the key.
     keyless: Vec<u64>,
-    /// By signal, as far as there were any: those that were observed.
+    /// By signal, if any: events that became observations.
     seen: Vec<u64>,
 }
 
 impl ObserveCounts {
-    /// Events a rule selects and skips because a field of its key is missing.
+    /// Number of events that a rule selects and skips because a field of its key is missing.
     pub fn skipped_of(&self, rule: &RulePlan) -> u64 {
         sum_of(&self.keyless, rule)
     }
 
-    /// Events a rule selects and observes.
+    /// Number of events that a rule selects and observes.
     pub fn observed_of(&self, rule: &RulePlan) -> u64 {
         sum_of(&self.seen, rule)
     }
 
-    /// Notes an observation of a signal.
+    /// Counts an observation of a signal.
     pub(super) fn add_consumer(&mut self, signal: u32) {
         self.observations += 1;
         count(&mut self.seen, signal);
     }
 
-    /// Notes an event of a signal without a field of its key.
+    /// Counts an event of a signal without a field of its key.
     pub(super) fn skip_keyless(&mut self, signal: u32) {
         self.skipped_missing_key += 1;
         count(&mut self.keyless, signal);

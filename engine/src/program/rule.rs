@@ -1,4 +1,4 @@
-//! An alert as it runs: the signals that feed it, and how long it has been worded as it is.
+//! A compiled alert: the signals that feed it, and the versions that evaluated its state.
 
 use rules_dsl::rule::{Alert, ComparisonOp};
 
@@ -11,20 +11,20 @@ pub struct RulePlan {
     pub alert: Alert,
     /// Streams it reads, ascending: an instant is settled for it when it is in all of them.
     pub streams: Vec<usize>,
-    /// The signals it takes in, and as what.
+    /// Signals it consumes, each with its role.
     pub(crate) inputs: Vec<(u32, InputRole)>,
     /// Plan of each window of the condition.
     pub(crate) windows: Vec<WindowPlan>,
-    /// Present where the condition is one comparison of one window, whatever the hour: a look at
-    /// its value is enough to say that nothing changes.
+    /// Present where the condition is one comparison of one window and the rule has no calendar:
+    /// then the value alone shows that nothing changes.
     pub(crate) glance: Option<ComparisonOp>,
-    /// True when a key without events in any window is not judged.
+    /// True when a key without events in any window is not evaluated.
     pub(crate) forgets_silence: bool,
     /// True when entries that leave its window cannot turn it on.
     pub(crate) only_gains: bool,
-    /// True when it has states that no event makes and that never go.
+    /// True when it has states that are created without an event and never dropped.
     pub(crate) is_seeded: bool,
-    /// True when only seeded keys are judged.
+    /// True when only seeded keys are evaluated.
     pub(crate) has_roster: bool,
     /// True when it is a watch: its values are shown, and it never fires.
     pub(crate) is_watch: bool,
@@ -33,20 +33,20 @@ pub struct RulePlan {
     // INVARIANT: ascending in `until`.
     /// Previous versions that evaluated the same state, up to an instant each.
     pub(crate) earlier: Vec<PreviousVersion>,
-    /// The first instant it applies to: before, it is not true of anything.
+    /// First instant that the rule applies to: before it, nothing is true.
     pub(crate) begins: i64,
 }
 
-/// A wording of a rule that judged up to an instant.
+/// A version of a rule that evaluated up to an instant.
 #[derive(Clone, Debug)]
 pub struct PreviousVersion {
-    /// The last instant it judged.
+    /// Last instant that it evaluates.
     pub(crate) until: i64,
-    /// The rule as it was; only what judges is read of it.
+    /// The rule as it was; only the parts that decide an evaluation are read.
     pub(crate) alert: Alert,
 }
 
-/// As what a rule takes an observation in.
+/// Role of an observation in a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InputRole {
     /// An event of the trigger itself: of a sequence the number of the step.
@@ -61,7 +61,7 @@ impl RulePlan {
         self.is_watch
     }
 
-    /// The signals it takes in, in the order of [`rules_dsl::rule::Trigger::selections`].
+    /// Signals it consumes, in the order of [`rules_dsl::rule::Trigger::selections`].
     pub fn signals(&self) -> impl Iterator<Item = u32> {
         self.inputs.iter().map(|(signal, _)| *signal)
     }
@@ -72,15 +72,16 @@ impl RulePlan {
         self.windows.iter().map(WindowPlan::entry_bytes).sum()
     }
 
-    /// Length of the past that decides what happens next, in milliseconds, whichever of its
-    /// wordings began a `for` or a `keep`.
+    /// Length of the past, in milliseconds, that the next result depends on, in the longest of its
+    /// versions.
     pub fn horizon_ms(&self) -> i64 {
         let reach_ms = self.longest_ms(|alert| alert.trigger.reach_ms());
         let held_ms = reach_ms.saturating_add(self.longest_ms(|alert| alert.hold_ms));
         held_ms.saturating_add(self.running_ms())
     }
 
-    /// Greatest age of a `for` or `keep` that still runs, in the longest wording.
+    /// Greatest age, in milliseconds, of a `for` or `keep` that still runs, in the longest of its
+    /// versions.
     pub(crate) fn running_ms(&self) -> i64 {
         self.longest_ms(Alert::running_ms)
     }
@@ -90,18 +91,18 @@ impl RulePlan {
     }
 
     /// Time for which it must be true before it fires, in milliseconds, in the longest of its
-    /// wordings.
+    /// versions.
     pub(crate) fn for_ms(&self) -> i64 {
         self.longest_ms(|alert| alert.for_ms)
     }
 
-    /// The wording that judges an instant, and the last instant it does.
+    /// Version that evaluates an instant, and the last instant it evaluates.
     pub(crate) fn wording(&self, now: i64) -> (&Alert, i64) {
         let earlier = self.earlier.iter().find(|earlier| now <= earlier.until);
         earlier.map_or((&self.alert, i64::MAX), |earlier| (&earlier.alert, earlier.until))
     }
 
-    /// The next instant after `now` at which another wording begins to judge.
+    /// Next instant after `now` at which another version starts to apply.
     pub(crate) fn next_turn(&self, now: i64) -> Option<i64> {
         let until = self.wording(now).1;
         (until < i64::MAX).then(|| until + 1)

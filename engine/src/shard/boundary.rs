@@ -14,12 +14,12 @@ use crate::rule_state::{RuleStateDelta, StateCheckpointPolicy};
 /// State that a shard starts from.
 #[derive(Clone, Debug, Default)]
 pub struct ShardRestore {
-    /// By stream index: transitions up to here were published by an earlier run.
+    /// By stream index: a previous run published transitions up to here.
     pub published: Vec<Timestamp>,
     /// Episodes that were open then.
     pub open: Vec<RestoredEpisode>,
-    /// Episodes that a calendar has ended by then: the newest of each (alert, key). While its
-    /// value is unknown, a comparison keeps the truth that `clear` gave it when one was open.
+    /// Episodes that a calendar had ended by then: the newest of each (alert, key). While a value
+    /// is unknown, its comparison keeps the truth that `clear` gave it while the episode was open.
     pub calendar_ends: Vec<CalendarEnd>,
     /// Rule state at an instant, from which the rules continue.
     pub memories: Vec<RuleStateDelta>,
@@ -36,7 +36,7 @@ pub struct CalendarEnd {
     pub at: Timestamp,
 }
 
-/// Of every (alert, key) the newest end by a calendar.
+/// Newest end by a calendar of every (alert, key).
 pub fn calendar_ends<'a>(published: impl IntoIterator<Item = &'a Transition>) -> Vec<CalendarEnd> {
     let mut newest: BTreeMap<(&str, Vec<u8>), Timestamp> = BTreeMap::new();
     for Transition { facts, reason, .. } in published {
@@ -50,7 +50,7 @@ pub fn calendar_ends<'a>(published: impl IntoIterator<Item = &'a Transition>) ->
     ends.map(|((alert, key), at)| CalendarEnd { alert: alert.to_owned(), key, at }).collect()
 }
 
-/// An episode that fires.
+/// An open episode, as a restart restores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoredEpisode {
     /// The alert's name.
@@ -59,15 +59,15 @@ pub struct RestoredEpisode {
     pub key: Vec<u8>,
     /// Instant at which its condition became true.
     pub since: Timestamp,
-    /// Its furthest value up to the published instant. What is read again adds to it, but
-    /// reaches back no further than `for`, `keep` and `hold`: an older peak must be kept.
+    /// Furthest value up to the published instant. Replay adds to it, but reaches back no further
+    /// than `for`, `keep` and `hold`: an older peak must be saved.
     pub peak: Option<Decimal>,
-    /// The last instant whose value may be the peak: how far its rule was evaluated. The rules
-    /// of other streams may be behind it.
+    /// Last instant whose value may be the peak: how far its rule was evaluated. Rules of other
+    /// streams may be behind it.
     pub as_of: Timestamp,
-    /// The severity it has come to.
+    /// Current severity.
     pub severity: Severity,
-    /// The fields of the event that fired it, as far as its message shows them.
+    /// Fields of the event that fired it, as far as the message shows them.
     pub fields: Vec<NamedKeyPart>,
 }
 
@@ -80,18 +80,18 @@ pub struct WatchSample {
     pub key: Vec<NamedKeyPart>,
     /// Its value, in base units.
     pub value: Decimal,
-    /// The settled instant it is of.
+    /// Settled instant at which the value was read.
     pub at: Timestamp,
 }
 
 /// Settings of a shard.
 #[derive(Clone, Copy, Debug)]
 pub struct ShardSettings {
-    /// Which of the shards this is.
+    /// Index of this shard.
     pub index: usize,
     /// Number of shards.
     pub shards: usize,
-    /// True when rising triggers are announced ahead of settling.
+    /// True when rising triggers emit early alerts.
     pub early: bool,
     /// Keys one rule may hold state for, over all key groups: see [`keys_share`].
     pub keys_per_rule_max: u32,
@@ -113,7 +113,7 @@ pub const fn keys_share(most: u32) -> u32 {
 pub struct StepOutput {
     /// Settled transitions, ordered by (instant, alert, key); equal ones as they happened.
     pub transitions: Vec<Transition>,
-    /// Early notices, in the order they were found.
+    /// Early alerts, in the order of detection.
     pub early: Vec<EarlyAlert>,
     /// Rule state deltas, as of instants up to which all output is emitted.
     pub memories: Vec<RuleStateDelta>,
@@ -122,15 +122,15 @@ pub struct StepOutput {
 /// Counts of what a shard holds and has refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardCounts {
-    /// Observations whose instant was settled before they came.
+    /// Observations that arrived after their instant was settled.
     pub late_after_settle: u64,
     /// Observations of new keys refused at the limit of a rule.
     pub refused_keys: u64,
     /// New values refused at the limit of a key.
     pub refused_values: u64,
-    /// Observations of events that had come before with the same id and time.
+    /// Duplicates dropped: observations whose event id and time were seen before.
     pub repeated: u64,
-    /// Observations waiting to be settled.
+    /// Observations buffered until their instant settles.
     pub waiting: u64,
     /// Keys known.
     pub keys: u64,

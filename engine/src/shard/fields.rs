@@ -10,17 +10,17 @@ use rules_dsl::rule::Alert;
 
 use crate::snapshot::packed;
 
-/// Newest events of a key of which a message may show the commonest values.
+/// Number of newest events of a key from which a message may show the commonest values.
 pub const TOP_EVENTS_MAX: usize = 64;
 
-/// Fields of an alert's events, encoded as a key is.
+/// Fields of an alert's events, in the encoding of keys.
 #[derive(Debug, Default)]
 pub(super) struct EncodedFields {
     /// Instant of the newest observation.
     pub(super) at: i64,
     pub(super) newest: Vec<u8>,
     pub(super) fired: Vec<u8>,
-    /// Of the newest events, where a message shows what is common among them.
+    /// Fields of the newest events, where a message shows the commonest values.
     recent: VecDeque<(i64, Box<[u8]>)>,
 }
 

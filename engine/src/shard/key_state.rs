@@ -1,4 +1,4 @@
-//! One (alert, key): what it has seen, its episode, and when to look at it again.
+//! State of one (alert, key): windows, trigger, episode and next due instant.
 
 mod snapshot;
 
@@ -26,7 +26,7 @@ use super::fields::EncodedFields;
 use super::trigger_state::TriggerState;
 pub use snapshot::StateDue;
 
-/// Whose state it is: index of a rule in the program, and a key.
+/// Owner of a state: index of a rule in the program, and a key.
 pub type StateKey = (u32, KeyId);
 
 /// State of one (alert, key).
@@ -36,17 +36,17 @@ pub struct KeyState {
     measures: ConditionState,
     evidence: TriggerState,
     levels: KeyThresholds,
-    /// The last instant these levels judge.
+    /// Last instant that these levels apply to.
     levels_until: i64,
     pub(super) episode: Episode,
     /// Truth at the last evaluation, in the calendar or out of it.
     pub(super) truth: bool,
     pub(super) alarm: StateTimer,
-    /// Set where nothing but the opening of a calendar is awaited: no running timer.
+    /// Set where only the opening of a calendar is awaited: no running timer.
     pub(super) opening: StateTimer,
-    /// The instant at which it was last put on the list to be judged.
+    /// Instant at which it was last queued for evaluation.
     touched: i64,
-    /// Something was seen that its rule has not told as learnt.
+    /// True when it holds sightings that no delta of its rule contains yet.
     pub(super) is_fresh: bool,
     /// Fields of the event that the message shows; boxed, as few messages do.
     fields: Option<Box<EncodedFields>>,
@@ -56,13 +56,13 @@ pub struct KeyState {
 #[derive(Clone, Copy, Debug)]
 pub struct SettledInstant {
     pub now: i64,
-    /// Up to here an earlier run has told what changed.
+    /// A previous run published transitions up to here.
     pub published: i64,
     /// Opening of the rule's calendar.
     pub open: CalendarOpening,
     /// Instant of the first event of the rule's streams.
     pub first: FirstEvents,
-    /// True when an episode was open that a calendar has ended since: known of what is rehearsed.
+    /// True on replay when an episode was open that a calendar ended later.
     pub was_open: bool,
 }
 
@@ -87,24 +87,24 @@ impl KeyState {
         }
     }
 
-    /// Learns of wordings that judge after the one that judged `settled`.
+    /// Accounts for versions of the rule that evaluate after the one that evaluated `settled`.
     pub(super) fn advance(&mut self, settled: i64, plan: &RulePlan) {
         self.levels_until = self.levels_until.min(plan.wording(settled).1);
     }
 
-    /// Takes up an episode an earlier run left open.
+    /// Restores an episode that a previous run left open.
     pub(super) fn reopen(&mut self, open: &RestoredEpisode, alert: &Alert) {
         let since = open.since.0;
         self.episode = Episode::reopened(since, open.peak, open.severity, alert);
-        // A message that was edited since shows other fields: those are not known.
+        // The fields are not known where an edited message shows other fields.
         if !open.fields.is_empty()
             && open.fields.iter().map(|(name, _)| name).eq(&alert.message_fields)
         {
             let fired = encode_key(open.fields.iter().map(|(_, value)| value));
             self.fields.get_or_insert_default().fired = fired;
         }
-        // A key of the last day is read again; one that is expected may have been heard of so
-        // long ago that it is not. Opened by a calendar, it was absent before.
+        // A key seen in the last day is replayed; an expected key may have been seen too long ago.
+        // If a calendar opened the episode, the key was absent before.
         if let Trigger::Absent { within_ms, roster, .. } = &alert.trigger
             && !matches!(roster, AbsenceRoster::Seen(_))
         {
@@ -112,19 +112,19 @@ impl KeyState {
         }
     }
 
-    /// Counts the absence of its key from an instant on, where that is what it watches.
+    /// Starts the absence of its key at an instant, if the rule is an absence rule.
     pub(super) fn expect(&mut self, from: i64, alert: &Alert) {
         if matches!(alert.trigger, Trigger::Absent { .. }) {
             self.evidence = TriggerState::since(from, &alert.trigger);
         }
     }
 
-    /// Knows of a sighting of an earlier run; they come in the order of their instants.
+    /// Restores a sighting of a previous run; they come in the order of their instants.
     pub(super) fn recall(&mut self, value: i128, at: i64) {
         self.evidence.recall(value, at);
     }
 
-    /// Values seen after an instant, with the last instant of each.
+    /// Values seen after an instant, each with its last instant.
     pub(super) fn seen_since(&self, after: i64) -> Vec<(i128, i64)> {
         self.evidence.seen_since(after)
     }
@@ -150,20 +150,20 @@ impl KeyState {
         }
     }
 
-    /// True when it is the first time in the instant `now` that there is reason to judge it.
+    /// True on the first call for the instant `now`: the state is not queued for evaluation yet.
     pub(super) fn touch(&mut self, now: i64) -> bool {
         let is_first = self.touched != now;
         self.touched = now;
         is_first
     }
 
-    /// True when a look at the value says that nothing is to be told of the instant `now`: it is
-    /// known, and as true or false as before. What [`KeyState::evaluate`] would do then is done.
+    /// Returns true when the instant `now` emits nothing: the value is known, and the condition as
+    /// true or false as before. The effects of [`KeyState::evaluate`] are then applied.
     pub(super) fn stays(&mut self, now: i64, plan: &RulePlan) -> bool {
         let (Some(comparison), [window]) = (plan.glance, &*plan.windows) else {
             return false;
         };
-        // What an earlier wording judges, or is about to, is judged in full.
+        // Previous versions that still apply, or are about to, need the full evaluation.
         if self.levels_until < i64::MAX || now < plan.begins {
             return false;
         }
@@ -185,10 +185,10 @@ impl KeyState {
         self.episode.stays(now, known, comparison, &plan.alert)
     }
 
-    /// The next instant at which it must be judged though no event comes, after one that has
-    /// changed nothing.
+    /// Next instant that needs an evaluation without an event, after an instant that has changed
+    /// nothing.
     pub(super) fn next_due(&self, now: i64, plan: &RulePlan) -> Option<i64> {
-        // More events make a value that only they can raise fall no sooner.
+        // Further events never make such a value fall earlier.
         let known = self.alarm.due().filter(|due| *due > now);
         if plan.only_gains && self.measures.is_any_true() && known.is_some() {
             return known;
@@ -196,13 +196,12 @@ impl KeyState {
         sooner(self.next_change(plan), self.episode.next_due(&plan.alert))
     }
 
-    /// Instant at which the measures may next say something else though no event comes.
+    /// Instant at which the measures may next change the truth without an event.
     fn next_change(&self, plan: &RulePlan) -> Option<i64> {
-        // Entries that leave cannot turn a rising trigger on, nor make it unknown before the
-        // window is empty: while it is off, only the end of the last of them matters, when
-        // the state can go. While it is on, they matter once so many have left that the value
-        // no longer meets what it meets now.
-        // An earlier wording may have compared the other way.
+        // While a rising trigger is false, entries that leave cannot make it true, nor unknown
+        // before the window is empty: only the last one matters, after which the state can be
+        // dropped. While it is true, they matter once so many have left that the value no longer
+        // meets its level. A previous version may have compared the other way.
         let only_gains = plan.only_gains && self.levels_until == i64::MAX;
         match (&*plan.windows, only_gains) {
             (_, true) if !self.measures.is_any_true() => self.measures.next_empty(&plan.windows),
@@ -221,8 +220,8 @@ impl KeyState {
         }
     }
 
-    /// Judges an instant; up to the published one an earlier run has told what changed. What
-    /// changed now, and the value then.
+    /// Evaluates an instant; instants up to the published one are replayed and emit nothing.
+    /// Returns the episode's events and the measured value.
     pub(super) fn evaluate(
         &mut self,
         at: &SettledInstant,
@@ -236,9 +235,9 @@ impl KeyState {
         self.measures.advance(at.now, &plan.windows);
         let verdict = self.verdict(at, plan);
         if at.now <= at.published {
-            // As long before its end as `for` and `keep` run, in whatever wording, the rehearsal
-            // has read all that a window reaches back to, and that an unknown value is held for.
-            // From there on every instant is followed: what the last one says is what holds.
+            // Within `for` and `keep` of the end of the replay, in any version of the rule, the
+            // replay has read everything that a window or `hold` reaches back to. From there on
+            // every instant is evaluated, so the last one is exact.
             let is_whole = at.now >= at.published.saturating_sub(plan.running_ms());
             self.episode.rehearse(at.now, &verdict, is_whole, alert);
             return (EpisodeEvents::new(), None);
@@ -248,7 +247,7 @@ impl KeyState {
         }
         let step = self.episode.evaluate(at.now, &verdict, alert);
         if matches!(step, Some(EpisodeEvent::Ended { .. })) {
-            // What `clear` held up is judged by the level again as soon as nothing is open.
+            // Without an open episode, the level decides again instead of `clear`.
             self.verdict(at, plan);
         }
         (step.into_iter().collect(), verdict.value)
@@ -275,8 +274,8 @@ impl KeyState {
                 level: self.levels.evaluated(is_firing),
                 hold_ms: alert.hold_ms,
                 first: alert.by.is_empty().then_some(at.first),
-                // A key is judged while it has events or an episode: one that has gone silent
-                // is for absence rules to notice, not for a low count.
+                // A key is evaluated while it has events or an open episode: a key that stops
+                // sending is the concern of absence rules, not of a low count.
                 forgets_silence: plan.forgets_silence && !is_firing,
             };
             self.measures.evaluate(now, &evaluating)
@@ -309,7 +308,7 @@ impl KeyState {
         Evaluation { truth, ..Evaluation::default() }
     }
 
-    /// The value a watch shows at `now`, up to which everything is judged.
+    /// Value of a watch at `now`, up to which everything is evaluated.
     pub(super) fn value(
         &mut self,
         now: i64,
@@ -319,20 +318,20 @@ impl KeyState {
         let condition = plan.alert.trigger.condition()?;
         let is_keyed = !plan.alert.by.is_empty();
         self.measures.advance(now, &plan.windows);
-        // A key that has gone silent goes, whenever its state does; without keys there is
-        // something to show as soon as every stream has begun.
+        // The value of a silent key ends with its windows, whenever the state is dropped; without
+        // keys there is a value once every stream has had an event.
         let shows = if is_keyed { !self.measures.is_empty() } else { first.is_some() };
         let first = (!is_keyed).then_some(first);
         let value = self.measures.value(now, condition, &plan.windows, first);
         value.filter(|_| shows)?.decimal()
     }
 
-    /// The fields of the event that fired its episode.
+    /// Fields of the event that fired the episode.
     pub(super) fn fired_fields(&self, alert: &Alert) -> Vec<NamedKeyPart> {
         self.fields.as_deref().map_or_else(Vec::new, |of| named_fields(alert, &of.fired))
     }
 
-    /// Emits the transition of an instant's change; `value` is the measure then.
+    /// Builds the transition of an episode event; `value` is the measured value at `now`.
     pub(super) fn emit(
         &mut self,
         step: EpisodeEvent,
@@ -385,10 +384,10 @@ impl KeyState {
         }
     }
 
-    /// True when nothing is left that could matter.
+    /// True when the state can be dropped.
     pub(super) fn is_over(&self, now: i64, plan: &RulePlan) -> bool {
-        // The condition of an event is asked anew when one comes, and is the same of nothing
-        // then: only what is held true while unknown would be lost.
+        // The condition of an event trigger is evaluated only at its events, and without events it
+        // does not change: only a truth held while unknown would be lost.
         let remembers = match self.evidence {
             TriggerState::Any(_) => self.measures.is_any_held(),
             _ => self.measures.is_any_true(),
@@ -400,8 +399,8 @@ impl KeyState {
             && self.evidence.is_over(now)
     }
 
-    /// The next instant at which it must be judged though no event comes, and the next at
-    /// which a calendar opens for it, if nothing else happens before.
+    /// Next instant that needs an evaluation without an event, and next opening of the calendar, if
+    /// nothing happens before.
     pub(super) fn next_dues(
         &self,
         at: &SettledInstant,
@@ -412,8 +411,8 @@ impl KeyState {
         let change = self.next_change(plan);
         let held = !is_inactive || self.measures.is_any_true();
         let held_until = held.then(|| self.measures.held_until(alert.hold_ms, now)).flatten();
-        // Without keys there is something to know as soon as the streams are old enough, also
-        // where it is an event that asks: what was known is held for it.
+        // Without keys a value becomes known once the streams are old enough. That matters to event
+        // triggers as well: the known truth is held for them.
         let waits = alert.trigger.condition().filter(|_| alert.by.is_empty());
         let is_known = waits.zip(at.first).and_then(|(condition, first)| {
             let waits = condition.compares.iter().filter_map(|it| waits_for_ms(condition, it));
@@ -422,7 +421,7 @@ impl KeyState {
         let closing = (at.open.is_open && !is_inactive).then_some(at.open.until).flatten();
         let opening = (!at.open.is_open && self.truth).then_some(at.open.until).flatten();
         let [begins, ends] = self.evidence.next_dues();
-        // In a rehearsal a `for` or `keep` may have run out without ending anything.
+        // On replay a `for` or `keep` may have expired without ending anything.
         let own = self.episode.next_due(alert);
         let turn = plan.next_turn(now);
         let dues = [change, held_until, is_known, own, closing, begins, ends, turn];

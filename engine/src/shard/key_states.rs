@@ -1,4 +1,4 @@
-//! All states of a shard, and the keys they belong to.
+//! Store of all key states of a shard, and the keys they belong to.
 
 mod dirty_state;
 mod snapshot;
@@ -45,15 +45,15 @@ pub struct KeyStateStore {
     program: Arc<Program>,
     settings: ShardSettings,
     table: StateTable,
-    /// By rule: what holds for all its keys.
+    /// By rule: state shared by all its keys.
     rules: Vec<RuleState>,
-    /// By rule: what it has learnt.
+    /// By rule: state changed since its last delta.
     learnt: Vec<DirtyState>,
-    /// By rule: of keys in their canonical bytes, the newest end by a calendar that an earlier
-    /// run has published.
+    /// By rule and canonical bytes of a key: the newest end by a calendar that a previous run
+    /// published.
     calendar_ends: Vec<HashMap<Vec<u8>, i64>>,
     probes: HashMap<StateKey, EarlyDetector>,
-    /// By (rule, key group), to hold the limit.
+    /// By (rule, key group): counts that enforce the limit.
     held: HashMap<(u32, u32), KeyGroupStates>,
     refused_keys: u64,
     refused_values: u64,
@@ -63,7 +63,7 @@ pub struct KeyStateStore {
 #[derive(Clone, Copy, Debug, Default)]
 struct RuleState {
     hours: CalendarState,
-    /// Instant of the first event, once every stream had one.
+    /// Instant of the first event, once every stream has had one.
     first: FirstEvents,
     counts: RuleCounts,
 }
@@ -76,11 +76,11 @@ struct KeyGroupStates {
 }
 
 impl KeyGroupStates {
-    /// True when a key without a state may be announced ahead of settling.
+    /// True when a key without a state may emit early alerts.
     ///
-    /// Who has room is decided in the order of events, later than they come: what is announced
-    /// must not be refused then. So the second half of the room is nobody's who is not there
-    /// yet, and whoever comes when the first is taken is told when settled.
+    /// Limits are applied in the order of events, later than arrival, and a key that was announced
+    /// must not be refused then. So early alerts use only the first half of the limit; beyond it,
+    /// new keys are announced when they settle.
     const fn foresees_room(self, most: u32) -> bool {
         let half = keys_share(most) / 2;
         self.states < half && self.probes < half
@@ -88,7 +88,7 @@ impl KeyGroupStates {
 }
 
 impl RuleState {
-    /// Opening of a rule at `now`: it applies, and its calendar is open.
+    /// Calendar opening of a rule at `now`: open where the rule applies and its calendar is open.
     fn open_at(&mut self, now: i64, plan: &RulePlan) -> CalendarOpening {
         if now < plan.begins {
             return CalendarOpening { is_open: false, until: Some(plan.begins) };
@@ -97,7 +97,7 @@ impl RuleState {
         if plan.earlier.is_empty() {
             return self.hours.at(now, during);
         }
-        // What is remembered may be of another wording's calendar.
+        // The cached opening may belong to another version's calendar.
         CalendarState::default().at(now, during)
     }
 }
@@ -135,7 +135,7 @@ impl KeyStateStore {
         states
     }
 
-    /// The rule of an alert and the group of a key, if they are this shard's.
+    /// Index of an alert's rule and key group of a key, if this shard owns them.
     fn owned(&self, alert: &str, key: &[u8]) -> Option<(usize, u32)> {
         let group = group_of(key_hash(key));
         let rules = self.program.rules();
@@ -143,7 +143,7 @@ impl KeyStateStore {
         (shard_of(group, self.settings.shards) == self.settings.index).then_some((rule, group))
     }
 
-    /// Restores the end of an episode by a calendar, if it is one of ours.
+    /// Restores the end of an episode by a calendar, if this shard owns it.
     fn restore_calendar_end(&mut self, end: &CalendarEnd) {
         if let Some((rule, _)) = self.owned(&end.alert, &end.key)
             && let Some(ends) = self.calendar_ends.get_mut(rule)
@@ -152,7 +152,7 @@ impl KeyStateStore {
         }
     }
 
-    /// Takes up an episode an earlier run left open, if it is one of ours.
+    /// Restores an episode that a previous run left open, if this shard owns it.
     fn reopen(&mut self, open: &RestoredEpisode) {
         let Some((rule, group)) = self.owned(&open.alert, &open.key) else {
             return;
@@ -167,7 +167,7 @@ impl KeyStateStore {
         self.keys.release(key);
     }
 
-    /// Finds or makes a state; `None` when a new one is refused at the limit.
+    /// Finds or creates a state; `None` when the limit refuses a new one.
     fn find_or_make(&mut self, place: StateKey, beyond_limit: bool) -> Option<StateId> {
         let known = self.table.find(place);
         if known.is_some() {
@@ -187,8 +187,8 @@ impl KeyStateStore {
         Some(self.table.insert(KeyState::new(place, plan, self.keys.bytes(key))))
     }
 
-    /// Adds an observation to the state of a rule and its key; the state when it is now to
-    /// be judged.
+    /// Adds an observation to the state of a rule and its key. Returns the state when it has to be
+    /// queued for evaluation.
     pub(crate) fn apply(
         &mut self,
         listener: SignalConsumer,
@@ -209,7 +209,7 @@ impl KeyStateStore {
         };
         let refused = u64::from(now > past.emitted);
         let Some(id) = known else {
-            // Nothing else would let go of what was seen of a refused key.
+            // Nothing else would release the early detector of a refused key.
             self.drop_probe(place);
             if !has_roster {
                 self.refused_keys += refused;
@@ -228,7 +228,7 @@ impl KeyStateStore {
         is_first.then_some(id)
     }
 
-    /// Counts an observation that came too late for those it would have fed.
+    /// Counts a late observation for each of its consumers.
     pub(crate) fn count_late<'a>(&mut self, listeners: impl Iterator<Item = &'a SignalConsumer>) {
         for listener in listeners {
             if let Some(of_rule) = self.rules.get_mut(listener.rule as usize) {
@@ -237,8 +237,8 @@ impl KeyStateStore {
         }
     }
 
-    /// Takes what is due at `now` for some rules, of openings only where calendars still open;
-    /// adds the states that are now to be judged.
+    /// Pops the due timers of some rules at `now`, those of openings only if `opens`, and queues
+    /// their states for evaluation.
     pub(crate) fn take_due(
         &mut self,
         rules: &[usize],
@@ -247,7 +247,7 @@ impl KeyStateStore {
         agenda: &mut GroupTimers,
         touched: &mut Vec<StateId>,
     ) {
-        // What a state left behind may come up after its number was given to another rule's.
+        // An entry left by a dropped state may refer to a state of another rule by now.
         let is_ours = |state: &KeyState| rules.binary_search(&(state.place.0 as usize)).is_ok();
         while let Some((entry, id)) = agenda.timers.pop(now) {
             let state = self.table.states.get_mut(id).filter(|state| is_ours(state));
@@ -265,8 +265,8 @@ impl KeyStateStore {
         }
     }
 
-    /// Tells a rule when its streams had their first event, and begins to judge what no event
-    /// makes: a rule without keys, or those of a roster.
+    /// Sets the instant of the streams' first event for a rule, and creates the states that need no
+    /// event: of a rule without keys, or of a roster.
     pub(crate) fn seed(&mut self, rule: u32, first: i64, timers: &mut TimerQueue<StateId>) {
         if let Some(state) = self.rules.get_mut(rule as usize) {
             state.first = Some(first);
@@ -286,7 +286,7 @@ impl KeyStateStore {
             if let Some(id) = self.find_or_make((rule, key), true)
                 && let Some(state) = self.table.states.get_mut(id)
             {
-                // What was open before a restart knows better since when.
+                // A restored state knows the exact instant.
                 if is_new {
                     state.expect(first, &plan.alert);
                 }
@@ -296,9 +296,9 @@ impl KeyStateStore {
         }
     }
 
-    /// Judges a state at `now`, tells what changed and sets its alarm.
+    /// Evaluates a state at `now`, emits its transitions and sets its timers.
     ///
-    /// What changed in the past was told by an earlier run.
+    /// Transitions that a previous run has emitted are not emitted again.
     pub(crate) fn evaluate(
         &mut self,
         id: StateId,
@@ -367,7 +367,7 @@ impl KeyStateStore {
         self.keys.release(place.1);
     }
 
-    /// Notes that a rule holds less of a key group, and forgets a group it holds nothing of.
+    /// Decreases the counts of a rule in a key group, and drops counts at zero.
     fn hold_less(&mut self, place: StateKey, less: impl FnOnce(&mut KeyGroupStates)) {
         if let Entry::Occupied(mut held) = self.held.entry((place.0, self.keys.group(place.1))) {
             less(held.get_mut());
@@ -390,7 +390,7 @@ impl KeyStateStore {
         }
     }
 
-    /// Looks whether an observation, unsettled as it is, makes its trigger true.
+    /// Emits an early alert if an observation that is not settled yet makes its trigger true.
     pub(crate) fn announce(
         &mut self,
         place: StateKey,
@@ -441,8 +441,8 @@ impl KeyStateStore {
         }
     }
 
-    /// Takes the place of its program: what is announced ahead of settling is announced by the
-    /// new levels, and what was remembered of calendars is forgotten.
+    /// Replaces the program: early detectors use the new levels, and cached calendar openings are
+    /// dropped.
     pub(crate) fn adopt(&mut self, program: Arc<Program>) {
         self.program = program;
         self.rules.iter_mut().for_each(|rule| rule.hours = CalendarState::default());
@@ -458,13 +458,13 @@ impl KeyStateStore {
         silent.into_iter().for_each(|place| self.drop_probe(place));
     }
 
-    /// True when an alert is announced ahead of settling here.
+    /// True when this shard emits early alerts of an alert.
     pub(crate) fn announces(&self, alert: &Alert) -> bool {
         self.settings.early && announces_early(alert)
     }
 
-    /// Has every state of some rules judged anew when another wording begins to judge it;
-    /// `settled` is judged.
+    /// Schedules an evaluation of every state of some rules for the instant at which another
+    /// version starts to apply; instants up to `settled` are evaluated.
     pub(crate) fn advance(
         &mut self,
         rules: &[usize],
@@ -483,8 +483,8 @@ impl KeyStateStore {
         }
     }
 
-    /// Judges what an earlier run left, whether or not an event comes: where its rule was taken
-    /// up as soon as that begins, and when another wording of the rule begins to judge.
+    /// Schedules evaluations of restored states that need no event: right after the restored
+    /// instant of their rule, and when another version of the rule starts to apply.
     pub(crate) fn await_turns(&mut self, rules: &[usize], timers: &mut TimerQueue<StateId>) {
         for (id, state) in self.table.states.iter_mut() {
             let rule = state.place.0 as usize;
@@ -500,7 +500,8 @@ impl KeyStateStore {
         }
     }
 
-    /// Judges again, as soon as it may speak, every state of some rules that holds something.
+    /// Schedules an evaluation at `due`, the first instant that publishes, of every state of some
+    /// rules with a pending or open episode.
     pub(crate) fn wake(&mut self, rules: &[usize], due: i64, timers: &mut TimerQueue<StateId>) {
         let is_ours = |state: &KeyState| rules.binary_search(&(state.place.0 as usize)).is_ok();
         for (id, state) in self.table.states.iter_mut().filter(|(_, state)| is_ours(state)) {
@@ -510,7 +511,7 @@ impl KeyStateStore {
         }
     }
 
-    /// The open episodes of rules that are evaluated up to `as_of`, where that is known.
+    /// Open episodes of rules with a known `as_of`: the instant up to which they are evaluated.
     pub(crate) fn open_episodes(
         &self,
         as_of: impl Fn(usize) -> Option<Timestamp>,
@@ -532,7 +533,7 @@ impl KeyStateStore {
         open.collect()
     }
 
-    /// Adds what the watches among some rules show at `now`.
+    /// Adds the values at `now` of the watches among some rules.
     pub(crate) fn watched(&mut self, rules: &[usize], now: i64, out: &mut Vec<WatchSample>) {
         let of_ours = |rule: usize| {
             let plan = self.program.rules().get(rule).filter(|plan| plan.is_watch)?;

@@ -1,9 +1,9 @@
-//! Keys that are judged though no event names them.
+//! Keys that are evaluated without an event.
 
 use model::key::{KeyValue, encode_key};
 use rules_dsl::rule::{AbsenceRoster, Alert, ConstantValue, Trigger};
 
-/// The keys that are judged though no event names them.
+/// Returns the keys to evaluate without an event: those of a roster, or the empty key.
 pub(super) fn seeded_keys(alert: &Alert) -> Vec<Vec<u8>> {
     match &alert.trigger {
         Trigger::Absent { roster: AbsenceRoster::Listed(keys), .. } => {
@@ -13,7 +13,7 @@ pub(super) fn seeded_keys(alert: &Alert) -> Vec<Vec<u8>> {
     }
 }
 
-/// A constant as a component of a key; `None` for what is none.
+/// Converts a constant into a component of a key; `None` for a type that is none.
 fn key_value(constant: &ConstantValue) -> Option<KeyValue> {
     Some(match constant {
         ConstantValue::Text(text) => KeyValue::Text(text.clone()),

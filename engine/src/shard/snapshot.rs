@@ -1,7 +1,7 @@
-//! A shard as bytes, and a shard that goes on from them.
+//! Snapshot of a shard, and the shard restored from it.
 //!
-//! What follows from the program is not in them: whom a signal feeds, which timers run, who may
-//! hold how much. Nor are the figures, which are of one process.
+//! State derived from the program is not stored: consumers of signals, running timers, limits.
+//! Statistics are not stored either: they belong to one process.
 
 use std::sync::Arc;
 
@@ -12,12 +12,11 @@ use super::{Shard, ShardRestore, ShardSettings};
 use crate::program::Program;
 use crate::snapshot::SnapshotEncode;
 
-/// Version of the snapshot's encoding. INVARIANT: another number for whatever is packed in another
-/// way.
+/// Version of the snapshot's encoding. INVARIANT: it changes with every change of the encoding.
 const VERSION: u32 = 1;
 
 impl Shard {
-    /// Everything it knows. Taken between two steps, and only then, it is as of one instant.
+    /// Serialises the whole state. Valid only between two steps: then it is as of one instant.
     pub fn snapshot(&self) -> Vec<u8> {
         let mut out = Vec::new();
         head(&self.program, self.states.settings()).pack(&mut out);
@@ -28,12 +27,12 @@ impl Shard {
         out
     }
 
-    /// A shard that goes on where the one of a snapshot was: what it had taken in must not come
-    /// again, and all after it must. Up to `published`, by stream, all was told since: nothing of
-    /// that is told or counted again.
+    /// Restores a shard from a snapshot. Observations that it had taken in must not be sent again,
+    /// and all later ones must. Everything up to `published`, by stream, was emitted since: none of
+    /// it is emitted or counted again.
     ///
-    /// `None` where the snapshot is of other rules, another division of the work, or another
-    /// version, or is no snapshot.
+    /// Returns `None` where the snapshot is of other rules, another division of the work or another
+    /// version, or is malformed.
     pub fn resume(
         program: &Arc<Program>,
         settings: ShardSettings,
@@ -62,7 +61,7 @@ impl Shard {
     }
 }
 
-/// Header: what must be equal where state is restored.
+/// Header: values that must be equal on restore.
 fn head(program: &Program, settings: ShardSettings) -> (u64, Vec<u64>) {
     let ShardSettings { index, shards, early, keys_per_rule_max, remembering } = settings;
     let grid = remembering.map_or([0, 0], |how| [how.every_ms as u64, how.beyond_ms as u64]);

@@ -1,32 +1,31 @@
-//! Counts of every rule.
+//! Statistics of every rule.
 //!
-//! Cost is counted in units of work, since nothing here reads a clock: an observation taken in
-//! is one unit, and so is a judgement and each window that it looks at. A unit is no fixed
-//! time, but rules that do more of it take more of the processor.
+//! Cost is counted in units of work, since nothing here reads a clock: one unit for each
+//! observation, each evaluation and each window that an evaluation reads. A unit is no fixed time,
+//! but a rule with more units uses more of the processor.
 
 use model::time::Timestamp;
 
-/// Figures of one rule in one shard since the shard started.
+/// Statistics of one rule in one shard since the shard started.
 ///
-/// What is read again after a restart is counted again, but for what an earlier run has told:
-/// refusals and episodes.
+/// Replay counts again, except for what a previous run has counted: refusals and episodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCounts {
     /// Observations of the rule whose instant has settled.
     pub matched: u64,
-    /// Observations whose instant was settled before they came.
+    /// Observations that arrived after their instant was settled.
     pub late: u64,
     /// Observations of new keys refused at the limit of the rule.
     pub refused_keys: u64,
     /// New values refused at the limit of a key.
     pub refused_values: u64,
-    /// Times a key was judged.
+    /// Number of evaluations of a key.
     pub evaluations: u64,
-    /// Times a key was judged and what the rule says of it was true.
+    /// Number of evaluations of a key that were true.
     pub truths: u64,
-    /// Episodes that began.
+    /// Number of episodes that fired.
     pub fired: u64,
-    /// The instant at which the newest of them did.
+    /// Instant at which the newest of them fired.
     pub last_fired: Option<Timestamp>,
     /// Keys the rule holds state for now.
     pub keys: u64,
@@ -35,7 +34,7 @@ pub struct RuleCounts {
 }
 
 impl RuleCounts {
-    /// The figures of a rule over several shards, of which `other` is one more.
+    /// Adds the statistics of the same rule in another shard.
     pub fn add(&mut self, other: &RuleCounts) {
         self.matched += other.matched;
         self.late += other.late;
@@ -49,20 +48,20 @@ impl RuleCounts {
         self.work += other.work;
     }
 
-    /// Notes a judgement that looked at so many windows.
+    /// Counts an evaluation that read `windows` windows.
     pub(super) const fn evaluate(&mut self, truth: bool, windows: usize) {
         self.evaluations += 1;
         self.truths += truth as u64;
         self.work += 1 + windows as u64;
     }
 
-    /// Notes an observation taken in.
+    /// Counts an observation of the rule.
     pub(super) const fn take_in(&mut self) {
         self.matched += 1;
         self.work += 1;
     }
 
-    /// Notes that an episode began.
+    /// Counts an episode that fired at an instant.
     pub(super) fn fire(&mut self, at: i64) {
         self.fired += 1;
         self.last_fired = self.last_fired.max(Some(Timestamp(at)));

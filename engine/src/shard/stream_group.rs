@@ -1,4 +1,4 @@
-//! A domain: the rules that read the same streams, and so settle together.
+//! A stream group: rules that read the same streams and therefore settle together.
 
 mod snapshot;
 
@@ -26,12 +26,12 @@ pub(super) use snapshot::StreamGroupSnapshot;
 pub struct StreamGroup {
     streams: Vec<usize>,
     rules: Vec<usize>,
-    /// By signal: whom it feeds.
+    /// Consumers by signal.
     listeners: Vec<Vec<SignalConsumer>>,
     reorder: ReorderBuffer,
-    /// By instant: the identified observations that wait, each once.
+    /// By instant: buffered observations that have an event id, to deduplicate them.
     waiting_once: BTreeMap<i64, HashSet<IdentifiedObservation>>,
-    /// Observations of events that had come before with the same id and time.
+    /// Duplicates dropped: observations whose event id and time were seen before.
     repeated: u64,
     agenda: GroupTimers,
     settled: i64,
@@ -42,23 +42,23 @@ pub struct StreamGroup {
     remembering: Option<StateCheckpointPolicy>,
     /// Next checkpoint of rule state: deltas are emitted before anything later is applied.
     emits_at: i64,
-    /// States to be judged at the instant at hand; kept for its memory.
+    /// States to evaluate at the current instant; kept to reuse the allocation.
     touched: Vec<StateId>,
 }
 
-/// Room for states of an instant that is kept from one to the next.
+/// Capacity of the list of touched states that is kept between steps.
 const TOUCHED_SPARE: usize = 1_024;
 
-/// An observation by signal, key and hash of its event's id.
+/// Identity of an observation: signal, key and hash of the event id.
 type IdentifiedObservation = (u32, KeyId, u64);
 
-/// Bounds of what earlier runs have emitted.
+/// Instants up to which previous runs have emitted.
 #[derive(Clone, Copy, Debug)]
 pub struct RecoveryBounds {
-    /// Up to here they told what there was, and counted what they refused.
+    /// Previous runs emitted their output and counted their refusals up to here.
     pub emitted: i64,
-    /// Up to here instants are rehearsed: windows are rebuilt of what is read again. A domain
-    /// that goes on from a snapshot has nothing to rebuild.
+    /// Instants up to here are replayed without publishing, to rebuild windows. A group restored
+    /// from a snapshot has nothing to rebuild.
     pub rehearsed: i64,
 }
 
@@ -67,29 +67,29 @@ pub struct RecoveryBounds {
 pub struct GroupTimers {
     /// Running timers.
     pub timers: TimerQueue<StateId>,
-    /// Openings of calendars that something waits for.
+    /// Openings of calendars that a state waits for.
     pub openings: TimerQueue<StateId>,
 }
 
-/// A rule that takes a signal in.
+/// A rule that consumes a signal.
 #[derive(Clone, Copy, Debug)]
 pub struct SignalConsumer {
     pub rule: u32,
-    /// As what it takes it.
+    /// Role of the signal in the rule.
     pub input: InputRole,
-    /// True when the rule is announced ahead of settling.
+    /// True when the rule emits early alerts.
     is_early: bool,
 }
 
 impl GroupTimers {
-    /// The earliest entry's instant; nothing is due before it.
+    /// Instant of the earliest timer; nothing is due before it.
     fn next(&self) -> Option<i64> {
         sooner(self.timers.next(), self.openings.next())
     }
 }
 
 impl StreamGroup {
-    /// The domains of a program.
+    /// Groups the rules of a program by the streams they read.
     pub(crate) fn divide(
         program: &Program,
         settings: ShardSettings,
@@ -146,8 +146,8 @@ impl StreamGroup {
         }
     }
 
-    /// Goes on with the same rules in another wording, which judges from the first instant
-    /// that is not settled on.
+    /// Continues with new versions of the same rules, which evaluate from the first instant that is
+    /// not settled.
     pub(crate) fn adopt(&mut self, program: &Program, states: &mut KeyStateStore) {
         for listener in self.listeners.iter_mut().flatten() {
             let plan = program.rules().get(listener.rule as usize);
@@ -196,7 +196,7 @@ impl StreamGroup {
         true
     }
 
-    /// Judges every instant up to where the marks of all its streams have come.
+    /// Evaluates every instant up to the lowest watermark of its streams.
     pub(crate) fn settle(
         &mut self,
         marks: &Watermarks,
@@ -213,8 +213,8 @@ impl StreamGroup {
             if self.settled == i64::MIN {
                 states.await_turns(&self.rules, &mut self.agenda.timers);
             }
-            // Up to here an earlier run has spoken: the instants are rehearsed to rebuild
-            // windows, while the episodes it left open are taken at its word.
+            // The previous run published up to here: replay these instants to rebuild windows. The
+            // episodes it left open are restored as it recorded them.
             self.evaluate_until(until.min(self.past.rehearsed), states, out);
             if until > self.past.rehearsed {
                 let next = self.past.rehearsed.saturating_add(1);
@@ -229,7 +229,8 @@ impl StreamGroup {
     }
 
     fn evaluate_until(&mut self, until: i64, states: &mut KeyStateStore, out: &mut StepOutput) {
-        // At the end of time what runs runs out; a calendar's next opening is no timer.
+        // At the end of time running timers expire; the next opening of a calendar is not one of
+        // them.
         let opens = until < i64::MAX;
         loop {
             let opening = self.agenda.openings.next().filter(|_| opens);
@@ -246,7 +247,7 @@ impl StreamGroup {
         }
     }
 
-    /// Applies all observations of one instant, then judges each touched state once.
+    /// Applies all observations of one instant, then evaluates each touched state once.
     fn evaluate_instant(
         &mut self,
         now: i64,
@@ -254,7 +255,7 @@ impl StreamGroup {
         states: &mut KeyStateStore,
         out: &mut StepOutput,
     ) {
-        // What comes again stays in line until here: the first in the order of events counts.
+        // Duplicates stay buffered until here: the first in the order of events counts.
         let mut once = self.waiting_once.remove(&now);
         while let Some(waiting) = self.reorder.pop_at(now) {
             let identified = (waiting.signal, waiting.key, waiting.id);
@@ -279,8 +280,8 @@ impl StreamGroup {
         }
     }
 
-    /// Tells what its rules have learnt up to the last point of the grid, all instants up to
-    /// `evaluated` being judged.
+    /// Emits the state deltas of its rules up to the last checkpoint; all instants up to
+    /// `evaluated` are evaluated.
     fn emit_learnt(&mut self, evaluated: i64, states: &mut KeyStateStore, out: &mut StepOutput) {
         let Some(remembering) = self.remembering.filter(|_| evaluated > i64::MIN) else { return };
         let point = remembering.point(evaluated);
@@ -288,8 +289,8 @@ impl StreamGroup {
         self.emits_at = point.saturating_add(remembering.every_ms);
     }
 
-    /// Tells the rules when their streams had their first event: some have something to say
-    /// of no events at all.
+    /// Passes the instant of the streams' first event to the rules: some are evaluated without
+    /// events.
     fn seed(&mut self, marks: &Watermarks, until: i64, states: &mut KeyStateStore) {
         let firsts = self.streams.iter().map(|stream| marks.first.get(*stream).copied().flatten());
         let Some(first) = firsts.collect::<Option<Vec<_>>>().and_then(|f| f.into_iter().max())
@@ -304,40 +305,40 @@ impl StreamGroup {
         }
     }
 
-    /// The instant up to which everything has been told, now or by an earlier run.
+    /// Instant up to which everything is emitted, by this run or a previous one.
     pub(crate) fn emitted(&self) -> Timestamp {
         Timestamp(self.settled.max(self.past.emitted))
     }
 
-    /// The last instant that it has evaluated.
+    /// Last evaluated instant.
     pub(crate) const fn settled(&self) -> Timestamp {
         Timestamp(self.settled)
     }
 
-    /// True when a rule is one of its own.
+    /// True when a rule belongs to the group.
     pub(crate) fn evaluates(&self, rule: usize) -> bool {
         self.rules.binary_search(&rule).is_ok()
     }
 
-    /// True when it has come to where an earlier run was.
+    /// True when replay has reached the point where the previous run ended.
     pub(crate) const fn is_current(&self) -> bool {
         self.settled >= self.past.emitted
     }
 
-    /// Adds what its watches show at the newest settled instant.
+    /// Adds the values of its watches at the newest settled instant.
     pub(crate) fn watched(&self, states: &mut KeyStateStore, out: &mut Vec<WatchSample>) {
-        // Before anything is settled there is nothing to show, nor at the end of time.
+        // There is no value before anything is settled, nor at the end of time.
         if self.is_warm && ![i64::MIN, i64::MAX].contains(&self.settled) {
             states.watched(&self.rules, self.settled, out);
         }
     }
 
-    /// Observations of events that had come before with the same id and time.
+    /// Number of duplicates dropped: observations whose event id and time were seen before.
     pub(crate) const fn repeated(&self) -> u64 {
         self.repeated
     }
 
-    /// Observations waiting to be settled.
+    /// Number of observations that wait to be settled.
     pub(crate) fn waiting(&self) -> usize {
         self.reorder.len()
     }
@@ -347,7 +348,7 @@ fn of_signal(listeners: &[Vec<SignalConsumer>], signal: u32) -> &[SignalConsumer
     listeners.get(signal as usize).map_or(&[], Vec::as_slice)
 }
 
-/// By stream: the domains that read it or a stream it is joined with, however indirectly.
+/// By stream: the groups that read it, or a stream joined with it directly or indirectly.
 pub(crate) fn joined(domains: &[StreamGroup], streams: usize) -> Vec<Vec<usize>> {
     let mut groups: Vec<usize> = (0..streams).collect();
     for domain in domains {

@@ -1,4 +1,4 @@
-//! States by number and by place.
+//! Key states by id and by (rule, key).
 
 use std::hash::BuildHasher;
 
@@ -9,10 +9,10 @@ use crate::keys::KeyId;
 use crate::ring::is_mostly_free;
 use crate::slab::Slab;
 
-/// Number of a state, which says nothing about the order of states.
+/// Id of a state; unrelated to the order of states.
 pub type StateId = u32;
 
-/// States by number, and their numbers by place.
+/// States by id, and their ids by (rule, key).
 #[derive(Debug, Default)]
 pub(super) struct StateTable {
     pub(super) states: Slab<KeyState>,
@@ -26,7 +26,7 @@ impl StateTable {
         self.by_place.find(self.hash(place), is_it).copied()
     }
 
-    /// Adds the state of a place that has none.
+    /// Adds the state of a (rule, key) that has none.
     pub(super) fn insert(&mut self, state: KeyState) -> StateId {
         let place = state.place;
         let id = self.states.insert(state);

@@ -12,7 +12,7 @@ use crate::snapshot::packed;
 /// State of a trigger beside its windows.
 #[derive(Debug)]
 pub(super) enum TriggerState {
-    /// Nothing: its windows say it all.
+    /// None: the trigger is a condition on windows.
     Windows,
     /// The instant of the newest event.
     Any(Option<i64>),
@@ -42,7 +42,7 @@ impl TriggerState {
         }
     }
 
-    /// Of a trigger that watches for absence: it is expected from an instant on.
+    /// Creates the state of an absence trigger whose key is expected from an instant on.
     pub(super) fn since(from: i64, trigger: &Trigger) -> TriggerState {
         match trigger {
             Trigger::Absent { within_ms, roster, .. } => {
@@ -54,7 +54,7 @@ impl TriggerState {
         }
     }
 
-    /// Knows of a sighting of an earlier run, not before any that it knows.
+    /// Restores a sighting of a previous run, not before any known one.
     pub(super) fn recall(&mut self, value: i128, at: i64) {
         match self {
             TriggerState::Absent(absence) => absence.take_in(at),
@@ -80,7 +80,7 @@ impl TriggerState {
         }
     }
 
-    /// Takes an event in; false when there is no room for it.
+    /// Applies an event; false when there is no room for it.
     pub(super) fn take_in(&mut self, step: u8, now: i64, waiting: &BufferedObservation) -> bool {
         let origin: EventOrigin = waiting.order.1;
         match self {
@@ -94,7 +94,7 @@ impl TriggerState {
         true
     }
 
-    /// Instants at which its truth changes by itself, or it can be dropped.
+    /// Instants at which its truth changes without an event, or it can be dropped.
     pub(super) fn next_dues(&self) -> [Option<i64>; 2] {
         match self {
             TriggerState::Windows | TriggerState::Any(_) => [None, None],
@@ -105,7 +105,7 @@ impl TriggerState {
         }
     }
 
-    /// True when it remembers nothing that matters at `now`.
+    /// True when it holds nothing that matters at `now`.
     pub(super) fn is_over(&self, now: i64) -> bool {
         match self {
             TriggerState::Windows | TriggerState::Any(_) => true,

@@ -18,7 +18,7 @@ pub struct Measure {
 pub struct Window {
     /// `within D`
     pub within: Option<Quantity>,
-    /// `step D`; `step 0` judges a long window event by event.
+    /// `step D`; `step 0` evaluates a long window event by event.
     pub step: Option<Quantity>,
     /// `min N`
     pub min: Option<Quantity>,
@@ -41,7 +41,7 @@ pub enum MeasureTerm {
 }
 
 impl MeasureTerm {
-    /// Place at which it begins.
+    /// Place at which it starts.
     pub fn place(&self) -> SourceSpan {
         match self {
             MeasureTerm::Named(name) => name.at.0,

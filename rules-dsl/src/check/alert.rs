@@ -24,7 +24,7 @@ pub(super) fn alert(
     written: &ast::Alert,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<CheckedAlert> {
-    // Everything is looked at before anything missing ends it: one run reports all errors.
+    // Check everything before a missing part ends the alert: one run reports all errors.
     let before = diagnostics.len();
     refused(written, diagnostics);
     let (subject, graded) = subject(scope, written, diagnostics);
@@ -58,7 +58,7 @@ pub(super) fn alert(
     (!has_failed).then_some(CheckedAlert { reading, alert: built, subject, place })
 }
 
-/// `except LIST(field)`: takes the events of a list out of everything the trigger selects.
+/// `except LIST(field)`: excludes the events of a list from every selection of the trigger.
 fn exclude(
     scope: &NameScope<'_>,
     subject: &mut CheckedTrigger,
@@ -143,7 +143,7 @@ fn assembled(written: &ast::Alert, trigger: Trigger, rest: AlertRest) -> Alert {
     }
 }
 
-/// Reports the clauses that the kind of trigger does not take.
+/// Reports the clauses that do not apply to the kind of trigger.
 fn refused(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) {
     use ast::Trigger::{Absent, Any, Condition, New, Sequence, ThenNot};
     let clauses = &written.clauses;
@@ -179,7 +179,7 @@ fn refused(written: &ast::Alert, diagnostics: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A clause that does not belong here, and where it would.
+/// Diagnostic of a clause that does not belong to this trigger, and the trigger where it does.
 pub(super) fn clause_refused(place: SourceSpan, word: &str) -> Diagnostic {
     let found = messages::clause_refused(place, word);
     found.help(match word {
@@ -209,14 +209,14 @@ fn clear(
     clear_level(&compared.valued, comparison, level, clear, diagnostics)
 }
 
-/// Reports comparisons without a key that are true of no events, but for the low side, which
-/// waits for a window: there is no instant since when they would be.
+/// Reports comparisons without a key that are true without events: they have no instant since which
+/// they are true. The low side is exempt, since it waits for a window.
 fn since_ever(subject: &CheckedTrigger, by: &[KeyPart], diagnostics: &mut Vec<Diagnostic>) {
     let CheckedTrigger::Condition(joined) = subject else {
         return;
     };
     for compared in joined.compares.iter().filter(|_| by.is_empty()) {
-        // A level that could not be read was reported, and says nothing of zero.
+        // A level that could not be parsed was reported: it may not be zero.
         if level_value(&compared.valued, &compared.written, &mut Vec::new()).is_none() {
             continue;
         }
@@ -229,7 +229,7 @@ fn since_ever(subject: &CheckedTrigger, by: &[KeyPart], diagnostics: &mut Vec<Di
                 MeasureFunction::Sum,
                 ComparisonOp::AtLeast | ComparisonOp::Above | ComparisonOp::NotEqual,
             ) => true,
-            // A level that no count has always differs, which a lint says.
+            // A level that a count never equals is left to a lint.
             (MeasureFunction::Count | MeasureFunction::Distinct, ComparisonOp::NotEqual) => {
                 compared.level > Decimal::ZERO && compared.level.to_int().is_some()
             }
@@ -241,7 +241,7 @@ fn since_ever(subject: &CheckedTrigger, by: &[KeyPart], diagnostics: &mut Vec<Di
     }
 }
 
-/// The lengths of time of an alert.
+/// Durations of an alert.
 struct AlertTiming {
     for_ms: i64,
     keep_ms: i64,

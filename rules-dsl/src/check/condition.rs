@@ -1,4 +1,4 @@
-//! Comparisons of measures, and what joins them.
+//! Conditions: comparisons of measures, and how they are joined.
 
 use model::decimal::Decimal;
 use model::time::MINUTE_MS;
@@ -17,7 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::rule::{BoolOp, ComparisonOp};
 use crate::source::SourceSpan;
 
-/// Time for which a sample of `last` stays known unless `within` says otherwise.
+/// Time for which a sample of `last` stays known without `within`.
 pub const LAST_WINDOW_DEFAULT_MS: i64 = 5 * MINUTE_MS;
 /// Windows longer than this move in steps, where the measure would keep every value.
 pub const STEPLESS_WINDOW_MS_MAX: i64 = 10 * MINUTE_MS;
@@ -46,7 +46,7 @@ pub(super) fn condition(
         compares.iter().map(|it| value(scope, it, clauses, diagnostics)).collect();
     let first = values.first().and_then(Option::as_ref).zip(compares.first().copied());
     let graded = match (grade, &first) {
-        // What is wrong with its value was reported.
+        // Errors of its value were reported.
         (ast::AlertSeverity::Ladder(..), None) if is_only => None,
         _ => graded(grade, first.filter(|_| is_only), diagnostics),
     };
@@ -148,7 +148,7 @@ fn lowest_rung(grade: &ast::AlertSeverity) -> Option<Quantity> {
     Some(lowest.level.quantity.clone())
 }
 
-/// The window of a measure; without one it is missed, but for `last`.
+/// Window of a measure; a missing one is reported, except for `last`.
 fn span(
     shape: &MeasureShape,
     level: Option<Decimal>,
@@ -206,9 +206,9 @@ pub(super) fn window_of(
     })
 }
 
-/// The step of a window that names none; 0 is event by event.
+/// Step of a window without `step`; 0 is event by event.
 ///
-/// The earlier window of `vs` always moves in steps: what lies between it and now is kept.
+/// The earlier window of `vs` always moves in steps: the entries between it and now are kept.
 fn step_default_ms(shape: &MeasureShape, level: Option<Decimal>, written_ms: i64) -> i64 {
     let steps = (written_ms + WINDOW_STEPS - 1) / WINDOW_STEPS;
     if shape.ago.is_some() {

@@ -4,9 +4,9 @@ use model::time::{DAY_MS, MINUTE_MS};
 
 use super::types::{CheckedTrigger, MeasureFunction};
 
-/// Time for which `new` stays silent after the stream's first event, unless `learn` says so.
+/// Learning time of `new` after the stream's first event, without `learn`.
 pub(crate) const LEARN_DEFAULT_MS: i64 = 7 * DAY_MS;
-/// Values `new` remembers for each key, unless `limit` says so.
+/// Number of values that `new` keeps for each key, without `limit`.
 pub(crate) const VALUES_DEFAULT: u32 = 1_000;
 /// Default `keep` of windowless measures, of `any` and of `new`.
 const WINDOWLESS_KEEP_MS: i64 = MINUTE_MS;

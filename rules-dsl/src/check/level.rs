@@ -1,4 +1,5 @@
-//! Levels: what a value is compared with, in the value's unit, and the rungs of a ladder.
+//! Levels: the constants that values are compared with, in the value's unit, and the rungs of a
+//! ladder.
 
 use model::decimal::Decimal;
 use model::severity::Severity;
@@ -65,7 +66,7 @@ fn level_spelling(valued: &TypedMeasure, quantity: &Quantity) -> (BilingualText,
             (messages::duration_level(), messages::duration_level_help(value))
         }
         Some(UnitKind::Bytes) => (messages::bytes_level(), messages::bytes_level_help(value)),
-        // Of numbers joined, `5%` means what it says; of a field it may be counted in hundredths.
+        // For an arithmetic, `5%` is taken as written; a field may be counted in hundredths.
         None => match quantity.unit {
             Some(unit) if unit.kind == UnitKind::Percent && valued.single().is_none() => {
                 let fraction = value.checked_mul(unit.factor()).unwrap_or(value);
@@ -116,7 +117,7 @@ pub(super) fn clear_level(
     Some(clear)
 }
 
-/// True when a level asks for more than another, in the direction of a comparison.
+/// True when a level is stricter than another, in the direction of a comparison.
 pub(super) fn is_harder(comparison: ComparisonOp, level: Decimal, than: Decimal) -> bool {
     match comparison {
         ComparisonOp::AtLeast | ComparisonOp::Above => level > than,

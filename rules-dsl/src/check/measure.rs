@@ -1,4 +1,4 @@
-//! Measures: what is counted over which events.
+//! Measures: functions over the events of a selection.
 
 use model::schema::FieldType;
 
@@ -27,7 +27,7 @@ const FUNCTIONS: [(&str, MeasureFunction); 12] = [
     ("ratio", MeasureFunction::Ratio),
 ];
 
-/// Measures of other tools, and ours.
+/// Measure names of other tools, and the equivalents here.
 const ELSEWHERE: [(&str, &str); 10] = [
     ("average", "avg"),
     ("mean", "avg"),
@@ -146,7 +146,7 @@ fn event_set(
     filter::events(scope, &head_name(path), 0, diagnostics)
 }
 
-/// The stream or filter a path begins with.
+/// Stream or filter at the start of a path.
 fn head_name(path: &FieldPath) -> SpannedName {
     SpannedName { text: path.split().0.to_owned(), at: path.at }
 }
@@ -160,7 +160,8 @@ fn measures(function: MeasureFunction, kind: &FieldType) -> bool {
     }
 }
 
-/// Rank of how unlikely it is that somebody wants a field of this type measured.
+/// Rank of a field type for a function: the higher, the less likely the field is the one to
+/// measure.
 fn unlikeliness(function: MeasureFunction, kind: &FieldType) -> u8 {
     use FieldType::{Bool, Instant, Int, Ip, Str, Time};
     match (function, kind) {

@@ -209,7 +209,7 @@ fn unit_of(
     }
 }
 
-/// A formula whose windows begin later in the list.
+/// Shifts the window indices of a formula.
 fn shifted(formula: MeasureFormula, by: usize) -> MeasureFormula {
     match formula {
         MeasureFormula::Window(at) => MeasureFormula::Window(at + by),

@@ -1,4 +1,4 @@
-//! Lists as values: what `x in LIST` holds, and the keys of a roster.
+//! Lists as values: the items of `x in LIST`, and the keys of a roster.
 
 use std::net::IpAddr;
 
@@ -64,7 +64,7 @@ fn constants(
             let mut found = Vec::new();
             let read: Vec<Option<ConstantValue>> =
                 items.iter().map(|item| constant(schema, item, kind, &mut found)).collect();
-            // The list is right by itself; what does not fit is its use here.
+            // The list itself is valid; its use here is not.
             let first = items.first().map_or(name.at.0, place);
             for wrong in found {
                 diagnostics.push(

@@ -1,5 +1,4 @@
-//! Message templates: every placeholder is checked here, so none is a surprise at three in
-//! the morning.
+//! Message templates: every placeholder is checked here, so rendering a message cannot fail.
 
 use model::message::{MessagePart, MessageTemplate};
 use model::schema::Schema;

@@ -1,4 +1,4 @@
-//! Names of all files, and what has been read of them.
+//! Names of all files, and the statements resolved so far.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -18,7 +18,7 @@ use crate::source::SourceSpan;
 
 /// Lateness of a stream that names none.
 pub const LATENESS_DEFAULT_MS: i64 = 5 * SECOND_MS;
-/// Types of other languages, and ours.
+/// Type names of other languages, and the equivalents here.
 const ALIASES: [(&str, &str); 10] = [
     ("string", "str"),
     ("text", "str"),
@@ -46,8 +46,8 @@ const CODECS: [(&str, Codec); 7] = [
     ("otlp_spans", Codec::Otlp(OtlpSignal::Spans)),
 ];
 
-/// The schema of a stream; what is wrong is reported, and the rest of it still serves to check
-/// what uses the stream.
+/// Builds the schema of a stream. Errors are reported, and the rest still serves to check the
+/// statements that use the stream.
 pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) -> Schema {
     let name = &stream.name.text;
     let (fields, times) = fields(stream, diagnostics);
@@ -73,7 +73,7 @@ pub(super) fn schema(stream: &ast::Stream, diagnostics: &mut Vec<Diagnostic>) ->
     (schema.id, schema.partitioned_by) = (id, partitioned_by);
     let extracts = stream.extracts.iter();
     schema.extracts = extracts.filter_map(|it| extract(&schema, it, diagnostics)).collect();
-    // A broken pattern has been told already; what it would have filled is not known.
+    // A broken pattern was reported already; the fields it would have set are unknown.
     if let Codec::Otlp(telemetry) = schema.codec
         && schema.extracts.len() == stream.extracts.len()
     {
@@ -364,7 +364,7 @@ fn pattern(
     Some(Pattern { parts, sets })
 }
 
-/// A pattern's pieces, or what is wrong with it.
+/// Pieces of a pattern, or its error.
 fn pattern_parts(
     schema: &Schema,
     pattern: &QuotedText,

@@ -19,7 +19,7 @@ use crate::rule::{
     Alert, ConstantValue, Expected, ExpectedKind, Given, GivenValue, Test, TestClaim,
 };
 
-/// The instant tests count from unless `start` says otherwise: 2026-01-01T00:00:00Z.
+/// Start of a test without `start`: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// Checks one test; `None` is reported, or its alert is.

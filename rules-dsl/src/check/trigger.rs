@@ -1,4 +1,4 @@
-//! Triggers: which events and comparisons an alert is made of, and what it may be told.
+//! Triggers: the events and comparisons of an alert, and the clauses it takes.
 
 use super::alert::clause_refused;
 use super::condition::condition;
@@ -89,7 +89,7 @@ fn any(
         }
         return Some(CheckedTrigger::Any { of: of?, and: None });
     };
-    // The severity stands apart: a comparison beside an event has a level of its own.
+    // The severity is separate: a comparison beside an event has its own level.
     let plain = ast::AlertSeverity::Severity(model::severity::Severity::Low);
     let (joined, _) = condition(scope, written, window, &plain, diagnostics);
     Some(CheckedTrigger::Any { of: of?, and: Some(joined?) })
@@ -176,7 +176,7 @@ fn listed(
         return None;
     };
     let schema = scope.schema(of?.stream)?;
-    // A field that is not there is reported with the rest of the key.
+    // A missing field is reported with the rest of the key.
     let field = schema.fields.iter().find(|field| field.name == key.field.dotted())?;
     membership::roster(scope, name, &ValueType::of(&field.kind), &schema, diagnostics)
 }

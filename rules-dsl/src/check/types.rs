@@ -1,4 +1,4 @@
-//! Checked forms: what names stand for, and what lints and explanations read of an alert.
+//! Checked forms: resolved names, and the parts of an alert that lints and explanations read.
 
 use model::decimal::Decimal;
 
@@ -162,7 +162,7 @@ impl TypedMeasure {
     }
 }
 
-/// A comparison with what lints and readings need to know of it.
+/// A comparison with the facts that lints and explanations need.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedComparison {
     pub(crate) valued: TypedMeasure,
@@ -333,7 +333,7 @@ impl CheckedTrigger {
     }
 }
 
-/// An alert with what lints and readings need to know of it.
+/// An alert with the facts that lints and explanations need.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedAlert {
     pub(crate) alert: Alert,

@@ -93,7 +93,7 @@ pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|d| d.level == DiagnosticLevel::Error)
 }
 
-/// Orders by file and place, drops what is said twice, and cuts after [`DIAGNOSTICS_MAX`].
+/// Sorts by file and place, removes duplicates, and truncates after [`DIAGNOSTICS_MAX`].
 pub(crate) fn arrange(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.sort_by(|a, b| {
         let key = |d: &Diagnostic| (d.file, d.span.start, d.span.end, d.code);

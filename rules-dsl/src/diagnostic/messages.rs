@@ -1,5 +1,5 @@
-//! Tables of what diagnostics say, so that the passes hold decisions and the words stand
-//! together where they can be read and translated.
+//! Tables of the texts of diagnostics: the passes hold the decisions, and the texts stand together
+//! for review and translation.
 
 /// Declares one function per diagnostic:
 /// `Code name(argument: Type): "english" | "日本語" help "way out" | "方法";`

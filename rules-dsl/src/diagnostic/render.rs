@@ -1,4 +1,4 @@
-//! A diagnostic drawn for people.
+//! Rendering of diagnostics as text.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const BEFORE_COLUMNS: usize = 60;
 const AFTER_COLUMNS: usize = 80;
 
 impl Diagnostic {
-    /// The finding as people read it: headline, source line with carets, and ways out.
+    /// Renders the finding: headline, source line with carets, and help.
     ///
     /// `files` are the ones given to [`crate::compile`], in the same order.
     pub fn render(&self, files: &[SourceFile], language: Language) -> String {

@@ -2,7 +2,7 @@
 
 use model::message::{Language, show_duration};
 
-/// A text in both languages people read.
+/// A text in English and Japanese.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BilingualText {
     /// English.

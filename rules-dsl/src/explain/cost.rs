@@ -1,4 +1,4 @@
-//! State that an alert keeps for each key, and the past that a restart reads again.
+//! State that an alert keeps for each key, and the past that a restart replays.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::rule::{Alert, Measure, REMEMBERED_BEYOND_MS, REMEMBERED_EVERY_MS, Tri
 const STAMP_BYTES: u32 = 16;
 /// An instant and a value, or a sum of values.
 const VALUE_BYTES: u32 = 32;
-/// A value by itself.
+/// A single value.
 const RANKED_BYTES: u32 = 16;
 /// A value in a table, and when it was last seen.
 const SEEN_BYTES: u32 = 40;
@@ -60,7 +60,7 @@ pub(super) fn cost(
     }
 }
 
-/// A length of time to the nearest hour or day where its minutes tell nobody anything.
+/// Duration rounded to the nearest hour or day where its minutes do not matter.
 fn roughly(millis: i64, language: Language) -> String {
     let unit = match millis {
         _ if millis > 2 * DAY_MS => DAY_MS,
@@ -80,7 +80,7 @@ fn roughly(millis: i64, language: Language) -> String {
 }
 
 /// True when one key of an alert has events in several partitions; `None` where a stream does not
-/// say what its records are keyed by.
+/// declare the key of its records.
 fn crosses_partitions(alert: &Alert, streams: &[Arc<Schema>]) -> Option<bool> {
     let crosses = alert.trigger.selections().into_iter().map(|of| {
         let field = streams.get(of.stream)?.partitioned_by?;

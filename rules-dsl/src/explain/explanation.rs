@@ -14,7 +14,7 @@ pub struct RuleExplanation {
     pub words_en: String,
     /// In Japanese words.
     pub words_ja: String,
-    /// State for each key, and the events that a restart reads again, in English.
+    /// State for each key, and the events that a restart replays, in English.
     pub cost_en: String,
     /// The same in Japanese.
     pub cost_ja: String,

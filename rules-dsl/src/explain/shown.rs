@@ -27,10 +27,10 @@ pub(super) fn window(millis: i64, language: Language) -> String {
     if language == Language::Ja { ja } else { en }
 }
 
-/// A number as people read it, counted like the value it is compared with.
+/// A number formatted for readers, in the unit of the value it is compared with.
 pub(super) fn shown(value: Decimal, compared: &CheckedComparison, language: Language) -> String {
     match shown_as(compared.valued.unit) {
-        // A message rounds to powers of 1024; what was understood is said exactly.
+        // A message rounds to powers of 1024; an explanation is exact.
         DisplayUnit::Bytes => written(value, DisplayUnit::Bytes),
         unit => show_quantity(value, unit, language),
     }
@@ -41,7 +41,7 @@ pub(super) fn single(compared: &CheckedComparison) -> Option<(&MeasureShape, &Wi
     compared.valued.single().zip(compared.spans.first())
 }
 
-/// The longest window of a value, which is what people are told of it.
+/// Longest window of a value, which explanations show.
 pub(super) fn longest_ms(compared: &CheckedComparison) -> i64 {
     compared.spans.iter().map(|span| span.written_ms).max().unwrap_or(0)
 }

@@ -71,7 +71,7 @@ impl<'a> FormatPieces<'a> {
         self.0.len()
     }
 
-    /// INVARIANT: `at` is below [`FormatPieces::len`]; whoever counts pieces counts these.
+    /// INVARIANT: `at` is below [`FormatPieces::len`]: indices always come from these pieces.
     #[allow(clippy::indexing_slicing)]
     pub(super) fn get(&self, at: usize) -> &FormatPiece<'a> {
         &self.0[at]

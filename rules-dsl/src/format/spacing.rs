@@ -13,7 +13,7 @@ const MOMENTS: [&str; 3] = ["at", "every", "arriving"];
 /// Words whose argument may be spelled like a clause: `nodata clear`, `during keep`.
 const TAKING_A_WORD: [&str; 3] = ["nodata", "during", "not"];
 
-/// The space before a piece that does not begin its line.
+/// Space before a piece that does not start its line.
 pub(super) fn gap(pieces: &FormatPieces<'_>, at: usize) -> &'static str {
     let (piece, Some(before)) = (pieces.get(at), pieces.before(at)) else {
         return "";

@@ -28,7 +28,7 @@ pub(super) fn disguised(c: char) -> bool {
     squared || c.nfkc().any(|plain| plain != c && plain.is_ascii_alphanumeric())
 }
 
-/// True when nobody sees a character, so that two names that look alike would differ: joiners,
+/// True for an invisible character, by which two names that look alike would differ: joiners,
 /// fillers, variation selectors and other default-ignorable code points.
 pub(super) fn unseen(c: char) -> bool {
     matches!(
@@ -55,7 +55,7 @@ pub(super) fn quote_like(c: char) -> bool {
     matches!(c, '“' | '”' | '‘' | '’' | '「' | '」' | '『' | '』' | '\'' | '〝' | '〟' | '«' | '»')
 }
 
-/// True for a character that a word may begin with.
+/// True for a character that may start a word.
 pub(crate) fn begins_word(c: char) -> bool {
     c == '_' || is_xid_start(c)
 }

@@ -116,7 +116,7 @@ impl Lexer<'_> {
         self.lexed.tokens.push(Token { kind, place });
     }
 
-    /// Keeps what people will read; a hostile file could report at every byte.
+    /// Stores a diagnostic, up to a limit: a hostile file could report at every byte.
     fn report(&mut self, found: Diagnostic) {
         if self.lexed.diagnostics.len() < DIAGNOSTICS_MAX {
             self.lexed.diagnostics.push(found);
@@ -129,7 +129,8 @@ impl Lexer<'_> {
         self.push(TokenKind::Broken, from);
     }
 
-    /// Reports characters since `from` that people do not see, or that turn what they see.
+    /// Reports characters since `from` that are invisible, or that change how the text is
+    /// displayed.
     fn report_unseen(&mut self, from: usize, to: usize, unseen: fn(char) -> bool) -> bool {
         let found = (from..to).find(|index| unseen(self.original(*index)));
         if let Some(index) = found {

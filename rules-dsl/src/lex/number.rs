@@ -100,7 +100,7 @@ impl Lexer<'_> {
     }
 }
 
-/// The minutes after midnight that `09:00` says; `24:00` ends a day.
+/// Minutes after midnight of `09:00`; `24:00` ends a day.
 fn minutes(written: &str) -> Option<u16> {
     let (hours, minutes) = written.split_once(':')?;
     if hours.len() > 2 || minutes.len() != 2 {

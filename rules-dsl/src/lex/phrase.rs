@@ -1,5 +1,4 @@
-//! Phrases that people write and that have two readings, or none the language takes: each is
-//! refused with what to write instead.
+//! Ambiguous or unsupported phrases: each is refused with a correct form.
 
 use crate::diagnostic::Diagnostic;
 use crate::quantity::{UnitKind, UnitWord, duration_named, unit_prefix};
@@ -29,7 +28,7 @@ const CALENDAR_WORDS: [&str; 18] = [
     "y",
 ];
 
-/// Days that begin at midnight.
+/// Calendar days, from midnight to midnight.
 const CALENDAR_DAYS: [&str; 5] = ["今日", "当日", "本日", "暦日", "営業日"];
 
 /// Particles that join a window to a level that follows it, as in `5分間に10回`; last, nothing.
@@ -67,8 +66,8 @@ const UNIT_ALIASES: [(&str, &str); 24] = [
     ("点", "回"),
 ];
 
-/// Words after a number that compare, and the words of ours that say so; the longer before
-/// those they start with.
+/// Comparison words after a number, and their equivalents here; the longer before those they start
+/// with.
 const COMPARING: [(&str, &str); 14] = [
     ("超え", "超"),
     ("を超", "超"),
@@ -116,7 +115,7 @@ fn kanji_value(numerals: &str) -> Option<u64> {
     whole.checked_add(part)?.checked_add(digits.unwrap_or(0))
 }
 
-/// The unit somebody means by another word.
+/// Unit meant by another word.
 pub(crate) fn unit_alias(word: &str) -> Option<&'static str> {
     let known = UNIT_ALIASES.iter().find(|(alias, _)| *alias == word);
     known.map(|(_, unit)| *unit)

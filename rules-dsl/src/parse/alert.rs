@@ -67,7 +67,7 @@ fn bare_compare(trigger: &Trigger) -> bool {
     }
 }
 
-/// Without a level, nothing tells a clause from what is written at the measure.
+/// Without a level, clauses cannot be distinguished from the window of the measure.
 fn gather_window(trigger: &mut Trigger, clauses: &mut AlertClauses) {
     let Trigger::Condition(Condition::Compare(compare)) = trigger else {
         return;

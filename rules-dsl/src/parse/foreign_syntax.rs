@@ -1,6 +1,6 @@
-//! Words of other tools.
+//! Vocabulary of other tools, recognised for better diagnostics.
 
-/// Severities of other tools, and ours.
+/// Severity names of other tools, and the equivalents here.
 const SEVERITIES_ELSEWHERE: [(&str, &str); 15] = [
     ("emergency", "critical"),
     ("fatal", "critical"),
@@ -26,13 +26,13 @@ pub(crate) fn severity_elsewhere(word: &str) -> Option<&'static str> {
     known.map(|(_, ours)| *ours)
 }
 
-/// Our word for a symbol of other tools.
+/// Keyword for a symbol of other tools.
 pub(crate) fn symbol_elsewhere(symbol: &str) -> Option<&'static str> {
     let known = [("&", "and"), ("|", "or"), ("!", "not"), ("[", "(…)")];
     known.into_iter().find(|(theirs, _)| *theirs == symbol).map(|(_, ours)| ours)
 }
 
-/// True when other tools ask with a word whether a value is there.
+/// True for a word by which other tools test that a value is present.
 pub(crate) fn missing_elsewhere(word: &str) -> bool {
     matches!(word.to_ascii_lowercase().as_str(), "is" | "null" | "nil" | "none")
 }

@@ -20,10 +20,11 @@ pub const NESTING_MAX: usize = 64;
 
 /// Result of a parser.
 pub(super) type ParseResult<'a, T> = IResult<TokenCursor<'a>, T, ParseFault>;
-/// Why a parser stopped.
+/// Reason that a parser stopped.
 pub(super) type ParseStop = nom::Err<ParseFault>;
 
-/// A parser did not apply, or has reported why. What is wrong is pushed aside, not returned.
+/// Error of a parser: it did not apply, or it has reported a diagnostic, which is stored and not
+/// returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ParseFault;
 
@@ -54,7 +55,7 @@ impl ParseContext {
         self.diagnostics.borrow_mut().push(diagnostic);
     }
 
-    /// Back at the top of the file: whatever was nested has been left.
+    /// Returns to the top level of the file and resets the nesting.
     pub(super) fn surface(&self) {
         self.depth.set(0);
     }
@@ -144,7 +145,7 @@ impl<'a> TokenCursor<'a> {
         nom::Err::Failure(ParseFault)
     }
 
-    /// Reports and goes on.
+    /// Reports a diagnostic and continues.
     pub(super) fn report_diagnostic(self, diagnostic: Diagnostic) {
         self.context.report(diagnostic);
     }

@@ -1,4 +1,4 @@
-//! Truths about single events, and the numbers they compare.
+//! Predicates over single events, and the values they compare.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use model::decimal::Decimal;
 use model::event::Value;
 use model::time::Timestamp;
 
-/// A truth about one event. A comparison with a missing field is false in either polarity.
+/// Predicate over one event. A comparison with a missing field is false in either polarity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
     /// Always.
@@ -29,18 +29,18 @@ pub enum Predicate {
     Matches(PredicateOperand, String),
     /// The list field holds the constant.
     ListContains(usize, ConstantValue),
-    /// The field is there.
+    /// The field is present.
     Exists(usize),
 }
 
 /// Test of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextTest {
-    /// Stands anywhere in it.
+    /// The text contains it.
     Contains,
-    /// It starts with.
+    /// The text starts with it.
     StartsWith,
-    /// It ends with.
+    /// The text ends with it.
     EndsWith,
 }
 
@@ -149,7 +149,7 @@ impl ComparisonOp {
         }
     }
 
-    /// True when it asks for small values: the low side.
+    /// True when it compares with an upper bound: the low side.
     pub const fn is_low(self) -> bool {
         matches!(self, ComparisonOp::AtMost | ComparisonOp::Below)
     }

@@ -1,4 +1,4 @@
-//! Checked tests: what is given to an alert, and what it is to tell.
+//! Checked tests: the events given to an alert, and its expected output.
 
 use model::decimal::Decimal;
 use model::severity::Severity;
@@ -23,7 +23,7 @@ pub struct Test {
     pub place: SourceSpan,
 }
 
-/// Events of one stream, alike but for their times.
+/// Events of one stream that differ only in their times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Given {
     /// Index in [`super::RuleSet::streams`].
@@ -51,7 +51,7 @@ pub enum GivenValue {
     List(Vec<ConstantValue>),
 }
 
-/// A transition a test names, or what it says of all of them.
+/// Expected transition of a test, or a claim about all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     /// Kind of the expectation.
@@ -77,13 +77,13 @@ pub enum ExpectedKind {
     Again,
     /// A `resolved`.
     Resolve,
-    /// That nothing is told.
+    /// No transition at all.
     Nothing,
-    /// That so many events are dropped as late.
+    /// Number of events dropped as late.
     Late(u64),
 }
 
-/// Something said of an expected transition.
+/// Claim about an expected transition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TestClaim {
     /// A component of the key, by its place in [`super::Alert::by`].
@@ -98,10 +98,10 @@ pub enum TestClaim {
     Count(u64),
     /// The severity.
     Severity(Severity),
-    /// Since when the condition held, in milliseconds after the start.
+    /// Instant since which the condition held, in milliseconds after the start.
     Since(i64),
-    /// Why it ended.
+    /// Reason of its end.
     Reason(EndReason),
-    /// The message, whole.
+    /// Full text of the message.
     Message(String),
 }

@@ -1,4 +1,4 @@
-//! Triggers of alerts: events in time, and measures of them.
+//! Triggers of alerts: sequences of events, and conditions over measures.
 
 use model::decimal::Decimal;
 use model::message::DisplayUnit;
@@ -17,7 +17,7 @@ pub enum Trigger {
         /// Condition at their instant.
         and: Option<Condition>,
     },
-    /// Steps one after the other, all inside `(t − within, t]`; it matches at the last.
+    /// Steps in order, all inside `(t − within, t]`; it matches at the last.
     Sequence {
         /// At least two.
         steps: Vec<EventSelection>,
@@ -28,23 +28,23 @@ pub enum Trigger {
     },
     /// No `then` follows a `first` in time; it matches `within` after the first.
     ThenNot {
-        /// Events that oblige.
+        /// Events that start waiting for `then`.
         first: EventSelection,
-        /// Events that discharge every obligation before them.
+        /// Events that end all waiting started before them.
         then: EventSelection,
         /// In milliseconds.
         within_ms: i64,
     },
-    /// Nothing has come for `within`.
+    /// No event for `within`.
     Absent {
-        /// Events that are missed.
+        /// Events that are expected.
         of: EventSelection,
         /// In milliseconds.
         within_ms: i64,
-        /// Which keys are missed.
+        /// Keys that are expected.
         roster: AbsenceRoster,
     },
-    /// A value that its key has not had for `within`.
+    /// Value that its key has not had for `within`.
     New {
         /// Which events.
         of: EventSelection,
@@ -53,14 +53,15 @@ pub enum Trigger {
         fields: Vec<usize>,
         /// In milliseconds.
         within_ms: i64,
-        /// Silent for so long after the stream's first event, in milliseconds.
+        /// Learning time after the stream's first event, in milliseconds, during which it does not
+        /// match.
         learn_ms: i64,
-        /// Values remembered for each key.
+        /// Maximum number of values kept for each key.
         values_max: u32,
     },
 }
 
-/// The keys an absence is noticed of.
+/// Keys whose absence is detected.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AbsenceRoster {
     /// The stream as a whole: no key.
@@ -100,7 +101,7 @@ pub struct Compare {
     pub value: MeasureFormula,
     /// The comparison.
     pub comparison: ComparisonOp,
-    /// With what, in base units; of a ladder the lowest rung's.
+    /// Level, in base units; of a ladder the lowest rung's.
     pub level: Decimal,
     /// Unit of the value, for showing it.
     pub unit: DisplayUnit,
@@ -118,7 +119,7 @@ pub enum MeasureFormula {
     Arithmetic(Box<MeasureFormula>, ArithmeticOp, Box<MeasureFormula>),
 }
 
-/// A measure and the stretch of time it is over: `(t − ago − window, t − ago]`.
+/// A measure and its window: `(t − ago − window, t − ago]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     /// The measure itself.
@@ -127,7 +128,7 @@ pub struct Window {
     pub window_ms: i64,
     /// The window moves in steps of this many milliseconds; 0 is event by event.
     pub step_ms: i64,
-    /// Time since its end, in milliseconds: the earlier window of `vs`. 0 is now.
+    /// Offset of its end from now, in milliseconds: the earlier window of `vs`. 0 is now.
     pub ago_ms: i64,
     /// Fewer events than this make the measure unknown.
     pub min_events: u64,
@@ -152,8 +153,8 @@ pub enum Measure {
     Last(EventSelection),
     /// The newest value less the oldest; unknown below two values.
     Delta(EventSelection),
-    /// Growth of a counter: last − first and every drop added back, where it started from
-    /// zero anew. Unknown below two values.
+    /// Growth of a counter: last − first plus every drop, where the counter restarted from zero.
+    /// Unknown below two values.
     Increase(EventSelection),
     /// [`Measure::Increase`] per second of the window's length.
     Rate(EventSelection),
@@ -206,7 +207,7 @@ impl Measure {
         std::iter::once(first).chain(second)
     }
 
-    /// True when an empty window of it is 0 and not unknown.
+    /// True when its value over an empty window is 0 instead of unknown.
     pub const fn counts_nothing_as_zero(&self) -> bool {
         matches!(self, Measure::Count(_) | Measure::Sum(_) | Measure::Distinct(_))
     }
@@ -220,7 +221,7 @@ impl Window {
 }
 
 impl Condition {
-    /// The one window and comparison of a trigger that is no more than that.
+    /// The window and the comparison of a trigger that consists of exactly these.
     pub fn single(&self) -> Option<(&Window, &Compare)> {
         match (self.windows.as_slice(), self.compares.as_slice()) {
             ([window], [compare]) if compare.value == MeasureFormula::Window(0) => {
@@ -230,7 +231,7 @@ impl Condition {
         }
     }
 
-    /// True when more events can only turn it on, so that it may be announced early.
+    /// True when further events can only make it true, so that it may have early alerts.
     pub fn only_rises(&self) -> bool {
         let Some((window, compare)) = self.single() else {
             return false;
@@ -253,7 +254,7 @@ impl Condition {
 }
 
 impl Trigger {
-    /// The condition of one: all of it, or what an `any` asks beside its event.
+    /// Condition of the trigger: all of it, or the condition of an `any` beside its event.
     pub const fn condition(&self) -> Option<&Condition> {
         match self {
             Trigger::Condition(condition) | Trigger::Any { and: Some(condition), .. } => {
@@ -279,7 +280,7 @@ impl Trigger {
         all
     }
 
-    /// The window messages show, in milliseconds; 0 where there is none.
+    /// Window that messages show, in milliseconds; 0 where there is none.
     pub fn window_ms(&self) -> i64 {
         match self {
             Trigger::Condition(condition) | Trigger::Any { and: Some(condition), .. } => {
@@ -293,7 +294,7 @@ impl Trigger {
         }
     }
 
-    /// True when it is true at the instants of single events: such an episode has no value.
+    /// True when it is true only at the instants of single events: its episodes have no value.
     pub const fn is_momentary(&self) -> bool {
         matches!(
             self,

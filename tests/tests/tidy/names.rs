@@ -24,7 +24,7 @@ const PRIVATE: &[(&str, usize)] = &[];
 const QUESTIONS: &[(&str, usize)] = &[
     ("benches", 4),
     ("connectors", 3),
-    ("engine", 5),
+    ("engine", 3),
     ("hansho", 22),
     ("oncall", 3),
     ("runtime", 7),

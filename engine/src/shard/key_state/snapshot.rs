@@ -1,4 +1,4 @@
-//! A state as bytes.
+//! Snapshot of a key state.
 
 use super::{KeyState, StateKey};
 use crate::snapshot::{SnapshotEncode, packed};
@@ -13,7 +13,7 @@ pub struct StateDue {
 packed!(StateDue { timer, opening });
 
 impl KeyState {
-    /// All but whose it is.
+    /// Appends everything but the rule and the key.
     pub(in crate::shard) fn pack(&self, out: &mut Vec<u8>) {
         StateDue { timer: self.alarm.due(), opening: self.opening.due() }.pack(out);
         self.measures.pack(out);
@@ -26,7 +26,7 @@ impl KeyState {
         self.fields.pack(out);
     }
 
-    /// A state whose alarms are still to be set.
+    /// Decodes a state; the caller sets its timers.
     pub(in crate::shard) fn unpack(
         place: StateKey,
         from: &mut &[u8],
@@ -42,7 +42,7 @@ impl KeyState {
             truth: SnapshotEncode::unpack(from)?,
             alarm: StateTimer::default(),
             opening: StateTimer::default(),
-            // Instants that are judged do not come again.
+            // Evaluated instants are not queued again.
             touched: i64::MIN,
             is_fresh: SnapshotEncode::unpack(from)?,
             fields: SnapshotEncode::unpack(from)?,

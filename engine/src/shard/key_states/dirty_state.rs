@@ -1,4 +1,4 @@
-//! State that a rule has learnt, and how much of it is written.
+//! State of a rule that changed since its last delta.
 
 use crate::program::Program;
 use crate::rule_state::{MemoryId, StateCheckpointPolicy};
@@ -9,17 +9,17 @@ use crate::shard::table::StateId;
 pub(super) struct DirtyState {
     /// Identity of its saved state; none where the rule is replayed instead.
     pub(super) id: Option<MemoryId>,
-    /// It was taken up as of this instant, and begins after it.
-    // INVARIANT: nothing is applied or judged up to here.
+    /// Instant of the restored state: the rule starts after it.
+    // INVARIANT: nothing is applied or evaluated up to here.
     pub(super) recalled: i64,
-    /// Sightings up to here are told.
+    /// Sightings up to here are emitted.
     pub(super) emitted: i64,
-    /// The states that have seen something since.
+    /// States with sightings since then.
     pub(super) fresh: Vec<StateId>,
 }
 
 impl DirtyState {
-    /// By rule: nothing.
+    /// Creates the state of every rule, with no changes.
     pub(super) fn nothing(
         program: &Program,
         remembering: Option<StateCheckpointPolicy>,

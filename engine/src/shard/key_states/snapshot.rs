@@ -1,4 +1,4 @@
-//! The states of a shard as bytes.
+//! Snapshot of the key states of a shard.
 
 use super::KeyStateStore;
 use crate::early_detector::EarlyDetector;
@@ -32,7 +32,7 @@ impl KeyStateStore {
         }
     }
 
-    /// Takes states up where there are none yet, and sets their alarms.
+    /// Restores states into an empty store and sets their timers.
     pub(in crate::shard) fn unpack(
         &mut self,
         domains: &mut [StreamGroup],
@@ -82,7 +82,7 @@ impl KeyStateStore {
         self.keys.bytes(key).to_vec().pack(out);
     }
 
-    /// A key, with one more reference to it.
+    /// Reads a key and acquires a reference to it.
     fn unpack_key(&mut self, from: &mut &[u8]) -> Option<KeyId> {
         let bytes: Vec<u8> = SnapshotEncode::unpack(from)?;
         Some(self.keys.acquire(&bytes, group_of(key_hash(&bytes))))

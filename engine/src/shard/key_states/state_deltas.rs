@@ -10,7 +10,7 @@ use crate::shard::boundary::StepOutput;
 use crate::shard::table::StateId;
 
 impl KeyStateStore {
-    /// Takes up what a rule knew at an instant, of the keys that are ours.
+    /// Restores the saved state of a rule, for the keys that this shard owns.
     pub(super) fn recall(&mut self, memory: &RuleStateDelta) {
         let is_it = |learnt: &DirtyState| learnt.id == Some(memory.id);
         let Some(rule) = self.learnt.iter().position(is_it) else { return };
@@ -27,7 +27,7 @@ impl KeyStateStore {
         sightings.sort_by_key(|(_, sighting)| sighting.at);
         for (group, LastSeen { key, value, at }) in sightings {
             let key = self.keys.acquire(key, group);
-            // Who had room then has it now.
+            // Keys that were within the limit then are within it now.
             let id = self.find_or_make((rule as u32, key), true);
             if let Some(state) = id.and_then(|id| self.table.states.get_mut(id)) {
                 state.recall(*value, *at);
@@ -36,12 +36,12 @@ impl KeyStateStore {
         }
     }
 
-    /// Up to which instant a rule was taken up: it begins after it.
+    /// Instant of the restored state of a rule: the rule starts after it.
     pub(super) fn recalled(&self, rule: usize) -> i64 {
         self.learnt.get(rule).map_or(i64::MIN, |learnt| learnt.recalled)
     }
 
-    /// Notes that a state has seen something.
+    /// Marks a state as changed since the last delta.
     pub(super) fn learn(&mut self, rule: usize, id: StateId) {
         let Some(learnt) = self.learnt.get_mut(rule).filter(|learnt| learnt.id.is_some()) else {
             return;
@@ -52,7 +52,7 @@ impl KeyStateStore {
         }
     }
 
-    /// Tells what some rules have learnt up to `until`; nothing later is applied yet.
+    /// Emits the state deltas of some rules up to `until`; nothing later is applied yet.
     pub(crate) fn emit_learnt(&mut self, rules: &[usize], until: i64, out: &mut StepOutput) {
         for rule in rules {
             let Some(learnt) = self.learnt.get_mut(*rule) else { continue };
@@ -60,7 +60,7 @@ impl KeyStateStore {
             let after = std::mem::replace(&mut learnt.emitted, until);
             let mut sightings = Vec::new();
             for state in std::mem::take(&mut learnt.fresh) {
-                // What a state left behind may have become another rule's.
+                // The id of a dropped state may refer to a state of another rule by now.
                 let is_ours = |state: &&mut super::KeyState| {
                     state.is_fresh && state.place.0 as usize == *rule
                 };

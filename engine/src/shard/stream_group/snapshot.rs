@@ -25,7 +25,7 @@ impl StreamGroup {
         StreamGroupSnapshot { settled, rehearsed: past.rehearsed, is_warm, is_seeded, emits_at }
     }
 
-    /// Goes on from there, where a later run has told everything up to `published`, by stream.
+    /// Resumes from a snapshot, where a later run emitted everything up to `published`, by stream.
     pub(in crate::shard) fn resume(
         &mut self,
         standing: &StreamGroupSnapshot,

@@ -53,7 +53,7 @@ pub(in crate::check) fn calendar(
     let calendar = Calendar { spans, zone: zone?, closed_days: closed_days? };
     let zone = written.zone.as_ref().map_or("", |name| &name.text);
     for (span, written) in calendar.spans.iter().zip(&written.spans) {
-        // A day without hours begins and ends with itself, wherever its clocks stand.
+        // A day without hours starts and ends at its own midnight, however its clocks change.
         if written.hours.is_some() {
             diagnostics.extend(changed_hours(&calendar, span, zone, written.at.0));
         }
@@ -93,7 +93,7 @@ pub(in crate::check) fn during(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<During> {
     let name = &written.calendar;
-    // `営業時間外`: the opposite of what the nearest name would say.
+    // `営業時間外`: the nearest name would mean the opposite.
     let inside =
         name.text.strip_suffix('外').filter(|inside| scope.calendars.contains_key(*inside));
     if let (Some(inside), false) = (inside, scope.calendars.contains_key(&name.text)) {
@@ -104,7 +104,7 @@ pub(in crate::check) fn during(
     let Some(Statement::Calendar(_)) = scope.statement(name, "calendar", diagnostics) else {
         return None;
     };
-    // What is wrong with it was reported where it stands.
+    // Its errors were reported at its declaration.
     let calendar = Arc::clone(scope.calendars.get(&name.text)?);
     Some(During { calendar, inside: !written.negated })
 }

@@ -1,8 +1,8 @@
-//! Hours of a calendar on days on which the clocks change.
+//! Hours of a calendar on days with a clock change.
 //!
-//! A stretch is what a clock on the wall shows of it. An edge that the clocks jump over is met
-//! when they jump; one they show twice is met twice, with the calendar the other way round in
-//! between: an episode that was open resolves, and `for` begins anew.
+//! An opening period is defined by local wall-clock time. An edge that the clocks skip takes effect
+//! at the change. An edge that they repeat takes effect twice, with the calendar inverted in
+//! between: an open episode resolves, and `for` starts again.
 
 use model::calendar::{Calendar, WeeklyHours, ZoneOffsets};
 use model::time::{DAY_MS, MINUTE_MS, SECOND_MS, Timestamp};
@@ -12,8 +12,8 @@ use crate::diagnostic::Diagnostic;
 use crate::print::clock;
 use crate::source::SourceSpan;
 
-/// 2027-01-01: what the clocks did before matters to nobody who writes rules now, and nothing
-/// here reads a clock. A zone that has given up changing them has no change after it.
+/// 2027-01-01: start of the search for clock changes, since nothing here reads a clock. Earlier
+/// changes do not matter to new rules. A zone that has abolished them has none after it.
 const CHANGES_SINCE: Timestamp = Timestamp(20_819 * DAY_MS);
 
 /// One change of the clocks, as a clock on the wall shows it, in milliseconds since
@@ -26,15 +26,15 @@ struct ClockChange {
     after_ms: i64,
 }
 
-/// A stretch that begins on a certain day, on the wall.
+/// Opening period that starts on a certain day, in wall-clock time.
 #[derive(Clone, Copy)]
 struct WallClockSpan {
     from_ms: i64,
     until_ms: i64,
 }
 
-/// Warns of the hours of one stretch, written at `place`, for the first day of either kind on
-/// which they do not mean what they say.
+/// Warns about the hours of one period, written at `place`, for the first day of either kind of
+/// change on which they differ from their meaning.
 pub(super) fn changed_hours(
     calendar: &Calendar,
     span: &WeeklyHours,
@@ -82,7 +82,7 @@ impl ClockChange {
     }
 }
 
-/// Diagnostic of a change inside a stretch, if people should know of it.
+/// Diagnostic of a change inside a period, if it affects the rule.
 fn strained(
     on_wall: &Calendar,
     span: &WeeklyHours,

@@ -1,4 +1,4 @@
-//! Tables: levels of single keys, and what messages say of them.
+//! Tables: levels of single keys, and columns that messages show.
 
 use model::decimal::Decimal;
 use model::severity::Severity;
@@ -188,7 +188,7 @@ fn quantity(text: &str, at: NodeSpan) -> Option<Quantity> {
     Some(Quantity { value, unit, at })
 }
 
-/// The rows of the one table that has a column: key, and what the column says of it.
+/// Rows of the only table that has a column: key and cell.
 pub(in crate::check) fn column(
     scope: &NameScope<'_>,
     name: &str,
