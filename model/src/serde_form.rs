@@ -124,7 +124,9 @@ mod schema {
 
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{EndReason, NotificationKind, Severity, Timestamp};
+    use super::{
+        Decimal, EndReason, EpisodeId, FailureReason, NotificationKind, Severity, Timestamp,
+    };
 
     macro_rules! text_schemas {
         ($($noun:ty: $name:literal, $schema:expr;)*) => {
@@ -142,7 +144,10 @@ mod schema {
 
     text_schemas! {
         Timestamp: "Timestamp", json_schema!({ "type": "string", "format": "date-time" });
+        Decimal: "Decimal", json_schema!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$" });
+        EpisodeId: "IncidentId", json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" });
         Severity: "Severity", words(Severity::ALL.map(Severity::name));
+        FailureReason: "FailureReason", words(FailureReason::ALL.map(FailureReason::name));
         EndReason: "EndReason", words(EndReason::ALL.map(EndReason::name));
         NotificationKind: "NotificationKind",
             words(NotificationKind::ALL.map(NotificationKind::name));

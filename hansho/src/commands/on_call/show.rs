@@ -69,14 +69,14 @@ impl ShowAnswer for IncidentList {
 
 fn row(one: &IncidentView, language: Language) -> Vec<String> {
     vec![
-        short(&one.id.0),
+        short(&one.id),
         level(one, language),
         state(one.state.0, one.is_flapping, language),
         one.responds_in_s.map_or_else(|| "-".to_owned(), |seconds| due(seconds, language)),
         plain(&one.alert),
         key(&one.key),
         plain(&or_nothing(one.owner.as_ref())),
-        time_of_day(one.times.event.0),
+        time_of_day(one.times.event),
     ]
 }
 
@@ -87,8 +87,8 @@ fn short(id: &impl Display) -> String {
 
 fn level(one: &IncidentView, language: Language) -> String {
     let severity = match language {
-        Language::En => one.severity.0.name(),
-        Language::Ja => one.severity.0.name_ja(),
+        Language::En => one.severity.name(),
+        Language::Ja => one.severity.name_ja(),
     };
     format!("L{} {severity}", one.level)
 }
@@ -152,12 +152,12 @@ fn members(one: &IncidentView, language: Language) -> Vec<IncidentLine> {
     let (text, phase) = (&one.text, one.phase.map(|it| phase(it.0, language)));
     let instant = |at: Option<Timestamp>| or_nothing(at.as_ref());
     let mut members = vec![
-        member("id", "id", one.id.0.to_string()),
+        member("id", "id", one.id.to_string()),
         member("key", "キー", key(&one.key)),
         member("phase", "段階", or_nothing(phase.as_ref())),
         member("owner", "担当", plain(&or_nothing(one.owner.as_ref()))),
-        member("deadline", "対応期限", instant(one.deadline.map(|it| it.0))),
-        member("notified from", "通知開始", instant(one.group_wait_until.map(|it| it.0))),
+        member("deadline", "対応期限", instant(one.deadline)),
+        member("notified from", "通知開始", instant(one.group_wait_until)),
         member("message", "内容", plain(&text.message)),
         member("rule", "ルール", plain(&text.reading)),
         member("runbook", "手順", plain(&or_nothing(text.runbook.as_ref()))),
@@ -241,8 +241,8 @@ impl ShowAnswer for SilenceList {
             let matchers: Vec<String> = one.matchers.iter().map(|it| plain(it)).collect();
             vec![
                 one.id.to_string(),
-                one.until.0.to_string(),
-                or_nothing(one.ended.map(|it| it.0).as_ref()),
+                one.until.to_string(),
+                or_nothing(one.ended.as_ref()),
                 matchers.join(" "),
                 plain(&one.by),
                 plain(&one.reason),
@@ -303,11 +303,11 @@ impl ShowAnswer for NotificationList {
 fn pending_row(one: &PendingNotificationView) -> Vec<String> {
     let why = one.failure.as_ref().map(|failure| &failure.why);
     vec![
-        one.not_before.0.to_string(),
+        one.not_before.to_string(),
         plain(&one.receiver),
-        one.kind.0.name().to_owned(),
+        one.kind.name().to_owned(),
         plain(&one.alert),
-        short(&one.incident.0),
+        short(&one.incident),
         plain(&or_nothing(why)),
     ]
 }
@@ -316,9 +316,9 @@ fn dropped_row(one: &DroppedNotificationView) -> Vec<String> {
     vec![
         one.number.to_string(),
         plain(&one.receiver),
-        one.kind.0.name().to_owned(),
+        one.kind.name().to_owned(),
         plain(&one.alert),
-        short(&one.incident.0),
+        short(&one.incident),
         plain(&one.why),
     ]
 }
@@ -338,11 +338,11 @@ fn attempt(one: &TestAttempt, language: Language) -> String {
     let outcome = if why.is_empty() {
         in_language(language, "delivered", "送信しました")
     } else {
-        let reason = or_nothing(one.reason.map(|it| it.0.name()).as_ref());
+        let reason = or_nothing(one.reason.map(|it| it.name()).as_ref());
         let (en, ja) = (format!("failed ({reason}): {why}"), format!("失敗 ({reason}): {why}"));
         in_language(language, &en, &ja)
     };
-    format!("{}: {outcome}\n", one.kind.0.name())
+    format!("{}: {outcome}\n", one.kind.name())
 }
 
 impl ShowAnswer for RenderedNotification {

@@ -37,15 +37,15 @@ pub struct IncidentView {
     /// Measure when the incident opened, or last rose.
     pub at_fire: MeasureView,
     /// Instant by which a person should have responded; null is "as planned".
-    pub deadline: Option<TextValue<Timestamp>>,
+    pub deadline: Option<Timestamp>,
     /// Texts about the end.
     pub end_text: Option<AlertTextView>,
     /// Next step of the escalation.
     pub escalation: Option<EscalationView>,
     /// Instant until which notifications wait for the source of an inhibition.
-    pub group_wait_until: Option<TextValue<Timestamp>>,
+    pub group_wait_until: Option<Timestamp>,
     /// Id: 32 hexadecimal digits.
-    pub id: TextValue<EpisodeId>,
+    pub id: EpisodeId,
     /// Whether the deadline passed without a response.
     pub is_breached: bool,
     /// Whether the alert began and ended so often that its notifications are summed up.
@@ -60,18 +60,18 @@ pub struct IncidentView {
     /// Phase; null once it is closed.
     pub phase: Option<TextValue<IncidentPhase>>,
     /// Reason why the alert ended.
-    pub reason: Option<TextValue<EndReason>>,
+    pub reason: Option<EndReason>,
     /// State of delivery, by receiver; not in a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receivers: Option<BTreeMap<String, ReceiverState>>,
     /// Instant of the next reminder.
-    pub reminder: Option<TextValue<Timestamp>>,
+    pub reminder: Option<Timestamp>,
     /// Seconds until the deadline, negative after it; null once somebody responded.
     pub responds_in_s: Option<i64>,
     /// Highest severity it has had.
-    pub severity: TextValue<Severity>,
+    pub severity: Severity,
     /// Instant at which the condition became true.
-    pub since: TextValue<Timestamp>,
+    pub since: Timestamp,
     /// State.
     pub state: TextValue<IncidentState>,
     /// Texts about it.
@@ -94,9 +94,9 @@ pub struct IncidentView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeasureView {
     /// Threshold.
-    pub threshold: Option<TextValue<Decimal>>,
+    pub threshold: Option<Decimal>,
     /// Measure; null is unknown.
-    pub value: Option<TextValue<Decimal>>,
+    pub value: Option<Decimal>,
 }
 
 /// Next step of an escalation.
@@ -104,9 +104,9 @@ pub struct MeasureView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EscalationView {
     /// Instant at which it is due.
-    pub due: TextValue<Timestamp>,
+    pub due: Timestamp,
     /// Instant from which the steps count.
-    pub from: TextValue<Timestamp>,
+    pub from: Timestamp,
     /// Number of completed rounds through the steps.
     pub round: u32,
     /// Step, from 0.
@@ -118,7 +118,7 @@ pub struct EscalationView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AlertTextView {
     /// Instant at which the service wrote it.
-    pub detected: TextValue<Timestamp>,
+    pub detected: Timestamp,
     /// Places of the events of its window.
     #[serde(default)]
     pub events: Vec<OffsetRangeView>,
@@ -151,23 +151,23 @@ pub struct OffsetRangeView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IncidentTimes {
     /// A person acknowledged it.
-    pub acknowledged: Option<TextValue<Timestamp>>,
+    pub acknowledged: Option<Timestamp>,
     /// The cause was found.
-    pub cause_found: Option<TextValue<Timestamp>>,
+    pub cause_found: Option<Timestamp>,
     /// It was closed.
-    pub closed: Option<TextValue<Timestamp>>,
+    pub closed: Option<Timestamp>,
     /// Event time of the event that opened it.
-    pub event: TextValue<Timestamp>,
+    pub event: Timestamp,
     /// The service detected it.
-    pub fired: TextValue<Timestamp>,
+    pub fired: Timestamp,
     /// The permanent fix was made.
-    pub fixed: Option<TextValue<Timestamp>>,
+    pub fixed: Option<Timestamp>,
     /// The harm was over for now.
-    pub mitigated: Option<TextValue<Timestamp>>,
+    pub mitigated: Option<Timestamp>,
     /// The first receiver had a notification.
-    pub notified: Option<TextValue<Timestamp>>,
+    pub notified: Option<Timestamp>,
     /// The alert ended.
-    pub resolved: Option<TextValue<Timestamp>>,
+    pub resolved: Option<Timestamp>,
 }
 
 /// State of delivery to one receiver.
@@ -204,9 +204,9 @@ pub struct SilenceView {
     /// Person who created it.
     pub by: String,
     /// Instant at which it ended early.
-    pub ended: Option<TextValue<Timestamp>>,
+    pub ended: Option<Timestamp>,
     /// Instant at which it begins.
-    pub from: TextValue<Timestamp>,
+    pub from: Timestamp,
     /// Number.
     pub id: u64,
     /// Matchers that an incident must meet, all of them.
@@ -216,7 +216,7 @@ pub struct SilenceView {
     /// Receivers it applies to; none is all of them.
     pub receivers: Vec<String>,
     /// Instant at which it ends at the latest.
-    pub until: TextValue<Timestamp>,
+    pub until: Timestamp,
     /// Whether it ends as soon as nothing it matches is open.
     pub until_resolved: bool,
 }
@@ -230,7 +230,7 @@ pub struct SilencePreview {
     /// Number of those that were critical.
     pub last_7_days_critical: usize,
     /// Ids of open incidents.
-    pub open: Vec<TextValue<EpisodeId>>,
+    pub open: Vec<EpisodeId>,
 }
 
 /// A silence that was created.
@@ -270,13 +270,13 @@ pub struct DroppedNotificationView {
     /// Number of attempts.
     pub attempts: u32,
     /// Instant at which it was dropped.
-    pub given_up: TextValue<Timestamp>,
+    pub given_up: Timestamp,
     /// Id of the notification.
     pub id: String,
     /// Id of the incident.
-    pub incident: TextValue<EpisodeId>,
+    pub incident: EpisodeId,
     /// Kind.
-    pub kind: TextValue<NotificationKind>,
+    pub kind: NotificationKind,
     /// Number, by which it is retried or forgotten.
     pub number: u64,
     /// Receiver.
@@ -298,11 +298,11 @@ pub struct PendingNotificationView {
     /// Id of the notification.
     pub id: String,
     /// Id of the incident.
-    pub incident: TextValue<EpisodeId>,
+    pub incident: EpisodeId,
     /// Kind.
-    pub kind: TextValue<NotificationKind>,
+    pub kind: NotificationKind,
     /// Earliest instant of the next attempt.
-    pub not_before: TextValue<Timestamp>,
+    pub not_before: Timestamp,
     /// Receiver.
     pub receiver: String,
 }
@@ -312,7 +312,7 @@ pub struct PendingNotificationView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FailureView {
     /// Kind of failure.
-    pub reason: TextValue<FailureReason>,
+    pub reason: FailureReason,
     /// Failure in words.
     pub why: String,
 }
@@ -344,9 +344,9 @@ pub struct TestAttempt {
     /// Id of the notification.
     pub id: String,
     /// Kind.
-    pub kind: TextValue<NotificationKind>,
+    pub kind: NotificationKind,
     /// Kind of failure; null where it was delivered.
-    pub reason: Option<TextValue<FailureReason>>,
+    pub reason: Option<FailureReason>,
     /// Failure in words; null where it was delivered.
     pub why: Option<String>,
 }
@@ -366,7 +366,7 @@ pub struct RenderedNotification {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteAnswer {
     /// Instant by which a person should respond; null is "as planned".
-    pub deadline: Option<TextValue<Timestamp>>,
+    pub deadline: Option<Timestamp>,
     /// Calendars of matching routes that are off their shift.
     pub off_shift: Vec<String>,
     /// Escalation policy.
@@ -398,7 +398,7 @@ pub struct AuditLog {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEntry {
     /// Instant.
-    pub at: TextValue<Timestamp>,
+    pub at: Timestamp,
     /// Person.
     pub by: String,
     /// Number.
@@ -416,7 +416,7 @@ pub struct StatusView {
     /// Incidents by state.
     pub incidents: IncidentCounts,
     /// Clock of the service.
-    pub now: TextValue<Timestamp>,
+    pub now: Timestamp,
     /// Deliveries by receiver.
     pub receivers: Vec<ReceiverCounts>,
     /// Number of active silences.

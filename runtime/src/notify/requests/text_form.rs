@@ -1,12 +1,8 @@
-//! Text forms of shared values in answers: times, ids, decimals and closed vocabularies.
+//! Text forms of the state and the phase of an incident in answers. Other values have theirs in
+//! `model`; rows keep these two by their variants.
 
 use std::borrow::Cow;
 
-use model::decimal::Decimal;
-use model::notification::{FailureReason, NotificationKind};
-use model::severity::Severity;
-use model::time::Timestamp;
-use model::transition::{EndReason, EpisodeId};
 use oncall::incident::{IncidentPhase, IncidentState};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -56,13 +52,6 @@ macro_rules! text_forms {
 }
 
 text_forms! {
-    Timestamp: |it| it.to_string().into(), Timestamp::parse_rfc3339;
-    Decimal: |it| it.to_string().into(), |text| Decimal::parse(text).ok();
-    EpisodeId: |it| it.to_string().into(), EpisodeId::parse;
-    Severity: |it| it.name().into(), Severity::from_word;
-    EndReason: |it| it.name().into(), EndReason::from_name;
-    FailureReason: |it| it.name().into(), FailureReason::from_name;
-    NotificationKind: |it| it.name().into(), NotificationKind::from_name;
     IncidentState: |it| it.name().into(), IncidentState::from_name;
     IncidentPhase: |it| it.name().into(), phase_from_name;
 }
@@ -78,56 +67,29 @@ const PHASES: [IncidentPhase; 4] = [
     IncidentPhase::PermanentFix,
 ];
 
-/// JSON schemas of text forms: a format for values, the list of words for vocabularies.
+/// JSON schemas: the list of words of each vocabulary.
 #[cfg(feature = "schema")]
 mod schema {
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-    use super::{
-        Cow, Decimal, EndReason, EpisodeId, FailureReason, IncidentPhase, IncidentState,
-        NotificationKind, PHASES, Severity, TextValue, Timestamp,
-    };
+    use super::{Cow, IncidentPhase, IncidentState, PHASES, TextValue};
 
-    macro_rules! text_schemas {
-        ($($type:ty: $name:literal, $schema:expr;)*) => {
+    macro_rules! word_schemas {
+        ($($type:ty: $name:literal, $words:expr;)*) => {
             $(impl JsonSchema for TextValue<$type> {
                 fn schema_name() -> Cow<'static, str> {
                     $name.into()
                 }
 
                 fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                    $schema
+                    json_schema!({ "type": "string", "enum": $words.to_vec() })
                 }
             })*
         };
     }
 
-    text_schemas! {
-        Decimal: "Decimal", json_schema!({ "type": "string", "pattern": "^-?[0-9]+(\\.[0-9]+)?$" });
-        EpisodeId: "IncidentId", json_schema!({ "type": "string", "pattern": "^[0-9a-f]{32}$" });
-        FailureReason: "FailureReason", words(FailureReason::ALL.map(FailureReason::name));
-        IncidentState: "IncidentState", words(IncidentState::ALL.map(IncidentState::name));
-        IncidentPhase: "IncidentPhase", words(PHASES.map(IncidentPhase::name));
-    }
-
-    /// Schemas of nouns whose written form is the same text.
-    macro_rules! noun_schemas {
-        ($($noun:ty),*) => {
-            $(impl JsonSchema for TextValue<$noun> {
-                fn schema_name() -> Cow<'static, str> {
-                    <$noun>::schema_name()
-                }
-
-                fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                    <$noun>::json_schema(generator)
-                }
-            })*
-        };
-    }
-
-    noun_schemas!(Timestamp, Severity, EndReason, NotificationKind);
-
-    fn words<const N: usize>(all: [&'static str; N]) -> Schema {
-        json_schema!({ "type": "string", "enum": all.to_vec() })
+    word_schemas! {
+        IncidentState: "IncidentState", IncidentState::ALL.map(IncidentState::name);
+        IncidentPhase: "IncidentPhase", PHASES.map(IncidentPhase::name);
     }
 }

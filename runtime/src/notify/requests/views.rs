@@ -60,28 +60,28 @@ fn summary(incident: &Incident, now: Timestamp) -> IncidentView {
         alert: incident.alert.clone(),
         at_end: incident.at_end.as_ref().map(MeasureView::from),
         at_fire: MeasureView::from(&incident.at_fire),
-        deadline: incident.deadline.map(TextValue),
+        deadline: incident.deadline,
         end_text: incident.end_text.as_ref().map(AlertTextView::from),
         escalation: incident.escalation.map(|of| EscalationView {
-            due: TextValue(of.due),
-            from: TextValue(of.from),
+            due: of.due,
+            from: of.from,
             round: of.round,
             step: of.step,
         }),
-        group_wait_until: incident.batch.map(TextValue),
-        id: TextValue(incident.id),
+        group_wait_until: incident.batch,
+        id: incident.id,
         is_breached: incident.is_breached,
         is_flapping: incident.is_flapping,
         key: key.collect(),
         level: incident.severity.level(),
         owner: incident.owner.clone(),
         phase: incident.phase().map(TextValue),
-        reason: incident.reason.map(TextValue),
+        reason: incident.reason,
         receivers: None,
-        reminder: incident.reminder.map(TextValue),
+        reminder: incident.reminder,
         responds_in_s: left_ms.map(|ms| ms.div_euclid(1000)),
-        severity: TextValue(incident.severity),
-        since: TextValue(incident.since),
+        severity: incident.severity,
+        since: incident.since,
         state: TextValue(incident.state),
         text: AlertTextView::from(&incident.text),
         timeline: None,
@@ -92,14 +92,14 @@ fn summary(incident: &Incident, now: Timestamp) -> IncidentView {
 
 impl From<&Measurement> for MeasureView {
     fn from(of: &Measurement) -> MeasureView {
-        MeasureView { threshold: of.threshold.map(TextValue), value: of.value.map(TextValue) }
+        MeasureView { threshold: of.threshold, value: of.value }
     }
 }
 
 impl From<&AlertText> for AlertTextView {
     fn from(of: &AlertText) -> AlertTextView {
         AlertTextView {
-            detected: TextValue(of.detected),
+            detected: of.detected,
             events: of.events.iter().map(OffsetRangeView::from).collect(),
             labels: of.labels.clone(),
             message: of.message.clone(),
@@ -123,15 +123,15 @@ impl From<&OffsetRange> for OffsetRangeView {
 impl From<&LifecycleTimes> for IncidentTimes {
     fn from(of: &LifecycleTimes) -> IncidentTimes {
         IncidentTimes {
-            acknowledged: of.acknowledged.map(TextValue),
-            cause_found: of.cause_found.map(TextValue),
-            closed: of.closed.map(TextValue),
-            event: TextValue(of.event),
-            fired: TextValue(of.fired),
-            fixed: of.fixed.map(TextValue),
-            mitigated: of.mitigated.map(TextValue),
-            notified: of.notified.map(TextValue),
-            resolved: of.resolved.map(TextValue),
+            acknowledged: of.acknowledged,
+            cause_found: of.cause_found,
+            closed: of.closed,
+            event: of.event,
+            fired: of.fired,
+            fixed: of.fixed,
+            mitigated: of.mitigated,
+            notified: of.notified,
+            resolved: of.resolved,
         }
     }
 }
@@ -154,13 +154,13 @@ impl From<&Silence> for SilenceView {
     fn from(of: &Silence) -> SilenceView {
         SilenceView {
             by: of.by.clone(),
-            ended: of.ended.map(TextValue),
-            from: TextValue(of.from),
+            ended: of.ended,
+            from: of.from,
             id: of.id,
             matchers: of.matchers.iter().map(Matcher::to_string).collect(),
             reason: of.reason.clone(),
             receivers: of.receivers.clone(),
-            until: TextValue(of.until),
+            until: of.until,
             until_resolved: of.until_resolved,
         }
     }
@@ -171,7 +171,7 @@ impl From<SilenceMatches> for SilencePreview {
         SilencePreview {
             last_7_days: of.recent,
             last_7_days_critical: of.recent_critical,
-            open: of.open.into_iter().map(TextValue).collect(),
+            open: of.open,
         }
     }
 }
@@ -190,10 +190,10 @@ impl From<&DeadNotification> for DroppedNotificationView {
         DroppedNotificationView {
             alert: notification.facts.alert.clone(),
             attempts: of.attempts,
-            given_up: TextValue(of.at),
+            given_up: of.at,
             id: notification.id.clone(),
-            incident: TextValue(notification.incident),
-            kind: TextValue(notification.kind),
+            incident: notification.incident,
+            kind: notification.kind,
             number: of.number,
             receiver: of.receiver.clone(),
             why: of.why.to_string(),
@@ -209,16 +209,16 @@ fn pending(engine: &IncidentEngine, row: OutboxEntry) -> PendingNotificationView
         attempts,
         failure: failure.map(FailureView::from),
         id: notification.id.clone(),
-        incident: TextValue(notification.incident),
-        kind: TextValue(notification.kind),
-        not_before: TextValue(at),
+        incident: notification.incident,
+        kind: notification.kind,
+        not_before: at,
         receiver: receiver.map_or("?", |receiver| receiver.name.as_str()).to_owned(),
     }
 }
 
 impl From<DeliveryFailure> for FailureView {
     fn from(of: DeliveryFailure) -> FailureView {
-        FailureView { reason: TextValue(of.reason), why: of.why }
+        FailureView { reason: of.reason, why: of.why }
     }
 }
 
@@ -228,21 +228,16 @@ impl TestAttempt {
         let (reason, why) = match result {
             DeliveryResult::Sent { .. } => (None, None),
             DeliveryResult::Retry { reason, why, .. } | DeliveryResult::Reject { reason, why } => {
-                (Some(TextValue(*reason)), Some(why.clone()))
+                (Some(*reason), Some(why.clone()))
             }
         };
-        TestAttempt { id: of.id.clone(), kind: TextValue(of.kind), reason, why }
+        TestAttempt { id: of.id.clone(), kind: of.kind, reason, why }
     }
 }
 
 impl From<&AuditRecord> for AuditEntry {
     fn from(of: &AuditRecord) -> AuditEntry {
-        AuditEntry {
-            at: TextValue(of.at),
-            by: of.by.clone(),
-            number: of.number,
-            what: of.what.clone(),
-        }
+        AuditEntry { at: of.at, by: of.by.clone(), number: of.number, what: of.what.clone() }
     }
 }
 
@@ -259,7 +254,7 @@ pub(super) fn route(engine: &IncidentEngine, sample: &SampleAlert, now: Timestam
     });
     let off_shift = settings.routing.off_shift(&subject, at).into_iter();
     RouteAnswer {
-        deadline: settings.levels.deadline(*severity, at).map(TextValue),
+        deadline: settings.levels.deadline(*severity, at),
         off_shift: off_shift.map(str::to_owned).collect(),
         policy: settings.levels.level(*severity).policy.clone(),
         receivers: receivers.collect(),
@@ -291,7 +286,7 @@ pub(super) fn status(engine: &IncidentEngine, now: Timestamp) -> StatusView {
             firing: count(IncidentState::Firing),
             resolved: count(IncidentState::Resolved),
         },
-        now: TextValue(now),
+        now,
         receivers: by_receiver.collect(),
         silences: engine.silences().filter(|it| it.is_active(now)).count(),
     }
