@@ -100,6 +100,34 @@ pub struct Notification {
     pub digest: Option<Arc<Digest>>,
 }
 
+impl Notification {
+    /// A notification of facts alone, detected at their instant: no measurement, text or deadline.
+    pub fn of_facts(
+        id: String,
+        kind: NotificationKind,
+        incident: EpisodeId,
+        facts: AlertFacts,
+    ) -> Notification {
+        Notification {
+            id,
+            kind,
+            incident,
+            detected: facts.at,
+            facts,
+            deadline: None,
+            measured: Measurement::default(),
+            reason: None,
+            message: String::new(),
+            reading: String::new(),
+            runbook: None,
+            labels: Vec::new(),
+            by: None,
+            missed: None,
+            digest: None,
+        }
+    }
+}
+
 /// Content of a digest: notifications beyond the rate limit, or edges of a flapping alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::alert_facts::{AlertFacts, Measurement};
+use model::alert_facts::AlertFacts;
 use model::meta::former_name;
 use model::notification::{Digest, Notification, NotificationKind as Kind};
 use model::severity::Severity;
@@ -190,33 +190,23 @@ fn notified(of: &FlappingAlert, turns: TurnCounts, to: &str) -> Notification {
     let this = fnv_64(format!("{to} {}", of.due.0).as_bytes());
     let is_over = turns == TurnCounts::default();
     let kind = if is_over { Kind::Resolved } else { Kind::Digest };
+    let notification_id = format!("{incident}-{}-{this:016x}", kind.name());
+    let facts = AlertFacts {
+        alert: of.alert.clone(),
+        severity: of.severity,
+        key: of.key.clone(),
+        at: of.due,
+        since: of.since,
+    };
     Notification {
-        id: format!("{incident}-{}-{this:016x}", kind.name()),
-        kind,
-        incident,
-        facts: AlertFacts {
-            alert: of.alert.clone(),
-            severity: of.severity,
-            key: of.key.clone(),
-            at: of.due,
-            since: of.since,
-        },
-        detected: of.due,
-        deadline: None,
-        measured: Measurement::default(),
-        reason: None,
         // Names only: it reads the same in every language.
         message: key.join(" "),
-        reading: String::new(),
-        runbook: None,
-        labels: Vec::new(),
-        by: None,
-        missed: None,
         digest: Some(Arc::new(Digest {
             news: turns.began,
             ended: turns.ended,
             alerts: vec![(of.alert.clone(), turns.began)],
             is_flapping: true,
         })),
+        ..Notification::of_facts(notification_id, kind, incident, facts)
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::alert_facts::{AlertFacts, Measurement};
+use model::alert_facts::AlertFacts;
 use model::notification::{Digest, Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::{SECOND_MS, Timestamp};
@@ -122,28 +122,18 @@ pub(super) fn digest(of: &PendingDigest) -> Notification {
     let news = of.unnamed + alerts.iter().map(|(_, count)| count).sum::<u64>();
     alerts.truncate(NAMED_MAX);
     let named: Vec<String> = alerts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let notification_id = format!("{incident}-digest-{to:016x}");
+    let facts = AlertFacts {
+        alert: of.service.clone(),
+        severity: of.severity,
+        key: Vec::new(),
+        at: of.due,
+        since: of.since,
+    };
     Notification {
-        id: format!("{incident}-digest-{to:016x}"),
-        kind: NotificationKind::Digest,
-        incident,
-        facts: AlertFacts {
-            alert: of.service.clone(),
-            severity: of.severity,
-            key: Vec::new(),
-            at: of.due,
-            since: of.since,
-        },
-        detected: of.due,
-        deadline: None,
-        measured: Measurement::default(),
-        reason: None,
         // Names and figures only: it reads the same in every language.
         message: named.join(", "),
-        reading: String::new(),
-        runbook: None,
-        labels: Vec::new(),
-        by: None,
-        missed: None,
         digest: Some(Arc::new(Digest { news, ended: of.ended, alerts, is_flapping: false })),
+        ..Notification::of_facts(notification_id, NotificationKind::Digest, incident, facts)
     }
 }

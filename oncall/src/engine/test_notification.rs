@@ -1,6 +1,6 @@
 //! Test notifications and previews. Only the audit log records a test; a preview leaves no trace.
 
-use model::alert_facts::{AlertFacts, Measurement};
+use model::alert_facts::AlertFacts;
 use model::notification::{Notification, NotificationKind};
 use model::severity::Severity;
 use model::time::Timestamp;
@@ -28,28 +28,22 @@ pub(super) fn trial(
     let turn = engine.number();
     let half = |salt: &str| u128::from(fnv_64(format!("{salt} {turn} {now}").as_bytes()));
     let incident = EpisodeId((half("trial") << 64) | half(receiver));
+    let facts = AlertFacts {
+        alert: TRIAL_ALERT.to_owned(),
+        severity,
+        key: Vec::new(),
+        at: now,
+        since: now,
+    };
     let of = |kind: NotificationKind| Notification {
-        id: format!("{incident}-{}", kind.name()),
-        kind,
-        incident,
-        facts: AlertFacts {
-            alert: TRIAL_ALERT.to_owned(),
-            severity,
-            key: Vec::new(),
-            at: now,
-            since: now,
-        },
-        detected: now,
-        deadline: None,
-        measured: Measurement::default(),
-        reason: None,
         message: message.to_owned(),
-        reading: String::new(),
-        runbook: None,
-        labels: Vec::new(),
         by: Some(by.to_owned()),
-        missed: None,
-        digest: None,
+        ..Notification::of_facts(
+            format!("{incident}-{}", kind.name()),
+            kind,
+            incident,
+            facts.clone(),
+        )
     };
     engine.write_down(by, format!("notifications test {receiver}"), now);
     Ok((number, [of(NotificationKind::Firing), of(NotificationKind::Resolved)]))
