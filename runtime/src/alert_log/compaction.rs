@@ -25,7 +25,7 @@ use super::peaks::EpisodeName;
 use super::record::{LoggedRecord, episodes, published_of, write_line};
 use super::replay::{LogEntry, LogHead};
 use super::retention::LogRetention;
-use super::rule_change::RuleChange;
+use super::rule_change::{RuleChange, push_change};
 use crate::checkpoint::state_log::KeptFrom;
 use crate::ingest::replay_requirements::{ReplayRequirements, replay_requirements};
 use crate::io::{LineLog, LogStore};
@@ -294,10 +294,7 @@ impl RetentionRule<'_> {
         let mut changes: Vec<(usize, &RuleChange)> = Vec::new();
         for (index, (entry, _)) in entries.iter().enumerate() {
             let LogEntry::Change(change) = entry else { continue };
-            if changes.last().is_some_and(|(_, before)| change.replaces(before)) {
-                changes.pop();
-            }
-            changes.push((index, change));
+            push_change(&mut changes, (index, change), |(_, change)| change);
         }
         let all: Vec<&RuleChange> = changes.iter().map(|(_, change)| *change).collect();
         changes.split_off(self.first_needed(&all)).into_iter().collect()

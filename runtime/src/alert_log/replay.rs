@@ -18,7 +18,7 @@ use super::peaks::{EpisodeName, RecordedPeak, episode_name, read_peak};
 use super::record::{
     LoggedRecord, RecordId, canonical, episodes, published_of, read_line, record_id, transition_of,
 };
-use super::rule_change::{RuleChange, read_change};
+use super::rule_change::{RuleChange, push_change, read_change};
 use crate::error::NodeError;
 use crate::rules::kept::PreviousRules;
 
@@ -198,10 +198,7 @@ impl AlertLogReplay {
 
     /// Adds a record of rules that came into force.
     pub(crate) fn record_change(&mut self, change: RuleChange) {
-        if self.changes.last().is_some_and(|before| change.replaces(before)) {
-            self.changes.pop();
-        }
-        self.changes.push(change);
+        push_change(&mut self.changes, change, |change| change);
         self.changed_after = self.logged.len();
     }
 

@@ -58,7 +58,7 @@ impl RuleChange {
     }
 
     /// True when this record stands for the one before it, too.
-    pub(crate) fn replaces(&self, before: &RuleChange) -> bool {
+    fn replaces(&self, before: &RuleChange) -> bool {
         self.amends == Some(before.rules)
             && self.settled == before.settled
             && !self.settled.is_empty()
@@ -84,6 +84,12 @@ impl RuleChange {
         let rules = rules.program.hash();
         RuleChange { rules, settled: SettledStreams::new(), begins: BTreeMap::new(), amends: None }
     }
+}
+
+/// Adds a change to those before it, in the place of the last one if it stands for that, too.
+pub(crate) fn push_change<C>(changes: &mut Vec<C>, next: C, record_of: impl Fn(&C) -> &RuleChange) {
+    changes.pop_if(|before| record_of(&next).replaces(record_of(before)));
+    changes.push(next);
 }
 
 /// Reads a record of rules; `None` for any other line.
